@@ -1,1 +1,13 @@
-//! (being written)
+//! What the operator watches: activities, one row each, and what is known of them.
+//!
+//! An [`Entry`] is one line of the journal. [`Activities`] holds one compact row an activity and applies entries in any
+//! order to the same end, so that history can be restored newest first behind a live stream. A [`View`] is which rows
+//! are shown in which order. No I/O, no clock, no egui.
+
+mod entry;
+mod moment;
+mod status;
+
+pub use entry::{ActivityKey, Deed, Enquiry, Entry, Fact, Kind, NotSaved, Seq};
+pub use moment::Moment;
+pub use status::{Chip, Counts, Status};

@@ -22,6 +22,12 @@ macro_rules! identifier {
             pub fn as_str(&self) -> &str {
                 &self.0
             }
+
+            /// The text, taken out.
+            #[must_use]
+            pub fn into_boxed_str(self) -> Box<str> {
+                self.0
+            }
         }
 
         impl fmt::Display for $name {

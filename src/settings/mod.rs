@@ -1,1 +1,60 @@
-//! (being written)
+//! What the operator chose and what is remembered of it: profiles, addresses, preferences, and where files live.
+//!
+//! Kept as TOML in the OS's configuration directory, written atomically ([`atomic`]). Never holds a secret.
+
+mod address;
+mod profile;
+
+pub use address::{Address, AddressError, Protocol, is_loopback};
+pub use profile::{Profile, ProfileId};
+
+/// Everything that is kept.
+#[derive(Debug, Clone, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize)]
+#[serde(default)]
+pub struct Settings {
+    /// How the program behaves.
+    pub preferences: Preferences,
+    /// The profiles, in the order of their tabs.
+    pub profiles: Vec<Profile>,
+}
+
+impl Settings {
+    /// A profile by its id.
+    #[must_use]
+    pub fn profile(&self, id: ProfileId) -> Option<&Profile> {
+        self.profiles.iter().find(|profile| profile.id == id)
+    }
+}
+
+/// How the program behaves.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(default)]
+pub struct Preferences {
+    /// Light, dark, or as the system has it.
+    pub theme: Theme,
+    /// The largest message that is read, in bytes; a larger one ends the connection.
+    pub message_limit: usize,
+    /// How long a link is taken to live when the message does not say, in seconds.
+    pub link_lifetime: u32,
+    /// The folder that the save dialog opened last.
+    pub last_folder: Option<std::path::PathBuf>,
+}
+
+impl Default for Preferences {
+    fn default() -> Self {
+        Self { theme: Theme::System, message_limit: 1024 * 1024, link_lifetime: 600, last_folder: None }
+    }
+}
+
+/// Light or dark.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Theme {
+    /// As the system has it.
+    #[default]
+    System,
+    /// Light.
+    Light,
+    /// Dark.
+    Dark,
+}

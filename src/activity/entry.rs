@@ -1,0 +1,170 @@
+//! One line of the journal: something that happened to one activity.
+
+use crate::protocol::{CommandId, CommandStatus, Message, RequestId, UnreadableReason};
+
+use super::Moment;
+
+/// The journal's own order: ascending, unique within a journal, never reused. 0 before the entry is committed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, serde::Serialize, serde::Deserialize)]
+#[serde(transparent)]
+pub struct Seq(pub u64);
+
+/// What an entry is about: one row of the table.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum ActivityKey {
+    /// A command, by the id that its REST call returned.
+    Command(CommandId),
+    /// A request for data.
+    Data(RequestId),
+    /// Any other message: its own id, or one that the engine made where it had none.
+    Message(Box<str>),
+}
+
+impl ActivityKey {
+    /// The id as text.
+    #[must_use]
+    pub fn id(&self) -> &str {
+        match self {
+            Self::Command(id) => id.as_str(),
+            Self::Data(id) => id.as_str(),
+            Self::Message(id) => id,
+        }
+    }
+
+    /// Which of the three kinds.
+    #[must_use]
+    pub fn kind(&self) -> Kind {
+        match self {
+            Self::Command(_) => Kind::Command,
+            Self::Data(_) => Kind::Data,
+            Self::Message(_) => Kind::Message,
+        }
+    }
+
+    /// The key of a message that was heard.
+    #[must_use]
+    pub fn of(message: &Message) -> Self {
+        match message {
+            Message::Command(report) => Self::Command(report.id.clone()),
+            Message::Data(report) => Self::Data(report.id.clone()),
+            Message::StreamReady(report) => Self::Data(report.id.clone()),
+            Message::Unrecognised(other) => Self::Message(other.id.as_str().into()),
+        }
+    }
+}
+
+/// The kinds of activity.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Kind {
+    /// A command, `X-DPT-CAB-ID`.
+    Command,
+    /// A data request, `X-DPT-CAB-REQUEST-ID`.
+    Data,
+    /// Any other message.
+    Message,
+}
+
+impl Kind {
+    /// The word in the table's Kind column.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Command => "Command",
+            Self::Data => "Data",
+            Self::Message => "Message",
+        }
+    }
+}
+
+/// One line of the journal. It holds no secret: links and stream tokens were taken out before.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Entry {
+    /// Its place in the journal; 0 before the commit.
+    pub seq: Seq,
+    /// When this program learned of it.
+    pub at: Moment,
+    /// What it is about.
+    pub key: ActivityKey,
+    /// What happened.
+    pub fact: Fact,
+    /// For what came from a server: the text as it came, with secrets masked. Empty for our own doings.
+    pub raw: Box<str>,
+}
+
+/// What happened.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Fact {
+    /// The socket delivered a message. Secrets inside are masked: a `Link` says that there was one, not which.
+    Heard(Message),
+    /// The socket delivered something that is not of the protocol.
+    Unreadable {
+        /// What was wrong with it.
+        reason: UnreadableReason,
+        /// Its size in bytes.
+        size: u64,
+    },
+    /// The server was asked over REST and answered.
+    Enquired(Enquiry),
+    /// Something that the operator or this program did.
+    Done(Deed),
+}
+
+/// A server's answer to `request-status`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Enquiry {
+    /// It knows the command and its state.
+    Known {
+        /// The state.
+        status: CommandStatus,
+        /// What it said with it, if anything.
+        text: Option<String>,
+    },
+    /// 404: no such command for this profile, which is unknown, not failed.
+    Unknown,
+}
+
+/// Something that the operator or this program did. Kept in the journal as JSON.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(tag = "did", rename_all = "kebab-case")]
+pub enum Deed {
+    /// The operator named it.
+    Labelled {
+        /// The label; empty takes it away.
+        label: String,
+    },
+    /// The one GET of its link begins; from here on the link counts as used.
+    Fetching {
+        /// Where to: the whole path.
+        to: String,
+    },
+    /// The payload is on the disk under its final name.
+    Saved {
+        /// The whole path.
+        to: String,
+        /// Size in bytes.
+        size: u64,
+    },
+    /// The payload could not be saved.
+    NotSaved {
+        /// What kind of end it was.
+        why: NotSaved,
+        /// What happened and what to do, in a sentence.
+        sentence: String,
+    },
+}
+
+/// How a download ended that ended badly.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum NotSaved {
+    /// The link was fetched before, by whomever.
+    LinkUsed,
+    /// The link's time was over.
+    LinkExpired,
+    /// The transfer began and did not end; the link is used up.
+    Broken,
+    /// The operator stopped it; the link is used up.
+    Cancelled,
+    /// It failed before the link was touched: it can be tried again.
+    NotStarted,
+}

@@ -1,0 +1,117 @@
+//! What the operator asks of the engine.
+
+use std::path::PathBuf;
+
+use secrecy::SecretString;
+
+use crate::activity::{ActivityKey, Seq};
+use crate::protocol::{AuthorizationToken, CommandId, RequestId};
+use crate::settings::{Preferences, Profile, ProfileId};
+
+/// A wish of the operator. Sent on a bounded channel: where that is full, the window says that the engine is busy.
+#[derive(Debug, Clone)]
+pub enum Action {
+    /// Sign a profile in and connect it. A profile that the settings do not know yet is added once it has signed in.
+    SignIn(Box<SignIn>),
+    /// Give up signing in.
+    CancelSignIn(ProfileId),
+    /// Start the embedded sandbox, add its profile and connect.
+    TrySandbox,
+    /// Connect an offline profile with the token that it has.
+    Connect(ProfileId),
+    /// Leave the channel and stay offline.
+    Disconnect(ProfileId),
+    /// Do not wait for the next attempt.
+    RetryNow(ProfileId),
+    /// Ask for a new token.
+    RenewToken(ProfileId),
+    /// Forget the token.
+    SignOut {
+        /// Whose.
+        profile: ProfileId,
+        /// Whether the server is told to revoke it as well.
+        revoke: bool,
+    },
+    /// Take the profile out of the settings and its token out of the keyring.
+    RemoveProfile(ProfileId),
+    /// Accept messages up to this many bytes from now on.
+    SetMessageLimit(usize),
+    /// Fetch ready data with one GET into a file.
+    Download {
+        /// Whose.
+        profile: ProfileId,
+        /// Which.
+        request: RequestId,
+        /// The whole path that the operator chose.
+        to: PathBuf,
+    },
+    /// Stop a download; its link is used up.
+    CancelDownload {
+        /// Whose.
+        profile: ProfileId,
+        /// Which.
+        request: RequestId,
+    },
+    /// Write the payload that came inline into a file.
+    SaveInline {
+        /// Whose.
+        profile: ProfileId,
+        /// Which.
+        request: RequestId,
+        /// The whole path that the operator chose.
+        to: PathBuf,
+    },
+    /// Ask the server for a command's state.
+    CheckStatus {
+        /// Whose.
+        profile: ProfileId,
+        /// Which.
+        command: CommandId,
+    },
+    /// Name an activity; an empty label takes the name away.
+    Label {
+        /// Whose.
+        profile: ProfileId,
+        /// Which.
+        key: ActivityKey,
+        /// The name.
+        label: String,
+    },
+    /// Read every entry of one activity from the journal; answered by [`super::Event::History`].
+    History {
+        /// Whose.
+        profile: ProfileId,
+        /// Which.
+        key: ActivityKey,
+        /// Its first entry that the window knows of.
+        from: Seq,
+        /// Its last.
+        to: Seq,
+    },
+    /// Open a saved file with the system's program for it.
+    OpenFile(PathBuf),
+    /// Show a saved file in the system's file manager.
+    ShowInFolder(PathBuf),
+    /// Keep these preferences.
+    SetPreferences(Preferences),
+    /// Leave every channel, commit and stop; answered by [`super::Event::Stopped`].
+    Quit,
+}
+
+/// How a profile signs in.
+#[derive(Debug, Clone)]
+pub struct SignIn {
+    /// The profile, as the form has it.
+    pub profile: Profile,
+    /// The proof.
+    pub credential: Credential,
+}
+
+/// The proof that a sign-in gives. Its `Debug` shows nothing of it.
+#[derive(Debug, Clone)]
+pub enum Credential {
+    /// The profile's password; the user name is in the profile.
+    Password(SecretString),
+    /// A token that the operator has from elsewhere.
+    Token(AuthorizationToken),
+}

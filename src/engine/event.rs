@@ -1,0 +1,173 @@
+//! What the engine tells the window. No event holds a secret.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use crate::activity::{ActivityKey, Entry, Moment, Seq};
+use crate::protocol::RequestId;
+use crate::settings::{ProfileId, Settings};
+
+use super::Action;
+
+/// Something that happened. Sent on a bounded channel; where that is full the engine goes on journaling and the window
+/// reads the rest from the journal.
+#[derive(Debug, Clone)]
+pub enum Event {
+    /// The settings as they are now: at the start, and whenever they changed.
+    Settings(Arc<Settings>),
+    /// Where a sign-in stands.
+    SignIn {
+        /// Whose.
+        profile: ProfileId,
+        /// How far it is.
+        state: SignInState,
+    },
+    /// A connection's state changed.
+    Connection {
+        /// Whose.
+        profile: ProfileId,
+        /// The state.
+        state: ConnectionState,
+    },
+    /// Signs of life of a joined connection.
+    Pulse {
+        /// Whose.
+        profile: ProfileId,
+        /// The last round trip that was measured.
+        round_trip: Option<Duration>,
+        /// Keep-alives counted since the join.
+        keep_alives: u64,
+    },
+    /// What is known of the token.
+    Token {
+        /// Whose.
+        profile: ProfileId,
+        /// When it ends; `None` where the server did not say.
+        expires_at: Option<Moment>,
+        /// Whether the keyring holds it.
+        kept: bool,
+    },
+    /// Entries restored from the journal: a chunk in ascending order, the newest chunk first.
+    Restored {
+        /// Whose.
+        profile: ProfileId,
+        /// The chunk.
+        entries: Vec<Entry>,
+        /// Entries from this one on are of this run; links of earlier ones are gone.
+        live_from: Seq,
+        /// Whether this was the last chunk.
+        complete: bool,
+    },
+    /// Entries that have just been committed, in ascending order.
+    Committed {
+        /// Whose.
+        profile: ProfileId,
+        /// The batch.
+        entries: Vec<Entry>,
+    },
+    /// How far a download is; the end of it is an entry.
+    Download {
+        /// Whose.
+        profile: ProfileId,
+        /// Which.
+        request: RequestId,
+        /// How far; `None` when it has ended.
+        progress: Option<Progress>,
+    },
+    /// Every entry of one activity, in ascending order.
+    History {
+        /// Whose.
+        profile: ProfileId,
+        /// Which.
+        key: ActivityKey,
+        /// The entries.
+        entries: Vec<Entry>,
+    },
+    /// The journal's size on disk in bytes.
+    JournalSize(u64),
+    /// Something that the operator should read.
+    Notice(Notice),
+    /// The engine has stopped: every channel is left, everything is committed.
+    Stopped,
+}
+
+/// Where a sign-in stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SignInState {
+    /// The server is being asked.
+    Asking,
+    /// It failed; why, and what to do, in a sentence.
+    Failed(String),
+    /// The profile has its token.
+    Done,
+    /// The operator gave it up.
+    Cancelled,
+}
+
+/// The states of a connection. A session is in exactly one of them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ConnectionState {
+    /// There is no token.
+    SignedOut,
+    /// DNS, TCP, TLS and the upgrade are under way.
+    Connecting,
+    /// The join has been sent.
+    Joining,
+    /// Joined: messages arrive.
+    Live,
+    /// Waiting for the next attempt.
+    Reconnecting {
+        /// When that is.
+        at: Instant,
+        /// Which attempt that will be, from 1.
+        attempt: u32,
+        /// What went wrong, in a sentence.
+        why: String,
+    },
+    /// The server refused the token: no more attempts until there is another.
+    TokenRefused {
+        /// The server's words, in a sentence.
+        why: String,
+    },
+    /// The operator disconnected.
+    Offline,
+    /// Leaving the channel.
+    Leaving,
+}
+
+/// How far a download is.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Progress {
+    /// The file's name.
+    pub file_name: String,
+    /// Bytes so far.
+    pub received: u64,
+    /// Bytes in all, where the server said.
+    pub total: Option<u64>,
+    /// Bytes a second, over the last few seconds.
+    pub rate: f64,
+}
+
+/// Something that the operator should read.
+#[derive(Debug, Clone)]
+pub struct Notice {
+    /// How much it matters.
+    pub severity: Severity,
+    /// Whose it is, where it is a profile's.
+    pub profile: Option<ProfileId>,
+    /// The whole sentence: what happened and what to do.
+    pub sentence: String,
+    /// One thing that can be done about it: the button's words and what it does.
+    pub remedy: Option<(String, Action)>,
+}
+
+/// How much a notice matters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Severity {
+    /// Good to know; goes by itself.
+    Info,
+    /// Stays until it is read.
+    Warning,
+    /// Something failed; stays until it is read.
+    Error,
+}

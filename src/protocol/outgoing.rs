@@ -1,0 +1,76 @@
+//! What is sent on the socket: join and leave, exactly as the protocol has them.
+//!
+//! `[docs]` require a correlation id without showing where it goes, so it is sent in both places; `[live]` clients send
+//! the token on join and the channel on leave, so all three fields are sent.
+
+use secrecy::SecretString;
+use serde::Serialize;
+
+use super::{AuthorizationToken, ChannelId, CorrelationId};
+
+/// The frame that joins the profile's channel. Secret: it holds the token.
+#[must_use]
+pub fn join(token: &AuthorizationToken, correlation: &CorrelationId) -> SecretString {
+    frame("joinChannel", token, correlation, None)
+}
+
+/// The frame that leaves the channel. Secret: it holds the token.
+#[must_use]
+pub fn leave(token: &AuthorizationToken, correlation: &CorrelationId, channel: Option<&ChannelId>) -> SecretString {
+    frame("leaveChannel", token, correlation, channel)
+}
+
+/// Any request of ours.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Request<'a> {
+    action: &'a str,
+    correlation_id: &'a str,
+    data: RequestData<'a>,
+}
+
+/// Its inner object.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct RequestData<'a> {
+    authorization_token: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    channel_id: Option<&'a str>,
+    correlation_id: &'a str,
+}
+
+fn frame(
+    action: &str,
+    token: &AuthorizationToken,
+    correlation: &CorrelationId,
+    channel: Option<&ChannelId>,
+) -> SecretString {
+    let data = RequestData {
+        authorization_token: token.expose(),
+        channel_id: channel.map(ChannelId::as_str),
+        correlation_id: correlation.as_str(),
+    };
+    let request = Request { action, correlation_id: correlation.as_str(), data };
+    // Strings in, JSON out: there is nothing in these types that serde_json could refuse.
+    SecretString::from(serde_json::to_string(&request).unwrap_or_default())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use secrecy::ExposeSecret as _;
+
+    #[test]
+    #[expect(clippy::disallowed_methods, reason = "the test compares the frame")]
+    fn join_and_leave_are_exactly_the_documented_frames() {
+        let (token, correlation) = (AuthorizationToken::new("T-1"), CorrelationId::from("c-1"));
+        assert_eq!(
+            join(&token, &correlation).expose_secret(),
+            r#"{"action":"joinChannel","correlationId":"c-1","data":{"authorizationToken":"T-1","correlationId":"c-1"}}"#
+        );
+        assert_eq!(
+            leave(&token, &correlation, Some(&ChannelId::from("ch"))).expose_secret(),
+            r#"{"action":"leaveChannel","correlationId":"c-1","data":{"authorizationToken":"T-1","channelId":"ch","correlationId":"c-1"}}"#
+        );
+    }
+}

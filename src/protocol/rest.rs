@@ -1,0 +1,1 @@
+//! The shapes of REST answers, by server generation.
