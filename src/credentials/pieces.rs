@@ -43,8 +43,8 @@ impl Head {
 
 /// The head under a user name, where there is one that can be read.
 fn head(store: &mut dyn SecretStore, user: &str) -> Result<Option<Head>, StoreError> {
-    let held = store.get(user)?;
-    Ok(held.and_then(|bytes| Head::read(&bytes)).and_then(Result::ok))
+    let entry = store.get(user)?;
+    Ok(entry.and_then(|bytes| Head::read(&bytes)).and_then(Result::ok))
 }
 
 /// Puts a secret under a user name, in as many pieces as the store's limit demands.
@@ -71,9 +71,11 @@ pub(super) fn set(store: &mut dyn SecretStore, user: &str, secret: &[u8]) -> Res
 
 /// The secret under a user name, put together.
 pub(super) fn get(store: &mut dyn SecretStore, user: &str) -> Result<Option<SecretBytes>, StoreError> {
-    let Some(held) = store.get(user)? else { return Ok(None) };
-    let Some(head) = Head::read(&held) else { return Ok(Some(held)) };
-    let head = head?;
+    let Some(entry) = store.get(user)? else { return Ok(None) };
+    let head = match Head::read(&entry) {
+        Some(head) => head?,
+        None => return Ok(Some(entry)),
+    };
     let mut pieces = Vec::with_capacity(head.count);
     for name in head.names(user) {
         pieces.push(store.get(&name)?.ok_or(StoreError::Damaged)?);
@@ -81,7 +83,9 @@ pub(super) fn get(store: &mut dyn SecretStore, user: &str) -> Result<Option<Secr
     // Of its final size from the start: a buffer that grew would leave copies behind.
     let size = pieces.iter().map(|piece| piece.len()).sum();
     let mut whole = SecretBytes::new(Vec::with_capacity(size));
-    pieces.iter().for_each(|piece| whole.extend_from_slice(piece));
+    for piece in &pieces {
+        whole.extend_from_slice(piece);
+    }
     if whole.len() == head.size { Ok(Some(whole)) } else { Err(StoreError::Damaged) }
 }
 

@@ -66,7 +66,6 @@ fn delete_all(entries: &[keyring_core::Entry]) -> Result<(), StoreError> {
 
 /// Tells what happened without the secret: `BadEncoding` and `BadDataFormat` hold it, so nothing of theirs is used.
 fn in_our_words(error: Error) -> StoreError {
-    #[expect(clippy::wildcard_enum_match_arm, reason = "the crate's enum may grow; the rest speaks for itself")]
     match error {
         Error::NoDefaultStore => StoreError::Missing,
         Error::NoStorageAccess(cause) => {

@@ -70,27 +70,42 @@ impl SecretStore for Scripted {
     }
 }
 
-/// A store that does not answer before its gate is opened, or ever.
+/// A store that does not answer before its gate is opened, or ever; it says when it has been called.
 struct Gated {
+    called: mpsc::Sender<()>,
     gate: std_mpsc::Receiver<()>,
     inner: Scripted,
 }
 
+/// The test's side of a [`Gated`].
+struct Gate {
+    called: mpsc::Receiver<()>,
+    open: std_mpsc::SyncSender<()>,
+    inner: Scripted,
+}
+
 impl Gated {
-    fn new() -> (Self, std_mpsc::SyncSender<()>, Scripted) {
+    fn new() -> (Self, Gate) {
         let (open, gate) = std_mpsc::sync_channel(8);
+        let (call, called) = mpsc::channel(64);
         let inner = Scripted::default();
-        (Self { gate, inner: inner.clone() }, open, inner)
+        (Self { called: call, gate, inner: inner.clone() }, Gate { called, open, inner })
+    }
+
+    fn pass(&self) -> Result<(), StoreError> {
+        self.called.try_send(()).map_err(|_full| StoreError::Stopped)?;
+        self.gate.recv().map_err(|_closed| StoreError::Stopped)
     }
 }
 
 impl SecretStore for Gated {
     fn get(&mut self, user: &str) -> Result<Option<SecretBytes>, StoreError> {
+        self.pass()?;
         self.inner.get(user)
     }
 
     fn set(&mut self, user: &str, secret: &[u8]) -> Result<(), StoreError> {
-        self.gate.recv().map_err(|_closed| StoreError::Stopped)?;
+        self.pass()?;
         self.inner.set(user, secret)
     }
 
@@ -181,7 +196,7 @@ async fn what_is_no_token_is_not_taken_for_one() {
 
 #[tokio::test(start_paused = true)]
 async fn a_keyring_that_never_answers_is_not_waited_for_longer_than_the_deadline() {
-    let (gated, _open, _) = Gated::new();
+    let (gated, _gate) = Gated::new();
     let keyring = Keyring::with_store(Box::new(gated));
     let token = AuthorizationToken::new("T-1");
     let start = tokio::time::Instant::now();
@@ -198,18 +213,30 @@ async fn a_keyring_that_never_answers_is_not_waited_for_longer_than_the_deadline
     assert_eq!(start.elapsed(), DEADLINE);
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test]
 async fn a_token_that_came_too_late_for_its_caller_is_taken_out_again() {
-    let (gated, open, inner) = Gated::new();
+    let (gated, mut gate) = Gated::new();
     let keyring = Keyring::with_store(Box::new(gated));
     let token = AuthorizationToken::new("T-1");
-    keyring.store_token(profile(), &token).await.unwrap_err();
-    // From here on the thread answers, so the clock must run by itself.
+    let mut storing = Box::pin(keyring.store_token(profile(), &token));
+    tokio::select! {
+        biased;
+        _ = &mut storing => panic!("it answered behind a closed gate"),
+        called = gate.called.recv() => called.unwrap(),
+    }
+    // The keyring shows its prompt; the deadline passes.
+    tokio::time::pause();
+    assert_eq!(*storing.await.unwrap_err().cause(), StoreError::TimedOut);
+    // The operator answers the prompt. From here on the thread works, so the clock must run by itself.
     tokio::time::resume();
-    open.send(()).unwrap();
+    for _ in 0..3 {
+        gate.open.send(()).unwrap();
+    }
     assert_eq!(keyring.token(profile()).await.unwrap(), None, "the operator was told that it is not kept");
-    assert_eq!(inner.names(), [""; 0]);
-    open.send(()).unwrap();
+    assert_eq!(gate.inner.names(), [""; 0]);
+    for _ in 0..3 {
+        gate.open.send(()).unwrap();
+    }
     keyring.store_token(profile(), &token).await.unwrap();
     assert_eq!(keyring.token(profile()).await.unwrap(), Some(token), "the keyring did not recover");
 }

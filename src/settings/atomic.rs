@@ -45,7 +45,6 @@ fn folder_of(path: &Path) -> PathBuf {
 /// What went wrong with a file, in words that end a sentence.
 #[must_use]
 pub fn in_words(error: &io::Error) -> String {
-    #[expect(clippy::wildcard_enum_match_arm, reason = "the kinds are std's and grow; the others say themselves")]
     match error.kind() {
         io::ErrorKind::PermissionDenied => "permission was denied".to_owned(),
         io::ErrorKind::StorageFull => "the disk is full".to_owned(),

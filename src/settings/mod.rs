@@ -53,6 +53,7 @@ impl Default for Preferences {
 }
 
 /// Whether there is no path, or one that is not UTF-8.
+#[expect(clippy::ref_option, reason = "serde hands it over so")]
 fn is_no_text(path: &Option<std::path::PathBuf>) -> bool {
     path.as_deref().and_then(std::path::Path::to_str).is_none()
 }
