@@ -18,7 +18,8 @@ struct Killed(Child);
 impl Drop for Killed {
     fn drop(&mut self) {
         if self.0.kill().is_ok() {
-            self.0.wait().ok();
+            let ended = self.0.wait();
+            assert!(ended.is_ok(), "the program did not end");
         }
     }
 }
