@@ -148,7 +148,17 @@ pub enum JournalError {
 impl JournalError {
     /// Tells SQLite's errors apart.
     pub(super) fn of(path: &Path, source: rusqlite::Error) -> Self {
+        use rusqlite::Error::{
+            FromSqlConversionFailure, IntegralValueOutOfRange, InvalidColumnType, QueryReturnedNoRows,
+        };
         let path = path.to_owned();
+        // The tables are strict, and rows that are always there are asked for as such: these are signs of changed bytes.
+        if matches!(
+            source,
+            FromSqlConversionFailure(..) | IntegralValueOutOfRange(..) | InvalidColumnType(..) | QueryReturnedNoRows
+        ) {
+            return Self::Damaged { path, source };
+        }
         match source.sqlite_error_code() {
             Some(ErrorCode::DiskFull) => Self::Full { path, source },
             Some(ErrorCode::ReadOnly) => Self::ReadOnly { path, source },

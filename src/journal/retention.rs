@@ -27,6 +27,9 @@ const ROWS: i64 = 2_000;
 /// Bytes of entries from which on a step takes out no more.
 const BYTES: u64 = 4 * 1024 * 1024;
 
+/// What a step takes out at least where the journal is too large, so that the last bytes do not take many steps.
+const LEAST: u64 = 64 * 1024;
+
 /// What an entry takes beside its payload: its columns, its id, and its place in the index.
 const BESIDE: u64 = 64;
 
@@ -103,13 +106,17 @@ pub(super) fn step(
     (now, limits): (Moment, &Limits),
     next: i64,
 ) -> rusqlite::Result<Purged> {
-    let excess = match limits.bytes {
-        Some(bytes) => used(connection)?.saturating_sub(bytes),
+    let too_large = match limits.bytes {
+        // Half of it: an entry takes up to twice its bytes, since a page holds whole entries. Never more than is needed goes.
+        Some(bytes) => match used(connection)?.saturating_sub(bytes) {
+            0 => 0,
+            excess => (excess / 2).max(LEAST),
+        },
         None => 0,
     };
     let before = limits.age.map(|age| now.0.saturating_sub(i64::try_from(age.as_micros()).unwrap_or(i64::MAX)));
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-    let looked = look(&transaction, pass.from, before, excess, &limits.protected)?;
+    let looked = look(&transaction, pass.from, before, too_large, &limits.protected)?;
     take_out(&transaction, &looked, next)?;
     if let Some(before) = before {
         transaction.execute("DELETE FROM secret WHERE at < ?1", [before])?;
@@ -135,7 +142,7 @@ fn look(
     transaction: &Transaction<'_>,
     from: i64,
     before: Option<i64>,
-    excess: u64,
+    too_large: u64,
     protected: &Protected,
 ) -> rusqlite::Result<Looked> {
     let profiles = profiles(transaction)?;
@@ -149,7 +156,7 @@ fn look(
         count += 1;
         let (seq, profile, at): (i64, i64, i64) = (row.get(0)?, row.get(1)?, row.get(2)?);
         let is_old = before.is_some_and(|before| at < before);
-        if is_old || looked.bytes < excess {
+        if is_old || looked.bytes < too_large {
             looked.any_to_go = true;
             if !is_protected(row, profiles.get(&profile), protected)? {
                 let size = u64::try_from(row.get::<_, i64>(5)?).unwrap_or(0).saturating_add(BESIDE);

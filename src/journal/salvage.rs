@@ -9,11 +9,14 @@ const TOGETHER: u32 = 1_000;
 /// The fewest bytes that an entry takes: its columns, and the keys of its two trees.
 const SMALLEST: u64 = 32;
 
+/// Larger numbers than this are of changed bytes: no journal gets there by counting.
+const LARGEST: i64 = i64::MAX / 2;
+
 /// Copies everything that can be read of `damaged` into `fresh`, which has the newest format and no entries. Returns how
 /// many entries were copied.
 ///
 /// `size` is that of the damaged files in bytes: since no entry is smaller than [`SMALLEST`], it bounds the numbers that
-/// entries had which can't be read, and which are never given again.
+/// entries had at an end which can't be read, and which are never given again.
 ///
 /// # Errors
 ///
@@ -30,11 +33,14 @@ pub(super) fn copy(damaged: Option<&Connection>, fresh: &mut Connection, size: u
     ] {
         copy_small(damaged, fresh, table, columns)?;
     }
-    let copied = copy_entries(damaged, fresh)?;
-    let unknown = i64::try_from(size / SMALLEST).unwrap_or(i64::MAX);
+    // The largest number is looked for from the end; where the end can't be read, there is no bound.
+    let last: rusqlite::Result<Option<i64>> = damaged.query_row("SELECT max(seq) FROM entry", (), |row| row.get(0));
+    let last = last.map(|last| last.unwrap_or(0)).ok().filter(|last| *last <= LARGEST);
+    let copied = copy_entries(damaged, fresh, last.unwrap_or(LARGEST))?;
+    let unknown = if last.is_some() { 0 } else { i64::try_from(size / SMALLEST).unwrap_or(LARGEST) };
     fresh.execute(
-        "UPDATE counter SET value = max(value, (SELECT coalesce(max(seq), 0) FROM entry)) + ?1 WHERE name = 'seq'",
-        [unknown],
+        "UPDATE counter SET value = max(value, ?1, (SELECT coalesce(max(seq), 0) FROM entry) + ?2) WHERE name = 'seq'",
+        (last.unwrap_or(0), unknown),
     )?;
     Ok(copied)
 }
@@ -58,11 +64,8 @@ fn copy_small(damaged: &Connection, fresh: &mut Connection, table: &str, columns
 }
 
 /// Copies the entries in ascending order, around what can't be read.
-fn copy_entries(damaged: &Connection, fresh: &mut Connection) -> rusqlite::Result<u64> {
+fn copy_entries(damaged: &Connection, fresh: &mut Connection, last: i64) -> rusqlite::Result<u64> {
     let mut copied = 0_u64;
-    // The largest number is looked for from the end; where the end can't be read, there is no bound.
-    let last: i64 =
-        damaged.query_row("SELECT coalesce(max(seq), 0) FROM entry", (), |row| row.get(0)).unwrap_or(i64::MAX);
     let mut next = Some(i64::MIN);
     while let Some(from) = next {
         let transaction = fresh.transaction()?;

@@ -346,3 +346,7 @@ impl Append {
         drop(self.reply.send(outcome));
     }
 }
+
+#[cfg(test)]
+#[path = "writer_tests.rs"]
+mod tests;
