@@ -80,14 +80,9 @@ impl Database {
         if Identity::at(&self.path) != Some(self.file) {
             return Standing::Gone;
         }
-        match (Identity::at(&schema::log_of(&self.path)), self.log) {
-            (None, _) => Standing::WithoutLog,
-            (Some(now), None) => {
-                self.log = Some(now);
-                Standing::InPlace
-            }
-            (Some(now), Some(before)) if now == before => Standing::InPlace,
-            (Some(_), Some(_)) => Standing::WithoutLog,
+        match Identity::at(&schema::log_of(&self.path)) {
+            Some(now) if *self.log.get_or_insert(now) == now => Standing::InPlace,
+            Some(_) | None => Standing::WithoutLog,
         }
     }
 
