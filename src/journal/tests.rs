@@ -313,6 +313,10 @@ async fn what_was_committed_is_there_after_a_crash_and_a_torn_log_loses_whole_ba
         fs::copy(schema::log_of(&path), schema::log_of(&copy)).unwrap();
         let survivor = open(crashed.path());
         assert_eq!(all(&survivor, profile()).await, all(&journal, profile()).await, "after batch {batch}");
+        let looking = schema::open_for_reading(&copy).unwrap();
+        let check: String = looking.query_row("PRAGMA integrity_check", (), |row| row.get(0)).unwrap();
+        assert_eq!(check, "ok", "after batch {batch}");
+        drop(looking);
         survivor.close().await;
     }
     let mut most = 0;

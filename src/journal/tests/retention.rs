@@ -113,6 +113,16 @@ async fn a_pass_ends_also_where_everything_is_protected() {
 }
 
 #[tokio::test]
+async fn a_pass_ends_also_where_the_file_cannot_shrink() {
+    let folder = tempfile::tempdir().unwrap();
+    let journal = open(folder.path());
+    journal.append(profile(), old(20 * DAY, commands(0..4_500))).await.unwrap();
+    behind_its_back(folder.path(), "PRAGMA auto_vacuum = none; VACUUM");
+    assert_eq!(total(&pass(&journal, &ten_days(Protected::new())).await), 4_500);
+    journal.append(profile(), commands(0..10)).await.unwrap();
+}
+
+#[tokio::test]
 async fn large_entries_make_small_steps() {
     let folder = tempfile::tempdir().unwrap();
     let journal = open(folder.path());
