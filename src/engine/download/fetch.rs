@@ -62,12 +62,7 @@ impl Fetcher {
 
 impl Job {
     /// Fetches a link into the part file and makes that the target. Says how many bytes it has.
-    pub(super) async fn transfer(
-        &self,
-        taken: Taken,
-        part: Part,
-        cancelled: &mut Cancelled,
-    ) -> Result<u64, Failed> {
+    pub(super) async fn transfer(&self, taken: Taken, part: Part, cancelled: &mut Cancelled) -> Result<u64, Failed> {
         let get = self.tools.fetcher.client.get(taken.url.clone()).send();
         let answer = tokio::select! {
             answer = get => answer,
@@ -84,12 +79,7 @@ impl Job {
         self.receive(response, part, cancelled).await
     }
 
-    async fn receive(
-        &self,
-        mut response: Response,
-        mut part: Part,
-        cancelled: &mut Cancelled,
-    ) -> Result<u64, Failed> {
+    async fn receive(&self, mut response: Response, mut part: Part, cancelled: &mut Cancelled) -> Result<u64, Failed> {
         let total = response.content_length();
         let (chunks, mut arriving) = chunks();
         let writer = self.tools.spawner.blocking("saving a file", Some(self.profile), move || {

@@ -110,7 +110,11 @@ impl Hub {
         if let Some(name) = only
             && !self.settings.profiles.iter().any(|profile| profile.name == name)
         {
-            self.notice(None, Severity::Warning, format!("There is no profile named {name}. Add it, or check the name."));
+            self.notice(
+                None,
+                Severity::Warning,
+                format!("There is no profile named {name}. Add it, or check the name."),
+            );
         }
         for profile in self.settings.profiles.clone() {
             let id = profile.id;
@@ -179,8 +183,7 @@ impl Hub {
     }
 
     async fn set_preferences(&mut self, mut preferences: Preferences) {
-        preferences.message_limit =
-            preferences.message_limit.clamp(*MESSAGE_LIMITS.start(), *MESSAGE_LIMITS.end());
+        preferences.message_limit = preferences.message_limit.clamp(*MESSAGE_LIMITS.start(), *MESSAGE_LIMITS.end());
         let limit = preferences.message_limit;
         self.settings.preferences = preferences;
         for desk in self.desks.values() {
@@ -238,9 +241,7 @@ impl Hub {
         let had_sandbox = sandbox.is_some();
         let written = async {
             futures_util::future::join_all(scribes).await;
-            if had_sandbox
-                && let Err(why) = tools.ledger.forget_profile(sandbox::profile_id()).await
-            {
+            if had_sandbox && let Err(why) = tools.ledger.forget_profile(sandbox::profile_id()).await {
                 tracing::warn!(why, "the sandbox's activity is still in the journal");
             }
             tools.ledger.close().await;

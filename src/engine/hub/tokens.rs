@@ -348,7 +348,8 @@ impl Hub {
                     self.keep(profile);
                 }
                 self.tell_token(profile);
-                let sentence = "The server refused the new token, so the old one stays in use. Renew it again, or sign in.";
+                let sentence =
+                    "The server refused the new token, so the old one stays in use. Renew it again, or sign in.";
                 self.notice(Some(profile), Severity::Warning, sentence);
             }
             _ => {}

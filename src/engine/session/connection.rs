@@ -94,9 +94,9 @@ impl End {
             WsError::Utf8(_) => Self::NotUtf8,
             WsError::ConnectionClosed | WsError::AlreadyClosed => Self::Closed { reason: String::new() },
             WsError::Io(_) => Self::Broken,
-            WsError::Protocol(
-                tokio_tungstenite::tungstenite::error::ProtocolError::ResetWithoutClosingHandshake,
-            ) => Self::Broken,
+            WsError::Protocol(tokio_tungstenite::tungstenite::error::ProtocolError::ResetWithoutClosingHandshake) => {
+                Self::Broken
+            }
             _ => Self::Protocol,
         }
     }

@@ -178,8 +178,7 @@ impl Session {
                 self.ticket = ticket.number;
                 self.connections += 1;
                 tracing::debug!(profile = %self.profile, connection = self.connections, "connecting");
-                let attempt =
-                    connector::open(self.connector.clone(), ticket.endpoints.websocket.clone(), limit);
+                let attempt = connector::open(self.connector.clone(), ticket.endpoints.websocket.clone(), limit);
                 State::Connecting(Connecting { ticket, limit, attempt: Box::pin(attempt) })
             }
         }
