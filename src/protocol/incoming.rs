@@ -209,8 +209,9 @@ pub struct Unrecognised {
 #[must_use]
 pub fn parse(text: &str) -> Incoming {
     match serde_json::from_str::<Envelope<'_>>(text) {
-        Ok(envelope) => read_envelope(&envelope),
-        Err(_) => parse_slowly(text),
+        // serde reads a list into a struct by position: no list is an envelope.
+        Ok(envelope) if text.trim_start().starts_with('{') => read_envelope(&envelope),
+        Ok(_) | Err(_) => parse_slowly(text),
     }
 }
 
@@ -261,8 +262,8 @@ struct Data<'a> {
     command_status: Option<&'a RawValue>,
     #[serde(borrow, default)]
     body: Option<&'a RawValue>,
-    #[serde(borrow, default)]
-    data_context: Option<&'a RawValue>,
+    #[serde(borrow, default, rename = "data_context")]
+    context: Option<&'a RawValue>,
     #[serde(borrow, default)]
     output_type: Option<&'a RawValue>,
     #[serde(borrow, default, rename = "streamUrl")]
@@ -338,7 +339,7 @@ fn read_event(data: &Data<'_>) -> Incoming {
             let Some(id) = id.or_else(|| data.request_id.and_then(name)) else {
                 return Incoming::Unreadable(UnreadableReason::NoId);
             };
-            let context = data.data_context.and_then(name);
+            let context = data.context.and_then(name).map(String::from);
             let delivery = delivery(data.output_type.and_then(number), body(data.body));
             Incoming::Message(Message::Data(DataReport { id: RequestId::new(id), context, delivery }))
         }

@@ -1,1 +1,274 @@
+//! One row a shape: what each text frame is read as.
 
+use proptest::prelude::*;
+
+use super::*;
+
+fn command(status: CommandStatus, body: Body) -> Incoming {
+    Incoming::Message(Message::Command(CommandReport { id: CommandId::from("c-1"), status, body }))
+}
+
+fn data(context: Option<&str>, delivery: Delivery) -> Incoming {
+    let context = context.map(str::to_owned);
+    Incoming::Message(Message::Data(DataReport { id: RequestId::from("r-1"), context, delivery }))
+}
+
+fn stream_ready(url: Option<&str>) -> Incoming {
+    Incoming::Message(Message::StreamReady(StreamReport { id: RequestId::from("r-1"), url: url.map(Link::new) }))
+}
+
+fn reply(status: i64, correlation: Option<&str>, channel: Option<&str>, text: Option<&str>) -> Incoming {
+    Incoming::Reply(Reply {
+        status,
+        correlation_id: correlation.map(CorrelationId::from),
+        channel_id: channel.map(ChannelId::from),
+        text: text.map(str::to_owned),
+    })
+}
+
+fn text(text: &str) -> Body {
+    Body::Text(text.to_owned())
+}
+
+fn check(rows: &[(&str, Incoming)]) {
+    for (frame, wanted) in rows {
+        assert_eq!(parse(frame), *wanted, "{frame}");
+    }
+}
+
+#[test]
+fn replies_are_told_by_their_numeric_status() {
+    check(&[
+        (
+            r#"{"correlationId":"u-1","status":200,"data":{"channelId":"ch-1","message":"Successfully joined profile channel."}}"#,
+            reply(200, Some("u-1"), Some("ch-1"), Some("Successfully joined profile channel.")),
+        ),
+        (r#"{"status":200,"data":{"channelId":"ch-1"}}"#, reply(200, None, Some("ch-1"), None)),
+        (r#"{"status":200,"data":{"correlationId":"u-1"}}"#, reply(200, Some("u-1"), None, None)),
+        (r#"{"status":401,"data":{"message":"Bad token"}}"#, reply(401, None, None, Some("Bad token"))),
+        (r#"{"status":401,"message":"Bad token"}"#, reply(401, None, None, Some("Bad token"))),
+        (r#"{"status":403,"error":"No"}"#, reply(403, None, None, Some("No"))),
+        (r#"{"status":"401","data":null}"#, reply(401, None, None, None)),
+        (r#"{"status":500,"data":"oops"}"#, reply(500, None, None, None)),
+    ]);
+}
+
+#[test]
+fn commands_have_every_status_and_every_body() {
+    use CommandStatus::{Failed, Other, Pending, Succeeded};
+    check(&[
+        (r#"{"data":{"type":"X-DPT-CAB-ID","id":"c-1","command_status":1}}"#, command(Pending, Body::None)),
+        (
+            r#"{"data":{"type":"X-DPT-CAB-ID","id":"c-1","command_status":2,"body":"Command completed successfully"}}"#,
+            command(Succeeded, text("Command completed successfully")),
+        ),
+        (
+            r#"{"data":{"type":"X-DPT-CAB-ID","id":"c-1","command_status":3,"body":"profile.not_an_owner"}}"#,
+            command(Failed, text("profile.not_an_owner")),
+        ),
+        (
+            r#"{"data":{"type":"X-DPT-CAB-ID","id":"c-1","command_status":9,"body":null}}"#,
+            command(Other(9), Body::None),
+        ),
+        (r#"{"data":{"type":"X-DPT-CAB-ID","id":"c-1","command_status":-1}}"#, command(Other(-1), Body::None)),
+        (r#"{"data":{"type":"X-DPT-CAB-ID","id":"c-1","command_status":"2"}}"#, command(Succeeded, Body::None)),
+        (r#"{"data":{"type":"X-DPT-CAB-ID","id":"c-1","command_status":2.0}}"#, command(Succeeded, Body::None)),
+        (
+            r#"{"data":{"type":"X-DPT-CAB-ID","id":"c-1","command_status":2,"body":{"a":[1, 2]}}}"#,
+            command(Succeeded, Body::Json(r#"{"a":[1, 2]}"#.to_owned())),
+        ),
+        (
+            r#"{"data":{"type":"X-DPT-CAB-ID","id":"c-1","command_status":2,"body":[]}}"#,
+            command(Succeeded, Body::Json("[]".to_owned())),
+        ),
+        (
+            r#"{"data":{"type":"X-DPT-CAB-ID","id":"c-1","command_status":2,"body":true}}"#,
+            command(Succeeded, Body::Json("true".to_owned())),
+        ),
+        (
+            r#"{"data":{"type":"X-DPT-CAB-ID","id":"c-1","command_status":2,"body":1.50}}"#,
+            command(Succeeded, Body::Json("1.50".to_owned())),
+        ),
+        (r#"{"data":{"type":"X-DPT-CAB-ID","id":"c-1","command_status":2,"body":""}}"#, command(Succeeded, text(""))),
+        (
+            r#"{"extra":1,"data":{"new":{},"type":"X-DPT-CAB-ID","id":"c-1","command_status":1}}"#,
+            command(Pending, Body::None),
+        ),
+        // A field given twice: the last counts, as in every JSON reader in the field.
+        (
+            r#"{"data":{"type":"X-DPT-CAB-ID","id":"c-0","id":"c-1","command_status":1,"command_status":2}}"#,
+            command(Succeeded, Body::None),
+        ),
+        (r#"{"data":1,"data":{"type":"X-DPT-CAB-ID","id":"c-1","command_status":1}}"#, command(Pending, Body::None)),
+    ]);
+    let numbered = Incoming::Message(Message::Command(CommandReport {
+        id: CommandId::from("17"),
+        status: Pending,
+        body: Body::None,
+    }));
+    check(&[(r#"{"data":{"type":"X-DPT-CAB-ID","id":17,"command_status":1}}"#, numbered)]);
+}
+
+#[test]
+fn data_comes_in_both_generations() {
+    let frame = |rest: &str| format!(r#"{{"data":{{"type":"X-DPT-CAB-REQUEST-ID","id":"r-1",{rest}}}}}"#);
+    let inline = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGA==";
+    for (rest, wanted) in [
+        (
+            r#""data_context":"invoices/2026-Q1","output_type":1,"body":"https://d.example.com/p?auth=x""#.to_owned(),
+            data(Some("invoices/2026-Q1"), Delivery::Link(Link::new("https://d.example.com/p?auth=x"))),
+        ),
+        (
+            r#""output_type":1,"body":"HTTP://d.example.com/?auth=x""#.to_owned(),
+            data(None, Delivery::Link(Link::new("HTTP://d.example.com/?auth=x"))),
+        ),
+        (
+            r#""output_type":1,"body":"ab-12_z""#.to_owned(),
+            data(None, Delivery::StreamToken(StreamToken::new("ab-12_z"))),
+        ),
+        (
+            r#""output_type":0,"body":"Collecting 3 parts""#.to_owned(),
+            data(None, Delivery::Text("Collecting 3 parts".to_owned())),
+        ),
+        (
+            format!(r#""output_type":0,"body":"{inline}""#),
+            data(None, Delivery::Inline { text: inline.to_owned(), size: 25 }),
+        ),
+        // Base64 that is too short, or not canonical, is a text.
+        (r#""output_type":0,"body":"QUJDRA==""#.to_owned(), data(None, Delivery::Text("QUJDRA==".to_owned()))),
+        (
+            r#""output_type":0,"body":"AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGB==""#.to_owned(),
+            data(None, Delivery::Text("AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGB==".to_owned())),
+        ),
+        // A link under 0 is not taken for one: nothing is hidden by a guess, and nothing fetched.
+        (
+            r#""output_type":0,"body":"https://d.example.com/""#.to_owned(),
+            data(None, Delivery::Text("https://d.example.com/".to_owned())),
+        ),
+        (
+            r#""body":"https://d.example.com/?auth=x""#.to_owned(),
+            data(None, Delivery::Link(Link::new("https://d.example.com/?auth=x"))),
+        ),
+        (r#""output_type":0,"body":{"a":1}"#.to_owned(), data(None, Delivery::Text(r#"{"a":1}"#.to_owned()))),
+        (
+            r#""output_type":1,"body":null"#.to_owned(),
+            data(None, Delivery::Other { output_type: Some(1), body: Body::None }),
+        ),
+        (
+            r#""output_type":5,"body":"x""#.to_owned(),
+            data(None, Delivery::Other { output_type: Some(5), body: text("x") }),
+        ),
+        (
+            r#""data_context":7,"output_type":"0","body":"x""#.to_owned(),
+            data(Some("7"), Delivery::Text("x".to_owned())),
+        ),
+    ] {
+        assert_eq!(parse(&frame(&rest)), wanted, "{rest}");
+    }
+}
+
+#[test]
+fn a_stream_is_ready_by_id_or_request_id() {
+    check(&[
+        (r#"{"data":{"type":"STREAM-READY","id":"r-1"}}"#, stream_ready(None)),
+        (r#"{"data":{"type":"STREAM-READY","requestId":"r-1","streamUrl":null}}"#, stream_ready(None)),
+        (
+            r#"{"data":{"type":"STREAM-READY","requestId":"r-1","streamUrl":"https://h/s"}}"#,
+            stream_ready(Some("https://h/s")),
+        ),
+        (
+            r#"{"data":{"type":"STREAM-READY","id":"r-1","requestId":"other","streamUrl":"wss://h/s"}}"#,
+            stream_ready(Some("wss://h/s")),
+        ),
+    ]);
+}
+
+#[test]
+fn other_types_are_kept_and_keep_alives_counted() {
+    let unknown = |kind: &str, id: &str| {
+        Incoming::Message(Message::Unrecognised(Unrecognised { kind: kind.to_owned(), id: id.to_owned() }))
+    };
+    check(&[
+        (r#"{"data":{"type":"X-DPT-QUOTA","id":"q-1","used":3}}"#, unknown("X-DPT-QUOTA", "q-1")),
+        (r#"{"data":{"id":"q-1"}}"#, unknown("", "q-1")),
+        (r#"{"data":{"type":{},"id":"q-1"}}"#, unknown("", "q-1")),
+        (r#"{"data":{"type":"PING"}}"#, Incoming::KeepAlive),
+        (r#"{"data":{"cpu":0.1}}"#, Incoming::KeepAlive),
+        (r#"{"data":{}}"#, Incoming::KeepAlive),
+        (r#"{"event":"Ping"}"#, Incoming::KeepAlive),
+        (r#"{"type":"heartbeat","at":1}"#, Incoming::KeepAlive),
+    ]);
+}
+
+#[test]
+fn garbage_is_named_and_ends_nothing() {
+    use UnreadableReason::{NoData, NoId, NotAnObject, NotJson, WrongType};
+    let deep = format!(r#"{{"data":{}1{}}}"#, "[".repeat(100_000), "]".repeat(100_000));
+    let deep_body = format!(
+        r#"{{"data":{{"type":"X-DPT-CAB-ID","id":"c-1","command_status":2,"body":{}{}}}}}"#,
+        "[".repeat(5_000),
+        "]".repeat(5_000)
+    );
+    for (frame, reason) in [
+        ("", NotJson),
+        ("hello", NotJson),
+        ("{", NotJson),
+        (r#"{"data":{"id":"\ud800"}"#, NotJson),
+        ("[]", NotAnObject),
+        ("null", NotAnObject),
+        ("17", NotAnObject),
+        ("{}", NoData),
+        (r#"{"type":"X-DPT-CAB-ID","id":"c-1","command_status":2}"#, NoData),
+        (r#"{"data":[]}"#, WrongType),
+        (r#"{"data":"text"}"#, WrongType),
+        (r#"{"data":["X-DPT-CAB-ID","c-1"]}"#, WrongType),
+        (r#"{"data":{"type":"X-DPT-CAB-ID","id":"c-1"}}"#, WrongType),
+        (r#"{"data":{"type":"X-DPT-CAB-ID","id":"c-1","command_status":"two"}}"#, WrongType),
+        (r#"{"data":{"type":"X-DPT-CAB-ID","command_status":2}}"#, NoId),
+        (r#"{"data":{"type":"X-DPT-CAB-ID","id":"","command_status":2}}"#, NoId),
+        (r#"{"data":{"type":"X-DPT-CAB-ID","id":{},"command_status":2}}"#, NoId),
+        (r#"{"data":{"type":"X-DPT-CAB-REQUEST-ID","body":"x"}}"#, NoId),
+        (r#"{"data":{"type":"STREAM-READY"}}"#, NoId),
+        (&deep, WrongType),
+    ] {
+        let start: String = frame.chars().take(80).collect();
+        assert_eq!(parse(frame), Incoming::Unreadable(reason), "{start}");
+    }
+    assert!(
+        matches!(parse(&deep_body), Incoming::Message(Message::Command(_))),
+        "a deep body hid the outcome that came with it"
+    );
+}
+
+#[test]
+fn an_absent_data_is_not_a_null_one() {
+    check(&[(r#"{"data":null}"#, Incoming::Unreadable(UnreadableReason::NoData))]);
+}
+
+proptest! {
+    #[test]
+    fn no_text_panics(frame in ".{0,200}") {
+        std::hint::black_box(parse(&frame));
+    }
+
+    #[test]
+    fn no_json_panics(
+        kind in prop_oneof![Just("X-DPT-CAB-ID"), Just("X-DPT-CAB-REQUEST-ID"), Just("STREAM-READY"), Just("other")],
+        id in ".{0,20}",
+        status in proptest::num::f64::ANY,
+        body in ".{0,60}",
+    ) {
+        let status = serde_json::Number::from_f64(status).map_or(serde_json::Value::Null, serde_json::Value::Number);
+        let frame = serde_json::json!({"data": {
+            "type": kind, "id": id, "command_status": status, "output_type": status, "body": body, "streamUrl": body,
+        }}).to_string();
+        std::hint::black_box(parse(&frame));
+    }
+
+    #[test]
+    fn a_cut_message_never_reads_as_another_outcome(at in 0_usize..96) {
+        let whole = r#"{"data":{"type":"X-DPT-CAB-ID","id":"c-1","command_status":2,"body":"Command completed"}}"#;
+        let cut = whole.get(..at.min(whole.len() - 1)).unwrap_or_default();
+        prop_assert_eq!(parse(cut), Incoming::Unreadable(UnreadableReason::NotJson));
+    }
+}

@@ -1,1 +1,208 @@
-//! Takes the secrets out of raw text, so that the rest of it can be kept and shown.
+//! Takes the secrets out of raw text, so that the rest of it can be kept and shown as it came.
+//!
+//! What is masked: the secrets that the caller names (the profile's token, the link or stream token that the parser found),
+//! the value of every `auth=` in a URL or a text, and string values under names that hold credentials. A masked message
+//! keeps its shape: a link stays a link, a bare token stays a bare token, so that the parser reads the same from it.
+
+use std::borrow::Cow;
+
+use super::Link;
+
+/// What stands in a secret's place.
+pub const HIDDEN: &str = "hidden";
+
+/// Field names whose string values are credentials, compared without case and without `_` and `-`.
+const CREDENTIAL_NAMES: [&str; 9] = [
+    "authorizationtoken",
+    "authtoken",
+    "accesstoken",
+    "refreshtoken",
+    "auth",
+    "authorization",
+    "xdptauthorization",
+    "password",
+    "secret",
+];
+
+/// The text with every secret masked. Text that holds none comes back as it is.
+///
+/// Works on anything, JSON or not; only string values change, all other bytes stay.
+#[must_use]
+pub fn text<'a>(raw: &'a str, secrets: &[&str]) -> Cow<'a, str> {
+    if !may_hold_a_secret(raw, secrets) {
+        return Cow::Borrowed(raw);
+    }
+    let mut out = String::with_capacity(raw.len());
+    let mut rest = raw;
+    let mut name = String::new();
+    while let Some(start) = rest.find('"') {
+        let (before, from_quote) = rest.split_at(start);
+        out.push_str(&plain(before, secrets));
+        let Some(end) = end_of_string(from_quote) else {
+            // An unfinished string: not JSON any more.
+            out.push_str(&plain(from_quote, secrets));
+            return Cow::Owned(out);
+        };
+        let (literal, after) = from_quote.split_at(end);
+        if after.trim_start().starts_with(':') {
+            name = decode(literal).into_owned();
+            out.push_str(&plain(literal, secrets));
+        } else {
+            push_value(&mut out, literal, &name, secrets);
+        }
+        rest = after;
+    }
+    out.push_str(&plain(rest, secrets));
+    Cow::Owned(out)
+}
+
+/// A cheap look before the careful one: most messages hold no secret.
+fn may_hold_a_secret(raw: &str, secrets: &[&str]) -> bool {
+    const SIGNS: [&str; 5] = ["auth", "Auth", "AUTH", "assword", "ecret"];
+    let found = |needle: &str| memchr::memmem::find(raw.as_bytes(), needle.as_bytes()).is_some();
+    // An escaped letter or slash could hide any of them.
+    found("\\") || SIGNS.iter().copied().any(found) || found("oken") || secrets.iter().copied().any(found)
+}
+
+/// Where the string literal that begins the text ends, behind its closing quote.
+fn end_of_string(text: &str) -> Option<usize> {
+    let mut bytes = text.bytes().enumerate().skip(1);
+    while let Some((at, byte)) = bytes.next() {
+        match byte {
+            b'\\' => {
+                bytes.next();
+            }
+            b'"' => return Some(at + 1),
+            _ => {}
+        }
+    }
+    None
+}
+
+/// What a string literal says; itself where it is no valid one.
+fn decode(literal: &str) -> Cow<'_, str> {
+    serde_json::from_str::<String>(literal).map_or(Cow::Borrowed(literal), Cow::Owned)
+}
+
+/// Adds a string value, masked where it holds a secret.
+fn push_value(out: &mut String, literal: &str, name: &str, secrets: &[&str]) {
+    let value = decode(literal);
+    let masked = if is_credential_name(name) && !value.is_empty() {
+        Cow::Borrowed(HIDDEN)
+    } else if secrets.contains(&value.as_ref()) && super::incoming::is_url(&value) {
+        Cow::Owned(Link::new(value.as_ref()).redacted())
+    } else {
+        plain(&value, secrets)
+    };
+    if masked == value {
+        out.push_str(literal);
+    } else {
+        out.push_str(&serde_json::Value::from(masked.as_ref()).to_string());
+    }
+}
+
+fn is_credential_name(name: &str) -> bool {
+    let plain: String = name.chars().filter(|c| !matches!(c, '_' | '-')).map(|c| c.to_ascii_lowercase()).collect();
+    CREDENTIAL_NAMES.contains(&plain.as_str())
+}
+
+/// A text without structure: named secrets and the values of `auth=`.
+fn plain<'a>(text: &'a str, secrets: &[&str]) -> Cow<'a, str> {
+    let mut out = Cow::Borrowed(text);
+    for secret in secrets.iter().filter(|secret| !secret.is_empty() && **secret != HIDDEN) {
+        if out.contains(secret) {
+            out = Cow::Owned(out.replace(secret, HIDDEN));
+        }
+    }
+    hide_auth_values(out)
+}
+
+/// Hides what follows `auth=` (in any case, also percent-encoded as `auth%3D`) up to the end of the value.
+fn hide_auth_values(text: Cow<'_, str>) -> Cow<'_, str> {
+    let lower = text.to_ascii_lowercase();
+    if !lower.contains("auth=") && !lower.contains("auth%3d") {
+        return text;
+    }
+    let mut out = String::with_capacity(text.len());
+    let mut at = 0;
+    while let Some(rest) = lower.get(at..) {
+        let found =
+            [rest.find("auth=").map(|i| i + 5), rest.find("auth%3d").map(|i| i + 7)].into_iter().flatten().min();
+        let Some(value) = found.map(|offset| at + offset) else { break };
+        let end = text
+            .get(value..)
+            .and_then(|tail| tail.find(|c: char| c.is_whitespace() || matches!(c, '&' | '"' | '\'' | '#' | '<' | '>')))
+            .map_or(text.len(), |offset| value + offset);
+        out.push_str(text.get(at..value).unwrap_or_default());
+        if end > value {
+            out.push_str(HIDDEN);
+        }
+        at = end;
+    }
+    out.push_str(text.get(at..).unwrap_or_default());
+    Cow::Owned(out)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::protocol::incoming::parse;
+    use crate::protocol::{Delivery, Incoming, Message};
+    use proptest::prelude::*;
+
+    #[test]
+    fn secrets_go_and_the_rest_stays_to_the_letter() {
+        for (raw, secrets, masked) in [
+            (r#"{"data":{"type":"X","id":"1"}}"#, &["T-1"][..], r#"{"data":{"type":"X","id":"1"}}"#),
+            (r#"{ "body" : "https://h/p?auth=abc&x=1" }"#, &[], r#"{ "body" : "https://h/p?auth=hidden&x=1" }"#),
+            (
+                r#"{"body":"https://h/p/secret-path?auth=abc"}"#,
+                &["https://h/p/secret-path?auth=abc"],
+                r#"{"body":"https://h/…?auth=hidden"}"#,
+            ),
+            (r#"{"body":"https:\/\/h\/p?auth=abc"}"#, &[], r#"{"body":"https://h/p?auth=hidden"}"#),
+            (r#"{"body":"https://h/p?\u0061uth=abc"}"#, &[], r#"{"body":"https://h/p?auth=hidden"}"#),
+            (r#"{"body":"tok-en-1"}"#, &["tok-en-1"], r#"{"body":"hidden"}"#),
+            (r#"{"authorizationToken":"T-2","n":2.0}"#, &[], r#"{"authorizationToken":"hidden","n":2.0}"#),
+            (r#"{"authorization_token":"T-2"}"#, &[], r#"{"authorization_token":"hidden"}"#),
+            ("not JSON T-1 and ?AUTH=abc end", &["T-1"], "not JSON hidden and ?AUTH=hidden end"),
+            (r#"{"unfinished":"auth=abc"#, &[], r#"{"unfinished":"auth=hidden"#),
+            (r#"{"auth":""}"#, &[], r#"{"auth":""}"#),
+            ("auth=a auth%3Db&c", &[], "auth=hidden auth%3Dhidden&c"),
+        ] {
+            assert_eq!(text(raw, secrets), masked, "{raw}");
+            assert_eq!(text(masked, secrets), masked, "masking again changed {masked}");
+        }
+    }
+
+    #[test]
+    fn a_masked_message_reads_as_the_same_shape() {
+        let link = r#"{"data":{"type":"X-DPT-CAB-REQUEST-ID","id":"r","output_type":1,"body":"https://h/p?auth=s"}}"#;
+        let bare = r#"{"data":{"type":"X-DPT-CAB-REQUEST-ID","id":"r","output_type":1,"body":"bare-s"}}"#;
+        for (raw, secret) in [(link, "https://h/p?auth=s"), (bare, "bare-s")] {
+            let masked = text(raw, &[secret]);
+            let Incoming::Message(Message::Data(report)) = parse(&masked) else { panic!("lost its shape: {masked}") };
+            match report.delivery {
+                Delivery::Link(link) => assert_eq!(link.expose(), "https://h/…?auth=hidden"),
+                Delivery::StreamToken(token) => assert_eq!(token.expose(), HIDDEN),
+                other => panic!("lost its shape: {other:?}"),
+            }
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn no_text_panics_and_no_named_secret_stays(before in ".{0,40}", after in ".{0,40}", secret in "[a-zA-Z0-9._-]{8,20}") {
+            let raw = format!("{before}{secret}{after}");
+            let masked = text(&raw, &[&secret]).into_owned();
+            prop_assert!(!masked.contains(&secret) || HIDDEN.contains(&*secret), "{masked}");
+        }
+
+        #[test]
+        fn json_stays_json(body in ".{0,60}", secret in "[a-z]{8,20}") {
+            let raw = serde_json::json!({"data": {"body": format!("{body}?auth={secret} {secret}"), "id": body}}).to_string();
+            let masked = text(&raw, &[&secret]).into_owned();
+            prop_assert!(serde_json::from_str::<serde_json::Value>(&masked).is_ok(), "{masked}");
+        }
+    }
+}

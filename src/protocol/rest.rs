@@ -1,1 +1,235 @@
-//! The shapes of REST answers, by server generation.
+//! The shapes of REST answers, by server generation. Only reading: the requests are made by the engine.
+
+use serde_json::Value;
+
+use super::{AuthorizationToken, CommandId, CommandStatus, RequestId};
+
+/// The header that carries the authorization token.
+pub const AUTHORIZATION_HEADER: &str = "X-DPT-AUTHORIZATION";
+/// The header that carries a command id.
+pub const COMMAND_HEADER: &str = "x-dpt-cab-id";
+/// The header that carries a request id.
+pub const REQUEST_HEADER: &str = "x-dpt-cab-request-id";
+
+/// A token that the server gave out.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TokenAnswer {
+    /// The token.
+    pub token: AuthorizationToken,
+    /// When it ends; `None` where the server did not say or said it unreadably.
+    pub expires_at: Option<jiff::Timestamp>,
+}
+
+/// What a server says of a command when asked by `request-status`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum StatusAnswer {
+    /// It knows the command.
+    Known {
+        /// Its state.
+        status: CommandStatus,
+        /// What it said with it.
+        text: Option<String>,
+    },
+    /// 404: no such command for this profile, which is unknown, not failed.
+    Unknown,
+    /// The answer could not be read as any known shape.
+    NotUnderstood,
+}
+
+/// The command id of a write's answer: the header, a bare string, a one-element array, or `{"commandId":…}`.
+#[must_use]
+pub fn command_id(header: Option<&str>, body: &str) -> Option<CommandId> {
+    let from_header = header.map(str::trim).filter(|id| !id.is_empty()).map(CommandId::from);
+    from_header.or_else(|| {
+        let value = serde_json::from_str::<Value>(body).ok();
+        let id = match value {
+            Some(Value::String(id)) => id,
+            Some(Value::Array(list)) => list.first()?.as_str()?.to_owned(),
+            Some(Value::Object(map)) => map.get("commandId").or_else(|| map.get("command_id"))?.as_str()?.to_owned(),
+            // A bare string need not be quoted.
+            _ => body.trim().to_owned(),
+        };
+        let one_word =
+            !id.is_empty() && id.len() <= 256 && !id.contains(|c: char| c.is_whitespace() || "<>{}".contains(c));
+        one_word.then(|| CommandId::new(id))
+    })
+}
+
+/// The request id of `request-data`'s answer: the header, or `{"requestId":…}`.
+#[must_use]
+pub fn request_id(header: Option<&str>, body: &str) -> Option<RequestId> {
+    let from_header = header.map(str::trim).filter(|id| !id.is_empty()).map(RequestId::from);
+    from_header.or_else(|| {
+        let value = serde_json::from_str::<Value>(body).ok()?;
+        Some(RequestId::from(value.get("requestId")?.as_str()?))
+    })
+}
+
+/// Reads the answer of `authenticate` or `reauthorize-authorization-token`.
+#[must_use]
+pub fn token_answer(body: &str) -> Option<TokenAnswer> {
+    let value = serde_json::from_str::<Value>(body).ok()?;
+    let token = value.get("authorizationToken")?.as_str().filter(|token| !token.is_empty())?;
+    Some(TokenAnswer { token: AuthorizationToken::new(token), expires_at: expiry_in(&value) })
+}
+
+/// Reads the answer of `authorization-token/expiry`.
+#[must_use]
+pub fn expiry(body: &str) -> Option<jiff::Timestamp> {
+    expiry_in(&serde_json::from_str::<Value>(body).ok()?)
+}
+
+fn expiry_in(value: &Value) -> Option<jiff::Timestamp> {
+    value.get("expiresAt")?.as_str()?.parse().ok()
+}
+
+/// Reads the answer of `request-status`: a state word, bare or in a one-element array; an object; or just the HTTP status
+/// (200 done, 202 still running).
+#[must_use]
+pub fn status_answer(http_status: u16, body: &str) -> StatusAnswer {
+    if http_status == 404 {
+        return StatusAnswer::Unknown;
+    }
+    if !matches!(http_status, 200..=299) {
+        return StatusAnswer::NotUnderstood;
+    }
+    let known = |status, text| StatusAnswer::Known { status, text };
+    let by_http = || match http_status {
+        202 => known(CommandStatus::Pending, None),
+        _ => known(CommandStatus::Succeeded, None),
+    };
+    let trimmed = body.trim();
+    if trimmed.is_empty() || trimmed == "null" {
+        return by_http();
+    }
+    let value = serde_json::from_str::<Value>(trimmed).unwrap_or_else(|_| Value::from(trimmed));
+    let value = match value {
+        Value::Array(mut list) if list.len() == 1 => list.remove(0),
+        other => other,
+    };
+    match value {
+        Value::String(word) => state_word(&word).map_or(StatusAnswer::NotUnderstood, |status| known(status, None)),
+        Value::Object(map) => {
+            let text = match map.get("body") {
+                None | Some(Value::Null) => None,
+                Some(Value::String(text)) => Some(text.clone()),
+                Some(other) => Some(other.to_string()),
+            };
+            let status =
+                match map.get("command_status").or_else(|| map.get("commandStatus")).or_else(|| map.get("status")) {
+                    Some(Value::Number(number)) => number.as_i64().map(CommandStatus::from_number),
+                    Some(Value::String(word)) => {
+                        word.parse().ok().map(CommandStatus::from_number).or_else(|| state_word(word))
+                    }
+                    _ => None,
+                };
+            match status {
+                Some(status) => known(status, text),
+                None if map.is_empty() => by_http(),
+                None => StatusAnswer::NotUnderstood,
+            }
+        }
+        Value::Array(list) if list.is_empty() => by_http(),
+        _ => StatusAnswer::NotUnderstood,
+    }
+}
+
+fn state_word(word: &str) -> Option<CommandStatus> {
+    match word.trim().to_ascii_lowercase().as_str() {
+        "started" | "pending" | "running" | "in progress" | "accepted" => Some(CommandStatus::Pending),
+        "succeeded" | "success" | "completed" | "done" => Some(CommandStatus::Succeeded),
+        "rejected" | "failed" | "failure" | "error" => Some(CommandStatus::Failed),
+        _ => None,
+    }
+}
+
+/// The server's own words for an error: `message`, `error`, `data.message`, or the named fields of a 422.
+#[must_use]
+pub fn error_text(body: &str) -> Option<String> {
+    let value = serde_json::from_str::<Value>(body).ok()?;
+    if let Some(Value::Object(fields)) = value.get("errors") {
+        let named: Vec<String> = fields
+            .iter()
+            .map(|(field, why)| {
+                let why = match why {
+                    Value::Array(list) => list.first().and_then(Value::as_str).unwrap_or_default(),
+                    other => other.as_str().unwrap_or_default(),
+                };
+                format!("{field}: {why}")
+            })
+            .collect();
+        if !named.is_empty() {
+            return Some(named.join("; "));
+        }
+    }
+    let words = [value.pointer("/data/message"), value.get("message"), value.get("error")];
+    words.into_iter().flatten().find_map(|text| text.as_str()).map(str::to_owned)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_command_id_is_found_in_every_shape() {
+        for (header, body) in [
+            (Some("c-1"), ""),
+            (Some(" c-1 "), r#"{"commandId":"other"}"#),
+            (None, r#""c-1""#),
+            (None, "c-1\n"),
+            (None, r#"["c-1"]"#),
+            (None, r#"{"commandId":"c-1"}"#),
+        ] {
+            assert_eq!(command_id(header, body), Some(CommandId::from("c-1")), "{header:?} {body:?}");
+        }
+        for body in ["", "[]", "{}", "<html>no</html>", "several words", "[1]"] {
+            assert_eq!(command_id(None, body), None, "{body:?}");
+        }
+    }
+
+    #[test]
+    fn a_status_answer_is_read_in_every_shape() {
+        use CommandStatus::{Failed, Other, Pending, Succeeded};
+        let known = |status, text: Option<&str>| StatusAnswer::Known { status, text: text.map(str::to_owned) };
+        for (http, body, wanted) in [
+            (200, r#""succeeded""#, known(Succeeded, None)),
+            (200, "started", known(Pending, None)),
+            (200, r#"["rejected"]"#, known(Failed, None)),
+            (
+                200,
+                r#"{"commandId":"c","command_status":3,"body":"profile.not_an_owner"}"#,
+                known(Failed, Some("profile.not_an_owner")),
+            ),
+            (200, r#"{"command_status":"2","body":null}"#, known(Succeeded, None)),
+            (200, r#"{"command_status":7,"body":{"a":1}}"#, known(Other(7), Some(r#"{"a":1}"#))),
+            (200, "", known(Succeeded, None)),
+            (202, "", known(Pending, None)),
+            (202, "{}", known(Pending, None)),
+            (404, "", StatusAnswer::Unknown),
+            (404, r#""succeeded""#, StatusAnswer::Unknown),
+            (200, "<html>", StatusAnswer::NotUnderstood),
+            (500, "", StatusAnswer::NotUnderstood),
+        ] {
+            assert_eq!(status_answer(http, body), wanted, "{http} {body:?}");
+        }
+    }
+
+    #[test]
+    fn a_token_answer_has_its_end_with_z_or_an_offset() {
+        let at: jiff::Timestamp = "2026-02-21T15:33:44Z".parse().unwrap();
+        for end in ["2026-02-21T15:33:44+00:00", "2026-02-21T16:33:44+01:00", "2026-02-21T15:33:44Z"] {
+            let answer = token_answer(&format!(r#"{{"authorizationToken":"T-1","expiresAt":"{end}"}}"#)).unwrap();
+            assert_eq!(answer.expires_at, Some(at), "{end}");
+        }
+        let answer = token_answer(r#"{"authorizationToken":"T-1","expiresAt":"soon"}"#).unwrap();
+        assert_eq!(answer.expires_at, None, "an unreadable end is no reason to refuse the token");
+        assert_eq!(token_answer(r#"{"authorizationToken":""}"#), None);
+    }
+
+    #[test]
+    fn an_error_says_what_the_server_said() {
+        assert_eq!(error_text(r#"{"errors":{"ttl":["must be a number"]}}"#).as_deref(), Some("ttl: must be a number"));
+        assert_eq!(error_text(r#"{"message":"no"}"#).as_deref(), Some("no"));
+        assert_eq!(error_text("<html>"), None);
+    }
+}

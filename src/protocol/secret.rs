@@ -3,6 +3,8 @@
 //! Each is wiped when dropped and shows nothing of itself in `Debug`. None can be serialised. Reading one out takes the
 //! explicit `expose`, so that each place that does is found by its name.
 
+#![expect(clippy::disallowed_methods, reason = "the secret types are the one place that looks inside")]
+
 use std::fmt;
 
 use secrecy::{ExposeSecret, SecretString};
@@ -59,6 +61,19 @@ secret! {
     StreamToken
 }
 
+impl Link {
+    /// The link as it may be shown: scheme and host, nothing of the path or the query.
+    #[must_use]
+    pub fn redacted(&self) -> String {
+        let link = self.expose();
+        let (scheme, rest) = link.split_once("://").unwrap_or(("https", ""));
+        let authority = rest.split(['/', '?', '#', '\\']).next().unwrap_or_default();
+        // A user name or password before the host is a secret as well.
+        let host = authority.rsplit('@').next().unwrap_or_default();
+        format!("{scheme}://{host}/…?auth=hidden")
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -72,6 +87,7 @@ mod tests {
             StreamToken::new("canary")
         );
         assert!(!shown.contains("canary"), "a secret showed itself: {shown}");
+        assert_eq!(Link::new("https://u:p@h:1/a/b?auth=canary#x").redacted(), "https://h:1/…?auth=hidden");
         assert_eq!(shown, "AuthorizationToken(hidden) Link(hidden) StreamToken(hidden)");
     }
 }
