@@ -4,10 +4,24 @@
 //! order to the same end, so that history can be restored newest first behind a live stream. A [`View`] is which rows
 //! are shown in which order. No I/O, no clock, no egui.
 
+mod activities;
 mod entry;
+mod filter;
 mod moment;
+mod pool;
+mod read;
+mod row;
 mod status;
+mod throughput;
+mod view;
 
+pub use activities::{Activities, RowId};
 pub use entry::{ActivityKey, Deed, Enquiry, Entry, Fact, Kind, NotSaved, Seq};
+pub use filter::Filter;
 pub use moment::Moment;
+pub use read::{Activity, bytes};
 pub use status::{Chip, Counts, Status};
+pub use view::{Column, Refresh, View};
+
+#[cfg(test)]
+mod tests;

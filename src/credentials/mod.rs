@@ -1,1 +1,208 @@
-//! (being written)
+//! The operating system's keyring: where a profile's authorization token is kept between runs.
+//!
+//! A [`Keyring`] is a handle to one thread that alone speaks to the system, because a keyring may block for as long as it
+//! shows a prompt. Callers wait with a deadline. May use the secret types of `protocol`; never writes a secret to a log,
+//! an error or a file.
+//!
+//! Service `privicore-monitor`, user name `token:<profile uuid>`, secret = the token's UTF-8 bytes.
+
+mod error;
+mod pieces;
+mod store;
+mod system;
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use secrecy::zeroize::Zeroizing;
+use tokio::sync::{mpsc, oneshot};
+
+use crate::protocol::AuthorizationToken;
+use crate::settings::ProfileId;
+
+pub use error::{Doing, KeyringError};
+pub use store::{MemoryStore, SecretStore, StoreError};
+
+/// How long a caller waits: long enough to type a password into the keyring's prompt.
+pub const DEADLINE: Duration = Duration::from_secs(20);
+
+/// Requests that wait for the thread. Where as many wait, the next caller waits for a place, within its own deadline.
+const WAITING: usize = 16;
+
+/// Bytes of a secret, wiped when dropped.
+pub type SecretBytes = Zeroizing<Vec<u8>>;
+
+/// A handle to the keyring; clones share it. The thread ends with the last of them.
+#[derive(Clone)]
+pub struct Keyring(Way);
+
+/// How requests reach the store.
+#[derive(Clone)]
+enum Way {
+    /// By a thread of its own.
+    Thread(mpsc::Sender<Request>),
+    /// Within the caller: for a store that never blocks.
+    InPlace(Arc<Mutex<Box<dyn SecretStore>>>),
+}
+
+/// What the thread is asked.
+struct Request {
+    task: Task,
+    reply: oneshot::Sender<Answer>,
+}
+
+/// The store's answer; a secret only to [`Task::Read`].
+type Answer = Result<Option<SecretBytes>, StoreError>;
+
+/// What to do with the entry of that user name.
+enum Task {
+    Store(String, SecretBytes),
+    Read(String),
+    Forget(String),
+}
+
+impl Keyring {
+    /// The keyring of the operating system: the Secret Service, the macOS Keychain, or the Windows Credential Manager. It
+    /// is first touched by the first request.
+    #[must_use]
+    pub fn system() -> Self {
+        Self::with_store(Box::new(system::SystemStore))
+    }
+
+    /// One that is forgotten with the last handle and never touches the operating system: for the sandbox.
+    #[must_use]
+    pub fn in_memory() -> Self {
+        Self::in_place(Box::new(MemoryStore::default()))
+    }
+
+    /// A keyring on another store, which may block: it gets the thread.
+    #[must_use]
+    pub fn with_store(store: Box<dyn SecretStore>) -> Self {
+        let (sender, receiver) = mpsc::channel(WAITING);
+        let thread = std::thread::Builder::new().name("keyring".to_owned()).spawn(move || run(store, receiver));
+        if let Err(error) = thread {
+            // The receiver is gone with the closure: every request will say that the keyring has stopped.
+            tracing::error!(%error, "the keyring's thread could not be started");
+        }
+        Self(Way::Thread(sender))
+    }
+
+    /// A keyring on a store that never blocks: it is asked within the caller, so that no clock moves meanwhile.
+    #[must_use]
+    pub fn in_place(store: Box<dyn SecretStore>) -> Self {
+        Self(Way::InPlace(Arc::new(Mutex::new(store))))
+    }
+
+    /// Keeps a profile's token, in place of an older one, and proves by reading it back that it is kept.
+    ///
+    /// # Errors
+    ///
+    /// Where it is not kept. A token whose caller has given up waiting is taken out again when the keyring answers.
+    pub async fn store_token(&self, profile: ProfileId, token: &AuthorizationToken) -> Result<(), KeyringError> {
+        let secret = SecretBytes::new(token.expose().as_bytes().to_vec());
+        let answer = self.ask(Task::Store(user_name(profile), secret)).await;
+        answer.map(|_nothing| ()).map_err(|cause| KeyringError::new(Doing::Storing, cause))
+    }
+
+    /// A profile's token; `None` where none is kept.
+    ///
+    /// # Errors
+    ///
+    /// Where the keyring does not say, or says something that is not a token.
+    pub async fn token(&self, profile: ProfileId) -> Result<Option<AuthorizationToken>, KeyringError> {
+        let read = match self.ask(Task::Read(user_name(profile))).await {
+            Ok(None) => Ok(None),
+            Ok(Some(bytes)) => match str::from_utf8(&bytes) {
+                Ok(text) if !text.is_empty() => Ok(Some(AuthorizationToken::new(text))),
+                Ok(_) | Err(_) => Err(StoreError::Damaged),
+            },
+            Err(cause) => Err(cause),
+        };
+        read.map_err(|cause| KeyringError::new(Doing::Reading, cause))
+    }
+
+    /// Takes a profile's token out. One that is not there is no error. It is done even where the caller gave up waiting.
+    ///
+    /// # Errors
+    ///
+    /// Where the token may still be there.
+    pub async fn forget_token(&self, profile: ProfileId) -> Result<(), KeyringError> {
+        let answer = self.ask(Task::Forget(user_name(profile))).await;
+        answer.map(|_nothing| ()).map_err(|cause| KeyringError::new(Doing::Forgetting, cause))
+    }
+
+    async fn ask(&self, task: Task) -> Answer {
+        match &self.0 {
+            Way::InPlace(store) => {
+                let mut store = store.lock().unwrap_or_else(PoisonError::into_inner);
+                serve(store.as_mut(), &task)
+            }
+            Way::Thread(sender) => {
+                let (reply, answer) = oneshot::channel();
+                let asked = async {
+                    sender.send(Request { task, reply }).await.map_err(|_ended| StoreError::Stopped)?;
+                    answer.await.map_err(|_ended| StoreError::Stopped)?
+                };
+                tokio::time::timeout(DEADLINE, asked).await.unwrap_or(Err(StoreError::TimedOut))
+            }
+        }
+    }
+}
+
+impl std::fmt::Debug for Keyring {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self.0 {
+            Way::Thread(_) => "Keyring(thread)",
+            Way::InPlace(_) => "Keyring(in place)",
+        })
+    }
+}
+
+/// Under which name a profile's token is kept.
+fn user_name(profile: ProfileId) -> String {
+    format!("token:{profile}")
+}
+
+/// The thread: one request after the other, in their order, until the last handle is gone.
+fn run(mut store: Box<dyn SecretStore>, mut requests: mpsc::Receiver<Request>) {
+    while let Some(Request { task, reply }) = requests.blocking_recv() {
+        let needless = match task {
+            Task::Store(..) | Task::Read(_) => reply.is_closed(),
+            Task::Forget(_) => false,
+        };
+        if needless {
+            continue;
+        }
+        // The system's libraries can panic; the thread goes on, and the caller is told.
+        let answer = catch_unwind(AssertUnwindSafe(|| serve(store.as_mut(), &task)))
+            .unwrap_or_else(|_panic| Err(StoreError::failed("it stopped unexpectedly")));
+        if let Err(unheard) = reply.send(answer)
+            && let (Ok(_), Task::Store(user, _)) = (unheard, &task)
+        {
+            // The operator has been told that the token is not kept, so it must not be.
+            let undone = catch_unwind(AssertUnwindSafe(|| pieces::delete(store.as_mut(), user)));
+            if !matches!(undone, Ok(Ok(()))) {
+                tracing::warn!("a token that came too late for its caller could not be taken out of the keyring again");
+            }
+        }
+    }
+}
+
+/// Does one task.
+fn serve(store: &mut dyn SecretStore, task: &Task) -> Answer {
+    match task {
+        Task::Store(user, secret) => {
+            pieces::set(store, user, secret)?;
+            match pieces::get(store, user)? {
+                Some(kept) if kept == *secret => Ok(None),
+                Some(_) | None => Err(StoreError::NotKept),
+            }
+        }
+        Task::Read(user) => pieces::get(store, user),
+        Task::Forget(user) => pieces::delete(store, user).map(|()| None),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -3,10 +3,15 @@
 //! Kept as TOML in the OS's configuration directory, written atomically ([`atomic`]). Never holds a secret.
 
 mod address;
+pub mod atomic;
+mod directories;
 mod profile;
+mod store;
 
 pub use address::{Address, AddressError, Protocol, is_loopback};
+pub use directories::Directories;
 pub use profile::{Profile, ProfileId};
+pub use store::{SettingsError, Store};
 
 /// Everything that is kept.
 #[derive(Debug, Clone, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize)]
@@ -36,7 +41,8 @@ pub struct Preferences {
     pub message_limit: usize,
     /// How long a link is taken to live when the message does not say, in seconds.
     pub link_lifetime: u32,
-    /// The folder that the save dialog opened last.
+    /// The folder that the save dialog opened last. One whose name is no text is not kept: TOML has no form for it.
+    #[serde(skip_serializing_if = "is_no_text")]
     pub last_folder: Option<std::path::PathBuf>,
 }
 
@@ -44,6 +50,12 @@ impl Default for Preferences {
     fn default() -> Self {
         Self { theme: Theme::System, message_limit: 1024 * 1024, link_lifetime: 600, last_folder: None }
     }
+}
+
+/// Whether there is no path, or one that is not UTF-8.
+#[expect(clippy::ref_option, reason = "serde hands it over so")]
+fn is_no_text(path: &Option<std::path::PathBuf>) -> bool {
+    path.as_deref().and_then(std::path::Path::to_str).is_none()
 }
 
 /// Light or dark.

@@ -1,0 +1,302 @@
+//! Every activity of one profile, in memory: one compact row each, in arrival order, with an index by id.
+
+use std::collections::{BTreeSet, VecDeque};
+use std::hash::BuildHasher as _;
+use std::time::Duration;
+
+use hashbrown::{DefaultHashBuilder, HashTable};
+
+use super::pool::{PackedId, TextPool};
+use super::row::{DataRow, Row};
+use super::throughput::Throughput;
+use super::{Activity, ActivityKey, Counts, Entry, Fact, Kind, Moment, Seq, Status};
+
+/// How many changes are remembered one by one; beyond it a view looks at everything again.
+const MOST_CHANGES: usize = 50_000;
+
+/// Names a row for as long as the program runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct RowId(pub(super) u32);
+
+/// What a view has to look at again.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Changes {
+    /// Rows that are new or changed, with the place that they had in arrival order before.
+    pub(super) rows: Vec<(RowId, Seq)>,
+    /// More changed than was listed.
+    pub(super) everything: bool,
+}
+
+/// The activities of one profile.
+///
+/// [`Activities::apply`] takes entries in any order to the same end, each once: history is restored newest first behind
+/// a live stream.
+#[derive(Debug)]
+pub struct Activities {
+    rows: Vec<Row>,
+    data: Vec<DataRow>,
+    pool: TextPool,
+    index: HashTable<u32>,
+    hasher: DefaultHashBuilder,
+    /// Rows in the order of their first entries, oldest first.
+    order: VecDeque<u32>,
+    counts: Counts,
+    throughput: Throughput,
+    link_lifetime: Duration,
+    live_from: Seq,
+    /// The time as of the last [`Activities::expire`].
+    now: Moment,
+    /// When which row's link expires.
+    deadlines: BTreeSet<(Moment, u32)>,
+    changes: Changes,
+    latest: Option<Moment>,
+}
+
+impl Activities {
+    /// None yet. A link is taken to live for `link_lifetime` from when it came.
+    #[must_use]
+    pub fn new(link_lifetime: Duration) -> Self {
+        Self {
+            rows: Vec::new(),
+            data: Vec::new(),
+            pool: TextPool::default(),
+            index: HashTable::new(),
+            hasher: DefaultHashBuilder::default(),
+            order: VecDeque::new(),
+            counts: Counts::default(),
+            throughput: Throughput::default(),
+            link_lifetime,
+            live_from: Seq(0),
+            now: Moment(0),
+            deadlines: BTreeSet::new(),
+            changes: Changes::default(),
+            latest: None,
+        }
+    }
+
+    /// Entries before this one are of earlier runs: links that came with them are gone, downloads begun with them ended.
+    pub fn set_live_from(&mut self, seq: Seq) {
+        if seq == self.live_from {
+            return;
+        }
+        self.live_from = seq;
+        self.recount();
+    }
+
+    /// Applies one entry.
+    pub fn apply(&mut self, entry: &Entry) {
+        let at = self.row_of(&entry.key);
+        let (before, place) = (self.counted(at), self.place(at));
+        let Some(row) = self.rows.get_mut(at as usize) else { return };
+        row.apply(entry, self.data.get_mut(row.data as usize), &mut self.pool);
+        let after = self.place(at);
+        if after != place {
+            self.reorder(at, place, after);
+        }
+        self.set_deadline(at);
+        if let Some(before) = before {
+            self.counts.remove(before);
+        }
+        if let Some(status) = self.counted(at) {
+            self.counts.add(status);
+        }
+        if matches!(entry.fact, Fact::Heard(_) | Fact::Unreadable { .. }) {
+            self.throughput.count(entry.at);
+            self.latest = self.latest.max(Some(entry.at));
+        }
+        self.list_change(at, place);
+    }
+
+    /// Applies a chunk that was restored from the journal. Best from its end, where the newest is.
+    pub fn apply_restored(&mut self, entries: &[Entry]) {
+        for entry in entries.iter().rev() {
+            self.apply(entry);
+        }
+    }
+
+    /// Turns links whose time is over into expired ones. Returns when the next one expires.
+    pub fn expire(&mut self, now: Moment) -> Option<Moment> {
+        if now > self.now {
+            // A row with several links has several deadlines.
+            let due: BTreeSet<u32> = self.deadlines.range(..=(now, u32::MAX)).map(|&(_, at)| at).collect();
+            let before: Vec<Option<Status>> = due.iter().map(|&at| self.counted(at)).collect();
+            self.now = now;
+            for (at, before) in due.into_iter().zip(before) {
+                if let Some(before) = before {
+                    self.counts.remove(before);
+                }
+                if let Some(status) = self.counted(at) {
+                    self.counts.add(status);
+                }
+                let place = self.place(at);
+                self.list_change(at, place);
+            }
+            self.deadlines = self.deadlines.split_off(&(now, u32::MAX));
+        }
+        self.deadlines.first().map(|&(at, _)| at)
+    }
+
+    /// How many rows there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.order.len()
+    }
+
+    /// Whether there is none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.order.is_empty()
+    }
+
+    /// How many rows each chip gathers.
+    #[must_use]
+    pub fn counts(&self) -> Counts {
+        self.counts
+    }
+
+    /// A row, to read.
+    #[must_use]
+    pub fn get(&self, id: RowId) -> Option<Activity<'_>> {
+        let row = self.rows.get(id.0 as usize)?;
+        let data = self.data.get(row.data as usize);
+        Some(Activity { row, data, pool: &self.pool, context: self.context() })
+    }
+
+    /// The row of an activity.
+    #[must_use]
+    pub fn find(&self, key: &ActivityKey) -> Option<RowId> {
+        let found = self.index.find(self.hash(key), |&at| {
+            self.rows.get(at as usize).is_some_and(|row| row.kind == key.kind() && row.id.is(key.id(), &self.pool))
+        })?;
+        Some(RowId(*found))
+    }
+
+    /// Messages received in each of the last minutes up to `now` (at most 60), oldest first.
+    #[must_use]
+    pub fn per_minute(&self, now: Moment, minutes: usize) -> Vec<u32> {
+        self.throughput.last(now, minutes)
+    }
+
+    /// When the newest message came.
+    #[must_use]
+    pub fn latest(&self) -> Option<Moment> {
+        self.latest
+    }
+
+    /// Rows by arrival, oldest first.
+    pub(super) fn order(&self) -> &VecDeque<u32> {
+        &self.order
+    }
+
+    /// Where the row of a given id stands in arrival order: the place of its first entry.
+    pub(super) fn place_of(&self, id: RowId) -> Seq {
+        self.place(id.0)
+    }
+
+    pub(super) fn changes(&self) -> &Changes {
+        &self.changes
+    }
+
+    pub(super) fn clear_changes(&mut self) {
+        for (id, _) in std::mem::take(&mut self.changes).rows {
+            if let Some(row) = self.rows.get_mut(id.0 as usize) {
+                row.listed = false;
+            }
+        }
+    }
+
+    fn context(&self) -> super::read::Context {
+        super::read::Context { now: self.now, live_from: self.live_from, link_lifetime: self.link_lifetime }
+    }
+
+    fn counted(&self, at: u32) -> Option<Status> {
+        self.get(RowId(at)).filter(|activity| activity.row.first.is_set()).map(|activity| activity.status())
+    }
+
+    fn place(&self, at: u32) -> Seq {
+        self.rows.get(at as usize).map(|row| row.first.seq).unwrap_or_default()
+    }
+
+    fn hash(&self, key: &ActivityKey) -> u64 {
+        self.hasher.hash_one((key.kind(), key.id()))
+    }
+
+    /// The row of a key, a new one where there is none.
+    fn row_of(&mut self, key: &ActivityKey) -> u32 {
+        if let Some(found) = self.find(key) {
+            return found.0;
+        }
+        let hash = self.hash(key);
+        let at = u32::try_from(self.rows.len()).unwrap_or(u32::MAX);
+        let data = if key.kind() == Kind::Data {
+            self.data.push(DataRow::default());
+            u32::try_from(self.data.len() - 1).unwrap_or(u32::MAX)
+        } else {
+            u32::MAX
+        };
+        self.rows.push(Row::new(PackedId::pack(key.id(), &mut self.pool), key.kind(), data));
+        let Self { index, hasher, rows, pool, .. } = self;
+        index.insert_unique(hash, at, |&at| {
+            rows.get(at as usize).map_or(0, |row| hasher.hash_one((row.kind, row.id.unpack(pool).as_ref())))
+        });
+        at
+    }
+
+    /// Moves a row to where its first entry belongs. New ones go to an end nearly always, and the rest to near one.
+    fn reorder(&mut self, at: u32, before: Seq, after: Seq) {
+        if before != Seq(0) {
+            let old = self.order.partition_point(|&other| other != at && self.place_before(other, at, before) < before);
+            if self.order.get(old) == Some(&at) {
+                self.order.remove(old);
+            }
+        }
+        let newest = self.order.back().map(|&last| self.place(last));
+        if newest.is_none_or(|newest| newest < after) {
+            self.order.push_back(at);
+        } else if self.order.front().is_some_and(|&first| after < self.place(first)) {
+            self.order.push_front(at);
+        } else {
+            let to = self.order.partition_point(|&other| self.place(other) < after);
+            self.order.insert(to, at);
+        }
+    }
+
+    /// A row's place as the order still has it: the moved one counts where it was.
+    fn place_before(&self, other: u32, moved: u32, before: Seq) -> Seq {
+        if other == moved { before } else { self.place(other) }
+    }
+
+    fn set_deadline(&mut self, at: u32) {
+        let expires = self.get(RowId(at)).and_then(|activity| activity.link_expires());
+        if let Some(expires) = expires.filter(|&expires| expires > self.now) {
+            self.deadlines.insert((expires, at));
+        }
+    }
+
+    fn list_change(&mut self, at: u32, place_before: Seq) {
+        if self.changes.everything {
+            return;
+        }
+        let Some(row) = self.rows.get_mut(at as usize) else { return };
+        if row.listed {
+            return;
+        }
+        row.listed = true;
+        self.changes.rows.push((RowId(at), place_before));
+        if self.changes.rows.len() > MOST_CHANGES {
+            self.clear_changes();
+            self.changes.everything = true;
+        }
+    }
+
+    fn recount(&mut self) {
+        self.counts = Counts::default();
+        for at in 0..self.rows.len() {
+            if let Some(status) = u32::try_from(at).ok().and_then(|at| self.counted(at)) {
+                self.counts.add(status);
+            }
+        }
+        self.clear_changes();
+        self.changes.everything = true;
+    }
+}

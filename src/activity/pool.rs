@@ -1,0 +1,131 @@
+//! Texts and ids in compact form: a million rows share few distinct texts, and most ids are UUIDs.
+
+use std::borrow::Cow;
+use std::hash::BuildHasher as _;
+
+use hashbrown::{DefaultHashBuilder, HashTable};
+
+/// A text of the pool.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) struct TextId(u32);
+
+/// Every distinct text once, in one piece of memory.
+#[derive(Debug)]
+pub(super) struct TextPool {
+    bytes: String,
+    ends: Vec<u64>,
+    index: HashTable<u32>,
+    hasher: DefaultHashBuilder,
+}
+
+impl Default for TextPool {
+    /// A pool in which [`TextId::default`] is the empty text.
+    fn default() -> Self {
+        let mut pool = Self {
+            bytes: String::new(),
+            ends: Vec::new(),
+            index: HashTable::new(),
+            hasher: DefaultHashBuilder::default(),
+        };
+        pool.intern("");
+        pool
+    }
+}
+
+impl TextPool {
+    /// The text's place, a new one only for a text that is not there yet.
+    pub(super) fn intern(&mut self, text: &str) -> TextId {
+        let hash = self.hasher.hash_one(text);
+        if let Some(found) = self.index.find(hash, |&at| self.get(TextId(at)) == text) {
+            return TextId(*found);
+        }
+        let at = u32::try_from(self.ends.len()).unwrap_or(u32::MAX);
+        self.bytes.push_str(text);
+        self.ends.push(self.bytes.len() as u64);
+        let Self { bytes, ends, index, hasher } = self;
+        index.insert_unique(hash, at, |&at| hasher.hash_one(slice(bytes, ends, at)));
+        TextId(at)
+    }
+
+    /// The text at a place.
+    pub(super) fn get(&self, id: TextId) -> &str {
+        slice(&self.bytes, &self.ends, id.0)
+    }
+}
+
+fn slice<'a>(bytes: &'a str, ends: &[u64], at: u32) -> &'a str {
+    let at = at as usize;
+    let end_of = |index: usize| ends.get(index).map_or(0, |&end| usize::try_from(end).unwrap_or(usize::MAX));
+    let start = if at == 0 { 0 } else { end_of(at - 1) };
+    bytes.get(start..end_of(at)).unwrap_or_default()
+}
+
+/// An id: a canonical UUID as its number, anything else as a text of the pool.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum PackedId {
+    /// `8-4-4-4-12` lower-case hexadecimal digits.
+    Uuid([u8; 16]),
+    /// Any other text.
+    Text(TextId),
+}
+
+impl PackedId {
+    /// Packs an id.
+    pub(super) fn pack(id: &str, pool: &mut TextPool) -> Self {
+        canonical_uuid(id).map_or_else(|| Self::Text(pool.intern(id)), Self::Uuid)
+    }
+
+    /// The id as it came.
+    pub(super) fn unpack(self, pool: &TextPool) -> Cow<'_, str> {
+        match self {
+            Self::Uuid(bytes) => Cow::Owned(uuid::Uuid::from_bytes(bytes).hyphenated().to_string()),
+            Self::Text(text) => Cow::Borrowed(pool.get(text)),
+        }
+    }
+
+    /// Whether this is that id.
+    pub(super) fn is(self, id: &str, pool: &TextPool) -> bool {
+        match self {
+            Self::Uuid(bytes) => canonical_uuid(id) == Some(bytes),
+            Self::Text(text) => pool.get(text) == id,
+        }
+    }
+}
+
+/// The number of a UUID that is written in the one way in which it can be written back.
+fn canonical_uuid(id: &str) -> Option<[u8; 16]> {
+    let canonical = id.len() == 36
+        && id.bytes().enumerate().all(|(at, byte)| match at {
+            8 | 13 | 18 | 23 => byte == b'-',
+            _ => matches!(byte, b'0'..=b'9' | b'a'..=b'f'),
+        });
+    canonical.then(|| uuid::Uuid::try_parse(id).ok().map(uuid::Uuid::into_bytes)).flatten()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn a_text_is_kept_once() {
+        let mut pool = TextPool::default();
+        let (a, b) = (pool.intern("Command completed successfully"), pool.intern("other"));
+        assert_eq!(pool.intern("Command completed successfully"), a);
+        assert_ne!(a, b);
+        assert_eq!(
+            (pool.get(a), pool.get(b), pool.get(TextId::default())),
+            ("Command completed successfully", "other", "")
+        );
+    }
+
+    proptest! {
+        #[test]
+        fn every_id_comes_back_as_it_came(id in prop_oneof![".{0,50}", "[0-9a-fA-F]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"]) {
+            let mut pool = TextPool::default();
+            let packed = PackedId::pack(&id, &mut pool);
+            prop_assert_eq!(packed.unpack(&pool), id.as_str());
+            prop_assert!(packed.is(&id, &pool));
+        }
+    }
+}

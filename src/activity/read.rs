@@ -1,0 +1,259 @@
+//! Reading a row: what the table, the details and the export say of an activity.
+
+use std::borrow::Cow;
+use std::time::Duration;
+
+use crate::protocol::CommandStatus;
+
+use super::pool::TextPool;
+use super::row::{CommandState, DataRow, End, Row};
+use super::{ActivityKey, Kind, Moment, NotSaved, Seq, Status};
+
+/// What a status depends on beside the row itself.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Context {
+    pub(super) now: Moment,
+    pub(super) live_from: Seq,
+    pub(super) link_lifetime: Duration,
+}
+
+/// One activity, to read.
+#[derive(Debug, Clone, Copy)]
+pub struct Activity<'a> {
+    pub(super) row: &'a Row,
+    pub(super) data: Option<&'a DataRow>,
+    pub(super) pool: &'a TextPool,
+    pub(super) context: Context,
+}
+
+impl<'a> Activity<'a> {
+    /// What it is about.
+    #[must_use]
+    pub fn key(&self) -> ActivityKey {
+        let id = self.id();
+        match self.row.kind {
+            Kind::Command => ActivityKey::Command(id.as_ref().into()),
+            Kind::Data => ActivityKey::Data(id.as_ref().into()),
+            Kind::Message => ActivityKey::Message(id.into()),
+        }
+    }
+
+    /// Which kind of activity.
+    #[must_use]
+    pub fn kind(&self) -> Kind {
+        self.row.kind
+    }
+
+    /// The whole id, as it came.
+    #[must_use]
+    pub fn id(&self) -> Cow<'a, str> {
+        self.row.id.unpack(self.pool)
+    }
+
+    /// Its state, as of the last [`super::Activities::expire`].
+    #[must_use]
+    pub fn status(&self) -> Status {
+        match (self.row.kind, self.data) {
+            (Kind::Data, Some(data)) => self.data_status(data),
+            (Kind::Message, _) | (Kind::Data, None) => Status::Unrecognised,
+            (Kind::Command, _) => match self.row.state.value {
+                CommandState::Named | CommandState::Told(CommandStatus::Pending) => Status::Pending,
+                CommandState::Told(CommandStatus::Succeeded) => Status::Succeeded,
+                CommandState::Told(CommandStatus::Failed) => Status::Failed,
+                CommandState::Told(CommandStatus::Other(number)) => Status::UnrecognisedNumber(number),
+                CommandState::Unknown => Status::Unknown,
+            },
+        }
+    }
+
+    fn data_status(&self, data: &DataRow) -> Status {
+        let ready = data.ready();
+        let newer_link = ready.is_some_and(|(seq, _)| seq > data.end.seq);
+        match data.end.value {
+            End::Saved(..) => return Status::Saved,
+            // A newer link opens the request again.
+            End::Fetching if !newer_link => {
+                return if data.end.seq < self.context.live_from { Status::LinkUsed } else { Status::Downloading };
+            }
+            End::NotSaved(why, _) if !newer_link => match why {
+                NotSaved::LinkUsed | NotSaved::Cancelled => return Status::LinkUsed,
+                NotSaved::LinkExpired => return Status::LinkExpired,
+                NotSaved::Broken => return Status::Failed,
+                NotSaved::NotStarted => {}
+            },
+            End::None | End::Fetching | End::NotSaved(..) => {}
+        }
+        match ready {
+            Some((seq, at)) if data.inline.seq < seq => {
+                let expired = at.plus(self.context.link_lifetime) <= self.context.now;
+                if expired || seq < self.context.live_from { Status::LinkExpired } else { Status::Ready }
+            }
+            _ if data.inline.is_set() => Status::Inline,
+            _ => Status::Preparing,
+        }
+    }
+
+    /// When its first message came.
+    #[must_use]
+    pub fn first_seen(&self) -> Moment {
+        self.row.first.at
+    }
+
+    /// When its last message came.
+    #[must_use]
+    pub fn updated(&self) -> Moment {
+        self.row.last.at.max(self.row.first.at)
+    }
+
+    /// How long it took from its first message to its outcome, or has taken until `now`. `None` where its beginning is
+    /// not known: an outcome that came as the first message, or a message that is no activity.
+    #[must_use]
+    pub fn took(&self, now: Moment) -> Option<Duration> {
+        let first = self.row.first;
+        match (self.row.kind, self.data) {
+            (Kind::Data, Some(data)) => {
+                let outcome =
+                    data.ready().or_else(|| data.inline.is_set().then_some((data.inline.seq, data.inline.at)));
+                match outcome {
+                    Some((seq, at)) => (seq > first.seq).then(|| at.since(first.at)),
+                    None => Some(now.since(first.at)),
+                }
+            }
+            (Kind::Command, _) => match self.row.state.value {
+                CommandState::Told(status) if status.is_final() => {
+                    (self.row.state.seq > first.seq).then(|| self.row.state.at.since(first.at))
+                }
+                CommandState::Unknown => None,
+                CommandState::Named | CommandState::Told(_) => Some(now.since(first.at)),
+            },
+            (Kind::Message, _) | (Kind::Data, None) => None,
+        }
+    }
+
+    /// The operator's name for it; empty where there is none.
+    #[must_use]
+    pub fn label(&self) -> &'a str {
+        self.pool.get(self.row.label.value)
+    }
+
+    /// `data_context`; empty where there is none.
+    #[must_use]
+    pub fn context(&self) -> &'a str {
+        self.data.map_or("", |data| self.pool.get(data.context.value))
+    }
+
+    /// What the Message column says; empty where there is nothing to say. At most about 200 characters.
+    #[must_use]
+    pub fn message(&self) -> Cow<'a, str> {
+        let Some(data) = self.data else { return Cow::Borrowed(self.pool.get(self.row.message)) };
+        let text = || Cow::Borrowed(self.pool.get(data.text.value));
+        match (self.status(), data.end.value) {
+            (Status::Saved, End::Saved(to, size)) => {
+                Cow::Owned(format!("{} · {}", file_name(self.pool.get(to)), bytes(size)))
+            }
+            (Status::LinkUsed, End::Fetching) => {
+                Cow::Borrowed("The monitor closed during the download. Request the data again")
+            }
+            (Status::LinkExpired, _) if data.ready().is_some_and(|(seq, _)| seq < self.context.live_from) => {
+                Cow::Borrowed("The link was held in memory until the monitor closed. Request the data again")
+            }
+            (Status::LinkUsed | Status::Failed, End::NotSaved(_, sentence)) => Cow::Borrowed(self.pool.get(sentence)),
+            // It can be tried again; a newer link makes the old trouble old.
+            (Status::Ready | Status::Inline, End::NotSaved(NotSaved::NotStarted, sentence))
+                if data.ready().is_none_or(|(seq, _)| seq < data.end.seq) =>
+            {
+                Cow::Borrowed(self.pool.get(sentence))
+            }
+            (Status::LinkExpired, _) => Cow::Borrowed("The link was not used in time. Request the data again"),
+            (Status::Inline, _) => Cow::Owned(format!("{} in the message", bytes(data.inline.value))),
+            (Status::Ready | Status::Downloading, _) => Cow::Borrowed(""),
+            _ => text(),
+        }
+    }
+
+    /// Whether the message is a machine's key, such as `profile.not_an_owner`, and not a sentence.
+    #[must_use]
+    pub fn message_is_reason(&self) -> bool {
+        if self.row.kind == Kind::Message {
+            return true;
+        }
+        let text = self.pool.get(self.row.message);
+        let is_key = |part: &str| {
+            !part.is_empty() && part.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-'))
+        };
+        text.contains('.') && text.split('.').all(is_key)
+    }
+
+    /// Whether there is a link that was not used.
+    #[must_use]
+    pub fn can_download(&self) -> bool {
+        self.status() == Status::Ready
+    }
+
+    /// Whether there is a payload in a message that can be saved.
+    #[must_use]
+    pub fn can_save_inline(&self) -> bool {
+        self.data.is_some_and(|data| data.inline.is_set()) && self.status() != Status::Downloading
+    }
+
+    /// Whether asking the server for its state can tell more.
+    #[must_use]
+    pub fn can_check(&self) -> bool {
+        self.row.kind == Kind::Command && !matches!(self.status(), Status::Succeeded | Status::Failed)
+    }
+
+    /// When the link expires, where there is one that was not used.
+    #[must_use]
+    pub fn link_expires(&self) -> Option<Moment> {
+        (self.status() == Status::Ready)
+            .then(|| self.data.and_then(DataRow::ready))
+            .flatten()
+            .map(|(_, at)| at.plus(self.context.link_lifetime))
+    }
+
+    /// The path of the saved file.
+    #[must_use]
+    pub fn file(&self) -> Option<&'a str> {
+        match self.data?.end.value {
+            End::Saved(to, _) => Some(self.pool.get(to)),
+            End::None | End::Fetching | End::NotSaved(..) => None,
+        }
+    }
+
+    /// Its first entry.
+    #[must_use]
+    pub fn first_seq(&self) -> Seq {
+        self.row.first.seq
+    }
+
+    /// Its last entry.
+    #[must_use]
+    pub fn last_seq(&self) -> Seq {
+        self.row.last.seq.max(self.row.label.seq).max(self.row.first.seq)
+    }
+}
+
+/// The last part of a path, of either kind of separator.
+fn file_name(path: &str) -> &str {
+    path.rsplit(['/', '\\']).next().unwrap_or(path)
+}
+
+/// A size in the units that people use: `1.8 kB`, `4.2 MB`, `29 MB`.
+#[must_use]
+pub fn bytes(size: u64) -> String {
+    const UNITS: [&str; 5] = ["kB", "MB", "GB", "TB", "PB"];
+    if size < 1_000 {
+        return format!("{size} B");
+    }
+    #[expect(clippy::cast_precision_loss, reason = "three digits are shown")]
+    let mut value = size as f64;
+    let mut unit = "B";
+    for next in UNITS {
+        if value < 999.5 {
+            break;
+        }
+        value /= 1_000.0;
+        unit = next;
+    }
+    if value < 9.95 { format!("{value:.1} {unit}") } else { format!("{value:.0} {unit}") }
+}

@@ -1,0 +1,239 @@
+//! One row in compact form, and how entries change it.
+//!
+//! Every part of a row remembers the entry that it comes from by its place in the journal, and the later place wins
+//! within its class. So entries can be applied in any order to the same end, and a late `pending` never covers an outcome.
+
+use crate::protocol::{Body, CommandStatus, Delivery, Message};
+
+use super::pool::{PackedId, TextId, TextPool};
+use super::{Deed, Enquiry, Entry, Fact, Kind, Moment, NotSaved, Seq};
+
+/// The longest message that the table shows; the whole is in the journal. Laying out long text is what makes frames slow.
+const LONGEST_MESSAGE: usize = 200;
+
+/// A value and the entry that it comes from.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Stamped<T> {
+    /// The entry; 0 while there is none.
+    pub(super) seq: Seq,
+    /// When that was.
+    pub(super) at: Moment,
+    /// The value.
+    pub(super) value: T,
+}
+
+impl<T> Stamped<T> {
+    /// Takes a value unless a later one is here.
+    fn offer(&mut self, entry: &Entry, value: T) {
+        if entry.seq >= self.seq {
+            *self = Self { seq: entry.seq, at: entry.at, value };
+        }
+    }
+
+    /// Whether there is a value.
+    pub(super) fn is_set(&self) -> bool {
+        self.seq != Seq(0)
+    }
+}
+
+/// What a command's state is, in the order of what covers what.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) enum CommandState {
+    /// Known only because the operator named it.
+    #[default]
+    Named,
+    /// Heard or answered with this.
+    Told(CommandStatus),
+    /// The server was asked and does not know it.
+    Unknown,
+}
+
+impl CommandState {
+    fn is_final(self) -> bool {
+        matches!(self, Self::Told(status) if status.is_final())
+    }
+}
+
+/// What is known of a data request beyond its row.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct DataRow {
+    /// A whole link came.
+    pub(super) link: Stamped<()>,
+    /// A bare stream token came.
+    pub(super) token: Stamped<()>,
+    /// `STREAM-READY` came; whether with a URL.
+    pub(super) stream: Stamped<bool>,
+    /// A payload came in the message: its size.
+    pub(super) inline: Stamped<u64>,
+    /// What became of the download.
+    pub(super) end: Stamped<End>,
+    /// A status update, or a body that is none of these.
+    pub(super) text: Stamped<TextId>,
+    /// `data_context`.
+    pub(super) context: Stamped<TextId>,
+}
+
+/// What became of a download.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) enum End {
+    /// It has not begun.
+    #[default]
+    None,
+    /// The one GET was begun.
+    Fetching,
+    /// It is on the disk: the path and the size.
+    Saved(TextId, u64),
+    /// It could not be saved: why, and the sentence.
+    NotSaved(NotSaved, TextId),
+}
+
+impl DataRow {
+    /// The entry since when the payload can be fetched, and when that was.
+    pub(super) fn ready(&self) -> Option<(Seq, Moment)> {
+        let mut best: Option<(Seq, Moment)> = None;
+        let mut offer = |seq: Seq, at: Moment| {
+            if best.is_none_or(|(other, _)| seq > other) {
+                best = Some((seq, at));
+            }
+        };
+        if self.link.is_set() {
+            offer(self.link.seq, self.link.at);
+        }
+        if self.stream.is_set() && self.stream.value {
+            offer(self.stream.seq, self.stream.at);
+        }
+        if self.stream.is_set() && self.token.is_set() {
+            let later = if self.token.seq > self.stream.seq {
+                (self.token.seq, self.token.at)
+            } else {
+                (self.stream.seq, self.stream.at)
+            };
+            offer(later.0, later.1);
+        }
+        best
+    }
+}
+
+/// One activity.
+#[derive(Debug)]
+pub(super) struct Row {
+    pub(super) id: PackedId,
+    pub(super) first: Stamped<()>,
+    pub(super) last: Stamped<()>,
+    /// For a command: its state and what was said with it. For a message: what it is.
+    pub(super) state: Stamped<CommandState>,
+    pub(super) message: TextId,
+    pub(super) label: Stamped<TextId>,
+    /// Its place among the data requests.
+    pub(super) data: u32,
+    pub(super) kind: Kind,
+    /// Whether the row waits in the list of changes.
+    pub(super) listed: bool,
+}
+
+impl Row {
+    /// A row that no entry has been applied to.
+    pub(super) fn new(id: PackedId, kind: Kind, data: u32) -> Self {
+        Self {
+            id,
+            kind,
+            data,
+            first: Stamped::default(),
+            last: Stamped::default(),
+            state: Stamped::default(),
+            message: TextId::default(),
+            label: Stamped::default(),
+            listed: false,
+        }
+    }
+
+    /// Applies an entry. `data` is the row's part for data requests, where it is one.
+    pub(super) fn apply(&mut self, entry: &Entry, data: Option<&mut DataRow>, pool: &mut TextPool) {
+        if !self.first.is_set() || entry.seq < self.first.seq {
+            self.first = Stamped { seq: entry.seq, at: entry.at, value: () };
+        }
+        match (&entry.fact, data) {
+            (Fact::Done(Deed::Labelled { label }), _) => {
+                self.label.offer(entry, pool.intern(&cut(label)));
+                // Naming a row is no news of it.
+                return;
+            }
+            (Fact::Heard(Message::Command(report)), _) => {
+                self.offer_state(entry, CommandState::Told(report.status), text_of(&report.body), pool);
+            }
+            (Fact::Enquired(Enquiry::Known { status, text }), _) => {
+                self.offer_state(entry, CommandState::Told(*status), text.as_deref(), pool);
+            }
+            (Fact::Enquired(Enquiry::Unknown), _) => {
+                self.offer_state(entry, CommandState::Unknown, Some("The server does not know this command"), pool);
+            }
+            (Fact::Heard(Message::Data(report)), Some(data)) => {
+                if let Some(context) = &report.context {
+                    data.context.offer(entry, pool.intern(&cut(context)));
+                }
+                apply_delivery(entry, &report.delivery, data, pool);
+            }
+            (Fact::Heard(Message::StreamReady(report)), Some(data)) => data.stream.offer(entry, report.url.is_some()),
+            (Fact::Heard(Message::Unrecognised(_)), _) => self.offer_message(entry, &entry.raw, pool),
+            (Fact::Unreadable { reason, size }, _) => {
+                let text = format!("{size} bytes received: {reason}. {}", entry.raw);
+                self.offer_message(entry, &text, pool);
+            }
+            (Fact::Done(deed), Some(data)) => apply_deed(entry, deed, data, pool),
+            (Fact::Heard(Message::Data(_) | Message::StreamReady(_)) | Fact::Done(_), None) => {}
+        }
+        self.last.offer(entry, ());
+    }
+
+    /// A final state covers one that is not; among equals the later covers the earlier.
+    fn offer_state(&mut self, entry: &Entry, state: CommandState, text: Option<&str>, pool: &mut TextPool) {
+        let ours = (self.state.value.is_final(), self.state.seq);
+        if (state.is_final(), entry.seq) >= ours {
+            self.state = Stamped { seq: entry.seq, at: entry.at, value: state };
+            self.message = pool.intern(&cut(text.unwrap_or_default()));
+        }
+    }
+
+    fn offer_message(&mut self, entry: &Entry, text: &str, pool: &mut TextPool) {
+        if entry.seq >= self.state.seq {
+            self.state = Stamped { seq: entry.seq, at: entry.at, value: CommandState::Named };
+            self.message = pool.intern(&cut(text));
+        }
+    }
+}
+
+fn apply_delivery(entry: &Entry, delivery: &Delivery, data: &mut DataRow, pool: &mut TextPool) {
+    match delivery {
+        Delivery::Text(text) => data.text.offer(entry, pool.intern(&cut(text))),
+        Delivery::Inline { size, .. } => data.inline.offer(entry, *size as u64),
+        Delivery::Link(_) => data.link.offer(entry, ()),
+        Delivery::StreamToken(_) => data.token.offer(entry, ()),
+        Delivery::Other { body, .. } => data.text.offer(entry, pool.intern(&cut(text_of(body).unwrap_or_default()))),
+    }
+}
+
+fn apply_deed(entry: &Entry, deed: &Deed, data: &mut DataRow, pool: &mut TextPool) {
+    let end = match deed {
+        Deed::Labelled { .. } => return,
+        Deed::Fetching { .. } => End::Fetching,
+        Deed::Saved { to, size } => End::Saved(pool.intern(to), *size),
+        Deed::NotSaved { why, sentence } => End::NotSaved(*why, pool.intern(sentence)),
+    };
+    // What is saved stays saved, whatever else was tried.
+    let saved = |end: &End| matches!(end, End::Saved(..));
+    if (saved(&end), entry.seq) >= (saved(&data.end.value), data.end.seq) {
+        data.end = Stamped { seq: entry.seq, at: entry.at, value: end };
+    }
+}
+
+fn text_of(body: &Body) -> Option<&str> {
+    body.text()
+}
+
+/// The text up to what a row shows.
+fn cut(text: &str) -> std::borrow::Cow<'_, str> {
+    match text.char_indices().nth(LONGEST_MESSAGE) {
+        Some((at, _)) => std::borrow::Cow::Owned(format!("{}…", text.get(..at).unwrap_or_default())),
+        None => std::borrow::Cow::Borrowed(text),
+    }
+}

@@ -1,0 +1,337 @@
+//! The promises of the model: any order to the same end, no outcome covered, counts and views that agree with the rows.
+
+use std::time::Duration;
+
+use proptest::prelude::*;
+
+use crate::protocol::incoming::parse;
+use crate::protocol::{CommandStatus, Incoming, UnreadableReason};
+
+use super::*;
+
+const LIFETIME: Duration = Duration::from_secs(600);
+
+fn heard(seq: u64, raw: &str) -> Entry {
+    let Incoming::Message(message) = parse(raw) else { panic!("not a message: {raw}") };
+    entry(seq, ActivityKey::of(&message), Fact::Heard(message), raw)
+}
+
+fn entry(seq: u64, key: ActivityKey, fact: Fact, raw: &str) -> Entry {
+    let at = Moment(1_000_000_000 + i64::try_from(seq).unwrap() * 1_000_000);
+    Entry { seq: Seq(seq), at, key, fact, raw: raw.into() }
+}
+
+fn command(seq: u64, id: &str, status: i64, body: &str) -> Entry {
+    let body = serde_json::Value::from(body);
+    heard(seq, &format!(r#"{{"data":{{"type":"X-DPT-CAB-ID","id":"{id}","command_status":{status},"body":{body}}}}}"#))
+}
+
+fn data(seq: u64, id: &str, output_type: i64, body: &str) -> Entry {
+    heard(
+        seq,
+        &format!(
+            r#"{{"data":{{"type":"X-DPT-CAB-REQUEST-ID","id":"{id}","data_context":"invoices/2026-Q1","output_type":{output_type},"body":"{body}"}}}}"#
+        ),
+    )
+}
+
+fn stream_ready(seq: u64, id: &str) -> Entry {
+    heard(seq, &format!(r#"{{"data":{{"type":"STREAM-READY","requestId":"{id}"}}}}"#))
+}
+
+fn did(seq: u64, id: &str, deed: Deed) -> Entry {
+    entry(seq, ActivityKey::Data(id.into()), Fact::Done(deed), "")
+}
+
+fn not_saved(seq: u64, id: &str, why: NotSaved) -> Entry {
+    did(seq, id, Deed::NotSaved { why, sentence: "It was not saved.".to_owned() })
+}
+
+fn saved(seq: u64, id: &str) -> Entry {
+    did(seq, id, Deed::Saved { to: "/home/ops/invoice.bin".to_owned(), size: 4_200_000 })
+}
+
+fn fetching(seq: u64, id: &str) -> Entry {
+    did(seq, id, Deed::Fetching { to: "/home/ops/invoice.bin".to_owned() })
+}
+
+fn applied(entries: &[Entry]) -> Activities {
+    let mut activities = Activities::new(LIFETIME);
+    entries.iter().for_each(|entry| activities.apply(entry));
+    activities
+}
+
+/// Everything that can be seen of every row, oldest first.
+fn seen(activities: &Activities) -> Vec<String> {
+    let now = Moment(9_000_000_000);
+    (0..activities.len())
+        .rev()
+        .filter_map(|index| View::new().row(activities, index))
+        .filter_map(|id| activities.get(id))
+        .map(|row| {
+            format!(
+                "{:?} {:?} {:?} {:?} {:?} {:?} {:?} {:?} {:?} {:?}",
+                row.key(),
+                row.status(),
+                row.message(),
+                row.label(),
+                row.context(),
+                row.first_seen(),
+                row.updated(),
+                row.took(now),
+                row.first_seq(),
+                row.last_seq(),
+            )
+        })
+        .collect()
+}
+
+fn status_of(activities: &Activities, key: &ActivityKey) -> Status {
+    activities.get(activities.find(key).expect("the row")).expect("the row").status()
+}
+
+#[test]
+fn one_row_an_id_updated_in_place() {
+    let activities = applied(&[
+        command(1, "c-1", 1, "in flight"),
+        command(2, "c-2", 1, ""),
+        command(3, "c-1", 2, "Command completed successfully"),
+        data(4, "c-1", 0, "a request may have the id of a command"),
+    ]);
+    assert_eq!(activities.len(), 3);
+    let row = activities.get(activities.find(&ActivityKey::Command("c-1".into())).unwrap()).unwrap();
+    assert_eq!(row.status(), Status::Succeeded);
+    assert_eq!(row.message(), "Command completed successfully");
+    assert_eq!(row.took(Moment(0)), Some(Duration::from_secs(2)));
+    assert_eq!((row.first_seq(), row.last_seq()), (Seq(1), Seq(3)));
+}
+
+#[test]
+fn a_late_or_repeated_pending_covers_no_outcome() {
+    for (first, rest) in [(2, Status::Succeeded), (3, Status::Failed)] {
+        let activities =
+            applied(&[command(1, "c", first, "outcome"), command(2, "c", 1, "late"), command(3, "c", 9, "")]);
+        assert_eq!(status_of(&activities, &ActivityKey::Command("c".into())), rest);
+    }
+    let activities = applied(&[command(1, "c", 2, "done"), command(2, "c", 3, "contradiction")]);
+    assert_eq!(status_of(&activities, &ActivityKey::Command("c".into())), Status::Failed, "the later outcome counts");
+}
+
+#[test]
+fn an_outcome_without_a_beginning_does_not_say_how_long_it_took() {
+    let activities = applied(&[command(1, "c", 2, "done")]);
+    assert_eq!(activities.get(RowId(0)).unwrap().took(Moment(0)), None);
+}
+
+#[test]
+fn an_enquiry_settles_a_pending_command_and_unknown_is_not_failed() {
+    let key = ActivityKey::Command("c".into());
+    let unknown = entry(2, key.clone(), Fact::Enquired(Enquiry::Unknown), "");
+    let known = Enquiry::Known { status: CommandStatus::Succeeded, text: None };
+    let known = entry(3, key.clone(), Fact::Enquired(known), "");
+    assert_eq!(status_of(&applied(&[command(1, "c", 1, ""), unknown.clone()]), &key), Status::Unknown);
+    assert_eq!(status_of(&applied(&[command(1, "c", 1, ""), unknown.clone(), known]), &key), Status::Succeeded);
+    assert_eq!(status_of(&applied(&[command(1, "c", 2, ""), unknown]), &key), Status::Succeeded);
+}
+
+#[test]
+fn data_goes_through_its_states() {
+    let inline = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGA==";
+    let link = "https://h/…?auth=hidden";
+    for (entries, status, message) in [
+        (vec![data(1, "r", 0, "Collecting 3 parts")], Status::Preparing, "Collecting 3 parts"),
+        (vec![data(1, "r", 0, inline)], Status::Inline, "25 B in the message"),
+        (vec![data(1, "r", 1, link)], Status::Ready, ""),
+        (vec![data(1, "r", 1, "bare")], Status::Preparing, ""),
+        (vec![data(1, "r", 1, "bare"), stream_ready(2, "r")], Status::Ready, ""),
+        (vec![stream_ready(1, "r"), data(2, "r", 1, "bare")], Status::Ready, ""),
+        (vec![stream_ready(1, "r")], Status::Preparing, ""),
+        (vec![data(1, "r", 1, link), data(2, "r", 0, "late update")], Status::Ready, ""),
+        (vec![data(1, "r", 1, link), fetching(2, "r")], Status::Downloading, ""),
+        (vec![data(1, "r", 1, link), fetching(2, "r"), saved(3, "r")], Status::Saved, "invoice.bin · 4.2 MB"),
+        (
+            vec![data(1, "r", 1, link), fetching(2, "r"), not_saved(3, "r", NotSaved::LinkUsed)],
+            Status::LinkUsed,
+            "It was not saved.",
+        ),
+        (
+            vec![data(1, "r", 1, link), fetching(2, "r"), not_saved(3, "r", NotSaved::Broken)],
+            Status::Failed,
+            "It was not saved.",
+        ),
+        (vec![data(1, "r", 1, link), not_saved(2, "r", NotSaved::NotStarted)], Status::Ready, "It was not saved."),
+        (vec![data(1, "r", 1, link), not_saved(2, "r", NotSaved::LinkUsed), data(3, "r", 1, link)], Status::Ready, ""),
+        (
+            vec![data(1, "r", 1, link), saved(2, "r"), not_saved(3, "r", NotSaved::LinkUsed)],
+            Status::Saved,
+            "invoice.bin · 4.2 MB",
+        ),
+    ] {
+        let activities = applied(&entries);
+        let row = activities.get(RowId(0)).unwrap();
+        assert_eq!((row.status(), row.message().as_ref()), (status, message), "{entries:#?}");
+    }
+}
+
+#[test]
+fn a_link_expires_by_itself_and_only_once_counted() {
+    let mut activities = applied(&[data(1, "r", 1, "https://h/…?auth=hidden")]);
+    let expires = activities.get(RowId(0)).unwrap().link_expires().unwrap();
+    assert_eq!(activities.expire(Moment(expires.0 - 1)), Some(expires));
+    assert_eq!(activities.counts().of(Chip::Ready), 1);
+    assert_eq!(activities.expire(expires), None);
+    assert_eq!(activities.get(RowId(0)).unwrap().status(), Status::LinkExpired);
+    assert_eq!((activities.counts().of(Chip::Ready), activities.counts().of(Chip::Other)), (0, 1));
+}
+
+#[test]
+fn what_an_earlier_run_held_in_memory_is_not_offered() {
+    let link = "https://h/…?auth=hidden";
+    let mut activities =
+        applied(&[data(1, "a", 1, link), data(2, "b", 1, link), fetching(3, "b"), data(4, "c", 1, link)]);
+    activities.set_live_from(Seq(4));
+    let status = |id: &str| status_of(&activities, &ActivityKey::Data(id.into()));
+    assert_eq!([status("a"), status("b"), status("c")], [Status::LinkExpired, Status::LinkUsed, Status::Ready]);
+    assert_eq!((activities.counts().of(Chip::Ready), activities.counts().of(Chip::Other)), (1, 2));
+}
+
+#[test]
+fn a_message_that_could_not_be_read_is_a_row() {
+    let fact = Fact::Unreadable { reason: UnreadableReason::NotJson, size: 5 };
+    let activities = applied(&[entry(1, ActivityKey::Message("m-1".into()), fact, "hello")]);
+    let row = activities.get(RowId(0)).unwrap();
+    assert_eq!((row.status(), row.message().as_ref()), (Status::Unrecognised, "5 bytes received: not JSON. hello"));
+}
+
+#[test]
+fn a_long_message_is_cut_once() {
+    let activities = applied(&[command(1, "c", 2, &"é".repeat(100_000))]);
+    assert_eq!(activities.get(RowId(0)).unwrap().message().chars().count(), 201);
+}
+
+#[test]
+fn sizes_are_given_as_people_use_them() {
+    for (size, words) in [
+        (0, "0 B"),
+        (999, "999 B"),
+        (1_000, "1.0 kB"),
+        (1_800, "1.8 kB"),
+        (9_960, "10 kB"),
+        (29_000_000, "29 MB"),
+        (999_600, "1.0 MB"),
+        (1_400_000_000, "1.4 GB"),
+    ] {
+        assert_eq!(bytes(size), words);
+    }
+}
+
+#[test]
+fn a_paused_view_stays_and_counts_what_waits() {
+    let mut activities = applied(&[command(1, "a", 1, ""), command(2, "b", 1, "")]);
+    let mut view = View::new();
+    view.pause(&activities);
+    activities.apply(&command(3, "c", 1, ""));
+    view.refresh(&mut activities, 100);
+    assert_eq!((view.len(&activities), view.waiting(&activities)), (2, 1));
+    assert_eq!(view.row(&activities, 0), Some(RowId(1)));
+    view.resume();
+    assert_eq!((view.len(&activities), view.waiting(&activities)), (3, 0));
+}
+
+/// Any entry of a small world, so that ids meet.
+fn any_fact() -> impl Strategy<Value = (u8, u8)> {
+    (0_u8..12, 0_u8..6)
+}
+
+fn build(seq: u64, what: u8, id: u8) -> Entry {
+    let id = format!("id-{id}");
+    match what {
+        0 | 1 => command(seq, &id, 1, "in flight"),
+        2 => command(seq, &id, 2, "Command completed successfully"),
+        3 => command(seq, &id, 3, "profile.not_an_owner"),
+        4 => data(seq, &id, 0, "Collecting parts"),
+        5 => data(seq, &id, 1, "https://h/…?auth=hidden"),
+        6 => data(seq, &id, 1, "hidden"),
+        7 => stream_ready(seq, &id),
+        8 => fetching(seq, &id),
+        9 => saved(seq, &id),
+        10 => not_saved(seq, &id, NotSaved::Broken),
+        _ => entry(
+            seq,
+            ActivityKey::Command(id.as_str().into()),
+            Fact::Done(Deed::Labelled { label: format!("label {seq}") }),
+            "",
+        ),
+    }
+}
+
+fn recounted(activities: &Activities) -> Vec<usize> {
+    Chip::ORDER
+        .iter()
+        .map(|&chip| {
+            (0..activities.len())
+                .filter_map(|index| View::new().row(activities, index))
+                .filter_map(|id| activities.get(id))
+                .filter(|row| chip == Chip::All || row.status().chip() == chip)
+                .count()
+        })
+        .collect()
+}
+
+proptest! {
+    #[test]
+    fn any_order_comes_to_the_same_end(facts in prop::collection::vec(any_fact(), 1..40), seed in any::<u64>()) {
+        let entries: Vec<Entry> = (1..).zip(&facts).map(|(seq, &(what, id))| build(seq, what, id)).collect();
+        let mut shuffled = entries.clone();
+        fastrand::Rng::with_seed(seed).shuffle(&mut shuffled);
+        prop_assert_eq!(seen(&applied(&entries)), seen(&applied(&shuffled)));
+    }
+
+    #[test]
+    fn counts_agree_with_the_rows(facts in prop::collection::vec(any_fact(), 1..60), later in 0_i64..900) {
+        let entries: Vec<Entry> = (1..).zip(&facts).map(|(seq, &(what, id))| build(seq, what, id)).collect();
+        let mut activities = applied(&entries);
+        activities.expire(Moment(1_000_000_000 + later * 1_000_000));
+        let counts: Vec<usize> = Chip::ORDER.iter().map(|&chip| activities.counts().of(chip)).collect();
+        prop_assert_eq!(counts, recounted(&activities));
+    }
+
+    #[test]
+    fn a_view_that_follows_agrees_with_one_made_anew(
+        facts in prop::collection::vec(any_fact(), 1..60),
+        seed in any::<u64>(),
+        budget in 1_usize..8,
+        chip in 0_usize..6,
+        words in prop_oneof![Just(""), Just("id-1"), Just("completed COMMAND"), Just("nothing")],
+        sort in prop_oneof![Just(None), Just(Some((Column::Id, false))), Just(Some((Column::Status, true)))],
+    ) {
+        let mut entries: Vec<Entry> = (1..).zip(&facts).map(|(seq, &(what, id))| build(seq, what, id)).collect();
+        fastrand::Rng::with_seed(seed).shuffle(&mut entries);
+        let mut activities = Activities::new(LIFETIME);
+        let mut following = View::new();
+        for (count, entry) in entries.iter().enumerate() {
+            activities.apply(entry);
+            if count == entries.len() / 3 {
+                following.set_chip(Chip::ORDER[chip]);
+                following.set_filter(words);
+                following.set_sort(sort);
+            }
+            if count % 3 == 0 {
+                following.refresh(&mut activities, budget);
+            }
+        }
+        while following.refresh(&mut activities, budget) != Refresh::Done {}
+        let mut anew = View::new();
+        anew.set_chip(Chip::ORDER[chip]);
+        anew.set_filter(words);
+        anew.set_sort(sort);
+        while anew.refresh(&mut activities, 1_000) != Refresh::Done {}
+        let rows = |view: &View| -> Vec<RowId> {
+            (0..view.len(&activities)).map(|index| view.row(&activities, index).expect("a row at every index")).collect()
+        };
+        prop_assert_eq!(rows(&following), rows(&anew));
+        for (index, id) in rows(&following).into_iter().enumerate() {
+            prop_assert_eq!(following.position(&activities, id), Some(index));
+        }
+    }
+}

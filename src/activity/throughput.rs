@@ -1,0 +1,82 @@
+//! How many messages came in each of the last minutes: the sparkline above the table.
+
+use std::collections::VecDeque;
+
+use super::Moment;
+
+/// How many minutes are kept.
+const MINUTES: u32 = 60;
+
+/// Messages a minute.
+#[derive(Debug, Default)]
+pub(super) struct Throughput {
+    /// The newest minute that was counted, since the epoch.
+    newest: i64,
+    /// Counts, the newest minute first.
+    counts: VecDeque<u32>,
+}
+
+impl Throughput {
+    /// Counts a message.
+    pub(super) fn count(&mut self, at: Moment) {
+        let minute = minute(at);
+        if self.counts.is_empty() {
+            self.newest = minute;
+        }
+        while self.newest < minute {
+            if minute - self.newest > i64::from(MINUTES) {
+                self.counts.clear();
+                self.newest = minute - 1;
+            }
+            self.counts.push_front(0);
+            self.counts.truncate(MINUTES as usize);
+            self.newest += 1;
+        }
+        let Ok(age) = usize::try_from(self.newest - minute) else { return };
+        if age < MINUTES as usize {
+            if self.counts.len() <= age {
+                self.counts.resize(age + 1, 0);
+            }
+            if let Some(count) = self.counts.get_mut(age) {
+                *count += 1;
+            }
+        }
+    }
+
+    /// The counts of the last `minutes` minutes up to `now`, oldest first; the last is the minute under way.
+    pub(super) fn last(&self, now: Moment, minutes: usize) -> Vec<u32> {
+        let ahead = minute(now) - self.newest;
+        (0..minutes.min(MINUTES as usize))
+            .rev()
+            .map(|age| {
+                let age = i64::try_from(age).unwrap_or(i64::MAX) - ahead;
+                usize::try_from(age).ok().and_then(|age| self.counts.get(age)).copied().unwrap_or(0)
+            })
+            .collect()
+    }
+}
+
+fn minute(at: Moment) -> i64 {
+    at.0.div_euclid(60_000_000)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(minute: i64) -> Moment {
+        Moment(minute * 60_000_000 + 1)
+    }
+
+    #[test]
+    fn messages_are_counted_by_the_minute_in_any_order() {
+        let mut throughput = Throughput::default();
+        for minute in [100, 102, 102, 101, 98, 40, 102] {
+            throughput.count(at(minute));
+        }
+        assert_eq!(throughput.last(at(102), 5), [1, 0, 1, 1, 3]);
+        assert_eq!(throughput.last(at(104), 5), [1, 1, 3, 0, 0], "silent minutes count as silent");
+        throughput.count(at(100_000));
+        assert_eq!(throughput.last(at(100_000), 3), [0, 0, 1]);
+    }
+}

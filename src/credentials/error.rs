@@ -1,0 +1,68 @@
+//! What a keyring's failure means for the operator.
+
+use super::StoreError;
+
+/// What was asked of the keyring.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Doing {
+    /// Keeping a token.
+    Storing,
+    /// Reading the kept token.
+    Reading,
+    /// Taking the kept token out.
+    Forgetting,
+}
+
+/// The keyring did not do what was asked. Its text says what happened, what that means, and what to do; it holds no secret.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{cause} {} {}", meaning(*doing), remedy(cause, *doing))]
+pub struct KeyringError {
+    doing: Doing,
+    cause: StoreError,
+}
+
+impl KeyringError {
+    pub(super) fn new(doing: Doing, cause: StoreError) -> Self {
+        Self { doing, cause }
+    }
+
+    /// What was asked.
+    #[must_use]
+    pub fn doing(&self) -> Doing {
+        self.doing
+    }
+
+    /// Why it was not done.
+    #[must_use]
+    pub fn cause(&self) -> &StoreError {
+        &self.cause
+    }
+}
+
+fn meaning(doing: Doing) -> &'static str {
+    match doing {
+        Doing::Storing => "You are signed in for this session only.",
+        Doing::Reading => "This profile could not be signed in by itself.",
+        Doing::Forgetting => "The token may still be in it.",
+    }
+}
+
+fn remedy(cause: &StoreError, doing: Doing) -> String {
+    let mend = match cause {
+        StoreError::Locked => "Unlock it",
+        StoreError::Missing => "Start one, such as GNOME Keyring or KWallet, and this program again",
+        StoreError::Refused => "Let Privicore Monitor use it",
+        StoreError::TimedOut => "Answer it",
+        StoreError::Stopped => "Start this program again",
+        StoreError::Damaged if doing == Doing::Reading => return "Sign in again to replace it.".to_owned(),
+        StoreError::NotKept | StoreError::Damaged | StoreError::Failed(_) => {
+            "Look for privicore-monitor in your system's password manager"
+        }
+    };
+    let then = match doing {
+        Doing::Storing => "sign in again to be kept signed in",
+        Doing::Reading => "sign in",
+        Doing::Forgetting => "sign out again, or delete the entry of privicore-monitor there",
+    };
+    format!("{mend}, then {then}.")
+}

@@ -1,0 +1,296 @@
+use std::collections::BTreeMap;
+use std::sync::mpsc as std_mpsc;
+
+use super::*;
+
+/// A store whose content a test can look at, which fails on demand and takes no more than its limit.
+#[derive(Clone, Default)]
+struct Scripted(Arc<Mutex<Script>>);
+
+#[derive(Default)]
+struct Script {
+    held: BTreeMap<String, Vec<u8>>,
+    limit: Option<usize>,
+    /// Fails every call.
+    fails: Option<StoreError>,
+    /// Says that it has set what it has not.
+    forgetful: bool,
+    /// Panics at the next call.
+    panics: bool,
+    /// How many more calls of `set` succeed.
+    sets_left: Option<usize>,
+}
+
+impl Scripted {
+    fn script(&self) -> std::sync::MutexGuard<'_, Script> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn names(&self) -> Vec<String> {
+        self.script().held.keys().cloned().collect()
+    }
+}
+
+impl Script {
+    fn check(&mut self) -> Result<(), StoreError> {
+        assert!(!std::mem::take(&mut self.panics), "asked to panic");
+        self.fails.clone().map_or(Ok(()), Err)
+    }
+}
+
+impl SecretStore for Scripted {
+    fn get(&mut self, user: &str) -> Result<Option<SecretBytes>, StoreError> {
+        let mut script = self.script();
+        script.check()?;
+        Ok(script.held.get(user).cloned().map(SecretBytes::new))
+    }
+
+    fn set(&mut self, user: &str, secret: &[u8]) -> Result<(), StoreError> {
+        let mut script = self.script();
+        script.check()?;
+        assert!(script.limit.is_none_or(|limit| secret.len() <= limit), "{} bytes are too long", secret.len());
+        if let Some(left) = &mut script.sets_left {
+            *left = left.checked_sub(1).ok_or(StoreError::Refused)?;
+        }
+        if !script.forgetful {
+            script.held.insert(user.to_owned(), secret.to_vec());
+        }
+        Ok(())
+    }
+
+    fn delete(&mut self, user: &str) -> Result<(), StoreError> {
+        let mut script = self.script();
+        script.check()?;
+        script.held.remove(user);
+        Ok(())
+    }
+
+    fn limit(&self) -> Option<usize> {
+        self.script().limit
+    }
+}
+
+/// A store that does not answer before its gate is opened, or ever; it says when it has been called.
+struct Gated {
+    called: mpsc::Sender<()>,
+    gate: std_mpsc::Receiver<()>,
+    inner: Scripted,
+}
+
+/// The test's side of a [`Gated`].
+struct Gate {
+    called: mpsc::Receiver<()>,
+    open: std_mpsc::SyncSender<()>,
+    inner: Scripted,
+}
+
+impl Gated {
+    fn new() -> (Self, Gate) {
+        let (open, gate) = std_mpsc::sync_channel(8);
+        let (call, called) = mpsc::channel(64);
+        let inner = Scripted::default();
+        (Self { called: call, gate, inner: inner.clone() }, Gate { called, open, inner })
+    }
+
+    fn pass(&self) -> Result<(), StoreError> {
+        self.called.try_send(()).map_err(|_full| StoreError::Stopped)?;
+        self.gate.recv().map_err(|_closed| StoreError::Stopped)
+    }
+}
+
+impl SecretStore for Gated {
+    fn get(&mut self, user: &str) -> Result<Option<SecretBytes>, StoreError> {
+        self.pass()?;
+        self.inner.get(user)
+    }
+
+    fn set(&mut self, user: &str, secret: &[u8]) -> Result<(), StoreError> {
+        self.pass()?;
+        self.inner.set(user, secret)
+    }
+
+    fn delete(&mut self, user: &str) -> Result<(), StoreError> {
+        self.inner.delete(user)
+    }
+}
+
+const CAUSES: [StoreError; 4] = [StoreError::Locked, StoreError::Missing, StoreError::Refused, StoreError::NotKept];
+
+fn profile() -> ProfileId {
+    ProfileId::from_u128(0x1d5d_9d3c_7c4c_4d2f_8b43_2f6e_0d3a_9a11)
+}
+
+const USER: &str = "token:1d5d9d3c-7c4c-4d2f-8b43-2f6e0d3a9a11";
+
+#[tokio::test]
+async fn a_token_is_kept_read_and_forgotten() {
+    let scripted = Scripted::default();
+    for keyring in [Keyring::in_memory(), Keyring::with_store(Box::new(scripted.clone()))] {
+        assert_eq!(keyring.token(profile()).await.unwrap(), None, "an entry that is missing is no error");
+        for token in ["T-first", "T-second"] {
+            let token = AuthorizationToken::new(token);
+            keyring.store_token(profile(), &token).await.unwrap();
+            assert_eq!(keyring.token(profile()).await.unwrap(), Some(token));
+        }
+        assert_eq!(keyring.token(ProfileId::from_u128(1)).await.unwrap(), None, "a token went to another profile");
+        keyring.forget_token(profile()).await.unwrap();
+        keyring.forget_token(profile()).await.unwrap();
+        assert_eq!(keyring.token(profile()).await.unwrap(), None);
+    }
+    assert_eq!(scripted.names(), [""; 0], "something stayed behind");
+}
+
+#[tokio::test]
+async fn the_entry_is_named_as_promised_and_holds_the_bytes_of_the_token() {
+    let scripted = Scripted::default();
+    let keyring = Keyring::with_store(Box::new(scripted.clone()));
+    keyring.store_token(profile(), &AuthorizationToken::new("T-größe")).await.unwrap();
+    assert_eq!(scripted.script().held, BTreeMap::from([(USER.to_owned(), "T-größe".as_bytes().to_vec())]));
+}
+
+#[tokio::test]
+async fn every_failure_says_what_it_means_and_what_to_do() {
+    let scripted = Scripted::default();
+    let keyring = Keyring::with_store(Box::new(scripted.clone()));
+    let token = AuthorizationToken::new("CANARY");
+    for cause in CAUSES {
+        scripted.script().fails = Some(cause.clone());
+        let errors = [
+            (keyring.store_token(profile(), &token).await.unwrap_err(), "You are signed in for this session only."),
+            (keyring.token(profile()).await.unwrap_err(), "could not be signed in by itself."),
+            (keyring.forget_token(profile()).await.unwrap_err(), "The token may still be in it."),
+        ];
+        for (error, meaning) in errors {
+            assert_eq!(*error.cause(), cause);
+            let text = error.to_string();
+            assert!(text.starts_with(&cause.to_string()), "what happened is not said: {text}");
+            assert!(text.contains(meaning), "what it means is not said: {text}");
+            assert!(text.ends_with('.') && text.contains(", then "), "what to do is not said: {text}");
+            assert!(!format!("{error} {error:?}").contains("CANARY"), "a secret showed itself: {error:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_keyring_that_only_says_that_it_kept_the_token_is_found_out() {
+    let scripted = Scripted::default();
+    scripted.script().forgetful = true;
+    let keyring = Keyring::with_store(Box::new(scripted));
+    let error = keyring.store_token(profile(), &AuthorizationToken::new("T-1")).await.unwrap_err();
+    assert_eq!(*error.cause(), StoreError::NotKept);
+}
+
+#[tokio::test]
+async fn what_is_no_token_is_not_taken_for_one() {
+    let scripted = Scripted::default();
+    let keyring = Keyring::with_store(Box::new(scripted.clone()));
+    for held in [&b"\xff\xfe"[..], b"", b"\0split a 2 10", b"\0split nonsense"] {
+        scripted.script().held.insert(USER.to_owned(), held.to_vec());
+        let error = keyring.token(profile()).await.expect_err("it was taken for a token");
+        assert_eq!(*error.cause(), StoreError::Damaged, "{held:?}");
+        assert!(error.to_string().ends_with("Sign in again to replace it."), "{error}");
+        keyring.store_token(profile(), &AuthorizationToken::new("T-1")).await.unwrap();
+        assert!(keyring.token(profile()).await.unwrap().is_some(), "it could not be replaced: {held:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_keyring_that_never_answers_is_not_waited_for_longer_than_the_deadline() {
+    let (gated, _gate) = Gated::new();
+    let keyring = Keyring::with_store(Box::new(gated));
+    let token = AuthorizationToken::new("T-1");
+    let start = tokio::time::Instant::now();
+    let error = keyring.store_token(profile(), &token).await.unwrap_err();
+    assert_eq!(*error.cause(), StoreError::TimedOut);
+    assert_eq!(start.elapsed(), DEADLINE);
+    assert!(error.to_string().contains("a window of its own"), "the prompt is not named: {error}");
+    // The thread still hangs. More callers than there are places wait no longer either.
+    let start = tokio::time::Instant::now();
+    let callers = (0..WAITING * 2).map(|_| keyring.token(profile()));
+    for outcome in futures_util::future::join_all(callers).await {
+        assert_eq!(*outcome.unwrap_err().cause(), StoreError::TimedOut);
+    }
+    assert_eq!(start.elapsed(), DEADLINE);
+}
+
+#[tokio::test]
+async fn a_token_that_came_too_late_for_its_caller_is_taken_out_again() {
+    let (gated, mut gate) = Gated::new();
+    let keyring = Keyring::with_store(Box::new(gated));
+    let token = AuthorizationToken::new("T-1");
+    let mut storing = Box::pin(keyring.store_token(profile(), &token));
+    tokio::select! {
+        biased;
+        _ = &mut storing => panic!("it answered behind a closed gate"),
+        called = gate.called.recv() => called.unwrap(),
+    }
+    // The keyring shows its prompt; the deadline passes.
+    tokio::time::pause();
+    assert_eq!(*storing.await.unwrap_err().cause(), StoreError::TimedOut);
+    // The operator answers the prompt. From here on the thread works, so the clock must run by itself.
+    tokio::time::resume();
+    for _ in 0..3 {
+        gate.open.send(()).unwrap();
+    }
+    assert_eq!(keyring.token(profile()).await.unwrap(), None, "the operator was told that it is not kept");
+    assert_eq!(gate.inner.names(), [""; 0]);
+    for _ in 0..3 {
+        gate.open.send(()).unwrap();
+    }
+    keyring.store_token(profile(), &token).await.unwrap();
+    assert_eq!(keyring.token(profile()).await.unwrap(), Some(token), "the keyring did not recover");
+}
+
+#[tokio::test]
+async fn a_panic_below_is_an_answer_and_the_next_request_is_served() {
+    let scripted = Scripted::default();
+    scripted.script().panics = true;
+    let keyring = Keyring::with_store(Box::new(scripted.clone()));
+    let error = keyring.token(profile()).await.unwrap_err();
+    assert!(matches!(error.cause(), StoreError::Failed(_)), "{error}");
+    assert_eq!(keyring.token(profile()).await.unwrap(), None);
+}
+
+#[tokio::test]
+async fn a_token_longer_than_an_entry_takes_is_split_and_put_together() {
+    let scripted = Scripted::default();
+    scripted.script().limit = Some(2_400);
+    let keyring = Keyring::with_store(Box::new(scripted.clone()));
+    for (length, entries) in [(2_400, 1), (2_401, 3), (7_200, 4), (4_800, 3), (10, 1), (9_999, 6)] {
+        let token = AuthorizationToken::new("é".repeat(length / 2) + if length % 2 == 1 { "x" } else { "" });
+        keyring.store_token(profile(), &token).await.unwrap();
+        assert_eq!(keyring.token(profile()).await.unwrap(), Some(token), "{length} bytes");
+        assert_eq!(scripted.names().len(), entries, "entries for {length} bytes: {:?}", scripted.names());
+    }
+    keyring.forget_token(profile()).await.unwrap();
+    assert_eq!(scripted.names(), [""; 0], "pieces stayed behind");
+}
+
+#[tokio::test]
+async fn a_split_write_that_is_interrupted_leaves_the_older_token_whole() {
+    let scripted = Scripted::default();
+    scripted.script().limit = Some(100);
+    let keyring = Keyring::with_store(Box::new(scripted.clone()));
+    let (old, new) = (AuthorizationToken::new("o".repeat(250)), AuthorizationToken::new("n".repeat(350)));
+    keyring.store_token(profile(), &old).await.unwrap();
+    // Four pieces and the head make five.
+    for sets in 0..5 {
+        scripted.script().sets_left = Some(sets);
+        keyring.store_token(profile(), &new).await.unwrap_err();
+        assert_eq!(keyring.token(profile()).await.unwrap().as_ref(), Some(&old), "after {sets} writes");
+    }
+    scripted.script().sets_left = None;
+    keyring.store_token(profile(), &new).await.unwrap();
+    assert_eq!(keyring.token(profile()).await.unwrap(), Some(new));
+    assert_eq!(scripted.names().len(), 5, "pieces of the older token stayed behind: {:?}", scripted.names());
+}
+
+#[tokio::test]
+async fn debug_shows_nothing_of_what_is_kept() {
+    let keyring = Keyring::in_memory();
+    keyring.store_token(profile(), &AuthorizationToken::new("CANARY")).await.unwrap();
+    assert!(!format!("{keyring:?}").contains("CANARY"));
+    let mut store = MemoryStore::default();
+    store.set("user", b"CANARY").unwrap();
+    assert_eq!(format!("{store:?}"), "MemoryStore(1 secrets)");
+}

@@ -1,0 +1,75 @@
+//! One holder of a data folder: the process that writes its journal.
+
+use std::fs::{File, OpenOptions, TryLockError};
+use std::path::Path;
+
+use super::JournalError;
+
+/// The lock's name within the data folder.
+const FILE: &str = "holder.lock";
+
+/// Holds a data folder for as long as it lives. The kernel lets go of it when the process ends, however it ends.
+#[derive(Debug)]
+pub struct Holder {
+    /// The lock is on the open file; the file itself stays, empty.
+    _lock: File,
+}
+
+impl Holder {
+    /// Takes a data folder.
+    ///
+    /// # Errors
+    ///
+    /// Where another process has it, or the lock can't be made.
+    pub fn take(folder: &Path) -> Result<Self, JournalError> {
+        let path = folder.join(FILE);
+        let failed = |source| JournalError::File { path: path.clone(), source };
+        let lock = private_file(&path).map_err(failed)?;
+        match lock.try_lock() {
+            Ok(()) => Ok(Self { _lock: lock }),
+            Err(TryLockError::WouldBlock) => Err(JournalError::Held { folder: folder.to_owned() }),
+            Err(TryLockError::Error(source)) => Err(failed(source)),
+        }
+    }
+}
+
+/// Opens a file for its owner only, making it where there is none and never cutting it.
+pub(super) fn private_file(path: &Path) -> std::io::Result<File> {
+    let mut options = OpenOptions::new();
+    options.read(true).write(true).create(true).truncate(false);
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+        let file = options.mode(0o600).open(path)?;
+        // The mode above is only for a file that is made.
+        file.set_permissions(std::fs::Permissions::from_mode(0o600))?;
+        Ok(file)
+    }
+    #[cfg(not(unix))]
+    options.open(path)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_data_folder_has_one_holder_at_a_time() {
+        let folder = tempfile::tempdir().unwrap();
+        let first = Holder::take(folder.path()).unwrap();
+        let refused = Holder::take(folder.path()).unwrap_err();
+        assert!(matches!(refused, JournalError::Held { .. }), "{refused:?}");
+        let sentence = refused.to_string();
+        assert!(sentence.starts_with("Privicore Monitor is already running with this data directory"), "{sentence}");
+        assert!(sentence.contains(&folder.path().display().to_string()), "the folder is not named: {sentence}");
+        drop(first);
+        Holder::take(folder.path()).unwrap();
+    }
+
+    #[test]
+    fn a_folder_that_is_not_there_is_named() {
+        let folder = tempfile::tempdir().unwrap();
+        let error = Holder::take(&folder.path().join("gone")).unwrap_err().to_string();
+        assert!(error.contains("gone") && error.ends_with('.'), "{error}");
+    }
+}

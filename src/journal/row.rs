@@ -1,0 +1,168 @@
+//! An entry as a row, and a row as an entry.
+//!
+//! `kind` says both what the entry is about and what happened. `payload` is, for a message that was heard, its masked raw
+//! text alone: it is read back with the parser that read it first. For the other facts it is one line of JSON, then, where
+//! there is raw text, a line feed and that text.
+
+use rusqlite::types::{ToSqlOutput, Value, ValueRef};
+use serde::{Deserialize, Serialize};
+
+use crate::activity::{ActivityKey, Deed, Enquiry, Entry, Fact, Kind, Moment, Seq};
+use crate::protocol::incoming::parse;
+use crate::protocol::{CommandId, CommandStatus, Incoming, RequestId, UnreadableReason};
+
+/// The columns of a row, in the order in which [`read`] takes them.
+pub(super) const COLUMNS: &str = "seq, at, kind, id, payload";
+
+/// The tens of `kind`: what happened.
+mod fact {
+    pub(super) const HEARD: i64 = 10;
+    pub(super) const UNREADABLE: i64 = 20;
+    pub(super) const ENQUIRED: i64 = 30;
+    pub(super) const DONE: i64 = 40;
+}
+
+/// The `kind` of an entry.
+pub(super) fn kind(entry: &Entry) -> i64 {
+    let fact = match entry.fact {
+        Fact::Heard(_) => fact::HEARD,
+        Fact::Unreadable { .. } => fact::UNREADABLE,
+        Fact::Enquired(_) => fact::ENQUIRED,
+        Fact::Done(_) => fact::DONE,
+    };
+    fact + unit(entry.key.kind())
+}
+
+/// The units of `kind`: what it is about.
+pub(super) fn unit(kind: Kind) -> i64 {
+    match kind {
+        Kind::Command => 1,
+        Kind::Data => 2,
+        Kind::Message => 3,
+    }
+}
+
+/// An id as it is stored: the 16 bytes of a UUID that is written the canonical way, or the text.
+pub(super) fn id(text: &str) -> ToSqlOutput<'_> {
+    match uuid::Uuid::try_parse(text) {
+        // Other ways of writing one would not come back as they were.
+        Ok(uuid) if uuid.hyphenated().encode_lower(&mut uuid::Uuid::encode_buffer()) == text => {
+            ToSqlOutput::Owned(Value::Blob(uuid.as_bytes().to_vec()))
+        }
+        Ok(_) | Err(_) => ToSqlOutput::Borrowed(ValueRef::Text(text.as_bytes())),
+    }
+}
+
+/// An id as it came.
+fn id_text(value: ValueRef<'_>) -> Box<str> {
+    match value {
+        ValueRef::Blob(bytes) => match uuid::Uuid::from_slice(bytes) {
+            Ok(uuid) => uuid.hyphenated().encode_lower(&mut uuid::Uuid::encode_buffer()).to_owned().into_boxed_str(),
+            Err(_) => String::from_utf8_lossy(bytes).into(),
+        },
+        ValueRef::Text(bytes) => String::from_utf8_lossy(bytes).into(),
+        ValueRef::Integer(number) => number.to_string().into(),
+        ValueRef::Real(number) => number.to_string().into(),
+        ValueRef::Null => Box::default(),
+    }
+}
+
+/// The `payload` of an entry.
+///
+/// # Errors
+///
+/// Where a fact has no form as JSON; none of them is so.
+pub(super) fn payload(entry: &Entry) -> Result<ToSqlOutput<'_>, serde_json::Error> {
+    let json = match &entry.fact {
+        Fact::Heard(_) => return Ok(ToSqlOutput::Borrowed(ValueRef::Text(entry.raw.as_bytes()))),
+        Fact::Unreadable { reason, size } => {
+            serde_json::to_string(&StoredUnreadable { reason: *reason, size: *size })?
+        }
+        Fact::Enquired(enquiry) => serde_json::to_string(&StoredEnquiry::from(enquiry))?,
+        Fact::Done(deed) => serde_json::to_string(deed)?,
+    };
+    let payload = if entry.raw.is_empty() { json } else { format!("{json}\n{}", entry.raw) };
+    Ok(ToSqlOutput::Owned(Value::Text(payload)))
+}
+
+/// A message that could not be read, as JSON.
+#[derive(Serialize, Deserialize)]
+struct StoredUnreadable {
+    reason: UnreadableReason,
+    size: u64,
+}
+
+/// An enquiry, as JSON. An answer of "unknown" has no status.
+#[derive(Serialize, Deserialize)]
+struct StoredEnquiry {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    status: Option<i64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    text: Option<String>,
+}
+
+impl From<&Enquiry> for StoredEnquiry {
+    fn from(enquiry: &Enquiry) -> Self {
+        match enquiry {
+            Enquiry::Known { status, text } => {
+                let status = match status {
+                    CommandStatus::Pending => 1,
+                    CommandStatus::Succeeded => 2,
+                    CommandStatus::Failed => 3,
+                    CommandStatus::Other(number) => *number,
+                };
+                Self { status: Some(status), text: text.clone() }
+            }
+            Enquiry::Unknown => Self { status: None, text: None },
+        }
+    }
+}
+
+impl From<StoredEnquiry> for Enquiry {
+    fn from(stored: StoredEnquiry) -> Self {
+        match stored.status {
+            Some(number) => Self::Known { status: CommandStatus::from_number(number), text: stored.text },
+            None => Self::Unknown,
+        }
+    }
+}
+
+/// Reads a row of [`COLUMNS`]. One that says nothing that this version knows becomes an unreadable entry: it must not
+/// hide the others.
+///
+/// # Errors
+///
+/// Where SQLite can't give the columns.
+pub(super) fn read(row: &rusqlite::Row<'_>) -> rusqlite::Result<Entry> {
+    let seq = Seq(u64::try_from(row.get::<_, i64>(0)?).unwrap_or(0));
+    let at = Moment(row.get(1)?);
+    let kind: i64 = row.get(2)?;
+    let id = id_text(row.get_ref(3)?);
+    let payload = String::from_utf8_lossy(row.get_ref(4)?.as_bytes().unwrap_or_default());
+    let key = match kind % 10 {
+        1 => ActivityKey::Command(CommandId::new(id)),
+        2 => ActivityKey::Data(RequestId::new(id)),
+        _ => ActivityKey::Message(id),
+    };
+    let (json, after) = payload.split_once('\n').unwrap_or((&payload, ""));
+    let told = match kind - kind % 10 {
+        fact::HEARD => match parse(&payload) {
+            Incoming::Message(message) => Ok((Fact::Heard(message), &*payload)),
+            Incoming::Unreadable(reason) => Err(reason),
+            Incoming::Reply(_) | Incoming::KeepAlive => Err(UnreadableReason::WrongType),
+        },
+        fact::UNREADABLE => from_json(json)
+            .map(|StoredUnreadable { reason, size }| (Fact::Unreadable { reason, size }, after)),
+        fact::ENQUIRED => from_json::<StoredEnquiry>(json).map(|stored| (Fact::Enquired(stored.into()), after)),
+        fact::DONE => from_json::<Deed>(json).map(|deed| (Fact::Done(deed), after)),
+        _ => Err(UnreadableReason::WrongType),
+    };
+    let (fact, raw) = told.unwrap_or_else(|reason| {
+        (Fact::Unreadable { reason, size: u64::try_from(payload.len()).unwrap_or(u64::MAX) }, &*payload)
+    });
+    Ok(Entry { seq, at, key, fact, raw: raw.into() })
+}
+
+fn from_json<'a, T: Deserialize<'a>>(json: &'a str) -> Result<T, UnreadableReason> {
+    serde_json::from_str(json).map_err(|_not_ours| UnreadableReason::NotJson)
+}

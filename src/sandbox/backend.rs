@@ -1,0 +1,179 @@
+//! What the parts of one sandbox share, and how a write becomes an outcome on the socket.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use serde_json::Value;
+use tempfile::TempDir;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use tokio::time::{Instant, sleep};
+use uuid::{Builder, Uuid};
+
+use super::clock::Clock;
+use super::messages;
+use super::payload::Payload;
+use super::proxy::Hub;
+use super::queues::{QueueError, Queues};
+use super::state::commands::CommandStatus;
+use super::state::links::Purpose;
+use super::state::profiles::ProfileId;
+use super::state::{Reason, State};
+use super::tasks::Tasks;
+use crate::protocol::CommandId;
+
+/// How many outcomes may be on their way at a time; a write beyond that is answered with 503.
+const OUTCOMES: usize = 10_000;
+
+/// Where the four servers are reached.
+#[derive(Clone, Debug)]
+pub(crate) struct Addresses {
+    pub(crate) api: String,
+    pub(crate) ws: String,
+    pub(crate) upstream: String,
+    pub(crate) downstream: String,
+}
+
+/// What the parts of one sandbox share.
+pub(crate) struct Backend {
+    pub(crate) clock: Clock,
+    pub(crate) tasks: Tasks,
+    pub(crate) addresses: Addresses,
+    pub(crate) hub: Arc<Hub>,
+    /// Changing it cuts every connection to the proxy.
+    pub(crate) cut: watch::Sender<u64>,
+    /// Where large uploads are kept; deleted with the sandbox.
+    pub(crate) folder: TempDir,
+    queues: Arc<dyn Queues>,
+    state: Mutex<State>,
+    outcomes: Arc<Semaphore>,
+}
+
+/// What a command does once its time has come: what to say of it, or why it failed.
+pub(crate) type Effect = Box<dyn FnOnce(&mut State, Instant) -> Result<Value, Reason> + Send>;
+
+/// Too many outcomes are on their way.
+#[derive(Debug)]
+pub(crate) struct Busy;
+
+/// A command that was accepted and is yet to be settled.
+pub(crate) struct Accepted {
+    pub(crate) id: CommandId,
+    owner: Option<ProfileId>,
+    permit: OwnedSemaphorePermit,
+}
+
+impl Backend {
+    pub(crate) fn new(
+        seed: u64,
+        clock: Clock,
+        tasks: Tasks,
+        addresses: Addresses,
+        queues: Arc<dyn Queues>,
+        folder: TempDir,
+    ) -> Self {
+        let hub = Arc::new(Hub::new(Arc::clone(&queues), tasks.clone()));
+        Self {
+            clock,
+            tasks,
+            addresses,
+            hub,
+            cut: watch::Sender::new(0),
+            folder,
+            queues,
+            state: Mutex::new(State::new(seed)),
+            outcomes: Arc::new(Semaphore::new(OUTCOMES)),
+        }
+    }
+
+    /// The state. Held for a moment, never across an `await`.
+    pub(crate) fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whom an authorization token stands for, if it is good.
+    pub(crate) fn holder(&self, token: &str) -> Option<ProfileId> {
+        self.state().profiles.holder(token, self.clock.now()).map(|(profile, _)| profile.clone())
+    }
+
+    /// A channel id of the kind that proxies give: a UUID that begins with the time.
+    pub(crate) fn new_channel_id(&self) -> String {
+        let mut random = [0; 10];
+        for (into, from) in random.iter_mut().zip(Uuid::new_v4().as_bytes()) {
+            *into = *from;
+        }
+        Builder::from_unix_timestamp_millis(self.clock.millis(self.clock.now()), &random).into_uuid().to_string()
+    }
+
+    /// Publishes a message to the profile's queue. One that the queue refuses is told of in the log.
+    pub(crate) async fn publish(&self, profile: &ProfileId, message: &Value) {
+        if let Err(error) = self.queue(profile, message).await {
+            tracing::warn!(%error, "an outcome was not queued; request-status still tells it");
+        }
+    }
+
+    /// Publishes a message and tells whether the queue has it.
+    pub(crate) async fn queue(&self, profile: &ProfileId, message: &Value) -> Result<(), QueueError> {
+        self.queues.publish(profile, message.to_string()).await
+    }
+
+    /// Makes a single-use link to a payload: what follows `?auth=`.
+    pub(crate) fn grant_download(&self, payload: Payload) -> String {
+        self.state().links.grant(Purpose::Download(payload), self.clock.now())
+    }
+
+    /// The whole link to what [`Self::grant_download`] gave.
+    pub(crate) fn download_link(&self, auth: &str) -> String {
+        format!("{}/?auth={auth}", self.addresses.downstream)
+    }
+
+    /// Takes a command on: it is pending from now on.
+    pub(crate) fn accept(&self, owner: Option<ProfileId>) -> Result<Accepted, Busy> {
+        let permit = Arc::clone(&self.outcomes).try_acquire_owned().map_err(|_full| Busy)?;
+        let id = CommandId::new(Uuid::new_v4().to_string());
+        self.state().commands.start(id.clone(), owner.clone());
+        Ok(Accepted { id, owner, permit })
+    }
+
+    /// Lets an accepted command take effect after a plausible delay, and publishes what came of it. `audience` is whose
+    /// queue the outcome goes to once the effect is known; a command's owner unless it has none.
+    pub(crate) fn settle_later(
+        self: &Arc<Self>,
+        accepted: Accepted,
+        effect: Effect,
+        audience: impl FnOnce(&State) -> Option<ProfileId> + Send + 'static,
+    ) {
+        let backend = Arc::clone(self);
+        self.tasks.spawn("outcome of a command", async move {
+            let Accepted { id, owner, permit } = accepted;
+            let (before, rest, heard_pending) = backend.delays();
+            sleep(before).await;
+            if heard_pending && let Some(owner) = &owner {
+                let pending = messages::command(&id, CommandStatus::Pending, &Value::Null);
+                backend.publish(owner, &pending).await;
+            }
+            sleep(rest).await;
+            let (message, audience) = {
+                let mut state = backend.state();
+                let (status, body) = match effect(&mut state, backend.clock.now()) {
+                    Ok(body) => (CommandStatus::Succeeded, body),
+                    Err(reason) => (CommandStatus::Failed, Value::from(reason)),
+                };
+                let message = messages::command(&id, status, &body);
+                state.commands.settle(&id, status, body);
+                (message, owner.or_else(|| audience(&state)))
+            };
+            if let Some(audience) = audience {
+                backend.publish(&audience, &message).await;
+            }
+            drop(permit);
+        });
+    }
+
+    /// A delay in two parts, and whether the command is heard of as pending between them.
+    fn delays(&self) -> (Duration, Duration, bool) {
+        let rng = &mut self.state().rng;
+        let before = Duration::from_millis(rng.u64(30..150));
+        let rest = Duration::from_millis(rng.u64(80..600));
+        (before, rest, rng.u8(0..3) == 0)
+    }
+}

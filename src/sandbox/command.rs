@@ -1,0 +1,156 @@
+//! The program `privicore-sandbox`: arguments, and running until it is told to stop.
+
+use std::io::{self, Write as _};
+use std::net::{IpAddr, Ipv4Addr};
+use std::process::ExitCode;
+
+use clap::Parser;
+use tokio::runtime::Runtime;
+use tracing_subscriber::filter::LevelFilter;
+
+use super::{AUDIT_USERNAME, DEMO_USERNAME, Options, PASSWORD, Running, SandboxError, Scenario, start};
+
+/// A local Privicore: REST API, queues, WebSocket proxy and file stores.
+#[derive(Parser)]
+#[command(name = "privicore-sandbox", version)]
+struct Arguments {
+    /// Address to listen on. Anything but loopback can be reached from outside; give the one that clients use.
+    #[arg(long, value_name = "ADDR", default_value_t = IpAddr::V4(Ipv4Addr::LOCALHOST))]
+    bind: IpAddr,
+    /// RabbitMQ that holds the queues, as `amqp://user:password@host:5672/vhost`. Without it they are in memory.
+    #[arg(long, value_name = "URL")]
+    amqp: Option<String>,
+    /// Port of the REST API; 0 takes a free one.
+    #[arg(long, value_name = "PORT", default_value_t = 8009)]
+    api_port: u16,
+    /// Port of the WebSocket proxy; 0 takes a free one.
+    #[arg(long, value_name = "PORT", default_value_t = 8083)]
+    ws_port: u16,
+    /// Port of the upstream file store; 0 takes a free one.
+    #[arg(long, value_name = "PORT", default_value_t = 8010)]
+    upstream_port: u16,
+    /// Port of the downstream file store; 0 takes a free one.
+    #[arg(long, value_name = "PORT", default_value_t = 8011)]
+    downstream_port: u16,
+    /// What happens by itself.
+    #[arg(long, value_enum, default_value_t)]
+    scenario: Scenario,
+}
+
+impl From<Arguments> for Options {
+    fn from(arguments: Arguments) -> Self {
+        let Arguments { bind, amqp, api_port, ws_port, upstream_port, downstream_port, scenario } = arguments;
+        Self { bind, api_port, ws_port, upstream_port, downstream_port, amqp, scenario, ..Self::default() }
+    }
+}
+
+/// Why the program ended early.
+#[derive(Debug, thiserror::Error)]
+enum Failure {
+    #[error(transparent)]
+    Sandbox(#[from] SandboxError),
+    #[error("The sandbox can't start its runtime: {0}.")]
+    Runtime(io::Error),
+    #[error("The sandbox can't tell where it listens, since its standard output fails: {0}.")]
+    Output(io::Error),
+    #[error("The sandbox can't listen for the signals that stop it: {0}.")]
+    Signals(io::Error),
+}
+
+/// Runs the program with the process's arguments: 0 when it was told to stop (SIGINT, SIGTERM), 1 when it could not run,
+/// 2 for wrong usage.
+#[must_use]
+pub fn run() -> ExitCode {
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(message) => {
+            // Help and version come this way too, with code 0.
+            return if message.print().is_ok() { exit_code(message.exit_code()) } else { ExitCode::FAILURE };
+        }
+    };
+    // At `trace`, tungstenite would log frames: never above `info` here.
+    tracing_subscriber::fmt().with_writer(io::stderr).with_max_level(LevelFilter::INFO).init();
+    match Runtime::new().map_err(Failure::Runtime).and_then(|runtime| serve(&runtime, arguments.into())) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => complain(&format!("privicore-sandbox: {failure}")),
+    }
+}
+
+fn exit_code(code: i32) -> ExitCode {
+    u8::try_from(code).map_or(ExitCode::FAILURE, ExitCode::from)
+}
+
+#[expect(clippy::print_stderr, reason = "the program's own complaint")]
+fn complain(sentence: &str) -> ExitCode {
+    eprintln!("{sentence}");
+    ExitCode::FAILURE
+}
+
+fn serve(runtime: &Runtime, options: Options) -> Result<(), Failure> {
+    runtime.block_on(async {
+        let bind = options.bind;
+        // Listened for before anything is said, so that whoever reads the addresses may stop it at once.
+        let told_to_stop = signals().map_err(Failure::Signals)?;
+        let running = start(options).await?;
+        if !bind.is_loopback() {
+            tracing::warn!(%bind, "the sandbox can be reached from outside this machine; its passwords are known to all");
+        }
+        announce(&running).map_err(Failure::Output)?;
+        told_to_stop.await;
+        running.shutdown().await;
+        Ok(())
+    })
+}
+
+/// Says on standard output where the servers are and whom they serve.
+fn announce(running: &Running) -> io::Result<()> {
+    let mut out = io::stdout().lock();
+    writeln!(out, "Privicore sandbox")?;
+    writeln!(out, "  API         {}", running.api_url())?;
+    writeln!(out, "  WebSocket   {}", running.ws_url())?;
+    writeln!(out, "  Upstream    {}", running.upstream_url())?;
+    writeln!(out, "  Downstream  {}", running.downstream_url())?;
+    for username in [DEMO_USERNAME, AUDIT_USERNAME] {
+        writeln!(out, "  Profile     {username}, password {PASSWORD}")?;
+    }
+    writeln!(out, "Ctrl+C stops it.")?;
+    out.flush()
+}
+
+/// Resolves at SIGINT or SIGTERM.
+#[cfg(unix)]
+fn signals() -> io::Result<impl Future<Output = ()>> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut terminate = signal(SignalKind::terminate())?;
+    Ok(async move {
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+        }
+    })
+}
+
+/// Resolves at Ctrl+C.
+#[cfg(not(unix))]
+fn signals() -> io::Result<impl Future<Output = ()>> {
+    Ok(async {
+        if let Err(error) = tokio::signal::ctrl_c().await {
+            tracing::error!(%error, "Ctrl+C can't be listened for; the sandbox stops");
+        }
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+
+    #[test]
+    fn the_arguments_are_sound_and_default_to_the_options_defaults() {
+        Arguments::command().debug_assert();
+        let options = Options::from(Arguments::parse_from(["privicore-sandbox"]));
+        assert_eq!(format!("{options:?}"), format!("{:?}", Options::default()));
+    }
+}

@@ -1,0 +1,155 @@
+//! One client's connection to the proxy.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::{SinkExt as _, StreamExt as _};
+use tokio::net::TcpStream;
+use tokio::sync::{mpsc, watch};
+use tokio::time::timeout;
+use tokio_tungstenite::WebSocketStream;
+use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
+use tokio_tungstenite::tungstenite::{self, Message};
+
+use super::frames::{self, Wish};
+use super::hub::{Membership, Parcel};
+use crate::sandbox::backend::Backend;
+use crate::sandbox::state::profiles::ProfileId;
+
+/// A client has this long for its handshake, and to take what is written to it.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Clients send joins and leaves: a token and little else.
+const LARGEST_REQUEST: usize = 64 * 1024;
+
+/// Where a connection stands: outside, or in exactly one channel.
+enum Seat {
+    Outside,
+    Joined {
+        /// Gives the place up when dropped.
+        _membership: Membership,
+        /// Dropped on leaving: what was still on its way goes back to the queue.
+        inbox: mpsc::Receiver<Parcel>,
+        profile: ProfileId,
+        channel: String,
+    },
+}
+
+impl Seat {
+    /// The next messages of the channel. Waits for ever outside of one.
+    async fn parcel(&mut self) -> Option<Parcel> {
+        match self {
+            Self::Outside => std::future::pending().await,
+            Self::Joined { inbox, .. } => inbox.recv().await,
+        }
+    }
+}
+
+/// Serves one client until it goes, breaks the protocol, stops reading, or `cut` changes.
+pub(super) async fn serve(stream: TcpStream, backend: Arc<Backend>, mut cut: watch::Receiver<u64>) {
+    let config =
+        WebSocketConfig::default().max_message_size(Some(LARGEST_REQUEST)).max_frame_size(Some(LARGEST_REQUEST));
+    let handshake = tokio_tungstenite::accept_async_with_config(stream, Some(config));
+    let Ok(Ok(mut socket)) = timeout(PATIENCE, handshake).await else {
+        tracing::debug!("a connection to the proxy was no WebSocket");
+        return;
+    };
+    tokio::select! {
+        biased;
+        _ = cut.changed() => tracing::debug!("a connection to the proxy was cut"),
+        ended = converse(&mut socket, &backend) => match ended {
+            Ok(()) => tracing::debug!("a client has gone"),
+            Err(tungstenite::Error::ConnectionClosed) => tracing::debug!("a client has closed its connection"),
+            Err(_) => tracing::debug!("a client's connection broke off"),
+        },
+    }
+}
+
+async fn converse(socket: &mut WebSocketStream<TcpStream>, backend: &Arc<Backend>) -> tungstenite::Result<()> {
+    let mut seat = Seat::Outside;
+    loop {
+        tokio::select! {
+            frame = socket.next() => match frame {
+                Some(Ok(Message::Text(text))) => {
+                    let (reply, step) = answer(&text, &seat, backend);
+                    // Nothing comes after the reply to a leave, and nothing before the reply to a join.
+                    if matches!(step, Step::Leave) {
+                        seat = Seat::Outside;
+                    }
+                    write(socket, [Message::text(reply)]).await?;
+                    if let Step::Join { profile, channel } = step {
+                        let (membership, inbox) = backend.hub.join(&profile);
+                        seat = Seat::Joined { _membership: membership, inbox, profile, channel };
+                    }
+                }
+                Some(Ok(Message::Binary(_))) => {
+                    let reply = frames::reply(400, None, "Messages are text frames.", None);
+                    write(socket, [Message::text(reply)]).await?;
+                }
+                Some(Ok(Message::Ping(_) | Message::Pong(_) | Message::Frame(_))) => {}
+                Some(Ok(Message::Close(_))) | None => return Ok(()),
+                Some(Err(error)) => return Err(error),
+            },
+            parcel = seat.parcel() => {
+                let Some(Parcel { frames, written }) = parcel else { return Ok(()) };
+                write(socket, frames.iter().cloned().map(Message::Text)).await?;
+                if written.send(()).is_err() {
+                    // The pump has ended with the sandbox.
+                    return Ok(());
+                }
+            }
+        }
+    }
+}
+
+/// What a request changes.
+enum Step {
+    Stay,
+    Join { profile: ProfileId, channel: String },
+    Leave,
+}
+
+/// Answers a request: the reply, and what to do about it.
+fn answer(text: &str, seat: &Seat, backend: &Backend) -> (String, Step) {
+    let (wish, correlation) = frames::read(text);
+    let (status, channel, message, step) = match (wish, seat) {
+        (Wish::Nothing(why), _) => (400, None, why, Step::Stay),
+        (Wish::Join { .. }, Seat::Joined { .. }) => {
+            (409, None, "This connection has joined a channel already: leave it first.", Step::Stay)
+        }
+        (Wish::Join { token }, Seat::Outside) => match backend.holder(&token) {
+            Some(profile) => {
+                let channel = backend.new_channel_id();
+                let step = Step::Join { profile, channel: channel.clone() };
+                (200, Some(channel), "Successfully joined profile channel.", step)
+            }
+            None => (401, None, "The authorization token is not valid or has expired.", Step::Stay),
+        },
+        (Wish::Leave { .. }, Seat::Outside) => (409, None, "This connection has not joined a channel.", Step::Stay),
+        (Wish::Leave { channel: named }, Seat::Joined { channel, profile, .. }) => {
+            if named.is_some_and(|named| named != *channel) {
+                (404, None, "This connection has not joined that channel.", Step::Stay)
+            } else {
+                tracing::debug!(%profile, "a client leaves");
+                (200, Some(channel.clone()), "Successfully left profile channel.", Step::Leave)
+            }
+        }
+    };
+    (frames::reply(status, channel.as_deref(), message, correlation), step)
+}
+
+/// Writes messages and flushes them. A client that does not take them in time is given up.
+async fn write(
+    socket: &mut WebSocketStream<TcpStream>,
+    messages: impl IntoIterator<Item = Message>,
+) -> tungstenite::Result<()> {
+    let writing = async {
+        for message in messages {
+            socket.feed(message).await?;
+        }
+        socket.flush().await
+    };
+    timeout(PATIENCE, writing)
+        .await
+        .unwrap_or_else(|_| Err(tungstenite::Error::Io(std::io::ErrorKind::TimedOut.into())))
+}

@@ -1,0 +1,96 @@
+//! What clients send to the proxy, and what it answers (`PROTOCOL`, "Join" and "Leave").
+
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+/// A client's message. It carries the token, so it implements no `Debug`.
+#[derive(Deserialize)]
+pub(super) struct Request {
+    #[serde(default)]
+    action: String,
+    #[serde(default, rename = "correlationId")]
+    correlation_id: Option<String>,
+    #[serde(default)]
+    data: RequestData,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+struct RequestData {
+    authorization_token: Option<String>,
+    channel_id: Option<String>,
+    correlation_id: Option<String>,
+}
+
+/// What a client wants.
+pub(super) enum Wish {
+    /// To join the channel of the token's profile.
+    Join {
+        /// The token.
+        token: String,
+    },
+    /// To leave its channel. Live clients name the channel only; the documentation wants the token as well.
+    Leave {
+        /// The channel, if named.
+        channel: Option<String>,
+    },
+    /// Nothing that the proxy can do, and why.
+    Nothing(&'static str),
+}
+
+/// Reads a client's text frame: what it wants, and the correlation id to answer with.
+pub(super) fn read(text: &str) -> (Wish, Option<String>) {
+    let Ok(request) = serde_json::from_str::<Request>(text) else {
+        return (Wish::Nothing("The message is not a JSON object with action and data."), None);
+    };
+    let correlation = request.correlation_id.or(request.data.correlation_id);
+    let wish = match request.action.as_str() {
+        "joinChannel" => match request.data.authorization_token {
+            Some(token) => Wish::Join { token },
+            None => Wish::Nothing("authorizationToken is required."),
+        },
+        "leaveChannel" => Wish::Leave { channel: request.data.channel_id },
+        _ => Wish::Nothing("The action is not known: joinChannel and leaveChannel are."),
+    };
+    (wish, correlation)
+}
+
+/// A reply: recognised by its numeric `status`. The correlation id is echoed if there was one.
+pub(super) fn reply(status: u16, channel: Option<&str>, message: &str, correlation: Option<String>) -> String {
+    let mut data = serde_json::Map::new();
+    if let Some(channel) = channel {
+        data.insert("channelId".into(), channel.into());
+    }
+    data.insert("message".into(), message.into());
+    let mut reply = json!({"status": status, "data": data});
+    if let (Some(correlation), Some(reply)) = (correlation, reply.as_object_mut()) {
+        reply.insert("correlationId".into(), Value::String(correlation));
+    }
+    reply.to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_correlation_id_is_found_in_both_places_and_echoed() {
+        for text in [
+            r#"{"action":"joinChannel","correlationId":"c","data":{"authorizationToken":"T"}}"#,
+            r#"{"action":"joinChannel","data":{"authorizationToken":"T","correlationId":"c"}}"#,
+        ] {
+            let (wish, correlation) = read(text);
+            assert!(matches!(wish, Wish::Join { token } if token == "T"), "{text}");
+            assert_eq!(correlation.as_deref(), Some("c"), "{text}");
+        }
+        let reply: Value = serde_json::from_str(&reply(200, Some("ch"), "m", Some("c".into()))).unwrap();
+        assert_eq!(reply, json!({"correlationId": "c", "status": 200, "data": {"channelId": "ch", "message": "m"}}));
+    }
+
+    #[test]
+    fn what_is_no_request_is_answered_and_not_fatal() {
+        for text in ["", "nonsense", "[]", "{}", r#"{"action":7}"#, r#"{"action":"joinChannel","data":{}}"#] {
+            assert!(matches!(read(text).0, Wish::Nothing(_)), "{text}");
+        }
+    }
+}

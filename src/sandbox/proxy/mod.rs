@@ -1,0 +1,37 @@
+//! The WebSocket proxy: it takes messages from the queues and forwards each to every client that has joined with a token of
+//! the profile (`PROTOCOL`, "The socket").
+//!
+//! It never looks into a message. Before a join it delivers nothing, and a connection has one channel at a time.
+
+mod connection;
+mod frames;
+mod hub;
+
+pub(crate) use hub::Hub;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::net::TcpListener;
+
+use super::backend::Backend;
+
+/// Accepts connections until the sandbox stops.
+pub(crate) async fn serve(listener: TcpListener, backend: Arc<Backend>) {
+    loop {
+        match listener.accept().await {
+            Ok((stream, _)) => {
+                if let Err(error) = stream.set_nodelay(true) {
+                    tracing::debug!(%error, "a connection keeps its delay");
+                }
+                let cut = backend.cut.subscribe();
+                backend.tasks.spawn("connection to the proxy", connection::serve(stream, Arc::clone(&backend), cut));
+            }
+            Err(error) => {
+                // Out of file descriptors, most likely: give connections time to end.
+                tracing::warn!(%error, "the proxy can't take a connection");
+                tokio::time::sleep(Duration::from_millis(200)).await;
+            }
+        }
+    }
+}

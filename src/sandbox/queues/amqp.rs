@@ -1,0 +1,314 @@
+//! Queues on a RabbitMQ: durable, with persistent messages, publisher confirms and manual acknowledgement.
+//!
+//! Everything that is published goes through one task, in order, and is published again until the broker confirms it. So a
+//! message is never lost once [`Queues::publish`] has returned, and may come twice when a connection breaks between a message
+//! and its confirmation or acknowledgement: delivery is at least once.
+//!
+//! Queues are named after profile ids, which are no secrets.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::future::BoxFuture;
+use futures_util::{FutureExt as _, StreamExt as _};
+use lapin::options::{
+    BasicAckOptions, BasicConsumeOptions, BasicPublishOptions, BasicQosOptions, ConfirmSelectOptions,
+    QueueDeclareOptions,
+};
+use lapin::types::{AMQPValue, FieldTable};
+use lapin::uri::AMQPUri;
+use lapin::{Acker, BasicProperties, Channel, Confirmation, Connection, ConnectionProperties, Consumer};
+use tokio::sync::{Mutex, mpsc, oneshot};
+use tokio::time::{sleep, timeout};
+use tokio_tungstenite::tungstenite::Utf8Bytes;
+
+use super::{BATCH, CAPACITY, Deliveries, QueueError, Queues};
+use crate::sandbox::error::SandboxError;
+use crate::sandbox::state::profiles::ProfileId;
+use crate::sandbox::tasks::Tasks;
+
+/// How long a connection to the broker may take.
+const CONNECTING: Duration = Duration::from_secs(10);
+
+/// The longest wait before the broker is tried again. Waits are drawn evenly from nothing up to a bound that doubles.
+const LONGEST_WAIT: Duration = Duration::from_secs(5);
+
+/// How many messages wait for the broker. When there are more, publishers wait.
+const OUTBOX: usize = 1_024;
+
+/// `delivery_mode` of a message that survives the broker.
+const PERSISTENT: u8 = 2;
+
+/// A message that waits for the broker, and who is told when the broker has it.
+struct Posting {
+    profile: ProfileId,
+    message: String,
+    queued: oneshot::Sender<Result<(), QueueError>>,
+}
+
+/// All queues.
+pub(crate) struct AmqpQueues {
+    broker: Arc<Broker>,
+    outbox: mpsc::Sender<Posting>,
+}
+
+impl AmqpQueues {
+    /// Connects to the broker.
+    pub(crate) async fn connect(address: &str, tasks: &Tasks) -> Result<Self, SandboxError> {
+        // What the parser says is left out: it quotes the address, password and all.
+        let address: AMQPUri = address.parse().map_err(|_quotes_the_address| SandboxError::AmqpAddress)?;
+        let (host, port) = (address.authority.host.clone(), address.authority.port);
+        let broker = Arc::new(Broker { address, connection: Mutex::new(None) });
+        if let Err(error) = broker.channel().await {
+            return Err(SandboxError::Amqp { host, port, reason: error.to_string() });
+        }
+        let (outbox, postings) = mpsc::channel(OUTBOX);
+        tasks.spawn("publisher to RabbitMQ", publish_all(Arc::clone(&broker), postings));
+        Ok(Self { broker, outbox })
+    }
+}
+
+impl Queues for AmqpQueues {
+    fn publish<'a>(&'a self, profile: &'a ProfileId, message: String) -> BoxFuture<'a, Result<(), QueueError>> {
+        async move {
+            let (queued, heard) = oneshot::channel();
+            let posting = Posting { profile: profile.clone(), message, queued };
+            self.outbox.send(posting).await.map_err(|_closed| QueueError::Stopping)?;
+            heard.await.unwrap_or(Err(QueueError::Stopping))
+        }
+        .boxed()
+    }
+
+    fn consume(&self, profile: &ProfileId) -> Box<dyn Deliveries> {
+        Box::new(AmqpDeliveries {
+            broker: Arc::clone(&self.broker),
+            profile: profile.clone(),
+            consuming: None,
+            in_hand: Vec::new(),
+            backoff: Backoff::default(),
+        })
+    }
+}
+
+/// Why an attempt at the broker failed.
+#[derive(Debug, thiserror::Error)]
+enum Failure {
+    #[error("no answer within {} seconds", CONNECTING.as_secs())]
+    Silent,
+    #[error("{0}")]
+    Amqp(#[from] lapin::Error),
+    #[error("the queue is gone")]
+    QueueGone,
+}
+
+/// The broker, and the one connection to it that all share.
+struct Broker {
+    address: AMQPUri,
+    connection: Mutex<Option<Connection>>,
+}
+
+impl Broker {
+    /// A new channel, on a new connection where the last one broke.
+    async fn channel(&self) -> Result<Channel, Failure> {
+        let mut connection = self.connection.lock().await;
+        if let Some(living) = connection.as_ref().filter(|connection| connection.status().connected()) {
+            return Ok(living.create_channel().await?);
+        }
+        *connection = None;
+        let properties = ConnectionProperties::default().with_connection_name("privicore-sandbox".into());
+        let connecting = Connection::connect_uri(self.address.clone(), properties);
+        let fresh = timeout(CONNECTING, connecting).await.map_err(|_late| Failure::Silent)??;
+        let channel = fresh.create_channel().await?;
+        *connection = Some(fresh);
+        tracing::info!("connected to RabbitMQ");
+        Ok(channel)
+    }
+}
+
+/// The queue's name.
+fn queue_name(profile: &ProfileId) -> String {
+    format!("privicore.profile.{profile}")
+}
+
+/// Makes sure that the queue is there: durable, bounded, and refusing what is too much.
+async fn declare(channel: &Channel, profile: &ProfileId) -> Result<(), Failure> {
+    let mut arguments = FieldTable::default();
+    let capacity = i32::try_from(CAPACITY).unwrap_or(i32::MAX);
+    arguments.insert("x-max-length".into(), AMQPValue::LongInt(capacity));
+    arguments.insert("x-overflow".into(), AMQPValue::LongString("reject-publish".into()));
+    channel.queue_declare(queue_name(profile).into(), QueueDeclareOptions::durable(), arguments).await?;
+    Ok(())
+}
+
+/// Waits between attempts.
+#[derive(Default)]
+struct Backoff(u32);
+
+impl Backoff {
+    fn reset(&mut self) {
+        self.0 = 0;
+    }
+
+    async fn wait(&mut self) {
+        let bound = Duration::from_millis(100).saturating_mul(1 << self.0.min(10)).min(LONGEST_WAIT);
+        self.0 = self.0.saturating_add(1);
+        sleep(bound.mul_f64(fastrand::f64())).await;
+    }
+}
+
+/// Publishes what comes, in order, each until the broker has it.
+async fn publish_all(broker: Arc<Broker>, mut postings: mpsc::Receiver<Posting>) {
+    let mut backoff = Backoff::default();
+    let mut publisher: Option<Publisher> = None;
+    while let Some(Posting { profile, message, queued }) = postings.recv().await {
+        let outcome = loop {
+            match publish_once(&broker, &mut publisher, &profile, &message).await {
+                Ok(outcome) => break outcome,
+                Err(error) => {
+                    tracing::warn!(%error, "RabbitMQ did not take a message; it is published again");
+                    publisher = None;
+                    backoff.wait().await;
+                }
+            }
+        };
+        backoff.reset();
+        if queued.send(outcome).is_err() {
+            tracing::debug!("nobody waits for a confirmation any more");
+        }
+    }
+}
+
+/// A channel that confirms, and the queues known to exist.
+struct Publisher {
+    channel: Channel,
+    declared: BTreeSet<ProfileId>,
+}
+
+async fn publish_once(
+    broker: &Broker,
+    publisher: &mut Option<Publisher>,
+    profile: &ProfileId,
+    message: &str,
+) -> Result<Result<(), QueueError>, Failure> {
+    let Publisher { channel, declared } = if let Some(ready) = publisher {
+        ready
+    } else {
+        let channel = broker.channel().await?;
+        channel.confirm_select(ConfirmSelectOptions::default()).await?;
+        publisher.insert(Publisher { channel, declared: BTreeSet::new() })
+    };
+    if !declared.contains(profile) {
+        declare(channel, profile).await?;
+        declared.insert(profile.clone());
+    }
+    // Mandatory: a queue that someone deleted is noticed.
+    let options = BasicPublishOptions { mandatory: true, immediate: false };
+    let properties =
+        BasicProperties::default().with_delivery_mode(PERSISTENT).with_content_type("application/json".into());
+    let confirmed =
+        channel.basic_publish("".into(), queue_name(profile).into(), options, message.as_bytes(), properties).await?;
+    match confirmed.await? {
+        Confirmation::Ack(None) => Ok(Ok(())),
+        Confirmation::Nack(_) => Ok(Err(QueueError::Full(profile.clone()))),
+        Confirmation::Ack(Some(_)) | Confirmation::NotRequested => Err(Failure::QueueGone),
+    }
+}
+
+/// A consumer of one queue.
+struct AmqpDeliveries {
+    broker: Arc<Broker>,
+    profile: ProfileId,
+    consuming: Option<Consuming>,
+    /// What the last call gave and is not settled.
+    in_hand: Vec<Acker>,
+    backoff: Backoff,
+}
+
+/// An open consumer. The broker gives what is not acknowledged to the next one when the channel closes, so dropping this
+/// hands it back.
+struct Consuming {
+    consumer: Consumer,
+    _channel: Channel,
+}
+
+impl AmqpDeliveries {
+    async fn open(&self) -> Result<Consuming, Failure> {
+        let channel = self.broker.channel().await?;
+        // The library holds what it was given in an unbounded buffer; this bounds it.
+        let prefetch = u16::try_from(BATCH).unwrap_or(u16::MAX);
+        channel.basic_qos(prefetch, BasicQosOptions::default()).await?;
+        declare(&channel, &self.profile).await?;
+        let queue = queue_name(&self.profile).into();
+        let consumer =
+            channel.basic_consume(queue, "".into(), BasicConsumeOptions::default(), FieldTable::default()).await?;
+        Ok(Consuming { consumer, _channel: channel })
+    }
+
+    /// Waits for messages on the open consumer; none if it broke.
+    async fn receive(&mut self) -> Vec<Utf8Bytes> {
+        let Some(consuming) = &mut self.consuming else { return Vec::new() };
+        let mut messages = Vec::new();
+        let mut next = consuming.consumer.next().await;
+        while let Some(Ok(delivery)) = next {
+            self.in_hand.push(delivery.acker);
+            if let Ok(text) = Utf8Bytes::try_from(delivery.data) {
+                messages.push(text);
+            } else {
+                // No text frame could carry it, so it is settled with the next batch, lest it come back for ever.
+                tracing::warn!(profile = %self.profile, "a message in the queue is not UTF-8; it is dropped");
+            }
+            // Once there is something to give, nothing waits any more: this may be dropped where it waits.
+            next = if messages.is_empty() {
+                consuming.consumer.next().await
+            } else if messages.len() < BATCH {
+                consuming.consumer.next().now_or_never().flatten()
+            } else {
+                None
+            };
+        }
+        messages
+    }
+}
+
+impl Deliveries for AmqpDeliveries {
+    fn next(&mut self) -> BoxFuture<'_, Vec<Utf8Bytes>> {
+        async {
+            loop {
+                if self.consuming.is_none() {
+                    match self.open().await {
+                        Ok(consuming) => self.consuming = Some(consuming),
+                        Err(error) => {
+                            tracing::warn!(%error, profile = %self.profile, "can't consume from RabbitMQ; trying again");
+                            self.backoff.wait().await;
+                            continue;
+                        }
+                    }
+                }
+                let messages = self.receive().await;
+                if !messages.is_empty() {
+                    self.backoff.reset();
+                    return messages;
+                }
+                // The consumer broke. What the broker gave it comes again.
+                self.consuming = None;
+                self.in_hand.clear();
+                self.backoff.wait().await;
+            }
+        }
+        .boxed()
+    }
+
+    fn settle(&mut self) -> BoxFuture<'_, ()> {
+        async {
+            for acker in std::mem::take(&mut self.in_hand) {
+                if !acker.ack(BasicAckOptions::default()).await.unwrap_or(false) {
+                    tracing::warn!(profile = %self.profile, "a delivered message can't be acknowledged and comes again");
+                    self.consuming = None;
+                    return;
+                }
+            }
+        }
+        .boxed()
+    }
+}

@@ -1,0 +1,84 @@
+//! Answers of the API: accepted commands and refusals.
+
+use std::collections::BTreeMap;
+
+use axum::Json;
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+use axum::response::{IntoResponse, Response};
+use serde_json::json;
+
+use crate::protocol::{CommandId, RequestId};
+use crate::sandbox::backend::Busy;
+use crate::sandbox::state::Reason;
+
+/// The header that carries a command id (`PROTOCOL`, "REST").
+const COMMAND_ID: HeaderName = HeaderName::from_static("x-dpt-cab-id");
+
+/// The header that carries a request id.
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-dpt-cab-request-id");
+
+/// A refusal.
+#[derive(Debug)]
+pub(super) enum Refusal {
+    /// No token, or one that is not good (any more), or wrong credentials.
+    Unauthorized(&'static str),
+    /// No such thing, or not this profile's.
+    NotFound(&'static str),
+    /// It can't be done in the state that things are in.
+    Conflict(Reason),
+    /// Fields that are missing or wrong, each with what is wrong with it.
+    Invalid(BTreeMap<&'static str, Vec<&'static str>>),
+    /// The body could not be read.
+    Unreadable(&'static str),
+    /// Too much is on its way.
+    Busy,
+}
+
+impl Refusal {
+    /// One wrong field.
+    pub(super) fn field(name: &'static str, wrong: &'static str) -> Self {
+        Self::Invalid(BTreeMap::from([(name, vec![wrong])]))
+    }
+}
+
+impl From<Busy> for Refusal {
+    fn from(_: Busy) -> Self {
+        Self::Busy
+    }
+}
+
+impl IntoResponse for Refusal {
+    fn into_response(self) -> Response {
+        let (status, body) = match self {
+            Self::Unauthorized(message) => {
+                (StatusCode::UNAUTHORIZED, json!({"error": "Unauthorized", "message": message}))
+            }
+            Self::NotFound(message) => (StatusCode::NOT_FOUND, json!({"error": "Not found", "message": message})),
+            Self::Conflict(reason) => (StatusCode::CONFLICT, json!({"error": "Conflict", "message": reason})),
+            Self::Invalid(errors) => (StatusCode::UNPROCESSABLE_ENTITY, json!({"errors": errors})),
+            Self::Unreadable(message) => (StatusCode::BAD_REQUEST, json!({"error": "Bad request", "message": message})),
+            Self::Busy => {
+                let message = "Too many commands are on their way. Try again in a moment.";
+                (StatusCode::SERVICE_UNAVAILABLE, json!({"error": "Service unavailable", "message": message}))
+            }
+        };
+        (status, Json(body)).into_response()
+    }
+}
+
+/// `202` with the command id in the body and in the header.
+pub(super) fn accepted(command: &CommandId) -> Response {
+    let headers = ids([(COMMAND_ID, command.as_str())]);
+    (StatusCode::ACCEPTED, headers, Json(json!({"commandId": command}))).into_response()
+}
+
+/// `202` of `request-data`: the command id and the request id, both in the headers and in the body.
+pub(super) fn requested(command: &CommandId, request: &RequestId) -> Response {
+    let headers = ids([(COMMAND_ID, command.as_str()), (REQUEST_ID, request.as_str())]);
+    (StatusCode::ACCEPTED, headers, Json(json!({"commandId": command, "requestId": request}))).into_response()
+}
+
+fn ids<const N: usize>(ids: [(HeaderName, &str); N]) -> HeaderMap {
+    // Ids are UUIDs, which are header text: none is left out.
+    ids.into_iter().filter_map(|(name, id)| HeaderValue::from_str(id).ok().map(|id| (name, id))).collect()
+}

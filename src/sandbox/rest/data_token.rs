@@ -1,0 +1,200 @@
+//! Family `data-token`: reserving space, filling it, and the life of a data token.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::body::Bytes;
+use axum::extract::{Path, Query, State};
+use axum::response::{IntoResponse, Response};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use serde::Deserialize;
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use super::answers::{Refusal, requested};
+use super::fields::{Caller, Fields};
+use crate::protocol::{CommandId, RequestId};
+use crate::sandbox::backend::Backend;
+use crate::sandbox::payload::Content;
+use crate::sandbox::retrieval;
+use crate::sandbox::state::data::{FileMeta, MetaChange};
+
+/// The most bytes that `exchange-data-for-token` takes: the documented 50 KB and some grace.
+const LARGEST_EXCHANGE: usize = 64 * 1024;
+
+/// How many data tokens a page of the list has unless asked, and at most.
+const PAGE: usize = 25;
+const LARGEST_PAGE: usize = 200;
+
+/// `POST /data-token/reserve-token-space`
+pub(super) async fn reserve(
+    State(backend): State<Arc<Backend>>,
+    Caller(profile): Caller,
+    fields: Fields,
+) -> Result<Response, Refusal> {
+    let mut check = fields.check();
+    let context = check.text("context").to_owned();
+    let ttl = check.ttl("ttl");
+    check.finish()?;
+    super::command(&backend, profile, move |state, profile, command, now| {
+        state.data.reserve(profile, command, context, ttl, now, &mut state.links).map(|()| Value::Null)
+    })
+}
+
+/// `GET /data-token/retrieve-temporary-data-token/{commandId}`: 404 until the reservation has settled.
+pub(super) async fn retrieve_temporary(
+    State(backend): State<Arc<Backend>>,
+    Caller(profile): Caller,
+    Path(command): Path<String>,
+) -> Result<Json<Value>, Refusal> {
+    let state = backend.state();
+    let reserved = state.data.reserved(&profile, &CommandId::from(command.as_str()), backend.clock.now());
+    let (token, upload) =
+        reserved.ok_or(Refusal::NotFound("The reservation does not exist, has not settled, or has expired."))?;
+    let stream = format!("{}/?auth={upload}", backend.addresses.upstream);
+    Ok(Json(json!({"token": token, "stream": stream})))
+}
+
+/// `POST /data-token/exchange-data-for-token`
+pub(super) async fn exchange(
+    State(backend): State<Arc<Backend>>,
+    Caller(profile): Caller,
+    fields: Fields,
+) -> Result<Response, Refusal> {
+    let mut check = fields.check();
+    let token = check.text("temporaryTokenSpace").to_owned();
+    let data = check.text("data");
+    let bytes = match STANDARD.decode(data) {
+        Ok(bytes) if bytes.len() <= LARGEST_EXCHANGE => bytes,
+        Ok(_) => {
+            check.wrong("data", "This field holds more than 50 KB: send the bytes to the stream link instead.");
+            Vec::new()
+        }
+        Err(_) => {
+            check.wrong("data", "This field must be base64.");
+            Vec::new()
+        }
+    };
+    check.finish()?;
+    let content = Content::Kept(Bytes::from(bytes));
+    super::command(&backend, profile, move |state, profile, _, now| {
+        state.data.fill(Some(profile), &token, content, now).map(|()| Value::Null)
+    })
+}
+
+/// `POST /data-token/configure-file-meta`: the permanent data token.
+pub(super) async fn configure_file_meta(
+    State(backend): State<Arc<Backend>>,
+    Caller(profile): Caller,
+    fields: Fields,
+) -> Result<Json<Value>, Refusal> {
+    let mut check = fields.check();
+    let token = check.text("token");
+    let meta = FileMeta {
+        file_name: check.text("fileName").to_owned(),
+        extension: check.text("extension").to_owned(),
+        context: check.text("context").to_owned(),
+        size: check.number("size"),
+    };
+    check.text("path");
+    check.finish()?;
+    let clock = &backend.clock;
+    let permanent = backend.state().data.commit(&profile, token, meta, clock.now(), clock);
+    let permanent = permanent.map_err(|reason| match reason {
+        "data_token.space_not_found" | "data_token.space_expired" => {
+            Refusal::NotFound("The reservation does not exist or has expired.")
+        }
+        "data_token.context_mismatch" => {
+            Refusal::field("context", "This field must be the context that the space was reserved with.")
+        }
+        reason => Refusal::Conflict(reason),
+    })?;
+    Ok(Json(json!({"token": permanent})))
+}
+
+/// `POST /data-token/request-data`
+pub(super) async fn request_data(
+    State(backend): State<Arc<Backend>>,
+    Caller(profile): Caller,
+    fields: Fields,
+) -> Result<Response, Refusal> {
+    let mut check = fields.check();
+    let token = check.text("token");
+    check.finish()?;
+    let wanted = backend.state().data.get(&profile, token).cloned();
+    let wanted = wanted.ok_or(Refusal::NotFound("The data token does not exist or was deleted."))?;
+    let command = backend.accept(Some(profile.clone()))?;
+    let request = RequestId::new(Uuid::new_v4().to_string());
+    let answer = requested(&command.id, &request);
+    retrieval::start(&backend, profile, command, request, wanted);
+    Ok(answer)
+}
+
+/// What the list of data tokens may be asked for.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Paging {
+    page: Option<usize>,
+    per_page: Option<usize>,
+}
+
+/// `GET /data-token/list-data-tokens`
+pub(super) async fn list(
+    State(backend): State<Arc<Backend>>,
+    Caller(profile): Caller,
+    paging: Result<Query<Paging>, axum::extract::rejection::QueryRejection>,
+) -> Result<Response, Refusal> {
+    let Query(paging) =
+        paging.map_err(|_rejected| Refusal::field("page", "page and perPage must be whole numbers."))?;
+    let page = paging.page.unwrap_or(1).max(1);
+    let per_page = paging.per_page.unwrap_or(PAGE).clamp(1, LARGEST_PAGE);
+    let state = backend.state();
+    let (items, count) = state.data.list(&profile, page, per_page);
+    Ok(Json(json!({"items": items, "meta": {"count": count, "page": page, "perPage": per_page}})).into_response())
+}
+
+/// `POST /data-token/update-data-token`
+pub(super) async fn update(
+    State(backend): State<Arc<Backend>>,
+    Caller(profile): Caller,
+    fields: Fields,
+) -> Result<Response, Refusal> {
+    let token = data_token(&fields)?;
+    let given = |name| fields.optional(name).map(str::to_owned);
+    let change = MetaChange { file_name: given("fileName"), extension: given("extension"), context: given("context") };
+    super::command(&backend, profile, move |state, profile, _, _| {
+        state.data.update(profile, &token, change).map(|()| Value::Null)
+    })
+}
+
+/// `POST /data-token/configure-information-security-risk-meta`: any fields are taken; the token has to exist.
+pub(super) async fn configure_risk_meta(
+    State(backend): State<Arc<Backend>>,
+    Caller(profile): Caller,
+    fields: Fields,
+) -> Result<Response, Refusal> {
+    let token = data_token(&fields)?;
+    super::command(&backend, profile, move |state, profile, _, _| {
+        state.data.update(profile, &token, MetaChange::default()).map(|()| Value::Null)
+    })
+}
+
+/// `POST /data-token/delete-data`
+pub(super) async fn delete(
+    State(backend): State<Arc<Backend>>,
+    Caller(profile): Caller,
+    fields: Fields,
+) -> Result<Response, Refusal> {
+    let token = data_token(&fields)?;
+    super::command(&backend, profile, move |state, profile, _, _| {
+        state.data.delete(profile, &token).map(|()| Value::Null)
+    })
+}
+
+fn data_token(fields: &Fields) -> Result<String, Refusal> {
+    let mut check = fields.check();
+    let token = check.text("token").to_owned();
+    check.finish()?;
+    Ok(token)
+}

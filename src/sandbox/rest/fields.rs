@@ -1,0 +1,206 @@
+//! What a request carries: its fields, and the token that speaks for it.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::body::Bytes;
+use axum::extract::{FromRequest, FromRequestParts, Request};
+use axum::http::header::CONTENT_TYPE;
+use axum::http::request::Parts;
+use serde_json::Value;
+
+use super::answers::Refusal;
+use crate::sandbox::backend::Backend;
+use crate::sandbox::state::profiles::ProfileId;
+
+/// The longest lifetime, in seconds, that a client may ask for: ten years.
+const LONGEST_TTL: u64 = 10 * 365 * 24 * 3_600;
+
+/// The fields of a body: form-encoded, as the vendor documents it, or a flat JSON object. It may hold secrets.
+#[derive(Default)]
+pub(super) struct Fields(BTreeMap<String, String>);
+
+impl FromRequest<Arc<Backend>> for Fields {
+    type Rejection = Refusal;
+
+    async fn from_request(request: Request, backend: &Arc<Backend>) -> Result<Self, Refusal> {
+        let json = request
+            .headers()
+            .get(CONTENT_TYPE)
+            .and_then(|kind| kind.to_str().ok())
+            .is_some_and(|kind| kind.to_ascii_lowercase().starts_with("application/json"));
+        let body = Bytes::from_request(request, backend)
+            .await
+            .map_err(|_cut| Refusal::Unreadable("The body did not come whole, or is larger than 2 MiB."))?;
+        if json && !body.is_empty() { Self::from_json(&body) } else { Ok(Self::from_form(&body)) }
+    }
+}
+
+impl Fields {
+    fn from_form(body: &[u8]) -> Self {
+        Self(url::form_urlencoded::parse(body).into_owned().collect())
+    }
+
+    fn from_json(body: &[u8]) -> Result<Self, Refusal> {
+        let Ok(Value::Object(object)) = serde_json::from_slice(body) else {
+            return Err(Refusal::Unreadable("The body says that it is JSON, but is no JSON object."));
+        };
+        let fields = object.into_iter().filter_map(|(name, value)| match value {
+            Value::Null => None,
+            Value::String(text) => Some((name, text)),
+            value @ (Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_)) => {
+                Some((name, value.to_string()))
+            }
+        });
+        Ok(Self(fields.collect()))
+    }
+
+    /// A field that may be missing.
+    pub(super) fn optional(&self, name: &str) -> Option<&str> {
+        self.0.get(name).map(String::as_str).filter(|text| !text.is_empty())
+    }
+
+    /// Starts to look at required fields.
+    pub(super) fn check(&self) -> Check<'_> {
+        Check { fields: self, wrong: BTreeMap::new() }
+    }
+}
+
+/// Reads required fields and collects all that is wrong with them, so that one answer names every field.
+pub(super) struct Check<'a> {
+    fields: &'a Fields,
+    wrong: BTreeMap<&'static str, Vec<&'static str>>,
+}
+
+impl<'a> Check<'a> {
+    /// Text that is not empty.
+    pub(super) fn text(&mut self, name: &'static str) -> &'a str {
+        self.fields.optional(name).unwrap_or_else(|| {
+            self.wrong(name, "This field is required.");
+            ""
+        })
+    }
+
+    /// A whole number, zero or more.
+    pub(super) fn number(&mut self, name: &'static str) -> u64 {
+        let text = self.text(name);
+        if text.is_empty() {
+            return 0;
+        }
+        text.parse().unwrap_or_else(|_| {
+            self.wrong(name, "This field must be a whole number.");
+            0
+        })
+    }
+
+    /// A lifetime in seconds.
+    pub(super) fn ttl(&mut self, name: &'static str) -> Duration {
+        let text = self.text(name);
+        match text.parse() {
+            _ if text.is_empty() => Duration::ZERO,
+            Ok(seconds @ 1..=LONGEST_TTL) => Duration::from_secs(seconds),
+            _ => {
+                self.wrong(name, "This field must be a whole number of seconds, from 1 to ten years.");
+                Duration::ZERO
+            }
+        }
+    }
+
+    /// A new password.
+    pub(super) fn new_password(&mut self, name: &'static str) -> &'a str {
+        let text = self.text(name);
+        if !text.is_empty() && text.chars().count() < 8 {
+            self.wrong(name, "This field must have at least 8 characters.");
+        }
+        text
+    }
+
+    /// A public key: hexadecimal digits.
+    pub(super) fn public_key(&mut self, name: &'static str) -> &'a str {
+        let text = self.text(name);
+        let hex = text.len() >= 64
+            && text.len() <= 1_024
+            && text.len().is_multiple_of(2)
+            && text.bytes().all(|b| b.is_ascii_hexdigit());
+        if !text.is_empty() && !hex {
+            self.wrong(name, "This field must be a key in hexadecimal digits (200 of them when signed).");
+        }
+        text
+    }
+
+    /// Notes what is wrong with a field.
+    pub(super) fn wrong(&mut self, name: &'static str, what: &'static str) {
+        self.wrong.entry(name).or_default().push(what);
+    }
+
+    /// Refuses if anything was wrong.
+    pub(super) fn finish(self) -> Result<(), Refusal> {
+        if self.wrong.is_empty() { Ok(()) } else { Err(Refusal::Invalid(self.wrong)) }
+    }
+}
+
+/// A caller whose token is good, whether its profile has a public key or not.
+pub(super) struct Bearer {
+    pub(super) profile: ProfileId,
+    /// The token itself: to retire it, or to tell its expiry.
+    pub(super) token: String,
+}
+
+/// A caller whose token is good and whose profile is in use, that is, has a public key.
+pub(super) struct Caller(pub(super) ProfileId);
+
+/// The token in the header, if any.
+pub(super) fn token(parts: &Parts) -> Option<&str> {
+    parts.headers.get("x-dpt-authorization").and_then(|token| token.to_str().ok()).map(str::trim)
+}
+
+impl FromRequestParts<Arc<Backend>> for Bearer {
+    type Rejection = Refusal;
+
+    async fn from_request_parts(parts: &mut Parts, backend: &Arc<Backend>) -> Result<Self, Refusal> {
+        let token = token(parts).ok_or(Refusal::Unauthorized("The header X-DPT-AUTHORIZATION is missing."))?;
+        let profile = backend
+            .holder(token)
+            .ok_or(Refusal::Unauthorized("The authorization token is not valid or has expired."))?;
+        Ok(Self { profile, token: token.to_owned() })
+    }
+}
+
+impl FromRequestParts<Arc<Backend>> for Caller {
+    type Rejection = Refusal;
+
+    async fn from_request_parts(parts: &mut Parts, backend: &Arc<Backend>) -> Result<Self, Refusal> {
+        let Bearer { profile, .. } = Bearer::from_request_parts(parts, backend).await?;
+        let in_use = backend.state().profiles.get(&profile).is_some_and(|record| record.public_key.is_some());
+        if in_use {
+            Ok(Self(profile))
+        } else {
+            Err(Refusal::Unauthorized("No public key is registered for the profile yet."))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_wrong_field_is_named_at_once() {
+        let fields = Fields::from_form(b"ttl=soon&context=");
+        let mut check = fields.check();
+        assert_eq!(check.text("context"), "");
+        assert_eq!(check.ttl("ttl"), Duration::ZERO);
+        assert_eq!(check.number("size"), 0);
+        let Err(Refusal::Invalid(wrong)) = check.finish() else { panic!("nothing was wrong") };
+        assert_eq!(wrong.into_keys().collect::<Vec<_>>(), ["context", "size", "ttl"]);
+    }
+
+    #[test]
+    fn json_bodies_are_read_like_forms() {
+        let fields = Fields::from_json(br#"{"ttl": 60, "context": "a/b", "path": null}"#).unwrap();
+        assert_eq!((fields.optional("ttl"), fields.optional("context")), (Some("60"), Some("a/b")));
+        assert_eq!(fields.optional("path"), None);
+        assert!(Fields::from_json(b"[1]").is_err());
+    }
+}

@@ -1,0 +1,82 @@
+//! The REST API, as far as `PROTOCOL` ("REST") and the vendor's endpoint reference go for the families `utility`,
+//! `profile`, `public-key`, `data-token` and `device`.
+//!
+//! Writes are checked (422), authorised (401) and accepted (202); what becomes of them is decided when they settle, from the
+//! state of that moment, and told on the socket.
+
+mod answers;
+mod data_token;
+mod device;
+mod fields;
+mod profile;
+mod public_key;
+mod utility;
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::response::Response;
+use axum::routing::{get, post};
+use serde_json::Value;
+use tokio::time::Instant;
+
+use self::answers::{Refusal, accepted};
+use super::backend::Backend;
+use super::state::profiles::ProfileId;
+use super::state::{Reason, State};
+use crate::protocol::CommandId;
+
+/// Every endpoint.
+pub(crate) fn router(backend: Arc<Backend>) -> Router {
+    Router::new()
+        .route("/health", get(utility::health))
+        .route("/request-status/{id}", get(utility::request_status).post(utility::request_status))
+        .route("/profile/register-profile", post(profile::register))
+        .route("/profile/authenticate", post(profile::authenticate))
+        .route("/profile/retrieve-profile-id", get(profile::retrieve_id))
+        .route("/profile/change-password", post(profile::change_password))
+        .route("/profile/generate-token-qr", post(profile::qr_token))
+        .route("/profile/authorization-token/expiry", post(profile::token_expiry))
+        .route("/profile/reauthorize-authorization-token", post(profile::reauthorize))
+        .route("/profile/revoke-authorization-token", post(profile::revoke))
+        .route("/public-key/register-public-key", post(public_key::register))
+        .route("/public-key/retrieve-public-key", get(public_key::retrieve))
+        .route("/dptcab/public-key", get(public_key::retrieve_cab))
+        .route("/data-token/reserve-token-space", post(data_token::reserve))
+        .route("/data-token/retrieve-temporary-data-token/{id}", get(data_token::retrieve_temporary))
+        .route("/data-token/exchange-data-for-token", post(data_token::exchange))
+        .route("/data-token/configure-file-meta", post(data_token::configure_file_meta))
+        .route("/data-token/request-data", post(data_token::request_data))
+        .route("/data-token/list-data-tokens", get(data_token::list))
+        .route("/data-token/update-data-token", post(data_token::update))
+        .route("/data-token/configure-information-security-risk-meta", post(data_token::configure_risk_meta))
+        .route("/data-token/delete-data", post(data_token::delete))
+        .route("/device/request-unique-identifier", post(device::request_id))
+        .route("/device/retrieve-device-id/{id}", get(device::retrieve_id))
+        .route("/device/approve-device", post(device::approve))
+        .route("/device/reject-device", post(device::reject))
+        .route("/device/configure-meta", post(device::configure))
+        .route("/device/remove", post(device::remove))
+        .route("/device/download-device-configuration", post(device::configuration))
+        .route("/device/retrieve-profile-devices", get(device::list))
+        .fallback(unknown)
+        .with_state(backend)
+}
+
+async fn unknown() -> Refusal {
+    Refusal::NotFound("The sandbox has no such endpoint.")
+}
+
+/// Accepts a command of a profile; `effect` decides what comes of it when its time has come.
+fn command(
+    backend: &Arc<Backend>,
+    profile: ProfileId,
+    effect: impl FnOnce(&mut State, &ProfileId, CommandId, Instant) -> Result<Value, Reason> + Send + 'static,
+) -> Result<Response, Refusal> {
+    let command = backend.accept(Some(profile.clone()))?;
+    let id = command.id.clone();
+    let answer = accepted(&id);
+    let effect = move |state: &mut State, now| effect(state, &profile, id, now);
+    backend.settle_later(command, Box::new(effect), |_| None);
+    Ok(answer)
+}

@@ -1,0 +1,122 @@
+//! Family `profile`: registering, signing in and out, tokens, the password.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Json;
+use axum::extract::State;
+use axum::response::{IntoResponse, Response};
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use super::answers::{Refusal, accepted};
+use super::fields::{Bearer, Caller, Fields};
+use crate::sandbox::backend::Backend;
+use crate::sandbox::state::profiles::{ProfileId, TOKEN_LIFE};
+
+/// How long a token in a QR code is good.
+const QR_LIFE: Duration = Duration::from_mins(2);
+
+/// `POST /profile/register-profile`: the profile exists once the command has settled, and is in use once it has a key.
+pub(super) async fn register(State(backend): State<Arc<Backend>>, fields: Fields) -> Result<Response, Refusal> {
+    let mut check = fields.check();
+    let username = check.text("username").to_owned();
+    let password = check.new_password("password").to_owned();
+    check.finish()?;
+    if backend.state().profiles.named(&username).is_some() {
+        return Err(Refusal::Conflict("profile.already_exists"));
+    }
+    let command = backend.accept(None)?;
+    let answer = accepted(&command.id);
+    let id = ProfileId::new(&format!("prf-{}", Uuid::new_v4().simple()));
+    let owner = id.clone();
+    let effect = move |state: &mut crate::sandbox::state::State, _| {
+        state.profiles.register(id, &username, &password).map(|()| Value::Null)
+    };
+    // The outcome waits in the new profile's queue until its first join; without a profile, nobody could hear of it.
+    let audience = move |state: &crate::sandbox::state::State| state.profiles.get(&owner).map(|_| owner);
+    backend.settle_later(command, Box::new(effect), audience);
+    Ok(answer)
+}
+
+/// `POST /profile/authenticate`
+///
+/// A profile without a public key is given a token as well, since live clients register the key with it; until they have,
+/// the token is refused nearly everywhere.
+pub(super) async fn authenticate(State(backend): State<Arc<Backend>>, fields: Fields) -> Result<Response, Refusal> {
+    let mut check = fields.check();
+    let (username, password) = (check.text("username"), check.text("password"));
+    check.finish()?;
+    let expires = backend.clock.now() + TOKEN_LIFE;
+    let mut state = backend.state();
+    let token = state.profiles.opened_by(username, password).and_then(|id| state.profiles.issue(&id, expires));
+    let token = token.ok_or(Refusal::Unauthorized("The username or the password is wrong."))?;
+    // The documentation shows `Z`, live servers an offset.
+    Ok(Json(json!({"authorizationToken": token, "expiresAt": backend.clock.offset(expires)})).into_response())
+}
+
+/// `GET /profile/retrieve-profile-id`
+pub(super) async fn retrieve_id(Bearer { profile, .. }: Bearer) -> Json<Value> {
+    Json(json!({"profileId": profile.as_str()}))
+}
+
+/// `POST /profile/change-password`
+pub(super) async fn change_password(
+    State(backend): State<Arc<Backend>>,
+    Caller(profile): Caller,
+    fields: Fields,
+) -> Result<Response, Refusal> {
+    let mut check = fields.check();
+    let current = check.text("currentPassword").to_owned();
+    let new = check.new_password("newPassword").to_owned();
+    check.finish()?;
+    super::command(&backend, profile, move |state, profile, _, _| {
+        state.profiles.change_password(profile, &current, &new).map(|()| Value::Null)
+    })
+}
+
+/// `POST /profile/generate-token-qr`
+pub(super) async fn qr_token(
+    State(backend): State<Arc<Backend>>,
+    Caller(profile): Caller,
+) -> Result<Json<Value>, Refusal> {
+    let expires = backend.clock.now() + QR_LIFE;
+    let token = backend.state().profiles.issue(&profile, expires);
+    let token = token.ok_or(Refusal::NotFound("There is no such profile."))?;
+    Ok(Json(json!({"qrToken": token, "expiresAt": backend.clock.utc(expires)})))
+}
+
+/// `POST /profile/authorization-token/expiry`
+pub(super) async fn token_expiry(
+    State(backend): State<Arc<Backend>>,
+    Bearer { token, .. }: Bearer,
+) -> Result<Json<Value>, Refusal> {
+    let state = backend.state();
+    let (_, expires) = state
+        .profiles
+        .holder(&token, backend.clock.now())
+        .ok_or(Refusal::Unauthorized("The authorization token has just expired."))?;
+    Ok(Json(json!({"expiresAt": backend.clock.utc(expires)})))
+}
+
+/// `POST /profile/reauthorize-authorization-token`: another token; the old one is superseded at once.
+pub(super) async fn reauthorize(
+    State(backend): State<Arc<Backend>>,
+    Bearer { profile, token }: Bearer,
+    fields: Fields,
+) -> Result<Json<Value>, Refusal> {
+    let mut check = fields.check();
+    let ttl = check.ttl("ttl");
+    check.finish()?;
+    let expires = backend.clock.now() + ttl;
+    let mut state = backend.state();
+    state.profiles.revoke(&token);
+    let token = state.profiles.issue(&profile, expires).ok_or(Refusal::NotFound("There is no such profile."))?;
+    Ok(Json(json!({"authorizationToken": token, "expiresAt": backend.clock.utc(expires)})))
+}
+
+/// `POST /profile/revoke-authorization-token`
+pub(super) async fn revoke(State(backend): State<Arc<Backend>>, Bearer { token, .. }: Bearer) -> Json<Value> {
+    backend.state().profiles.revoke(&token);
+    Json(json!({"status": "revoked"}))
+}

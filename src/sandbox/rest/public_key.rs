@@ -1,0 +1,48 @@
+//! Family `public-key`.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::{FromRequest, FromRequestParts, Request, State};
+use axum::response::Response;
+use serde_json::{Value, json};
+
+use super::answers::Refusal;
+use super::fields::{Bearer, Caller, Fields, token};
+use crate::sandbox::backend::Backend;
+use crate::sandbox::state::public_key;
+
+/// `POST /public-key/register-public-key`: with `username` and `password`, as documented, or with a token, as live clients do.
+pub(super) async fn register(State(backend): State<Arc<Backend>>, request: Request) -> Result<Response, Refusal> {
+    let (mut parts, body) = request.into_parts();
+    let bearer = match token(&parts) {
+        Some(_) => Some(Bearer::from_request_parts(&mut parts, &backend).await?.profile),
+        None => None,
+    };
+    let fields = Fields::from_request(Request::from_parts(parts, body), &backend).await?;
+    let mut check = fields.check();
+    let key = check.public_key("publicKey").to_owned();
+    let credentials = if bearer.is_none() { Some((check.text("username"), check.text("password"))) } else { None };
+    check.finish()?;
+    let opened = credentials.and_then(|(username, password)| backend.state().profiles.opened_by(username, password));
+    let profile = bearer.or(opened).ok_or(Refusal::Unauthorized("The username or the password is wrong."))?;
+    super::command(&backend, profile, move |state, profile, _, _| {
+        state.profiles.set_public_key(profile, key).map(|()| Value::Null)
+    })
+}
+
+/// `GET /public-key/retrieve-public-key`
+pub(super) async fn retrieve(
+    State(backend): State<Arc<Backend>>,
+    Caller(profile): Caller,
+) -> Result<Json<Value>, Refusal> {
+    let state = backend.state();
+    let key = state.profiles.get(&profile).and_then(|record| record.public_key.as_deref());
+    let key = key.ok_or(Refusal::NotFound("The profile has no public key."))?;
+    Ok(Json(json!({"publicKey": key})))
+}
+
+/// `GET /dptcab/public-key`: the engine's own key, the same for as long as the program is.
+pub(super) async fn retrieve_cab(Caller(_): Caller) -> Json<Value> {
+    Json(json!({"publicKey": public_key(&mut fastrand::Rng::with_seed(0xCAB))}))
+}

@@ -1,0 +1,49 @@
+//! Family `utility`: health and the state of a command.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::{FromRequestParts, Path, Request, State};
+use axum::http::Method;
+use axum::response::{IntoResponse, Response};
+use serde_json::{Value, json};
+
+use super::answers::Refusal;
+use super::fields::{Bearer, token};
+use crate::protocol::CommandId;
+use crate::sandbox::backend::Backend;
+
+/// `GET /health`
+pub(super) async fn health() -> Json<Value> {
+    Json(json!({"status": "ok"}))
+}
+
+/// `GET /request-status/{commandId}` answers as documented, `POST` as live servers do: one word in an array.
+///
+/// A command that was given without a token (registering a profile) can be asked for without one.
+pub(super) async fn request_status(
+    State(backend): State<Arc<Backend>>,
+    Path(id): Path<String>,
+    request: Request,
+) -> Result<Response, Refusal> {
+    let (mut parts, _body) = request.into_parts();
+    let asker = if token(&parts).is_some() {
+        Some(Bearer::from_request_parts(&mut parts, &backend).await?.profile)
+    } else {
+        None
+    };
+    let id = CommandId::from(id.as_str());
+    let state = backend.state();
+    let Some(command) = state.commands.visible_to(&id, asker.as_ref()) else {
+        return Err(if asker.is_some() {
+            Refusal::NotFound("This profile has no such command.")
+        } else {
+            Refusal::Unauthorized("The header X-DPT-AUTHORIZATION is missing.")
+        });
+    };
+    Ok(if parts.method == Method::POST {
+        Json(json!([command.status.word()])).into_response()
+    } else {
+        Json(json!({"commandId": id, "command_status": command.status.number(), "body": command.body})).into_response()
+    })
+}

@@ -1,0 +1,205 @@
+//! Starting a sandbox, and the handles to one that runs.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::sync::Arc;
+
+use axum::Router;
+use axum::body::Bytes;
+use serde_json::Value;
+use tokio::net::TcpListener;
+
+use super::backend::{Addresses, Backend};
+use super::clock::Clock;
+use super::error::SandboxError;
+use super::options::{Options, Scenario};
+use super::payload::{Content, Payload};
+use super::queues::Queues;
+use super::queues::amqp::AmqpQueues;
+use super::queues::memory::MemoryQueues;
+use super::tasks::{TaskOwner, Tasks};
+use super::{proxy, rest, scenario, stores};
+use crate::protocol::Link;
+
+/// A sandbox that runs. Dropping it stops everything; [`Running::shutdown`] waits until it has.
+pub struct Running {
+    owner: TaskOwner,
+    backend: Arc<Backend>,
+}
+
+/// Starts a sandbox: four servers, its queues, its scenario.
+///
+/// # Errors
+///
+/// When a port is taken, the temporary folder can't be made, or the RabbitMQ that was asked for can't be used.
+pub async fn start(options: Options) -> Result<Running, SandboxError> {
+    let Options { bind, api_port, ws_port, upstream_port, downstream_port, amqp, scenario, seed } = options;
+    let api = listen("REST API", bind, api_port, "api-port").await?;
+    let ws = listen("WebSocket proxy", bind, ws_port, "ws-port").await?;
+    let upstream = listen("upstream file store", bind, upstream_port, "upstream-port").await?;
+    let downstream = listen("downstream file store", bind, downstream_port, "downstream-port").await?;
+    let addresses = Addresses {
+        api: format!("http://{}", api.reached_at),
+        ws: format!("ws://{}", ws.reached_at),
+        upstream: format!("http://{}", upstream.reached_at),
+        downstream: format!("http://{}", downstream.reached_at),
+    };
+    let folder = tempfile::Builder::new()
+        .prefix("privicore-sandbox-")
+        .tempdir()
+        .map_err(|source| SandboxError::Folder { source })?;
+    let (owner, tasks) = TaskOwner::new();
+    let queues: Arc<dyn Queues> = match amqp {
+        Some(address) => Arc::new(AmqpQueues::connect(&address, &tasks).await?),
+        None => Arc::new(MemoryQueues::default()),
+    };
+    let backend = Arc::new(Backend::new(seed, Clock::start(), tasks.clone(), addresses, queues, folder));
+    serve(&tasks, "REST API", api.listener, rest::router(Arc::clone(&backend)));
+    serve(&tasks, "upstream file store", upstream.listener, stores::upstream(Arc::clone(&backend)));
+    serve(&tasks, "downstream file store", downstream.listener, stores::downstream(Arc::clone(&backend)));
+    tasks.spawn("WebSocket proxy", proxy::serve(ws.listener, Arc::clone(&backend)));
+    match scenario {
+        Scenario::Demo => scenario::start(&backend, seed),
+        Scenario::Quiet => {}
+    }
+    Ok(Running { owner, backend })
+}
+
+/// A server's socket and where clients reach it.
+struct Listening {
+    listener: TcpListener,
+    reached_at: SocketAddr,
+}
+
+async fn listen(server: &'static str, bind: IpAddr, port: u16, flag: &'static str) -> Result<Listening, SandboxError> {
+    let address = SocketAddr::new(bind, port);
+    let failed = |source| SandboxError::Listen { server, address, flag, source };
+    let listener = TcpListener::bind(address).await.map_err(failed)?;
+    let mut reached_at = listener.local_addr().map_err(failed)?;
+    // "All addresses" is none that a client could connect to.
+    if reached_at.ip().is_unspecified() {
+        reached_at.set_ip(match reached_at.ip() {
+            IpAddr::V4(_) => Ipv4Addr::LOCALHOST.into(),
+            IpAddr::V6(_) => Ipv6Addr::LOCALHOST.into(),
+        });
+    }
+    Ok(Listening { listener, reached_at })
+}
+
+/// Serves a router until the sandbox stops. axum keeps a task a connection, which the same signal ends.
+fn serve(tasks: &Tasks, name: &'static str, listener: TcpListener, router: Router) {
+    let served = axum::serve(listener, router).with_graceful_shutdown(tasks.stopped());
+    tasks.spawn(name, async move {
+        if let Err(error) = served.await {
+            tracing::error!(%error, server = name, "a server of the sandbox ended");
+        }
+    });
+}
+
+impl Running {
+    /// Where the REST API is, as `http://address:port`.
+    #[must_use]
+    pub fn api_url(&self) -> String {
+        self.backend.addresses.api.clone()
+    }
+
+    /// Where the WebSocket proxy is, as `ws://address:port`.
+    #[must_use]
+    pub fn ws_url(&self) -> String {
+        self.backend.addresses.ws.clone()
+    }
+
+    /// Where the upstream file store is, as `http://address:port`.
+    #[must_use]
+    pub fn upstream_url(&self) -> String {
+        self.backend.addresses.upstream.clone()
+    }
+
+    /// Where the downstream file store is, as `http://address:port`: the base of a bare token's link.
+    #[must_use]
+    pub fn downstream_url(&self) -> String {
+        self.backend.addresses.downstream.clone()
+    }
+
+    /// A handle by which tests and tools make things happen.
+    #[must_use]
+    pub fn control(&self) -> Control {
+        Control { backend: Arc::clone(&self.backend) }
+    }
+
+    /// Stops everything and waits until connections and files are let go of, at most two seconds.
+    pub async fn shutdown(self) {
+        let Self { owner, backend } = self;
+        drop(backend);
+        owner.shutdown().await;
+    }
+}
+
+/// Makes things happen in a running sandbox. It does not keep the sandbox running.
+#[derive(Clone)]
+pub struct Control {
+    backend: Arc<Backend>,
+}
+
+/// What was asked of a [`Control`] can't be done.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ControlError {
+    /// No profile has this user name.
+    #[error("The sandbox has no profile {0}.")]
+    UnknownProfile(String),
+    /// The queue did not take the message.
+    #[error("The message was not queued: {0}.")]
+    NotQueued(String),
+}
+
+impl Control {
+    /// Publishes any JSON to a profile's queue, just as it is. Returns once the queue has it for good (with RabbitMQ: once
+    /// the broker has confirmed it).
+    ///
+    /// # Errors
+    ///
+    /// When there is no such profile, or its queue is full.
+    pub async fn publish(&self, username: &str, message: &Value) -> Result<(), ControlError> {
+        let profile = self.profile(username)?;
+        let queued = self.backend.queue(&profile, message).await;
+        queued.map_err(|error| ControlError::NotQueued(error.to_string()))
+    }
+
+    /// Makes a single-use download link to the given bytes, good for ten minutes.
+    #[must_use]
+    pub fn offer_download(&self, bytes: Vec<u8>, file_name: Option<&str>) -> Link {
+        let content = Content::Kept(Bytes::from(bytes));
+        let auth = self.backend.grant_download(Payload { content, file_name: file_name.map(Into::into) });
+        Link::new(self.backend.download_link(&auth))
+    }
+
+    /// How many connections have joined the profile's channel.
+    ///
+    /// # Errors
+    ///
+    /// When there is no such profile.
+    pub fn joined(&self, username: &str) -> Result<usize, ControlError> {
+        Ok(self.backend.hub.joined(&self.profile(username)?))
+    }
+
+    /// Cuts every connection to the proxy, without a closing handshake. Clients may connect again.
+    pub fn drop_connections(&self) {
+        self.backend.cut.send_modify(|cuts| *cuts += 1);
+    }
+
+    /// Makes every authorization token of the profile expire now.
+    ///
+    /// # Errors
+    ///
+    /// When there is no such profile.
+    pub fn expire_tokens(&self, username: &str) -> Result<(), ControlError> {
+        let profile = self.profile(username)?;
+        self.backend.state().profiles.expire(&profile, self.backend.clock.now());
+        Ok(())
+    }
+
+    fn profile(&self, username: &str) -> Result<super::state::profiles::ProfileId, ControlError> {
+        let profile = self.backend.state().profiles.named(username);
+        profile.ok_or_else(|| ControlError::UnknownProfile(username.to_owned()))
+    }
+}

@@ -1,0 +1,150 @@
+//! The scenario `demo`: what happens by itself.
+//!
+//! Each profile has a task that plays a script: episodes of beats, each beat a message at its time. What a beat says is also
+//! true of the backend's state, so `request-status` knows the commands and the links can be fetched. The script follows from
+//! the seed; the time is tokio's.
+
+mod script;
+mod words;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use serde_json::Value;
+use tokio::time::{Instant, sleep_until};
+
+use self::script::{Beat, Pace, Script};
+use super::backend::Backend;
+use super::messages;
+use super::payload::{Content, Payload, generate};
+use super::state::commands::CommandStatus;
+use super::state::profiles::ProfileId;
+
+/// How many messages may wait for a profile that nobody has joined. Beyond that its script pauses: a queue left alone for a
+/// night would otherwise greet its operator with tens of thousands.
+const UNHEARD: usize = 200;
+
+/// How long the opening takes; after it the endless stream begins.
+const OPENING: Duration = Duration::from_secs(2);
+
+/// Starts the demo for both profiles.
+pub(crate) fn start(backend: &Arc<Backend>, seed: u64) {
+    for (username, pace, seed) in
+        [(super::DEMO_USERNAME, Pace::Busy, seed), (super::AUDIT_USERNAME, Pace::Calm, seed.wrapping_add(1))]
+    {
+        let Some(profile) = backend.state().profiles.named(username) else { continue };
+        let mut script = Script::new(pace, seed);
+        stock(backend, &profile, &mut script);
+        let stage = Stage::new(Arc::clone(backend), profile);
+        backend.tasks.spawn("scenario of a profile", stage.play(script));
+    }
+}
+
+/// Gives a profile data tokens to be asked for.
+fn stock(backend: &Backend, profile: &ProfileId, script: &mut Script) {
+    let now = backend.clock.millis(backend.clock.now());
+    for article in script.stock() {
+        let created = now.saturating_sub(article.age_millis);
+        let content = Content::Generated { seed: article.seed, len: article.len };
+        if let Err(reason) = backend.state().data.keep(profile, article.meta, content, created) {
+            tracing::warn!(reason, "a data token of the demo was not kept");
+        }
+    }
+}
+
+/// Where one profile's script is played.
+struct Stage {
+    backend: Arc<Backend>,
+    profile: ProfileId,
+    /// Beats to come, by their time and the order in which they were written.
+    beats: BTreeMap<(Instant, u64), Beat>,
+    written: u64,
+    /// How many messages were published since someone was joined.
+    unheard: usize,
+}
+
+impl Stage {
+    fn new(backend: Arc<Backend>, profile: ProfileId) -> Self {
+        Self { backend, profile, beats: BTreeMap::new(), written: 0, unheard: 0 }
+    }
+
+    /// Plays for as long as the sandbox runs.
+    async fn play(mut self, mut script: Script) {
+        let start = self.backend.clock.now();
+        self.schedule(start, script.opening(OPENING));
+        let mut next_episode = start + OPENING;
+        loop {
+            let due = self.beats.keys().next().map_or(next_episode, |(due, _)| next_episode.min(*due));
+            sleep_until(due).await;
+            let now = self.backend.clock.now();
+            while let Some(beat) = self.beats.first_entry().filter(|beat| beat.key().0 <= now) {
+                let beat = beat.remove();
+                let later = self.perform(beat).await;
+                self.schedule(now, later);
+            }
+            if next_episode <= now {
+                if self.unheard < UNHEARD || self.backend.hub.joined(&self.profile) > 0 {
+                    self.schedule(now, script.episode());
+                }
+                next_episode = now + script.gap();
+            }
+        }
+    }
+
+    fn schedule(&mut self, start: Instant, beats: impl IntoIterator<Item = (Duration, Beat)>) {
+        for (after, beat) in beats {
+            self.beats.insert((start + after, self.written), beat);
+            self.written += 1;
+        }
+    }
+
+    /// Makes a beat true and publishes it; what follows from it later.
+    async fn perform(&mut self, beat: Beat) -> Option<(Duration, Beat)> {
+        match beat {
+            Beat::Started { id, told } => {
+                self.backend.state().commands.start(id.clone(), Some(self.profile.clone()));
+                if told {
+                    self.publish(&messages::command(&id, CommandStatus::Pending, &Value::Null)).await;
+                }
+            }
+            Beat::StillPending { id, body } => {
+                self.publish(&messages::command(&id, CommandStatus::Pending, &body)).await;
+            }
+            Beat::Settled { id, outcome } => {
+                let (status, body) = match outcome {
+                    Ok(body) => (CommandStatus::Succeeded, body),
+                    Err(reason) => (CommandStatus::Failed, Value::from(reason)),
+                };
+                let message = messages::command(&id, status, &body);
+                self.backend.state().commands.settle(&id, status, body);
+                self.publish(&message).await;
+            }
+            Beat::Progress { request, context, text } => {
+                self.publish(&messages::data_text(&request, context, text)).await;
+            }
+            Beat::Inline { request, context, seed, len } => {
+                let body = STANDARD.encode(generate(seed, len));
+                self.publish(&messages::data_text(&request, context, &body)).await;
+            }
+            Beat::Streamed { request, context, file_name, seed, len, announcement } => {
+                let content = Content::Generated { seed, len };
+                let auth = self.backend.grant_download(Payload { content, file_name });
+                let mut announced = announcement.messages(&self.backend, &request, context, &auth).into_iter();
+                if let Some(first) = announced.next() {
+                    self.publish(&first).await;
+                }
+                return announced.next().map(|ready| (Duration::from_millis(700), Beat::Raw(ready)));
+            }
+            Beat::Raw(message) => self.publish(&message).await,
+        }
+        None
+    }
+
+    async fn publish(&mut self, message: &Value) {
+        self.unheard = if self.backend.hub.joined(&self.profile) > 0 { 0 } else { self.unheard.saturating_add(1) };
+        self.backend.publish(&self.profile, message).await;
+    }
+}

@@ -1,0 +1,367 @@
+//! Writes what happens: episodes of beats, from a seed. Pure: it knows no clock, no queue and no state.
+
+use std::time::Duration;
+
+use fastrand::Rng;
+use serde_json::{Value, json};
+use uuid::Builder;
+
+use super::words::{BUSY, CALM, KINDS, Kind, PROGRESS, Subject};
+use crate::protocol::{CommandId, RequestId};
+use crate::sandbox::retrieval::Announcement;
+use crate::sandbox::state::Reason;
+use crate::sandbox::state::data::FileMeta;
+
+/// Sizes of inline payloads in bytes, and of streamed ones in megabytes.
+const INLINE: std::ops::Range<u64> = 60..3_000;
+const STREAMED_MB: std::ops::Range<u64> = 5..50;
+
+/// How much happens.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Pace {
+    /// About one outcome a second.
+    Busy,
+    /// About one in four seconds.
+    Calm,
+}
+
+/// One thing that happens at its time.
+pub(super) enum Beat {
+    /// A command starts; clients are told of it as pending, or not.
+    Started { id: CommandId, told: bool },
+    /// A command is told of as pending once more.
+    StillPending { id: CommandId, body: Value },
+    /// A command ends.
+    Settled { id: CommandId, outcome: Result<Value, Reason> },
+    /// A word on data that is being prepared.
+    Progress { request: RequestId, context: &'static str, text: &'static str },
+    /// A payload inside a message.
+    Inline { request: RequestId, context: &'static str, seed: u64, len: u64 },
+    /// A payload to be fetched.
+    Streamed {
+        request: RequestId,
+        context: &'static str,
+        file_name: Option<String>,
+        seed: u64,
+        len: u64,
+        announcement: Announcement,
+    },
+    /// A message just as it is.
+    Raw(Value),
+}
+
+/// A data token that the profile has from the start.
+pub(super) struct Article {
+    pub(super) meta: FileMeta,
+    pub(super) seed: u64,
+    pub(super) len: u64,
+    pub(super) age_millis: u64,
+}
+
+/// Beats of an episode, each with its delay from the episode's start.
+pub(super) type Beats = Vec<(Duration, Beat)>;
+
+/// One profile's script.
+pub(super) struct Script {
+    pace: Pace,
+    rng: Rng,
+    streamed: u64,
+}
+
+impl Script {
+    /// A script that follows from the seed.
+    pub(super) fn new(pace: Pace, seed: u64) -> Self {
+        Self { pace, rng: Rng::with_seed(seed), streamed: 0 }
+    }
+
+    /// The data tokens that are there from the start.
+    pub(super) fn stock(&mut self) -> Vec<Article> {
+        let count = match self.pace {
+            Pace::Busy => 42,
+            Pace::Calm => 9,
+        };
+        (1..=count)
+            .map(|n| {
+                let Subject { context, stem, extension } = *self.subject();
+                let large = self.rng.u8(0..3) == 0;
+                let len = if large { self.megabytes() } else { self.rng.u64(INLINE) };
+                let meta = FileMeta {
+                    file_name: format!("{stem}-{n:03}.{extension}"),
+                    extension: extension.into(),
+                    context: context.into(),
+                    // What is added by encryption: the IV and the tag.
+                    size: len.saturating_sub(28),
+                };
+                let age_millis = self.rng.u64(60_000..90 * 24 * 3_600_000);
+                Article { meta, seed: self.rng.u64(..), len, age_millis }
+            })
+            .collect()
+    }
+
+    /// A quick start, so that a window that has just been opened is not empty: at least 25 messages within `length`.
+    pub(super) fn opening(&mut self, length: Duration) -> Beats {
+        let mut beats = Vec::new();
+        for n in 0..16 {
+            let id = self.command_id();
+            let at = length.mul_f64(self.rng.f64() * 0.6);
+            let settled = at + length.mul_f64(0.05 + self.rng.f64() * 0.3);
+            let outcome = self.outcome();
+            beats.push((at, Beat::Started { id: id.clone(), told: n % 2 == 0 }));
+            beats.push((settled, Beat::Settled { id, outcome }));
+        }
+        for quick in [self.inline(), self.streamed(), self.streamed()] {
+            // The episode's own times, squeezed into the opening.
+            let longest = quick.iter().map(|(at, _)| *at).max().unwrap_or_default().max(Duration::from_millis(1));
+            let squeeze = length.mul_f64(0.6).div_duration_f64(longest).min(1.0);
+            beats.extend(quick.into_iter().map(|(at, beat)| (at.mul_f64(squeeze), beat)));
+        }
+        beats
+    }
+
+    /// How long until the next episode.
+    pub(super) fn gap(&mut self) -> Duration {
+        let millis = match self.pace {
+            Pace::Busy => self.rng.u64(350..1_500),
+            Pace::Calm => self.rng.u64(1_800..6_000),
+        };
+        Duration::from_millis(millis)
+    }
+
+    /// The next episode.
+    pub(super) fn episode(&mut self) -> Beats {
+        match self.rng.u8(0..100) {
+            0..=72 => self.command(Duration::ZERO),
+            73..=76 => self.burst(),
+            77..=85 => self.inline(),
+            86..=93 => self.streamed(),
+            94..=96 => vec![(Duration::ZERO, Beat::Raw(self.unrecognised()))],
+            _ => vec![(Duration::ZERO, Beat::Raw(self.keep_alive()))],
+        }
+    }
+
+    /// One command, from `start` on.
+    fn command(&mut self, start: Duration) -> Beats {
+        let id = self.command_id();
+        let told = self.rng.u8(0..10) < 7;
+        let mut beats = vec![(start, Beat::Started { id: id.clone(), told })];
+        let mut at = start + self.millis(200..2_500);
+        if self.rng.u8(0..8) == 0 {
+            beats.push((at, Beat::StillPending { id: id.clone(), body: "Waiting for approval by quorum".into() }));
+            at += self.millis(1_000..6_000);
+        }
+        beats.push((at, Beat::Settled { id, outcome: self.outcome() }));
+        beats
+    }
+
+    /// Many commands at once, as a batch job gives them.
+    fn burst(&mut self) -> Beats {
+        let count = self.rng.u64(6..20);
+        (0..count).flat_map(|n| self.command(Duration::from_millis(n * 25))).collect()
+    }
+
+    /// Data that comes inside a message.
+    fn inline(&mut self) -> Beats {
+        let request = self.request_id();
+        let context = self.subject().context;
+        let (mut beats, at) = self.progress(&request, context);
+        let (seed, len) = (self.rng.u64(..), self.rng.u64(INLINE));
+        beats.push((at, Beat::Inline { request, context, seed, len }));
+        beats
+    }
+
+    /// Data that is fetched.
+    fn streamed(&mut self) -> Beats {
+        let request = self.request_id();
+        let Subject { context, stem, extension } = *self.subject();
+        let (mut beats, at) = self.progress(&request, context);
+        let announcement = Announcement::in_turn(self.streamed);
+        self.streamed += 1;
+        // Not every server names the file.
+        let file_name = (self.rng.u8(0..6) > 0).then(|| format!("{stem}.{extension}"));
+        let (seed, len) = (self.rng.u64(..), self.megabytes());
+        beats.push((at, Beat::Streamed { request, context, file_name, seed, len, announcement }));
+        beats
+    }
+
+    /// One to three words on data being prepared, and when the data comes.
+    fn progress(&mut self, request: &RequestId, context: &'static str) -> (Beats, Duration) {
+        let mut at = Duration::ZERO;
+        let mut beats = Vec::new();
+        let first = self.rng.usize(0..PROGRESS.len());
+        for text in PROGRESS.iter().cycle().skip(first).take(self.rng.usize(1..4)) {
+            beats.push((at, Beat::Progress { request: request.clone(), context, text }));
+            at += self.millis(300..2_000);
+        }
+        (beats, at)
+    }
+
+    /// How a command ends: one in eight fails.
+    fn outcome(&mut self) -> Result<Value, Reason> {
+        let Kind { success, failures } = pick(&mut self.rng, &KINDS);
+        if self.rng.u8(0..8) == 0 {
+            return Err(*pick(&mut self.rng, failures));
+        }
+        Ok(match self.rng.u8(0..20) {
+            0..=9 => "Command completed successfully".into(),
+            10..=15 => (*success).into(),
+            16..=18 => Value::Null,
+            // The body may be any JSON.
+            _ => json!({"message": success, "storageDevices": self.rng.u8(1..5)}),
+        })
+    }
+
+    /// A type that clients do not know (yet).
+    fn unrecognised(&mut self) -> Value {
+        let id = self.uuid();
+        match self.rng.u8(0..3) {
+            0 => {
+                json!({"data": {"type": "X-DPT-DEVICE-ATTESTATION", "id": id, "body": {"deviceName": "phone-a", "trusted": true}}})
+            }
+            1 => {
+                json!({"data": {"type": "X-DPT-VOTING-POOL", "id": id, "ballots": {"for": 2, "against": 0, "open": 1}}})
+            }
+            _ => {
+                json!({"data": {"type": "X-DPT-POLICY-NOTICE", "id": id, "body": "Policy high-assurance-exchange was reviewed."}})
+            }
+        }
+    }
+
+    /// Not an event: it has no id.
+    fn keep_alive(&mut self) -> Value {
+        if self.rng.bool() {
+            json!({"type": "keep-alive"})
+        } else {
+            json!({"data": {"type": "TELEMETRY", "load": f64::from(self.rng.u8(0..100)) / 100.0}})
+        }
+    }
+
+    fn subject(&mut self) -> &'static Subject {
+        match self.pace {
+            Pace::Busy => pick(&mut self.rng, &BUSY),
+            Pace::Calm => pick(&mut self.rng, &CALM),
+        }
+    }
+
+    fn megabytes(&mut self) -> u64 {
+        self.rng.u64(STREAMED_MB) * 1_000_000 + self.rng.u64(0..1_000_000)
+    }
+
+    fn millis(&mut self, range: std::ops::Range<u64>) -> Duration {
+        Duration::from_millis(self.rng.u64(range))
+    }
+
+    fn command_id(&mut self) -> CommandId {
+        CommandId::new(self.uuid())
+    }
+
+    fn request_id(&mut self) -> RequestId {
+        RequestId::new(self.uuid())
+    }
+
+    fn uuid(&mut self) -> String {
+        Builder::from_random_bytes(self.rng.u128(..).to_be_bytes()).into_uuid().to_string()
+    }
+}
+
+/// One of several.
+#[expect(clippy::indexing_slicing, reason = "the vocabularies are constants and none is empty; a test holds that")]
+fn pick<'a, T>(rng: &mut Rng, from: &'a [T]) -> &'a T {
+    &from[rng.usize(0..from.len())]
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    fn told(beats: &Beats) -> usize {
+        beats.iter().filter(|(_, beat)| !matches!(beat, Beat::Started { told: false, .. })).count()
+    }
+
+    #[test]
+    fn the_opening_tells_at_least_25_messages_in_its_time() {
+        for seed in 0..200 {
+            let length = Duration::from_secs(2);
+            let beats = Script::new(Pace::Busy, seed).opening(length);
+            assert!(beats.iter().all(|(at, _)| *at <= length), "a beat of the opening comes after it (seed {seed})");
+            assert!(told(&beats) >= 25, "only {} messages (seed {seed})", told(&beats));
+        }
+    }
+
+    #[test]
+    fn no_vocabulary_is_empty() {
+        assert!(KINDS.iter().all(|kind| !kind.failures.is_empty()));
+        assert!(!BUSY.is_empty() && !CALM.is_empty() && !PROGRESS.is_empty());
+    }
+
+    #[test]
+    fn every_command_that_starts_is_settled_later() {
+        let mut script = Script::new(Pace::Busy, 3);
+        let (mut failed, mut settled_in_all) = (0, 0);
+        for _ in 0..2_000 {
+            let beats = script.episode();
+            let mut started = BTreeSet::new();
+            let mut settled = BTreeSet::new();
+            for (at, beat) in beats {
+                match beat {
+                    Beat::Started { id, .. } => assert!(started.insert((id, at)), "a command started twice"),
+                    Beat::Settled { id, outcome } => {
+                        failed += usize::from(outcome.is_err());
+                        settled.insert((id, at));
+                    }
+                    _ => {}
+                }
+            }
+            assert_eq!(started.len(), settled.len());
+            for ((id, start), (same, end)) in started.iter().zip(&settled) {
+                assert_eq!(id, same);
+                assert!(start < end, "a command was settled before it started");
+            }
+            settled_in_all += settled.len();
+        }
+        assert!(failed * 20 > settled_in_all && failed * 4 < settled_in_all, "{failed} of {settled_in_all} failed");
+    }
+
+    #[test]
+    fn the_stream_has_every_kind_of_message() {
+        let mut script = Script::new(Pace::Busy, 11);
+        let (mut inline, mut raw) = (false, false);
+        let mut announced = [false; 4];
+        for _ in 0..500 {
+            for (_, beat) in script.episode() {
+                match beat {
+                    Beat::Inline { len, .. } => inline |= INLINE.contains(&len),
+                    Beat::Streamed { len, announcement, .. } => {
+                        assert!((5_000_000..50_000_000).contains(&len), "{len} bytes");
+                        announced[match announcement {
+                            Announcement::Link => 0,
+                            Announcement::TokenThenId => 1,
+                            Announcement::TokenThenRequestId => 2,
+                            Announcement::TokenThenStreamUrl => 3,
+                        }] = true;
+                    }
+                    Beat::Raw(_) => raw = true,
+                    _ => {}
+                }
+            }
+        }
+        assert!(inline && raw && announced == [true; 4], "{inline} {raw} {announced:?}");
+    }
+
+    #[test]
+    fn the_same_seed_writes_the_same_script() {
+        let ids = |seed| {
+            let mut script = Script::new(Pace::Calm, seed);
+            (0..50)
+                .flat_map(|_| script.episode())
+                .filter_map(|(at, beat)| match beat {
+                    Beat::Settled { id, .. } => Some((at, id)),
+                    _ => None,
+                })
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(ids(1), ids(1));
+        assert_ne!(ids(1), ids(2));
+    }
+}

@@ -1,0 +1,82 @@
+//! Commands: what a write started, and how it ended.
+
+use serde_json::Value;
+
+use super::profiles::ProfileId;
+use super::recent::Recent;
+use crate::protocol::CommandId;
+
+/// How many commands are remembered; older ones are unknown to `request-status`.
+const REMEMBERED: usize = 50_000;
+
+/// Where a command stands (`PROTOCOL`, `command_status`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum CommandStatus {
+    /// 1: in flight.
+    Pending,
+    /// 2: done.
+    Succeeded,
+    /// 3: failed or rejected; the body is the reason.
+    Failed,
+}
+
+impl CommandStatus {
+    /// The number on the wire.
+    pub(crate) fn number(self) -> u8 {
+        match self {
+            Self::Pending => 1,
+            Self::Succeeded => 2,
+            Self::Failed => 3,
+        }
+    }
+
+    /// The word that the live kind of server answers an enquiry with.
+    pub(crate) fn word(self) -> &'static str {
+        match self {
+            Self::Pending => "started",
+            Self::Succeeded => "succeeded",
+            Self::Failed => "rejected",
+        }
+    }
+}
+
+/// A command.
+#[derive(Clone)]
+pub(crate) struct Command {
+    /// Whose it is. A profile that is being registered has no token yet, so its commands have no owner and anyone
+    /// who knows the id may ask.
+    pub(crate) owner: Option<ProfileId>,
+    /// Where it stands.
+    pub(crate) status: CommandStatus,
+    /// What goes with the outcome.
+    pub(crate) body: Value,
+}
+
+/// The commands of all profiles.
+pub(crate) struct Commands(Recent<CommandId, Command>);
+
+impl Default for Commands {
+    fn default() -> Self {
+        Self(Recent::new(REMEMBERED))
+    }
+}
+
+impl Commands {
+    /// Notes a command that has just started.
+    pub(crate) fn start(&mut self, id: CommandId, owner: Option<ProfileId>) {
+        self.0.insert(id, Command { owner, status: CommandStatus::Pending, body: Value::Null });
+    }
+
+    /// Notes how a command ended.
+    pub(crate) fn settle(&mut self, id: &CommandId, status: CommandStatus, body: Value) {
+        if let Some(command) = self.0.get_mut(id) {
+            command.status = status;
+            command.body = body;
+        }
+    }
+
+    /// A command, if `asker` may know of it.
+    pub(crate) fn visible_to(&self, id: &CommandId, asker: Option<&ProfileId>) -> Option<&Command> {
+        self.0.get(id).filter(|command| command.owner.is_none() || command.owner.as_ref() == asker)
+    }
+}

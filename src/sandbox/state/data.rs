@@ -1,0 +1,229 @@
+//! Data tokens: reservations, what fills them, and the permanent tokens that come of them.
+
+use std::collections::{BTreeMap, HashMap};
+use std::time::Duration;
+
+use serde::Serialize;
+use tokio::time::Instant;
+
+use super::links::{Links, Purpose};
+use super::profiles::ProfileId;
+use super::{Reason, secrets};
+use crate::protocol::CommandId;
+use crate::sandbox::clock::{self, Clock};
+use crate::sandbox::payload::Content;
+
+/// How many data tokens and how many open reservations a profile may hold.
+const PER_PROFILE: usize = 2_000;
+
+/// Space reserved for a payload that is yet to come.
+struct Reservation {
+    owner: ProfileId,
+    command: CommandId,
+    context: String,
+    /// The auth of the upstream link that goes with it.
+    upload: String,
+    expires: Instant,
+    content: Option<Content>,
+}
+
+/// A stored payload's record.
+#[derive(Clone)]
+pub(crate) struct DataToken {
+    owner: ProfileId,
+    /// The label that the operator's software gave.
+    pub(crate) context: String,
+    /// Its file name.
+    pub(crate) file_name: String,
+    /// The extension, without a dot.
+    pub(crate) extension: String,
+    /// Plaintext size in bytes, as the client said.
+    pub(crate) size: u64,
+    /// When the token was issued, in milliseconds since 1970.
+    pub(crate) created: u64,
+    /// The bytes.
+    pub(crate) content: Content,
+}
+
+/// What a client says of a file when it asks for the permanent token.
+pub(crate) struct FileMeta {
+    pub(crate) file_name: String,
+    pub(crate) extension: String,
+    pub(crate) context: String,
+    pub(crate) size: u64,
+}
+
+/// One row of the list of data tokens.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Listed {
+    token: String,
+    context: String,
+    file_name: String,
+    extension: String,
+    size: u64,
+    created_at: String,
+}
+
+/// What a client may change of a data token later.
+#[derive(Default)]
+pub(crate) struct MetaChange {
+    pub(crate) file_name: Option<String>,
+    pub(crate) extension: Option<String>,
+    pub(crate) context: Option<String>,
+}
+
+/// Reservations and data tokens of all profiles.
+#[derive(Default)]
+pub(crate) struct DataStore {
+    /// By temporary token.
+    reservations: HashMap<String, Reservation>,
+    /// By permanent token, which are random: the order of issue is in `created`.
+    tokens: BTreeMap<String, DataToken>,
+}
+
+impl DataStore {
+    /// Reserves space: a temporary token and an upstream link for the client to fetch with its command id.
+    pub(crate) fn reserve(
+        &mut self,
+        owner: &ProfileId,
+        command: CommandId,
+        context: String,
+        ttl: Duration,
+        now: Instant,
+        links: &mut Links,
+    ) -> Result<(), Reason> {
+        self.reservations.retain(|_, reservation| now < reservation.expires + Duration::from_hours(1));
+        if self.reservations.values().filter(|reservation| reservation.owner == *owner).count() >= PER_PROFILE {
+            return Err("data_token.quota_exceeded");
+        }
+        let token = secrets::temporary_data_token();
+        let upload = links.grant(Purpose::Upload { reservation: token.clone() }, now);
+        let expires = now + ttl;
+        self.reservations
+            .insert(token, Reservation { owner: owner.clone(), command, context, upload, expires, content: None });
+        Ok(())
+    }
+
+    /// The temporary token and the upstream link's auth that a settled, living reservation gave.
+    pub(crate) fn reserved(&self, owner: &ProfileId, command: &CommandId, now: Instant) -> Option<(&str, &str)> {
+        self.reservations
+            .iter()
+            .find(|(_, r)| r.command == *command && r.owner == *owner && now < r.expires)
+            .map(|(token, r)| (token.as_str(), r.upload.as_str()))
+    }
+
+    /// Fills a reservation, by exchange (`owner` given) or through the upstream store (whose link is the permission).
+    pub(crate) fn fill(
+        &mut self,
+        owner: Option<&ProfileId>,
+        token: &str,
+        content: Content,
+        now: Instant,
+    ) -> Result<(), Reason> {
+        let reservation = self.reservations.get_mut(token).ok_or("data_token.space_not_found")?;
+        if owner.is_some_and(|owner| reservation.owner != *owner) {
+            return Err("profile.not_an_owner");
+        }
+        if now >= reservation.expires {
+            return Err("data_token.space_expired");
+        }
+        if reservation.content.is_some() {
+            return Err("data_token.space_already_filled");
+        }
+        reservation.content = Some(content);
+        Ok(())
+    }
+
+    /// Turns a filled reservation into a permanent token.
+    pub(crate) fn commit(
+        &mut self,
+        owner: &ProfileId,
+        token: &str,
+        meta: FileMeta,
+        now: Instant,
+        clock: &Clock,
+    ) -> Result<String, Reason> {
+        let reservation = self.reservations.get(token).ok_or("data_token.space_not_found")?;
+        if reservation.owner != *owner {
+            return Err("data_token.space_not_found");
+        }
+        if now >= reservation.expires {
+            return Err("data_token.space_expired");
+        }
+        if reservation.context != meta.context {
+            return Err("data_token.context_mismatch");
+        }
+        let content = reservation.content.clone().ok_or("data_token.space_empty")?;
+        let permanent = self.keep(owner, meta, content, clock.millis(now))?;
+        self.reservations.remove(token);
+        Ok(permanent)
+    }
+
+    /// Issues a permanent token for a payload. `created` is in milliseconds since 1970.
+    pub(crate) fn keep(
+        &mut self,
+        owner: &ProfileId,
+        meta: FileMeta,
+        content: Content,
+        created: u64,
+    ) -> Result<String, Reason> {
+        if self.tokens.values().filter(|token| token.owner == *owner).count() >= PER_PROFILE {
+            return Err("data_token.quota_exceeded");
+        }
+        let FileMeta { file_name, extension, context, size } = meta;
+        let permanent = secrets::data_token();
+        let token = DataToken { owner: owner.clone(), context, file_name, extension, size, created, content };
+        self.tokens.insert(permanent.clone(), token);
+        Ok(permanent)
+    }
+
+    /// A profile's data token. Another's is not found, so that nobody learns that it exists.
+    pub(crate) fn get(&self, owner: &ProfileId, token: &str) -> Option<&DataToken> {
+        self.tokens.get(token).filter(|kept| kept.owner == *owner)
+    }
+
+    /// Changes what is said of a data token.
+    pub(crate) fn update(&mut self, owner: &ProfileId, token: &str, change: MetaChange) -> Result<(), Reason> {
+        let kept = self.tokens.get_mut(token).ok_or("data_token.not_found")?;
+        if kept.owner != *owner {
+            return Err("profile.not_an_owner");
+        }
+        if let Some(file_name) = change.file_name {
+            kept.file_name = file_name;
+        }
+        if let Some(extension) = change.extension {
+            kept.extension = extension;
+        }
+        if let Some(context) = change.context {
+            kept.context = context;
+        }
+        Ok(())
+    }
+
+    /// Forgets a data token and its payload.
+    pub(crate) fn delete(&mut self, owner: &ProfileId, token: &str) -> Result<(), Reason> {
+        let kept = self.tokens.get(token).ok_or("data_token.not_found")?;
+        if kept.owner != *owner {
+            return Err("profile.not_an_owner");
+        }
+        self.tokens.remove(token);
+        Ok(())
+    }
+
+    /// One page of a profile's data tokens, newest first, and how many there are in all.
+    pub(crate) fn list(&self, owner: &ProfileId, page: usize, per_page: usize) -> (Vec<Listed>, usize) {
+        let mut own: Vec<_> = self.tokens.iter().filter(|(_, kept)| kept.owner == *owner).collect();
+        own.sort_by_key(|(_, kept)| std::cmp::Reverse(kept.created));
+        let skipped = page.saturating_sub(1).saturating_mul(per_page);
+        let items = own.iter().skip(skipped).take(per_page).map(|(token, kept)| Listed {
+            token: (*token).clone(),
+            context: kept.context.clone(),
+            file_name: kept.file_name.clone(),
+            extension: kept.extension.clone(),
+            size: kept.size,
+            created_at: clock::utc(kept.created),
+        });
+        (items.collect(), own.len())
+    }
+}

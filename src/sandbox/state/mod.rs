@@ -1,0 +1,77 @@
+//! What the sandbox knows: profiles, tokens, commands, data tokens, links and devices. Plain data behind one lock.
+//!
+//! It holds no socket, no task and no queue, and nothing in it waits. Nothing here implements `Debug`, because nearly all
+//! of it is secret.
+
+pub(crate) mod commands;
+pub(crate) mod data;
+pub(crate) mod devices;
+pub(crate) mod links;
+pub(crate) mod profiles;
+mod recent;
+pub(crate) mod secrets;
+
+use commands::Commands;
+use data::DataStore;
+use devices::Devices;
+use links::Links;
+use profiles::{ProfileId, Profiles};
+
+/// Why a command failed: the machine key that a live server puts into `body`.
+pub(crate) type Reason = &'static str;
+
+/// Everything that the sandbox knows.
+pub(crate) struct State {
+    pub(crate) profiles: Profiles,
+    pub(crate) commands: Commands,
+    pub(crate) data: DataStore,
+    pub(crate) links: Links,
+    pub(crate) devices: Devices,
+    /// Seeded: delays and the like, never secrets.
+    pub(crate) rng: fastrand::Rng,
+    /// How many streamed answers were given, so that each kind of them takes its turn.
+    streamed: u64,
+}
+
+/// The profiles that every sandbox serves: their fixed ids (a durable queue has to keep its name) and user names.
+const RESIDENTS: [(&str, &str); 2] = [
+    ("prf-01KE6M0DEM0000000000000000", super::DEMO_USERNAME),
+    ("prf-01KE6MAVD1T000000000000000", super::AUDIT_USERNAME),
+];
+
+impl State {
+    /// The state of a sandbox that has just started: the two profiles, their keys registered.
+    pub(crate) fn new(seed: u64) -> Self {
+        let mut profiles = Profiles::default();
+        let mut rng = fastrand::Rng::with_seed(seed);
+        for (id, username) in RESIDENTS {
+            let id = ProfileId::new(id);
+            let registered = profiles
+                .register(id.clone(), username, super::PASSWORD)
+                .and_then(|()| profiles.set_public_key(&id, public_key(&mut rng)));
+            debug_assert!(registered.is_ok(), "the resident profiles have different names");
+        }
+        Self {
+            profiles,
+            commands: Commands::default(),
+            data: DataStore::default(),
+            links: Links::default(),
+            devices: Devices::default(),
+            rng,
+            streamed: 0,
+        }
+    }
+
+    /// How many streamed answers were given before this one.
+    pub(crate) fn next_streamed(&mut self) -> u64 {
+        let turn = self.streamed;
+        self.streamed += 1;
+        turn
+    }
+}
+
+/// A key in the vendor's format: 200 hex digits, of which the first 8 are the version tag.
+pub(crate) fn public_key(rng: &mut fastrand::Rng) -> String {
+    let digits = (0..192).map(|_| char::from_digit(rng.u32(0..16), 16).unwrap_or('0'));
+    "31420500".chars().chain(digits).collect()
+}

@@ -1,0 +1,149 @@
+//! Profiles and their authorization tokens.
+
+use std::collections::{BTreeMap, HashMap};
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::{Reason, secrets};
+
+/// How long a token lives when a sign-in does not say.
+pub(crate) const TOKEN_LIFE: Duration = Duration::from_hours(12);
+
+/// How many profiles a sandbox takes.
+const PROFILES: usize = 1_000;
+
+/// How many tokens a profile may hold at a time; a sign-in beyond that retires the oldest.
+const TOKENS: usize = 64;
+
+/// Names a profile, in the queues too. Not a secret.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) struct ProfileId(Arc<str>);
+
+impl ProfileId {
+    /// Takes the text.
+    pub(crate) fn new(text: &str) -> Self {
+        Self(text.into())
+    }
+
+    /// The text.
+    pub(crate) fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for ProfileId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// A profile. Until it has a public key, its tokens are good for registering one and for little else.
+pub(crate) struct Profile {
+    pub(crate) username: String,
+    password: String,
+    pub(crate) public_key: Option<String>,
+    tokens: Vec<String>,
+}
+
+/// Whom a token stands for.
+struct Grant {
+    profile: ProfileId,
+    expires: Instant,
+}
+
+/// All profiles and tokens.
+#[derive(Default)]
+pub(crate) struct Profiles {
+    by_id: BTreeMap<ProfileId, Profile>,
+    tokens: HashMap<String, Grant>,
+    issued: u64,
+}
+
+impl Profiles {
+    /// Registers a profile.
+    pub(crate) fn register(&mut self, id: ProfileId, username: &str, password: &str) -> Result<(), Reason> {
+        if self.named(username).is_some() {
+            return Err("profile.already_exists");
+        }
+        if self.by_id.len() >= PROFILES {
+            return Err("profile.limit_reached");
+        }
+        let profile =
+            Profile { username: username.into(), password: password.into(), public_key: None, tokens: Vec::new() };
+        self.by_id.insert(id, profile);
+        Ok(())
+    }
+
+    /// The profile with this user name.
+    pub(crate) fn named(&self, username: &str) -> Option<ProfileId> {
+        self.by_id.iter().find(|(_, profile)| profile.username == username).map(|(id, _)| id.clone())
+    }
+
+    /// A profile's record.
+    pub(crate) fn get(&self, id: &ProfileId) -> Option<&Profile> {
+        self.by_id.get(id)
+    }
+
+    /// Sets or replaces a profile's public key.
+    pub(crate) fn set_public_key(&mut self, id: &ProfileId, key: String) -> Result<(), Reason> {
+        let profile = self.by_id.get_mut(id).ok_or("profile.not_found")?;
+        profile.public_key = Some(key);
+        Ok(())
+    }
+
+    /// Changes a profile's password. Its tokens go on, as the vendor's documentation says.
+    pub(crate) fn change_password(&mut self, id: &ProfileId, current: &str, new: &str) -> Result<(), Reason> {
+        let profile = self.by_id.get_mut(id).ok_or("profile.not_found")?;
+        if profile.password != current {
+            return Err("profile.invalid_credentials");
+        }
+        new.clone_into(&mut profile.password);
+        Ok(())
+    }
+
+    /// The profile that a user name and a password open.
+    pub(crate) fn opened_by(&self, username: &str, password: &str) -> Option<ProfileId> {
+        self.named(username).filter(|id| self.get(id).is_some_and(|profile| profile.password == password))
+    }
+
+    /// Issues a token.
+    pub(crate) fn issue(&mut self, id: &ProfileId, expires: Instant) -> Option<String> {
+        let profile = self.by_id.get_mut(id)?;
+        let token = secrets::authorization_token(self.issued % 2 == 1);
+        self.issued += 1;
+        if profile.tokens.len() >= TOKENS {
+            let oldest = profile.tokens.remove(0);
+            self.tokens.remove(&oldest);
+        }
+        profile.tokens.push(token.clone());
+        self.tokens.insert(token.clone(), Grant { profile: id.clone(), expires });
+        Some(token)
+    }
+
+    /// Whom a token stands for, and until when, if it is good at `now`.
+    pub(crate) fn holder(&self, token: &str, now: Instant) -> Option<(&ProfileId, Instant)> {
+        self.tokens.get(token).filter(|grant| now < grant.expires).map(|grant| (&grant.profile, grant.expires))
+    }
+
+    /// Ends a token.
+    pub(crate) fn revoke(&mut self, token: &str) {
+        if let Some(grant) = self.tokens.remove(token)
+            && let Some(profile) = self.by_id.get_mut(&grant.profile)
+        {
+            profile.tokens.retain(|held| held != token);
+        }
+    }
+
+    /// Makes every token of a profile expire now.
+    pub(crate) fn expire(&mut self, id: &ProfileId, now: Instant) {
+        let Some(profile) = self.by_id.get(id) else { return };
+        for token in &profile.tokens {
+            if let Some(grant) = self.tokens.get_mut(token) {
+                grant.expires = grant.expires.min(now);
+            }
+        }
+    }
+}

@@ -1,0 +1,49 @@
+//! Makes the sandbox's secrets. They come from the system's randomness, never from the scenario's seed, since whoever
+//! holds one can act as the profile.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use uuid::Uuid;
+
+/// An authorization token. Every other one is several hundred bytes long, as live servers' are.
+pub(crate) fn authorization_token(long: bool) -> String {
+    format!("T-{}", random(if long { 40 } else { 3 }))
+}
+
+/// What follows `?auth=` in a link.
+pub(crate) fn link_auth() -> String {
+    random(2)
+}
+
+/// A temporary data token.
+pub(crate) fn temporary_data_token() -> String {
+    format!("tmp-{}", Uuid::new_v4().simple())
+}
+
+/// A permanent data token.
+pub(crate) fn data_token() -> String {
+    format!("dtk-{}", Uuid::new_v4())
+}
+
+/// A broker password or another opaque secret.
+pub(crate) fn opaque() -> String {
+    random(2)
+}
+
+/// `blocks` times 122 random bits as text that needs no escaping in a URL or a form.
+fn random(blocks: usize) -> String {
+    let bytes: Vec<u8> = (0..blocks).flat_map(|_| Uuid::new_v4().into_bytes()).collect();
+    URL_SAFE_NO_PAD.encode(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn long_tokens_are_several_hundred_bytes() {
+        assert!(authorization_token(true).len() > 500);
+        assert!(authorization_token(false).len() < 100);
+        assert_ne!(authorization_token(false), authorization_token(false));
+    }
+}

@@ -1,0 +1,116 @@
+//! Files that are written whole or not at all.
+//!
+//! The one place that replaces files: a temporary file beside the target, flushed to the disk, then renamed over it. A
+//! crash at any moment leaves the old content or the new one, never half of either.
+
+use std::fs::{self, File};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+/// Writes a file whole: mode 0600 where there are modes, on the disk when this returns.
+///
+/// Where `path` is a symbolic link, the file that it leads to is replaced and the link stays.
+///
+/// # Errors
+///
+/// Where the folder or the disk refuses; the file is then as it was before.
+pub fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let target = fs::canonicalize(path).unwrap_or_else(|_not_there_yet| path.to_owned());
+    let folder = folder_of(&target);
+    // The name is random and the mode 0600 from the first byte on: that is `tempfile`'s default.
+    let mut temporary = tempfile::Builder::new().prefix(".new-").tempfile_in(&folder)?;
+    temporary.write_all(bytes)?;
+    temporary.as_file().sync_all()?;
+    temporary.persist(&target).map_err(|refused| refused.error)?;
+    sync_folder(&folder)
+}
+
+/// Makes a rename, or a file that was made or removed, survive a crash of the machine.
+///
+/// # Errors
+///
+/// Where the folder can't be opened or flushed. Windows has no such call; there this does nothing.
+pub fn sync_folder(folder: &Path) -> io::Result<()> {
+    if cfg!(windows) { Ok(()) } else { File::open(folder)?.sync_all() }
+}
+
+/// The folder that a file is in; a bare name is in the current one.
+fn folder_of(path: &Path) -> PathBuf {
+    match path.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder.to_owned(),
+        Some(_) | None => PathBuf::from("."),
+    }
+}
+
+/// What went wrong with a file, in words that end a sentence.
+#[must_use]
+pub fn in_words(error: &io::Error) -> String {
+    match error.kind() {
+        io::ErrorKind::PermissionDenied => "permission was denied".to_owned(),
+        io::ErrorKind::StorageFull => "the disk is full".to_owned(),
+        io::ErrorKind::QuotaExceeded => "your disk quota is used up".to_owned(),
+        io::ErrorKind::ReadOnlyFilesystem => "the file system is read-only".to_owned(),
+        io::ErrorKind::NotFound => "there is no such file or folder".to_owned(),
+        io::ErrorKind::NotADirectory => "a part of this path is not a folder".to_owned(),
+        io::ErrorKind::IsADirectory => "there is a folder of that name".to_owned(),
+        _ => error.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn names_in(folder: &Path) -> Vec<String> {
+        let mut names: Vec<String> =
+            fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+        names.sort();
+        names
+    }
+
+    #[test]
+    fn a_file_is_replaced_whole_and_nothing_stays_beside_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.toml");
+        write(&path, b"one, and longer").unwrap();
+        write(&path, b"two").unwrap();
+        assert_eq!(fs::read(&path).unwrap(), b"two");
+        assert_eq!(names_in(folder.path()), ["a.toml"], "a temporary file was left behind");
+    }
+
+    #[test]
+    fn a_file_that_cannot_be_replaced_stays_as_it_was() {
+        let folder = tempfile::tempdir().unwrap();
+        // A folder with something in it can't be renamed over: the write fails at its very last step.
+        let path = folder.path().join("taken");
+        fs::create_dir(&path).unwrap();
+        fs::create_dir(path.join("inside")).unwrap();
+        write(&path, b"new").unwrap_err();
+        assert!(path.join("inside").is_dir(), "what was there is gone");
+        assert_eq!(names_in(folder.path()), ["taken"], "a temporary file was left behind");
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_written_file_is_for_its_owner_only_even_where_it_was_open_before() {
+        use std::os::unix::fs::PermissionsExt;
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a");
+        write(&path, b"1").unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o666)).unwrap();
+        write(&path, b"2").unwrap();
+        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_symbolic_link_stays_and_what_it_leads_to_is_replaced() {
+        let folder = tempfile::tempdir().unwrap();
+        let (real, link) = (folder.path().join("real"), folder.path().join("link"));
+        write(&real, b"1").unwrap();
+        std::os::unix::fs::symlink(&real, &link).unwrap();
+        write(&link, b"2").unwrap();
+        assert!(link.is_symlink(), "the link was replaced by a file");
+        assert_eq!(fs::read(&real).unwrap(), b"2");
+    }
+}

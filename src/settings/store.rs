@@ -1,0 +1,261 @@
+//! The settings' file: read once at the start, written whole on each change.
+
+#![expect(clippy::disallowed_methods, reason = "a broken file is moved aside by a rename, whole")]
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use toml::{Table, Value};
+
+use super::{Address, Directories, Settings, atomic};
+
+/// The file's name within the configuration folder.
+const FILE: &str = "settings.toml";
+
+/// Stands at the top of the file.
+const HEADER: &str = "# The settings of Privicore Monitor. It rewrites this file: comments are lost, and so is what is \
+changed here while it runs;\n# keys that it does not know are kept. Passwords and tokens are never in here.\n\n";
+
+/// What can go wrong with the settings and their folders, in words for the operator.
+#[derive(Debug, thiserror::Error)]
+pub enum SettingsError {
+    /// The operating system names no home.
+    #[error("There is no home folder to keep settings in. Set HOME, or say where with --data-dir and --config-dir.")]
+    NoHome,
+    /// A folder can't be made.
+    #[error("The folder {} could not be made: {}. Make it yourself, or choose another with --data-dir or --config-dir.",
+        path.display(), atomic::in_words(source))]
+    Folder {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// The file can't be written.
+    #[error("The settings could not be saved to {}: {}. What you changed holds until you quit.",
+        path.display(), atomic::in_words(source))]
+    NotSaved {
+        /// Where to.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// The settings have no form as TOML.
+    #[error("The settings could not be put into words for {}. What you changed holds until you quit.", path.display())]
+    NotTold {
+        /// Where to.
+        path: PathBuf,
+        /// Why.
+        source: toml::ser::Error,
+    },
+    /// There is a file that can neither be read nor moved aside; it is not overwritten.
+    #[error(
+        "The settings are not saved, because {} could neither be read nor moved aside. Mend or remove it, then start \
+         again.",
+        path.display()
+    )]
+    InTheWay {
+        /// Which.
+        path: PathBuf,
+    },
+}
+
+/// The settings' file.
+#[derive(Debug)]
+pub struct Store {
+    path: PathBuf,
+    /// Whether there is a file that must not be written over.
+    in_the_way: bool,
+    unknown: Unknown,
+}
+
+/// What the file held that this version does not know; it is written back.
+#[derive(Debug, Default)]
+struct Unknown {
+    /// Outside of the profiles.
+    top: Table,
+    /// Within a profile, by its id.
+    profiles: BTreeMap<String, Table>,
+}
+
+impl Store {
+    /// Reads the settings. Where there are none yet, these are the defaults.
+    ///
+    /// A file that can't be read is moved aside under a new name, never lost, and the third value says so in a sentence.
+    #[must_use]
+    pub fn open(directories: &Directories) -> (Self, Settings, Option<String>) {
+        let path = directories.config().join(FILE);
+        let trouble = match fs::read(&path) {
+            Ok(bytes) => match read(&bytes) {
+                Ok((settings, unknown)) => return (Self { path, in_the_way: false, unknown }, settings, None),
+                Err(why) => why,
+            },
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                return (Self { path, in_the_way: false, unknown: Unknown::default() }, Settings::default(), None);
+            }
+            Err(error) => atomic::in_words(&error),
+        };
+        let (in_the_way, sentence) = match move_aside(&path) {
+            Ok(aside) => {
+                let sentence = format!(
+                    "The settings in {} could not be read ({trouble}). They were moved to {}, and the defaults are in \
+                     force.",
+                    path.display(),
+                    aside.display()
+                );
+                (false, sentence)
+            }
+            Err(error) => {
+                let sentence = format!(
+                    "The settings in {} could not be read ({trouble}) nor moved aside ({}). The defaults are in force, \
+                     and changes are not saved. Mend or remove the file, then start again.",
+                    path.display(),
+                    atomic::in_words(&error)
+                );
+                (true, sentence)
+            }
+        };
+        (Self { path, in_the_way, unknown: Unknown::default() }, Settings::default(), Some(sentence))
+    }
+
+    /// Writes the settings, whole or not at all. Waits for the disk.
+    ///
+    /// # Errors
+    ///
+    /// Where the file can't be written; it is then as it was before.
+    pub fn save(&self, settings: &Settings) -> Result<(), SettingsError> {
+        if self.in_the_way {
+            return Err(SettingsError::InTheWay { path: self.path.clone() });
+        }
+        let told = |source| SettingsError::NotTold { path: self.path.clone(), source };
+        let mut table = Table::try_from(without_credentials(settings)).map_err(told)?;
+        self.unknown.put_back(&mut table);
+        let text = toml::to_string_pretty(&table).map_err(told)?;
+        atomic::write(&self.path, format!("{HEADER}{text}").as_bytes())
+            .map_err(|source| SettingsError::NotSaved { path: self.path.clone(), source })
+    }
+
+    /// The file.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+}
+
+/// Reads the file's content, or says what is wrong with it without its line ends.
+fn read(bytes: &[u8]) -> Result<(Settings, Unknown), String> {
+    let text = str::from_utf8(bytes).map_err(|_not_text| "it is not text".to_owned())?;
+    let in_line = |error: toml::de::Error| {
+        let line = error.span().and_then(|span| text.get(..span.start)).map(|before| before.lines().count().max(1));
+        let message = error.message().replace(['\n', '\r'], " ");
+        line.map_or(message.clone(), |line| format!("line {line}: {message}"))
+    };
+    let settings: Settings = toml::from_str(text).map_err(in_line)?;
+    let table: Table = toml::from_str(text).map_err(in_line)?;
+    let known = Table::try_from(&settings).map_err(|error| error.to_string())?;
+    Ok((settings, Unknown::between(&table, &known)))
+}
+
+/// Moves a file aside under a name that is free: by the time of its last change, and a number where that is taken.
+fn move_aside(path: &Path) -> io::Result<PathBuf> {
+    let changed = fs::symlink_metadata(path).and_then(|metadata| metadata.modified());
+    let changed = changed.ok().and_then(|time| jiff::Timestamp::try_from(time).ok()).unwrap_or_default();
+    let stem = format!("settings.broken-{}", changed.strftime("%Y%m%dT%H%M%SZ"));
+    let mut aside = path.with_file_name(format!("{stem}.toml"));
+    let mut number = 2_u32;
+    while fs::symlink_metadata(&aside).is_ok() {
+        aside = path.with_file_name(format!("{stem}-{number}.toml"));
+        number = number.saturating_add(1);
+    }
+    fs::rename(path, &aside)?;
+    Ok(aside)
+}
+
+/// The settings with nothing secret in them: a user name or password that was typed into an address is left out. Such an
+/// address is refused where it is used, so nothing is lost.
+fn without_credentials(settings: &Settings) -> Settings {
+    let mut settings = settings.clone();
+    for profile in &mut settings.profiles {
+        for address in [&mut profile.api, &mut profile.websocket, &mut profile.download] {
+            if let Ok(mut url) = url::Url::parse(address.as_str())
+                && (!url.username().is_empty() || url.password().is_some())
+            {
+                // Neither fails where there is something to take out.
+                let taken = url.set_username("").and_then(|()| url.set_password(None));
+                *address = if taken.is_ok() { Address::new(url.as_str()) } else { Address::default() };
+            }
+        }
+    }
+    settings
+}
+
+impl Unknown {
+    /// What is in `read` and not in `known`.
+    fn between(read: &Table, known: &Table) -> Self {
+        let profiles = profiles_by_id(known)
+            .filter_map(|(id, known)| {
+                let (_, read) = profiles_by_id(read).find(|(other, _)| *other == id)?;
+                let unknown = difference(read, known);
+                (!unknown.is_empty()).then(|| (id.to_owned(), unknown))
+            })
+            .collect();
+        Self { top: difference(read, known), profiles }
+    }
+
+    /// Adds it to what will be written, without touching what is there.
+    fn put_back(&self, table: &mut Table) {
+        if let Some(Value::Array(profiles)) = table.get_mut("profiles") {
+            for profile in profiles.iter_mut().filter_map(Value::as_table_mut) {
+                let unknown = profile.get("id").and_then(Value::as_str).and_then(|id| self.profiles.get(id));
+                if let Some(unknown) = unknown {
+                    add(profile, unknown);
+                }
+            }
+        }
+        add(table, &self.top);
+    }
+}
+
+/// The profiles of a file, by their ids as written.
+fn profiles_by_id(table: &Table) -> impl Iterator<Item = (&str, &Table)> {
+    table
+        .get("profiles")
+        .and_then(Value::as_array)
+        .into_iter()
+        .flatten()
+        .filter_map(Value::as_table)
+        .filter_map(|profile| Some((profile.get("id")?.as_str()?, profile)))
+}
+
+/// The keys of `read` that `known` does not have, tables within tables included.
+fn difference(read: &Table, known: &Table) -> Table {
+    read.iter()
+        .filter_map(|(key, value)| match (value, known.get(key)) {
+            (value, None) => Some((key.clone(), value.clone())),
+            (Value::Table(read), Some(Value::Table(known))) => {
+                let inner = difference(read, known);
+                (!inner.is_empty()).then(|| (key.clone(), Value::Table(inner)))
+            }
+            _ => None,
+        })
+        .collect()
+}
+
+/// Adds keys that are not there yet, tables within tables included.
+fn add(table: &mut Table, unknown: &Table) {
+    for (key, value) in unknown {
+        match (table.get_mut(key), value) {
+            (None, value) => {
+                table.insert(key.clone(), value.clone());
+            }
+            (Some(Value::Table(inner)), Value::Table(unknown)) => add(inner, unknown),
+            _ => {}
+        }
+    }
+}
+
+#[cfg(test)]
+#[path = "store_tests.rs"]
+mod tests;

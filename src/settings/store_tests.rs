@@ -1,0 +1,182 @@
+use super::super::{Preferences, Profile, Theme};
+use super::*;
+
+fn directories() -> (tempfile::TempDir, Directories) {
+    let root = tempfile::tempdir().unwrap();
+    let directories = Directories::at(root.path().join("data"), root.path().join("config")).unwrap();
+    (root, directories)
+}
+
+fn settings() -> Settings {
+    Settings {
+        preferences: Preferences {
+            theme: Theme::Dark,
+            message_limit: 4 * 1024 * 1024,
+            link_lifetime: 60,
+            last_folder: Some(PathBuf::from("/home/ünï \"quoted\"/\\back")),
+        },
+        profiles: vec![
+            Profile {
+                name: "ops = \"[x]\"\nsecond line".to_owned(),
+                username: "ops@example.com".to_owned(),
+                allow_unencrypted: vec!["10.0.0.1".to_owned()],
+                ..Profile::default()
+            },
+            Profile { name: "監査 🔎".to_owned(), keep_signed_in: false, ..Profile::default() },
+        ],
+    }
+}
+
+#[test]
+fn what_is_saved_is_read_again() {
+    let (_root, directories) = directories();
+    let (store, before, notice) = Store::open(&directories);
+    assert_eq!((before, notice), (Settings::default(), None), "a first start has defaults and nothing to say");
+    store.save(&settings()).unwrap();
+    // `Default` makes random ids, so the comparison is with what was saved.
+    let (_, first, _) = Store::open(&directories);
+    store.save(&first).unwrap();
+    let (_, second, notice) = Store::open(&directories);
+    assert_eq!(second, first);
+    assert_eq!(notice, None);
+    let expected = settings();
+    assert_eq!(second.preferences, expected.preferences);
+    let names = |settings: &Settings| settings.profiles.iter().map(|p| p.name.clone()).collect::<Vec<_>>();
+    assert_eq!(names(&second), names(&expected));
+}
+
+#[test]
+fn a_broken_file_is_moved_aside_and_said_so() {
+    let (_root, directories) = directories();
+    let path = directories.config().join(FILE);
+    for (broken, hint) in [
+        ("profiles = [", "line 1"),
+        ("[preferences]\nmessage_limit = \"many\"\n", "line 2"),
+        ("[preferences]\ntheme = \"sepia\"\n", "line 2"),
+    ] {
+        fs::write(&path, broken).unwrap();
+        let (store, settings, notice) = Store::open(&directories);
+        let notice = notice.expect("nothing was said");
+        assert!(notice.contains(hint) && notice.ends_with('.'), "not a helpful sentence: {notice}");
+        assert_eq!(settings, Settings::default());
+        let kept = fs::read_dir(directories.config()).unwrap().map(|entry| entry.unwrap().path()).any(|path| {
+            path.to_string_lossy().contains("settings.broken-") && fs::read_to_string(path).unwrap() == broken
+        });
+        assert!(kept, "the broken file was lost: {broken}");
+        store.save(&settings).unwrap();
+        assert!(path.exists(), "the next save went elsewhere");
+    }
+    assert_eq!(fs::read_dir(directories.config()).unwrap().count(), 4, "three broken files and the new one");
+}
+
+#[test]
+fn a_half_written_file_is_moved_aside_whole() {
+    let (_root, directories) = directories();
+    let (store, _, _) = Store::open(&directories);
+    store.save(&settings()).unwrap();
+    let path = directories.config().join(FILE);
+    let whole = fs::read(&path).unwrap();
+    // Cut within a string: whatever wrote this was interrupted.
+    let half = &whole[..whole.len() - 3];
+    fs::write(&path, half).unwrap();
+    let (_, settings, notice) = Store::open(&directories);
+    assert_eq!(settings, Settings::default());
+    let notice = notice.expect("nothing was said");
+    let aside = fs::read_dir(directories.config()).unwrap().next().unwrap().unwrap().path();
+    assert_eq!(fs::read(&aside).unwrap(), half);
+    assert!(notice.contains(&aside.display().to_string()), "the new place is not named: {notice}");
+}
+
+#[test]
+fn a_file_that_is_not_text_is_moved_aside() {
+    let (_root, directories) = directories();
+    fs::write(directories.config().join(FILE), [0xff, 0xfe, 0x00]).unwrap();
+    let (_, _, notice) = Store::open(&directories);
+    assert!(notice.expect("nothing was said").contains("it is not text"));
+}
+
+#[test]
+fn keys_of_a_newer_version_survive() {
+    let (_root, directories) = directories();
+    let path = directories.config().join(FILE);
+    fs::write(
+        &path,
+        r#"
+        future = 1
+        [preferences]
+        theme = "light"
+        density = "compact"
+        last_folder = "/somewhere"
+        [columns]
+        order = ["id"]
+        [[profiles]]
+        id = "5b0e7f3e-6f8c-4d43-9f6f-7b1b3a1f4f10"
+        name = "one"
+        colour = "teal"
+        [[profiles]]
+        id = "5b0e7f3e-6f8c-4d43-9f6f-7b1b3a1f4f11"
+        name = "two"
+        colour = "red"
+        "#,
+    )
+    .unwrap();
+    let (store, mut settings, notice) = Store::open(&directories);
+    assert_eq!(notice, None);
+    settings.preferences.theme = Theme::Dark;
+    settings.preferences.last_folder = None;
+    settings.profiles.remove(0);
+    store.save(&settings).unwrap();
+    let written: Table = toml::from_str(&fs::read_to_string(&path).unwrap()).unwrap();
+    assert_eq!(written["future"].as_integer(), Some(1));
+    assert_eq!(written["columns"]["order"][0].as_str(), Some("id"));
+    assert_eq!(written["preferences"]["density"].as_str(), Some("compact"));
+    assert_eq!(written["preferences"]["theme"].as_str(), Some("dark"), "an old value came back");
+    assert!(written["preferences"].get("last_folder").is_none(), "a removed value came back");
+    let profiles = written["profiles"].as_array().unwrap();
+    assert_eq!(profiles.len(), 1, "a removed profile came back");
+    assert_eq!(profiles[0]["colour"].as_str(), Some("red"));
+}
+
+#[test]
+fn the_file_holds_nothing_secret() {
+    let (_root, directories) = directories();
+    let (store, _, _) = Store::open(&directories);
+    let mut settings = settings();
+    settings.profiles[0].api = Address::new("https://me:CANARY@cab.example.com/base");
+    settings.profiles[0].websocket = Address::new("wss://CANARY@ws.example.com");
+    store.save(&settings).unwrap();
+    let text = fs::read_to_string(store.path()).unwrap();
+    assert!(!text.contains("CANARY"), "a secret is in the file:\n{text}");
+    assert!(text.contains("https://cab.example.com/base"), "more than the secret was left out:\n{text}");
+    // Whoever adds a key has to think about this promise.
+    let table: Table = toml::from_str(&text).unwrap();
+    let keys = |table: &Table| table.keys().map(String::as_str).collect::<Vec<_>>().join(" ");
+    assert_eq!(keys(&table), "preferences profiles");
+    assert_eq!(keys(table["preferences"].as_table().unwrap()), "last_folder link_lifetime message_limit theme");
+    assert_eq!(
+        keys(table["profiles"][0].as_table().unwrap()),
+        "allow_unencrypted api download id keep_signed_in name username websocket"
+    );
+}
+
+#[cfg(unix)]
+#[test]
+fn a_folder_that_has_no_form_as_text_is_not_remembered() {
+    use std::os::unix::ffi::OsStringExt;
+    let (_root, directories) = directories();
+    let (store, mut settings, _) = Store::open(&directories);
+    settings.preferences.last_folder = Some(PathBuf::from(std::ffi::OsString::from_vec(vec![b'/', 0xff])));
+    settings.preferences.theme = Theme::Dark;
+    store.save(&settings).unwrap();
+    let (_, read, _) = Store::open(&directories);
+    assert_eq!(read.preferences, Preferences { theme: Theme::Dark, ..Preferences::default() });
+}
+
+#[test]
+fn a_save_that_fails_says_where_and_leaves_the_file() {
+    let (root, directories) = directories();
+    let (store, settings, _) = Store::open(&directories);
+    drop(root);
+    let error = store.save(&settings).unwrap_err().to_string();
+    assert!(error.contains(FILE) && error.ends_with('.'), "not a helpful sentence: {error}");
+}
