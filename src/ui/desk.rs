@@ -58,6 +58,8 @@ pub(crate) struct Desk {
     pub unseen: usize,
     /// The form to sign it in again.
     pub form: Form,
+    /// Whether that form was asked for although there is a token.
+    pub form_open: bool,
     /// The next moment at which a link expires.
     next_expiry: Option<Moment>,
 }
@@ -67,6 +69,7 @@ impl Desk {
         let lifetime = Duration::from_secs(u64::from(preferences.link_lifetime));
         Self {
             form: Form::of(&profile),
+            form_open: false,
             profile,
             connection: None,
             round_trip: None,
@@ -88,6 +91,11 @@ impl Desk {
     /// Whether the engine said that this profile has no token.
     pub(crate) fn is_signed_out(&self) -> bool {
         self.connection == Some(ConnectionState::SignedOut)
+    }
+
+    /// Whether its place shows the sign-in form and not the table.
+    pub(crate) fn shows_form(&self) -> bool {
+        self.is_signed_out() || self.form_open
     }
 
     /// Whether outcomes arrive.
@@ -137,6 +145,7 @@ impl Desk {
                 let done = state == SignInState::Done;
                 self.form.answer(state);
                 if done {
+                    self.form_open = false;
                     self.form.forget_secrets();
                 }
             }

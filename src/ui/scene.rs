@@ -9,7 +9,6 @@ use crate::engine::Action;
 use crate::settings::ProfileId;
 
 use super::commands::Command;
-use super::dialogs::Dialog;
 use super::theme;
 
 /// One frame. Views draw and wish; what they wish is done after the frame, in one place.
@@ -56,8 +55,8 @@ pub(crate) enum Wish {
     CloseForm,
     /// Submit the form that is in front.
     SignIn,
-    /// Open a dialog.
-    Open(Dialog),
+    /// Show the form of a profile whose token was refused.
+    SignInAgain(ProfileId),
     /// Close the dialog.
     CloseDialog,
     /// Take a notice away.

@@ -168,8 +168,8 @@ pub(crate) struct CellTime {
 
 /// A moment as a cell shows it, in local time.
 pub(crate) fn cell_time(moment: Moment, now: Moment, zone: &TimeZone) -> CellTime {
-    let at = moment.timestamp().to_zoned(zone.clone());
-    if at.date() == now.timestamp().to_zoned(zone.clone()).date() {
+    let at = moment.timestamp().to_zoned_datetime(zone.clone());
+    if at.date() == now.timestamp().to_zoned_datetime(zone.clone()).date() {
         let main = at.strftime("%H:%M:%S").to_string();
         CellTime { short: main.clone(), main, millis: at.strftime(".%3f").to_string() }
     } else {
@@ -183,12 +183,12 @@ pub(crate) fn cell_time(moment: Moment, now: Moment, zone: &TimeZone) -> CellTim
 
 /// A moment in full, for a tooltip: `2026-11-24 12:04:33.120 +01:00`.
 pub(crate) fn full_time(moment: Moment, zone: &TimeZone) -> String {
-    moment.timestamp().to_zoned(zone.clone()).strftime("%Y-%m-%d %H:%M:%S%.3f %:z").to_string()
+    moment.timestamp().to_zoned_datetime(zone.clone()).strftime("%Y-%m-%d %H:%M:%S%.3f %:z").to_string()
 }
 
 /// The time of day: `12:04:33`.
 pub(crate) fn time_of_day(moment: Moment, zone: &TimeZone) -> String {
-    moment.timestamp().to_zoned(zone.clone()).strftime("%H:%M:%S").to_string()
+    moment.timestamp().to_zoned_datetime(zone.clone()).strftime("%H:%M:%S").to_string()
 }
 
 /// The number of an attempt in words: `First attempt.`

@@ -106,6 +106,8 @@ pub(crate) enum Look {
     Outlined,
     /// The one button that matters most.
     Primary,
+    /// The chip that is on.
+    Chosen,
     /// In the line of a menu.
     MenuItem,
 }
@@ -117,8 +119,7 @@ pub(crate) struct Press<'a> {
     text: &'a str,
     icon: Option<(Icon, Option<Color32>)>,
     trailing: Option<String>,
-    trailing_icon: Option<Icon>,
-    name: Option<&'a str>,
+    name: Option<std::borrow::Cow<'a, str>>,
     salt: Option<Id>,
     look: Look,
     on: Option<bool>,
@@ -137,7 +138,6 @@ impl<'a> Press<'a> {
             text,
             icon: None,
             trailing: None,
-            trailing_icon: None,
             name: None,
             salt: None,
             look: Look::Plain,
@@ -153,7 +153,7 @@ impl<'a> Press<'a> {
 
     /// A button that is only an icon, named for screen readers and in its tooltip.
     pub(crate) fn icon_only(icon: Icon, name: &'a str) -> Self {
-        Self { icon: Some((icon, None)), name: Some(name), padding: 4.0, ..Self::new("") }
+        Self { icon: Some((icon, None)), name: Some(name.into()), padding: 4.0, ..Self::new("") }
     }
 
     pub(crate) fn look(self, look: Look) -> Self {
@@ -179,7 +179,12 @@ impl<'a> Press<'a> {
 
     /// The accessible name where the text is not it.
     pub(crate) fn name(self, name: &'a str) -> Self {
-        Self { name: Some(name), ..self }
+        Self { name: Some(name.into()), ..self }
+    }
+
+    /// The same, for a name made on the spot.
+    pub(crate) fn name_owned(self, name: String) -> Self {
+        Self { name: Some(name.into()), ..self }
     }
 
     /// What tells it from others of the same name.
@@ -235,8 +240,7 @@ impl<'a> Press<'a> {
         let trailing = self.trailing.as_ref().map_or(0.0, |trailing| {
             width(ui, trailing, self.strong()) + if text > 0.0 { 6.0 } else { 0.0 }
         });
-        let chevron = self.trailing_icon.map_or(0.0, |_| self.icon_size + 4.0);
-        (self.padding * 2.0 + icon + text + trailing + chevron).ceil()
+        (self.padding * 2.0 + icon + text + trailing).ceil()
     }
 
     /// Puts it with its left edge and its middle at `at`.
@@ -245,24 +249,16 @@ impl<'a> Press<'a> {
         self.within(ui, Rect::from_min_size(pos2(at.x.round(), (at.y - size.y / 2.0).round()), size))
     }
 
-    /// Puts it where the layout of `ui` has room.
-    pub(crate) fn show(self, ui: &mut Ui) -> Response {
-        let size = vec2(self.width(ui), self.height);
-        let (_, rect) = ui.allocate_space(size);
-        self.within(ui, rect)
-    }
-
     /// Fills `rect` with it.
     pub(crate) fn within(self, ui: &mut Ui, rect: Rect) -> Response {
-        let name = self.name.unwrap_or(self.text);
-        let id = ui.make_persistent_id(self.salt.unwrap_or_else(|| Id::new(name)));
+        let name = self.name.as_deref().unwrap_or(self.text);
+        let id = ui.make_persistent_id(self.salt.unwrap_or_else(|| Id::unique(name)));
         let enabled = self.enabled && ui.is_enabled();
         let sense = if enabled { Sense::click() } else { Sense::hover() };
         let response = ui.interact(rect, id, sense);
-        let role = if self.look == Look::MenuItem { Role::MenuItem } else { Role::Button };
-        response.widget_info(|| match self.on {
-            Some(on) => WidgetInfo::selected(role, enabled, on, name),
-            None => WidgetInfo::labeled(role, enabled, name),
+                response.widget_info(|| match self.on {
+            Some(on) => WidgetInfo::selected(Role::Button, enabled, on, name),
+            None => WidgetInfo::labeled(Role::Button, enabled, name),
         });
         if ui.is_rect_visible(rect) {
             self.paint(ui, rect, &response, enabled);
@@ -278,6 +274,7 @@ impl<'a> Press<'a> {
             Look::Primary => (Some(palette.accent_fill), None, palette.on_accent),
             Look::Outlined if hot => (Some(palette.button_hover), Some(palette.stroke_strong), palette.text),
             Look::Outlined => (Some(palette.button), Some(palette.stroke_strong), palette.text),
+            Look::Chosen => (Some(palette.button), Some(palette.field_stroke), palette.text),
             Look::MenuItem if hot || response.has_focus() => (Some(palette.selected), None, palette.text),
             Look::MenuItem => (None, None, palette.text),
             Look::Plain if on => (Some(palette.selected), Some(palette.field_stroke), palette.text),
@@ -316,11 +313,8 @@ impl<'a> Press<'a> {
                 let at = pos2(rect.right() - self.padding, middle);
                 text_right(ui, at, trailing, Type::Caption, palette.muted);
             } else {
-                x = text(ui, pos2(x, middle), trailing, self.strong(), palette.text, f32::INFINITY).right() + 6.0;
+                text(ui, pos2(x, middle), trailing, self.strong(), palette.text, f32::INFINITY);
             }
-        }
-        if let Some(glyph) = self.trailing_icon {
-            icon(ui, pos2(x - 2.0 + self.icon_size / 2.0, middle), glyph, self.icon_size, ink);
         }
     }
 }

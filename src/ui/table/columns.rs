@@ -3,11 +3,12 @@
 use egui::{Rangef, Rect};
 
 use crate::activity::Column;
+use crate::ui::theme;
 
 /// Left padding inside a column, and the space kept free at its end.
 pub(super) const PADDING: f32 = 12.0;
 /// What is kept free between a cell's text and the next column.
-const GAP: f32 = 8.0;
+const GAP: f32 = 4.0;
 
 /// The columns' places in one frame, from the left edge of the table.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -37,8 +38,8 @@ impl Columns {
             x += width;
             range
         });
-        // The columns on the right keep their width; the message takes what is left.
-        let action_left = (table.right() - action).max(x + 60.0 + took);
+        // The columns on the right keep their width and the window's edge; the message takes what is left.
+        let action_left = (table.right() - theme::EDGE - action).max(x + 60.0 + took);
         let message = Rangef::new(x, action_left - took);
         Self {
             updated,

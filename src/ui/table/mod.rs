@@ -17,7 +17,8 @@ use crate::activity::{Activities, RowId, View};
 
 use super::theme::ROW;
 
-pub(crate) use show::show;
+pub(crate) use row::label_of;
+pub(crate) use show::{show, table_id};
 
 /// How the cursor moves.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
