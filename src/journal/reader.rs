@@ -86,9 +86,8 @@ impl Reader {
             Query::History { profile, key, from, to } => {
                 let Some(profile) = number_of(&self.connection, *profile)? else { return Ok(Vec::new()) };
                 // The plus keeps SQLite from the index on profiles: reading the span itself is quicker.
-                let mut statement = self.prepare(
-                    "seq BETWEEN ?2 AND ?3 AND id = ?5 AND kind % 10 = ?4 AND +profile = ?1 ORDER BY seq",
-                )?;
+                let mut statement = self
+                    .prepare("seq BETWEEN ?2 AND ?3 AND id = ?5 AND kind % 10 = ?4 AND +profile = ?1 ORDER BY seq")?;
                 let params = (profile, to_sql(*from), to_sql(*to), row::unit(key.kind()), row::id(key.id()));
                 collect(&mut statement, params)
             }

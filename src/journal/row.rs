@@ -75,9 +75,7 @@ fn id_text(value: ValueRef<'_>) -> Box<str> {
 pub(super) fn payload(entry: &Entry) -> Result<ToSqlOutput<'_>, serde_json::Error> {
     let json = match &entry.fact {
         Fact::Heard(_) => return Ok(ToSqlOutput::Borrowed(ValueRef::Text(entry.raw.as_bytes()))),
-        Fact::Unreadable { reason, size } => {
-            serde_json::to_string(&StoredUnreadable { reason: *reason, size: *size })?
-        }
+        Fact::Unreadable { reason, size } => serde_json::to_string(&StoredUnreadable { reason: *reason, size: *size })?,
         Fact::Enquired(enquiry) => serde_json::to_string(&StoredEnquiry::from(enquiry))?,
         Fact::Done(deed) => serde_json::to_string(deed)?,
     };
@@ -151,8 +149,9 @@ pub(super) fn read(row: &rusqlite::Row<'_>) -> rusqlite::Result<Entry> {
             Incoming::Unreadable(reason) => Err(reason),
             Incoming::Reply(_) | Incoming::KeepAlive => Err(UnreadableReason::WrongType),
         },
-        fact::UNREADABLE => from_json(json)
-            .map(|StoredUnreadable { reason, size }| (Fact::Unreadable { reason, size }, after)),
+        fact::UNREADABLE => {
+            from_json(json).map(|StoredUnreadable { reason, size }| (Fact::Unreadable { reason, size }, after))
+        }
         fact::ENQUIRED => from_json::<StoredEnquiry>(json).map(|stored| (Fact::Enquired(stored.into()), after)),
         fact::DONE => from_json::<Deed>(json).map(|deed| (Fact::Done(deed), after)),
         _ => Err(UnreadableReason::WrongType),

@@ -189,8 +189,7 @@ fn insert(transaction: &Transaction<'_>, profile: i64, entries: &[Entry], next: 
         .prepare_cached("INSERT INTO entry (seq, profile, at, kind, id, payload) VALUES (?1, ?2, ?3, ?4, ?5, ?6)")?;
     let mut seq = next;
     for entry in entries {
-        let payload =
-            row::payload(entry).map_err(|error| rusqlite::Error::ToSqlConversionFailure(Box::new(error)))?;
+        let payload = row::payload(entry).map_err(|error| rusqlite::Error::ToSqlConversionFailure(Box::new(error)))?;
         statement.execute((seq, profile, entry.at.0, row::kind(entry), row::id(entry.key.id()), payload))?;
         seq = seq.saturating_add(1);
     }

@@ -240,16 +240,14 @@ impl App {
         let mut old = std::mem::take(&mut self.desks);
         let mut added = None;
         for profile in &settings.profiles {
-            let desk = match old.iter().position(|desk| desk.profile.id == profile.id) {
-                Some(at) => {
-                    let mut desk = old.swap_remove(at);
-                    desk.set_profile(profile);
-                    desk
-                }
-                None => {
-                    added = Some(profile.id);
-                    Desk::new(profile.clone(), &settings.preferences)
-                }
+            let known = old.iter().position(|desk| desk.profile.id == profile.id);
+            let desk = if let Some(at) = known {
+                let mut desk = old.swap_remove(at);
+                desk.set_profile(profile);
+                desk
+            } else {
+                added = Some(profile.id);
+                Desk::new(profile.clone(), &settings.preferences)
             };
             self.desks.push(desk);
         }

@@ -156,17 +156,8 @@ impl Command {
 
     /// Its key.
     pub(crate) fn key(self) -> Option<KeyboardShortcut> {
-        const DIGITS: [Key; 9] = [
-            Key::Num1,
-            Key::Num2,
-            Key::Num3,
-            Key::Num4,
-            Key::Num5,
-            Key::Num6,
-            Key::Num7,
-            Key::Num8,
-            Key::Num9,
-        ];
+        const DIGITS: [Key; 9] =
+            [Key::Num1, Key::Num2, Key::Num3, Key::Num4, Key::Num5, Key::Num6, Key::Num7, Key::Num8, Key::Num9];
         let plain = |key| Some(KeyboardShortcut::new(Modifiers::NONE, key));
         let command = |key| Some(KeyboardShortcut::new(Modifiers::COMMAND, key));
         match self {
@@ -257,7 +248,8 @@ mod tests {
 
     #[test]
     fn no_two_commands_share_a_key() {
-        let keys: Vec<_> = Command::WITH_KEYS.iter().filter_map(|command| Some((command.words(), command.key()?))).collect();
+        let keys: Vec<_> =
+            Command::WITH_KEYS.iter().filter_map(|command| Some((command.words(), command.key()?))).collect();
         for (index, (words, key)) in keys.iter().enumerate() {
             for (other, same) in keys.iter().skip(index + 1) {
                 assert_ne!(key, same, "{words} and {other}");

@@ -139,13 +139,10 @@ fn buttons(ui: &mut Ui, main: &str, look: Look, out: &str, fresh: bool, scene: &
 }
 
 fn sign_out(ui: &mut Ui, profile: ProfileId, name: &str, revoke: &mut bool, fresh: bool, scene: &mut Scene) {
-    paragraph(
-        ui,
-        &format!("{} leaves its channel, and its token is taken out of the system keyring.", visible(name)),
-    );
+    paragraph(ui, &format!("{} leaves its channel, and its token is taken out of the system keyring.", visible(name)));
     let (_, rect) = ui.allocate_space(vec2(ui.available_width(), 24.0));
     let words = "Revoke the token on the server too";
-    if choice(ui, pos2(rect.left(), rect.center().y), Mark::Check, words, *revoke, true).clicked() {
+    if choice(ui, pos2(rect.left(), rect.center().y), Mark::Check(*revoke), words, true).clicked() {
         *revoke = !*revoke;
     }
     ui.add_space(4.0);

@@ -120,7 +120,8 @@ fn line(ui: &mut Ui, places: Places, middle: f32, request: &RequestId, progress:
         let percent = format!("{} %", widgets::percent(fraction));
         widgets::text_right(ui, pos2(places.percent, middle), &percent, Type::Small, palette.text);
     }
-    let amount = widgets::text_right(ui, pos2(places.amount, middle), &open::amount(progress), Type::Small, palette.secondary);
+    let amount =
+        widgets::text_right(ui, pos2(places.amount, middle), &open::amount(progress), Type::Small, palette.secondary);
     widgets::label(ui, amount, &format!("amount {request}"), &format!("{} of {name}", open::amount(progress)));
     widgets::text_right(ui, pos2(places.rate, middle), &rate(progress.rate), Type::Small, palette.secondary);
     if let (Some(at), Some(words)) = (places.left, open::left(progress)) {

@@ -7,6 +7,17 @@ use super::icons;
 use super::theme::{self, Palette, Type};
 use super::widgets;
 
+/// Whether a field holds a secret, and whether it shows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Secret {
+    /// It holds none.
+    No,
+    /// Dots stand for it.
+    Hidden,
+    /// The operator asked to see it.
+    Shown,
+}
+
 /// A text field of one line.
 pub(crate) struct Field<'a> {
     /// Its id: it has to stay the same for the caret and the focus to stay.
@@ -17,10 +28,8 @@ pub(crate) struct Field<'a> {
     pub hint: &'a str,
     /// The face of its text.
     pub face: Type,
-    /// Whether dots stand for the text.
-    pub hidden: bool,
-    /// Whether it holds a secret, hidden or not.
-    pub secret: bool,
+    /// Whether it holds a secret.
+    pub secret: Secret,
     /// Room kept free at its left for an icon, and at its right for a button.
     pub margins: (f32, f32),
     /// Whether it can be typed into.
@@ -37,8 +46,7 @@ impl<'a> Field<'a> {
             name,
             hint: "",
             face: Type::Body,
-            hidden: false,
-            secret: false,
+            secret: Secret::No,
             margins: (8.0, 8.0),
             enabled: true,
             wrong: false,
@@ -59,7 +67,7 @@ impl<'a> Field<'a> {
             .font(self.face.font())
             .text_color(ink)
             .hint_text(egui::RichText::new(self.hint).font(self.face.font()).color(palette.muted))
-            .password(self.hidden)
+            .password(self.secret == Secret::Hidden)
             .frame(Frame::NONE)
             .desired_width(room.width())
             .min_size(vec2(room.width(), room.height()))
@@ -70,7 +78,7 @@ impl<'a> Field<'a> {
             place.disable();
         }
         let response = place.put(room, edit).accessible_name(self.name);
-        if self.secret {
+        if self.secret != Secret::No {
             // Shown or hidden, it is a password to whoever reads the window.
             ui.ctx().accesskit_node_builder(response.id, |node| {
                 node.set_role(Role::PasswordInput);
@@ -93,31 +101,34 @@ pub(crate) fn forget(ui: &Ui, id: Id) {
     egui::text_edit::TextEditState::default().store(ui.ctx(), id);
 }
 
-/// Which mark a choice has.
+/// Which mark a choice has, and whether it is chosen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Mark {
     /// One of several.
-    Radio,
+    Radio(bool),
     /// On or off.
-    Check,
+    Check(bool),
 }
 
 /// A choice with its words beside it; its left edge and its middle are at `at`.
-pub(crate) fn choice(ui: &Ui, at: Pos2, mark: Mark, words: &str, on: bool, enabled: bool) -> Response {
+pub(crate) fn choice(ui: &Ui, at: Pos2, mark: Mark, words: &str, enabled: bool) -> Response {
     let palette = Palette::of(ui.style());
-    let ink = match (enabled, on || mark == Mark::Check) {
+    let ink = match (enabled, mark) {
         (false, _) => palette.muted,
-        (true, true) => palette.text,
-        (true, false) => palette.secondary,
+        (true, Mark::Radio(true) | Mark::Check(_)) => palette.text,
+        (true, Mark::Radio(false)) => palette.secondary,
     };
     let text = widgets::line(ui, words, Type::Body, ink, f32::INFINITY);
     let rect = Rect::from_min_size(pos2(at.x, at.y - 12.0), vec2(22.0 + text.size().x, 24.0));
     let sense = if enabled { Sense::click() } else { Sense::hover() };
     let response = ui.interact(rect, ui.make_persistent_id(("choice", words)), sense);
-    let role = if mark == Mark::Radio { Role::RadioButton } else { Role::CheckBox };
+    let (role, on) = match mark {
+        Mark::Radio(on) => (Role::RadioButton, on),
+        Mark::Check(on) => (Role::CheckBox, on),
+    };
     response.widget_info(|| WidgetInfo::selected(role, enabled, on, words));
     let centre = pos2(at.x + 7.0, at.y);
-    draw_mark(ui, centre, mark, on, enabled);
+    draw_mark(ui, centre, mark, enabled);
     widgets::paint_line(ui, pos2(at.x + 22.0, at.y), &text);
     if response.has_focus() {
         widgets::focus_ring(ui, rect.expand2(vec2(4.0, -1.0)), theme::RADIUS, false);
@@ -125,19 +136,19 @@ pub(crate) fn choice(ui: &Ui, at: Pos2, mark: Mark, words: &str, on: bool, enabl
     response
 }
 
-fn draw_mark(ui: &Ui, centre: Pos2, mark: Mark, on: bool, enabled: bool) {
+fn draw_mark(ui: &Ui, centre: Pos2, mark: Mark, enabled: bool) {
     let palette = Palette::of(ui.style());
-    let edge = if !enabled { palette.stroke_strong } else { palette.field_stroke };
+    let edge = if enabled { palette.field_stroke } else { palette.stroke_strong };
     let painter = ui.painter();
     match mark {
-        Mark::Radio => {
+        Mark::Radio(on) => {
             let edge = if on && enabled { palette.accent } else { edge };
             painter.circle(centre, 6.5, Color32::TRANSPARENT, Stroke::new(1.0, edge));
             if on {
                 painter.circle_filled(centre, 3.0, edge);
             }
         }
-        Mark::Check => {
+        Mark::Check(on) => {
             let rect = Rect::from_center_size(centre, vec2(14.0, 14.0));
             if on {
                 painter.rect_filled(rect, 4.0, if enabled { palette.accent_fill } else { palette.stroke_strong });

@@ -49,6 +49,7 @@ pub(crate) const LOCK: Icon = outlined(symbols::ICON_LOCK);
 pub(crate) const MENU: Icon = outlined(symbols::ICON_MORE_HORIZ);
 pub(crate) const PAUSE: Icon = filled(symbols::ICON_PAUSE);
 pub(crate) const RESUME: Icon = filled(symbols::ICON_PLAY_ARROW);
+pub(crate) const PROFILE: Icon = outlined(symbols::ICON_PERSON);
 pub(crate) const RENEW: Icon = outlined(symbols::ICON_AUTORENEW);
 pub(crate) const RETRY: Icon = outlined(symbols::ICON_SYNC);
 pub(crate) const RETRY_PROBLEM: Icon = outlined(symbols::ICON_SYNC_PROBLEM);
@@ -89,9 +90,7 @@ pub(crate) fn status(status: Status, palette: &Palette) -> (Icon, egui::Color32)
         Status::LinkExpired => (outlined(symbols::ICON_TIMER_OFF), palette.other),
         Status::LinkUsed => (outlined(symbols::ICON_LINK_OFF), palette.other),
         Status::Unknown => (outlined(symbols::ICON_HELP), palette.other),
-        Status::UnrecognisedNumber(_) | Status::Unrecognised => {
-            (outlined(symbols::ICON_QUESTION_MARK), palette.other)
-        }
+        Status::UnrecognisedNumber(_) | Status::Unrecognised => (outlined(symbols::ICON_QUESTION_MARK), palette.other),
     }
 }
 

@@ -41,7 +41,7 @@ pub(crate) fn take(ctx: &Context, desk: Option<&mut Desk>, focus: Focus) -> Aske
         return asked;
     };
     let table = table_id(desk);
-    let at_table = ctx.memory(|memory| memory.focused()).is_none_or(|focused| focused == table);
+    let at_table = ctx.memory(egui::Memory::focused).is_none_or(|focused| focused == table);
     for command in Command::WITH_KEYS {
         let here = match command {
             Command::CopyRows | Command::SelectAll => !focus.in_text,

@@ -47,7 +47,9 @@ impl std::fmt::Debug for Launch {
 #[derive(Debug, thiserror::Error)]
 pub enum WindowError {
     /// There is nothing to show it on.
-    #[error("No display was found: start the program in a desktop session, or use `privicore-monitor watch`, which needs none.")]
+    #[error(
+        "No display was found: start the program in a desktop session, or use `privicore-monitor watch`, which needs none."
+    )]
     NoDisplay(#[source] eframe::Error),
     /// There is a display, but nothing to draw with.
     #[error("The window could not be drawn: install OpenGL 2.1 or later, on Debian the package libgl1-mesa-dri.")]
@@ -66,10 +68,11 @@ pub fn run(launch: Launch) -> Result<(), WindowError> {
         .with_inner_size([1280.0, 800.0])
         .with_min_inner_size([800.0, 500.0]);
     // An icon that can't be read leaves the system's own: no reason not to open the window.
-    let viewport = match eframe::icon_data::from_png_bytes(include_bytes!("../../assets/icon/privicore-monitor-256.png")) {
-        Ok(icon) => viewport.with_icon(icon),
-        Err(_) => viewport,
-    };
+    let viewport =
+        match eframe::icon_data::from_png_bytes(include_bytes!("../../assets/icon/privicore-monitor-256.png")) {
+            Ok(icon) => viewport.with_icon(icon),
+            Err(_) => viewport,
+        };
     let options = eframe::NativeOptions {
         viewport,
         renderer: eframe::Renderer::Glow,

@@ -138,11 +138,13 @@ impl Held {
         let sentence = self.sentence();
         let room = rect.width() - 36.0 - self.buttons(ui) - 24.0;
         let galley = widgets::paragraph(ui, &sentence, Type::Body, palette.text, room);
-        let text = Rect::from_min_size(pos2(rect.left() + 36.0, (middle - galley.size().y / 2.0).round()), galley.size());
+        let text =
+            Rect::from_min_size(pos2(rect.left() + 36.0, (middle - galley.size().y / 2.0).round()), galley.size());
         ui.painter().galley(text.min, galley, palette.text);
         let response = ui.interact(text, Id::unique(("notice", self.number)), Sense::hover());
         response.widget_info(|| WidgetInfo::labeled(Role::Alert, true, &sentence));
-        let live = if self.notice.severity == Severity::Error { accesskit::Live::Assertive } else { accesskit::Live::Polite };
+        let live =
+            if self.notice.severity == Severity::Error { accesskit::Live::Assertive } else { accesskit::Live::Polite };
         ui.ctx().accesskit_node_builder(response.id, |node| node.set_live(live));
         let dismiss = Press::icon_only(icons::CLOSE, "Dismiss").salt(Id::unique(("dismiss", self.number)));
         let mut right = rect.right() - 8.0 - dismiss.width(ui);

@@ -57,8 +57,7 @@ impl Saving {
         }
         self.last += 1;
         self.open = Some((self.last, what));
-        let answer =
-            Answer { sender: self.sender.clone(), number: self.last, given: false, waker: waker.clone() };
+        let answer = Answer { sender: self.sender.clone(), number: self.last, given: false, waker: waker.clone() };
         dialogs.save_as(suggestion, answer);
     }
 
@@ -97,9 +96,9 @@ fn safe_name(text: &str) -> String {
         .collect();
     let name = name.trim_matches(['.', ' ']);
     let stem = name.split('.').next().unwrap_or_default().to_ascii_lowercase();
-    let numbered = ["com", "lpt"].iter().any(|device| {
-        stem.strip_prefix(device).is_some_and(|number| matches!(number.as_bytes(), [b'0'..=b'9']))
-    });
+    let numbered = ["com", "lpt"]
+        .iter()
+        .any(|device| stem.strip_prefix(device).is_some_and(|number| matches!(number.as_bytes(), [b'0'..=b'9'])));
     if DEVICES.contains(&stem.as_str()) || numbered { format!("_{name}") } else { name.to_owned() }
 }
 

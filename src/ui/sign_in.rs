@@ -230,11 +230,11 @@ impl Form {
             Part::Api => address(&self.api, Protocol::Http),
             Part::WebSocket => address(&self.websocket, Protocol::WebSocket),
             Part::Download => address(&self.download, Protocol::Http),
-            Part::Consent => self
-                .plain_hosts()
-                .into_iter()
-                .find(|host| !self.profile.allow_unencrypted.contains(host))
-                .map(|host| format!("{host} would be reached unencrypted. Allow it, or enter https and wss addresses.")),
+            Part::Consent => {
+                self.plain_hosts().into_iter().find(|host| !self.profile.allow_unencrypted.contains(host)).map(|host| {
+                    format!("{host} would be reached unencrypted. Allow it, or enter https and wss addresses.")
+                })
+            }
             Part::Username if self.method == Method::Password => empty(&self.username, "Enter the user name."),
             Part::Password if self.method == Method::Password => empty(&self.password, "Enter the password."),
             Part::Token if self.method == Method::Token => empty(&self.token, "Enter the authorization token."),

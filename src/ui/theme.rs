@@ -311,12 +311,8 @@ fn style(palette: &Palette, reduced_motion: bool) -> Style {
 
 fn visuals(palette: &Palette) -> Visuals {
     let dark = *palette == DARK;
-    let shadow = Shadow {
-        offset: [0, 8],
-        blur: 24,
-        spread: 0,
-        color: Color32::from_black_alpha(if dark { 115 } else { 46 }),
-    };
+    let shadow =
+        Shadow { offset: [0, 8], blur: 24, spread: 0, color: Color32::from_black_alpha(if dark { 115 } else { 46 }) };
     let mut visuals = if dark { Visuals::dark() } else { Visuals::light() };
     if dark {
         // egui's own curve for dark themes makes 13 px text look a weight heavier than it is.

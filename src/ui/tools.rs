@@ -26,7 +26,8 @@ pub(crate) fn show(ui: &mut Ui, desk: &mut Desk, scene: &mut Scene) {
     let newer = desk.table.newer(&desk.activities, &desk.view);
     let newer_words = format!("{} new", grouped(newer));
     let newer_name = format!("{newer} new");
-    let new = Press::new(&newer_words).name(&newer_name).salt(Id::unique("newer")).icon(icons::ARROW_UP).look(Look::Outlined);
+    let new =
+        Press::new(&newer_words).name(&newer_name).salt(Id::unique("newer")).icon(icons::ARROW_UP).look(Look::Outlined);
     let new_width = if newer > 0 { new.width(ui) + 12.0 } else { 0.0 };
     let room = rect.width() - 2.0 * theme::EDGE - tools_width - new_width - 12.0;
     let width = if scene.narrow { room } else { room.min(488.0) };
@@ -40,7 +41,11 @@ pub(crate) fn show(ui: &mut Ui, desk: &mut Desk, scene: &mut Scene) {
 
 fn filter(ui: &mut Ui, rect: Rect, desk: &mut Desk, scene: &Scene) {
     let palette = Palette::of(ui.style());
-    let key = if scene.narrow { String::new() } else { Command::Filter.key().map_or_else(String::new, |key| ui.ctx().format_shortcut(&key)) };
+    let key = if scene.narrow {
+        String::new()
+    } else {
+        Command::Filter.key().map_or_else(String::new, |key| ui.ctx().format_shortcut(&key))
+    };
     let key_width = if key.is_empty() { 0.0 } else { widgets::width(ui, &key, Type::Caption) + 10.0 };
     let clear_width = if desk.filter.is_empty() { 0.0 } else { 20.0 };
     let field = Field {

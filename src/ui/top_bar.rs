@@ -53,31 +53,28 @@ pub(crate) fn show(ui: &mut Ui, bar: &TopBar<'_>, scene: &mut Scene) {
     let words = state_words(front.and_then(|desk| desk.connection.as_ref()), scene);
     let state = Right::measure(ui, front, words, scene);
     let room = rect.right() - state.width - 16.0;
-    tabs(ui, rect, room, bar, scene);
+    let hidden = tabs(ui, rect, room, bar, scene);
     state.show(ui, rect, front);
-    menu(ui, rect, front, bar.theme, scene);
+    menu(ui, rect, front, &hidden, bar.theme, scene);
 }
 
-fn tabs(ui: &mut Ui, rect: Rect, room: f32, bar: &TopBar<'_>, scene: &mut Scene) {
+/// Draws the tabs and the button behind them. Returns the desks for whose tabs there was no room: the menu has them.
+fn tabs<'a>(ui: &mut Ui, rect: Rect, room: f32, bar: &TopBar<'a>, scene: &mut Scene) -> Vec<&'a Desk> {
     let mut x = rect.left();
-    let tabs_room = room - if bar.adding { 130.0 } else { 40.0 };
-    // Tabs that do not fit are reached by Ctrl and their number; the one in front is always there.
-    let widths: Vec<f32> = bar.desks.iter().map(|desk| tab_width(ui, desk)).collect();
-    let in_front = bar.front.unwrap_or(usize::MAX);
-    let mut kept: f32 = widths.get(in_front).copied().unwrap_or(0.0);
-    for (index, (desk, width)) in bar.desks.iter().zip(&widths).enumerate() {
-        let active = index == in_front;
-        if !active {
-            if x + kept + width > tabs_room && !bar.desks.is_empty() && x > rect.left() {
-                continue;
-            }
-            if x + kept + width > tabs_room && kept > 0.0 {
-                continue;
-            }
-        } else {
+    let end = room - if bar.adding { 130.0 } else { 40.0 };
+    let mut hidden = Vec::new();
+    // The tab in front is always there: room for it is kept while those before it are drawn.
+    let mut kept = bar.front.and_then(|front| bar.desks.get(front)).map_or(0.0, |desk| tab_width(ui, desk));
+    for (index, desk) in bar.desks.iter().enumerate() {
+        let width = tab_width(ui, desk);
+        let active = bar.front == Some(index);
+        if active {
             kept = 0.0;
+        } else if x + kept + width > end && (x > rect.left() || kept > 0.0) {
+            hidden.push(desk);
+            continue;
         }
-        let tab = Rect::from_min_size(pos2(x, rect.top()), vec2(*width, rect.height()));
+        let tab = Rect::from_min_size(pos2(x, rect.top()), vec2(width, rect.height()));
         one_tab(ui, tab, desk, active, scene);
         x += width;
     }
@@ -88,6 +85,7 @@ fn tabs(ui: &mut Ui, rect: Rect, room: f32, bar: &TopBar<'_>, scene: &mut Scene)
     if add.at(ui, pos2(x + 5.0, rect.center().y)).clicked() {
         scene.wish(Wish::AddProfile);
     }
+    hidden
 }
 
 fn tab_name(desk: &Desk) -> String {
@@ -198,7 +196,8 @@ struct Right {
 
 impl Right {
     fn measure(ui: &Ui, desk: Option<&Desk>, words: String, scene: &mut Scene) -> Self {
-        let round_trip = desk.filter(|desk| desk.is_live()).and_then(|desk| desk.round_trip).map(|time| time.as_millis());
+        let round_trip =
+            desk.filter(|desk| desk.is_live()).and_then(|desk| desk.round_trip).map(|time| time.as_millis());
         let expires_at = desk.filter(|desk| !desk.is_signed_out()).and_then(|desk| desk.token?.expires_at);
         let expires = expires_at.map(|end| {
             let left = end.since(scene.now);
@@ -231,7 +230,8 @@ impl Right {
         let state = desk.and_then(|desk| desk.connection.clone()).unwrap_or(ConnectionState::SignedOut);
         x = draw_mark(ui, pos2(x, middle), &icons::connection(&state, palette), 16.0) + 8.0;
         let lead = widgets::text(ui, pos2(x, middle), "Connection: ", Type::Body, palette.secondary, f32::INFINITY);
-        let mut end = widgets::text(ui, pos2(lead.right(), middle), &self.words, Type::Strong, palette.text, f32::INFINITY);
+        let mut end =
+            widgets::text(ui, pos2(lead.right(), middle), &self.words, Type::Strong, palette.text, f32::INFINITY);
         widgets::label(ui, lead.union(end), "connection", &format!("Connection: {}", self.words));
         if let Some(time) = self.round_trip {
             let at = pos2(end.right(), middle);
@@ -255,10 +255,19 @@ fn split_expiry(words: &str) -> (&str, &str) {
     words.split_at(words.find(" in ").map_or(0, |at| at + 4))
 }
 
-fn menu(ui: &mut Ui, bar: Rect, front: Option<&Desk>, chosen: Theme, scene: &mut Scene) {
+fn menu(ui: &mut Ui, bar: Rect, front: Option<&Desk>, hidden: &[&Desk], chosen: Theme, scene: &mut Scene) {
     let button = Press::icon_only(icons::MENU, "Menu").icon_size(18.0).padding(3.0);
     let response = button.at(ui, pos2(bar.right() - 34.0, bar.center().y));
     popup(ui, &response, |ui| {
+        for desk in hidden {
+            let words = tab_name(desk);
+            if item(ui, Press::new(&words).icon(icons::PROFILE)) {
+                scene.wish(Wish::Show(desk.profile.id));
+            }
+        }
+        if !hidden.is_empty() {
+            line(ui);
+        }
         if let Some(desk) = front {
             profile_items(ui, desk, scene, false);
             line(ui);
@@ -266,7 +275,9 @@ fn menu(ui: &mut Ui, bar: Rect, front: Option<&Desk>, chosen: Theme, scene: &mut
         for theme in [Theme::System, Theme::Light, Theme::Dark] {
             let words = Command::Theme(theme).words();
             let glyph = if theme == chosen { icons::CHECK } else { Command::Theme(theme).icon() };
-            item(ui, Press::new(&words).icon(glyph).on(theme == chosen), Command::Theme(theme), scene);
+            if item(ui, Press::new(&words).icon(glyph).on(theme == chosen)) {
+                scene.wish(Wish::Run(Command::Theme(theme)));
+            }
         }
         line(ui);
         for command in [Command::Shortcuts, Command::About] {
@@ -297,16 +308,20 @@ fn entry(ui: &mut Ui, command: Command, enabled: bool, scene: &mut Scene) {
     if let Some(key) = command.key() {
         press = press.trailing(ui.ctx().format_shortcut(&key));
     }
-    item(ui, press, command, scene);
+    if item(ui, press) {
+        scene.wish(Wish::Run(command));
+    }
 }
 
-fn item(ui: &mut Ui, press: Press<'_>, command: Command, scene: &mut Scene) {
+/// One entry of a menu; returns whether it was chosen.
+fn item(ui: &mut Ui, press: Press<'_>) -> bool {
     let press = press.look(Look::MenuItem).height(28.0);
     let (_, rect) = ui.allocate_space(vec2(ui.available_width().max(press.width(ui)), 28.0));
-    if press.within(ui, rect).clicked() {
-        scene.wish(Wish::Run(command));
+    let chosen = press.within(ui, rect).clicked();
+    if chosen {
         ui.close();
     }
+    chosen
 }
 
 fn line(ui: &mut Ui) {
@@ -317,7 +332,8 @@ fn line(ui: &mut Ui) {
 
 /// A menu under a button.
 fn popup(ui: &Ui, button: &Response, content: impl FnOnce(&mut Ui)) {
-    let align = if button.rect.center().x > ui.max_rect().center().x { RectAlign::BOTTOM_END } else { RectAlign::BOTTOM_START };
+    let align =
+        if button.rect.center().x > ui.max_rect().center().x { RectAlign::BOTTOM_END } else { RectAlign::BOTTOM_START };
     Popup::menu(button)
         .id(Id::unique(("menu", button.id)))
         .align(align)

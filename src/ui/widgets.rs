@@ -69,12 +69,11 @@ pub(crate) fn text_right(ui: &Ui, at: Pos2, text: &str, face: Type, colour: Colo
 
 /// Paints an icon around `centre`.
 pub(crate) fn icon(ui: &Ui, centre: Pos2, icon: Icon, size: f32, colour: Color32) {
-    let galley =
-        ui.painter().layout_no_wrap(icon.glyph.to_owned(), theme::icon_font(icon.filled, size), colour);
+    let galley = ui.painter().layout_no_wrap(icon.glyph.to_owned(), theme::icon_font(icon.filled, size), colour);
     // By what is seen, not by the face's line: icons sit on the middle line of their row.
     let seen = galley.mesh_bounds;
     let offset = if seen.is_positive() { seen.center().to_vec2() } else { galley.size() / 2.0 };
-    let _shape = ui.painter().galley(centre - offset, galley, colour);
+    ui.painter().galley(centre - offset, galley, colour);
 }
 
 /// The ring around what has the focus: 2 px, 2 px away from what is filled.
@@ -237,9 +236,10 @@ impl<'a> Press<'a> {
     pub(crate) fn width(&self, ui: &Ui) -> f32 {
         let icon = self.icon.map_or(0.0, |_| self.icon_size + self.gap());
         let text = if self.text.is_empty() { 0.0 } else { width(ui, self.text, self.face_of_text()) };
-        let trailing = self.trailing.as_ref().map_or(0.0, |trailing| {
-            width(ui, trailing, self.strong()) + if text > 0.0 { 6.0 } else { 0.0 }
-        });
+        let trailing = self
+            .trailing
+            .as_ref()
+            .map_or(0.0, |trailing| width(ui, trailing, self.strong()) + if text > 0.0 { 6.0 } else { 0.0 });
         (self.padding * 2.0 + icon + text + trailing).ceil()
     }
 
@@ -256,7 +256,7 @@ impl<'a> Press<'a> {
         let enabled = self.enabled && ui.is_enabled();
         let sense = if enabled { Sense::click() } else { Sense::hover() };
         let response = ui.interact(rect, id, sense);
-                response.widget_info(|| match self.on {
+        response.widget_info(|| match self.on {
             Some(on) => WidgetInfo::selected(Role::Button, enabled, on, name),
             None => WidgetInfo::labeled(Role::Button, enabled, name),
         });

@@ -196,8 +196,7 @@ impl App {
         let Some(desk) = self.desk() else { return };
         let Some(activity) = desk.activity(row) else { return };
         let ActivityKey::Data(request) = activity.key() else { return };
-        let suggestion =
-            SaveSuggestion { title: "Save data".to_owned(), folder, file_name: suggested_name(&activity) };
+        let suggestion = SaveSuggestion { title: "Save data".to_owned(), folder, file_name: suggested_name(&activity) };
         let what = SaveFor { profile: desk.profile.id, request, inline };
         self.saving.ask(&*self.parts.dialogs, suggestion, what, &self.parts.waker);
     }
@@ -226,7 +225,11 @@ impl App {
         let mut text = String::new();
         for activity in rows.iter().filter_map(|row| desk.activity(*row)) {
             let time = cell_time(activity.updated(), scene.now, &scene.zone);
-            let when = if time.millis.is_empty() { full_time(activity.updated(), &scene.zone) } else { time.main + &time.millis };
+            let when = if time.millis.is_empty() {
+                full_time(activity.updated(), &scene.zone)
+            } else {
+                time.main + &time.millis
+            };
             let cells = [
                 when,
                 activity.kind().word().to_owned(),

@@ -31,7 +31,14 @@ pub(crate) struct Line {
 /// Lays a text out in lines of at most `columns` characters. Text that is not JSON is only wrapped.
 pub(crate) fn lay_out(raw: &str, columns: usize) -> Vec<Line> {
     let shown = bounded(raw);
-    let mut setter = Setter { lines: vec![Line::default()], used: 0, depth: 0, columns: columns.max(20), bare: false };
+    let mut setter = Setter {
+        lines: vec![Line::default()],
+        used: 0,
+        depth: 0,
+        columns: columns.max(20),
+        bare: false,
+        opened: false,
+    };
     let mut rest = shown.trim_start();
     while let Some(first) = rest.chars().next() {
         let (token, after) = rest.split_at(token_end(rest, first));
@@ -82,6 +89,8 @@ struct Setter {
     columns: usize,
     /// Whether the last token was a value or a word.
     bare: bool,
+    /// Whether the last token opened a list or an object.
+    opened: bool,
 }
 
 impl Setter {
@@ -97,7 +106,7 @@ impl Setter {
                 }
             }
             '}' | ']' => {
-                let space = self.depth == 2 && self.used > self.indent();
+                let space = self.depth == 2 && self.used > self.indent() && !self.opened;
                 self.depth = self.depth.saturating_sub(1);
                 self.put(if space { " " } else { "" }, Ink::Mark);
                 self.put(token, Ink::Mark);
@@ -124,6 +133,7 @@ impl Setter {
                 self.value(token);
             }
         }
+        self.opened = matches!(first, '{' | '[');
         self.bare = !matches!(first, '{' | '[' | '}' | ']' | ':' | ',');
     }
 
@@ -228,7 +238,8 @@ mod tests {
             ]
         );
         let lines = lay_out(raw, 60);
-        let hidden: Vec<_> = lines.iter().flat_map(|line| &line.pieces).filter(|(_, ink)| *ink == Ink::Hidden).collect();
+        let hidden: Vec<_> =
+            lines.iter().flat_map(|line| &line.pieces).filter(|(_, ink)| *ink == Ink::Hidden).collect();
         assert_eq!(hidden, [&("hidden".to_owned(), Ink::Hidden)]);
         assert_eq!(lines.iter().filter(|line| line.locked).count(), 1);
     }

@@ -8,7 +8,7 @@ mod story;
 
 use std::collections::HashSet;
 
-use crate::activity::{ActivityKey, Activities, Entry, RowId, Seq};
+use crate::activity::{Activities, ActivityKey, Entry, RowId, Seq};
 use crate::engine::Action;
 use crate::settings::ProfileId;
 

@@ -76,7 +76,7 @@ fn show_head(ui: &mut Ui, rect: Rect, details: &Details, activity: &Activity<'_>
     }
     let id = activity.id();
     let shown = visible(&cut(&id, 128)).into_owned();
-    let room = (buttons_left - x - if scene.narrow { 130.0 } else { 300.0 }).clamp(70.0, 420.0);
+    let room = (buttons_left - x - if scene.narrow { 200.0 } else { 300.0 }).clamp(70.0, 420.0);
     let text = widgets::text(ui, pos2(x, middle), &shown, Type::Mono, palette.secondary, room);
     widgets::label(ui, text, "id", &format!("{kind} {shown}"));
     x = text.right() + 8.0;
@@ -106,13 +106,7 @@ fn show_head(ui: &mut Ui, rect: Rect, details: &Details, activity: &Activity<'_>
 }
 
 /// Draws the head's buttons from its right end; returns where they begin, and whether the details stay open.
-fn head_buttons(
-    ui: &mut Ui,
-    rect: Rect,
-    details: &Details,
-    activity: &Activity<'_>,
-    scene: &mut Scene,
-) -> (f32, bool) {
+fn head_buttons(ui: &mut Ui, rect: Rect, details: &Details, activity: &Activity<'_>, scene: &mut Scene) -> (f32, bool) {
     let middle = rect.center().y + 1.0;
     let close = Press::icon_only(icons::CLOSE, "Close details");
     let close_left = rect.right() - 8.0 - close.width(ui);
@@ -206,16 +200,21 @@ fn show_story(ui: &mut Ui, rect: Rect, details: &Details, scene: &Scene) {
     }
     let mut pane = ui.new_child(UiBuilder::new().max_rect(place).id_salt(("story", details.row)));
     pane.spacing_mut().item_spacing.y = 0.0;
-    ScrollArea::vertical().auto_shrink(false).id_salt("story").show_rows(&mut pane, LINE, details.entries.len(), |ui, rows| {
-        for index in rows {
-            let (_, line) = ui.allocate_space(vec2(ui.available_width(), LINE));
-            let before = index.checked_sub(1).and_then(|before| details.entries.get(before));
-            if let Some(entry) = details.entries.get(index) {
-                let more = index + 1 < details.entries.len();
-                story_line(ui, line, entry, before, more, scene);
+    ScrollArea::vertical().auto_shrink(false).id_salt("story").show_rows(
+        &mut pane,
+        LINE,
+        details.entries.len(),
+        |ui, rows| {
+            for index in rows {
+                let (_, line) = ui.allocate_space(vec2(ui.available_width(), LINE));
+                let before = index.checked_sub(1).and_then(|before| details.entries.get(before));
+                if let Some(entry) = details.entries.get(index) {
+                    let more = index + 1 < details.entries.len();
+                    story_line(ui, line, entry, before, more, scene);
+                }
             }
-        }
-    });
+        },
+    );
 }
 
 fn story_line(ui: &Ui, line: Rect, entry: &Entry, before: Option<&Entry>, more: bool, scene: &Scene) {

@@ -35,9 +35,7 @@ pub(super) fn tell(entry: &Entry, palette: &Palette) -> Told {
             };
             (Some(status), words)
         }
-        Fact::Enquired(Enquiry::Unknown) => {
-            (Some(Status::Unknown), "The server does not know this command".to_owned())
-        }
+        Fact::Enquired(Enquiry::Unknown) => (Some(Status::Unknown), "The server does not know this command".to_owned()),
         Fact::Done(deed) => return done(deed, palette),
     };
     let (icon, hue) = match status {
@@ -77,7 +75,8 @@ fn heard(message: &Message) -> (Option<Status>, String) {
                 (Some(Status::Preparing), "Single-use token received, good once the stream is ready".to_owned())
             }
             Delivery::Other { output_type, body } => {
-                let kind = output_type.map_or_else(|| "no output type".to_owned(), |number| format!("output type {number}"));
+                let kind =
+                    output_type.map_or_else(|| "no output type".to_owned(), |number| format!("output type {number}"));
                 (Some(Status::Unrecognised), format!("Unrecognised, {kind}: {}", body.text().unwrap_or("no body")))
             }
         },
@@ -110,15 +109,17 @@ fn done(deed: &Deed, palette: &Palette) -> Told {
 pub(super) fn next(activity: &Activity<'_>, scene: &Scene) -> String {
     match activity.status() {
         Status::Ready => {
-            let before = activity.link_expires().map_or_else(String::new, |end| {
-                format!("Download before {}. ", time_of_day(end, &scene.zone))
-            });
+            let before = activity
+                .link_expires()
+                .map_or_else(String::new, |end| format!("Download before {}. ", time_of_day(end, &scene.zone)));
             format!("{before}The link works once, and whoever holds it can fetch the data, so it is never shown.")
         }
         Status::Downloading => {
             "The link is being used. If you cancel, it is used up, and the data has to be requested again.".to_owned()
         }
-        Status::Saved => format!("Saved as {}. Open it or show it in its folder.", visible(activity.file().unwrap_or_default())),
+        Status::Saved => {
+            format!("Saved as {}. Open it or show it in its folder.", visible(activity.file().unwrap_or_default()))
+        }
         Status::Inline => "The data came in the message. Save it to a file, as often as you like.".to_owned(),
         Status::LinkExpired | Status::LinkUsed => sentence(&activity.message(), "Request the data again."),
         Status::Failed if activity.kind() == Kind::Command => {

@@ -2,7 +2,7 @@
 
 use egui::{Id, Pos2, Rect, Response, Role, ScrollArea, Stroke, StrokeKind, Ui, WidgetInfo, accesskit, pos2, vec2};
 
-use crate::ui::field::{self, Field, Mark, choice};
+use crate::ui::field::{self, Field, Mark, Secret, choice};
 use crate::ui::icons::{self, Icon};
 use crate::ui::scene::{Scene, Wish};
 use crate::ui::theme::{self, Palette, Type};
@@ -39,7 +39,13 @@ pub(crate) fn show(ui: &mut Ui, form: &mut Form, taken: &[String], scene: &mut S
         let top = (place.top() + ((place.height() - height) / 2.0 - 12.0).max(16.0)).round() - ui_scroll(ui, place);
         let left = (place.center().x - width / 2.0).round();
         let card = Rect::from_min_size(pos2(left, top), vec2(width, height));
-        ui.painter().rect(card, theme::RADIUS_DIALOG, palette.panel, Stroke::new(1.0, palette.stroke), StrokeKind::Inside);
+        ui.painter().rect(
+            card,
+            theme::RADIUS_DIALOG,
+            palette.panel,
+            Stroke::new(1.0, palette.stroke),
+            StrokeKind::Inside,
+        );
         ui.painter().vline(left + left_width - 1.0, card.y_range(), Stroke::new(1.0, palette.stroke));
         let inner = if narrow { 16.0 } else { 24.0 };
         let mut lines = Lines {
@@ -98,7 +104,7 @@ fn addresses(ui: &mut Ui, form: &mut Form, lines: &mut Lines) -> bool {
         let allowed = form.profile.allow_unencrypted.contains(host);
         let words = format!("Allow unencrypted connection to {host}");
         let at = pos2(lines.fields, lines.y + 10.0);
-        let response = choice(ui, at, Mark::Check, &words, allowed, !form.is_asking());
+        let response = choice(ui, at, Mark::Check(allowed), &words, !form.is_asking());
         if response.clicked() {
             form.allow(host, !allowed);
         }
@@ -123,7 +129,7 @@ fn credentials(ui: &mut Ui, form: &mut Form, lines: &mut Lines, narrow: bool) ->
     let middle = lines.y + 6.0;
     let mut x = lines.fields;
     for (method, words) in [(Method::Password, "Username and password"), (Method::Token, "Authorization token")] {
-        let response = choice(ui, pos2(x, middle), Mark::Radio, words, form.method == method, enabled);
+        let response = choice(ui, pos2(x, middle), Mark::Radio(form.method == method), words, enabled);
         if response.clicked() && form.method != method {
             form.method = method;
             form.tried = false;
@@ -139,7 +145,7 @@ fn credentials(ui: &mut Ui, form: &mut Form, lines: &mut Lines, narrow: bool) ->
         Method::Token => line(ui, form, lines, Part::Token, "Authorization token", ""),
     };
     let words = "Keep me signed in (system keyring)";
-    if choice(ui, pos2(lines.fields, lines.y + 14.0), Mark::Check, words, form.keep, enabled).clicked() {
+    if choice(ui, pos2(lines.fields, lines.y + 14.0), Mark::Check(form.keep), words, enabled).clicked() {
         form.keep = !form.keep;
     }
     lines.y += if narrow { 40.0 } else { 58.0 };
@@ -158,10 +164,13 @@ fn line(ui: &mut Ui, form: &mut Form, lines: &mut Lines, part: Part, name: &str,
     let field = Field {
         hint,
         enabled,
-        secret,
         face: if matches!(part, Part::Name | Part::Username | Part::Password) { Type::Body } else { Type::Mono },
         wrong: wrong.is_some(),
-        hidden: secret && !form.reveal,
+        secret: match (secret, form.reveal) {
+            (false, _) => Secret::No,
+            (true, false) => Secret::Hidden,
+            (true, true) => Secret::Shown,
+        },
         margins: (8.0, if secret { 32.0 } else { 8.0 }),
         ..Field::new(id, name)
     };
@@ -264,7 +273,8 @@ fn advice(ui: &Ui, at: Pos2, width: f32, icon: Icon, head: &str, body: &str) -> 
     widgets::icon(ui, pos2(at.x + 8.0, at.y + 10.0), icon, 16.0, palette.muted);
     let title = widgets::text(ui, pos2(at.x + 28.0, at.y + 11.0), head, Type::Strong, palette.text, width - 28.0);
     widgets::label(ui, title, head, head);
-    let mut job = egui::text::LayoutJob::single_section(body.to_owned(), widgets::format(Type::Small, palette.secondary));
+    let mut job =
+        egui::text::LayoutJob::single_section(body.to_owned(), widgets::format(Type::Small, palette.secondary));
     for section in &mut job.sections {
         section.format.line_height = Some(18.0);
     }

@@ -18,20 +18,18 @@ pub(super) fn show(ui: &mut Ui, rect: Rect, columns: &Columns, view: &mut View) 
     let mut changed = false;
     for header in columns.headers() {
         if let Some(order) = one(ui, rect, &header, view.sort()) {
-            view.set_sort(order);
+            view.set_sort(order.0);
             changed = true;
         }
     }
     changed
 }
 
+/// What the table is to be sorted by; `None` is arrival order.
+struct Order(Option<(Column, bool)>);
+
 /// Draws one; returns the new order where it was asked for.
-fn one(
-    ui: &Ui,
-    bar: Rect,
-    header: &Header,
-    sort: Option<(Column, bool)>,
-) -> Option<Option<(Column, bool)>> {
+fn one(ui: &Ui, bar: Rect, header: &Header, sort: Option<(Column, bool)>) -> Option<Order> {
     let palette = Palette::of(ui.style());
     let place = Rect::from_x_y_ranges(header.place, bar.y_range());
     let sorted = header.column.and_then(|column| sort.filter(|(by, _)| *by == column));
@@ -62,11 +60,11 @@ fn one(
         widgets::focus_ring(ui, place.shrink2(egui::vec2(4.0, 4.0)), theme::RADIUS_IN_ROW, false);
     }
     let column = header.column.filter(|_| response.clicked())?;
-    Some(match sorted {
+    Some(Order(match sorted {
         None => Some((column, starts_descending(column))),
         Some((_, descending)) if descending == starts_descending(column) => Some((column, !descending)),
         Some(_) => None,
-    })
+    }))
 }
 
 /// Times and durations are asked for from their largest end, words from their beginning.

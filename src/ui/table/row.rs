@@ -68,7 +68,7 @@ pub(super) fn show(ui: &mut Ui, scene: &mut Scene, line: &Line<'_>) -> Response 
     let row_id = ui.make_persistent_id(("row", line.id));
     let response = ui.interact(line.rect, row_id, Sense::CLICK);
     let selected = line.desk.table.is_selected(line.id);
-    background(ui, scene, line, palette, selected, response.hovered());
+    background(ui, scene, line, palette, &response);
     name_row(ui, line, &response, selected, scene);
     time(ui, scene, line, palette);
     kind_and_id(ui, line, palette);
@@ -84,7 +84,8 @@ pub(super) fn show(ui: &mut Ui, scene: &mut Scene, line: &Line<'_>) -> Response 
     response
 }
 
-fn background(ui: &Ui, scene: &mut Scene, line: &Line<'_>, palette: &Palette, selected: bool, hovered: bool) {
+fn background(ui: &Ui, scene: &mut Scene, line: &Line<'_>, palette: &Palette, response: &Response) {
+    let selected = line.desk.table.is_selected(line.id);
     let since = scene.now.since(line.activity.updated());
     let tinted = !scene.reduced_motion && since < TINT && scene.now >= line.activity.updated();
     if tinted {
@@ -95,7 +96,7 @@ fn background(ui: &Ui, scene: &mut Scene, line: &Line<'_>, palette: &Palette, se
     } else if tinted {
         Some(palette.changed)
     } else {
-        hovered.then_some(palette.hover)
+        response.hovered().then_some(palette.hover)
     };
     if let Some(fill) = fill {
         ui.painter().rect_filled(line.rect, 0.0, fill);
@@ -156,7 +157,7 @@ fn kind_and_id(ui: &Ui, line: &Line<'_>, palette: &Palette) {
     let (x, width) = text_room(line.columns.kind);
     widgets::icon(ui, pos2(x + 8.0, middle), icons::kind(kind), 16.0, palette.muted);
     if !line.columns.narrow {
-        widgets::text(ui, pos2(x + 22.0, middle), kind.word(), Type::Body, palette.muted, width - 22.0);
+        widgets::text(ui, pos2(x + 22.0, middle), kind.word(), Type::Body, palette.muted, width - 16.0);
     }
     let (x, width) = text_room(line.columns.id);
     let id = line.activity.id();
@@ -182,7 +183,8 @@ fn status(ui: &Ui, scene: &mut Scene, line: &Line<'_>, palette: &Palette) {
     let (x, width) = text_room(line.columns.status);
     let middle = line.rect.center().y;
     widgets::icon(ui, pos2(x + 8.0, middle), icon, 16.0, hue);
-    let word = widgets::text(ui, pos2(x + 22.0, middle), &status.word(), Type::Body, word_ink(status, palette), width - 22.0);
+    let word =
+        widgets::text(ui, pos2(x + 22.0, middle), &status.word(), Type::Body, word_ink(status, palette), width - 22.0);
     if let Some(expires) = line.activity.link_expires() {
         let left = scene.counts_down_to(expires);
         let at = pos2(word.right() + 7.0, middle);
@@ -281,8 +283,7 @@ fn actions(ui: &mut Ui, scene: &mut Scene, line: &Line<'_>, row_id: Id) {
     } else if let Some(path) = line.activity.file() {
         saved(&mut cell, scene, at, path);
     } else if line.activity.can_save_inline() {
-        let button =
-            Press::new("Save…").name_owned(format!("Save inline data {id}")).look(Look::Outlined).in_row();
+        let button = Press::new("Save…").name_owned(format!("Save inline data {id}")).look(Look::Outlined).in_row();
         if button.at(&mut cell, at).clicked() {
             scene.wish(Wish::Save { row: line.id, inline: true });
         }
@@ -302,14 +303,7 @@ fn is_checkable(scene: &Scene, line: &Line<'_>) -> bool {
         || line.desk.table.is_selected(line.id)
 }
 
-fn cancel(
-    ui: &mut Ui,
-    scene: &mut Scene,
-    line: &Line<'_>,
-    at: egui::Pos2,
-    request: RequestId,
-    progress: &Progress,
-) {
+fn cancel(ui: &mut Ui, scene: &mut Scene, line: &Line<'_>, at: egui::Pos2, request: RequestId, progress: &Progress) {
     let name = format!("Cancel download {}", visible(&progress.file_name));
     if Press::new("Cancel").name_owned(name).in_row().at(ui, at).clicked() {
         let profile = line.desk.profile.id;

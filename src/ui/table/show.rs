@@ -157,7 +157,8 @@ fn scroll_bar(ui: &Ui, body: Rect, desk: &mut Desk) -> Option<(Rect, egui::Color
         table.grabbed = None;
         return None;
     }
-    let track = Rect::from_min_max(pos2(body.right() - 8.0, body.top() + 3.0), pos2(body.right() - 2.0, body.bottom() - 3.0));
+    let track =
+        Rect::from_min_max(pos2(body.right() - 8.0, body.top() + 3.0), pos2(body.right() - 2.0, body.bottom() - 3.0));
     #[expect(clippy::cast_possible_truncation, reason = "a share of the bar, between 0 and 1")]
     let share = |part: f64, whole: f64| (part / whole).clamp(0.0, 1.0) as f32;
     let shown = share(table.height, float(rows) * f64::from(ROW));
