@@ -1,1 +1,61 @@
-//! (being written)
+//! What the program is told from outside: the command line, the environment, and what is logged. Also its exit codes.
+//!
+//! A token or a password is never a flag: other users of the machine can read command lines. Only this room speaks on
+//! standard output and standard error; it never leaves the program, that is for `main`.
+
+mod arguments;
+mod environment;
+pub mod logging;
+pub mod signals;
+
+pub use arguments::Arguments;
+pub use environment::{Environment, EnvironmentError};
+
+/// Says on standard error what went wrong, in the sentence that the error is.
+pub fn complain(error: &dyn std::error::Error) {
+    #[expect(clippy::print_stderr, reason = "this room speaks for the program")]
+    {
+        eprintln!("privicore-monitor: {error}");
+    }
+}
+
+/// How the program ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Exit {
+    /// What was asked is done.
+    Done,
+    /// It failed.
+    Failed,
+    /// The command line or the environment is wrong.
+    Usage,
+    /// Signed out, or the token was refused.
+    SignedOut,
+    /// The server was not reached.
+    NotReached,
+}
+
+impl Exit {
+    /// The code that scripts see.
+    #[must_use]
+    pub fn code(self) -> u8 {
+        match self {
+            Self::Done => 0,
+            Self::Failed => 1,
+            Self::Usage => 2,
+            Self::SignedOut => 3,
+            Self::NotReached => 4,
+        }
+    }
+}
+
+impl From<Exit> for std::process::ExitCode {
+    fn from(exit: Exit) -> Self {
+        Self::from(exit.code())
+    }
+}
+
+impl std::process::Termination for Exit {
+    fn report(self) -> std::process::ExitCode {
+        self.into()
+    }
+}

@@ -1,7 +1,50 @@
 //! The tokio side: sessions, REST, downloads. [`Action`] in, [`Event`] out.
+//!
+//! ```text
+//!  window ── Action ─▶ hub ── Wish ─▶ session ── entries ─▶ scribe ── commit ─▶ journal
+//!    ▲                  │ ▲                │                   │
+//!    │                  │ └─── Report ◀────┤                   │ first durable,
+//!    └───── Event ◀─ outbox ◀──────────────┴───────────────────┘ then visible
+//! ```
+//!
+//! * The hub owns settings, tokens and what belongs to each profile. It never waits for the network, the keyring or the
+//!   window; tasks do, and report.
+//! * One session a profile owns its socket as a state machine (`session`), told its aim and never a sequence of steps.
+//! * One scribe a profile commits what was heard and only then tells the window (`scribe`).
+//! * The outbox is bounded and never holds the engine up (`mailbox`); links and tokens never get into it (`vault`,
+//!   `reading`).
+//!
+//! May use every room above `ui`; knows nothing of egui. Runs on threads of its own, started by [`Engine::start`].
 
 mod action;
+mod chunk;
+mod connector;
+mod download;
+mod endpoints;
 mod event;
+mod files;
+mod handle;
+mod hub;
+mod ledger;
+mod mailbox;
+mod options;
+mod reading;
+mod report;
+mod rest;
+mod restore;
+mod scribe;
+mod session;
+mod sign_in;
+mod spawn;
+mod suspend;
+mod tools;
+mod trust;
+mod vault;
 
 pub use action::{Action, Credential, SignIn};
+pub use connector::{ConnectError, Connector, Network, Transport};
+pub use endpoints::Target;
 pub use event::{ConnectionState, Event, Notice, Progress, Severity, SignInState};
+pub use handle::{Busy, Engine, EngineError, EngineHandle};
+pub use mailbox::{Events, Waker};
+pub use options::{Clock, EngineOptions, SandboxAddresses, SandboxLauncher};

@@ -8,7 +8,7 @@ use tokio::sync::{mpsc, oneshot};
 use crate::activity::{ActivityKey, Entry, Seq};
 use crate::settings::ProfileId;
 
-use super::row::{self, COLUMNS};
+use super::row::{self, COLUMNS, StoredId};
 use super::{JournalError, schema};
 
 /// What the thread is asked.
@@ -88,7 +88,7 @@ impl Reader {
                 // The plus keeps SQLite from the index on profiles: reading the span itself is quicker.
                 let mut statement = self
                     .prepare("seq BETWEEN ?2 AND ?3 AND id = ?5 AND kind % 10 = ?4 AND +profile = ?1 ORDER BY seq")?;
-                let params = (profile, to_sql(*from), to_sql(*to), row::unit(key.kind()), row::id(key.id()));
+                let params = (profile, to_sql(*from), to_sql(*to), row::unit(key.kind()), StoredId::of(key.id()));
                 collect(&mut statement, params)
             }
         }

@@ -4,7 +4,7 @@
 //! text alone: it is read back with the parser that read it first. For the other facts it is one line of JSON, then, where
 //! there is raw text, a line feed and that text.
 
-use rusqlite::types::{ToSqlOutput, Value, ValueRef};
+use rusqlite::types::{ToSql, ToSqlOutput, Value, ValueRef};
 use serde::{Deserialize, Serialize};
 
 use crate::activity::{ActivityKey, Deed, Enquiry, Entry, Fact, Kind, Moment, Seq};
@@ -43,13 +43,29 @@ pub(super) fn unit(kind: Kind) -> i64 {
 }
 
 /// An id as it is stored: the 16 bytes of a UUID that is written the canonical way, or the text.
-pub(super) fn id(text: &str) -> ToSqlOutput<'_> {
-    match uuid::Uuid::try_parse(text) {
-        // Other ways of writing one would not come back as they were.
-        Ok(uuid) if uuid.hyphenated().encode_lower(&mut uuid::Uuid::encode_buffer()) == text => {
-            ToSqlOutput::Owned(Value::Blob(uuid.as_bytes().to_vec()))
+pub(super) enum StoredId<'a> {
+    Uuid([u8; 16]),
+    Text(&'a str),
+}
+
+impl<'a> StoredId<'a> {
+    pub(super) fn of(text: &'a str) -> Self {
+        match uuid::Uuid::try_parse(text) {
+            // Other ways of writing one would not come back as they were.
+            Ok(uuid) if uuid.hyphenated().encode_lower(&mut uuid::Uuid::encode_buffer()) == text => {
+                Self::Uuid(uuid.into_bytes())
+            }
+            Ok(_) | Err(_) => Self::Text(text),
         }
-        Ok(_) | Err(_) => ToSqlOutput::Borrowed(ValueRef::Text(text.as_bytes())),
+    }
+}
+
+impl ToSql for StoredId<'_> {
+    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+        Ok(ToSqlOutput::Borrowed(match self {
+            Self::Uuid(bytes) => ValueRef::Blob(bytes),
+            Self::Text(text) => ValueRef::Text(text.as_bytes()),
+        }))
     }
 }
 

@@ -1,52 +1,468 @@
-use super::*;
-use crate::activity::{Fact, Moment};
-use crate::protocol::{Incoming, incoming};
+use std::collections::BTreeSet;
+use std::fs;
 
-fn heard(n: u64) -> Entry {
-    let id = uuid::Uuid::new_v4();
-    let raw = format!(
-        r#"{{"data":{{"type":"X-DPT-CAB-ID","id":"{id}","command_status":2,"body":"Command completed successfully"}}}}"#
-    );
-    let Incoming::Message(message) = incoming::parse(&raw) else { panic!() };
+use proptest::prelude::*;
+use serde_json::json;
+
+use super::*;
+use crate::activity::{Deed, Enquiry, Fact, Moment, NotSaved};
+use crate::protocol::{CommandId, CommandStatus, Incoming, RequestId, UnreadableReason, incoming};
+
+/// The entry for a message that the socket delivered.
+fn heard(raw: &str) -> Entry {
+    let Incoming::Message(message) = incoming::parse(raw) else { panic!("no message: {raw}") };
+    Entry { key: ActivityKey::of(&message), fact: Fact::Heard(message), raw: raw.into(), ..nothing() }
+}
+
+fn nothing() -> Entry {
     Entry {
         seq: Seq(0),
-        at: Moment(i64::try_from(n).unwrap()),
-        key: ActivityKey::of(&message),
-        fact: Fact::Heard(message),
-        raw: raw.into(),
+        at: Moment(1_700_000_000_000_000),
+        key: ActivityKey::Message("m".into()),
+        fact: Fact::Done(Deed::Labelled { label: String::new() }),
+        raw: "".into(),
+    }
+}
+
+fn command(id: &str, status: i64) -> Entry {
+    heard(&json!({"data": {"type": "X-DPT-CAB-ID", "id": id, "command_status": status, "body": "a body"}}).to_string())
+}
+
+/// So many commands, each with an id of its own.
+fn commands(range: std::ops::Range<u32>) -> Vec<Entry> {
+    range.map(|number| command(&uuid::Uuid::from_u128(u128::from(number)).to_string(), 1)).collect()
+}
+
+fn seqs(entries: &[Entry]) -> Vec<u64> {
+    entries.iter().map(|entry| entry.seq.0).collect()
+}
+
+fn open(folder: &Path) -> Journal {
+    Journal::open(folder).unwrap().journal
+}
+
+async fn all(journal: &Journal, profile: ProfileId) -> Vec<Entry> {
+    journal.since(profile, Seq(0), usize::MAX).await.unwrap()
+}
+
+/// Another program that changes the database behind the journal's back.
+#[expect(clippy::disallowed_methods, reason = "a test stands in for another program")]
+fn behind_its_back(folder: &Path, sql: &str) {
+    rusqlite::Connection::open(folder.join(FILE)).unwrap().execute_batch(sql).unwrap();
+}
+
+fn profile() -> ProfileId {
+    ProfileId::from_u128(7)
+}
+
+fn ids() -> impl Strategy<Value = String> {
+    let uuid = any::<u128>().prop_map(uuid::Uuid::from_u128);
+    prop_oneof![
+        uuid.clone().prop_map(|uuid| uuid.to_string()),
+        uuid.clone().prop_map(|uuid| uuid.to_string().to_uppercase()),
+        uuid.clone().prop_map(|uuid| uuid.simple().to_string()),
+        uuid.prop_map(|uuid| uuid.braced().to_string()),
+        any::<i64>().prop_map(|number| number.to_string()),
+        "\\PC{1,60}",
+        any::<String>().prop_filter("an empty id is no id", |id| !id.is_empty()),
+    ]
+}
+
+fn bodies() -> impl Strategy<Value = serde_json::Value> {
+    prop_oneof![
+        Just(serde_json::Value::Null),
+        any::<String>().prop_map(serde_json::Value::from),
+        any::<i64>().prop_map(serde_json::Value::from),
+        proptest::collection::vec(any::<String>(), 0..4).prop_map(serde_json::Value::from),
+        proptest::collection::btree_map(any::<String>(), any::<f32>(), 0..4).prop_map(|map| json!(map)),
+        proptest::collection::vec(any::<u8>(), 0..100).prop_map(|bytes| {
+            use base64::Engine as _;
+            base64::engine::general_purpose::STANDARD.encode(bytes).into()
+        }),
+        "https://[a-z]{1,9}\\.example/\\?auth=hidden".prop_map(serde_json::Value::from),
+    ]
+}
+
+/// Messages of every type, as raw text that the parser takes for one.
+fn messages() -> impl Strategy<Value = Entry> {
+    let kinds = prop_oneof![
+        Just("X-DPT-CAB-ID".to_owned()),
+        Just("X-DPT-CAB-REQUEST-ID".to_owned()),
+        Just("STREAM-READY".to_owned()),
+        any::<String>(),
+    ];
+    (kinds, ids(), bodies(), any::<i64>(), proptest::option::of(0_i64..3), any::<String>()).prop_map(
+        |(kind, id, body, status, output, context)| {
+            let mut data = json!({"type": kind, "id": id, "body": body, "command_status": status});
+            data["data_context"] = json!(context);
+            data["streamUrl"] = json!("https://h/?auth=hidden");
+            if let Some(output) = output {
+                data["output_type"] = json!(output);
+            }
+            heard(&json!({ "data": data }).to_string())
+        },
+    )
+}
+
+fn reasons() -> impl Strategy<Value = UnreadableReason> {
+    prop_oneof![
+        Just(UnreadableReason::NotJson),
+        Just(UnreadableReason::NotAnObject),
+        Just(UnreadableReason::NoData),
+        Just(UnreadableReason::WrongType),
+        Just(UnreadableReason::NoId),
+        Just(UnreadableReason::Binary),
+    ]
+}
+
+fn deeds() -> impl Strategy<Value = Deed> {
+    let ends = prop_oneof![
+        Just(NotSaved::LinkUsed),
+        Just(NotSaved::LinkExpired),
+        Just(NotSaved::Broken),
+        Just(NotSaved::Cancelled),
+        Just(NotSaved::NotStarted),
+    ];
+    prop_oneof![
+        any::<String>().prop_map(|label| Deed::Labelled { label }),
+        any::<String>().prop_map(|to| Deed::Fetching { to }),
+        (any::<String>(), any::<u64>()).prop_map(|(to, size)| Deed::Saved { to, size }),
+        (ends, any::<String>()).prop_map(|(why, sentence)| Deed::NotSaved { why, sentence }),
+    ]
+}
+
+fn keys() -> impl Strategy<Value = ActivityKey> {
+    (ids(), 0..3).prop_map(|(id, kind)| match kind {
+        0 => ActivityKey::Command(CommandId::new(id)),
+        1 => ActivityKey::Data(RequestId::new(id)),
+        _ => ActivityKey::Message(id.into()),
+    })
+}
+
+/// Every fact but messages, with any key and any raw text.
+fn others() -> impl Strategy<Value = Entry> {
+    let enquiries = prop_oneof![
+        Just(Enquiry::Unknown),
+        (any::<i64>(), proptest::option::of(any::<String>()))
+            .prop_map(|(number, text)| Enquiry::Known { status: CommandStatus::from_number(number), text }),
+    ];
+    let facts = prop_oneof![
+        (reasons(), any::<u64>()).prop_map(|(reason, size)| Fact::Unreadable { reason, size }),
+        enquiries.prop_map(Fact::Enquired),
+        deeds().prop_map(Fact::Done),
+    ];
+    (keys(), facts, any::<String>()).prop_map(|(key, fact, raw)| Entry { key, fact, raw: raw.into(), ..nothing() })
+}
+
+#[test]
+fn every_entry_comes_back_as_it_was() {
+    let folder = tempfile::tempdir().unwrap();
+    let journal = open(folder.path());
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let entries =
+        (prop_oneof![messages(), others()], any::<i64>()).prop_map(|(entry, at)| Entry { at: Moment(at), ..entry });
+    proptest!(|(entries in proptest::collection::vec(entries, 1..40))| {
+        runtime.block_on(async {
+            let profile = ProfileId::random();
+            let committed = journal.append(profile, entries.clone()).await.unwrap();
+            prop_assert!(committed.is_sorted_by(|a, b| a.seq < b.seq));
+            prop_assert_eq!(&all(&journal, profile).await, &committed);
+            for (before, after) in entries.iter().zip(&committed) {
+                prop_assert_eq!(&Entry { seq: Seq(0), ..after.clone() }, before);
+            }
+            // An activity is found by its key, and nothing else is.
+            let key = &entries[0].key;
+            let history = journal.history(profile, key, Seq(0), Seq(u64::MAX)).await.unwrap();
+            let expected: Vec<_> = committed.into_iter().filter(|entry| entry.key == *key).collect();
+            prop_assert_eq!(history, expected);
+            Ok(())
+        })?;
+    });
+}
+
+#[tokio::test]
+async fn numbers_ascend_over_profiles_and_restarts_and_are_never_given_twice() {
+    let folder = tempfile::tempdir().unwrap();
+    let (one, other) = (ProfileId::from_u128(1), ProfileId::from_u128(2));
+    let opened = Journal::open(folder.path()).unwrap();
+    let mut given = Vec::new();
+    assert_eq!(opened.live_from, Seq(1));
+    for (profile, range) in [(one, 0..3), (other, 3..5), (one, 5..6)] {
+        given.extend(seqs(&opened.journal.append(profile, commands(range)).await.unwrap()));
+    }
+    opened.journal.close().await;
+
+    let opened = Journal::open(folder.path()).unwrap();
+    assert_eq!(opened.live_from, Seq(7), "the second run does not begin where the first ended");
+    assert_eq!(seqs(&all(&opened.journal, one).await), [1, 2, 3, 6]);
+    assert_eq!(seqs(&all(&opened.journal, other).await), [4, 5]);
+    given.extend(seqs(&opened.journal.append(other, commands(6..8)).await.unwrap()));
+    // The newest entries go; their numbers do not come back.
+    opened.journal.forget_profile(other).await.unwrap();
+    opened.journal.close().await;
+
+    let opened = Journal::open(folder.path()).unwrap();
+    assert_eq!(opened.live_from, Seq(9));
+    given.extend(seqs(&opened.journal.append(other, commands(8..9)).await.unwrap()));
+    assert_eq!(given, (1..=9).collect::<Vec<_>>());
+}
+
+#[tokio::test]
+async fn windows_into_the_past_hold_the_right_entries_of_the_right_profile() {
+    let folder = tempfile::tempdir().unwrap();
+    let journal = open(folder.path());
+    let (one, other) = (ProfileId::from_u128(1), ProfileId::from_u128(2));
+    for round in 0..5 {
+        journal.append(one, commands(round..round + 1)).await.unwrap();
+        journal.append(other, commands(round..round + 1)).await.unwrap();
+    }
+    let restore = async |before, limit| seqs(&journal.restore(one, before, limit).await.unwrap());
+    assert_eq!(restore(None, 2).await, [7, 9]);
+    assert_eq!(restore(Some(Seq(7)), 2).await, [3, 5]);
+    assert_eq!(restore(Some(Seq(3)), 2).await, [1]);
+    assert_eq!(restore(Some(Seq(1)), 2).await, [0_u64; 0]);
+    assert_eq!(restore(None, usize::MAX).await, [1, 3, 5, 7, 9]);
+    let since = async |from, limit| seqs(&journal.since(other, from, limit).await.unwrap());
+    assert_eq!(since(Seq(0), 2).await, [2, 4]);
+    assert_eq!(since(Seq(5), 9).await, [6, 8, 10]);
+    assert_eq!(since(Seq(u64::MAX), 9).await, [0_u64; 0]);
+    assert_eq!(all(&journal, ProfileId::from_u128(3)).await, [], "a profile that nobody has heard of");
+}
+
+#[tokio::test]
+async fn the_history_of_an_activity_is_its_own_within_the_span() {
+    let folder = tempfile::tempdir().unwrap();
+    let journal = open(folder.path());
+    let id = "23f7978a-5561-4718-84ca-c38d7db0843c";
+    let key = ActivityKey::Command(CommandId::from(id));
+    let same_id = Entry { key: ActivityKey::Data(RequestId::from(id)), ..nothing() };
+    let label = Entry { key: key.clone(), ..nothing() };
+    let entries = vec![command(id, 1), command("other", 1), same_id, label, command(id, 2)];
+    journal.append(profile(), entries.clone()).await.unwrap();
+    journal.append(ProfileId::from_u128(8), entries).await.unwrap();
+    let history = async |from, to| seqs(&journal.history(profile(), &key, from, to).await.unwrap());
+    assert_eq!(history(Seq(0), Seq(u64::MAX)).await, [1, 4, 5]);
+    assert_eq!(history(Seq(1), Seq(4)).await, [1, 4]);
+    assert_eq!(history(Seq(2), Seq(3)).await, [0_u64; 0]);
+}
+
+#[tokio::test]
+async fn entries_that_could_not_be_committed_come_back_and_can_be_tried_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let journal = open(folder.path());
+    journal.append(profile(), commands(0..2)).await.unwrap();
+    behind_its_back(
+        folder.path(),
+        "CREATE TRIGGER broken BEFORE INSERT ON entry WHEN NEW.seq = 5 BEGIN SELECT RAISE(ABORT, 'broken'); END",
+    );
+    let entries = commands(2..6);
+    let refused = journal.append(profile(), entries.clone()).await.unwrap_err();
+    assert_eq!(refused.entries, entries, "an acknowledgement was lost");
+    assert!(refused.to_string().contains("broken") && refused.to_string().ends_with('.'), "{refused}");
+    assert_eq!(seqs(&all(&journal, profile()).await), [1, 2], "half of a batch is in the journal");
+    behind_its_back(folder.path(), "DROP TRIGGER broken");
+    let committed = journal.append(profile(), refused.entries).await.unwrap();
+    assert_eq!(seqs(&committed), [3, 4, 5, 6]);
+    assert_eq!(all(&journal, profile()).await.len(), 6);
+}
+
+#[tokio::test]
+async fn one_append_at_fault_does_not_fail_those_that_wait_beside_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let journal = open(folder.path());
+    behind_its_back(
+        folder.path(),
+        "CREATE TRIGGER broken BEFORE INSERT ON entry WHEN NEW.kind = 43 BEGIN SELECT RAISE(ABORT, 'broken'); END",
+    );
+    let appends = (0..40_u32).map(|number| {
+        let entries = if number % 10 == 3 { vec![nothing()] } else { commands(number..number + 1) };
+        journal.append(ProfileId::from_u128(u128::from(number % 4)), entries)
+    });
+    let outcomes = futures_util::future::join_all(appends).await;
+    let failed: Vec<_> =
+        (0..).zip(&outcomes).filter(|(_, outcome)| outcome.is_err()).map(|(number, _)| number).collect();
+    assert_eq!(failed, [3, 13, 23, 33]);
+    let given: BTreeSet<_> = outcomes.iter().flatten().flatten().map(|entry| entry.seq).collect();
+    assert_eq!(given.len(), 36, "a number was given twice");
+    let mut kept = BTreeSet::new();
+    for number in 0..4 {
+        kept.extend(all(&journal, ProfileId::from_u128(number)).await.iter().map(|entry| entry.seq));
+    }
+    assert_eq!(kept, given, "what was answered is not what is kept");
+}
+
+#[tokio::test]
+async fn what_was_committed_is_there_after_a_crash_and_a_torn_log_loses_whole_batches_only() {
+    const BATCH: u32 = 7;
+    let folder = tempfile::tempdir().unwrap();
+    let journal = open(folder.path());
+    let path = folder.path().join(FILE);
+    let crashed = tempfile::tempdir().unwrap();
+    let copy = crashed.path().join(FILE);
+    let mut log = Vec::new();
+    for batch in 1..=10 {
+        journal.append(profile(), commands(batch * BATCH..(batch + 1) * BATCH)).await.unwrap();
+        // The machine stops here: what is on the disk is the database and its log.
+        log = fs::read(schema::log_of(&path)).unwrap();
+        fs::copy(&path, &copy).unwrap();
+        fs::copy(schema::log_of(&path), schema::log_of(&copy)).unwrap();
+        let survivor = open(crashed.path());
+        assert_eq!(all(&survivor, profile()).await, all(&journal, profile()).await, "after batch {batch}");
+        survivor.close().await;
+    }
+    let mut most = 0;
+    for cut in (0..=log.len()).step_by(log.len() / 29) {
+        fs::copy(&path, &copy).unwrap();
+        settle(&schema::log_of(&copy), &log[..cut]);
+        let survivor = open(crashed.path());
+        let kept = all(&survivor, profile()).await;
+        assert_eq!(kept.len() % BATCH as usize, 0, "half a batch, with the log cut at {cut}");
+        assert!(kept.len() >= most, "a longer log held less");
+        most = kept.len();
+        // The journal goes on from there.
+        survivor.append(profile(), commands(0..1)).await.unwrap();
+        survivor.close().await;
+    }
+    assert!(most >= 9 * BATCH as usize, "only {most} entries were read from the longest log");
+}
+
+/// Writes a file in place, as a crash would have left it.
+#[expect(clippy::disallowed_methods, reason = "the test makes a torn file on purpose")]
+fn settle(path: &Path, bytes: &[u8]) {
+    fs::write(path, bytes).unwrap();
+}
+
+#[tokio::test]
+async fn a_newer_journal_is_refused_and_left_untouched() {
+    let folder = tempfile::tempdir().unwrap();
+    let journal = open(folder.path());
+    journal.append(profile(), commands(0..3)).await.unwrap();
+    journal.close().await;
+    behind_its_back(folder.path(), "PRAGMA user_version = 99; ALTER TABLE entry ADD COLUMN more TEXT;");
+    let before = fs::read(folder.path().join(FILE)).unwrap();
+    let error = Journal::open(folder.path()).unwrap_err();
+    assert!(matches!(error, JournalError::Newer { found: 99, .. }), "{error:?}");
+    let sentence = error.to_string();
+    assert!(sentence.contains("newer version") && sentence.ends_with('.'), "{sentence}");
+    assert_eq!(fs::read(folder.path().join(FILE)).unwrap(), before, "it was changed");
+}
+
+#[test]
+fn what_is_not_a_journal_is_refused_and_left_untouched() {
+    let sqlite_of_another = |folder: &Path| behind_its_back(folder, "CREATE TABLE bookmarks (url TEXT)");
+    let numbered_by_another = |folder: &Path| behind_its_back(folder, "PRAGMA application_id = 5");
+    let text = |folder: &Path| settle(&folder.join(FILE), &b"This is a letter, not a database. ".repeat(50));
+    for make in [&sqlite_of_another as &dyn Fn(&Path), &numbered_by_another, &text] {
+        let folder = tempfile::tempdir().unwrap();
+        make(folder.path());
+        let before = fs::read(folder.path().join(FILE)).unwrap();
+        let error = Journal::open(folder.path()).unwrap_err();
+        assert!(matches!(error, JournalError::Foreign { .. }), "{error:?}");
+        assert_eq!(fs::read(folder.path().join(FILE)).unwrap(), before, "it was changed");
     }
 }
 
 #[tokio::test]
-#[ignore]
-async fn speed() {
-    for (batch, profiles) in [(1000, 1), (1000, 2), (8192, 1), (8192, 2), (100, 2)] {
-        let dir = tempfile::tempdir_in(".").unwrap();
-        let opened = Journal::open(dir.path()).unwrap();
-        let total = 400_000;
-        let ids: Vec<_> = (0..profiles).map(|_| ProfileId::random()).collect();
-        let batches: Vec<Vec<Entry>> =
-            (0..total / batch).map(|b| (0..batch).map(|i| heard(b * batch + i)).collect()).collect();
-        #[allow(clippy::disallowed_methods)]
-        let start = std::time::Instant::now();
-        for (n, entries) in batches.into_iter().enumerate() {
-            opened.journal.append(ids[n % ids.len()], entries).await.unwrap();
-        }
-        let t = start.elapsed();
-        let start = tokio::time::Instant::now();
-        let read = opened.journal.restore(ids[0], None, 100_000).await.unwrap();
-        let t2 = start.elapsed();
-        let start = tokio::time::Instant::now();
-        let h = opened.journal.history(ids[0], &read[5].key, Seq(0), Seq(u64::MAX)).await.unwrap();
-        println!(
-            "batch {batch} profiles {profiles}: {:.0} rows/s, size {} MB; restore {} rows {:.0} rows/s; scan all {:?} {}",
-            total as f64 / t.as_secs_f64(),
-            opened.journal.size() >> 20,
-            read.len(),
-            read.len() as f64 / t2.as_secs_f64(),
-            start.elapsed(),
-            h.len()
-        );
-        opened.journal.close().await;
+async fn a_row_that_says_nothing_is_an_unreadable_entry_and_hides_no_other() {
+    let folder = tempfile::tempdir().unwrap();
+    let journal = open(folder.path());
+    journal.append(profile(), commands(0..8)).await.unwrap();
+    behind_its_back(
+        folder.path(),
+        "UPDATE entry SET payload = 'rubbish' WHERE seq = 2;
+         UPDATE entry SET kind = 41, payload = '{\"did\":\"levitated\"}' WHERE seq = 3;
+         UPDATE entry SET kind = 7777 WHERE seq = 4;
+         UPDATE entry SET id = x'0102' WHERE seq = 5;
+         UPDATE entry SET payload = '{\"status\":200}' WHERE seq = 6;
+         UPDATE entry SET kind = 31, payload = CAST(x'ff0a' AS TEXT), id = 5 WHERE seq = 7;",
+    );
+    let entries = all(&journal, profile()).await;
+    assert_eq!(seqs(&entries), [1, 2, 3, 4, 5, 6, 7, 8]);
+    let unreadable: Vec<u64> =
+        entries.iter().filter(|entry| matches!(entry.fact, Fact::Unreadable { .. })).map(|entry| entry.seq.0).collect();
+    assert_eq!(unreadable, [2, 3, 4, 6, 7]);
+    assert_eq!(&*entries[1].raw, "rubbish", "what is there is not shown");
+}
+
+#[tokio::test]
+async fn closing_commits_what_waits_and_gives_back_what_comes_later() {
+    let folder = tempfile::tempdir().unwrap();
+    let journal = open(folder.path());
+    let appends = futures_util::future::join_all((0..10).map(|n| journal.append(profile(), commands(n..n + 1))));
+    let (outcomes, ()) = tokio::join!(appends, journal.close());
+    assert_eq!(fs::metadata(schema::log_of(&folder.path().join(FILE))).map_or(0, |log| log.len()), 0, "a log is left");
+    let refused = journal.append(profile(), commands(0..2)).await.unwrap_err();
+    assert!(matches!(refused.source, JournalError::Closed), "{refused:?}");
+    assert_eq!(refused.entries, commands(0..2));
+    assert!(matches!(journal.restore(profile(), None, 1).await, Err(JournalError::Closed)));
+    journal.close().await;
+    let kept = all(&open(folder.path()), profile()).await.len();
+    assert_eq!(kept, outcomes.iter().filter(|outcome| outcome.is_ok()).count());
+    for refused in outcomes.into_iter().filter_map(Result::err) {
+        assert_eq!(refused.entries.len(), 1, "an acknowledgement was lost");
     }
+}
+
+#[tokio::test]
+async fn a_forgotten_profile_is_off_the_disk() {
+    let folder = tempfile::tempdir().unwrap();
+    let journal = open(folder.path());
+    let canary = |id: &str| Entry { raw: format!("CANARY{id}").into(), ..nothing() };
+    journal.append(profile(), (0..50).map(|_| canary("ONE")).collect()).await.unwrap();
+    journal.append(ProfileId::from_u128(8), vec![canary("OTHER")]).await.unwrap();
+    journal.forget_profile(profile()).await.unwrap();
+    journal.forget_profile(profile()).await.unwrap();
+    assert_eq!(all(&journal, profile()).await, []);
+    assert_eq!(all(&journal, ProfileId::from_u128(8)).await.len(), 1, "another profile went with it");
+    let on_disk = |needle: &str| {
+        fs::read_dir(folder.path()).unwrap().any(|file| {
+            let bytes = fs::read(file.unwrap().path()).unwrap();
+            memchr::memmem::find(&bytes, needle.as_bytes()).is_some()
+        })
+    };
+    assert!(on_disk("CANARYOTHER"), "the search finds nothing at all");
+    assert!(!on_disk("CANARYONE"), "it is still on the disk");
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn its_files_are_for_their_owner_only() {
+    use std::os::unix::fs::PermissionsExt;
+    let folder = tempfile::tempdir().unwrap();
+    let _holder = Holder::take(folder.path()).unwrap();
+    let journal = open(folder.path());
+    journal.append(profile(), commands(0..1)).await.unwrap();
+    let mut seen = 0;
+    for file in fs::read_dir(folder.path()).unwrap() {
+        let file = file.unwrap();
+        assert_eq!(file.metadata().unwrap().permissions().mode() & 0o777, 0o600, "{}", file.path().display());
+        seen += 1;
+    }
+    assert_eq!(seen, 4, "the database, its log, the log's index and the lock");
+}
+
+#[tokio::test]
+async fn its_size_is_that_of_the_database_and_the_log() {
+    let folder = tempfile::tempdir().unwrap();
+    let journal = open(folder.path());
+    let before = journal.size();
+    journal.append(profile(), commands(0..1_000)).await.unwrap();
+    assert!(journal.size() > before + 100_000, "{} after {before}", journal.size());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_paused_clock_stands_still_while_the_disk_works() {
+    let folder = tempfile::tempdir().unwrap();
+    let journal = open(folder.path());
+    let start = tokio::time::Instant::now();
+    let nap = tokio::time::sleep(std::time::Duration::from_secs(15));
+    tokio::pin!(nap);
+    for number in 0..20 {
+        tokio::select! {
+            biased;
+            committed = journal.append(profile(), commands(number..number + 1)) => drop(committed.unwrap()),
+            () = &mut nap => panic!("the clock ran while the journal worked"),
+        }
+    }
+    assert_eq!(start.elapsed(), std::time::Duration::ZERO);
 }

@@ -11,7 +11,8 @@ use crate::activity::{Entry, Seq};
 use crate::settings::ProfileId;
 
 use super::reader::number_of;
-use super::{JournalError, row, schema};
+use super::row::{self, StoredId};
+use super::{JournalError, schema};
 
 /// How many entries of waiting appends are put into one transaction. One append with more of them is a transaction alone.
 const MERGED: usize = 16_384;
@@ -190,7 +191,7 @@ fn insert(transaction: &Transaction<'_>, profile: i64, entries: &[Entry], next: 
     let mut seq = next;
     for entry in entries {
         let payload = row::payload(entry).map_err(|error| rusqlite::Error::ToSqlConversionFailure(Box::new(error)))?;
-        statement.execute((seq, profile, entry.at.0, row::kind(entry), row::id(entry.key.id()), payload))?;
+        statement.execute((seq, profile, entry.at.0, row::kind(entry), StoredId::of(entry.key.id()), payload))?;
         seq = seq.saturating_add(1);
     }
     Ok(seq)

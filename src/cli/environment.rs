@@ -1,0 +1,100 @@
+//! The environment variables that the vendor's own tools read too: they pre-fill the sign-in.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use secrecy::SecretString;
+
+use crate::settings::Address;
+
+/// What the environment says. Only read, never changed; a variable that is empty counts as not set.
+#[derive(Debug, Clone, Default)]
+pub struct Environment {
+    /// `PRIVICORE_API_URL`: the backend's address.
+    pub api: Option<Address>,
+    /// `PRIVICORE_WS_URL`: the WebSocket proxy's address.
+    pub websocket: Option<Address>,
+    /// `PRIVICORE_USERNAME`.
+    pub username: Option<String>,
+    /// `PRIVICORE_PASSWORD`.
+    pub password: Option<SecretString>,
+    /// `PRIVICORE_CA_FILE`: a PEM file with a certificate authority to trust beside the system's.
+    pub ca_file: Option<PathBuf>,
+}
+
+/// A variable can't be used.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum EnvironmentError {
+    /// Its value is not UTF-8.
+    #[error("The environment variable {name} is not text (UTF-8). Set it again, or unset it.")]
+    NotText {
+        /// Which.
+        name: &'static str,
+    },
+}
+
+impl Environment {
+    /// Reads the process's environment.
+    ///
+    /// # Errors
+    ///
+    /// Where a variable can't be used.
+    pub fn read() -> Result<Self, EnvironmentError> {
+        Self::from(|name| std::env::var_os(name))
+    }
+
+    /// Reads an environment that is given as a function from names to values.
+    fn from(value: impl Fn(&str) -> Option<OsString>) -> Result<Self, EnvironmentError> {
+        let set = |name| value(name).filter(|value| !value.is_empty());
+        let text = |name| {
+            set(name).map(OsString::into_string).transpose().map_err(|_not_text| EnvironmentError::NotText { name })
+        };
+        Ok(Self {
+            api: text("PRIVICORE_API_URL")?.map(Address::new),
+            websocket: text("PRIVICORE_WS_URL")?.map(Address::new),
+            username: text("PRIVICORE_USERNAME")?,
+            password: text("PRIVICORE_PASSWORD")?.map(SecretString::from),
+            ca_file: set("PRIVICORE_CA_FILE").map(PathBuf::from),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use secrecy::ExposeSecret;
+
+    use super::*;
+
+    #[test]
+    fn the_vendors_names_are_read() {
+        let environment = Environment::from(|name| Some(format!("<{name}>").into())).unwrap();
+        assert_eq!(environment.api, Some(Address::new("<PRIVICORE_API_URL>")));
+        assert_eq!(environment.websocket, Some(Address::new("<PRIVICORE_WS_URL>")));
+        assert_eq!(environment.username.as_deref(), Some("<PRIVICORE_USERNAME>"));
+        #[expect(clippy::disallowed_methods, reason = "the test compares the password")]
+        let password = environment.password.as_ref().map(ExposeSecret::expose_secret);
+        assert_eq!(password, Some("<PRIVICORE_PASSWORD>"));
+        assert_eq!(environment.ca_file, Some(PathBuf::from("<PRIVICORE_CA_FILE>")));
+        assert!(!format!("{environment:?}").contains("PRIVICORE_PASSWORD"), "the password showed itself");
+    }
+
+    #[test]
+    fn what_is_not_set_or_empty_is_not_there() {
+        for value in [None, Some(OsString::new())] {
+            let environment = Environment::from(|_| value.clone()).unwrap();
+            assert!(environment.api.is_none() && environment.password.is_none() && environment.ca_file.is_none());
+        }
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_value_that_is_not_text_is_named_and_not_shown() {
+        use std::os::unix::ffi::OsStringExt;
+        let error = Environment::from(|name| {
+            (name == "PRIVICORE_PASSWORD").then(|| OsString::from_vec(b"CANARY\xff".to_vec()))
+        })
+        .unwrap_err();
+        assert_eq!(error, EnvironmentError::NotText { name: "PRIVICORE_PASSWORD" });
+        assert!(!error.to_string().contains("CANARY"), "{error}");
+    }
+}

@@ -1,0 +1,242 @@
+//! What is logged: to standard error, warnings of ours by default, more where `--log` asks.
+//!
+//! Some libraries log whole frames and headers at `trace`, the authorization token among them, so they are held at `debug`
+//! whatever is asked. Those of them that use the crate `log` are not heard at all, since nothing carries it over.
+
+use std::fmt;
+use std::io::{IsTerminal, stderr};
+use std::str::FromStr;
+
+use tracing::Subscriber;
+use tracing_subscriber::filter::{LevelFilter, Targets};
+use tracing_subscriber::fmt::MakeWriter;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
+
+/// What is heard unless `--log` says otherwise.
+const DEFAULT: &str = "error,privicore_monitor=warn";
+
+/// Libraries that are held at `debug`, by the beginning of their targets.
+const HELD: [&str; 15] = [
+    "async_tungstenite",
+    "axum",
+    "h2",
+    "hyper",
+    "hyper_util",
+    "keyring",
+    "lapin",
+    "reqwest",
+    "rustls",
+    "secret_service",
+    "tokio_rustls",
+    "tokio_tungstenite",
+    "tungstenite",
+    "zbus",
+    "zvariant",
+];
+
+/// What to log: a level for everything, and levels for parts of the program by the beginning of their module paths.
+#[derive(Debug, Clone, PartialEq)]
+pub struct LogFilter {
+    text: String,
+    targets: Targets,
+}
+
+impl Eq for LogFilter {}
+
+/// A log filter can't be read.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "`{part}` is not a log filter. Write a level (off, error, warn, info, debug or trace), or a module and a level, such as \
+     privicore_monitor::engine=debug; separate several by commas."
+)]
+pub struct LogFilterError {
+    /// The part that can't be read.
+    part: String,
+}
+
+/// Logging could not be set up.
+#[derive(Debug, thiserror::Error)]
+#[error("Logging is set up already. Set it up once, at the start.")]
+pub struct LoggingError(#[from] tracing_subscriber::util::TryInitError);
+
+impl FromStr for LogFilter {
+    type Err = LogFilterError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let mut targets = Targets::new().with_default(LevelFilter::OFF);
+        for part in text.split(',') {
+            let refused = || LogFilterError { part: part.to_owned() };
+            let (target, level) = match part.split_once('=') {
+                Some((target, level)) => (Some(target.trim()), level),
+                None => (None, part),
+            };
+            let level = level.trim();
+            // Digits would be taken for levels, which nobody means.
+            if level.is_empty() || !level.bytes().all(|byte| byte.is_ascii_alphabetic()) {
+                return Err(refused());
+            }
+            let level: LevelFilter = level.parse().map_err(|_unknown| refused())?;
+            targets = match target {
+                None => targets.with_default(level),
+                Some(target) if is_module_path(target) => targets.with_target(target, level),
+                Some(_) => return Err(refused()),
+            };
+        }
+        Ok(Self { text: text.to_owned(), targets: held(targets) })
+    }
+}
+
+impl Default for LogFilter {
+    fn default() -> Self {
+        // A test holds that it can be read.
+        DEFAULT.parse().unwrap_or_else(|_unreadable| Self { text: DEFAULT.to_owned(), targets: Targets::new() })
+    }
+}
+
+impl fmt::Display for LogFilter {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
+fn is_module_path(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b':' | b'-'))
+}
+
+/// The filter with the libraries of [`HELD`] at `debug` at most. The longest target that fits counts, so both what is asked
+/// for parts of a library and what it gets from a shorter target are held.
+fn held(asked: Targets) -> Targets {
+    let of_its_own = |library: &str| {
+        let longest =
+            asked.iter().filter(|(target, _)| library.starts_with(target)).max_by_key(|(target, _)| target.len());
+        longest.map_or_else(|| asked.default_level().unwrap_or(LevelFilter::OFF), |(_, level)| level)
+    };
+    let libraries = HELD.into_iter().map(|library| (library.to_owned(), of_its_own(library).min(LevelFilter::DEBUG)));
+    let parts = asked
+        .iter()
+        .filter(|(target, _)| HELD.iter().any(|library| target.starts_with(library)))
+        .map(|(target, level)| (target.to_owned(), level.min(LevelFilter::DEBUG)));
+    let more: Vec<_> = libraries.chain(parts).collect();
+    asked.with_targets(more)
+}
+
+/// Sets up logging to standard error, once.
+///
+/// # Errors
+///
+/// Where it has been set up before.
+pub fn start(filter: &LogFilter) -> Result<(), LoggingError> {
+    Ok(subscriber(filter, stderr, stderr().is_terminal()).try_init()?)
+}
+
+fn subscriber<W>(filter: &LogFilter, writer: W, colours: bool) -> impl Subscriber + Send + Sync
+where
+    W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
+{
+    let lines = tracing_subscriber::fmt::layer().with_writer(writer).with_ansi(colours);
+    tracing_subscriber::registry().with(filter.targets.clone()).with(lines)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+    use std::sync::{Arc, Mutex};
+
+    use super::*;
+
+    #[derive(Clone, Default)]
+    struct Captured(Arc<Mutex<Vec<u8>>>);
+
+    impl Write for Captured {
+        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+            self.0.lock().unwrap().write(bytes)
+        }
+
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
+
+    /// What is logged under a filter, while `f` runs.
+    fn logged(filter: &str, f: impl FnOnce()) -> String {
+        let captured = Captured::default();
+        let writer = captured.clone();
+        let subscriber = subscriber(&filter.parse().unwrap(), move || writer.clone(), false);
+        tracing::subscriber::with_default(subscriber, f);
+        let bytes = captured.0.lock().unwrap().clone();
+        String::from_utf8(bytes).unwrap()
+    }
+
+    #[test]
+    fn libraries_that_log_frames_are_held_at_debug_whatever_is_asked() {
+        for filter in [
+            "trace",
+            "tungstenite=trace",
+            "tungstenite::protocol=trace",
+            "tung=trace",
+            "t=trace",
+            "off,tungstenite::protocol::frame=trace",
+            "trace,tungstenite=trace,tokio_tungstenite=trace,hyper=trace,reqwest=trace,rustls=trace,h2=trace,zbus=trace,\
+             lapin=trace",
+        ] {
+            let text = logged(filter, || {
+                tracing::trace!(target: "tungstenite::protocol::frame", "CANARY");
+                tracing::trace!(target: "tungstenite::protocol", "CANARY");
+                tracing::trace!(target: "tungstenite", "CANARY");
+                tracing::trace!(target: "tokio_tungstenite::compat", "CANARY");
+                tracing::trace!(target: "hyper::proto::h1::io", "CANARY");
+                tracing::trace!(target: "hyper_util::client", "CANARY");
+                tracing::trace!(target: "reqwest::connect", "CANARY");
+                tracing::trace!(target: "rustls::client", "CANARY");
+                tracing::trace!(target: "h2::hpack::encoder", "CANARY");
+                tracing::trace!(target: "zbus::connection", "CANARY");
+                tracing::trace!(target: "lapin::channel", "CANARY");
+                tracing::debug!(target: "tungstenite::protocol::frame", "heard");
+            });
+            assert!(!text.contains("CANARY"), "under {filter:?}:\n{text}");
+            assert!(text.contains("heard"), "debug is not heard under {filter:?}:\n{text}");
+        }
+    }
+
+    #[test]
+    fn by_default_only_trouble_is_logged() {
+        let text = logged(DEFAULT, || {
+            tracing::info!(target: "privicore_monitor::engine", "quiet");
+            tracing::warn!(target: "zbus", "quiet");
+            tracing::warn!(target: "privicore_monitor::engine", "ours");
+            tracing::error!(target: "lapin", "theirs");
+        });
+        assert!(text.contains("ours") && text.contains("theirs") && !text.contains("quiet"), "{text}");
+        assert_eq!(LogFilter::default(), DEFAULT.parse().unwrap());
+        assert_eq!(LogFilter::default().to_string(), DEFAULT);
+    }
+
+    #[test]
+    fn a_filter_names_levels_and_modules() {
+        let text = logged(" debug , privicore_monitor::engine=trace,privicore_monitor::ui = off", || {
+            tracing::debug!(target: "anything", "one");
+            tracing::trace!(target: "anything", "quiet");
+            tracing::trace!(target: "privicore_monitor::engine::session", "two");
+            tracing::error!(target: "privicore_monitor::ui", "quiet");
+        });
+        assert!(text.contains("one") && text.contains("two") && !text.contains("quiet"), "{text}");
+    }
+
+    #[test]
+    fn a_bad_filter_is_named_in_a_sentence() {
+        for (filter, part) in [
+            ("loud", "loud"),
+            ("", ""),
+            ("debug,", ""),
+            ("warn,a=loud", "a=loud"),
+            ("=debug", "=debug"),
+            ("a[{b}]=debug", "a[{b}]=debug"),
+            ("a=", "a="),
+            ("9", "9"),
+        ] {
+            let error = LogFilter::from_str(filter).expect_err(filter).to_string();
+            assert!(error.contains(&format!("`{part}`")) && error.ends_with('.'), "{filter:?}: {error}");
+        }
+    }
+}

@@ -1,0 +1,196 @@
+//! How the engine is started, spoken to and waited for.
+
+use std::fmt;
+use std::future::Future;
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::mpsc;
+
+use crate::journal::{Holder, Journal, JournalError, Opened};
+use crate::settings::Store;
+
+use super::action::Action;
+use super::connector::{Connector, Network};
+use super::download::Fetcher;
+use super::event::{Event, Notice, Severity};
+use super::hub;
+use super::mailbox::{self, Events, Outbox};
+use super::options::EngineOptions;
+use super::rest::Rest;
+use super::restore;
+use super::spawn::Spawner;
+use super::suspend;
+use super::tools::Tools;
+use super::trust::Trust;
+
+/// Actions that wait for the engine. Full: the window says that the engine is busy.
+const ACTIONS: usize = 64;
+/// Reports that wait for the engine's centre. Full: the task that reports waits.
+const REPORTS: usize = 64;
+/// How long tasks that block, such as a name that is being resolved, may hold up the end.
+const LAST_TASKS: Duration = Duration::from_millis(200);
+
+/// Why the engine can't start, in words for the operator.
+#[derive(Debug, thiserror::Error)]
+pub enum EngineError {
+    /// The journal can't be opened, or another process holds the data directory.
+    #[error(transparent)]
+    Journal(#[from] JournalError),
+    /// The cryptography of this build speaks no TLS.
+    #[error("Encrypted connections can't be made with this build of Privicore Monitor: {0}. Install it again.")]
+    Tls(#[from] rustls::Error),
+    /// The HTTP client can't be built.
+    #[error("The HTTP client can't be set up: {0}. Install Privicore Monitor again.")]
+    Http(#[from] reqwest::Error),
+    /// The system gives no threads.
+    #[error("The system gives Privicore Monitor no threads to work with: {0}. Close other programs and try again.")]
+    Threads(#[from] std::io::Error),
+}
+
+/// The engine is busy or has stopped: the action was not taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Busy {
+    /// As many actions wait as may.
+    #[error("Privicore Monitor is still busy with what was asked before. Try again in a moment.")]
+    Full,
+    /// It has stopped.
+    #[error("Privicore Monitor is closing.")]
+    Stopped,
+}
+
+/// The engine.
+#[derive(Debug)]
+pub struct Engine;
+
+impl Engine {
+    /// Takes the data directory, opens settings and journal, and starts the engine on threads of its own.
+    ///
+    /// # Errors
+    ///
+    /// See [`EngineError`].
+    pub fn start(options: EngineOptions) -> Result<(EngineHandle, Events), EngineError> {
+        let holder = Holder::take(options.directories.data())?;
+        let Opened { journal, live_from } = Journal::open(options.directories.data())?;
+        let (store, settings, broken) = Store::open(&options.directories);
+        let trust = Trust::load(options.extra_authority.as_deref())?;
+        let (outbox, events) = mailbox::pair(options.waker);
+        for sentence in [broken, trust.shortfall.clone()].into_iter().flatten() {
+            outbox.notice(Notice { severity: Severity::Warning, profile: None, sentence, remedy: None });
+        }
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(2)
+            .thread_name("engine-worker")
+            .enable_all()
+            .build()?;
+        let spawner = Spawner::new(runtime.handle().clone(), outbox.clone());
+        let (actions, wanted) = mpsc::channel(ACTIONS);
+        let (reports, reported) = mpsc::channel(REPORTS);
+        let tools = Tools {
+            outbox: outbox.clone(),
+            spawner: spawner.clone(),
+            clock: options.clock,
+            ledger: Arc::new(journal),
+            keyring: options.keyring,
+            rest: Rest::new(&trust)?,
+            fetcher: Fetcher::new(&trust)?,
+            connector: options.connector.unwrap_or_else(|| Arc::new(Network::new(trust)) as Arc<dyn Connector>),
+            reports,
+        };
+        start_helpers(&tools);
+        let start = hub::Start {
+            tools,
+            store,
+            settings,
+            live_from,
+            sandbox: options.sandbox,
+            start_in_sandbox: options.start_in_sandbox,
+            only: options.profile,
+            actions: wanted,
+            reports: reported,
+        };
+        let ended = Ended::default();
+        let end = ended.clone();
+        std::thread::Builder::new().name("engine".to_owned()).spawn(move || {
+            // However this thread ends, whoever waits for it is told, and last of all.
+            let _told = Told { ended: end, outbox };
+            let spawner = start.tools.spawner.clone();
+            let hub = spawner.task("running", None, Box::pin(hub::run(start)));
+            if runtime.block_on(hub).is_err() {
+                tracing::error!("the engine was cut off");
+            }
+            runtime.shutdown_timeout(LAST_TASKS);
+            drop(holder);
+        })?;
+        Ok((EngineHandle { actions, spawner, ended }, events))
+    }
+}
+
+/// Starts what runs as long as the engine and belongs to no profile.
+fn start_helpers(tools: &Tools) {
+    let catch_up = restore::catch_up(tools.ledger.clone(), tools.outbox.clone());
+    drop(tools.spawner.task("reading the journal", None, catch_up));
+    let watch = suspend::watch(suspend::boot_clock, tools.reports.clone());
+    drop(tools.spawner.task("watching for sleep", None, watch));
+}
+
+/// The window's way down. Clones speak to the same engine; it stops when the last one is dropped, or at [`Action::Quit`].
+#[derive(Debug, Clone)]
+pub struct EngineHandle {
+    actions: mpsc::Sender<Action>,
+    spawner: Spawner,
+    ended: Ended,
+}
+
+impl EngineHandle {
+    /// Asks for something. Never waits.
+    ///
+    /// # Errors
+    ///
+    /// [`Busy`], where the action was not taken.
+    pub fn send(&self, action: Action) -> Result<(), Busy> {
+        self.actions.try_send(action).map_err(|refused| match refused {
+            mpsc::error::TrySendError::Full(_) => Busy::Full,
+            mpsc::error::TrySendError::Closed(_) => Busy::Stopped,
+        })
+    }
+
+    /// Runs a dialog's future on the engine's threads. `name` completes the sentence "Something went wrong while …".
+    pub fn spawn(&self, name: &'static str, future: impl Future<Output = ()> + Send + 'static) {
+        drop(self.spawner.task(name, None, future));
+    }
+
+    /// Waits until the engine has stopped, at most so long. Says whether it has.
+    #[must_use]
+    pub fn join(&self, timeout: Duration) -> bool {
+        let (ended, changed) = &*self.ended.0;
+        let ended = ended.lock().unwrap_or_else(PoisonError::into_inner);
+        let waited = changed.wait_timeout_while(ended, timeout, |ended| !*ended);
+        *waited.unwrap_or_else(PoisonError::into_inner).0
+    }
+}
+
+/// Whether the engine has stopped.
+#[derive(Clone, Default)]
+struct Ended(Arc<(Mutex<bool>, Condvar)>);
+
+impl fmt::Debug for Ended {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Ended")
+    }
+}
+
+/// Tells that the engine has stopped when it is dropped.
+struct Told {
+    ended: Ended,
+    outbox: Outbox,
+}
+
+impl Drop for Told {
+    fn drop(&mut self) {
+        let (ended, changed) = &*self.ended.0;
+        *ended.lock().unwrap_or_else(PoisonError::into_inner) = true;
+        changed.notify_all();
+        self.outbox.post(Event::Stopped);
+    }
+}

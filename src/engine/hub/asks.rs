@@ -1,0 +1,160 @@
+//! What the operator asks of an activity: download, save, check, label, read.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::oneshot;
+
+use crate::activity::{ActivityKey, Deed, Entry, Fact, Seq};
+use crate::engine::download::{self, Job};
+use crate::engine::endpoints::Endpoints;
+use crate::engine::event::{Event, Notice, Severity};
+use crate::engine::report::Report;
+use crate::engine::rest::RestError;
+use crate::protocol::{CommandId, RequestId};
+use crate::settings::ProfileId;
+
+use super::Hub;
+use super::desk::Download;
+
+impl Hub {
+    /// Fetches ready data. Where the same data is being fetched this does nothing.
+    pub(super) fn download(&mut self, profile: ProfileId, request: RequestId, to: PathBuf) {
+        if self.desks.get(&profile).is_some_and(|desk| desk.downloads.contains_key(&request)) {
+            return;
+        }
+        let Some(job) = self.job(profile, request.clone(), to) else { return };
+        let (cancel, cancelled) = oneshot::channel();
+        let task = self.tools.spawner.task("downloading", Some(profile), Box::pin(download::run(job, cancelled)));
+        if let Some(desk) = self.desks.get_mut(&profile) {
+            desk.downloads.insert(request, Download { cancel: Some(cancel), task });
+        }
+    }
+
+    /// Stops a download; its end is an entry.
+    pub(super) fn cancel_download(&mut self, profile: ProfileId, request: &RequestId) {
+        if let Some(download) = self.desks.get_mut(&profile).and_then(|desk| desk.downloads.get_mut(request)) {
+            download.cancel = None;
+        }
+    }
+
+    /// Saves the payload that came inline.
+    pub(super) fn save_inline(&mut self, profile: ProfileId, request: RequestId, to: PathBuf) {
+        if let Some(job) = self.job(profile, request, to) {
+            drop(self.tools.spawner.task("saving a file", Some(profile), Box::pin(download::save_inline(job))));
+        }
+    }
+
+    fn job(&self, profile: ProfileId, request: RequestId, to: PathBuf) -> Option<Job> {
+        let desk = self.desks.get(&profile)?;
+        let endpoints = match Endpoints::of(&desk.profile) {
+            Ok(endpoints) => Arc::new(endpoints),
+            Err(error) => {
+                self.notice(Some(profile), Severity::Error, error.to_string());
+                return None;
+            }
+        };
+        Some(Job {
+            profile,
+            request,
+            to,
+            vault: desk.vault.clone(),
+            scribe: desk.scribe.clone(),
+            endpoints,
+            lifetime: Duration::from_secs(u64::from(self.settings.preferences.link_lifetime)),
+            tools: self.tools.clone(),
+        })
+    }
+
+    /// Asks the server for a command's state; the answer is an entry.
+    pub(super) fn check_status(&mut self, profile: ProfileId, command: CommandId) {
+        let Some(desk) = self.desks.get(&profile) else { return };
+        let Some(held) = &desk.held else {
+            self.notice(
+                Some(profile),
+                Severity::Warning,
+                "The status can't be asked for while signed out. Sign in first.",
+            );
+            return;
+        };
+        let (ticket, scribe, tools) = (held.ticket.clone(), desk.scribe.clone(), self.tools.clone());
+        let task = async move {
+            let answer = tools.rest.request_status(&ticket.endpoints, &ticket.token, &command).await;
+            match answer {
+                Ok(enquiry) => {
+                    let entry = Entry {
+                        seq: Seq::default(),
+                        at: (tools.clock)(),
+                        key: ActivityKey::Command(command),
+                        fact: Fact::Enquired(enquiry),
+                        raw: "".into(),
+                    };
+                    if scribe.record(entry).await.is_err() {
+                        tracing::debug!("the profile is being closed");
+                    }
+                }
+                Err(error @ RestError::Unauthorised(_)) => {
+                    let report = Report::TokenDead { profile, ticket: ticket.number, why: error.to_string() };
+                    if tools.reports.send(report).await.is_err() {
+                        tracing::debug!("the engine is stopping");
+                    }
+                }
+                Err(error) => tools.outbox.notice(Notice {
+                    severity: Severity::Warning,
+                    profile: Some(profile),
+                    sentence: format!("The status of {command} is not known: {error}"),
+                    remedy: None,
+                }),
+            }
+        };
+        drop(self.tools.spawner.task("asking for a status", Some(profile), task));
+    }
+
+    /// Names an activity.
+    pub(super) fn label(&mut self, profile: ProfileId, key: ActivityKey, label: String) {
+        let Some(desk) = self.desks.get(&profile) else { return };
+        let entry = Entry {
+            seq: Seq::default(),
+            at: (self.tools.clock)(),
+            key,
+            fact: Fact::Done(Deed::Labelled { label }),
+            raw: "".into(),
+        };
+        let scribe = desk.scribe.clone();
+        let task = async move {
+            if scribe.record(entry).await.is_err() {
+                tracing::debug!("the profile is being closed");
+            }
+        };
+        drop(self.tools.spawner.task("naming an activity", Some(profile), task));
+    }
+
+    /// Reads every entry of an activity.
+    pub(super) fn history(&self, profile: ProfileId, key: ActivityKey, from: Seq, to: Seq) {
+        let tools = self.tools.clone();
+        let task = async move {
+            match tools.ledger.history(profile, key.clone(), from, to).await {
+                Ok(entries) => tools.outbox.post(Event::History { profile, key, entries }),
+                Err(why) => tools.outbox.notice(Notice {
+                    severity: Severity::Error,
+                    profile: Some(profile),
+                    sentence: format!("The messages of {} can't be shown: {why}", key.id()),
+                    remedy: None,
+                }),
+            }
+        };
+        drop(self.tools.spawner.task("reading the journal", Some(profile), task));
+    }
+
+    /// Hands a file to the system.
+    pub(super) fn hand_over(&self, path: PathBuf, how: fn(&Path) -> Result<(), String>) {
+        let outbox = self.tools.outbox.clone();
+        let work = move || {
+            if let Err(sentence) = how(&path) {
+                outbox.notice(Notice { severity: Severity::Error, profile: None, sentence, remedy: None });
+            }
+        };
+        drop(self.tools.spawner.blocking("opening a file", None, work));
+    }
+}

@@ -1,0 +1,195 @@
+//! What the centre holds of one profile, and how that begins and ends.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use tokio::sync::{oneshot, watch};
+
+use crate::activity::Moment;
+use crate::engine::endpoints::Endpoints;
+use crate::engine::event::{ConnectionState, Severity};
+use crate::engine::restore;
+use crate::engine::scribe::Scribe;
+use crate::engine::session::{self, Aim, Ticket, Wish};
+use crate::engine::spawn::Task;
+use crate::engine::vault::Vault;
+use crate::protocol::{AuthorizationToken, RequestId};
+use crate::settings::{Profile, ProfileId};
+
+use super::Hub;
+
+/// What the centre holds of one profile.
+pub(super) struct Desk {
+    /// As the settings have it, or as the sign-in form has it until it has signed in.
+    pub(super) profile: Profile,
+    /// The token, if there is one.
+    pub(super) held: Option<Held>,
+    /// What its session should do.
+    pub(super) wish: watch::Sender<Wish>,
+    /// What its session does.
+    pub(super) state: ConnectionState,
+    /// A sign-in under way.
+    pub(super) signing: Option<Signing>,
+    /// A token to revoke once the channel is left.
+    pub(super) revoke: Option<(Arc<Endpoints>, AuthorizationToken)>,
+    /// Its links.
+    pub(super) vault: Vault,
+    /// The way to its scribe.
+    pub(super) scribe: Scribe,
+    /// Its downloads.
+    pub(super) downloads: BTreeMap<RequestId, Download>,
+    session: Task<()>,
+    writing: Task<()>,
+}
+
+/// A token in use.
+pub(super) struct Held {
+    /// The token and where it is good.
+    pub(super) ticket: Arc<Ticket>,
+    /// When it ends, where the server said.
+    pub(super) expires_at: Option<Moment>,
+    /// Whether the keyring has it.
+    pub(super) kept: bool,
+    /// The token before it, until this one has joined.
+    pub(super) previous: Option<Arc<Ticket>>,
+}
+
+/// A sign-in under way.
+pub(super) struct Signing {
+    /// Its number: what older ones report is ignored.
+    pub(super) attempt: u64,
+    /// The profile as the form has it.
+    pub(super) profile: Profile,
+    /// How far it is.
+    pub(super) stage: Stage,
+}
+
+/// How far a sign-in is.
+pub(super) enum Stage {
+    /// The server is being asked. Dropping the sender gives it up.
+    Asking(#[expect(dead_code, reason = "held for its drop")] oneshot::Sender<()>),
+    /// A token that was given is being proved by joining with it.
+    Proving(Held),
+}
+
+/// A download under way.
+pub(super) struct Download {
+    /// Dropped: stop. `None` once that was asked for.
+    pub(super) cancel: Option<oneshot::Sender<()>>,
+    /// Ends soon after.
+    pub(super) task: Task<()>,
+}
+
+/// The tasks of a desk that ends.
+pub(super) struct Ending {
+    /// They stop soon.
+    pub(super) downloads: Vec<Task<()>>,
+    /// It leaves its channel.
+    pub(super) session: Task<()>,
+    /// It writes what is left, once the others have ended.
+    pub(super) scribe: Task<()>,
+}
+
+impl Desk {
+    /// Tells everything that belongs to the profile to end.
+    pub(super) fn end(self) -> Ending {
+        self.wish.send_modify(|wish| wish.aim = Aim::Stopped);
+        let downloads = self
+            .downloads
+            .into_values()
+            .map(|Download { cancel, task }| {
+                drop(cancel);
+                task
+            })
+            .collect();
+        Ending { downloads, session: self.session, scribe: self.writing }
+    }
+}
+
+impl Hub {
+    /// Opens a profile: its scribe and its session, signed out. One that is open stays as it is.
+    pub(super) fn open(&mut self, profile: Profile) {
+        let id = profile.id;
+        if self.desks.contains_key(&id) {
+            return;
+        }
+        let tools = &self.tools;
+        let vault = Vault::default();
+        let (scribe, writing) = Scribe::start(id, tools.ledger.clone(), tools.outbox.clone(), &tools.spawner);
+        let parts = session::Parts {
+            profile: id,
+            connector: tools.connector.clone(),
+            scribe: scribe.clone(),
+            vault: vault.clone(),
+            outbox: tools.outbox.clone(),
+            reports: tools.reports.clone(),
+            clock: tools.clock.clone(),
+            random: fastrand::Rng::new(),
+        };
+        let wish = Wish::new(Aim::SignedOut, self.settings.preferences.message_limit);
+        let (wish, session) = session::start(parts, wish, &tools.spawner);
+        let desk = Desk {
+            profile,
+            held: None,
+            wish,
+            state: ConnectionState::SignedOut,
+            signing: None,
+            revoke: None,
+            vault,
+            scribe,
+            downloads: BTreeMap::new(),
+            session,
+            writing,
+        };
+        self.desks.insert(id, desk);
+    }
+
+    /// Tells the window what the journal has of a profile.
+    pub(super) fn restore(&self, profile: ProfileId) {
+        let tools = &self.tools;
+        let task = restore::restore(profile, tools.ledger.clone(), tools.outbox.clone(), self.live_from);
+        drop(tools.spawner.task("reading the journal", Some(profile), task));
+    }
+
+    /// Says where a profile's session should be.
+    pub(super) fn aim(&self, profile: ProfileId, aim: Aim) {
+        if let Some(desk) = self.desks.get(&profile) {
+            desk.wish.send_modify(|wish| wish.aim = aim);
+        }
+    }
+
+    /// Closes a profile that was never signed in.
+    pub(super) fn close(&mut self, profile: ProfileId) {
+        if let Some(desk) = self.desks.remove(&profile) {
+            drop(desk.end());
+        }
+    }
+
+    /// Takes a profile out of the settings, its token out of the keyring and its activity out of the journal.
+    pub(super) async fn remove(&mut self, profile: ProfileId) {
+        let Some(desk) = self.desks.remove(&profile) else { return };
+        let name = desk.profile.name.clone();
+        let ending = desk.end();
+        self.settings.profiles.retain(|kept| kept.id != profile);
+        self.save().await;
+        self.forget(profile);
+        if profile == super::sandbox::profile_id() {
+            self.sandbox = None;
+        }
+        let tools = self.tools.clone();
+        let task = async move {
+            futures_util::future::join_all(ending.downloads).await;
+            futures_util::future::join_all([ending.session, ending.scribe]).await;
+            tools.outbox.forget(profile);
+            if let Err(why) = tools.ledger.forget_profile(profile).await {
+                tools.outbox.notice(crate::engine::event::Notice {
+                    severity: Severity::Error,
+                    profile: None,
+                    sentence: format!("The activity of {name} is still in the journal: {why}"),
+                    remedy: None,
+                });
+            }
+        };
+        drop(self.tools.spawner.task("removing a profile", Some(profile), task));
+    }
+}

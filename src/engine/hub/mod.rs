@@ -1,0 +1,266 @@
+//! The centre: it takes the operator's actions and the tasks' reports, one at a time, and owns what they change.
+//!
+//! It decides and delegates; whatever takes time (the network, the keyring, the disk) is a task that reports back. So it is always
+//! ready for the next action, and there is no lock around what it owns.
+
+mod asks;
+mod desk;
+mod sandbox;
+mod tokens;
+
+use std::any::Any;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::mpsc;
+
+use crate::activity::Seq;
+use crate::settings::{Preferences, ProfileId, Settings, Store};
+
+use super::action::Action;
+use super::event::{ConnectionState, Event, Notice, Severity};
+use super::options::SandboxLauncher;
+use super::report::Report;
+use super::session::Aim;
+use super::tools::Tools;
+
+use desk::Desk;
+
+/// The message limits that make sense, in bytes: below, hardly a message could be read; above, one could exhaust the memory.
+const MESSAGE_LIMITS: std::ops::RangeInclusive<usize> = 16 * 1024..=1024 * 1024 * 1024;
+/// At the end, for downloads to stop and say so.
+const DOWNLOADS_BUDGET: Duration = Duration::from_millis(500);
+/// At the end, for sessions to leave: a second, and a little for what is around it.
+const SESSIONS_BUDGET: Duration = Duration::from_millis(1_300);
+/// At the end, for what was heard to be written, and for the journal to close.
+const WRITING_BUDGET: Duration = Duration::from_secs(2);
+
+/// What the hub starts with.
+pub(super) struct Start {
+    /// What tasks share.
+    pub(super) tools: Tools,
+    /// Where the settings are kept.
+    pub(super) store: Store,
+    /// The settings as they were read.
+    pub(super) settings: Settings,
+    /// The first entry of this run.
+    pub(super) live_from: Seq,
+    /// How a sandbox is started.
+    pub(super) sandbox: Option<SandboxLauncher>,
+    /// Whether to start one at once.
+    pub(super) start_in_sandbox: bool,
+    /// The name of the one profile to connect.
+    pub(super) only: Option<String>,
+    /// From the window.
+    pub(super) actions: mpsc::Receiver<Action>,
+    /// From tasks.
+    pub(super) reports: mpsc::Receiver<Report>,
+}
+
+/// The centre.
+pub(super) struct Hub {
+    tools: Tools,
+    store: Arc<Store>,
+    settings: Settings,
+    live_from: Seq,
+    desks: BTreeMap<ProfileId, Desk>,
+    launcher: Option<SandboxLauncher>,
+    /// The running sandbox; it ends with this.
+    sandbox: Option<Box<dyn Any + Send>>,
+    /// Counts tickets and sign-ins.
+    numbers: u64,
+}
+
+/// Runs the engine until the operator quits or the window is gone.
+pub(super) async fn run(start: Start) {
+    let Start { tools, store, settings, live_from, sandbox, start_in_sandbox, only, mut actions, mut reports } = start;
+    let mut hub = Hub {
+        tools,
+        store: Arc::new(store),
+        settings,
+        live_from,
+        desks: BTreeMap::new(),
+        launcher: sandbox,
+        sandbox: None,
+        numbers: 0,
+    };
+    hub.begin(only.as_deref());
+    if start_in_sandbox {
+        hub.try_sandbox();
+    }
+    loop {
+        tokio::select! {
+            action = actions.recv() => match action {
+                None | Some(Action::Quit) => break,
+                Some(action) => hub.act(action).await,
+            },
+            Some(report) = reports.recv() => hub.hear(report).await,
+        }
+    }
+    // Tasks that still report are told at once that nobody listens, instead of waiting.
+    drop((actions, reports));
+    hub.stop().await;
+}
+
+impl Hub {
+    /// Opens every profile of the settings and signs in those whose token is kept.
+    fn begin(&mut self, only: Option<&str>) {
+        self.tell_settings();
+        if let Some(name) = only
+            && !self.settings.profiles.iter().any(|profile| profile.name == name)
+        {
+            self.notice(
+                None,
+                Severity::Warning,
+                format!("There is no profile named {name}. Add it, or check the name."),
+            );
+        }
+        for profile in self.settings.profiles.clone() {
+            let id = profile.id;
+            let keep = profile.keep_signed_in;
+            let connect = only.is_none_or(|name| profile.name == name);
+            self.open(profile);
+            self.restore(id);
+            if !connect {
+                self.aim(id, Aim::Offline);
+            } else if keep {
+                self.remember(id);
+            }
+        }
+    }
+
+    async fn act(&mut self, action: Action) {
+        match action {
+            Action::SignIn(sign_in) => self.sign_in(*sign_in),
+            Action::CancelSignIn(profile) => self.cancel_sign_in(profile),
+            Action::TrySandbox => self.try_sandbox(),
+            Action::Connect(profile) => self.connect(profile),
+            Action::Disconnect(profile) => self.disconnect(profile),
+            Action::RetryNow(profile) => self.retry_now(profile),
+            Action::RenewToken(profile) => self.renew(profile),
+            Action::SignOut { profile, revoke } => self.sign_out(profile, revoke),
+            Action::RemoveProfile(profile) => self.remove(profile).await,
+            Action::SetMessageLimit(limit) => {
+                let preferences = Preferences { message_limit: limit, ..self.settings.preferences.clone() };
+                self.set_preferences(preferences).await;
+            }
+            Action::SetPreferences(preferences) => self.set_preferences(preferences).await,
+            Action::Download { profile, request, to } => self.download(profile, request, to),
+            Action::CancelDownload { profile, request } => self.cancel_download(profile, &request),
+            Action::SaveInline { profile, request, to } => self.save_inline(profile, request, to),
+            Action::CheckStatus { profile, command } => self.check_status(profile, command),
+            Action::Label { profile, key, label } => self.label(profile, key, label),
+            Action::History { profile, key, from, to } => self.history(profile, key, from, to),
+            Action::OpenFile(path) => self.hand_over(path, super::files::open),
+            Action::ShowInFolder(path) => self.hand_over(path, super::files::show_in_folder),
+            // `run` has taken it.
+            Action::Quit => {}
+        }
+    }
+
+    async fn hear(&mut self, report: Report) {
+        match report {
+            Report::Connection { profile, ticket, state } => self.connection(profile, ticket, state).await,
+            Report::Remembered { profile, token } => self.remembered(profile, token),
+            Report::SignedIn { profile, attempt, granted } => self.signed_in(profile, attempt, granted).await,
+            Report::Expiry { profile, ticket, expires_at } => self.expiry(profile, ticket, expires_at),
+            Report::Renewed { profile, ticket, outcome } => self.renewed(profile, ticket, outcome),
+            Report::Kept { profile, ticket } => self.kept(profile, ticket),
+            Report::TokenDead { profile, ticket, why } => self.token_dead(profile, ticket, why),
+            Report::DownloadEnded { profile, request } => {
+                if let Some(desk) = self.desks.get_mut(&profile) {
+                    desk.downloads.remove(&request);
+                }
+            }
+            Report::Sandbox(started) => self.sandbox_started(started),
+            Report::Woke => {
+                for desk in self.desks.values() {
+                    desk.wish.send_modify(|wish| wish.woken += 1);
+                }
+            }
+        }
+    }
+
+    async fn set_preferences(&mut self, mut preferences: Preferences) {
+        preferences.message_limit = preferences.message_limit.clamp(*MESSAGE_LIMITS.start(), *MESSAGE_LIMITS.end());
+        let limit = preferences.message_limit;
+        self.settings.preferences = preferences;
+        for desk in self.desks.values() {
+            desk.wish.send_if_modified(|wish| {
+                let changed = wish.message_limit != limit;
+                wish.message_limit = limit;
+                changed
+            });
+        }
+        self.save().await;
+    }
+
+    fn tell_settings(&self) {
+        self.tools.outbox.post(Event::Settings(Arc::new(self.settings.clone())));
+    }
+
+    /// Tells the settings and keeps them. A sandbox's profile is not kept: its addresses die with it.
+    async fn save(&mut self) {
+        self.tell_settings();
+        let mut kept = self.settings.clone();
+        kept.profiles.retain(|profile| profile.id != sandbox::profile_id());
+        let store = self.store.clone();
+        let saved = self.tools.spawner.blocking("saving the settings", None, move || store.save(&kept)).await;
+        if let Ok(Some(Err(error))) = saved {
+            self.notice(None, Severity::Error, error.to_string());
+        }
+    }
+
+    fn notice(&self, profile: Option<ProfileId>, severity: Severity, sentence: impl Into<String>) {
+        self.tools.outbox.notice(Notice { severity, profile, sentence: sentence.into(), remedy: None });
+    }
+
+    fn number(&mut self) -> u64 {
+        self.numbers += 1;
+        self.numbers
+    }
+
+    /// Leaves every channel, writes what was heard, and closes the journal; each within its budget.
+    async fn stop(self) {
+        let Self { tools, desks, sandbox, .. } = self;
+        let (mut downloads, mut sessions, mut scribes) = (Vec::new(), Vec::new(), Vec::new());
+        for (_, desk) in desks {
+            let ending = desk.end();
+            downloads.extend(ending.downloads);
+            sessions.push(ending.session);
+            scribes.push(ending.scribe);
+        }
+        let (downloads, sessions) = tokio::join!(
+            tokio::time::timeout(DOWNLOADS_BUDGET, futures_util::future::join_all(downloads)),
+            tokio::time::timeout(SESSIONS_BUDGET, futures_util::future::join_all(sessions)),
+        );
+        if downloads.is_err() || sessions.is_err() {
+            tracing::warn!("not everything ended in time");
+        }
+        let had_sandbox = sandbox.is_some();
+        let written = async {
+            futures_util::future::join_all(scribes).await;
+            if had_sandbox && let Err(why) = tools.ledger.forget_profile(sandbox::profile_id()).await {
+                tracing::warn!(why, "the sandbox's activity is still in the journal");
+            }
+            tools.ledger.close().await;
+        };
+        if tokio::time::timeout(WRITING_BUDGET, written).await.is_err() {
+            tracing::error!("the journal could not be closed in time");
+        }
+    }
+}
+
+/// Whether a state means that an attempt failed, and why.
+fn failure(state: &ConnectionState) -> Option<&str> {
+    match state {
+        ConnectionState::Reconnecting { why, .. } | ConnectionState::TokenRefused { why } => Some(why),
+        ConnectionState::SignedOut
+        | ConnectionState::Connecting
+        | ConnectionState::Joining
+        | ConnectionState::Live
+        | ConnectionState::Offline
+        | ConnectionState::Leaving => None,
+    }
+}

@@ -1,0 +1,68 @@
+//! The embedded sandbox: started on demand, signed in to like any other profile, kept nowhere.
+
+use secrecy::SecretString;
+
+use crate::engine::action::{Credential, SignIn};
+use crate::engine::event::Severity;
+use crate::engine::options::SandboxAddresses;
+use crate::engine::report::Report;
+use crate::settings::{Profile, ProfileId};
+
+use super::Hub;
+
+/// The name of the sandbox's profile.
+const NAME: &str = "Sandbox";
+
+/// The sandbox's profile is always the same one, so that what a run left in the journal is forgotten by the next.
+pub(super) fn profile_id() -> ProfileId {
+    ProfileId::from_u128(0x5a4d_b0c5_0000_4000_8000_0000_0000_0001)
+}
+
+impl Hub {
+    /// Starts the sandbox, or connects to it where it runs.
+    pub(super) fn try_sandbox(&mut self) {
+        if self.sandbox.is_some() {
+            self.connect(profile_id());
+            return;
+        }
+        let Some(launcher) = &self.launcher else {
+            self.notice(None, Severity::Warning, "This build of Privicore Monitor has no sandbox in it.");
+            return;
+        };
+        let starting = launcher();
+        let tools = self.tools.clone();
+        let task = async move {
+            if let Err(why) = tools.ledger.forget_profile(profile_id()).await {
+                tracing::warn!(why, "activity of an earlier sandbox is still in the journal");
+            }
+            let started = starting.await;
+            if tools.reports.send(Report::Sandbox(started)).await.is_err() {
+                tracing::debug!("the engine is stopping");
+            }
+        };
+        drop(self.tools.spawner.task("starting the sandbox", None, task));
+    }
+
+    /// Signs in to the sandbox.
+    pub(super) fn sandbox_started(&mut self, started: Result<SandboxAddresses, String>) {
+        let SandboxAddresses { api, websocket, download, username, password, keep_alive } = match started {
+            Ok(addresses) => addresses,
+            Err(why) => {
+                self.notice(None, Severity::Error, format!("The sandbox could not be started: {why}"));
+                return;
+            }
+        };
+        self.sandbox = Some(keep_alive);
+        let profile = Profile {
+            id: profile_id(),
+            name: NAME.to_owned(),
+            api,
+            websocket,
+            download,
+            username,
+            keep_signed_in: false,
+            allow_unencrypted: Vec::new(),
+        };
+        self.sign_in(SignIn { profile, credential: Credential::Password(SecretString::from(password)) });
+    }
+}

@@ -1,0 +1,86 @@
+//! What the engine asks of the journal, so that tests can put one in its place that fails on demand.
+
+use futures_util::future::BoxFuture;
+
+use crate::activity::{ActivityKey, Entry, Seq};
+use crate::journal::{Journal, JournalError};
+use crate::settings::ProfileId;
+
+/// Entries that could not be written: all of them, so that nothing is lost.
+#[derive(Debug)]
+pub(super) struct NotWritten {
+    /// The entries, as they were given.
+    pub entries: Vec<Entry>,
+    /// Why, in a sentence.
+    pub why: String,
+}
+
+/// A place where entries are durable.
+pub(super) trait Ledger: Send + Sync + 'static {
+    /// Writes entries; returns them with their places once they are durable.
+    fn append(&self, profile: ProfileId, entries: Vec<Entry>) -> BoxFuture<'_, Result<Vec<Entry>, NotWritten>>;
+    /// The newest `limit` entries before a place, ascending.
+    fn restore(&self, profile: ProfileId, before: Seq, limit: usize) -> BoxFuture<'_, Result<Vec<Entry>, String>>;
+    /// The first `limit` entries from a place on, ascending.
+    fn since(&self, profile: ProfileId, from: Seq, limit: usize) -> BoxFuture<'_, Result<Vec<Entry>, String>>;
+    /// Every entry of an activity between two places, ascending.
+    fn history(
+        &self,
+        profile: ProfileId,
+        key: ActivityKey,
+        from: Seq,
+        to: Seq,
+    ) -> BoxFuture<'_, Result<Vec<Entry>, String>>;
+    /// Forgets every entry of a profile.
+    fn forget_profile(&self, profile: ProfileId) -> BoxFuture<'_, Result<(), String>>;
+    /// The size on disk in bytes.
+    fn size(&self) -> u64;
+    /// Closes it; everything that was written is in its files.
+    fn close(&self) -> BoxFuture<'_, ()>;
+}
+
+impl Ledger for Journal {
+    fn append(&self, profile: ProfileId, entries: Vec<Entry>) -> BoxFuture<'_, Result<Vec<Entry>, NotWritten>> {
+        Box::pin(async move {
+            Self::append(self, profile, entries)
+                .await
+                .map_err(|refused| NotWritten { entries: refused.entries, why: refused.source.to_string() })
+        })
+    }
+
+    fn restore(&self, profile: ProfileId, before: Seq, limit: usize) -> BoxFuture<'_, Result<Vec<Entry>, String>> {
+        Box::pin(async move { Self::restore(self, profile, Some(before), limit).await.map_err(sentence) })
+    }
+
+    fn since(&self, profile: ProfileId, from: Seq, limit: usize) -> BoxFuture<'_, Result<Vec<Entry>, String>> {
+        Box::pin(async move { Self::since(self, profile, from, limit).await.map_err(sentence) })
+    }
+
+    fn history(
+        &self,
+        profile: ProfileId,
+        key: ActivityKey,
+        from: Seq,
+        to: Seq,
+    ) -> BoxFuture<'_, Result<Vec<Entry>, String>> {
+        Box::pin(async move { Self::history(self, profile, &key, from, to).await.map_err(sentence) })
+    }
+
+    fn forget_profile(&self, profile: ProfileId) -> BoxFuture<'_, Result<(), String>> {
+        Box::pin(async move { Self::forget_profile(self, profile).await.map_err(sentence) })
+    }
+
+    fn size(&self) -> u64 {
+        Self::size(self)
+    }
+
+    fn close(&self) -> BoxFuture<'_, ()> {
+        Box::pin(Self::close(self))
+    }
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "it is handed to `map_err`")]
+fn sentence(error: JournalError) -> String {
+    tracing::warn!(%error, "the journal failed");
+    error.to_string()
+}

@@ -1,0 +1,349 @@
+//! The way up: what the engine tells the window, bounded, with a doorbell.
+//!
+//! The engine never waits for the window. Where the window does not drain, states replace their older selves, entries that
+//! were committed are remembered as "lagging from" and read from the journal later, and what is restored waits for room.
+//! So memory stays bounded and nothing is dropped. The waker is called once for a burst: the bell stays rung until the window begins to drain.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::fmt;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use tokio::sync::Notify;
+
+use crate::activity::{Entry, Seq};
+use crate::protocol::RequestId;
+use crate::settings::ProfileId;
+
+use super::event::{Event, Notice, Severity};
+
+/// Wakes the window. Called from any thread of the engine; must not block.
+pub type Waker = Arc<dyn Fn() + Send + Sync>;
+
+/// How many bytes of entries may wait for the window before it lags.
+const ENTRIES_LIMIT: usize = 32 * 1024 * 1024;
+/// How many bytes of restored entries may wait: less, so that live ones find room.
+const RESTORED_LIMIT: usize = 8 * 1024 * 1024;
+/// From how many waiting events on a state replaces its older self, and entries lag.
+const EVENTS_LIMIT: usize = 1024;
+/// How many notices may wait; more are counted.
+const NOTICES_LIMIT: usize = 128;
+/// The largest batch that a later one is joined to.
+const JOIN_LIMIT: usize = 4096;
+
+/// The two ends of the way up.
+pub(super) fn pair(waker: Waker) -> (Outbox, Events) {
+    let shared = Arc::new(Shared {
+        mailbox: Mutex::new(Mailbox::default()),
+        rung: AtomicBool::new(false),
+        waker,
+        room: Notify::new(),
+    });
+    (Outbox(shared.clone()), Events(shared))
+}
+
+/// The window's end: what happened, in order.
+pub struct Events(Arc<Shared>);
+
+impl Events {
+    /// Lowers the bell: what comes from here on rings it again. Call it before the first [`Events::try_next`] of a drain.
+    pub fn begin_drain(&self) {
+        self.0.rung.store(false, Ordering::SeqCst);
+    }
+
+    /// The next event, if there is one. Never waits.
+    #[must_use]
+    pub fn try_next(&self) -> Option<Event> {
+        let (event, room) = {
+            let mut mailbox = self.0.lock();
+            let event = mailbox.next();
+            (event, mailbox.weight < RESTORED_LIMIT)
+        };
+        if room {
+            self.0.room.notify_waiters();
+        }
+        event
+    }
+}
+
+impl fmt::Debug for Events {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Events")
+    }
+}
+
+/// The engine's end.
+#[derive(Clone)]
+pub(super) struct Outbox(Arc<Shared>);
+
+impl fmt::Debug for Outbox {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Outbox")
+    }
+}
+
+impl Outbox {
+    /// Tells a state: anything but entries and notices, which have their own ways.
+    pub(super) fn post(&self, event: Event) {
+        self.0.lock().post(event);
+        self.0.ring();
+    }
+
+    /// Tells the operator something.
+    pub(super) fn notice(&self, notice: Notice) {
+        self.0.lock().notice(notice);
+        self.0.ring();
+    }
+
+    /// Tells entries that were committed. Where there is no room the window is told later, from the journal.
+    pub(super) fn committed(&self, profile: ProfileId, entries: Vec<Entry>) {
+        let lagging = self.0.lock().committed(profile, entries);
+        if lagging {
+            // The one that reads the journal for the window looks whether there is room.
+            self.0.room.notify_waiters();
+        }
+        self.0.ring();
+    }
+
+    /// Tells entries that were restored, when there is room.
+    pub(super) async fn restored(&self, event: Event) {
+        self.wait_for(|mailbox| (mailbox.weight < RESTORED_LIMIT).then_some(())).await;
+        self.0.lock().push(event);
+        self.0.ring();
+    }
+
+    /// Waits until a profile lags and there is room for it; says from which entry on.
+    pub(super) async fn lagging(&self) -> (ProfileId, Seq) {
+        self.wait_for(|mailbox| {
+            let (profile, lag) = mailbox.lagging.iter().next()?;
+            (mailbox.weight < RESTORED_LIMIT).then_some((*profile, lag.from))
+        })
+        .await
+    }
+
+    /// Tells entries that were read from the journal for a profile that lags.
+    pub(super) fn caught_up(&self, profile: ProfileId, entries: Vec<Entry>) {
+        self.0.lock().caught_up(profile, entries);
+        self.0.ring();
+    }
+
+    /// Forgets what waits of a profile that was removed.
+    pub(super) fn forget(&self, profile: ProfileId) {
+        self.0.lock().forget(profile);
+    }
+
+    /// Waits until the mailbox answers. Each look is at the mailbox as it is after the last change.
+    async fn wait_for<T>(&self, mut look: impl FnMut(&Mailbox) -> Option<T>) -> T {
+        loop {
+            let changed = self.0.room.notified();
+            tokio::pin!(changed);
+            // Enabled before the look, so that a change between the look and the wait is not missed.
+            changed.as_mut().enable();
+            if let Some(answer) = look(&self.0.lock()) {
+                return answer;
+            }
+            changed.await;
+        }
+    }
+}
+
+/// What both ends hold.
+struct Shared {
+    mailbox: Mutex<Mailbox>,
+    rung: AtomicBool,
+    waker: Waker,
+    room: Notify,
+}
+
+impl Shared {
+    fn lock(&self) -> MutexGuard<'_, Mailbox> {
+        // The mailbox is whole after every statement, also where a panic went through.
+        self.mailbox.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn ring(&self) {
+        if !self.rung.swap(true, Ordering::SeqCst) {
+            (self.waker)();
+        }
+    }
+}
+
+/// Entries that the window was not told of.
+struct Lag {
+    from: Seq,
+    newest: Seq,
+}
+
+/// What waits for the window.
+#[derive(Default)]
+struct Mailbox {
+    queue: VecDeque<Event>,
+    /// Bytes of the entries in the queue.
+    weight: usize,
+    notices: usize,
+    notices_left_out: usize,
+    lagging: BTreeMap<ProfileId, Lag>,
+}
+
+impl Mailbox {
+    fn next(&mut self) -> Option<Event> {
+        let Some(event) = self.queue.pop_front() else {
+            let left_out = std::mem::take(&mut self.notices_left_out);
+            return (left_out > 0).then(|| {
+                Event::Notice(Notice {
+                    severity: Severity::Warning,
+                    profile: None,
+                    sentence: format!("{left_out} more notices came while the window was busy; the log has them."),
+                    remedy: None,
+                })
+            });
+        };
+        self.weight = self.weight.saturating_sub(weight_of(&event));
+        if matches!(event, Event::Notice(_)) {
+            self.notices = self.notices.saturating_sub(1);
+        }
+        Some(event)
+    }
+
+    fn push(&mut self, event: Event) {
+        self.weight = self.weight.saturating_add(weight_of(&event));
+        self.queue.push_back(event);
+    }
+
+    fn post(&mut self, event: Event) {
+        let only_newest = matches!(event, Event::Pulse { .. } | Event::Download { .. } | Event::JournalSize(_));
+        if only_newest || self.queue.len() >= EVENTS_LIMIT {
+            let slot = Slot::of(&event);
+            if slot.is_some() {
+                self.remove_where(|waiting| Slot::of(waiting) == slot);
+            }
+        }
+        self.push(event);
+    }
+
+    fn notice(&mut self, notice: Notice) {
+        match notice.severity {
+            Severity::Info => tracing::info!("{}", notice.sentence),
+            Severity::Warning => tracing::warn!("{}", notice.sentence),
+            Severity::Error => tracing::error!("{}", notice.sentence),
+        }
+        let waits = |event: &Event| {
+            matches!(event, Event::Notice(waiting)
+                if waiting.sentence == notice.sentence && waiting.profile == notice.profile)
+        };
+        if self.queue.iter().any(waits) {
+            return;
+        }
+        if self.notices >= NOTICES_LIMIT {
+            self.notices_left_out += 1;
+            return;
+        }
+        self.notices += 1;
+        self.push(Event::Notice(notice));
+    }
+
+    /// Whether the profile lags afterwards.
+    fn committed(&mut self, profile: ProfileId, entries: Vec<Entry>) -> bool {
+        let (Some(first), Some(last)) = (entries.first(), entries.last()) else { return false };
+        let (first, last) = (first.seq, last.seq);
+        if let Some(lag) = self.lagging.get_mut(&profile) {
+            lag.newest = lag.newest.max(last);
+            return true;
+        }
+        let weight = weight_of_entries(&entries);
+        if self.weight.saturating_add(weight) > ENTRIES_LIMIT || self.queue.len() >= EVENTS_LIMIT {
+            self.lagging.insert(profile, Lag { from: first, newest: last });
+            return true;
+        }
+        if let Some(Event::Committed { profile: waiting_profile, entries: waiting }) = self.queue.back_mut()
+            && *waiting_profile == profile
+            && waiting.len() + entries.len() <= JOIN_LIMIT
+        {
+            waiting.extend(entries);
+            self.weight = self.weight.saturating_add(weight);
+        } else {
+            self.push(Event::Committed { profile, entries });
+        }
+        false
+    }
+
+    fn caught_up(&mut self, profile: ProfileId, entries: Vec<Entry>) {
+        let Some(lag) = self.lagging.get_mut(&profile) else { return };
+        match entries.last() {
+            Some(last) if last.seq < lag.newest => lag.from = Seq(last.seq.0.saturating_add(1)),
+            // Nothing more in the journal, or all that was committed: up to date.
+            _ => {
+                self.lagging.remove(&profile);
+            }
+        }
+        if !entries.is_empty() {
+            self.push(Event::Committed { profile, entries });
+        }
+    }
+
+    fn forget(&mut self, profile: ProfileId) {
+        self.lagging.remove(&profile);
+        self.remove_where(|event| match event {
+            Event::Committed { profile: of, .. } | Event::Restored { profile: of, .. } => *of == profile,
+            _ => false,
+        });
+    }
+
+    fn remove_where(&mut self, gone: impl Fn(&Event) -> bool) {
+        let weight = &mut self.weight;
+        self.queue.retain(|event| {
+            let goes = gone(event);
+            if goes {
+                *weight = weight.saturating_sub(weight_of(event));
+            }
+            !goes
+        });
+    }
+}
+
+/// Events of which only the newest matters.
+#[derive(PartialEq, Eq)]
+enum Slot {
+    Settings,
+    SignIn(ProfileId),
+    Connection(ProfileId),
+    Pulse(ProfileId),
+    Token(ProfileId),
+    Download(ProfileId, RequestId),
+    History(ProfileId),
+    JournalSize,
+}
+
+impl Slot {
+    fn of(event: &Event) -> Option<Self> {
+        Some(match event {
+            Event::Settings(_) => Self::Settings,
+            Event::SignIn { profile, .. } => Self::SignIn(*profile),
+            Event::Connection { profile, .. } => Self::Connection(*profile),
+            Event::Pulse { profile, .. } => Self::Pulse(*profile),
+            Event::Token { profile, .. } => Self::Token(*profile),
+            Event::Download { profile, request, .. } => Self::Download(*profile, request.clone()),
+            Event::History { profile, .. } => Self::History(*profile),
+            Event::JournalSize(_) => Self::JournalSize,
+            Event::Restored { .. } | Event::Committed { .. } | Event::Notice(_) | Event::Stopped => return None,
+        })
+    }
+}
+
+fn weight_of(event: &Event) -> usize {
+    match event {
+        Event::Restored { entries, .. } | Event::Committed { entries, .. } | Event::History { entries, .. } => {
+            weight_of_entries(entries)
+        }
+        _ => 0,
+    }
+}
+
+/// About how many bytes entries take: the raw text, once more for the message read from it, and the rest.
+pub(super) fn weight_of_entries(entries: &[Entry]) -> usize {
+    entries.iter().map(|entry| entry.raw.len().saturating_mul(2).saturating_add(256)).sum()
+}
+
+#[cfg(test)]
+#[path = "mailbox_tests.rs"]
+mod tests;

@@ -1,0 +1,75 @@
+//! What the engine is started with.
+
+use std::any::Any;
+use std::fmt;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use futures_util::future::BoxFuture;
+
+use crate::activity::Moment;
+use crate::credentials::Keyring;
+use crate::settings::{Address, Directories};
+
+use super::connector::Connector;
+use super::mailbox::Waker;
+
+/// Tells the time of day. Injected, so that tests hold it still.
+pub type Clock = Arc<dyn Fn() -> Moment + Send + Sync>;
+
+/// Starts a sandbox. `main` hands it in, so that the engine needs to know nothing of the sandbox.
+pub type SandboxLauncher = Arc<dyn Fn() -> BoxFuture<'static, Result<SandboxAddresses, String>> + Send + Sync>;
+
+/// Where a sandbox that was started listens, and how one signs in.
+pub struct SandboxAddresses {
+    /// Its backend, `http`.
+    pub api: Address,
+    /// Its WebSocket proxy, `ws`.
+    pub websocket: Address,
+    /// Its downstream store, `http`.
+    pub download: Address,
+    /// A user name that it knows.
+    pub username: String,
+    /// The password, known to everybody.
+    pub password: String,
+    /// The sandbox itself: it ends when this is dropped.
+    pub keep_alive: Box<dyn Any + Send>,
+}
+
+impl fmt::Debug for SandboxAddresses {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SandboxAddresses").field("api", &self.api).finish_non_exhaustive()
+    }
+}
+
+/// What the engine is started with.
+pub struct EngineOptions {
+    /// Where settings and journal live.
+    pub directories: Directories,
+    /// Where tokens are kept.
+    pub keyring: Keyring,
+    /// How a sandbox is started; `None` where the program has none.
+    pub sandbox: Option<SandboxLauncher>,
+    /// Whether to start the sandbox at once and sign in to it.
+    pub start_in_sandbox: bool,
+    /// The name of the one profile to connect at the start; `None` for all of them.
+    pub profile: Option<String>,
+    /// How sockets are connected; [`super::Network`] unless a test stands in.
+    pub connector: Option<Arc<dyn Connector>>,
+    /// A PEM file with a further certificate authority to trust.
+    pub extra_authority: Option<PathBuf>,
+    /// The time of day.
+    pub clock: Clock,
+    /// Called when there is something in [`super::Events`] that was not there before: once for a burst.
+    pub waker: Waker,
+}
+
+impl fmt::Debug for EngineOptions {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("EngineOptions")
+            .field("start_in_sandbox", &self.start_in_sandbox)
+            .field("profile", &self.profile)
+            .field("extra_authority", &self.extra_authority)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,43 @@
+//! What tasks tell the engine's centre.
+
+use crate::activity::Moment;
+use crate::protocol::{AuthorizationToken, RequestId};
+use crate::settings::ProfileId;
+
+use super::event::ConnectionState;
+use super::options::SandboxAddresses;
+use super::rest::{Granted, RestError};
+
+/// Something that a task found out. Tasks wait for room; the centre never waits for a task.
+#[derive(Debug)]
+pub(super) enum Report {
+    /// A session changed its state; `ticket` is the number of the ticket it used last.
+    Connection { profile: ProfileId, ticket: u64, state: ConnectionState },
+    /// The keyring was asked for a token.
+    Remembered { profile: ProfileId, token: Result<Option<AuthorizationToken>, String> },
+    /// The server was asked to sign in, or for the end of a token that was given.
+    SignedIn { profile: ProfileId, attempt: u64, granted: Result<Granted, String> },
+    /// The server said when a token ends.
+    Expiry { profile: ProfileId, ticket: u64, expires_at: Option<Moment> },
+    /// The server was asked for a new token; `kept` says whether the keyring has it.
+    Renewed { profile: ProfileId, ticket: u64, outcome: Result<Renewed, RestError> },
+    /// The keyring was asked to keep a token.
+    Kept { profile: ProfileId, ticket: u64 },
+    /// A REST call said that the token is dead.
+    TokenDead { profile: ProfileId, ticket: u64, why: String },
+    /// A download came to its end.
+    DownloadEnded { profile: ProfileId, request: RequestId },
+    /// A sandbox was started.
+    Sandbox(Result<SandboxAddresses, String>),
+    /// The machine woke from sleep.
+    Woke,
+}
+
+/// A new token, and whether the keyring has it.
+#[derive(Debug)]
+pub(super) struct Renewed {
+    /// The token.
+    pub(super) granted: Granted,
+    /// Whether it is in the keyring.
+    pub(super) kept: bool,
+}

@@ -1,0 +1,289 @@
+//! The backend's REST API, as far as the monitor uses it.
+//!
+//! The token travels in its header only and never to another host: redirects are not followed. No error holds an address with a
+//! query, a token or a password.
+#![expect(clippy::disallowed_methods, reason = "the password goes into the body of `authenticate`")]
+
+use std::time::Duration;
+
+use reqwest::header::HeaderValue;
+use reqwest::redirect::Policy;
+use reqwest::{Client, StatusCode};
+use secrecy::{ExposeSecret as _, SecretString};
+
+use crate::activity::{Enquiry, Moment};
+use crate::protocol::rest::{self, AUTHORIZATION_HEADER, StatusAnswer};
+use crate::protocol::{AuthorizationToken, CommandId, mask};
+
+use super::endpoints::Endpoints;
+use super::trust::Trust;
+
+/// For DNS, TCP and TLS.
+const CONNECT_BUDGET: Duration = Duration::from_secs(10);
+/// For the whole call.
+const CALL_BUDGET: Duration = Duration::from_secs(20);
+/// The longest answer that is read, in bytes.
+const LONGEST_ANSWER: usize = 1024 * 1024;
+/// The lifetime that is asked for a new token: 30 days, the example of the vendor's documentation `[docs]`.
+const TOKEN_LIFETIME: &str = "2592000";
+
+/// A token that the server gave out, or that was given and is good.
+#[derive(Debug, Clone)]
+pub(super) struct Granted {
+    /// The token.
+    pub(super) token: AuthorizationToken,
+    /// When it ends, where the server said.
+    pub(super) expires_at: Option<Moment>,
+    /// Whether the server just gave it out; otherwise joining has to prove it.
+    pub(super) proved: bool,
+}
+
+/// Why a call failed, in words for the operator.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum RestError {
+    /// No connection.
+    #[error("{host} can't be reached{why}. Check the API address, and that the server runs.")]
+    Unreachable {
+        /// The host.
+        host: String,
+        /// What is known of the reason, with a colon before it; or empty.
+        why: String,
+    },
+    /// No answer.
+    #[error("{host} did not answer in time. Try again.")]
+    TimedOut {
+        /// The host.
+        host: String,
+    },
+    /// 401: the token is dead, or user name and password are wrong.
+    /// 401: the token is dead, or user name and password are wrong. With the server's words and a colon before them, or empty.
+    #[error("The server refused the token{0}. Sign in again.")]
+    Unauthorised(String),
+    /// Any other status that is no success.
+    #[error("{host} answered with status {status}{words}.")]
+    Status {
+        /// The host.
+        host: String,
+        /// The status.
+        status: u16,
+        /// The server's words with a colon before them; or empty.
+        words: String,
+    },
+    /// An answer that could not be understood.
+    #[error("{host} answered in a way that Privicore Monitor does not understand. Check the API address.")]
+    NotUnderstood {
+        /// The host.
+        host: String,
+    },
+    /// The server took the request and answers later.
+    #[error("The server took the request for a new token and will decide later. The old token stays in use.")]
+    Later,
+    /// The token has characters that no header can carry.
+    #[error("This token has characters in it that no token can have. Check that it was copied whole and alone.")]
+    NotAToken,
+}
+
+/// The client.
+#[derive(Debug, Clone)]
+pub(super) struct Rest {
+    client: Client,
+}
+
+/// What a call carries.
+enum Payload<'a> {
+    /// Nothing: a GET.
+    None,
+    /// A form, which may be empty.
+    Form(&'a [(&'a str, &'a str)]),
+    /// An empty JSON object.
+    EmptyObject,
+}
+
+/// An answer.
+struct Answer {
+    status: StatusCode,
+    body: String,
+}
+
+impl Rest {
+    /// A client that trusts whom `trust` says.
+    ///
+    /// # Errors
+    ///
+    /// Where the HTTP client can't be built.
+    pub(super) fn new(trust: &Trust) -> reqwest::Result<Self> {
+        let client = Client::builder()
+            .tls_backend_preconfigured(trust.config.as_ref().clone())
+            .redirect(Policy::none())
+            .referer(false)
+            // The socket knows no proxy either: both go the same way.
+            .no_proxy()
+            .connect_timeout(CONNECT_BUDGET)
+            .timeout(CALL_BUDGET)
+            .user_agent(concat!("privicore-monitor/", env!("CARGO_PKG_VERSION")))
+            .build()?;
+        Ok(Self { client })
+    }
+
+    /// `POST /profile/authenticate`.
+    pub(super) async fn authenticate(
+        &self,
+        endpoints: &Endpoints,
+        username: &str,
+        password: &SecretString,
+    ) -> Result<Granted, RestError> {
+        let url = endpoints.call(&["profile", "authenticate"]);
+        let request = self.client.post(url).form(&[("username", username), ("password", password.expose_secret())]);
+        let answer = read(request, endpoints, &[password.expose_secret()]).await?;
+        granted(&answer, endpoints)
+    }
+
+    /// `POST /profile/authorization-token/expiry`: when a token ends, where the server says.
+    pub(super) async fn expiry(
+        &self,
+        endpoints: &Endpoints,
+        token: &AuthorizationToken,
+    ) -> Result<Option<Moment>, RestError> {
+        let path = ["profile", "authorization-token", "expiry"];
+        let answer = self.call(endpoints, token, &path, Payload::Form(&[])).await?;
+        let answer = success(answer, endpoints)?;
+        Ok(rest::expiry(&answer.body).map(Moment::from))
+    }
+
+    /// `POST /profile/reauthorize-authorization-token`: a new token for an old one.
+    pub(super) async fn reauthorize(
+        &self,
+        endpoints: &Endpoints,
+        token: &AuthorizationToken,
+    ) -> Result<Granted, RestError> {
+        let path = ["profile", "reauthorize-authorization-token"];
+        let answer = self.call(endpoints, token, &path, Payload::Form(&[("ttl", TOKEN_LIFETIME)])).await?;
+        let answer = success(answer, endpoints)?;
+        if answer.status == StatusCode::ACCEPTED {
+            return Err(RestError::Later);
+        }
+        granted(&answer, endpoints)
+    }
+
+    /// `POST /profile/revoke-authorization-token`.
+    pub(super) async fn revoke(&self, endpoints: &Endpoints, token: &AuthorizationToken) -> Result<(), RestError> {
+        let path = ["profile", "revoke-authorization-token"];
+        let answer = self.call(endpoints, token, &path, Payload::Form(&[])).await?;
+        success(answer, endpoints).map(|_answer| ())
+    }
+
+    /// `request-status`: by GET `[docs]`, and where the server wants it, by POST `[live]`.
+    pub(super) async fn request_status(
+        &self,
+        endpoints: &Endpoints,
+        token: &AuthorizationToken,
+        command: &CommandId,
+    ) -> Result<Enquiry, RestError> {
+        let path = ["request-status", command.as_str()];
+        let mut answer = self.call(endpoints, token, &path, Payload::None).await?;
+        if answer.status == StatusCode::METHOD_NOT_ALLOWED {
+            answer = self.call(endpoints, token, &path, Payload::EmptyObject).await?;
+        }
+        if answer.status != StatusCode::NOT_FOUND {
+            answer = success(answer, endpoints)?;
+        }
+        match rest::status_answer(answer.status.as_u16(), &answer.body) {
+            StatusAnswer::Known { status, text } => Ok(Enquiry::Known { status, text }),
+            StatusAnswer::Unknown => Ok(Enquiry::Unknown),
+            StatusAnswer::NotUnderstood => Err(RestError::NotUnderstood { host: host(endpoints) }),
+        }
+    }
+
+    async fn call(
+        &self,
+        endpoints: &Endpoints,
+        token: &AuthorizationToken,
+        path: &[&str],
+        payload: Payload<'_>,
+    ) -> Result<Answer, RestError> {
+        let mut header = HeaderValue::from_str(token.expose()).map_err(|_unfit| RestError::NotAToken)?;
+        header.set_sensitive(true);
+        let url = endpoints.call(path);
+        let request = match payload {
+            Payload::None => self.client.get(url),
+            Payload::Form(form) => self.client.post(url).form(form),
+            Payload::EmptyObject => self.client.post(url).json(&serde_json::Map::new()),
+        };
+        read(request.header(AUTHORIZATION_HEADER, header), endpoints, &[token.expose()]).await
+    }
+}
+
+/// Sends a request and reads the answer, without the secrets that the request carried.
+async fn read(request: reqwest::RequestBuilder, endpoints: &Endpoints, secrets: &[&str]) -> Result<Answer, RestError> {
+    let mut response = request.send().await.map_err(|error| failed(error, endpoints))?;
+    let status = response.status();
+    let mut bytes = Vec::new();
+    while let Some(chunk) = response.chunk().await.map_err(|error| failed(error, endpoints))? {
+        if bytes.len().saturating_add(chunk.len()) > LONGEST_ANSWER {
+            return Err(RestError::NotUnderstood { host: host(endpoints) });
+        }
+        bytes.extend_from_slice(&chunk);
+    }
+    let body = String::from_utf8_lossy(&bytes).into_owned();
+    if status == StatusCode::UNAUTHORIZED {
+        return Err(RestError::Unauthorised(words(&body, secrets)));
+    }
+    if status.is_success() || status == StatusCode::NOT_FOUND || status == StatusCode::METHOD_NOT_ALLOWED {
+        return Ok(Answer { status, body });
+    }
+    Err(RestError::Status { host: host(endpoints), status: status.as_u16(), words: words(&body, secrets) })
+}
+
+/// An answer that is a success.
+fn success(answer: Answer, endpoints: &Endpoints) -> Result<Answer, RestError> {
+    if answer.status.is_success() {
+        return Ok(answer);
+    }
+    Err(RestError::Status { host: host(endpoints), status: answer.status.as_u16(), words: String::new() })
+}
+
+fn granted(answer: &Answer, endpoints: &Endpoints) -> Result<Granted, RestError> {
+    if !answer.status.is_success() {
+        return Err(RestError::Status { host: host(endpoints), status: answer.status.as_u16(), words: String::new() });
+    }
+    match rest::token_answer(&answer.body) {
+        Some(answer) => {
+            Ok(Granted { token: answer.token, expires_at: answer.expires_at.map(Moment::from), proved: true })
+        }
+        None => Err(RestError::NotUnderstood { host: host(endpoints) }),
+    }
+}
+
+/// The server's words for an error, masked, with a colon before them; or nothing.
+fn words(body: &str, secrets: &[&str]) -> String {
+    rest::error_text(body)
+        .map(|text| format!(": {}", mask::text(text.trim().trim_end_matches('.'), secrets)))
+        .unwrap_or_default()
+}
+
+/// What a failed call means. Its text can name the address: only the kind and the system's words are taken.
+fn failed(error: reqwest::Error, endpoints: &Endpoints) -> RestError {
+    let error = error.without_url();
+    let host = host(endpoints);
+    tracing::debug!(%error, host, "a call failed");
+    if error.is_timeout() {
+        RestError::TimedOut { host }
+    } else if error.is_connect() {
+        RestError::Unreachable { host, why: deepest(&error).map(|why| format!(": {why}")).unwrap_or_default() }
+    } else {
+        RestError::Unreachable { host, why: ": the connection broke off".to_owned() }
+    }
+}
+
+/// The innermost source of an error: what the system or TLS said.
+pub(super) fn deepest(error: &dyn std::error::Error) -> Option<String> {
+    let mut source = error.source()?;
+    while let Some(inner) = source.source() {
+        source = inner;
+    }
+    Some(source.to_string())
+}
+
+fn host(endpoints: &Endpoints) -> String {
+    endpoints.api.host_str().unwrap_or_default().to_owned()
+}

@@ -1,0 +1,83 @@
+//! How long to wait before the next attempt: full jitter, for ever.
+//!
+//! uniform(0, min(20 s, 0.5 s · 2ⁿ)). The jitter spreads the clients of a server that comes back; the cap keeps the wait
+//! shorter than an operator's patience. Only a connection that held for a while resets it: one that joins and drops at once
+//! would otherwise be tried without pause.
+
+use std::time::Duration;
+
+/// The first ceiling.
+const FIRST: Duration = Duration::from_millis(500);
+/// The highest.
+const HIGHEST: Duration = Duration::from_secs(20);
+/// How long a connection must have been joined to reset the wait.
+pub(super) const STABLE: Duration = Duration::from_secs(30);
+
+/// The waits of one session.
+#[derive(Debug)]
+pub(super) struct Backoff {
+    failures: u32,
+    random: fastrand::Rng,
+}
+
+impl Backoff {
+    /// Before any failure.
+    pub(super) fn new(random: fastrand::Rng) -> Self {
+        Self { failures: 0, random }
+    }
+
+    /// Counts a failure and says how long to wait.
+    pub(super) fn next(&mut self) -> Duration {
+        // 0.5 s · 2⁶ is above the highest; the bound keeps the shift small for ever.
+        let ceiling = FIRST.saturating_mul(1 << self.failures.min(6)).min(HIGHEST);
+        self.failures = self.failures.saturating_add(1);
+        ceiling.mul_f64(self.random.f64())
+    }
+
+    /// How often it failed in a row: also the number of the next attempt to reconnect.
+    pub(super) fn failures(&self) -> u32 {
+        self.failures
+    }
+
+    /// A connection held.
+    pub(super) fn reset(&mut self) {
+        self.failures = 0;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn waits_are_uniform_below_a_ceiling_that_doubles_up_to_twenty_seconds() {
+        let mut longest = [Duration::ZERO; 12];
+        let mut shortest = [HIGHEST; 12];
+        for seed in 0..2_000 {
+            let mut backoff = Backoff::new(fastrand::Rng::with_seed(seed));
+            for n in 0..12 {
+                let wait = backoff.next();
+                longest[n] = longest[n].max(wait);
+                shortest[n] = shortest[n].min(wait);
+            }
+        }
+        for n in 0..12 {
+            let ceiling = Duration::from_secs_f64((0.5 * 2_f64.powi(i32::try_from(n).unwrap())).min(20.0));
+            assert!(longest[n] <= ceiling, "wait {n} of {:?} is above {ceiling:?}", longest[n]);
+            assert!(longest[n] > ceiling.mul_f64(0.95), "wait {n} never comes near {ceiling:?}: {:?}", longest[n]);
+            assert!(shortest[n] < ceiling.mul_f64(0.05), "wait {n} is never short: {:?}", shortest[n]);
+        }
+    }
+
+    #[test]
+    fn it_goes_on_for_ever_and_starts_anew_after_a_reset() {
+        let mut backoff = Backoff::new(fastrand::Rng::with_seed(1));
+        for _ in 0..100_000 {
+            assert!(backoff.next() <= HIGHEST);
+        }
+        assert_eq!(backoff.failures(), 100_000);
+        backoff.reset();
+        assert_eq!(backoff.failures(), 0);
+        assert!(backoff.next() <= FIRST);
+    }
+}

@@ -1,0 +1,184 @@
+//! One open socket and what is known of it; how it is read, and how it can end.
+#![expect(clippy::disallowed_methods, reason = "join and leave frames carry the token")]
+
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use futures_util::{SinkExt as _, StreamExt as _};
+use secrecy::{ExposeSecret as _, SecretString};
+use tokio_tungstenite::tungstenite::error::CapacityError;
+use tokio_tungstenite::tungstenite::{Error as WsError, Message as Frame};
+
+use crate::engine::connector::Socket;
+use crate::engine::options::Clock;
+use crate::engine::reading::{Harvest, Read, Reading};
+use crate::protocol::Reply;
+
+use super::wish::Ticket;
+
+/// How a connection ended, in words for the operator.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub(super) enum End {
+    /// The server closed it in order.
+    #[error("The server closed the connection{}", reason_of(.reason))]
+    Closed {
+        /// The server's words, masked; or empty.
+        reason: String,
+    },
+    /// It broke.
+    #[error("The connection broke off.")]
+    Broken,
+    /// No sign of life.
+    #[error("The server no longer answers, so the connection is given up.")]
+    Dead,
+    /// The join was not answered.
+    #[error("The server did not answer the join within 5 s.")]
+    JoinUnanswered,
+    /// The join was refused, not for the token.
+    #[error("The server refused the join with status {status}{}", reason_of(.reason))]
+    JoinRefused {
+        /// The status.
+        status: i64,
+        /// The server's words, masked; or empty.
+        reason: String,
+    },
+    /// The token was refused.
+    #[error("The server refused the token{} Sign in again.", reason_of(.reason))]
+    TokenRefused {
+        /// The server's words, masked; or empty.
+        reason: String,
+    },
+    /// A message above the limit.
+    #[error("A message of {size} bytes is larger than the limit of {limit} bytes and can't be read.")]
+    TooLarge {
+        /// What is known of its size.
+        size: usize,
+        /// The limit.
+        limit: usize,
+    },
+    /// A text frame with invalid UTF-8.
+    #[error("The server sent a message that is not valid UTF-8, and a WebSocket can't go on after that.")]
+    NotUtf8,
+    /// Something that is no WebSocket.
+    #[error("The server broke the rules of the WebSocket protocol.")]
+    Protocol,
+}
+
+/// A reason as the end of a sentence.
+fn reason_of(reason: &str) -> Cow<'_, str> {
+    let reason = reason.trim();
+    match reason.chars().next_back() {
+        None => ".".into(),
+        Some('.' | '!' | '?') => format!(": {reason}").into(),
+        Some(_) => format!(": {reason}.").into(),
+    }
+}
+
+impl End {
+    /// What a refusal of the join means: the token's fault or another.
+    pub(super) fn of_refusal(reply: Reply) -> Self {
+        let reason = reply.text.unwrap_or_default();
+        if matches!(reply.status, 401 | 403) || reason.to_ascii_lowercase().contains("token") {
+            Self::TokenRefused { reason }
+        } else {
+            Self::JoinRefused { status: reply.status, reason }
+        }
+    }
+
+    /// Only the error's kind is looked at: its text can quote what the server sent.
+    fn of_error(error: &WsError) -> Self {
+        match error {
+            WsError::Capacity(CapacityError::MessageTooLong { size, max_size }) => {
+                Self::TooLarge { size: *size, limit: *max_size }
+            }
+            WsError::Utf8(_) => Self::NotUtf8,
+            WsError::ConnectionClosed | WsError::AlreadyClosed => Self::Closed { reason: String::new() },
+            WsError::Io(_) => Self::Broken,
+            WsError::Protocol(tokio_tungstenite::tungstenite::error::ProtocolError::ResetWithoutClosingHandshake) => {
+                Self::Broken
+            }
+            _ => Self::Protocol,
+        }
+    }
+}
+
+/// What a frame was.
+#[derive(Debug)]
+pub(super) enum Heard {
+    /// An entry was added to the harvest.
+    Entry,
+    /// The answer to a join or leave.
+    Reply(Reply),
+    /// A keep-alive of the protocol.
+    KeepAlive,
+    /// The answer to a ping, with its payload.
+    Pong(Vec<u8>),
+    /// A WebSocket ping: answered by tungstenite.
+    Ping,
+    /// The end.
+    End(End),
+}
+
+/// One open socket. Dropping it closes it.
+pub(super) struct Connection {
+    /// What it was opened with.
+    pub(super) ticket: Arc<Ticket>,
+    /// The largest message it reads, in bytes.
+    pub(super) limit: usize,
+    socket: Socket,
+    reading: Reading,
+    clock: Clock,
+}
+
+impl Connection {
+    /// Of a socket that was opened with `ticket`.
+    pub(super) fn new(socket: Socket, ticket: Arc<Ticket>, limit: usize, reading: Reading, clock: Clock) -> Self {
+        Self { ticket, limit, socket, reading, clock }
+    }
+
+    /// Sends a frame that holds the token.
+    pub(super) async fn send_secret(&mut self, frame: &SecretString) -> Result<(), End> {
+        self.send(Frame::text(frame.expose_secret())).await
+    }
+
+    /// Sends a ping.
+    pub(super) async fn ping(&mut self, payload: [u8; 8]) -> Result<(), End> {
+        self.send(Frame::Ping(payload.to_vec().into())).await
+    }
+
+    /// Says goodbye to the WebSocket.
+    pub(super) async fn close(&mut self) {
+        if let Err(error) = self.socket.close(None).await {
+            tracing::debug!(end = ?End::of_error(&error), "the socket could not be closed in order");
+        }
+    }
+
+    /// The next frame. Can be dropped at any time without losing one.
+    pub(super) async fn next(&mut self, harvest: &mut Harvest) -> Heard {
+        let frame = self.socket.next().await;
+        let at = (self.clock)();
+        match frame {
+            None => Heard::End(End::Closed { reason: String::new() }),
+            Some(Err(error)) => Heard::End(End::of_error(&error)),
+            Some(Ok(Frame::Text(text))) => match self.reading.text(text.as_str(), at, harvest) {
+                Read::Entry => Heard::Entry,
+                Read::Reply(reply) => Heard::Reply(reply),
+                Read::KeepAlive => Heard::KeepAlive,
+            },
+            Some(Ok(Frame::Binary(bytes))) => {
+                self.reading.binary(bytes.len(), at, harvest);
+                Heard::Entry
+            }
+            Some(Ok(Frame::Pong(payload))) => Heard::Pong(payload.to_vec()),
+            Some(Ok(Frame::Close(frame))) => {
+                let reason = frame.map(|frame| self.reading.masked(frame.reason.as_str())).unwrap_or_default();
+                Heard::End(End::Closed { reason })
+            }
+            Some(Ok(Frame::Ping(_) | Frame::Frame(_))) => Heard::Ping,
+        }
+    }
+
+    async fn send(&mut self, frame: Frame) -> Result<(), End> {
+        self.socket.send(frame).await.map_err(|error| End::of_error(&error))
+    }
+}

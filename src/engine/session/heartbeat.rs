@@ -1,0 +1,168 @@
+//! Whether a connection lives: a ping after 15 s of silence, dead 10 s later. Any frame from the server is life.
+//!
+//! Pure: told what happened and when, it says what is due. The clock is tokio's monotonic one, which stands still while the
+//! machine sleeps; [`Heartbeat::doubt`] is for the moment it wakes.
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+/// Silence after which the server is asked for a sign of life.
+const SILENCE: Duration = Duration::from_secs(15);
+/// How long it may take to give one.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// The same after the machine woke: the other end is probably gone.
+const PATIENCE_AFTER_SLEEP: Duration = Duration::from_secs(3);
+/// How often the round trip is measured while messages come.
+const MEASURE: Duration = Duration::from_secs(60);
+
+/// What is due.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Beat {
+    /// Send a ping with this payload.
+    Ping([u8; 8]),
+    /// The connection is dead.
+    Dead,
+    /// Nothing yet.
+    Nothing,
+}
+
+/// The heartbeat of one connection.
+#[derive(Debug)]
+pub(super) struct Heartbeat {
+    heard: Instant,
+    pinged: Option<(u64, Instant)>,
+    measured: Option<Instant>,
+    dead_at: Option<Instant>,
+    doubted: Option<Duration>,
+    count: u64,
+}
+
+impl Heartbeat {
+    /// Of a connection that was just joined. The first ping is due at once: it measures the round trip.
+    pub(super) fn new(now: Instant) -> Self {
+        Self { heard: now, pinged: None, measured: None, dead_at: None, doubted: None, count: 0 }
+    }
+
+    /// Something came.
+    pub(super) fn heard(&mut self, now: Instant) {
+        self.heard = now;
+        self.dead_at = None;
+        self.doubted = None;
+    }
+
+    /// A pong came: the round trip, if it answers the last ping.
+    pub(super) fn pong(&mut self, payload: &[u8], now: Instant) -> Option<Duration> {
+        self.heard(now);
+        let (count, sent) = self.pinged?;
+        if payload != count.to_be_bytes() {
+            return None;
+        }
+        self.pinged = None;
+        Some(now.saturating_duration_since(sent))
+    }
+
+    /// The machine has slept: ask at once, and wait less long.
+    pub(super) fn doubt(&mut self) {
+        self.dead_at = None;
+        self.doubted = Some(PATIENCE_AFTER_SLEEP);
+    }
+
+    /// When to look again.
+    pub(super) fn next(&self, now: Instant) -> Instant {
+        match (self.doubted, self.dead_at, self.measured) {
+            (Some(_), None, _) | (_, None, None) => now,
+            (_, Some(dead_at), _) => dead_at,
+            (None, None, Some(measured)) => (self.heard + SILENCE).min(measured + MEASURE),
+        }
+    }
+
+    /// What is due now. A ping that is returned counts as sent.
+    pub(super) fn due(&mut self, now: Instant) -> Beat {
+        if let Some(dead_at) = self.dead_at {
+            return if now >= dead_at { Beat::Dead } else { Beat::Nothing };
+        }
+        if let Some(patience) = self.doubted {
+            self.dead_at = Some(now + patience);
+        } else if now >= self.heard + SILENCE {
+            self.dead_at = Some(now + PATIENCE);
+        } else if self.measured.is_some_and(|measured| now < measured + MEASURE) {
+            return Beat::Nothing;
+        }
+        self.count = self.count.wrapping_add(1);
+        self.pinged = Some((self.count, now));
+        self.measured = Some(now);
+        Beat::Ping(self.count.to_be_bytes())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn seconds(n: u64) -> Duration {
+        Duration::from_secs(n)
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_silent_server_is_asked_after_15_s_and_dead_after_25() {
+        let start = Instant::now();
+        let mut beat = Heartbeat::new(start);
+        assert!(matches!(beat.due(beat.next(start)), Beat::Ping(_)), "the first one measures");
+        assert_eq!(beat.next(start), start + seconds(15));
+        assert_eq!(beat.due(start + seconds(14)), Beat::Nothing);
+        assert!(matches!(beat.due(start + seconds(15)), Beat::Ping(_)));
+        assert_eq!(beat.next(start), start + seconds(25));
+        assert_eq!(beat.due(start + seconds(24)), Beat::Nothing);
+        assert_eq!(beat.due(start + seconds(25)), Beat::Dead);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn any_frame_is_life() {
+        let start = Instant::now();
+        let mut beat = Heartbeat::new(start);
+        assert!(matches!(beat.due(start), Beat::Ping(_)));
+        assert!(matches!(beat.due(start + seconds(15)), Beat::Ping(_)));
+        beat.heard(start + seconds(24));
+        assert_eq!(beat.due(start + seconds(25)), Beat::Nothing);
+        assert_eq!(beat.next(start), start + seconds(39));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn only_the_answer_to_the_last_ping_is_a_round_trip() {
+        let start = Instant::now();
+        let mut beat = Heartbeat::new(start);
+        let Beat::Ping(first) = beat.due(start) else { panic!("no ping") };
+        let Beat::Ping(second) = beat.due(start + seconds(15)) else { panic!("no ping") };
+        assert_eq!(beat.pong(&first, start + seconds(16)), None);
+        assert_eq!(beat.pong(b"other", start + seconds(16)), None);
+        assert_eq!(beat.pong(&second, start + seconds(16)), Some(seconds(1)));
+        assert_eq!(beat.pong(&second, start + seconds(17)), None, "once");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn after_a_sleep_it_asks_at_once_and_waits_three_seconds() {
+        let start = Instant::now();
+        let mut beat = Heartbeat::new(start);
+        assert!(matches!(beat.due(start), Beat::Ping(_)));
+        beat.doubt();
+        assert_eq!(beat.next(start + seconds(1)), start + seconds(1));
+        assert!(matches!(beat.due(start + seconds(1)), Beat::Ping(_)));
+        assert_eq!(beat.due(start + seconds(4)), Beat::Dead);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_round_trip_is_measured_once_a_minute_while_messages_come() {
+        let start = Instant::now();
+        let mut beat = Heartbeat::new(start);
+        let mut pings = 0;
+        for second in 0..600 {
+            let now = start + seconds(second);
+            beat.heard(now);
+            if matches!(beat.due(now), Beat::Ping(_)) {
+                pings += 1;
+            }
+        }
+        assert_eq!(pings, 10);
+    }
+}

@@ -1,0 +1,412 @@
+//! A session: one task a profile owns one state machine, so that a profile never has two sockets.
+//!
+//! ```text
+//!             ┌────────────── Waiting ◀──────────────┐  (any failure: wait and try again, for ever)
+//!             ▼                                      │
+//! Resting ─▶ Connecting ─▶ Joining ─▶ Live ──────────┤
+//!    ▲                         │       │             │
+//!    │                         ▼       ▼             │
+//!    └──────── (by the wish) ◀── Leaving ─▶ Connecting, or the end
+//! ```
+//!
+//! A state owns its resources: leaving a state drops its socket, its attempt and its timers, so that late news of an old
+//! connection can't arrive. What the session should do is a [`Wish`], read whenever it changes. What it hears goes to the
+//! [`Scribe`](super::scribe::Scribe), which commits before the window is told. It never waits for the window.
+
+mod backoff;
+mod connection;
+mod heartbeat;
+mod live;
+mod wish;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::future::BoxFuture;
+use tokio::sync::{mpsc, watch};
+use tokio::time::Instant;
+
+use crate::protocol::{ChannelId, CorrelationId, Reply, outgoing};
+use crate::settings::ProfileId;
+
+use super::action::Action;
+use super::connector::{self, ConnectError, Connector, Socket};
+use super::event::{ConnectionState, Event, Notice, Severity};
+use super::mailbox::Outbox;
+use super::options::Clock;
+use super::reading::{Harvest, Reading};
+use super::report::Report;
+use super::scribe::Scribe;
+use super::spawn::{Spawner, Task};
+use super::vault::Vault;
+
+use backoff::{Backoff, STABLE};
+use connection::{Connection, End, Heard};
+use live::Live;
+pub(super) use wish::{Aim, Ticket, Wish};
+
+/// How long the server has to answer a join.
+const JOIN_BUDGET: Duration = Duration::from_secs(5);
+/// How long leaving may take, from the frame to the closed socket.
+const LEAVE_BUDGET: Duration = Duration::from_secs(1);
+
+/// What a session is made of.
+pub(super) struct Parts {
+    /// Whose it is.
+    pub(super) profile: ProfileId,
+    /// How sockets are connected.
+    pub(super) connector: Arc<dyn Connector>,
+    /// Where what it hears is committed.
+    pub(super) scribe: Scribe,
+    /// Where secrets that it hears are kept.
+    pub(super) vault: Vault,
+    /// Where the window is told.
+    pub(super) outbox: Outbox,
+    /// Where the engine is told of states.
+    pub(super) reports: mpsc::Sender<Report>,
+    /// The time of day.
+    pub(super) clock: Clock,
+    /// The jitter.
+    pub(super) random: fastrand::Rng,
+}
+
+/// Starts a session. It ends when the wish is [`Aim::Stopped`], after leaving the channel.
+pub(super) fn start(parts: Parts, wish: Wish, spawner: &Spawner) -> (watch::Sender<Wish>, Task<()>) {
+    let (sender, receiver) = watch::channel(wish);
+    let profile = parts.profile;
+    let session = Session {
+        backoff: Backoff::new(parts.random),
+        profile,
+        connector: parts.connector,
+        scribe: parts.scribe,
+        vault: parts.vault,
+        outbox: parts.outbox,
+        reports: parts.reports,
+        clock: parts.clock,
+        wish: receiver,
+        ticket: 0,
+        connections: 0,
+    };
+    let task = spawner.task("keeping a connection", Some(profile), Box::pin(session.run()));
+    (sender, task)
+}
+
+/// The states; each owns what it needs.
+enum State {
+    /// Not connected and not about to be.
+    Resting(Rest),
+    /// Waiting for the next attempt.
+    Waiting { until: Instant, why: String },
+    /// DNS, TCP, TLS and the upgrade are under way.
+    Connecting(Connecting),
+    /// The socket is open and the join is under way.
+    Joining(Box<Connection>),
+    /// Joined.
+    Live(Box<Live>),
+    /// Leaving the channel.
+    Leaving(Box<Leaving>),
+    /// The end.
+    Ended,
+}
+
+/// Why a session rests.
+enum Rest {
+    SignedOut,
+    Offline,
+    /// The token of the ticket with this number was refused.
+    Refused {
+        number: u64,
+        why: String,
+    },
+}
+
+/// An attempt under way. Dropping it gives it up.
+struct Connecting {
+    ticket: Arc<Ticket>,
+    limit: usize,
+    attempt: BoxFuture<'static, Result<Socket, ConnectError>>,
+}
+
+/// A connection that is being left.
+struct Leaving {
+    connection: Connection,
+    channel: Option<ChannelId>,
+}
+
+/// What outlives the states.
+struct Session {
+    profile: ProfileId,
+    connector: Arc<dyn Connector>,
+    scribe: Scribe,
+    vault: Vault,
+    outbox: Outbox,
+    reports: mpsc::Sender<Report>,
+    clock: Clock,
+    wish: watch::Receiver<Wish>,
+    backoff: Backoff,
+    /// The number of the ticket that was used last.
+    ticket: u64,
+    /// The connections so far: the generation of the current one, for the log.
+    connections: u64,
+}
+
+impl Session {
+    async fn run(mut self) {
+        let mut state = self.follow();
+        loop {
+            self.announce(self.in_words(&state)).await;
+            state = match state {
+                State::Resting(rest) => self.rest(rest).await,
+                State::Waiting { until, why } => self.wait(until, why).await,
+                State::Connecting(connecting) => self.connect(connecting).await,
+                State::Joining(connection) => self.join(connection).await,
+                State::Live(live) => self.live(live).await,
+                State::Leaving(leaving) => self.leave(leaving).await,
+                State::Ended => return,
+            };
+        }
+    }
+
+    /// The state that the wish leads to from a state without resources.
+    fn follow(&mut self) -> State {
+        match current(&mut self.wish) {
+            Wish { aim: Aim::SignedOut, .. } => State::Resting(Rest::SignedOut),
+            Wish { aim: Aim::Offline, .. } => State::Resting(Rest::Offline),
+            Wish { aim: Aim::Refused { why }, .. } => State::Resting(Rest::Refused { number: self.ticket, why }),
+            Wish { aim: Aim::Stopped, .. } => State::Ended,
+            Wish { aim: Aim::Online(ticket), message_limit: limit, .. } => {
+                self.ticket = ticket.number;
+                self.connections += 1;
+                tracing::debug!(profile = %self.profile, connection = self.connections, "connecting");
+                let attempt = connector::open(self.connector.clone(), ticket.endpoints.websocket.clone(), limit);
+                State::Connecting(Connecting { ticket, limit, attempt: Box::pin(attempt) })
+            }
+        }
+    }
+
+    async fn rest(&mut self, rest: Rest) -> State {
+        loop {
+            let wish = changed(&mut self.wish).await;
+            let stays = match (&rest, &wish.aim) {
+                (Rest::SignedOut, Aim::SignedOut)
+                | (Rest::Offline, Aim::Offline)
+                | (Rest::Refused { .. }, Aim::Refused { .. }) => true,
+                // Only another token is a reason to try again.
+                (Rest::Refused { number, .. }, Aim::Online(ticket)) => ticket.number == *number,
+                _ => false,
+            };
+            if !stays {
+                return self.follow();
+            }
+        }
+    }
+
+    async fn wait(&mut self, until: Instant, why: String) -> State {
+        let before = current(&mut self.wish);
+        // The aim may have changed while the last connection ended.
+        if !matches!(&before.aim, Aim::Online(ticket) if ticket.number == self.ticket) {
+            return self.follow();
+        }
+        tracing::debug!(profile = %self.profile, %why, "waiting for the next attempt");
+        loop {
+            tokio::select! {
+                wish = changed(&mut self.wish) => {
+                    let same = matches!(&wish.aim, Aim::Online(ticket) if ticket.number == self.ticket);
+                    if !same || wish.hurries(&before) {
+                        return self.follow();
+                    }
+                }
+                () = tokio::time::sleep_until(until) => return self.follow(),
+            }
+        }
+    }
+
+    async fn connect(&mut self, mut connecting: Connecting) -> State {
+        loop {
+            tokio::select! {
+                wish = changed(&mut self.wish) => {
+                    if !wish.wants(&connecting.ticket) {
+                        drop(connecting);
+                        return self.follow();
+                    }
+                }
+                outcome = &mut connecting.attempt => return match outcome {
+                    Ok(socket) => {
+                        let reading = Reading::new(connecting.ticket.token.clone(), self.vault.clone());
+                        let clock = self.clock.clone();
+                        State::Joining(Box::new(
+                            Connection::new(socket, connecting.ticket, connecting.limit, reading, clock),
+                        ))
+                    }
+                    Err(error) => {
+                        tracing::debug!(profile = %self.profile, %error, "no connection");
+                        self.failed(error.to_string())
+                    }
+                },
+            }
+        }
+    }
+
+    async fn join(&mut self, mut connection: Box<Connection>) -> State {
+        let ticket = connection.ticket.clone();
+        let mut harvest = Harvest::default();
+        let outcome = {
+            let attempt = tokio::time::timeout(JOIN_BUDGET, joined(&mut connection, &self.scribe, &mut harvest));
+            tokio::pin!(attempt);
+            loop {
+                tokio::select! {
+                    outcome = &mut attempt => break Some(outcome.unwrap_or(Err(End::JoinUnanswered))),
+                    wish = changed(&mut self.wish) => if !wish.wants(&ticket) { break None },
+                }
+            }
+        };
+        // What came with the join is an acknowledgement like any other, however the join ended.
+        self.write(harvest).await;
+        match outcome {
+            None => State::Leaving(Box::new(Leaving { connection: *connection, channel: None })),
+            Some(Ok(reply)) => State::Live(Box::new(Live::new(*connection, reply.channel_id))),
+            Some(Err(end)) => {
+                drop(connection);
+                self.lost(&end, &ticket, Duration::ZERO)
+            }
+        }
+    }
+
+    async fn leave(&mut self, leaving: Box<Leaving>) -> State {
+        let Leaving { mut connection, channel } = *leaving;
+        let mut harvest = Harvest::default();
+        let farewell = async {
+            let frame = outgoing::leave(&connection.ticket.token, &correlation(), channel.as_ref());
+            if let Err(end) = connection.send_secret(&frame).await {
+                tracing::debug!(?end, "could not leave in order");
+                return;
+            }
+            while !matches!(connection.next(&mut harvest).await, Heard::Reply(_) | Heard::End(_)) {}
+            connection.close().await;
+        };
+        if tokio::time::timeout(LEAVE_BUDGET, farewell).await.is_err() {
+            tracing::debug!(profile = %self.profile, "the server did not answer the leave in time");
+        }
+        drop(connection);
+        self.write(harvest).await;
+        self.follow()
+    }
+
+    /// A connection ended by itself after it was joined for `joined`.
+    fn lost(&mut self, end: &End, ticket: &Ticket, joined: Duration) -> State {
+        let why = end.to_string();
+        tracing::debug!(profile = %self.profile, %why, "the connection ended");
+        match end {
+            End::TokenRefused { .. } => return State::Resting(Rest::Refused { number: ticket.number, why }),
+            // The next connection may well end the same way, however long this one held: no reset.
+            End::TooLarge { size, limit } => self.cannot_read(&why, Some(next_limit(*size, *limit))),
+            End::NotUtf8 => self.cannot_read(&why, None),
+            _ if joined >= STABLE => self.backoff.reset(),
+            _ => {}
+        }
+        self.failed(why)
+    }
+
+    fn failed(&mut self, why: String) -> State {
+        State::Waiting { until: Instant::now() + self.backoff.next(), why }
+    }
+
+    /// Says that a message could not be read, and offers to raise the limit.
+    fn cannot_read(&self, why: &str, limit: Option<usize>) {
+        self.outbox.notice(Notice {
+            severity: Severity::Warning,
+            profile: Some(self.profile),
+            sentence: format!("{why} The message is lost; Privicore Monitor connects again."),
+            remedy: limit.map(|limit| ("Raise the limit".to_owned(), Action::SetMessageLimit(limit))),
+        });
+    }
+
+    /// Writes what was read, waiting for room.
+    async fn write(&self, harvest: Harvest) {
+        if harvest.is_empty() {
+            return;
+        }
+        if let Ok(room) = self.scribe.room().await {
+            Scribe::write(room, harvest.into_entries());
+        }
+    }
+
+    /// A state as the window has it.
+    fn in_words(&self, state: &State) -> ConnectionState {
+        match state {
+            State::Resting(Rest::SignedOut) => ConnectionState::SignedOut,
+            State::Resting(Rest::Offline) | State::Ended => ConnectionState::Offline,
+            State::Resting(Rest::Refused { why, .. }) => ConnectionState::TokenRefused { why: why.clone() },
+            State::Waiting { until, why } => ConnectionState::Reconnecting {
+                at: until.into_std(),
+                attempt: self.backoff.failures(),
+                why: why.clone(),
+            },
+            State::Connecting(_) => ConnectionState::Connecting,
+            State::Joining(_) => ConnectionState::Joining,
+            State::Live(_) => ConnectionState::Live,
+            State::Leaving(_) => ConnectionState::Leaving,
+        }
+    }
+
+    /// Tells the window and the engine.
+    async fn announce(&self, state: ConnectionState) {
+        self.outbox.post(Event::Connection { profile: self.profile, state: state.clone() });
+        let report = Report::Connection { profile: self.profile, ticket: self.ticket, state };
+        if self.reports.send(report).await.is_err() {
+            tracing::debug!("the engine is stopping");
+        }
+    }
+}
+
+/// Joins: sends the frame and reads up to the answer. Events that come before it are kept.
+async fn joined(connection: &mut Connection, scribe: &Scribe, harvest: &mut Harvest) -> Result<Reply, End> {
+    let asked = correlation();
+    let frame = outgoing::join(&connection.ticket.token, &asked);
+    connection.send_secret(&frame).await?;
+    loop {
+        match connection.next(harvest).await {
+            // A server may leave the correlation id out; one with another id answers something else.
+            Heard::Reply(reply) if reply.correlation_id.as_ref().is_none_or(|id| *id == asked) => {
+                return if reply.is_ok() { Ok(reply) } else { Err(End::of_refusal(reply)) };
+            }
+            Heard::End(end) => return Err(end),
+            Heard::Entry | Heard::Reply(_) | Heard::KeepAlive | Heard::Pong(_) | Heard::Ping => {}
+        }
+        if harvest.is_full()
+            && let Ok(room) = scribe.room().await
+        {
+            Scribe::write(room, std::mem::take(harvest).into_entries());
+        }
+    }
+}
+
+fn correlation() -> CorrelationId {
+    CorrelationId::new(uuid::Uuid::new_v4().to_string())
+}
+
+/// A limit under which a message of this size could have been read: the size that is known may be that of its first part.
+fn next_limit(size: usize, limit: usize) -> usize {
+    size.max(limit.saturating_mul(2)).checked_next_power_of_two().unwrap_or(usize::MAX)
+}
+
+/// The wish as it is now. One that nobody holds any more is the wish to stop.
+fn current(wish: &mut watch::Receiver<Wish>) -> Wish {
+    let orphaned = wish.has_changed().is_err();
+    let mut now = wish.borrow_and_update().clone();
+    if orphaned {
+        now.aim = Aim::Stopped;
+    }
+    now
+}
+
+/// The wish once it has changed. Can be dropped at any time without missing a change.
+async fn changed(wish: &mut watch::Receiver<Wish>) -> Wish {
+    if wish.changed().await.is_err() {
+        tracing::debug!("nobody wishes for this session any more");
+    }
+    current(wish)
+}
+
+#[cfg(test)]
+mod tests;

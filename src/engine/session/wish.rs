@@ -1,0 +1,65 @@
+//! What a session should do, as one value: it is told the aim, never a sequence of steps, so that nothing can queue up.
+
+use std::sync::Arc;
+
+use crate::engine::endpoints::Endpoints;
+use crate::protocol::AuthorizationToken;
+
+/// The right to join: a token and where it is good. Numbers ascend, so that late news of an old one is told apart.
+#[derive(Debug)]
+pub(in crate::engine) struct Ticket {
+    /// Its number; unique within a profile and a run.
+    pub(in crate::engine) number: u64,
+    /// Where to.
+    pub(in crate::engine) endpoints: Arc<Endpoints>,
+    /// The token.
+    pub(in crate::engine) token: AuthorizationToken,
+}
+
+/// Where a session should be.
+#[derive(Debug, Clone)]
+pub(in crate::engine) enum Aim {
+    /// Not connected: there is no token.
+    SignedOut,
+    /// Not connected: the operator wants it so.
+    Offline,
+    /// Joined with this ticket.
+    Online(Arc<Ticket>),
+    /// Not connected: a REST call said that the token is dead.
+    Refused {
+        /// Why, in a sentence.
+        why: String,
+    },
+    /// Ended for good.
+    Stopped,
+}
+
+/// What a session should do.
+#[derive(Debug, Clone)]
+pub(in crate::engine) struct Wish {
+    /// Where it should be.
+    pub(in crate::engine) aim: Aim,
+    /// The largest message to read, in bytes.
+    pub(in crate::engine) message_limit: usize,
+    /// Counts how often the operator said not to wait for the next attempt.
+    pub(in crate::engine) retry: u64,
+    /// Counts how often the machine woke from sleep.
+    pub(in crate::engine) woken: u64,
+}
+
+impl Wish {
+    /// Of a session that starts.
+    pub(in crate::engine) fn new(aim: Aim, message_limit: usize) -> Self {
+        Self { aim, message_limit, retry: 0, woken: 0 }
+    }
+
+    /// Whether it should be joined with this ticket and no other.
+    pub(super) fn wants(&self, ticket: &Ticket) -> bool {
+        matches!(&self.aim, Aim::Online(wanted) if wanted.number == ticket.number)
+    }
+
+    /// Whether this wish gives a reason not to wait any longer that `earlier` did not give.
+    pub(super) fn hurries(&self, earlier: &Self) -> bool {
+        self.retry != earlier.retry || self.woken != earlier.woken || self.message_limit != earlier.message_limit
+    }
+}

@@ -1,0 +1,109 @@
+//! The tasks around a token: asking the server for one, for its end, or for a new one, and keeping it.
+
+use std::sync::Arc;
+
+use tokio::sync::oneshot;
+
+use crate::protocol::AuthorizationToken;
+use crate::settings::ProfileId;
+
+use super::action::Credential;
+use super::endpoints::Endpoints;
+use super::event::{Notice, Severity};
+use super::report::{Renewed, Report};
+use super::rest::{Granted, RestError};
+use super::session::Ticket;
+use super::tools::Tools;
+
+/// Asks the server to sign a profile in, until `stop` is dropped.
+pub(super) async fn ask(
+    tools: Tools,
+    profile: ProfileId,
+    attempt: u64,
+    endpoints: Arc<Endpoints>,
+    username: String,
+    credential: Credential,
+    stop: oneshot::Receiver<()>,
+) {
+    let granted = tokio::select! {
+        granted = grant(&tools, &endpoints, username.trim(), credential) => granted,
+        _ = stop => return,
+    };
+    report(&tools, Report::SignedIn { profile, attempt, granted }).await;
+}
+
+async fn grant(
+    tools: &Tools,
+    endpoints: &Endpoints,
+    username: &str,
+    credential: Credential,
+) -> Result<Granted, String> {
+    match credential {
+        Credential::Password(password) => {
+            tools.rest.authenticate(endpoints, username, &password).await.map_err(|error| match error {
+                RestError::Unauthorised(words) => format!(
+                    "The server refused to sign in{words}. Check user name and password; a new profile also needs its \
+                     public key registered first."
+                ),
+                other => other.to_string(),
+            })
+        }
+        // Joining will prove it; a server that knows its end may refuse it here already.
+        Credential::Token(token) => match tools.rest.expiry(endpoints, &token).await {
+            Ok(expires_at) => Ok(Granted { token, expires_at, proved: false }),
+            Err(error @ (RestError::Unauthorised(_) | RestError::NotAToken)) => Err(error.to_string()),
+            Err(error) => {
+                tracing::debug!(%error, "the end of the token is not known");
+                Ok(Granted { token, expires_at: None, proved: false })
+            }
+        },
+    }
+}
+
+/// Asks when a token ends.
+pub(super) async fn ask_expiry(tools: Tools, profile: ProfileId, ticket: Arc<Ticket>) {
+    let number = ticket.number;
+    match tools.rest.expiry(&ticket.endpoints, &ticket.token).await {
+        Ok(expires_at) => report(&tools, Report::Expiry { profile, ticket: number, expires_at }).await,
+        Err(error @ RestError::Unauthorised(_)) => {
+            report(&tools, Report::TokenDead { profile, ticket: number, why: error.to_string() }).await;
+        }
+        // Nothing depends on it but what is shown; the session says whether the server is there.
+        Err(error) => tracing::debug!(%error, "the end of the token is not known"),
+    }
+}
+
+/// Asks for a new token, and keeps it before anybody joins with it: the old one may be dead by then.
+pub(super) async fn renew(tools: Tools, profile: ProfileId, ticket: Arc<Ticket>, keep_it: bool) {
+    let outcome = match tools.rest.reauthorize(&ticket.endpoints, &ticket.token).await {
+        Ok(granted) => {
+            let kept = keep_it && keep(&tools, profile, &granted.token).await;
+            Ok(Renewed { granted, kept })
+        }
+        Err(error) => Err(error),
+    };
+    report(&tools, Report::Renewed { profile, ticket: ticket.number, outcome }).await;
+}
+
+/// Puts a token into the keyring; where that fails the operator is told and the session goes on.
+pub(super) async fn keep(tools: &Tools, profile: ProfileId, token: &AuthorizationToken) -> bool {
+    match tools.keyring.store_token(profile, token).await {
+        Ok(()) => true,
+        Err(error) => {
+            warn(tools, profile, error.to_string());
+            false
+        }
+    }
+}
+
+/// Tells the operator what did not work.
+pub(super) fn warn(tools: &Tools, profile: ProfileId, sentence: String) {
+    tools.outbox.notice(Notice { severity: Severity::Warning, profile: Some(profile), sentence, remedy: None });
+}
+
+/// Tells the centre.
+pub(super) async fn report(tools: &Tools, report: Report) {
+    if tools.reports.send(report).await.is_err() {
+        tracing::debug!("the engine is stopping");
+    }
+}

@@ -1,0 +1,39 @@
+//! What the engine's tasks share.
+
+use std::sync::Arc;
+
+use tokio::sync::mpsc;
+
+use crate::credentials::Keyring;
+
+use super::connector::Connector;
+use super::download::Fetcher;
+use super::ledger::Ledger;
+use super::mailbox::Outbox;
+use super::options::Clock;
+use super::report::Report;
+use super::rest::Rest;
+use super::spawn::Spawner;
+
+/// What the engine's tasks share. Cheap to clone.
+#[derive(Clone)]
+pub(super) struct Tools {
+    /// Tells the window.
+    pub(super) outbox: Outbox,
+    /// Runs tasks.
+    pub(super) spawner: Spawner,
+    /// The time of day.
+    pub(super) clock: Clock,
+    /// The journal.
+    pub(super) ledger: Arc<dyn Ledger>,
+    /// Keeps tokens.
+    pub(super) keyring: Keyring,
+    /// Connects sockets.
+    pub(super) connector: Arc<dyn Connector>,
+    /// Calls the backend.
+    pub(super) rest: Rest,
+    /// Fetches links.
+    pub(super) fetcher: Fetcher,
+    /// Tells the engine's centre. Full: the task waits; the centre never waits for a task.
+    pub(super) reports: mpsc::Sender<Report>,
+}

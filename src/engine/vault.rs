@@ -1,0 +1,264 @@
+//! The links and stream tokens of a profile, in memory only: the window and the journal know only that they are there.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+use url::Url;
+
+use crate::activity::Moment;
+use crate::protocol::{DataReport, Delivery, Link, Message, RequestId, StreamReport, StreamToken};
+
+/// How many requests' secrets are held; beyond, the oldest goes. With links that live ten minutes this is never reached in
+/// earnest: it bounds what a server can make the engine hold.
+const MOST: usize = 100_000;
+
+/// A profile's vault.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Vault(Arc<Mutex<Held>>);
+
+/// What is held of every request.
+#[derive(Debug, Default)]
+struct Held {
+    requests: BTreeMap<RequestId, Secrets>,
+    /// The requests by when they first came, for bounding.
+    by_age: BTreeMap<u64, RequestId>,
+    arrivals: u64,
+}
+
+/// What is held of one request.
+#[derive(Debug, Default)]
+struct Secrets {
+    arrival: u64,
+    way: Option<Way>,
+    token: Option<StreamToken>,
+    stream: Option<Link>,
+    stream_ready: bool,
+    came: Moment,
+}
+
+/// The way to the data: a link, until it is taken.
+#[derive(Debug)]
+enum Way {
+    Link(Link),
+    Taken,
+}
+
+/// A link that was taken out to be fetched. Nobody else gets it until it is put back.
+#[derive(Debug)]
+pub(super) struct Taken {
+    /// The link.
+    pub(super) url: Url,
+    /// When it came.
+    pub(super) came: Moment,
+    kept: Link,
+}
+
+impl Taken {
+    /// Whether its time was over, if links live that long.
+    pub(super) fn is_expired(&self, now: Moment, lifetime: Duration) -> bool {
+        now.since(self.came) >= lifetime
+    }
+}
+
+/// Why there is no link to fetch, in words for the operator.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub(super) enum NoLink {
+    /// Nothing is held: it came in an earlier run, or never.
+    #[error("The link is not known here: links are kept only while Privicore Monitor runs. Request the data again.")]
+    NotHeld,
+    /// It was taken before.
+    #[error("The link was fetched already, and a link can be fetched once. Request the data again.")]
+    Taken,
+    /// The stream is not ready.
+    #[error("The data is not ready yet: the server says so with another message. Try again when that has come.")]
+    NotReady,
+    /// It is a WebSocket.
+    #[error("The server offers this data over a WebSocket stream only, which is not supported yet.")]
+    WebSocketStream,
+    /// It can't be read as an address.
+    #[error("The server sent a link that is not an address that can be fetched from. Request the data again.")]
+    Malformed,
+}
+
+impl Vault {
+    /// Keeps what a message holds.
+    pub(super) fn keep(&self, message: &Message, at: Moment) {
+        match message {
+            Message::Data(DataReport { id, delivery: Delivery::Link(link), .. }) => {
+                let link = link.clone();
+                self.change(id, at, |secrets| {
+                    secrets.way = Some(Way::Link(link));
+                    secrets.came = at;
+                });
+            }
+            Message::Data(DataReport { id, delivery: Delivery::StreamToken(token), .. }) => {
+                let token = token.clone();
+                self.change(id, at, |secrets| {
+                    secrets.token = Some(token);
+                    secrets.way = None;
+                    secrets.came = at;
+                });
+            }
+            Message::StreamReady(StreamReport { id, url }) => {
+                let url = url.clone();
+                self.change(id, at, |secrets| {
+                    secrets.stream_ready = true;
+                    if url.is_some() {
+                        secrets.stream = url;
+                        secrets.came = at;
+                    }
+                });
+            }
+            Message::Data(_) | Message::Command(_) | Message::Unrecognised(_) => {}
+        }
+    }
+
+    /// Takes the link of a request out, to be fetched once. `download` is the profile's download address.
+    pub(super) fn take(&self, request: &RequestId, download: &Url) -> Result<Taken, NoLink> {
+        let mut held = self.lock();
+        let secrets = held.requests.get_mut(request).ok_or(NoLink::NotHeld)?;
+        let link = match &secrets.way {
+            Some(Way::Taken) => return Err(NoLink::Taken),
+            Some(Way::Link(link)) => link.clone(),
+            None => secrets.streamed(download)?,
+        };
+        let url = Url::parse(link.expose()).map_err(|_malformed| NoLink::Malformed)?;
+        match url.scheme() {
+            "http" | "https" => {}
+            "ws" | "wss" => return Err(NoLink::WebSocketStream),
+            _ => return Err(NoLink::Malformed),
+        }
+        secrets.way = Some(Way::Taken);
+        Ok(Taken { url, came: secrets.came, kept: link })
+    }
+
+    /// Puts a link back that was not sent.
+    pub(super) fn put_back(&self, request: &RequestId, taken: Taken) {
+        if let Some(secrets) = self.lock().requests.get_mut(request)
+            && matches!(secrets.way, Some(Way::Taken))
+        {
+            secrets.way = Some(Way::Link(taken.kept));
+        }
+    }
+
+    fn change(&self, request: &RequestId, at: Moment, change: impl FnOnce(&mut Secrets)) {
+        let mut held = self.lock();
+        if !held.requests.contains_key(request) {
+            held.arrivals += 1;
+            let arrival = held.arrivals;
+            held.by_age.insert(arrival, request.clone());
+            held.requests.insert(request.clone(), Secrets { arrival, came: at, ..Secrets::default() });
+        }
+        if let Some(secrets) = held.requests.get_mut(request) {
+            change(secrets);
+        }
+        while held.requests.len() > MOST
+            && let Some((arrival, oldest)) = held.by_age.pop_first()
+        {
+            // A request has one arrival as long as it is held.
+            if held.requests.get(&oldest).is_some_and(|secrets| secrets.arrival == arrival) {
+                held.requests.remove(&oldest);
+            }
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Held> {
+        // The maps are whole after every statement, also where a panic went through.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Secrets {
+    /// The link of a streamed payload `[live]`: its own address where one came, else the download address and the token.
+    fn streamed(&self, download: &Url) -> Result<Link, NoLink> {
+        if !self.stream_ready {
+            return Err(if self.token.is_some() { NoLink::NotReady } else { NoLink::NotHeld });
+        }
+        match (&self.stream, &self.token) {
+            (Some(stream), _) => Ok(stream.clone()),
+            (None, Some(token)) => {
+                let token = utf8_percent_encode(token.expose(), NON_ALPHANUMERIC);
+                let base = download.as_str().trim_end_matches('/');
+                Ok(Link::new(format!("{base}/?auth={token}")))
+            }
+            (None, None) => Err(NoLink::NotHeld),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn data(id: &str, delivery: Delivery) -> Message {
+        Message::Data(DataReport { id: RequestId::from(id), context: None, delivery })
+    }
+
+    fn ready(id: &str, url: Option<&str>) -> Message {
+        Message::StreamReady(StreamReport { id: RequestId::from(id), url: url.map(Link::new) })
+    }
+
+    fn take(vault: &Vault, id: &str) -> Result<String, NoLink> {
+        let download = Url::parse("https://down.example.com/base/").unwrap();
+        vault.take(&RequestId::from(id), &download).map(|taken| taken.url.to_string())
+    }
+
+    #[test]
+    fn a_link_is_taken_once_and_can_be_put_back() {
+        let vault = Vault::default();
+        let download = Url::parse("https://down.example.com/").unwrap();
+        let id = RequestId::from("r");
+        assert_eq!(take(&vault, "r"), Err(NoLink::NotHeld));
+        vault.keep(&data("r", Delivery::Link(Link::new("https://h/p?auth=1"))), Moment(5));
+        let taken = vault.take(&id, &download).unwrap();
+        assert_eq!((taken.url.as_str(), taken.came), ("https://h/p?auth=1", Moment(5)));
+        assert_eq!(take(&vault, "r"), Err(NoLink::Taken));
+        vault.put_back(&id, taken);
+        assert_eq!(take(&vault, "r").unwrap(), "https://h/p?auth=1");
+        vault.keep(&data("r", Delivery::Link(Link::new("https://h/p?auth=2"))), Moment(6));
+        assert_eq!(take(&vault, "r").unwrap(), "https://h/p?auth=2", "a new link of the same request");
+    }
+
+    #[test]
+    fn a_bare_token_is_good_once_the_stream_is_ready_in_either_order() {
+        for order in [["token", "ready"], ["ready", "token"]] {
+            let vault = Vault::default();
+            for (n, what) in order.into_iter().enumerate() {
+                if n == 1 {
+                    assert!(take(&vault, "r").is_err(), "{order:?}: half of it is not enough");
+                }
+                match what {
+                    "token" => vault.keep(&data("r", Delivery::StreamToken(StreamToken::new("a/b+c=&d"))), Moment(1)),
+                    _ => vault.keep(&ready("r", None), Moment(1)),
+                }
+            }
+            assert_eq!(take(&vault, "r").unwrap(), "https://down.example.com/base/?auth=a%2Fb%2Bc%3D%26d", "{order:?}");
+        }
+    }
+
+    #[test]
+    fn a_stream_address_is_used_instead_and_a_web_socket_is_refused_with_a_sentence() {
+        let vault = Vault::default();
+        vault.keep(&data("r", Delivery::StreamToken(StreamToken::new("t"))), Moment(1));
+        vault.keep(&ready("r", Some("https://s.example.com/x?auth=y")), Moment(1));
+        assert_eq!(take(&vault, "r").unwrap(), "https://s.example.com/x?auth=y");
+        vault.keep(&ready("w", Some("wss://s.example.com/x")), Moment(1));
+        assert_eq!(take(&vault, "w"), Err(NoLink::WebSocketStream));
+        vault.keep(&data("f", Delivery::Link(Link::new("file:///etc/passwd"))), Moment(1));
+        assert_eq!(take(&vault, "f"), Err(NoLink::Malformed));
+    }
+
+    #[test]
+    fn a_server_cannot_make_the_vault_grow_without_end() {
+        let vault = Vault::default();
+        for n in 0..MOST + 10 {
+            vault.keep(&data(&n.to_string(), Delivery::Link(Link::new("https://h/"))), Moment(1));
+        }
+        assert_eq!(vault.lock().requests.len(), MOST);
+        assert_eq!(take(&vault, "0"), Err(NoLink::NotHeld), "the oldest goes first");
+        assert!(take(&vault, &(MOST + 9).to_string()).is_ok());
+        assert!(!format!("{vault:?}").contains("https"), "a link showed itself");
+    }
+}

@@ -1,0 +1,93 @@
+//! The main job in a real window: sign in by typing, watch an outcome arrive, save ready data through the desktop's own dialog,
+//! quit, come back.
+//!
+//! The real program runs in a real desktop (`tests/desktop/session`, which `tests/run` starts this in) against a sandbox of this
+//! process. What is seen is read from the accessibility tree, as a screen reader would; what is done is done with real keys, the
+//! tree's own actions and the window manager. Outside such a desktop nothing of this can run: the feature `desktop-tests`,
+//! without which it is not built, says that there is one.
+//!
+//! | file | holds |
+//! |---|---|
+//! | `tree` | the accessibility tree: elements by role and name |
+//! | `hands` | keys, windows |
+//! | `monitor` | the program: its process and its window's parts |
+//! | `portal` | the save dialog |
+//! | `privicore` | the sandbox, and what it is made to say |
+//! | `traces` | what is left on disk and in the keyring |
+//! | `pictures` | the screenshots of the README |
+//! | `wait`, `failure` | deadlines, and why a step failed |
+
+mod failure;
+mod hands;
+mod monitor;
+mod pictures;
+mod portal;
+mod privicore;
+mod traces;
+mod tree;
+mod wait;
+
+use std::fs;
+
+use failure::{Outcome, ensure};
+use monitor::{Home, Monitor};
+use privicore::Privicore;
+use tree::Desktop;
+
+/// A command of ours, as the server names it.
+const COMMAND: &str = "23f7978a-5561-4718-84ca-c38d7db0843c";
+/// A request of ours, as the server names it.
+const REQUEST: &str = "b24b68f6-9d1e-4b9b-8a50-0f6a1f1f6c11";
+
+#[test]
+fn an_operator_signs_in_watches_saves_quits_and_comes_back() -> Outcome<()> {
+    let desktop = Desktop::join()?;
+    let privicore = Privicore::start()?;
+    let home = Home::new()?;
+
+    // The first start: the form is there by itself, and signs in.
+    let monitor = Monitor::start(&desktop, &home)?;
+    monitor.sign_in(&privicore)?;
+    monitor.wait_connection("Live")?;
+
+    // An outcome: heard of, then settled, in one row.
+    privicore.report_command(COMMAND, 1)?;
+    monitor.wait_row(&format!("Command {COMMAND}, Pending"))?;
+    privicore.report_command(COMMAND, 2)?;
+    monitor.wait_row(&format!("Command {COMMAND}, Succeeded"))?;
+    monitor.wait_row_gone(&format!("Command {COMMAND}, Pending"))?;
+
+    // Ready data, saved through the desktop's dialog.
+    let payload = privicore::payload();
+    let link = privicore.offer(REQUEST, &payload)?;
+    monitor.wait_row(&format!("Data request {REQUEST}, Ready"))?;
+    monitor.click_button(&format!("Download {REQUEST}"))?;
+    let target = home.saved().join("invoices 2026-Q1.bin");
+    portal::save_as(&desktop, &target.display().to_string())?;
+    monitor.wait_row(&format!("Data request {REQUEST}, Saved"))?;
+    ensure(fs::read(&target)? == payload, "the saved file holds other bytes than Privicore sent")?;
+
+    // The token is where it belongs, and nowhere else.
+    let token = traces::stored_token(&home)?;
+    let auth = privicore::auth_of(&link)?;
+    ensure(!monitor.command_line()?.contains(&token), "the token is on the command line")?;
+    traces::ensure_untold(&home, &[&token, auth])?;
+
+    // Closed by its window, it ends well and leaves nothing behind.
+    let exit = monitor.close()?;
+    ensure(exit.success(), format!("closing the window ended with {exit}"))?;
+    privicore.wait_nobody_joined()?;
+    traces::ensure_untold(&home, &[&token, auth])?;
+
+    // The second start: live without a question, and what was seen is there.
+    let monitor = Monitor::start(&desktop, &home)?;
+    monitor.wait_connection("Live")?;
+    monitor.wait_row(&format!("Command {COMMAND}, Succeeded"))?;
+    monitor.wait_row(&format!("Data request {REQUEST}, Saved"))?;
+
+    // Told to stop by the system, it ends well too.
+    let exit = monitor.terminate()?;
+    ensure(exit.code() == Some(0), format!("SIGTERM ended with {exit}"))?;
+    privicore.wait_nobody_joined()?;
+    traces::ensure_untold(&home, &[&token, auth])
+}

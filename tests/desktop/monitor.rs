@@ -1,0 +1,226 @@
+//! The program under test: its process, and its window's parts by the names that an operator knows.
+
+use std::fs::{self, File};
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+
+use atspi::{Role, State};
+use tempfile::TempDir;
+
+use crate::failure::{Outcome, ensure};
+use crate::hands;
+use crate::privicore::{PASSWORD, Privicore, USERNAME};
+use crate::tree::{Desktop, Node};
+use crate::wait::until;
+
+/// What the program calls itself on the accessibility bus.
+const PROGRAM: &str = "privicore-monitor";
+/// Part of the window's title.
+pub(crate) const TITLE: &str = "Privicore Monitor";
+/// The kept profile's name.
+const PROFILE: &str = "Ops";
+
+/// The folders of one operator; deleted at the end.
+pub(crate) struct Home {
+    root: TempDir,
+}
+
+impl Home {
+    /// Empty folders.
+    pub(crate) fn new() -> Outcome<Self> {
+        let home = Self { root: TempDir::with_prefix("monitor-")? };
+        for folder in [home.data(), home.config(), home.saved(), home.logs()] {
+            fs::create_dir(folder)?;
+        }
+        Ok(home)
+    }
+
+    /// Everything below is the program's or was written for it.
+    pub(crate) fn root(&self) -> &Path {
+        self.root.path()
+    }
+
+    fn data(&self) -> PathBuf {
+        self.root().join("data")
+    }
+
+    /// The settings' folder.
+    pub(crate) fn config(&self) -> PathBuf {
+        self.root().join("config")
+    }
+
+    /// Where the operator saves files.
+    pub(crate) fn saved(&self) -> PathBuf {
+        self.root().join("saved")
+    }
+
+    fn logs(&self) -> PathBuf {
+        self.root().join("logs")
+    }
+
+    /// Chooses a theme before the first start, in the words of the settings.
+    pub(crate) fn choose_theme(&self, theme: &str) -> Outcome<()> {
+        let mut settings = File::create_new(self.config().join("settings.toml"))?;
+        Ok(write!(settings, "[preferences]\ntheme = \"{theme}\"\n")?)
+    }
+
+    /// A file for what the next run of the program says, beside those of the runs before.
+    fn next_log(&self) -> Outcome<(usize, File)> {
+        let number = fs::read_dir(self.logs())?.count();
+        Ok((number, File::create_new(self.log(number))?))
+    }
+
+    fn log(&self, number: usize) -> PathBuf {
+        self.logs().join(format!("run-{number}.log"))
+    }
+
+    /// The end of what a run said, for the message of a failure.
+    fn last_words(&self, number: usize) -> String {
+        let said = fs::read_to_string(self.log(number)).unwrap_or_default();
+        let lines: Vec<&str> = said.lines().collect();
+        let end = lines.get(lines.len().saturating_sub(40)..).unwrap_or_default();
+        format!("the end of what the program said:\n{}", end.join("\n"))
+    }
+}
+
+/// A process that does not outlive the test.
+struct Process(Child);
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        // It has ended by itself unless the test failed before.
+        _ = self.0.kill();
+        _ = self.0.wait();
+    }
+}
+
+/// The running program.
+pub(crate) struct Monitor {
+    process: Process,
+    window: Node,
+}
+
+impl Monitor {
+    /// Starts the program and waits for its window. It logs everything that it ever would.
+    ///
+    /// # Errors
+    ///
+    /// When no window comes.
+    pub(crate) fn start(desktop: &Desktop, home: &Home) -> Outcome<Self> {
+        let (number, log) = home.next_log()?;
+        let process = Process(
+            Command::new(env!("CARGO_BIN_EXE_privicore-monitor"))
+                .arg("--data-dir")
+                .arg(home.data())
+                .arg("--config-dir")
+                .arg(home.config())
+                .args(["--log", "trace"])
+                .current_dir(home.saved())
+                .stdin(Stdio::null())
+                .stdout(log.try_clone()?)
+                .stderr(log)
+                .spawn()?,
+        );
+        let window = desktop.application(PROGRAM);
+        let window = window.map_err(|failure| failure.with(&home.last_words(number)))?;
+        hands::raise_window(TITLE)?;
+        Ok(Self { process, window })
+    }
+
+    /// Fills in the sign-in form, which must be open, with real keys. Asks to be kept signed in.
+    ///
+    /// # Errors
+    ///
+    /// When a part of the form is missing or does not take what is typed.
+    pub(crate) fn fill_in(&self, privicore: &Privicore) -> Outcome<()> {
+        let fields = [
+            ("Profile name", PROFILE.to_owned()),
+            ("API address", privicore.api()),
+            ("WebSocket address", privicore.websocket()),
+            ("Download address", privicore.download()),
+            ("Username", USERNAME.to_owned()),
+        ];
+        for (name, text) in fields {
+            let field = self.window.find(Role::Entry, name)?;
+            retype(&field, &text)?;
+            field.wait_text(&text)?;
+        }
+        retype(&self.window.find(Role::PasswordText, "Password")?, PASSWORD)?;
+        let keep = self.window.find(Role::CheckBox, "Keep me signed in (system keyring)")?;
+        if !keep.has(State::Checked)? {
+            keep.click()?;
+        }
+        until("`Keep me signed in` to be checked", || Ok(keep.has(State::Checked)?.then_some(())))
+    }
+
+    /// Fills in the sign-in form and sends it off.
+    ///
+    /// # Errors
+    ///
+    /// When a part of the form is missing or does not take what is typed.
+    pub(crate) fn sign_in(&self, privicore: &Privicore) -> Outcome<()> {
+        self.fill_in(privicore)?;
+        self.click_button("Sign in")
+    }
+
+    /// Waits until the connection is in a state, in the window's own word for it.
+    pub(crate) fn wait_connection(&self, state: &str) -> Outcome<()> {
+        self.window.find(Role::Label, &format!("Connection: {state}")).map(drop)
+    }
+
+    /// Waits for a row of the table by its whole name.
+    pub(crate) fn wait_row(&self, name: &str) -> Outcome<()> {
+        self.window.find(Role::TableRow, name).map(drop)
+    }
+
+    /// Waits until no row has this name.
+    pub(crate) fn wait_row_gone(&self, name: &str) -> Outcome<()> {
+        self.window.wait_gone(Role::TableRow, name)
+    }
+
+    /// The rows that the table shows.
+    pub(crate) fn rows(&self) -> Vec<Node> {
+        self.window.all(|node| node.role == Role::TableRow)
+    }
+
+    /// Waits for a part of the window by its role and whole name.
+    pub(crate) fn wait_part(&self, role: Role, name: &str) -> Outcome<()> {
+        self.window.find(role, name).map(drop)
+    }
+
+    /// Clicks a button by its whole name.
+    pub(crate) fn click_button(&self, name: &str) -> Outcome<()> {
+        self.window.find(Role::Button, name)?.click()
+    }
+
+    /// The program's command line, as anybody on the machine can read it.
+    pub(crate) fn command_line(&self) -> Outcome<String> {
+        let line = fs::read(format!("/proc/{}/cmdline", self.process.0.id()))?;
+        ensure(!line.is_empty(), "the program is not running any more")?;
+        Ok(String::from_utf8_lossy(&line).into_owned())
+    }
+
+    /// Closes the window and waits for the program to end.
+    pub(crate) fn close(self) -> Outcome<ExitStatus> {
+        hands::close_window(TITLE)?;
+        self.wait_end()
+    }
+
+    /// Asks the program to end, as the system does when it shuts down, and waits for it.
+    pub(crate) fn terminate(self) -> Outcome<ExitStatus> {
+        hands::run("kill", &["-TERM", &self.process.0.id().to_string()])?;
+        self.wait_end()
+    }
+
+    fn wait_end(mut self) -> Outcome<ExitStatus> {
+        until("the program to end", || Ok(self.process.0.try_wait()?))
+    }
+}
+
+/// Types a text into a field, in the place of what is in it.
+fn retype(field: &Node, text: &str) -> Outcome<()> {
+    field.focus()?;
+    hands::press("ctrl+a")?;
+    hands::type_text(text)
+}

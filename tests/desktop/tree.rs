@@ -1,0 +1,245 @@
+//! The accessibility tree, as a screen reader has it: over AT-SPI, by role and name.
+
+use std::fmt::Write as _;
+use std::ops::ControlFlow;
+
+use atspi::connection::set_session_accessibility;
+use atspi::proxy::accessible::AccessibleProxy;
+use atspi::proxy::proxy_ext::ProxyExt as _;
+use atspi::zbus::proxy::CacheProperties;
+use atspi::zbus::{Connection, block_on};
+use atspi::{AccessibilityConnection, ObjectRefOwned, Role, State, StateSet};
+
+use crate::failure::{Failure, Outcome};
+use crate::wait::until;
+
+/// No tree that is looked through is deeper than this; a loop in it ends here.
+const DEPTH: usize = 40;
+
+/// The accessibility bus of this desktop.
+pub(crate) struct Desktop {
+    bus: AccessibilityConnection,
+}
+
+impl Desktop {
+    /// Joins the accessibility bus.
+    ///
+    /// # Errors
+    ///
+    /// Outside a desktop session.
+    pub(crate) fn join() -> Outcome<Self> {
+        block_on(async {
+            set_session_accessibility(true).await?;
+            Ok(Self { bus: AccessibilityConnection::new().await? })
+        })
+    }
+
+    /// A program by the name that it gives itself, once it is there.
+    ///
+    /// # Errors
+    ///
+    /// With the names that are there, when it does not come.
+    pub(crate) fn application(&self, name: &str) -> Outcome<Node> {
+        until(&format!("the program `{name}`"), || Ok(self.applications()?.into_iter().find(|node| node.name == name)))
+            .map_err(|failure| failure.with(&self.dump()))
+    }
+
+    /// Every program that offers a tree.
+    pub(crate) fn applications(&self) -> Outcome<Vec<Node>> {
+        block_on(async {
+            let root = self.bus.root_accessible_on_registry().await?;
+            let mut found = Vec::new();
+            for child in root.get_children().await? {
+                // A program may leave while it is asked.
+                if let Ok(node) = Node::read(self.bus.connection(), child).await {
+                    found.push(node);
+                }
+            }
+            Ok(found)
+        })
+    }
+
+    /// The trees of all programs, for the message of a failure.
+    fn dump(&self) -> String {
+        let applications = self.applications().unwrap_or_default();
+        applications.iter().map(Node::dump).collect()
+    }
+}
+
+/// An element of a tree, with what was read of it.
+#[derive(Clone)]
+pub(crate) struct Node {
+    bus: Connection,
+    at: ObjectRefOwned,
+    /// What it is.
+    pub(crate) role: Role,
+    /// What it is called.
+    pub(crate) name: String,
+    /// Its states.
+    pub(crate) states: StateSet,
+}
+
+impl Node {
+    async fn read(bus: &Connection, at: ObjectRefOwned) -> Outcome<Self> {
+        let proxy = proxy(bus, &at).await?;
+        let (role, name, states) = (proxy.get_role().await?, proxy.name().await?, proxy.get_state().await?);
+        Ok(Self { bus: bus.clone(), at, role, name, states })
+    }
+
+    async fn children(&self) -> Outcome<Vec<Self>> {
+        let mut found = Vec::new();
+        for child in proxy(&self.bus, &self.at).await?.get_children().await? {
+            // What is drawn anew may be gone before it has been read.
+            if let Ok(node) = Self::read(&self.bus, child).await {
+                found.push(node);
+            }
+        }
+        Ok(found)
+    }
+
+    /// Shows this element and everything below it to `visit`, in the order of reading and with its depth, until it has seen enough.
+    fn walk(&self, mut visit: impl FnMut(usize, Self) -> ControlFlow<()>) {
+        block_on(async {
+            let mut open = vec![(0, self.clone())];
+            while let Some((depth, node)) = open.pop() {
+                // What has gone meanwhile has no children.
+                let children = if depth < DEPTH { node.children().await.unwrap_or_default() } else { Vec::new() };
+                open.extend(children.into_iter().rev().map(|child| (depth + 1, child)));
+                if visit(depth, node).is_break() {
+                    return;
+                }
+            }
+        });
+    }
+
+    /// The first element from this one down that fits, if it is there now.
+    pub(crate) fn now(&self, fits: impl Fn(&Self) -> bool) -> Option<Self> {
+        let mut found = None;
+        self.walk(|_, node| {
+            if !fits(&node) {
+                return ControlFlow::Continue(());
+            }
+            found = Some(node);
+            ControlFlow::Break(())
+        });
+        found
+    }
+
+    /// Every element from this one down that fits now.
+    pub(crate) fn all(&self, fits: impl Fn(&Self) -> bool) -> Vec<Self> {
+        let mut found = Vec::new();
+        self.walk(|_, node| {
+            if fits(&node) {
+                found.push(node);
+            }
+            ControlFlow::Continue(())
+        });
+        found
+    }
+
+    /// The first element from this one down that fits, once it is there.
+    ///
+    /// # Errors
+    ///
+    /// With the whole tree, when it does not come.
+    pub(crate) fn find_where(&self, what: &str, fits: impl Fn(&Self) -> bool) -> Outcome<Self> {
+        until(what, || Ok(self.now(&fits))).map_err(|failure| failure.with(&self.dump()))
+    }
+
+    /// The element of this role and name, once it is there.
+    ///
+    /// # Errors
+    ///
+    /// With the whole tree, when it does not come.
+    pub(crate) fn find(&self, role: Role, name: &str) -> Outcome<Self> {
+        self.find_where(&format!("the {} `{name}`", role.name()), |node| node.role == role && node.name == name)
+    }
+
+    /// Waits until the element of this role and name is no longer there.
+    ///
+    /// # Errors
+    ///
+    /// With the whole tree, when it stays.
+    pub(crate) fn wait_gone(&self, role: Role, name: &str) -> Outcome<()> {
+        until(&format!("the {} `{name}` to go", role.name()), || {
+            Ok(self.now(|node| node.role == role && node.name == name).is_none().then_some(()))
+        })
+        .map_err(|failure| failure.with(&self.dump()))
+    }
+
+    /// Whether it has this state now.
+    pub(crate) fn has(&self, state: State) -> Outcome<bool> {
+        block_on(async { Ok(proxy(&self.bus, &self.at).await?.get_state().await?.contains(state)) })
+    }
+
+    /// What a click does, by the element's own action.
+    ///
+    /// # Errors
+    ///
+    /// When it has none, or refuses.
+    pub(crate) fn click(&self) -> Outcome<()> {
+        block_on(async {
+            let action = proxy(&self.bus, &self.at).await?.proxies().await?.action().await?;
+            if action.do_action(0).await? {
+                Ok(())
+            } else {
+                Err(Failure::new(format!("`{}` could not be clicked", self.name)))
+            }
+        })
+    }
+
+    /// Gives it the keyboard, and waits until it has it.
+    ///
+    /// # Errors
+    ///
+    /// When it does not take it.
+    pub(crate) fn focus(&self) -> Outcome<()> {
+        block_on(async {
+            proxy(&self.bus, &self.at).await?.proxies().await?.component().await?.grab_focus().await?;
+            Ok::<_, Failure>(())
+        })?;
+        until(&format!("`{}` to have the keyboard", self.name), || Ok(self.has(State::Focused)?.then_some(())))
+    }
+
+    /// The text in it.
+    pub(crate) fn text(&self) -> Outcome<String> {
+        block_on(async {
+            let text = proxy(&self.bus, &self.at).await?.proxies().await?.text().await?;
+            Ok(text.get_text(0, text.character_count().await?).await?)
+        })
+    }
+
+    /// Waits until exactly this text is in it.
+    pub(crate) fn wait_text(&self, text: &str) -> Outcome<()> {
+        until(&format!("`{text}` to stand in `{}`", self.name), || {
+            let found = self.text()?;
+            if found == text { Ok(Some(())) } else { Err(Failure::new(format!("it holds `{found}`"))) }
+        })
+    }
+
+    /// The tree from here, one element a line, for the message of a failure.
+    pub(crate) fn dump(&self) -> String {
+        let mut lines = String::new();
+        self.walk(|depth, node| {
+            let states: Vec<String> = node.states.iter().map(|state| format!("{state:?}")).collect();
+            let indent = depth * 2;
+            // Writing to a string cannot fail.
+            _ = writeln!(lines, "{:indent$}{} `{}` {}", "", node.role.name(), node.name, states.join(" "));
+            ControlFlow::Continue(())
+        });
+        lines
+    }
+}
+
+/// The object behind a reference; nothing of it is remembered, since all of it changes.
+async fn proxy<'a>(bus: &Connection, at: &'a ObjectRefOwned) -> Outcome<AccessibleProxy<'a>> {
+    let (Some(name), path) = (at.name(), at.path()) else {
+        return Err(Failure::new("the element is gone"));
+    };
+    Ok(AccessibleProxy::builder(bus)
+        .destination(name.clone())?
+        .path(path.clone())?
+        .cache_properties(CacheProperties::No)
+        .build()
+        .await?)
+}

@@ -1,0 +1,36 @@
+//! Waiting for what another process does: a condition with a deadline, never a fixed pause.
+
+#![expect(
+    clippy::disallowed_methods,
+    reason = "another process cannot be watched by a clock of ours: it is asked again until the deadline"
+)]
+
+use std::time::{Duration, Instant};
+
+use crate::failure::{Failure, Outcome};
+
+/// Generous: only a test that fails waits this long.
+pub(crate) const DEADLINE: Duration = Duration::from_mins(1);
+/// Between two questions.
+const PAUSE: Duration = Duration::from_millis(40);
+
+/// Asks until there is an answer.
+///
+/// # Errors
+///
+/// The last reason why there was none, after `DEADLINE`. A question may fail while it is asked, since what it asks about may be
+/// starting, closing or being drawn anew: that is one more "not yet".
+pub(crate) fn until<T>(what: &str, mut ask: impl FnMut() -> Outcome<Option<T>>) -> Outcome<T> {
+    let begun = Instant::now();
+    loop {
+        let last = match ask() {
+            Ok(Some(answer)) => return Ok(answer),
+            Ok(None) => String::new(),
+            Err(failure) => format!("; the last attempt: {failure}"),
+        };
+        if begun.elapsed() > DEADLINE {
+            return Err(Failure::new(format!("waited {} s in vain for {what}{last}", DEADLINE.as_secs())));
+        }
+        std::thread::sleep(PAUSE);
+    }
+}

@@ -1,0 +1,137 @@
+//! The rules of the house, held over the sources: which room may use which, what a room never does, how long a file may be, and
+//! that what is given away has its licence. Each check is a function over text, with tests of its own that show it fail.
+
+#[path = "house/code.rs"]
+mod code;
+#[path = "house/rooms.rs"]
+mod rooms;
+#[path = "house/rules.rs"]
+mod rules;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// A longer file holds more than one idea.
+const LONGEST_FILE: usize = 500;
+
+/// Files that may be longer, each with its reason.
+const LONG_FILES: &[(&str, &str)] = &[];
+
+/// Where the package is.
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// A file of the package, with its place from the package on.
+struct Source {
+    path: PathBuf,
+    text: String,
+}
+
+/// Every Rust file below a folder of the package, in order.
+fn sources(folder: &str) -> Vec<Source> {
+    let mut found = Vec::new();
+    let mut open = vec![root().join(folder)];
+    while let Some(folder) = open.pop() {
+        for path in files(&folder) {
+            if path.is_dir() {
+                open.push(path);
+            } else if path.extension().is_some_and(|extension| extension == "rs") {
+                let text = read(&path);
+                found.push(Source { path: path.strip_prefix(root()).unwrap_or(&path).to_path_buf(), text });
+            }
+        }
+    }
+    found.sort_by(|one, other| one.path.cmp(&other.path));
+    found
+}
+
+fn files(folder: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(folder).and_then(Iterator::collect::<Result<Vec<_>, _>>);
+    entries.unwrap_or_else(|error| unreadable(folder, &error)).iter().map(fs::DirEntry::path).collect()
+}
+
+fn read(path: &Path) -> String {
+    fs::read_to_string(path).unwrap_or_else(|error| unreadable(path, &error))
+}
+
+#[expect(clippy::panic, reason = "a file of the package that cannot be read ends the test")]
+fn unreadable<T>(path: &Path, error: &std::io::Error) -> T {
+    panic!("{} cannot be read: {error}", path.display())
+}
+
+/// What a check finds wrong, file by file.
+fn wrong(sources: &[Source], check: impl Fn(&Source) -> Vec<String>) -> Vec<String> {
+    let of = |source: &Source| {
+        check(source).into_iter().map(|wrong| format!("{}: {wrong}", source.path.display())).collect::<Vec<_>>()
+    };
+    sources.iter().flat_map(of).collect()
+}
+
+#[track_caller]
+fn none(wrong: &[String]) {
+    assert!(wrong.is_empty(), "\n{}", wrong.join("\n"));
+}
+
+#[test]
+fn each_room_uses_only_the_rooms_that_the_map_grants_it() {
+    let map = rooms::map(&read(&root().join("src/lib.rs"))).unwrap();
+    none(&wrong(&sources("src"), |source| {
+        let Some((room, depth)) = rooms::room(&source.path) else { return Vec::new() };
+        let code = code::code(&source.text);
+        let mut wrong = rooms::wrong_arrows(room, &code, &map);
+        if !map.contains_key(room) {
+            wrong.push(format!("the map of `src/lib.rs` has no room `{room}`"));
+        }
+        if rooms::climbs_out(&code, depth) {
+            wrong.push("a path by `super` leaves the room: write it from `crate` on".to_owned());
+        }
+        wrong
+    }));
+}
+
+#[test]
+fn each_room_keeps_to_its_own_words() {
+    none(&wrong(&sources("src"), |source| {
+        rooms::room(&source.path)
+            .map(|(room, _)| rules::wrong_words(room, &code::code(&source.text)))
+            .unwrap_or_default()
+    }));
+}
+
+#[test]
+fn every_exception_from_a_lint_has_a_reason() {
+    for folder in ["src", "tests"] {
+        none(&wrong(&sources(folder), |source| rules::wrong_exceptions(&code::code(&source.text))));
+    }
+}
+
+#[test]
+fn no_file_is_too_long_to_be_read() {
+    for folder in ["src", "tests"] {
+        none(&wrong(&sources(folder), |source| {
+            let lines = source.text.lines().count();
+            let may_be_long = LONG_FILES.iter().any(|(path, _)| source.path == Path::new(path));
+            if lines > LONGEST_FILE && !may_be_long {
+                vec![format!("{lines} lines; {LONGEST_FILE} at most")]
+            } else {
+                Vec::new()
+            }
+        }));
+    }
+}
+
+#[test]
+fn everything_that_is_given_away_has_its_licence() {
+    for name in ["LICENSE", "LICENSE-APACHE", "LICENSE-MIT"] {
+        assert!(!read(&root().join(name)).trim().is_empty(), "{name} is empty");
+    }
+    let folder = root().join("assets/fonts");
+    let names: Vec<String> = files(&folder)
+        .iter()
+        .filter_map(|path| path.file_name())
+        .map(|name| name.to_string_lossy().into_owned())
+        .collect();
+    assert!(names.iter().any(|name| name == "InterVariable.ttf"), "the fonts were not found");
+    none(&rules::unlicensed_fonts(&read(&folder.join("README.md")), &names));
+}

@@ -1,0 +1,133 @@
+//! What may be said where: words of code that belong to one room, exceptions from lints, and licences of fonts.
+
+use std::path::Path;
+
+use crate::code::{paths, words};
+
+/// Words and paths that only some rooms may say.
+struct Rule {
+    said: &'static [&'static str],
+    only_in: &'static [&'static str],
+    why: &'static str,
+}
+
+/// A word stands for itself as a whole word of code; a path for itself and everything below it, and `egui::` for everything of a
+/// crate. Comments and texts do not count.
+const RULES: &[Rule] = &[
+    Rule {
+        said: &["egui::", "eframe::", "egui_material_icons::"],
+        only_in: &["ui"],
+        why: "the window is drawn in `ui`",
+    },
+    Rule { said: &["rusqlite::"], only_in: &["journal"], why: "`journal` owns the database" },
+    Rule { said: &["keyring::", "keyring_core::"], only_in: &["credentials"], why: "`credentials` owns the keyring" },
+    Rule { said: &["reqwest::"], only_in: &["engine", "sandbox"], why: "`engine` speaks HTTP" },
+    Rule { said: &["tokio_tungstenite::"], only_in: &["engine", "sandbox"], why: "`engine` owns the socket" },
+    Rule { said: &["axum::", "lapin::"], only_in: &["sandbox"], why: "servers and queues belong to the sandbox" },
+    Rule { said: &["clap::"], only_in: &["cli", "sandbox"], why: "`cli` reads the command line" },
+    Rule {
+        said: &["await", "tokio::"],
+        only_in: &["settings", "credentials", "journal", "engine", "cli", "sandbox"],
+        why: "`protocol` and `activity` are plain functions, and a frame of `ui` never waits",
+    },
+    Rule {
+        said: &["std::fs", "std::net", "std::process"],
+        only_in: &["settings", "credentials", "journal", "engine", "cli", "sandbox"],
+        why: "`protocol`, `activity` and `ui` touch no file, no socket and no process",
+    },
+    Rule {
+        said: &["block_on", "blocking_send", "blocking_recv"],
+        only_in: &["credentials", "journal", "engine", "cli", "sandbox"],
+        why: "a frame and a plain function never block",
+    },
+    Rule {
+        said: &["async", "Instant", "SystemTime"],
+        only_in: &["settings", "credentials", "journal", "engine", "ui", "cli", "sandbox"],
+        why: "`protocol` and `activity` are plain functions, which are given the time",
+    },
+];
+
+/// What a room's file says that only other rooms may say.
+pub(crate) fn wrong_words(room: &str, code: &str) -> Vec<String> {
+    let mut wrong = Vec::new();
+    for rule in RULES.iter().filter(|rule| !rule.only_in.contains(&room)) {
+        for said in rule.said {
+            let found = match said.split_once("::") {
+                Some((start, below)) => paths(code, start)
+                    .iter()
+                    .any(|path| below.is_empty() || path.first().is_some_and(|first| first == below)),
+                None => words(code).any(|word| word == *said),
+            };
+            if found {
+                wrong.push(format!("`{said}` in `{room}`: {}", rule.why));
+            }
+        }
+    }
+    wrong
+}
+
+/// Exceptions from lints that do not say why, or that would stay when they are no longer needed.
+pub(crate) fn wrong_exceptions(code: &str) -> Vec<String> {
+    let packed: String = code.split_whitespace().collect::<Vec<_>>().join(" ");
+    let mut wrong = Vec::new();
+    for start in ["#[", "#!["] {
+        for attribute in packed.split(start).skip(1) {
+            let inside = attribute.split(']').next().unwrap_or_default();
+            if inside.starts_with("allow(") {
+                wrong.push(format!("`{start}{inside}]` stays for ever: use `expect`"));
+            } else if inside.starts_with("expect(") && !inside.contains("reason =") {
+                wrong.push(format!("`{start}{inside}]` has no reason"));
+            }
+        }
+    }
+    wrong
+}
+
+/// The fonts that the table in their README names no licence for, given the names of all files beside it.
+pub(crate) fn unlicensed_fonts(readme: &str, files: &[String]) -> Vec<String> {
+    let is_font =
+        |name: &&String| Path::new(name).extension().is_some_and(|extension| extension == "ttf" || extension == "otf");
+    let licensed = |font: &str| {
+        let row = readme.lines().find(|line| line.starts_with(&format!("| `{font}` |")));
+        row.is_some_and(|row| files.iter().any(|file| file.starts_with("OFL-") && row.contains(&format!("`{file}`"))))
+    };
+    files.iter().filter(is_font).filter(|font| !licensed(font)).cloned().collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_word_belongs_to_its_room() {
+        assert_eq!(wrong_words("journal", "use egui::Ui;"), ["`egui::` in `journal`: the window is drawn in `ui`"]);
+        assert_eq!(wrong_words("ui", "use egui::Ui;"), [""; 0]);
+        assert_eq!(wrong_words("journal", "fn not_egui(egui: u8) { egui_like::egui() }"), [""; 0]);
+    }
+
+    #[test]
+    fn a_frame_neither_waits_nor_touches_a_file() {
+        for code in ["a().await", "use std::{fmt, fs};", "std::fs::read(path)", "std :: net::TcpStream"] {
+            assert_eq!(wrong_words("ui", code).len(), 1, "{code}");
+            assert_eq!(wrong_words("engine", code), [""; 0], "{code}");
+        }
+        assert_eq!(wrong_words("ui", "use std::fmt; mystd::fs();"), [""; 0]);
+    }
+
+    #[test]
+    fn an_exception_has_a_reason_and_expires() {
+        assert_eq!(
+            wrong_exceptions("#[expect(lint, reason = \"r\")] #![expect(\n  lint,\n reason = \"r\",\n)]"),
+            [""; 0]
+        );
+        assert_eq!(wrong_exceptions("#[expect(lint)]"), ["`#[expect(lint)]` has no reason"]);
+        assert_eq!(wrong_exceptions("#![allow(lint, reason = \"r\")]").len(), 1);
+    }
+
+    #[test]
+    fn a_font_without_its_licence_is_found() {
+        let files = ["A.ttf", "B.otf", "C.ttf", "OFL-A.txt", "README.md"].map(str::to_owned);
+        let readme = "| `A.ttf` | source | `OFL-A.txt` |\n| `B.otf` | source | `OFL-B.txt` |";
+        assert_eq!(unlicensed_fonts(readme, &files), ["B.otf", "C.ttf"]);
+    }
+}

@@ -1,0 +1,31 @@
+//! The sandbox from outside: over HTTP and the socket, as its clients see it.
+
+#![cfg(feature = "sandbox")]
+#![expect(clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "tests fail by panicking")]
+
+#[path = "sandbox/client.rs"]
+mod client;
+#[path = "sandbox/data.rs"]
+mod data;
+#[path = "sandbox/program.rs"]
+mod program;
+#[path = "sandbox/proxy.rs"]
+mod proxy;
+#[path = "sandbox/rest.rs"]
+mod rest;
+#[path = "sandbox/whole.rs"]
+mod whole;
+
+use privicore_monitor::sandbox::{Options, Running, Scenario, start};
+
+/// A sandbox in which only what clients cause happens.
+async fn quiet() -> Running {
+    start(Options { scenario: Scenario::Quiet, ..Options::embedded() }).await.expect("a sandbox")
+}
+
+/// Moves tokio's clock, on which the sandbox judges expiry.
+async fn pass(time: std::time::Duration) {
+    tokio::time::pause();
+    tokio::time::advance(time).await;
+    tokio::time::resume();
+}

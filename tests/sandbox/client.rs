@@ -1,0 +1,188 @@
+//! A small client of the sandbox: what a monitor, or the operator's own software, would do.
+
+use std::time::Duration;
+
+use futures_util::{SinkExt as _, StreamExt as _};
+use privicore_monitor::sandbox::{PASSWORD, Running};
+use reqwest::{Response, StatusCode};
+use serde_json::{Value, json};
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+use tokio_tungstenite::WebSocketStream;
+use tokio_tungstenite::tungstenite::Message;
+
+/// Generous: nothing here is about speed.
+const DEADLINE: Duration = Duration::from_mins(1);
+
+/// Speaks to the REST API and the stores.
+#[derive(Clone)]
+pub(crate) struct Client {
+    pub(crate) http: reqwest::Client,
+    api: String,
+    pub(crate) token: Option<String>,
+}
+
+impl Client {
+    /// A client without a token.
+    pub(crate) fn new(api: String) -> Self {
+        // The client wants a TLS provider although it speaks plain HTTP here; it is there once the first test has set it.
+        if rustls::crypto::ring::default_provider().install_default().is_err() {
+            assert!(rustls::crypto::CryptoProvider::get_default().is_some(), "no TLS provider");
+        }
+        Self { http: reqwest::Client::builder().no_proxy().build().expect("a client"), api, token: None }
+    }
+
+    /// A client that has signed in as one of the sandbox's profiles.
+    pub(crate) async fn signed_in(running: &Running, username: &str) -> Self {
+        let mut client = Self::new(running.api_url());
+        let signed = client.post("/profile/authenticate", &[("username", username), ("password", PASSWORD)]).await;
+        client.token = Some(text(&body(signed, StatusCode::OK).await, "/authorizationToken"));
+        client
+    }
+
+    pub(crate) fn token(&self) -> &str {
+        self.token.as_deref().expect("signed in")
+    }
+
+    pub(crate) async fn post(&self, path: &str, fields: &[(&str, &str)]) -> Response {
+        self.send(self.http.post(format!("{}{path}", self.api)).form(fields)).await
+    }
+
+    pub(crate) async fn get(&self, path: &str) -> Response {
+        self.send(self.http.get(format!("{}{path}", self.api))).await
+    }
+
+    async fn send(&self, request: reqwest::RequestBuilder) -> Response {
+        let request = match &self.token {
+            Some(token) => request.header("X-DPT-AUTHORIZATION", token),
+            None => request,
+        };
+        request.send().await.expect("an answer")
+    }
+
+    /// Gives a command; its id.
+    pub(crate) async fn command(&self, path: &str, fields: &[(&str, &str)]) -> String {
+        let answer = self.post(path, fields).await;
+        let header = answer.headers().get("x-dpt-cab-id").map(|id| id.to_str().expect("text").to_owned());
+        let id = text(&body(answer, StatusCode::ACCEPTED).await, "/commandId");
+        assert_eq!(header.as_deref(), Some(id.as_str()), "the header names another command");
+        id
+    }
+
+    /// Asks for data; the command id and the request id.
+    pub(crate) async fn request_data(&self, token: &str) -> (String, String) {
+        let answer = self.post("/data-token/request-data", &[("token", token)]).await;
+        let header = |name: &str| answer.headers()[name].to_str().expect("text").to_owned();
+        let ids = (header("x-dpt-cab-id"), header("x-dpt-cab-request-id"));
+        assert_eq!(answer.status(), StatusCode::ACCEPTED);
+        ids
+    }
+}
+
+/// The JSON of an answer that must have this status.
+pub(crate) async fn body(answer: Response, status: StatusCode) -> Value {
+    let found = answer.status();
+    let text = answer.text().await.expect("a body");
+    assert_eq!(found, status, "{text}");
+    serde_json::from_str(&text).unwrap_or_else(|_| panic!("not JSON: {text}"))
+}
+
+/// The text at a JSON pointer.
+pub(crate) fn text(value: &Value, pointer: &str) -> String {
+    value.pointer(pointer).and_then(Value::as_str).unwrap_or_else(|| panic!("no text {pointer} in {value}")).to_owned()
+}
+
+/// A connection to the proxy.
+pub(crate) struct Socket(WebSocketStream<TcpStream>);
+
+impl Socket {
+    /// A connection that has not joined.
+    pub(crate) async fn open(running: &Running) -> Self {
+        let stream = TcpStream::connect(running.ws_url().trim_start_matches("ws://")).await.expect("a connection");
+        let (socket, _) = tokio_tungstenite::client_async(running.ws_url(), stream).await.expect("an upgrade");
+        Self(socket)
+    }
+
+    /// A connection that has joined the client's channel.
+    pub(crate) async fn joined(running: &Running, client: &Client) -> Self {
+        let mut socket = Self::open(running).await;
+        let reply = socket.join(client.token()).await;
+        assert_eq!(reply["status"], 200, "{reply}");
+        socket
+    }
+
+    /// Sends a join; the very next message, which must be its reply.
+    pub(crate) async fn join(&mut self, token: &str) -> Value {
+        let data = json!({"authorizationToken": token, "correlationId": "c-1"});
+        self.send(&json!({"action": "joinChannel", "correlationId": "c-1", "data": data}).to_string()).await;
+        let reply = self.next().await;
+        assert!(reply["status"].is_u64(), "something came before the reply: {reply}");
+        reply
+    }
+
+    /// Sends any text.
+    pub(crate) async fn send(&mut self, text: &str) {
+        self.0.send(Message::text(text)).await.expect("sent");
+    }
+
+    /// The next message.
+    pub(crate) async fn next(&mut self) -> Value {
+        self.try_next().await.expect("the connection ended")
+    }
+
+    /// The next message, or none if the connection ended.
+    pub(crate) async fn try_next(&mut self) -> Option<Value> {
+        loop {
+            match timeout(DEADLINE, self.0.next()).await.expect("nothing came in a minute") {
+                Some(Ok(Message::Text(text))) => {
+                    return Some(serde_json::from_str(&text).unwrap_or_else(|_| panic!("not JSON: {text}")));
+                }
+                Some(Ok(Message::Ping(_) | Message::Pong(_))) => {}
+                Some(Ok(_) | Err(_)) | None => return None,
+            }
+        }
+    }
+
+    /// Waits for a command's final outcome: its status and body.
+    pub(crate) async fn outcome(&mut self, id: &str) -> (u64, Value) {
+        loop {
+            let message = self.next().await;
+            let data = &message["data"];
+            if data["type"] == "X-DPT-CAB-ID" && data["id"] == id && data["command_status"] != 1 {
+                return (data["command_status"].as_u64().expect("a number"), data["body"].clone());
+            }
+        }
+    }
+
+    /// Waits until a command has succeeded.
+    pub(crate) async fn success(&mut self, id: &str) {
+        let (status, body) = self.outcome(id).await;
+        assert_eq!(status, 2, "the command failed: {body}");
+    }
+
+    /// Waits until a command has failed; the reason.
+    pub(crate) async fn failure(&mut self, id: &str) -> String {
+        let (status, body) = self.outcome(id).await;
+        assert_eq!(status, 3, "the command did not fail");
+        body.as_str().expect("a reason").to_owned()
+    }
+
+    /// Every message about a request up to what makes it complete: inline data, a link, or `STREAM-READY`.
+    pub(crate) async fn data(&mut self, request: &str) -> Vec<Value> {
+        let mut messages = Vec::new();
+        loop {
+            let message = self.next().await;
+            let data = &message["data"];
+            if data["id"] != request && data["requestId"] != request {
+                continue;
+            }
+            let body = data["body"].as_str().unwrap_or_default();
+            let inline = data["output_type"] == 0 && !body.contains(' ');
+            let complete = inline || body.starts_with("http") || data["type"] == "STREAM-READY";
+            messages.push(message);
+            if complete {
+                return messages;
+            }
+        }
+    }
+}

@@ -1,0 +1,211 @@
+//! Storing a payload and bringing it back, and what the links of the stores are good for.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use privicore_monitor::sandbox::{AUDIT_USERNAME, DEMO_USERNAME, Running};
+use reqwest::StatusCode;
+use serde_json::json;
+
+use crate::client::{Client, Socket, body, text};
+use crate::{pass, quiet};
+
+/// Reserves space; the temporary token and the upstream link.
+async fn reserve(client: &Client, socket: &mut Socket, ttl: &str) -> (String, String) {
+    let fields = [("context", "invoices/2026-Q1"), ("ttl", ttl)];
+    let command = client.command("/data-token/reserve-token-space", &fields).await;
+    let path = format!("/data-token/retrieve-temporary-data-token/{command}");
+    assert_eq!(client.get(&path).await.status(), StatusCode::NOT_FOUND, "the reservation has not settled");
+    socket.success(&command).await;
+    let reserved = body(client.get(&path).await, StatusCode::OK).await;
+    (text(&reserved, "/token"), text(&reserved, "/stream"))
+}
+
+/// Commits what fills the reservation; the permanent token.
+async fn commit(client: &Client, temporary: &str) -> String {
+    let fields = [
+        ("token", temporary),
+        ("fileName", "hello.txt"),
+        ("extension", "txt"),
+        ("context", "invoices/2026-Q1"),
+        ("size", "39"),
+        ("path", "/"),
+    ];
+    let committed = body(client.post("/data-token/configure-file-meta", &fields).await, StatusCode::OK).await;
+    let token = text(&committed, "/token");
+    assert!(token.starts_with("dtk-"), "{token}");
+    token
+}
+
+/// Stores a large payload through the upstream store.
+async fn store_streamed(client: &Client, socket: &mut Socket, bytes: &[u8]) -> String {
+    let (temporary, stream) = reserve(client, socket, "3600").await;
+    let upload = || client.http.post(&stream).header("content-type", "application/octet-stream").body(bytes.to_vec());
+    assert_eq!(upload().send().await.expect("an answer").status(), StatusCode::OK);
+    assert_eq!(upload().send().await.expect("an answer").status(), StatusCode::GONE, "an upload link is single-use");
+    commit(client, &temporary).await
+}
+
+#[tokio::test]
+async fn a_small_payload_is_stored_and_comes_back_inline() {
+    let running = quiet().await;
+    let client = Client::signed_in(&running, DEMO_USERNAME).await;
+    let mut socket = Socket::joined(&running, &client).await;
+    let payload = b"IV, ciphertext and tag, as far as the sandbox knows";
+    let (temporary, _) = reserve(&client, &mut socket, "3600").await;
+    let data = STANDARD.encode(payload);
+    let fields = [("temporaryTokenSpace", temporary.as_str()), ("data", data.as_str())];
+    let meta = [
+        ("token", temporary.as_str()),
+        ("fileName", "f"),
+        ("extension", "txt"),
+        ("context", "invoices/2026-Q1"),
+        ("size", "1"),
+        ("path", "/"),
+    ];
+    let early = client.post("/data-token/configure-file-meta", &meta).await;
+    assert_eq!(early.status(), StatusCode::CONFLICT, "nothing fills the space yet");
+    let filled = client.command("/data-token/exchange-data-for-token", &fields).await;
+    socket.success(&filled).await;
+    let again = client.command("/data-token/exchange-data-for-token", &fields).await;
+    assert_eq!(socket.failure(&again).await, "data_token.space_already_filled");
+    let token = commit(&client, &temporary).await;
+
+    let (command, request) = client.request_data(&token).await;
+    let messages = socket.data(&request).await;
+    let (last, progress) = messages.split_last().expect("messages");
+    assert!(!progress.is_empty() && progress.iter().all(|m| m["data"]["output_type"] == 0), "{progress:?}");
+    assert_eq!(last["data"]["type"], "X-DPT-CAB-REQUEST-ID");
+    assert_eq!(last["data"]["data_context"], "invoices/2026-Q1");
+    assert_eq!(last["data"]["body"], data.as_str());
+    socket.success(&command).await;
+}
+
+#[tokio::test]
+async fn a_large_payload_comes_back_by_link_and_by_token_in_every_form() {
+    let running = quiet().await;
+    let client = Client::signed_in(&running, DEMO_USERNAME).await;
+    let mut socket = Socket::joined(&running, &client).await;
+    let payload: Vec<u8> = (0..200_000_u32).flat_map(u32::to_le_bytes).collect();
+    let token = store_streamed(&client, &mut socket, &payload).await;
+
+    let mut forms = Vec::new();
+    for _ in 0..4 {
+        let (_, request) = client.request_data(&token).await;
+        let messages = socket.data(&request).await;
+        let streamed = messages.iter().find(|m| m["data"]["output_type"] == 1).expect("a link or token");
+        let announced = text(streamed, "/data/body");
+        let link = if announced.starts_with("http") {
+            forms.push("link");
+            announced
+        } else {
+            let ready = &messages.last().expect("messages")["data"];
+            assert_eq!(ready["type"], "STREAM-READY");
+            let link = format!("{}/?auth={announced}", running.downstream_url());
+            match (ready["id"] == request.as_str(), ready["streamUrl"].as_str()) {
+                (true, None) => forms.push("id"),
+                (false, None) => forms.push("requestId"),
+                (false, Some(url)) => {
+                    assert_eq!(url, link);
+                    forms.push("streamUrl");
+                }
+                (true, Some(_)) => panic!("an unexpected form: {ready}"),
+            }
+            link
+        };
+        let answer = client.http.get(&link).send().await.expect("an answer");
+        assert_eq!(answer.status(), StatusCode::OK);
+        assert_eq!(answer.headers()["content-type"], "application/octet-stream");
+        assert_eq!(answer.headers()["content-disposition"], "attachment; filename=\"hello.txt\"");
+        assert_eq!(answer.content_length(), Some(800_000));
+        assert!(answer.bytes().await.expect("the bytes") == payload, "other bytes came back");
+    }
+    assert_eq!(forms, ["link", "id", "requestId", "streamUrl"]);
+}
+
+#[tokio::test]
+async fn a_link_is_good_once_and_for_ten_minutes() {
+    let running = quiet().await;
+    let client = Client::new(running.api_url());
+    let get = async |link: &str| client.http.get(link).send().await.expect("an answer");
+    let control = running.control();
+    let link = control.offer_download(b"bytes".to_vec(), None);
+    let head = client.http.head(link.expose()).send().await.expect("an answer");
+    assert_eq!(head.status(), StatusCode::METHOD_NOT_ALLOWED, "a HEAD does not use the link up");
+    let answer = get(link.expose()).await;
+    assert!(answer.headers().get("content-disposition").is_none(), "no name was given");
+    assert_eq!(answer.bytes().await.expect("bytes"), "bytes");
+    assert_eq!(get(link.expose()).await.status(), StatusCode::GONE, "used");
+    let late = control.offer_download(b"bytes".to_vec(), None);
+    pass(Duration::from_mins(10)).await;
+    assert_eq!(get(late.expose()).await.status(), StatusCode::FORBIDDEN, "expired");
+    assert_eq!(get(&format!("{}/?auth=unknown", running.downstream_url())).await.status(), StatusCode::NOT_FOUND);
+    assert_eq!(get(&running.downstream_url()).await.status(), StatusCode::NOT_FOUND, "no auth at all");
+}
+
+#[tokio::test]
+async fn a_reservation_expires_with_its_ttl() {
+    let running = quiet().await;
+    let client = Client::signed_in(&running, DEMO_USERNAME).await;
+    let mut socket = Socket::joined(&running, &client).await;
+    let (temporary, _) = reserve(&client, &mut socket, "60").await;
+    pass(Duration::from_mins(2)).await;
+    let fields = [("temporaryTokenSpace", temporary.as_str()), ("data", "AAAA")];
+    let late = client.command("/data-token/exchange-data-for-token", &fields).await;
+    assert_eq!(socket.failure(&late).await, "data_token.space_expired");
+}
+
+#[tokio::test]
+async fn the_list_is_paged_and_updates_and_deletions_show_in_it() {
+    let running = quiet().await;
+    let client = Client::signed_in(&running, DEMO_USERNAME).await;
+    let mut socket = Socket::joined(&running, &client).await;
+    let first = store_streamed(&client, &mut socket, b"one").await;
+    store_streamed(&client, &mut socket, b"two").await;
+    let page = async |query: &str| {
+        body(client.get(&format!("/data-token/list-data-tokens{query}")).await, StatusCode::OK).await
+    };
+    let all = page("").await;
+    assert_eq!(all["meta"], json!({"count": 2, "page": 1, "perPage": 25}));
+    let keys: BTreeSet<_> = all["items"][0].as_object().expect("an item").keys().map(String::as_str).collect();
+    assert_eq!(keys, BTreeSet::from(["context", "createdAt", "extension", "fileName", "size", "token"]));
+    let second_page = page("?page=2&perPage=1").await;
+    assert_eq!(second_page["items"].as_array().map(Vec::len), Some(1));
+    assert_eq!(client.get("/data-token/list-data-tokens?page=x").await.status(), StatusCode::UNPROCESSABLE_ENTITY);
+
+    let renamed = client.command("/data-token/update-data-token", &[("token", &first), ("fileName", "new.txt")]).await;
+    socket.success(&renamed).await;
+    let listed = page("").await;
+    assert!(listed["items"].as_array().expect("items").iter().any(|item| item["fileName"] == "new.txt"), "{listed}");
+    let deleted = client.command("/data-token/delete-data", &[("token", &first)]).await;
+    socket.success(&deleted).await;
+    assert_eq!(page("").await["meta"]["count"], 1);
+    let gone = client.post("/data-token/request-data", &[("token", &first)]).await;
+    assert_eq!(gone.status(), StatusCode::NOT_FOUND);
+    let again = client.command("/data-token/delete-data", &[("token", &first)]).await;
+    assert_eq!(socket.failure(&again).await, "data_token.not_found");
+}
+
+#[tokio::test]
+async fn a_data_token_is_its_owners_alone() {
+    let running = quiet().await;
+    let client = Client::signed_in(&running, DEMO_USERNAME).await;
+    let audit = Client::signed_in(&running, AUDIT_USERNAME).await;
+    let mut socket = Socket::joined(&running, &client).await;
+    let mut audits = Socket::joined(&running, &audit).await;
+    let token = store_streamed(&client, &mut socket, b"one").await;
+    let foreign = audit.post("/data-token/request-data", &[("token", &token)]).await;
+    assert_eq!(foreign.status(), StatusCode::NOT_FOUND);
+    let deletion = audit.command("/data-token/delete-data", &[("token", &token)]).await;
+    assert_eq!(audits.failure(&deletion).await, "profile.not_an_owner");
+    assert_eq!(count(&running, AUDIT_USERNAME).await, 0);
+    assert_eq!(count(&running, DEMO_USERNAME).await, 1);
+}
+
+async fn count(running: &Running, username: &str) -> u64 {
+    let client = Client::signed_in(running, username).await;
+    let list = body(client.get("/data-token/list-data-tokens").await, StatusCode::OK).await;
+    list["meta"]["count"].as_u64().expect("a count")
+}

@@ -1,0 +1,303 @@
+//! The REST API: who may, what is wrong with a request, and what becomes of a command.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use privicore_monitor::sandbox::{AUDIT_USERNAME, DEMO_USERNAME};
+use reqwest::StatusCode;
+use serde_json::{Value, json};
+
+use crate::client::{Client, Socket, body, text};
+use crate::{pass, quiet};
+
+#[tokio::test]
+async fn health_needs_no_token() {
+    let running = quiet().await;
+    let client = Client::new(running.api_url());
+    assert_eq!(body(client.get("/health").await, StatusCode::OK).await, json!({"status": "ok"}));
+}
+
+#[tokio::test]
+async fn a_password_signs_in_and_a_wrong_one_does_not() {
+    let running = quiet().await;
+    let client = Client::new(running.api_url());
+    for (username, password) in [(DEMO_USERNAME, "wrong"), ("nobody@example.com", "demo")] {
+        let answer = client.post("/profile/authenticate", &[("username", username), ("password", password)]).await;
+        assert_eq!(answer.status(), StatusCode::UNAUTHORIZED, "{username} {password}");
+    }
+    let json = json!({"username": DEMO_USERNAME, "password": "demo"});
+    let answer = client.http.post(format!("{}/profile/authenticate", running.api_url())).json(&json);
+    let answer = body(answer.send().await.expect("an answer"), StatusCode::OK).await;
+    assert!(text(&answer, "/authorizationToken").starts_with("T-"));
+    text(&answer, "/expiresAt").parse::<jiff::Timestamp>().expect("RFC 3339");
+}
+
+#[tokio::test]
+async fn tokens_come_short_and_several_hundred_bytes_long() {
+    let running = quiet().await;
+    let mut lengths = Vec::new();
+    for _ in 0..2 {
+        lengths.push(Client::signed_in(&running, DEMO_USERNAME).await.token().len());
+    }
+    assert!(lengths.iter().any(|length| *length > 300) && lengths.iter().any(|length| *length < 100), "{lengths:?}");
+}
+
+#[tokio::test]
+async fn every_protected_call_refuses_a_missing_and_a_dead_token() {
+    let running = quiet().await;
+    let nobody = Client::new(running.api_url());
+    let mut dead = Client::signed_in(&running, DEMO_USERNAME).await;
+    dead.token = Some("T-made-up".into());
+    let gets = [
+        "/profile/retrieve-profile-id",
+        "/public-key/retrieve-public-key",
+        "/dptcab/public-key",
+        "/data-token/list-data-tokens",
+        "/data-token/retrieve-temporary-data-token/x",
+        "/device/retrieve-profile-devices",
+        "/device/retrieve-device-id/x",
+        "/request-status/x",
+    ];
+    let posts = [
+        "/profile/change-password",
+        "/profile/generate-token-qr",
+        "/profile/authorization-token/expiry",
+        "/profile/reauthorize-authorization-token",
+        "/profile/revoke-authorization-token",
+        "/data-token/reserve-token-space",
+        "/data-token/exchange-data-for-token",
+        "/data-token/configure-file-meta",
+        "/data-token/request-data",
+        "/data-token/update-data-token",
+        "/data-token/configure-information-security-risk-meta",
+        "/data-token/delete-data",
+        "/device/request-unique-identifier",
+        "/device/approve-device",
+        "/device/reject-device",
+        "/device/configure-meta",
+        "/device/remove",
+        "/device/download-device-configuration",
+    ];
+    for client in [&nobody, &dead] {
+        for path in gets {
+            assert_eq!(client.get(path).await.status(), StatusCode::UNAUTHORIZED, "GET {path}");
+        }
+        for path in posts {
+            assert_eq!(client.post(path, &[]).await.status(), StatusCode::UNAUTHORIZED, "POST {path}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_wrong_request_is_told_every_field_that_is_wrong() {
+    let running = quiet().await;
+    let client = Client::signed_in(&running, DEMO_USERNAME).await;
+    for (path, fields, wrong) in [
+        ("/profile/authenticate", vec![], vec!["password", "username"]),
+        ("/profile/register-profile", vec![("username", "a"), ("password", "short")], vec!["password"]),
+        ("/profile/reauthorize-authorization-token", vec![("ttl", "soon")], vec!["ttl"]),
+        ("/public-key/register-public-key", vec![("publicKey", "not hexadecimal")], vec!["publicKey"]),
+        ("/data-token/reserve-token-space", vec![("ttl", "0")], vec!["context", "ttl"]),
+        ("/data-token/exchange-data-for-token", vec![("data", "***")], vec!["data", "temporaryTokenSpace"]),
+        (
+            "/data-token/configure-file-meta",
+            vec![("size", "-1")],
+            vec!["context", "extension", "fileName", "path", "size", "token"],
+        ),
+        ("/data-token/request-data", vec![], vec!["token"]),
+        ("/device/approve-device", vec![], vec!["deviceId"]),
+        ("/device/request-unique-identifier", vec![("deviceName", "")], vec!["deviceName"]),
+    ] {
+        let answer = body(client.post(path, &fields).await, StatusCode::UNPROCESSABLE_ENTITY).await;
+        let errors = answer["errors"].as_object().expect("errors");
+        let named: BTreeSet<_> = errors.keys().map(String::as_str).collect();
+        assert_eq!(named, BTreeSet::from_iter(wrong), "{path}");
+        assert!(errors.values().all(|texts| texts[0].is_string()), "{path} {answer}");
+    }
+}
+
+#[tokio::test]
+async fn a_token_tells_its_expiry_is_renewed_and_is_revoked() {
+    let running = quiet().await;
+    let mut client = Client::signed_in(&running, DEMO_USERNAME).await;
+    let old = client.clone();
+    text(&body(client.post("/profile/authorization-token/expiry", &[]).await, StatusCode::OK).await, "/expiresAt")
+        .parse::<jiff::Timestamp>()
+        .expect("RFC 3339");
+    let renewed = client.post("/profile/reauthorize-authorization-token", &[("ttl", "60")]).await;
+    client.token = Some(text(&body(renewed, StatusCode::OK).await, "/authorizationToken"));
+    assert_eq!(old.get("/profile/retrieve-profile-id").await.status(), StatusCode::UNAUTHORIZED, "superseded");
+    assert_eq!(client.get("/profile/retrieve-profile-id").await.status(), StatusCode::OK);
+    let other = Client::signed_in(&running, DEMO_USERNAME).await;
+    assert_eq!(client.post("/profile/revoke-authorization-token", &[]).await.status(), StatusCode::OK);
+    assert_eq!(client.get("/profile/retrieve-profile-id").await.status(), StatusCode::UNAUTHORIZED, "revoked");
+    assert_eq!(other.get("/profile/retrieve-profile-id").await.status(), StatusCode::OK, "only the one is revoked");
+}
+
+#[tokio::test]
+async fn a_token_dies_when_its_time_is_over() {
+    let running = quiet().await;
+    let mut client = Client::signed_in(&running, DEMO_USERNAME).await;
+    let renewed = client.post("/profile/reauthorize-authorization-token", &[("ttl", "3600")]).await;
+    client.token = Some(text(&body(renewed, StatusCode::OK).await, "/authorizationToken"));
+    pass(Duration::from_mins(59)).await;
+    assert_eq!(client.get("/profile/retrieve-profile-id").await.status(), StatusCode::OK);
+    pass(Duration::from_mins(2)).await;
+    assert_eq!(client.get("/profile/retrieve-profile-id").await.status(), StatusCode::UNAUTHORIZED);
+}
+
+#[tokio::test]
+async fn a_command_is_pending_then_settled_and_both_kinds_of_enquiry_tell_it() {
+    let running = quiet().await;
+    let client = Client::signed_in(&running, DEMO_USERNAME).await;
+    let audit = Client::signed_in(&running, AUDIT_USERNAME).await;
+    let mut socket = Socket::joined(&running, &client).await;
+    let id = client.command("/device/reject-device", &[("deviceId", "dev-unknown")]).await;
+    let path = format!("/request-status/{id}");
+    let pending = body(client.get(&path).await, StatusCode::OK).await;
+    assert_eq!(pending, json!({"commandId": id, "command_status": 1, "body": null}));
+    assert_eq!(socket.failure(&id).await, "device.not_found");
+    let settled = body(client.get(&path).await, StatusCode::OK).await;
+    assert_eq!(settled, json!({"commandId": id, "command_status": 3, "body": "device.not_found"}));
+    assert_eq!(body(client.post(&path, &[]).await, StatusCode::OK).await, json!(["rejected"]));
+    assert_eq!(audit.get(&path).await.status(), StatusCode::NOT_FOUND, "another profile's command");
+    assert_eq!(client.get("/request-status/unknown").await.status(), StatusCode::NOT_FOUND);
+}
+
+#[tokio::test]
+async fn some_commands_are_heard_of_as_pending_before_they_settle() {
+    let running = quiet().await;
+    let client = Client::signed_in(&running, DEMO_USERNAME).await;
+    let mut socket = Socket::joined(&running, &client).await;
+    for _ in 0..20 {
+        client.command("/device/reject-device", &[("deviceId", "dev-unknown")]).await;
+    }
+    let (mut pending, mut settled) = (0, 0);
+    while settled < 20 {
+        match socket.next().await["data"]["command_status"].as_u64() {
+            Some(1) => pending += 1,
+            Some(3) => settled += 1,
+            other => panic!("status {other:?}"),
+        }
+    }
+    assert!((1..20).contains(&pending), "{pending} of 20 were heard of as pending");
+}
+
+#[tokio::test]
+async fn a_device_goes_from_request_to_removal() {
+    let running = quiet().await;
+    let client = Client::signed_in(&running, DEMO_USERNAME).await;
+    let audit = Client::signed_in(&running, AUDIT_USERNAME).await;
+    let mut socket = Socket::joined(&running, &client).await;
+    let mut audits = Socket::joined(&running, &audit).await;
+    let request = client.command("/device/request-unique-identifier", &[("deviceName", "phone-a")]).await;
+    socket.success(&request).await;
+    let device =
+        body(client.get(&format!("/device/retrieve-device-id/{request}")).await, StatusCode::OK).await["deviceId"]
+            .as_str()
+            .expect("an id")
+            .to_owned();
+    let id = [("deviceId", device.as_str())];
+    let configuration = "/device/download-device-configuration";
+    assert_eq!(client.post(configuration, &id).await.status(), StatusCode::NOT_FOUND, "not approved yet");
+    let foreign = audit.command("/device/approve-device", &id).await;
+    assert_eq!(audits.failure(&foreign).await, "profile.not_an_owner");
+    let approved = client.command("/device/approve-device", &id).await;
+    socket.success(&approved).await;
+    let again = client.command("/device/approve-device", &id).await;
+    assert_eq!(socket.failure(&again).await, "device.already_approved");
+    assert_eq!(client.post(configuration, &id).await.status(), StatusCode::OK);
+    let meta = [id[0], ("displayName", "phone-b"), ("tags", "field, spare")];
+    let named = client.command("/device/configure-meta", &meta).await;
+    socket.success(&named).await;
+    let list = body(client.get("/device/retrieve-profile-devices").await, StatusCode::OK).await;
+    assert_eq!(list[0]["deviceName"], "phone-b");
+    assert_eq!(list[0]["tags"], json!(["field", "spare"]));
+    assert_eq!(list[0]["status"], "approved");
+    let removed = client.command("/device/remove", &id).await;
+    socket.success(&removed).await;
+    assert_eq!(body(client.get("/device/retrieve-profile-devices").await, StatusCode::OK).await, json!([]));
+}
+
+#[tokio::test]
+async fn a_new_profile_registers_its_key_with_its_password() {
+    let running = quiet().await;
+    let mut client = Client::new(running.api_url());
+    let credentials = [("username", "new@example.com"), ("password", "correct-horse")];
+    let id = client.command("/profile/register-profile", &credentials).await;
+    // Nobody has a token yet: the command can be asked for without one.
+    settle(&client, &id).await;
+    assert_eq!(
+        client.post("/profile/register-profile", &credentials).await.status(),
+        StatusCode::CONFLICT,
+        "the name is taken"
+    );
+    let key = "31420500".to_owned() + &"ab".repeat(96);
+    let with_key = [credentials[0], credentials[1], ("publicKey", key.as_str())];
+    client.command("/public-key/register-public-key", &with_key).await;
+    client.token = Some(authenticate(&client, &credentials).await);
+    let mut socket = Socket::joined(&running, &client).await;
+    // Both outcomes waited in the queue for the first join, or come now.
+    socket.success(&id).await;
+    let found = eventually_ok(&client, "/public-key/retrieve-public-key").await;
+    assert_eq!(found["publicKey"], key.as_str());
+}
+
+#[tokio::test]
+async fn a_new_profile_registers_its_key_with_a_token_that_is_good_for_little_else_before() {
+    let running = quiet().await;
+    let mut client = Client::new(running.api_url());
+    let credentials = [("username", "live@example.com"), ("password", "correct-horse")];
+    let id = client.command("/profile/register-profile", &credentials).await;
+    settle(&client, &id).await;
+    client.token = Some(authenticate(&client, &credentials).await);
+    assert_eq!(client.get("/data-token/list-data-tokens").await.status(), StatusCode::UNAUTHORIZED, "no key yet");
+    let mut socket = Socket::joined(&running, &client).await;
+    let key = "ab".repeat(100);
+    let registered = client.command("/public-key/register-public-key", &[("publicKey", &key)]).await;
+    socket.success(&registered).await;
+    assert_eq!(client.get("/data-token/list-data-tokens").await.status(), StatusCode::OK, "in use now");
+}
+
+#[tokio::test]
+async fn a_changed_password_signs_in_and_the_old_one_no_longer_does() {
+    let running = quiet().await;
+    let client = Client::signed_in(&running, DEMO_USERNAME).await;
+    let mut socket = Socket::joined(&running, &client).await;
+    let wrong = [("currentPassword", "wrong"), ("newPassword", "another-horse")];
+    let id = client.command("/profile/change-password", &wrong).await;
+    assert_eq!(socket.failure(&id).await, "profile.invalid_credentials");
+    let right = [("currentPassword", "demo"), ("newPassword", "another-horse")];
+    let id = client.command("/profile/change-password", &right).await;
+    socket.success(&id).await;
+    let old = client.post("/profile/authenticate", &[("username", DEMO_USERNAME), ("password", "demo")]).await;
+    assert_eq!(old.status(), StatusCode::UNAUTHORIZED);
+    authenticate(&client, &[("username", DEMO_USERNAME), ("password", "another-horse")]).await;
+    assert_eq!(client.get("/profile/retrieve-profile-id").await.status(), StatusCode::OK, "its tokens go on");
+}
+
+/// Asks for a command's state until it is settled; it must have succeeded.
+async fn settle(client: &Client, id: &str) {
+    loop {
+        let answer = body(client.get(&format!("/request-status/{id}")).await, StatusCode::OK).await;
+        match answer["command_status"].as_u64() {
+            Some(1) => tokio::task::yield_now().await,
+            Some(2) => return,
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
+/// Asks until the answer is 200, as it becomes once a command has settled.
+async fn eventually_ok(client: &Client, path: &str) -> Value {
+    loop {
+        let answer = client.get(path).await;
+        if answer.status() == StatusCode::OK {
+            return body(answer, StatusCode::OK).await;
+        }
+    }
+}
+
+async fn authenticate(client: &Client, credentials: &[(&str, &str)]) -> String {
+    text(&body(client.post("/profile/authenticate", credentials).await, StatusCode::OK).await, "/authorizationToken")
+}
