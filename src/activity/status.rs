@@ -54,7 +54,6 @@ impl Status {
             Self::Inline => "Inline",
             Self::Unrecognised => "Unrecognised",
             Self::Gap => "Gap",
-            Self::Gap => "Gap",
         })
     }
 
@@ -72,9 +71,12 @@ impl Status {
             Self::Succeeded | Self::Saved => Chip::Succeeded,
             Self::Failed => Chip::Failed,
             Self::Ready | Self::Inline | Self::Downloading => Chip::Ready,
-            Self::Unknown | Self::UnrecognisedNumber(_) | Self::LinkExpired | Self::LinkUsed | Self::Unrecognised | Self::Gap => {
-                Chip::Other
-            }
+            Self::Unknown
+            | Self::UnrecognisedNumber(_)
+            | Self::LinkExpired
+            | Self::LinkUsed
+            | Self::Unrecognised
+            | Self::Gap => Chip::Other,
         }
     }
 }
