@@ -91,11 +91,13 @@ pub(super) async fn run(start: Start) {
     }
     loop {
         tokio::select! {
+            // Reports first: what the operator does next may follow from what one of them is about to change.
+            biased;
+            Some(report) = reports.recv() => hub.hear(report).await,
             action = actions.recv() => match action {
                 None | Some(Action::Quit) => break,
                 Some(action) => hub.act(action).await,
             },
-            Some(report) = reports.recv() => hub.hear(report).await,
         }
     }
     // Tasks that still report are told at once that nobody listens, instead of waiting.
@@ -164,11 +166,7 @@ impl Hub {
             Report::Renewed { profile, ticket, outcome } => self.renewed(profile, ticket, outcome),
             Report::Kept { profile, ticket } => self.kept(profile, ticket),
             Report::TokenDead { profile, ticket, why } => self.token_dead(profile, ticket, why),
-            Report::DownloadEnded { profile, request } => {
-                if let Some(desk) = self.desks.get_mut(&profile) {
-                    desk.downloads.remove(&request);
-                }
-            }
+            Report::DownloadEnded { profile, request } => self.download_ended(profile, &request),
             Report::Sandbox(started) => self.sandbox_started(started),
             Report::Woke => {
                 for desk in self.desks.values() {
