@@ -1,12 +1,7 @@
 //! The engine from its doors, against the real sandbox over loopback: actions in, events out, files and journal on the disk.
 
 #![cfg(feature = "sandbox")]
-#![expect(
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    reason = "tests fail by panicking"
-)]
+#![expect(clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "tests fail by panicking")]
 
 #[path = "engine/canary.rs"]
 mod canary;

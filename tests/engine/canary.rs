@@ -55,9 +55,7 @@ async fn no_secret_is_found_in_logs_events_errors_settings_or_the_journal() {
     window.act(Action::SignIn(Box::new(with_token(profile, &token))));
     window.signed_in().await.expect("signed in");
 
-    let data = |id: &str, body: &str| {
-        json!({"data": {"type": "X-DPT-CAB-REQUEST-ID", "id": id, "output_type": 1, "body": body}})
-    };
+    let data = |id: &str, body: &str| json!({"data": {"type": "X-DPT-CAB-REQUEST-ID", "id": id, "output_type": 1, "body": body}});
     let gone = format!("{}/?auth={used}", sandbox.downstream_url());
     for message in [
         json!({"data": {"type": "X-DPT-CAB-ID", "id": "c", "command_status": 3, "body": format!("bad token {token}")}}),
@@ -83,9 +81,7 @@ async fn no_secret_is_found_in_logs_events_errors_settings_or_the_journal() {
         let (request, to) = (RequestId::from(request), machine.file(request));
         window.act(Action::Download { profile: id, request: request.clone(), to });
         let key = ActivityKey::Data(request);
-        let ended = |entry: &privicore_monitor::activity::Entry| {
-            matches!(&entry.fact, Fact::Done(deed) if !matches!(deed, privicore_monitor::activity::Deed::Fetching { .. }))
-        };
+        let ended = |entry: &privicore_monitor::activity::Entry| matches!(&entry.fact, Fact::Done(deed) if !matches!(deed, privicore_monitor::activity::Deed::Fetching { .. }));
         window.entry(&key, ended).await;
     }
     sandbox.control().expire_tokens(DEMO_USERNAME).expect("a profile");

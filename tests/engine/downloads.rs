@@ -70,9 +70,9 @@ async fn ready_data_is_fetched_whole_with_progress_and_only_once() {
         use std::os::unix::fs::PermissionsExt as _;
         assert_eq!(std::fs::metadata(&to).expect("the file").permissions().mode() & 0o777, 0o600);
     }
-    window.wait("the end of the progress", |event| {
-        matches!(event, Event::Download { progress: None, .. }).then_some(())
-    }).await;
+    window
+        .wait("the end of the progress", |event| matches!(event, Event::Download { progress: None, .. }).then_some(()))
+        .await;
     let progress = window.heard.iter().any(|event| {
         matches!(event, Event::Download { progress: Some(progress), .. }
             if progress.total == Some(3_000_000) && progress.file_name == "saved.bin")
@@ -121,7 +121,9 @@ async fn used_expired_and_unreachable_links_each_have_their_own_end() {
     let mut preferences = privicore_monitor::settings::Preferences { link_lifetime: 0, ..Default::default() };
     window.act(Action::SetPreferences(preferences.clone()));
     offer(&mut window, &sandbox, "expired", &gone).await;
-    let Deed::NotSaved { why, sentence } = download(&mut window, profile, "expired", &to).await else { panic!("saved") };
+    let Deed::NotSaved { why, sentence } = download(&mut window, profile, "expired", &to).await else {
+        panic!("saved")
+    };
     assert_eq!(why, NotSaved::LinkExpired, "{sentence}");
     preferences.link_lifetime = 600;
     window.act(Action::SetPreferences(preferences));

@@ -36,19 +36,18 @@ async fn a_message_above_the_limit_is_said_and_the_limit_can_be_raised() {
     let machine = Machine::new();
     let mut window = Window::open(&machine);
     window.sign_in(&sandbox).await;
-    let large = |id: &str| {
-        json!({"data": {"type": "X-DPT-CAB-ID", "id": id, "command_status": 2, "body": "x".repeat(1_200_000)}})
-    };
+    let large = |id: &str| json!({"data": {"type": "X-DPT-CAB-ID", "id": id, "command_status": 2, "body": "x".repeat(1_200_000)}});
     sandbox.control().publish(DEMO_USERNAME, &large("large")).await.expect("published");
     let notice = window.notice("is larger than the limit of 1048576 bytes").await;
     let (words, remedy) = notice.remedy.expect("a remedy");
     assert_eq!(words, "Raise the limit");
     assert!(matches!(remedy, Action::SetMessageLimit(2_097_152)), "{remedy:?}");
     window.act(remedy);
-    window.wait("the new limit", |event| {
-        matches!(event, Event::Settings(settings) if settings.preferences.message_limit == 2_097_152).then_some(())
-    })
-    .await;
+    window
+        .wait("the new limit", |event| {
+            matches!(event, Event::Settings(settings) if settings.preferences.message_limit == 2_097_152).then_some(())
+        })
+        .await;
     sandbox.control().publish(DEMO_USERNAME, &large("large again")).await.expect("published");
     let entry = window.entry(&command("large again"), |_| true).await;
     assert!(entry.raw.len() > 1_200_000);
@@ -65,8 +64,12 @@ async fn a_command_can_be_asked_for_named_and_read_back() {
     let answer = post(&sandbox, "/device/reject-device", Some(&token), &[("deviceId", "nothing")]).await;
     let id = answer.as_str().or_else(|| answer.pointer("/commandId")?.as_str()).or_else(|| answer.get(0)?.as_str());
     let id = id.unwrap_or_else(|| panic!("no command id in {answer}")).to_owned();
-    let heard = window.entry(&command(&id), |entry| matches!(&entry.fact,
-        Fact::Heard(Message::Command(report)) if report.status.is_final())).await;
+    let heard = window
+        .entry(&command(&id), |entry| {
+            matches!(&entry.fact,
+        Fact::Heard(Message::Command(report)) if report.status.is_final())
+        })
+        .await;
 
     window.act(Action::CheckStatus { profile, command: CommandId::from(id.as_str()) });
     let asked = window.entry(&command(&id), |entry| matches!(entry.fact, Fact::Enquired(_))).await;

@@ -163,8 +163,8 @@ async fn signing_out_leaves_forgets_and_revokes() {
     window.wait("kept", |event| matches!(event, Event::Token { kept: true, .. }).then_some(())).await;
     let token = machine.keyring.token(id).await.expect("the keyring works").expect("a token");
     window.act(Action::SignOut { profile: id, revoke: true });
-    window.state("signed out", |state| *state == ConnectionState::SignedOut).await;
     window.wait("no token", |event| matches!(event, Event::Token { kept: false, .. }).then_some(())).await;
+    window.state("signed out", |state| *state == ConnectionState::SignedOut).await;
     let path = "/profile/authorization-token/expiry";
     let dead = async {
         while post(&sandbox, path, Some(token.expose()), &[]).await.get("expiresAt").is_some() {
@@ -174,7 +174,9 @@ async fn signing_out_leaves_forgets_and_revokes() {
             tokio::task::yield_now().await;
         }
     };
-    tokio::time::timeout(std::time::Duration::from_secs(60), dead).await.expect("the token is neither dead nor forgotten");
+    tokio::time::timeout(std::time::Duration::from_secs(60), dead)
+        .await
+        .expect("the token is neither dead nor forgotten");
     window.act(Action::Connect(id));
     window.quit().await;
 }

@@ -208,7 +208,8 @@ pub(crate) fn with_token(profile: Profile, token: &str) -> SignIn {
 
 /// A token of the demo profile, got past the engine.
 pub(crate) async fn token_of(sandbox: &Running) -> String {
-    let answer = post(sandbox, "/profile/authenticate", None, &[("username", DEMO_USERNAME), ("password", PASSWORD)]).await;
+    let answer =
+        post(sandbox, "/profile/authenticate", None, &[("username", DEMO_USERNAME), ("password", PASSWORD)]).await;
     answer.pointer("/authorizationToken").and_then(serde_json::Value::as_str).expect("a token").to_owned()
 }
 

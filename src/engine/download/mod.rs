@@ -128,9 +128,7 @@ impl Job {
         let Some(text) = history.into_iter().rev().find_map(inline) else {
             return Err(Failed::before("No payload came inline with this request."));
         };
-        let bytes = STANDARD
-            .decode(text)
-            .map_err(|_malformed| Failed::before("The payload is not valid base64."))?;
+        let bytes = STANDARD.decode(text).map_err(|_malformed| Failed::before("The payload is not valid base64."))?;
         let size = bytes.len() as u64;
         let to = self.to.clone();
         let written = self.blocking(move || atomic::write(&to, &bytes).map_err(|error| part::sentence(&to, &error)));

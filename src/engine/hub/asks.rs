@@ -81,7 +81,11 @@ impl Hub {
     pub(super) fn check_status(&mut self, profile: ProfileId, command: CommandId) {
         let Some(desk) = self.desks.get(&profile) else { return };
         let Some(held) = &desk.held else {
-            self.notice(Some(profile), Severity::Warning, "The status can't be asked for while signed out. Sign in first.");
+            self.notice(
+                Some(profile),
+                Severity::Warning,
+                "The status can't be asked for while signed out. Sign in first.",
+            );
             return;
         };
         let (ticket, scribe, tools) = (held.ticket.clone(), desk.scribe.clone(), self.tools.clone());

@@ -49,7 +49,7 @@ pub(super) struct Start {
     /// How a sandbox is started.
     pub(super) sandbox: Option<SandboxLauncher>,
     /// Whether to start one at once.
-    pub(super) start_in_sandbox: bool,
+    pub(super) sandbox_at_once: bool,
     /// The name of the one profile to connect.
     pub(super) only: Option<String>,
     /// From the window.
@@ -74,7 +74,7 @@ pub(super) struct Hub {
 
 /// Runs the engine until the operator quits or the window is gone.
 pub(super) async fn run(start: Start) {
-    let Start { tools, store, settings, live_from, sandbox, start_in_sandbox, only, mut actions, mut reports } = start;
+    let Start { tools, store, settings, live_from, sandbox, sandbox_at_once, only, mut actions, mut reports } = start;
     let mut hub = Hub {
         tools,
         store: Arc::new(store),
@@ -86,7 +86,7 @@ pub(super) async fn run(start: Start) {
         numbers: 0,
     };
     hub.begin(only.as_deref());
-    if start_in_sandbox {
+    if sandbox_at_once {
         hub.try_sandbox();
     }
     loop {
@@ -112,7 +112,11 @@ impl Hub {
         if let Some(name) = only
             && !self.settings.profiles.iter().any(|profile| profile.name == name)
         {
-            self.notice(None, Severity::Warning, format!("There is no profile named {name}. Add it, or check the name."));
+            self.notice(
+                None,
+                Severity::Warning,
+                format!("There is no profile named {name}. Add it, or check the name."),
+            );
         }
         for profile in self.settings.profiles.clone() {
             let id = profile.id;
@@ -177,8 +181,7 @@ impl Hub {
     }
 
     async fn set_preferences(&mut self, mut preferences: Preferences) {
-        preferences.message_limit =
-            preferences.message_limit.clamp(*MESSAGE_LIMITS.start(), *MESSAGE_LIMITS.end());
+        preferences.message_limit = preferences.message_limit.clamp(*MESSAGE_LIMITS.start(), *MESSAGE_LIMITS.end());
         let limit = preferences.message_limit;
         self.settings.preferences = preferences;
         for desk in self.desks.values() {
@@ -236,9 +239,7 @@ impl Hub {
         let had_sandbox = sandbox.is_some();
         let written = async {
             futures_util::future::join_all(scribes).await;
-            if had_sandbox
-                && let Err(why) = tools.ledger.forget_profile(sandbox::profile_id()).await
-            {
+            if had_sandbox && let Err(why) = tools.ledger.forget_profile(sandbox::profile_id()).await {
                 tracing::warn!(why, "the sandbox's activity is still in the journal");
             }
             tools.ledger.close().await;

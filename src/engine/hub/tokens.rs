@@ -78,12 +78,11 @@ impl Hub {
         let keep = form.keep_signed_in;
         desk.profile = form.clone();
         desk.held = Some(held);
-        match self.settings.profiles.iter_mut().find(|kept| kept.id == profile) {
-            Some(kept) => *kept = form,
-            None => {
-                self.settings.profiles.push(form);
-                self.restore(profile);
-            }
+        if let Some(kept) = self.settings.profiles.iter_mut().find(|kept| kept.id == profile) {
+            *kept = form;
+        } else {
+            self.settings.profiles.push(form);
+            self.restore(profile);
         }
         self.save().await;
         self.tell_sign_in(profile, SignInState::Done);
@@ -348,7 +347,8 @@ impl Hub {
                     self.keep(profile);
                 }
                 self.tell_token(profile);
-                let sentence = "The server refused the new token, so the old one stays in use. Renew it again, or sign in.";
+                let sentence =
+                    "The server refused the new token, so the old one stays in use. Renew it again, or sign in.";
                 self.notice(Some(profile), Severity::Warning, sentence);
             }
             _ => {}

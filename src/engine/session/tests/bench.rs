@@ -22,7 +22,7 @@ use crate::settings::{Profile, ProfileId};
 /// The largest message of these tests.
 pub(super) const LIMIT: usize = 64 * 1024;
 /// Virtual time after which something will never come.
-const NEVER: Duration = Duration::from_secs(3_600);
+const NEVER: Duration = Duration::from_hours(1);
 
 pub(super) struct Bench {
     pub(super) network: Arc<Scripted>,

@@ -46,7 +46,7 @@ async fn a_refused_token_is_not_tried_again_until_there_is_another() {
     bench.wish.send_modify(|wish| wish.retry += 1);
     bench.wish.send_modify(|wish| wish.woken += 1);
     bench.wish.send_modify(|wish| wish.message_limit += 1);
-    tokio::time::sleep(Duration::from_secs(24 * 3_600)).await;
+    tokio::time::sleep(Duration::from_hours(24)).await;
     assert_eq!(bench.network.attempts(), attempts, "a refused token was tried again");
     bench.aim(Aim::Online(ticket(2)));
     let mut server = bench.server().await;
