@@ -9,7 +9,7 @@ use crate::protocol::{CommandStatus, Incoming, UnreadableReason};
 
 use super::*;
 
-const LIFETIME: Duration = Duration::from_secs(600);
+const LIFETIME: Duration = Duration::from_mins(10);
 
 fn heard(seq: u64, raw: &str) -> Entry {
     let Incoming::Message(message) = parse(raw) else { panic!("not a message: {raw}") };
@@ -57,7 +57,9 @@ fn fetching(seq: u64, id: &str) -> Entry {
 
 fn applied(entries: &[Entry]) -> Activities {
     let mut activities = Activities::new(LIFETIME);
-    entries.iter().for_each(|entry| activities.apply(entry));
+    for entry in entries {
+        activities.apply(entry);
+    }
     activities
 }
 

@@ -23,9 +23,9 @@ Exit codes:
 #[derive(Debug, Clone, PartialEq, Eq, Parser)]
 #[command(name = "privicore-monitor", version, after_help = AFTER)]
 pub struct Arguments {
-    /// Watch a local Privicore made for trying out; nothing of it is kept
+    /// Watch a local Privicore made for trying out; nothing of it is kept unless a folder is given
     #[cfg(feature = "sandbox")]
-    #[arg(long, conflicts_with_all = ["data_dir", "config_dir"])]
+    #[arg(long)]
     pub sandbox: bool,
 
     /// Show this profile first
@@ -104,12 +104,10 @@ mod tests {
 
     #[cfg(feature = "sandbox")]
     #[test]
-    fn a_sandbox_is_sealed_off_from_given_folders() {
+    fn a_sandbox_may_be_given_folders() {
         assert!(parse(&["--sandbox"]).unwrap().starts_in_sandbox());
-        for flag in ["--data-dir", "--config-dir"] {
-            let error = parse(&["--sandbox", flag, "/x"]).unwrap_err();
-            assert_eq!(error.kind(), clap::error::ErrorKind::ArgumentConflict);
-        }
+        let arguments = parse(&["--sandbox", "--config-dir", "/c"]).unwrap();
+        assert_eq!((arguments.data_dir, arguments.config_dir), (None, Some(PathBuf::from("/c"))));
     }
 
     #[test]

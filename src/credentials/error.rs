@@ -50,14 +50,12 @@ fn meaning(doing: Doing) -> &'static str {
 fn remedy(cause: &StoreError, doing: Doing) -> String {
     let mend = match cause {
         StoreError::Locked => "Unlock it",
-        StoreError::Missing => "Start one, such as GNOME Keyring or KWallet, and this program again",
-        StoreError::Refused => "Let Privicore Monitor use it",
+        StoreError::Missing => "Set one up, such as GNOME Keyring or KWallet, and start this program again",
+        StoreError::Refused => "Unlock it and let Privicore Monitor use it",
         StoreError::TimedOut => "Answer it",
-        StoreError::Stopped => "Start this program again",
+        StoreError::Stopped | StoreError::Failed(_) => "Start this program again",
         StoreError::Damaged if doing == Doing::Reading => return "Sign in again to replace it.".to_owned(),
-        StoreError::NotKept | StoreError::Damaged | StoreError::Failed(_) => {
-            "Look for privicore-monitor in your system's password manager"
-        }
+        StoreError::NotKept | StoreError::Damaged => "Look for privicore-monitor in your system's password manager",
     };
     let then = match doing {
         Doing::Storing => "sign in again to be kept signed in",

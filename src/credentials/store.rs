@@ -39,8 +39,8 @@ pub enum StoreError {
     /// It is locked.
     #[error("The system keyring is locked.")]
     Locked,
-    /// There is none.
-    #[error("There is no system keyring.")]
+    /// There is none, or none where new secrets go.
+    #[error("No system keyring is set up.")]
     Missing,
     /// The operator or the system said no.
     #[error("The system keyring did not give access.")]

@@ -2,6 +2,7 @@
 
 use std::io::{self, Write as _};
 use std::net::{IpAddr, Ipv4Addr};
+use std::pin::pin;
 use std::process::ExitCode;
 
 use clap::Parser;
@@ -90,8 +91,11 @@ fn serve(runtime: &Runtime, options: Options) -> Result<(), Failure> {
     runtime.block_on(async {
         let bind = options.bind;
         // Listened for before anything is said, so that whoever reads the addresses may stop it at once.
-        let told_to_stop = signals().map_err(Failure::Signals)?;
-        let running = start(options).await?;
+        let mut told_to_stop = pin!(signals().map_err(Failure::Signals)?);
+        let running = tokio::select! {
+            () = &mut told_to_stop => return Ok(()),
+            running = start(options) => running?,
+        };
         if !bind.is_loopback() {
             tracing::warn!(%bind, "the sandbox can be reached from outside this machine; its passwords are known to all");
         }

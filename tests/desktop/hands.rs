@@ -1,29 +1,38 @@
 //! The operator's hands: real key and pointer events, and the window manager's close button.
 
-use std::process::Command;
+use std::io::Write as _;
+use std::process::{Command, Stdio};
 
-use crate::failure::{Outcome, ensure};
+use crate::failure::{Failure, Outcome, ensure};
 use crate::wait::until;
+
+/// Runs a program and gives back what it printed, as text.
+///
+/// # Errors
+///
+/// When it is missing or fails, with what it said.
+pub(crate) fn run(program: &str, arguments: &[&str]) -> Outcome<String> {
+    Ok(String::from_utf8_lossy(&output(program, arguments)?).into_owned())
+}
 
 /// Runs a program and gives back what it printed.
 ///
 /// # Errors
 ///
 /// When it is missing or fails, with what it said.
-pub(crate) fn run(program: &str, arguments: &[&str]) -> Outcome<String> {
+pub(crate) fn output(program: &str, arguments: &[&str]) -> Outcome<Vec<u8>> {
     let output = Command::new(program).args(arguments).output()?;
     let said = String::from_utf8_lossy(&output.stderr);
     ensure(output.status.success(), format!("`{program}` failed ({}): {said}", output.status))?;
-    Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+    Ok(output.stdout)
 }
 
 /// Types a text, key by key, into whatever has the keyboard.
 pub(crate) fn type_text(text: &str) -> Outcome<()> {
     // A password is typed as well: by standard input, so that no command line shows it.
-    use std::io::Write as _;
     let mut child = Command::new("xdotool")
         .args(["type", "--clearmodifiers", "--delay", "4", "--file", "-"])
-        .stdin(std::process::Stdio::piped())
+        .stdin(Stdio::piped())
         .spawn()?;
     if let Some(mut input) = child.stdin.take() {
         input.write_all(text.as_bytes())?;
@@ -45,4 +54,10 @@ pub(crate) fn close_window(title: &str) -> Outcome<()> {
 /// Puts a window in front and gives it the keyboard, once it is there.
 pub(crate) fn raise_window(title: &str) -> Outcome<()> {
     until(&format!("the window `{title}`"), || run("wmctrl", &["-F", "-a", title]).map(Some)).map(drop)
+}
+
+/// The window's number on the X server.
+pub(crate) fn window_id(title: &str) -> Outcome<String> {
+    let found = run("xdotool", &["search", "--onlyvisible", "--name", title])?;
+    found.lines().next().map(str::to_owned).ok_or_else(|| Failure::new(format!("no window `{title}` is on the screen")))
 }

@@ -14,11 +14,13 @@
 //! | `portal` | the save dialog |
 //! | `privicore` | the sandbox, and what it is made to say |
 //! | `traces` | what is left on disk and in the keyring |
+//! | `pictures` | the screenshots of the README |
 //! | `wait`, `failure` | deadlines, and why a step failed |
 
 mod failure;
 mod hands;
 mod monitor;
+mod pictures;
 mod portal;
 mod privicore;
 mod traces;

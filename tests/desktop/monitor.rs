@@ -1,6 +1,7 @@
 //! The program under test: its process, and its window's parts by the names that an operator knows.
 
 use std::fs::{self, File};
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 
@@ -16,7 +17,7 @@ use crate::wait::until;
 /// What the program calls itself on the accessibility bus.
 const PROGRAM: &str = "privicore-monitor";
 /// Part of the window's title.
-const TITLE: &str = "Privicore Monitor";
+pub(crate) const TITLE: &str = "Privicore Monitor";
 /// The kept profile's name.
 const PROFILE: &str = "Ops";
 
@@ -56,6 +57,12 @@ impl Home {
 
     fn logs(&self) -> PathBuf {
         self.root().join("logs")
+    }
+
+    /// Chooses a theme before the first start, in the words of the settings.
+    pub(crate) fn choose_theme(&self, theme: &str) -> Outcome<()> {
+        let mut settings = File::create_new(self.config().join("settings.toml"))?;
+        Ok(write!(settings, "[preferences]\ntheme = \"{theme}\"\n")?)
     }
 
     /// A file for what the next run of the program says, beside those of the runs before.
@@ -121,12 +128,12 @@ impl Monitor {
         Ok(Self { process, window })
     }
 
-    /// Fills in the sign-in form, which must be open, with real keys, and sends it off. Asks to be kept signed in.
+    /// Fills in the sign-in form, which must be open, with real keys. Asks to be kept signed in.
     ///
     /// # Errors
     ///
     /// When a part of the form is missing or does not take what is typed.
-    pub(crate) fn sign_in(&self, privicore: &Privicore) -> Outcome<()> {
+    pub(crate) fn fill_in(&self, privicore: &Privicore) -> Outcome<()> {
         let fields = [
             ("Profile name", PROFILE.to_owned()),
             ("API address", privicore.api()),
@@ -144,7 +151,16 @@ impl Monitor {
         if !keep.has(State::Checked)? {
             keep.click()?;
         }
-        until("`Keep me signed in` to be checked", || Ok(keep.has(State::Checked)?.then_some(())))?;
+        until("`Keep me signed in` to be checked", || Ok(keep.has(State::Checked)?.then_some(())))
+    }
+
+    /// Fills in the sign-in form and sends it off.
+    ///
+    /// # Errors
+    ///
+    /// When a part of the form is missing or does not take what is typed.
+    pub(crate) fn sign_in(&self, privicore: &Privicore) -> Outcome<()> {
+        self.fill_in(privicore)?;
         self.click_button("Sign in")
     }
 
@@ -161,6 +177,16 @@ impl Monitor {
     /// Waits until no row has this name.
     pub(crate) fn wait_row_gone(&self, name: &str) -> Outcome<()> {
         self.window.wait_gone(Role::TableRow, name)
+    }
+
+    /// The rows that the table shows.
+    pub(crate) fn rows(&self) -> Vec<Node> {
+        self.window.all(|node| node.role == Role::TableRow)
+    }
+
+    /// Waits for a part of the window by its role and whole name.
+    pub(crate) fn wait_part(&self, role: Role, name: &str) -> Outcome<()> {
+        self.window.find(role, name).map(drop)
     }
 
     /// Clicks a button by its whole name.

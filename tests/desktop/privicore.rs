@@ -1,10 +1,15 @@
 //! A Privicore of this test alone: the sandbox, in which nothing happens but what the test makes it say.
 
+use std::sync::Arc;
+
 use privicore_monitor::protocol::Link;
 use privicore_monitor::sandbox::{self, Options, Running, Scenario};
 pub(crate) use privicore_monitor::sandbox::{DEMO_USERNAME as USERNAME, PASSWORD};
 use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
+use tokio::sync::{Notify, watch};
 
 use crate::failure::{Failure, Outcome};
 use crate::wait::until;
@@ -17,10 +22,19 @@ pub(crate) struct Privicore {
 }
 
 impl Privicore {
-    /// Starts one on free ports.
+    /// Starts one on free ports in which nothing happens by itself.
     pub(crate) fn start() -> Outcome<Self> {
+        Self::with(Scenario::Quiet)
+    }
+
+    /// Starts one on free ports with an endless stream of outcomes.
+    pub(crate) fn start_demo() -> Outcome<Self> {
+        Self::with(Scenario::Demo)
+    }
+
+    fn with(scenario: Scenario) -> Outcome<Self> {
         let runtime = Runtime::new()?;
-        let options = Options { scenario: Scenario::Quiet, ..Options::embedded() };
+        let options = Options { scenario, ..Options::embedded() };
         let running = runtime.block_on(sandbox::start(options))?;
         Ok(Self { running, runtime })
     }
@@ -45,11 +59,15 @@ impl Privicore {
     /// Says that a payload can be fetched, and gives the link back.
     pub(crate) fn offer(&self, request: &str, payload: &[u8]) -> Outcome<Link> {
         let link = self.running.control().offer_download(payload.to_vec(), Some("invoices.bin"));
-        self.publish(&json!({"data": {
-            "type": "X-DPT-CAB-REQUEST-ID", "id": request, "data_context": "invoices/2026-Q1",
-            "output_type": 1, "body": link.expose(),
-        }}))?;
+        self.announce(request, "invoices/2026-Q1", link.expose())?;
         Ok(link)
+    }
+
+    /// Says that a payload can be fetched from a link.
+    pub(crate) fn announce(&self, request: &str, context: &str, link: &str) -> Outcome<()> {
+        self.publish(&json!({"data": {
+            "type": "X-DPT-CAB-REQUEST-ID", "id": request, "data_context": context, "output_type": 1, "body": link,
+        }}))
     }
 
     /// Waits until the monitor has left the channel.
@@ -59,6 +77,62 @@ impl Privicore {
 
     fn publish(&self, message: &Value) -> Outcome<()> {
         Ok(self.runtime.block_on(self.running.control().publish(USERNAME, message))?)
+    }
+}
+
+/// A download store that serves one payload, and stops on the way until it is told to go on.
+pub(crate) struct SlowStore {
+    link: String,
+    paused: watch::Receiver<bool>,
+    go_on: Arc<Notify>,
+}
+
+impl SlowStore {
+    /// The whole payload in bytes, and how much of it comes before the pause.
+    const SIZE: usize = 29_000_000;
+    const BEFORE: usize = 18_000_000;
+
+    /// Starts one on a free port, on the runtime of the sandbox.
+    pub(crate) fn start(privicore: &Privicore) -> Outcome<Self> {
+        let listener = privicore.runtime.block_on(TcpListener::bind("127.0.0.1:0"))?;
+        let link = format!("http://{}/?auth=picture", listener.local_addr()?);
+        let (say_paused, paused) = watch::channel(false);
+        let go_on = Arc::new(Notify::new());
+        let told = Arc::clone(&go_on);
+        privicore.runtime.spawn(async move { Self::serve(listener, say_paused, told).await });
+        Ok(Self { link, paused, go_on })
+    }
+
+    async fn serve(listener: TcpListener, paused: watch::Sender<bool>, go_on: Arc<Notify>) -> std::io::Result<()> {
+        let (mut client, _) = listener.accept().await?;
+        // The request is short and its contents are of no account.
+        let mut request = [0; 4096];
+        _ = client.read(&mut request).await?;
+        let head = format!(
+            "HTTP/1.1 200 OK\r\nContent-Type: application/octet-stream\r\nContent-Length: {}\r\nConnection: close\r\n\r\n",
+            Self::SIZE
+        );
+        client.write_all(head.as_bytes()).await?;
+        client.write_all(&vec![0x5a; Self::BEFORE]).await?;
+        paused.send_replace(true);
+        go_on.notified().await;
+        client.write_all(&vec![0x5a; Self::SIZE - Self::BEFORE]).await?;
+        client.shutdown().await
+    }
+
+    /// Where the payload can be fetched, once.
+    pub(crate) fn link(&self) -> &str {
+        &self.link
+    }
+
+    /// Waits until everything before the pause has been sent.
+    pub(crate) fn wait_until_paused(&self) -> Outcome<()> {
+        until("the download to be under way", || Ok(self.paused.borrow().then_some(())))
+    }
+
+    /// Sends the rest.
+    pub(crate) fn go_on(&self) {
+        self.go_on.notify_one();
     }
 }
 

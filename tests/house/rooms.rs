@@ -116,8 +116,10 @@ pub(crate) fn climbs_out(code: &str, depth: usize) -> bool {
 pub(crate) fn room(path: &Path) -> Option<(&str, usize)> {
     let parts: Vec<&str> = path.iter().filter_map(|part| part.to_str()).collect();
     let (room, file) = (*parts.get(1)?, *parts.last()?);
+    // `store_tests.rs` is the module `tests` of `store.rs`.
+    let below = usize::from(file.ends_with("_tests.rs"));
     let in_a_room = parts.len() > 2 && room != "bin";
-    in_a_room.then(|| (room, parts.len() - 1 - usize::from(file == "mod.rs")))
+    in_a_room.then(|| (room, parts.len() - 1 + below - usize::from(file == "mod.rs")))
 }
 
 #[cfg(test)]
@@ -203,6 +205,7 @@ mod tests {
         assert_eq!(room(Path::new("src/motor/session.rs")), Some(("motor", 2)));
         assert_eq!(room(Path::new("src/motor/session/mod.rs")), Some(("motor", 2)));
         assert_eq!(room(Path::new("src/motor/session/live.rs")), Some(("motor", 3)));
+        assert_eq!(room(Path::new("src/motor/session_tests.rs")), Some(("motor", 3)));
         assert_eq!(room(Path::new("src/main.rs")), None);
         assert_eq!(room(Path::new("src/bin/other.rs")), None);
     }

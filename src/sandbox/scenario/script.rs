@@ -109,6 +109,7 @@ impl Script {
             beats.push((at, Beat::Started { id: id.clone(), told: n % 2 == 0 }));
             beats.push((settled, Beat::Settled { id, outcome }));
         }
+        beats.push((length.mul_f64(0.8), Beat::Raw(self.unrecognised())));
         for quick in [self.inline(), self.streamed(), self.streamed()] {
             // The episode's own times, squeezed into the opening.
             let longest = quick.iter().map(|(at, _)| *at).max().unwrap_or_default().max(Duration::from_millis(1));

@@ -1,0 +1,80 @@
+//! The screenshots of the README: the real window, as it is at the four moments that matter, dark and light.
+//!
+//! `assets/screenshots/make` runs this; it is no test, since what it makes is for people to look at.
+
+use std::path::Path;
+
+use atspi::Role;
+
+use crate::failure::Outcome;
+use crate::hands;
+use crate::monitor::{Home, Monitor, TITLE};
+use crate::privicore::{Privicore, SlowStore};
+use crate::tree::Desktop;
+use crate::wait::until;
+
+/// Enough rows to fill the table.
+const ROWS: usize = 24;
+
+#[test]
+#[ignore = "makes the pictures in assets/screenshots; run by the script there"]
+fn make() -> Outcome<()> {
+    for theme in ["dark", "light"] {
+        pictures(theme)?;
+    }
+    Ok(())
+}
+
+/// The four pictures in one theme.
+fn pictures(theme: &str) -> Outcome<()> {
+    let desktop = Desktop::join()?;
+    let privicore = Privicore::start_demo()?;
+    let home = Home::new()?;
+    home.choose_theme(theme)?;
+
+    let monitor = Monitor::start(&desktop, &home)?;
+    monitor.fill_in(&privicore)?;
+    picture("sign-in", theme)?;
+    monitor.click_button("Sign in")?;
+    monitor.wait_connection("Live")?;
+    until("the table to fill", || Ok((monitor.rows().len() >= ROWS).then_some(())))?;
+    picture("main", theme)?;
+
+    // A payload that comes slowly enough to be watched.
+    let store = SlowStore::start(&privicore)?;
+    let request = "6f1c2a54-0f1e-4d8e-9a7c-2b1d5e8f9a10";
+    privicore.announce(request, "invoices/2026-Q1", store.link())?;
+    monitor.wait_row(&format!("Data request {request}, Ready"))?;
+    monitor.click_button(&format!("Download {request}"))?;
+    crate::portal::save_as(&desktop, &home.saved().join("invoices-2026-Q1.bin").display().to_string())?;
+    monitor.wait_row(&format!("Data request {request}, Downloading"))?;
+    store.wait_until_paused()?;
+    picture("downloading", theme)?;
+    store.go_on();
+    monitor.wait_row(&format!("Data request {request}, Saved"))?;
+
+    // Its details, by keyboard: the newest row, opened.
+    hands::press("Home")?;
+    hands::press("Return")?;
+    monitor.wait_part(Role::Panel, "Details")?;
+    picture("details", theme)?;
+    monitor.close().map(drop)
+}
+
+/// Writes a picture of the window once it has stopped changing.
+fn picture(name: &str, theme: &str) -> Outcome<()> {
+    let id = hands::window_id(TITLE)?;
+    // Out of the window, so that nothing is hovered over.
+    hands::run("xdotool", &["mousemove", "1590", "990"])?;
+    let look = || hands::output("import", &["-silent", "-window", &id, "-depth", "8", "rgb:-"]);
+    let mut before = look()?;
+    until("the window to stand still", || {
+        let now = look()?;
+        let still = now == before;
+        before = now;
+        Ok(still.then_some(()))
+    })?;
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("assets/screenshots/{name}-{theme}.png"));
+    let (path, level) = (path.display().to_string(), "png:compression-level=9");
+    hands::run("import", &["-silent", "-window", &id, "-strip", "-define", level, &path]).map(drop)
+}

@@ -1,0 +1,110 @@
+//! The sandbox on a real RabbitMQ that this test starts, crashes and starts again.
+
+#![cfg(all(feature = "sandbox", unix))]
+#![expect(clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "tests fail by panicking")]
+
+#[path = "rabbitmq/broker.rs"]
+mod broker;
+#[path = "sandbox/client.rs"]
+#[expect(dead_code, reason = "shared with the sandbox's own tests, which use all of it")]
+mod client;
+
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex};
+
+use privicore_monitor::sandbox::{Control, DEMO_USERNAME, Options, Running, SandboxError, Scenario, start};
+use serde_json::{Value, json};
+
+use broker::{Broker, free_port};
+use client::{Client, Socket, until};
+
+fn event(id: &str) -> Value {
+    json!({"data": {"type": "X-DPT-CAB-ID", "id": id, "command_status": 2, "body": null}})
+}
+
+async fn sandbox_on(broker: &Broker) -> Running {
+    let options = Options { amqp: Some(broker.address()), scenario: Scenario::Quiet, ..Options::embedded() };
+    start(options).await.expect("a sandbox")
+}
+
+/// Publishes as fast as the broker confirms, and notes what it confirmed.
+async fn publish_all(control: Control, ids: Vec<String>, confirmed: Arc<Mutex<BTreeSet<String>>>) {
+    for id in ids {
+        control.publish(DEMO_USERNAME, &event(&id)).await.expect("published");
+        confirmed.lock().expect("the list").insert(id);
+    }
+}
+
+/// Reads until all of these have come; repetitions are allowed, since delivery is at least once.
+async fn hear(socket: &mut Socket, mut expected: BTreeSet<String>) {
+    while !expected.is_empty() {
+        let message = socket.next().await;
+        expected.remove(message["data"]["id"].as_str().expect("an id"));
+    }
+}
+
+#[tokio::test]
+async fn outcomes_go_through_rabbitmq_wait_in_it_and_survive_its_crash() {
+    let mut broker = Broker::start().await;
+    let running = sandbox_on(&broker).await;
+    let client = Client::signed_in(&running, DEMO_USERNAME).await;
+
+    // An outcome comes all the way.
+    let mut socket = Socket::joined(&running, &client).await;
+    let command = client.command("/device/reject-device", &[("deviceId", "dev-unknown")]).await;
+    assert_eq!(socket.failure(&command).await, "device.not_found");
+
+    // What comes while nobody is joined waits in the broker, and leaves it once it was written to a client.
+    drop(socket);
+    broker.consumers_of(DEMO_QUEUE, 0).await;
+    for id in ["waited-1", "waited-2", "waited-3"] {
+        running.control().publish(DEMO_USERNAME, &event(id)).await.expect("published");
+    }
+    broker.waiting_in(DEMO_QUEUE, 3).await;
+    let mut socket = Socket::joined(&running, &client).await;
+    for id in ["waited-1", "waited-2", "waited-3"] {
+        assert_eq!(socket.next().await, event(id));
+    }
+
+    // They were acknowledged: now that the consumer is gone, the broker has none to give again.
+    drop(socket);
+    broker.consumers_of(DEMO_QUEUE, 0).await;
+    broker.waiting_in(DEMO_QUEUE, 0).await;
+
+    // The broker crashes while messages are published, with nobody joined to take them.
+    let all: Vec<_> = (0..400).map(|n| format!("crash-{n}")).collect();
+    let confirmed = Arc::new(Mutex::new(BTreeSet::new()));
+    let publishing = publish_all(running.control(), all.clone(), Arc::clone(&confirmed));
+    let crashing = async {
+        until("some are confirmed", || confirmed.lock().expect("the list").len() >= 20).await;
+        broker.crash();
+        let before = confirmed.lock().expect("the list").clone();
+        // A client joins while the broker is away: the proxy takes it, and delivers when the broker is back.
+        let socket = Socket::joined(&running, &client).await;
+        broker.start_again().await;
+        (before, socket)
+    };
+    let ((), (before, mut socket)) = tokio::join!(publishing, crashing);
+    assert!(before.len() < all.len(), "the broker crashed after everything was published");
+    hear(&mut socket, all.into_iter().collect()).await;
+
+    // And the proxy's consumer lives through a crash while a client is joined.
+    broker.crash();
+    broker.start_again().await;
+    running.control().publish(DEMO_USERNAME, &event("after")).await.expect("published");
+    hear(&mut socket, BTreeSet::from(["after".to_owned()])).await;
+    running.shutdown().await;
+}
+
+/// The queue of the demo profile: its id is the same in every sandbox.
+const DEMO_QUEUE: &str = "privicore.profile.prf-01KE6M0DEM0000000000000000";
+
+#[tokio::test]
+async fn a_broker_that_is_not_there_is_a_sentence_without_its_password() {
+    let address = format!("amqp://guest:canary@127.0.0.1:{}/%2f", free_port());
+    let options = Options { amqp: Some(address), ..Options::embedded() };
+    let error = start(options).await.err().expect("no broker is there");
+    assert!(matches!(error, SandboxError::Amqp { .. }), "{error}");
+    let shown = format!("{error} {error:?}");
+    assert!(shown.contains("127.0.0.1") && !shown.contains("canary"), "{shown}");
+}
