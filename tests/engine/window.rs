@@ -16,7 +16,7 @@ use tempfile::TempDir;
 use tokio::sync::Notify;
 
 /// Generous: nothing here is about speed.
-const DEADLINE: Duration = Duration::from_secs(60);
+const DEADLINE: Duration = Duration::from_mins(1);
 
 /// A machine: folders and a keyring that outlive the engine.
 pub(crate) struct Machine {
@@ -109,10 +109,8 @@ impl Window {
                 }
             }
         };
-        match tokio::time::timeout(DEADLINE, wanted).await {
-            Ok(picked) => picked,
-            Err(_elapsed) => panic!("{what}: never came; heard {:#?}", self.heard),
-        }
+        let picked = tokio::time::timeout(DEADLINE, wanted).await;
+        picked.unwrap_or_else(|_elapsed| panic!("{what}: never came; heard {:#?}", self.heard))
     }
 
     /// Waits for a state of the connection.
