@@ -49,7 +49,7 @@ pub(super) struct Start {
     /// How a sandbox is started.
     pub(super) sandbox: Option<SandboxLauncher>,
     /// Whether to start one at once.
-    pub(super) start_in_sandbox: bool,
+    pub(super) sandbox_at_once: bool,
     /// The name of the one profile to connect.
     pub(super) only: Option<String>,
     /// From the window.
@@ -74,7 +74,7 @@ pub(super) struct Hub {
 
 /// Runs the engine until the operator quits or the window is gone.
 pub(super) async fn run(start: Start) {
-    let Start { tools, store, settings, live_from, sandbox, start_in_sandbox, only, mut actions, mut reports } = start;
+    let Start { tools, store, settings, live_from, sandbox, sandbox_at_once, only, mut actions, mut reports } = start;
     let mut hub = Hub {
         tools,
         store: Arc::new(store),
@@ -86,16 +86,18 @@ pub(super) async fn run(start: Start) {
         numbers: 0,
     };
     hub.begin(only.as_deref());
-    if start_in_sandbox {
+    if sandbox_at_once {
         hub.try_sandbox();
     }
     loop {
         tokio::select! {
+            // Reports first: what the operator does next may follow from what one of them is about to change.
+            biased;
+            Some(report) = reports.recv() => hub.hear(report).await,
             action = actions.recv() => match action {
                 None | Some(Action::Quit) => break,
                 Some(action) => hub.act(action).await,
             },
-            Some(report) = reports.recv() => hub.hear(report).await,
         }
     }
     // Tasks that still report are told at once that nobody listens, instead of waiting.
@@ -168,11 +170,7 @@ impl Hub {
             Report::Renewed { profile, ticket, outcome } => self.renewed(profile, ticket, outcome),
             Report::Kept { profile, ticket } => self.kept(profile, ticket),
             Report::TokenDead { profile, ticket, why } => self.token_dead(profile, ticket, why),
-            Report::DownloadEnded { profile, request } => {
-                if let Some(desk) = self.desks.get_mut(&profile) {
-                    desk.downloads.remove(&request);
-                }
-            }
+            Report::DownloadEnded { profile, request } => self.download_ended(profile, &request),
             Report::Sandbox(started) => self.sandbox_started(started),
             Report::Woke => {
                 for desk in self.desks.values() {

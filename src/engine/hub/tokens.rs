@@ -78,12 +78,11 @@ impl Hub {
         let keep = form.keep_signed_in;
         desk.profile = form.clone();
         desk.held = Some(held);
-        match self.settings.profiles.iter_mut().find(|kept| kept.id == profile) {
-            Some(kept) => *kept = form,
-            None => {
-                self.settings.profiles.push(form);
-                self.restore(profile);
-            }
+        if let Some(kept) = self.settings.profiles.iter_mut().find(|kept| kept.id == profile) {
+            *kept = form;
+        } else {
+            self.settings.profiles.push(form);
+            self.restore(profile);
         }
         self.save().await;
         self.tell_sign_in(profile, SignInState::Done);
