@@ -68,11 +68,10 @@ pub fn run(launch: Launch) -> Result<(), WindowError> {
         .with_inner_size([1280.0, 800.0])
         .with_min_inner_size([800.0, 500.0]);
     // An icon that can't be read leaves the system's own: no reason not to open the window.
-    let viewport =
-        match eframe::icon_data::from_png_bytes(include_bytes!("../../assets/icon/icon-256.png")) {
-            Ok(icon) => viewport.with_icon(icon),
-            Err(_) => viewport,
-        };
+    let viewport = match eframe::icon_data::from_png_bytes(include_bytes!("../../assets/icon/icon-256.png")) {
+        Ok(icon) => viewport.with_icon(icon),
+        Err(_) => viewport,
+    };
     let options = eframe::NativeOptions {
         viewport,
         renderer: eframe::Renderer::Glow,
