@@ -45,5 +45,5 @@ mod widgets;
 
 pub use app::{App, Parts};
 pub use doors::{Answer, Backend, Clock, FileDialogs, SaveSuggestion, Waker};
-pub use native::{Launch, Spawner, SystemClock, WindowError, run};
+pub use native::{Launch, Spawner, SystemClock, WindowError, find_display, run};
 pub use sign_in::Prefill;

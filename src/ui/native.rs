@@ -47,13 +47,26 @@ impl std::fmt::Debug for Launch {
 #[derive(Debug, thiserror::Error)]
 pub enum WindowError {
     /// There is nothing to show it on.
-    #[error(
-        "No display was found: start the program in a desktop session, or use `privicore-monitor watch`, which needs none."
-    )]
-    NoDisplay(#[source] eframe::Error),
+    #[error("No display was found: start Privicore Monitor in a desktop session.")]
+    NoDisplay,
     /// There is a display, but nothing to draw with.
     #[error("The window could not be drawn: install OpenGL 2.1 or later, on Debian the package libgl1-mesa-dri.")]
     NoGraphics(#[source] eframe::Error),
+}
+
+/// Looks whether there is a display, before anything is started that needs an operator.
+///
+/// # Errors
+///
+/// Where there is none. Only X and Wayland can be looked for; elsewhere there always is one.
+pub fn find_display() -> Result<(), WindowError> {
+    if cfg!(all(unix, not(target_os = "macos"))) {
+        let is_set = |name| std::env::var_os(name).is_some_and(|value| !value.is_empty());
+        if !["DISPLAY", "WAYLAND_DISPLAY", "WAYLAND_SOCKET"].into_iter().any(is_set) {
+            return Err(WindowError::NoDisplay);
+        }
+    }
+    Ok(())
 }
 
 /// Shows the window until it is closed.
@@ -105,7 +118,10 @@ pub fn run(launch: Launch) -> Result<(), WindowError> {
         }),
     );
     shown.map_err(|error| match error {
-        eframe::Error::Winit(_) | eframe::Error::WinitEventLoop(_) => WindowError::NoDisplay(error),
+        eframe::Error::Winit(_) | eframe::Error::WinitEventLoop(_) => {
+            tracing::debug!(%error, "the window could not be opened");
+            WindowError::NoDisplay
+        }
         other => WindowError::NoGraphics(other),
     })
 }

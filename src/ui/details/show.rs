@@ -70,6 +70,7 @@ fn show_head(ui: &mut Ui, rect: Rect, details: &Details, activity: &Activity<'_>
         Kind::Command => "Command",
         Kind::Data => "Data request",
         Kind::Message => "Message",
+        Kind::Gap => "Gap",
     };
     if !scene.narrow {
         x = widgets::text(ui, pos2(x, middle), kind, Type::Strong, palette.text, f32::INFINITY).right() + 8.0;
@@ -155,7 +156,11 @@ fn message_of(details: &Details, activity: &Activity<'_>) -> String {
             Delivery::Link(_) | Delivery::StreamToken(_) => None,
         },
         Fact::Heard(Message::Unrecognised(_)) => Some(entry.raw.to_string()),
-        Fact::Heard(Message::StreamReady(_)) | Fact::Unreadable { .. } | Fact::Enquired(_) | Fact::Done(_) => None,
+        Fact::Heard(Message::StreamReady(_))
+        | Fact::Unreadable { .. }
+        | Fact::Enquired(_)
+        | Fact::Done(_)
+        | Fact::Gap(_) => None,
     });
     whole.unwrap_or_else(|| activity.message().into_owned())
 }

@@ -39,6 +39,7 @@ pub(crate) fn accessible_name(activity: &Activity<'_>) -> String {
         Kind::Command => "Command",
         Kind::Data => "Data request",
         Kind::Message => "Message",
+        Kind::Gap => "Gap",
     };
     format!("{kind} {}, {}", visible(&activity.id()), activity.status().word())
 }
@@ -203,7 +204,8 @@ fn word_ink(status: Status, palette: &Palette) -> Color32 {
         | Status::UnrecognisedNumber(_)
         | Status::LinkExpired
         | Status::LinkUsed
-        | Status::Unrecognised => palette.secondary,
+        | Status::Unrecognised
+        | Status::Gap => palette.secondary,
     }
 }
 
