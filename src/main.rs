@@ -1,1 +1,166 @@
-fn main() {}
+//! `privicore-monitor`: arguments, logging, and the wiring of engine, window and sandbox.
+
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use privicore_monitor::activity::Moment;
+use privicore_monitor::cli::{self, Arguments, Environment, Exit};
+use privicore_monitor::credentials::Keyring;
+use privicore_monitor::engine::{Action, Engine, EngineHandle, EngineOptions, Event, Events, SandboxLauncher};
+use privicore_monitor::settings::Directories;
+use privicore_monitor::ui;
+use secrecy::zeroize::Zeroizing;
+use secrecy::{ExposeSecret as _, SecretString};
+
+/// How long the program waits for the engine after the window is gone: a little over what leaving and committing may take.
+const LAST_WAIT: Duration = Duration::from_secs(4);
+
+fn main() -> ExitCode {
+    let arguments = match Arguments::read(std::env::args_os()) {
+        Ok(arguments) => arguments,
+        Err(exit) => return exit.into(),
+    };
+    match run(arguments) {
+        Ok(()) => Exit::Done.into(),
+        Err((exit, error)) => {
+            cli::complain(error.as_ref());
+            exit.into()
+        }
+    }
+}
+
+/// Why the program ends otherwise than by the operator's wish.
+type Ending = (Exit, Box<dyn std::error::Error>);
+
+fn run(arguments: Arguments) -> Result<(), Ending> {
+    let environment = Environment::read().map_err(|error| (Exit::Usage, error.into()))?;
+    cli::logging::start(&arguments.log).map_err(failed)?;
+    // Before the engine: without a window it would take messages that nobody sees.
+    ui::find_display().map_err(failed)?;
+    let sandboxed = arguments.starts_in_sandbox();
+    // A sandbox leaves nothing behind, unless the operator named a folder.
+    let temporary = if sandboxed { Some(tempfile::tempdir().map_err(failed)?) } else { None };
+    let of_sandbox = |name: &str| temporary.as_ref().map(|folder| folder.path().join(name));
+    let data = arguments.data_dir.or_else(|| of_sandbox("data"));
+    let config = arguments.config_dir.or_else(|| of_sandbox("config"));
+    let waker = ui::Waker::default();
+    let options = EngineOptions {
+        directories: Directories::choose(data, config).map_err(failed)?,
+        keyring: if sandboxed { Keyring::in_memory() } else { Keyring::system() },
+        sandbox: sandbox_launcher(),
+        start_in_sandbox: sandboxed,
+        profile: arguments.profile.clone(),
+        connector: None,
+        extra_authority: environment.ca_file.clone(),
+        clock: Arc::new(wall_clock),
+        waker: {
+            let waker = waker.clone();
+            Arc::new(move || waker.wake())
+        },
+    };
+    let (engine, events) = Engine::start(options).map_err(failed)?;
+    let quit = quit_on_signal(&engine, &waker);
+    let dialogs = engine.clone();
+    let shown = ui::run(ui::Launch {
+        backend: Box::new(EngineDoor { engine: engine.clone(), events }),
+        spawner: Box::new(move |future| dialogs.spawn("a file dialog was open", future)),
+        prefill: ui::Prefill {
+            api: environment.api.map(|address| address.to_string()),
+            websocket: environment.websocket.map(|address| address.to_string()),
+            username: environment.username,
+            password: environment.password.as_ref().map(into_field),
+        },
+        profile: arguments.profile,
+        quit,
+        waker,
+        reduced_motion: false,
+    });
+    // However the window ended: channels are left and what was heard is committed. Asking twice does no harm.
+    if engine.send(Action::Quit).is_err() {
+        tracing::debug!("the engine has stopped already");
+    }
+    if !engine.join(LAST_WAIT) {
+        tracing::warn!("the engine did not stop in time");
+    }
+    shown.map_err(failed)
+}
+
+/// The password as the form's field keeps it: wiped, like this one.
+#[expect(clippy::disallowed_methods, reason = "the field is where it is going")]
+fn into_field(password: &SecretString) -> Zeroizing<String> {
+    Zeroizing::new(password.expose_secret().to_owned())
+}
+
+fn failed(error: impl std::error::Error + 'static) -> Ending {
+    (Exit::Failed, Box::new(error))
+}
+
+#[expect(clippy::disallowed_methods, reason = "this is the clock that tests replace")]
+fn wall_clock() -> Moment {
+    jiff::Timestamp::now().into()
+}
+
+/// The engine as the window sees it.
+struct EngineDoor {
+    engine: EngineHandle,
+    events: Events,
+}
+
+impl ui::Backend for EngineDoor {
+    fn send(&mut self, action: Action) -> bool {
+        self.engine.send(action).is_ok()
+    }
+
+    fn next_event(&mut self) -> Option<Event> {
+        self.events.try_next()
+    }
+
+    fn begin_drain(&mut self) {
+        self.events.begin_drain();
+    }
+}
+
+/// A flag that a signal sets, waking the window, which then closes as if a person had closed it.
+fn quit_on_signal(engine: &EngineHandle, waker: &ui::Waker) -> Arc<AtomicBool> {
+    let quit = Arc::new(AtomicBool::new(false));
+    let (asked, waker) = (quit.clone(), waker.clone());
+    engine.spawn("waiting for the system's signals", async move {
+        match cli::signals::asked_to_end().await {
+            Ok(()) => {
+                asked.store(true, Ordering::Release);
+                waker.wake();
+            }
+            Err(error) => tracing::warn!(%error, "signals can't be listened to"),
+        }
+    });
+    quit
+}
+
+#[cfg(feature = "sandbox")]
+#[expect(clippy::unnecessary_wraps, reason = "a build without the sandbox has none")]
+fn sandbox_launcher() -> Option<SandboxLauncher> {
+    use privicore_monitor::engine::SandboxAddresses;
+    use privicore_monitor::sandbox::{self, Options};
+    use privicore_monitor::settings::Address;
+
+    Some(Arc::new(|| {
+        Box::pin(async {
+            let running = sandbox::start(Options::embedded()).await.map_err(|error| error.to_string())?;
+            Ok(SandboxAddresses {
+                api: Address::new(running.api_url()),
+                websocket: Address::new(running.ws_url()),
+                download: Address::new(running.downstream_url()),
+                username: sandbox::DEMO_USERNAME.to_owned(),
+                password: sandbox::PASSWORD.to_owned(),
+                keep_alive: Box::new(running),
+            })
+        })
+    }))
+}
+
+#[cfg(not(feature = "sandbox"))]
+fn sandbox_launcher() -> Option<SandboxLauncher> {
+    None
+}

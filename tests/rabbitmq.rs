@@ -16,7 +16,7 @@ use privicore_monitor::sandbox::{Control, DEMO_USERNAME, Options, Running, Sandb
 use serde_json::{Value, json};
 
 use broker::{Broker, free_port};
-use client::{Client, Socket};
+use client::{Client, Socket, until};
 
 fn event(id: &str) -> Value {
     json!({"data": {"type": "X-DPT-CAB-ID", "id": id, "command_status": 2, "body": null}})
@@ -76,9 +76,7 @@ async fn outcomes_go_through_rabbitmq_wait_in_it_and_survive_its_crash() {
     let confirmed = Arc::new(Mutex::new(BTreeSet::new()));
     let publishing = publish_all(running.control(), all.clone(), Arc::clone(&confirmed));
     let crashing = async {
-        while confirmed.lock().expect("the list").len() < 20 {
-            tokio::task::yield_now().await;
-        }
+        until("some are confirmed", || confirmed.lock().expect("the list").len() >= 20).await;
         broker.crash();
         let before = confirmed.lock().expect("the list").clone();
         // A client joins while the broker is away: the proxy takes it, and delivers when the broker is back.

@@ -6,9 +6,18 @@
 mod arguments;
 mod environment;
 pub mod logging;
+pub mod signals;
 
 pub use arguments::Arguments;
 pub use environment::{Environment, EnvironmentError};
+
+/// Says on standard error what went wrong, in the sentence that the error is.
+pub fn complain(error: &dyn std::error::Error) {
+    #[expect(clippy::print_stderr, reason = "this room speaks for the program")]
+    {
+        eprintln!("privicore-monitor: {error}");
+    }
+}
 
 /// How the program ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

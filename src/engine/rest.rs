@@ -214,11 +214,7 @@ impl Rest {
 }
 
 /// Sends a request and reads the answer, without the secrets that the request carried.
-async fn read(
-    request: reqwest::RequestBuilder,
-    endpoints: &Endpoints,
-    secrets: &[&str],
-) -> Result<Answer, RestError> {
+async fn read(request: reqwest::RequestBuilder, endpoints: &Endpoints, secrets: &[&str]) -> Result<Answer, RestError> {
     let mut response = request.send().await.map_err(|error| failed(error, endpoints))?;
     let status = response.status();
     let mut bytes = Vec::new();
@@ -248,16 +244,12 @@ fn success(answer: Answer, endpoints: &Endpoints) -> Result<Answer, RestError> {
 
 fn granted(answer: &Answer, endpoints: &Endpoints) -> Result<Granted, RestError> {
     if !answer.status.is_success() {
-        return Err(RestError::Status {
-            host: host(endpoints),
-            status: answer.status.as_u16(),
-            words: String::new(),
-        });
+        return Err(RestError::Status { host: host(endpoints), status: answer.status.as_u16(), words: String::new() });
     }
     match rest::token_answer(&answer.body) {
         Some(answer) => {
             Ok(Granted { token: answer.token, expires_at: answer.expires_at.map(Moment::from), proved: true })
-        },
+        }
         None => Err(RestError::NotUnderstood { host: host(endpoints) }),
     }
 }

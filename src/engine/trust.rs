@@ -29,9 +29,7 @@ impl Trust {
         let provider = Arc::new(rustls::crypto::ring::default_provider());
         let builder = ClientConfig::builder_with_provider(provider.clone()).with_safe_default_protocol_versions()?;
         let (builder, shortfall) = match verifier(provider, extra_authority) {
-            Ok(verifier) => {
-                (builder.dangerous().with_custom_certificate_verifier(Arc::new(verifier)), None)
-            }
+            Ok(verifier) => (builder.dangerous().with_custom_certificate_verifier(Arc::new(verifier)), None),
             Err(why) => (builder.with_root_certificates(RootCertStore::empty()), Some(why)),
         };
         let mut config = builder.with_no_client_auth();
@@ -63,8 +61,7 @@ fn authorities(path: &Path) -> Result<Vec<CertificateDer<'static>>, String> {
             path.display()
         )
     };
-    let certificates: Vec<_> =
-        CertificateDer::pem_file_iter(path).and_then(Iterator::collect).map_err(unusable)?;
+    let certificates: Vec<_> = CertificateDer::pem_file_iter(path).and_then(Iterator::collect).map_err(unusable)?;
     if certificates.is_empty() {
         return Err(unusable(rustls::pki_types::pem::Error::NoItemsFound));
     }

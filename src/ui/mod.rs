@@ -1,1 +1,49 @@
-//! (being written)
+//! The window: what an operator sees and does.
+//!
+//! One file a view. [`App`] takes [`crate::engine::Event`]s, draws, and sends [`crate::engine::Action`]s; it may use
+//! [`crate::activity`], [`crate::settings`], [`crate::protocol`]'s types and the engine's doors, and never waits, reads a
+//! file or opens a socket.
+//!
+//! | file | what |
+//! |---|---|
+//! | `app` | the whole: takes events, draws a frame, does what was wished in it |
+//! | `desk` | one profile's place: connection, activities, how they are looked at |
+//! | `top_bar`, `banner`, `chips`, `tools`, `status_bar`, `downloads`, `notices` | the bars |
+//! | `table` | the virtualised table: rows, selection, scrolling, what screen readers read |
+//! | `details` | one activity: messages, JSON, what is next |
+//! | `sign_in`, `dialogs` | forms |
+//! | `commands`, `keys` | every command with its key |
+//! | `theme`, `icons`, `widgets`, `field`, `empty`, `text`, `open` | the look and the words |
+//! | `doors`, `saving`, `native` | what the window needs from outside |
+
+mod app;
+mod banner;
+mod chips;
+mod commands;
+mod desk;
+mod details;
+mod dialogs;
+mod doors;
+mod downloads;
+mod empty;
+mod field;
+mod icons;
+mod keys;
+mod native;
+mod notices;
+mod open;
+mod saving;
+mod scene;
+mod sign_in;
+mod status_bar;
+mod table;
+mod text;
+mod theme;
+mod tools;
+mod top_bar;
+mod widgets;
+
+pub use app::{App, Parts};
+pub use doors::{Answer, Backend, Clock, FileDialogs, SaveSuggestion, Waker};
+pub use native::{Launch, Spawner, SystemClock, WindowError, find_display, run};
+pub use sign_in::Prefill;

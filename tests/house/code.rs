@@ -117,8 +117,8 @@ pub(crate) fn paths(code: &str, root: &str) -> Vec<Vec<String>> {
     while let Some(at) = rest.find(&start) {
         let (before, after) = rest.split_at_checked(at).unwrap_or((rest, ""));
         rest = after.strip_prefix(&start).unwrap_or_default();
-        // In `my_crate::` and `other::crate::` the path starts elsewhere.
-        if !before.ends_with(|last: char| is_word(last) || last == ':') {
+        // In `my_crate::` and `other::crate::` the path starts elsewhere; `::root::` is the root again.
+        if !before.strip_suffix("::").unwrap_or(before).ends_with(|last: char| is_word(last) || last == '>') {
             rest = path(rest, &[], &mut found);
         }
     }
@@ -182,7 +182,8 @@ mod tests {
 
     #[test]
     fn a_path_that_only_ends_like_the_root_is_not_its() {
-        assert_eq!(joined("my_crate::a; other::crate::b; crate::c", "crate"), ["c"]);
+        assert_eq!(joined("my_crate::a; other::crate::b; <T as A>::crate::d; crate::c", "crate"), ["c"]);
+        assert_eq!(joined("::disk::a; x(::disk::b); c::disk::d", "disk"), ["a", "b"]);
     }
 
     #[test]

@@ -12,7 +12,7 @@ use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::Message;
 
 /// Generous: nothing here is about speed.
-const DEADLINE: Duration = Duration::from_mins(1);
+pub(crate) const DEADLINE: Duration = Duration::from_mins(1);
 
 /// Speaks to the REST API and the stores.
 #[derive(Clone)]
@@ -90,6 +90,16 @@ pub(crate) async fn body(answer: Response, status: StatusCode) -> Value {
 /// The text at a JSON pointer.
 pub(crate) fn text(value: &Value, pointer: &str) -> String {
     value.pointer(pointer).and_then(Value::as_str).unwrap_or_else(|| panic!("no text {pointer} in {value}")).to_owned()
+}
+
+/// Waits until something holds that other tasks bring about.
+pub(crate) async fn until(what: &str, holds: impl Fn() -> bool) {
+    let waiting = async {
+        while !holds() {
+            tokio::task::yield_now().await;
+        }
+    };
+    assert!(timeout(DEADLINE, waiting).await.is_ok(), "it never came true that {what}");
 }
 
 /// A connection to the proxy.

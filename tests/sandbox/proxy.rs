@@ -3,7 +3,7 @@
 use privicore_monitor::sandbox::{AUDIT_USERNAME, DEMO_USERNAME};
 use serde_json::{Value, json};
 
-use crate::client::{Client, Socket};
+use crate::client::{Client, Socket, until};
 use crate::quiet;
 
 fn event(id: &str) -> Value {
@@ -50,9 +50,7 @@ async fn every_client_of_the_profile_hears_a_message_and_nobody_else_does() {
     let mut second = Socket::joined(&running, &client).await;
     let mut other = Socket::joined(&running, &audit).await;
     let control = running.control();
-    while control.joined(DEMO_USERNAME).expect("a profile") < 2 {
-        tokio::task::yield_now().await;
-    }
+    until("both have joined", || control.joined(DEMO_USERNAME).expect("a profile") == 2).await;
     for n in 0..50 {
         control.publish(DEMO_USERNAME, &event(&format!("demo-{n}"))).await.expect("published");
     }
@@ -114,9 +112,7 @@ async fn a_cut_connection_ends_and_what_came_meanwhile_waits() {
     let mut socket = Socket::joined(&running, &client).await;
     running.control().drop_connections();
     assert_eq!(socket.try_next().await, None);
-    while running.control().joined(DEMO_USERNAME).expect("a profile") > 0 {
-        tokio::task::yield_now().await;
-    }
+    until("the place is given up", || running.control().joined(DEMO_USERNAME).expect("a profile") == 0).await;
     running.control().publish(DEMO_USERNAME, &event("meanwhile")).await.expect("published");
     let mut socket = Socket::joined(&running, &client).await;
     assert_eq!(socket.next().await, event("meanwhile"));

@@ -6,8 +6,9 @@ use std::time::Duration;
 use privicore_monitor::sandbox::{AUDIT_USERNAME, DEMO_USERNAME};
 use reqwest::StatusCode;
 use serde_json::{Value, json};
+use tokio::time::timeout;
 
-use crate::client::{Client, Socket, body, text};
+use crate::client::{Client, DEADLINE, Socket, body, text};
 use crate::{pass, quiet};
 
 #[tokio::test]
@@ -278,24 +279,31 @@ async fn a_changed_password_signs_in_and_the_old_one_no_longer_does() {
 
 /// Asks for a command's state until it is settled; it must have succeeded.
 async fn settle(client: &Client, id: &str) {
-    loop {
-        let answer = body(client.get(&format!("/request-status/{id}")).await, StatusCode::OK).await;
-        match answer["command_status"].as_u64() {
-            Some(1) => tokio::task::yield_now().await,
-            Some(2) => return,
-            other => panic!("{other:?}"),
+    let path = format!("/request-status/{id}");
+    let asking = async {
+        loop {
+            let answer = body(client.get(&path).await, StatusCode::OK).await;
+            match answer["command_status"].as_u64() {
+                Some(1) => {}
+                Some(2) => return,
+                other => panic!("{other:?}"),
+            }
         }
-    }
+    };
+    timeout(DEADLINE, asking).await.expect("the command was never settled");
 }
 
 /// Asks until the answer is 200, as it becomes once a command has settled.
 async fn eventually_ok(client: &Client, path: &str) -> Value {
-    loop {
-        let answer = client.get(path).await;
-        if answer.status() == StatusCode::OK {
-            return body(answer, StatusCode::OK).await;
+    let asking = async {
+        loop {
+            let answer = client.get(path).await;
+            if answer.status() == StatusCode::OK {
+                return body(answer, StatusCode::OK).await;
+            }
         }
-    }
+    };
+    timeout(DEADLINE, asking).await.expect("the answer was never 200")
 }
 
 async fn authenticate(client: &Client, credentials: &[(&str, &str)]) -> String {

@@ -28,11 +28,8 @@ impl Part {
         let folder = to.parent().filter(|folder| !folder.as_os_str().is_empty());
         let folder = folder.ok_or_else(|| failed(io::ErrorKind::NotFound.into()))?;
         // The name is random and the mode 0600 from the first byte on: that is `tempfile`'s default.
-        let file = tempfile::Builder::new()
-            .prefix(".privicore-")
-            .suffix(".part")
-            .tempfile_in(folder)
-            .map_err(failed)?;
+        let file =
+            tempfile::Builder::new().prefix(".privicore-").suffix(".part").tempfile_in(folder).map_err(failed)?;
         Ok(Self { file, to: to.to_owned() })
     }
 

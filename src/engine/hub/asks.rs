@@ -39,6 +39,16 @@ impl Hub {
         }
     }
 
+    /// A download came to its end and is about to say so.
+    pub(super) fn download_ended(&mut self, profile: ProfileId, request: &RequestId) {
+        if let Some(desk) = self.desks.get_mut(&profile)
+            && let Some(download) = desk.downloads.remove(request)
+        {
+            desk.ending.retain(|task| !task.is_finished());
+            desk.ending.push(download.task);
+        }
+    }
+
     /// Saves the payload that came inline.
     pub(super) fn save_inline(&mut self, profile: ProfileId, request: RequestId, to: PathBuf) {
         if let Some(job) = self.job(profile, request, to) {
@@ -71,7 +81,11 @@ impl Hub {
     pub(super) fn check_status(&mut self, profile: ProfileId, command: CommandId) {
         let Some(desk) = self.desks.get(&profile) else { return };
         let Some(held) = &desk.held else {
-            self.notice(Some(profile), Severity::Warning, "The status can't be asked for while signed out. Sign in first.");
+            self.notice(
+                Some(profile),
+                Severity::Warning,
+                "The status can't be asked for while signed out. Sign in first.",
+            );
             return;
         };
         let (ticket, scribe, tools) = (held.ticket.clone(), desk.scribe.clone(), self.tools.clone());

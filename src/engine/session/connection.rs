@@ -94,9 +94,9 @@ impl End {
             WsError::Utf8(_) => Self::NotUtf8,
             WsError::ConnectionClosed | WsError::AlreadyClosed => Self::Closed { reason: String::new() },
             WsError::Io(_) => Self::Broken,
-            WsError::Protocol(
-                tokio_tungstenite::tungstenite::error::ProtocolError::ResetWithoutClosingHandshake,
-            ) => Self::Broken,
+            WsError::Protocol(tokio_tungstenite::tungstenite::error::ProtocolError::ResetWithoutClosingHandshake) => {
+                Self::Broken
+            }
             _ => Self::Protocol,
         }
     }
@@ -166,7 +166,7 @@ impl Connection {
                 Read::KeepAlive => Heard::KeepAlive,
             },
             Some(Ok(Frame::Binary(bytes))) => {
-                self.reading.binary(bytes.len(), at, harvest);
+                Reading::binary(bytes.len(), at, harvest);
                 Heard::Entry
             }
             Some(Ok(Frame::Pong(payload))) => Heard::Pong(payload.to_vec()),

@@ -144,6 +144,8 @@ impl Hub {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
     use crate::sandbox::queues::memory::MemoryQueues;
     use crate::sandbox::tasks::TaskOwner;
@@ -157,45 +159,51 @@ mod tests {
         (owner, Arc::new(Hub::new(queues, tasks)), profile)
     }
 
+    /// The next parcel. Under a paused clock the deadline strikes as soon as nothing else can happen.
+    async fn next(inbox: &mut mpsc::Receiver<Parcel>) -> Parcel {
+        let parcel = tokio::time::timeout(Duration::from_mins(1), inbox.recv()).await;
+        parcel.expect("nothing is on its way").expect("the hub let go of the client")
+    }
+
     fn texts(parcel: &Parcel) -> Vec<&str> {
         parcel.frames.iter().map(Utf8Bytes::as_str).collect()
     }
 
-    #[tokio::test]
+    #[tokio::test(start_paused = true)]
     async fn what_was_not_written_is_given_to_the_next_who_joins() {
         let (_owner, hub, profile) = hub_with(&["1", "2"]).await;
         let (membership, mut inbox) = hub.join(&profile);
-        let parcel = inbox.recv().await.unwrap();
+        let parcel = next(&mut inbox).await;
         assert_eq!(texts(&parcel), ["1", "2"]);
         // The connection broke before it had written them.
         drop((parcel, inbox, membership));
         let (_membership, mut inbox) = hub.join(&profile);
-        assert_eq!(texts(&inbox.recv().await.unwrap()), ["1", "2"]);
+        assert_eq!(texts(&next(&mut inbox).await), ["1", "2"]);
     }
 
-    #[tokio::test]
+    #[tokio::test(start_paused = true)]
     async fn what_one_of_two_clients_has_written_does_not_come_again() {
         let (_owner, hub, profile) = hub_with(&["1"]).await;
         let (broken, mut first) = hub.join(&profile);
         let (_membership, mut second) = hub.join(&profile);
-        drop((first.recv().await.unwrap(), broken, first));
-        second.recv().await.unwrap().written.send(()).unwrap();
+        drop((next(&mut first).await, broken, first));
+        next(&mut second).await.written.send(()).unwrap();
         hub.queues.publish(&profile, "2".to_owned()).await.unwrap();
-        assert_eq!(texts(&second.recv().await.unwrap()), ["2"]);
+        assert_eq!(texts(&next(&mut second).await), ["2"]);
     }
 
-    #[tokio::test]
+    #[tokio::test(start_paused = true)]
     async fn a_pump_rests_when_nobody_is_left_and_wakes_with_the_next() {
         let (_owner, hub, profile) = hub_with(&[]).await;
         let (membership, _inbox) = hub.join(&profile);
         assert_eq!(hub.joined(&profile), 1);
         drop(membership);
         assert_eq!(hub.joined(&profile), 0);
-        while hub.channels().by_profile.get(&profile).is_some_and(|channel| channel.pumping) {
-            tokio::task::yield_now().await;
-        }
+        // The pump's turn to notice: it has nothing to wait for.
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        assert!(!hub.channels().by_profile[&profile].pumping, "it pumps for nobody");
         hub.queues.publish(&profile, "late".to_owned()).await.unwrap();
         let (_membership, mut inbox) = hub.join(&profile);
-        assert_eq!(texts(&inbox.recv().await.unwrap()), ["late"]);
+        assert_eq!(texts(&next(&mut inbox).await), ["late"]);
     }
 }

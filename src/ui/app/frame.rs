@@ -1,0 +1,189 @@
+//! Draws one frame: bars from the edges inwards, the table in what is left.
+
+use egui::{CentralPanel, Context, Frame, Panel, Ui};
+
+use crate::ui::app::{App, Closing, Front};
+use crate::ui::scene::{Scene, Wish};
+use crate::ui::top_bar::{self, TopBar};
+use crate::ui::{banner, chips, details, dialogs, downloads, keys, sign_in, status_bar, table, theme, tools};
+
+impl App {
+    /// Draws one frame in the whole of `ui`, and does what was wished in it.
+    pub fn show(&mut self, ui: &mut Ui) {
+        let ctx = ui.ctx().clone();
+        let mut scene = self.scene(&ctx);
+        // What a screen reader says when it comes to the window.
+        ctx.accesskit_node_builder(egui::accesskit_root_id(), |window| window.set_label("Privicore Monitor"));
+        self.press_keys(&ctx, &mut scene);
+        self.do_wishes(&ctx, &mut scene);
+        self.refresh(&mut scene);
+        if std::mem::take(&mut self.focus_filter) {
+            ctx.memory_mut(|memory| memory.request_focus(tools::filter_id()));
+        }
+        self.bars(ui, &mut scene);
+        self.middle(ui, &mut scene);
+        let fresh = std::mem::take(&mut self.fresh);
+        if let Some(dialog) = &mut self.dialog {
+            dialogs::show(&ctx, dialog, fresh, &mut scene);
+        }
+        self.do_wishes(&ctx, &mut scene);
+        self.ask_history();
+        self.in_text = ctx.text_edit_focused();
+        if let Some(wake) = scene.wake() {
+            ctx.request_repaint_after(wake);
+        }
+    }
+
+    fn press_keys(&mut self, ctx: &Context, scene: &mut Scene) {
+        let focus = keys::Focus {
+            in_text: self.in_text || ctx.text_edit_focused(),
+            in_dialog: self.dialog.is_some() || self.closing != Closing::No,
+        };
+        let front = self.front;
+        let desk = self.desk_mut().filter(|desk| !desk.shows_form());
+        let asked = keys::take(ctx, desk, focus);
+        for command in asked.commands {
+            scene.wish(Wish::Run(command));
+        }
+        if asked.back {
+            self.back(ctx, focus.in_text, front);
+        }
+    }
+
+    /// One step back.
+    fn back(&mut self, ctx: &Context, in_text: bool, front: Front) {
+        if in_text {
+            // egui has taken the focus from the field; what was typed stays.
+            ctx.memory_mut(|memory| {
+                if let Some(focused) = memory.focused() {
+                    memory.surrender_focus(focused);
+                }
+            });
+            return;
+        }
+        if front == Front::New {
+            self.close_form();
+            return;
+        }
+        let Some(desk) = self.desk_mut() else { return };
+        if desk.form_open {
+            desk.form_open = false;
+        } else if desk.details.is_some() {
+            desk.details = None;
+        } else if !desk.filter.is_empty() {
+            desk.filter.clear();
+            desk.view.set_filter("");
+        } else if desk.view.chip() != crate::activity::Chip::All {
+            desk.view.set_chip(crate::activity::Chip::All);
+        } else if !desk.table.deselect() {
+            self.notices.dismiss_newest();
+        }
+    }
+
+    /// Brings what is shown up to what is known.
+    fn refresh(&mut self, scene: &mut Scene) {
+        let now = scene.now;
+        for desk in &mut self.desks {
+            if desk.refresh(now) {
+                scene.changes_in(std::time::Duration::ZERO);
+            }
+            if let Some(end) = desk.next_expiry() {
+                scene.changes_in(end.since(now).max(std::time::Duration::from_millis(1)));
+            }
+        }
+        if let Some(desk) = self.desk_mut() {
+            desk.unseen = 0;
+        }
+        self.notices.pass(scene);
+    }
+
+    fn bars(&mut self, ui: &mut Ui, scene: &mut Scene) {
+        let theme = self.preferences().theme;
+        let front = match self.front {
+            Front::Desk(id) => self.desks.iter().position(|desk| desk.profile.id == id),
+            Front::New => None,
+        };
+        bar(Panel::top("top bar"), theme::BAR, ui, |ui| {
+            let bar = TopBar { desks: &self.desks, front, adding: self.form.is_some(), theme };
+            top_bar::show(ui, &bar, scene);
+        });
+        let journal = self.journal;
+        bar(Panel::bottom("status bar"), theme::STATUS, ui, |ui| {
+            status_bar::show(ui, front.and_then(|front| self.desks.get(front)), journal, scene.narrow);
+        });
+        let height = self.notices.height(ui, ui.available_width());
+        let Some(desk) = front.and_then(|front| self.desks.get_mut(front)).filter(|desk| !desk.shows_form()) else {
+            if height > 0.0 {
+                bar(Panel::bottom("notices"), height, ui, |ui| self.notices.show(ui, scene));
+            }
+            return;
+        };
+        if banner::is_due(desk) {
+            bar(Panel::top("banner"), theme::BAR, ui, |ui| banner::show(ui, desk, scene));
+        }
+        let drawer = downloads::height(desk, scene.narrow);
+        if drawer > 0.0 {
+            bar(Panel::bottom("downloads"), drawer, ui, |ui| downloads::show(ui, desk, scene));
+        }
+        if desk.details.is_some() {
+            bar(Panel::bottom("details"), theme::DETAILS, ui, |ui| details::show(ui, desk, scene));
+        }
+        if height > 0.0 {
+            bar(Panel::bottom("notices"), height, ui, |ui| self.notices.show(ui, scene));
+        }
+    }
+
+    fn middle(&mut self, ui: &mut Ui, scene: &mut Scene) {
+        let taken = self.names_beside_front();
+        let form = &mut self.form;
+        let desk = match self.front {
+            Front::Desk(id) => self.desks.iter_mut().find(|desk| desk.profile.id == id),
+            Front::New => None,
+        };
+        match desk {
+            Some(desk) if desk.shows_form() => {
+                CentralPanel::no_frame().show(ui, |ui| sign_in::show(ui, &mut desk.form, &taken, scene));
+            }
+            Some(desk) => {
+                bar(Panel::top("chips"), theme::BAR, ui, |ui| chips::show(ui, desk, scene));
+                bar(Panel::top("tools"), theme::BAR, ui, |ui| tools::show(ui, desk, scene));
+                CentralPanel::no_frame().show(ui, |ui| table::show(ui, desk, scene));
+            }
+            None => {
+                CentralPanel::no_frame().show(ui, |ui| {
+                    // Without a form nothing is known yet: an empty window for a moment, rather than a form that goes away.
+                    if let Some(form) = form {
+                        sign_in::show(ui, form, &taken, scene);
+                    }
+                });
+            }
+        }
+    }
+
+    /// The names of the profiles that the form in front must not take.
+    pub(super) fn names_beside_front(&self) -> Vec<String> {
+        self.desks
+            .iter()
+            .filter(|desk| self.front != Front::Desk(desk.profile.id))
+            .map(|desk| desk.profile.name.clone())
+            .collect()
+    }
+
+    /// Asks the journal for the messages of the activity whose details are open.
+    fn ask_history(&mut self) {
+        let now = self.parts.clock.instant();
+        let Front::Desk(id) = self.front else { return };
+        let Some(desk) = self.desks.iter_mut().find(|desk| desk.profile.id == id) else { return };
+        let Some(details) = &mut desk.details else { return };
+        if let Some(action) = details.question(id, &desk.activities, now)
+            && !self.parts.backend.send(action)
+        {
+            details.not_asked();
+        }
+    }
+}
+
+/// A bar of exactly this height, without margins or lines of egui's own.
+fn bar(panel: Panel, height: f32, ui: &mut Ui, content: impl FnOnce(&mut Ui)) {
+    panel.exact_size(height).frame(Frame::NONE).resizable(false).show_separator_line(false).show(ui, content);
+}

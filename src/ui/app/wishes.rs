@@ -1,0 +1,273 @@
+//! Does what the operator wished in a frame.
+
+use std::path::PathBuf;
+
+use egui::Context;
+
+use crate::activity::{ActivityKey, Chip, RowId};
+use crate::engine::{Action, Severity};
+use crate::settings::Theme;
+use crate::ui::app::{App, Front};
+use crate::ui::commands::Command;
+use crate::ui::desk::Desk;
+use crate::ui::dialogs::Dialog;
+use crate::ui::doors::SaveSuggestion;
+use crate::ui::saving::{SaveFor, suggested_name};
+use crate::ui::scene::{Scene, Wish};
+use crate::ui::sign_in::Form;
+use crate::ui::table::label_of;
+use crate::ui::text::{cell_time, full_time, visible};
+
+/// The most rows that are copied at once.
+const MOST_COPIED: usize = 10_000;
+
+impl App {
+    pub(super) fn do_wishes(&mut self, ctx: &Context, scene: &mut Scene) {
+        for wish in std::mem::take(&mut scene.wishes) {
+            self.do_wish(ctx, scene, wish);
+        }
+    }
+
+    fn do_wish(&mut self, ctx: &Context, scene: &mut Scene, wish: Wish) {
+        match wish {
+            Wish::Send(action) => {
+                self.send(action);
+            }
+            Wish::Run(command) => self.run(ctx, scene, command),
+            Wish::Save { row, inline } => self.ask_where(row, inline),
+            Wish::Check(row) => self.check(row),
+            Wish::Show(profile) => self.front = Front::Desk(profile),
+            Wish::AddProfile => self.add_profile(),
+            Wish::CloseForm => self.close_form(),
+            Wish::SignIn => self.sign_in(),
+            Wish::SignInAgain(profile) => {
+                if let Some(desk) = self.desk_of(profile) {
+                    desk.form = Form::of(&desk.profile);
+                    desk.form_open = true;
+                }
+            }
+            Wish::CloseDialog => self.dialog = None,
+            Wish::Dismiss(number) => self.notices.dismiss(number),
+            Wish::Leave => {
+                self.dialog = None;
+                self.leave();
+            }
+        }
+        // What was wished changed what is shown; the next frame draws it at once.
+        scene.changes_in(std::time::Duration::ZERO);
+    }
+
+    fn run(&mut self, ctx: &Context, scene: &mut Scene, command: Command) {
+        match command {
+            Command::AddProfile => return self.add_profile(),
+            Command::Shortcuts => return self.open(Dialog::Shortcuts),
+            Command::About => return self.open(Dialog::About),
+            Command::Theme(theme) => return self.set_theme(theme),
+            Command::Profile(number) => {
+                if let Some(desk) = self.desks.get(number) {
+                    self.front = Front::Desk(desk.profile.id);
+                }
+                return;
+            }
+            _ => {}
+        }
+        let Some(desk) = self.desk_mut() else { return };
+        if !command.is_available(desk) {
+            return;
+        }
+        let profile = desk.profile.id;
+        match command {
+            Command::Filter => self.focus_filter = true,
+            Command::ShowEverything => {
+                desk.filter.clear();
+                desk.view.set_filter("");
+                desk.view.set_chip(Chip::All);
+            }
+            Command::Show(chip) => desk.view.set_chip(chip),
+            Command::Details => {
+                if let Some(row) = desk.table.cursor() {
+                    desk.open_details(row);
+                }
+            }
+            Command::Pause => pause(desk),
+            Command::Follow => follow(desk),
+            Command::SelectAll => {
+                let Desk { table, activities, view, .. } = desk;
+                table.select_all(activities, view);
+            }
+            Command::Download => {
+                let row = desk.table.cursor();
+                let inline = row.and_then(|row| desk.activity(row)).is_some_and(|activity| !activity.can_download());
+                if let Some(row) = row {
+                    self.ask_where(row, inline);
+                }
+            }
+            Command::CheckStatus => {
+                if let Some(row) = desk.table.cursor() {
+                    self.check(row);
+                }
+            }
+            Command::EditLabel => {
+                let dialog = desk.table.cursor().and_then(|row| desk.activity(row)).map(|activity| Dialog::Label {
+                    profile,
+                    key: activity.key(),
+                    text: activity.label().to_owned(),
+                });
+                if let Some(dialog) = dialog {
+                    self.open(dialog);
+                }
+            }
+            Command::CopyRows => self.copy_rows(ctx, scene),
+            Command::Connect => _ = self.send(Action::Connect(profile)),
+            Command::Disconnect => _ = self.send(Action::Disconnect(profile)),
+            Command::RetryNow => _ = self.send(Action::RetryNow(profile)),
+            Command::RenewToken => _ = self.send(Action::RenewToken(profile)),
+            Command::SignOut => {
+                let dialog = Dialog::SignOut { profile, name: desk.profile.name.clone(), revoke: false };
+                self.open(dialog);
+            }
+            Command::RemoveProfile => {
+                let dialog = Dialog::Remove { profile, name: desk.profile.name.clone() };
+                self.open(dialog);
+            }
+            Command::AddProfile | Command::Shortcuts | Command::About | Command::Theme(_) | Command::Profile(_) => {}
+        }
+    }
+
+    fn set_theme(&mut self, theme: Theme) {
+        let mut preferences = self.preferences();
+        preferences.theme = theme;
+        self.send(Action::SetPreferences(preferences));
+    }
+
+    fn add_profile(&mut self) {
+        if self.form.is_none() {
+            self.form = Some(Form::new(&self.parts.prefill));
+        }
+        self.front = Front::New;
+    }
+
+    /// Leaves the form for a further profile, where there is another tab to go to.
+    pub(super) fn close_form(&mut self) {
+        let Some(desk) = self.desks.first() else { return };
+        let front = Front::Desk(desk.profile.id);
+        if let Some(form) = self.form.take()
+            && form.is_asking()
+        {
+            self.send(Action::CancelSignIn(form.profile_id()));
+        }
+        self.front = front;
+    }
+
+    fn sign_in(&mut self) {
+        let taken: Vec<String> = self.names_beside_front();
+        let form = match self.front {
+            Front::New => self.form.as_mut(),
+            Front::Desk(id) => self.desks.iter_mut().find(|desk| desk.profile.id == id).map(|desk| &mut desk.form),
+        };
+        let Some(sign_in) = form.and_then(|form| form.submit(&taken)) else { return };
+        if !self.send(Action::SignIn(Box::new(sign_in))) {
+            match self.front {
+                Front::New => {
+                    if let Some(form) = &mut self.form {
+                        form.not_asked();
+                    }
+                }
+                Front::Desk(id) => {
+                    if let Some(desk) = self.desk_of(id) {
+                        desk.form.not_asked();
+                    }
+                }
+            }
+        }
+    }
+
+    fn check(&mut self, row: RowId) {
+        let Some(desk) = self.desk() else { return };
+        let profile = desk.profile.id;
+        if let Some(ActivityKey::Command(command)) = desk.activity(row).map(|activity| activity.key()) {
+            self.send(Action::CheckStatus { profile, command });
+        }
+    }
+
+    /// Opens the save dialog for a row's data. The link is not touched before a place is chosen.
+    fn ask_where(&mut self, row: RowId, inline: bool) {
+        let folder = self.preferences().last_folder;
+        let Some(desk) = self.desk() else { return };
+        let Some(activity) = desk.activity(row) else { return };
+        let ActivityKey::Data(request) = activity.key() else { return };
+        let suggestion = SaveSuggestion { title: "Save data".to_owned(), folder, file_name: suggested_name(&activity) };
+        let what = SaveFor { profile: desk.profile.id, request, inline };
+        self.saving.ask(&*self.parts.dialogs, suggestion, what, &self.parts.waker);
+    }
+
+    /// A place was chosen.
+    pub(super) fn save_to(&mut self, what: SaveFor, path: PathBuf) {
+        let mut preferences = self.preferences();
+        let folder = path.parent().map(PathBuf::from);
+        let SaveFor { profile, request, inline } = what;
+        let action = if inline {
+            Action::SaveInline { profile, request, to: path }
+        } else {
+            Action::Download { profile, request, to: path }
+        };
+        if self.send(action) && folder.is_some() && folder != preferences.last_folder {
+            preferences.last_folder = folder;
+            self.send(Action::SetPreferences(preferences));
+        }
+    }
+
+    /// Copies the selected rows as text, tabs between the cells.
+    fn copy_rows(&mut self, ctx: &Context, scene: &Scene) {
+        let Some(desk) = self.desk() else { return };
+        let rows = desk.table.selection(&desk.activities, &desk.view, MOST_COPIED);
+        let selected = desk.table.selected_count();
+        let mut text = String::new();
+        for activity in rows.iter().filter_map(|row| desk.activity(*row)) {
+            let time = cell_time(activity.updated(), scene.now, &scene.zone);
+            let when = if time.millis.is_empty() {
+                full_time(activity.updated(), &scene.zone)
+            } else {
+                time.main + &time.millis
+            };
+            let cells = [
+                when,
+                activity.kind().word().to_owned(),
+                visible(&activity.id()).into_owned(),
+                visible(&label_of(&activity)).into_owned(),
+                activity.status().word().into_owned(),
+                visible(&activity.message()).into_owned(),
+            ];
+            text.push_str(&cells.join("\t"));
+            text.push('\n');
+        }
+        if text.is_empty() {
+            return;
+        }
+        ctx.copy_text(text);
+        if selected > MOST_COPIED {
+            self.notices.say(
+                Severity::Warning,
+                format!("Only the first {MOST_COPIED} of {selected} selected rows were copied. Select fewer to copy them all."),
+            );
+        }
+    }
+}
+
+fn pause(desk: &mut Desk) {
+    let Desk { activities, view, .. } = desk;
+    if view.is_paused() { view.resume() } else { view.pause(activities) }
+}
+
+/// To the newest rows and stay there; pressed while there, stop staying.
+fn follow(desk: &mut Desk) {
+    let Desk { table, activities, view, .. } = desk;
+    let follows = table.follows() && view.sort().is_none() && !view.is_paused();
+    if follows {
+        table.set_follow(false, activities, view);
+    } else {
+        view.resume();
+        view.set_sort(None);
+        table.set_follow(true, activities, view);
+    }
+}

@@ -1,0 +1,86 @@
+//! The banner: what went wrong with the connection, in one sentence, and what can be done about it.
+
+use egui::{Role, Stroke, Ui, WidgetInfo, accesskit, pos2};
+
+use crate::engine::ConnectionState;
+
+use super::commands::Command;
+use super::desk::Desk;
+use super::icons;
+use super::scene::{Scene, Wish};
+use super::text::{attempt, visible};
+use super::theme::{self, Palette, Type};
+use super::top_bar::state_words;
+use super::widgets::{self, Look, Press};
+
+/// Whether the state of a desk's connection asks for a banner.
+pub(crate) fn is_due(desk: &Desk) -> bool {
+    matches!(
+        desk.connection,
+        Some(ConnectionState::Reconnecting { .. } | ConnectionState::TokenRefused { .. } | ConnectionState::Offline)
+    )
+}
+
+/// Draws it in the whole of `ui`.
+pub(crate) fn show(ui: &mut Ui, desk: &Desk, scene: &mut Scene) {
+    let palette = Palette::of(ui.style());
+    let words = state_words(desk.connection.as_ref(), scene);
+    let (icon, hue, sentence) = match &desk.connection {
+        Some(ConnectionState::Reconnecting { why, attempt: number, .. }) => {
+            (icons::RETRY_PROBLEM, palette.gap, format!("{} {}", visible(why), attempt(*number)))
+        }
+        Some(ConnectionState::TokenRefused { why }) => (icons::KEY_OFF, palette.failed, visible(why).into_owned()),
+        _ => (icons::CLOUD_OFF, palette.other, "Outcomes that are sent meanwhile do not reach this window.".to_owned()),
+    };
+    let rect = widgets::bar(ui, palette.gap_fill, true);
+    let mut edge = rect;
+    edge.set_width(2.0);
+    ui.painter().rect_filled(edge, 0.0, hue);
+    ui.painter().hline(rect.x_range(), rect.top() + 0.5, Stroke::NONE);
+    let middle = rect.center().y;
+    let right = buttons(ui, desk, rect.right() - 8.0, middle, scene);
+    widgets::icon(ui, pos2(rect.left() + theme::EDGE + 8.0, middle), icon, 16.0, hue);
+    let at = pos2(rect.left() + 36.0, middle);
+    let head = widgets::text(ui, at, &words, Type::Strong, palette.text, right - at.x);
+    let at = pos2(head.right() + 8.0, middle);
+    let line = widgets::line(ui, &sentence, Type::Body, palette.secondary, right - at.x - 12.0);
+    let elided = line.elided;
+    let body = widgets::paint_line(ui, at, &line);
+    // The count changes every second: the sentence alone is the alert, or it would be read out each time.
+    let response = ui.interact(body, ui.make_persistent_id("banner"), egui::Sense::hover());
+    response.widget_info(|| WidgetInfo::labeled(Role::Alert, true, &sentence));
+    ui.ctx().accesskit_node_builder(response.id, |node| node.set_live(accesskit::Live::Polite));
+    if elided {
+        response.on_hover_text(sentence);
+    }
+}
+
+/// The buttons, from the right end; returns where they begin.
+fn buttons(ui: &mut Ui, desk: &Desk, right: f32, middle: f32, scene: &mut Scene) -> f32 {
+    let (first, second) = match desk.connection {
+        Some(ConnectionState::Reconnecting { .. }) => (Some(Command::Disconnect), Some(Command::RetryNow)),
+        Some(ConnectionState::TokenRefused { .. }) => (Some(Command::SignOut), None),
+        _ => (None, Some(Command::Connect)),
+    };
+    let refused = matches!(desk.connection, Some(ConnectionState::TokenRefused { .. }));
+    let words = second.map_or_else(|| "Sign in".to_owned(), Command::words);
+    let main = Press::new(&words).look(Look::Outlined);
+    let main_left = right - main.width(ui);
+    let mut left = main_left;
+    if let Some(command) = first {
+        let words = command.words();
+        let press = Press::new(&words);
+        left = main_left - 10.0 - press.width(ui);
+        if press.at(ui, pos2(left, middle)).clicked() {
+            scene.wish(Wish::Run(command));
+        }
+    }
+    if main.at(ui, pos2(main_left, middle)).clicked() {
+        match second {
+            Some(command) => scene.wish(Wish::Run(command)),
+            None if refused => scene.wish(Wish::SignInAgain(desk.profile.id)),
+            None => {}
+        }
+    }
+    left
+}

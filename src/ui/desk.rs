@@ -1,0 +1,218 @@
+//! One profile's place in the window: its connection, its activities, and how they are looked at.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::activity::{Activities, Activity, Entry, Moment, Refresh, RowId, View};
+use crate::engine::{ConnectionState, Event, Progress, SignInState};
+use crate::protocol::RequestId;
+use crate::settings::{Preferences, Profile};
+
+use super::details::Details;
+use super::sign_in::Form;
+use super::table::Table;
+
+/// How many rows a search looks at in one frame; well under a millisecond's work.
+const SEARCH_BUDGET: usize = 20_000;
+
+/// What is known of a profile's token.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Token {
+    /// When it ends, where the server said.
+    pub expires_at: Option<Moment>,
+    /// Whether the keyring holds it.
+    pub kept: bool,
+}
+
+/// One profile's place.
+#[derive(Debug)]
+pub(crate) struct Desk {
+    /// The profile, as the settings have it.
+    pub profile: Profile,
+    /// The state of its connection; `None` until the engine has said one.
+    pub connection: Option<ConnectionState>,
+    /// The last round trip that was measured.
+    pub round_trip: Option<Duration>,
+    /// What is known of its token.
+    pub token: Option<Token>,
+    /// Its activities.
+    pub activities: Activities,
+    /// Which of them are shown, in which order.
+    pub view: View,
+    /// How far a search is.
+    pub search: Refresh,
+    /// What stands in the filter's field.
+    pub filter: String,
+    /// Where the table stands and what is selected in it.
+    pub table: Table,
+    /// The details of one activity, while they are open.
+    pub details: Option<Details>,
+    /// Downloads under way.
+    pub downloads: BTreeMap<RequestId, Progress>,
+    /// Whether the narrow window shows every download.
+    pub downloads_open: bool,
+    /// Whether older activities are still being read from the journal.
+    pub restoring: bool,
+    /// Activities that came while another tab was in front.
+    pub unseen: usize,
+    /// The form to sign it in again.
+    pub form: Form,
+    /// Whether that form was asked for although there is a token.
+    pub form_open: bool,
+    /// The next moment at which a link expires.
+    next_expiry: Option<Moment>,
+}
+
+impl Desk {
+    pub(crate) fn new(profile: Profile, preferences: &Preferences) -> Self {
+        let lifetime = Duration::from_secs(u64::from(preferences.link_lifetime));
+        Self {
+            form: Form::of(&profile),
+            form_open: false,
+            profile,
+            connection: None,
+            round_trip: None,
+            token: None,
+            activities: Activities::new(lifetime),
+            view: View::new(),
+            search: Refresh::Done,
+            filter: String::new(),
+            table: Table::default(),
+            details: None,
+            downloads: BTreeMap::new(),
+            downloads_open: false,
+            restoring: true,
+            unseen: 0,
+            next_expiry: None,
+        }
+    }
+
+    /// Whether the engine said that this profile has no token.
+    pub(crate) fn is_signed_out(&self) -> bool {
+        self.connection == Some(ConnectionState::SignedOut)
+    }
+
+    /// Whether its place shows the sign-in form and not the table.
+    pub(crate) fn shows_form(&self) -> bool {
+        self.is_signed_out() || self.form_open
+    }
+
+    /// Whether outcomes arrive.
+    pub(crate) fn is_live(&self) -> bool {
+        self.connection == Some(ConnectionState::Live)
+    }
+
+    /// A row, to read.
+    pub(crate) fn activity(&self, row: RowId) -> Option<Activity<'_>> {
+        self.activities.get(row)
+    }
+
+    /// Takes an event of this profile. `in_front` is whether its tab is the one that is looked at.
+    pub(crate) fn take(&mut self, event: Event, in_front: bool) {
+        match event {
+            Event::Connection { state, .. } => {
+                if state != ConnectionState::Live {
+                    self.round_trip = None;
+                }
+                if state == ConnectionState::SignedOut {
+                    self.token = None;
+                }
+                self.connection = Some(state);
+            }
+            Event::Pulse { round_trip, .. } => self.round_trip = round_trip,
+            Event::Token { expires_at, kept, .. } => self.token = Some(Token { expires_at, kept }),
+            Event::Restored { entries, live_from, complete, .. } => {
+                self.activities.set_live_from(live_from);
+                self.activities.apply_restored(&entries);
+                self.restoring = !complete;
+            }
+            Event::Committed { entries, .. } => self.commit(&entries, in_front),
+            Event::Download { request, progress, .. } => match progress {
+                Some(progress) => {
+                    self.downloads.insert(request, progress);
+                }
+                None => {
+                    self.downloads.remove(&request);
+                }
+            },
+            Event::History { key, entries, .. } => {
+                if let Some(details) = &mut self.details {
+                    details.answer(&key, entries);
+                }
+            }
+            Event::SignIn { state, .. } => {
+                let done = state == SignInState::Done;
+                self.form.answer(state);
+                if done {
+                    self.form_open = false;
+                    self.form.forget_secrets();
+                }
+            }
+            Event::Settings(_) | Event::JournalSize(_) | Event::Notice(_) | Event::Stopped => {}
+        }
+    }
+
+    fn commit(&mut self, entries: &[Entry], in_front: bool) {
+        let before = self.activities.len();
+        for entry in entries {
+            self.activities.apply(entry);
+        }
+        if !in_front {
+            self.unseen += self.activities.len() - before;
+        }
+    }
+
+    /// Takes a profile's new settings.
+    pub(crate) fn set_profile(&mut self, profile: &Profile) {
+        if self.profile != *profile {
+            self.profile = profile.clone();
+        }
+    }
+
+    /// Brings the view up to the activities, before it is drawn. Returns whether a search goes on.
+    pub(crate) fn refresh(&mut self, now: Moment) -> bool {
+        self.next_expiry = self.activities.expire(now);
+        self.search = self.view.refresh(&mut self.activities, SEARCH_BUDGET);
+        self.table.settle(&self.activities, &self.view);
+        self.search != Refresh::Done
+    }
+
+    /// The next moment at which a link expires.
+    pub(crate) fn next_expiry(&self) -> Option<Moment> {
+        self.next_expiry
+    }
+
+    /// How many rows are shown.
+    pub(crate) fn shown(&self) -> usize {
+        self.view.len(&self.activities)
+    }
+
+    /// The row at an index of the table.
+    pub(crate) fn row_at(&self, index: usize) -> Option<RowId> {
+        self.view.row(&self.activities, index)
+    }
+
+    /// Opens the details of a row, or turns them to it.
+    pub(crate) fn open_details(&mut self, row: RowId) {
+        let Some(key) = self.activities.get(row).map(|activity| activity.key()) else { return };
+        if self.details.as_ref().is_none_or(|details| details.row() != row) {
+            self.details = Some(Details::new(row, key));
+        }
+    }
+
+    /// The file name of a download under way.
+    pub(crate) fn download_of(&self, activity: &Activity<'_>) -> Option<(RequestId, &Progress)> {
+        let request = match activity.key() {
+            crate::activity::ActivityKey::Data(request) => request,
+            crate::activity::ActivityKey::Command(_)
+            | crate::activity::ActivityKey::Message(_)
+            | crate::activity::ActivityKey::Gap(_) => return None,
+        };
+        let progress = self.downloads.get(&request)?;
+        Some((request, progress))
+    }
+}
+
+/// The settings as the window knows them.
+pub(crate) type SharedSettings = Arc<crate::settings::Settings>;

@@ -1,0 +1,97 @@
+//! The details of one activity: every message in order, the JSON as it came, and what can be done next.
+//!
+//! The messages are read from the journal by the engine, anew whenever the activity has changed, one reading at a time.
+
+mod json;
+mod show;
+mod story;
+
+use std::collections::HashSet;
+use std::time::{Duration, Instant};
+
+use crate::activity::{Activities, ActivityKey, Entry, RowId, Seq};
+use crate::engine::Action;
+use crate::settings::ProfileId;
+
+pub(crate) use show::show;
+
+/// The most entries that are kept of one activity; of more, the newest.
+const MOST: usize = 2_000;
+/// How long an answer is awaited before another question is asked.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// The details that are open.
+#[derive(Debug)]
+pub(crate) struct Details {
+    row: RowId,
+    key: ActivityKey,
+    /// The last entry when the journal was last asked.
+    asked: Option<Seq>,
+    /// Since when an answer is awaited.
+    waiting: Option<Instant>,
+    /// What came, in ascending order.
+    entries: Vec<Entry>,
+    /// Entries whose JSON is shown although it is not the last, or is not although it is.
+    turned: HashSet<Seq>,
+    /// The JSON in lines, as it was last laid out.
+    page: show::Page,
+}
+
+impl Details {
+    /// The details of a row, of which nothing is known yet.
+    pub(crate) fn new(row: RowId, key: ActivityKey) -> Self {
+        Self {
+            row,
+            key,
+            asked: None,
+            waiting: None,
+            entries: Vec::new(),
+            turned: HashSet::new(),
+            page: show::Page::default(),
+        }
+    }
+
+    /// The row that they are of.
+    pub(crate) fn row(&self) -> RowId {
+        self.row
+    }
+
+    /// The question for the journal, where there is something that is not known yet.
+    pub(crate) fn question(&mut self, profile: ProfileId, activities: &Activities, now: Instant) -> Option<Action> {
+        let activity = activities.get(self.row)?;
+        let last = activity.last_seq();
+        // A reading that failed has no answer: after a while the next change asks again.
+        let waits = self.waiting.is_some_and(|since| now.saturating_duration_since(since) < PATIENCE);
+        if waits || self.asked == Some(last) {
+            return None;
+        }
+        self.asked = Some(last);
+        self.waiting = Some(now);
+        Some(Action::History { profile, key: self.key.clone(), from: activity.first_seq(), to: last })
+    }
+
+    /// The engine was busy: the question is asked again in the next frame.
+    pub(crate) fn not_asked(&mut self) {
+        self.asked = None;
+        self.waiting = None;
+    }
+
+    /// Takes the journal's answer.
+    pub(crate) fn answer(&mut self, key: &ActivityKey, mut entries: Vec<Entry>) {
+        if *key != self.key {
+            return;
+        }
+        self.waiting = None;
+        if entries.len() > MOST {
+            entries.drain(..entries.len() - MOST);
+        }
+        self.entries = entries;
+        self.page = show::Page::default();
+    }
+
+    /// The JSON of every message, as it came with secrets masked, one a line.
+    pub(crate) fn json(&self) -> String {
+        let raws: Vec<&str> = self.entries.iter().map(|entry| &*entry.raw).filter(|raw| !raw.is_empty()).collect();
+        raws.join("\n")
+    }
+}

@@ -1,0 +1,275 @@
+//! The dialogs that lie over the window: one at a time, closed by Escape, and nothing behind them is touched.
+
+use egui::{Frame, Id, Key, Margin, Modal, Rect, Stroke, Ui, pos2, vec2};
+
+use crate::activity::ActivityKey;
+use crate::engine::Action;
+use crate::settings::ProfileId;
+
+use super::commands::Command;
+use super::field::{Field, Mark, choice};
+use super::scene::{Scene, Wish};
+use super::text::visible;
+use super::theme::{self, Palette, Type};
+use super::widgets::{self, Look, Press};
+
+/// A dialog that is open.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Dialog {
+    /// Asks whether to sign out, and whether the server is told.
+    SignOut {
+        /// Whose.
+        profile: ProfileId,
+        /// Its name.
+        name: String,
+        /// Whether the server is told to revoke the token.
+        revoke: bool,
+    },
+    /// Asks whether to take a profile out of the settings.
+    Remove {
+        /// Whose.
+        profile: ProfileId,
+        /// Its name.
+        name: String,
+    },
+    /// Names an activity.
+    Label {
+        /// Whose.
+        profile: ProfileId,
+        /// Which.
+        key: ActivityKey,
+        /// What is typed.
+        text: String,
+    },
+    /// Asks whether to close the window while downloads are under way.
+    Leave {
+        /// How many.
+        downloads: usize,
+    },
+    /// The list of keys.
+    Shortcuts,
+    /// What this program is.
+    About,
+}
+
+impl Dialog {
+    fn title(&self) -> &'static str {
+        match self {
+            Self::SignOut { .. } => "Sign out",
+            Self::Remove { .. } => "Remove profile",
+            Self::Label { .. } => "Edit label",
+            Self::Leave { .. } => "Close Privicore Monitor",
+            Self::Shortcuts => "Keyboard shortcuts",
+            Self::About => "About Privicore Monitor",
+        }
+    }
+
+    fn width(&self) -> f32 {
+        match self {
+            Self::Shortcuts => 520.0,
+            Self::SignOut { .. } | Self::Remove { .. } | Self::Label { .. } | Self::Leave { .. } | Self::About => 400.0,
+        }
+    }
+}
+
+/// Draws a dialog over the window. `fresh` is whether it has just been opened.
+pub(crate) fn show(ctx: &egui::Context, dialog: &mut Dialog, fresh: bool, scene: &mut Scene) {
+    let palette = Palette::of(&ctx.global_style());
+    let id = Id::unique(("dialog", dialog.title()));
+    let frame = Frame::popup(&ctx.global_style())
+        .fill(palette.popup)
+        .stroke(Stroke::new(1.0, palette.stroke_strong))
+        .corner_radius(theme::RADIUS_DIALOG)
+        .inner_margin(Margin::same(24));
+    let area = Modal::default_area(id).accessible_name(dialog.title());
+    let response = Modal::new(id).area(area).backdrop_color(theme::BACKDROP).frame(frame).show(ctx, |ui| {
+        ui.set_width(dialog.width().min(ctx.content_rect().width() - 80.0));
+        ui.spacing_mut().item_spacing.y = 0.0;
+        let title = dialog.title();
+        heading(ui, title);
+        match dialog {
+            Dialog::SignOut { profile, name, revoke } => sign_out(ui, *profile, name, revoke, fresh, scene),
+            Dialog::Remove { profile, name } => remove(ui, *profile, name, fresh, scene),
+            Dialog::Label { profile, key, text } => label(ui, *profile, key, text, fresh, scene),
+            Dialog::Leave { downloads } => leave(ui, *downloads, fresh, scene),
+            Dialog::Shortcuts => shortcuts(ui, fresh, scene),
+            Dialog::About => about(ui, fresh, scene),
+        }
+    });
+    if response.should_close() {
+        scene.wish(Wish::CloseDialog);
+    }
+}
+
+fn heading(ui: &mut Ui, title: &str) {
+    let palette = Palette::of(ui.style());
+    let (_, rect) = ui.allocate_space(vec2(ui.available_width(), 24.0));
+    let text = widgets::text(ui, pos2(rect.left(), rect.center().y), title, Type::Heading, palette.text, rect.width());
+    widgets::label(ui, text, "heading", title);
+    ui.add_space(12.0);
+}
+
+fn paragraph(ui: &mut Ui, words: &str) {
+    let palette = Palette::of(ui.style());
+    let galley = widgets::paragraph(ui, words, Type::Body, palette.secondary, ui.available_width());
+    let (_, rect) = ui.allocate_space(vec2(ui.available_width(), galley.size().y));
+    ui.painter().galley(rect.min, galley, palette.secondary);
+    widgets::label(ui, rect, words, words);
+    ui.add_space(12.0);
+}
+
+/// Which button has the focus when a dialog opens.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum First {
+    /// What is asked for.
+    Main,
+    /// The way out, where Enter by mistake would lose something.
+    Out,
+    /// Neither.
+    None,
+}
+
+/// The buttons at the bottom, on the right: a way out, and what is asked for. Returns whether the latter was pressed.
+fn buttons(ui: &mut Ui, main: &str, out: &str, first: First, scene: &mut Scene) -> bool {
+    ui.add_space(12.0);
+    let (_, rect) = ui.allocate_space(vec2(ui.available_width(), 32.0));
+    let press = |words| Press::new(words).face(Type::Body).height(32.0).padding(16.0);
+    let (main, out) = (press(main).look(Look::Primary), press(out).look(Look::Outlined));
+    let middle = rect.center().y;
+    let main_left = rect.right() - main.width(ui);
+    let out_left = main_left - 8.0 - out.width(ui);
+    let out = out.at(ui, pos2(out_left, middle));
+    if out.clicked() {
+        scene.wish(Wish::CloseDialog);
+    }
+    let main = main.at(ui, pos2(main_left, middle));
+    match first {
+        First::Main => main.request_focus(),
+        First::Out => out.request_focus(),
+        First::None => {}
+    }
+    main.clicked()
+}
+
+/// The button for the focus in the dialog's first frame; in later ones it stays where the operator put it.
+fn first(fresh: bool, first: First) -> First {
+    if fresh { first } else { First::None }
+}
+
+fn sign_out(ui: &mut Ui, profile: ProfileId, name: &str, revoke: &mut bool, fresh: bool, scene: &mut Scene) {
+    paragraph(ui, &format!("{} leaves its channel, and its token is taken out of the system keyring.", visible(name)));
+    let (_, rect) = ui.allocate_space(vec2(ui.available_width(), 24.0));
+    let words = "Revoke the token on the server too";
+    if choice(ui, pos2(rect.left(), rect.center().y), Mark::Check(*revoke), words, true).clicked() {
+        *revoke = !*revoke;
+    }
+    ui.add_space(4.0);
+    if buttons(ui, "Sign out", "Cancel", first(fresh, First::Main), scene) {
+        scene.wish(Wish::Send(Action::SignOut { profile, revoke: *revoke }));
+        scene.wish(Wish::CloseDialog);
+    }
+}
+
+fn remove(ui: &mut Ui, profile: ProfileId, name: &str, fresh: bool, scene: &mut Scene) {
+    paragraph(
+        ui,
+        &format!(
+            "{} is taken out of the settings and its token out of the system keyring. What the journal holds of it stays \
+             on this computer.",
+            visible(name)
+        ),
+    );
+    if buttons(ui, "Remove profile", "Cancel", first(fresh, First::Out), scene) {
+        scene.wish(Wish::Send(Action::RemoveProfile(profile)));
+        scene.wish(Wish::CloseDialog);
+    }
+}
+
+fn label(ui: &mut Ui, profile: ProfileId, key: &ActivityKey, text: &mut String, fresh: bool, scene: &mut Scene) {
+    paragraph(ui, "A label stands in the table in place of the context. An empty one takes it away.");
+    let (_, rect) = ui.allocate_space(vec2(ui.available_width(), 28.0));
+    let id = Id::unique("label field");
+    let response = Field { hint: "approve device", ..Field::new(id, "Label") }.show(ui, rect, text);
+    if fresh {
+        response.request_focus();
+    }
+    let entered = response.lost_focus() && ui.input(|input| input.key_pressed(Key::Enter));
+    ui.add_space(8.0);
+    if buttons(ui, "Save label", "Cancel", First::None, scene) || entered {
+        scene.wish(Wish::Send(Action::Label { profile, key: key.clone(), label: text.trim().to_owned() }));
+        scene.wish(Wish::CloseDialog);
+    }
+}
+
+fn leave(ui: &mut Ui, downloads: usize, fresh: bool, scene: &mut Scene) {
+    let words = if downloads == 1 {
+        "A download is under way. Closing stops it and uses up its link: the data has to be requested again.".to_owned()
+    } else {
+        format!(
+            "{downloads} downloads are under way. Closing stops them and uses up their links: the data has to be requested \
+             again."
+        )
+    };
+    paragraph(ui, &words);
+    if buttons(ui, "Stop and close", "Keep open", first(fresh, First::Out), scene) {
+        scene.wish(Wish::Leave);
+    }
+}
+
+fn shortcuts(ui: &mut Ui, fresh: bool, scene: &mut Scene) {
+    let room = (ui.ctx().content_rect().height() - 220.0).max(120.0);
+    egui::ScrollArea::vertical().max_height(room).auto_shrink([false, true]).show(ui, |ui| {
+        let command = ui.ctx().format_modifiers(egui::Modifiers::COMMAND);
+        let lines = Command::WITH_KEYS
+            .into_iter()
+            // The nine profiles are one line below.
+            .filter(|command| !matches!(command, Command::Profile(_)))
+            .filter_map(|command| Some((command.words(), ui.ctx().format_shortcut(&command.key()?))));
+        let by_hand = [
+            ("Profile 1 to 9".to_owned(), format!("{command}+1 … 9")),
+            ("Move through the rows".to_owned(), "↑ ↓ PgUp PgDn Home End".to_owned()),
+            ("Extend the selection".to_owned(), "Shift".to_owned()),
+            ("Back, one step at a time".to_owned(), "Esc".to_owned()),
+        ];
+        for (words, key) in lines.chain(by_hand).collect::<Vec<_>>() {
+            shortcut(ui, &words, &key);
+        }
+    });
+    close_button(ui, fresh, scene);
+}
+
+fn shortcut(ui: &mut Ui, words: &str, key: &str) {
+    let palette = Palette::of(ui.style());
+    let (_, rect) = ui.allocate_space(vec2(ui.available_width(), 26.0));
+    let middle = rect.center().y;
+    widgets::text(ui, pos2(rect.left(), middle), words, Type::Body, palette.text, rect.width());
+    let width = widgets::width(ui, key, Type::Small) + 12.0;
+    let cap = Rect::from_min_size(pos2(rect.right() - width - 12.0, middle - 9.0), vec2(width, 18.0));
+    ui.painter().rect(cap, 4.0, palette.button, Stroke::new(1.0, palette.stroke_strong), egui::StrokeKind::Inside);
+    widgets::text(ui, pos2(cap.left() + 6.0, middle), key, Type::Small, palette.secondary, f32::INFINITY);
+    widgets::label(ui, rect, words, &format!("{words}: {key}"));
+}
+
+fn about(ui: &mut Ui, fresh: bool, scene: &mut Scene) {
+    paragraph(ui, concat!("Version ", env!("CARGO_PKG_VERSION")));
+    paragraph(ui, "A live monitor for the command outcomes and ready data of a Privicore profile.");
+    paragraph(
+        ui,
+        "MIT OR Apache-2.0. Set in Inter and JetBrains Mono, SIL Open Font License 1.1; icons from Material Symbols, Apache \
+         License 2.0.",
+    );
+    close_button(ui, fresh, scene);
+}
+
+fn close_button(ui: &mut Ui, fresh: bool, scene: &mut Scene) {
+    ui.add_space(12.0);
+    let (_, rect) = ui.allocate_space(vec2(ui.available_width(), 32.0));
+    let close = Press::new("Close").face(Type::Body).height(32.0).padding(16.0).look(Look::Outlined);
+    let response = close.clone().at(ui, pos2(rect.right() - close.width(ui), rect.center().y));
+    if fresh {
+        response.request_focus();
+    }
+    if response.clicked() {
+        scene.wish(Wish::CloseDialog);
+    }
+}

@@ -1,0 +1,131 @@
+//! What the window needs from outside, as small traits: the engine, save dialogs, a clock. `main` brings the real ones,
+//! tests bring fakes.
+
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::SyncSender;
+use std::sync::{Arc, OnceLock};
+use std::time::{Duration, Instant};
+
+use crate::activity::Moment;
+use crate::engine::{Action, Event};
+
+use super::saving::Answered;
+
+/// The engine, seen from the window.
+pub trait Backend {
+    /// Hands an action to the engine without waiting. False where the engine's channel is full: the window then says that
+    /// the engine is busy, and nothing has happened.
+    #[must_use = "an action that was not taken has to be told to the operator"]
+    fn send(&mut self, action: Action) -> bool;
+
+    /// The next event that waits, if any.
+    fn next_event(&mut self) -> Option<Event>;
+
+    /// The window begins to take events: from here on, new ones have to wake it again.
+    fn begin_drain(&mut self);
+}
+
+/// What a save dialog opens with.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SaveSuggestion {
+    /// The words in its title bar.
+    pub title: String,
+    /// The folder it shows, where one is known.
+    pub folder: Option<PathBuf>,
+    /// The best name known so far.
+    pub file_name: String,
+}
+
+/// Opens the system's dialogs. They never block the window.
+pub trait FileDialogs {
+    /// Asks where to save. The answer is given through `answer`, now or later, from any thread.
+    fn save_as(&self, suggestion: SaveSuggestion, answer: Answer);
+}
+
+/// The way back from a dialog: its answer arrives in the window as an ordinary message. Dropped unanswered, it counts as
+/// cancelled.
+#[derive(Debug)]
+pub struct Answer {
+    pub(super) sender: SyncSender<Answered>,
+    pub(super) number: u64,
+    pub(super) given: bool,
+    pub(super) waker: Waker,
+}
+
+impl Answer {
+    /// Gives the answer: the whole path that was chosen, or `None` where the operator thought better of it.
+    pub fn give(mut self, path: Option<PathBuf>) {
+        self.send(path);
+    }
+
+    fn send(&mut self, path: Option<PathBuf>) {
+        self.given = true;
+        // One dialog is open at a time and the channel has room for more; were it ever full, or the window gone, the
+        // answer would be as good as cancelled.
+        if self.sender.try_send(Answered { number: self.number, path }).is_ok() {
+            self.waker.wake();
+        }
+    }
+}
+
+impl Drop for Answer {
+    fn drop(&mut self) {
+        if !self.given {
+            self.send(None);
+        }
+    }
+}
+
+/// The clock of the window. Tests hold it still.
+pub trait Clock {
+    /// The wall clock.
+    fn now(&self) -> Moment;
+    /// The monotonic clock.
+    fn instant(&self) -> Instant;
+    /// The zone in which times are shown.
+    fn zone(&self) -> jiff::tz::TimeZone;
+}
+
+/// Wakes the window, once for a whole burst, from any thread. Made before the window is there; cheap to clone.
+#[derive(Debug, Clone, Default)]
+pub struct Waker(Arc<Wake>);
+
+#[derive(Default)]
+struct Wake {
+    /// Whether a wake is under way that the window has not answered yet.
+    pending: AtomicBool,
+    /// The window, once there is one.
+    window: OnceLock<egui::Context>,
+}
+
+impl std::fmt::Debug for Wake {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Wake").field("pending", &self.pending).finish_non_exhaustive()
+    }
+}
+
+impl Waker {
+    /// How long a burst may gather before it is drawn.
+    const GATHER: Duration = Duration::from_millis(10);
+
+    /// Asks the window to look for news. Calls until it has looked cost next to nothing.
+    pub fn wake(&self) {
+        if !self.0.pending.swap(true, Ordering::AcqRel)
+            && let Some(window) = self.0.window.get()
+        {
+            window.request_repaint_after(Self::GATHER);
+        }
+    }
+
+    /// The window is there; what was to wake it before is not lost, since a new window draws at once.
+    pub(crate) fn attach(&self, window: &egui::Context) {
+        // A second window would be a mistake of this program; the first stays.
+        let _first_stays = self.0.window.set(window.clone());
+    }
+
+    /// The window looks now: what comes after this wakes it again.
+    pub(crate) fn looked(&self) {
+        self.0.pending.store(false, Ordering::Release);
+    }
+}

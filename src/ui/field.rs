@@ -1,0 +1,161 @@
+//! Text fields, and the round and square marks of choices, in the window's look.
+
+use egui::{Color32, Frame, Id, Pos2, Rect, Response, Role, Sense, Stroke, StrokeKind, TextEdit, Ui, UiBuilder};
+use egui::{WidgetInfo, pos2, vec2};
+
+use super::icons;
+use super::theme::{self, Palette, Type};
+use super::widgets;
+
+/// Whether a field holds a secret, and whether it shows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Secret {
+    /// It holds none.
+    No,
+    /// Dots stand for it.
+    Hidden,
+    /// The operator asked to see it.
+    Shown,
+}
+
+/// A text field of one line.
+pub(crate) struct Field<'a> {
+    /// Its id: it has to stay the same for the caret and the focus to stay.
+    pub id: Id,
+    /// Its accessible name.
+    pub name: &'a str,
+    /// What stands in it while it is empty.
+    pub hint: &'a str,
+    /// The face of its text.
+    pub face: Type,
+    /// Whether it holds a secret.
+    pub secret: Secret,
+    /// Room kept free at its left for an icon, and at its right for a button.
+    pub margins: (f32, f32),
+    /// Whether it can be typed into.
+    pub enabled: bool,
+    /// Whether its text is wrong.
+    pub wrong: bool,
+}
+
+impl<'a> Field<'a> {
+    /// A plain field.
+    pub(crate) fn new(id: Id, name: &'a str) -> Self {
+        Self {
+            id,
+            name,
+            hint: "",
+            face: Type::Body,
+            secret: Secret::No,
+            margins: (8.0, 8.0),
+            enabled: true,
+            wrong: false,
+        }
+    }
+
+    /// Draws it into `rect`.
+    pub(crate) fn show(self, ui: &mut Ui, rect: Rect, value: &mut String) -> Response {
+        let palette = Palette::of(ui.style());
+        ui.painter().rect_filled(rect, theme::RADIUS, palette.field);
+        let room = Rect::from_min_max(
+            pos2(rect.left() + self.margins.0, rect.top()),
+            pos2(rect.right() - self.margins.1, rect.bottom()),
+        );
+        let ink = if self.enabled { palette.text } else { palette.muted };
+        let edit = TextEdit::singleline(value)
+            .id(self.id)
+            .font(self.face.font())
+            .text_color(ink)
+            .hint_text(egui::RichText::new(self.hint).font(self.face.font()).color(palette.muted))
+            .password(self.secret == Secret::Hidden)
+            .frame(Frame::NONE)
+            .desired_width(room.width())
+            .min_size(vec2(room.width(), room.height()))
+            .align(egui::Align2::LEFT_CENTER)
+            .interactive(self.enabled);
+        let mut place = ui.new_child(UiBuilder::new().max_rect(room).id_salt(self.id));
+        if !self.enabled {
+            place.disable();
+        }
+        let response = place.put(room, edit).accessible_name(self.name);
+        if self.secret != Secret::No {
+            // Shown or hidden, it is a password to whoever reads the window.
+            ui.ctx().accesskit_node_builder(response.id, |node| {
+                node.set_role(Role::PasswordInput);
+            });
+        }
+        let (width, edge) = if response.has_focus() {
+            (2.0, palette.accent)
+        } else if self.wrong {
+            (1.0, palette.failed)
+        } else {
+            (1.0, palette.field_stroke)
+        };
+        ui.painter().rect_stroke(rect, theme::RADIUS, Stroke::new(width, edge), StrokeKind::Inside);
+        response
+    }
+}
+
+/// Takes a field's history away, so that no secret stays in it.
+pub(crate) fn forget(ui: &Ui, id: Id) {
+    egui::text_edit::TextEditState::default().store(ui.ctx(), id);
+}
+
+/// Which mark a choice has, and whether it is chosen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Mark {
+    /// One of several.
+    Radio(bool),
+    /// On or off.
+    Check(bool),
+}
+
+/// A choice with its words beside it; its left edge and its middle are at `at`.
+pub(crate) fn choice(ui: &Ui, at: Pos2, mark: Mark, words: &str, enabled: bool) -> Response {
+    let palette = Palette::of(ui.style());
+    let ink = match (enabled, mark) {
+        (false, _) => palette.muted,
+        (true, Mark::Radio(true) | Mark::Check(_)) => palette.text,
+        (true, Mark::Radio(false)) => palette.secondary,
+    };
+    let text = widgets::line(ui, words, Type::Body, ink, f32::INFINITY);
+    let rect = Rect::from_min_size(pos2(at.x, at.y - 12.0), vec2(22.0 + text.size().x, 24.0));
+    let sense = if enabled { Sense::click() } else { Sense::hover() };
+    let response = ui.interact(rect, ui.make_persistent_id(("choice", words)), sense);
+    let (role, on) = match mark {
+        Mark::Radio(on) => (Role::RadioButton, on),
+        Mark::Check(on) => (Role::CheckBox, on),
+    };
+    response.widget_info(|| WidgetInfo::selected(role, enabled, on, words));
+    let centre = pos2(at.x + 7.0, at.y);
+    draw_mark(ui, centre, mark, enabled);
+    widgets::paint_line(ui, pos2(at.x + 22.0, at.y), &text);
+    if response.has_focus() {
+        widgets::focus_ring(ui, rect.expand2(vec2(4.0, -1.0)), theme::RADIUS, false);
+    }
+    response
+}
+
+fn draw_mark(ui: &Ui, centre: Pos2, mark: Mark, enabled: bool) {
+    let palette = Palette::of(ui.style());
+    let edge = if enabled { palette.field_stroke } else { palette.stroke_strong };
+    let painter = ui.painter();
+    match mark {
+        Mark::Radio(on) => {
+            let edge = if on && enabled { palette.accent } else { edge };
+            painter.circle(centre, 6.5, Color32::TRANSPARENT, Stroke::new(1.0, edge));
+            if on {
+                painter.circle_filled(centre, 3.0, edge);
+            }
+        }
+        Mark::Check(on) => {
+            let rect = Rect::from_center_size(centre, vec2(14.0, 14.0));
+            if on {
+                painter.rect_filled(rect, 4.0, if enabled { palette.accent_fill } else { palette.stroke_strong });
+                widgets::icon(ui, centre, icons::CHECK, 13.0, palette.on_accent);
+            } else {
+                painter.rect(rect, 4.0, palette.field, Stroke::new(1.0, edge), StrokeKind::Inside);
+            }
+        }
+    }
+}

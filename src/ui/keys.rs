@@ -1,0 +1,111 @@
+//! From keys to commands. Single letters act only while no text field has the focus; keys that press whatever has the
+//! focus act only where nothing but the table has it.
+
+use egui::{Context, Event, FocusDirection, Key, Modifiers, Popup};
+
+use super::commands::Command;
+use super::desk::Desk;
+use super::table::{Move, table_id};
+
+/// What the keys of one frame ask for.
+#[derive(Debug, Default)]
+pub(crate) struct Asked {
+    /// Commands, in the order of their list.
+    pub commands: Vec<Command>,
+    /// Whether Escape was pressed, and nothing else took it.
+    pub back: bool,
+}
+
+/// Where the keys of a frame go.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Focus {
+    /// Whether a text field had the focus when the frame began.
+    pub in_text: bool,
+    /// Whether a dialog is open.
+    pub in_dialog: bool,
+}
+
+/// Takes this frame's keys.
+pub(crate) fn take(ctx: &Context, desk: Option<&mut Desk>, focus: Focus) -> Asked {
+    let mut asked = Asked::default();
+    if focus.in_dialog || Popup::is_any_open(ctx) {
+        return asked;
+    }
+    let Some(desk) = desk else {
+        for command in [Command::AddProfile, Command::Shortcuts].into_iter().chain((0..9).map(Command::Profile)) {
+            if consume(ctx, command) {
+                asked.commands.push(command);
+            }
+        }
+        asked.back = escape(ctx);
+        return asked;
+    };
+    let table = table_id(desk);
+    let at_table = ctx.memory(egui::Memory::focused).is_none_or(|focused| focused == table);
+    for command in Command::WITH_KEYS {
+        let here = match command {
+            Command::CopyRows | Command::SelectAll => !focus.in_text,
+            _ if command.presses() => !focus.in_text && at_table,
+            _ if command.types() => !focus.in_text,
+            _ => true,
+        };
+        if here && (consume(ctx, command) || (command == Command::CopyRows && copies(ctx))) {
+            asked.commands.push(command);
+        }
+    }
+    if !focus.in_text {
+        rows(ctx, desk);
+    }
+    asked.back = escape(ctx);
+    asked
+}
+
+fn consume(ctx: &Context, command: Command) -> bool {
+    command.key().is_some_and(|key| ctx.input_mut(|input| input.consume_shortcut(&key)))
+}
+
+/// The system's own copy, however it was asked for.
+fn copies(ctx: &Context) -> bool {
+    ctx.input(|input| input.events.iter().any(|event| matches!(event, Event::Copy)))
+}
+
+fn escape(ctx: &Context) -> bool {
+    ctx.input_mut(|input| input.consume_key(Modifiers::NONE, Key::Escape))
+}
+
+/// Moves through the rows.
+fn rows(ctx: &Context, desk: &mut Desk) {
+    const KEYS: [(Key, Move); 6] = [
+        (Key::ArrowUp, Move::By(-1)),
+        (Key::ArrowDown, Move::By(1)),
+        (Key::PageUp, Move::Page(-1)),
+        (Key::PageDown, Move::Page(1)),
+        (Key::Home, Move::First),
+        (Key::End, Move::Last),
+    ];
+    let mut moved = false;
+    for (key, way) in KEYS {
+        for extend in [true, false] {
+            let modifiers = if extend { Modifiers::SHIFT } else { Modifiers::NONE };
+            let presses = ctx.input_mut(|input| input.count_and_consume_key(modifiers, key));
+            for _ in 0..presses {
+                let Desk { table, activities, view, .. } = desk;
+                table.step(way, extend, activities, view);
+                moved = true;
+            }
+        }
+    }
+    if moved {
+        let id = table_id(desk);
+        ctx.memory_mut(|memory| {
+            // The arrow has done its work: it must not move the focus as well.
+            memory.move_focus(FocusDirection::None);
+            memory.request_focus(id);
+        });
+        if let Some(row) = desk.table.cursor()
+            && desk.details.is_some()
+        {
+            desk.open_details(row);
+        }
+    }
+}

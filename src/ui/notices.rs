@@ -1,0 +1,167 @@
+//! Notices: what the operator should read, each a whole sentence, with one remedy where there is one.
+//!
+//! They lie below the table, so that no row moves when one comes. Information goes by itself; the rest stays until it is
+//! dismissed.
+
+use std::time::{Duration, Instant};
+
+use egui::{Id, Rect, Role, Sense, Stroke, Ui, WidgetInfo, accesskit, pos2, vec2};
+
+use crate::engine::{Action, Notice, Severity};
+
+use super::icons;
+use super::scene::{Scene, Wish};
+use super::text::visible;
+use super::theme::{self, Palette, Type};
+use super::widgets::{self, Look, Press};
+
+/// How long information stays.
+const PASSING: Duration = Duration::from_secs(8);
+/// How many are shown at once; the rest wait behind them.
+const SHOWN: usize = 3;
+/// How many are kept; of more, the oldest go. A burst of failures must not fill the memory.
+const KEPT: usize = 50;
+
+/// The notices that have not been dismissed, oldest first.
+#[derive(Debug, Default)]
+pub(crate) struct Notices {
+    all: Vec<Held>,
+    last: u64,
+}
+
+#[derive(Debug)]
+struct Held {
+    number: u64,
+    notice: Notice,
+    /// When it was first drawn: what is hidden does not pass.
+    since: Option<Instant>,
+    /// How often the same has come.
+    times: u32,
+}
+
+impl Notices {
+    /// Takes a notice; the same sentence again is counted, not listed.
+    pub(crate) fn push(&mut self, notice: Notice) {
+        if let Some(same) = self.all.iter_mut().find(|held| held.notice.sentence == notice.sentence) {
+            same.times += 1;
+            same.since = None;
+            same.notice = notice;
+            return;
+        }
+        if self.all.len() >= KEPT {
+            self.all.remove(0);
+        }
+        self.last += 1;
+        self.all.push(Held { number: self.last, notice, since: None, times: 1 });
+    }
+
+    /// A notice of the window's own.
+    pub(crate) fn say(&mut self, severity: Severity, sentence: impl Into<String>) {
+        self.push(Notice { severity, profile: None, sentence: sentence.into(), remedy: None });
+    }
+
+    /// Takes one away.
+    pub(crate) fn dismiss(&mut self, number: u64) {
+        self.all.retain(|held| held.number != number);
+    }
+
+    /// Takes the newest away, if there is one.
+    pub(crate) fn dismiss_newest(&mut self) {
+        self.all.pop();
+    }
+
+    /// Lets what has been seen long enough pass.
+    pub(crate) fn pass(&mut self, scene: &mut Scene) {
+        let now = scene.instant;
+        self.all.retain(|held| {
+            held.notice.severity != Severity::Info
+                || held.since.is_none_or(|since| now.saturating_duration_since(since) < PASSING)
+        });
+        let hidden = self.all.len().saturating_sub(SHOWN);
+        for held in self.all.iter_mut().skip(hidden) {
+            let since = *held.since.get_or_insert(now);
+            if held.notice.severity == Severity::Info {
+                scene.changes_in(PASSING.saturating_sub(now.saturating_duration_since(since)));
+            }
+        }
+    }
+
+    /// How high they are drawn in a window of this width; 0 where there is none.
+    pub(crate) fn height(&self, ui: &Ui, width: f32) -> f32 {
+        let hidden = self.all.len().saturating_sub(SHOWN);
+        self.all.iter().skip(hidden).map(|held| held.height(ui, width)).sum()
+    }
+
+    /// Draws them in the whole of `ui`.
+    pub(crate) fn show(&self, ui: &mut Ui, scene: &mut Scene) {
+        let place = ui.max_rect();
+        let hidden = self.all.len().saturating_sub(SHOWN);
+        let mut top = place.top();
+        for held in self.all.iter().skip(hidden) {
+            let height = held.height(ui, place.width());
+            let rect = Rect::from_min_size(pos2(place.left(), top), vec2(place.width(), height));
+            held.show(ui, rect, scene);
+            top += height;
+        }
+    }
+}
+
+impl Held {
+    fn sentence(&self) -> String {
+        let sentence = visible(&self.notice.sentence);
+        if self.times > 1 { format!("{sentence} ({} times)", self.times) } else { sentence.into_owned() }
+    }
+
+    /// How wide its buttons are.
+    fn buttons(&self, ui: &Ui) -> f32 {
+        let remedy = self.notice.remedy.as_ref().map_or(0.0, |(words, _)| Press::new(words).width(ui) + 8.0);
+        remedy + 24.0 + 16.0
+    }
+
+    fn height(&self, ui: &Ui, width: f32) -> f32 {
+        let room = width - 36.0 - self.buttons(ui) - 24.0;
+        let galley = widgets::paragraph(ui, &self.sentence(), Type::Body, egui::Color32::PLACEHOLDER, room);
+        (galley.size().y + 16.0).max(theme::BAR)
+    }
+
+    fn show(&self, ui: &mut Ui, rect: Rect, scene: &mut Scene) {
+        let palette = Palette::of(ui.style());
+        let (icon, hue) = icons::severity(self.notice.severity, palette);
+        let fill = if self.notice.severity == Severity::Info { palette.popup } else { palette.gap_fill };
+        ui.painter().rect_filled(rect, 0.0, fill);
+        ui.painter().hline(rect.x_range(), rect.top() + 0.5, Stroke::new(1.0, palette.stroke));
+        let mut edge = rect;
+        edge.set_width(2.0);
+        ui.painter().rect_filled(edge, 0.0, hue);
+        let middle = rect.center().y;
+        widgets::icon(ui, pos2(rect.left() + theme::EDGE + 8.0, middle), icon, 16.0, hue);
+        let sentence = self.sentence();
+        let room = rect.width() - 36.0 - self.buttons(ui) - 24.0;
+        let galley = widgets::paragraph(ui, &sentence, Type::Body, palette.text, room);
+        let text =
+            Rect::from_min_size(pos2(rect.left() + 36.0, (middle - galley.size().y / 2.0).round()), galley.size());
+        ui.painter().galley(text.min, galley, palette.text);
+        let response = ui.interact(text, Id::unique(("notice", self.number)), Sense::hover());
+        response.widget_info(|| WidgetInfo::labeled(Role::Alert, true, &sentence));
+        let live =
+            if self.notice.severity == Severity::Error { accesskit::Live::Assertive } else { accesskit::Live::Polite };
+        ui.ctx().accesskit_node_builder(response.id, |node| node.set_live(live));
+        let dismiss = Press::icon_only(icons::CLOSE, "Dismiss").salt(Id::unique(("dismiss", self.number)));
+        let mut right = rect.right() - 8.0 - dismiss.width(ui);
+        if dismiss.at(ui, pos2(right, middle)).clicked() {
+            scene.wish(Wish::Dismiss(self.number));
+        }
+        if let Some((words, action)) = &self.notice.remedy {
+            self.remedy(ui, &mut right, middle, words, action, scene);
+        }
+    }
+
+    fn remedy(&self, ui: &mut Ui, right: &mut f32, middle: f32, words: &str, action: &Action, scene: &mut Scene) {
+        let press = Press::new(words).look(Look::Outlined).salt(Id::unique(("remedy", self.number)));
+        *right -= press.width(ui) + 8.0;
+        if press.at(ui, pos2(*right, middle)).clicked() {
+            scene.wish(Wish::Send(action.clone()));
+            scene.wish(Wish::Dismiss(self.number));
+        }
+    }
+}

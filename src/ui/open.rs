@@ -1,0 +1,40 @@
+//! Words about downloads and saved files, shared by the row, the drawer and the details.
+
+use std::borrow::Cow;
+use std::time::Duration;
+
+use crate::engine::Progress;
+
+use super::text::{bytes, coarse, visible};
+
+/// How much of a download is there, where the whole is known.
+#[expect(clippy::cast_precision_loss, clippy::cast_possible_truncation, reason = "a share to be drawn")]
+pub(crate) fn fraction(progress: &Progress) -> Option<f32> {
+    let total = progress.total.filter(|&total| total > 0)?;
+    Some((progress.received as f64 / total as f64).clamp(0.0, 1.0) as f32)
+}
+
+/// `18 MB of 29 MB`, or `18 MB` where the whole is not known.
+pub(crate) fn amount(progress: &Progress) -> String {
+    match progress.total {
+        Some(total) => format!("{} of {}", bytes(progress.received), bytes(total)),
+        None => bytes(progress.received),
+    }
+}
+
+/// `34 s left`, where that can be told.
+#[expect(clippy::cast_precision_loss, reason = "an estimate")]
+pub(crate) fn left(progress: &Progress) -> Option<String> {
+    let rest = progress.total?.checked_sub(progress.received)? as f64;
+    if progress.rate < 1.0 {
+        return None;
+    }
+    let seconds = (rest / progress.rate).ceil();
+    // Beyond a few days nobody plans by it.
+    (seconds < 300_000.0).then(|| format!("{} left", coarse(Duration::from_secs_f64(seconds))))
+}
+
+/// The last part of a path, of either kind of separator, for showing.
+pub(crate) fn file_name(path: &str) -> Cow<'_, str> {
+    visible(path.rsplit(['/', '\\']).next().unwrap_or(path))
+}

@@ -1,0 +1,122 @@
+//! What every view is handed while one frame is drawn: the time, the room there is, and where its wishes go.
+
+use std::time::{Duration, Instant};
+
+use jiff::tz::TimeZone;
+
+use crate::activity::{Moment, RowId};
+use crate::engine::Action;
+use crate::settings::ProfileId;
+
+use super::commands::Command;
+use super::theme;
+
+/// One frame. Views draw and wish; what they wish is done after the frame, in one place.
+#[derive(Debug)]
+pub(crate) struct Scene {
+    /// The wall clock.
+    pub now: Moment,
+    /// The monotonic clock.
+    pub instant: Instant,
+    /// The zone in which times are shown.
+    pub zone: TimeZone,
+    /// Whether the window is too narrow for words on tools and all columns.
+    pub narrow: bool,
+    /// Whether changes are shown without motion or passing tints.
+    pub reduced_motion: bool,
+    /// Whether an act of the engine would be refused for now, since a dialog is open.
+    pub modal: bool,
+    /// Done after the frame, in order.
+    pub wishes: Vec<Wish>,
+    wake: Option<Duration>,
+}
+
+/// What a view wants done.
+#[derive(Debug)]
+pub(crate) enum Wish {
+    /// Send this to the engine.
+    Send(Action),
+    /// Run a command, as its key would.
+    Run(Command),
+    /// Save a row's data: the one GET of its link, or what came in its message.
+    Save {
+        /// The row.
+        row: RowId,
+        /// Whether what came in the message is meant.
+        inline: bool,
+    },
+    /// Ask the server for a row's state.
+    Check(RowId),
+    /// Bring a profile's tab to the front.
+    Show(ProfileId),
+    /// Open the form for a further profile.
+    AddProfile,
+    /// Leave the form for a further profile.
+    CloseForm,
+    /// Submit the form that is in front.
+    SignIn,
+    /// Show the form of a profile whose token was refused.
+    SignInAgain(ProfileId),
+    /// Close the dialog.
+    CloseDialog,
+    /// Take a notice away.
+    Dismiss(u64),
+    /// Close the window, whatever is under way.
+    Leave,
+}
+
+impl Scene {
+    /// The frame for a window of this width.
+    pub(crate) fn new(now: Moment, instant: Instant, zone: TimeZone, width: f32) -> Self {
+        Self {
+            now,
+            instant,
+            zone,
+            narrow: width < theme::NARROW,
+            reduced_motion: false,
+            modal: false,
+            wishes: Vec::new(),
+            wake: None,
+        }
+    }
+
+    /// Asks for something to be done after the frame.
+    pub(crate) fn wish(&mut self, wish: Wish) {
+        self.wishes.push(wish);
+    }
+
+    /// Something visible changes by itself after this time: the next frame comes no later.
+    pub(crate) fn changes_in(&mut self, time: Duration) {
+        self.wake = Some(self.wake.map_or(time, |wake| wake.min(time)));
+    }
+
+    /// Something that counts down to `end` is visible. Returns what is left of it.
+    pub(crate) fn counts_down_to(&mut self, end: Moment) -> Duration {
+        let left = end.since(self.now);
+        self.counts(left);
+        left
+    }
+
+    /// Something that counts up from `start` is visible.
+    pub(crate) fn counts_up_from(&mut self, start: Moment) {
+        self.counts(self.now.since(start).max(Duration::from_millis(1)));
+    }
+
+    /// Something that counts is visible. All counters move on together, at the full second of the wall clock (beyond an
+    /// hour, which is told in minutes, at the full minute), so that many of them cost one frame and not one each.
+    pub(crate) fn counts(&mut self, time: Duration) {
+        if time.is_zero() {
+            return;
+        }
+        let unit = if time < Duration::from_hours(1) { Duration::from_secs(1) } else { Duration::from_mins(1) };
+        let unit_micros = i64::try_from(unit.as_micros()).unwrap_or(1_000_000);
+        let into = u64::try_from(self.now.0.rem_euclid(unit_micros)).unwrap_or(0);
+        // A little late rather than a little early: early would show the old number for another second.
+        self.changes_in(unit.saturating_sub(Duration::from_micros(into)) + Duration::from_millis(1));
+    }
+
+    /// When the next frame is due, if nothing else happens.
+    pub(crate) fn wake(&self) -> Option<Duration> {
+        self.wake
+    }
+}

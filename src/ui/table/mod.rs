@@ -1,0 +1,278 @@
+//! The table of activities: where it stands, what is selected, and how both move.
+//!
+//! Positions are whole rows of 28 px counted in `f64`, so a million rows are scrolled as exactly as ten. The selection is
+//! by row, never by index: it survives filters and sorting. What is scrolled away from the newest end stays where it is
+//! when rows arrive.
+
+mod columns;
+mod header;
+mod row;
+mod show;
+#[cfg(test)]
+mod tests;
+
+use std::collections::HashSet;
+
+use crate::activity::{Activities, RowId, View};
+
+use super::theme::ROW;
+
+pub(crate) use row::label_of;
+pub(crate) use show::{show, table_id};
+
+/// How the cursor moves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Move {
+    /// Up or down by rows.
+    By(isize),
+    /// Up or down by pages.
+    Page(isize),
+    /// To the first row.
+    First,
+    /// To the last row.
+    Last,
+}
+
+/// Where the table stands and what is selected in it.
+#[derive(Debug)]
+pub(crate) struct Table {
+    /// How far the first row is scrolled above the top, in points.
+    offset: f64,
+    /// The height of the rows' place in the last frame, in points.
+    height: f64,
+    /// Whether the newest rows are kept in sight.
+    follow: bool,
+    /// The row at the top and how much of it is above, where the table stays.
+    anchor: Option<(RowId, f64)>,
+    /// The newest row when the newest end was left.
+    left_at: Option<RowId>,
+    /// The selected rows.
+    selected: HashSet<RowId>,
+    /// The row that the keyboard is at.
+    cursor: Option<RowId>,
+    /// Where a selection with Shift began.
+    pivot: Option<RowId>,
+    /// The scroll bar is being dragged: how far from its top it was taken.
+    grabbed: Option<f32>,
+}
+
+impl Default for Table {
+    fn default() -> Self {
+        Self {
+            offset: 0.0,
+            height: 0.0,
+            follow: true,
+            anchor: None,
+            left_at: None,
+            selected: HashSet::new(),
+            cursor: None,
+            pivot: None,
+            grabbed: None,
+        }
+    }
+}
+
+/// A count as points or rows; a table has far fewer than 2^52 rows.
+#[expect(clippy::cast_precision_loss, reason = "a table has far fewer than 2^52 rows")]
+fn float(count: usize) -> f64 {
+    count as f64
+}
+
+/// The row that a distance from the top falls in.
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "negative distances are the first row")]
+fn row_index(distance: f64) -> usize {
+    (distance / f64::from(ROW)).max(0.0) as usize
+}
+
+impl Table {
+    /// Whether the newest rows are kept in sight.
+    pub(crate) fn follows(&self) -> bool {
+        self.follow
+    }
+
+    /// The row that the keyboard is at.
+    pub(crate) fn cursor(&self) -> Option<RowId> {
+        self.cursor
+    }
+
+    /// Whether a row is selected.
+    pub(crate) fn is_selected(&self, row: RowId) -> bool {
+        self.selected.contains(&row)
+    }
+
+    /// How many rows are selected, shown or not.
+    pub(crate) fn selected_count(&self) -> usize {
+        self.selected.len()
+    }
+
+    /// Selects nothing. Says whether anything was.
+    pub(crate) fn deselect(&mut self) -> bool {
+        let any = !self.selected.is_empty();
+        self.selected.clear();
+        self.cursor = None;
+        self.pivot = None;
+        any
+    }
+
+    /// The first row drawn and how much of it is above the top.
+    pub(crate) fn first(&self) -> (usize, f64) {
+        let index = row_index(self.offset);
+        (index, self.offset - float(index) * f64::from(ROW))
+    }
+
+    /// The farthest that it can be scrolled.
+    fn farthest(&self, rows: usize) -> f64 {
+        (float(rows) * f64::from(ROW) - self.height).max(0.0)
+    }
+
+    /// Rows came, went or moved: stays with the row that is at the top, or with the newest.
+    pub(crate) fn settle(&mut self, activities: &Activities, view: &View) {
+        let rows = view.len(activities);
+        let arrival = view.sort().is_none();
+        if self.follow && arrival && !view.is_paused() {
+            self.offset = 0.0;
+        } else if let Some((row, above)) = self.anchor
+            && (arrival || self.offset > 0.0)
+            && let Some(index) = view.position(activities, row)
+        {
+            self.offset = float(index) * f64::from(ROW) + above;
+        }
+        self.offset = self.offset.clamp(0.0, self.farthest(rows));
+        if self.left_at.is_some_and(|row| view.position(activities, row).is_none()) {
+            self.left_at = view.row(activities, 0);
+        }
+        self.hold(activities, view);
+    }
+
+    /// Remembers the row at the top.
+    fn hold(&mut self, activities: &Activities, view: &View) {
+        let (index, above) = self.first();
+        self.anchor = view.row(activities, index).map(|row| (row, above));
+    }
+
+    /// How many rows came since the newest end was left.
+    pub(crate) fn newer(&self, activities: &Activities, view: &View) -> usize {
+        if self.follow || view.sort().is_some() || view.is_paused() {
+            return 0;
+        }
+        self.left_at.and_then(|row| view.position(activities, row)).unwrap_or(0)
+    }
+
+    /// Goes to the newest end and stays there, or stops staying there.
+    pub(crate) fn set_follow(&mut self, follow: bool, activities: &Activities, view: &View) {
+        self.follow = follow;
+        if follow {
+            self.offset = 0.0;
+            self.left_at = None;
+        } else {
+            self.left_at = view.row(activities, 0);
+        }
+        self.hold(activities, view);
+    }
+
+    /// Scrolls to a distance from the top, as the operator did. Leaving the newest end ends following it, and coming back
+    /// to it begins that again.
+    pub(crate) fn scroll_to(&mut self, offset: f64, activities: &Activities, view: &View) {
+        let offset = offset.clamp(0.0, self.farthest(view.len(activities)));
+        if view.sort().is_none() && !view.is_paused() {
+            if offset > 0.0 && self.follow {
+                self.follow = false;
+                self.left_at = view.row(activities, 0);
+            } else if offset <= 0.0 && self.offset > 0.0 {
+                self.follow = true;
+                self.left_at = None;
+            }
+        }
+        self.offset = offset;
+        self.hold(activities, view);
+    }
+
+    /// Scrolls as little as it takes to show a row whole.
+    pub(crate) fn reveal(&mut self, row: RowId, activities: &Activities, view: &View) {
+        let Some(index) = view.position(activities, row) else { return };
+        let (top, height) = (float(index) * f64::from(ROW), f64::from(ROW));
+        if top < self.offset {
+            self.scroll_to(top, activities, view);
+        } else if top + height > self.offset + self.height {
+            self.scroll_to(top + height - self.height, activities, view);
+        }
+    }
+
+    /// Selects one row and nothing else.
+    pub(crate) fn select(&mut self, row: RowId) {
+        self.selected.clear();
+        self.selected.insert(row);
+        self.cursor = Some(row);
+        self.pivot = Some(row);
+    }
+
+    /// Adds a row to the selection, or takes it out.
+    pub(crate) fn toggle(&mut self, row: RowId) {
+        if !self.selected.remove(&row) {
+            self.selected.insert(row);
+        }
+        self.cursor = Some(row);
+        self.pivot = Some(row);
+    }
+
+    /// Selects from where Shift was first held to a row.
+    pub(crate) fn extend_to(&mut self, row: RowId, activities: &Activities, view: &View) {
+        let from = self.pivot.and_then(|pivot| view.position(activities, pivot));
+        let to = view.position(activities, row);
+        let (Some(from), Some(to)) = (from, to) else {
+            self.select(row);
+            return;
+        };
+        self.selected = (from.min(to)..=from.max(to)).filter_map(|index| view.row(activities, index)).collect();
+        self.cursor = Some(row);
+    }
+
+    /// Selects every row that is shown.
+    pub(crate) fn select_all(&mut self, activities: &Activities, view: &View) {
+        self.selected = (0..view.len(activities)).filter_map(|index| view.row(activities, index)).collect();
+        if self.cursor.is_none() {
+            self.cursor = view.row(activities, 0);
+            self.pivot = self.cursor;
+        }
+    }
+
+    /// Moves the cursor; `extend` takes the selection along. A cursor whose row is filtered away starts at the top.
+    pub(crate) fn step(&mut self, way: Move, extend: bool, activities: &Activities, view: &View) {
+        let rows = view.len(activities);
+        let Some(last) = rows.checked_sub(1) else { return };
+        let page = row_index(self.height).saturating_sub(1).max(1);
+        let now = self.cursor.and_then(|row| view.position(activities, row));
+        let target = match (way, now) {
+            (Move::First, _) => 0,
+            (Move::Last, _) => last,
+            (Move::By(_) | Move::Page(_), None) => self.first().0,
+            (Move::By(by), Some(now)) => now.saturating_add_signed(by),
+            (Move::Page(pages), Some(now)) => {
+                now.saturating_add_signed(pages.saturating_mul(isize::try_from(page).unwrap_or(isize::MAX)))
+            }
+        };
+        let Some(row) = view.row(activities, target.min(last)) else { return };
+        if extend && self.pivot.is_some() {
+            self.extend_to(row, activities, view);
+        } else {
+            self.select(row);
+        }
+        self.reveal(row, activities, view);
+    }
+
+    /// The selected rows that are shown, in the order of the table, up to a limit.
+    pub(crate) fn selection(&self, activities: &Activities, view: &View, limit: usize) -> Vec<RowId> {
+        let mut rows: Vec<(usize, RowId)> = if self.selected.len() == 1 {
+            let one = self.selected.iter().next().copied();
+            one.and_then(|row| Some((view.position(activities, row)?, row))).into_iter().collect()
+        } else {
+            (0..view.len(activities))
+                .filter_map(|index| Some((index, view.row(activities, index)?)))
+                .filter(|(_, row)| self.selected.contains(row))
+                .take(limit)
+                .collect()
+        };
+        rows.truncate(limit);
+        rows.into_iter().map(|(_, row)| row).collect()
+    }
+}

@@ -1,0 +1,342 @@
+//! One row of the table: its cells, its buttons, and what a screen reader reads of it.
+
+use std::borrow::Cow;
+use std::time::Duration;
+
+use egui::{Color32, Id, Rect, Response, Role, Sense, Stroke, Ui, UiBuilder, WidgetInfo, pos2};
+
+use crate::activity::{Activity, Kind, RowId, Status};
+use crate::engine::{Action, Progress};
+use crate::protocol::RequestId;
+use crate::ui::desk::Desk;
+use crate::ui::scene::{Scene, Wish};
+use crate::ui::text::{self, cut, took, visible};
+use crate::ui::theme::{Palette, Type};
+use crate::ui::widgets::{self, Look, Press};
+use crate::ui::{icons, open};
+
+use super::columns::{Columns, PADDING, text_room};
+
+/// How long a changed row is tinted.
+const TINT: Duration = Duration::from_secs(1);
+/// How long a command may be under way before asking the server for its state is offered.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// One row to draw.
+pub(super) struct Line<'a> {
+    pub desk: &'a Desk,
+    pub id: RowId,
+    pub activity: Activity<'a>,
+    pub index: usize,
+    pub rect: Rect,
+    pub columns: Columns,
+    pub focused: bool,
+}
+
+/// What a row is called by screen readers and tests.
+pub(crate) fn accessible_name(activity: &Activity<'_>) -> String {
+    let kind = match activity.kind() {
+        Kind::Command => "Command",
+        Kind::Data => "Data request",
+        Kind::Message => "Message",
+        Kind::Gap => "Gap",
+    };
+    format!("{kind} {}, {}", visible(&activity.id()), activity.status().word())
+}
+
+/// What stands in the Label column.
+pub(crate) fn label_of<'a>(activity: &Activity<'a>) -> Cow<'a, str> {
+    match (activity.label(), activity.context()) {
+        ("", "") if activity.kind() == Kind::Message => match activity.message() {
+            Cow::Borrowed(message) => Cow::Borrowed(message_type(message).unwrap_or_default()),
+            Cow::Owned(message) => Cow::Owned(message_type(&message).unwrap_or_default().to_owned()),
+        },
+        ("", context) => Cow::Borrowed(context),
+        (label, _) => Cow::Borrowed(label),
+    }
+}
+
+/// The type that a message of an unknown type names.
+fn message_type(message: &str) -> Option<&str> {
+    let (_, rest) = message.split_once("\"type\"")?;
+    let rest = rest.trim_start().strip_prefix(':')?.trim_start().strip_prefix('"')?;
+    rest.split_once('"').map(|(name, _)| name)
+}
+
+/// Draws a row; its buttons wish what they do. The response is of the row itself.
+pub(super) fn show(ui: &mut Ui, scene: &mut Scene, line: &Line<'_>) -> Response {
+    let palette = Palette::of(ui.style());
+    let row_id = ui.make_persistent_id(("row", line.id));
+    let response = ui.interact(line.rect, row_id, Sense::CLICK);
+    let selected = line.desk.table.is_selected(line.id);
+    background(ui, scene, line, palette, &response);
+    name_row(ui, line, &response, selected, scene);
+    time(ui, scene, line, palette);
+    kind_and_id(ui, line, palette);
+    label(ui, line, palette);
+    status(ui, scene, line, palette);
+    message(ui, line, palette, row_id);
+    took_cell(ui, scene, line, palette);
+    actions(ui, scene, line, row_id);
+    if line.focused {
+        let ring = line.rect.shrink(2.0);
+        ui.painter().rect_stroke(ring, 2.0, Stroke::new(2.0, palette.accent), egui::StrokeKind::Inside);
+    }
+    response
+}
+
+fn background(ui: &Ui, scene: &mut Scene, line: &Line<'_>, palette: &Palette, response: &Response) {
+    let selected = line.desk.table.is_selected(line.id);
+    let since = scene.now.since(line.activity.updated());
+    let tinted = !scene.reduced_motion && since < TINT && scene.now >= line.activity.updated();
+    if tinted {
+        scene.changes_in(TINT.saturating_sub(since));
+    }
+    let fill = if selected {
+        Some(palette.selected)
+    } else if tinted {
+        Some(palette.changed)
+    } else {
+        response.hovered().then_some(palette.hover)
+    };
+    if let Some(fill) = fill {
+        ui.painter().rect_filled(line.rect, 0.0, fill);
+    }
+    ui.painter().hline(line.rect.x_range(), line.rect.bottom() - 0.5, Stroke::new(1.0, palette.stroke_soft));
+    if selected {
+        let mut edge = line.rect;
+        edge.set_width(2.0);
+        ui.painter().rect_filled(edge, 0.0, palette.accent);
+    }
+}
+
+fn name_row(ui: &Ui, line: &Line<'_>, response: &Response, selected: bool, scene: &Scene) {
+    let activity = &line.activity;
+    response.widget_info(|| WidgetInfo::labeled(Role::Row, true, accessible_name(activity)));
+    let size = line.desk.shown();
+    ui.ctx().accesskit_node_builder(response.id, |node| {
+        node.set_row_index(line.index);
+        node.set_position_in_set(line.index);
+        node.set_size_of_set(size);
+        node.set_selected(selected);
+        node.set_description(description(activity, scene));
+    });
+}
+
+/// The rest of the row in words.
+fn description(activity: &Activity<'_>, scene: &Scene) -> String {
+    let mut parts = Vec::with_capacity(4);
+    let label = label_of(activity);
+    if !label.is_empty() {
+        parts.push(visible(&label).into_owned());
+    }
+    let message = activity.message();
+    if !message.is_empty() {
+        parts.push(visible(&message).into_owned());
+    }
+    if let Some(time) = activity.took(scene.now).filter(|_| !activity.status().is_open()) {
+        parts.push(format!("took {}", took(time, false)));
+    }
+    parts.push(format!("last update {}", text::cell_time(activity.updated(), scene.now, &scene.zone).main));
+    parts.join(", ")
+}
+
+fn time(ui: &Ui, scene: &Scene, line: &Line<'_>, palette: &Palette) {
+    let time = text::cell_time(line.activity.updated(), scene.now, &scene.zone);
+    let (x, width) = text_room(line.columns.updated);
+    let at = pos2(x, line.rect.center().y);
+    if line.columns.narrow {
+        widgets::text(ui, at, &time.short, Type::Mono, palette.secondary, width);
+    } else {
+        let main = widgets::text(ui, at, &time.main, Type::Mono, palette.secondary, width);
+        widgets::text(ui, pos2(main.right(), at.y), &time.millis, Type::Mono, palette.muted, width);
+    }
+}
+
+fn kind_and_id(ui: &Ui, line: &Line<'_>, palette: &Palette) {
+    let (middle, kind) = (line.rect.center().y, line.activity.kind());
+    let (x, width) = text_room(line.columns.kind);
+    widgets::icon(ui, pos2(x + 8.0, middle), icons::kind(kind), 16.0, palette.muted);
+    if !line.columns.narrow {
+        widgets::text(ui, pos2(x + 22.0, middle), kind.word(), Type::Body, palette.muted, width - 16.0);
+    }
+    let (x, width) = text_room(line.columns.id);
+    let id = line.activity.id();
+    // In the wide window some air stays before the label; in the narrow one each character counts.
+    let width = if line.columns.narrow { width } else { width - 12.0 };
+    widgets::text(ui, pos2(x, middle), &visible(&cut(&id, 40)), Type::Mono, palette.secondary, width);
+}
+
+fn label(ui: &Ui, line: &Line<'_>, palette: &Palette) {
+    let (x, width) = text_room(line.columns.label);
+    let label = label_of(&line.activity);
+    let at = pos2(x, line.rect.center().y);
+    if label.is_empty() {
+        widgets::text(ui, at, "–", Type::Body, palette.muted, width);
+    } else {
+        widgets::text(ui, at, &visible(&cut(&label, 120)), Type::Body, palette.text, width);
+    }
+}
+
+fn status(ui: &Ui, scene: &mut Scene, line: &Line<'_>, palette: &Palette) {
+    let status = line.activity.status();
+    let (icon, hue) = icons::status(status, palette);
+    let (x, width) = text_room(line.columns.status);
+    let middle = line.rect.center().y;
+    widgets::icon(ui, pos2(x + 8.0, middle), icon, 16.0, hue);
+    let word =
+        widgets::text(ui, pos2(x + 22.0, middle), &status.word(), Type::Body, word_ink(status, palette), width - 22.0);
+    if let Some(expires) = line.activity.link_expires() {
+        let left = scene.counts_down_to(expires);
+        let at = pos2(word.right() + 7.0, middle);
+        widgets::text(ui, at, &text::countdown(left), Type::Body, palette.secondary, f32::INFINITY);
+    }
+}
+
+/// What is settled recedes, what is open or can be acted on stands out, and only failure colours the word.
+fn word_ink(status: Status, palette: &Palette) -> Color32 {
+    match status {
+        Status::Failed => palette.failed,
+        Status::Pending | Status::Preparing | Status::Ready | Status::Downloading | Status::Inline => palette.text,
+        Status::Succeeded
+        | Status::Saved
+        | Status::Unknown
+        | Status::UnrecognisedNumber(_)
+        | Status::LinkExpired
+        | Status::LinkUsed
+        | Status::Unrecognised
+        | Status::Gap => palette.secondary,
+    }
+}
+
+fn message(ui: &mut Ui, line: &Line<'_>, palette: &Palette, row_id: Id) {
+    if let Some((_, progress)) = line.desk.download_of(&line.activity) {
+        progress_cell(ui, line, palette, row_id, progress);
+        return;
+    }
+    let (x, width) = text_room(line.columns.message);
+    let at = pos2(x, line.rect.center().y);
+    let message = line.activity.message();
+    if message.is_empty() {
+        widgets::text(ui, at, "–", Type::Body, palette.muted, width);
+        return;
+    }
+    let status = line.activity.status();
+    let ink = if status == Status::Failed || status.is_open() { palette.text } else { palette.secondary };
+    let face = if line.activity.message_is_reason() { Type::Mono } else { Type::Body };
+    widgets::text(ui, at, &visible(&message), face, ink, width);
+}
+
+fn progress_cell(ui: &mut Ui, line: &Line<'_>, palette: &Palette, row_id: Id, progress: &Progress) {
+    let (x, _) = text_room(line.columns.message);
+    let middle = line.rect.center().y;
+    let track = if line.columns.narrow { 48.0 } else { 96.0 };
+    let fraction = open::fraction(progress);
+    let bar = Rect::from_min_size(pos2(x, middle - 2.0), egui::vec2(track, 4.0));
+    let name = format!("Downloading {}", visible(&progress.file_name));
+    let mut cell = ui.new_child(UiBuilder::new().max_rect(bar).accessibility_parent(row_id));
+    // The drawer has the bar that carries the contract's name; this one is told apart by what it is in.
+    widgets::progress(&cell, bar, row_id.with("progress"), &format!("{name}, in its row"), fraction);
+    cell.expand_to_include_rect(bar);
+    let mut x = bar.right() + 40.0;
+    if let Some(fraction) = fraction {
+        let percent = format!("{} %", widgets::percent(fraction));
+        widgets::text_right(ui, pos2(x, middle), &percent, Type::Small, palette.text);
+    } else {
+        x -= 32.0;
+    }
+    if !line.columns.narrow || fraction.is_none() {
+        let width = line.columns.message.max - x - 16.0;
+        widgets::text(ui, pos2(x + 10.0, middle), &open::amount(progress), Type::Small, palette.muted, width);
+    }
+}
+
+fn took_cell(ui: &Ui, scene: &mut Scene, line: &Line<'_>, palette: &Palette) {
+    let open = line.activity.status().is_open();
+    if open {
+        scene.counts_up_from(line.activity.first_seen());
+    }
+    let Some(place) = line.columns.took else { return };
+    let at = pos2(place.max, line.rect.center().y);
+    match line.activity.took(scene.now) {
+        Some(time) => {
+            let still = matches!(line.activity.status(), Status::Pending | Status::Preparing);
+            let ink = if still { palette.muted } else { palette.secondary };
+            widgets::text_right(ui, at, &took(time, still), Type::Body, ink);
+        }
+        None => {
+            widgets::text_right(ui, at, "–", Type::Body, palette.muted);
+        }
+    }
+}
+
+fn actions(ui: &mut Ui, scene: &mut Scene, line: &Line<'_>, row_id: Id) {
+    let place = Rect::from_x_y_ranges(line.columns.action, line.rect.y_range());
+    let mut cell = ui.new_child(UiBuilder::new().max_rect(place).accessibility_parent(row_id).id_salt(row_id));
+    let at = pos2(place.left() + PADDING, line.rect.center().y);
+    let id = visible(&line.activity.id()).into_owned();
+    if let Some((request, _)) = line.desk.download_of(&line.activity) {
+        cancel(&mut cell, scene, line, at, request);
+    } else if line.activity.can_download() {
+        let button = Press::new("Download").name_owned(format!("Download {id}")).look(Look::Outlined).in_row();
+        if button.at(&mut cell, at).clicked() {
+            scene.wish(Wish::Save { row: line.id, inline: false });
+        }
+    } else if let Some(path) = line.activity.file() {
+        saved(&mut cell, scene, at, path);
+    } else if line.activity.can_save_inline() {
+        let button = Press::new("Save…").name_owned(format!("Save inline data {id}")).look(Look::Outlined).in_row();
+        if button.at(&mut cell, at).clicked() {
+            scene.wish(Wish::Save { row: line.id, inline: true });
+        }
+    } else if line.activity.can_check() && is_checkable(scene, line) {
+        let button = Press::new("Check status").name_owned(format!("Check status {id}")).in_row();
+        if button.at(&mut cell, at).clicked() {
+            scene.wish(Wish::Check(line.id));
+        }
+    }
+    cell.expand_to_include_rect(place);
+}
+
+/// A command that has only just been sent is not worth asking about yet; a selected one always is.
+fn is_checkable(scene: &Scene, line: &Line<'_>) -> bool {
+    line.activity.status() != Status::Pending
+        || scene.now.since(line.activity.first_seen()) >= PATIENCE
+        || line.desk.table.is_selected(line.id)
+}
+
+fn cancel(ui: &mut Ui, scene: &mut Scene, line: &Line<'_>, at: egui::Pos2, request: RequestId) {
+    // The drawer's button has the file's name; this one, like the others in a row, has the id.
+    let name = format!("Cancel download {}", visible(request.as_str()));
+    if Press::new("Cancel").name_owned(name).in_row().at(ui, at).clicked() {
+        let profile = line.desk.profile.id;
+        scene.wish(Wish::Send(Action::CancelDownload { profile, request }));
+    }
+}
+
+fn saved(ui: &mut Ui, scene: &mut Scene, at: egui::Pos2, path: &str) {
+    let file = open::file_name(path);
+    let button = Press::new("Open").name_owned(format!("Open {file}")).in_row();
+    let width = button.width(ui);
+    if button.at(ui, at).clicked() {
+        scene.wish(Wish::Send(Action::OpenFile(path.into())));
+    }
+    let name = format!("Show {file} in folder");
+    let folder = Press::icon_only(icons::FOLDER, &name).in_row();
+    if folder.at(ui, pos2(at.x + width + 5.0, at.y)).clicked() {
+        scene.wish(Wish::Send(Action::ShowInFolder(path.into())));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_message_of_an_unknown_type_is_labelled_by_its_type() {
+        assert_eq!(message_type(r#"{"data":{"type": "X-DPT-QUOTA","id":"1"}}"#), Some("X-DPT-QUOTA"));
+        assert_eq!(message_type(r#"{"data":{"type":7}}"#), None);
+        assert_eq!(message_type("not json"), None);
+        assert_eq!(message_type(r#"{"type":"cut"#), None);
+    }
+}

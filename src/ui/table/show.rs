@@ -1,0 +1,204 @@
+//! Draws the table: its header, the rows in sight and nothing else, its scroll bar, and what an empty place says.
+
+use egui::{EventFilter, Rect, Response, Role, Sense, Ui, UiBuilder, accesskit, pos2};
+
+use crate::activity::{Refresh, RowId};
+use crate::ui::desk::Desk;
+use crate::ui::scene::Scene;
+use crate::ui::theme::{Palette, ROW};
+use crate::ui::{empty, icons, widgets};
+
+use super::columns::Columns;
+use super::row::Line;
+use super::{float, header, row};
+
+/// The shortest that the scroll bar's handle gets.
+const SHORTEST_HANDLE: f32 = 64.0;
+
+/// The id of a profile's table, which has the keyboard's focus for all of its rows.
+pub(crate) fn table_id(desk: &Desk) -> egui::Id {
+    egui::Id::unique(("activity", desk.profile.id))
+}
+
+/// Draws the table in the whole of `ui`.
+pub(crate) fn show(ui: &mut Ui, desk: &mut Desk, scene: &mut Scene) {
+    let place = ui.max_rect();
+    let palette = Palette::of(ui.style());
+    let id = table_id(desk);
+    ui.painter().rect_filled(place, 0.0, palette.row);
+    let builder = UiBuilder::new()
+        .scope_id(id)
+        .max_rect(place)
+        .sense(Sense::focusable_noninteractive())
+        .accessibility_role(Role::Table)
+        .accessibility_label("Activity");
+    let mut table = ui.new_child(builder);
+    table.set_clip_rect(place.intersect(ui.clip_rect()));
+    let columns = Columns::new(place, scene.narrow);
+    let head = Rect::from_min_size(place.min, egui::vec2(place.width(), ROW));
+    let body = Rect::from_min_max(pos2(place.left(), head.bottom()), place.max);
+    if header::show(&mut table, head, &columns, &mut desk.view) {
+        desk.refresh(scene.now);
+        let Desk { table, activities, view, .. } = desk;
+        table.scroll_to(0.0, activities, view);
+    }
+    desk.table.height = f64::from(body.height());
+    scroll(&table, body, desk, scene);
+    if desk.shown() == 0 {
+        nothing(&mut table, body, desk, scene);
+    } else {
+        rows(&mut table, body, columns, desk, scene);
+    }
+    name_table(&table, place, desk);
+    table.expand_to_include_rect(place);
+}
+
+/// Tells screen readers what the table is, how long, and at which row the keyboard is.
+fn name_table(table: &Ui, place: Rect, desk: &Desk) {
+    let id = table.unique_id();
+    let focused = table.memory(|memory| memory.has_focus(id));
+    if focused {
+        let keys = EventFilter { vertical_arrows: true, horizontal_arrows: true, ..EventFilter::default() };
+        table.memory_mut(|memory| memory.set_focus_lock_filter(id, keys));
+    }
+    let shown = desk.shown();
+    let at = desk.table.cursor().filter(|_| focused).map(|row| table.make_persistent_id(("row", row)));
+    let at = at.filter(|row| table.ctx().has_accesskit_node(*row));
+    table.ctx().accesskit_node_builder(id, |node| {
+        node.set_row_count(shown);
+        node.set_size_of_set(shown);
+        node.set_bounds(accesskit::Rect {
+            x0: place.min.x.into(),
+            y0: place.min.y.into(),
+            x1: place.max.x.into(),
+            y1: place.max.y.into(),
+        });
+        if let Some(at) = at {
+            node.set_active_descendant(at.accesskit_id());
+        }
+    });
+}
+
+/// The wheel, fingers, and the scroll bar.
+fn scroll(ui: &Ui, body: Rect, desk: &mut Desk, scene: &Scene) {
+    let Desk { table, activities, view, .. } = desk;
+    let mut by = 0.0;
+    if !scene.modal && ui.rect_contains_pointer(body) {
+        by -= f64::from(ui.input(|input| input.smooth_scroll_delta().y));
+    }
+    if ui.input(egui::InputState::has_touch_screen) {
+        let fingers = ui.interact(body, ui.unique_id().with("fingers"), Sense::DRAG);
+        by -= f64::from(fingers.drag_delta().y);
+    }
+    if by != 0.0 {
+        table.scroll_to(table.offset + by, activities, view);
+    }
+}
+
+fn rows(ui: &mut Ui, body: Rect, columns: Columns, desk: &mut Desk, scene: &mut Scene) {
+    ui.set_clip_rect(body.intersect(ui.clip_rect()));
+    // The bar lies over the rows, but is asked first, so that it moves them in the same frame.
+    let handle = scroll_bar(ui, body, desk);
+    let focused = ui.memory(|memory| memory.has_focus(ui.unique_id()));
+    let (first, above) = desk.table.first();
+    #[expect(clippy::cast_possible_truncation, reason = "less than a row's height")]
+    let mut top = body.top() - above as f32;
+    let mut pressed: Option<(RowId, Response)> = None;
+    let mut index = first;
+    while top < body.bottom()
+        && let Some(id) = desk.row_at(index)
+    {
+        let rect = Rect::from_min_size(pos2(body.left(), top), egui::vec2(body.width(), ROW));
+        if let Some(activity) = desk.activity(id) {
+            let focused = focused && desk.table.cursor() == Some(id);
+            let line = Line { desk, id, activity, index, rect, columns, focused };
+            let response = row::show(ui, scene, &line);
+            if response.clicked() {
+                pressed = Some((id, response));
+            }
+        }
+        top += ROW;
+        index += 1;
+    }
+    // Rows come and go under the same place: an id that changes there is no mistake.
+    ui.ctx().allow_widget_id_changes_in(body);
+    if let Some((bar, colour)) = handle {
+        ui.painter().rect_filled(bar, 3.0, colour);
+    }
+    if let Some((id, response)) = pressed {
+        press(ui, desk, id, &response);
+    }
+}
+
+/// A click on a row selects it; with Ctrl it adds, with Shift it extends; a second opens its details.
+fn press(ui: &Ui, desk: &mut Desk, id: RowId, response: &Response) {
+    ui.memory_mut(|memory| memory.request_focus(ui.unique_id()));
+    let modifiers = ui.input(|input| input.modifiers);
+    let Desk { table, activities, view, .. } = desk;
+    if modifiers.command {
+        table.toggle(id);
+    } else if modifiers.shift {
+        table.extend_to(id, activities, view);
+    } else {
+        table.select(id);
+    }
+    if response.double_clicked() || desk.details.is_some() {
+        desk.open_details(id);
+    }
+}
+
+/// Asks the scroll bar; returns where its handle is drawn and in which colour.
+fn scroll_bar(ui: &Ui, body: Rect, desk: &mut Desk) -> Option<(Rect, egui::Color32)> {
+    let palette = Palette::of(ui.style());
+    let Desk { table, activities, view, .. } = desk;
+    let rows = view.len(activities);
+    let farthest = table.farthest(rows);
+    if farthest <= 0.0 {
+        table.grabbed = None;
+        return None;
+    }
+    let track =
+        Rect::from_min_max(pos2(body.right() - 8.0, body.top() + 3.0), pos2(body.right() - 2.0, body.bottom() - 3.0));
+    #[expect(clippy::cast_possible_truncation, reason = "a share of the bar, between 0 and 1")]
+    let share = |part: f64, whole: f64| (part / whole).clamp(0.0, 1.0) as f32;
+    let shown = share(table.height, float(rows) * f64::from(ROW));
+    let length = (track.height() * shown).max(SHORTEST_HANDLE).min(track.height());
+    let room = (track.height() - length).max(1.0);
+    let bar = ui.interact(track.expand2(egui::vec2(2.0, 0.0)), ui.unique_id().with("bar"), Sense::CLICK | Sense::DRAG);
+    let top = track.top() + room * share(table.offset, farthest);
+    if let Some(pointer) = bar.interact_pointer_pos().filter(|_| bar.is_pointer_button_down_on()) {
+        let inside = (top..=top + length).contains(&pointer.y);
+        let grabbed = *table.grabbed.get_or_insert(if inside { pointer.y - top } else { length / 2.0 });
+        let offset = f64::from((pointer.y - grabbed - track.top()) / room) * farthest;
+        table.scroll_to(offset, activities, view);
+    } else {
+        table.grabbed = None;
+    }
+    let top = track.top() + room * share(table.offset, farthest);
+    let handle = Rect::from_min_size(pos2(track.left(), top), egui::vec2(track.width(), length));
+    let hot = bar.hovered() || table.grabbed.is_some();
+    Some((handle, if hot { palette.field_stroke } else { palette.stroke_strong }))
+}
+
+/// What an empty table says: what will appear here, and what to do.
+fn nothing(ui: &mut Ui, body: Rect, desk: &mut Desk, scene: &mut Scene) {
+    if let Refresh::Searching { .. } = desk.search {
+        empty::show(ui, body, icons::SEARCH, "Searching…", "Rows appear here as they are found.");
+    } else if desk.view.is_filtered() && !desk.activities.is_empty() {
+        let sentence = "No activity matches the filter and the chip above.";
+        let below = empty::show(ui, body, icons::SEARCH, "Nothing matches.", sentence);
+        let button = widgets::Press::new("Show everything").look(widgets::Look::Outlined);
+        let at = pos2(body.center().x - button.width(ui) / 2.0, below + 24.0);
+        if button.at(ui, at).clicked() {
+            scene.wish(crate::ui::scene::Wish::Run(crate::ui::commands::Command::ShowEverything));
+        }
+    } else if desk.restoring {
+        empty::show(ui, body, icons::ARTICLE, "Reading the journal…", "Earlier activity appears here in a moment.");
+    } else if desk.is_live() || desk.connection.is_none() {
+        let sentence = "Outcomes appear here the moment Privicore sends them.";
+        empty::show(ui, body, icons::LIVE_EMPTY, "No activity yet.", sentence);
+    } else {
+        let sentence = "Outcomes appear here the moment Privicore sends them, once this profile is connected.";
+        empty::show(ui, body, icons::LIVE_EMPTY, "No activity yet.", sentence);
+    }
+}

@@ -1,0 +1,269 @@
+//! Text for showing: what servers send made visible and bounded, and numbers, sizes and times in words. Pure functions.
+
+use std::borrow::Cow;
+use std::time::Duration;
+
+use jiff::tz::TimeZone;
+
+use crate::activity::Moment;
+
+/// Text from a server with every control and format character made visible, so that none can hide or reorder anything.
+///
+/// Line breaks become `⏎`, other control characters their pictures (`␛`), format and bidirectional marks their number
+/// (`\u{202e}`). Joiners between letters of other scripts stay: those scripts need them.
+pub(crate) fn visible(text: &str) -> Cow<'_, str> {
+    if !text.chars().any(is_hidden) {
+        return Cow::Borrowed(text);
+    }
+    let mut out = String::with_capacity(text.len() + 8);
+    let mut before = ' ';
+    let mut rest = text.chars().peekable();
+    while let Some(character) = rest.next() {
+        match character {
+            '\r' if rest.peek() == Some(&'\n') => {}
+            '\n' | '\r' | '\u{2028}' | '\u{2029}' => out.push('⏎'),
+            '\u{7f}' => out.push('␡'),
+            '\0'..='\u{1f}' => out.push(char::from_u32(0x2400 + u32::from(character)).unwrap_or('?')),
+            '\u{200c}' | '\u{200d}'
+                if !before.is_ascii() && rest.peek().is_some_and(|next| !next.is_ascii() && !is_hidden(*next)) =>
+            {
+                out.push(character);
+            }
+            _ if is_hidden(character) => out.extend(character.escape_unicode()),
+            _ => out.push(character),
+        }
+        before = character;
+    }
+    Cow::Owned(out)
+}
+
+/// Whether a character shows nothing of itself: controls, format characters (Unicode's `Cc`, `Cf`), line separators and
+/// the fillers that are blank by definition.
+fn is_hidden(character: char) -> bool {
+    matches!(character,
+        '\0'..='\u{1f}' | '\u{7f}'..='\u{9f}' | '\u{ad}' | '\u{34f}' | '\u{600}'..='\u{605}' | '\u{61c}' | '\u{6dd}'
+        | '\u{70f}' | '\u{890}' | '\u{891}' | '\u{8e2}' | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}'
+        | '\u{180b}'..='\u{180f}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}'
+        | '\u{3164}' | '\u{fe00}'..='\u{fe0f}' | '\u{feff}' | '\u{ffa0}' | '\u{fff0}'..='\u{fffb}'
+        | '\u{110bd}' | '\u{110cd}' | '\u{13430}'..='\u{1345f}' | '\u{1bca0}'..='\u{1bca3}'
+        | '\u{1d173}'..='\u{1d17a}' | '\u{e0000}'..='\u{e0fff}')
+}
+
+/// At most `limit` characters of a text, with `…` where something was cut.
+pub(crate) fn cut(text: &str, limit: usize) -> Cow<'_, str> {
+    match text.char_indices().nth(limit) {
+        Some((end, _)) => Cow::Owned(format!("{}…", text.get(..end).unwrap_or_default())),
+        None => Cow::Borrowed(text),
+    }
+}
+
+/// A count with thin spaces between thousands, for the eye only: accessible names carry the plain number.
+pub(crate) fn grouped(number: usize) -> String {
+    let digits = number.to_string();
+    let mut out = String::with_capacity(digits.len() + 4);
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
+            out.push('\u{2009}');
+        }
+        out.push(digit);
+    }
+    out
+}
+
+/// A size in decimal units: `512 B`, `1.8 kB`, `29 MB`, `1.4 GB`.
+pub(crate) fn bytes(size: u64) -> String {
+    const UNITS: [&str; 5] = ["kB", "MB", "GB", "TB", "PB"];
+    if size < 1_000 {
+        return format!("{size} B");
+    }
+    let mut unit = "kB";
+    // Tenths of the unit, rounded half up at each size: exact enough, and no float is in the way.
+    let mut divisor: u128 = 100;
+    for candidate in UNITS {
+        unit = candidate;
+        if u128::from(size) < divisor * 9_995 {
+            break;
+        }
+        if candidate != "PB" {
+            divisor *= 1_000;
+        }
+    }
+    let tenths = (u128::from(size) + divisor / 2) / divisor;
+    if tenths < 100 {
+        format!("{}.{} {unit}", tenths / 10, tenths % 10)
+    } else {
+        format!("{} {unit}", (u128::from(size) + divisor * 5) / (divisor * 10))
+    }
+}
+
+/// A rate: `41 MB/s`.
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a rate is shown to two figures")]
+pub(crate) fn rate(bytes_a_second: f64) -> String {
+    format!("{}/s", bytes(bytes_a_second.max(0.0) as u64))
+}
+
+/// How long something took: `0.4 s`, `17 s`, `3 min 35 s`, `1 h 4 min`. What still runs shows whole seconds, so that the
+/// window need not repaint ten times a second for it.
+pub(crate) fn took(time: Duration, still_runs: bool) -> String {
+    let tenths = (time.as_millis() + 50) / 100;
+    if tenths < 100 && !still_runs {
+        return format!("{}.{} s", tenths / 10, tenths % 10);
+    }
+    coarse(time)
+}
+
+/// A time span in its two largest units: `45 s`, `12 min`, `3 h 12 min`, `2 d 3 h`.
+pub(crate) fn coarse(time: Duration) -> String {
+    let seconds = time.as_secs();
+    let (minutes, hours, days) = (seconds / 60, seconds / 3_600, seconds / 86_400);
+    if seconds < 60 {
+        format!("{seconds} s")
+    } else if minutes < 60 {
+        format!("{minutes} min {} s", seconds % 60)
+    } else if hours < 24 {
+        format!("{hours} h {} min", minutes % 60)
+    } else {
+        format!("{days} d {} h", hours % 24)
+    }
+}
+
+/// How long until a token ends: seconds only in the last minute.
+pub(crate) fn until(time: Duration) -> String {
+    if (60..3_600).contains(&time.as_secs()) { format!("{} min", time.as_secs() / 60) } else { coarse(time) }
+}
+
+/// A countdown: `9:58`, `1:02:03`.
+pub(crate) fn countdown(time: Duration) -> String {
+    // Whole seconds that are begun: the display reaches zero when the time is over, not a second before.
+    let seconds = time.as_secs() + u64::from(time.subsec_nanos() > 0);
+    let (hours, minutes, seconds) = (seconds / 3_600, seconds / 60 % 60, seconds % 60);
+    if hours > 0 { format!("{hours}:{minutes:02}:{seconds:02}") } else { format!("{minutes}:{seconds:02}") }
+}
+
+/// Whole seconds that are begun, for `Reconnecting in <n> s`.
+pub(crate) fn seconds_left(time: Duration) -> u64 {
+    time.as_secs() + u64::from(time.subsec_nanos() > 0)
+}
+
+/// A moment for a cell: the time where it is today, else day and time.
+pub(crate) struct CellTime {
+    /// `12:04:33`, or `24 Nov 12:04`.
+    pub main: String,
+    /// `.120`; empty on another day.
+    pub millis: String,
+    /// What fits the narrow window: `12:04:33`, or `24 Nov`.
+    pub short: String,
+}
+
+/// A moment as a cell shows it, in local time.
+pub(crate) fn cell_time(moment: Moment, now: Moment, zone: &TimeZone) -> CellTime {
+    let at = moment.timestamp().to_zoned_datetime(zone.clone());
+    if at.date() == now.timestamp().to_zoned_datetime(zone.clone()).date() {
+        let main = at.strftime("%H:%M:%S").to_string();
+        CellTime { short: main.clone(), main, millis: at.strftime(".%3f").to_string() }
+    } else {
+        CellTime {
+            main: at.strftime("%-d %b %H:%M").to_string(),
+            millis: String::new(),
+            short: at.strftime("%-d %b").to_string(),
+        }
+    }
+}
+
+/// The time of day to the millisecond, whichever day: `12:04:33.120`.
+pub(crate) fn precise_time(moment: Moment, zone: &TimeZone) -> String {
+    moment.timestamp().to_zoned_datetime(zone.clone()).strftime("%H:%M:%S%.3f").to_string()
+}
+
+/// A moment in full, for a tooltip: `2026-11-24 12:04:33.120 +01:00`.
+pub(crate) fn full_time(moment: Moment, zone: &TimeZone) -> String {
+    moment.timestamp().to_zoned_datetime(zone.clone()).strftime("%Y-%m-%d %H:%M:%S%.3f %:z").to_string()
+}
+
+/// The time of day: `12:04:33`.
+pub(crate) fn time_of_day(moment: Moment, zone: &TimeZone) -> String {
+    moment.timestamp().to_zoned_datetime(zone.clone()).strftime("%H:%M:%S").to_string()
+}
+
+/// The number of an attempt in words: `First attempt.`
+pub(crate) fn attempt(number: u32) -> String {
+    const WORDS: [&str; 10] =
+        ["First", "Second", "Third", "Fourth", "Fifth", "Sixth", "Seventh", "Eighth", "Ninth", "Tenth"];
+    usize::try_from(number)
+        .ok()
+        .and_then(|number| WORDS.get(number.checked_sub(1)?))
+        .map_or_else(|| format!("Attempt {number}."), |word| format!("{word} attempt."))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_a_server_sends_can_hide_or_reorder_text() {
+        for (sent, shown) in [
+            ("plain", "plain"),
+            ("a\nb\r\nc", "a⏎b⏎c"),
+            ("\u{1b}[31m", "␛[31m"),
+            ("tab\there", "tab␉here"),
+            ("invoice\u{202e}fdp.exe", "invoice\\u{202e}fdp.exe"),
+            ("zero\u{200b}width", "zero\\u{200b}width"),
+            ("joined\u{200d}ascii", "joined\\u{200d}ascii"),
+            ("می\u{200c}خواهم", "می\u{200c}خواهم"),
+            ("\u{200d}ü", "\\u{200d}ü"),
+            ("\u{7f}\u{85}\u{2028}", "␡\\u{85}⏎"),
+        ] {
+            assert_eq!(visible(sent), shown, "{sent:?}");
+        }
+        let marks: String = (0..=0x10_ffff).filter_map(char::from_u32).filter(|c| c.is_control()).collect();
+        assert!(!visible(&marks).chars().any(char::is_control), "a control character came through");
+    }
+
+    #[test]
+    fn sizes_are_short_and_rounded() {
+        for (size, words) in [
+            (0, "0 B"),
+            (999, "999 B"),
+            (1_000, "1.0 kB"),
+            (1_849, "1.8 kB"),
+            (16_384, "16 kB"),
+            (999_499, "999 kB"),
+            (999_500, "1.0 MB"),
+            (29_000_000, "29 MB"),
+            (1_400_000_000, "1.4 GB"),
+            (u64::MAX, "18447 PB"),
+        ] {
+            assert_eq!(bytes(size), words, "{size}");
+        }
+    }
+
+    #[test]
+    fn times_are_told_in_their_largest_units() {
+        let took = |millis, open| took(Duration::from_millis(millis), open);
+        assert_eq!(took(400, false), "0.4 s");
+        assert_eq!(took(9_949, false), "9.9 s");
+        assert_eq!(took(9_951, false), "9 s");
+        assert_eq!(took(3_100, true), "3 s");
+        assert_eq!(took(215_000, true), "3 min 35 s");
+        assert_eq!(until(Duration::from_secs(3 * 3_600 + 12 * 60 + 59)), "3 h 12 min");
+        assert_eq!(until(Duration::from_secs(12 * 60 + 5)), "12 min");
+        assert_eq!(until(Duration::from_secs(59)), "59 s");
+        assert_eq!(countdown(Duration::from_secs(598)), "9:58");
+        assert_eq!(countdown(Duration::from_millis(1)), "0:01");
+        assert_eq!(countdown(Duration::from_secs(3_723)), "1:02:03");
+        assert_eq!(grouped(1_234), "1\u{2009}234");
+        assert_eq!(grouped(999), "999");
+        assert_eq!(grouped(1_000_000), "1\u{2009}000\u{2009}000");
+    }
+
+    #[test]
+    fn a_moment_of_another_day_says_so() {
+        let zone = TimeZone::UTC;
+        let at = |text: &str| Moment::from(text.parse::<jiff::Timestamp>().expect(text));
+        let now = at("2026-11-24T12:05:00Z");
+        let today = cell_time(at("2026-11-24T12:04:33.120Z"), now, &zone);
+        assert_eq!((today.main.as_str(), today.millis.as_str()), ("12:04:33", ".120"));
+        let other = cell_time(at("2026-11-02T12:04:33.120Z"), now, &zone);
+        assert_eq!((other.main.as_str(), other.short.as_str()), ("2 Nov 12:04", "2 Nov"));
+    }
+}

@@ -1,0 +1,410 @@
+//! The look: colours, faces, sizes and spacing of the window, in both themes.
+//!
+//! The tokens are those of the design; [`Palette`] is the only place that holds colours. Colour carries meaning or is
+//! absent: what is settled recedes to `secondary`, what is open is `text`, and no state is told by colour alone.
+
+#![expect(clippy::disallowed_methods, reason = "the tokens of the look are defined here")]
+
+use std::sync::Arc;
+
+use egui::epaint::FontColorTransferFunction;
+use egui::epaint::text::{FontData, FontDefinitions, FontTweak, VariationCoords};
+use egui::{Color32, CornerRadius, FontFamily, FontId, Margin, Shadow, Stroke, Style, TextStyle, Visuals, vec2};
+
+/// The colours of one theme, by what they are for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Palette {
+    /// Top bar and status bar.
+    pub window: Color32,
+    /// Bars, panes and the table's header.
+    pub panel: Color32,
+    /// The table.
+    pub row: Color32,
+    /// A row under the pointer.
+    pub hover: Color32,
+    /// A selected row, a toggle that is on.
+    pub selected: Color32,
+    /// A row that has just changed.
+    pub changed: Color32,
+    /// The banner.
+    pub gap_fill: Color32,
+    /// Text fields.
+    pub field: Color32,
+    /// Menus and dialogs.
+    pub popup: Color32,
+    /// An outlined button.
+    pub button: Color32,
+    /// An outlined button under the pointer.
+    pub button_hover: Color32,
+    /// Lines between regions.
+    pub stroke: Color32,
+    /// Lines between rows.
+    pub stroke_soft: Color32,
+    /// Edges of buttons, tracks and bars.
+    pub stroke_strong: Color32,
+    /// Edges of fields and of toggles that are on.
+    pub field_stroke: Color32,
+    /// Primary text.
+    pub text: Color32,
+    /// Text of what is settled.
+    pub secondary: Color32,
+    /// Text that only helps.
+    pub muted: Color32,
+    /// The one accent, also the focus ring.
+    pub accent: Color32,
+    /// The primary button.
+    pub accent_fill: Color32,
+    /// Text on the primary button.
+    pub on_accent: Color32,
+    /// Commands in flight, data being prepared.
+    pub pending: Color32,
+    /// What is done.
+    pub succeeded: Color32,
+    /// What failed.
+    pub failed: Color32,
+    /// Data that can be had.
+    pub ready: Color32,
+    /// Everything else.
+    pub other: Color32,
+    /// Interruptions and warnings.
+    pub gap: Color32,
+}
+
+const fn hex(rgb: u32) -> Color32 {
+    let [_, red, green, blue] = rgb.to_be_bytes();
+    Color32::from_rgb(red, green, blue)
+}
+
+/// The dark theme.
+pub(crate) const DARK: Palette = Palette {
+    window: hex(0x0E_10_13),
+    panel: hex(0x14_17_1B),
+    row: hex(0x11_13_17),
+    hover: hex(0x19_1D_22),
+    selected: hex(0x18_25_3B),
+    changed: hex(0x26_23_1A),
+    gap_fill: hex(0x25_1B_14),
+    field: hex(0x0B_0D_0F),
+    popup: hex(0x1A_1E_23),
+    button: hex(0x1E_23_29),
+    button_hover: hex(0x27_2D_35),
+    stroke: hex(0x26_2C_34),
+    stroke_soft: hex(0x1A_1E_23),
+    stroke_strong: hex(0x3A_42_4C),
+    field_stroke: hex(0x6E_78_87),
+    text: hex(0xE7_EA_EE),
+    secondary: hex(0xA9_B1_BC),
+    muted: hex(0x8B_95_A2),
+    accent: hex(0x7A_A8_FF),
+    accent_fill: hex(0x2F_66_D0),
+    on_accent: hex(0xFF_FF_FF),
+    pending: hex(0xE8_C2_61),
+    succeeded: hex(0x5B_C4_AE),
+    failed: hex(0xF5_6A_7E),
+    ready: hex(0xB5_A2_F7),
+    other: hex(0x98_A2_AE),
+    gap: hex(0xF0_98_5A),
+};
+
+/// The light theme.
+pub(crate) const LIGHT: Palette = Palette {
+    window: hex(0xEE_F0_F3),
+    panel: hex(0xF7_F8_FA),
+    row: hex(0xFF_FF_FF),
+    hover: hex(0xF3_F5_F8),
+    selected: hex(0xE3_ED_FD),
+    changed: hex(0xFD_F5_DC),
+    gap_fill: hex(0xFC_F0_E6),
+    field: hex(0xFF_FF_FF),
+    popup: hex(0xFF_FF_FF),
+    button: hex(0xFF_FF_FF),
+    button_hover: hex(0xEB_EE_F2),
+    stroke: hex(0xD9_DD_E3),
+    stroke_soft: hex(0xE9_EC_F0),
+    stroke_strong: hex(0xBC_C3_CD),
+    field_stroke: hex(0x7D_87_94),
+    text: hex(0x15_18_1D),
+    secondary: hex(0x45_4D_59),
+    muted: hex(0x5D_66_73),
+    accent: hex(0x21_58_CC),
+    accent_fill: hex(0x21_58_CC),
+    on_accent: hex(0xFF_FF_FF),
+    pending: hex(0x8D_5E_00),
+    succeeded: hex(0x0B_75_66),
+    failed: hex(0xA5_12_3F),
+    ready: hex(0x66_3C_BC),
+    other: hex(0x5B_64_71),
+    gap: hex(0xA3_4A_10),
+};
+
+impl Palette {
+    /// The palette of the theme that a part of the window is drawn in.
+    pub(crate) fn of(style: &Style) -> &'static Self {
+        if style.visuals.dark_mode { &DARK } else { &LIGHT }
+    }
+}
+
+/// What lies over the window behind a dialog.
+pub(crate) const BACKDROP: Color32 = Color32::from_black_alpha(115);
+
+/// Radius of buttons, fields and chips.
+pub(crate) const RADIUS: CornerRadius = CornerRadius::same(6);
+/// Radius of buttons in a row.
+pub(crate) const RADIUS_IN_ROW: CornerRadius = CornerRadius::same(5);
+/// Radius of dialogs.
+pub(crate) const RADIUS_DIALOG: CornerRadius = CornerRadius::same(10);
+
+/// Where the content of every bar begins and ends.
+pub(crate) const EDGE: f32 = 12.0;
+/// Height of the top bar, the banner, the chips and the tools.
+pub(crate) const BAR: f32 = 36.0;
+/// Height of a row of the table and of its header: whole pixels, so that positions stay exact.
+pub(crate) const ROW: f32 = 28.0;
+/// Height of the details.
+pub(crate) const DETAILS: f32 = 156.0;
+/// Height of the details' head.
+pub(crate) const DETAILS_HEAD: f32 = 32.0;
+/// Height of one download's line.
+pub(crate) const DOWNLOAD: f32 = 28.0;
+/// Height of the status bar.
+pub(crate) const STATUS: f32 = 24.0;
+/// The window is narrow below this width: icons instead of words, fewer columns.
+pub(crate) const NARROW: f32 = 1000.0;
+
+/// The name of the face for strong body text.
+const MEDIUM: &str = "inter-500";
+/// The name of the face for headings.
+const SEMIBOLD: &str = "inter-600";
+/// The name of the filled icons' face.
+const FILLED: &str = "symbols-filled";
+/// The name of the outlined icons' face.
+const OUTLINED: &str = "symbols-outlined";
+
+/// The text styles of the design.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Type {
+    /// Sign-in and dialogs: 18 / 24.
+    Heading,
+    /// Empty places: 15 / 22.
+    Subheading,
+    /// Rows, fields, top bar: 13 / 20.
+    Body,
+    /// The same, stronger.
+    Strong,
+    /// Buttons and chips: 12 / 16.
+    Small,
+    /// The same, stronger: counts and the primary button.
+    SmallStrong,
+    /// Column headers, status bar: 11 / 16.
+    Caption,
+    /// The same, stronger: column headers.
+    CaptionStrong,
+    /// Times, ids, JSON and machine reasons: 12 / 16.
+    Mono,
+}
+
+impl Type {
+    /// The face and its size.
+    pub(crate) fn font(self) -> FontId {
+        let (size, family) = match self {
+            Self::Heading => (18.0, FontFamily::Name(SEMIBOLD.into())),
+            Self::Subheading => (15.0, FontFamily::Name(SEMIBOLD.into())),
+            Self::Body => (13.0, FontFamily::Proportional),
+            Self::Strong => (13.0, FontFamily::Name(MEDIUM.into())),
+            Self::Small => (12.0, FontFamily::Proportional),
+            Self::SmallStrong => (12.0, FontFamily::Name(MEDIUM.into())),
+            Self::Caption => (11.0, FontFamily::Proportional),
+            Self::CaptionStrong => (11.0, FontFamily::Name(MEDIUM.into())),
+            Self::Mono => (12.0, FontFamily::Monospace),
+        };
+        FontId { size, family }
+    }
+
+    /// The height of a line in points.
+    pub(crate) fn line(self) -> f32 {
+        match self {
+            Self::Heading => 24.0,
+            Self::Subheading => 22.0,
+            Self::Body | Self::Strong => 20.0,
+            Self::Small | Self::SmallStrong | Self::Caption | Self::CaptionStrong | Self::Mono => 16.0,
+        }
+    }
+}
+
+/// The face that draws an icon.
+pub(crate) fn icon_font(filled: bool, size: f32) -> FontId {
+    FontId { size, family: FontFamily::Name(if filled { FILLED } else { OUTLINED }.into()) }
+}
+
+/// Puts faces, colours and spacing of both themes into a context. Once, before the first frame.
+pub(crate) fn install(ctx: &egui::Context, reduced_motion: bool) {
+    ctx.set_fonts(fonts());
+    ctx.set_style_of(egui::Theme::Dark, style(&DARK, reduced_motion));
+    ctx.set_style_of(egui::Theme::Light, style(&LIGHT, reduced_motion));
+}
+
+fn fonts() -> FontDefinitions {
+    const INTER: &[u8] = include_bytes!("../../assets/fonts/InterVariable.ttf");
+    const MONO: &[u8] = include_bytes!("../../assets/fonts/JetBrainsMono-Regular.ttf");
+    let mut fonts = FontDefinitions::empty();
+    let inter = |weight: f32| {
+        FontData::from_static(INTER).tweak(FontTweak {
+            coords: VariationCoords::new([(b"wght", weight)]),
+            // Thousands are told apart by a thin space, which has to be seen.
+            thin_space_width: 0.9,
+            ..FontTweak::default()
+        })
+    };
+    let mut add = |name: &str, data: FontData, families: &[FontFamily], fallbacks: &[&str]| {
+        fonts.font_data.insert(name.to_owned(), Arc::new(data));
+        for family in families {
+            let chain = fonts.families.entry(family.clone()).or_default();
+            chain.push(name.to_owned());
+            chain.extend(fallbacks.iter().map(|&name| name.to_owned()));
+        }
+    };
+    add("inter-400", inter(400.0), &[FontFamily::Proportional], &["mono"]);
+    add(MEDIUM, inter(500.0), &[FontFamily::Name(MEDIUM.into())], &["mono"]);
+    add(SEMIBOLD, inter(600.0), &[FontFamily::Name(SEMIBOLD.into())], &["mono"]);
+    // On one line with Inter: its letters stand a pixel higher.
+    let mono = FontData::from_static(MONO).tweak(FontTweak { y_offset: 1.0, ..FontTweak::default() });
+    add("mono", mono, &[FontFamily::Monospace], &["inter-400"]);
+    add(FILLED, egui_material_icons::font_insert().data, &[FontFamily::Name(FILLED.into())], &[]);
+    add(OUTLINED, egui_material_icons::font_insert_outlined().data, &[FontFamily::Name(OUTLINED.into())], &[]);
+    fonts
+}
+
+fn style(palette: &Palette, reduced_motion: bool) -> Style {
+    let mut style = Style { visuals: visuals(palette), ..Style::default() };
+    style.text_styles = [
+        (TextStyle::Heading, Type::Heading),
+        (TextStyle::Body, Type::Body),
+        (TextStyle::Button, Type::Small),
+        (TextStyle::Small, Type::Small),
+        (TextStyle::Monospace, Type::Mono),
+        (TextStyle::Name("caption".into()), Type::Caption),
+        (TextStyle::Name("subheading".into()), Type::Subheading),
+    ]
+    .into_iter()
+    .map(|(style, face)| (style, face.font()))
+    .collect();
+    style.spacing.item_spacing = vec2(8.0, 4.0);
+    style.spacing.button_padding = vec2(8.0, 4.0);
+    style.spacing.interact_size.y = 24.0;
+    style.spacing.menu_margin = Margin::same(4);
+    style.spacing.window_margin = Margin::same(24);
+    style.spacing.tooltip_width = 360.0;
+    style.spacing.scroll.bar_width = 6.0;
+    style.spacing.scroll.floating_width = 6.0;
+    style.spacing.scroll.floating = true;
+    style.spacing.scroll.fade.strength = 0.0;
+    // Text is copied by commands, and a label that swallows clicks would take them from its row.
+    style.interaction.selectable_labels = false;
+    style.interaction.tooltip_delay = 0.4;
+    style.animation_time = 0.0;
+    if reduced_motion {
+        style.scroll_animation = egui::style::ScrollAnimation::none();
+        style.visuals.text_cursor.blink = false;
+    }
+    style
+}
+
+fn visuals(palette: &Palette) -> Visuals {
+    let dark = *palette == DARK;
+    let shadow =
+        Shadow { offset: [0, 8], blur: 24, spread: 0, color: Color32::from_black_alpha(if dark { 115 } else { 46 }) };
+    let mut visuals = if dark { Visuals::dark() } else { Visuals::light() };
+    if dark {
+        // egui's own curve for dark themes makes 13 px text look a weight heavier than it is.
+        visuals.text_options.color_transfer_function = FontColorTransferFunction::Gamma(0.85);
+    }
+    visuals.panel_fill = palette.panel;
+    visuals.window_fill = palette.popup;
+    visuals.window_stroke = Stroke::new(1.0, palette.stroke_strong);
+    visuals.window_corner_radius = RADIUS_DIALOG;
+    visuals.menu_corner_radius = RADIUS;
+    visuals.window_shadow = shadow;
+    visuals.popup_shadow = shadow;
+    visuals.extreme_bg_color = palette.field;
+    visuals.text_edit_bg_color = Some(palette.field);
+    visuals.weak_text_color = Some(palette.muted);
+    visuals.hyperlink_color = palette.accent;
+    visuals.warn_fg_color = palette.gap;
+    visuals.error_fg_color = palette.failed;
+    visuals.selection.bg_fill = palette.selected;
+    visuals.selection.stroke = Stroke::new(1.0, palette.accent);
+    visuals.text_cursor.stroke = Stroke::new(1.0, palette.accent);
+    // Nothing blinks at rest: a caret that does would repaint the window twice a second.
+    visuals.text_cursor.blink = false;
+    for (widget, fill, edge) in [
+        (&mut visuals.widgets.noninteractive, palette.panel, palette.stroke),
+        (&mut visuals.widgets.inactive, palette.button, palette.stroke_strong),
+        (&mut visuals.widgets.hovered, palette.button_hover, palette.stroke_strong),
+        (&mut visuals.widgets.active, palette.button_hover, palette.field_stroke),
+        (&mut visuals.widgets.open, palette.button_hover, palette.stroke_strong),
+    ] {
+        widget.bg_fill = fill;
+        widget.weak_bg_fill = fill;
+        widget.bg_stroke = Stroke::new(1.0, edge);
+        widget.fg_stroke = Stroke::new(1.0, palette.text);
+        widget.corner_radius = RADIUS;
+        widget.expansion = 0.0;
+    }
+    visuals
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Relative luminance, WCAG 2.2.
+    fn luminance(colour: Color32) -> f64 {
+        let channel = |value: u8| {
+            let value = f64::from(value) / 255.0;
+            if value <= 0.040_45 { value / 12.92 } else { ((value + 0.055) / 1.055).powf(2.4) }
+        };
+        0.2126 * channel(colour.r()) + 0.7152 * channel(colour.g()) + 0.0722 * channel(colour.b())
+    }
+
+    fn contrast(one: Color32, other: Color32) -> f64 {
+        let (one, other) = (luminance(one), luminance(other));
+        (one.max(other) + 0.05) / (one.min(other) + 0.05)
+    }
+
+    #[test]
+    fn text_and_states_pass_wcag_aa_on_every_surface_in_both_themes() {
+        for palette in [DARK, LIGHT] {
+            let surfaces = [
+                palette.window,
+                palette.panel,
+                palette.row,
+                palette.hover,
+                palette.selected,
+                palette.changed,
+                palette.gap_fill,
+                palette.popup,
+            ];
+            let inks = [
+                ("text", palette.text),
+                ("secondary", palette.secondary),
+                ("muted", palette.muted),
+                ("pending", palette.pending),
+                ("succeeded", palette.succeeded),
+                ("failed", palette.failed),
+                ("ready", palette.ready),
+                ("other", palette.other),
+                ("gap", palette.gap),
+                ("accent", palette.accent),
+            ];
+            for surface in surfaces {
+                for (name, ink) in inks {
+                    let ratio = contrast(ink, surface);
+                    assert!(ratio >= 4.5, "{name} on {surface:?} has {ratio:.2}");
+                }
+                let ratio = contrast(palette.field_stroke, surface);
+                assert!(ratio >= 3.0, "a field's edge on {surface:?} has {ratio:.2}");
+            }
+            assert!(contrast(palette.on_accent, palette.accent_fill) >= 4.5, "the primary button's text");
+        }
+    }
+}

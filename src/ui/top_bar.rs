@@ -1,0 +1,347 @@
+//! The top bar: one tab a profile, the state of the connection in words, when the token ends, and the menu.
+
+use egui::{Id, Popup, PopupCloseBehavior, Pos2, Rect, RectAlign, Response, Role, Sense, Stroke, Ui, WidgetInfo};
+use egui::{pos2, vec2};
+
+use crate::engine::ConnectionState;
+use crate::settings::Theme;
+
+use super::commands::Command;
+use super::desk::Desk;
+use super::icons::{self, Mark};
+use super::scene::{Scene, Wish};
+use super::text::{seconds_left, until, visible};
+use super::theme::{self, Palette, Type};
+use super::widgets::{self, Look, Press};
+
+/// What the bar shows.
+pub(crate) struct TopBar<'a> {
+    pub desks: &'a [Desk],
+    /// The tab in front; `None` where the form for a further profile is.
+    pub front: Option<usize>,
+    /// Whether there is a form for a further profile.
+    pub adding: bool,
+    pub theme: Theme,
+}
+
+/// The state of a connection in words, and what counts down in it.
+pub(crate) fn state_words(state: Option<&ConnectionState>, scene: &mut Scene) -> String {
+    match state {
+        None | Some(ConnectionState::SignedOut) => "Signed out".to_owned(),
+        Some(ConnectionState::Connecting) => "Connecting".to_owned(),
+        Some(ConnectionState::Joining) => "Joining".to_owned(),
+        Some(ConnectionState::Live) => "Live".to_owned(),
+        Some(ConnectionState::Reconnecting { at, .. }) => {
+            let left = at.saturating_duration_since(scene.instant);
+            scene.counts(left);
+            format!("Reconnecting in {} s", seconds_left(left))
+        }
+        Some(ConnectionState::TokenRefused { .. }) => "Token refused".to_owned(),
+        Some(ConnectionState::Offline) => "Offline".to_owned(),
+        Some(ConnectionState::Leaving) => "Leaving".to_owned(),
+    }
+}
+
+/// Draws the bar in the whole of `ui`.
+pub(crate) fn show(ui: &mut Ui, bar: &TopBar<'_>, scene: &mut Scene) {
+    let palette = Palette::of(ui.style());
+    let rect = widgets::bar(ui, palette.window, true);
+    let front = bar.front.and_then(|front| bar.desks.get(front));
+    // The right side is measured first: tabs take what it leaves.
+    let words = state_words(front.and_then(|desk| desk.connection.as_ref()), scene);
+    let state = Right::measure(ui, front, words, scene);
+    let room = rect.right() - state.width - 16.0;
+    let hidden = tabs(ui, rect, room, bar, scene);
+    state.show(ui, rect, front);
+    menu(ui, rect, front, &hidden, bar.theme, scene);
+}
+
+/// Draws the tabs and the button behind them. Returns the desks for whose tabs there was no room: the menu has them.
+fn tabs<'a>(ui: &mut Ui, rect: Rect, room: f32, bar: &TopBar<'a>, scene: &mut Scene) -> Vec<&'a Desk> {
+    let mut x = rect.left();
+    let end = room - if bar.adding { 130.0 } else { 40.0 };
+    let mut hidden = Vec::new();
+    // The tab in front is always there: room for it is kept while those before it are drawn.
+    let mut kept = bar.front.and_then(|front| bar.desks.get(front)).map_or(0.0, |desk| tab_width(ui, desk));
+    for (index, desk) in bar.desks.iter().enumerate() {
+        let width = tab_width(ui, desk);
+        let active = bar.front == Some(index);
+        if active {
+            kept = 0.0;
+        } else if x + kept + width > end && (x > rect.left() || kept > 0.0) {
+            hidden.push(desk);
+            continue;
+        }
+        let tab = Rect::from_min_size(pos2(x, rect.top()), vec2(width, rect.height()));
+        one_tab(ui, tab, desk, active, scene);
+        x += width;
+    }
+    if bar.adding {
+        x = new_tab(ui, pos2(x, rect.top()), rect.height(), bar, scene);
+    }
+    let add = Press::icon_only(icons::ADD, "Add profile").icon_size(18.0);
+    if add.at(ui, pos2(x + 5.0, rect.center().y)).clicked() {
+        scene.wish(Wish::AddProfile);
+    }
+    hidden
+}
+
+fn tab_name(desk: &Desk) -> String {
+    format!("Profile {}", visible(&desk.profile.name))
+}
+
+/// What a tab says behind its name while it is not in front.
+fn unseen(desk: &Desk) -> Option<String> {
+    (desk.unseen > 0).then(|| format!("{} new", desk.unseen))
+}
+
+fn tab_width(ui: &Ui, desk: &Desk) -> f32 {
+    let name = widgets::width(ui, &super::text::cut(&tab_name(desk), 32), Type::Strong);
+    let new = unseen(desk).map_or(0.0, |new| widgets::width(ui, &new, Type::Caption) - 15.0);
+    28.0 + name + 36.0 + new.max(-8.0)
+}
+
+fn one_tab(ui: &mut Ui, rect: Rect, desk: &Desk, active: bool, scene: &mut Scene) {
+    let palette = Palette::of(ui.style());
+    let name = tab_name(desk);
+    let response = tab_base(ui, rect, &name, active, ("tab", desk.profile.id));
+    let middle = rect.center().y;
+    let state = desk.connection.clone().unwrap_or(ConnectionState::SignedOut);
+    let x = draw_mark(ui, pos2(rect.left() + 12.0, middle), &icons::connection(&state, palette), 14.0);
+    let (face, ink) = if active { (Type::Strong, palette.text) } else { (Type::Body, palette.secondary) };
+    let words = widgets::text(ui, pos2(x + 8.0, middle), &super::text::cut(&name, 32), face, ink, f32::INFINITY);
+    if active {
+        widgets::icon(ui, pos2(rect.right() - 20.0, middle), icons::EXPAND_MORE, 16.0, palette.secondary);
+        popup(ui, &response, |ui| profile_items(ui, desk, scene, true));
+    } else {
+        if let Some(new) = unseen(desk) {
+            widgets::text(ui, pos2(words.right() + 8.0, middle), &new, Type::Caption, palette.muted, f32::INFINITY);
+        }
+        if response.clicked() {
+            scene.wish(Wish::Show(desk.profile.id));
+        }
+    }
+}
+
+/// The tab of the form for a further profile. Returns its right end.
+fn new_tab(ui: &mut Ui, at: Pos2, height: f32, bar: &TopBar<'_>, scene: &mut Scene) -> f32 {
+    let palette = Palette::of(ui.style());
+    let active = bar.front.is_none();
+    let width = widgets::width(ui, "New profile", Type::Strong) + 24.0;
+    let rect = Rect::from_min_size(at, vec2(width, height));
+    let response = tab_base(ui, rect, "New profile", active, "new tab");
+    let ink = if active { palette.text } else { palette.secondary };
+    widgets::text(ui, pos2(at.x + 12.0, rect.center().y), "New profile", Type::Strong, ink, f32::INFINITY);
+    if response.clicked() && !active {
+        scene.wish(Wish::AddProfile);
+    }
+    let mut right = rect.right();
+    if !bar.desks.is_empty() && active {
+        let close = Press::icon_only(icons::CLOSE, "Close new profile").icon_size(14.0);
+        let width = close.width(ui);
+        if close.at(ui, pos2(right + 2.0, rect.center().y)).clicked() {
+            scene.wish(Wish::CloseForm);
+        }
+        right += width + 4.0;
+    }
+    right
+}
+
+fn tab_base(ui: &Ui, rect: Rect, name: &str, active: bool, salt: impl std::hash::Hash + std::fmt::Debug) -> Response {
+    let palette = Palette::of(ui.style());
+    let response = ui.interact(rect, ui.make_persistent_id(salt), Sense::click());
+    response.widget_info(|| WidgetInfo::selected(Role::Button, true, active, name));
+    if active {
+        ui.painter().rect_filled(rect, 0.0, palette.panel);
+        let mut edge = rect;
+        edge.set_height(2.0);
+        ui.painter().rect_filled(edge, 0.0, palette.accent);
+    } else if response.hovered() {
+        ui.painter().rect_filled(rect.with_max_y(rect.bottom() - 1.0), 0.0, palette.button);
+    }
+    ui.painter().vline(rect.right() - 0.5, rect.y_range(), Stroke::new(1.0, palette.stroke));
+    if response.has_focus() {
+        widgets::focus_ring(ui, rect.shrink(4.0), theme::RADIUS_IN_ROW, false);
+    }
+    response
+}
+
+/// Draws a state's mark with its left edge at `at`; returns its right end.
+fn draw_mark(ui: &Ui, at: Pos2, mark: &Mark, size: f32) -> f32 {
+    match mark {
+        Mark::Disc(colour) => {
+            ui.painter().circle_filled(pos2(at.x + 4.0, at.y), 4.0, *colour);
+            at.x + 8.0
+        }
+        Mark::Ring(colour) => {
+            ui.painter().circle_stroke(pos2(at.x + 4.0, at.y), 3.5, Stroke::new(1.0, *colour));
+            at.x + 8.0
+        }
+        Mark::Icon(icon, colour) => {
+            widgets::icon(ui, pos2(at.x + size / 2.0, at.y), *icon, size, *colour);
+            at.x + size
+        }
+    }
+}
+
+/// The right side of the bar, measured before it is drawn.
+struct Right {
+    words: String,
+    round_trip: Option<u128>,
+    expires: Option<String>,
+    width: f32,
+}
+
+impl Right {
+    fn measure(ui: &Ui, desk: Option<&Desk>, words: String, scene: &mut Scene) -> Self {
+        let round_trip =
+            desk.filter(|desk| desk.is_live()).and_then(|desk| desk.round_trip).map(|time| time.as_millis());
+        let expires_at = desk.filter(|desk| !desk.is_signed_out()).and_then(|desk| desk.token?.expires_at);
+        let expires = expires_at.map(|end| {
+            let left = end.since(scene.now);
+            if left.is_zero() {
+                return "Token has expired".to_owned();
+            }
+            scene.counts(left);
+            format!("Token expires in {}", until(left))
+        });
+        let mut right = Self { words, round_trip, expires, width: 0.0 };
+        let strong = |text: &str| widgets::width(ui, text, Type::Strong);
+        right.width = 12.0
+            + 18.0
+            + widgets::width(ui, "Connection: ", Type::Body)
+            + strong(&right.words)
+            + right.round_trip.map_or(0.0, |time| strong(&format!(" · {time} ms")))
+            + right.expires.as_ref().map_or(0.0, |words| {
+                let (lead, rest) = split_expiry(words);
+                25.0 + widgets::width(ui, lead, Type::Body) + strong(rest)
+            })
+            + 28.0;
+        right
+    }
+
+    fn show(&self, ui: &Ui, bar: Rect, desk: Option<&Desk>) {
+        let palette = Palette::of(ui.style());
+        let middle = bar.center().y;
+        // From the right: the menu is at a fixed place, the rest leads up to it.
+        let mut x = bar.right() - self.width;
+        let state = desk.and_then(|desk| desk.connection.clone()).unwrap_or(ConnectionState::SignedOut);
+        x = draw_mark(ui, pos2(x, middle), &icons::connection(&state, palette), 16.0) + 8.0;
+        let lead = widgets::text(ui, pos2(x, middle), "Connection: ", Type::Body, palette.secondary, f32::INFINITY);
+        let mut end =
+            widgets::text(ui, pos2(lead.right(), middle), &self.words, Type::Strong, palette.text, f32::INFINITY);
+        widgets::label(ui, lead.union(end), "connection", &format!("Connection: {}", self.words));
+        if let Some(time) = self.round_trip {
+            let at = pos2(end.right(), middle);
+            let words = widgets::text(ui, at, &format!(" · {time} ms"), Type::Strong, palette.text, f32::INFINITY);
+            widgets::label(ui, words, "round trip", &format!("Round trip {time} ms"));
+            end = words;
+        }
+        if let Some(expires) = &self.expires {
+            widgets::divider(ui, end.right() + 12.5, middle, 16.0);
+            let (lead, rest) = split_expiry(expires);
+            let at = pos2(end.right() + 25.0, middle);
+            let lead = widgets::text(ui, at, lead, Type::Body, palette.secondary, f32::INFINITY);
+            let rest = widgets::text(ui, pos2(lead.right(), middle), rest, Type::Strong, palette.text, f32::INFINITY);
+            widgets::label(ui, lead.union(rest), "expiry", expires);
+        }
+    }
+}
+
+/// The words that lead up to the time, and the time.
+fn split_expiry(words: &str) -> (&str, &str) {
+    words.split_at(words.find(" in ").map_or(0, |at| at + 4))
+}
+
+fn menu(ui: &mut Ui, bar: Rect, front: Option<&Desk>, hidden: &[&Desk], chosen: Theme, scene: &mut Scene) {
+    let button = Press::icon_only(icons::MENU, "Menu").icon_size(18.0).padding(3.0);
+    let response = button.at(ui, pos2(bar.right() - 34.0, bar.center().y));
+    popup(ui, &response, |ui| {
+        for desk in hidden {
+            let words = tab_name(desk);
+            if item(ui, Press::new(&words).icon(icons::PROFILE)) {
+                scene.wish(Wish::Show(desk.profile.id));
+            }
+        }
+        if !hidden.is_empty() {
+            line(ui);
+        }
+        if let Some(desk) = front {
+            profile_items(ui, desk, scene, false);
+            line(ui);
+        }
+        for theme in [Theme::System, Theme::Light, Theme::Dark] {
+            let words = Command::Theme(theme).words();
+            let glyph = if theme == chosen { icons::CHECK } else { Command::Theme(theme).icon() };
+            if item(ui, Press::new(&words).icon(glyph).on(theme == chosen)) {
+                scene.wish(Wish::Run(Command::Theme(theme)));
+            }
+        }
+        line(ui);
+        for command in [Command::Shortcuts, Command::About] {
+            entry(ui, command, true, scene);
+        }
+    });
+}
+
+/// What can be done with the profile in front.
+fn profile_items(ui: &mut Ui, desk: &Desk, scene: &mut Scene, whole: bool) {
+    let connection = [Command::Connect, Command::Disconnect]
+        .into_iter()
+        .find(|command| command.is_available(desk))
+        .unwrap_or(Command::Connect);
+    entry(ui, connection, connection.is_available(desk), scene);
+    for command in [Command::RenewToken, Command::SignOut] {
+        entry(ui, command, command.is_available(desk), scene);
+    }
+    if whole {
+        line(ui);
+        entry(ui, Command::RemoveProfile, true, scene);
+    }
+}
+
+fn entry(ui: &mut Ui, command: Command, enabled: bool, scene: &mut Scene) {
+    let words = command.words();
+    let mut press = Press::new(&words).icon(command.icon()).enabled(enabled);
+    if let Some(key) = command.key() {
+        press = press.trailing(ui.ctx().format_shortcut(&key));
+    }
+    if item(ui, press) {
+        scene.wish(Wish::Run(command));
+    }
+}
+
+/// One entry of a menu; returns whether it was chosen.
+fn item(ui: &mut Ui, press: Press<'_>) -> bool {
+    let press = press.look(Look::MenuItem).height(28.0);
+    let (_, rect) = ui.allocate_space(vec2(ui.available_width().max(press.width(ui)), 28.0));
+    let chosen = press.within(ui, rect).clicked();
+    if chosen {
+        ui.close();
+    }
+    chosen
+}
+
+fn line(ui: &mut Ui) {
+    let (_, rect) = ui.allocate_space(vec2(ui.available_width(), 5.0));
+    let stroke = Stroke::new(1.0, Palette::of(ui.style()).stroke);
+    ui.painter().hline(rect.x_range(), rect.center().y, stroke);
+}
+
+/// A menu under a button.
+fn popup(ui: &Ui, button: &Response, content: impl FnOnce(&mut Ui)) {
+    let align =
+        if button.rect.center().x > ui.max_rect().center().x { RectAlign::BOTTOM_END } else { RectAlign::BOTTOM_START };
+    Popup::menu(button)
+        .id(Id::unique(("menu", button.id)))
+        .align(align)
+        .gap(2.0)
+        .width(220.0)
+        .close_behavior(PopupCloseBehavior::CloseOnClickOutside)
+        .accessible_name("Menu")
+        .show(|ui| {
+            ui.spacing_mut().item_spacing.y = 0.0;
+            ui.set_min_width(220.0);
+            content(ui);
+        });
+}

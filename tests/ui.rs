@@ -1,0 +1,17 @@
+//! What the window promises an operator, tested by the names of UI parts as a screen reader finds them, on a fake engine,
+//! fake save dialogs and a clock that stands still.
+
+#![expect(clippy::expect_used, clippy::panic, reason = "a test's helper fails as its test does")]
+
+#[path = "ui/details.rs"]
+mod details;
+#[path = "ui/harness.rs"]
+mod harness;
+#[path = "ui/saving.rs"]
+mod saving;
+#[path = "ui/sign_in.rs"]
+mod sign_in;
+#[path = "ui/table.rs"]
+mod table;
+#[path = "ui/window.rs"]
+mod window;

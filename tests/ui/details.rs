@@ -1,0 +1,149 @@
+//! The details of one activity.
+
+use egui::Key;
+use egui::accesskit::Role;
+use egui_kittest::kittest::{NodeT as _, Queryable as _};
+use privicore_monitor::activity::{ActivityKey, Deed, Entry, Fact};
+use privicore_monitor::engine::{Action, Event};
+
+use super::harness::{LINK, Window, command, data};
+
+/// Opens the details of the only row and answers for the journal.
+fn open(window: &mut Window, entries: Vec<Entry>) {
+    window.commit(entries.clone());
+    window.key(Key::ArrowDown);
+    window.key(Key::Enter);
+    answer(window, entries);
+}
+
+fn answer(window: &mut Window, entries: Vec<Entry>) {
+    let profile = window.id();
+    let Some(Action::History { key, .. }) = window.questions().pop() else { panic!("the journal was not asked") };
+    window.say(Event::History { profile, key, entries });
+    window.run();
+}
+
+fn story(window: &mut Window) -> Vec<Entry> {
+    let first = window.entry(&data("r-1", "invoices/2026-Q1", 0, "Collecting 3 parts"));
+    window.wait(std::time::Duration::from_millis(2_470));
+    let second = window.entry(&data("r-1", "invoices/2026-Q1", 1, LINK));
+    vec![first, second]
+}
+
+#[test]
+fn enter_opens_them_with_every_message_in_order() {
+    let mut window = Window::live();
+    let entries = story(&mut window);
+    open(&mut window, entries);
+    assert!(window.has(Role::Group, "Details"), "no details");
+    let labels = window.all(Role::Label);
+    let first = labels.iter().position(|words| words == "12:04:33.120, Collecting 3 parts");
+    let second = labels.iter().position(|words| words == "12:04:35.590, Single-use link received");
+    assert!(first.is_some() && first < second, "{labels:?}");
+    for name in ["Copy id", "Copy message", "Copy JSON", "Edit label", "Download selected", "Close details"] {
+        assert!(window.has(Role::Button, name), "no {name}");
+    }
+    assert!(labels.iter().any(|words| words.starts_with("Download before 12:14:35.")), "{labels:?}");
+}
+
+#[test]
+fn no_secret_is_shown_but_that_there_is_one() {
+    let mut window = Window::live();
+    let entries = story(&mut window);
+    open(&mut window, entries);
+    let json: String = window.all(Role::Label).concat();
+    assert!(json.contains("?auth=hidden"), "{json}");
+    window.press("Copy JSON");
+}
+
+#[test]
+fn the_journal_is_asked_once_and_again_when_the_activity_changed() {
+    let mut window = Window::live();
+    let entries = story(&mut window);
+    open(&mut window, entries.clone());
+    window.run();
+    assert!(window.questions().is_empty(), "asked again for what is known");
+    let saved = Deed::Saved { to: "/home/ops/q1.bin".to_owned(), size: 3 };
+    let saved = window.fact(ActivityKey::Data("r-1".into()), Fact::Done(saved), "");
+    window.commit(vec![saved.clone()]);
+    answer(&mut window, [entries, vec![saved]].concat());
+    assert!(window.all(Role::Label).iter().any(|words| words.ends_with("Saved as q1.bin, 3 B")), "not told");
+}
+
+#[test]
+fn a_busy_engine_is_asked_again() {
+    let mut window = Window::live();
+    window.hear(&[command("c-1", 2, "")]);
+    window.key(Key::ArrowDown);
+    window.busy(true);
+    window.key(Key::Enter);
+    window.busy(false);
+    window.run();
+    assert_eq!(window.questions().len(), 1);
+}
+
+#[test]
+fn they_turn_to_the_row_that_is_chosen_and_escape_closes_them() {
+    let mut window = Window::live();
+    window.hear(&[command("c-1", 2, ""), command("c-2", 3, "")]);
+    window.key(Key::ArrowDown);
+    window.key(Key::Enter);
+    assert!(window.reads("Command c-2"), "{:?}", window.all(Role::Label));
+    window.key(Key::ArrowDown);
+    assert!(window.reads("Command c-1"), "they stay with the other row");
+    window.key(Key::Escape);
+    assert!(!window.has(Role::Group, "Details"), "still open");
+    assert_eq!(window.selected(), ["Command c-1, Succeeded"], "one step at a time: the selection stays");
+}
+
+#[test]
+fn a_double_click_opens_them_and_a_button_closes_them() {
+    let mut window = Window::live();
+    window.hear(&[command("c-1", 2, "")]);
+    let row = window.find(Role::Row, "Command c-1, Succeeded");
+    row.click();
+    row.click();
+    window.run();
+    assert!(window.has(Role::Group, "Details"), "not open");
+    window.press("Close details");
+    assert!(!window.has(Role::Group, "Details"), "still open");
+}
+
+#[test]
+fn an_activity_is_named_and_the_engine_is_told() {
+    let mut window = Window::live();
+    window.hear(&[command("c-1", 2, "")]);
+    window.key(Key::ArrowDown);
+    window.key(Key::L);
+    assert!(window.has(Role::Dialog, "Edit label"), "no dialog");
+    window.type_into(Role::TextInput, "Label", "approve device");
+    window.key(Key::Enter);
+    match &*window.actions() {
+        [Action::Label { key, label, .. }] => assert_eq!((key.id(), label.as_str()), ("c-1", "approve device")),
+        other => panic!("{other:?}"),
+    }
+    assert!(!window.has(Role::Dialog, "Edit label"), "the dialog stays");
+}
+
+#[test]
+fn earlier_json_is_folded_and_can_be_unfolded() {
+    let mut window = Window::live();
+    let entries = story(&mut window);
+    open(&mut window, entries);
+    let fold = window.find(Role::Button, "Unfold 12:04:33.120");
+    assert_eq!(fold.accesskit_node().toggled(), Some(egui::accesskit::Toggled::False));
+    fold.click();
+    window.run();
+    assert!(window.has(Role::Button, "Fold 12:04:33.120"), "still folded");
+    assert!(window.harness.query_by_role_and_label(Role::Button, "Fold 12:04:35.590").is_some(), "the last is open");
+}
+
+#[test]
+fn a_megabyte_is_cut_with_a_note() {
+    let mut window = Window::live();
+    let huge = window.entry(&command("c-1", 2, &"x".repeat(1_000_000)));
+    open(&mut window, vec![huge]);
+    let drawn = window.all(Role::Label).len();
+    assert!(drawn < 100, "{drawn} labels were drawn");
+    window.press("Copy message");
+}

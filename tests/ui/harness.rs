@@ -1,0 +1,414 @@
+//! The window on fakes: an engine that says what a test tells it and remembers what it was asked, dialogs that a test
+//! answers, a clock that a test moves.
+
+use std::cell::RefCell;
+use std::collections::VecDeque;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::time::{Duration, Instant};
+
+use egui::accesskit::Role;
+use egui_kittest::kittest::{NodeT as _, Queryable as _};
+use egui_kittest::{Harness, Node};
+use privicore_monitor::activity::{ActivityKey, Entry, Fact, Moment, Seq};
+use privicore_monitor::engine::{Action, ConnectionState, Event};
+use privicore_monitor::protocol::incoming::{self, Incoming};
+use privicore_monitor::settings::{Address, Preferences, Profile, ProfileId, Settings, Theme};
+use privicore_monitor::ui::{Answer, App, Backend, Clock, FileDialogs, Parts, Prefill, SaveSuggestion, Waker};
+
+/// The engine of a test.
+#[derive(Default)]
+pub(crate) struct Engine {
+    events: VecDeque<Event>,
+    actions: Vec<Action>,
+    /// Whether its channel is full.
+    pub(crate) busy: bool,
+}
+
+/// What a fake shares with its test.
+#[derive(Default)]
+pub(crate) struct Shared<T>(Rc<RefCell<T>>);
+
+impl<T> Clone for Shared<T> {
+    fn clone(&self) -> Self {
+        Self(Rc::clone(&self.0))
+    }
+}
+
+impl<T> Shared<T> {
+    pub(crate) fn with<R>(&self, look: impl FnOnce(&mut T) -> R) -> R {
+        look(&mut self.0.borrow_mut())
+    }
+}
+
+impl Backend for Shared<Engine> {
+    fn send(&mut self, action: Action) -> bool {
+        let mut engine = self.0.borrow_mut();
+        if !engine.busy {
+            engine.actions.push(action);
+        }
+        !engine.busy
+    }
+
+    fn next_event(&mut self) -> Option<Event> {
+        self.0.borrow_mut().events.pop_front()
+    }
+
+    fn begin_drain(&mut self) {}
+}
+
+/// The save dialogs of a test: each is open until the test answers it.
+impl FileDialogs for Shared<Vec<(SaveSuggestion, Answer)>> {
+    fn save_as(&self, suggestion: SaveSuggestion, answer: Answer) {
+        self.0.borrow_mut().push((suggestion, answer));
+    }
+}
+
+/// The clock of a test.
+#[derive(Clone, Copy)]
+pub(crate) struct Times {
+    now: Moment,
+    instant: Instant,
+}
+
+impl Clock for Shared<Times> {
+    fn now(&self) -> Moment {
+        self.0.borrow().now
+    }
+
+    fn instant(&self) -> Instant {
+        self.0.borrow().instant
+    }
+
+    fn zone(&self) -> jiff::tz::TimeZone {
+        jiff::tz::TimeZone::UTC
+    }
+}
+
+impl Default for Times {
+    fn default() -> Self {
+        #[expect(clippy::disallowed_methods, reason = "where the still clock of a test begins does not matter")]
+        Self { now: at("12:04:33.120"), instant: Instant::now() }
+    }
+}
+
+/// A moment of the day that all tests play on.
+pub(crate) fn at(time: &str) -> Moment {
+    format!("2026-03-02T{time}Z").parse::<jiff::Timestamp>().expect(time).into()
+}
+
+/// The window under test.
+pub(crate) struct Window {
+    pub(crate) harness: Harness<'static, App>,
+    pub(crate) engine: Shared<Engine>,
+    pub(crate) dialogs: Shared<Vec<(SaveSuggestion, Answer)>>,
+    pub(crate) clock: Shared<Times>,
+    pub(crate) quit: Arc<AtomicBool>,
+    /// The profile in front.
+    pub(crate) profile: Profile,
+    seq: u64,
+}
+
+/// The profile that tests look at.
+pub(crate) fn ops() -> Profile {
+    Profile {
+        name: "ops".to_owned(),
+        username: "ops@example.com".to_owned(),
+        api: Address::new("https://cab.example.com"),
+        websocket: Address::new("wss://ws.example.com"),
+        download: Address::new("https://download.example.com"),
+        ..Profile::default()
+    }
+}
+
+impl Window {
+    /// A window to which the engine has said nothing yet.
+    pub(crate) fn silent(size: [f32; 2], prefill: Prefill) -> Self {
+        let (engine, dialogs, clock) = (Shared::default(), Shared::default(), Shared::<Times>::default());
+        let quit = Arc::new(AtomicBool::new(false));
+        let parts = Parts {
+            backend: Box::new(engine.clone()),
+            dialogs: Box::new(dialogs.clone()),
+            clock: Box::new(clock.clone()),
+            prefill,
+            profile: None,
+            quit: Arc::clone(&quit),
+            waker: Waker::default(),
+            reduced_motion: false,
+        };
+        let harness =
+            Harness::builder().with_size(size).with_step_dt(0.05).build_eframe(|cc| App::new(&cc.egui_ctx, parts));
+        Self { harness, engine, dialogs, clock, quit, profile: ops(), seq: 0 }
+    }
+
+    /// A window without any profile: the sign-in form.
+    pub(crate) fn unknown() -> Self {
+        let mut window = Self::silent([1280.0, 800.0], Prefill::default());
+        window.settings(Vec::new(), Theme::Dark);
+        window.run();
+        window
+    }
+
+    /// A window of one profile that is live and has no activity.
+    pub(crate) fn live() -> Self {
+        Self::live_in([1280.0, 800.0])
+    }
+
+    /// The same in another size.
+    pub(crate) fn live_in(size: [f32; 2]) -> Self {
+        let mut window = Self::silent(size, Prefill::default());
+        window.settings(vec![window.profile.clone()], Theme::Dark);
+        let profile = window.id();
+        window.say(Event::Connection { profile, state: ConnectionState::Live });
+        window.say(Event::Restored { profile, entries: Vec::new(), live_from: Seq(0), complete: true });
+        window.run();
+        window
+    }
+
+    pub(crate) fn id(&self) -> ProfileId {
+        self.profile.id
+    }
+
+    /// Lets the engine say something; it is heard in the next frame.
+    pub(crate) fn say(&mut self, event: Event) {
+        self.engine.0.borrow_mut().events.push_back(event);
+    }
+
+    pub(crate) fn settings(&mut self, profiles: Vec<Profile>, theme: Theme) {
+        let preferences = Preferences { theme, ..Preferences::default() };
+        self.say(Event::Settings(Arc::new(Settings { preferences, profiles })));
+    }
+
+    /// Lets the engine's channel be full, or not.
+    pub(crate) fn busy(&mut self, busy: bool) {
+        self.engine.0.borrow_mut().busy = busy;
+    }
+
+    /// What the engine was asked since the last time, without questions for the journal.
+    pub(crate) fn actions(&mut self) -> Vec<Action> {
+        let all = std::mem::take(&mut self.engine.0.borrow_mut().actions);
+        all.into_iter().filter(|action| !matches!(action, Action::History { .. })).collect()
+    }
+
+    /// What the engine was asked since the last time, questions for the journal alone.
+    pub(crate) fn questions(&mut self) -> Vec<Action> {
+        let all = std::mem::take(&mut self.engine.0.borrow_mut().actions);
+        all.into_iter().filter(|action| matches!(action, Action::History { .. })).collect()
+    }
+
+    /// Draws until nothing changes any more.
+    #[track_caller]
+    pub(crate) fn run(&mut self) {
+        self.harness.run();
+    }
+
+    /// Moves the clocks on.
+    pub(crate) fn wait(&mut self, time: Duration) {
+        let mut times = self.clock.0.borrow_mut();
+        times.now = times.now.plus(time);
+        times.instant += time;
+    }
+
+    /// A message as the socket brings it, not yet committed.
+    pub(crate) fn entry(&mut self, raw: &str) -> Entry {
+        let Incoming::Message(message) = incoming::parse(raw) else { panic!("no message: {raw}") };
+        let key = ActivityKey::of(&message);
+        self.fact(key, Fact::Heard(message), raw)
+    }
+
+    /// A fact of an activity, not yet committed.
+    pub(crate) fn fact(&mut self, key: ActivityKey, fact: Fact, raw: &str) -> Entry {
+        self.seq += 1;
+        Entry { seq: Seq(self.seq), at: self.clock.0.borrow().now, key, fact, raw: raw.into() }
+    }
+
+    /// Messages arrive and are committed.
+    pub(crate) fn hear(&mut self, raws: &[String]) {
+        let entries = raws.iter().map(|raw| self.entry(raw)).collect();
+        let profile = self.id();
+        self.say(Event::Committed { profile, entries });
+        self.run();
+    }
+
+    /// Commits facts.
+    pub(crate) fn commit(&mut self, entries: Vec<Entry>) {
+        let profile = self.id();
+        self.say(Event::Committed { profile, entries });
+        self.run();
+    }
+
+    /// A part of the window, by role and accessible name.
+    #[track_caller]
+    pub(crate) fn find<'a>(&'a self, role: Role, name: &'a str) -> Node<'a> {
+        self.harness.get_by_role_and_label(role, name)
+    }
+
+    /// Whether there is such a part.
+    pub(crate) fn has(&self, role: Role, name: &str) -> bool {
+        self.harness.query_by_role_and_label(role, name).is_some()
+    }
+
+    /// Whether these words stand somewhere, as a label.
+    pub(crate) fn reads(&self, words: &str) -> bool {
+        self.all(Role::Label).iter().any(|name| name == words)
+    }
+
+    /// The names of every part of a role, in the order of the tree.
+    pub(crate) fn all(&self, role: Role) -> Vec<String> {
+        self.harness
+            .query_all_by_role(role)
+            .map(|node| node.accesskit_node())
+            .map(|node| node.label().or_else(|| node.value()).unwrap_or_default())
+            .collect()
+    }
+
+    /// The names of the rows in sight.
+    pub(crate) fn rows(&self) -> Vec<String> {
+        self.all(Role::Row)
+    }
+
+    /// Presses a part, as a pointer would.
+    #[track_caller]
+    pub(crate) fn click(&mut self, role: Role, name: &str) {
+        self.find(role, name).click();
+        self.run();
+    }
+
+    #[track_caller]
+    pub(crate) fn press(&mut self, name: &str) {
+        self.click(Role::Button, name);
+    }
+
+    /// Presses a key.
+    #[track_caller]
+    pub(crate) fn key(&mut self, key: egui::Key) {
+        self.key_with(egui::Modifiers::NONE, key);
+    }
+
+    #[track_caller]
+    pub(crate) fn key_with(&mut self, modifiers: egui::Modifiers, key: egui::Key) {
+        self.harness.key_press_modifiers(modifiers, key);
+        self.run();
+    }
+
+    /// Types into a field.
+    #[track_caller]
+    pub(crate) fn type_into(&mut self, role: Role, name: &str, text: &str) {
+        let field = self.find(role, name);
+        field.focus();
+        self.run();
+        self.harness.event(egui::Event::Text(text.to_owned()));
+        self.run();
+    }
+
+    /// The names of the selected rows in sight.
+    pub(crate) fn selected(&self) -> Vec<String> {
+        self.harness
+            .query_all_by_role(Role::Row)
+            .map(|node| node.accesskit_node())
+            .filter(|node| node.is_selected() == Some(true))
+            .filter_map(|node| node.label())
+            .collect()
+    }
+}
+
+impl Window {
+    /// How long until the next frame, if nothing happens.
+    pub(crate) fn repaint_delay(&self) -> Duration {
+        self.harness
+            .output()
+            .viewport_output
+            .get(&egui::ViewportId::ROOT)
+            .map_or(Duration::MAX, |output| output.repaint_delay)
+    }
+
+    /// One frame; returns what the window asked of the system in it.
+    pub(crate) fn step(&mut self) -> Vec<egui::ViewportCommand> {
+        self.harness.step();
+        self.harness
+            .output()
+            .viewport_output
+            .get(&egui::ViewportId::ROOT)
+            .map(|output| output.commands.clone())
+            .unwrap_or_default()
+    }
+
+    /// A person closes the window.
+    pub(crate) fn close(&mut self) -> Vec<egui::ViewportCommand> {
+        let root = self.harness.input_mut().viewports.entry(egui::ViewportId::ROOT).or_default();
+        root.events.push(egui::ViewportEvent::Close);
+        let commands = self.step();
+        self.harness.input_mut().viewports.entry(egui::ViewportId::ROOT).or_default().events.clear();
+        commands
+    }
+
+    /// Turns the wheel over the table.
+    pub(crate) fn scroll(&mut self, by: f32) {
+        self.harness.hover_at(egui::pos2(400.0, 400.0));
+        self.run();
+        self.harness.event(egui::Event::MouseWheel {
+            unit: egui::MouseWheelUnit::Point,
+            delta: egui::vec2(0.0, by),
+            phase: egui::TouchPhase::Move,
+            source: egui::MouseWheelSource::Wheel,
+            modifiers: egui::Modifiers::NONE,
+        });
+        for _ in 0..20 {
+            self.harness.step();
+        }
+    }
+
+    /// Presses the first of several buttons of one name.
+    pub(crate) fn press_first(&mut self, name: &str) {
+        self.harness.get_all_by_role_and_label(Role::Button, name).next().expect(name).click();
+        self.run();
+    }
+
+    pub(crate) fn dialog_is_open(&self) -> bool {
+        self.dialogs_open() > 0
+    }
+
+    pub(crate) fn dialogs_open(&self) -> usize {
+        self.dialogs.with(|dialogs| dialogs.len())
+    }
+
+    pub(crate) fn suggestion(&self) -> SaveSuggestion {
+        self.dialogs.with(|dialogs| dialogs.last().expect("no dialog is open").0.clone())
+    }
+
+    /// The operator chooses a place, or thinks better of it.
+    pub(crate) fn answer(&mut self, path: Option<&str>) {
+        let (_, answer) = self.dialogs.with(Vec::pop).expect("no dialog is open");
+        answer.give(path.map(Into::into));
+        self.run();
+    }
+
+    /// The dialog goes away without any answer.
+    pub(crate) fn drop_dialog(&mut self) {
+        self.dialogs.with(Vec::clear);
+        self.run();
+    }
+}
+
+/// A command's message.
+pub(crate) fn command(id: &str, status: i64, body: &str) -> String {
+    serde_json::json!({"data": {"type": "X-DPT-CAB-ID", "id": id, "command_status": status, "body": body}}).to_string()
+}
+
+/// A data request's message.
+pub(crate) fn data(id: &str, context: &str, output_type: i64, body: &str) -> String {
+    serde_json::json!({"data": {
+        "type": "X-DPT-CAB-REQUEST-ID", "id": id, "data_context": context, "output_type": output_type, "body": body,
+    }})
+    .to_string()
+}
+
+/// A link, with its secret masked as the engine does.
+pub(crate) const LINK: &str = "https://download.example.com/…?auth=hidden";
+
+/// A payload that came in a message.
+pub(crate) const INLINE: &str = "VGhlIHBheWxvYWQgaXRzZWxmLCBpbiB0aGUgbWVzc2FnZS4=";
+
+/// A moment's link lifetime, as the settings have it by default.
+pub(crate) const LINK_LIFETIME: Duration = Duration::from_mins(10);

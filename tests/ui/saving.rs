@@ -1,0 +1,105 @@
+//! From a click to a file: the dialog first, then one action; progress, and what is offered afterwards.
+
+use egui::accesskit::Role;
+use egui_kittest::kittest::NodeT as _;
+use privicore_monitor::activity::{ActivityKey, Deed, Fact};
+use privicore_monitor::engine::{Action, Event, Progress};
+
+use super::harness::{INLINE, LINK, LINK_LIFETIME, Window, data};
+
+fn progress(received: u64) -> Progress {
+    Progress { file_name: "invoice.bin".to_owned(), received, total: Some(29_000_000), rate: 41e6 }
+}
+
+#[test]
+fn a_download_asks_where_to_and_only_then_fetches() {
+    let mut window = Window::live();
+    window.hear(&[data("r-1", "invoices/2026-Q1", 1, LINK)]);
+    window.press("Download r-1");
+    assert!(window.actions().is_empty(), "the link was touched before a place was chosen");
+    assert_eq!(window.suggestion().file_name, "2026-Q1.bin", "the best name known so far");
+    window.answer(Some("/home/ops/q1.bin"));
+    match &*window.actions() {
+        [Action::Download { profile, request, to }, Action::SetPreferences(preferences)] => {
+            assert_eq!((*profile, request.as_str()), (window.id(), "r-1"));
+            assert_eq!(to, std::path::Path::new("/home/ops/q1.bin"));
+            assert_eq!(preferences.last_folder.as_deref(), Some(std::path::Path::new("/home/ops")));
+        }
+        other => panic!("not one download: {other:?}"),
+    }
+}
+
+#[test]
+fn a_cancelled_dialog_does_nothing_and_can_be_opened_again() {
+    let mut window = Window::live();
+    window.hear(&[data("r-1", "", 1, LINK)]);
+    window.press("Download r-1");
+    window.press("Download r-1");
+    assert_eq!(window.dialogs_open(), 1, "one dialog at a time");
+    window.answer(None);
+    assert!(window.actions().is_empty(), "the link was used all the same");
+    window.press("Download r-1");
+    window.drop_dialog();
+    window.press("Download r-1");
+    assert_eq!(window.dialogs_open(), 1, "a dialog that went away without an answer blocks the next");
+}
+
+#[test]
+fn what_came_in_the_message_is_saved_from_it() {
+    let mut window = Window::live();
+    window.hear(&[data("r-1", "keys/rotation-note", 0, INLINE)]);
+    window.press("Save inline data r-1");
+    assert_eq!(window.suggestion().file_name, "rotation-note.bin");
+    window.answer(Some("/home/ops/note.bin"));
+    assert!(matches!(&*window.actions(), [Action::SaveInline { .. }, ..]), "not saved from the message");
+}
+
+#[test]
+fn a_download_shows_its_progress_and_can_be_cancelled() {
+    let mut window = Window::live();
+    window.hear(&[data("r-1", "", 1, LINK)]);
+    let fetching = window.fact(ActivityKey::Data("r-1".into()), Fact::Done(Deed::Fetching { to: "/x".into() }), "");
+    window.commit(vec![fetching]);
+    let profile = window.id();
+    window.say(Event::Download { profile, request: "r-1".into(), progress: Some(progress(18_000_000)) });
+    window.run();
+    let bar = window.find(Role::ProgressIndicator, "Downloading invoice.bin").accesskit_node();
+    assert_eq!(bar.numeric_value(), Some(62.0));
+    assert_eq!(window.rows(), ["Data request r-1, Downloading"]);
+    assert!(window.has(Role::Group, "Downloads"), "no drawer");
+    window.press_first("Cancel download invoice.bin");
+    assert!(
+        matches!(&*window.actions(), [Action::CancelDownload { request, .. }] if request.as_str() == "r-1"),
+        "not cancelled"
+    );
+    window.say(Event::Download { profile, request: "r-1".into(), progress: None });
+    window.run();
+    assert!(!window.has(Role::Group, "Downloads"), "the drawer stays");
+}
+
+#[test]
+fn a_saved_file_can_be_opened_and_shown() {
+    let mut window = Window::live();
+    window.hear(&[data("r-1", "", 1, LINK)]);
+    let saved = Deed::Saved { to: "/home/ops/nda-2026.bin".to_owned(), size: 4_200_000 };
+    let saved = window.fact(ActivityKey::Data("r-1".into()), Fact::Done(saved), "");
+    window.commit(vec![saved]);
+    assert_eq!(window.rows(), ["Data request r-1, Saved"]);
+    window.press("Open nda-2026.bin");
+    window.press("Show nda-2026.bin in folder");
+    let path = std::path::Path::new("/home/ops/nda-2026.bin");
+    match &*window.actions() {
+        [Action::OpenFile(opened), Action::ShowInFolder(shown)] => assert_eq!((&**opened, &**shown), (path, path)),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn a_link_expires_before_the_operators_eyes() {
+    let mut window = Window::live();
+    window.hear(&[data("r-1", "", 1, LINK)]);
+    window.wait(LINK_LIFETIME);
+    window.run();
+    assert_eq!(window.rows(), ["Data request r-1, Link expired"]);
+    assert!(!window.has(Role::Button, "Download r-1"), "it is still offered");
+}
