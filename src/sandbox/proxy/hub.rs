@@ -20,6 +20,9 @@ pub(super) struct Parcel {
     pub(super) written: oneshot::Sender<()>,
 }
 
+/// A member, and what it gets of a batch: frames with their places in it.
+type Share = (mpsc::Sender<Parcel>, Vec<(usize, Utf8Bytes)>);
+
 /// How many parcels wait for one client. The pump waits while it is full; a client that takes none is disconnected by
 /// its connection's deadline, so the others wait a bounded time.
 const PARCELS: usize = 2;
@@ -153,7 +156,7 @@ impl Hub {
             }
             let sent = shares.into_iter().map(async |(member, share)| {
                 let (places, frames): (Vec<usize>, Vec<Utf8Bytes>) = share.into_iter().unzip();
-                hand_over(member, frames.into()).await.then_some(places).unwrap_or_default()
+                if hand_over(member, frames.into()).await { places } else { Vec::new() }
             });
             for place in join_all(sent).await.into_iter().flatten() {
                 if let Some(written) = written.get_mut(place) {
@@ -165,12 +168,7 @@ impl Hub {
 
     /// What each member gets of the frames that are not written yet, with their places: one each in turn, going on where the last
     /// call ended. None where nobody is joined or nothing is left.
-    fn shares(
-        &self,
-        profile: &ProfileId,
-        frames: &[Utf8Bytes],
-        written: &[bool],
-    ) -> Vec<(mpsc::Sender<Parcel>, Vec<(usize, Utf8Bytes)>)> {
+    fn shares(&self, profile: &ProfileId, frames: &[Utf8Bytes], written: &[bool]) -> Vec<Share> {
         let mut channels = self.channels();
         let Some(Channel { members, turn, .. }) = channels.by_profile.get_mut(profile) else { return Vec::new() };
         let mut shares: Vec<_> = members.iter().map(|member| (member.parcels.clone(), Vec::new())).collect();

@@ -88,13 +88,11 @@ struct Order {
 
 impl Order {
     fn text(&mut self, name: &'static str) -> Option<String> {
-        match self.fields.remove(name)? {
-            Value::String(text) => Some(text),
-            _ => {
-                self.wrong(name, "This field must be a text.");
-                None
-            }
+        if let Value::String(text) = self.fields.remove(name)? {
+            return Some(text);
         }
+        self.wrong(name, "This field must be a text.");
+        None
     }
 
     fn number(&mut self, name: &'static str, most: u64, rule: &'static str) -> Option<u64> {

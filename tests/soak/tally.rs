@@ -1,0 +1,73 @@
+//! What became of every message that was sent.
+//!
+//! Messages are numbered and the queue keeps their order, so a missing one stood between its neighbours: the last before it that was
+//! heard, and the first after it. It counts as named where the engine showed a gap, that is, a time in which it was not joined, between
+//! hearing the one and hearing the other: then the operator is told that something may be missing there. Where the engine showed
+//! itself joined throughout, the message was lost in silence.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::time::Duration;
+
+use privicore_monitor::activity::Moment;
+
+use crate::monitor::Gap;
+
+/// The test hears of a gap a little after it began.
+const SLACK: Duration = Duration::from_millis(100);
+
+/// What became of them.
+#[derive(Debug, Default)]
+pub(crate) struct Tally {
+    sent: u64,
+    journaled: u64,
+    entries: u64,
+    unsent: u64,
+    gaps: usize,
+    named: Vec<u64>,
+    silent: Vec<u64>,
+}
+
+/// Of the numbers below `sent`, and what the journal says when each was heard.
+pub(crate) fn of(sent: u64, heard: &BTreeMap<u64, Vec<Moment>>, gaps: &[Gap]) -> Tally {
+    let mut tally = Tally { sent, gaps: gaps.len(), ..Tally::default() };
+    for (number, times) in heard {
+        tally.entries += u64::try_from(times.len()).unwrap_or(u64::MAX);
+        if *number < sent {
+            tally.journaled += 1;
+        } else {
+            tally.unsent += 1;
+        }
+    }
+    for number in (0..sent).filter(|number| !heard.contains_key(number)) {
+        let before = heard.range(..number).next_back().and_then(|(_, times)| times.iter().min().copied());
+        let after = heard.range(number..).next().and_then(|(_, times)| times.iter().max().copied());
+        let (before, after) = (before.unwrap_or(Moment(i64::MIN)), after.unwrap_or(Moment(i64::MAX)));
+        let between = |gap: &Gap| gap.from <= after.plus(SLACK) && gap.to >= before;
+        if gaps.iter().any(between) { &mut tally.named } else { &mut tally.silent }.push(number);
+    }
+    tally
+}
+
+impl Tally {
+    /// Whether nothing was lost in silence, and the engine heard something at all.
+    pub(crate) fn is_whole(&self) -> bool {
+        self.silent.is_empty() && self.journaled > 0
+    }
+}
+
+impl fmt::Display for Tally {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { sent, journaled, entries, unsent, gaps, named, silent } = self;
+        let again = entries.saturating_sub(*journaled).saturating_sub(*unsent);
+        writeln!(f, "{gaps:>9}  gaps that the engine showed")?;
+        writeln!(f, "{sent:>9}  sent, each confirmed by the broker")?;
+        writeln!(f, "{journaled:>9}  journaled ({again} entries more: delivered again after a break)")?;
+        writeln!(f, "{:>9}  named missing: lost on the wire where a gap was shown", named.len())?;
+        write!(f, "{:>9}  lost in silence", silent.len())?;
+        for number in silent.iter().take(20) {
+            write!(f, " {number}")?;
+        }
+        Ok(())
+    }
+}
