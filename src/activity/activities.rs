@@ -1,15 +1,16 @@
 //! Every activity of one profile, in memory: one compact row each, in arrival order, with an index by id.
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::hash::BuildHasher as _;
 use std::time::Duration;
 
 use hashbrown::{DefaultHashBuilder, HashTable};
 
+use super::ledger::Standing;
 use super::pool::{PackedId, TextPool};
 use super::row::{DataRow, Row};
 use super::throughput::Throughput;
-use super::{Activity, ActivityKey, Counts, Entry, Fact, Kind, Moment, Seq, Status};
+use super::{Activity, ActivityKey, Counts, Entry, Fact, Gap, GapState, Kind, Ledger, Moment, Patience, Seq, Status};
 
 /// How many changes are remembered one by one; beyond it a view looks at everything again.
 const MOST_CHANGES: usize = 50_000;
@@ -27,6 +28,13 @@ pub(super) struct Changes {
     pub(super) everything: bool,
 }
 
+/// What a row counts as.
+#[derive(Debug, Clone, Copy)]
+struct Counted {
+    status: Status,
+    standing: Standing,
+}
+
 /// The activities of one profile.
 ///
 /// [`Activities::apply`] takes entries in any order to the same end, each once: history is restored newest first behind
@@ -41,6 +49,10 @@ pub struct Activities {
     /// Rows in the order of their first entries, oldest first.
     order: VecDeque<u32>,
     counts: Counts,
+    ledger: Ledger,
+    /// The gaps, by row, each as the latest entry has it.
+    gaps: BTreeMap<u32, (Seq, Gap)>,
+    patience: Patience,
     throughput: Throughput,
     link_lifetime: Duration,
     live_from: Seq,
@@ -64,6 +76,9 @@ impl Activities {
             hasher: DefaultHashBuilder::default(),
             order: VecDeque::new(),
             counts: Counts::default(),
+            ledger: Ledger::default(),
+            gaps: BTreeMap::new(),
+            patience: Patience::default(),
             throughput: Throughput::default(),
             link_lifetime,
             live_from: Seq(0),
@@ -89,17 +104,19 @@ impl Activities {
         let (before, place) = (self.counted(at), self.place(at));
         let Some(row) = self.rows.get_mut(at as usize) else { return };
         row.apply(entry, self.data.get_mut(row.data as usize), &mut self.pool);
+        if let Fact::Gap(gap) = &entry.fact {
+            let known = self.gaps.entry(at).or_insert_with(|| (entry.seq, gap.clone()));
+            if entry.seq > known.0 {
+                *known = (entry.seq, gap.clone());
+            }
+        }
         let after = self.place(at);
         if after != place {
             self.reorder(at, place, after);
         }
         self.set_deadline(at);
-        if let Some(before) = before {
-            self.counts.remove(before);
-        }
-        if let Some(status) = self.counted(at) {
-            self.counts.add(status);
-        }
+        self.recount_one(at, before);
+        self.learn(at, entry);
         if matches!(entry.fact, Fact::Heard(_) | Fact::Unreadable { .. }) {
             self.throughput.count(entry.at);
             self.latest = self.latest.max(Some(entry.at));
@@ -119,15 +136,10 @@ impl Activities {
         if now > self.now {
             // A row with several links has several deadlines.
             let due: BTreeSet<u32> = self.deadlines.range(..=(now, u32::MAX)).map(|&(_, at)| at).collect();
-            let before: Vec<Option<Status>> = due.iter().map(|&at| self.counted(at)).collect();
+            let before: Vec<Option<Counted>> = due.iter().map(|&at| self.counted(at)).collect();
             self.now = now;
             for (at, before) in due.into_iter().zip(before) {
-                if let Some(before) = before {
-                    self.counts.remove(before);
-                }
-                if let Some(status) = self.counted(at) {
-                    self.counts.add(status);
-                }
+                self.recount_one(at, before);
                 let place = self.place(at);
                 self.list_change(at, place);
             }
@@ -152,6 +164,42 @@ impl Activities {
     #[must_use]
     pub fn counts(&self) -> Counts {
         self.counts
+    }
+
+    /// How every id that is known ended.
+    #[must_use]
+    pub fn ledger(&self) -> Ledger {
+        self.ledger
+    }
+
+    /// A gap as it stands now; `None` for a row that is none.
+    #[must_use]
+    pub fn gap(&self, id: RowId) -> Option<GapState> {
+        let (_, gap) = self.gaps.get(&id.0)?;
+        let is_settled = |key: ActivityKey| {
+            self.find(&key).and_then(|row| self.get(row)).is_some_and(|activity| !activity.status().is_open())
+        };
+        Some(GapState {
+            from: gap.from,
+            to: gap.to,
+            cause: gap.cause,
+            open: gap.open.len(),
+            recovered: gap.open.iter().filter(|id| is_settled(ActivityKey::Command((*id).clone()))).count(),
+            requests: gap.requests as usize,
+        })
+    }
+
+    /// The rows of gaps, oldest first.
+    pub fn gaps(&self) -> impl Iterator<Item = RowId> + '_ {
+        self.gaps.keys().copied().map(RowId)
+    }
+
+    /// Whether a command is silent for longer than is usual for its label (30 s where nothing is known of it).
+    #[must_use]
+    pub fn is_late(&self, activity: &Activity<'_>, now: Moment) -> bool {
+        activity.kind() == Kind::Command
+            && activity.status().is_open()
+            && now.since(activity.updated()) > self.patience.of(activity.label())
     }
 
     /// A row, to read.
@@ -209,8 +257,34 @@ impl Activities {
         super::read::Context { now: self.now, live_from: self.live_from, link_lifetime: self.link_lifetime }
     }
 
-    fn counted(&self, at: u32) -> Option<Status> {
-        self.get(RowId(at)).filter(|activity| activity.row.first.is_set()).map(|activity| activity.status())
+    /// What a row counts as; `None` before its first entry.
+    fn counted(&self, at: u32) -> Option<Counted> {
+        let activity = self.get(RowId(at)).filter(|activity| activity.row.first.is_set())?;
+        Some(Counted { status: activity.status(), standing: activity.standing() })
+    }
+
+    fn recount_one(&mut self, at: u32, before: Option<Counted>) {
+        if let Some(Counted { status, standing }) = before {
+            self.counts.remove(status);
+            self.ledger.remove(standing);
+        }
+        if let Some(Counted { status, standing }) = self.counted(at) {
+            self.counts.add(status);
+            self.ledger.add(standing);
+        }
+    }
+
+    /// What is usual for a label is learned from outcomes that the socket brought.
+    fn learn(&mut self, at: u32, entry: &Entry) {
+        if !matches!(entry.fact, Fact::Heard(_))
+            || self.rows.get(at as usize).is_none_or(|row| row.kind != Kind::Command)
+        {
+            return;
+        }
+        let Some(activity) = self.get(RowId(at)).filter(|activity| !activity.status().is_open()) else { return };
+        if let (label, Some(took)) = (activity.label().to_owned(), activity.took(entry.at)) {
+            self.patience.learn(&label, took);
+        }
     }
 
     fn place(&self, at: u32) -> Seq {
@@ -291,9 +365,10 @@ impl Activities {
 
     fn recount(&mut self) {
         self.counts = Counts::default();
+        self.ledger = Ledger::default();
         for at in 0..self.rows.len() {
-            if let Some(status) = u32::try_from(at).ok().and_then(|at| self.counted(at)) {
-                self.counts.add(status);
+            if let Ok(at) = u32::try_from(at) {
+                self.recount_one(at, None);
             }
         }
         self.clear_changes();

@@ -18,6 +18,8 @@ pub enum ActivityKey {
     Data(RequestId),
     /// Any other message: its own id, or one that the engine made where it had none.
     Message(Box<str>),
+    /// A time in which nothing could be heard, by an id that the engine made.
+    Gap(Box<str>),
 }
 
 impl ActivityKey {
@@ -27,17 +29,18 @@ impl ActivityKey {
         match self {
             Self::Command(id) => id.as_str(),
             Self::Data(id) => id.as_str(),
-            Self::Message(id) => id,
+            Self::Message(id) | Self::Gap(id) => id,
         }
     }
 
-    /// Which of the three kinds.
+    /// Which kind.
     #[must_use]
     pub fn kind(&self) -> Kind {
         match self {
             Self::Command(_) => Kind::Command,
             Self::Data(_) => Kind::Data,
             Self::Message(_) => Kind::Message,
+            Self::Gap(_) => Kind::Gap,
         }
     }
 
@@ -62,6 +65,8 @@ pub enum Kind {
     Data,
     /// Any other message.
     Message,
+    /// A time in which nothing could be heard.
+    Gap,
 }
 
 impl Kind {
@@ -72,6 +77,7 @@ impl Kind {
             Self::Command => "Command",
             Self::Data => "Data",
             Self::Message => "Message",
+            Self::Gap => "Gap",
         }
     }
 }
@@ -107,6 +113,40 @@ pub enum Fact {
     Enquired(Enquiry),
     /// Something that the operator or this program did.
     Done(Deed),
+    /// A time in which nothing could be heard began, or ended. The later of two for the same key counts.
+    Gap(Gap),
+}
+
+/// A time in which nothing could be heard. Kept in the journal as JSON.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct Gap {
+    /// The last moment at which something would have been heard.
+    pub from: Moment,
+    /// The first moment at which it would have been heard again; `None` while the gap lasts.
+    pub to: Option<Moment>,
+    /// Why nothing was heard.
+    pub cause: GapCause,
+    /// The commands that were open across it: those that can be asked for. At most [`Gap::MOST`].
+    pub open: Vec<CommandId>,
+    /// How many data requests were open across it. Their outcomes can't be asked for.
+    pub requests: u32,
+}
+
+impl Gap {
+    /// How many open commands a gap names. Those beyond are asked for all the same.
+    pub const MOST: usize = 10_000;
+}
+
+/// Why nothing was heard.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum GapCause {
+    /// There was no joined connection.
+    Disconnected,
+    /// This program was not running.
+    NotRunning,
+    /// The computer was asleep.
+    Asleep,
 }
 
 /// A server's answer to `request-status`.
@@ -132,6 +172,8 @@ pub enum Deed {
         /// The label; empty takes it away.
         label: String,
     },
+    /// The operator asked to follow it before it was heard of.
+    Tracked,
     /// The one GET of its link begins; from here on the link counts as used.
     Fetching {
         /// Where to: the whole path.

@@ -7,7 +7,9 @@
 mod activities;
 mod entry;
 mod filter;
+mod ledger;
 mod moment;
+mod patience;
 mod pool;
 mod read;
 mod row;
@@ -16,10 +18,12 @@ mod throughput;
 mod view;
 
 pub use activities::{Activities, RowId};
-pub use entry::{ActivityKey, Deed, Enquiry, Entry, Fact, Kind, NotSaved, Seq};
+pub use entry::{ActivityKey, Deed, Enquiry, Entry, Fact, Gap, GapCause, Kind, NotSaved, Seq};
 pub use filter::Filter;
+pub use ledger::{GapState, Ledger};
 pub use moment::Moment;
-pub use read::{Activity, bytes};
+pub use patience::Patience;
+pub use read::{Activity, Source, bytes};
 pub use status::{Chip, Counts, Status};
 pub use view::{Column, Refresh, View};
 

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use crate::protocol::CommandStatus;
 
+use super::ledger::Standing;
 use super::pool::TextPool;
 use super::row::{CommandState, DataRow, End, Row};
 use super::{ActivityKey, Kind, Moment, NotSaved, Seq, Status};
@@ -15,6 +16,29 @@ pub(super) struct Context {
     pub(super) now: Moment,
     pub(super) live_from: Seq,
     pub(super) link_lifetime: Duration,
+}
+
+/// How a state is known: the words of the export.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Source {
+    /// The socket delivered it.
+    Socket,
+    /// The server was asked over REST.
+    Enquiry,
+    /// Both, and they do not have to agree.
+    Both,
+}
+
+impl Source {
+    /// The word in exports and filters.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Socket => "socket",
+            Self::Enquiry => "enquiry",
+            Self::Both => "both",
+        }
+    }
 }
 
 /// One activity, to read.
@@ -35,6 +59,7 @@ impl<'a> Activity<'a> {
             Kind::Command => ActivityKey::Command(id.as_ref().into()),
             Kind::Data => ActivityKey::Data(id.as_ref().into()),
             Kind::Message => ActivityKey::Message(id.into()),
+            Kind::Gap => ActivityKey::Gap(id.into()),
         }
     }
 
@@ -55,6 +80,7 @@ impl<'a> Activity<'a> {
     pub fn status(&self) -> Status {
         match (self.row.kind, self.data) {
             (Kind::Data, Some(data)) => self.data_status(data),
+            (Kind::Gap, _) => Status::Gap,
             (Kind::Message, _) | (Kind::Data, None) => Status::Unrecognised,
             (Kind::Command, _) => match self.row.state.value {
                 CommandState::Named | CommandState::Told(CommandStatus::Pending) => Status::Pending,
@@ -126,8 +152,41 @@ impl<'a> Activity<'a> {
                 CommandState::Unknown => None,
                 CommandState::Named | CommandState::Told(_) => Some(now.since(first.at)),
             },
-            (Kind::Message, _) | (Kind::Data, None) => None,
+            (Kind::Message | Kind::Gap, _) | (Kind::Data, None) => None,
         }
+    }
+
+    /// How its state is known. `None` for what is no command, data request or message.
+    #[must_use]
+    pub fn source(&self) -> Option<Source> {
+        match self.row.kind {
+            Kind::Gap => None,
+            Kind::Data | Kind::Message => Some(Source::Socket),
+            Kind::Command => match self.row.known.by() {
+                (true, true) => Some(Source::Both),
+                (true, false) => Some(Source::Socket),
+                (false, true) => Some(Source::Enquiry),
+                (false, false) => None,
+            },
+        }
+    }
+
+    /// Where it stands in the ledger.
+    pub(super) fn standing(&self) -> Standing {
+        match (self.row.kind, self.status()) {
+            (Kind::Gap, _) => Standing::Gap,
+            (Kind::Message, _) => Standing::Outside,
+            (Kind::Data, Status::Preparing) | (Kind::Command, Status::Pending) => Standing::Open,
+            (Kind::Command, Status::Unknown) => Standing::Unknown,
+            (Kind::Command, _) if self.source() == Some(Source::Enquiry) => Standing::Enquired,
+            (Kind::Command | Kind::Data, _) => Standing::Heard,
+        }
+    }
+
+    /// Whether both a success and a failure were told of it: the details show who said what, and when.
+    #[must_use]
+    pub fn is_contradicted(&self) -> bool {
+        self.row.known.is_contradicted()
     }
 
     /// The operator's name for it; empty where there is none.

@@ -114,6 +114,43 @@ impl DataRow {
     }
 }
 
+/// What the socket and the enquiries said of a command, whatever counts in the end.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Known(u8);
+
+impl Known {
+    const HEARD: u8 = 1;
+    const ASKED: u8 = 2;
+    const HEARD_FINAL: u8 = 4;
+    const ASKED_FINAL: u8 = 8;
+    const SUCCEEDED: u8 = 16;
+    const FAILED: u8 = 32;
+
+    fn note(&mut self, asked: bool, state: CommandState) {
+        self.0 |= if asked { Self::ASKED } else { Self::HEARD };
+        if state.is_final() {
+            self.0 |= if asked { Self::ASKED_FINAL } else { Self::HEARD_FINAL };
+            self.0 |=
+                if state == CommandState::Told(CommandStatus::Succeeded) { Self::SUCCEEDED } else { Self::FAILED };
+        }
+    }
+
+    /// Who said how it ended, or, before it has, who said anything: the socket, an enquiry.
+    pub(super) fn by(self) -> (bool, bool) {
+        let is = |bit: u8| self.0 & bit != 0;
+        if is(Self::HEARD_FINAL | Self::ASKED_FINAL) {
+            (is(Self::HEARD_FINAL), is(Self::ASKED_FINAL))
+        } else {
+            (is(Self::HEARD), is(Self::ASKED))
+        }
+    }
+
+    /// Whether both a success and a failure were told.
+    pub(super) fn is_contradicted(self) -> bool {
+        self.0 & (Self::SUCCEEDED | Self::FAILED) == Self::SUCCEEDED | Self::FAILED
+    }
+}
+
 /// One activity.
 #[derive(Debug)]
 pub(super) struct Row {
@@ -127,6 +164,8 @@ pub(super) struct Row {
     /// Its place among the data requests.
     pub(super) data: u32,
     pub(super) kind: Kind,
+    /// How its state is known.
+    pub(super) known: Known,
     /// Whether the row waits in the list of changes.
     pub(super) listed: bool,
 }
@@ -143,6 +182,7 @@ impl Row {
             state: Stamped::default(),
             message: TextId::default(),
             label: Stamped::default(),
+            known: Known::default(),
             listed: false,
         }
     }
@@ -180,13 +220,14 @@ impl Row {
                 self.offer_message(entry, &text, pool);
             }
             (Fact::Done(deed), Some(data)) => apply_deed(entry, deed, data, pool),
-            (Fact::Heard(Message::Data(_) | Message::StreamReady(_)) | Fact::Done(_), None) => {}
+            (Fact::Heard(Message::Data(_) | Message::StreamReady(_)) | Fact::Done(_), None) | (Fact::Gap(_), _) => {}
         }
         self.last.offer(entry, ());
     }
 
     /// A final state covers one that is not; among equals the later covers the earlier.
     fn offer_state(&mut self, entry: &Entry, state: CommandState, text: Option<&str>, pool: &mut TextPool) {
+        self.known.note(matches!(entry.fact, Fact::Enquired(_)), state);
         let ours = (self.state.value.is_final(), self.state.seq);
         if (state.is_final(), entry.seq) >= ours {
             self.state = Stamped { seq: entry.seq, at: entry.at, value: state };
@@ -214,7 +255,7 @@ fn apply_delivery(entry: &Entry, delivery: &Delivery, data: &mut DataRow, pool: 
 
 fn apply_deed(entry: &Entry, deed: &Deed, data: &mut DataRow, pool: &mut TextPool) {
     let end = match deed {
-        Deed::Labelled { .. } => return,
+        Deed::Labelled { .. } | Deed::Tracked => return,
         Deed::Fetching { .. } => End::Fetching,
         Deed::Saved { to, size } => End::Saved(pool.intern(to), *size),
         Deed::NotSaved { why, sentence } => End::NotSaved(*why, pool.intern(sentence)),

@@ -31,6 +31,8 @@ pub enum Status {
     Inline,
     /// A message of a type that this program does not know, or one that could not be read.
     Unrecognised,
+    /// A time in which nothing could be heard: acknowledgements may be missing from it.
+    Gap,
 }
 
 impl Status {
@@ -51,6 +53,7 @@ impl Status {
             Self::LinkUsed => "Link used",
             Self::Inline => "Inline",
             Self::Unrecognised => "Unrecognised",
+            Self::Gap => "Gap",
         })
     }
 
@@ -68,9 +71,12 @@ impl Status {
             Self::Succeeded | Self::Saved => Chip::Succeeded,
             Self::Failed => Chip::Failed,
             Self::Ready | Self::Inline | Self::Downloading => Chip::Ready,
-            Self::Unknown | Self::UnrecognisedNumber(_) | Self::LinkExpired | Self::LinkUsed | Self::Unrecognised => {
-                Chip::Other
-            }
+            Self::Unknown
+            | Self::UnrecognisedNumber(_)
+            | Self::LinkExpired
+            | Self::LinkUsed
+            | Self::Unrecognised
+            | Self::Gap => Chip::Other,
         }
     }
 }

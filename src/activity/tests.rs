@@ -240,6 +240,77 @@ fn a_paused_view_stays_and_counts_what_waits() {
     assert_eq!((view.len(&activities), view.waiting(&activities)), (3, 0));
 }
 
+fn gap(seq: u64, id: &str, to: Option<i64>, open: &[&str]) -> Entry {
+    let open = open.iter().map(|id| (*id).into()).collect();
+    let gap = Gap { from: Moment(5), to: to.map(Moment), cause: GapCause::Disconnected, open, requests: 1 };
+    entry(seq, ActivityKey::Gap(id.into()), Fact::Gap(gap), "")
+}
+
+#[test]
+fn a_gap_is_a_row_that_counts_what_was_recovered() {
+    let mut activities = applied(&[
+        command(1, "a", 1, ""),
+        command(2, "b", 1, ""),
+        gap(3, "g", None, &[]),
+        gap(4, "g", Some(9), &["a", "b"]),
+    ]);
+    let row = activities.find(&ActivityKey::Gap("g".into())).unwrap();
+    let state = |activities: &Activities| activities.gap(row).map(|gap| (gap.to, gap.recovered, gap.open)).unwrap();
+    assert_eq!(state(&activities), (Some(Moment(9)), 0, 2));
+    let known = Enquiry::Known { status: CommandStatus::Failed, text: None };
+    activities.apply(&entry(5, ActivityKey::Command("a".into()), Fact::Enquired(known), ""));
+    activities.apply(&command(6, "b", 2, ""));
+    assert_eq!(state(&activities), (Some(Moment(9)), 2, 2));
+    assert!(activities.gap(row).unwrap().is_recovered());
+    assert_eq!(activities.get(row).unwrap().status(), Status::Gap);
+}
+
+#[test]
+fn every_state_says_how_it_is_known_and_contradictions_are_told() {
+    let key = ActivityKey::Command("c".into());
+    let asked = |seq, status| entry(seq, key.clone(), Fact::Enquired(Enquiry::Known { status, text: None }), "");
+    let check = |entries: &[Entry]| {
+        let activities = applied(entries);
+        let row = activities.get(RowId(0)).unwrap();
+        (row.source(), row.is_contradicted())
+    };
+    let (pending, done) = (command(1, "c", 1, ""), command(2, "c", 2, ""));
+    assert_eq!(check(&[pending.clone(), done.clone()]), (Some(Source::Socket), false));
+    assert_eq!(check(&[pending.clone(), asked(2, CommandStatus::Succeeded)]), (Some(Source::Enquiry), false));
+    assert_eq!(check(&[done.clone(), asked(3, CommandStatus::Succeeded)]), (Some(Source::Both), false));
+    assert_eq!(check(&[done.clone(), asked(3, CommandStatus::Failed)]), (Some(Source::Both), true));
+    assert_eq!(check(&[done, command(4, "c", 3, "")]), (Some(Source::Socket), true));
+    assert_eq!(check(&[pending, asked(2, CommandStatus::Pending)]), (Some(Source::Both), false));
+}
+
+#[test]
+fn the_ledger_adds_up() {
+    let key = |id: &str| ActivityKey::Command(id.into());
+    let known = Enquiry::Known { status: CommandStatus::Succeeded, text: None };
+    let activities = applied(&[
+        command(1, "heard", 2, ""),
+        command(2, "open", 1, ""),
+        entry(3, key("asked"), Fact::Enquired(known), ""),
+        entry(4, key("unknown"), Fact::Enquired(Enquiry::Unknown), ""),
+        entry(5, key("tracked"), Fact::Done(Deed::Tracked), ""),
+        data(6, "ready", 1, "https://h/…?auth=hidden"),
+        data(7, "preparing", 0, "Collecting"),
+        gap(8, "g", None, &[]),
+    ]);
+    let ledger = activities.ledger();
+    assert_eq!(ledger, Ledger { heard: 2, enquired: 1, unknown: 1, open: 3, gaps: 1 });
+    assert_eq!(ledger.all() + ledger.gaps, activities.len());
+}
+
+#[test]
+fn a_silent_command_is_late() {
+    let activities = applied(&[command(1, "c", 1, "")]);
+    let row = activities.get(RowId(0)).unwrap();
+    let after = |seconds| row.updated().plus(Duration::from_secs(seconds));
+    assert!(!activities.is_late(&row, after(30)), "30 s are not over");
+    assert!(activities.is_late(&row, after(31)), "a minute of silence is late");
+}
+
 /// Any entry of a small world, so that ids meet.
 fn any_fact() -> impl Strategy<Value = (u8, u8)> {
     (0_u8..12, 0_u8..6)

@@ -104,7 +104,7 @@ impl Engine {
             settings,
             live_from,
             sandbox: options.sandbox,
-            start_in_sandbox: options.start_in_sandbox,
+            sandbox_at_once: options.start_in_sandbox,
             only: options.profile,
             actions: wanted,
             reports: reported,

@@ -7,7 +7,7 @@
 use rusqlite::types::{ToSql, ToSqlOutput, Value, ValueRef};
 use serde::{Deserialize, Serialize};
 
-use crate::activity::{ActivityKey, Deed, Enquiry, Entry, Fact, Kind, Moment, Seq};
+use crate::activity::{ActivityKey, Deed, Enquiry, Entry, Fact, Gap, Kind, Moment, Seq};
 use crate::protocol::incoming::parse;
 use crate::protocol::{CommandId, CommandStatus, Incoming, RequestId, UnreadableReason};
 
@@ -20,6 +20,7 @@ mod fact {
     pub(super) const UNREADABLE: i64 = 20;
     pub(super) const ENQUIRED: i64 = 30;
     pub(super) const DONE: i64 = 40;
+    pub(super) const GAP: i64 = 50;
 }
 
 /// The `kind` of an entry.
@@ -29,6 +30,7 @@ pub(super) fn kind(entry: &Entry) -> i64 {
         Fact::Unreadable { .. } => fact::UNREADABLE,
         Fact::Enquired(_) => fact::ENQUIRED,
         Fact::Done(_) => fact::DONE,
+        Fact::Gap(_) => fact::GAP,
     };
     fact + unit(entry.key.kind())
 }
@@ -39,6 +41,7 @@ pub(super) fn unit(kind: Kind) -> i64 {
         Kind::Command => 1,
         Kind::Data => 2,
         Kind::Message => 3,
+        Kind::Gap => 4,
     }
 }
 
@@ -94,6 +97,7 @@ pub(super) fn payload(entry: &Entry) -> Result<ToSqlOutput<'_>, serde_json::Erro
         Fact::Unreadable { reason, size } => serde_json::to_string(&StoredUnreadable { reason: *reason, size: *size })?,
         Fact::Enquired(enquiry) => serde_json::to_string(&StoredEnquiry::from(enquiry))?,
         Fact::Done(deed) => serde_json::to_string(deed)?,
+        Fact::Gap(gap) => serde_json::to_string(gap)?,
     };
     let payload = if entry.raw.is_empty() { json } else { format!("{json}\n{}", entry.raw) };
     Ok(ToSqlOutput::Owned(Value::Text(payload)))
@@ -156,6 +160,7 @@ pub(super) fn read(row: &rusqlite::Row<'_>) -> rusqlite::Result<Entry> {
     let key = match kind % 10 {
         1 => ActivityKey::Command(CommandId::new(id)),
         2 => ActivityKey::Data(RequestId::new(id)),
+        4 => ActivityKey::Gap(id),
         _ => ActivityKey::Message(id),
     };
     let (json, after) = payload.split_once('\n').unwrap_or((&payload, ""));
@@ -170,6 +175,7 @@ pub(super) fn read(row: &rusqlite::Row<'_>) -> rusqlite::Result<Entry> {
         }
         fact::ENQUIRED => from_json::<StoredEnquiry>(json).map(|stored| (Fact::Enquired(stored.into()), after)),
         fact::DONE => from_json::<Deed>(json).map(|deed| (Fact::Done(deed), after)),
+        fact::GAP => from_json::<Gap>(json).map(|gap| (Fact::Gap(gap), after)),
         _ => Err(UnreadableReason::WrongType),
     };
     let (fact, raw) = told.unwrap_or_else(|reason| {

@@ -205,7 +205,9 @@ impl Desk {
     pub(crate) fn download_of(&self, activity: &Activity<'_>) -> Option<(RequestId, &Progress)> {
         let request = match activity.key() {
             crate::activity::ActivityKey::Data(request) => request,
-            crate::activity::ActivityKey::Command(_) | crate::activity::ActivityKey::Message(_) => return None,
+            crate::activity::ActivityKey::Command(_)
+            | crate::activity::ActivityKey::Message(_)
+            | crate::activity::ActivityKey::Gap(_) => return None,
         };
         let progress = self.downloads.get(&request)?;
         Some((request, progress))

@@ -73,6 +73,7 @@ pub(crate) fn kind(kind: Kind) -> Icon {
         Kind::Command => outlined(symbols::ICON_TERMINAL),
         Kind::Data => outlined(symbols::ICON_DATABASE),
         Kind::Message => outlined(symbols::ICON_MAIL),
+        Kind::Gap => filled(symbols::ICON_WARNING),
     }
 }
 
@@ -90,6 +91,7 @@ pub(crate) fn status(status: Status, palette: &Palette) -> (Icon, egui::Color32)
         Status::LinkExpired => (outlined(symbols::ICON_TIMER_OFF), palette.other),
         Status::LinkUsed => (outlined(symbols::ICON_LINK_OFF), palette.other),
         Status::Unknown => (outlined(symbols::ICON_HELP), palette.other),
+        Status::Gap => (filled(symbols::ICON_WARNING), palette.gap),
         Status::UnrecognisedNumber(_) | Status::Unrecognised => (outlined(symbols::ICON_QUESTION_MARK), palette.other),
     }
 }

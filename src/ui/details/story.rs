@@ -2,7 +2,7 @@
 
 use egui::Color32;
 
-use crate::activity::{Activity, Deed, Enquiry, Entry, Fact, Kind, Status};
+use crate::activity::{Activity, Deed, Enquiry, Entry, Fact, Gap, GapCause, Kind, Status};
 use crate::protocol::{CommandStatus, Delivery, Message};
 use crate::ui::icons::{self, Icon};
 use crate::ui::open::file_name;
@@ -37,6 +37,7 @@ pub(super) fn tell(entry: &Entry, palette: &Palette) -> Told {
         }
         Fact::Enquired(Enquiry::Unknown) => (Some(Status::Unknown), "The server does not know this command".to_owned()),
         Fact::Done(deed) => return done(deed, palette),
+        Fact::Gap(gap) => (Some(Status::Gap), missing(gap).to_owned()),
     };
     let (icon, hue) = match status {
         // What was on the way there recedes; outcomes keep their hue.
@@ -45,6 +46,16 @@ pub(super) fn tell(entry: &Entry, palette: &Palette) -> Told {
         None => (icons::SENT, palette.muted),
     };
     Told { icon, hue, words: visible(&cut(&words, LONGEST)).into_owned() }
+}
+
+/// What a gap's beginning or end tells.
+fn missing(gap: &Gap) -> &'static str {
+    match (gap.to, gap.cause) {
+        (Some(_), _) => "Messages arrive again",
+        (None, GapCause::Disconnected) => "No messages can arrive: not connected",
+        (None, GapCause::NotRunning) => "No messages could arrive: the monitor was not running",
+        (None, GapCause::Asleep) => "No messages could arrive: the computer was asleep",
+    }
 }
 
 fn status_of(status: CommandStatus) -> Status {
@@ -92,6 +103,7 @@ fn done(deed: &Deed, palette: &Palette) -> Told {
     let (icon, hue, words) = match deed {
         Deed::Labelled { label } if label.is_empty() => (icons::LABEL, palette.muted, "Label taken away".to_owned()),
         Deed::Labelled { label } => (icons::LABEL, palette.muted, format!("Labelled “{label}”")),
+        Deed::Tracked => (icons::SENT, palette.muted, "Tracked by its id".to_owned()),
         Deed::Fetching { to } => (icons::DOWNLOADING, palette.ready, format!("Download to {} began", file_name(to))),
         Deed::Saved { to, size } => {
             let (icon, hue) = icons::status(Status::Saved, palette);
@@ -137,6 +149,9 @@ pub(super) fn next(activity: &Activity<'_>, scene: &Scene) -> String {
         }
         Status::UnrecognisedNumber(number) => {
             format!("This monitor does not know the command status {number}. The message is kept as it came.")
+        }
+        Status::Gap => {
+            "Messages of this time may be missing. Commands that were open across it are asked for.".to_owned()
         }
         Status::Unrecognised => "This monitor does not know what this means. It is kept as it came.".to_owned(),
     }

@@ -1,0 +1,90 @@
+//! The completeness ledger: how every id that is known ended, and what became of each gap.
+//!
+//! It claims nothing about ids that were never seen.
+
+use super::{GapCause, Moment};
+
+/// How every command and data request ended. The parts add up to the whole.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Ledger {
+    /// Their outcome came on the socket.
+    pub heard: usize,
+    /// Their outcome is only known because the server was asked.
+    pub enquired: usize,
+    /// The server was asked and does not know them.
+    pub unknown: usize,
+    /// Their outcome is still to come.
+    pub open: usize,
+    /// Gaps, ended or not.
+    pub gaps: usize,
+}
+
+impl Ledger {
+    /// How many commands and data requests there are.
+    #[must_use]
+    pub fn all(&self) -> usize {
+        self.heard + self.enquired + self.unknown + self.open
+    }
+}
+
+/// Where an activity stands in the ledger.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Standing {
+    Heard,
+    Enquired,
+    Unknown,
+    Open,
+    Gap,
+    /// A message that is no command or data request: the ledger does not count it.
+    Outside,
+}
+
+impl Ledger {
+    fn slot(&mut self, standing: Standing) -> Option<&mut usize> {
+        match standing {
+            Standing::Heard => Some(&mut self.heard),
+            Standing::Enquired => Some(&mut self.enquired),
+            Standing::Unknown => Some(&mut self.unknown),
+            Standing::Open => Some(&mut self.open),
+            Standing::Gap => Some(&mut self.gaps),
+            Standing::Outside => None,
+        }
+    }
+
+    pub(super) fn add(&mut self, standing: Standing) {
+        if let Some(slot) = self.slot(standing) {
+            *slot += 1;
+        }
+    }
+
+    pub(super) fn remove(&mut self, standing: Standing) {
+        if let Some(slot) = self.slot(standing) {
+            *slot = slot.saturating_sub(1);
+        }
+    }
+}
+
+/// A gap as it stands now.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct GapState {
+    /// When it began.
+    pub from: Moment,
+    /// When it ended; `None` while it lasts.
+    pub to: Option<Moment>,
+    /// Why nothing was heard.
+    pub cause: GapCause,
+    /// How many commands were open across it.
+    pub open: usize,
+    /// How many of those are settled by now: heard after all, or asked for.
+    pub recovered: usize,
+    /// How many data requests were open across it.
+    pub requests: usize,
+}
+
+impl GapState {
+    /// Whether nothing that is known to have been open is still missing.
+    #[must_use]
+    pub fn is_recovered(&self) -> bool {
+        self.to.is_some() && self.recovered == self.open
+    }
+}

@@ -1,0 +1,64 @@
+//! How long a command may be silent before it is late: by what is usual for its label.
+
+use std::collections::{HashMap, VecDeque};
+use std::time::Duration;
+
+/// How long a command without a history may be silent.
+const UNKNOWN: Duration = Duration::from_secs(30);
+/// How many outcomes make a history.
+const ENOUGH: usize = 20;
+/// How many outcomes of a label are remembered, the newest.
+const REMEMBERED: usize = 256;
+/// How many labels are remembered. A label beyond these has no history.
+const LABELS: usize = 1_000;
+
+/// What is usual, label by label.
+#[derive(Debug, Default)]
+pub struct Patience {
+    took: HashMap<Box<str>, VecDeque<Duration>>,
+}
+
+impl Patience {
+    /// Learns from an outcome. An empty label teaches nothing.
+    pub fn learn(&mut self, label: &str, took: Duration) {
+        if label.is_empty() || (self.took.len() >= LABELS && !self.took.contains_key(label)) {
+            return;
+        }
+        let history = self.took.entry(label.into()).or_default();
+        if history.len() == REMEMBERED {
+            history.pop_front();
+        }
+        history.push_back(took);
+    }
+
+    /// How long a command of this label may be silent: the 95th percentile of its history, 30 s where it has none.
+    #[must_use]
+    pub fn of(&self, label: &str) -> Duration {
+        let Some(history) = self.took.get(label).filter(|history| history.len() >= ENOUGH) else { return UNKNOWN };
+        let mut sorted: Vec<Duration> = history.iter().copied().collect();
+        sorted.sort_unstable();
+        // The smallest value that at least 95 % of the history do not exceed.
+        sorted.get((sorted.len() * 95).div_ceil(100).saturating_sub(1)).copied().unwrap_or(UNKNOWN)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_label_is_late_beyond_its_own_95th_percentile_once_it_has_a_history() {
+        let mut patience = Patience::default();
+        for seconds in 1..=19 {
+            patience.learn("approve device", Duration::from_secs(seconds));
+        }
+        assert_eq!(patience.of("approve device"), UNKNOWN, "19 outcomes are no history");
+        patience.learn("approve device", Duration::from_secs(20));
+        assert_eq!(patience.of("approve device"), Duration::from_secs(19));
+        assert_eq!(patience.of("other"), UNKNOWN);
+        for _ in 0..REMEMBERED {
+            patience.learn("approve device", Duration::from_millis(200));
+        }
+        assert_eq!(patience.of("approve device"), Duration::from_millis(200), "what was usual long ago is forgotten");
+    }
+}
