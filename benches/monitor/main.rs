@@ -34,7 +34,7 @@ fn main() {
     }
     let count = count();
     let mut rows = ingest::rows(count);
-    rows.push(memory::row(count));
+    rows.push(memory::row());
     rows.push(start::row(count));
     print(&rows);
     if let Some(path) = std::env::var_os("BENCH_JSON") {

@@ -17,7 +17,7 @@ use crate::table::Row;
 pub(crate) const ARGUMENT: &str = "measure-memory";
 
 /// The median of rounds.
-pub(crate) fn row(count: usize) -> Row {
+pub(crate) fn row() -> Row {
     let program = std::env::current_exe().expect("this program");
     let mut rounds: Vec<(u64, u64)> = (0..ROUNDS)
         .map(|_| {

@@ -29,12 +29,11 @@ impl Server {
         let mut frames = Vec::new();
         for message in messages {
             frames.push(0x81); // A whole text frame.
-            match u8::try_from(message.len()) {
-                Ok(short @ ..126) => frames.push(short),
-                _ => {
-                    frames.push(126);
-                    frames.extend(u16::try_from(message.len()).expect("a short message").to_be_bytes());
-                }
+            if let Ok(short @ ..126) = u8::try_from(message.len()) {
+                frames.push(short);
+            } else {
+                frames.push(126);
+                frames.extend(u16::try_from(message.len()).expect("a short message").to_be_bytes());
             }
             frames.extend(message.as_bytes());
         }

@@ -66,11 +66,11 @@ async fn soak(time: Duration, seed: u64) -> ExitCode {
     broker.waiting_in(QUEUE, 0).await;
     let settled = timeout(SETTLING, monitor.quiet()).await;
     assert!(settled.is_ok(), "messages went on arriving for minutes after the last was sent");
-    let gaps = monitor.stop().await;
-    let heard = monitor.journal().await;
+    let told = monitor.stop().await;
+    let kept = monitor.journal().await;
     sandbox.shutdown().await;
     println!("{mischief}");
-    let tally = tally::of(&sent, &heard, &gaps);
+    let tally = tally::of(sent, &kept, &told);
     println!("{tally}\nafter {} s in all", began.elapsed().as_secs());
     if tally.is_whole() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }

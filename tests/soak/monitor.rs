@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use privicore_monitor::activity::{ActivityKey, Entry, Moment, Seq};
+use privicore_monitor::activity::{ActivityKey, Entry, Fact, Moment, Seq};
 use privicore_monitor::credentials::Keyring;
 use privicore_monitor::engine::{
     Action, ConnectionState, Credential, Engine, EngineHandle, EngineOptions, Event, Events, SignIn,
@@ -29,11 +29,20 @@ const SILENCE: Duration = Duration::from_secs(5);
 /// How many entries are read from the journal at once.
 const PAGE: usize = 20_000;
 
-/// A time in which the engine showed that it was not joined.
+/// A time in which the engine was not joined, and said so.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Gap {
     pub(crate) from: Moment,
     pub(crate) to: Moment,
+}
+
+/// What the journal holds.
+#[derive(Default)]
+pub(crate) struct Kept {
+    /// For every number of the stream when it was heard, first to last.
+    pub(crate) heard: BTreeMap<u64, Vec<Moment>>,
+    /// The gaps that are rows of their own.
+    pub(crate) gaps: Vec<Gap>,
 }
 
 /// What was seen of the engine.
@@ -117,7 +126,7 @@ impl Monitor {
         }
     }
 
-    /// Stops it. When it was not joined.
+    /// Stops it. When it was not joined, as it told the window.
     pub(crate) async fn stop(&self) -> Vec<Gap> {
         self.engine.send(Action::Quit).expect("the engine is not busy");
         let watcher = self.watcher.lock().expect("the watcher").take().expect("it is stopped once");
@@ -127,11 +136,12 @@ impl Monitor {
         seen.gaps.iter().copied().chain(last).collect()
     }
 
-    /// Reads the journal of the stopped engine from the disk: for every number of the stream when it was heard, first to last.
-    pub(crate) async fn journal(&self) -> BTreeMap<u64, Vec<Moment>> {
+    /// Reads the journal of the stopped engine from the disk.
+    pub(crate) async fn journal(&self) -> Kept {
         assert!(self.engine.join(PATIENCE), "the engine did not stop");
         let journal = Journal::open(directories(&self.folder).data()).expect("the journal").journal;
-        let mut heard: BTreeMap<u64, Vec<Moment>> = BTreeMap::new();
+        let mut kept = Kept::default();
+        let mut gaps = BTreeMap::new();
         let mut from = Seq(0);
         loop {
             let entries = journal.since(self.profile.id, from, PAGE).await.expect("the journal is read");
@@ -139,12 +149,16 @@ impl Monitor {
             from = Seq(last.seq.0 + 1);
             for entry in &entries {
                 if let Some(number) = number_of(entry) {
-                    heard.entry(number).or_default().push(entry.at);
+                    kept.heard.entry(number).or_default().push(entry.at);
+                } else if let Fact::Gap(gap) = &entry.fact {
+                    // Of two for the same key the later counts.
+                    gaps.insert(entry.key.clone(), Gap { from: gap.from, to: gap.to.unwrap_or(Moment(i64::MAX)) });
                 }
             }
         }
         journal.close().await;
-        heard
+        kept.gaps = gaps.into_values().collect();
+        kept
     }
 }
 
@@ -159,7 +173,7 @@ fn now() -> Moment {
 fn number_of(entry: &Entry) -> Option<u64> {
     match &entry.key {
         ActivityKey::Command(id) => id.as_str().strip_prefix(PREFIX)?.parse().ok(),
-        ActivityKey::Data(_) | ActivityKey::Message(_) => None,
+        ActivityKey::Data(_) | ActivityKey::Message(_) | ActivityKey::Gap(_) => None,
     }
 }
 

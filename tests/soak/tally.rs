@@ -1,19 +1,20 @@
 //! What became of every message that was sent.
 //!
 //! Messages are numbered and the queue keeps their order, so a missing one stood between its neighbours: the last before it that was
-//! heard, and the first after it. It counts as named where the engine showed a gap, that is, a time in which it was not joined, between
-//! hearing the one and hearing the other: then the operator is told that something may be missing there. Where the engine showed
-//! itself joined throughout, the message was lost in silence.
+//! heard, and the first after it. It counts as named where there is a gap between hearing the one and hearing the other: then the
+//! operator is told that something may be missing there. Where there is none, the message was lost in silence.
+//!
+//! Gaps are those of the journal. An engine that keeps none is judged by what it told the window: every time in which its connection
+//! was in another state than live is then a gap.
 
-use std::collections::BTreeMap;
 use std::fmt;
 use std::time::Duration;
 
 use privicore_monitor::activity::Moment;
 
-use crate::monitor::Gap;
+use crate::monitor::{Gap, Kept};
 
-/// The test hears of a gap a little after it began.
+/// The engine tells of a gap a little after it began.
 const SLACK: Duration = Duration::from_millis(100);
 
 /// What became of them.
@@ -24,13 +25,17 @@ pub(crate) struct Tally {
     entries: u64,
     unsent: u64,
     gaps: usize,
+    /// Whether the gaps are those of the journal.
+    gaps_kept: bool,
     named: Vec<u64>,
     silent: Vec<u64>,
 }
 
-/// Of the numbers below `sent`, and what the journal says when each was heard.
-pub(crate) fn of(sent: u64, heard: &BTreeMap<u64, Vec<Moment>>, gaps: &[Gap]) -> Tally {
-    let mut tally = Tally { sent, gaps: gaps.len(), ..Tally::default() };
+/// Of the numbers below `sent`: what the journal says of each, and when the engine told that it was not joined.
+pub(crate) fn of(sent: u64, Kept { heard, gaps }: &Kept, told: &[Gap]) -> Tally {
+    let gaps_kept = !gaps.is_empty();
+    let gaps = if gaps_kept { gaps } else { told };
+    let mut tally = Tally { sent, gaps: gaps.len(), gaps_kept, ..Tally::default() };
     for (number, times) in heard {
         tally.entries += u64::try_from(times.len()).unwrap_or(u64::MAX);
         if *number < sent {
@@ -58,12 +63,13 @@ impl Tally {
 
 impl fmt::Display for Tally {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { sent, journaled, entries, unsent, gaps, named, silent } = self;
+        let Self { sent, journaled, entries, unsent, gaps, gaps_kept, named, silent } = self;
+        let whose = if *gaps_kept { "in the journal" } else { "told to the window; the journal keeps none" };
         let again = entries.saturating_sub(*journaled).saturating_sub(*unsent);
-        writeln!(f, "{gaps:>9}  gaps that the engine showed")?;
+        writeln!(f, "{gaps:>9}  gaps {whose}")?;
         writeln!(f, "{sent:>9}  sent, each confirmed by the broker")?;
         writeln!(f, "{journaled:>9}  journaled ({again} entries more: delivered again after a break)")?;
-        writeln!(f, "{:>9}  named missing: lost on the wire where a gap was shown", named.len())?;
+        writeln!(f, "{:>9}  named missing: lost on the wire within a gap", named.len())?;
         write!(f, "{:>9}  lost in silence", silent.len())?;
         for number in silent.iter().take(20) {
             write!(f, " {number}")?;
