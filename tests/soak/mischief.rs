@@ -44,7 +44,7 @@ impl Mischief {
         let stalls = if time < SHORT { 0 } else { LONG_STALLS };
         let (mut crashed, mut stalled, mut calmed) = (0, 0, began);
         while began.elapsed() < time {
-            monitor.live().await;
+            let join = monitor.live().await;
             let so_far = began.elapsed();
             if crashed < CRASHES && so_far > time * (crashed + 1) / (CRASHES + 1) {
                 crashed += 1;
@@ -55,12 +55,12 @@ impl Mischief {
             } else if stalled < stalls && so_far > time * (2 * stalled + 1) / (2 * stalls) {
                 stalled += 1;
                 self.strike("long stalls", Fault::Stall { count: None, lasting: LONG_STALL });
-                monitor.away_within(LONG_STALL).await;
+                monitor.lost_within(join, LONG_STALL).await;
             } else if calmed.elapsed() > Duration::from_secs(20) {
                 sleep(Duration::from_secs(2)).await;
                 calmed = Instant::now();
             } else {
-                self.strike_once(monitor).await;
+                self.strike_once(monitor, join).await;
             }
         }
     }
@@ -68,13 +68,13 @@ impl Mischief {
     async fn strike_often(&mut self, monitor: &Monitor, time: Duration) {
         let began = Instant::now();
         while began.elapsed() < time {
-            monitor.live().await;
-            self.strike_once(monitor).await;
+            let join = monitor.live().await;
+            self.strike_once(monitor, join).await;
         }
     }
 
     /// Lets a joined engine hear a little, then strikes.
-    async fn strike_once(&mut self, monitor: &Monitor) {
+    async fn strike_once(&mut self, monitor: &Monitor, join: u64) {
         let heard = Duration::from_millis(self.random.u64(0..40));
         sleep(heard).await;
         let drop = Fault::Drop { count: None };
@@ -112,7 +112,7 @@ impl Mischief {
             _ => self.strike("expired tokens", Fault::ExpireTokens) && self.strike("dropped connections", drop),
         };
         if falls {
-            monitor.away_within(FALL).await;
+            monitor.lost_within(join, FALL).await;
         }
     }
 
