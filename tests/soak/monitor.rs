@@ -26,6 +26,10 @@ const PATIENCE: Duration = Duration::from_mins(2);
 /// Nothing new for so long at the end, and there is nothing more to come.
 const SILENCE: Duration = Duration::from_secs(5);
 
+/// How long the operator waits before asking again that a connection that waits be tried: one that is asked for at the very moment
+/// at which the engine begins to wait may pass it by.
+const IMPATIENCE: Duration = Duration::from_millis(20);
+
 /// How many entries are read from the journal at once.
 const PAGE: usize = 20_000;
 
@@ -198,17 +202,26 @@ struct Watcher {
 
 impl Watcher {
     async fn watch(self, events: Events, bell: Arc<Notify>) {
+        let mut waits = false;
         loop {
             events.begin_drain();
             while let Some(event) = events.try_next() {
                 match event {
                     Event::Stopped => return,
                     Event::Committed { .. } => self.commits.send_modify(|commits| *commits += 1),
-                    Event::Connection { state, .. } => self.connection(&state),
+                    Event::Connection { state, .. } => {
+                        waits = matches!(state, ConnectionState::Reconnecting { .. });
+                        self.connection(&state);
+                    }
                     _ => {}
                 }
             }
-            bell.notified().await;
+            if waits {
+                // The engine's own patience is for servers that are to be spared.
+                self.ask(Action::RetryNow(self.profile.id));
+            }
+            // Rung or not: it looks again.
+            drop(timeout(IMPATIENCE, bell.notified()).await);
         }
     }
 
@@ -228,11 +241,8 @@ impl Watcher {
             standing.joins += u64::from(live && !standing.live);
             standing.live = live;
         });
-        match state {
-            // The engine's own patience is for servers that are to be spared.
-            ConnectionState::Reconnecting { .. } => self.ask(Action::RetryNow(self.profile.id)),
-            ConnectionState::TokenRefused { .. } => self.sign_in(),
-            _ => {}
+        if matches!(state, ConnectionState::TokenRefused { .. }) {
+            self.sign_in();
         }
     }
 
