@@ -10,7 +10,7 @@ use tokio::time::{Instant, sleep};
 use crate::broker::Broker;
 use crate::monitor::Monitor;
 
-/// How often the broker is killed, evenly over the time.
+/// How often the broker is killed, evenly over the time: once where there is little.
 const CRASHES: u32 = 4;
 
 /// How often a connection is left half-open for longer than the engine bears it, where there is time for it.
@@ -19,7 +19,7 @@ const LONG_STALLS: u32 = 2;
 /// Longer than it takes the engine to give a silent connection up: it pings after 15 s and waits 10 s.
 const LONG_STALL: Duration = Duration::from_secs(28);
 
-/// Below this there is no time for long stalls.
+/// Below this there is no time for long stalls, and for one crash of the broker only.
 const SHORT: Duration = Duration::from_mins(2);
 
 /// How long a connection that was struck may take to fall.
@@ -41,12 +41,12 @@ impl Mischief {
     /// Makes faults for so long.
     pub(crate) async fn make(&mut self, broker: &mut Broker, monitor: &Monitor, time: Duration) {
         let began = Instant::now();
-        let stalls = if time < SHORT { 0 } else { LONG_STALLS };
+        let (stalls, crashes) = if time < SHORT { (0, 1) } else { (LONG_STALLS, CRASHES) };
         let (mut crashed, mut stalled, mut calmed) = (0, 0, began);
         while began.elapsed() < time {
-            monitor.live().await;
+            let join = monitor.live().await;
             let so_far = began.elapsed();
-            if crashed < CRASHES && so_far > time * (crashed + 1) / (CRASHES + 1) {
+            if crashed < crashes && so_far > time * (crashed + 1) / (crashes + 1) {
                 crashed += 1;
                 broker.crash();
                 self.count("crashes of the broker", 1);
@@ -55,12 +55,12 @@ impl Mischief {
             } else if stalled < stalls && so_far > time * (2 * stalled + 1) / (2 * stalls) {
                 stalled += 1;
                 self.strike("long stalls", Fault::Stall { count: None, lasting: LONG_STALL });
-                monitor.away_within(LONG_STALL).await;
+                monitor.lost_within(join, LONG_STALL).await;
             } else if calmed.elapsed() > Duration::from_secs(20) {
                 sleep(Duration::from_secs(2)).await;
                 calmed = Instant::now();
             } else {
-                self.strike_once(monitor).await;
+                self.strike_once(monitor, join).await;
             }
         }
     }
@@ -68,13 +68,13 @@ impl Mischief {
     async fn strike_often(&mut self, monitor: &Monitor, time: Duration) {
         let began = Instant::now();
         while began.elapsed() < time {
-            monitor.live().await;
-            self.strike_once(monitor).await;
+            let join = monitor.live().await;
+            self.strike_once(monitor, join).await;
         }
     }
 
     /// Lets a joined engine hear a little, then strikes.
-    async fn strike_once(&mut self, monitor: &Monitor) {
+    async fn strike_once(&mut self, monitor: &Monitor, join: u64) {
         let heard = Duration::from_millis(self.random.u64(0..40));
         sleep(heard).await;
         let drop = Fault::Drop { count: None };
@@ -112,7 +112,7 @@ impl Mischief {
             _ => self.strike("expired tokens", Fault::ExpireTokens) && self.strike("dropped connections", drop),
         };
         if falls {
-            monitor.away_within(FALL).await;
+            monitor.lost_within(join, FALL).await;
         }
     }
 

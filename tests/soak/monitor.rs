@@ -26,6 +26,10 @@ const PATIENCE: Duration = Duration::from_mins(2);
 /// Nothing new for so long at the end, and there is nothing more to come.
 const SILENCE: Duration = Duration::from_secs(5);
 
+/// How long the operator waits before asking again that a connection that waits be tried: one that is asked for at the very moment
+/// at which the engine begins to wait may pass it by.
+const IMPATIENCE: Duration = Duration::from_millis(20);
+
 /// How many entries are read from the journal at once.
 const PAGE: usize = 20_000;
 
@@ -53,13 +57,21 @@ struct Seen {
     away: Option<Moment>,
 }
 
+/// Where the connection stands.
+#[derive(Clone, Copy, Default)]
+struct Standing {
+    live: bool,
+    /// How often it was joined so far.
+    joins: u64,
+}
+
 /// The engine and who watches it.
 pub(crate) struct Monitor {
     engine: EngineHandle,
     profile: Profile,
     folder: TempDir,
     seen: Arc<Mutex<Seen>>,
-    live: watch::Receiver<bool>,
+    standing: watch::Receiver<Standing>,
     committed: watch::Receiver<u64>,
     watcher: Mutex<Option<JoinHandle<()>>>,
 }
@@ -92,26 +104,28 @@ impl Monitor {
             ..Profile::default()
         };
         let seen = Arc::new(Mutex::new(Seen { away: Some(now()), ..Seen::default() }));
-        let (joined, live) = watch::channel(false);
+        let (joined, standing) = watch::channel(Standing::default());
         let (commits, committed) = watch::channel(0);
         let watching =
             Watcher { engine: engine.clone(), profile: profile.clone(), seen: Arc::clone(&seen), joined, commits };
         watching.sign_in();
         let watcher = Mutex::new(Some(tokio::spawn(watching.watch(events, bell))));
-        Self { engine, profile, folder, seen, live, committed, watcher }
+        Self { engine, profile, folder, seen, standing, committed, watcher }
     }
 
-    /// Waits until it is joined.
-    pub(crate) async fn live(&self) {
-        let mut live = self.live.clone();
-        let joined = timeout(PATIENCE, live.wait_for(|live| *live)).await;
-        assert!(joined.is_ok_and(|joined| joined.is_ok()), "the engine did not come back within two minutes");
+    /// Waits until it is joined. How often it was so far.
+    pub(crate) async fn live(&self) -> u64 {
+        let mut standing = self.standing.clone();
+        let joined = timeout(PATIENCE, standing.wait_for(|standing| standing.live)).await;
+        let joined = joined.expect("the engine did not come back within two minutes");
+        joined.expect("the watcher lives").joins
     }
 
-    /// Waits until it is no longer joined, or so long. Whether it is joined still.
-    pub(crate) async fn away_within(&self, time: Duration) -> bool {
-        let mut live = self.live.clone();
-        timeout(time, live.wait_for(|live| !*live)).await.is_err()
+    /// Waits until it has lost its join of that number, at most so long. Whether it has.
+    pub(crate) async fn lost_within(&self, join: u64, time: Duration) -> bool {
+        let mut standing = self.standing.clone();
+        let lost = standing.wait_for(|standing| !standing.live || standing.joins != join);
+        timeout(time, lost).await.is_ok()
     }
 
     /// Waits until it is joined and nothing has come for a while.
@@ -120,7 +134,7 @@ impl Monitor {
         loop {
             self.live().await;
             committed.mark_unchanged();
-            if timeout(SILENCE, committed.changed()).await.is_err() && *self.live.borrow() {
+            if timeout(SILENCE, committed.changed()).await.is_err() && self.standing.borrow().live {
                 return;
             }
         }
@@ -182,23 +196,32 @@ struct Watcher {
     engine: EngineHandle,
     profile: Profile,
     seen: Arc<Mutex<Seen>>,
-    joined: watch::Sender<bool>,
+    joined: watch::Sender<Standing>,
     commits: watch::Sender<u64>,
 }
 
 impl Watcher {
     async fn watch(self, events: Events, bell: Arc<Notify>) {
+        let mut waits = false;
         loop {
             events.begin_drain();
             while let Some(event) = events.try_next() {
                 match event {
                     Event::Stopped => return,
                     Event::Committed { .. } => self.commits.send_modify(|commits| *commits += 1),
-                    Event::Connection { state, .. } => self.connection(&state),
+                    Event::Connection { state, .. } => {
+                        waits = matches!(state, ConnectionState::Reconnecting { .. });
+                        self.connection(&state);
+                    }
                     _ => {}
                 }
             }
-            bell.notified().await;
+            if waits {
+                // The engine's own patience is for servers that are to be spared.
+                self.ask(Action::RetryNow(self.profile.id));
+            }
+            // Rung or not: it looks again.
+            drop(timeout(IMPATIENCE, bell.notified()).await);
         }
     }
 
@@ -214,12 +237,12 @@ impl Watcher {
             (true, None) | (false, Some(_)) => {}
         }
         drop(seen);
-        self.joined.send_replace(live);
-        match state {
-            // The engine's own patience is for servers that are to be spared.
-            ConnectionState::Reconnecting { .. } => self.ask(Action::RetryNow(self.profile.id)),
-            ConnectionState::TokenRefused { .. } => self.sign_in(),
-            _ => {}
+        self.joined.send_modify(|standing| {
+            standing.joins += u64::from(live && !standing.live);
+            standing.live = live;
+        });
+        if matches!(state, ConnectionState::TokenRefused { .. }) {
+            self.sign_in();
         }
     }
 

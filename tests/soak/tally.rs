@@ -25,6 +25,8 @@ pub(crate) struct Tally {
     entries: u64,
     unsent: u64,
     gaps: usize,
+    /// How long the middle one and the longest of them were.
+    lengths: (Duration, Duration),
     /// Whether the gaps are those of the journal.
     gaps_kept: bool,
     named: Vec<u64>,
@@ -35,7 +37,11 @@ pub(crate) struct Tally {
 pub(crate) fn of(sent: u64, Kept { heard, gaps }: &Kept, told: &[Gap]) -> Tally {
     let gaps_kept = !gaps.is_empty();
     let gaps = if gaps_kept { gaps } else { told };
-    let mut tally = Tally { sent, gaps: gaps.len(), gaps_kept, ..Tally::default() };
+    let mut lengths: Vec<Duration> = gaps.iter().map(|gap| gap.to.since(gap.from)).collect();
+    lengths.sort_unstable();
+    let length = |at: usize| lengths.get(at).copied().unwrap_or_default();
+    let lengths = (length(gaps.len() / 2), length(gaps.len().saturating_sub(1)));
+    let mut tally = Tally { sent, gaps: gaps.len(), lengths, gaps_kept, ..Tally::default() };
     for (number, times) in heard {
         tally.entries += u64::try_from(times.len()).unwrap_or(u64::MAX);
         if *number < sent {
@@ -63,10 +69,11 @@ impl Tally {
 
 impl fmt::Display for Tally {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { sent, journaled, entries, unsent, gaps, gaps_kept, named, silent } = self;
+        let Self { sent, journaled, entries, unsent, gaps, lengths, gaps_kept, named, silent } = self;
+        let (middle, longest) = lengths;
         let whose = if *gaps_kept { "in the journal" } else { "told to the window; the journal keeps none" };
         let again = entries.saturating_sub(*journaled).saturating_sub(*unsent);
-        writeln!(f, "{gaps:>9}  gaps {whose}")?;
+        writeln!(f, "{gaps:>9}  gaps {whose} (median {middle:.0?}, longest {longest:.1?})")?;
         writeln!(f, "{sent:>9}  sent, each confirmed by the broker")?;
         writeln!(f, "{journaled:>9}  journaled ({again} entries more: delivered again after a break)")?;
         writeln!(f, "{:>9}  named missing: lost on the wire within a gap", named.len())?;
