@@ -4,6 +4,7 @@
 //! [`Journal`] is a handle to both. [`Holder`] makes sure that one process at a time writes. May use `protocol` (it reads
 //! messages back with the same parser), `activity` and `settings`; never holds a secret: what comes in is masked already.
 
+mod archive;
 mod error;
 mod holder;
 mod reader;
@@ -20,6 +21,7 @@ use tokio::sync::{mpsc, oneshot};
 use crate::activity::{ActivityKey, Entry, Seq};
 use crate::settings::ProfileId;
 
+pub use archive::{Archive, Sorter};
 pub use error::{JournalError, NotAppended};
 pub use holder::Holder;
 use reader::{Query, Reading};
