@@ -7,9 +7,10 @@ mod asks;
 mod desk;
 mod sandbox;
 mod tokens;
+mod track;
 
 use std::any::Any;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -68,6 +69,8 @@ pub(super) struct Hub {
     launcher: Option<SandboxLauncher>,
     /// The running sandbox; it ends with this.
     sandbox: Option<Box<dyn Any + Send>>,
+    /// Profiles that are here for this run only.
+    guests: BTreeSet<ProfileId>,
     /// Counts tickets and sign-ins.
     numbers: u64,
 }
@@ -83,6 +86,7 @@ pub(super) async fn run(start: Start) {
         desks: BTreeMap::new(),
         launcher: sandbox,
         sandbox: None,
+        guests: BTreeSet::new(),
         numbers: 0,
     };
     hub.begin(only.as_deref());
@@ -133,6 +137,7 @@ impl Hub {
     async fn act(&mut self, action: Action) {
         match action {
             Action::SignIn(sign_in) => self.sign_in(*sign_in),
+            Action::Visit(sign_in) => self.visit(*sign_in),
             Action::CancelSignIn(profile) => self.cancel_sign_in(profile),
             Action::TrySandbox => self.try_sandbox(),
             Action::Connect(profile) => self.connect(profile),
@@ -151,6 +156,7 @@ impl Hub {
             Action::SaveInline { profile, request, to } => self.save_inline(profile, request, to),
             Action::CheckStatus { profile, command } => self.check_status(profile, command),
             Action::Label { profile, key, label } => self.label(profile, key, label),
+            Action::Track { profile, commands, label } => self.track(profile, commands, label),
             Action::History { profile, key, from, to } => self.history(profile, key, from, to),
             Action::OpenFile(path) => self.hand_over(path, super::files::open),
             Action::ShowInFolder(path) => self.hand_over(path, super::files::show_in_folder),
@@ -173,6 +179,7 @@ impl Hub {
                     desk.downloads.remove(&request);
                 }
             }
+            Report::Track(asked) => self.asked_to_track(asked),
             Report::Sandbox(started) => self.sandbox_started(started),
             Report::Woke => {
                 for desk in self.desks.values() {
@@ -200,11 +207,11 @@ impl Hub {
         self.tools.outbox.post(Event::Settings(Arc::new(self.settings.clone())));
     }
 
-    /// Tells the settings and keeps them. A sandbox's profile is not kept: its addresses die with it.
+    /// Tells the settings and keeps them. A sandbox's profile is not kept: its addresses die with it. Nor is a guest's.
     async fn save(&mut self) {
         self.tell_settings();
         let mut kept = self.settings.clone();
-        kept.profiles.retain(|profile| profile.id != sandbox::profile_id());
+        kept.profiles.retain(|profile| profile.id != sandbox::profile_id() && !self.guests.contains(&profile.id));
         let store = self.store.clone();
         let saved = self.tools.spawner.blocking("saving the settings", None, move || store.save(&kept)).await;
         if let Ok(Some(Err(error))) = saved {
