@@ -101,7 +101,11 @@ impl Hub {
                 self.restore(profile);
             }
         }
-        self.save().await;
+        if visit {
+            self.tell_settings();
+        } else {
+            self.save().await;
+        }
         self.tell_sign_in(profile, SignInState::Done);
         self.tell_token(profile);
         if keep {
