@@ -198,16 +198,13 @@ impl Current {
         let activity = self.activity()?;
         background.note(self.profile, &activity);
         let name = rules.names.name(self.profile);
-        let record = match &self.gap {
-            Some((gap, seen)) => {
-                let state = background.state(self.profile, gap);
-                let at = state.to.unwrap_or(*seen);
-                rules.is_wanted(&activity, at).then(|| Record::of_gap(name, &state, *seen))
-            }
-            None => {
-                let at = activity.updated();
-                rules.is_wanted(&activity, at).then(|| Record::of(name, &activity, self.whole.as_deref(), at))
-            }
+        let record = if let Some((gap, seen)) = &self.gap {
+            let state = background.state(self.profile, gap);
+            let at = state.to.unwrap_or(*seen);
+            rules.is_wanted(&activity, at).then(|| Record::of_gap(name, &state, *seen))
+        } else {
+            let at = activity.updated();
+            rules.is_wanted(&activity, at).then(|| Record::of(name, &activity, self.whole.as_deref(), at))
         };
         record.map(|record| rules.line(&record))
     }
@@ -306,5 +303,5 @@ fn message(open: &Current, entry: &Entry, rules: &Rules, background: &Background
     let told = alone.activity().unwrap_or(activity);
     let label = background.labels.get(&(open.profile, open.key.clone())).map_or("", String::as_str);
     let record = Record::of(rules.names.name(open.profile), &told, text_of(entry), entry.at);
-    Some(rules.line(&record.as_message(source, label, activity.first_seen())))
+    Some(rules.line(&record.into_message(source, label, activity.first_seen())))
 }

@@ -1,7 +1,5 @@
 //! Where `export` writes to: standard output, or a file that is whole or not there.
 
-#![expect(clippy::disallowed_methods, reason = "a device or a pipe is written to, not replaced")]
-
 use std::fs::{self, OpenOptions};
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};

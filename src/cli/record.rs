@@ -60,7 +60,7 @@ impl Record {
     }
 
     /// As the line of one message: how that one is known, and what is known of its activity beside it.
-    pub(super) fn as_message(self, source: Source, label: &str, first_seen: Moment) -> Self {
+    pub(super) fn into_message(self, source: Source, label: &str, first_seen: Moment) -> Self {
         let first_seen = first_seen.to_string();
         Self { source: Some(source.word()), label: label.to_owned(), first_seen, ..self }
     }

@@ -77,7 +77,7 @@ impl Live {
 
     /// Waits until the engine has something to say, and hears it.
     pub(super) async fn wait(&mut self, names: &mut Names, model: &mut Model) -> Result<(), CliError> {
-        let never = Instant::now() + Duration::from_secs(24 * 60 * 60);
+        let never = Instant::now() + Duration::from_hours(24);
         tokio::select! {
             () = self.bell.notified() => self.hear(names, model)?,
             () = tokio::time::sleep_until(self.sign_in_at.unwrap_or(never)) => self.sign_in(),

@@ -191,10 +191,7 @@ impl<'a> Watcher<'a> {
     fn take_over(&mut self) -> Result<bool, CliError> {
         if !self.setup.sandbox && self.guest.is_none() && self.settings.profiles.is_empty() {
             // Nobody could be signed in. That is not wrong beside a window, which has somebody.
-            return match is_held(self.setup.directories.data())? {
-                true => Ok(false),
-                false => Err(CliError::NoProfile),
-            };
+            return if is_held(self.setup.directories.data())? { Ok(false) } else { Err(CliError::NoProfile) };
         }
         let tokens = if self.guest.is_some() { Tokens::InMemory } else { Tokens::InKeyring };
         let make = |waker| {

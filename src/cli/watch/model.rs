@@ -121,8 +121,8 @@ impl Model {
             for (profile, activities) in &self.activities {
                 let view = View::new();
                 let rows = (0..view.len(activities)).filter_map(|index| view.row(activities, index));
-                let named = |row: &RowId| activities.get(*row).is_some_and(|activity| activity.label() == label);
-                found.extend(rows.filter(named).map(|row| (*profile, row)));
+                let is_meant = |row: &RowId| activities.get(*row).is_some_and(|activity| activity.label() == label);
+                found.extend(rows.filter(is_meant).map(|row| (*profile, row)));
             }
             self.labelled = found;
         }

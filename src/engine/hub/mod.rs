@@ -156,7 +156,7 @@ impl Hub {
             Action::SaveInline { profile, request, to } => self.save_inline(profile, request, to),
             Action::CheckStatus { profile, command } => self.check_status(profile, command),
             Action::Label { profile, key, label } => self.label(profile, key, label),
-            Action::Track { profile, commands, label } => self.track(profile, commands, label),
+            Action::Track { profile, commands, label } => self.track(profile, &commands, label.as_deref()),
             Action::History { profile, key, from, to } => self.history(profile, key, from, to),
             Action::OpenFile(path) => self.hand_over(path, super::files::open),
             Action::ShowInFolder(path) => self.hand_over(path, super::files::show_in_folder),

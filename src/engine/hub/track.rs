@@ -11,9 +11,9 @@ use super::Hub;
 
 impl Hub {
     /// Follows commands from now on.
-    pub(super) fn track(&self, profile: ProfileId, commands: Vec<CommandId>, label: Option<String>) {
+    pub(super) fn track(&self, profile: ProfileId, commands: &[CommandId], label: Option<&str>) {
         let Some(desk) = self.desks.get(&profile) else { return };
-        let entries = local::entries(commands, label.as_deref(), (self.tools.clock)());
+        let entries = local::entries(commands, label, (self.tools.clock)());
         if entries.is_empty() {
             return self.notice(Some(profile), Severity::Warning, "There is no command to track. Give its id.");
         }

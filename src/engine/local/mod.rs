@@ -112,12 +112,12 @@ impl Tracking {
     /// What the journal keeps of it.
     #[must_use]
     pub fn into_entries(self, at: Moment) -> Vec<Entry> {
-        entries(self.commands, self.label.as_deref(), at)
+        entries(&self.commands, self.label.as_deref(), at)
     }
 }
 
 /// What the journal keeps of the wish to follow commands.
-pub(super) fn entries(commands: Vec<CommandId>, label: Option<&str>, at: Moment) -> Vec<Entry> {
+pub(super) fn entries(commands: &[CommandId], label: Option<&str>, at: Moment) -> Vec<Entry> {
     let entry = |command: &CommandId, deed| Entry {
         seq: Seq(0),
         at,
@@ -126,7 +126,7 @@ pub(super) fn entries(commands: Vec<CommandId>, label: Option<&str>, at: Moment)
         raw: "".into(),
     };
     let mut entries = Vec::new();
-    for command in &commands {
+    for command in commands {
         entries.push(entry(command, Deed::Tracked));
         if let Some(label) = label {
             entries.push(entry(command, Deed::Labelled { label: label.to_owned() }));
