@@ -3,7 +3,6 @@
 #![cfg(all(feature = "sandbox", unix))]
 #![expect(
     clippy::expect_used,
-    clippy::panic,
     clippy::indexing_slicing,
     clippy::disallowed_methods,
     reason = "tests fail by panicking, and make files and threads of their own"

@@ -38,6 +38,8 @@ mod session;
 mod sign_in;
 mod spawn;
 mod suspend;
+#[cfg(test)]
+mod testing;
 mod tools;
 mod trust;
 mod vault;

@@ -2,7 +2,7 @@
 
 use crate::activity::{ActivityKey, Entry, Fact, Moment, Seq};
 use crate::protocol::incoming::{self, Incoming};
-use crate::protocol::{AuthorizationToken, Delivery, Message, Reply, UnreadableReason, mask};
+use crate::protocol::{AuthorizationToken, Delivery, Link, Message, Reply, UnreadableReason, mask};
 
 use super::vault::Vault;
 
@@ -86,7 +86,7 @@ impl Reading {
     }
 
     /// A binary frame: of no use to this protocol, but not to be dropped silently.
-    pub(super) fn binary(&self, size: usize, at: Moment, harvest: &mut Harvest) {
+    pub(super) fn binary(size: usize, at: Moment, harvest: &mut Harvest) {
         harvest.add(unreadable(UnreadableReason::Binary, size, "".into(), at));
     }
 
@@ -102,7 +102,7 @@ impl Reading {
                 Delivery::StreamToken(token) => Some(token.expose()),
                 Delivery::Text(_) | Delivery::Inline { .. } | Delivery::Other { .. } => None,
             },
-            Message::StreamReady(report) => report.url.as_ref().map(|url| url.expose()),
+            Message::StreamReady(report) => report.url.as_ref().map(Link::expose),
             Message::Command(_) | Message::Unrecognised(_) => None,
         };
         let masked = match secret {

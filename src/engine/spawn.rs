@@ -89,10 +89,10 @@ mod tests {
     async fn a_panic_in_a_task_becomes_a_notice() {
         let (outbox, events) = mailbox::pair(Arc::new(|| {}));
         let spawner = Spawner::new(Handle::current(), outbox);
-        let asynchronous = spawner.task("counting", None, async { panic!("a secret canary") });
-        let blocking = spawner.blocking("writing", None, || panic!("a secret canary"));
-        assert_eq!(asynchronous.await.unwrap(), None::<()>);
-        assert_eq!(blocking.await.unwrap(), None::<()>);
+        let counting = spawner.task("counting", None, async { panic!("a secret canary") });
+        assert_eq!(counting.await.unwrap(), None::<()>);
+        let writing = spawner.blocking("writing", None, || panic!("a secret canary"));
+        assert_eq!(writing.await.unwrap(), None::<()>);
         for name in ["counting", "writing"] {
             let Some(Event::Notice(notice)) = events.try_next() else { panic!("no notice for {name}") };
             assert_eq!(notice.severity, Severity::Error);

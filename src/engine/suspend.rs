@@ -61,7 +61,7 @@ mod tests {
         for look in 0..20 {
             let slept = if look == 7 { 3_600 } else { 0 };
             SECONDS.fetch_add(5 + slept, Ordering::SeqCst);
-            let one_look = tokio::time::timeout(Duration::from_millis(5_000), &mut watch).await;
+            let one_look = tokio::time::timeout(LOOK, &mut watch).await;
             assert!(one_look.is_err(), "the watch ended");
             if let Ok(report) = received.try_recv() {
                 assert!(matches!(report, Report::Woke));

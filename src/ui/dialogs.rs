@@ -118,12 +118,23 @@ fn paragraph(ui: &mut Ui, words: &str) {
     ui.add_space(12.0);
 }
 
+/// Which button has the focus when a dialog opens.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum First {
+    /// What is asked for.
+    Main,
+    /// The way out, where Enter by mistake would lose something.
+    Out,
+    /// Neither.
+    None,
+}
+
 /// The buttons at the bottom, on the right: a way out, and what is asked for. Returns whether the latter was pressed.
-fn buttons(ui: &mut Ui, main: &str, look: Look, out: &str, fresh: bool, scene: &mut Scene) -> bool {
+fn buttons(ui: &mut Ui, main: &str, out: &str, first: First, scene: &mut Scene) -> bool {
     ui.add_space(12.0);
     let (_, rect) = ui.allocate_space(vec2(ui.available_width(), 32.0));
     let press = |words| Press::new(words).face(Type::Body).height(32.0).padding(16.0);
-    let (main, out) = (press(main).look(look), press(out).look(Look::Outlined));
+    let (main, out) = (press(main).look(Look::Primary), press(out).look(Look::Outlined));
     let middle = rect.center().y;
     let main_left = rect.right() - main.width(ui);
     let out_left = main_left - 8.0 - out.width(ui);
@@ -132,10 +143,17 @@ fn buttons(ui: &mut Ui, main: &str, look: Look, out: &str, fresh: bool, scene: &
         scene.wish(Wish::CloseDialog);
     }
     let main = main.at(ui, pos2(main_left, middle));
-    if fresh {
-        main.request_focus();
+    match first {
+        First::Main => main.request_focus(),
+        First::Out => out.request_focus(),
+        First::None => {}
     }
     main.clicked()
+}
+
+/// The button for the focus in the dialog's first frame; in later ones it stays where the operator put it.
+fn first(fresh: bool, first: First) -> First {
+    if fresh { first } else { First::None }
 }
 
 fn sign_out(ui: &mut Ui, profile: ProfileId, name: &str, revoke: &mut bool, fresh: bool, scene: &mut Scene) {
@@ -146,7 +164,7 @@ fn sign_out(ui: &mut Ui, profile: ProfileId, name: &str, revoke: &mut bool, fres
         *revoke = !*revoke;
     }
     ui.add_space(4.0);
-    if buttons(ui, "Sign out", Look::Primary, "Cancel", fresh, scene) {
+    if buttons(ui, "Sign out", "Cancel", first(fresh, First::Main), scene) {
         scene.wish(Wish::Send(Action::SignOut { profile, revoke: *revoke }));
         scene.wish(Wish::CloseDialog);
     }
@@ -161,7 +179,7 @@ fn remove(ui: &mut Ui, profile: ProfileId, name: &str, fresh: bool, scene: &mut 
             visible(name)
         ),
     );
-    if buttons(ui, "Remove profile", Look::Primary, "Cancel", fresh, scene) {
+    if buttons(ui, "Remove profile", "Cancel", first(fresh, First::Out), scene) {
         scene.wish(Wish::Send(Action::RemoveProfile(profile)));
         scene.wish(Wish::CloseDialog);
     }
@@ -177,7 +195,7 @@ fn label(ui: &mut Ui, profile: ProfileId, key: &ActivityKey, text: &mut String, 
     }
     let entered = response.lost_focus() && ui.input(|input| input.key_pressed(Key::Enter));
     ui.add_space(8.0);
-    if buttons(ui, "Save label", Look::Primary, "Cancel", false, scene) || entered {
+    if buttons(ui, "Save label", "Cancel", First::None, scene) || entered {
         scene.wish(Wish::Send(Action::Label { profile, key: key.clone(), label: text.trim().to_owned() }));
         scene.wish(Wish::CloseDialog);
     }
@@ -193,7 +211,7 @@ fn leave(ui: &mut Ui, downloads: usize, fresh: bool, scene: &mut Scene) {
         )
     };
     paragraph(ui, &words);
-    if buttons(ui, "Stop and close", Look::Primary, "Keep open", fresh, scene) {
+    if buttons(ui, "Stop and close", "Keep open", first(fresh, First::Out), scene) {
         scene.wish(Wish::Leave);
     }
 }

@@ -65,9 +65,9 @@ impl Notices {
         self.all.retain(|held| held.number != number);
     }
 
-    /// Takes the newest away; false where there is none.
-    pub(crate) fn dismiss_newest(&mut self) -> bool {
-        self.all.pop().is_some()
+    /// Takes the newest away, if there is one.
+    pub(crate) fn dismiss_newest(&mut self) {
+        self.all.pop();
     }
 
     /// Lets what has been seen long enough pass.

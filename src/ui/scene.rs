@@ -90,29 +90,33 @@ impl Scene {
         self.wake = Some(self.wake.map_or(time, |wake| wake.min(time)));
     }
 
-    /// Something that counts whole seconds down to `end` is visible. Returns what is left of it.
+    /// Something that counts down to `end` is visible. Returns what is left of it.
     pub(crate) fn counts_down_to(&mut self, end: Moment) -> Duration {
         let left = end.since(self.now);
-        if !left.is_zero() {
-            self.changes_in(to_next_second(left));
-        }
+        self.counts(left);
         left
     }
 
-    /// Something that counts whole seconds up from `start` is visible.
+    /// Something that counts up from `start` is visible.
     pub(crate) fn counts_up_from(&mut self, start: Moment) {
-        let into = Duration::from_nanos(u64::from(self.now.since(start).subsec_nanos()));
-        self.changes_in(Duration::from_secs(1).saturating_sub(into).max(Duration::from_millis(1)));
+        self.counts(self.now.since(start).max(Duration::from_millis(1)));
+    }
+
+    /// Something that counts is visible. All counters move on together, at the full second of the wall clock (beyond an
+    /// hour, which is told in minutes, at the full minute), so that many of them cost one frame and not one each.
+    pub(crate) fn counts(&mut self, time: Duration) {
+        if time.is_zero() {
+            return;
+        }
+        let unit = if time < Duration::from_hours(1) { Duration::from_secs(1) } else { Duration::from_mins(1) };
+        let unit_micros = i64::try_from(unit.as_micros()).unwrap_or(1_000_000);
+        let into = u64::try_from(self.now.0.rem_euclid(unit_micros)).unwrap_or(0);
+        // A little late rather than a little early: early would show the old number for another second.
+        self.changes_in(unit.saturating_sub(Duration::from_micros(into)) + Duration::from_millis(1));
     }
 
     /// When the next frame is due, if nothing else happens.
     pub(crate) fn wake(&self) -> Option<Duration> {
         self.wake
     }
-}
-
-/// After how long the whole seconds, begun ones counted, of what is left become one less.
-pub(crate) fn to_next_second(left: Duration) -> Duration {
-    let over = Duration::from_nanos(u64::from(left.subsec_nanos()));
-    if over.is_zero() { Duration::from_secs(1) } else { over }
 }

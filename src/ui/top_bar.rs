@@ -9,8 +9,8 @@ use crate::settings::Theme;
 use super::commands::Command;
 use super::desk::Desk;
 use super::icons::{self, Mark};
-use super::scene::{Scene, Wish, to_next_second};
-use super::text::{seconds_left, until, until_changes, visible};
+use super::scene::{Scene, Wish};
+use super::text::{seconds_left, until, visible};
 use super::theme::{self, Palette, Type};
 use super::widgets::{self, Look, Press};
 
@@ -33,9 +33,7 @@ pub(crate) fn state_words(state: Option<&ConnectionState>, scene: &mut Scene) ->
         Some(ConnectionState::Live) => "Live".to_owned(),
         Some(ConnectionState::Reconnecting { at, .. }) => {
             let left = at.saturating_duration_since(scene.instant);
-            if !left.is_zero() {
-                scene.changes_in(to_next_second(left));
-            }
+            scene.counts(left);
             format!("Reconnecting in {} s", seconds_left(left))
         }
         Some(ConnectionState::TokenRefused { .. }) => "Token refused".to_owned(),
@@ -204,7 +202,7 @@ impl Right {
             if left.is_zero() {
                 return "Token has expired".to_owned();
             }
-            scene.changes_in(until_changes(left));
+            scene.counts(left);
             format!("Token expires in {}", until(left))
         });
         let mut right = Self { words, round_trip, expires, width: 0.0 };

@@ -234,13 +234,25 @@ fn at_rest_nothing_repaints() {
 }
 
 #[test]
-fn what_counts_visibly_repaints_when_it_changes_and_not_before() {
+fn what_counts_visibly_moves_on_at_the_full_second_all_together() {
+    let mut window = Window::live();
+    window.hear(&[command("c-1", 1, ""), data("r-1", "", 1, LINK)]);
+    window.wait(Duration::from_millis(2_300));
+    window.hear(&[command("c-2", 1, "")]);
+    window.wait(Duration::from_millis(1_100));
+    window.run();
+    // The clock is at 36.520.
+    assert_eq!(window.repaint_delay(), Duration::from_millis(481));
+}
+
+#[test]
+fn a_command_that_is_under_way_for_hours_is_counted_in_minutes() {
     let mut window = Window::live();
     window.hear(&[command("c-1", 1, "")]);
-    window.wait(Duration::from_millis(2_300));
+    window.wait(Duration::from_hours(3));
     window.run();
-    let delay = window.repaint_delay();
-    assert!(delay > Duration::from_millis(600) && delay <= Duration::from_millis(700), "{delay:?}");
+    // The clock is at 15:04:33.120.
+    assert_eq!(window.repaint_delay(), Duration::from_millis(26_881));
 }
 
 #[test]

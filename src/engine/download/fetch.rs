@@ -1,6 +1,7 @@
 //! The one GET.
 
 use std::collections::VecDeque;
+use std::fmt;
 use std::time::Duration;
 
 use reqwest::{Client, Response, StatusCode};
@@ -18,7 +19,7 @@ use super::{Cancelled, Failed, Job, chunks, file_name};
 /// For DNS, TCP and TLS.
 const CONNECT_BUDGET: Duration = Duration::from_secs(10);
 /// For silence in the middle.
-const STALL_BUDGET: Duration = Duration::from_secs(60);
+const STALL_BUDGET: Duration = Duration::from_mins(1);
 /// Between two events of progress.
 const PROGRESS: Duration = Duration::from_millis(200);
 /// Over how long the rate is taken.
@@ -92,10 +93,19 @@ impl Job {
         let mut meter = Meter::new(Instant::now());
         self.progress(&meter, total);
         let mut received = 0_u64;
+        // Also tells what came with the last chunk before a pause, and that the rate falls.
+        let mut ticks = tokio::time::interval(PROGRESS);
         loop {
             let chunk = tokio::select! {
                 chunk = response.chunk() => chunk,
                 _ = &mut *cancelled => return Err(Failed::cancelled()),
+                now = ticks.tick() => {
+                    let (before, rate) = (meter.received(), meter.rate());
+                    if meter.count(received, now) && (before != received || rate > 0.0) {
+                        self.progress(&meter, total);
+                    }
+                    continue;
+                }
             };
             match chunk {
                 Ok(Some(chunk)) => {
@@ -122,7 +132,7 @@ impl Job {
         drop(chunks);
         let part = match writer.await {
             Ok(Some(written)) => written.map_err(used_up)?,
-            _ => return Err(used_up("The file could not be written.".to_owned())),
+            _ => return Err(used_up("The file could not be written.")),
         };
         if total.is_some_and(|total| total != received) {
             return Err(broken(received, total));
@@ -130,7 +140,7 @@ impl Job {
         let finished = self.tools.spawner.blocking("saving a file", Some(self.profile), || part.finish()).await;
         match finished {
             Ok(Some(finished)) => finished.map_err(used_up)?,
-            _ => return Err(used_up("The file could not be written.".to_owned())),
+            _ => return Err(used_up("The file could not be written.")),
         }
         Ok(received)
     }
@@ -215,7 +225,7 @@ fn broken(received: u64, total: Option<u64>) -> Failed {
 }
 
 /// The disk failed in the middle.
-fn used_up(sentence: String) -> Failed {
+fn used_up(sentence: impl fmt::Display) -> Failed {
     Failed::after(NotSaved::Broken, format!("{sentence} The link is used up; request the data again."))
 }
 

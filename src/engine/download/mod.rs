@@ -78,12 +78,13 @@ impl Failed {
 /// Runs a download to its end and tells of it.
 pub(super) async fn run(job: Job, mut cancelled: Cancelled) {
     let outcome = job.fetch(&mut cancelled).await;
-    job.end(outcome).await;
-    job.tools.outbox.post(Event::Download { profile: job.profile, request: job.request.clone(), progress: None });
-    let report = Report::DownloadEnded { profile: job.profile, request: job.request };
+    // Before the window hears of the end: it may ask for the same data again as soon as it has.
+    let report = Report::DownloadEnded { profile: job.profile, request: job.request.clone() };
     if job.tools.reports.send(report).await.is_err() {
         tracing::debug!("the engine is stopping");
     }
+    job.end(outcome).await;
+    job.tools.outbox.post(Event::Download { profile: job.profile, request: job.request, progress: None });
 }
 
 /// Saves the payload that came inline.

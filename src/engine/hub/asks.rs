@@ -39,6 +39,16 @@ impl Hub {
         }
     }
 
+    /// A download came to its end and is about to say so.
+    pub(super) fn download_ended(&mut self, profile: ProfileId, request: &RequestId) {
+        if let Some(desk) = self.desks.get_mut(&profile)
+            && let Some(download) = desk.downloads.remove(request)
+        {
+            desk.ending.retain(|task| !task.is_finished());
+            desk.ending.push(download.task);
+        }
+    }
+
     /// Saves the payload that came inline.
     pub(super) fn save_inline(&mut self, profile: ProfileId, request: RequestId, to: PathBuf) {
         if let Some(job) = self.job(profile, request, to) {

@@ -38,6 +38,8 @@ pub(super) struct Desk {
     pub(super) scribe: Scribe,
     /// Its downloads.
     pub(super) downloads: BTreeMap<RequestId, Download>,
+    /// Downloads that are writing down their end.
+    pub(super) ending: Vec<Task<()>>,
     session: Task<()>,
     writing: Task<()>,
 }
@@ -96,14 +98,9 @@ impl Desk {
     /// Tells everything that belongs to the profile to end.
     pub(super) fn end(self) -> Ending {
         self.wish.send_modify(|wish| wish.aim = Aim::Stopped);
-        let downloads = self
-            .downloads
-            .into_values()
-            .map(|Download { cancel, task }| {
-                drop(cancel);
-                task
-            })
-            .collect();
+        let mut downloads = self.ending;
+        // Dropping the other half of a download stops it.
+        downloads.extend(self.downloads.into_values().map(|download| download.task));
         Ending { downloads, session: self.session, scribe: self.writing }
     }
 }
@@ -140,6 +137,7 @@ impl Hub {
             vault,
             scribe,
             downloads: BTreeMap::new(),
+            ending: Vec::new(),
             session,
             writing,
         };
@@ -157,13 +155,6 @@ impl Hub {
     pub(super) fn aim(&self, profile: ProfileId, aim: Aim) {
         if let Some(desk) = self.desks.get(&profile) {
             desk.wish.send_modify(|wish| wish.aim = aim);
-        }
-    }
-
-    /// Closes a profile that was never signed in.
-    pub(super) fn close(&mut self, profile: ProfileId) {
-        if let Some(desk) = self.desks.remove(&profile) {
-            drop(desk.end());
         }
     }
 
@@ -192,6 +183,8 @@ impl Hub {
                 });
             }
         };
-        drop(self.tools.spawner.task("removing a profile", Some(profile), task));
+        let task = self.tools.spawner.task("removing a profile", Some(profile), task);
+        self.removals.retain(|_, removal| !removal.is_finished());
+        self.removals.insert(profile, task);
     }
 }

@@ -24,6 +24,7 @@ use super::event::{ConnectionState, Event, Notice, Severity};
 use super::options::SandboxLauncher;
 use super::report::Report;
 use super::session::Aim;
+use super::spawn::Task;
 use super::tools::Tools;
 
 use desk::Desk;
@@ -50,7 +51,7 @@ pub(super) struct Start {
     /// How a sandbox is started.
     pub(super) sandbox: Option<SandboxLauncher>,
     /// Whether to start one at once.
-    pub(super) start_in_sandbox: bool,
+    pub(super) sandbox_at_once: bool,
     /// The name of the one profile to connect.
     pub(super) only: Option<String>,
     /// From the window.
@@ -71,13 +72,15 @@ pub(super) struct Hub {
     sandbox: Option<Box<dyn Any + Send>>,
     /// Profiles that are here for this run only.
     guests: BTreeSet<ProfileId>,
+    /// Profiles that are being taken out of the journal.
+    removals: BTreeMap<ProfileId, Task<()>>,
     /// Counts tickets and sign-ins.
     numbers: u64,
 }
 
 /// Runs the engine until the operator quits or the window is gone.
 pub(super) async fn run(start: Start) {
-    let Start { tools, store, settings, live_from, sandbox, start_in_sandbox, only, mut actions, mut reports } = start;
+    let Start { tools, store, settings, live_from, sandbox, sandbox_at_once, only, mut actions, mut reports } = start;
     let mut hub = Hub {
         tools,
         store: Arc::new(store),
@@ -87,19 +90,22 @@ pub(super) async fn run(start: Start) {
         launcher: sandbox,
         sandbox: None,
         guests: BTreeSet::new(),
+        removals: BTreeMap::new(),
         numbers: 0,
     };
     hub.begin(only.as_deref());
-    if start_in_sandbox {
+    if sandbox_at_once {
         hub.try_sandbox();
     }
     loop {
         tokio::select! {
+            // Reports first: what the operator does next may follow from what one of them is about to change.
+            biased;
+            Some(report) = reports.recv() => hub.hear(report).await,
             action = actions.recv() => match action {
                 None | Some(Action::Quit) => break,
                 Some(action) => hub.act(action).await,
             },
-            Some(report) = reports.recv() => hub.hear(report).await,
         }
     }
     // Tasks that still report are told at once that nobody listens, instead of waiting.
@@ -174,12 +180,8 @@ impl Hub {
             Report::Renewed { profile, ticket, outcome } => self.renewed(profile, ticket, outcome),
             Report::Kept { profile, ticket } => self.kept(profile, ticket),
             Report::TokenDead { profile, ticket, why } => self.token_dead(profile, ticket, why),
-            Report::DownloadEnded { profile, request } => {
-                if let Some(desk) = self.desks.get_mut(&profile) {
-                    desk.downloads.remove(&request);
-                }
-            }
             Report::Track(asked) => self.asked_to_track(asked),
+            Report::DownloadEnded { profile, request } => self.download_ended(profile, &request),
             Report::Sandbox(started) => self.sandbox_started(started),
             Report::Woke => {
                 for desk in self.desks.values() {
@@ -230,7 +232,7 @@ impl Hub {
 
     /// Leaves every channel, writes what was heard, and closes the journal; each within its budget.
     async fn stop(self) {
-        let Self { tools, desks, sandbox, .. } = self;
+        let Self { tools, desks, sandbox, removals, .. } = self;
         let (mut downloads, mut sessions, mut scribes) = (Vec::new(), Vec::new(), Vec::new());
         for (_, desk) in desks {
             let ending = desk.end();
@@ -247,7 +249,7 @@ impl Hub {
         }
         let had_sandbox = sandbox.is_some();
         let written = async {
-            futures_util::future::join_all(scribes).await;
+            futures_util::future::join_all(scribes.into_iter().chain(removals.into_values())).await;
             if had_sandbox && let Err(why) = tools.ledger.forget_profile(sandbox::profile_id()).await {
                 tracing::warn!(why, "the sandbox's activity is still in the journal");
             }

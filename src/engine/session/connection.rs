@@ -166,7 +166,7 @@ impl Connection {
                 Read::KeepAlive => Heard::KeepAlive,
             },
             Some(Ok(Frame::Binary(bytes))) => {
-                self.reading.binary(bytes.len(), at, harvest);
+                Reading::binary(bytes.len(), at, harvest);
                 Heard::Entry
             }
             Some(Ok(Frame::Pong(payload))) => Heard::Pong(payload.to_vec()),

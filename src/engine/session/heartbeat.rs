@@ -14,7 +14,7 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// The same after the machine woke: the other end is probably gone.
 const PATIENCE_AFTER_SLEEP: Duration = Duration::from_secs(3);
 /// How often the round trip is measured while messages come.
-const MEASURE: Duration = Duration::from_secs(60);
+const MEASURE: Duration = Duration::from_mins(1);
 
 /// What is due.
 #[derive(Debug, PartialEq, Eq)]

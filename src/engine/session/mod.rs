@@ -276,12 +276,20 @@ impl Session {
         let Leaving { mut connection, channel } = *leaving;
         let mut harvest = Harvest::default();
         let farewell = async {
-            let frame = outgoing::leave(&connection.ticket.token, &correlation(), channel.as_ref());
+            let asked = correlation();
+            let frame = outgoing::leave(&connection.ticket.token, &asked, channel.as_ref());
             if let Err(end) = connection.send_secret(&frame).await {
                 tracing::debug!(?end, "could not leave in order");
                 return;
             }
-            while !matches!(connection.next(&mut harvest).await, Heard::Reply(_) | Heard::End(_)) {}
+            loop {
+                match connection.next(&mut harvest).await {
+                    Heard::End(_) => return,
+                    // Where the join was just given up, its answer may come first.
+                    Heard::Reply(reply) if answers(&reply, &asked) => break,
+                    Heard::Entry | Heard::Reply(_) | Heard::KeepAlive | Heard::Pong(_) | Heard::Ping => {}
+                }
+            }
             connection.close().await;
         };
         if tokio::time::timeout(LEAVE_BUDGET, farewell).await.is_err() {
@@ -366,8 +374,7 @@ async fn joined(connection: &mut Connection, scribe: &Scribe, harvest: &mut Harv
     connection.send_secret(&frame).await?;
     loop {
         match connection.next(harvest).await {
-            // A server may leave the correlation id out; one with another id answers something else.
-            Heard::Reply(reply) if reply.correlation_id.as_ref().is_none_or(|id| *id == asked) => {
+            Heard::Reply(reply) if answers(&reply, &asked) => {
                 return if reply.is_ok() { Ok(reply) } else { Err(End::of_refusal(reply)) };
             }
             Heard::End(end) => return Err(end),
@@ -379,6 +386,11 @@ async fn joined(connection: &mut Connection, scribe: &Scribe, harvest: &mut Harv
             Scribe::write(room, std::mem::take(harvest).into_entries());
         }
     }
+}
+
+/// Whether a reply answers what was asked. A server may leave the correlation id out; one with another answers something else.
+fn answers(reply: &Reply, asked: &CorrelationId) -> bool {
+    reply.correlation_id.as_ref().is_none_or(|id| id == asked)
 }
 
 fn correlation() -> CorrelationId {

@@ -12,6 +12,8 @@ impl App {
     pub fn show(&mut self, ui: &mut Ui) {
         let ctx = ui.ctx().clone();
         let mut scene = self.scene(&ctx);
+        // What a screen reader says when it comes to the window.
+        ctx.accesskit_node_builder(egui::accesskit_root_id(), |window| window.set_label("Privicore Monitor"));
         self.press_keys(&ctx, &mut scene);
         self.do_wishes(&ctx, &mut scene);
         self.refresh(&mut scene);
@@ -63,7 +65,6 @@ impl App {
             self.close_form();
             return;
         }
-        let any_notice = |app: &mut Self| app.notices.dismiss_newest();
         let Some(desk) = self.desk_mut() else { return };
         if desk.form_open {
             desk.form_open = false;
@@ -75,7 +76,7 @@ impl App {
         } else if desk.view.chip() != crate::activity::Chip::All {
             desk.view.set_chip(crate::activity::Chip::All);
         } else if !desk.table.deselect() {
-            any_notice(self);
+            self.notices.dismiss_newest();
         }
     }
 
@@ -134,7 +135,6 @@ impl App {
 
     fn middle(&mut self, ui: &mut Ui, scene: &mut Scene) {
         let taken = self.names_beside_front();
-        let settings = self.settings.is_some();
         let form = &mut self.form;
         let desk = match self.front {
             Front::Desk(id) => self.desks.iter_mut().find(|desk| desk.profile.id == id),
@@ -150,11 +150,11 @@ impl App {
                 CentralPanel::no_frame().show(ui, |ui| table::show(ui, desk, scene));
             }
             None => {
-                CentralPanel::no_frame().show(ui, |ui| match form {
-                    Some(form) => sign_in::show(ui, form, &taken, scene),
-                    // Nothing is known yet: an empty window for a moment, rather than a form that goes away again.
-                    None if !settings => {}
-                    None => {}
+                CentralPanel::no_frame().show(ui, |ui| {
+                    // Without a form nothing is known yet: an empty window for a moment, rather than a form that goes away.
+                    if let Some(form) = form {
+                        sign_in::show(ui, form, &taken, scene);
+                    }
                 });
             }
         }
@@ -171,10 +171,11 @@ impl App {
 
     /// Asks the journal for the messages of the activity whose details are open.
     fn ask_history(&mut self) {
+        let now = self.parts.clock.instant();
         let Front::Desk(id) = self.front else { return };
         let Some(desk) = self.desks.iter_mut().find(|desk| desk.profile.id == id) else { return };
         let Some(details) = &mut desk.details else { return };
-        if let Some(action) = details.question(id, &desk.activities)
+        if let Some(action) = details.question(id, &desk.activities, now)
             && !self.parts.backend.send(action)
         {
             details.not_asked();

@@ -7,6 +7,7 @@ mod show;
 mod story;
 
 use std::collections::HashSet;
+use std::time::{Duration, Instant};
 
 use crate::activity::{Activities, ActivityKey, Entry, RowId, Seq};
 use crate::engine::Action;
@@ -16,6 +17,8 @@ pub(crate) use show::show;
 
 /// The most entries that are kept of one activity; of more, the newest.
 const MOST: usize = 2_000;
+/// How long an answer is awaited before another question is asked.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// The details that are open.
 #[derive(Debug)]
@@ -24,8 +27,8 @@ pub(crate) struct Details {
     key: ActivityKey,
     /// The last entry when the journal was last asked.
     asked: Option<Seq>,
-    /// Whether an answer is awaited.
-    waiting: bool,
+    /// Since when an answer is awaited.
+    waiting: Option<Instant>,
     /// What came, in ascending order.
     entries: Vec<Entry>,
     /// Entries whose JSON is shown although it is not the last, or is not although it is.
@@ -41,7 +44,7 @@ impl Details {
             row,
             key,
             asked: None,
-            waiting: false,
+            waiting: None,
             entries: Vec::new(),
             turned: HashSet::new(),
             page: show::Page::default(),
@@ -54,21 +57,23 @@ impl Details {
     }
 
     /// The question for the journal, where there is something that is not known yet.
-    pub(crate) fn question(&mut self, profile: ProfileId, activities: &Activities) -> Option<Action> {
+    pub(crate) fn question(&mut self, profile: ProfileId, activities: &Activities, now: Instant) -> Option<Action> {
         let activity = activities.get(self.row)?;
         let last = activity.last_seq();
-        if self.waiting || self.asked == Some(last) {
+        // A reading that failed has no answer: after a while the next change asks again.
+        let waits = self.waiting.is_some_and(|since| now.saturating_duration_since(since) < PATIENCE);
+        if waits || self.asked == Some(last) {
             return None;
         }
         self.asked = Some(last);
-        self.waiting = true;
+        self.waiting = Some(now);
         Some(Action::History { profile, key: self.key.clone(), from: activity.first_seq(), to: last })
     }
 
     /// The engine was busy: the question is asked again in the next frame.
     pub(crate) fn not_asked(&mut self) {
         self.asked = None;
-        self.waiting = false;
+        self.waiting = None;
     }
 
     /// Takes the journal's answer.
@@ -76,7 +81,7 @@ impl Details {
         if *key != self.key {
             return;
         }
-        self.waiting = false;
+        self.waiting = None;
         if entries.len() > MOST {
             entries.drain(..entries.len() - MOST);
         }

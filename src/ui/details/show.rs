@@ -11,7 +11,7 @@ use crate::ui::desk::Desk;
 use crate::ui::icons;
 use crate::ui::scene::{Scene, Wish};
 use crate::ui::table::label_of;
-use crate::ui::text::{bytes, cell_time, countdown, cut, full_time, visible};
+use crate::ui::text::{bytes, cell_time, countdown, cut, full_time, precise_time, visible};
 use crate::ui::theme::{self, Palette, Type};
 use crate::ui::widgets::{self, Look, Press};
 
@@ -197,6 +197,15 @@ fn show_story(ui: &mut Ui, rect: Rect, details: &Details, scene: &Scene) {
     const LINE: f32 = 20.0;
     let palette = Palette::of(ui.style());
     let place = pane(ui, rect, "Messages", Some(details.entries.len()));
+    if let Some(first) = details.entries.first() {
+        // The lines have the time of day; the day stands above them where it is another.
+        let day = cell_time(first.at, scene.now, &scene.zone);
+        if day.millis.is_empty() {
+            let at = pos2(rect.right() - theme::EDGE, rect.top() + 15.0);
+            let text = widgets::text_right(ui, at, &day.short, Type::Caption, palette.muted);
+            widgets::label(ui, text, "day", &day.short);
+        }
+    }
     if details.entries.is_empty() {
         let words = "Reading the journal…";
         let at = pos2(place.left() + theme::EDGE, place.top() + LINE / 2.0);
@@ -226,8 +235,7 @@ fn story_line(ui: &Ui, line: Rect, entry: &Entry, before: Option<&Entry>, more: 
     let palette = Palette::of(ui.style());
     let middle = line.center().y;
     let left = line.left() + theme::EDGE;
-    let time = cell_time(entry.at, scene.now, &scene.zone);
-    let stamp = format!("{}{}", time.main, time.millis);
+    let stamp = precise_time(entry.at, &scene.zone);
     let clock = widgets::text(ui, pos2(left, middle), &stamp, Type::Mono, palette.secondary, f32::INFINITY);
     let since = before.map_or(std::time::Duration::ZERO, |before| entry.at.since(before.at));
     let sign = if before.is_some() { "+" } else { "" };
@@ -289,7 +297,7 @@ fn lay_out(details: &Details, columns: usize, scene: &Scene) -> Page {
     let mut rows = Vec::new();
     for entry in details.entries.iter().filter(|entry| !entry.raw.is_empty()) {
         let open = (last == Some(entry.seq)) != details.turned.contains(&entry.seq);
-        let time = cell_time(entry.at, scene.now, &scene.zone);
+        let time = precise_time(entry.at, &scene.zone);
         let mut lines = json::lay_out(&entry.raw, columns).into_iter();
         // What follows the time on the head's line is shorter than the page is wide.
         let mut head = lines.next().unwrap_or_default();
@@ -297,7 +305,6 @@ fn lay_out(details: &Details, columns: usize, scene: &Scene) -> Page {
         if !open && folds {
             head.pieces.push(("…}}".to_owned(), Ink::Mark));
         }
-        let time = format!("{}{}", time.main, time.millis);
         if open && !folds {
             rows.push(PageRow::Head { seq: entry.seq, time, open, line: Line::default() });
             rows.push(PageRow::Body(head));

@@ -275,8 +275,8 @@ fn actions(ui: &mut Ui, scene: &mut Scene, line: &Line<'_>, row_id: Id) {
     let mut cell = ui.new_child(UiBuilder::new().max_rect(place).accessibility_parent(row_id).id_salt(row_id));
     let at = pos2(place.left() + PADDING, line.rect.center().y);
     let id = visible(&line.activity.id()).into_owned();
-    if let Some((request, progress)) = line.desk.download_of(&line.activity) {
-        cancel(&mut cell, scene, line, at, request, progress);
+    if let Some((request, _)) = line.desk.download_of(&line.activity) {
+        cancel(&mut cell, scene, line, at, request);
     } else if line.activity.can_download() {
         let button = Press::new("Download").name_owned(format!("Download {id}")).look(Look::Outlined).in_row();
         if button.at(&mut cell, at).clicked() {
@@ -305,8 +305,9 @@ fn is_checkable(scene: &Scene, line: &Line<'_>) -> bool {
         || line.desk.table.is_selected(line.id)
 }
 
-fn cancel(ui: &mut Ui, scene: &mut Scene, line: &Line<'_>, at: egui::Pos2, request: RequestId, progress: &Progress) {
-    let name = format!("Cancel download {}", visible(&progress.file_name));
+fn cancel(ui: &mut Ui, scene: &mut Scene, line: &Line<'_>, at: egui::Pos2, request: RequestId) {
+    // The drawer's button has the file's name; this one, like the others in a row, has the id.
+    let name = format!("Cancel download {}", visible(request.as_str()));
     if Press::new("Cancel").name_owned(name).in_row().at(ui, at).clicked() {
         let profile = line.desk.profile.id;
         scene.wish(Wish::Send(Action::CancelDownload { profile, request }));

@@ -1,0 +1,180 @@
+//! A session on a bench: its wish, its network, its journal, and what it tells.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::io::DuplexStream;
+use tokio::sync::{Notify, mpsc, watch};
+use tokio::time::Instant;
+
+use crate::activity::Moment;
+use crate::engine::endpoints::Endpoints;
+use crate::engine::event::{ConnectionState, Event, Notice};
+use crate::engine::mailbox::{self, Events};
+use crate::engine::scribe::Scribe;
+use crate::engine::session::{self, Aim, Parts, Ticket, Wish};
+use crate::engine::spawn::{Spawner, Task};
+use crate::engine::testing::{MemoryLedger, Scripted, Server};
+use crate::engine::vault::Vault;
+use crate::protocol::AuthorizationToken;
+use crate::settings::{Profile, ProfileId};
+
+/// The largest message of these tests.
+pub(super) const LIMIT: usize = 64 * 1024;
+/// Virtual time after which something will never come.
+const NEVER: Duration = Duration::from_hours(1);
+
+pub(super) struct Bench {
+    pub(super) network: Arc<Scripted>,
+    pub(super) ledger: Arc<MemoryLedger>,
+    pub(super) wish: watch::Sender<Wish>,
+    pub(super) session: Task<()>,
+    servers: mpsc::Receiver<DuplexStream>,
+    events: Events,
+    rung: Arc<Notify>,
+}
+
+impl Bench {
+    /// A session that is signed out.
+    pub(super) fn new() -> Self {
+        let rung = Arc::new(Notify::new());
+        let bell = rung.clone();
+        let (outbox, events) = mailbox::pair(Arc::new(move || bell.notify_one()));
+        let spawner = Spawner::new(tokio::runtime::Handle::current(), outbox.clone());
+        let (network, servers) = Scripted::new();
+        let ledger = Arc::new(MemoryLedger::default());
+        let profile = ProfileId::random();
+        let (scribe, _writing) = Scribe::start(profile, ledger.clone(), outbox.clone(), &spawner);
+        let (reports, mut reported) = mpsc::channel(16);
+        drop(spawner.task("listening", None, async move { while reported.recv().await.is_some() {} }));
+        let parts = Parts {
+            profile,
+            connector: network.clone(),
+            scribe,
+            vault: Vault::default(),
+            outbox,
+            reports,
+            clock: Arc::new(|| Moment(0)),
+            random: fastrand::Rng::with_seed(7),
+        };
+        let (wish, session) = session::start(parts, Wish::new(Aim::SignedOut, LIMIT), &spawner);
+        Self { network, ledger, wish, session, servers, events, rung }
+    }
+
+    /// A session that wants to be online with the first token.
+    pub(super) fn online() -> Self {
+        let bench = Self::new();
+        bench.aim(Aim::Online(ticket(1)));
+        bench
+    }
+
+    /// A session that is live, and its server.
+    pub(super) async fn live() -> (Self, Server) {
+        let mut bench = Self::online();
+        let server = bench.join().await;
+        (bench, server)
+    }
+
+    pub(super) fn aim(&self, aim: Aim) {
+        self.wish.send_modify(|wish| wish.aim = aim);
+    }
+
+    /// The next thing that it tells and `pick` takes; what comes before is passed over.
+    pub(super) async fn wait<T>(&mut self, what: &str, mut pick: impl FnMut(Event) -> Option<T>) -> T {
+        let wanted = async {
+            loop {
+                self.events.begin_drain();
+                while let Some(event) = self.events.try_next() {
+                    if let Some(picked) = pick(event) {
+                        return picked;
+                    }
+                }
+                self.rung.notified().await;
+            }
+        };
+        tokio::time::timeout(NEVER, wanted).await.unwrap_or_else(|_elapsed| panic!("{what} never came"))
+    }
+
+    /// The next state.
+    pub(super) async fn state(&mut self) -> ConnectionState {
+        self.wait("a state", |event| match event {
+            Event::Connection { state, .. } => Some(state),
+            _ => None,
+        })
+        .await
+    }
+
+    /// The next state of the kind.
+    pub(super) async fn until(&mut self, wanted: fn(&ConnectionState) -> bool) -> ConnectionState {
+        loop {
+            let state = self.state().await;
+            if wanted(&state) {
+                return state;
+            }
+        }
+    }
+
+    /// Waits for the next attempt's failure: how long until the next one, its number, and why.
+    pub(super) async fn failure(&mut self) -> (Duration, u32, String) {
+        match self.until(|state| matches!(state, ConnectionState::Reconnecting { .. })).await {
+            ConnectionState::Reconnecting { at, attempt, why } => {
+                (at.saturating_duration_since(Instant::now().into_std()), attempt, why)
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+
+    pub(super) async fn notice(&mut self) -> Notice {
+        self.wait("a notice", |event| match event {
+            Event::Notice(notice) => Some(notice),
+            _ => None,
+        })
+        .await
+    }
+
+    /// The ids of the next entries that the window is told of, until there are so many.
+    pub(super) async fn told(&mut self, count: usize) -> Vec<String> {
+        let mut told = Vec::new();
+        while told.len() < count {
+            let entries = self
+                .wait("an entry", |event| match event {
+                    Event::Committed { entries, .. } => Some(entries),
+                    _ => None,
+                })
+                .await;
+            told.extend(entries.iter().map(|entry| entry.key.id().to_owned()));
+        }
+        told
+    }
+
+    /// Everything that is told by now.
+    pub(super) fn told_by_now(&self) -> Vec<Event> {
+        std::iter::from_fn(|| self.events.try_next()).collect()
+    }
+
+    /// The other end of the next connection.
+    pub(super) async fn connection(&mut self) -> DuplexStream {
+        let next = tokio::time::timeout(NEVER, self.servers.recv()).await;
+        next.expect("nobody connects").expect("the network is gone")
+    }
+
+    /// The next connection, upgraded.
+    pub(super) async fn server(&mut self) -> Server {
+        Server::upgrade(self.connection().await).await
+    }
+
+    /// The next connection, joined.
+    pub(super) async fn join(&mut self) -> Server {
+        let mut server = self.server().await;
+        server.accept().await;
+        self.until(|state| *state == ConnectionState::Live).await;
+        server
+    }
+}
+
+/// A ticket by its number; its token is `T-<number>`.
+pub(super) fn ticket(number: u64) -> Arc<Ticket> {
+    let endpoints = Endpoints::of(&Profile::default()).expect("the vendor's local addresses are good");
+    let token = AuthorizationToken::new(format!("T-{number}"));
+    Arc::new(Ticket { number, endpoints: Arc::new(endpoints), token })
+}

@@ -1,0 +1,274 @@
+//! Every way a connection ends, and the waits between attempts.
+
+use std::time::Duration;
+
+use serde_json::json;
+use tokio::time::Instant;
+use tokio_tungstenite::tungstenite::Message as Frame;
+use tokio_tungstenite::tungstenite::protocol::frame::Frame as RawFrame;
+use tokio_tungstenite::tungstenite::protocol::frame::coding::{Data, OpCode};
+
+use super::bench::{Bench, LIMIT, ticket};
+use crate::engine::action::Action;
+use crate::engine::event::ConnectionState;
+use crate::engine::session::Aim;
+use crate::engine::session::connection::End;
+use crate::engine::testing::{Network, done};
+use crate::protocol::Reply;
+
+fn seconds(n: u64) -> Duration {
+    Duration::from_secs(n)
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_network_or_server_that_keeps_silent_is_given_up_after_ten_seconds() {
+    let mut bench = Bench::new();
+    for network in [Network::Silent, Network::Connects] {
+        bench.network.be(network);
+        bench.aim(Aim::Online(ticket(1)));
+        bench.until(|state| *state == ConnectionState::Connecting).await;
+        let start = Instant::now();
+        let (_, _, why) = bench.failure().await;
+        assert_eq!(start.elapsed(), seconds(10), "{why}");
+        assert!(why.ends_with("did not answer within 10 s."), "{why}");
+        assert_eq!(bench.network.open(), 0);
+        bench.aim(Aim::Offline);
+        bench.until(|state| *state == ConnectionState::Offline).await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_join_that_is_not_answered_is_given_up_after_five_seconds() {
+    let mut bench = Bench::online();
+    let _server = bench.server().await;
+    bench.until(|state| *state == ConnectionState::Joining).await;
+    let start = Instant::now();
+    let (_, _, why) = bench.failure().await;
+    assert_eq!(start.elapsed(), seconds(5), "{why}");
+    assert_eq!(why, "The server did not answer the join within 5 s.");
+    assert_eq!(bench.network.open(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_server_that_does_not_answer_pings_is_dead_after_25_seconds() {
+    let (mut bench, _server) = Bench::live().await;
+    let start = Instant::now();
+    let (_, _, why) = bench.failure().await;
+    assert_eq!(start.elapsed(), seconds(25), "{why}");
+    assert!(why.contains("no longer answers"), "{why}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_server_that_answers_pings_lives_for_hours() {
+    let (bench, mut server) = Bench::live().await;
+    // Reading is what makes the server answer.
+    let quiet = tokio::time::timeout(seconds(6 * 3_600), server.request()).await;
+    assert!(quiet.is_err(), "{quiet:?}");
+    assert_eq!(bench.network.attempts(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn after_a_sleep_of_the_machine_a_dead_connection_is_found_within_three_seconds() {
+    let (mut bench, _server) = Bench::live().await;
+    tokio::time::sleep(seconds(1)).await;
+    let start = Instant::now();
+    bench.wish.send_modify(|wish| wish.woken += 1);
+    bench.failure().await;
+    assert_eq!(start.elapsed(), seconds(3));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_refusal_of_another_kind_is_tried_again() {
+    let mut bench = Bench::online();
+    let mut server = bench.server().await;
+    let join = server.request().await.unwrap();
+    server.send(&json!({"correlationId": join["correlationId"], "status": 503, "error": "Try later"})).await;
+    let (_, attempt, why) = bench.failure().await;
+    assert_eq!((attempt, why.as_str()), (1, "The server refused the join with status 503: Try later."));
+    bench.join().await;
+}
+
+#[test]
+fn a_refusal_is_the_tokens_fault_by_its_status_or_its_words() {
+    for (status, text, is_token) in [
+        (401, None, true),
+        (403, Some("no"), true),
+        (400, Some("Invalid TOKEN"), true),
+        (422, Some("authorizationToken: required"), true),
+        (500, Some("oops"), false),
+        (503, None, false),
+    ] {
+        let reply = Reply { status, correlation_id: None, channel_id: None, text: text.map(str::to_owned) };
+        let end = End::of_refusal(reply);
+        assert_eq!(matches!(end, End::TokenRefused { .. }), is_token, "{status} {text:?}: {end}");
+        assert!(end.to_string().ends_with('.'), "{end}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_wait_is_reset_only_after_thirty_seconds_of_being_joined() {
+    let mut bench = Bench::online();
+    for attempt in 1..=4 {
+        let mut server = bench.join().await;
+        tokio::select! {
+            () = tokio::time::sleep(seconds(29)) => {}
+            request = server.request() => panic!("{request:?}"),
+        }
+        drop(server);
+        assert_eq!(bench.failure().await.1, attempt, "a connection of 29 s reset the wait");
+    }
+    let mut server = bench.join().await;
+    tokio::select! {
+        () = tokio::time::sleep(seconds(30)) => {}
+        request = server.request() => panic!("{request:?}"),
+    }
+    drop(server);
+    assert_eq!(bench.failure().await.1, 1, "a connection of 30 s did not reset the wait");
+}
+
+#[tokio::test(start_paused = true)]
+async fn hours_without_a_server_are_tried_through_with_jitter_up_to_twenty_seconds() {
+    let mut bench = Bench::online();
+    bench.network.be(Network::Refuses);
+    let start = Instant::now();
+    let mut longest = Duration::ZERO;
+    let mut last = 0;
+    while start.elapsed() < seconds(12 * 3_600) {
+        let (wait, attempt, why) = bench.failure().await;
+        assert!(wait <= seconds(20), "waits {wait:?}");
+        assert_eq!(attempt, last + 1);
+        assert!(why.starts_with("localhost refused the connection on port 8083."), "{why}");
+        (longest, last) = (longest.max(wait), attempt);
+    }
+    assert!(longest > seconds(19), "{longest:?}: no jitter up to the cap");
+    assert!((3_600..6_000).contains(&last), "{last} attempts in 12 hours: not 10 s apart in the mean");
+    bench.network.be(Network::Connects);
+    bench.join().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn retry_now_and_waking_up_do_not_wait() {
+    let mut bench = Bench::online();
+    bench.network.be(Network::Refuses);
+    for n in 1..=20 {
+        bench.failure().await;
+        let start = Instant::now();
+        bench.wish.send_modify(|wish| if n % 2 == 0 { wish.retry += 1 } else { wish.woken += 1 });
+        bench.until(|state| *state == ConnectionState::Connecting).await;
+        assert_eq!(start.elapsed(), Duration::ZERO);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn whatever_servers_and_operators_do_there_is_one_socket_and_nothing_heard_is_lost() {
+    for seed in 0..40 {
+        let mut random = fastrand::Rng::with_seed(seed);
+        let mut bench = Bench::online();
+        let mut sent = Vec::new();
+        for round in 0..25 {
+            bench.network.be(Network::Connects);
+            // Whatever is waiting, connecting or resting is online now.
+            bench.aim(Aim::Online(ticket(1)));
+            bench.wish.send_modify(|wish| wish.retry += 1);
+            let mut server = bench.server().await;
+            match random.u8(0..6) {
+                0 => {}
+                1 => {
+                    server.request().await;
+                }
+                2 => {
+                    server.accept().await;
+                }
+                kind => {
+                    server.accept().await;
+                    for n in 0..random.usize(1..200) {
+                        let id = format!("{round}-{n}");
+                        server.send(&done(&id)).await;
+                        sent.push(id);
+                    }
+                    match kind {
+                        // An orderly end: everything before it has to be there.
+                        3 => server.frame(Frame::Close(None)).await,
+                        4 => {
+                            bench.aim(Aim::Offline);
+                            while server.request().await.is_some_and(|request| request["action"] != "leaveChannel") {}
+                            server.send(&json!({"status": 200})).await;
+                        }
+                        _ => {
+                            bench.wish.send_modify(|wish| wish.message_limit += 1);
+                            while server.request().await.is_some_and(|request| request["action"] != "leaveChannel") {}
+                            server.send(&json!({"status": 200})).await;
+                        }
+                    }
+                    // Until the client has gone.
+                    while server.request().await.is_some() {}
+                }
+            }
+            drop(server);
+        }
+        bench.aim(Aim::Stopped);
+        assert_eq!((&mut bench.session).await.unwrap(), Some(()), "it panicked");
+        // The scribe may still be writing.
+        for _ in 0..10_000 {
+            tokio::task::yield_now().await;
+        }
+        assert_eq!(bench.ledger.ids(), sent, "seed {seed}");
+        assert_eq!((bench.network.open(), bench.network.most_open()), (0, 1), "seed {seed}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_message_above_the_limit_is_a_notice_with_a_remedy_and_the_wait_is_not_reset() {
+    let mut bench = Bench::online();
+    for attempt in 1..=2 {
+        let mut server = bench.join().await;
+        tokio::select! {
+            () = tokio::time::sleep(seconds(60)) => {}
+            request = server.request() => panic!("{request:?}"),
+        }
+        server.send(&done("fits")).await;
+        server.frame(Frame::text("x".repeat(LIMIT + 1))).await;
+        let notice = bench.notice().await;
+        assert!(notice.sentence.contains(&format!("{} bytes", LIMIT + 1)), "{}", notice.sentence);
+        let (words, action) = notice.remedy.unwrap();
+        assert_eq!(words, "Raise the limit");
+        let Action::SetMessageLimit(limit) = action else { panic!("{action:?}") };
+        assert!(limit > LIMIT && limit.is_power_of_two(), "{limit}");
+        assert_eq!(bench.failure().await.1, attempt, "the wait was reset");
+    }
+    assert_eq!(bench.ledger.ids(), ["fits", "fits"], "what came before it is kept");
+}
+
+#[tokio::test(start_paused = true)]
+async fn text_that_is_not_utf_8_is_a_notice_and_a_new_connection() {
+    let (mut bench, mut server) = Bench::live().await;
+    let frame = RawFrame::message(vec![b'{', 0xff, 0xfe], OpCode::Data(Data::Text), true);
+    server.frame(Frame::Frame(frame)).await;
+    let notice = bench.notice().await;
+    assert!(notice.sentence.contains("not valid UTF-8"), "{}", notice.sentence);
+    assert!(notice.remedy.is_none());
+    bench.join().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_can_not_be_read_is_an_entry_and_the_next_message_is_read() {
+    let (mut bench, mut server) = Bench::live().await;
+    for frame in [Frame::text("not JSON"), Frame::binary(vec![1, 2, 3]), Frame::text("{}"), Frame::text("[1]")] {
+        server.frame(frame).await;
+    }
+    server.send(&done("next")).await;
+    let told = bench.told(5).await;
+    assert_eq!(told.last().unwrap(), "next");
+    assert_eq!(bench.network.attempts(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_servers_reason_for_closing_is_told_without_secrets() {
+    use tokio_tungstenite::tungstenite::protocol::CloseFrame;
+    use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
+    let (mut bench, mut server) = Bench::live().await;
+    let reason = "maintenance, T-1".into();
+    server.frame(Frame::Close(Some(CloseFrame { code: CloseCode::Restart, reason }))).await;
+    let (_, _, why) = bench.failure().await;
+    assert_eq!(why, "The server closed the connection: maintenance, hidden.");
+}

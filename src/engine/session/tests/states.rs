@@ -1,0 +1,195 @@
+//! Each state and the ways between them.
+
+use std::time::Duration;
+
+use serde_json::json;
+use tokio::time::Instant;
+
+use super::bench::{Bench, LIMIT, ticket};
+use crate::engine::event::{ConnectionState, Event};
+use crate::engine::session::Aim;
+use crate::engine::testing::{Network, done, joined};
+
+#[tokio::test(start_paused = true)]
+async fn it_goes_from_signed_out_to_live_and_leaves_to_offline() {
+    let mut bench = Bench::new();
+    assert_eq!(bench.state().await, ConnectionState::SignedOut);
+    bench.aim(Aim::Online(ticket(1)));
+    assert_eq!(bench.state().await, ConnectionState::Connecting);
+    let mut server = bench.server().await;
+    assert_eq!(bench.state().await, ConnectionState::Joining);
+    let join = server.accept().await;
+    assert_eq!(join["data"]["authorizationToken"], "T-1");
+    assert_eq!(bench.state().await, ConnectionState::Live);
+    bench.aim(Aim::Offline);
+    assert_eq!(bench.state().await, ConnectionState::Leaving);
+    let leave = server.request().await.unwrap();
+    assert_eq!(leave["action"], "leaveChannel");
+    assert_eq!(leave["data"]["channelId"], "ch-1");
+    assert_eq!(leave["data"]["authorizationToken"], "T-1");
+    server.send(&json!({"status": 200, "data": {"channelId": "ch-1"}})).await;
+    assert_eq!(server.request().await, None, "the socket is closed");
+    assert_eq!(bench.state().await, ConnectionState::Offline);
+    assert_eq!(bench.network.open(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_refused_token_is_not_tried_again_until_there_is_another() {
+    let mut bench = Bench::online();
+    let mut server = bench.server().await;
+    let join = server.request().await.unwrap();
+    server.send(&json!({"correlationId": join["correlationId"], "status": 401, "message": "Token expired"})).await;
+    let refused = bench.until(|state| matches!(state, ConnectionState::TokenRefused { .. })).await;
+    let why = "The server refused the token: Token expired. Sign in again.".to_owned();
+    assert_eq!(refused, ConnectionState::TokenRefused { why });
+    let attempts = bench.network.attempts();
+    bench.wish.send_modify(|wish| wish.retry += 1);
+    bench.wish.send_modify(|wish| wish.woken += 1);
+    bench.wish.send_modify(|wish| wish.message_limit += 1);
+    tokio::time::sleep(Duration::from_hours(24)).await;
+    assert_eq!(bench.network.attempts(), attempts, "a refused token was tried again");
+    bench.aim(Aim::Online(ticket(2)));
+    let mut server = bench.server().await;
+    assert_eq!(server.accept().await["data"]["authorizationToken"], "T-2");
+    bench.until(|state| *state == ConnectionState::Live).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_token_that_is_refused_while_live_ends_the_session_too() {
+    let (mut bench, mut server) = Bench::live().await;
+    server.send(&json!({"status": 401, "message": "Token revoked"})).await;
+    bench.until(|state| matches!(state, ConnectionState::TokenRefused { .. })).await;
+    assert_eq!(bench.network.open(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn leaving_takes_a_second_at_most() {
+    let (mut bench, _server) = Bench::live().await;
+    let start = Instant::now();
+    bench.aim(Aim::Offline);
+    bench.until(|state| *state == ConnectionState::Offline).await;
+    assert_eq!(start.elapsed(), Duration::from_secs(1), "the server never answers");
+    assert_eq!(bench.network.open(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_arrives_while_leaving_is_kept() {
+    let (mut bench, mut server) = Bench::live().await;
+    bench.aim(Aim::Offline);
+    server.request().await.unwrap();
+    server.send(&done("late")).await;
+    server.send(&json!({"status": 200})).await;
+    assert_eq!(bench.told(1).await, ["late"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_wish_to_stop_leaves_and_ends_the_session() {
+    let (mut bench, mut server) = Bench::live().await;
+    bench.aim(Aim::Stopped);
+    assert_eq!(server.request().await.unwrap()["action"], "leaveChannel");
+    server.send(&json!({"status": 200})).await;
+    bench.until(|state| *state == ConnectionState::Offline).await;
+    assert_eq!(bench.session.await.unwrap(), Some(()), "it panicked");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_session_that_nobody_holds_ends() {
+    let (bench, _server) = Bench::live().await;
+    drop(bench.wish);
+    assert_eq!(bench.session.await.unwrap(), Some(()), "it panicked");
+    assert_eq!(bench.network.open(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_attempt_can_be_given_up_at_every_moment() {
+    let mut bench = Bench::online();
+    bench.network.be(Network::Silent);
+    assert_eq!(bench.until(|state| *state == ConnectionState::Connecting).await, ConnectionState::Connecting);
+    let start = Instant::now();
+    bench.aim(Aim::Offline);
+    bench.until(|state| *state == ConnectionState::Offline).await;
+    assert_eq!(start.elapsed(), Duration::ZERO, "giving up an attempt takes no time");
+
+    bench.network.be(Network::Connects);
+    bench.aim(Aim::Online(ticket(1)));
+    let _server = bench.server().await;
+    bench.until(|state| *state == ConnectionState::Joining).await;
+    bench.aim(Aim::Offline);
+    bench.until(|state| *state == ConnectionState::Offline).await;
+    assert_eq!(bench.network.open(), 0);
+
+    bench.network.be(Network::Refuses);
+    bench.aim(Aim::Online(ticket(1)));
+    bench.failure().await;
+    bench.aim(Aim::SignedOut);
+    assert_eq!(bench.state().await, ConnectionState::SignedOut);
+}
+
+#[tokio::test(start_paused = true)]
+async fn another_token_leaves_with_the_old_one_and_joins_with_the_new() {
+    let (mut bench, mut server) = Bench::live().await;
+    bench.aim(Aim::Online(ticket(2)));
+    let leave = server.request().await.unwrap();
+    assert_eq!((&leave["action"], &leave["data"]["authorizationToken"]), (&json!("leaveChannel"), &json!("T-1")));
+    server.send(&json!({"status": 200})).await;
+    let mut server = bench.server().await;
+    assert_eq!(server.accept().await["data"]["authorizationToken"], "T-2");
+    bench.until(|state| *state == ConnectionState::Live).await;
+    assert_eq!(bench.network.most_open(), 1, "two sockets at once");
+}
+
+#[tokio::test(start_paused = true)]
+async fn another_message_limit_is_good_at_once() {
+    let (mut bench, mut server) = Bench::live().await;
+    bench.wish.send_modify(|wish| wish.message_limit = LIMIT * 2);
+    server.request().await.unwrap();
+    server.send(&json!({"status": 200})).await;
+    let mut server = bench.join().await;
+    let mut large = done("large");
+    large["data"]["body"] = "x".repeat(LIMIT + 1).into();
+    server.send(&large).await;
+    assert_eq!(bench.told(1).await, ["large"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_comes_before_with_and_right_after_the_join_reply_is_kept_in_order() {
+    use futures_util::SinkExt as _;
+    use tokio_tungstenite::tungstenite::Message as Frame;
+    let mut bench = Bench::online();
+    let mut server = bench.server().await;
+    let join = server.request().await.unwrap();
+    // One write, so that the client reads all of it at once.
+    for message in [done("before"), joined(&join), done("with"), done("after")] {
+        server.0.feed(Frame::text(message.to_string())).await.unwrap();
+    }
+    server.0.flush().await.unwrap();
+    assert_eq!(bench.told(3).await, ["before", "with", "after"]);
+    assert_eq!(bench.ledger.ids(), ["before", "with", "after"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_join_reply_without_a_correlation_id_counts_and_one_with_another_does_not() {
+    let mut bench = Bench::online();
+    let mut server = bench.server().await;
+    server.request().await.unwrap();
+    server.send(&json!({"correlationId": "someone else's", "status": 401})).await;
+    server.send(&json!({"status": 200, "data": {"channelId": "ch-1"}})).await;
+    bench.until(|state| *state == ConnectionState::Live).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_round_trip_is_measured_and_keep_alives_are_counted() {
+    let (mut bench, mut server) = Bench::live().await;
+    server.send(&json!({"type": "heartbeat"})).await;
+    let pulse = bench.wait("a pulse", |event| match event {
+        Event::Pulse { round_trip: Some(_), keep_alives, .. } => Some(keep_alives),
+        _ => None,
+    });
+    // Reading is what makes the server answer pings.
+    let keep_alives = tokio::select! {
+        keep_alives = pulse => keep_alives,
+        request = server.request() => panic!("{request:?}"),
+    };
+    assert_eq!(keep_alives, 1);
+    assert_eq!(bench.ledger.ids(), Vec::<String>::new(), "a keep-alive is no entry");
+}

@@ -1,0 +1,243 @@
+//! What the engine's tests stand on: a journal in memory that refuses on demand, and a server that a test scripts over a pipe.
+
+use std::io;
+use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::task::{Context, Poll};
+
+use futures_util::future::BoxFuture;
+use futures_util::{SinkExt as _, StreamExt as _};
+use serde_json::{Value, json};
+use tokio::io::{AsyncRead, AsyncWrite, DuplexStream, ReadBuf};
+use tokio::sync::mpsc;
+use tokio_tungstenite::WebSocketStream;
+use tokio_tungstenite::tungstenite::Message as Frame;
+
+use super::connector::{ConnectError, Connector, Transport};
+use super::endpoints::Target;
+use super::ledger::{Ledger, NotWritten};
+use crate::activity::{ActivityKey, Entry, Seq};
+use crate::settings::ProfileId;
+
+/// A journal in memory.
+#[derive(Default)]
+pub(super) struct MemoryLedger {
+    entries: Mutex<Vec<Entry>>,
+    refuses: AtomicBool,
+}
+
+impl MemoryLedger {
+    /// Whether it refuses to write from here on.
+    pub(super) fn refuse(&self, refuses: bool) {
+        self.refuses.store(refuses, Ordering::SeqCst);
+    }
+
+    /// The ids of what was written, in order.
+    pub(super) fn ids(&self) -> Vec<String> {
+        self.entries.lock().unwrap().iter().map(|entry| entry.key.id().to_owned()).collect()
+    }
+}
+
+impl Ledger for MemoryLedger {
+    fn append(&self, _: ProfileId, mut entries: Vec<Entry>) -> BoxFuture<'_, Result<Vec<Entry>, NotWritten>> {
+        Box::pin(async move {
+            if self.refuses.load(Ordering::SeqCst) {
+                return Err(NotWritten { entries, why: "The disk is full.".to_owned() });
+            }
+            let mut written = self.entries.lock().unwrap();
+            for entry in &mut entries {
+                entry.seq = Seq(written.len() as u64 + 1);
+                written.push(entry.clone());
+            }
+            Ok(entries)
+        })
+    }
+
+    fn restore(&self, _: ProfileId, before: Seq, limit: usize) -> BoxFuture<'_, Result<Vec<Entry>, String>> {
+        let written = self.entries.lock().unwrap();
+        let earlier: Vec<_> = written.iter().filter(|entry| entry.seq < before).cloned().collect();
+        Box::pin(async move { Ok(earlier[earlier.len().saturating_sub(limit)..].to_vec()) })
+    }
+
+    fn since(&self, _: ProfileId, from: Seq, limit: usize) -> BoxFuture<'_, Result<Vec<Entry>, String>> {
+        let written = self.entries.lock().unwrap();
+        let later = written.iter().filter(|entry| entry.seq >= from).take(limit).cloned().collect();
+        Box::pin(async move { Ok(later) })
+    }
+
+    fn history(&self, _: ProfileId, key: ActivityKey, _: Seq, _: Seq) -> BoxFuture<'_, Result<Vec<Entry>, String>> {
+        let written = self.entries.lock().unwrap();
+        let of_key = written.iter().filter(|entry| entry.key == key).cloned().collect();
+        Box::pin(async move { Ok(of_key) })
+    }
+
+    fn forget_profile(&self, _: ProfileId) -> BoxFuture<'_, Result<(), String>> {
+        Box::pin(async { Ok(()) })
+    }
+
+    fn size(&self) -> u64 {
+        0
+    }
+
+    fn close(&self) -> BoxFuture<'_, ()> {
+        Box::pin(async {})
+    }
+}
+
+/// What a scripted network does with the next attempt to connect.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Network {
+    /// Hands the other end of a pipe to the test.
+    Connects,
+    /// Refuses.
+    Refuses,
+    /// Keeps silent for ever.
+    Silent,
+}
+
+/// A network that a test scripts; it counts open sockets.
+pub(super) struct Scripted {
+    network: Mutex<Network>,
+    other_ends: mpsc::Sender<DuplexStream>,
+    attempts: AtomicUsize,
+    open: Arc<AtomicUsize>,
+    most_open: AtomicUsize,
+}
+
+impl Scripted {
+    /// A network, and where the other ends of its connections come out.
+    pub(super) fn new() -> (Arc<Self>, mpsc::Receiver<DuplexStream>) {
+        let (other_ends, arriving) = mpsc::channel(1024);
+        let scripted = Self {
+            network: Mutex::new(Network::Connects),
+            other_ends,
+            attempts: AtomicUsize::new(0),
+            open: Arc::default(),
+            most_open: AtomicUsize::new(0),
+        };
+        (Arc::new(scripted), arriving)
+    }
+
+    /// What it does from here on.
+    pub(super) fn be(&self, network: Network) {
+        *self.network.lock().unwrap() = network;
+    }
+
+    /// How often it was asked to connect.
+    pub(super) fn attempts(&self) -> usize {
+        self.attempts.load(Ordering::SeqCst)
+    }
+
+    /// How many sockets are open.
+    pub(super) fn open(&self) -> usize {
+        self.open.load(Ordering::SeqCst)
+    }
+
+    /// How many were ever open at once.
+    pub(super) fn most_open(&self) -> usize {
+        self.most_open.load(Ordering::SeqCst)
+    }
+}
+
+impl Connector for Scripted {
+    fn connect(&self, target: Target) -> BoxFuture<'static, Result<Box<dyn Transport>, ConnectError>> {
+        self.attempts.fetch_add(1, Ordering::SeqCst);
+        match *self.network.lock().unwrap() {
+            Network::Silent => Box::pin(std::future::pending()),
+            Network::Refuses => Box::pin(async move {
+                let source = io::ErrorKind::ConnectionRefused.into();
+                Err(ConnectError::Refused { host: target.host, port: target.port, source })
+            }),
+            Network::Connects => {
+                let (ours, theirs) = tokio::io::duplex(64 * 1024);
+                let open = self.open.fetch_add(1, Ordering::SeqCst) + 1;
+                self.most_open.fetch_max(open, Ordering::SeqCst);
+                let counted = Counted { stream: ours, open: self.open.clone() };
+                self.other_ends.try_send(theirs).expect("the test takes the other ends");
+                Box::pin(async move { Ok(Box::new(counted) as Box<dyn Transport>) })
+            }
+        }
+    }
+}
+
+/// A socket that is counted while it is open.
+struct Counted {
+    stream: DuplexStream,
+    open: Arc<AtomicUsize>,
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        self.open.fetch_sub(1, Ordering::SeqCst);
+    }
+}
+
+impl AsyncRead for Counted {
+    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_read(cx, buf)
+    }
+}
+
+impl AsyncWrite for Counted {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.stream).poll_write(cx, bytes)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(cx)
+    }
+}
+
+/// The server's side of one connection. It answers pings only while the test reads.
+pub(super) struct Server(pub(super) WebSocketStream<DuplexStream>);
+
+impl Server {
+    /// Answers the upgrade.
+    pub(super) async fn upgrade(stream: DuplexStream) -> Self {
+        Self(tokio_tungstenite::accept_async(stream).await.expect("an upgrade"))
+    }
+
+    /// The next request, or `None` where the client is gone.
+    pub(super) async fn request(&mut self) -> Option<Value> {
+        loop {
+            match self.0.next().await? {
+                Ok(Frame::Text(text)) => return Some(serde_json::from_str(text.as_str()).expect("JSON")),
+                Ok(Frame::Close(_)) | Err(_) => return None,
+                Ok(_) => {}
+            }
+        }
+    }
+
+    /// Reads the join and accepts it; returns the join.
+    pub(super) async fn accept(&mut self) -> Value {
+        let join = self.request().await.expect("a join");
+        assert_eq!(join["action"], "joinChannel");
+        self.send(&joined(&join)).await;
+        join
+    }
+
+    /// Sends JSON. A client that is gone is no error.
+    pub(super) async fn send(&mut self, message: &Value) {
+        self.frame(Frame::text(message.to_string())).await;
+    }
+
+    /// Sends any frame. A client that is gone is no error.
+    pub(super) async fn frame(&mut self, frame: Frame) {
+        drop(self.0.send(frame).await);
+    }
+}
+
+/// The answer to a join.
+pub(super) fn joined(join: &Value) -> Value {
+    json!({"correlationId": join["correlationId"], "status": 200, "data": {"channelId": "ch-1", "message": "Joined."}})
+}
+
+/// A command that is done.
+pub(super) fn done(id: &str) -> Value {
+    json!({"data": {"type": "X-DPT-CAB-ID", "id": id, "command_status": 2}})
+}

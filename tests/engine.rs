@@ -1,0 +1,26 @@
+//! The engine from its doors, against the real sandbox over loopback: actions in, events out, files and journal on the disk.
+
+#![cfg(feature = "sandbox")]
+#![expect(clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "tests fail by panicking")]
+
+#[path = "engine/canary.rs"]
+mod canary;
+#[path = "engine/downloads.rs"]
+mod downloads;
+#[path = "engine/generations.rs"]
+mod generations;
+#[path = "engine/listening.rs"]
+mod listening;
+#[path = "engine/scripted.rs"]
+mod scripted;
+#[path = "engine/signing.rs"]
+mod signing;
+#[path = "engine/window.rs"]
+mod window;
+
+use privicore_monitor::sandbox::{Options, Running, Scenario, start};
+
+/// A sandbox in which only what clients cause happens.
+async fn quiet() -> Running {
+    start(Options { scenario: Scenario::Quiet, ..Options::embedded() }).await.expect("a sandbox")
+}

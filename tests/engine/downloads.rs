@@ -1,0 +1,238 @@
+//! Ready data into files: one GET, whole files or none, and a sentence for every way it can fail.
+
+use std::path::Path;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use privicore_monitor::activity::{ActivityKey, Deed, Entry, Fact, NotSaved};
+use privicore_monitor::engine::{Action, Event};
+use privicore_monitor::protocol::{Link, RequestId};
+use privicore_monitor::sandbox::{DEMO_USERNAME, Running};
+use privicore_monitor::settings::ProfileId;
+use serde_json::{Value, json};
+
+use crate::quiet;
+use crate::window::{Machine, Window};
+
+/// Offers bytes under a request id and waits until the window knows.
+async fn offer(window: &mut Window, sandbox: &Running, id: &str, link: &str) {
+    let message = json!({"data": {
+        "type": "X-DPT-CAB-REQUEST-ID", "id": id, "data_context": "invoices/2026-Q1", "output_type": 1, "body": link,
+    }});
+    publish(window, sandbox, id, &message).await;
+}
+
+async fn publish(window: &mut Window, sandbox: &Running, id: &str, message: &Value) {
+    sandbox.control().publish(DEMO_USERNAME, message).await.expect("published");
+    window.entry(&data(id), |entry| matches!(entry.fact, Fact::Heard(_))).await;
+}
+
+fn data(id: &str) -> ActivityKey {
+    ActivityKey::Data(RequestId::from(id))
+}
+
+/// Downloads and waits for the deed that ends it.
+async fn download(window: &mut Window, profile: ProfileId, id: &str, to: &Path) -> Deed {
+    window.act(Action::Download { profile, request: RequestId::from(id), to: to.to_owned() });
+    end_of(window, id).await
+}
+
+async fn end_of(window: &mut Window, id: &str) -> Deed {
+    let ended = |entry: &Entry| matches!(entry.fact, Fact::Done(Deed::Saved { .. } | Deed::NotSaved { .. }));
+    match window.entry(&data(id), ended).await.fact {
+        Fact::Done(deed) => deed,
+        other => panic!("{other:?}"),
+    }
+}
+
+/// Bytes that compress badly and show where they are wrong.
+fn bytes(count: usize) -> Vec<u8> {
+    let mut random = fastrand::Rng::with_seed(7);
+    std::iter::repeat_with(|| random.u8(..)).take(count).collect()
+}
+
+#[tokio::test]
+async fn ready_data_is_fetched_whole_with_progress_and_only_once() {
+    let sandbox = quiet().await;
+    let machine = Machine::new();
+    let mut window = Window::open(&machine);
+    let profile = window.sign_in(&sandbox).await;
+    let bytes = bytes(3_000_000);
+    let link = sandbox.control().offer_download(bytes.clone(), Some("invoice.bin"));
+    offer(&mut window, &sandbox, "r-1", link.expose()).await;
+
+    let to = machine.file("saved.bin");
+    let deed = download(&mut window, profile, "r-1", &to).await;
+    assert_eq!(deed, Deed::Saved { to: to.display().to_string(), size: 3_000_000 });
+    assert!(std::fs::read(&to).expect("the file") == bytes, "other bytes");
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt as _;
+        assert_eq!(std::fs::metadata(&to).expect("the file").permissions().mode() & 0o777, 0o600);
+    }
+    window
+        .wait("the end of the progress", |event| matches!(event, Event::Download { progress: None, .. }).then_some(()))
+        .await;
+    let progress = window.heard.iter().any(|event| {
+        matches!(event, Event::Download { progress: Some(progress), .. }
+            if progress.total == Some(3_000_000) && progress.file_name == "saved.bin")
+    });
+    assert!(progress, "no progress was told");
+
+    window.act(Action::Download { profile, request: RequestId::from("r-1"), to });
+    window.notice("a link can be fetched once").await;
+    window.quit().await;
+    no_parts(&machine);
+}
+
+#[tokio::test]
+async fn a_bare_token_is_fetched_from_the_download_address_once_the_stream_is_ready() {
+    let sandbox = quiet().await;
+    let machine = Machine::new();
+    let mut window = Window::open(&machine);
+    let profile = window.sign_in(&sandbox).await;
+    let link = sandbox.control().offer_download(b"streamed".to_vec(), None);
+    let (_, token) = link.expose().split_once("auth=").expect("a token");
+    let to = machine.file("streamed.bin");
+    offer(&mut window, &sandbox, "r-2", token).await;
+    window.act(Action::Download { profile, request: RequestId::from("r-2"), to: to.clone() });
+    window.notice("not ready yet").await;
+    let ready = json!({"data": {"type": "STREAM-READY", "requestId": "r-2"}});
+    publish(&mut window, &sandbox, "r-2", &ready).await;
+    assert!(matches!(download(&mut window, profile, "r-2", &to).await, Deed::Saved { size: 8, .. }));
+    assert_eq!(std::fs::read(&to).expect("the file"), b"streamed");
+    window.quit().await;
+}
+
+#[tokio::test]
+async fn used_expired_and_unreachable_links_each_have_their_own_end() {
+    let sandbox = quiet().await;
+    let machine = Machine::new();
+    let mut window = Window::open(&machine);
+    let profile = window.sign_in(&sandbox).await;
+    let to = machine.file("never.bin");
+
+    let gone = format!("{}/?auth=never-was", sandbox.downstream_url());
+    offer(&mut window, &sandbox, "used", &gone).await;
+    let Deed::NotSaved { why, sentence } = download(&mut window, profile, "used", &to).await else { panic!("saved") };
+    assert_eq!(why, NotSaved::LinkUsed, "{sentence}");
+    assert!(sentence.contains("used before"), "{sentence}");
+
+    let mut preferences = privicore_monitor::settings::Preferences { link_lifetime: 0, ..Default::default() };
+    window.act(Action::SetPreferences(preferences.clone()));
+    offer(&mut window, &sandbox, "expired", &gone).await;
+    let Deed::NotSaved { why, sentence } = download(&mut window, profile, "expired", &to).await else {
+        panic!("saved")
+    };
+    assert_eq!(why, NotSaved::LinkExpired, "{sentence}");
+    preferences.link_lifetime = 600;
+    window.act(Action::SetPreferences(preferences));
+
+    let nobody = "http://127.0.0.1:9/?auth=x";
+    offer(&mut window, &sandbox, "unreachable", nobody).await;
+    for _ in 0..2 {
+        let Deed::NotSaved { why, sentence } = download(&mut window, profile, "unreachable", &to).await else {
+            panic!("saved")
+        };
+        assert_eq!(why, NotSaved::NotStarted, "{sentence}");
+        assert!(sentence.contains("The link was not used"), "{sentence}");
+    }
+
+    offer(&mut window, &sandbox, "plain", "http://192.0.2.1/?auth=x").await;
+    window.act(Action::Download { profile, request: RequestId::from("plain"), to: to.clone() });
+    window.notice("without encryption").await;
+    window.act(Action::Download { profile, request: RequestId::from("unheard-of"), to: to.clone() });
+    window.notice("The link is not known here").await;
+    assert!(!to.exists());
+    window.quit().await;
+    no_parts(&machine);
+}
+
+#[tokio::test]
+async fn a_download_that_breaks_or_is_stopped_leaves_nothing_behind() {
+    let sandbox = quiet().await;
+    let machine = Machine::new();
+    let mut window = Window::open(&machine);
+    let profile = window.sign_in(&sandbox).await;
+    let to = machine.file("half.bin");
+
+    let (link, half) = half_a_file().await;
+    offer(&mut window, &sandbox, "broken", link.expose()).await;
+    window.act(Action::Download { profile, request: RequestId::from("broken"), to: to.clone() });
+    half.send(()).expect("the server waits");
+    let Deed::NotSaved { why, sentence } = end_of(&mut window, "broken").await else { panic!("saved") };
+    assert_eq!(why, NotSaved::Broken, "{sentence}");
+    assert!(sentence.contains("of 1000 bytes"), "{sentence}");
+
+    let (link, _never) = half_a_file().await;
+    offer(&mut window, &sandbox, "stopped", link.expose()).await;
+    window.act(Action::Download { profile, request: RequestId::from("stopped"), to: to.clone() });
+    window.wait("progress", |event| matches!(event, Event::Download { progress: Some(_), .. }).then_some(())).await;
+    window.act(Action::CancelDownload { profile, request: RequestId::from("stopped") });
+    assert!(matches!(end_of(&mut window, "stopped").await, Deed::NotSaved { why: NotSaved::Cancelled, .. }));
+
+    let (link, _never) = half_a_file().await;
+    offer(&mut window, &sandbox, "at the end", link.expose()).await;
+    window.act(Action::Download { profile, request: RequestId::from("at the end"), to: to.clone() });
+    window.wait("progress", |event| matches!(event, Event::Download { progress: Some(_), .. }).then_some(())).await;
+    window.quit().await;
+    assert!(!to.exists());
+    no_parts(&machine);
+}
+
+/// A server that sends half of a file, and closes the connection when it is told.
+async fn half_a_file() -> (Link, tokio::sync::oneshot::Sender<()>) {
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let address = listener.local_addr().expect("an address");
+    let (close, closed) = tokio::sync::oneshot::channel();
+    let server = async move {
+        let (mut stream, _) = listener.accept().await.expect("a client");
+        let mut request = [0_u8; 4096];
+        let read = stream.read(&mut request).await.expect("a request");
+        let request = String::from_utf8_lossy(&request[..read]).to_ascii_lowercase();
+        assert!(request.starts_with("get /?auth=half "), "{request}");
+        assert!(!request.contains("x-dpt-authorization"), "the token went to a download host: {request}");
+        let head = "HTTP/1.1 200 OK\r\nContent-Length: 1000\r\nContent-Type: application/octet-stream\r\n\r\n";
+        stream.write_all(head.as_bytes()).await.expect("sent");
+        stream.write_all(&[7; 500]).await.expect("sent");
+        // Told, or the test is over.
+        drop(closed.await);
+    };
+    crate::scripted::serve(server);
+    (Link::new(format!("http://{address}/?auth=half")), close)
+}
+
+#[tokio::test]
+async fn a_payload_that_came_inline_is_saved_from_the_journal() {
+    let sandbox = quiet().await;
+    let machine = Machine::new();
+    let mut window = Window::open(&machine);
+    let profile = window.sign_in(&sandbox).await;
+    let payload = bytes(5_000);
+    let message = json!({"data": {
+        "type": "X-DPT-CAB-REQUEST-ID", "id": "inline", "output_type": 0, "body": STANDARD.encode(&payload),
+    }});
+    publish(&mut window, &sandbox, "inline", &message).await;
+    let to = machine.file("inline.bin");
+    window.act(Action::SaveInline { profile, request: RequestId::from("inline"), to: to.clone() });
+    assert!(matches!(end_of(&mut window, "inline").await, Deed::Saved { size: 5_000, .. }));
+    assert!(std::fs::read(&to).expect("the file") == payload, "other bytes");
+    window.act(Action::SaveInline {
+        profile,
+        request: RequestId::from("inline"),
+        to: machine.file("no such folder").join("x"),
+    });
+    window.notice("Choose another place.").await;
+    window.quit().await;
+}
+
+/// No part file is left.
+fn no_parts(machine: &Machine) {
+    let left: Vec<_> = std::fs::read_dir(machine.folder.path())
+        .expect("the folder")
+        .filter_map(|entry| entry.ok()?.file_name().into_string().ok())
+        .filter(|name| name.to_ascii_lowercase().ends_with(".part"))
+        .collect();
+    assert_eq!(left, Vec::<String>::new());
+}

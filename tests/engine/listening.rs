@@ -1,0 +1,110 @@
+//! Hearing what a profile is told, across broken connections and messages that can't be read.
+
+use privicore_monitor::activity::{ActivityKey, Deed, Enquiry, Fact, Seq};
+use privicore_monitor::engine::{Action, ConnectionState, Event};
+use privicore_monitor::protocol::{CommandId, CommandStatus, Message};
+use privicore_monitor::sandbox::DEMO_USERNAME;
+use serde_json::json;
+
+use crate::quiet;
+use crate::window::{Machine, Window, post, token_of};
+
+fn command(id: &str) -> ActivityKey {
+    ActivityKey::Command(CommandId::from(id))
+}
+
+#[tokio::test]
+async fn what_was_sent_while_the_connection_was_broken_is_heard_after_it() {
+    let sandbox = quiet().await;
+    let machine = Machine::new();
+    let mut window = Window::open(&machine);
+    window.sign_in(&sandbox).await;
+    sandbox.control().drop_connections();
+    let broken = window.state("reconnecting", |state| matches!(state, ConnectionState::Reconnecting { .. })).await;
+    assert!(matches!(broken, ConnectionState::Reconnecting { attempt: 1, .. }), "{broken:?}");
+    let message = json!({"data": {"type": "X-DPT-CAB-ID", "id": "late", "command_status": 3, "body": "policy.denied"}});
+    sandbox.control().publish(DEMO_USERNAME, &message).await.expect("published");
+    let entry = window.entry(&command("late"), |_| true).await;
+    let Fact::Heard(Message::Command(report)) = entry.fact else { panic!("{:?}", entry.fact) };
+    assert_eq!((report.status, report.body.text()), (CommandStatus::Failed, Some("policy.denied")));
+    window.quit().await;
+}
+
+#[tokio::test]
+async fn a_message_above_the_limit_is_said_and_the_limit_can_be_raised() {
+    let sandbox = quiet().await;
+    let machine = Machine::new();
+    let mut window = Window::open(&machine);
+    window.sign_in(&sandbox).await;
+    let large = |id: &str| json!({"data": {"type": "X-DPT-CAB-ID", "id": id, "command_status": 2, "body": "x".repeat(1_200_000)}});
+    sandbox.control().publish(DEMO_USERNAME, &large("large")).await.expect("published");
+    let notice = window.notice("is larger than the limit of 1048576 bytes").await;
+    let (words, remedy) = notice.remedy.expect("a remedy");
+    assert_eq!(words, "Raise the limit");
+    assert!(matches!(remedy, Action::SetMessageLimit(2_097_152)), "{remedy:?}");
+    window.act(remedy);
+    window
+        .wait("the new limit", |event| {
+            matches!(event, Event::Settings(settings) if settings.preferences.message_limit == 2_097_152).then_some(())
+        })
+        .await;
+    sandbox.control().publish(DEMO_USERNAME, &large("large again")).await.expect("published");
+    let entry = window.entry(&command("large again"), |_| true).await;
+    assert!(entry.raw.len() > 1_200_000);
+    window.quit().await;
+}
+
+#[tokio::test]
+async fn a_command_can_be_asked_for_named_and_read_back() {
+    let sandbox = quiet().await;
+    let machine = Machine::new();
+    let mut window = Window::open(&machine);
+    let profile = window.sign_in(&sandbox).await;
+    let token = token_of(&sandbox).await;
+    let answer = post(&sandbox, "/device/reject-device", Some(&token), &[("deviceId", "nothing")]).await;
+    let id = answer.as_str().or_else(|| answer.pointer("/commandId")?.as_str()).or_else(|| answer.get(0)?.as_str());
+    let id = id.unwrap_or_else(|| panic!("no command id in {answer}")).to_owned();
+    let heard = window
+        .entry(&command(&id), |entry| {
+            matches!(&entry.fact,
+        Fact::Heard(Message::Command(report)) if report.status.is_final())
+        })
+        .await;
+
+    window.act(Action::CheckStatus { profile, command: CommandId::from(id.as_str()) });
+    let asked = window.entry(&command(&id), |entry| matches!(entry.fact, Fact::Enquired(_))).await;
+    assert!(matches!(asked.fact, Fact::Enquired(Enquiry::Known { status: CommandStatus::Failed, .. })), "{asked:?}");
+    window.act(Action::CheckStatus { profile, command: CommandId::from("unheard-of") });
+    let unknown = window.entry(&command("unheard-of"), |_| true).await;
+    assert_eq!(unknown.fact, Fact::Enquired(Enquiry::Unknown));
+
+    window.act(Action::Label { profile, key: command(&id), label: "the lost tablet".to_owned() });
+    let named = window.entry(&command(&id), |entry| matches!(entry.fact, Fact::Done(_))).await;
+    assert_eq!(named.fact, Fact::Done(Deed::Labelled { label: "the lost tablet".to_owned() }));
+    window.act(Action::History { profile, key: command(&id), from: Seq(0), to: named.seq });
+    let history = window
+        .wait("the history", |event| match event {
+            Event::History { entries, .. } => Some(entries.clone()),
+            _ => None,
+        })
+        .await;
+    for entry in [&heard, &asked, &named] {
+        assert!(history.contains(entry), "{entry:?} is not in {history:#?}");
+    }
+    window.quit().await;
+}
+
+#[tokio::test]
+async fn disconnecting_leaves_and_connecting_joins_again() {
+    let sandbox = quiet().await;
+    let machine = Machine::new();
+    let mut window = Window::open(&machine);
+    let profile = window.sign_in(&sandbox).await;
+    window.act(Action::Disconnect(profile));
+    window.state("leaving", |state| *state == ConnectionState::Leaving).await;
+    window.state("offline", |state| *state == ConnectionState::Offline).await;
+    assert_eq!(sandbox.control().joined(DEMO_USERNAME).expect("a profile"), 0);
+    window.act(Action::Connect(profile));
+    window.live(2).await;
+    window.quit().await;
+}

@@ -1,0 +1,245 @@
+//! Signing in and out, what is kept, and what a refused token does.
+
+use std::sync::Arc;
+
+use privicore_monitor::activity::{ActivityKey, Fact};
+use privicore_monitor::engine::{Action, ConnectionState, Event, SandboxAddresses, SignInState};
+use privicore_monitor::protocol::CommandId;
+use privicore_monitor::sandbox::{DEMO_USERNAME, Options, PASSWORD, Scenario, start};
+use privicore_monitor::settings::Address;
+use serde_json::json;
+
+use crate::quiet;
+use crate::window::{Machine, Window, post, profile_of, token_of, with_password, with_token};
+
+#[tokio::test]
+async fn a_profile_that_signed_in_is_signed_in_by_itself_at_the_next_start_with_its_rows() {
+    let sandbox = quiet().await;
+    let machine = Machine::new();
+    let key = ActivityKey::Command(CommandId::from("c-1"));
+
+    let mut window = Window::open(&machine);
+    let id = window.sign_in(&sandbox).await;
+    window.kept().await;
+    let ends = |event: &Event| matches!(event, Event::Token { expires_at: Some(_), .. }).then_some(());
+    window.since(0, "the token's end", ends).await;
+    let message = json!({"data": {"type": "X-DPT-CAB-ID", "id": "c-1", "command_status": 2}});
+    sandbox.control().publish(DEMO_USERNAME, &message).await.expect("published");
+    window.entry(&key, |entry| matches!(entry.fact, Fact::Heard(_))).await;
+    window.quit().await;
+    assert_eq!(sandbox.control().joined(DEMO_USERNAME).expect("a profile"), 0, "the channel was not left");
+
+    let mut window = Window::open(&machine);
+    let restored = window
+        .wait("the old row", |event| match event {
+            Event::Restored { profile, entries, .. } if *profile == id => Some(entries.clone()),
+            _ => None,
+        })
+        .await;
+    assert_eq!(restored.iter().map(|entry| &entry.key).collect::<Vec<_>>(), [&key]);
+    window.live(1).await;
+    window.quit().await;
+}
+
+#[tokio::test]
+async fn a_session_that_is_not_kept_is_signed_out_at_the_next_start() {
+    let sandbox = quiet().await;
+    let machine = Machine::new();
+    let mut profile = profile_of(&sandbox);
+    profile.keep_signed_in = false;
+    let id = profile.id;
+
+    let mut window = Window::open(&machine);
+    window.act(Action::SignIn(Box::new(with_password(profile, PASSWORD))));
+    window.signed_in().await.expect("signed in");
+    window.live(1).await;
+    window.quit().await;
+    assert_eq!(machine.keyring.token(id).await.expect("the keyring works"), None);
+
+    let mut window = Window::open(&machine);
+    window.state("signed out", |state| *state == ConnectionState::SignedOut).await;
+    window.quit().await;
+}
+
+#[tokio::test]
+async fn a_token_is_proved_by_joining_before_the_profile_is_kept() {
+    let sandbox = quiet().await;
+    let machine = Machine::new();
+    let mut window = Window::open(&machine);
+    let profile = profile_of(&sandbox);
+
+    window.act(Action::SignIn(Box::new(with_token(profile.clone(), "T-wrong"))));
+    let sentence = window.signed_in().await.expect_err("a wrong token signed in");
+    assert!(sentence.contains("refused the token"), "{sentence}");
+
+    window.act(Action::SignIn(Box::new(with_token(profile.clone(), &token_of(&sandbox).await))));
+    window.signed_in().await.expect("signed in");
+    let settings = window.heard.iter().rev().find_map(|event| match event {
+        Event::Settings(settings) => Some(settings.clone()),
+        _ => None,
+    });
+    assert_eq!(settings.expect("settings").profiles, [profile]);
+    window.quit().await;
+}
+
+#[tokio::test]
+async fn what_keeps_a_sign_in_from_working_is_a_sentence() {
+    let sandbox = quiet().await;
+    let machine = Machine::new();
+    let mut window = Window::open(&machine);
+    let good = profile_of(&sandbox);
+    let mut nobody_there = good.clone();
+    nobody_there.api = Address::new("http://127.0.0.1:9");
+    let mut plain = good.clone();
+    plain.websocket = Address::new("ws://192.0.2.1:8083");
+    let mut nameless = good.clone();
+    nameless.username = String::new();
+    for (profile, password, says) in [
+        (good, "wrong", "Check user name and password"),
+        (nobody_there, PASSWORD, "127.0.0.1 can't be reached"),
+        (plain, PASSWORD, "192.0.2.1 would not be encrypted"),
+        (nameless, PASSWORD, "Enter a user name."),
+    ] {
+        window.act(Action::SignIn(Box::new(with_password(profile, password))));
+        let sentence = window.signed_in().await.expect_err("it signed in");
+        assert!(sentence.contains(says), "{sentence}");
+    }
+    let heard = window.quit().await;
+    let kept = heard.iter().any(|event| matches!(event, Event::Settings(settings) if !settings.profiles.is_empty()));
+    assert!(!kept, "a profile that never signed in is in the settings");
+}
+
+#[tokio::test]
+async fn an_expired_token_is_refused_once_and_not_tried_again() {
+    let sandbox = quiet().await;
+    let machine = Machine::new();
+    let mut window = Window::open(&machine);
+    let id = window.sign_in(&sandbox).await;
+    sandbox.control().expire_tokens(DEMO_USERNAME).expect("a profile");
+    sandbox.control().drop_connections();
+    let refused = window.state("refused", |state| matches!(state, ConnectionState::TokenRefused { .. })).await;
+    let ConnectionState::TokenRefused { why } = refused else { panic!("{refused:?}") };
+    assert!(why.ends_with("Sign in again."), "{why}");
+
+    window.act(Action::RetryNow(id));
+    window.act(Action::SignIn(Box::new(with_password(profile_with(&sandbox, id), PASSWORD))));
+    window.signed_in().await.expect("signed in anew");
+    window.live(2).await;
+    window.quit().await;
+}
+
+fn profile_with(
+    sandbox: &privicore_monitor::sandbox::Running,
+    id: privicore_monitor::settings::ProfileId,
+) -> privicore_monitor::settings::Profile {
+    privicore_monitor::settings::Profile { id, ..profile_of(sandbox) }
+}
+
+#[tokio::test]
+async fn a_renewed_token_is_kept_and_joined_with() {
+    let sandbox = quiet().await;
+    let machine = Machine::new();
+    let mut window = Window::open(&machine);
+    let id = window.sign_in(&sandbox).await;
+    window.kept().await;
+    let old = machine.keyring.token(id).await.expect("the keyring works").expect("a token");
+    window.act(Action::RenewToken(id));
+    window.notice("The token was renewed.").await;
+    window.live(2).await;
+    let new = machine.keyring.token(id).await.expect("the keyring works").expect("a token");
+    assert_ne!(old, new);
+    assert_eq!(sandbox.control().joined(DEMO_USERNAME).expect("a profile"), 1);
+    window.quit().await;
+}
+
+#[tokio::test]
+async fn signing_out_leaves_forgets_and_revokes() {
+    let sandbox = quiet().await;
+    let machine = Machine::new();
+    let mut window = Window::open(&machine);
+    let id = window.sign_in(&sandbox).await;
+    window.kept().await;
+    let token = machine.keyring.token(id).await.expect("the keyring works").expect("a token");
+    let mark = window.mark();
+    window.act(Action::SignOut { profile: id, revoke: true });
+    let no_token = |event: &Event| matches!(event, Event::Token { kept: false, .. }).then_some(());
+    window.since(mark, "no token", no_token).await;
+    let out =
+        |event: &Event| matches!(event, Event::Connection { state: ConnectionState::SignedOut, .. }).then_some(());
+    window.since(mark, "signed out", out).await;
+    let path = "/profile/authorization-token/expiry";
+    let dead = async {
+        while post(&sandbox, path, Some(token.expose()), &[]).await.get("expiresAt").is_some() {
+            tokio::task::yield_now().await;
+        }
+        while machine.keyring.token(id).await.expect("the keyring works").is_some() {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(std::time::Duration::from_mins(1), dead)
+        .await
+        .expect("the token is neither dead nor forgotten");
+    window.act(Action::Connect(id));
+    window.quit().await;
+}
+
+#[tokio::test]
+async fn a_profile_that_is_removed_is_gone_from_settings_keyring_and_journal() {
+    let sandbox = quiet().await;
+    let machine = Machine::new();
+    let mut window = Window::open(&machine);
+    let id = window.sign_in(&sandbox).await;
+    let key = ActivityKey::Command(CommandId::from("c-1"));
+    window.act(Action::Label { profile: id, key: key.clone(), label: "mine".to_owned() });
+    window.entry(&key, |_| true).await;
+    window.act(Action::RemoveProfile(id));
+    window
+        .wait("settings without it", |event| {
+            matches!(event, Event::Settings(settings) if settings.profiles.is_empty()).then_some(())
+        })
+        .await;
+    window.quit().await;
+    assert_eq!(machine.keyring.token(id).await.expect("the keyring works"), None);
+    let settings = std::fs::read_to_string(machine.folder.path().join("config/settings.toml")).expect("settings");
+    assert!(!settings.contains(&id.to_string()), "{settings}");
+}
+
+#[tokio::test]
+async fn the_sandbox_signs_in_by_itself_and_is_kept_nowhere() {
+    let machine = Machine::new();
+    let mut options = machine.options();
+    options.start_in_sandbox = true;
+    options.sandbox = Some(Arc::new(|| {
+        Box::pin(async {
+            let options = Options { scenario: Scenario::Demo, ..Options::embedded() };
+            let running = start(options).await.map_err(|error| error.to_string())?;
+            Ok(SandboxAddresses {
+                api: Address::new(running.api_url()),
+                websocket: Address::new(running.ws_url()),
+                download: Address::new(running.downstream_url()),
+                username: DEMO_USERNAME.to_owned(),
+                password: PASSWORD.to_owned(),
+                keep_alive: Box::new(running),
+            })
+        })
+    }));
+    let mut window = Window::with(options);
+    window.live(1).await;
+    window.wait("an outcome", |event| matches!(event, Event::Committed { .. }).then_some(())).await;
+    let heard = window.quit().await;
+    assert!(heard.iter().any(|event| matches!(event, Event::SignIn { state: SignInState::Done, .. })));
+    let settings = std::fs::read_to_string(machine.folder.path().join("config/settings.toml")).expect("settings");
+    assert!(!settings.contains("127.0.0.1"), "{settings}");
+
+    let mut window = Window::open(&machine);
+    let settings = window
+        .wait("settings", |event| match event {
+            Event::Settings(settings) => Some(settings.clone()),
+            _ => None,
+        })
+        .await;
+    assert_eq!(settings.profiles, []);
+    window.act(Action::TrySandbox);
+    window.notice("has no sandbox in it").await;
+    window.quit().await;
+}

@@ -1,0 +1,252 @@
+//! What stands in for the window: it sends actions, drains events when it is woken, and waits for one that it wants.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use privicore_monitor::activity::{ActivityKey, Entry, Moment};
+use privicore_monitor::credentials::Keyring;
+use privicore_monitor::engine::{
+    Action, ConnectionState, Credential, Engine, EngineHandle, EngineOptions, Event, Events, SignIn, SignInState,
+};
+use privicore_monitor::protocol::AuthorizationToken;
+use privicore_monitor::sandbox::{DEMO_USERNAME, PASSWORD, Running};
+use privicore_monitor::settings::{Address, Directories, Profile, ProfileId};
+use tempfile::TempDir;
+use tokio::sync::Notify;
+
+/// Generous: nothing here is about speed.
+const DEADLINE: Duration = Duration::from_mins(1);
+
+/// A machine: folders and a keyring that outlive the engine.
+pub(crate) struct Machine {
+    pub(crate) folder: TempDir,
+    pub(crate) keyring: Keyring,
+}
+
+impl Machine {
+    /// A fresh one.
+    pub(crate) fn new() -> Self {
+        Self { folder: tempfile::tempdir().expect("a folder"), keyring: Keyring::in_memory() }
+    }
+
+    /// Where a download goes.
+    pub(crate) fn file(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    /// What an engine on this machine is started with.
+    pub(crate) fn options(&self) -> EngineOptions {
+        let folder = self.folder.path();
+        EngineOptions {
+            directories: Directories::at(folder.join("data"), folder.join("config")).expect("directories"),
+            keyring: self.keyring.clone(),
+            sandbox: None,
+            start_in_sandbox: false,
+            profile: None,
+            connector: None,
+            extra_authority: None,
+            clock: Arc::new(now),
+            waker: Arc::new(|| {}),
+        }
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "these tests run on the machine's clock")]
+fn now() -> Moment {
+    Moment::from(jiff::Timestamp::now())
+}
+
+/// The window.
+pub(crate) struct Window {
+    pub(crate) handle: EngineHandle,
+    events: Events,
+    rung: Arc<Notify>,
+    /// Everything that was heard so far.
+    pub(crate) heard: Vec<Event>,
+    /// What was waited for already.
+    looked: usize,
+}
+
+impl Window {
+    /// Starts an engine on a machine.
+    pub(crate) fn open(machine: &Machine) -> Self {
+        Self::with(machine.options())
+    }
+
+    /// Starts an engine.
+    pub(crate) fn with(mut options: EngineOptions) -> Self {
+        let rung = Arc::new(Notify::new());
+        let bell = rung.clone();
+        options.waker = Arc::new(move || bell.notify_one());
+        let (handle, events) = Engine::start(options).expect("an engine");
+        Self { handle, events, rung, heard: Vec::new(), looked: 0 }
+    }
+
+    /// Asks for something.
+    pub(crate) fn act(&self, action: Action) {
+        self.handle.send(action).expect("the engine takes it");
+    }
+
+    /// The next thing that `pick` takes, looking only at what came after the last thing that was waited for.
+    pub(crate) async fn wait<T>(&mut self, what: &str, pick: impl FnMut(&Event) -> Option<T>) -> T {
+        let (at, picked) = self.look(self.looked, what, pick).await;
+        self.looked = at + 1;
+        picked
+    }
+
+    /// A place to look from: what is heard from now on.
+    pub(crate) fn mark(&self) -> usize {
+        self.heard.len()
+    }
+
+    /// The first thing since a place that `pick` takes, whatever was waited for meanwhile: for what comes in any order.
+    pub(crate) async fn since<T>(&mut self, mark: usize, what: &str, pick: impl FnMut(&Event) -> Option<T>) -> T {
+        self.look(mark, what, pick).await.1
+    }
+
+    async fn look<T>(&mut self, mut at: usize, what: &str, mut pick: impl FnMut(&Event) -> Option<T>) -> (usize, T) {
+        let wanted = async {
+            loop {
+                while let Some(event) = self.heard.get(at) {
+                    if let Some(picked) = pick(event) {
+                        return (at, picked);
+                    }
+                    at += 1;
+                }
+                self.events.begin_drain();
+                let before = self.heard.len();
+                while let Some(event) = self.events.try_next() {
+                    self.heard.push(event);
+                }
+                if self.heard.len() == before {
+                    self.rung.notified().await;
+                }
+            }
+        };
+        let picked = tokio::time::timeout(DEADLINE, wanted).await;
+        picked.unwrap_or_else(|_elapsed| panic!("{what}: never came; heard {:#?}", self.heard))
+    }
+
+    /// Waits until the keyring has the token.
+    pub(crate) async fn kept(&mut self) {
+        let kept = |event: &Event| matches!(event, Event::Token { kept: true, .. }).then_some(());
+        self.since(0, "the token in the keyring", kept).await;
+    }
+
+    /// Waits for a state of the connection.
+    pub(crate) async fn state(&mut self, what: &str, wanted: fn(&ConnectionState) -> bool) -> ConnectionState {
+        self.wait(what, |event| match event {
+            Event::Connection { state, .. } if wanted(state) => Some(state.clone()),
+            _ => None,
+        })
+        .await
+    }
+
+    /// Waits until the connection has become live so many times since the start.
+    pub(crate) async fn live(&mut self, times: usize) {
+        let lives = |events: &[Event]| {
+            let live = |event: &&Event| matches!(event, Event::Connection { state: ConnectionState::Live, .. });
+            events.iter().filter(live).count()
+        };
+        while lives(&self.heard) < times {
+            self.state("live", |state| *state == ConnectionState::Live).await;
+        }
+    }
+
+    /// Waits for the end of a sign-in.
+    pub(crate) async fn signed_in(&mut self) -> Result<(), String> {
+        self.wait("the end of the sign-in", |event| match event {
+            Event::SignIn { state: SignInState::Done, .. } => Some(Ok(())),
+            Event::SignIn { state: SignInState::Failed(sentence), .. } => Some(Err(sentence.clone())),
+            _ => None,
+        })
+        .await
+    }
+
+    /// Waits for a committed entry of an activity.
+    pub(crate) async fn entry(&mut self, key: &ActivityKey, wanted: impl Fn(&Entry) -> bool) -> Entry {
+        self.wait(&format!("an entry of {key:?}"), |event| match event {
+            Event::Committed { entries, .. } => {
+                entries.iter().find(|entry| entry.key == *key && wanted(entry)).cloned()
+            }
+            _ => None,
+        })
+        .await
+    }
+
+    /// Waits for a notice that says something.
+    pub(crate) async fn notice(&mut self, says: &str) -> privicore_monitor::engine::Notice {
+        self.wait(&format!("a notice with {says:?}"), |event| match event {
+            Event::Notice(notice) if notice.sentence.contains(says) => Some(notice.clone()),
+            _ => None,
+        })
+        .await
+    }
+
+    /// Signs the demo profile in with its password and waits until it is live.
+    pub(crate) async fn sign_in(&mut self, sandbox: &Running) -> ProfileId {
+        let profile = profile_of(sandbox);
+        let id = profile.id;
+        self.act(Action::SignIn(Box::new(with_password(profile, PASSWORD))));
+        self.signed_in().await.expect("signed in");
+        self.live(1).await;
+        id
+    }
+
+    /// Closes the window and waits until the engine has stopped.
+    pub(crate) async fn quit(mut self) -> Vec<Event> {
+        self.act(Action::Quit);
+        self.wait("the end", |event| matches!(event, Event::Stopped).then_some(())).await;
+        assert!(self.handle.join(DEADLINE), "the engine says that it has stopped but has not");
+        self.heard
+    }
+}
+
+/// The demo profile of a sandbox.
+pub(crate) fn profile_of(sandbox: &Running) -> Profile {
+    Profile {
+        name: "ops".to_owned(),
+        api: Address::new(sandbox.api_url()),
+        websocket: Address::new(sandbox.ws_url()),
+        download: Address::new(sandbox.downstream_url()),
+        username: DEMO_USERNAME.to_owned(),
+        ..Profile::default()
+    }
+}
+
+/// A sign-in with a password.
+pub(crate) fn with_password(profile: Profile, password: &str) -> SignIn {
+    SignIn { profile, credential: Credential::Password(password.to_owned().into()) }
+}
+
+/// A sign-in with a token.
+pub(crate) fn with_token(profile: Profile, token: &str) -> SignIn {
+    SignIn { profile, credential: Credential::Token(AuthorizationToken::new(token)) }
+}
+
+/// A token of the demo profile, got past the engine.
+pub(crate) async fn token_of(sandbox: &Running) -> String {
+    let answer =
+        post(sandbox, "/profile/authenticate", None, &[("username", DEMO_USERNAME), ("password", PASSWORD)]).await;
+    answer.pointer("/authorizationToken").and_then(serde_json::Value::as_str).expect("a token").to_owned()
+}
+
+/// A call to the sandbox's backend, past the engine.
+pub(crate) async fn post(
+    sandbox: &Running,
+    path: &str,
+    token: Option<&str>,
+    form: &[(&str, &str)],
+) -> serde_json::Value {
+    if rustls::crypto::ring::default_provider().install_default().is_err() {
+        assert!(rustls::crypto::CryptoProvider::get_default().is_some(), "no TLS provider");
+    }
+    let client = reqwest::Client::builder().no_proxy().build().expect("a client");
+    let mut request = client.post(format!("{}{path}", sandbox.api_url())).form(form);
+    if let Some(token) = token {
+        request = request.header("X-DPT-AUTHORIZATION", token);
+    }
+    let text = request.send().await.expect("an answer").text().await.expect("a body");
+    serde_json::from_str(&text).unwrap_or(serde_json::Value::Null)
+}
