@@ -12,6 +12,7 @@ use rusqlite::{Connection, OptionalExtension, Row};
 use crate::activity::{Entry, Seq};
 use crate::settings::ProfileId;
 
+use super::place::Identity;
 use super::reader::to_sql;
 use super::row::{self, COLUMNS};
 use super::{FILE, JournalError, schema};
@@ -23,6 +24,8 @@ const OURS: i64 = 40;
 #[derive(Debug)]
 pub struct Archive {
     path: PathBuf,
+    /// Which file it is, where that can be seen.
+    file: Option<Identity>,
     connection: Connection,
 }
 
@@ -37,8 +40,9 @@ impl Archive {
         if !path.exists() {
             return Ok(None);
         }
+        let file = Identity::at(&path);
         let connection = schema::open_for_reading(&path)?;
-        let archive = Self { path, connection };
+        let archive = Self { path, file, connection };
         // A holder that has only just made the file has not made its tables yet.
         let made = archive
             .connection
@@ -55,6 +59,12 @@ impl Archive {
     /// Where the journal can't be read.
     pub fn version(&self) -> Result<i64, JournalError> {
         self.connection.pragma_query_value(None, "data_version", |row| row.get(0)).map_err(|source| self.failed(source))
+    }
+
+    /// Whether the journal has been moved, removed or begun anew since it was opened: then open it again.
+    #[must_use]
+    pub fn is_stale(&self) -> bool {
+        self.file.is_some_and(|file| file.has_left(&self.path))
     }
 
     /// The number of the newest entry; 0 where there is none.
@@ -268,6 +278,17 @@ mod tests {
         assert_eq!(read(None), expect(&[("z", 1), ("z", 4), ("z", 2), ("z", 5), ("a", 3), ("a", 6)]));
         assert_eq!(read(Some(two)), expect(&[("z", 2), ("z", 5)]));
         assert_eq!(read(Some(ProfileId::random())), expect(&[]));
+    }
+
+    #[cfg(unix)]
+    #[tokio::test]
+    async fn a_journal_that_was_replaced_is_known_to_be_stale() {
+        let folder = tempfile::tempdir().unwrap();
+        Journal::open(folder.path()).unwrap().journal.close().await;
+        let archive = Archive::open(folder.path()).unwrap().unwrap();
+        assert!(!archive.is_stale(), "it is in its place");
+        std::fs::remove_file(folder.path().join(FILE)).unwrap();
+        assert!(archive.is_stale(), "it is gone");
     }
 
     #[test]

@@ -138,8 +138,14 @@ impl Model {
     /// Reads one chunk of what is new. Stops behind the entry by which what was waited for has come.
     pub(super) fn news(&mut self, names: &mut Names, learn: impl Fn() -> Names) -> Result<News, CliError> {
         let mut news = News { lines: String::new(), more: false, reached: false };
-        if self.archive.is_none() {
+        if self.archive.as_ref().is_none_or(Archive::is_stale) {
             self.archive = Archive::open(&self.folder)?;
+            self.version = None;
+            // A journal that was begun anew may count from the beginning again; then all of it is new.
+            let newest = self.archive.as_ref().map_or(Ok(Seq(0)), Archive::newest)?;
+            if after(newest) < self.next {
+                self.next = Seq(1);
+            }
         }
         let Some(archive) = &self.archive else { return Ok(news) };
         let version = archive.version()?;
