@@ -7,8 +7,12 @@
 mod canary;
 #[path = "engine/downloads.rs"]
 mod downloads;
+#[path = "engine/generations.rs"]
+mod generations;
 #[path = "engine/listening.rs"]
 mod listening;
+#[path = "engine/scripted.rs"]
+mod scripted;
 #[path = "engine/signing.rs"]
 mod signing;
 #[path = "engine/window.rs"]

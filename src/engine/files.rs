@@ -1,6 +1,6 @@
 //! Hands saved files to the system: the program for it, or the file manager. No child process inherits what is secret.
 
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::io;
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -43,7 +43,7 @@ fn opener(path: &Path) -> Command {
 
 #[cfg(windows)]
 fn shower(path: &Path) -> Command {
-    let mut select = std::ffi::OsString::from("/select,");
+    let mut select = OsString::from("/select,");
     select.push(path);
     command("explorer", [select.as_os_str()])
 }
@@ -62,12 +62,14 @@ fn shower(path: &Path) -> Command {
 fn command<'a>(program: &str, arguments: impl IntoIterator<Item = &'a OsStr>) -> Command {
     let mut command = Command::new(program);
     command.args(arguments).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-    for (name, _) in std::env::vars_os() {
-        if name.to_string_lossy().starts_with(OURS) {
-            command.env_remove(name);
-        }
-    }
+    take_out_ours(&mut command, std::env::vars_os().map(|(name, _)| name));
     command
+}
+
+fn take_out_ours(command: &mut Command, names: impl Iterator<Item = OsString>) {
+    for name in names.filter(|name| name.to_string_lossy().starts_with(OURS)) {
+        command.env_remove(name);
+    }
 }
 
 fn run(mut command: Command, path: &Path) -> Result<(), String> {
@@ -94,12 +96,14 @@ mod tests {
 
     #[test]
     fn a_child_inherits_nothing_of_ours() {
-        // The environment of a test process can't be changed safely; the command says what it takes out.
-        let ours: Vec<_> = std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with(OURS)).collect();
-        let command = opener(Path::new("/tmp/x"));
-        for (name, _) in ours {
-            assert!(command.get_envs().any(|(taken, value)| taken == name && value.is_none()), "{name:?} stays");
+        let mut command = opener(Path::new("/tmp/x"));
+        let names = ["PATH", "PRIVICORE_PASSWORD", "HOME", "PRIVICORE_ANYTHING"];
+        take_out_ours(&mut command, names.into_iter().map(OsString::from));
+        let taken: Vec<_> = command.get_envs().map(|(name, value)| (name.to_owned(), value.is_none())).collect();
+        for name in ["PRIVICORE_PASSWORD", "PRIVICORE_ANYTHING"] {
+            assert!(taken.contains(&(name.into(), true)), "{name} stays: {taken:?}");
         }
+        assert!(!taken.iter().any(|(name, _)| name == "PATH" || name == "HOME"), "{taken:?}");
     }
 
     #[test]

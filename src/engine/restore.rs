@@ -75,3 +75,83 @@ pub(super) async fn catch_up(ledger: Arc<dyn Ledger>, outbox: Outbox) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use futures_util::FutureExt as _;
+
+    use super::*;
+    use crate::activity::{ActivityKey, Entry, Fact, Moment};
+    use crate::engine::mailbox;
+    use crate::engine::testing::MemoryLedger;
+    use crate::protocol::UnreadableReason;
+
+    async fn ledger_with(count: usize) -> (Arc<MemoryLedger>, ProfileId) {
+        let (ledger, profile) = (Arc::new(MemoryLedger::default()), ProfileId::random());
+        let entry = Entry {
+            seq: Seq::default(),
+            at: Moment(0),
+            key: ActivityKey::Message("m".into()),
+            fact: Fact::Unreadable { reason: UnreadableReason::NotJson, size: 1 },
+            raw: "x".into(),
+        };
+        ledger.append(profile, vec![entry; count]).await.expect("it takes them");
+        (ledger, profile)
+    }
+
+    #[tokio::test]
+    async fn history_comes_newest_first_in_ascending_chunks_and_each_entry_once() {
+        let (ledger, profile) = ledger_with(50_000).await;
+        let (outbox, events) = mailbox::pair(Arc::new(|| {}));
+        let live_from = Seq(49_001);
+        let restoring = restore(profile, ledger, outbox, live_from).fuse();
+        tokio::pin!(restoring);
+        let (mut next, mut chunks, mut last) = (live_from.0, 0, false);
+        while !last {
+            // Either it waits for room, or it has come to its end.
+            drop(restoring.as_mut().now_or_never());
+            let Some(Event::Restored { entries, complete, .. }) = events.try_next() else { panic!("nothing restored") };
+            let seqs: Vec<u64> = entries.iter().map(|entry| entry.seq.0).collect();
+            assert_eq!(seqs, (next - entries.len() as u64..next).collect::<Vec<_>>());
+            if chunks == 0 {
+                assert_eq!(entries.len(), FIRST_CHUNK, "the first chunk is small");
+            }
+            (next, chunks, last) = (next - entries.len() as u64, chunks + 1, complete);
+        }
+        assert_eq!(next, 1, "not everything was restored");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_window_that_lags_is_told_from_the_journal() {
+        let (ledger, profile) = ledger_with(0).await;
+        let (outbox, events) = mailbox::pair(Arc::new(|| {}));
+        let catching_up = catch_up(ledger.clone(), outbox.clone());
+        let mut told = Vec::new();
+        let writing = async {
+            for n in 0..300 {
+                let entry = Entry {
+                    seq: Seq::default(),
+                    at: Moment(0),
+                    key: ActivityKey::Message(n.to_string().into()),
+                    fact: Fact::Unreadable { reason: UnreadableReason::NotJson, size: 1 },
+                    raw: "x".repeat(256 * 1024).into(),
+                };
+                outbox.committed(profile, ledger.append(profile, vec![entry]).await.expect("it takes it"));
+            }
+            while told.len() < 300 {
+                match events.try_next() {
+                    Some(Event::Committed { entries, .. }) => told.extend(entries.iter().map(|entry| entry.seq.0)),
+                    Some(other) => panic!("{other:?}"),
+                    None => tokio::task::yield_now().await,
+                }
+            }
+        };
+        tokio::select! {
+            () = catching_up => panic!("it ended"),
+            done = tokio::time::timeout(Duration::from_hours(1), writing) => done.expect("all of it"),
+        }
+        assert_eq!(told, (1..=300).collect::<Vec<_>>());
+    }
+}

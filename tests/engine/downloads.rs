@@ -199,8 +199,7 @@ async fn half_a_file() -> (Link, tokio::sync::oneshot::Sender<()>) {
         // Told, or the test is over.
         drop(closed.await);
     };
-    #[expect(clippy::disallowed_methods, reason = "a failed server fails the test by its silence")]
-    drop(tokio::spawn(server));
+    crate::scripted::serve(server);
     (Link::new(format!("http://{address}/?auth=half")), close)
 }
 

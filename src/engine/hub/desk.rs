@@ -156,13 +156,6 @@ impl Hub {
         }
     }
 
-    /// Closes a profile that was never signed in.
-    pub(super) fn close(&mut self, profile: ProfileId) {
-        if let Some(desk) = self.desks.remove(&profile) {
-            drop(desk.end());
-        }
-    }
-
     /// Takes a profile out of the settings, its token out of the keyring and its activity out of the journal.
     pub(super) async fn remove(&mut self, profile: ProfileId) {
         let Some(desk) = self.desks.remove(&profile) else { return };
@@ -188,6 +181,8 @@ impl Hub {
                 });
             }
         };
-        drop(self.tools.spawner.task("removing a profile", Some(profile), task));
+        let task = self.tools.spawner.task("removing a profile", Some(profile), task);
+        self.removals.retain(|_, removal| !removal.is_finished());
+        self.removals.insert(profile, task);
     }
 }

@@ -23,6 +23,7 @@ use super::event::{ConnectionState, Event, Notice, Severity};
 use super::options::SandboxLauncher;
 use super::report::Report;
 use super::session::Aim;
+use super::spawn::Task;
 use super::tools::Tools;
 
 use desk::Desk;
@@ -68,6 +69,8 @@ pub(super) struct Hub {
     launcher: Option<SandboxLauncher>,
     /// The running sandbox; it ends with this.
     sandbox: Option<Box<dyn Any + Send>>,
+    /// Profiles that are being taken out of the journal.
+    removals: BTreeMap<ProfileId, Task<()>>,
     /// Counts tickets and sign-ins.
     numbers: u64,
 }
@@ -83,6 +86,7 @@ pub(super) async fn run(start: Start) {
         desks: BTreeMap::new(),
         launcher: sandbox,
         sandbox: None,
+        removals: BTreeMap::new(),
         numbers: 0,
     };
     hub.begin(only.as_deref());
@@ -221,7 +225,7 @@ impl Hub {
 
     /// Leaves every channel, writes what was heard, and closes the journal; each within its budget.
     async fn stop(self) {
-        let Self { tools, desks, sandbox, .. } = self;
+        let Self { tools, desks, sandbox, removals, .. } = self;
         let (mut downloads, mut sessions, mut scribes) = (Vec::new(), Vec::new(), Vec::new());
         for (_, desk) in desks {
             let ending = desk.end();
@@ -238,7 +242,7 @@ impl Hub {
         }
         let had_sandbox = sandbox.is_some();
         let written = async {
-            futures_util::future::join_all(scribes).await;
+            futures_util::future::join_all(scribes.into_iter().chain(removals.into_values())).await;
             if had_sandbox && let Err(why) = tools.ledger.forget_profile(sandbox::profile_id()).await {
                 tracing::warn!(why, "the sandbox's activity is still in the journal");
             }

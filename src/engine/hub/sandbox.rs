@@ -30,8 +30,14 @@ impl Hub {
             return;
         };
         let starting = launcher();
-        let tools = self.tools.clone();
+        let (tools, removal) = (self.tools.clone(), self.removals.remove(&profile_id()));
         let task = async move {
+            // A sandbox that was just removed is still leaving, and its rows are still going.
+            if let Some(removal) = removal
+                && removal.await.is_err()
+            {
+                tracing::debug!("the removal of the last sandbox was cut off");
+            }
             if let Err(why) = tools.ledger.forget_profile(profile_id()).await {
                 tracing::warn!(why, "activity of an earlier sandbox is still in the journal");
             }

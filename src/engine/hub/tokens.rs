@@ -100,14 +100,12 @@ impl Hub {
         }
     }
 
-    /// Ends a sign-in without success; says whether there was one. The profile is then as it was before.
+    /// Ends a sign-in without success; says whether there was one. The profile is then as it was before. One that never
+    /// signed in stays open, signed out: its next sign-in must not have a second session beside one that is still leaving.
     fn abandon_sign_in(&mut self, profile: ProfileId) -> bool {
-        let listed = self.settings.profile(profile).is_some();
         let Some(desk) = self.desks.get_mut(&profile) else { return false };
         let Some(signing) = desk.signing.take() else { return false };
-        if !listed {
-            self.close(profile);
-        } else if matches!(signing.stage, Stage::Proving(_)) {
+        if matches!(signing.stage, Stage::Proving(_)) {
             let aim = desk.held.as_ref().map_or(Aim::SignedOut, |held| Aim::Online(held.ticket.clone()));
             self.aim(profile, aim);
         }

@@ -1,0 +1,247 @@
+//! What other generations of servers do: each kind of answer, and what must never follow from one.
+
+use std::sync::Arc;
+
+use axum::body::Body;
+use axum::response::Response;
+use privicore_monitor::activity::{ActivityKey, Deed, Enquiry, Fact, NotSaved};
+use privicore_monitor::engine::{Action, ConnectionState, Event};
+use privicore_monitor::protocol::{CommandId, CommandStatus, RequestId};
+use privicore_monitor::sandbox::DEMO_USERNAME;
+use privicore_monitor::settings::{Address, Profile};
+use serde_json::json;
+use tokio::net::TcpListener;
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::rustls::ServerConfig;
+use tokio_rustls::rustls::pki_types::pem::PemObject as _;
+use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
+
+use crate::quiet;
+use crate::scripted::{Backend, connection, proxy, serve};
+use crate::window::{Machine, Window, with_password, with_token};
+
+fn profile(api: &str, websocket: &str) -> Profile {
+    Profile {
+        name: "scripted".to_owned(),
+        api: Address::new(api),
+        websocket: Address::new(websocket),
+        download: Address::new(api),
+        username: "somebody".to_owned(),
+        ..Profile::default()
+    }
+}
+
+const OLD: &str = r#"{"authorizationToken":"T-old","expiresAt":"2100-01-01T00:00:00Z"}"#;
+
+#[tokio::test]
+async fn a_new_token_that_the_proxy_refuses_gives_way_to_the_old_one() {
+    let backend = Backend::start(|line| match line {
+        "POST /profile/authenticate" => (200, OLD.to_owned()),
+        "POST /profile/reauthorize-authorization-token" => (200, r#"{"authorizationToken":"T-new"}"#.to_owned()),
+        _ => (404, String::new()),
+    })
+    .await;
+    let machine = Machine::new();
+    let mut window = Window::open(&machine);
+    let profile = profile(&backend.url, &proxy(&["T-old"]).await);
+    let id = profile.id;
+    window.act(Action::SignIn(Box::new(with_password(profile, "right"))));
+    window.signed_in().await.expect("signed in");
+    window.live(1).await;
+    window.act(Action::RenewToken(id));
+    window.notice("refused the new token, so the old one stays in use").await;
+    window.live(2).await;
+    let kept = async {
+        while machine.keyring.token(id).await.expect("the keyring works").is_none_or(|token| token.expose() != "T-old")
+        {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(std::time::Duration::from_mins(1), kept).await.expect("the old token is kept again");
+    let asked = backend.got_of("POST /profile/reauthorize");
+    assert_eq!((asked.len(), asked[0].token.as_deref(), asked[0].body.as_str()), (1, Some("T-old"), "ttl=2592000"));
+    window.quit().await;
+}
+
+#[tokio::test]
+async fn a_server_that_decides_later_leaves_the_old_token_in_use() {
+    let backend = Backend::start(|line| match line {
+        "POST /profile/authenticate" => (200, OLD.to_owned()),
+        "POST /profile/reauthorize-authorization-token" => (202, r#""c-1""#.to_owned()),
+        _ => (404, String::new()),
+    })
+    .await;
+    let machine = Machine::new();
+    let mut window = Window::open(&machine);
+    let profile = profile(&backend.url, &proxy(&["T-old"]).await);
+    let id = profile.id;
+    window.act(Action::SignIn(Box::new(with_password(profile, "right"))));
+    window.signed_in().await.expect("signed in");
+    window.live(1).await;
+    window.act(Action::RenewToken(id));
+    window.notice("The old token stays in use.").await;
+    window.quit().await;
+}
+
+#[tokio::test]
+async fn a_dead_token_is_said_by_rest_and_by_the_connection() {
+    let backend = Backend::start(|line| match line {
+        "POST /profile/authenticate" => (200, OLD.to_owned()),
+        _ => (401, r#"{"message":"Token T-old expired"}"#.to_owned()),
+    })
+    .await;
+    let machine = Machine::new();
+    let mut window = Window::open(&machine);
+    let scripted = profile(&backend.url, &proxy(&["T-old"]).await);
+    let id = scripted.id;
+    window.act(Action::SignIn(Box::new(with_password(scripted, "right"))));
+    window.signed_in().await.expect("signed in");
+    window.live(1).await;
+    window.act(Action::CheckStatus { profile: id, command: CommandId::from("c") });
+    let state = window.state("refused", |state| matches!(state, ConnectionState::TokenRefused { .. })).await;
+    let ConnectionState::TokenRefused { why } = state else { panic!("{state:?}") };
+    assert_eq!(why, "The server refused the token: Token hidden expired. Sign in again.");
+    window.quit().await;
+}
+
+#[tokio::test]
+async fn a_server_that_wants_post_for_a_status_gets_it_with_an_empty_object() {
+    let backend = Backend::start(|line| match line {
+        "POST /profile/authenticate" => (200, OLD.to_owned()),
+        "GET /request-status/c%2F1" => (405, String::new()),
+        "POST /request-status/c%2F1" => (200, r#"["rejected"]"#.to_owned()),
+        _ => (500, String::new()),
+    })
+    .await;
+    let machine = Machine::new();
+    let mut window = Window::open(&machine);
+    let profile = profile(&backend.url, &proxy(&["T-old"]).await);
+    let id = profile.id;
+    window.act(Action::SignIn(Box::new(with_password(profile, "right"))));
+    window.signed_in().await.expect("signed in");
+    window.act(Action::CheckStatus { profile: id, command: CommandId::from("c/1") });
+    let entry = window.entry(&ActivityKey::Command(CommandId::from("c/1")), |_| true).await;
+    assert_eq!(entry.fact, Fact::Enquired(Enquiry::Known { status: CommandStatus::Failed, text: None }));
+    assert_eq!(backend.got_of("POST /request-status")[0].body, "{}");
+    window.act(Action::CheckStatus { profile: id, command: CommandId::from("other") });
+    window.notice("answered with status 500").await;
+    window.quit().await;
+}
+
+/// Sends every request on to another host.
+async fn redirecting(to: &Backend) -> Backend {
+    let to = to.url.clone();
+    Backend::with_headers(move |line| {
+        let path = line.split(' ').nth(1).unwrap_or_default();
+        let response = Response::builder().status(307).header("location", format!("{to}{path}"));
+        response.body(Body::empty()).expect("a response")
+    })
+    .await
+}
+
+#[tokio::test]
+async fn neither_token_nor_password_nor_link_follows_a_redirect_to_another_host() {
+    let elsewhere = Backend::start(|_| (200, OLD.to_owned())).await;
+    let backend = redirecting(&elsewhere).await;
+    let machine = Machine::new();
+    let mut window = Window::open(&machine);
+    let scripted = profile(&backend.url, &proxy(&["T-old"]).await);
+    window.act(Action::SignIn(Box::new(with_password(scripted.clone(), "right"))));
+    let sentence = window.signed_in().await.expect_err("it signed in elsewhere");
+    assert!(sentence.contains("status 307"), "{sentence}");
+    window.act(Action::SignIn(Box::new(with_token(scripted.clone(), "T-old"))));
+    window.signed_in().await.expect("joining proves the token");
+    window.act(Action::RenewToken(scripted.id));
+    window.notice("The token was not renewed").await;
+    window.quit().await;
+
+    let sandbox = quiet().await;
+    let mut window = Window::open(&Machine::new());
+    let id = window.sign_in(&sandbox).await;
+    let request = RequestId::from("r");
+    let link = format!("{}/?auth=once", backend.url);
+    let message = json!({"data": {"type": "X-DPT-CAB-REQUEST-ID", "id": "r", "output_type": 1, "body": link}});
+    sandbox.control().publish(DEMO_USERNAME, &message).await.expect("published");
+    let key = ActivityKey::Data(request.clone());
+    window.entry(&key, |_| true).await;
+    window.act(Action::Download { profile: id, request, to: machine.file("never.bin") });
+    let entry = window.entry(&key, |entry| matches!(entry.fact, Fact::Done(Deed::NotSaved { .. }))).await;
+    let Fact::Done(Deed::NotSaved { why: NotSaved::Broken, sentence }) = entry.fact else { panic!("{entry:?}") };
+    assert!(sentence.contains("another host"), "{sentence}");
+    window.quit().await;
+
+    assert!(elsewhere.got().is_empty(), "{:?}", elsewhere.got());
+    let fetched = backend.got_of("GET /?auth=once");
+    assert_eq!((fetched.len(), fetched[0].token.as_deref()), (1, None), "one GET, without the token");
+    assert_eq!(backend.got().iter().filter(|got| got.line.starts_with("HEAD")).count(), 0);
+}
+
+#[tokio::test]
+async fn a_download_is_one_get_even_where_the_server_fails() {
+    let sandbox = quiet().await;
+    let store = Backend::start(|_| (503, String::new())).await;
+    let machine = Machine::new();
+    let mut window = Window::open(&machine);
+    let id = window.sign_in(&sandbox).await;
+    let request = RequestId::from("r");
+    let link = format!("{}/?auth=once", store.url);
+    let message = json!({"data": {"type": "X-DPT-CAB-REQUEST-ID", "id": "r", "output_type": 1, "body": link}});
+    sandbox.control().publish(DEMO_USERNAME, &message).await.expect("published");
+    let key = ActivityKey::Data(request.clone());
+    window.entry(&key, |_| true).await;
+    for _ in 0..2 {
+        window.act(Action::Download { profile: id, request: request.clone(), to: machine.file("never.bin") });
+        window.notice("was not saved").await;
+    }
+    window.quit().await;
+    assert_eq!(store.got().len(), 1, "{:?}", store.got());
+}
+
+/// A proxy behind TLS, with a certificate that only the tests' own authority vouches for.
+async fn encrypted_proxy() -> String {
+    let chain = CertificateDer::from_pem_slice(include_bytes!("tls/server.pem")).expect("a certificate");
+    let key = PrivateKeyDer::from_pem_slice(include_bytes!("tls/server.key")).expect("a key");
+    let provider = Arc::new(tokio_rustls::rustls::crypto::ring::default_provider());
+    let config = ServerConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .expect("TLS")
+        .with_no_client_auth()
+        .with_single_cert(vec![chain], key)
+        .expect("a certificate with its key");
+    let acceptor = TlsAcceptor::from(Arc::new(config));
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let port = listener.local_addr().expect("an address").port();
+    serve(async move {
+        loop {
+            let (stream, _) = listener.accept().await.expect("a client");
+            let acceptor = acceptor.clone();
+            serve(async move {
+                if let Ok(stream) = acceptor.accept(stream).await {
+                    connection(stream, &["T-old"]).await;
+                }
+            });
+        }
+    });
+    format!("wss://localhost:{port}")
+}
+
+#[tokio::test]
+async fn an_encrypted_connection_is_trusted_by_its_authority_only() {
+    let url = encrypted_proxy().await;
+    let scripted = profile("http://127.0.0.1:9", &url);
+    let machine = Machine::new();
+    let mut window = Window::open(&machine);
+    window.act(Action::SignIn(Box::new(with_token(scripted.clone(), "T-old"))));
+    let sentence = window.signed_in().await.expect_err("a stranger's certificate was trusted");
+    assert!(sentence.starts_with("The encrypted connection to localhost failed: "), "{sentence}");
+    window.quit().await;
+
+    let mut options = machine.options();
+    let authority = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/engine/tls/authority.pem");
+    options.extra_authority = Some(authority.into());
+    let mut window = Window::with(options);
+    window.act(Action::SignIn(Box::new(with_token(scripted, "T-old"))));
+    window.signed_in().await.expect("the authority vouches for it");
+    let heard = window.quit().await;
+    assert!(heard.iter().any(|event| matches!(event, Event::Connection { state: ConnectionState::Live, .. })));
+}

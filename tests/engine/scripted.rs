@@ -1,0 +1,106 @@
+//! A backend and a proxy that a test scripts, for what the sandbox does not do.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::Request;
+use axum::response::Response;
+use futures_util::{SinkExt as _, StreamExt as _};
+use serde_json::{Value, json};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpListener;
+use tokio_tungstenite::tungstenite::Message;
+
+/// Runs as long as the test: what fails in it fails the test by its silence.
+#[expect(clippy::disallowed_methods, reason = "the test owns its servers and ends with them")]
+pub(crate) fn serve(server: impl Future<Output = ()> + Send + 'static) {
+    drop(tokio::spawn(server));
+}
+
+/// A request that a backend got.
+#[derive(Debug, Clone)]
+pub(crate) struct Got {
+    pub(crate) line: String,
+    pub(crate) token: Option<String>,
+    pub(crate) body: String,
+}
+
+/// An HTTP server that answers as it is told and remembers what it was asked.
+#[derive(Clone)]
+pub(crate) struct Backend {
+    pub(crate) url: String,
+    got: Arc<Mutex<Vec<Got>>>,
+}
+
+impl Backend {
+    /// Answers by the request line, such as `GET /health`: a status and a body.
+    pub(crate) async fn start(answer: impl Fn(&str) -> (u16, String) + Clone + Send + Sync + 'static) -> Self {
+        Self::with_headers(move |line| {
+            let (status, body) = answer(line);
+            Response::builder().status(status).body(Body::from(body)).expect("a response")
+        })
+        .await
+    }
+
+    /// Answers by the request line.
+    pub(crate) async fn with_headers(answer: impl Fn(&str) -> Response + Clone + Send + Sync + 'static) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let url = format!("http://{}", listener.local_addr().expect("an address"));
+        let got: Arc<Mutex<Vec<Got>>> = Arc::default();
+        let remembered = got.clone();
+        let app = Router::new().fallback(move |request: Request| {
+            let (answer, got) = (answer.clone(), remembered.clone());
+            async move {
+                let line = format!("{} {}", request.method(), request.uri());
+                let token = request.headers().get("x-dpt-authorization");
+                let token = token.map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned());
+                let body = axum::body::to_bytes(request.into_body(), 1 << 20).await.expect("a body");
+                let body = String::from_utf8_lossy(&body).into_owned();
+                let response = answer(&line);
+                got.lock().unwrap_or_else(PoisonError::into_inner).push(Got { line, token, body });
+                response
+            }
+        });
+        serve(async move { axum::serve(listener, app).await.expect("it serves") });
+        Self { url, got }
+    }
+
+    /// What it was asked so far.
+    pub(crate) fn got(&self) -> Vec<Got> {
+        self.got.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// What it was asked of this kind.
+    pub(crate) fn got_of(&self, line: &str) -> Vec<Got> {
+        self.got().into_iter().filter(|got| got.line.starts_with(line)).collect()
+    }
+}
+
+/// A proxy that accepts these tokens and refuses all others. Returns its address.
+pub(crate) async fn proxy(good: &'static [&'static str]) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let url = format!("ws://{}", listener.local_addr().expect("an address"));
+    serve(async move {
+        loop {
+            let (stream, _) = listener.accept().await.expect("a client");
+            serve(connection(stream, good));
+        }
+    });
+    url
+}
+
+/// One connection of a proxy.
+pub(crate) async fn connection(stream: impl AsyncRead + AsyncWrite + Unpin, good: &'static [&'static str]) {
+    let Ok(mut socket) = tokio_tungstenite::accept_async(stream).await else { return };
+    while let Some(Ok(frame)) = socket.next().await {
+        let Message::Text(text) = frame else { continue };
+        let request: Value = serde_json::from_str(text.as_str()).expect("JSON");
+        let token = request["data"]["authorizationToken"].as_str().expect("a token");
+        let status = if good.contains(&token) { 200 } else { 401 };
+        let reply = json!({"correlationId": request["correlationId"], "status": status, "data": {"channelId": "ch"}});
+        if socket.send(Message::text(reply.to_string())).await.is_err() {
+            return;
+        }
+    }
+}
