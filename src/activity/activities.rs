@@ -31,6 +31,7 @@ pub(super) struct Changes {
 }
 
 /// What a row counts as.
+#[derive(Debug, Clone, Copy)]
 struct Counted {
     status: Status,
     standing: Standing,

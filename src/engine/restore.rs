@@ -108,10 +108,10 @@ mod tests {
         let live_from = Seq(49_001);
         let restoring = restore(profile, ledger, outbox, live_from).fuse();
         tokio::pin!(restoring);
-        let (mut next, mut chunks, mut last) = (live_from.0, 0, false);
+        let (mut next, mut chunks, mut last, mut ended) = (live_from.0, 0, false, false);
         while !last {
             // Either it waits for room, or it has come to its end.
-            drop(restoring.as_mut().now_or_never());
+            ended |= restoring.as_mut().now_or_never().is_some();
             let Some(Event::Restored { entries, complete, .. }) = events.try_next() else { panic!("nothing restored") };
             let seqs: Vec<u64> = entries.iter().map(|entry| entry.seq.0).collect();
             assert_eq!(seqs, (next - entries.len() as u64..next).collect::<Vec<_>>());
@@ -121,6 +121,7 @@ mod tests {
             (next, chunks, last) = (next - entries.len() as u64, chunks + 1, complete);
         }
         assert_eq!(next, 1, "not everything was restored");
+        assert!(ended, "it goes on after the last chunk");
     }
 
     #[tokio::test(start_paused = true)]

@@ -248,7 +248,7 @@ mod tests {
         assert_eq!(until(Duration::from_secs(3 * 3_600 + 12 * 60 + 59)), "3 h 12 min");
         assert_eq!(until(Duration::from_secs(12 * 60 + 5)), "12 min");
         assert_eq!(until(Duration::from_secs(59)), "59 s");
-        assert_eq!(countdown(Duration::from_millis(598_000)), "9:58");
+        assert_eq!(countdown(Duration::from_secs(598)), "9:58");
         assert_eq!(countdown(Duration::from_millis(1)), "0:01");
         assert_eq!(countdown(Duration::from_secs(3_723)), "1:02:03");
         assert_eq!(grouped(1_234), "1\u{2009}234");
