@@ -131,7 +131,7 @@ impl App {
         }
     }
 
-    /// Takes what the engine has sent, for at most [`DRAIN`], and what dialogs and signals said. Also runs while the
+    /// Takes what the engine has sent, for at most a few milliseconds, and what dialogs and signals said. Also runs while the
     /// window is hidden, so that nothing piles up behind it.
     pub fn update(&mut self, ctx: &Context) {
         self.parts.waker.looked();

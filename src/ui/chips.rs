@@ -1,8 +1,10 @@
 //! The chips that gather activities by state, each with its count, and how many messages came of late.
 
+use std::time::Duration;
+
 use egui::{Rect, Role, Sense, Ui, WidgetInfo, pos2, vec2};
 
-use crate::activity::Chip;
+use crate::activity::{Chip, Moment};
 
 use super::commands::Command;
 use super::desk::Desk;
@@ -49,7 +51,7 @@ pub(crate) fn show(ui: &mut Ui, desk: &Desk, scene: &mut Scene) {
 fn throughput(ui: &Ui, bar: Rect, left: f32, desk: &Desk, scene: &mut Scene) {
     let palette = Palette::of(ui.style());
     let minutes = desk.activities.per_minute(scene.now, MINUTES);
-    let last = minutes.last().copied().unwrap_or(0);
+    let last = last_minute(&minutes, scene.now);
     let words = format!("{last}/min");
     let at = pos2(bar.right() - theme::EDGE, bar.center().y);
     let text = widgets::text_right(ui, at, &words, Type::SmallStrong, palette.text);
@@ -60,16 +62,26 @@ fn throughput(ui: &Ui, bar: Rect, left: f32, desk: &Desk, scene: &mut Scene) {
         whole = whole.union(spark);
         draw_bars(ui, spark, &minutes);
     }
-    if minutes.iter().any(|&count| count > 0) {
-        // The bars move on with the minute.
-        let into = scene.now.0.rem_euclid(60_000_000);
+    let into = scene.now.0.rem_euclid(60_000_000);
+    if last > 0 {
+        scene.counts(Duration::from_secs(1));
+    } else if minutes.iter().any(|&count| count > 0) {
+        // Nothing comes any more, but the bars still move on with the minute.
         let left = u64::try_from(60_000_000 - into).unwrap_or(60_000_000);
-        scene.changes_in(std::time::Duration::from_micros(left));
+        scene.changes_in(Duration::from_micros(left) + Duration::from_millis(1));
     }
-    let name = format!("{last} messages in this minute");
+    let name = format!("{last} messages in the last minute");
     let response = ui.interact(whole, ui.make_persistent_id("throughput"), Sense::hover());
     response.widget_info(|| WidgetInfo::labeled(Role::Label, true, &name));
     response.on_hover_text(format!("Messages a minute over the last {MINUTES} minutes"));
+}
+
+/// Messages in the last 60 seconds: those of the minute under way, and of the one before as large a part as still counts.
+fn last_minute(minutes: &[u32], now: Moment) -> u64 {
+    let mut newest = minutes.iter().rev().map(|&count| u64::from(count));
+    let (under_way, before) = (newest.next().unwrap_or(0), newest.next().unwrap_or(0));
+    let gone = u64::try_from(now.0.rem_euclid(60_000_000) / 1_000_000).unwrap_or(0);
+    under_way + (before * (60 - gone.min(60))) / 60
 }
 
 fn draw_bars(ui: &Ui, place: Rect, minutes: &[u32]) {
@@ -97,5 +109,19 @@ fn draw_bars(ui: &Ui, place: Rect, minutes: &[u32]) {
         let bar = Rect::from_min_max(pos2(x, place.bottom() - height), pos2(x + 3.0, place.bottom()));
         ui.painter().rect_filled(bar, 0.0, fill);
         x -= 5.0;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_rate_does_not_drop_to_nothing_at_the_full_minute() {
+        let at = |seconds: i64| Moment(seconds * 1_000_000);
+        assert_eq!(last_minute(&[0, 60, 0], at(0)), 60);
+        assert_eq!(last_minute(&[0, 60, 20], at(30)), 50);
+        assert_eq!(last_minute(&[0, 60, 41], at(59)), 42);
+        assert_eq!(last_minute(&[], at(0)), 0);
     }
 }

@@ -14,7 +14,7 @@ use crate::tree::Desktop;
 use crate::wait::until;
 
 /// Enough rows to fill the table.
-const ROWS: usize = 24;
+const ROWS: usize = 20;
 
 #[test]
 #[ignore = "makes the pictures in assets/screenshots; run by the script there"]

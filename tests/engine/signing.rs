@@ -20,11 +20,9 @@ async fn a_profile_that_signed_in_is_signed_in_by_itself_at_the_next_start_with_
 
     let mut window = Window::open(&machine);
     let id = window.sign_in(&sandbox).await;
-    window
-        .wait("the token in the keyring", |event| {
-            matches!(event, Event::Token { kept: true, expires_at: Some(_), .. }).then_some(())
-        })
-        .await;
+    window.kept().await;
+    let ends = |event: &Event| matches!(event, Event::Token { expires_at: Some(_), .. }).then_some(());
+    window.since(0, "the token's end", ends).await;
     let message = json!({"data": {"type": "X-DPT-CAB-ID", "id": "c-1", "command_status": 2}});
     sandbox.control().publish(DEMO_USERNAME, &message).await.expect("published");
     window.entry(&key, |entry| matches!(entry.fact, Fact::Heard(_))).await;
@@ -143,7 +141,7 @@ async fn a_renewed_token_is_kept_and_joined_with() {
     let machine = Machine::new();
     let mut window = Window::open(&machine);
     let id = window.sign_in(&sandbox).await;
-    window.wait("kept", |event| matches!(event, Event::Token { kept: true, .. }).then_some(())).await;
+    window.kept().await;
     let old = machine.keyring.token(id).await.expect("the keyring works").expect("a token");
     window.act(Action::RenewToken(id));
     window.notice("The token was renewed.").await;
@@ -160,11 +158,15 @@ async fn signing_out_leaves_forgets_and_revokes() {
     let machine = Machine::new();
     let mut window = Window::open(&machine);
     let id = window.sign_in(&sandbox).await;
-    window.wait("kept", |event| matches!(event, Event::Token { kept: true, .. }).then_some(())).await;
+    window.kept().await;
     let token = machine.keyring.token(id).await.expect("the keyring works").expect("a token");
+    let mark = window.mark();
     window.act(Action::SignOut { profile: id, revoke: true });
-    window.wait("no token", |event| matches!(event, Event::Token { kept: false, .. }).then_some(())).await;
-    window.state("signed out", |state| *state == ConnectionState::SignedOut).await;
+    let no_token = |event: &Event| matches!(event, Event::Token { kept: false, .. }).then_some(());
+    window.since(mark, "no token", no_token).await;
+    let out =
+        |event: &Event| matches!(event, Event::Connection { state: ConnectionState::SignedOut, .. }).then_some(());
+    window.since(mark, "signed out", out).await;
     let path = "/profile/authorization-token/expiry";
     let dead = async {
         while post(&sandbox, path, Some(token.expose()), &[]).await.get("expiresAt").is_some() {

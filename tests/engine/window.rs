@@ -89,28 +89,49 @@ impl Window {
     }
 
     /// The next thing that `pick` takes, looking only at what came after the last thing that was waited for.
-    pub(crate) async fn wait<T>(&mut self, what: &str, mut pick: impl FnMut(&Event) -> Option<T>) -> T {
+    pub(crate) async fn wait<T>(&mut self, what: &str, pick: impl FnMut(&Event) -> Option<T>) -> T {
+        let (at, picked) = self.look(self.looked, what, pick).await;
+        self.looked = at + 1;
+        picked
+    }
+
+    /// A place to look from: what is heard from now on.
+    pub(crate) fn mark(&self) -> usize {
+        self.heard.len()
+    }
+
+    /// The first thing since a place that `pick` takes, whatever was waited for meanwhile: for what comes in any order.
+    pub(crate) async fn since<T>(&mut self, mark: usize, what: &str, pick: impl FnMut(&Event) -> Option<T>) -> T {
+        self.look(mark, what, pick).await.1
+    }
+
+    async fn look<T>(&mut self, mut at: usize, what: &str, mut pick: impl FnMut(&Event) -> Option<T>) -> (usize, T) {
         let wanted = async {
             loop {
-                while let Some(event) = self.heard.get(self.looked) {
-                    self.looked += 1;
+                while let Some(event) = self.heard.get(at) {
                     if let Some(picked) = pick(event) {
-                        return picked;
+                        return (at, picked);
                     }
+                    at += 1;
                 }
                 self.events.begin_drain();
-                let mut any = false;
+                let before = self.heard.len();
                 while let Some(event) = self.events.try_next() {
                     self.heard.push(event);
-                    any = true;
                 }
-                if !any {
+                if self.heard.len() == before {
                     self.rung.notified().await;
                 }
             }
         };
         let picked = tokio::time::timeout(DEADLINE, wanted).await;
         picked.unwrap_or_else(|_elapsed| panic!("{what}: never came; heard {:#?}", self.heard))
+    }
+
+    /// Waits until the keyring has the token.
+    pub(crate) async fn kept(&mut self) {
+        let kept = |event: &Event| matches!(event, Event::Token { kept: true, .. }).then_some(());
+        self.since(0, "the token in the keyring", kept).await;
     }
 
     /// Waits for a state of the connection.

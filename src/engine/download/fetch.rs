@@ -93,10 +93,19 @@ impl Job {
         let mut meter = Meter::new(Instant::now());
         self.progress(&meter, total);
         let mut received = 0_u64;
+        // Also tells what came with the last chunk before a pause, and that the rate falls.
+        let mut ticks = tokio::time::interval(PROGRESS);
         loop {
             let chunk = tokio::select! {
                 chunk = response.chunk() => chunk,
                 _ = &mut *cancelled => return Err(Failed::cancelled()),
+                now = ticks.tick() => {
+                    let (before, rate) = (meter.received(), meter.rate());
+                    if meter.count(received, now) && (before != received || rate > 0.0) {
+                        self.progress(&meter, total);
+                    }
+                    continue;
+                }
             };
             match chunk {
                 Ok(Some(chunk)) => {
