@@ -90,8 +90,9 @@ impl Hub {
             return;
         };
         let (ticket, scribe, tools) = (held.ticket.clone(), desk.scribe.clone(), self.tools.clone());
+        let dialect = desk.dialect.clone();
         let task = async move {
-            let answer = tools.rest.request_status(&ticket.endpoints, &ticket.token, &command).await;
+            let answer = tools.rest.request_status(&ticket.endpoints, &ticket.token, &command, &dialect).await;
             match answer {
                 Ok(enquiry) => {
                     let entry = Entry {
@@ -122,14 +123,14 @@ impl Hub {
         drop(self.tools.spawner.task("asking for a status", Some(profile), task));
     }
 
-    /// Asks the server for every command of a gap, one after the other; the answers are entries.
-    pub(super) fn reconcile(&mut self, profile: ProfileId, gap: ActivityKey) {
+    /// Asks the server again for every command of a gap that is still open; the reconciler does it, at its pace.
+    pub(super) fn reconcile(&self, profile: ProfileId, gap: ActivityKey) {
         let Some(desk) = self.desks.get(&profile) else { return };
-        let Some(held) = &desk.held else {
-            self.notice(Some(profile), Severity::Warning, "A gap can't be reconciled while signed out. Sign in first.");
-            return;
-        };
-        let (ticket, scribe, tools) = (held.ticket.clone(), desk.scribe.clone(), self.tools.clone());
+        if desk.book.joined().is_none() {
+            let sentence = "What was open across the gap is asked for as soon as the profile is connected.";
+            return self.notice(Some(profile), Severity::Info, sentence);
+        }
+        let (book, tools) = (desk.book.clone(), self.tools.clone());
         let task = async move {
             let entries = match tools.ledger.history(profile, gap, Seq(0), Seq(u64::MAX)).await {
                 Ok(entries) => entries,
@@ -139,22 +140,8 @@ impl Hub {
                 Fact::Gap(gap) => Some(gap.open),
                 _ => None,
             });
-            for command in open.unwrap_or_default() {
-                let answer = tools.rest.request_status(&ticket.endpoints, &ticket.token, &command).await;
-                match answer {
-                    Ok(enquiry) => {
-                        let key = ActivityKey::Command(command);
-                        let fact = Fact::Enquired(enquiry);
-                        let entry = Entry { seq: Seq::default(), at: (tools.clock)(), key, fact, raw: Box::default() };
-                        if scribe.record(entry).await.is_err() {
-                            return;
-                        }
-                    }
-                    Err(error) => {
-                        return sign_in::warn(&tools, profile, format!("The gap was not reconciled whole: {error}"));
-                    }
-                }
-            }
+            let asked = book.hurry(&open.unwrap_or_default());
+            tracing::debug!(asked, "reconciling a gap");
         };
         drop(self.tools.spawner.task("reconciling a gap", Some(profile), task));
     }

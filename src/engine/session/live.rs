@@ -5,6 +5,7 @@ use std::time::Duration;
 use futures_util::FutureExt as _;
 use tokio::time::Instant;
 
+use crate::engine::clocks::Life;
 use crate::engine::event::{Event, Notice, Severity};
 use crate::engine::reading::Harvest;
 use crate::engine::scribe::{Room, Scribe};
@@ -24,6 +25,8 @@ pub(super) struct Live {
     connection: Connection,
     channel: Option<ChannelId>,
     joined: Instant,
+    /// When it last gave a sign of life.
+    life: Life,
     beat: Heartbeat,
     round_trip: Option<Duration>,
     /// When the last answer to a ping came.
@@ -40,13 +43,14 @@ enum Next {
 }
 
 impl Live {
-    /// A connection that was joined just now.
-    pub(super) fn new(connection: Connection, channel: Option<ChannelId>) -> Self {
+    /// A connection that was joined just now, at `since`.
+    pub(super) fn new(connection: Connection, channel: Option<ChannelId>, since: Life) -> Self {
         let now = Instant::now();
         Self {
             connection,
             channel,
             joined: now,
+            life: since,
             beat: Heartbeat::new(now),
             round_trip: None,
             pong: None,
@@ -71,10 +75,15 @@ impl Session {
             match next {
                 Next::Stay => {}
                 Next::Leave => {
-                    return State::Leaving(Box::new(Leaving { connection: live.connection, channel: live.channel }));
+                    return State::Leaving(Box::new(Leaving {
+                        connection: live.connection,
+                        channel: live.channel,
+                        joined: true,
+                    }));
                 }
                 Next::Lost(end) => {
                     let (ticket, joined) = (live.connection.ticket.clone(), live.joined.elapsed());
+                    self.gone(live.life);
                     drop(live);
                     return self.lost(&end, &ticket, joined);
                 }
@@ -133,6 +142,9 @@ impl Session {
             end = self.take(live, frame, now);
             let ready = end.is_none() && !harvest.is_full();
             heard = if ready { live.connection.next(harvest).now_or_never() } else { None };
+        }
+        if !matches!(end, Some(End::Broken | End::Closed { .. })) || !harvest.is_empty() {
+            live.life = self.clocks.soon_after(live.life);
         }
         if !harvest.is_empty() {
             self.pace.message(now);
