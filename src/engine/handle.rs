@@ -12,6 +12,7 @@ use crate::journal::{Holder, Journal, JournalError, Opened};
 use crate::settings::Store;
 
 use super::action::Action;
+use super::clocks::Clocks;
 use super::connector::{Connector, Network};
 use super::download::Fetcher;
 use super::event::{Event, Notice, Severity};
@@ -92,6 +93,7 @@ impl Engine {
         let tools = Tools {
             outbox: outbox.clone(),
             spawner: spawner.clone(),
+            clocks: Clocks::new(options.clock.clone(), Arc::new(suspend::boot_clock)),
             clock: options.clock,
             ledger: Arc::new(journal),
             keyring: options.keyring,

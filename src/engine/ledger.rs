@@ -2,7 +2,7 @@
 
 use futures_util::future::BoxFuture;
 
-use crate::activity::{ActivityKey, Entry, Seq};
+use crate::activity::{ActivityKey, Entry, Moment, Seq};
 use crate::journal::{Journal, JournalError};
 use crate::settings::ProfileId;
 
@@ -31,6 +31,10 @@ pub(super) trait Ledger: Send + Sync + 'static {
         from: Seq,
         to: Seq,
     ) -> BoxFuture<'_, Result<Vec<Entry>, String>>;
+    /// Notes that a profile was alive at a moment.
+    fn alive(&self, profile: ProfileId, at: Moment) -> BoxFuture<'_, Result<(), String>>;
+    /// The last proof that a profile was alive.
+    fn last_alive(&self, profile: ProfileId) -> BoxFuture<'_, Result<Option<Moment>, String>>;
     /// Forgets every entry of a profile.
     fn forget_profile(&self, profile: ProfileId) -> BoxFuture<'_, Result<(), String>>;
     /// The size on disk in bytes.
@@ -68,6 +72,14 @@ impl Ledger for Journal {
 
     fn forget_profile(&self, profile: ProfileId) -> BoxFuture<'_, Result<(), String>> {
         Box::pin(async move { Self::forget_profile(self, profile).await.map_err(sentence) })
+    }
+
+    fn alive(&self, profile: ProfileId, at: Moment) -> BoxFuture<'_, Result<(), String>> {
+        Box::pin(async move { Self::alive(self, profile, at).await.map_err(sentence) })
+    }
+
+    fn last_alive(&self, profile: ProfileId) -> BoxFuture<'_, Result<Option<Moment>, String>> {
+        Box::pin(async move { Self::last_alive(self, profile).await.map_err(sentence) })
     }
 
     fn size(&self) -> u64 {

@@ -17,12 +17,15 @@
 //! May use every room above `ui`; knows nothing of egui. Runs on threads of its own, started by [`Engine::start`].
 
 mod action;
+mod book;
 mod chunk;
+mod clocks;
 mod connector;
 mod download;
 mod endpoints;
 mod event;
 mod files;
+mod gaps;
 mod handle;
 mod hub;
 mod ledger;
@@ -30,9 +33,11 @@ pub mod local;
 mod mailbox;
 mod options;
 mod reading;
+mod reconcile;
 mod report;
 mod rest;
 mod restore;
+mod rival;
 mod scribe;
 mod session;
 mod sign_in;

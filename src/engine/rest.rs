@@ -4,6 +4,7 @@
 //! query, a token or a password.
 #![expect(clippy::disallowed_methods, reason = "the password goes into the body of `authenticate`")]
 
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use reqwest::header::HeaderValue;
@@ -87,6 +88,23 @@ pub(super) enum RestError {
 #[derive(Debug, Clone)]
 pub(super) struct Rest {
     client: Client,
+}
+
+/// How a server wants `request-status` to be asked: by GET `[docs]` or by POST `[live]`. Learnt once a profile and run.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Dialect(Arc<OnceLock<bool>>);
+
+impl Dialect {
+    fn posts(&self) -> Option<bool> {
+        self.0.get().copied()
+    }
+
+    fn learn(&self, posts: bool) {
+        // The first lesson stays; a server that changes its mind is asked both ways each time.
+        if self.0.set(posts).is_ok() {
+            tracing::debug!(posts, "learnt how the server wants to be asked");
+        }
+    }
 }
 
 /// What a call carries.
@@ -178,11 +196,26 @@ impl Rest {
         endpoints: &Endpoints,
         token: &AuthorizationToken,
         command: &CommandId,
+        dialect: &Dialect,
     ) -> Result<Enquiry, RestError> {
         let path = ["request-status", command.as_str()];
-        let mut answer = self.call(endpoints, token, &path, Payload::None).await?;
-        if answer.status == StatusCode::METHOD_NOT_ALLOWED {
-            answer = self.call(endpoints, token, &path, Payload::EmptyObject).await?;
+        let payload = |posts| if posts { Payload::EmptyObject } else { Payload::None };
+        let learnt = dialect.posts();
+        let posts = learnt.unwrap_or(false);
+        let mut answer = self.call(endpoints, token, &path, payload(posts)).await?;
+        let fits = |status| status != StatusCode::METHOD_NOT_ALLOWED;
+        // A server that only knows the other way says 405, or, where its routes differ by method, 404.
+        let doubtful = learnt.is_none() && answer.status == StatusCode::NOT_FOUND;
+        if !fits(answer.status) || doubtful {
+            let other = self.call(endpoints, token, &path, payload(!posts)).await?;
+            if other.status.is_success() || (fits(other.status) && !fits(answer.status)) {
+                dialect.learn(!posts);
+                answer = other;
+            } else if !fits(other.status) {
+                dialect.learn(posts);
+            }
+        } else if answer.status.is_success() {
+            dialect.learn(posts);
         }
         if answer.status != StatusCode::NOT_FOUND {
             answer = success(answer, endpoints)?;

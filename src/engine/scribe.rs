@@ -4,6 +4,7 @@
 //! socket, so that TCP holds the server back. What the journal refuses stays here and is tried again until it is written:
 //! an acknowledgement comes once.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,9 +13,13 @@ use tokio::sync::{mpsc, oneshot};
 use crate::activity::Entry;
 use crate::settings::ProfileId;
 
+use super::book::Book;
+use super::clocks::Life;
 use super::event::{Event, Notice, Severity};
+use super::gaps::{Gaps, Past};
 use super::ledger::Ledger;
 use super::mailbox::Outbox;
+use super::session::Ticket;
 use super::spawn::{Spawner, Task};
 
 /// Batches that wait for the one before them.
@@ -26,11 +31,34 @@ const FIRST_PAUSE: Duration = Duration::from_millis(500);
 /// The longest.
 const LONGEST_PAUSE: Duration = Duration::from_secs(10);
 
-/// Entries that are written together.
+/// News of the connection that may wait until the journal's past is known.
+const EARLY: usize = 64;
+
+/// What a session hands over: entries that are written together, or news of its connection.
 #[derive(Debug)]
 pub(super) struct Batch {
     entries: Vec<Entry>,
     committed: Option<oneshot::Sender<()>>,
+    presence: Option<Presence>,
+}
+
+/// News of the connection, in order with what was heard over it.
+#[derive(Debug, Clone)]
+pub(super) enum Presence {
+    /// It is joined since then.
+    Joined {
+        /// When.
+        since: Life,
+        /// What it was joined with.
+        ticket: Arc<Ticket>,
+    },
+    /// It was joined and is gone.
+    Lost {
+        /// Its last sign of life.
+        last: Life,
+        /// When that was found.
+        now: Life,
+    },
 }
 
 /// Room for one batch.
@@ -52,12 +80,14 @@ impl Scribe {
         profile: ProfileId,
         ledger: Arc<dyn Ledger>,
         outbox: Outbox,
+        book: Book,
+        past: oneshot::Receiver<Past>,
         spawner: &Spawner,
     ) -> (Self, Task<()>) {
         // Full: the session stops reading its socket; deeds of the operator wait.
         let (batches, waiting) = mpsc::channel(WAITING);
-        let desk = Desk { profile, ledger, outbox };
-        let task = spawner.task("writing the journal", Some(profile), desk.run(waiting));
+        let desk = Desk { profile, ledger, outbox, book, gaps: Gaps::default(), early: VecDeque::new(), begun: false };
+        let task = spawner.task("writing the journal", Some(profile), Box::pin(desk.run(waiting, past)));
         (Self { batches }, task)
     }
 
@@ -68,7 +98,17 @@ impl Scribe {
 
     /// Writes entries in the room that was waited for.
     pub(super) fn write(room: Room, entries: Vec<Entry>) {
-        room.send(Batch { entries, committed: None });
+        room.send(Batch { entries, committed: None, presence: None });
+    }
+
+    /// Room for one batch, where there is some at once.
+    pub(super) fn room_now(&self) -> Option<Room> {
+        self.batches.clone().try_reserve_owned().ok()
+    }
+
+    /// Hands news of the connection over.
+    pub(super) fn tell(room: Room, presence: Presence) {
+        room.send(Batch { entries: Vec::new(), committed: None, presence: Some(presence) });
     }
 
     /// Writes one entry and waits until it is durable.
@@ -79,7 +119,7 @@ impl Scribe {
     /// Writes entries together and waits until they are durable.
     pub(super) async fn record_all(&self, entries: Vec<Entry>) -> Result<(), Closed> {
         let (committed, done) = oneshot::channel();
-        let batch = Batch { entries, committed: Some(committed) };
+        let batch = Batch { entries, committed: Some(committed), presence: None };
         self.batches.send(batch).await.map_err(|_closed| Closed)?;
         done.await.map_err(|_closed| Closed)
     }
@@ -90,27 +130,104 @@ struct Desk {
     profile: ProfileId,
     ledger: Arc<dyn Ledger>,
     outbox: Outbox,
+    book: Book,
+    gaps: Gaps,
+    /// News of the connection from before the past was known.
+    early: VecDeque<Presence>,
+    /// Whether the past is known.
+    begun: bool,
 }
 
 impl Desk {
-    async fn run(self, mut waiting: mpsc::Receiver<Batch>) {
-        while let Some(first) = waiting.recv().await {
+    async fn run(mut self, mut waiting: mpsc::Receiver<Batch>, mut past: oneshot::Receiver<Past>) {
+        let mut carried = None;
+        loop {
+            let next = match carried.take() {
+                Some(batch) => Some(batch),
+                None => tokio::select! {
+                    biased;
+                    past = &mut past, if !self.begun => {
+                        // Nobody tells it where the journal could not be read: then nothing is known of it.
+                        self.begin(past.unwrap_or_default()).await;
+                        continue;
+                    }
+                    batch = waiting.recv() => batch,
+                },
+            };
+            let Some(first) = next else { return };
+            if let Some(presence) = first.presence {
+                self.presence(presence).await;
+                continue;
+            }
             let mut entries = first.entries;
             let mut committed: Vec<_> = first.committed.into_iter().collect();
             while entries.len() < TOGETHER
+                && carried.is_none()
                 && let Ok(batch) = waiting.try_recv()
             {
-                entries.extend(batch.entries);
-                committed.extend(batch.committed);
+                if batch.presence.is_some() {
+                    // A gap names what was open: what was heard before it has to be in the book.
+                    carried = Some(batch);
+                } else {
+                    entries.extend(batch.entries);
+                    committed.extend(batch.committed);
+                }
             }
-            let entries = self.write(entries).await;
-            self.outbox.committed(self.profile, entries);
-            self.outbox.post(Event::JournalSize(self.ledger.size()));
+            self.commit(entries).await;
             for done in committed {
                 if done.send(()).is_err() {
                     tracing::debug!("nobody waits for this entry any more");
                 }
             }
+        }
+    }
+
+    /// Writes entries, then tells everybody.
+    async fn commit(&self, entries: Vec<Entry>) {
+        let entries = self.write(entries).await;
+        self.book.note(&entries);
+        self.outbox.committed(self.profile, entries);
+        self.outbox.post(Event::JournalSize(self.ledger.size()));
+    }
+
+    /// The past is known: the gap since then, and whatever happened meanwhile.
+    async fn begin(&mut self, past: Past) {
+        self.begun = true;
+        let early = std::mem::take(&mut self.early);
+        let opened = self.gaps.begin(past);
+        if let Some(entry) = opened {
+            self.commit(vec![entry]).await;
+        }
+        for presence in early {
+            self.gap(presence).await;
+        }
+    }
+
+    async fn presence(&mut self, presence: Presence) {
+        match &presence {
+            Presence::Joined { ticket, .. } => self.book.join(ticket.clone()),
+            Presence::Lost { .. } => self.book.lose(),
+        }
+        if self.begun {
+            return self.gap(presence).await;
+        }
+        if self.early.len() >= EARLY {
+            // Two that belong together: the gap before them then reaches over the time of being joined.
+            self.early.drain(1..3);
+        }
+        self.early.push_back(presence);
+    }
+
+    async fn gap(&mut self, presence: Presence) {
+        let entry = match presence {
+            Presence::Lost { last, now } => Some(self.gaps.lost(last, now)),
+            Presence::Joined { since, .. } => {
+                let (open, requests) = self.book.open();
+                self.gaps.joined(since, open.into_iter(), requests)
+            }
+        };
+        if let Some(entry) = entry {
+            self.commit(vec![entry]).await;
         }
     }
 

@@ -17,7 +17,7 @@ use tokio_tungstenite::tungstenite::Message as Frame;
 use super::connector::{ConnectError, Connector, Transport};
 use super::endpoints::Target;
 use super::ledger::{Ledger, NotWritten};
-use crate::activity::{ActivityKey, Entry, Seq};
+use crate::activity::{ActivityKey, Entry, Fact, Gap, Moment, Seq};
 use crate::settings::ProfileId;
 
 /// A journal in memory.
@@ -25,6 +25,7 @@ use crate::settings::ProfileId;
 pub(super) struct MemoryLedger {
     entries: Mutex<Vec<Entry>>,
     refuses: AtomicBool,
+    alive: Mutex<Option<Moment>>,
 }
 
 impl MemoryLedger {
@@ -33,9 +34,28 @@ impl MemoryLedger {
         self.refuses.store(refuses, Ordering::SeqCst);
     }
 
-    /// The ids of what was written, in order.
+    /// The ids of what was written but gaps, in order.
     pub(super) fn ids(&self) -> Vec<String> {
-        self.entries.lock().unwrap().iter().map(|entry| entry.key.id().to_owned()).collect()
+        let heard = |entry: &&Entry| !matches!(entry.key, ActivityKey::Gap(_));
+        self.entries.lock().unwrap().iter().filter(heard).map(|entry| entry.key.id().to_owned()).collect()
+    }
+
+    /// What was written, in order.
+    pub(super) fn entries(&self) -> Vec<Entry> {
+        self.entries.lock().unwrap().clone()
+    }
+
+    /// The gaps, each as it was written last, in the order in which they began.
+    pub(super) fn gaps(&self) -> Vec<Gap> {
+        let mut gaps: Vec<(ActivityKey, Gap)> = Vec::new();
+        for entry in self.entries() {
+            let Fact::Gap(gap) = entry.fact else { continue };
+            match gaps.iter_mut().find(|(key, _)| *key == entry.key) {
+                Some((_, known)) => *known = gap,
+                None => gaps.push((entry.key, gap)),
+            }
+        }
+        gaps.into_iter().map(|(_, gap)| gap).collect()
     }
 }
 
@@ -74,6 +94,17 @@ impl Ledger for MemoryLedger {
 
     fn forget_profile(&self, _: ProfileId) -> BoxFuture<'_, Result<(), String>> {
         Box::pin(async { Ok(()) })
+    }
+
+    fn alive(&self, _: ProfileId, at: Moment) -> BoxFuture<'_, Result<(), String>> {
+        *self.alive.lock().unwrap() = Some(at);
+        Box::pin(async { Ok(()) })
+    }
+
+    fn last_alive(&self, _: ProfileId) -> BoxFuture<'_, Result<Option<Moment>, String>> {
+        let newest = self.entries.lock().unwrap().last().map(|entry| entry.at);
+        let last = newest.max(*self.alive.lock().unwrap());
+        Box::pin(async move { Ok(last) })
     }
 
     fn size(&self) -> u64 {

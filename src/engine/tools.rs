@@ -6,6 +6,7 @@ use tokio::sync::mpsc;
 
 use crate::credentials::Keyring;
 
+use super::clocks::Clocks;
 use super::connector::Connector;
 use super::download::Fetcher;
 use super::ledger::Ledger;
@@ -24,6 +25,8 @@ pub(super) struct Tools {
     pub(super) spawner: Spawner,
     /// The time of day.
     pub(super) clock: Clock,
+    /// The time of day, and the clocks that can't be set.
+    pub(super) clocks: Clocks,
     /// The journal.
     pub(super) ledger: Arc<dyn Ledger>,
     /// Keeps tokens.

@@ -12,6 +12,7 @@ use crate::engine::endpoints::Endpoints;
 use crate::engine::event::{Event, Notice, Severity};
 use crate::engine::report::Report;
 use crate::engine::rest::RestError;
+use crate::engine::sign_in;
 use crate::protocol::{CommandId, RequestId};
 use crate::settings::ProfileId;
 
@@ -89,8 +90,9 @@ impl Hub {
             return;
         };
         let (ticket, scribe, tools) = (held.ticket.clone(), desk.scribe.clone(), self.tools.clone());
+        let dialect = desk.dialect.clone();
         let task = async move {
-            let answer = tools.rest.request_status(&ticket.endpoints, &ticket.token, &command).await;
+            let answer = tools.rest.request_status(&ticket.endpoints, &ticket.token, &command, &dialect).await;
             match answer {
                 Ok(enquiry) => {
                     let entry = Entry {
@@ -119,6 +121,29 @@ impl Hub {
             }
         };
         drop(self.tools.spawner.task("asking for a status", Some(profile), task));
+    }
+
+    /// Asks the server again for every command of a gap that is still open; the reconciler does it, at its pace.
+    pub(super) fn reconcile(&self, profile: ProfileId, gap: ActivityKey) {
+        let Some(desk) = self.desks.get(&profile) else { return };
+        if desk.book.joined().is_none() {
+            let sentence = "What was open across the gap is asked for as soon as the profile is connected.";
+            return self.notice(Some(profile), Severity::Info, sentence);
+        }
+        let (book, tools) = (desk.book.clone(), self.tools.clone());
+        let task = async move {
+            let entries = match tools.ledger.history(profile, gap, Seq(0), Seq(u64::MAX)).await {
+                Ok(entries) => entries,
+                Err(why) => return sign_in::warn(&tools, profile, format!("The gap can't be reconciled: {why}")),
+            };
+            let open = entries.into_iter().rev().find_map(|entry| match entry.fact {
+                Fact::Gap(gap) => Some(gap.open),
+                _ => None,
+            });
+            let asked = book.hurry(&open.unwrap_or_default());
+            tracing::debug!(asked, "reconciling a gap");
+        };
+        drop(self.tools.spawner.task("reconciling a gap", Some(profile), task));
     }
 
     /// Names an activity.

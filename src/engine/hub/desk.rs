@@ -6,8 +6,12 @@ use std::sync::Arc;
 use tokio::sync::{oneshot, watch};
 
 use crate::activity::Moment;
+use crate::engine::book::Book;
 use crate::engine::endpoints::Endpoints;
 use crate::engine::event::{ConnectionState, Severity};
+use crate::engine::gaps::Past;
+use crate::engine::reconcile::{OverRest, Reconciler};
+use crate::engine::rest::Dialect;
 use crate::engine::restore;
 use crate::engine::scribe::Scribe;
 use crate::engine::session::{self, Aim, Ticket, Wish};
@@ -36,6 +40,14 @@ pub(super) struct Desk {
     pub(super) vault: Vault,
     /// The way to its scribe.
     pub(super) scribe: Scribe,
+    /// What is open.
+    pub(super) book: Book,
+    /// How its server wants to be asked.
+    pub(super) dialect: Dialect,
+    /// The way to tell the scribe of the time before this run, once that has been read.
+    pub(super) past: Option<oneshot::Sender<Past>>,
+    /// The reconciler. Dropping the sender ends it.
+    keeper: (oneshot::Sender<()>, Task<()>),
     /// Its downloads.
     pub(super) downloads: BTreeMap<RequestId, Download>,
     /// Downloads that are writing down their end.
@@ -98,7 +110,10 @@ impl Desk {
     /// Tells everything that belongs to the profile to end.
     pub(super) fn end(self) -> Ending {
         self.wish.send_modify(|wish| wish.aim = Aim::Stopped);
+        let (stop, keeper) = self.keeper;
+        drop(stop);
         let mut downloads = self.ending;
+        downloads.push(keeper);
         // Dropping the other half of a download stops it.
         downloads.extend(self.downloads.into_values().map(|download| download.task));
         Ending { downloads, session: self.session, scribe: self.writing }
@@ -114,7 +129,12 @@ impl Hub {
         }
         let tools = &self.tools;
         let vault = Vault::default();
-        let (scribe, writing) = Scribe::start(id, tools.ledger.clone(), tools.outbox.clone(), &tools.spawner);
+        let (book, dialect) = (Book::default(), Dialect::default());
+        let (past, told) = oneshot::channel();
+        let (ledger, outbox) = (tools.ledger.clone(), tools.outbox.clone());
+        let (scribe, writing) = Scribe::start(id, ledger, outbox, book.clone(), told, &tools.spawner);
+        let keeper = self.start_keeper(id, &book, &dialect, &scribe);
+        let tools = &self.tools;
         let parts = session::Parts {
             profile: id,
             connector: tools.connector.clone(),
@@ -122,6 +142,7 @@ impl Hub {
             vault: vault.clone(),
             outbox: tools.outbox.clone(),
             reports: tools.reports.clone(),
+            clocks: tools.clocks.clone(),
             clock: tools.clock.clone(),
             random: fastrand::Rng::new(),
         };
@@ -136,6 +157,10 @@ impl Hub {
             revoke: None,
             vault,
             scribe,
+            book,
+            dialect,
+            past: Some(past),
+            keeper,
             downloads: BTreeMap::new(),
             ending: Vec::new(),
             session,
@@ -144,10 +169,43 @@ impl Hub {
         self.desks.insert(id, desk);
     }
 
-    /// Tells the window what the journal has of a profile.
-    pub(super) fn restore(&self, profile: ProfileId) {
+    /// Starts what asks for open commands; it ends when the sender is dropped.
+    fn start_keeper(
+        &self,
+        profile: ProfileId,
+        book: &Book,
+        dialect: &Dialect,
+        scribe: &Scribe,
+    ) -> (oneshot::Sender<()>, Task<()>) {
         let tools = &self.tools;
-        let task = restore::restore(profile, tools.ledger.clone(), tools.outbox.clone(), self.live_from);
+        let reconciler = Reconciler {
+            profile,
+            book: book.clone(),
+            asker: Arc::new(OverRest { rest: tools.rest.clone(), dialect: dialect.clone() }),
+            scribe: scribe.clone(),
+            ledger: tools.ledger.clone(),
+            outbox: tools.outbox.clone(),
+            reports: tools.reports.clone(),
+            clock: tools.clock.clone(),
+        };
+        let (stop, stopped) = oneshot::channel::<()>();
+        let task = async move {
+            tokio::select! {
+                () = reconciler.run() => {}
+                _ = stopped => {}
+            }
+        };
+        (stop, tools.spawner.task("asking for open commands", Some(profile), Box::pin(task)))
+    }
+
+    /// Tells the window what the journal has of a profile. Once a profile and run.
+    pub(super) fn restore(&mut self, profile: ProfileId) {
+        let Some(desk) = self.desks.get_mut(&profile) else { return };
+        let Some(past) = desk.past.take() else { return };
+        let of_the_past = (desk.book.clone(), past, self.started);
+        let tools = &self.tools;
+        let (ledger, outbox) = (tools.ledger.clone(), tools.outbox.clone());
+        let task = restore::restore(profile, ledger, outbox, self.live_from, of_the_past);
         drop(tools.spawner.task("reading the journal", Some(profile), task));
     }
 

@@ -16,7 +16,7 @@ use std::time::Duration;
 
 use tokio::sync::mpsc;
 
-use crate::activity::Seq;
+use crate::activity::{Moment, Seq};
 use crate::settings::{Preferences, ProfileId, Settings, Store};
 
 use super::action::Action;
@@ -66,6 +66,8 @@ pub(super) struct Hub {
     store: Arc<Store>,
     settings: Settings,
     live_from: Seq,
+    /// When this run began.
+    started: Moment,
     desks: BTreeMap<ProfileId, Desk>,
     launcher: Option<SandboxLauncher>,
     /// The running sandbox; it ends with this.
@@ -81,11 +83,13 @@ pub(super) struct Hub {
 /// Runs the engine until the operator quits or the window is gone.
 pub(super) async fn run(start: Start) {
     let Start { tools, store, settings, live_from, sandbox, sandbox_at_once, only, mut actions, mut reports } = start;
+    let started = (tools.clock)();
     let mut hub = Hub {
         tools,
         store: Arc::new(store),
         settings,
         live_from,
+        started,
         desks: BTreeMap::new(),
         launcher: sandbox,
         sandbox: None,
@@ -161,6 +165,7 @@ impl Hub {
             Action::CancelDownload { profile, request } => self.cancel_download(profile, &request),
             Action::SaveInline { profile, request, to } => self.save_inline(profile, request, to),
             Action::CheckStatus { profile, command } => self.check_status(profile, command),
+            Action::Reconcile { profile, gap } => self.reconcile(profile, gap),
             Action::Label { profile, key, label } => self.label(profile, key, label),
             Action::Track { profile, commands, label } => self.track(profile, &commands, label.as_deref()),
             Action::History { profile, key, from, to } => self.history(profile, key, from, to),
@@ -234,7 +239,11 @@ impl Hub {
     async fn stop(self) {
         let Self { tools, desks, sandbox, removals, .. } = self;
         let (mut downloads, mut sessions, mut scribes) = (Vec::new(), Vec::new(), Vec::new());
-        for (_, desk) in desks {
+        let mut live = Vec::new();
+        for (profile, desk) in desks {
+            if desk.state == ConnectionState::Live {
+                live.push(profile);
+            }
             let ending = desk.end();
             downloads.extend(ending.downloads);
             sessions.push(ending.session);
@@ -250,6 +259,12 @@ impl Hub {
         let had_sandbox = sandbox.is_some();
         let written = async {
             futures_util::future::join_all(scribes.into_iter().chain(removals.into_values())).await;
+            // The proof of life that is as late as can be: the next run counts the time not running from here.
+            for profile in live {
+                if let Err(why) = tools.ledger.alive(profile, (tools.clock)()).await {
+                    tracing::warn!(why, "the last proof of life could not be written");
+                }
+            }
             if had_sandbox && let Err(why) = tools.ledger.forget_profile(sandbox::profile_id()).await {
                 tracing::warn!(why, "the sandbox's activity is still in the journal");
             }

@@ -11,7 +11,7 @@ const FIRST: Duration = Duration::from_millis(500);
 /// The highest.
 const HIGHEST: Duration = Duration::from_secs(20);
 /// How long a connection must have been joined to reset the wait.
-pub(super) const STABLE: Duration = Duration::from_secs(30);
+pub(super) use crate::engine::gaps::STABLE;
 
 /// The waits of one session.
 #[derive(Debug)]

@@ -5,6 +5,7 @@ use std::time::Duration;
 use futures_util::FutureExt as _;
 use tokio::time::Instant;
 
+use crate::engine::clocks::Life;
 use crate::engine::event::{Event, Notice, Severity};
 use crate::engine::reading::Harvest;
 use crate::engine::scribe::{Room, Scribe};
@@ -24,8 +25,12 @@ pub(super) struct Live {
     connection: Connection,
     channel: Option<ChannelId>,
     joined: Instant,
+    /// When it last gave a sign of life.
+    life: Life,
     beat: Heartbeat,
     round_trip: Option<Duration>,
+    /// When the last answer to a ping came.
+    pong: Option<Instant>,
     keep_alives: u64,
     told: Option<Instant>,
 }
@@ -38,15 +43,17 @@ enum Next {
 }
 
 impl Live {
-    /// A connection that was joined just now.
-    pub(super) fn new(connection: Connection, channel: Option<ChannelId>) -> Self {
+    /// A connection that was joined just now, at `since`.
+    pub(super) fn new(connection: Connection, channel: Option<ChannelId>, since: Life) -> Self {
         let now = Instant::now();
         Self {
             connection,
             channel,
             joined: now,
+            life: since,
             beat: Heartbeat::new(now),
             round_trip: None,
+            pong: None,
             keep_alives: 0,
             told: None,
         }
@@ -68,10 +75,15 @@ impl Session {
             match next {
                 Next::Stay => {}
                 Next::Leave => {
-                    return State::Leaving(Box::new(Leaving { connection: live.connection, channel: live.channel }));
+                    return State::Leaving(Box::new(Leaving {
+                        connection: live.connection,
+                        channel: live.channel,
+                        joined: true,
+                    }));
                 }
                 Next::Lost(end) => {
                     let (ticket, joined) = (live.connection.ticket.clone(), live.joined.elapsed());
+                    self.gone(live.life);
                     drop(live);
                     return self.lost(&end, &ticket, joined);
                 }
@@ -122,16 +134,22 @@ impl Session {
     }
 
     /// Takes the first frame and everything that is there already, up to a full harvest.
-    fn gather(&self, live: &mut Live, first: Heard, harvest: &mut Harvest) -> Option<End> {
+    fn gather(&mut self, live: &mut Live, first: Heard, harvest: &mut Harvest) -> Option<End> {
         let now = Instant::now();
         let mut heard = Some(first);
+        let mut end = None;
         while let Some(frame) = heard {
-            if let Some(end) = self.take(live, frame, now) {
-                return Some(end);
-            }
-            heard = if harvest.is_full() { None } else { live.connection.next(harvest).now_or_never() };
+            end = self.take(live, frame, now);
+            let ready = end.is_none() && !harvest.is_full();
+            heard = if ready { live.connection.next(harvest).now_or_never() } else { None };
         }
-        None
+        if !matches!(end, Some(End::Broken | End::Closed { .. })) || !harvest.is_empty() {
+            live.life = self.clocks.soon_after(live.life);
+        }
+        if !harvest.is_empty() {
+            self.pace.message(now);
+        }
+        end
     }
 
     fn take(&self, live: &mut Live, heard: Heard, now: Instant) -> Option<End> {
@@ -146,6 +164,7 @@ impl Session {
                 None
             }
             Heard::Pong(payload) => {
+                live.pong = Some(now);
                 if let Some(round_trip) = live.beat.pong(&payload, now) {
                     live.round_trip = Some(round_trip);
                     self.pulse(live, now);
@@ -175,6 +194,9 @@ impl Session {
             profile: self.profile,
             round_trip: live.round_trip,
             keep_alives: live.keep_alives,
+            pong: live.pong.map(Instant::into_std),
+            message: self.pace.last().map(Instant::into_std),
+            usual: self.pace.usual(),
         });
     }
 }

@@ -17,6 +17,7 @@ mod backoff;
 mod connection;
 mod heartbeat;
 mod live;
+mod pace;
 mod wish;
 
 use std::sync::Arc;
@@ -30,19 +31,21 @@ use crate::protocol::{ChannelId, CorrelationId, Reply, outgoing};
 use crate::settings::ProfileId;
 
 use super::action::Action;
+use super::clocks::{Clocks, Life};
 use super::connector::{self, ConnectError, Connector, Socket};
 use super::event::{ConnectionState, Event, Notice, Severity};
 use super::mailbox::Outbox;
 use super::options::Clock;
 use super::reading::{Harvest, Reading};
 use super::report::Report;
-use super::scribe::Scribe;
+use super::scribe::{Presence, Scribe};
 use super::spawn::{Spawner, Task};
 use super::vault::Vault;
 
 use backoff::{Backoff, STABLE};
 use connection::{Connection, End, Heard};
 use live::Live;
+use pace::Pace;
 pub(super) use wish::{Aim, Ticket, Wish};
 
 /// How long the server has to answer a join.
@@ -64,6 +67,8 @@ pub(super) struct Parts {
     pub(super) outbox: Outbox,
     /// Where the engine is told of states.
     pub(super) reports: mpsc::Sender<Report>,
+    /// The clocks.
+    pub(super) clocks: Clocks,
     /// The time of day.
     pub(super) clock: Clock,
     /// The jitter.
@@ -82,8 +87,11 @@ pub(super) fn start(parts: Parts, wish: Wish, spawner: &Spawner) -> (watch::Send
         vault: parts.vault,
         outbox: parts.outbox,
         reports: parts.reports,
+        clocks: parts.clocks,
         clock: parts.clock,
+        untold: None,
         wish: receiver,
+        pace: Pace::default(),
         ticket: 0,
         connections: 0,
     };
@@ -131,6 +139,8 @@ struct Connecting {
 struct Leaving {
     connection: Connection,
     channel: Option<ChannelId>,
+    /// Whether it is joined.
+    joined: bool,
 }
 
 /// What outlives the states.
@@ -141,9 +151,14 @@ struct Session {
     vault: Vault,
     outbox: Outbox,
     reports: mpsc::Sender<Report>,
+    clocks: Clocks,
     clock: Clock,
+    /// The loss of a connection that the scribe had no room to be told of.
+    untold: Option<Presence>,
     wish: watch::Receiver<Wish>,
     backoff: Backoff,
+    /// How often messages come.
+    pace: Pace,
     /// The number of the ticket that was used last.
     ticket: u64,
     /// The connections so far: the generation of the current one, for the log.
@@ -263,8 +278,12 @@ impl Session {
         // What came with the join is an acknowledgement like any other, however the join ended.
         self.write(harvest).await;
         match outcome {
-            None => State::Leaving(Box::new(Leaving { connection: *connection, channel: None })),
-            Some(Ok(reply)) => State::Live(Box::new(Live::new(*connection, reply.channel_id))),
+            None => State::Leaving(Box::new(Leaving { connection: *connection, channel: None, joined: false })),
+            Some(Ok(reply)) => {
+                let since = self.clocks.now();
+                self.joined(since, &ticket).await;
+                State::Live(Box::new(Live::new(*connection, reply.channel_id, since)))
+            }
             Some(Err(end)) => {
                 drop(connection);
                 self.lost(&end, &ticket, Duration::ZERO)
@@ -273,7 +292,7 @@ impl Session {
     }
 
     async fn leave(&mut self, leaving: Box<Leaving>) -> State {
-        let Leaving { mut connection, channel } = *leaving;
+        let Leaving { mut connection, channel, joined } = *leaving;
         let mut harvest = Harvest::default();
         let farewell = async {
             let asked = correlation();
@@ -297,6 +316,10 @@ impl Session {
         }
         drop(connection);
         self.write(harvest).await;
+        if joined && !matches!(self.wish.borrow().aim, Aim::Stopped) {
+            let now = self.clocks.now();
+            self.gone(now);
+        }
         self.follow()
     }
 
@@ -317,6 +340,28 @@ impl Session {
 
     fn failed(&mut self, why: String) -> State {
         State::Waiting { until: Instant::now() + self.backoff.next(), why }
+    }
+
+    /// Tells the scribe of a join, in order with what came with it.
+    async fn joined(&mut self, since: Life, ticket: &Arc<Ticket>) {
+        if let Some(lost) = self.untold.take()
+            && let Ok(room) = self.scribe.room().await
+        {
+            Scribe::tell(room, lost);
+        }
+        if let Ok(room) = self.scribe.room().await {
+            Scribe::tell(room, Presence::Joined { since, ticket: ticket.clone() });
+        }
+    }
+
+    /// Tells the scribe that a joined connection is gone. Never waits: while the journal can't be written there is no
+    /// room, and the operator has to see at once that the connection is gone; it is then told before the next join.
+    fn gone(&mut self, last: Life) {
+        let lost = Presence::Lost { last, now: self.clocks.now() };
+        match self.scribe.room_now() {
+            Some(room) => Scribe::tell(room, lost),
+            None => self.untold = Some(lost),
+        }
     }
 
     /// Says that a message could not be read, and offers to raise the limit.

@@ -2,5 +2,7 @@
 
 mod bench;
 mod ends;
+mod gaps;
 mod journal;
+mod model;
 mod states;

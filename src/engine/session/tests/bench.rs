@@ -1,16 +1,21 @@
 //! A session on a bench: its wish, its network, its journal, and what it tells.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::time::Duration;
 
 use tokio::io::DuplexStream;
-use tokio::sync::{Notify, mpsc, watch};
+use tokio::sync::{Notify, mpsc, oneshot, watch};
 use tokio::time::Instant;
 
-use crate::activity::Moment;
+use crate::activity::{ActivityKey, Moment};
+use crate::engine::book::Book;
+use crate::engine::clocks::{BootClock, Clocks};
 use crate::engine::endpoints::Endpoints;
 use crate::engine::event::{ConnectionState, Event, Notice};
+use crate::engine::gaps::Past;
 use crate::engine::mailbox::{self, Events};
+use crate::engine::options::Clock;
 use crate::engine::scribe::Scribe;
 use crate::engine::session::{self, Aim, Parts, Ticket, Wish};
 use crate::engine::spawn::{Spawner, Task};
@@ -21,6 +26,8 @@ use crate::settings::{Profile, ProfileId};
 
 /// The largest message of these tests.
 pub(super) const LIMIT: usize = 64 * 1024;
+/// When these tests begin.
+pub(super) const BEGIN: Moment = Moment(1_700_000_000_000_000);
 /// Virtual time after which something will never come.
 const NEVER: Duration = Duration::from_hours(1);
 
@@ -29,6 +36,12 @@ pub(super) struct Bench {
     pub(super) ledger: Arc<MemoryLedger>,
     pub(super) wish: watch::Sender<Wish>,
     pub(super) session: Task<()>,
+    /// The time of day.
+    pub(super) now: Clock,
+    /// By how many microseconds the time of day was set.
+    pub(super) set_by: Arc<AtomicI64>,
+    /// For how many seconds the machine slept.
+    pub(super) slept: Arc<AtomicU64>,
     servers: mpsc::Receiver<DuplexStream>,
     events: Events,
     rung: Arc<Notify>,
@@ -44,7 +57,19 @@ impl Bench {
         let (network, servers) = Scripted::new();
         let ledger = Arc::new(MemoryLedger::default());
         let profile = ProfileId::random();
-        let (scribe, _writing) = Scribe::start(profile, ledger.clone(), outbox.clone(), &spawner);
+        let (past, told) = oneshot::channel();
+        drop(past.send(Past { now: Moment(0), last_alive: None, unfinished: None }));
+        let (scribe, _writing) =
+            Scribe::start(profile, ledger.clone(), outbox.clone(), Book::default(), told, &spawner);
+        let start = Instant::now();
+        let (set_by, slept) = (Arc::new(AtomicI64::new(0)), Arc::new(AtomicU64::new(0)));
+        let (set, asleep) = (set_by.clone(), slept.clone());
+        let clock: Clock = Arc::new(move || {
+            let elapsed = i64::try_from(start.elapsed().as_micros()).expect("a test is short");
+            Moment(BEGIN.0 + elapsed + set.load(Ordering::SeqCst))
+        });
+        let boot: BootClock =
+            Arc::new(move || Some(start.elapsed() + Duration::from_secs(1_000 + asleep.load(Ordering::SeqCst))));
         let (reports, mut reported) = mpsc::channel(16);
         drop(spawner.task("listening", None, async move { while reported.recv().await.is_some() {} }));
         let parts = Parts {
@@ -54,11 +79,13 @@ impl Bench {
             vault: Vault::default(),
             outbox,
             reports,
-            clock: Arc::new(|| Moment(0)),
+            clocks: Clocks::new(clock.clone(), boot),
+            clock,
             random: fastrand::Rng::with_seed(7),
         };
+        let clock_of_test = parts.clock.clone();
         let (wish, session) = session::start(parts, Wish::new(Aim::SignedOut, LIMIT), &spawner);
-        Self { network, ledger, wish, session, servers, events, rung }
+        Self { network, ledger, wish, session, set_by, slept, now: clock_of_test, servers, events, rung }
     }
 
     /// A session that wants to be online with the first token.
@@ -142,7 +169,8 @@ impl Bench {
                     _ => None,
                 })
                 .await;
-            told.extend(entries.iter().map(|entry| entry.key.id().to_owned()));
+            let heard = entries.iter().filter(|entry| !matches!(entry.key, ActivityKey::Gap(_)));
+            told.extend(heard.map(|entry| entry.key.id().to_owned()));
         }
         told
     }

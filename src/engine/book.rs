@@ -1,0 +1,479 @@
+//! What is open: the commands whose outcome is still to come, and what the reconciler has to know of them.
+//!
+//! Kept from what the scribe commits, and at the start from what is restored, newest first. Bounded: beyond [`MOST`] a
+//! command is not watched, and the operator is told. Shared between the scribe, which writes it, and the reconciler.
+
+use std::collections::{BTreeMap, BTreeSet, HashSet, VecDeque};
+use std::hash::{BuildHasher as _, RandomState};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::Notify;
+use tokio::time::Instant;
+
+use crate::activity::{ActivityKey, Deed, Enquiry, Entry, Fact, Gap, Patience};
+use crate::protocol::{CommandId, CommandStatus, Delivery, Message, RequestId};
+
+use super::rival::Rival;
+use super::session::Ticket;
+
+/// How many open commands are watched, and how many open data requests are counted.
+const MOST: usize = 100_000;
+/// How many outcomes are remembered, so that a repeated one counts once and a late question opens nothing.
+const OUTCOMES: usize = 100_000;
+/// How long after an answer the socket may still bring the outcome.
+const GRACE: Duration = Duration::from_secs(10);
+/// The longest pause between two questions.
+const LONGEST_PAUSE: Duration = Duration::from_mins(10);
+/// After so long a silence a command is no longer asked for by itself.
+const GIVE_UP: Duration = Duration::from_hours(24);
+
+/// The book of one profile.
+#[derive(Clone, Default)]
+pub(super) struct Book(Arc<Shared>);
+
+#[derive(Default)]
+struct Shared {
+    inner: Mutex<Inner>,
+    changed: Notify,
+}
+
+/// A connection that is joined.
+#[derive(Debug, Clone)]
+pub(super) struct Joined {
+    /// What it was joined with.
+    pub(super) ticket: Arc<Ticket>,
+    /// Which join of this run it is.
+    pub(super) number: u64,
+}
+
+#[derive(Default)]
+struct Inner {
+    open: BTreeMap<CommandId, Open>,
+    due: BTreeSet<(Instant, CommandId)>,
+    requests: BTreeSet<RequestId>,
+    outcomes: Outcomes,
+    /// While history is read: what is settled by a later entry.
+    settled: HashSet<u64>,
+    restored: bool,
+    newest_gap: Option<(Box<str>, Gap)>,
+    joined: Option<Joined>,
+    joins: u64,
+    patience: Patience,
+    rival: Rival,
+    /// Settled by an answer, and the socket may still say so too.
+    unheard: VecDeque<(Instant, CommandId, u64)>,
+    given_up: usize,
+    left_out: usize,
+}
+
+#[derive(Debug)]
+struct Open {
+    first: Instant,
+    /// When it was last heard of.
+    news: Instant,
+    due: Option<Instant>,
+    /// How often it was asked for since the last news.
+    asked: u32,
+    /// Whether the journal has an answer that it is pending.
+    answered: bool,
+    label: Box<str>,
+    /// The join under which it was first seen.
+    join: Option<u64>,
+}
+
+/// The newest outcomes, by hash.
+#[derive(Default)]
+struct Outcomes {
+    hasher: RandomState,
+    order: VecDeque<u64>,
+    known: HashSet<u64>,
+}
+
+impl Outcomes {
+    fn hash(&self, id: &str) -> u64 {
+        self.hasher.hash_one(id)
+    }
+
+    fn has(&self, id: &str) -> bool {
+        self.known.contains(&self.hash(id))
+    }
+
+    /// Whether it is new.
+    fn add(&mut self, id: &str) -> bool {
+        let hash = self.hash(id);
+        if !self.known.insert(hash) {
+            return false;
+        }
+        self.order.push_back(hash);
+        if self.order.len() > OUTCOMES
+            && let Some(oldest) = self.order.pop_front()
+        {
+            self.known.remove(&oldest);
+        }
+        true
+    }
+}
+
+impl Book {
+    /// Waits for a change. For one waiter.
+    pub(super) async fn changed(&self) {
+        self.0.changed.notified().await;
+    }
+
+    /// Entries were committed.
+    pub(super) fn note(&self, entries: &[Entry]) {
+        let now = Instant::now();
+        let mut inner = self.lock();
+        for entry in entries {
+            inner.note(entry, now);
+        }
+        drop(inner);
+        self.0.changed.notify_one();
+    }
+
+    /// Entries of earlier runs: a chunk in ascending order, the newest chunk first.
+    pub(super) fn restore(&self, entries: &[Entry]) {
+        let now = Instant::now();
+        let mut inner = self.lock();
+        for entry in entries.iter().rev() {
+            inner.restore(entry, now);
+        }
+    }
+
+    /// All of them were restored. Gives the newest gap, if it has not ended.
+    pub(super) fn restored(&self) -> Option<(Box<str>, Gap)> {
+        let mut inner = self.lock();
+        inner.restored = true;
+        inner.settled = HashSet::new();
+        let gap = inner.newest_gap.take().filter(|(_, gap)| gap.to.is_none());
+        drop(inner);
+        self.0.changed.notify_one();
+        gap
+    }
+
+    /// A connection is joined: everything that is open is to be asked for.
+    pub(super) fn join(&self, ticket: Arc<Ticket>) {
+        let now = Instant::now();
+        let mut inner = self.lock();
+        inner.joins += 1;
+        inner.joined = Some(Joined { ticket, number: inner.joins });
+        let all: Vec<CommandId> = inner.open.keys().cloned().collect();
+        inner.hurry(&all, now);
+        drop(inner);
+        self.0.changed.notify_one();
+    }
+
+    /// The joined connection is gone.
+    pub(super) fn lose(&self) {
+        self.lock().joined = None;
+        self.0.changed.notify_one();
+    }
+
+    /// The joined connection.
+    pub(super) fn joined(&self) -> Option<Joined> {
+        self.lock().joined.clone()
+    }
+
+    /// The open commands, the oldest question first, and how many data requests are open.
+    pub(super) fn open(&self) -> (Vec<CommandId>, usize) {
+        let inner = self.lock();
+        (inner.open.keys().cloned().collect(), inner.requests.len())
+    }
+
+    /// Asks for these at once, as far as they are open. Says how many are.
+    pub(super) fn hurry(&self, commands: &[CommandId]) -> usize {
+        let count = self.lock().hurry(commands, Instant::now());
+        self.0.changed.notify_one();
+        count
+    }
+
+    /// When something is to be asked for.
+    pub(super) fn next_question(&self) -> Option<Instant> {
+        self.lock().due.first().map(|(due, _)| *due)
+    }
+
+    /// Takes the command that is to be asked for now; it is not given again before [`Book::asked`].
+    pub(super) fn question(&self, now: Instant) -> Option<CommandId> {
+        let mut inner = self.lock();
+        if inner.due.first().is_none_or(|(due, _)| *due > now) {
+            return None;
+        }
+        let (_, command) = inner.due.pop_first()?;
+        if let Some(open) = inner.open.get_mut(&command) {
+            open.due = None;
+        }
+        Some(command)
+    }
+
+    /// It was asked for and is open still, or no answer came: it will be asked for again, later each time.
+    pub(super) fn asked(&self, command: &CommandId) {
+        let now = Instant::now();
+        let mut inner = self.lock();
+        let Some(open) = inner.open.get_mut(command) else { return };
+        open.asked = open.asked.saturating_add(1);
+        let (asked, news, label) = (open.asked, open.news, open.label.clone());
+        if now.saturating_duration_since(news) >= GIVE_UP {
+            inner.given_up += 1;
+            return;
+        }
+        let patience = inner.patience.of(&label).max(Duration::from_secs(1));
+        let pause = patience.saturating_mul(1 << asked.min(10)).min(LONGEST_PAUSE);
+        inner.set_due(command, now + pause);
+    }
+
+    /// Whether an answer of "pending" is news: it is journaled once.
+    pub(super) fn is_pending_news(&self, command: &CommandId) -> bool {
+        self.lock().open.get(command).is_some_and(|open| !open.answered)
+    }
+
+    /// What changed by time alone: how many settled unheard of how many, where that changed.
+    pub(super) fn rival(&self) -> Option<(u64, u64)> {
+        let now = Instant::now();
+        let mut inner = self.lock();
+        while let Some((until, command, join)) = inner.unheard.pop_front_if(|(until, ..)| *until <= now) {
+            // A connection that was lost in between explains it.
+            let same = inner.joined.as_ref().is_some_and(|joined| joined.number == join);
+            tracing::debug!(%command, same, ?until, "settled, and the socket did not say so");
+            inner.rival.settled(now, same);
+        }
+        inner.rival.news(now)
+    }
+
+    /// When [`Book::rival`] has to be asked next.
+    pub(super) fn next_rival(&self) -> Option<Instant> {
+        let inner = self.lock();
+        let grace = inner.unheard.front().map(|(until, ..)| *until);
+        grace.into_iter().chain(inner.rival.next()).min()
+    }
+
+    /// How many commands were given up, and how many are not watched because there are too many, since this was asked.
+    pub(super) fn shortfalls(&self) -> (usize, usize) {
+        let mut inner = self.lock();
+        (std::mem::take(&mut inner.given_up), std::mem::take(&mut inner.left_out))
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        // What it holds is whole after every statement, also where a panic went through.
+        self.0.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Inner {
+    fn note(&mut self, entry: &Entry, now: Instant) {
+        match (&entry.key, &entry.fact) {
+            (ActivityKey::Command(id), Fact::Heard(Message::Command(report))) => match report.status {
+                CommandStatus::Pending => self.heard_of(id, now),
+                CommandStatus::Succeeded | CommandStatus::Failed => self.heard_outcome(id, now),
+                CommandStatus::Other(_) => self.settle(id),
+            },
+            (ActivityKey::Command(id), Fact::Enquired(enquiry)) => match enquiry {
+                Enquiry::Known { status: CommandStatus::Pending, .. } => {
+                    if !self.open.contains_key(id) {
+                        self.heard_of(id, now);
+                    }
+                    if let Some(open) = self.open.get_mut(id) {
+                        open.answered = true;
+                    }
+                }
+                Enquiry::Known { status: CommandStatus::Succeeded | CommandStatus::Failed, .. } => {
+                    self.answered_outcome(id, now);
+                }
+                Enquiry::Known { status: CommandStatus::Other(_), .. } | Enquiry::Unknown => self.settle(id),
+            },
+            (ActivityKey::Command(id), Fact::Done(Deed::Tracked)) => self.heard_of(id, now),
+            (ActivityKey::Command(id), Fact::Done(Deed::Labelled { label })) => {
+                if let Some(open) = self.open.get_mut(id) {
+                    open.label = label.as_str().into();
+                    let due = open.news + self.patience.of(label);
+                    if open.due.is_some() && open.asked == 0 {
+                        self.set_due(id, due);
+                    }
+                }
+            }
+            (ActivityKey::Data(id), fact) => self.note_request(id, fact),
+            _ => {}
+        }
+    }
+
+    /// A command without an outcome, as far as it is known.
+    fn heard_of(&mut self, id: &CommandId, now: Instant) {
+        if self.outcomes.has(id.as_str()) {
+            return;
+        }
+        let due = match self.open.get_mut(id) {
+            Some(open) => {
+                (open.news, open.asked) = (now, 0);
+                now + self.patience.of(&open.label)
+            }
+            None => {
+                if !self.open_anew(id, now) {
+                    return;
+                }
+                now + self.patience.of("")
+            }
+        };
+        self.set_due(id, due);
+    }
+
+    fn open_anew(&mut self, id: &CommandId, now: Instant) -> bool {
+        if self.open.len() >= MOST {
+            self.left_out += 1;
+            return false;
+        }
+        let join = self.joined.as_ref().map(|joined| joined.number);
+        let label = Box::default();
+        let open = Open { first: now, news: now, due: None, asked: 0, answered: false, label, join };
+        self.open.insert(id.clone(), open);
+        true
+    }
+
+    fn heard_outcome(&mut self, id: &CommandId, now: Instant) {
+        if let Some(open) = self.close(id) {
+            self.patience.learn(&open.label, now.saturating_duration_since(open.first));
+        }
+        let in_grace = self.unheard.iter().position(|(_, waiting, _)| waiting == id);
+        if let Some(at) = in_grace {
+            self.unheard.remove(at);
+        }
+        if self.outcomes.add(id.as_str()) || in_grace.is_some() {
+            self.rival.settled(now, false);
+        }
+    }
+
+    fn answered_outcome(&mut self, id: &CommandId, now: Instant) {
+        let open = self.close(id);
+        if !self.outcomes.add(id.as_str()) {
+            return;
+        }
+        let current = self.joined.as_ref().map(|joined| joined.number);
+        match open.and_then(|open| open.join).filter(|join| Some(*join) == current) {
+            Some(join) => self.unheard.push_back((now + GRACE, id.clone(), join)),
+            // A gap, or another run, explains why it was not heard.
+            None => self.rival.settled(now, false),
+        }
+    }
+
+    /// It is no longer open, with no outcome that counts.
+    fn settle(&mut self, id: &CommandId) {
+        self.close(id);
+    }
+
+    fn close(&mut self, id: &CommandId) -> Option<Open> {
+        if !self.restored {
+            self.settled.insert(self.outcomes.hash(id.as_str()));
+        }
+        let open = self.open.remove(id)?;
+        if let Some(due) = open.due {
+            self.due.remove(&(due, id.clone()));
+        }
+        Some(open)
+    }
+
+    fn note_request(&mut self, id: &RequestId, fact: &Fact) {
+        match request_is_open(fact) {
+            Some(true) if !self.outcomes.has(id.as_str()) && self.requests.len() < MOST => {
+                self.requests.insert(id.clone());
+            }
+            Some(false) => {
+                self.requests.remove(id);
+                self.outcomes.add(id.as_str());
+            }
+            _ => {}
+        }
+    }
+
+    fn restore(&mut self, entry: &Entry, now: Instant) {
+        let hash = self.outcomes.hash(entry.key.id());
+        match (&entry.key, &entry.fact) {
+            (ActivityKey::Gap(key), Fact::Gap(gap)) => {
+                self.newest_gap.get_or_insert_with(|| (key.clone(), gap.clone()));
+            }
+            (ActivityKey::Command(id), fact) => match command_is_open(fact) {
+                Some(true) if !self.settled.contains(&hash) && !self.open.contains_key(id) => {
+                    if self.open_anew(id, now) {
+                        if let Some(open) = self.open.get_mut(id) {
+                            open.join = None;
+                            open.answered = matches!(fact, Fact::Enquired(_));
+                        }
+                        self.set_due(id, now);
+                    }
+                }
+                Some(false) => {
+                    self.settled.insert(hash);
+                    // A repeated "pending" that came later does not cover it.
+                    if is_final(fact)
+                        && let Some(Open { due: Some(due), .. }) = self.open.remove(id)
+                    {
+                        self.due.remove(&(due, id.clone()));
+                    }
+                }
+                _ => {}
+            },
+            (ActivityKey::Data(id), fact) => match request_is_open(fact) {
+                Some(true) if !self.settled.contains(&hash) && self.requests.len() < MOST => {
+                    self.requests.insert(id.clone());
+                }
+                Some(false) => {
+                    self.settled.insert(hash);
+                    self.requests.remove(id);
+                }
+                _ => {}
+            },
+            _ => {}
+        }
+    }
+
+    fn hurry(&mut self, commands: &[CommandId], now: Instant) -> usize {
+        let mut count = 0;
+        for command in commands {
+            let Some(open) = self.open.get_mut(command) else { continue };
+            count += 1;
+            open.asked = 0;
+            self.set_due(command, now);
+        }
+        count
+    }
+
+    fn set_due(&mut self, id: &CommandId, due: Instant) {
+        let Some(open) = self.open.get_mut(id) else { return };
+        if let Some(before) = open.due.replace(due) {
+            self.due.remove(&(before, id.clone()));
+        }
+        self.due.insert((due, id.clone()));
+    }
+}
+
+/// What an entry says of a command: whether it is open; `None` where it says nothing of that.
+fn command_is_open(fact: &Fact) -> Option<bool> {
+    match fact {
+        Fact::Heard(Message::Command(report)) => Some(report.status == CommandStatus::Pending),
+        Fact::Enquired(Enquiry::Known { status, .. }) => Some(*status == CommandStatus::Pending),
+        Fact::Enquired(Enquiry::Unknown) => Some(false),
+        Fact::Done(Deed::Tracked) => Some(true),
+        _ => None,
+    }
+}
+
+fn is_final(fact: &Fact) -> bool {
+    match fact {
+        Fact::Heard(Message::Command(report)) => report.status.is_final(),
+        Fact::Enquired(Enquiry::Known { status, .. }) => status.is_final(),
+        _ => false,
+    }
+}
+
+/// The same of a data request.
+fn request_is_open(fact: &Fact) -> Option<bool> {
+    match fact {
+        Fact::Heard(Message::Data(report)) => {
+            Some(matches!(report.delivery, Delivery::Text(_) | Delivery::StreamToken(_) | Delivery::Other { .. }))
+        }
+        Fact::Heard(Message::StreamReady(_)) | Fact::Done(Deed::Fetching { .. } | Deed::Saved { .. }) => Some(false),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+#[path = "book_tests.rs"]
+mod tests;

@@ -1,0 +1,220 @@
+//! Asks the server how open commands ended: right after each join, and when one has been silent for long.
+//!
+//! One task a profile. At most [`AT_ONCE`] questions are under way and [`PAUSE`] lies between two, so that a server that
+//! comes back is not flooded. Only while joined: asking before the join would leave a seam between the answer and what
+//! the socket brings, and the token is known to be good. An answer is an entry like what was heard; "pending" is written
+//! once. Beside it this task proves once a minute that the profile is alive, and tells when commands settle unheard.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::future::BoxFuture;
+use futures_util::stream::{FuturesUnordered, StreamExt as _};
+use tokio::time::Instant;
+
+use crate::activity::{ActivityKey, Enquiry, Entry, Fact, Seq};
+use crate::protocol::{CommandId, CommandStatus};
+use crate::settings::ProfileId;
+
+use super::book::Book;
+use super::event::{Event, Notice, Severity};
+use super::ledger::Ledger;
+use super::mailbox::Outbox;
+use super::options::Clock;
+use super::report::Report;
+use super::rest::{Dialect, Rest, RestError};
+use super::scribe::Scribe;
+use super::session::Ticket;
+
+/// Questions under way at once.
+const AT_ONCE: usize = 4;
+/// Between the beginnings of two questions: ten a second.
+const PAUSE: Duration = Duration::from_millis(100);
+/// Between two proofs of life.
+const PROOF: Duration = Duration::from_mins(1);
+
+/// Who is asked.
+pub(super) trait Asker: Send + Sync + 'static {
+    /// Asks how a command ended.
+    fn ask(&self, ticket: Arc<Ticket>, command: CommandId) -> BoxFuture<'static, Result<Enquiry, RestError>>;
+}
+
+/// Asks over REST, and learns how this server wants to be asked.
+pub(super) struct OverRest {
+    /// The client.
+    pub(super) rest: Rest,
+    /// What was learnt.
+    pub(super) dialect: Dialect,
+}
+
+impl Asker for OverRest {
+    fn ask(&self, ticket: Arc<Ticket>, command: CommandId) -> BoxFuture<'static, Result<Enquiry, RestError>> {
+        let (rest, dialect) = (self.rest.clone(), self.dialect.clone());
+        Box::pin(async move { rest.request_status(&ticket.endpoints, &ticket.token, &command, &dialect).await })
+    }
+}
+
+/// What the task works with.
+pub(super) struct Reconciler {
+    /// Whose it is.
+    pub(super) profile: ProfileId,
+    /// What is open.
+    pub(super) book: Book,
+    /// Who is asked.
+    pub(super) asker: Arc<dyn Asker>,
+    /// Where answers are committed.
+    pub(super) scribe: Scribe,
+    /// Where proofs of life go.
+    pub(super) ledger: Arc<dyn Ledger>,
+    /// Tells the window.
+    pub(super) outbox: Outbox,
+    /// Tells the engine's centre.
+    pub(super) reports: tokio::sync::mpsc::Sender<Report>,
+    /// The time of day.
+    pub(super) clock: Clock,
+}
+
+/// An answer and what it answers.
+struct Answer {
+    ticket: u64,
+    command: CommandId,
+    answer: Result<Enquiry, RestError>,
+}
+
+/// What a run remembers.
+struct Round {
+    next_start: Instant,
+    next_proof: Instant,
+    /// The ticket whose token a call refused: nothing is asked with it any more.
+    refused: Option<u64>,
+    /// Whether the operator knows that no answer comes.
+    told: bool,
+}
+
+impl Reconciler {
+    /// Works until it is dropped.
+    pub(super) async fn run(self) {
+        let mut flying: FuturesUnordered<BoxFuture<'static, Answer>> = FuturesUnordered::new();
+        let now = Instant::now();
+        let mut round = Round { next_start: now, next_proof: now, refused: None, told: false };
+        loop {
+            self.tell_shortfalls();
+            let joined = self.book.joined();
+            let ticket = joined.map(|joined| joined.ticket).filter(|ticket| round.refused != Some(ticket.number));
+            let question = match &ticket {
+                Some(_) if flying.len() < AT_ONCE => self.book.next_question().map(|due| due.max(round.next_start)),
+                _ => None,
+            };
+            let proof = ticket.as_ref().map(|_joined| round.next_proof);
+            tokio::select! {
+                () = self.book.changed() => self.tell_rival(),
+                Some(answer) = flying.next(), if !flying.is_empty() => self.answered(answer, &mut round).await,
+                () = at(question) => {
+                    let now = Instant::now();
+                    if let (Some(ticket), Some(command)) = (ticket, self.book.question(now)) {
+                        round.next_start = now + PAUSE;
+                        flying.push(self.question(ticket, command));
+                    }
+                }
+                () = at(self.book.next_rival()) => self.tell_rival(),
+                () = at(proof) => {
+                    round.next_proof = Instant::now() + PROOF;
+                    if let Err(why) = self.ledger.alive(self.profile, (self.clock)()).await {
+                        // The scribe tells the operator of a journal that can't be written.
+                        tracing::warn!(why, "a proof of life could not be written");
+                    }
+                }
+            }
+        }
+    }
+
+    fn question(&self, ticket: Arc<Ticket>, command: CommandId) -> BoxFuture<'static, Answer> {
+        let number = ticket.number;
+        let asked = self.asker.ask(ticket, command.clone());
+        Box::pin(async move { Answer { ticket: number, command, answer: asked.await } })
+    }
+
+    async fn answered(&self, answer: Answer, round: &mut Round) {
+        let Answer { ticket, command, answer } = answer;
+        match answer {
+            Ok(enquiry) => {
+                round.told = false;
+                let pending = matches!(enquiry, Enquiry::Known { status: CommandStatus::Pending, .. });
+                if !pending || self.book.is_pending_news(&command) {
+                    self.write(command.clone(), enquiry).await;
+                }
+                if pending {
+                    self.book.asked(&command);
+                }
+            }
+            Err(error @ RestError::Unauthorised(_)) => {
+                round.refused = Some(ticket);
+                self.book.asked(&command);
+                let report = Report::TokenDead { profile: self.profile, ticket, why: error.to_string() };
+                if self.reports.send(report).await.is_err() {
+                    tracing::debug!("the engine is stopping");
+                }
+            }
+            Err(error) => {
+                self.book.asked(&command);
+                if !std::mem::replace(&mut round.told, true) {
+                    self.warn(format!("Open commands can't be asked for, and will be again and again. {error}"));
+                }
+            }
+        }
+    }
+
+    async fn write(&self, command: CommandId, enquiry: Enquiry) {
+        let entry = Entry {
+            seq: Seq::default(),
+            at: (self.clock)(),
+            key: ActivityKey::Command(command),
+            fact: Fact::Enquired(enquiry),
+            raw: Box::default(),
+        };
+        if self.scribe.record(entry).await.is_err() {
+            tracing::debug!("the profile is being closed");
+        }
+    }
+
+    fn tell_rival(&self) {
+        if let Some((unheard, of)) = self.book.rival() {
+            self.outbox.post(Event::Rival { profile: self.profile, unheard, of });
+        }
+    }
+
+    fn tell_shortfalls(&self) {
+        let (given_up, left_out) = self.book.shortfalls();
+        let commands = |count| if count == 1 { "1 command".to_owned() } else { format!("{count} commands") };
+        if given_up > 0 {
+            self.warn(format!(
+                "{} stayed silent for a day and will not be asked for by itself any more. Check the status to ask again.",
+                commands(given_up)
+            ));
+        }
+        if left_out > 0 {
+            self.warn(format!(
+                "Too many commands are open at once: {} will not be asked for by itself. Check the status of those that \
+                 matter.",
+                commands(left_out)
+            ));
+        }
+    }
+
+    fn warn(&self, sentence: String) {
+        let profile = Some(self.profile);
+        self.outbox.notice(Notice { severity: Severity::Warning, profile, sentence, remedy: None });
+    }
+}
+
+/// Waits until then; for ever where there is no then.
+async fn at(when: Option<Instant>) {
+    match when {
+        Some(when) => tokio::time::sleep_until(when).await,
+        None => std::future::pending().await,
+    }
+}
+
+#[cfg(test)]
+#[path = "reconcile_tests.rs"]
+mod tests;

@@ -1,0 +1,219 @@
+use std::collections::{HashMap, VecDeque};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use tokio::sync::{mpsc, oneshot};
+
+use super::*;
+use crate::activity::{Deed, Moment};
+use crate::engine::endpoints::Endpoints;
+use crate::engine::gaps::Past;
+use crate::engine::mailbox::{self, Events};
+use crate::engine::spawn::Spawner;
+use crate::engine::testing::MemoryLedger;
+use crate::protocol::AuthorizationToken;
+use crate::protocol::incoming::{Incoming, parse};
+use crate::settings::Profile;
+
+/// A server that answers as it is told: pending unless there is an answer.
+#[derive(Default)]
+struct Server {
+    answers: Mutex<HashMap<CommandId, Enquiry>>,
+    asked: Mutex<VecDeque<(Instant, CommandId)>>,
+    refuses: Mutex<bool>,
+    flying: AtomicUsize,
+    most: AtomicUsize,
+}
+
+struct ServerAsked(Arc<Server>);
+
+impl Asker for ServerAsked {
+    fn ask(&self, _: Arc<Ticket>, command: CommandId) -> BoxFuture<'static, Result<Enquiry, RestError>> {
+        let server = self.0.clone();
+        Box::pin(async move {
+            server.asked.lock().unwrap().push_back((Instant::now(), command.clone()));
+            server.most.fetch_max(server.flying.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
+            tokio::time::sleep(Duration::from_secs(1)).await;
+            server.flying.fetch_sub(1, Ordering::SeqCst);
+            if *server.refuses.lock().unwrap() {
+                return Err(RestError::Unauthorised(String::new()));
+            }
+            let pending = Enquiry::Known { status: CommandStatus::Pending, text: None };
+            Ok(server.answers.lock().unwrap().get(&command).cloned().unwrap_or(pending))
+        })
+    }
+}
+
+struct Bench {
+    server: Arc<Server>,
+    book: Book,
+    ledger: Arc<MemoryLedger>,
+    scribe: Scribe,
+    events: Events,
+    reported: mpsc::Receiver<Report>,
+}
+
+fn ticket(number: u64) -> Arc<Ticket> {
+    let endpoints = Endpoints::of(&Profile::default()).unwrap();
+    Arc::new(Ticket { number, endpoints: Arc::new(endpoints), token: AuthorizationToken::new("T") })
+}
+
+impl Bench {
+    fn new() -> Self {
+        let (outbox, events) = mailbox::pair(Arc::new(|| {}));
+        let spawner = Spawner::new(tokio::runtime::Handle::current(), outbox.clone());
+        let (server, ledger) = (Arc::new(Server::default()), Arc::new(MemoryLedger::default()));
+        let (book, profile) = (Book::default(), ProfileId::random());
+        book.restored();
+        let (past, told) = oneshot::channel();
+        past.send(Past::default()).unwrap();
+        let (scribe, _) = Scribe::start(profile, ledger.clone(), outbox.clone(), book.clone(), told, &spawner);
+        let (reports, reported) = mpsc::channel(4);
+        let reconciler = Reconciler {
+            profile,
+            book: book.clone(),
+            asker: Arc::new(ServerAsked(server.clone())),
+            scribe: scribe.clone(),
+            ledger: ledger.clone(),
+            outbox,
+            reports,
+            clock: Arc::new(|| Moment(0)),
+        };
+        drop(spawner.task("reconciling", None, Box::pin(reconciler.run())));
+        Self { server, book, ledger, scribe, events, reported }
+    }
+
+    async fn write(&self, id: &str, fact: Fact) {
+        let key = ActivityKey::Command(id.into());
+        self.scribe.record(Entry { seq: Seq(0), at: Moment(0), key, fact, raw: "".into() }).await.unwrap();
+    }
+
+    async fn hear(&self, id: &str, status: i64) {
+        let raw = format!(r#"{{"data":{{"type":"X-DPT-CAB-ID","id":"{id}","command_status":{status}}}}}"#);
+        let Incoming::Message(message) = parse(&raw) else { panic!("{raw}") };
+        self.write(id, Fact::Heard(message)).await;
+    }
+
+    fn answer(&self, id: &str, enquiry: Enquiry) {
+        self.server.answers.lock().unwrap().insert(id.into(), enquiry);
+    }
+
+    fn asked(&self) -> Vec<(Duration, String)> {
+        let asked = std::mem::take(&mut *self.server.asked.lock().unwrap());
+        let first = asked.front().map(|(at, _)| *at);
+        asked.iter().map(|(at, id)| (at.duration_since(first.unwrap()), id.to_string())).collect()
+    }
+
+    fn answers_written(&self) -> Vec<Fact> {
+        let enquired = |entry: &Entry| matches!(entry.fact, Fact::Enquired(_));
+        self.ledger.entries().into_iter().filter(enquired).map(|entry| entry.fact).collect()
+    }
+
+    fn rivals(&self) -> Vec<(u64, u64)> {
+        std::iter::from_fn(|| self.events.try_next())
+            .filter_map(|event| match event {
+                Event::Rival { unheard, of, .. } => Some((unheard, of)),
+                _ => None,
+            })
+            .collect()
+    }
+}
+
+fn succeeded() -> Enquiry {
+    Enquiry::Known { status: CommandStatus::Succeeded, text: None }
+}
+
+async fn pass(seconds: u64) {
+    tokio::time::sleep(Duration::from_secs(seconds)).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn after_a_join_everything_open_is_asked_for_four_at_once_and_ten_a_second_at_most() {
+    let bench = Bench::new();
+    for n in 0..100 {
+        bench.hear(&n.to_string(), 1).await;
+        bench.answer(&n.to_string(), if n % 2 == 0 { succeeded() } else { Enquiry::Unknown });
+    }
+    pass(3_600).await;
+    assert!(bench.asked().is_empty(), "asked while not joined");
+    bench.book.join(ticket(1));
+    pass(60).await;
+    let asked = bench.asked();
+    assert_eq!(asked.len(), 100, "each once");
+    assert_eq!(bench.server.most.load(Ordering::SeqCst), AT_ONCE);
+    for pair in asked.windows(2) {
+        assert!(pair[1].0 - pair[0].0 >= PAUSE, "{pair:?}");
+    }
+    assert_eq!(bench.answers_written().len(), 100);
+    assert!(bench.book.open().0.is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_silent_command_is_asked_for_ever_more_seldom_written_once_and_given_up_after_a_day() {
+    let bench = Bench::new();
+    bench.book.join(ticket(1));
+    bench.write("c", Fact::Done(Deed::Tracked)).await;
+    pass(29).await;
+    assert!(bench.asked().is_empty(), "asked too early");
+    pass(3_600).await;
+    let asked: Vec<u64> = bench.asked().iter().map(|(after, _)| after.as_secs()).collect();
+    assert_eq!(asked[..5], [0, 61, 182, 423, 904], "{asked:?}");
+    assert!(asked.windows(2).all(|pair| pair[1] - pair[0] <= 601), "{asked:?}");
+    pass(48 * 3_600).await;
+    assert_eq!(bench.answers_written().len(), 1, "pending is written once");
+    bench.asked();
+    pass(24 * 3_600).await;
+    assert!(bench.asked().is_empty(), "never given up");
+    let told = std::iter::from_fn(|| bench.events.try_next())
+        .any(|event| matches!(event, Event::Notice(notice) if notice.sentence.contains("silent for a day")));
+    assert!(told);
+    bench.answer("c", succeeded());
+    bench.book.hurry(&["c".into()]);
+    pass(5).await;
+    assert!(bench.book.open().0.is_empty(), "by hand it is asked for again");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_refused_token_is_reported_and_asks_nothing_more() {
+    let mut bench = Bench::new();
+    *bench.server.refuses.lock().unwrap() = true;
+    for n in 0..20 {
+        bench.hear(&n.to_string(), 1).await;
+    }
+    bench.book.join(ticket(7));
+    pass(3_600).await;
+    assert!(bench.asked().len() <= 20, "it went on asking");
+    assert!(matches!(bench.reported.recv().await, Some(Report::TokenDead { ticket: 7, .. })));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_settles_unheard_over_a_live_connection_is_a_rival_for_an_hour() {
+    let bench = Bench::new();
+    bench.hear("before", 1).await;
+    bench.answer("before", succeeded());
+    bench.book.join(ticket(1));
+    bench.hear("taken", 1).await;
+    bench.answer("taken", succeeded());
+    bench.hear("slow", 1).await;
+    bench.answer("slow", succeeded());
+    bench.hear("heard", 1).await;
+    bench.hear("heard", 2).await;
+    // The answers come about half a minute later; one outcome comes right behind its answer.
+    pass(35).await;
+    bench.hear("slow", 2).await;
+    pass(15).await;
+    assert_eq!(bench.rivals(), [(1, 4)], "only one was taken by somebody else");
+    pass(3_600).await;
+    assert_eq!(bench.rivals(), [(0, 0)], "cleared after an hour");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_profile_proves_once_a_minute_that_it_is_alive_while_joined() {
+    let bench = Bench::new();
+    pass(300).await;
+    let profile = ProfileId::random();
+    assert_eq!(bench.ledger.last_alive(profile).await.unwrap(), None);
+    bench.book.join(ticket(1));
+    pass(1).await;
+    assert_eq!(bench.ledger.last_alive(profile).await.unwrap(), Some(Moment(0)));
+}

@@ -1,0 +1,140 @@
+//! Every time not joined is a gap: from the last sign of life to the next join that holds.
+
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use serde_json::json;
+
+use super::bench::{Bench, ticket};
+use crate::activity::{GapCause, Moment};
+use crate::engine::event::ConnectionState;
+use crate::engine::session::Aim;
+use crate::engine::testing::{Server, done};
+
+fn seconds(n: u64) -> Duration {
+    Duration::from_secs(n)
+}
+
+/// Keeps a connection open for so long.
+async fn hold(server: &mut Server, time: Duration) {
+    assert!(tokio::time::timeout(time, server.request()).await.is_err(), "the client said something");
+}
+
+async fn settle() {
+    for _ in 0..1_000 {
+        tokio::task::yield_now().await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_lost_connection_is_a_gap_from_its_last_sign_of_life_to_the_next_join() {
+    let (mut bench, mut server) = Bench::live().await;
+    hold(&mut server, seconds(100)).await;
+    server.send(&done("last")).await;
+    bench.told(1).await;
+    let from = (bench.now)();
+    // Not read: no pong. It is dead 25 s later.
+    bench.failure().await;
+    settle().await;
+    let gaps = bench.ledger.gaps();
+    assert_eq!(gaps.len(), 1);
+    assert_eq!((gaps[0].to, gaps[0].cause), (None, GapCause::Disconnected));
+    assert!(from.since(gaps[0].from) < seconds(1) && gaps[0].from.since(from) < seconds(1), "{gaps:?}");
+    let _server = bench.join().await;
+    settle().await;
+    let gaps = bench.ledger.gaps();
+    assert_eq!((gaps.len(), gaps[0].to), (1, Some((bench.now)())));
+}
+
+#[tokio::test(start_paused = true)]
+async fn disconnecting_is_a_gap_too_and_it_names_what_was_open() {
+    let (mut bench, mut server) = Bench::live().await;
+    hold(&mut server, seconds(60)).await;
+    let pending = json!({"data": {"type": "X-DPT-CAB-ID", "id": "open", "command_status": 1}});
+    let preparing = json!({"data": {"type": "X-DPT-CAB-REQUEST-ID", "id": "r", "output_type": 0, "body": "Soon"}});
+    for message in [done("done"), pending, preparing] {
+        server.send(&message).await;
+    }
+    bench.told(3).await;
+    bench.aim(Aim::Offline);
+    server.request().await.expect("it leaves");
+    server.send(&json!({"status": 200})).await;
+    bench.until(|state| *state == ConnectionState::Offline).await;
+    let from = (bench.now)();
+    tokio::time::sleep(seconds(3_600)).await;
+    bench.aim(Aim::Online(ticket(1)));
+    let _server = bench.join().await;
+    settle().await;
+    let gaps = bench.ledger.gaps();
+    assert_eq!(gaps.len(), 1);
+    assert_eq!((gaps[0].from, gaps[0].to), (from, Some((bench.now)())));
+    assert_eq!((gaps[0].open.clone(), gaps[0].requests), (vec!["open".into()], 1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn ten_thousand_reconnects_that_do_not_hold_are_one_gap_over_all_of_them() {
+    let mut bench = Bench::online();
+    let mut first_loss = None;
+    for n in 0..10_000 {
+        let mut server = bench.join().await;
+        server.send(&done(&n.to_string())).await;
+        bench.told(1).await;
+        first_loss = first_loss.or(Some((bench.now)()));
+        drop(server);
+    }
+    let mut server = bench.join().await;
+    let last_join = (bench.now)();
+    hold(&mut server, seconds(31)).await;
+    let gaps = bench.ledger.gaps();
+    assert_eq!(gaps.len(), 1, "gaps pile up");
+    assert_eq!((Some(gaps[0].from), gaps[0].to), (first_loss, Some(last_join)));
+    assert_eq!(bench.ledger.ids(), (0..10_000).map(|n| n.to_string()).collect::<Vec<_>>());
+    assert_eq!(bench.network.most_open(), 1);
+    // Now that it held, the next loss is another gap.
+    drop(server);
+    let _server = bench.join().await;
+    settle().await;
+    assert_eq!(bench.ledger.gaps().len(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn hours_of_suspend_count_although_the_monotonic_clock_stands_still() {
+    let (mut bench, mut server) = Bench::live().await;
+    hold(&mut server, seconds(50)).await;
+    let from = (bench.now)();
+    // Asleep for six hours: the time of day and the clock that runs through sleep go on, tokio's stands still.
+    bench.slept.store(6 * 3_600, Ordering::SeqCst);
+    bench.set_by.store(6 * 3_600 * 1_000_000, Ordering::SeqCst);
+    bench.wish.send_modify(|wish| wish.woken += 1);
+    bench.failure().await;
+    let _server = bench.join().await;
+    settle().await;
+    let gap = bench.ledger.gaps().pop().expect("a gap");
+    assert_eq!(gap.cause, GapCause::Asleep);
+    assert!(gap.from <= from.plus(seconds(1)) && gap.from.plus(seconds(21)) >= from, "{gap:?} begins at {from:?}");
+    let lasted = gap.to.expect("an end").since(gap.from);
+    assert!(lasted >= seconds(6 * 3_600), "{lasted:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_clock_that_is_set_back_or_forward_changes_no_gaps_length() {
+    const HOUR: i64 = 3_600_000_000;
+    for by in [-2 * HOUR, 2 * HOUR] {
+        let (mut bench, mut server) = Bench::live().await;
+        hold(&mut server, seconds(50)).await;
+        server.send(&done("last")).await;
+        bench.told(1).await;
+        bench.aim(Aim::Offline);
+        bench.until(|state| *state == ConnectionState::Offline).await;
+        bench.set_by.store(by, Ordering::SeqCst);
+        tokio::time::sleep(seconds(600)).await;
+        bench.aim(Aim::Online(ticket(1)));
+        let _server = bench.join().await;
+        settle().await;
+        let gap = bench.ledger.gaps().pop().expect("a gap");
+        let lasted = gap.to.expect("an end").since(gap.from);
+        assert!(lasted >= seconds(600) && lasted <= seconds(603), "set by {by}: {lasted:?}");
+        assert_eq!(gap.to, Some((bench.now)()));
+        assert!(gap.from > Moment(0));
+    }
+}

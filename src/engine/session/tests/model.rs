@@ -1,0 +1,169 @@
+//! A model of the session: the set of messages that the scripted server delivered.
+//!
+//! Whatever happens between, each is in the journal once and in order, no final state is covered by a pending one, there
+//! is one socket at most, a refused token is not tried again, and every disconnection lies in a gap.
+
+use std::collections::BTreeMap;
+
+use proptest::prelude::*;
+use serde_json::{Value, json};
+use tokio_tungstenite::tungstenite::Message as Frame;
+
+use super::bench::{Bench, ticket};
+use crate::activity::{Activities, ActivityKey, Moment, Status};
+use crate::engine::event::ConnectionState;
+use crate::engine::session::Aim;
+use crate::engine::testing::Server;
+
+/// What happens next.
+#[derive(Debug, Clone)]
+enum Step {
+    /// The server says of a command that it is in this state.
+    Say { command: u8, status: u8 },
+    /// It closes in order; what it said before counts.
+    Close,
+    /// The operator disconnects, and connects after so many seconds.
+    Away(u16),
+    /// Time passes.
+    Pass(u8),
+    /// The machine wakes.
+    Wake,
+    /// The journal refuses for so many seconds.
+    DiskFull(u8),
+    /// The server refuses the token; the operator signs in again after so many seconds.
+    Refuse(u16),
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    prop_oneof![
+        8 => (0..6_u8, 1..=3_u8).prop_map(|(command, status)| Step::Say { command, status }),
+        1 => Just(Step::Close),
+        1 => (0..900_u16).prop_map(Step::Away),
+        2 => (0..60_u8).prop_map(Step::Pass),
+        1 => Just(Step::Wake),
+        1 => (0..60_u8).prop_map(Step::DiskFull),
+        1 => (0..900_u16).prop_map(Step::Refuse),
+    ]
+}
+
+fn told(command: u8, status: u8) -> Value {
+    json!({"data": {"type": "X-DPT-CAB-ID", "id": command.to_string(), "command_status": status}})
+}
+
+/// Lets time pass while the server reads, which is what makes it answer pings.
+async fn pass(server: &mut Server, seconds: u64) {
+    drop(tokio::time::timeout(std::time::Duration::from_secs(seconds), server.request()).await);
+}
+
+async fn settle() {
+    for _ in 0..2_000 {
+        tokio::task::yield_now().await;
+    }
+}
+
+struct Model {
+    delivered: Vec<String>,
+    finals: BTreeMap<u8, u8>,
+    /// From when to when there was no joined connection.
+    away: Vec<(Moment, Moment)>,
+    number: u64,
+}
+
+async fn gone(bench: &mut Bench, model: &mut Model, server: Server) -> Server {
+    let from = (bench.now)();
+    drop(server);
+    let server = bench.join().await;
+    model.away.push((from, (bench.now)()));
+    server
+}
+
+async fn take(bench: &mut Bench, model: &mut Model, mut server: Server, step: &Step) -> Server {
+    match *step {
+        Step::Say { command, status } => {
+            server.send(&told(command, status)).await;
+            model.delivered.push(command.to_string());
+            if status > 1 {
+                model.finals.insert(command, status);
+            }
+        }
+        Step::Close => {
+            server.frame(Frame::Close(None)).await;
+            while server.request().await.is_some() {}
+            return gone(bench, model, server).await;
+        }
+        Step::Away(seconds) => {
+            bench.aim(Aim::Offline);
+            while server.request().await.is_some_and(|request| request["action"] != "leaveChannel") {}
+            server.send(&json!({"status": 200})).await;
+            while server.request().await.is_some() {}
+            bench.until(|state| *state == ConnectionState::Offline).await;
+            let from = (bench.now)();
+            tokio::time::sleep(std::time::Duration::from_secs(seconds.into())).await;
+            bench.aim(Aim::Online(ticket(model.number)));
+            let server = bench.join().await;
+            model.away.push((from, (bench.now)()));
+            return server;
+        }
+        Step::Pass(seconds) => pass(&mut server, seconds.into()).await,
+        Step::Wake => {
+            bench.wish.send_modify(|wish| wish.woken += 1);
+            pass(&mut server, 5).await;
+        }
+        Step::DiskFull(seconds) => {
+            bench.ledger.refuse(true);
+            pass(&mut server, seconds.into()).await;
+            bench.ledger.refuse(false);
+            pass(&mut server, 11).await;
+        }
+        Step::Refuse(seconds) => {
+            server.send(&json!({"status": 401, "message": "Token expired"})).await;
+            while server.request().await.is_some() {}
+            bench.until(|state| matches!(state, ConnectionState::TokenRefused { .. })).await;
+            let (from, attempts) = ((bench.now)(), bench.network.attempts());
+            tokio::time::sleep(std::time::Duration::from_secs(seconds.into())).await;
+            assert_eq!(bench.network.attempts(), attempts, "a refused token was tried again");
+            model.number += 1;
+            bench.aim(Aim::Online(ticket(model.number)));
+            let server = bench.join().await;
+            model.away.push((from, (bench.now)()));
+            return server;
+        }
+    }
+    server
+}
+
+async fn run(steps: &[Step]) {
+    let (mut bench, mut server) = Bench::live().await;
+    let mut model = Model { delivered: Vec::new(), finals: BTreeMap::new(), away: Vec::new(), number: 1 };
+    for step in steps {
+        server = take(&mut bench, &mut model, server, step).await;
+    }
+    pass(&mut server, 30).await;
+    settle().await;
+    assert_eq!(bench.ledger.ids(), model.delivered, "lost, twice, or in another order");
+    assert_eq!(bench.network.most_open(), 1, "two sockets at once");
+    let mut activities = Activities::new(std::time::Duration::from_mins(10));
+    for entry in bench.ledger.entries() {
+        activities.apply(&entry);
+    }
+    for (command, status) in &model.finals {
+        let row = activities.find(&ActivityKey::Command(command.to_string().as_str().into())).expect("a row");
+        let wanted = if *status == 2 { Status::Succeeded } else { Status::Failed };
+        assert_eq!(activities.get(row).expect("a row").status(), wanted, "an outcome was covered");
+    }
+    let gaps = bench.ledger.gaps();
+    for (from, to) in &model.away {
+        let covered = gaps.iter().any(|gap| gap.from <= *from && gap.to.is_some_and(|end| end >= *to));
+        assert!(covered, "{from} to {to} is in no gap of {gaps:?}");
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 64, ..ProptestConfig::default() })]
+
+    #[test]
+    fn nothing_is_lost_whatever_happens(steps in proptest::collection::vec(step(), 0..40)) {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
+        runtime.block_on(run(&steps));
+    }
+}
