@@ -22,7 +22,7 @@
 //! | [`activity`] | what the operator watches: entries, activities, counts, filter, views | protocol | I/O, egui, async |
 //! | [`settings`] | profiles, endpoints, preferences; atomic files; directories | protocol | secrets |
 //! | [`credentials`] | the OS keyring | protocol, settings | logs, plain files |
-//! | [`journal`] | SQLite: append, restore, page | protocol, activity, settings | egui |
+//! | [`journal`] | SQLite: append, restore, page, seal, purge | protocol, activity, settings, credentials | egui |
 //! | [`engine`] | sessions, REST, downloads; [`engine::Action`] in, [`engine::Event`] out | all above | egui |
 //! | [`ui`] | egui views, theme, commands, accessible names | activity, settings, protocol, engine's doors | `await`, blocking calls, SQL, sockets |
 //! | [`cli`] | arguments, logging, and what runs without a window | all above but `ui` | egui |

@@ -1,10 +1,12 @@
 //! Every activity of one profile, in memory: one compact row each, in arrival order, with an index by id.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashSet, VecDeque};
 use std::hash::BuildHasher as _;
 use std::time::Duration;
 
 use hashbrown::{DefaultHashBuilder, HashTable};
+
+use crate::protocol::RequestId;
 
 use super::ledger::Standing;
 use super::pool::{PackedId, TextPool};
@@ -56,6 +58,8 @@ pub struct Activities {
     throughput: Throughput,
     link_lifetime: Duration,
     live_from: Seq,
+    /// Requests whose links of earlier runs can be used and of which there is no row yet.
+    kept_links: HashSet<Box<str>>,
     /// The time as of the last [`Activities::expire`].
     now: Moment,
     /// When which row's link expires.
@@ -82,6 +86,7 @@ impl Activities {
             throughput: Throughput::default(),
             link_lifetime,
             live_from: Seq(0),
+            kept_links: HashSet::new(),
             now: Moment(0),
             deadlines: BTreeSet::new(),
             changes: Changes::default(),
@@ -96,6 +101,23 @@ impl Activities {
         }
         self.live_from = seq;
         self.recount();
+    }
+
+    /// The links of these requests came in an earlier run and can be used all the same. Before or after their rows.
+    pub fn keep_links(&mut self, requests: &[RequestId]) {
+        for request in requests {
+            let Some(RowId(at)) = self.find(&ActivityKey::Data(request.clone())) else {
+                self.kept_links.insert(request.as_str().into());
+                continue;
+            };
+            let (before, place) = (self.counted(at), self.place(at));
+            if let Some(data) = self.rows.get(at as usize).and_then(|row| self.data.get_mut(row.data as usize)) {
+                data.kept = true;
+            }
+            self.set_deadline(at);
+            self.recount_one(at, before);
+            self.list_change(at, place);
+        }
     }
 
     /// Applies one entry.
@@ -303,7 +325,8 @@ impl Activities {
         let hash = self.hash(key);
         let at = u32::try_from(self.rows.len()).unwrap_or(u32::MAX);
         let data = if key.kind() == Kind::Data {
-            self.data.push(DataRow::default());
+            let kept = !self.kept_links.is_empty() && self.kept_links.remove(key.id());
+            self.data.push(DataRow { kept, ..DataRow::default() });
             u32::try_from(self.data.len() - 1).unwrap_or(u32::MAX)
         } else {
             u32::MAX

@@ -112,7 +112,11 @@ impl<'a> Activity<'a> {
         match ready {
             Some((seq, at)) if data.inline.seq < seq => {
                 let expired = at.plus(self.context.link_lifetime) <= self.context.now;
-                if expired || seq < self.context.live_from { Status::LinkExpired } else { Status::Ready }
+                if expired || (seq < self.context.live_from && !data.kept) {
+                    Status::LinkExpired
+                } else {
+                    Status::Ready
+                }
             }
             _ if data.inline.is_set() => Status::Inline,
             _ => Status::Preparing,
@@ -213,7 +217,9 @@ impl<'a> Activity<'a> {
             (Status::LinkUsed, End::Fetching) => {
                 Cow::Borrowed("The monitor closed during the download. Request the data again")
             }
-            (Status::LinkExpired, _) if data.ready().is_some_and(|(seq, _)| seq < self.context.live_from) => {
+            (Status::LinkExpired, _)
+                if !data.kept && data.ready().is_some_and(|(seq, _)| seq < self.context.live_from) =>
+            {
                 Cow::Borrowed("The link was held in memory until the monitor closed. Request the data again")
             }
             (Status::LinkUsed | Status::Failed, End::NotSaved(_, sentence)) => Cow::Borrowed(self.pool.get(sentence)),

@@ -69,6 +69,8 @@ pub(super) struct DataRow {
     pub(super) end: Stamped<End>,
     /// A status update, or a body that is none of these.
     pub(super) text: Stamped<TextId>,
+    /// Whether a link of an earlier run can be used.
+    pub(super) kept: bool,
     /// `data_context`.
     pub(super) context: Stamped<TextId>,
 }

@@ -198,6 +198,28 @@ fn what_an_earlier_run_held_in_memory_is_not_offered() {
 }
 
 #[test]
+fn a_link_of_an_earlier_run_that_the_journal_kept_is_offered_whichever_comes_first() {
+    let link = "https://h/…?auth=hidden";
+    for rows_first in [true, false] {
+        let mut activities = Activities::new(Duration::from_mins(10));
+        activities.set_live_from(Seq(10));
+        let keep = |activities: &mut Activities| activities.keep_links(&["a".into()]);
+        if !rows_first {
+            keep(&mut activities);
+        }
+        activities.apply_restored(&[data(1, "a", 1, link), data(2, "b", 1, link)]);
+        if rows_first {
+            keep(&mut activities);
+        }
+        let status = |id: &str| status_of(&activities, &ActivityKey::Data(id.into()));
+        assert_eq!([status("a"), status("b")], [Status::Ready, Status::LinkExpired], "rows first: {rows_first}");
+        assert_eq!(activities.counts().of(Chip::Ready), 1);
+        activities.expire(Moment(0).plus(Duration::from_hours(1)));
+        assert_eq!(activities.counts().of(Chip::Ready), 0, "it expires like any other");
+    }
+}
+
+#[test]
 fn a_message_that_could_not_be_read_is_a_row() {
     let fact = Fact::Unreadable { reason: UnreadableReason::NotJson, size: 5 };
     let activities = applied(&[entry(1, ActivityKey::Message("m-1".into()), fact, "hello")]);

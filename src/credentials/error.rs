@@ -11,6 +11,8 @@ pub enum Doing {
     Reading,
     /// Taking the kept token out.
     Forgetting,
+    /// Reading or making the key under which the journal seals links.
+    Sealing,
 }
 
 /// The keyring did not do what was asked. Its text says what happened, what that means, and what to do; it holds no secret.
@@ -44,11 +46,16 @@ fn meaning(doing: Doing) -> &'static str {
         Doing::Storing => "You are signed in for this session only.",
         Doing::Reading => "This profile could not be signed in by itself.",
         Doing::Forgetting => "The token may still be in it.",
+        Doing::Sealing => "Links to data are kept in memory only: after a restart, request the data again.",
     }
 }
 
 fn remedy(cause: &StoreError, doing: Doing) -> String {
     let mend = match cause {
+        StoreError::Missing if doing == Doing::Sealing => "Set one up, such as GNOME Keyring or KWallet",
+        StoreError::Stopped | StoreError::Failed(_) if doing == Doing::Sealing => {
+            return "Start this program again to have them kept.".to_owned();
+        }
         StoreError::Locked => "Unlock it",
         StoreError::Missing => "Set one up, such as GNOME Keyring or KWallet, and start this program again",
         StoreError::Refused => "Unlock it and let Privicore Monitor use it",
@@ -61,6 +68,7 @@ fn remedy(cause: &StoreError, doing: Doing) -> String {
         Doing::Storing => "sign in again to be kept signed in",
         Doing::Reading => "sign in",
         Doing::Forgetting => "sign out again, or delete the entry of privicore-monitor there",
+        Doing::Sealing => "start this program again to have them kept",
     };
     format!("{mend}, then {then}.")
 }

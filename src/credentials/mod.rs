@@ -1,13 +1,16 @@
-//! The operating system's keyring: where a profile's authorization token is kept between runs.
+//! The operating system's keyring: where a profile's authorization token is kept between runs, and the key under which the
+//! journal seals links.
 //!
 //! A [`Keyring`] is a handle to one thread that alone speaks to the system, because a keyring may block for as long as it
 //! shows a prompt. Callers wait with a deadline. May use the secret types of `protocol`; never writes a secret to a log,
 //! an error or a file.
 //!
-//! Service `privicore-monitor`, user name `token:<profile uuid>`, secret = the token's UTF-8 bytes.
+//! Service `privicore-monitor`; user name `token:<profile uuid>`, secret = the token's UTF-8 bytes; user name
+//! `seal:<journal uuid>`, secret = 32 random bytes, which nothing ever takes out again.
 
 mod error;
 mod pieces;
+mod seal;
 mod store;
 mod system;
 
@@ -22,6 +25,7 @@ use crate::protocol::AuthorizationToken;
 use crate::settings::ProfileId;
 
 pub use error::{Doing, KeyringError};
+pub use seal::{JournalId, SealKey};
 pub use store::{MemoryStore, SecretStore, StoreError};
 
 /// How long a caller waits: long enough to type a password into the keyring's prompt.
@@ -52,7 +56,7 @@ struct Request {
     reply: oneshot::Sender<Answer>,
 }
 
-/// The store's answer; a secret only to [`Task::Read`].
+/// The store's answer; a secret only to [`Task::Read`] and [`Task::Seal`].
 type Answer = Result<Option<SecretBytes>, StoreError>;
 
 /// What to do with the entry of that user name.
@@ -60,6 +64,8 @@ enum Task {
     Store(String, SecretBytes),
     Read(String),
     Forget(String),
+    /// Reads it; where it holds no key, puts this one there.
+    Seal(String, SecretBytes),
 }
 
 impl Keyring {
@@ -132,6 +138,22 @@ impl Keyring {
         answer.map(|_nothing| ()).map_err(|cause| KeyringError::new(Doing::Forgetting, cause))
     }
 
+    /// The key under which a journal seals secrets. Where there is none yet, one is made by the system's randomness, kept,
+    /// and proved to be kept by reading it back.
+    ///
+    /// # Errors
+    ///
+    /// Where it is not known or not kept. One that is kept after its caller gave up waiting stays for the next time.
+    pub async fn seal_key(&self, journal: JournalId) -> Result<SealKey, KeyringError> {
+        let answer = match SealKey::random() {
+            Ok(fresh) => self.ask(Task::Seal(format!("seal:{journal}"), fresh.into_bytes())).await,
+            Err(cause) => Err(cause),
+        };
+        answer
+            .and_then(|bytes| bytes.and_then(SealKey::of).ok_or(StoreError::NotKept))
+            .map_err(|cause| KeyringError::new(Doing::Sealing, cause))
+    }
+
     async fn ask(&self, task: Task) -> Answer {
         match &self.0 {
             Way::InPlace(store) => {
@@ -168,7 +190,7 @@ fn user_name(profile: ProfileId) -> String {
 fn run(mut store: Box<dyn SecretStore>, mut requests: mpsc::Receiver<Request>) {
     while let Some(Request { task, reply }) = requests.blocking_recv() {
         let needless = match task {
-            Task::Store(..) | Task::Read(_) => reply.is_closed(),
+            Task::Store(..) | Task::Read(_) | Task::Seal(..) => reply.is_closed(),
             Task::Forget(_) => false,
         };
         if needless {
@@ -192,16 +214,22 @@ fn run(mut store: Box<dyn SecretStore>, mut requests: mpsc::Receiver<Request>) {
 /// Does one task.
 fn serve(store: &mut dyn SecretStore, task: &Task) -> Answer {
     match task {
-        Task::Store(user, secret) => {
-            pieces::set(store, user, secret)?;
-            match pieces::get(store, user)? {
-                Some(kept) if kept == *secret => Ok(None),
-                Some(_) | None => Err(StoreError::NotKept),
-            }
-        }
+        Task::Store(user, secret) => keep(store, user, secret).map(|_kept| None),
         Task::Read(user) => pieces::get(store, user),
         Task::Forget(user) => pieces::delete(store, user).map(|()| None),
+        Task::Seal(user, fresh) => match pieces::get(store, user) {
+            Ok(Some(kept)) if kept.len() == SealKey::LENGTH => Ok(Some(kept)),
+            // What is no key opens nothing: nothing is lost with it.
+            Ok(_) | Err(StoreError::Damaged) => keep(store, user, fresh).map(Some),
+            Err(cause) => Err(cause),
+        },
     }
+}
+
+/// Puts a secret into the store and reads it back: only then it is kept.
+fn keep(store: &mut dyn SecretStore, user: &str, secret: &SecretBytes) -> Result<SecretBytes, StoreError> {
+    pieces::set(store, user, secret)?;
+    pieces::get(store, user)?.filter(|kept| kept == secret).ok_or(StoreError::NotKept)
 }
 
 #[cfg(test)]

@@ -52,7 +52,7 @@ pub enum StoreError {
     )]
     TimedOut,
     /// It took the secret, and gives another one or none.
-    #[error("The system keyring took the token but does not give it back.")]
+    #[error("The system keyring took what it was given but does not give it back.")]
     NotKept,
     /// What it holds is not what was put there.
     #[error("The system keyring holds something for this profile that is not a token.")]

@@ -68,6 +68,13 @@ pub enum Action {
         /// Which.
         command: CommandId,
     },
+    /// Ask the server for every command of a gap that is still open. Answers come as entries.
+    Reconcile {
+        /// Whose.
+        profile: ProfileId,
+        /// The gap: an [`ActivityKey::Gap`].
+        gap: ActivityKey,
+    },
     /// Name an activity; an empty label takes the name away.
     Label {
         /// Whose.

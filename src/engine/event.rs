@@ -37,6 +37,32 @@ pub enum Event {
         round_trip: Option<Duration>,
         /// Keep-alives counted since the join.
         keep_alives: u64,
+        /// When the last answer to a ping came: how old it is says whether the connection is alive.
+        pong: Option<Instant>,
+        /// When the last message came in this run, over whichever connection. Entries that were committed since are newer.
+        message: Option<Instant>,
+        /// The pause between two messages that 95 % of this profile's pauses do not exceed: a longer silence is unusual.
+        /// `None` until enough have come in this run.
+        usual: Option<Duration>,
+    },
+    /// How many commands of the last hour settled without a word on the socket, though it was live from before they were
+    /// seen until 10 s after the server, asked for them, had named the outcome: another client probably takes messages
+    /// from the profile's queue. Told when `unheard` changes; 0 is the end of it.
+    Rival {
+        /// Whose.
+        profile: ProfileId,
+        /// How many settled unheard.
+        unheard: u64,
+        /// Of how many that settled within the hour.
+        of: u64,
+    },
+    /// The links of these requests came in an earlier run and can be used: the journal kept them sealed. Told at the start,
+    /// when the keyring has given the key; for [`crate::activity::Activities::keep_links`].
+    LinksKept {
+        /// Whose.
+        profile: ProfileId,
+        /// Which.
+        requests: Vec<RequestId>,
     },
     /// What is known of the token.
     Token {
@@ -53,7 +79,7 @@ pub enum Event {
         profile: ProfileId,
         /// The chunk.
         entries: Vec<Entry>,
-        /// Entries from this one on are of this run; links of earlier ones are gone.
+        /// Entries from this one on are of this run; links of earlier ones are gone but for those of [`Event::LinksKept`].
         live_from: Seq,
         /// Whether this was the last chunk.
         complete: bool,

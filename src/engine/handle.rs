@@ -71,11 +71,12 @@ impl Engine {
     /// See [`EngineError`].
     pub fn start(options: EngineOptions) -> Result<(EngineHandle, Events), EngineError> {
         let holder = Holder::take(options.directories.data())?;
-        let Opened { journal, live_from } = Journal::open(options.directories.data())?;
+        let Opened { journal, live_from, recovered, .. } = Journal::open(options.directories.data())?;
         let (store, settings, broken) = Store::open(&options.directories);
         let trust = Trust::load(options.extra_authority.as_deref())?;
         let (outbox, events) = mailbox::pair(options.waker);
-        for sentence in [broken, trust.shortfall.clone()].into_iter().flatten() {
+        let recovered = recovered.map(|recovery| recovery.to_string());
+        for sentence in [recovered, broken, trust.shortfall.clone()].into_iter().flatten() {
             outbox.notice(Notice { severity: Severity::Warning, profile: None, sentence, remedy: None });
         }
         let runtime = tokio::runtime::Builder::new_multi_thread()

@@ -211,7 +211,8 @@ impl Mailbox {
     }
 
     fn post(&mut self, event: Event) {
-        let only_newest = matches!(event, Event::Pulse { .. } | Event::Download { .. } | Event::JournalSize(_));
+        let only_newest =
+            matches!(event, Event::Pulse { .. } | Event::Download { .. } | Event::JournalSize(_) | Event::Rival { .. });
         if only_newest || self.queue.len() >= EVENTS_LIMIT {
             let slot = Slot::of(&event);
             if slot.is_some() {
@@ -312,6 +313,7 @@ enum Slot {
     Download(ProfileId, RequestId),
     History(ProfileId),
     JournalSize,
+    Rival(ProfileId),
 }
 
 impl Slot {
@@ -325,7 +327,12 @@ impl Slot {
             Event::Download { profile, request, .. } => Self::Download(*profile, request.clone()),
             Event::History { profile, .. } => Self::History(*profile),
             Event::JournalSize(_) => Self::JournalSize,
-            Event::Restored { .. } | Event::Committed { .. } | Event::Notice(_) | Event::Stopped => return None,
+            Event::Rival { profile, .. } => Self::Rival(*profile),
+            Event::Restored { .. }
+            | Event::Committed { .. }
+            | Event::LinksKept { .. }
+            | Event::Notice(_)
+            | Event::Stopped => return None,
         })
     }
 }

@@ -8,6 +8,8 @@ use rusqlite::ErrorCode;
 use crate::activity::Entry;
 use crate::settings::atomic::in_words;
 
+use super::{Recovery, RequestSecret};
+
 /// The journal did not do what was asked.
 #[derive(Debug, thiserror::Error)]
 pub enum JournalError {
@@ -61,10 +63,47 @@ pub enum JournalError {
         /// SQLite's words.
         source: rusqlite::Error,
     },
+    /// It can't be written.
+    #[error(
+        "The journal {} is read-only. Make it and its folder writable; what has not been written is kept in memory until \
+         then.",
+        path.display()
+    )]
+    ReadOnly {
+        /// The database.
+        path: PathBuf,
+        /// SQLite's words.
+        source: rusqlite::Error,
+    },
+    /// The disk fails.
+    #[error(
+        "The disk did not do what the journal {} needs: {source}. Check the disk and the folder; what has not been written \
+         is kept in memory until then.",
+        path.display()
+    )]
+    Disk {
+        /// The database.
+        path: PathBuf,
+        /// SQLite's words.
+        source: rusqlite::Error,
+    },
+    /// The file that was in use is not there any more; another one is in its place now. Asking again works.
+    #[error(
+        "The journal {} was moved, deleted or replaced while it was in use. What is written from now on goes into the one \
+         that is there now, which may lack earlier activity.",
+        path.display()
+    )]
+    Vanished {
+        /// The database.
+        path: PathBuf,
+    },
+    /// It was damaged; a fresh one is in its place now. Asking again works.
+    #[error("{0}")]
+    Mended(Recovery),
     /// It is damaged.
     #[error(
-        "The journal {} is damaged. Quit, move it and the files beside it away, and start again; the damaged one can be \
-         read by SQLite's tools.",
+        "The journal {} is damaged. Start Privicore Monitor again: the journal is then moved aside, and what can be read \
+         of it is kept.",
         path.display()
     )]
     Damaged {
@@ -72,6 +111,18 @@ pub enum JournalError {
         path: PathBuf,
         /// SQLite's words.
         source: rusqlite::Error,
+    },
+    /// It is damaged and stays where it is.
+    #[error(
+        "The journal {} is damaged and could not be moved aside: {}. Move it and the files beside it away yourself, and \
+         start again.",
+        path.display(), in_words(source)
+    )]
+    NotMoved {
+        /// The database.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
     },
     /// Another program has locked it for too long.
     #[error("The journal {} is locked by another program. Close whatever else has it open.", path.display())]
@@ -97,23 +148,36 @@ pub enum JournalError {
 impl JournalError {
     /// Tells SQLite's errors apart.
     pub(super) fn of(path: &Path, source: rusqlite::Error) -> Self {
+        use rusqlite::Error::{
+            FromSqlConversionFailure, IntegralValueOutOfRange, InvalidColumnType, QueryReturnedNoRows,
+        };
         let path = path.to_owned();
+        // The tables are strict, and rows that are always there are asked for as such: these are signs of changed bytes.
+        if matches!(
+            source,
+            FromSqlConversionFailure(..) | IntegralValueOutOfRange(..) | InvalidColumnType(..) | QueryReturnedNoRows
+        ) {
+            return Self::Damaged { path, source };
+        }
         match source.sqlite_error_code() {
-            Some(ErrorCode::NotADatabase) => Self::Foreign { path },
             Some(ErrorCode::DiskFull) => Self::Full { path, source },
-            Some(ErrorCode::DatabaseCorrupt) => Self::Damaged { path, source },
+            Some(ErrorCode::ReadOnly) => Self::ReadOnly { path, source },
+            Some(ErrorCode::SystemIoFailure | ErrorCode::CannotOpen) => Self::Disk { path, source },
+            Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => Self::Damaged { path, source },
             Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => Self::Busy { path, source },
             Some(_) | None => Self::Sqlite { path, source },
         }
     }
 }
 
-/// Entries that could not be committed: none of them is in the journal.
+/// What could not be committed: none of it is in the journal.
 #[derive(Debug, thiserror::Error)]
 #[error("{source}")]
 pub struct NotAppended {
-    /// All of them, as they were handed over.
+    /// All entries, as they were handed over.
     pub entries: Vec<Entry>,
+    /// All secrets, as they were handed over.
+    pub secrets: Vec<RequestSecret>,
     /// Why.
     pub source: JournalError,
 }

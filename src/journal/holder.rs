@@ -1,7 +1,7 @@
 //! One holder of a data folder: the process that writes its journal.
 
 use std::fs::{File, OpenOptions, TryLockError};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::JournalError;
 
@@ -22,7 +22,7 @@ impl Holder {
     ///
     /// Where another process has it, or the lock can't be made.
     pub fn take(folder: &Path) -> Result<Self, JournalError> {
-        let path = folder.join(FILE);
+        let path = lock_in(folder);
         let failed = |source| JournalError::File { path: path.clone(), source };
         let lock = private_file(&path).map_err(failed)?;
         match lock.try_lock() {
@@ -31,6 +31,11 @@ impl Holder {
             Err(TryLockError::Error(source)) => Err(failed(source)),
         }
     }
+}
+
+/// The lock of a data folder.
+pub(super) fn lock_in(folder: &Path) -> PathBuf {
+    folder.join(FILE)
 }
 
 /// Opens a file for its owner only, making it where there is none and never cutting it.

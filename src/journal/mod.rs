@@ -1,30 +1,59 @@
 //! The journal: every entry of every profile, on the disk before anyone hears of it.
 //!
 //! SQLite in WAL mode with `synchronous=FULL`. One thread owns the connection that writes, another the one that reads; a
-//! [`Journal`] is a handle to both. [`Holder`] makes sure that one process at a time writes. May use `protocol` (it reads
-//! messages back with the same parser), `activity` and `settings`; never holds a secret: what comes in is masked already.
+//! [`Journal`] is a handle to both. [`Holder`] makes sure that one process at a time writes. Entries come in masked: what
+//! was masked in them, and opens data, comes beside them as [`RequestSecret`] and is kept sealed, under a key that only the
+//! operating system's keyring holds ([`Journal::seal_with`]). May use `protocol` (it reads messages back with the same
+//! parser), `activity`, `settings`, and the key and its errors from `credentials`; never writes a secret as it is.
+//!
+//! # When the disk fails
+//!
+//! An append either commits or gives everything back, and the same handle works again by itself once the cause is gone: a
+//! full or read-only disk, a lost connection. A journal that is moved or deleted while it is in use is begun anew at its
+//! place ([`JournalError::Vanished`]); a damaged one is moved aside, and what can be read of it goes into a fresh one
+//! ([`Opened::recovered`] at the start, [`JournalError::Mended`] later). After these two errors, asking again works.
+//!
+//! # Formats
+//!
+//! A journal has a format number; an older one is brought forward at the start, a newer one is refused and left untouched.
+//! An entry whose `kind` this version does not know reads as an unreadable message, so that further kinds need no new format.
 
+mod database;
 mod error;
+mod generation;
 mod holder;
+mod mend;
+mod place;
 mod reader;
+mod retention;
 mod row;
+mod salvage;
 mod schema;
+mod seal;
+mod secret;
 mod wait;
 mod writer;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot, watch};
 
-use crate::activity::{ActivityKey, Entry, Seq};
+use crate::activity::{ActivityKey, Entry, Moment, Seq};
+use crate::credentials::{JournalId, KeyringError, SealKey};
+use crate::protocol::RequestId;
 use crate::settings::ProfileId;
 
+use database::{Batch, Which};
 pub use error::{JournalError, NotAppended};
+use generation::Generation;
 pub use holder::Holder;
+pub use mend::Recovery;
 use reader::{Query, Reading};
+pub use retention::{Limits, Protected, Purged};
+pub use secret::{RequestSecret, Sealing, Secret, Unsealed};
 use wait::answer;
-use writer::Order;
+use writer::{Append, Order, Reply};
 
 /// The database's name within the data folder.
 const FILE: &str = "journal.sqlite";
@@ -42,6 +71,9 @@ pub struct Journal {
     path: Arc<PathBuf>,
     orders: mpsc::Sender<Order>,
     queries: mpsc::Sender<Reading>,
+    generation: Generation,
+    /// One value, the newest.
+    sealing: watch::Receiver<Sealing>,
 }
 
 /// A journal that has been opened.
@@ -51,23 +83,33 @@ pub struct Opened {
     pub journal: Journal,
     /// The first number that this run will give: entries from it on are this run's.
     pub live_from: Seq,
+    /// The journal's name, under which the key of its seal is kept.
+    pub id: JournalId,
+    /// What became of a journal that was damaged; its text is for the operator.
+    pub recovered: Option<Recovery>,
 }
 
 impl Journal {
-    /// Opens the journal of a data folder, making it where there is none. Waits for the disk.
+    /// Opens the journal of a data folder, making it where there is none. Waits for the disk. Secrets are not kept before
+    /// [`Self::seal_with`].
     ///
     /// # Errors
     ///
     /// Where it can't be opened. One that a newer version wrote is left untouched.
     pub fn open(folder: &Path) -> Result<Opened, JournalError> {
         let path = folder.join(FILE);
-        let (writer, live_from) = writer::Writer::open(&path)?;
-        let reader = reader::Reader::open(&path)?;
+        let generation = Generation::default();
+        let (sealing, seen) = watch::channel(Sealing::MemoryOnly {
+            why: "Links to data are kept in memory only until the system keyring has answered.".to_owned(),
+        });
+        let (writer, opening) = writer::Writer::open(&path, generation.clone(), sealing)?;
+        let reader = reader::Reader::open(&path, generation.clone())?;
         let (orders, received) = mpsc::channel(ORDERS);
         thread("journal-writer", &path, move || writer.run(received))?;
         let (queries, received) = mpsc::channel(QUERIES);
         thread("journal-reader", &path, move || reader.run(received))?;
-        Ok(Opened { journal: Self { path: Arc::new(path), orders, queries }, live_from })
+        let journal = Self { path: Arc::new(path), orders, queries, generation, sealing: seen };
+        Ok(Opened { journal, live_from: opening.next, id: opening.id, recovered: opening.recovered })
     }
 
     /// Adds entries of one profile at the end and returns them with their numbers, after the commit: they are then on the
@@ -79,18 +121,29 @@ impl Journal {
     ///
     /// Where they could not be committed; the error gives all of them back, unchanged.
     pub async fn append(&self, profile: ProfileId, entries: Vec<Entry>) -> Result<Vec<Entry>, NotAppended> {
-        if entries.is_empty() {
+        self.append_with(profile, entries, Vec::new()).await
+    }
+
+    /// [`Self::append`], with the secrets that came in these entries: they are sealed in the same transaction. While
+    /// [`Self::sealing`] is not on, the secrets are not written, and it is the caller who has them.
+    ///
+    /// # Errors
+    ///
+    /// Where they could not be committed; the error gives all of them back, unchanged.
+    pub async fn append_with(
+        &self,
+        profile: ProfileId,
+        entries: Vec<Entry>,
+        secrets: Vec<RequestSecret>,
+    ) -> Result<Vec<Entry>, NotAppended> {
+        if entries.is_empty() && secrets.is_empty() {
             return Ok(entries);
         }
-        // The writer gets a share, not the entries: whatever becomes of it, they are still here.
-        let entries = Arc::new(entries);
-        let (reply, first) = oneshot::channel();
-        let order = Order::Append { profile, entries: Arc::clone(&entries), reply };
-        let first = match self.orders.send(order).await {
-            Ok(()) => answer(first).await.unwrap_or(Err(JournalError::Closed)),
-            Err(_closed) => Err(JournalError::Closed),
-        };
-        let mut entries = Arc::unwrap_or_clone(entries);
+        // The writer gets a share, not the batch: whatever becomes of it, it is still here.
+        let batch = Arc::new(Batch { entries, secrets });
+        let shared = Arc::clone(&batch);
+        let first = self.order(|reply| Order::Append(Append { profile, batch: shared, reply })).await;
+        let Batch { mut entries, secrets } = Arc::unwrap_or_clone(batch);
         match first {
             Ok(Seq(first)) => {
                 for (entry, seq) in entries.iter_mut().zip(first..) {
@@ -98,7 +151,7 @@ impl Journal {
                 }
                 Ok(entries)
             }
-            Err(source) => Err(NotAppended { entries, source }),
+            Err(source) => Err(NotAppended { entries, secrets, source }),
         }
     }
 
@@ -113,7 +166,7 @@ impl Journal {
         before: Option<Seq>,
         limit: usize,
     ) -> Result<Vec<Entry>, JournalError> {
-        self.read(Query::Before { profile, before, limit }).await
+        self.entries(Query::Before { profile, before, limit }).await
     }
 
     /// The oldest `limit` entries of a profile from `from` on, in ascending order.
@@ -122,7 +175,7 @@ impl Journal {
     ///
     /// Where the journal can't be read.
     pub async fn since(&self, profile: ProfileId, from: Seq, limit: usize) -> Result<Vec<Entry>, JournalError> {
-        self.read(Query::Since { profile, from, limit }).await
+        self.entries(Query::Since { profile, from, limit }).await
     }
 
     /// Every entry of one activity from `from` to `to`, both included, in ascending order. Its time grows with the span,
@@ -138,7 +191,7 @@ impl Journal {
         from: Seq,
         to: Seq,
     ) -> Result<Vec<Entry>, JournalError> {
-        self.read(Query::History { profile, key: key.clone(), from, to }).await
+        self.entries(Query::History { profile, key: key.clone(), from, to }).await
     }
 
     /// Takes everything of a profile out, and off the disk.
@@ -147,9 +200,82 @@ impl Journal {
     ///
     /// Where that failed; then nothing was taken out.
     pub async fn forget_profile(&self, profile: ProfileId) -> Result<(), JournalError> {
-        let (reply, done) = oneshot::channel();
-        self.orders.send(Order::Forget { profile, reply }).await.map_err(|_closed| JournalError::Closed)?;
-        answer(done).await.unwrap_or(Err(JournalError::Closed))
+        self.order(|reply| Order::Forget { profile, reply }).await
+    }
+
+    /// Seals secrets from now on under the key that the keyring gave for [`Opened::id`], or keeps none where it gave an
+    /// error. Can be called again, such as after the keyring was unlocked.
+    ///
+    /// # Errors
+    ///
+    /// Where the journal can't be written.
+    pub async fn seal_with(&self, key: Result<SealKey, KeyringError>) -> Result<Sealing, JournalError> {
+        self.order(|reply| Order::Seal { key, reply }).await
+    }
+
+    /// Whether secrets that are handed over are kept.
+    #[must_use]
+    pub fn sealing(&self) -> Sealing {
+        self.sealing.borrow().clone()
+    }
+
+    /// Opens the secrets of a profile that are kept: for the start, after [`Self::seal_with`].
+    ///
+    /// # Errors
+    ///
+    /// Where the journal can't be read. A secret that can't be opened is counted instead.
+    pub async fn secrets(&self, profile: ProfileId) -> Result<Unsealed, JournalError> {
+        self.order(|reply| Order::Secrets { profile, reply }).await
+    }
+
+    /// Takes the secrets of a request out, once they have been used or are no longer good.
+    ///
+    /// # Errors
+    ///
+    /// Where they are still there.
+    pub async fn forget_secret(&self, profile: ProfileId, request: &RequestId) -> Result<(), JournalError> {
+        let which = Which::Of(request.clone());
+        self.order(|reply| Order::ForgetSecrets { profile, which, reply }).await.map(|_count| ())
+    }
+
+    /// Takes the secrets of a profile out that came before a moment, opened or shut, and says how many: for those whose
+    /// time is over.
+    ///
+    /// # Errors
+    ///
+    /// Where they are still there.
+    pub async fn forget_secrets_before(&self, profile: ProfileId, before: Moment) -> Result<u64, JournalError> {
+        self.order(|reply| Order::ForgetSecrets { profile, which: Which::Before(before), reply }).await
+    }
+
+    /// Notes that a profile was live at a moment: once a minute while it is, so that it is known later since when it was
+    /// not.
+    ///
+    /// # Errors
+    ///
+    /// Where the journal can't be written.
+    pub async fn alive(&self, profile: ProfileId, at: Moment) -> Result<(), JournalError> {
+        self.order(|reply| Order::Alive { profile, at, reply }).await
+    }
+
+    /// The last proof that a profile was live: the later of the last [`Self::alive`] and its newest entry.
+    ///
+    /// # Errors
+    ///
+    /// Where the journal can't be read.
+    pub async fn last_alive(&self, profile: ProfileId) -> Result<Option<Moment>, JournalError> {
+        self.read(|reply| Reading::LastAlive { profile, reply }).await
+    }
+
+    /// Takes a little of what the limits no longer allow out. Appends that wait come in between two steps: go on while
+    /// [`Purged::more`] says so. See [`Limits::protected`] for what must stay.
+    ///
+    /// # Errors
+    ///
+    /// Where the journal can't be written; then nothing was taken out.
+    pub async fn purge_step(&self, now: Moment, limits: &Limits) -> Result<Purged, JournalError> {
+        let limits = limits.clone();
+        self.order(|reply| Order::Purge { now, limits, reply }).await
     }
 
     /// The size on the disk in bytes: the database and its write-ahead log.
@@ -175,10 +301,34 @@ impl Journal {
         }
     }
 
-    async fn read(&self, query: Query) -> Result<Vec<Entry>, JournalError> {
-        let (reply, entries) = oneshot::channel();
-        self.queries.send(Reading::Query { query, reply }).await.map_err(|_closed| JournalError::Closed)?;
-        answer(entries).await.unwrap_or(Err(JournalError::Closed))
+    async fn entries(&self, query: Query) -> Result<Vec<Entry>, JournalError> {
+        self.read(|reply| Reading::Query { query: query.clone(), reply }).await
+    }
+
+    /// Asks the writer.
+    async fn order<T>(&self, order: impl FnOnce(Reply<T>) -> Order) -> Result<T, JournalError> {
+        let (reply, done) = oneshot::channel();
+        self.orders.send(order(reply)).await.map_err(|_closed| JournalError::Closed)?;
+        answer(done).await.unwrap_or(Err(JournalError::Closed))
+    }
+
+    /// Asks the reader. Where it finds the database damaged, the writer mends it; the error then tells that.
+    async fn read<T>(&self, reading: impl Fn(Reply<T>) -> Reading) -> Result<T, JournalError> {
+        let damaged = self.generation.get();
+        match self.read_once(&reading).await {
+            Err(JournalError::Damaged { .. }) => {
+                self.order(|reply| Order::Mend { damaged, reply }).await?;
+                // It has been mended since: whoever caused that was told.
+                self.read_once(&reading).await
+            }
+            other => other,
+        }
+    }
+
+    async fn read_once<T>(&self, reading: impl Fn(Reply<T>) -> Reading) -> Result<T, JournalError> {
+        let (reply, done) = oneshot::channel();
+        self.queries.send(reading(reply)).await.map_err(|_closed| JournalError::Closed)?;
+        answer(done).await.unwrap_or(Err(JournalError::Closed))
     }
 }
 

@@ -5,11 +5,13 @@ use std::path::{Path, PathBuf};
 use rusqlite::{CachedStatement, Connection, OptionalExtension, Params};
 use tokio::sync::{mpsc, oneshot};
 
-use crate::activity::{ActivityKey, Entry, Seq};
+use crate::activity::{ActivityKey, Entry, Moment, Seq};
 use crate::settings::ProfileId;
 
+use super::database::last_alive;
 use super::row::{self, COLUMNS, StoredId};
-use super::{JournalError, schema};
+use super::writer::Reply;
+use super::{Generation, JournalError, schema};
 
 /// What the thread is asked.
 #[derive(Debug)]
@@ -19,14 +21,21 @@ pub(super) enum Reading {
         /// Which.
         query: Query,
         /// The answer.
-        reply: oneshot::Sender<Result<Vec<Entry>, JournalError>>,
+        reply: Reply<Vec<Entry>>,
+    },
+    /// The last moment at which a profile is known to have been alive.
+    LastAlive {
+        /// Whose.
+        profile: ProfileId,
+        /// The answer.
+        reply: Reply<Option<Moment>>,
     },
     /// To end. The answer is that the sender is dropped.
     Close(oneshot::Sender<()>),
 }
 
 /// Which entries, always in ascending order.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) enum Query {
     /// The newest before a number.
     Before { profile: ProfileId, before: Option<Seq>, limit: usize },
@@ -37,27 +46,32 @@ pub(super) enum Query {
 }
 
 /// The connection that reads.
-#[derive(Debug)]
 pub(super) struct Reader {
     path: PathBuf,
-    connection: Connection,
+    generation: Generation,
+    /// The connection, and the generation that it is of; `None` where it failed, or the writer has another database.
+    connection: Option<(u64, Connection)>,
 }
 
 impl Reader {
-    pub(super) fn open(path: &Path) -> Result<Self, JournalError> {
-        Ok(Self { path: path.to_owned(), connection: schema::open_for_reading(path)? })
+    pub(super) fn open(path: &Path, generation: Generation) -> Result<Self, JournalError> {
+        let connection = Some((generation.get(), schema::open_for_reading(path)?));
+        Ok(Self { path: path.to_owned(), generation, connection })
     }
 
-    /// Answers until it is told to close or the last handle is gone.
-    pub(super) fn run(self, mut queries: mpsc::Receiver<Reading>) {
+    /// Answers until it is told to close or the last handle is gone. Whoever has gone needs no answer.
+    pub(super) fn run(mut self, mut queries: mpsc::Receiver<Reading>) {
         while let Some(reading) = queries.blocking_recv() {
             match reading {
                 Reading::Query { query, reply } => {
-                    // Whoever has gone needs no answer.
                     if !reply.is_closed() {
-                        let answer = self.answer(&query).map_err(|source| JournalError::of(&self.path, source));
-                        drop(reply.send(answer));
+                        drop(reply.send(self.with(|connection| answer(connection, &query))));
                     }
+                }
+                Reading::LastAlive { profile, reply } => {
+                    drop(reply.send(self.with(|connection| {
+                        number_of(connection, profile)?.map_or(Ok(None), |number| last_alive(connection, number))
+                    })));
                 }
                 Reading::Close(reply) => {
                     drop(self);
@@ -68,35 +82,54 @@ impl Reader {
         }
     }
 
-    fn answer(&self, query: &Query) -> rusqlite::Result<Vec<Entry>> {
-        match query {
-            Query::Before { profile, before, limit } => {
-                let Some(profile) = number_of(&self.connection, *profile)? else { return Ok(Vec::new()) };
-                let before = before.map_or(i64::MAX, to_sql);
-                let mut statement = self.prepare("profile = ?1 AND seq < ?2 ORDER BY seq DESC LIMIT ?3")?;
-                let mut entries = collect(&mut statement, (profile, before, limit_to_sql(*limit)))?;
-                entries.reverse();
-                Ok(entries)
+    /// Reads from the database that the writer has now.
+    fn with<T>(&mut self, read: impl FnOnce(&Connection) -> rusqlite::Result<T>) -> Result<T, JournalError> {
+        let generation = self.generation.get();
+        let connection = match self.connection.take() {
+            Some((of, connection)) if of == generation => connection,
+            old => {
+                if let Some((_, old)) = old {
+                    schema::abandon(old);
+                }
+                schema::open_for_reading(&self.path)?
             }
-            Query::Since { profile, from, limit } => {
-                let Some(profile) = number_of(&self.connection, *profile)? else { return Ok(Vec::new()) };
-                let mut statement = self.prepare("profile = ?1 AND seq >= ?2 ORDER BY seq LIMIT ?3")?;
-                collect(&mut statement, (profile, to_sql(*from), limit_to_sql(*limit)))
-            }
-            Query::History { profile, key, from, to } => {
-                let Some(profile) = number_of(&self.connection, *profile)? else { return Ok(Vec::new()) };
-                // The plus keeps SQLite from the index on profiles: reading the span itself is quicker.
-                let mut statement = self
-                    .prepare("seq BETWEEN ?2 AND ?3 AND id = ?5 AND kind % 10 = ?4 AND +profile = ?1 ORDER BY seq")?;
-                let params = (profile, to_sql(*from), to_sql(*to), row::unit(key.kind()), StoredId::of(key.id()));
-                collect(&mut statement, params)
-            }
+        };
+        let outcome = read(&connection).map_err(|source| JournalError::of(&self.path, source));
+        match outcome {
+            Ok(_) => self.connection = Some((generation, connection)),
+            Err(_) => schema::abandon(connection),
+        }
+        outcome
+    }
+}
+
+fn answer(connection: &Connection, query: &Query) -> rusqlite::Result<Vec<Entry>> {
+    match query {
+        Query::Before { profile, before, limit } => {
+            let Some(profile) = number_of(connection, *profile)? else { return Ok(Vec::new()) };
+            let before = before.map_or(i64::MAX, to_sql);
+            let mut statement = prepare(connection, "profile = ?1 AND seq < ?2 ORDER BY seq DESC LIMIT ?3")?;
+            let mut entries = collect(&mut statement, (profile, before, limit_to_sql(*limit)))?;
+            entries.reverse();
+            Ok(entries)
+        }
+        Query::Since { profile, from, limit } => {
+            let Some(profile) = number_of(connection, *profile)? else { return Ok(Vec::new()) };
+            let mut statement = prepare(connection, "profile = ?1 AND seq >= ?2 ORDER BY seq LIMIT ?3")?;
+            collect(&mut statement, (profile, to_sql(*from), limit_to_sql(*limit)))
+        }
+        Query::History { profile, key, from, to } => {
+            let Some(profile) = number_of(connection, *profile)? else { return Ok(Vec::new()) };
+            // The plus keeps SQLite from the index on profiles: reading the span itself is quicker.
+            let condition = "seq BETWEEN ?2 AND ?3 AND id = ?5 AND kind % 10 = ?4 AND +profile = ?1 ORDER BY seq";
+            let params = (profile, to_sql(*from), to_sql(*to), row::unit(key.kind()), StoredId::of(key.id()));
+            collect(&mut prepare(connection, condition)?, params)
         }
     }
+}
 
-    fn prepare(&self, condition: &str) -> rusqlite::Result<CachedStatement<'_>> {
-        self.connection.prepare_cached(&format!("SELECT {COLUMNS} FROM entry WHERE {condition}"))
-    }
+fn prepare<'a>(connection: &'a Connection, condition: &str) -> rusqlite::Result<CachedStatement<'a>> {
+    connection.prepare_cached(&format!("SELECT {COLUMNS} FROM entry WHERE {condition}"))
 }
 
 /// A profile's number within this journal; `None` where it has no entries yet.

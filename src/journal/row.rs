@@ -73,7 +73,7 @@ impl ToSql for StoredId<'_> {
 }
 
 /// An id as it came.
-fn id_text(value: ValueRef<'_>) -> Box<str> {
+pub(super) fn id_text(value: ValueRef<'_>) -> Box<str> {
     match value {
         ValueRef::Blob(bytes) => match uuid::Uuid::from_slice(bytes) {
             Ok(uuid) => uuid.hyphenated().encode_lower(&mut uuid::Uuid::encode_buffer()).to_owned().into_boxed_str(),
@@ -83,6 +83,17 @@ fn id_text(value: ValueRef<'_>) -> Box<str> {
         ValueRef::Integer(number) => number.to_string().into(),
         ValueRef::Real(number) => number.to_string().into(),
         ValueRef::Null => Box::default(),
+    }
+}
+
+/// What an entry of that `kind` and `id` is about. Kinds that a newer version adds are messages to this one.
+pub(super) fn key(kind: i64, id: ValueRef<'_>) -> ActivityKey {
+    let id = id_text(id);
+    match kind % 10 {
+        1 => ActivityKey::Command(CommandId::new(id)),
+        2 => ActivityKey::Data(RequestId::new(id)),
+        4 => ActivityKey::Gap(id),
+        _ => ActivityKey::Message(id),
     }
 }
 
@@ -155,14 +166,8 @@ pub(super) fn read(row: &rusqlite::Row<'_>) -> rusqlite::Result<Entry> {
     let seq = Seq(u64::try_from(row.get::<_, i64>(0)?).unwrap_or(0));
     let at = Moment(row.get(1)?);
     let kind: i64 = row.get(2)?;
-    let id = id_text(row.get_ref(3)?);
+    let key = key(kind, row.get_ref(3)?);
     let payload = String::from_utf8_lossy(row.get_ref(4)?.as_bytes().unwrap_or_default());
-    let key = match kind % 10 {
-        1 => ActivityKey::Command(CommandId::new(id)),
-        2 => ActivityKey::Data(RequestId::new(id)),
-        4 => ActivityKey::Gap(id),
-        _ => ActivityKey::Message(id),
-    };
     let (json, after) = payload.split_once('\n').unwrap_or((&payload, ""));
     let told = match kind - kind % 10 {
         fact::HEARD => match parse(&payload) {

@@ -5,6 +5,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags, TransactionBehavior};
 
 use super::JournalError;
@@ -16,7 +17,7 @@ const APPLICATION: i64 = 0x5076_4d6f;
 /// Each step makes the next format out of the one before; the format is how many were taken (`PRAGMA user_version`).
 ///
 /// Steps are only ever added.
-const STEPS: [&str; 1] = [
+const STEPS: [&str; 2] = [
     // `entry` has no index on `id`: with one, appends are ten times as slow, since ids are random. The index on
     // `profile` is cheap: within a profile it grows at its end only. `id` is a UUID's 16 bytes, or text.
     "CREATE TABLE profile (
@@ -37,7 +38,34 @@ const STEPS: [&str; 1] = [
          value INTEGER NOT NULL
      ) STRICT, WITHOUT ROWID;
      INSERT INTO counter VALUES ('seq', 0);",
+    // `meta` names the journal. `seal` has a row for each key that was in use; its proof opens with that key alone.
+    // `secret` is small: links are used up or expire, so that its random ids cost little. `alive` is one row a profile.
+    "CREATE TABLE meta (
+         name TEXT PRIMARY KEY,
+         value ANY NOT NULL
+     ) STRICT, WITHOUT ROWID;
+     INSERT INTO meta VALUES ('journal', randomblob(16));
+     CREATE TABLE seal (
+         number INTEGER PRIMARY KEY,
+         proof BLOB NOT NULL
+     ) STRICT;
+     CREATE TABLE secret (
+         profile INTEGER NOT NULL,
+         request ANY NOT NULL,
+         kind INTEGER NOT NULL,
+         at INTEGER NOT NULL,
+         seal INTEGER NOT NULL,
+         sealed BLOB NOT NULL,
+         PRIMARY KEY (profile, request, kind)
+     ) STRICT, WITHOUT ROWID;
+     CREATE TABLE alive (
+         profile INTEGER PRIMARY KEY,
+         at INTEGER NOT NULL
+     ) STRICT;",
 ];
+
+/// `PRAGMA auto_vacuum`: pages that hold nothing are given back to the disk a few at a time.
+const INCREMENTAL: i64 = 2;
 
 /// How long to wait for another program's lock before saying so.
 const BUSY: Duration = Duration::from_secs(5);
@@ -49,39 +77,71 @@ fn newest() -> i64 {
 
 /// The write-ahead log that belongs to a database.
 pub(super) fn log_of(path: &Path) -> PathBuf {
-    let mut log = path.as_os_str().to_owned();
-    log.push("-wal");
-    PathBuf::from(log)
+    beside(path, "-wal")
 }
 
-/// Opens the database for writing, in the newest format.
+/// The index of the write-ahead log, which SQLite makes anew where it is missing.
+pub(super) fn index_of(path: &Path) -> PathBuf {
+    beside(path, "-shm")
+}
+
+fn beside(path: &Path, suffix: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(suffix);
+    PathBuf::from(name)
+}
+
+/// Opens the database for writing, in the newest format; makes it where there is none.
 pub(super) fn open_for_writing(path: &Path) -> Result<Connection, JournalError> {
     let failed = |source| JournalError::of(path, source);
     // SQLite gives its log the mode of the database.
     drop(private_file(path).map_err(|source| JournalError::File { path: path.to_owned(), source })?);
     // A connection that can't write looks first, so that what is not ours stays as it is.
-    let (application, format, empty) = {
-        let looking = open_for_reading(path)?;
-        let number = |pragma| looking.pragma_query_value(None, pragma, |row| row.get::<_, i64>(0));
-        let tables: i64 =
-            looking.query_row("SELECT count(*) FROM sqlite_schema", (), |row| row.get(0)).map_err(failed)?;
-        (number("application_id").map_err(failed)?, number("user_version").map_err(failed)?, tables == 0)
-    };
-    if application != APPLICATION && !(empty && application == 0 && format == 0) {
+    let found = look(path).map_err(|source| match JournalError::of(path, source) {
+        JournalError::Damaged { path, .. } if !is_sqlite_or_zeros(&path) => JournalError::Foreign { path },
+        other => other,
+    })?;
+    if found.application != APPLICATION && !(found.empty && found.application == 0 && found.format == 0) {
         return Err(JournalError::Foreign { path: path.to_owned() });
     }
-    if format > newest() {
-        return Err(JournalError::Newer { path: path.to_owned(), found: format, known: newest() });
+    if found.format > newest() {
+        return Err(JournalError::Newer { path: path.to_owned(), found: found.format, known: newest() });
     }
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let mut connection = Connection::open_with_flags(path, flags).map_err(failed)?;
-    prepare(&mut connection, format).map_err(failed)?;
+    prepare(&mut connection, found.format).map_err(failed)?;
     Ok(connection)
+}
+
+/// What there is in a file.
+struct Found {
+    application: i64,
+    format: i64,
+    empty: bool,
+}
+
+fn look(path: &Path) -> rusqlite::Result<Found> {
+    let looking = reading(path)?;
+    let number = |pragma| looking.pragma_query_value(None, pragma, |row| row.get::<_, i64>(0));
+    let tables: i64 = looking.query_row("SELECT count(*) FROM sqlite_schema", (), |row| row.get(0))?;
+    Ok(Found { application: number("application_id")?, format: number("user_version")?, empty: tables == 0 })
+}
+
+/// Whether a file that SQLite can't read was once a database: it begins like one, or with the zeros that a crash of the
+/// machine leaves of a file.
+fn is_sqlite_or_zeros(path: &Path) -> bool {
+    let mut start = [0; 16];
+    let read = std::fs::File::open(path).and_then(|mut file| std::io::Read::read_exact(&mut file, &mut start));
+    read.is_ok() && (start == *b"SQLite format 3\0" || start == [0; 16])
 }
 
 /// Sets the connection up and takes the steps that are missing.
 fn prepare(connection: &mut Connection, format: i64) -> rusqlite::Result<()> {
     connection.busy_timeout(BUSY)?;
+    if format == 0 {
+        // Counts for a database without tables only, before anything is written.
+        connection.pragma_update(None, "auto_vacuum", INCREMENTAL)?;
+    }
     connection.pragma_update_and_check(None, "journal_mode", "wal", |_row| Ok(()))?;
     // An acknowledgement comes once: the log is flushed at every commit, not only at checkpoints.
     connection.pragma_update(None, "synchronous", "full")?;
@@ -97,14 +157,48 @@ fn prepare(connection: &mut Connection, format: i64) -> rusqlite::Result<()> {
         transaction.pragma_update(None, "user_version", to)?;
         transaction.commit()?;
     }
+    let vacuum: i64 = connection.pragma_query_value(None, "auto_vacuum", |row| row.get(0))?;
+    if vacuum != INCREMENTAL {
+        // Of format 1. It takes a rewrite, which needs as much room again; without it the file works but never shrinks.
+        connection.pragma_update(None, "auto_vacuum", INCREMENTAL)?;
+        if let Err(error) = connection.execute_batch("VACUUM") {
+            tracing::warn!(%error, "the journal could not be rewritten so that it can shrink");
+        }
+    }
     Ok(())
 }
 
 /// Opens the database for reading only.
 pub(super) fn open_for_reading(path: &Path) -> Result<Connection, JournalError> {
-    let failed = |source| JournalError::of(path, source);
+    reading(path).map_err(|source| JournalError::of(path, source))
+}
+
+fn reading(path: &Path) -> rusqlite::Result<Connection> {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let connection = Connection::open_with_flags(path, flags).map_err(failed)?;
-    connection.busy_timeout(BUSY).map_err(failed)?;
+    let connection = Connection::open_with_flags(path, flags)?;
+    connection.busy_timeout(BUSY)?;
     Ok(connection)
+}
+
+/// Moves the whole log into the database and cuts it to nothing.
+///
+/// # Errors
+///
+/// Where it can't be, also where a reader held it up for too long.
+pub(super) fn checkpoint(connection: &Connection) -> rusqlite::Result<()> {
+    let busy: i64 = connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", (), |row| row.get(0))?;
+    if busy == 0 {
+        Ok(())
+    } else {
+        let busy = rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_BUSY);
+        Err(rusqlite::Error::SqliteFailure(busy, Some("another reader has not finished".to_owned())))
+    }
+}
+
+/// Lets go of a database without touching its files any more.
+pub(super) fn abandon(connection: Connection) {
+    if let Err(error) = connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true) {
+        tracing::debug!(%error, "the journal's log may be moved into it");
+    }
+    drop(connection);
 }

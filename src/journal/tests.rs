@@ -1,3 +1,8 @@
+mod faults;
+mod formats;
+mod retention;
+mod secrets;
+
 use std::collections::BTreeSet;
 use std::fs;
 
@@ -29,7 +34,7 @@ fn command(id: &str, status: i64) -> Entry {
 }
 
 /// So many commands, each with an id of its own.
-fn commands(range: std::ops::Range<u32>) -> Vec<Entry> {
+pub(super) fn commands(range: std::ops::Range<u32>) -> Vec<Entry> {
     range.map(|number| command(&uuid::Uuid::from_u128(u128::from(number)).to_string(), 1)).collect()
 }
 
@@ -51,7 +56,7 @@ fn behind_its_back(folder: &Path, sql: &str) {
     rusqlite::Connection::open(folder.join(FILE)).unwrap().execute_batch(sql).unwrap();
 }
 
-fn profile() -> ProfileId {
+pub(super) fn profile() -> ProfileId {
     ProfileId::from_u128(7)
 }
 

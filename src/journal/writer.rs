@@ -1,66 +1,116 @@
 //! The thread that writes: it owns the only connection that can.
+//!
+//! What fails is told, and mended where it can be: a database that was lost to an I/O error, or is not at its path any more,
+//! is opened again at the next order; a damaged one is moved aside at once. So the same handle works again by itself.
 
-use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use rusqlite::{Connection, Transaction, TransactionBehavior};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot, watch};
 
-use crate::activity::{Entry, Seq};
-use crate::settings::ProfileId;
+use crate::activity::{Moment, Seq};
+use crate::credentials::{JournalId, KeyringError, SealKey};
+use crate::settings::{ProfileId, atomic};
 
-use super::reader::number_of;
-use super::row::{self, StoredId};
-use super::{JournalError, schema};
+use super::database::{Batch, Database, Standing, Which};
+use super::place::Identity;
+use super::retention::{self, Limits, Pass, Purged};
+use super::secret::{Sealing, Unsealed};
+use super::{Generation, Holder, JournalError, Recovery, holder, mend};
 
 /// How many entries of waiting appends are put into one transaction. One append with more of them is a transaction alone.
 const MERGED: usize = 16_384;
 
+/// An answer to whoever asked.
+pub(super) type Reply<T> = oneshot::Sender<Result<T, JournalError>>;
+
 /// What the thread is asked.
-#[derive(Debug)]
 pub(super) enum Order {
-    /// Entries to commit. The answer is the number of the first; the others follow it.
-    Append { profile: ProfileId, entries: Arc<Vec<Entry>>, reply: oneshot::Sender<Result<Seq, JournalError>> },
+    /// Something to commit. The answer is the number of the first entry; the others follow it.
+    Append(Append),
     /// A profile to take out.
-    Forget { profile: ProfileId, reply: oneshot::Sender<Result<(), JournalError>> },
+    Forget { profile: ProfileId, reply: Reply<()> },
+    /// A profile that is alive.
+    Alive { profile: ProfileId, at: Moment, reply: Reply<()> },
+    /// The key of the seal, or why there is none.
+    Seal { key: Result<SealKey, KeyringError>, reply: Reply<Sealing> },
+    /// Secrets to open.
+    Secrets { profile: ProfileId, reply: Reply<Unsealed> },
+    /// Secrets to take out.
+    ForgetSecrets { profile: ProfileId, which: Which, reply: Reply<u64> },
+    /// A step of taking out what is old.
+    Purge { now: Moment, limits: Limits, reply: Reply<Purged> },
+    /// A database of that generation that the reader found damaged. No error where it has been mended since.
+    Mend { damaged: u64, reply: Reply<()> },
     /// To end, after everything that came before. The answer is that the sender is dropped.
     Close(oneshot::Sender<()>),
 }
 
 /// An append that waits for the commit.
-struct Append {
-    profile: ProfileId,
-    entries: Arc<Vec<Entry>>,
-    reply: oneshot::Sender<Result<Seq, JournalError>>,
+pub(super) struct Append {
+    pub(super) profile: ProfileId,
+    pub(super) batch: Arc<Batch>,
+    pub(super) reply: Reply<Seq>,
 }
 
-/// The connection that writes.
-#[derive(Debug)]
+/// What was found out while opening.
+pub(super) struct Opening {
+    pub(super) id: JournalId,
+    /// The number that the next entry will have.
+    pub(super) next: Seq,
+    pub(super) recovered: Option<Recovery>,
+}
+
+/// The connection that writes, and what it takes to get another.
 pub(super) struct Writer {
     path: PathBuf,
-    connection: Connection,
+    /// `None` where it was lost: the next order opens it again.
+    database: Option<Database>,
     /// The number of the next entry. Numbers of a transaction that failed are given again: nobody has seen them.
     next: i64,
-    /// Profiles that are known to be in the table `profile`, with their numbers there.
-    profiles: HashMap<ProfileId, i64>,
+    pass: Pass,
+    generation: Generation,
+    sealing: watch::Sender<Sealing>,
+    /// The journal's name: a journal that is begun in this one's place is called the same.
+    id: Option<JournalId>,
+    /// The key of the seal, for when the database is opened again.
+    key: Option<SealKey>,
+    /// The lock of the data folder at the start: whoever holds it is the holder of what is in the folder.
+    lock: Option<Identity>,
+    /// The lock of a folder that was made anew.
+    holder: Option<Holder>,
 }
 
 impl Writer {
-    /// Opens the database; with it comes the number that the next entry will have.
-    pub(super) fn open(path: &Path) -> Result<(Self, Seq), JournalError> {
-        let connection = schema::open_for_writing(path)?;
-        // The counter remembers numbers whose entries have been taken out, so that none is given twice.
-        let last: i64 = connection
-            .query_row(
-                "SELECT max(value, coalesce((SELECT max(seq) FROM entry), 0)) FROM counter WHERE name = 'seq'",
-                (),
-                |row| row.get(0),
-            )
-            .map_err(|source| JournalError::of(path, source))?;
-        let next = last.saturating_add(1);
-        let writer = Self { path: path.to_owned(), connection, next, profiles: HashMap::new() };
-        Ok((writer, Seq(u64::try_from(next).unwrap_or(1))))
+    /// Opens the database, and mends it where it is damaged.
+    pub(super) fn open(
+        path: &Path,
+        generation: Generation,
+        sealing: watch::Sender<Sealing>,
+    ) -> Result<(Self, Opening), JournalError> {
+        mend::finish(path)?;
+        let mut writer = Self {
+            path: path.to_owned(),
+            database: None,
+            next: 1,
+            pass: Pass::default(),
+            generation,
+            sealing,
+            id: None,
+            key: None,
+            lock: path.parent().and_then(|folder| Identity::at(&holder::lock_in(folder))),
+            holder: None,
+        };
+        let (database, recovered) = match writer.database() {
+            Err(JournalError::Damaged { .. }) => {
+                let recovery = mend::mend(path)?;
+                (writer.database()?, Some(recovery))
+            }
+            other => (other?, None),
+        };
+        let opening = Opening { id: database.id, next: Seq(u64::try_from(writer.next).unwrap_or(1)), recovered };
+        writer.database = Some(database);
+        Ok((writer, opening))
     }
 
     /// Works until it is told to close or the last handle is gone.
@@ -70,14 +120,14 @@ impl Writer {
         let mut put_off = None;
         while let Some(order) = put_off.take().or_else(|| orders.blocking_recv()) {
             match order {
-                Order::Append { profile, entries, reply } => {
-                    let mut size = entries.len();
-                    let mut appends = vec![Append { profile, entries, reply }];
+                Order::Append(first) => {
+                    let mut size = first.batch.entries.len();
+                    let mut appends = vec![first];
                     while size < MERGED && put_off.is_none() {
                         match orders.try_recv() {
-                            Ok(Order::Append { profile, entries, reply }) => {
-                                size = size.saturating_add(entries.len());
-                                appends.push(Append { profile, entries, reply });
+                            Ok(Order::Append(append)) => {
+                                size = size.saturating_add(append.batch.entries.len());
+                                appends.push(append);
                             }
                             Ok(other) => put_off = Some(other),
                             Err(_none) => break,
@@ -85,27 +135,73 @@ impl Writer {
                     }
                     self.append(appends);
                 }
-                Order::Forget { profile, reply } => {
-                    let outcome = self.forget(profile).map_err(|source| JournalError::of(&self.path, source));
-                    drop(reply.send(outcome));
-                }
                 Order::Close(reply) => {
                     // What waits already is still committed; whoever comes later is refused and keeps the entries.
                     orders.close();
                     closing.push(reply);
                 }
+                other => self.obey(other),
             }
         }
-        self.shut();
+        if let Some(database) = self.database {
+            database.shut();
+        }
         drop(closing);
+    }
+
+    /// Does what is neither an append nor the end. Whoever has gone needs no answer.
+    fn obey(&mut self, order: Order) {
+        match order {
+            Order::Append(append) => self.append(vec![append]),
+            Order::Forget { profile, reply } => {
+                let next = self.next;
+                drop(reply.send(self.with(|database| database.forget_profile(profile, next))));
+            }
+            Order::Alive { profile, at, reply } => {
+                drop(reply.send(self.with(|database| database.alive(profile, at))));
+            }
+            Order::Seal { key, reply } => drop(reply.send(self.seal(key))),
+            Order::Secrets { profile, reply } => {
+                drop(reply.send(self.with(|database| database.secrets(profile))));
+            }
+            Order::ForgetSecrets { profile, which, reply } => {
+                drop(reply.send(self.with(|database| database.forget_secrets(profile, &which))));
+            }
+            Order::Purge { now, limits, reply } => {
+                let (next, mut pass) = (self.next, self.pass);
+                let step =
+                    self.with(|database| retention::step(&mut database.connection, &mut pass, (now, &limits), next));
+                self.pass = pass;
+                drop(reply.send(step));
+            }
+            Order::Mend { damaged, reply } => {
+                let outcome = if self.generation.get() == damaged { Err(self.mend()) } else { Ok(()) };
+                drop(reply.send(outcome));
+            }
+            Order::Close(reply) => drop(reply),
+        }
     }
 
     /// Commits appends in one transaction. Where that fails, each gets one of its own: one may be at fault for all.
     fn append(&mut self, appends: Vec<Append>) {
-        match self.commit(&appends) {
-            Ok(firsts) => {
+        let next = self.next;
+        let committed =
+            self.with(|database| database.append(appends.iter().map(|append| (append.profile, &*append.batch)), next));
+        match committed {
+            Ok((firsts, next)) => {
+                self.next = next;
                 for (append, first) in appends.into_iter().zip(firsts) {
                     append.answer(Ok(first));
+                }
+            }
+            Err(error @ (JournalError::Vanished { .. } | JournalError::Mended(_))) => {
+                // There is another journal now. One caller tells that; the others need not fail.
+                let mut appends = appends.into_iter();
+                if let Some(first) = appends.next() {
+                    first.answer(Err(error));
+                }
+                if appends.len() > 0 {
+                    self.append(appends.collect());
                 }
             }
             Err(_whose) if appends.len() > 1 => {
@@ -113,91 +209,144 @@ impl Writer {
                     self.append(vec![append]);
                 }
             }
-            Err(source) => {
+            Err(error) => {
                 if let Some(append) = appends.into_iter().next() {
-                    append.answer(Err(JournalError::of(&self.path, source)));
+                    append.answer(Err(error));
                 }
             }
         }
     }
 
-    /// One transaction: all of it or nothing. The number of each append's first entry.
-    fn commit(&mut self, appends: &[Append]) -> rusqlite::Result<Vec<Seq>> {
-        let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        let mut next = self.next;
-        let mut firsts = Vec::with_capacity(appends.len());
-        let mut new_profiles = Vec::new();
-        for append in appends {
-            let profile = match self.profiles.get(&append.profile) {
-                Some(number) => *number,
-                None => enter_profile(&transaction, append.profile)?,
+    /// Seals under a key from now on, or not at all.
+    fn seal(&mut self, key: Result<SealKey, KeyringError>) -> Result<Sealing, JournalError> {
+        let sealing = match key {
+            Ok(key) => {
+                let sealing = self.with(|database| database.seal(key.clone()))?;
+                self.key = Some(key);
+                sealing
+            }
+            Err(error) => {
+                self.key = None;
+                if let Some(database) = &mut self.database {
+                    database.unseal();
+                }
+                Sealing::MemoryOnly { why: error.to_string() }
+            }
+        };
+        self.sealing.send_replace(sealing.clone());
+        Ok(sealing)
+    }
+
+    /// Does something with the database. It counts as done only where the files are still at their path.
+    fn with<T>(&mut self, act: impl FnOnce(&mut Database) -> rusqlite::Result<T>) -> Result<T, JournalError> {
+        let mut database = match self.database.take() {
+            Some(database) => database,
+            None => self.open_again()?,
+        };
+        let outcome = act(&mut database).map_err(|source| JournalError::of(&self.path, source));
+        match (outcome, database.standing()) {
+            (_, Standing::Gone) => {
+                database.abandon();
+                self.database = Some(self.open_again()?);
+                Err(JournalError::Vanished { path: self.path.clone() })
+            }
+            (Err(JournalError::Damaged { .. }), _) => {
+                database.abandon();
+                Err(self.mend())
+            }
+            (Err(error @ (JournalError::Disk { .. } | JournalError::ReadOnly { .. })), _) => {
+                database.abandon();
+                Err(error)
+            }
+            (Ok(done), Standing::WithoutLog) => {
+                let rescued = database.rescue().map_err(|source| JournalError::of(&self.path, source));
+                database.abandon();
+                rescued.map(|()| done)
+            }
+            (outcome, Standing::InPlace | Standing::WithoutLog) => {
+                self.database = Some(database);
+                outcome
+            }
+        }
+    }
+
+    /// Moves a damaged database aside and opens the fresh one. The error tells the operator.
+    fn mend(&mut self) -> JournalError {
+        if let Some(database) = self.database.take() {
+            database.abandon();
+        }
+        let mended = mend::mend(&self.path).and_then(|recovery| {
+            self.database = Some(self.database()?);
+            Ok(recovery)
+        });
+        match mended {
+            Ok(recovery) => JournalError::Mended(recovery),
+            Err(error) => error,
+        }
+    }
+
+    /// Opens the database after it was lost. Where there is none any more, a new one is begun, and the error tells that.
+    fn open_again(&mut self) -> Result<Database, JournalError> {
+        let anew = Identity::at(&self.path).is_none();
+        if let Some(folder) = self.path.parent().map(Path::to_owned) {
+            atomic::make_folder(&folder).map_err(|source| JournalError::File { path: folder.clone(), source })?;
+            self.hold(&folder)?;
+        }
+        mend::finish(&self.path)?;
+        match self.database() {
+            Ok(database) if anew => {
+                self.database = Some(database);
+                Err(JournalError::Vanished { path: self.path.clone() })
+            }
+            Err(JournalError::Damaged { .. }) => Err(self.mend()),
+            other => other,
+        }
+    }
+
+    /// Opens the database that is at the path, and goes on there with what this run has.
+    fn database(&mut self) -> Result<Database, JournalError> {
+        let mut database = Database::open(&self.path)?;
+        let failed = |source| JournalError::of(&self.path, source);
+        let id = *self.id.get_or_insert(database.id);
+        database.adopt(id).map_err(failed)?;
+        if let Some(key) = &self.key {
+            let sealing = if database.id == id {
+                database.seal(key.clone()).map_err(failed)?
+            } else {
+                Sealing::MemoryOnly {
+                    why: "The journal was replaced by another one, so links are kept in memory only. Start Privicore \
+                          Monitor again to have them kept."
+                        .to_owned(),
+                }
             };
-            new_profiles.push((append.profile, profile));
-            firsts.push(Seq(u64::try_from(next).unwrap_or_default()));
-            next = insert(&transaction, profile, &append.entries, next)?;
+            self.sealing.send_replace(sealing);
         }
-        transaction.commit()?;
-        self.next = next;
-        self.profiles.extend(new_profiles);
-        Ok(firsts)
+        self.next = self.next.max(database.last()?.saturating_add(1));
+        self.generation.advance();
+        Ok(database)
     }
 
-    /// Takes a profile out and shrinks the log, so that nothing of it is left there either.
-    fn forget(&mut self, profile: ProfileId) -> rusqlite::Result<()> {
-        self.profiles.remove(&profile);
-        let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        let Some(number) = number_of(&transaction, profile)? else { return Ok(()) };
-        transaction.execute("UPDATE counter SET value = ?1 WHERE name = 'seq'", [self.next.saturating_sub(1)])?;
-        transaction.execute("DELETE FROM entry WHERE profile = ?1", [number])?;
-        transaction.execute("DELETE FROM profile WHERE number = ?1", [number])?;
-        transaction.commit()?;
-        checkpoint(&self.connection)
-    }
-
-    /// Moves the log into the database and lets go of both.
-    fn shut(self) {
-        if let Err(error) = checkpoint(&self.connection) {
-            // Nothing is lost by it: the log is read at the next start.
-            tracing::warn!(%error, "the journal's log could not be moved into it");
+    /// Takes the lock of a folder that was made anew: the one that was taken at the start went with the old folder.
+    fn hold(&mut self, folder: &Path) -> Result<(), JournalError> {
+        let lock = holder::lock_in(folder);
+        let now = Identity::at(&lock);
+        if now.is_none() || now != self.lock {
+            self.holder = Some(Holder::take(folder)?);
+            self.lock = Identity::at(&lock);
         }
-        if let Err((_connection, error)) = self.connection.close() {
-            tracing::warn!(%error, "the journal could not be closed");
-        }
+        Ok(())
     }
 }
 
 impl Append {
     /// Lets go of the share first, so that the caller's is the only one and need not be copied.
     fn answer(self, outcome: Result<Seq, JournalError>) {
-        drop(self.entries);
+        drop(self.batch);
         // A caller that has gone does not take its entries back.
         drop(self.reply.send(outcome));
     }
 }
 
-/// A profile's number, which it gets where it has none.
-fn enter_profile(transaction: &Transaction<'_>, profile: ProfileId) -> rusqlite::Result<i64> {
-    if let Some(number) = number_of(transaction, profile)? {
-        return Ok(number);
-    }
-    transaction.execute("INSERT INTO profile (uuid) VALUES (?1)", [profile.as_u128().to_be_bytes()])?;
-    Ok(transaction.last_insert_rowid())
-}
-
-/// Inserts entries under the numbers from `next` on; returns the number after them.
-fn insert(transaction: &Transaction<'_>, profile: i64, entries: &[Entry], next: i64) -> rusqlite::Result<i64> {
-    let mut statement = transaction
-        .prepare_cached("INSERT INTO entry (seq, profile, at, kind, id, payload) VALUES (?1, ?2, ?3, ?4, ?5, ?6)")?;
-    let mut seq = next;
-    for entry in entries {
-        let payload = row::payload(entry).map_err(|error| rusqlite::Error::ToSqlConversionFailure(Box::new(error)))?;
-        statement.execute((seq, profile, entry.at.0, row::kind(entry), StoredId::of(entry.key.id()), payload))?;
-        seq = seq.saturating_add(1);
-    }
-    Ok(seq)
-}
-
-/// Moves the whole log into the database and cuts it to nothing.
-fn checkpoint(connection: &Connection) -> rusqlite::Result<()> {
-    connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", (), |_row| Ok(()))
-}
+#[cfg(test)]
+#[path = "writer_tests.rs"]
+mod tests;

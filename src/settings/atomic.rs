@@ -1,7 +1,8 @@
 //! Files that are written whole or not at all.
 //!
 //! The one place that replaces files: a temporary file beside the target, flushed to the disk, then renamed over it. A
-//! crash at any moment leaves the old content or the new one, never half of either.
+//! crash at any moment leaves the old content or the new one, never half of either. Also names for what is moved aside, and
+//! folders.
 
 use std::fs::{self, File};
 use std::io::{self, Write};
@@ -32,6 +33,38 @@ pub fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
 /// Where the folder can't be opened or flushed. Windows has no such call; there this does nothing.
 pub fn sync_folder(folder: &Path) -> io::Result<()> {
     if cfg!(windows) { Ok(()) } else { File::open(folder)?.sync_all() }
+}
+
+/// A name beside a broken file that it can be moved to: by the time of its last change in UTC, and a number where that is
+/// taken. `journal.sqlite` becomes `journal.broken-20260802T101500Z.sqlite`.
+#[must_use]
+pub fn name_aside(path: &Path) -> PathBuf {
+    let changed = fs::symlink_metadata(path).and_then(|metadata| metadata.modified());
+    let changed = changed.ok().and_then(|time| jiff::Timestamp::try_from(time).ok()).unwrap_or_default();
+    let part = |part: Option<&std::ffi::OsStr>| part.unwrap_or_default().to_string_lossy().into_owned();
+    let (stem, extension) = (part(path.file_stem()), part(path.extension()));
+    let stem = format!("{stem}.broken-{}", changed.strftime("%Y%m%dT%H%M%SZ"));
+    let mut aside = path.with_file_name(format!("{stem}.{extension}"));
+    let mut number = 2_u32;
+    while fs::symlink_metadata(&aside).is_ok() {
+        aside = path.with_file_name(format!("{stem}-{number}.{extension}"));
+        number = number.saturating_add(1);
+    }
+    aside
+}
+
+/// Makes a folder and those above it, for their owner only (mode 0700). One that is already there keeps the mode that its
+/// owner gave it.
+///
+/// # Errors
+///
+/// Where one can't be made.
+pub fn make_folder(path: &Path) -> io::Result<()> {
+    let mut builder = fs::DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(path)
 }
 
 /// The folder that a file is in; a bare name is in the current one.

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::SettingsError;
+use super::{SettingsError, atomic};
 
 /// The program's name in paths.
 const NAME: &str = "privicore-monitor";
@@ -49,7 +49,7 @@ impl Directories {
     pub fn at(data: impl Into<PathBuf>, config: impl Into<PathBuf>) -> Result<Self, SettingsError> {
         let directories = Self { data: data.into(), config: config.into() };
         for path in [&directories.data, &directories.config] {
-            make(path).map_err(|source| SettingsError::Folder { path: path.clone(), source })?;
+            atomic::make_folder(path).map_err(|source| SettingsError::Folder { path: path.clone(), source })?;
         }
         Ok(directories)
     }
@@ -65,15 +65,6 @@ impl Directories {
     pub fn config(&self) -> &Path {
         &self.config
     }
-}
-
-/// Makes a folder and those above it. One that is already there keeps the mode that its owner gave it.
-fn make(path: &Path) -> std::io::Result<()> {
-    let mut builder = std::fs::DirBuilder::new();
-    builder.recursive(true);
-    #[cfg(unix)]
-    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    builder.create(path)
 }
 
 #[cfg(test)]
@@ -99,7 +90,7 @@ mod tests {
     fn a_folder_that_cannot_be_made_is_named_in_a_sentence() {
         let root = tempfile::tempdir().unwrap();
         let file = root.path().join("file");
-        super::super::atomic::write(&file, b"").unwrap();
+        atomic::write(&file, b"").unwrap();
         let error = Directories::at(file.join("data"), root.path()).unwrap_err().to_string();
         assert!(error.contains("file/data") || error.contains("file\\data"), "the folder is not named: {error}");
         assert!(error.ends_with('.'), "not a sentence: {error}");

@@ -41,6 +41,10 @@ pub struct Preferences {
     pub message_limit: usize,
     /// How long a link is taken to live when the message does not say, in seconds.
     pub link_lifetime: u32,
+    /// How many days an entry of the journal is kept; 0 for as long as there is room.
+    pub retention_days: u32,
+    /// How many bytes the journal may grow to before its oldest entries go; 0 for no bound.
+    pub retention_bytes: u64,
     /// The folder that the save dialog opened last. One whose name is no text is not kept: TOML has no form for it.
     #[serde(skip_serializing_if = "is_no_text")]
     pub last_folder: Option<std::path::PathBuf>,
@@ -48,7 +52,14 @@ pub struct Preferences {
 
 impl Default for Preferences {
     fn default() -> Self {
-        Self { theme: Theme::System, message_limit: 1024 * 1024, link_lifetime: 600, last_folder: None }
+        Self {
+            theme: Theme::System,
+            message_limit: 1024 * 1024,
+            link_lifetime: 600,
+            retention_days: 90,
+            retention_bytes: 1024 * 1024 * 1024,
+            last_folder: None,
+        }
     }
 }
 

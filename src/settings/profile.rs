@@ -53,6 +53,9 @@ pub struct Profile {
     pub username: String,
     /// Whether the token is kept in the keyring.
     pub keep_signed_in: bool,
+    /// Whether a new token is asked for before the old one ends. Only where it is kept: a token that is typed in for one
+    /// sitting is left to end.
+    pub renew_automatically: bool,
     /// Hosts beyond loopback to which the operator allowed unencrypted connections, for this profile.
     pub allow_unencrypted: Vec<String>,
 }
@@ -68,6 +71,7 @@ impl Default for Profile {
             download: Address::new("http://localhost:8011"),
             username: String::new(),
             keep_signed_in: true,
+            renew_automatically: true,
             allow_unencrypted: Vec::new(),
         }
     }

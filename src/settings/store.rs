@@ -158,17 +158,9 @@ fn read(bytes: &[u8]) -> Result<(Settings, Unknown), String> {
     Ok((settings, Unknown::between(&table, &known)))
 }
 
-/// Moves a file aside under a name that is free: by the time of its last change, and a number where that is taken.
+/// Moves a file aside under a name that is free.
 fn move_aside(path: &Path) -> io::Result<PathBuf> {
-    let changed = fs::symlink_metadata(path).and_then(|metadata| metadata.modified());
-    let changed = changed.ok().and_then(|time| jiff::Timestamp::try_from(time).ok()).unwrap_or_default();
-    let stem = format!("settings.broken-{}", changed.strftime("%Y%m%dT%H%M%SZ"));
-    let mut aside = path.with_file_name(format!("{stem}.toml"));
-    let mut number = 2_u32;
-    while fs::symlink_metadata(&aside).is_ok() {
-        aside = path.with_file_name(format!("{stem}-{number}.toml"));
-        number = number.saturating_add(1);
-    }
+    let aside = atomic::name_aside(path);
     fs::rename(path, &aside)?;
     Ok(aside)
 }

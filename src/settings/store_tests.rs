@@ -13,6 +13,8 @@ fn settings() -> Settings {
             theme: Theme::Dark,
             message_limit: 4 * 1024 * 1024,
             link_lifetime: 60,
+            retention_days: 7,
+            retention_bytes: 5_000_000_000,
             last_folder: Some(PathBuf::from("/home/ünï \"quoted\"/\\back")),
         },
         profiles: vec![
@@ -152,7 +154,10 @@ fn the_file_holds_nothing_secret() {
     let table: Table = toml::from_str(&text).unwrap();
     let keys = |table: &Table| table.keys().map(String::as_str).collect::<Vec<_>>().join(" ");
     assert_eq!(keys(&table), "preferences profiles");
-    assert_eq!(keys(table["preferences"].as_table().unwrap()), "last_folder link_lifetime message_limit theme");
+    assert_eq!(
+        keys(table["preferences"].as_table().unwrap()),
+        "last_folder link_lifetime message_limit retention_bytes retention_days theme"
+    );
     assert_eq!(
         keys(table["profiles"][0].as_table().unwrap()),
         "allow_unencrypted api download id keep_signed_in name username websocket"

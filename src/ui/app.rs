@@ -195,6 +195,8 @@ impl App {
             | Event::Restored { profile, .. }
             | Event::Committed { profile, .. }
             | Event::Download { profile, .. }
+            | Event::Rival { profile, .. }
+            | Event::LinksKept { profile, .. }
             | Event::History { profile, .. } => {
                 let in_front = self.front == Front::Desk(profile);
                 // An event of a profile that is gone has nowhere to be shown.

@@ -127,6 +127,7 @@ impl Desk {
                 self.activities.apply_restored(&entries);
                 self.restoring = !complete;
             }
+            Event::LinksKept { requests, .. } => self.activities.keep_links(&requests),
             Event::Committed { entries, .. } => self.commit(&entries, in_front),
             Event::Download { request, progress, .. } => match progress {
                 Some(progress) => {
@@ -149,7 +150,7 @@ impl Desk {
                     self.form.forget_secrets();
                 }
             }
-            Event::Settings(_) | Event::JournalSize(_) | Event::Notice(_) | Event::Stopped => {}
+            Event::Rival { .. } | Event::Settings(_) | Event::JournalSize(_) | Event::Notice(_) | Event::Stopped => {}
         }
     }
 

@@ -81,7 +81,14 @@ fn a_refused_token_leads_to_signing_in() {
 fn the_round_trip_and_the_tokens_end_are_labels_of_their_own() {
     let mut window = Window::live();
     let profile = window.id();
-    window.say(Event::Pulse { profile, round_trip: Some(Duration::from_millis(12)), keep_alives: 1 });
+    window.say(Event::Pulse {
+        profile,
+        round_trip: Some(Duration::from_millis(12)),
+        keep_alives: 1,
+        pong: None,
+        message: None,
+        usual: None,
+    });
     window.say(Event::Token { profile, expires_at: Some(at("15:17:00")), kept: true });
     window.run();
     assert!(window.reads("Round trip 12 ms"), "{:?}", window.all(Role::Label));

@@ -12,6 +12,7 @@ use crate::engine::endpoints::Endpoints;
 use crate::engine::event::{Event, Notice, Severity};
 use crate::engine::report::Report;
 use crate::engine::rest::RestError;
+use crate::engine::sign_in;
 use crate::protocol::{CommandId, RequestId};
 use crate::settings::ProfileId;
 
@@ -119,6 +120,43 @@ impl Hub {
             }
         };
         drop(self.tools.spawner.task("asking for a status", Some(profile), task));
+    }
+
+    /// Asks the server for every command of a gap, one after the other; the answers are entries.
+    pub(super) fn reconcile(&mut self, profile: ProfileId, gap: ActivityKey) {
+        let Some(desk) = self.desks.get(&profile) else { return };
+        let Some(held) = &desk.held else {
+            self.notice(Some(profile), Severity::Warning, "A gap can't be reconciled while signed out. Sign in first.");
+            return;
+        };
+        let (ticket, scribe, tools) = (held.ticket.clone(), desk.scribe.clone(), self.tools.clone());
+        let task = async move {
+            let entries = match tools.ledger.history(profile, gap, Seq(0), Seq(u64::MAX)).await {
+                Ok(entries) => entries,
+                Err(why) => return sign_in::warn(&tools, profile, format!("The gap can't be reconciled: {why}")),
+            };
+            let open = entries.into_iter().rev().find_map(|entry| match entry.fact {
+                Fact::Gap(gap) => Some(gap.open),
+                _ => None,
+            });
+            for command in open.unwrap_or_default() {
+                let answer = tools.rest.request_status(&ticket.endpoints, &ticket.token, &command).await;
+                match answer {
+                    Ok(enquiry) => {
+                        let key = ActivityKey::Command(command);
+                        let fact = Fact::Enquired(enquiry);
+                        let entry = Entry { seq: Seq::default(), at: (tools.clock)(), key, fact, raw: Box::default() };
+                        if scribe.record(entry).await.is_err() {
+                            return;
+                        }
+                    }
+                    Err(error) => {
+                        return sign_in::warn(&tools, profile, format!("The gap was not reconciled whole: {error}"));
+                    }
+                }
+            }
+        };
+        drop(self.tools.spawner.task("reconciling a gap", Some(profile), task));
     }
 
     /// Names an activity.

@@ -156,6 +156,7 @@ impl Hub {
             Action::CancelDownload { profile, request } => self.cancel_download(profile, &request),
             Action::SaveInline { profile, request, to } => self.save_inline(profile, request, to),
             Action::CheckStatus { profile, command } => self.check_status(profile, command),
+            Action::Reconcile { profile, gap } => self.reconcile(profile, gap),
             Action::Label { profile, key, label } => self.label(profile, key, label),
             Action::History { profile, key, from, to } => self.history(profile, key, from, to),
             Action::OpenFile(path) => self.hand_over(path, super::files::open),

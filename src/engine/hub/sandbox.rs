@@ -67,6 +67,7 @@ impl Hub {
             download,
             username,
             keep_signed_in: false,
+            renew_automatically: true,
             allow_unencrypted: Vec::new(),
         };
         self.sign_in(SignIn { profile, credential: Credential::Password(SecretString::from(password)) });

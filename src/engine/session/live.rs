@@ -26,6 +26,8 @@ pub(super) struct Live {
     joined: Instant,
     beat: Heartbeat,
     round_trip: Option<Duration>,
+    /// When the last answer to a ping came.
+    pong: Option<Instant>,
     keep_alives: u64,
     told: Option<Instant>,
 }
@@ -47,6 +49,7 @@ impl Live {
             joined: now,
             beat: Heartbeat::new(now),
             round_trip: None,
+            pong: None,
             keep_alives: 0,
             told: None,
         }
@@ -122,16 +125,19 @@ impl Session {
     }
 
     /// Takes the first frame and everything that is there already, up to a full harvest.
-    fn gather(&self, live: &mut Live, first: Heard, harvest: &mut Harvest) -> Option<End> {
+    fn gather(&mut self, live: &mut Live, first: Heard, harvest: &mut Harvest) -> Option<End> {
         let now = Instant::now();
         let mut heard = Some(first);
+        let mut end = None;
         while let Some(frame) = heard {
-            if let Some(end) = self.take(live, frame, now) {
-                return Some(end);
-            }
-            heard = if harvest.is_full() { None } else { live.connection.next(harvest).now_or_never() };
+            end = self.take(live, frame, now);
+            let ready = end.is_none() && !harvest.is_full();
+            heard = if ready { live.connection.next(harvest).now_or_never() } else { None };
         }
-        None
+        if !harvest.is_empty() {
+            self.pace.message(now);
+        }
+        end
     }
 
     fn take(&self, live: &mut Live, heard: Heard, now: Instant) -> Option<End> {
@@ -146,6 +152,7 @@ impl Session {
                 None
             }
             Heard::Pong(payload) => {
+                live.pong = Some(now);
                 if let Some(round_trip) = live.beat.pong(&payload, now) {
                     live.round_trip = Some(round_trip);
                     self.pulse(live, now);
@@ -175,6 +182,9 @@ impl Session {
             profile: self.profile,
             round_trip: live.round_trip,
             keep_alives: live.keep_alives,
+            pong: live.pong.map(Instant::into_std),
+            message: self.pace.last().map(Instant::into_std),
+            usual: self.pace.usual(),
         });
     }
 }

@@ -17,6 +17,7 @@ mod backoff;
 mod connection;
 mod heartbeat;
 mod live;
+mod pace;
 mod wish;
 
 use std::sync::Arc;
@@ -43,6 +44,7 @@ use super::vault::Vault;
 use backoff::{Backoff, STABLE};
 use connection::{Connection, End, Heard};
 use live::Live;
+use pace::Pace;
 pub(super) use wish::{Aim, Ticket, Wish};
 
 /// How long the server has to answer a join.
@@ -84,6 +86,7 @@ pub(super) fn start(parts: Parts, wish: Wish, spawner: &Spawner) -> (watch::Send
         reports: parts.reports,
         clock: parts.clock,
         wish: receiver,
+        pace: Pace::default(),
         ticket: 0,
         connections: 0,
     };
@@ -144,6 +147,8 @@ struct Session {
     clock: Clock,
     wish: watch::Receiver<Wish>,
     backoff: Backoff,
+    /// How often messages come.
+    pace: Pace,
     /// The number of the ticket that was used last.
     ticket: u64,
     /// The connections so far: the generation of the current one, for the log.

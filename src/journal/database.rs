@@ -1,0 +1,259 @@
+//! The database as the writer has it open, and what is done with it.
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+
+use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior};
+
+use crate::activity::{Entry, Moment, Seq};
+use crate::credentials::{JournalId, SealKey};
+use crate::protocol::RequestId;
+use crate::settings::ProfileId;
+
+use super::place::Identity;
+use super::reader::number_of;
+use super::row::{self, StoredId};
+use super::seal::Sealer;
+use super::secret::{self, RequestSecret, Sealing, Unsealed};
+use super::{JournalError, schema};
+
+/// What is committed together, of one profile.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Batch {
+    pub(super) entries: Vec<Entry>,
+    pub(super) secrets: Vec<RequestSecret>,
+}
+
+/// An open database.
+pub(super) struct Database {
+    path: PathBuf,
+    pub(super) connection: Connection,
+    pub(super) id: JournalId,
+    /// Which file it is; what is written to a file that is no longer at the path is lost with the process.
+    file: Identity,
+    /// Which file its log is. Not known before the first commit.
+    log: Option<Identity>,
+    /// Profiles that are known to be in the table `profile`, with their numbers there.
+    profiles: HashMap<ProfileId, i64>,
+    sealer: Option<Sealer>,
+}
+
+/// Whether the files that are open are the ones at the path.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Standing {
+    /// They are.
+    InPlace,
+    /// The database is, its log is not.
+    WithoutLog,
+    /// The database is not.
+    Gone,
+}
+
+impl Database {
+    /// Opens it, making it where there is none.
+    pub(super) fn open(path: &Path) -> Result<Self, JournalError> {
+        let failed = |source| JournalError::of(path, source);
+        let connection = schema::open_for_writing(path)?;
+        let id: [u8; 16] = connection
+            .query_row("SELECT value FROM meta WHERE name = 'journal'", (), |row| row.get(0))
+            .map_err(failed)?;
+        let file = Identity::at(path).ok_or_else(|| JournalError::Vanished { path: path.to_owned() })?;
+        Ok(Self {
+            path: path.to_owned(),
+            connection,
+            id: JournalId::from_random_bytes(id),
+            file,
+            log: None,
+            profiles: HashMap::new(),
+            sealer: None,
+        })
+    }
+
+    /// The largest number that it remembers, of entries that have been taken out as well.
+    pub(super) fn last(&self) -> Result<i64, JournalError> {
+        let sql = "SELECT max(value, coalesce((SELECT max(seq) FROM entry), 0)) FROM counter WHERE name = 'seq'";
+        self.connection.query_row(sql, (), |row| row.get(0)).map_err(|source| JournalError::of(&self.path, source))
+    }
+
+    /// Where its files are, after something was written.
+    pub(super) fn standing(&mut self) -> Standing {
+        if Identity::at(&self.path) != Some(self.file) {
+            return Standing::Gone;
+        }
+        match (Identity::at(&schema::log_of(&self.path)), self.log) {
+            (None, _) => Standing::WithoutLog,
+            (Some(now), None) => {
+                self.log = Some(now);
+                Standing::InPlace
+            }
+            (Some(now), Some(before)) if now == before => Standing::InPlace,
+            (Some(_), Some(_)) => Standing::WithoutLog,
+        }
+    }
+
+    /// Commits batches in one transaction, all of them or nothing. The number of each batch's first entry, and the number
+    /// after the last.
+    pub(super) fn append<'a>(
+        &mut self,
+        batches: impl Iterator<Item = (ProfileId, &'a Batch)>,
+        mut next: i64,
+    ) -> rusqlite::Result<(Vec<Seq>, i64)> {
+        let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let mut firsts = Vec::new();
+        let mut entered = Vec::new();
+        for (profile, batch) in batches {
+            let number = match self.profiles.get(&profile) {
+                Some(number) => *number,
+                None => enter_profile(&transaction, profile)?,
+            };
+            entered.push((profile, number));
+            firsts.push(Seq(u64::try_from(next).unwrap_or_default()));
+            next = insert(&transaction, number, &batch.entries, next)?;
+            if let Some(sealer) = &self.sealer {
+                secret::insert(&transaction, sealer, (profile, number), &batch.secrets)?;
+            }
+        }
+        transaction.commit()?;
+        self.profiles.extend(entered);
+        Ok((firsts, next))
+    }
+
+    /// Takes a profile out and shrinks the log, so that nothing of it is left there either.
+    pub(super) fn forget_profile(&mut self, profile: ProfileId, next: i64) -> rusqlite::Result<()> {
+        self.profiles.remove(&profile);
+        let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let Some(number) = number_of(&transaction, profile)? else { return Ok(()) };
+        remember(&transaction, next)?;
+        for table in ["entry", "secret", "alive"] {
+            transaction.execute(&format!("DELETE FROM {table} WHERE profile = ?1"), [number])?;
+        }
+        transaction.execute("DELETE FROM profile WHERE number = ?1", [number])?;
+        transaction.commit()?;
+        give_back(&self.connection, ALL)?;
+        schema::checkpoint(&self.connection)
+    }
+
+    /// Notes that a profile was alive at a moment.
+    pub(super) fn alive(&mut self, profile: ProfileId, at: Moment) -> rusqlite::Result<()> {
+        let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let number = enter_profile(&transaction, profile)?;
+        transaction.execute("INSERT OR REPLACE INTO alive (profile, at) VALUES (?1, ?2)", (number, at.0))?;
+        transaction.commit()?;
+        self.profiles.insert(profile, number);
+        Ok(())
+    }
+
+    /// Seals under this key from now on.
+    pub(super) fn seal(&mut self, key: SealKey) -> rusqlite::Result<Sealing> {
+        let sealer = Sealer::enter(&self.connection, self.id, key)?;
+        let requests = secret::shut(&self.connection, &sealer)?;
+        self.sealer = Some(sealer);
+        Ok(if requests == 0 { Sealing::On } else { Sealing::KeyGone { requests } })
+    }
+
+    /// Seals no longer.
+    pub(super) fn unseal(&mut self) {
+        self.sealer = None;
+    }
+
+    /// The secrets of a profile, as far as they open.
+    pub(super) fn secrets(&mut self, profile: ProfileId) -> rusqlite::Result<Unsealed> {
+        let Some(number) = number_of(&self.connection, profile)? else { return Ok(Unsealed::default()) };
+        secret::unseal(&mut self.connection, self.sealer.as_ref(), (profile, number))
+    }
+
+    /// Takes secrets of a profile out.
+    pub(super) fn forget_secrets(&mut self, profile: ProfileId, which: &Which) -> rusqlite::Result<u64> {
+        let Some(number) = number_of(&self.connection, profile)? else { return Ok(0) };
+        match which {
+            Which::Of(request) => secret::forget(&self.connection, number, request),
+            Which::Before(moment) => secret::forget_before(&self.connection, number, *moment),
+        }
+    }
+
+    /// Makes a commit durable that went into a log which is not at its path any more: it goes into the database.
+    pub(super) fn rescue(&self) -> rusqlite::Result<()> {
+        schema::checkpoint(&self.connection)
+    }
+
+    /// Takes a name, where no key was ever used under its own: then nothing depends on that.
+    pub(super) fn adopt(&mut self, id: JournalId) -> rusqlite::Result<()> {
+        let sql = "UPDATE meta SET value = ?1 WHERE name = 'journal' AND NOT EXISTS (SELECT 1 FROM seal)";
+        if id != self.id && self.connection.execute(sql, [id.as_bytes()])? > 0 {
+            self.id = id;
+        }
+        Ok(())
+    }
+
+    /// Lets go of it without touching its files any more.
+    pub(super) fn abandon(self) {
+        schema::abandon(self.connection);
+    }
+
+    /// Moves the log into the database and lets go of both.
+    pub(super) fn shut(self) {
+        if let Err(error) = schema::checkpoint(&self.connection) {
+            // Nothing is lost by it: the log is read at the next start.
+            tracing::warn!(%error, "the journal's log could not be moved into it");
+        }
+        if let Err((_connection, error)) = self.connection.close() {
+            tracing::warn!(%error, "the journal could not be closed");
+        }
+    }
+}
+
+/// Which secrets of a profile.
+#[derive(Debug)]
+pub(super) enum Which {
+    /// Those of a request.
+    Of(RequestId),
+    /// Those that came before a moment.
+    Before(Moment),
+}
+
+/// A profile's number, which it gets where it has none.
+fn enter_profile(transaction: &Transaction<'_>, profile: ProfileId) -> rusqlite::Result<i64> {
+    if let Some(number) = number_of(transaction, profile)? {
+        return Ok(number);
+    }
+    transaction.execute("INSERT INTO profile (uuid) VALUES (?1)", [profile.as_u128().to_be_bytes()])?;
+    Ok(transaction.last_insert_rowid())
+}
+
+/// Inserts entries under the numbers from `next` on; returns the number after them.
+fn insert(transaction: &Transaction<'_>, profile: i64, entries: &[Entry], next: i64) -> rusqlite::Result<i64> {
+    let mut statement = transaction
+        .prepare_cached("INSERT INTO entry (seq, profile, at, kind, id, payload) VALUES (?1, ?2, ?3, ?4, ?5, ?6)")?;
+    let mut seq = next;
+    for entry in entries {
+        let payload = row::payload(entry).map_err(|error| rusqlite::Error::ToSqlConversionFailure(Box::new(error)))?;
+        statement.execute((seq, profile, entry.at.0, row::kind(entry), StoredId::of(entry.key.id()), payload))?;
+        seq = seq.saturating_add(1);
+    }
+    Ok(seq)
+}
+
+/// Remembers the numbers before `next`, so that they are not given again once their entries are out.
+pub(super) fn remember(transaction: &Transaction<'_>, next: i64) -> rusqlite::Result<usize> {
+    transaction.execute("UPDATE counter SET value = max(value, ?1) WHERE name = 'seq'", [next.saturating_sub(1)])
+}
+
+/// All empty pages, to [`give_back`].
+const ALL: u32 = 0;
+
+/// Gives up to so many empty pages back to the disk, or all of them.
+pub(super) fn give_back(connection: &Connection, pages: u32) -> rusqlite::Result<()> {
+    // It gives one page back at each step.
+    let mut statement = connection.prepare(&format!("PRAGMA incremental_vacuum({pages})"))?;
+    let mut rows = statement.query(())?;
+    while rows.next()?.is_some() {}
+    Ok(())
+}
+
+/// The last moment at which a profile is known to have been alive.
+pub(super) fn last_alive(connection: &Connection, profile: i64) -> rusqlite::Result<Option<Moment>> {
+    let number = |sql| connection.query_row(sql, [profile], |row| row.get::<_, i64>(0)).optional();
+    let beat = number("SELECT at FROM alive WHERE profile = ?1")?;
+    let entry = number("SELECT at FROM entry WHERE profile = ?1 ORDER BY seq DESC LIMIT 1")?;
+    Ok(beat.max(entry).map(Moment))
+}

@@ -1,0 +1,219 @@
+//! Taking out what is old, a little at a time.
+//!
+//! A *pass* goes through the entries from the oldest on, in steps of at most [`ROWS`] entries and [`BYTES`] bytes, one
+//! transaction each, so that appends never wait long behind one. A pass ends at the first step in which nothing was to go, or
+//! at the newest entry. An entry goes when it is older than the limit, or while the journal is larger than its limit; what
+//! is protected stays.
+//!
+//! There is no index on ids, so the journal does not know by itself what is protected: whoever asks for a step knows which
+//! activities are not to go (commands that are pending, requests that have not ended, payloads not saved) and says so by
+//! their keys. A step compares each entry that it would take out with that set.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior};
+
+use crate::activity::{ActivityKey, Moment};
+use crate::settings::{Preferences, ProfileId};
+
+use super::database::{give_back, remember};
+use super::row;
+
+/// Entries that a step looks at.
+const ROWS: i64 = 2_000;
+
+/// Bytes of entries from which on a step takes out no more.
+const BYTES: u64 = 4 * 1024 * 1024;
+
+/// What a step takes out at least where the journal is too large, so that the last bytes do not take many steps.
+const LEAST: u64 = 64 * 1024;
+
+/// What an entry takes beside its payload: its columns, its id, and its place in the index.
+const BESIDE: u64 = 64;
+
+/// Empty pages that a step gives back to the disk: 1 MiB.
+const PAGES: u32 = 256;
+
+/// Empty pages that the file may keep: appends use them again.
+const SPARE: i64 = 64;
+
+/// The activities of which no entry is taken out.
+pub type Protected = HashSet<(ProfileId, ActivityKey)>;
+
+/// What may stay in the journal.
+#[derive(Debug, Clone, Default)]
+pub struct Limits {
+    /// How old an entry may be; `None` for any age.
+    pub age: Option<Duration>,
+    /// How large the journal may be, in bytes, without the pages that hold nothing; `None` for any size.
+    pub bytes: Option<u64>,
+    /// What stays whatever the limits. It has to be complete: begin once all history has been read.
+    pub protected: Arc<Protected>,
+}
+
+impl Limits {
+    /// As the operator set them.
+    #[must_use]
+    pub fn of(preferences: &Preferences, protected: Arc<Protected>) -> Self {
+        const DAY: u64 = 24 * 60 * 60;
+        let days = u64::from(preferences.retention_days);
+        Self {
+            age: (days > 0).then(|| Duration::from_secs(days.saturating_mul(DAY))),
+            bytes: Some(preferences.retention_bytes).filter(|bytes| *bytes > 0),
+            protected,
+        }
+    }
+}
+
+/// What a step did.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Purged {
+    /// How many entries went.
+    pub entries: u64,
+    /// About how many bytes they took.
+    pub bytes: u64,
+    /// When the oldest entry that is left came; `None` where none is left.
+    pub oldest_left: Option<Moment>,
+    /// Whether there is more to do: ask for another step soon. Otherwise, an hour later is early enough.
+    pub more: bool,
+}
+
+/// Where the pass stands: the number that its next step begins at.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Pass {
+    from: i64,
+}
+
+/// What a step found out about the entries that it looked at.
+#[derive(Default)]
+struct Looked {
+    doomed: Vec<i64>,
+    bytes: u64,
+    /// The newest moment of a doomed entry, by profile.
+    last_alive: HashMap<i64, i64>,
+    /// The number after the last entry that was looked at; `None` where there is no entry after it.
+    next: Option<i64>,
+    /// Whether any was to go, protected ones included.
+    any_to_go: bool,
+}
+
+/// Does one step of a pass. `next` is the number that the next entry will have.
+pub(super) fn step(
+    connection: &mut Connection,
+    pass: &mut Pass,
+    (now, limits): (Moment, &Limits),
+    next: i64,
+) -> rusqlite::Result<Purged> {
+    let too_large = match limits.bytes {
+        // Half of it: an entry takes up to twice its bytes, since a page holds whole entries. Never more than is needed goes.
+        Some(bytes) => match used(connection)?.saturating_sub(bytes) {
+            0 => 0,
+            excess => (excess / 2).max(LEAST),
+        },
+        None => 0,
+    };
+    let before = limits.age.map(|age| now.0.saturating_sub(i64::try_from(age.as_micros()).unwrap_or(i64::MAX)));
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    let looked = look(&transaction, pass.from, before, too_large, &limits.protected)?;
+    take_out(&transaction, &looked, next)?;
+    if let Some(before) = before {
+        transaction.execute("DELETE FROM secret WHERE at < ?1", [before])?;
+    }
+    transaction.commit()?;
+    let rest_of_pass = looked.next.filter(|_| looked.any_to_go);
+    pass.from = rest_of_pass.unwrap_or_default();
+    let empty = |connection: &Connection| number(connection, "PRAGMA freelist_count");
+    if empty(connection)? > SPARE {
+        give_back(connection, PAGES)?;
+    }
+    let more = rest_of_pass.is_some() || empty(connection)? > SPARE;
+    if !more {
+        // What was taken out leaves the disk for good, unless a reader is in the way: then with a later checkpoint.
+        connection.query_row("PRAGMA wal_checkpoint(PASSIVE)", (), |_row| Ok(()))?;
+    }
+    let oldest = connection.query_row("SELECT at FROM entry ORDER BY seq LIMIT 1", (), |row| row.get(0)).optional()?;
+    Ok(Purged { entries: looked.doomed.len() as u64, bytes: looked.bytes, oldest_left: oldest.map(Moment), more })
+}
+
+/// Finds what is to go among the entries from a number on.
+fn look(
+    transaction: &Transaction<'_>,
+    from: i64,
+    before: Option<i64>,
+    too_large: u64,
+    protected: &Protected,
+) -> rusqlite::Result<Looked> {
+    let profiles = profiles(transaction)?;
+    let mut looked = Looked::default();
+    let mut select = transaction.prepare_cached(
+        "SELECT seq, profile, at, kind, id, octet_length(payload) FROM entry WHERE seq >= ?1 ORDER BY seq LIMIT ?2",
+    )?;
+    let mut rows = select.query((from, ROWS))?;
+    let mut count = 0;
+    while let Some(row) = rows.next()? {
+        count += 1;
+        let (seq, profile, at): (i64, i64, i64) = (row.get(0)?, row.get(1)?, row.get(2)?);
+        let is_old = before.is_some_and(|before| at < before);
+        if is_old || looked.bytes < too_large {
+            looked.any_to_go = true;
+            if !is_protected(row, profiles.get(&profile), protected)? {
+                let size = u64::try_from(row.get::<_, i64>(5)?).unwrap_or(0).saturating_add(BESIDE);
+                looked.doomed.push(seq);
+                looked.bytes = looked.bytes.saturating_add(size);
+                looked.last_alive.entry(profile).and_modify(|last| *last = at.max(*last)).or_insert(at);
+            }
+        }
+        if looked.bytes >= BYTES || count == ROWS {
+            looked.next = seq.checked_add(1);
+            break;
+        }
+    }
+    Ok(looked)
+}
+
+/// Takes entries out, and remembers what would be forgotten with them: the numbers, and that the profiles were alive.
+fn take_out(transaction: &Transaction<'_>, looked: &Looked, next: i64) -> rusqlite::Result<()> {
+    if looked.doomed.is_empty() {
+        return Ok(());
+    }
+    remember(transaction, next)?;
+    let mut delete = transaction.prepare_cached("DELETE FROM entry WHERE seq = ?1")?;
+    for seq in &looked.doomed {
+        delete.execute([seq])?;
+    }
+    let mut alive = transaction.prepare_cached(
+        "INSERT INTO alive (profile, at) VALUES (?1, ?2) ON CONFLICT DO UPDATE SET at = max(at, excluded.at)",
+    )?;
+    let mut last_alive: Vec<_> = looked.last_alive.iter().collect();
+    last_alive.sort();
+    for moment in last_alive {
+        alive.execute(moment)?;
+    }
+    Ok(())
+}
+
+fn is_protected(row: &rusqlite::Row<'_>, profile: Option<&ProfileId>, protected: &Protected) -> rusqlite::Result<bool> {
+    let Some(profile) = profile.filter(|_| !protected.is_empty()) else { return Ok(false) };
+    Ok(protected.contains(&(*profile, row::key(row.get(3)?, row.get_ref(4)?))))
+}
+
+/// The profiles by their numbers.
+fn profiles(connection: &Connection) -> rusqlite::Result<HashMap<i64, ProfileId>> {
+    let mut select = connection.prepare_cached("SELECT number, uuid FROM profile")?;
+    let profiles =
+        select.query_map((), |row| Ok((row.get(0)?, ProfileId::from_u128(u128::from_be_bytes(row.get(1)?)))))?;
+    profiles.collect()
+}
+
+/// The bytes of the pages that hold something.
+fn used(connection: &Connection) -> rusqlite::Result<u64> {
+    let pages = number(connection, "PRAGMA page_count")?.saturating_sub(number(connection, "PRAGMA freelist_count")?);
+    let bytes = pages.saturating_mul(number(connection, "PRAGMA page_size")?);
+    Ok(u64::try_from(bytes).unwrap_or(0))
+}
+
+fn number(connection: &Connection, sql: &str) -> rusqlite::Result<i64> {
+    connection.query_row(sql, (), |row| row.get(0))
+}

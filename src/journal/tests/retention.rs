@@ -1,0 +1,169 @@
+//! What is old goes, what is protected stays, and the last sign of life is remembered.
+
+use std::time::Duration;
+
+use super::*;
+use crate::settings::Preferences;
+
+const DAY: i64 = 24 * 60 * 60 * 1_000_000;
+
+fn old(age: i64, entries: Vec<Entry>) -> Vec<Entry> {
+    entries.into_iter().map(|entry| Entry { at: Moment(NOW.0 - age), ..entry }).collect()
+}
+
+const NOW: Moment = Moment(1_000 * DAY);
+
+fn ten_days(protected: Protected) -> Limits {
+    Limits { age: Some(Duration::from_secs(10 * 24 * 60 * 60)), bytes: None, protected: Arc::new(protected) }
+}
+
+/// A whole pass: its steps.
+async fn pass(journal: &Journal, limits: &Limits) -> Vec<Purged> {
+    let mut steps = Vec::new();
+    loop {
+        let step = journal.purge_step(NOW, limits).await.unwrap();
+        let more = step.more;
+        steps.push(step);
+        if !more {
+            return steps;
+        }
+        assert!(steps.len() < 1_000, "the pass does not end: {:?}", steps.last());
+    }
+}
+
+fn total(steps: &[Purged]) -> u64 {
+    steps.iter().map(|step| step.entries).sum()
+}
+
+#[tokio::test]
+async fn entries_beyond_their_age_go_in_small_steps_and_protected_ones_stay() {
+    let folder = tempfile::tempdir().unwrap();
+    let journal = open(folder.path());
+    let other = ProfileId::from_u128(8);
+    journal.append(profile(), old(20 * DAY, commands(0..5_000))).await.unwrap();
+    journal.append(other, old(20 * DAY, commands(0..10))).await.unwrap();
+    // An activity that began long ago and goes on.
+    journal.append(profile(), old(9 * DAY, commands(7..8))).await.unwrap();
+    journal.append(profile(), old(DAY, commands(6_000..6_020))).await.unwrap();
+    // Of a clock that was wrong: it is old and stands behind younger ones.
+    journal.append(profile(), old(11 * DAY, commands(6_020..6_021))).await.unwrap();
+    let protected: Protected = commands(7..9).into_iter().map(|entry| (profile(), entry.key)).collect();
+    let mut steps = Vec::new();
+    loop {
+        let step = journal.purge_step(NOW, &ten_days(protected.clone())).await.unwrap();
+        assert!(step.entries <= 2_000, "a step of {} entries", step.entries);
+        // Whoever appends in between does not wait for the end.
+        journal.append(profile(), old(0, commands(9_000..9_001))).await.unwrap();
+        steps.push(step);
+        if !steps.last().unwrap().more {
+            break;
+        }
+    }
+    assert_eq!(total(&steps), 5_000 - 2 + 10 + 1);
+    assert!(steps.iter().map(|step| step.bytes).sum::<u64>() > 5_000 * 100, "{steps:?}");
+    assert_eq!(steps.last().unwrap().oldest_left, Some(Moment(NOW.0 - 20 * DAY)), "the protected ones");
+    let kept = all(&journal, profile()).await;
+    assert_eq!(kept.len(), 2 + 1 + 20 + steps.len());
+    assert_eq!(seqs(&kept)[..3], [8, 9, 5_011]);
+    assert_eq!(all(&journal, other).await, [], "the other profile's command of the same id was protected");
+    // No longer protected, they go with the next pass.
+    assert_eq!(total(&pass(&journal, &ten_days(Protected::new())).await), 2);
+    assert_eq!(seqs(&all(&journal, profile()).await)[0], 5_011);
+    assert_eq!(total(&pass(&journal, &ten_days(Protected::new())).await), 0);
+}
+
+#[tokio::test]
+async fn a_journal_beyond_its_size_loses_its_oldest_entries_and_its_file_shrinks() {
+    let folder = tempfile::tempdir().unwrap();
+    let journal = open(folder.path());
+    let bulky = |range: std::ops::Range<u32>| -> Vec<Entry> {
+        let raw = "x".repeat(2_000);
+        commands(range)
+            .into_iter()
+            .map(|entry| Entry { raw: raw.clone().into(), fact: nothing().fact, ..entry })
+            .collect()
+    };
+    for batch in 0..8 {
+        journal.append(profile(), bulky(batch * 500..(batch + 1) * 500)).await.unwrap();
+    }
+    let protected: Protected = bulky(3..4).into_iter().map(|entry| (profile(), entry.key)).collect();
+    let limits = Limits { age: None, bytes: Some(2 * 1024 * 1024), protected: Arc::new(protected) };
+    let file = || fs::metadata(folder.path().join(FILE)).unwrap().len();
+    let steps = pass(&journal, &limits).await;
+    assert!(steps.len() > 2, "all at once: {steps:?}");
+    let kept = seqs(&all(&journal, profile()).await);
+    assert_eq!(kept[0], 4, "the protected one is gone");
+    assert_eq!(*kept.last().unwrap(), 4_000, "the newest went");
+    assert!(kept[1..].windows(2).all(|pair| pair[0] + 1 == pair[1]), "it has holes: the oldest did not go first");
+    assert!((450..=512).contains(&kept.len()), "{} entries of half a page are left in 512 pages", kept.len());
+    assert!(file() < 3 * 1024 * 1024, "the file has {} bytes", file());
+    assert_eq!(total(&pass(&journal, &limits).await), 0, "a journal within its limit lost something");
+}
+
+#[tokio::test]
+async fn a_pass_ends_also_where_everything_is_protected() {
+    let folder = tempfile::tempdir().unwrap();
+    let journal = open(folder.path());
+    let entries = old(20 * DAY, commands(0..4_500));
+    let protected: Protected = entries.iter().map(|entry| (profile(), entry.key.clone())).collect();
+    journal.append(profile(), entries).await.unwrap();
+    let limits = Limits { bytes: Some(1), ..ten_days(protected) };
+    assert_eq!(total(&pass(&journal, &limits).await), 0);
+    assert_eq!(all(&journal, profile()).await.len(), 4_500);
+}
+
+#[tokio::test]
+async fn large_entries_make_small_steps() {
+    let folder = tempfile::tempdir().unwrap();
+    let journal = open(folder.path());
+    let raw: Box<str> = "x".repeat(1024 * 1024).into();
+    let entries = commands(0..12).into_iter().map(|entry| Entry { raw: raw.clone(), fact: nothing().fact, ..entry });
+    journal.append(profile(), old(20 * DAY, entries.collect())).await.unwrap();
+    let steps = pass(&journal, &ten_days(Protected::new())).await;
+    assert_eq!(total(&steps), 12);
+    assert!(steps.iter().all(|step| step.entries <= 4), "{steps:?}");
+}
+
+#[tokio::test]
+async fn what_is_remembered_of_a_purged_journal_are_its_numbers_and_the_last_sign_of_life() {
+    let folder = tempfile::tempdir().unwrap();
+    let journal = open(folder.path());
+    journal.append(profile(), old(20 * DAY, commands(0..10))).await.unwrap();
+    let steps = pass(&journal, &ten_days(Protected::new())).await;
+    assert_eq!((total(&steps), steps.last().unwrap().oldest_left), (10, None));
+    assert_eq!(journal.last_alive(profile()).await.unwrap(), Some(Moment(NOW.0 - 20 * DAY)));
+    journal.close().await;
+    assert_eq!(Journal::open(folder.path()).unwrap().live_from, Seq(11), "a number is given twice");
+}
+
+#[tokio::test]
+async fn a_profile_was_alive_at_its_last_beat_or_its_last_entry() {
+    let folder = tempfile::tempdir().unwrap();
+    let journal = open(folder.path());
+    let last = async |journal: &Journal| journal.last_alive(profile()).await.unwrap().map(|Moment(at)| at);
+    assert_eq!(last(&journal).await, None, "alive before it was ever seen");
+    journal.alive(profile(), Moment(100)).await.unwrap();
+    assert_eq!(last(&journal).await, Some(100));
+    journal.alive(ProfileId::from_u128(8), Moment(900)).await.unwrap();
+    let at = |at| commands(0..1).into_iter().map(|entry| Entry { at: Moment(at), ..entry }).collect();
+    journal.append(profile(), at(150)).await.unwrap();
+    assert_eq!(last(&journal).await, Some(150));
+    journal.alive(profile(), Moment(200)).await.unwrap();
+    journal.close().await;
+    let journal = open(folder.path());
+    assert_eq!(last(&journal).await, Some(200), "it is forgotten at the restart");
+    journal.forget_profile(profile()).await.unwrap();
+    assert_eq!(last(&journal).await, None);
+    assert_eq!(journal.last_alive(ProfileId::from_u128(8)).await.unwrap(), Some(Moment(900)));
+}
+
+#[test]
+fn limits_are_what_the_operator_set_and_nought_is_none() {
+    let of = |preferences: &Preferences| {
+        let limits = Limits::of(preferences, Arc::default());
+        (limits.age, limits.bytes)
+    };
+    let defaults = Preferences::default();
+    assert_eq!(of(&defaults), (Some(Duration::from_secs(90 * 24 * 60 * 60)), Some(1024 * 1024 * 1024)));
+    assert_eq!(of(&Preferences { retention_days: 0, retention_bytes: 0, ..defaults }), (None, None));
+}

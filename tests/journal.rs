@@ -1,0 +1,30 @@
+//! The journal against a machine that fails: processes that are killed, and disks that are full or read-only.
+//!
+//! Each test runs itself again as a child: the child is the program that is killed, or the one that may mount a small disk.
+
+#[path = "journal/child.rs"]
+mod child;
+#[path = "journal/crash.rs"]
+mod crash;
+#[path = "journal/disk.rs"]
+mod disk;
+
+use privicore_monitor::activity::{ActivityKey, Deed, Entry, Fact, Moment, Seq};
+use privicore_monitor::protocol::CommandId;
+use privicore_monitor::settings::ProfileId;
+
+/// The profile that every entry here is of.
+fn profile() -> ProfileId {
+    ProfileId::from_u128(7)
+}
+
+/// An entry that names its own number.
+fn entry(number: u64) -> Entry {
+    Entry {
+        seq: Seq(0),
+        at: Moment(1_700_000_000_000_000),
+        key: ActivityKey::Command(CommandId::new(format!("command {number}"))),
+        fact: Fact::Done(Deed::Labelled { label: number.to_string() }),
+        raw: "".into(),
+    }
+}
