@@ -154,11 +154,11 @@ impl Report {
     /// The report on a desk.
     pub(crate) fn of(desk: &Desk) -> Self {
         let activities = &desk.activities;
-        let mut rows: Vec<RowId> = activities.gaps().collect();
-        rows.reverse();
+        let mut gaps: Vec<_> = activities.gaps().filter_map(|row| Some((row, activities.gap(row)?))).collect();
+        gaps.sort_by_key(|(row, gap)| std::cmp::Reverse((gap.from, *row)));
         let mut open = Vec::new();
         let mut listed = HashSet::new();
-        let across = rows.iter().flat_map(|gap| activities.open_across(*gap));
+        let across = gaps.iter().flat_map(|(gap, _)| activities.open_across(*gap));
         let across = across.take(LOOKED_AT).filter_map(|id| activities.find(&ActivityKey::Command(id.clone())));
         let plain = View::new();
         let newest = (0..activities.len().min(LOOKED_AT)).filter_map(|index| plain.row(activities, index));
@@ -179,8 +179,7 @@ impl Report {
                 open.push(Open { row, id: visible(&cut(&activity.id(), 64)).into_owned(), words });
             }
         }
-        rows.truncate(LISTED);
-        let gaps = rows.into_iter().filter_map(|row| Some((row, activities.gap(row)?))).collect();
+        gaps.truncate(LISTED);
         Self { version: desk.completeness.version, ledger: activities.ledger(), gaps, open }
     }
 
