@@ -6,9 +6,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use privicore_monitor::activity::Moment;
-use privicore_monitor::cli::{self, Arguments, Environment, Exit};
+use privicore_monitor::cli::watch::{self, Setup, Tokens};
+use privicore_monitor::cli::{self, Arguments, CliError, Environment, Exit, Task};
 use privicore_monitor::credentials::Keyring;
-use privicore_monitor::engine::{Action, Engine, EngineHandle, EngineOptions, Event, Events, SandboxLauncher};
+use privicore_monitor::engine::{Action, Engine, EngineHandle, EngineOptions, Event, Events, SandboxLauncher, Waker};
 use privicore_monitor::settings::Directories;
 use privicore_monitor::ui;
 use secrecy::zeroize::Zeroizing;
@@ -37,30 +38,66 @@ type Ending = (Exit, Box<dyn std::error::Error>);
 fn run(arguments: Arguments) -> Result<(), Ending> {
     let environment = Environment::read().map_err(|error| (Exit::Usage, error.into()))?;
     cli::logging::start(&arguments.log).map_err(failed)?;
-    // Before the engine: without a window it would take messages that nobody sees.
-    ui::find_display().map_err(failed)?;
+    if arguments.task.is_none() {
+        // Before the engine: without a window it would take messages that nobody sees.
+        ui::find_display().map_err(failed)?;
+    }
     let sandboxed = arguments.starts_in_sandbox();
     // A sandbox leaves nothing behind, unless the operator named a folder.
     let temporary = if sandboxed { Some(tempfile::tempdir().map_err(failed)?) } else { None };
     let of_sandbox = |name: &str| temporary.as_ref().map(|folder| folder.path().join(name));
     let data = arguments.data_dir.or_else(|| of_sandbox("data"));
     let config = arguments.config_dir.or_else(|| of_sandbox("config"));
-    let waker = ui::Waker::default();
-    let options = EngineOptions {
-        directories: Directories::choose(data, config).map_err(failed)?,
-        keyring: if sandboxed { Keyring::in_memory() } else { Keyring::system() },
+    let directories = Directories::choose(data, config).map_err(failed)?;
+    let options = |waker, keyring| EngineOptions {
+        directories: directories.clone(),
+        keyring,
         sandbox: sandbox_launcher(),
         start_in_sandbox: sandboxed,
         profile: arguments.profile.clone(),
         connector: None,
         extra_authority: environment.ca_file.clone(),
         clock: Arc::new(wall_clock),
-        waker: {
-            let waker = waker.clone();
-            Arc::new(move || waker.wake())
-        },
+        waker,
     };
-    let (engine, events) = Engine::start(options).map_err(failed)?;
+    let profile = arguments.profile.clone();
+    let ended = |error: CliError| (error.exit(), error.into());
+    match arguments.task {
+        None => show(environment.clone(), profile, |waker| {
+            options(waker, if sandboxed { Keyring::in_memory() } else { Keyring::system() })
+        }),
+        Some(Task::Watch(wanted)) => watch::run(Setup {
+            wanted,
+            profile,
+            directories: directories.clone(),
+            environment: environment.clone(),
+            sandbox: sandboxed,
+            options: &|waker, tokens| {
+                let in_memory = sandboxed || tokens == Tokens::InMemory;
+                options(waker, if in_memory { Keyring::in_memory() } else { Keyring::system() })
+            },
+        })
+        .map_err(ended),
+        Some(Task::Export(wanted)) => {
+            cli::export::run(&wanted, profile.as_deref(), &directories, &environment, wall_clock()).map_err(ended)
+        }
+        Some(Task::Track(wanted)) => {
+            cli::track::run(&wanted, profile.as_deref(), &directories, &environment, wall_clock())
+                .map(|_count| ())
+                .map_err(ended)
+        }
+    }
+}
+
+/// Runs the window on an engine.
+fn show(
+    environment: Environment,
+    profile: Option<String>,
+    options: impl FnOnce(Waker) -> EngineOptions,
+) -> Result<(), Ending> {
+    let waker = ui::Waker::default();
+    let wake = waker.clone();
+    let (engine, events) = Engine::start(options(Arc::new(move || wake.wake()))).map_err(failed)?;
     let quit = quit_on_signal(&engine, &waker);
     let dialogs = engine.clone();
     let shown = ui::run(ui::Launch {
@@ -72,7 +109,7 @@ fn run(arguments: Arguments) -> Result<(), Ending> {
             username: environment.username,
             password: environment.password.as_ref().map(into_field),
         },
-        profile: arguments.profile,
+        profile,
         quit,
         waker,
         reduced_motion: false,

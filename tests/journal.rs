@@ -2,6 +2,13 @@
 //!
 //! Each test runs itself again as a child: the child is the program that is killed, or the one that may mount a small disk.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::print_stdout,
+    reason = "tests fail by panicking, and say what they leave out"
+)]
+
 #[path = "journal/child.rs"]
 mod child;
 #[path = "journal/crash.rs"]

@@ -7,6 +7,8 @@
 mod client;
 #[path = "sandbox/data.rs"]
 mod data;
+#[path = "sandbox/faults.rs"]
+mod faults;
 #[path = "sandbox/program.rs"]
 mod program;
 #[path = "sandbox/proxy.rs"]

@@ -3,16 +3,18 @@
 use std::ffi::OsString;
 use std::path::PathBuf;
 
-use clap::Parser;
+use clap::error::ErrorKind;
+use clap::{CommandFactory as _, Parser};
 
 use super::Exit;
 use super::logging::LogFilter;
+use super::task::Task;
 
 /// Stands below the options in the help.
 const AFTER: &str = "\
 Environment:
   PRIVICORE_API_URL, PRIVICORE_WS_URL, PRIVICORE_USERNAME, PRIVICORE_PASSWORD
-          Pre-fill the sign-in
+          Pre-fill the sign-in, and sign `watch` in
   PRIVICORE_CA_FILE
           A PEM file with a certificate authority to trust beside the system's
 
@@ -21,15 +23,15 @@ Exit codes:
 
 /// A live desktop monitor for the command outcomes and ready data of a Privicore profile.
 #[derive(Debug, Clone, PartialEq, Eq, Parser)]
-#[command(name = "privicore-monitor", version, after_help = AFTER)]
+#[command(name = "privicore-monitor", version, after_help = AFTER, subcommand_value_name = "COMMAND")]
 pub struct Arguments {
     /// Watch a local Privicore made for trying out; nothing of it is kept unless a folder is given
     #[cfg(feature = "sandbox")]
     #[arg(long)]
     pub sandbox: bool,
 
-    /// Show this profile first
-    #[arg(long, value_name = "NAME")]
+    /// Show this profile first; with a command, this profile only
+    #[arg(long, value_name = "NAME", global = true)]
     pub profile: Option<String>,
 
     /// Keep the journal in this folder
@@ -43,6 +45,10 @@ pub struct Arguments {
     /// Log to standard error: a level, or parts of the program with levels, such as `privicore_monitor::engine=debug,warn`
     #[arg(long, value_name = "FILTER", default_value_t)]
     pub log: LogFilter,
+
+    /// What to do without a window
+    #[command(subcommand)]
+    pub task: Option<Task>,
 }
 
 impl Arguments {
@@ -57,12 +63,21 @@ impl Arguments {
         I: IntoIterator,
         I::Item: Into<OsString> + Clone,
     {
-        Self::try_parse_from(line).map_err(|said| {
+        Self::try_parse_from(line).and_then(Self::sensible).map_err(|said| {
             let exit = if said.use_stderr() { Exit::Usage } else { Exit::Done };
             // Where nobody listens, the code still says what it was.
             drop(said.print());
             exit
         })
+    }
+
+    /// A sandbox has nothing in its journal before it runs, and nobody to hand ids to.
+    fn sensible(self) -> Result<Self, clap::Error> {
+        if self.starts_in_sandbox() && matches!(self.task, Some(Task::Export(_) | Task::Track(_))) {
+            let words = "--sandbox goes with the window and with `watch` only";
+            return Err(Self::command().error(ErrorKind::ArgumentConflict, words));
+        }
+        Ok(self)
     }
 
     /// Whether to start on a sandbox. Never where the program was built without one.
@@ -77,9 +92,8 @@ impl Arguments {
 
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory;
-
     use super::*;
+    use crate::cli::task::{Format, Goal};
 
     fn parse(words: &[&str]) -> Result<Arguments, clap::Error> {
         Arguments::try_parse_from(std::iter::once("privicore-monitor").chain(words.iter().copied()))
@@ -112,9 +126,52 @@ mod tests {
 
     #[test]
     fn no_flag_takes_a_secret() {
-        for argument in Arguments::command().get_arguments() {
-            let name = argument.get_id().as_str();
-            assert!(!["token", "password", "secret"].iter().any(|word| name.contains(word)), "--{name}");
+        let command = Arguments::command();
+        for command in std::iter::once(&command).chain(command.get_subcommands()) {
+            for argument in command.get_arguments() {
+                let name = argument.get_id().as_str();
+                assert!(!["token", "password", "secret"].iter().any(|word| name.contains(word)), "--{name}");
+            }
+        }
+    }
+
+    #[test]
+    fn tasks_are_read_with_a_profile_before_or_behind() {
+        for line in [&["--profile", "ops", "watch", "--json"][..], &["watch", "--json", "--profile", "ops"]] {
+            let arguments = parse(line).unwrap();
+            assert_eq!(arguments.profile.as_deref(), Some("ops"), "{line:?}");
+            assert!(matches!(arguments.task, Some(Task::Watch(watch)) if watch.json), "{line:?}");
+        }
+        let Some(Task::Watch(watch)) = parse(&["watch", "--exit-on", "label:x"]).unwrap().task else {
+            panic!("no watch")
+        };
+        assert_eq!(watch.exit_on, Some(Goal::Label("x".into())));
+        let line = ["export", "--format", "ndjson", "--since", "2h", "--filter", "a b", "--messages", "/f"];
+        let Some(Task::Export(export)) = parse(&line).unwrap().task else { panic!("no export") };
+        assert_eq!((export.format, export.messages), (Format::Ndjson, true));
+        assert_eq!((export.filter.as_deref(), export.file), (Some("a b"), Some(PathBuf::from("/f"))));
+        let Some(Task::Track(track)) = parse(&["track", "--label", "x", "a", "b"]).unwrap().task else {
+            panic!("no track")
+        };
+        assert_eq!((track.label.as_deref(), track.ids), (Some("x"), vec!["a".to_owned(), "b".to_owned()]));
+    }
+
+    #[test]
+    fn tasks_that_make_no_sense_are_wrong_usage() {
+        for line in [
+            &["export"][..],
+            &["export", "--format", "xml"],
+            &["export", "--format", "csv", "--since", "soon"],
+            &["track"],
+            &["watch", "--exit-on", "x"],
+            &["watch", "--data-dir", "/d"],
+            #[cfg(feature = "sandbox")]
+            &["--sandbox", "track", "a"],
+            #[cfg(feature = "sandbox")]
+            &["--sandbox", "export", "--format", "csv"],
+        ] {
+            let words = std::iter::once("privicore-monitor").chain(line.iter().copied());
+            assert_eq!(Arguments::read(words).unwrap_err(), Exit::Usage, "{line:?}");
         }
     }
 

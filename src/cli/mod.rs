@@ -1,15 +1,26 @@
-//! What the program is told from outside: the command line, the environment, and what is logged. Also its exit codes.
+//! What the program is told from outside: the command line, the environment, and what is logged. What it does without a
+//! window: `watch`, `export`, `track`. Also its exit codes.
 //!
 //! A token or a password is never a flag: other users of the machine can read command lines. Only this room speaks on
 //! standard output and standard error; it never leaves the program, that is for `main`.
 
 mod arguments;
 mod environment;
+mod error;
+pub mod export;
 pub mod logging;
+mod output;
+mod people;
+mod record;
 pub mod signals;
+mod task;
+pub mod track;
+pub mod watch;
 
 pub use arguments::Arguments;
 pub use environment::{Environment, EnvironmentError};
+pub use error::CliError;
+pub use task::{Export, Format, Goal, Since, Task, Track, Watch};
 
 /// Says on standard error what went wrong, in the sentence that the error is.
 pub fn complain(error: &dyn std::error::Error) {
@@ -17,6 +28,12 @@ pub fn complain(error: &dyn std::error::Error) {
     {
         eprintln!("privicore-monitor: {error}");
     }
+}
+
+/// Says something on standard error that is no failure of the program. Where nobody listens there, it goes on.
+fn say(sentence: &str) {
+    use std::io::Write as _;
+    drop(writeln!(std::io::stderr(), "privicore-monitor: {}", record::visible(sentence)));
 }
 
 /// How the program ends.

@@ -159,6 +159,7 @@ async fn every_failure_says_what_it_means_and_what_to_do() {
             (keyring.store_token(profile(), &token).await.unwrap_err(), "You are signed in for this session only."),
             (keyring.token(profile()).await.unwrap_err(), "could not be signed in by itself."),
             (keyring.forget_token(profile()).await.unwrap_err(), "The token may still be in it."),
+            (refused(keyring.seal_key(journal()).await), "Links to data are kept in memory only"),
         ];
         for (error, meaning) in errors {
             assert_eq!(*error.cause(), cause);
@@ -283,6 +284,83 @@ async fn a_split_write_that_is_interrupted_leaves_the_older_token_whole() {
     keyring.store_token(profile(), &new).await.unwrap();
     assert_eq!(keyring.token(profile()).await.unwrap(), Some(new));
     assert_eq!(scripted.names().len(), 5, "pieces of the older token stayed behind: {:?}", scripted.names());
+}
+
+fn journal() -> JournalId {
+    JournalId::from_random_bytes(*b"sixteen bytes ..")
+}
+
+/// Why there is no key; a key has no form that could be shown.
+fn refused(answer: Result<SealKey, KeyringError>) -> KeyringError {
+    match answer {
+        Ok(_key) => panic!("there is a key"),
+        Err(error) => error,
+    }
+}
+
+#[tokio::test]
+async fn the_key_of_a_seal_is_made_once_and_outlives_every_sign_out() {
+    let scripted = Scripted::default();
+    let keyring = Keyring::with_store(Box::new(scripted.clone()));
+    keyring.store_token(profile(), &AuthorizationToken::new("T-1")).await.unwrap();
+    let key = keyring.seal_key(journal()).await.unwrap_or_else(|error| panic!("{error}"));
+    let name = "seal:73697874-6565-4e20-a279-746573202e2e";
+    assert_eq!(scripted.script().held.get(name).map(Vec::as_slice), Some(key.expose()));
+    assert_eq!(key.expose().len(), SealKey::LENGTH);
+    keyring.forget_token(profile()).await.unwrap();
+    let again = keyring.seal_key(journal()).await.unwrap_or_else(|error| panic!("{error}"));
+    assert!(again.expose() == key.expose(), "another key was made: what was sealed is lost");
+    let other = keyring.seal_key(JournalId::from_random_bytes([7; 16])).await.unwrap_or_else(|error| panic!("{error}"));
+    assert!(other.expose() != key.expose(), "two journals have the same key");
+}
+
+#[tokio::test]
+async fn a_keyring_that_does_not_answer_or_keep_gives_no_key_and_makes_none_in_place_of_another() {
+    let scripted = Scripted::default();
+    let keyring = Keyring::with_store(Box::new(scripted.clone()));
+    scripted.script().forgetful = true;
+    assert_eq!(*refused(keyring.seal_key(journal()).await).cause(), StoreError::NotKept);
+    scripted.script().forgetful = false;
+    let key = keyring.seal_key(journal()).await.unwrap_or_else(|error| panic!("{error}"));
+    scripted.script().fails = Some(StoreError::Locked);
+    assert_eq!(*refused(keyring.seal_key(journal()).await).cause(), StoreError::Locked);
+    scripted.script().fails = None;
+    let again = keyring.seal_key(journal()).await.unwrap_or_else(|error| panic!("{error}"));
+    assert!(again.expose() == key.expose(), "a locked keyring cost the key");
+    // What is no key opens nothing and is replaced.
+    let name = scripted.names().pop().unwrap();
+    scripted.script().held.insert(name.clone(), b"too short".to_vec());
+    let new = keyring.seal_key(journal()).await.unwrap_or_else(|error| panic!("{error}"));
+    assert_eq!(scripted.script().held.get(&name).map(Vec::as_slice), Some(new.expose()));
+    for cause in [StoreError::Missing, StoreError::Stopped, StoreError::failed("no bus")] {
+        scripted.script().fails = Some(cause.clone());
+        let sentence = refused(keyring.seal_key(journal()).await).to_string();
+        assert!(sentence.ends_with("tart this program again to have them kept."), "{sentence}");
+        assert_eq!(sentence.matches("program again").count(), 1, "it says so twice: {sentence}");
+    }
+}
+
+#[tokio::test]
+async fn a_key_that_came_too_late_for_its_caller_is_there_the_next_time() {
+    let (gated, mut gate) = Gated::new();
+    let keyring = Keyring::with_store(Box::new(gated));
+    let mut asking = Box::pin(keyring.seal_key(journal()));
+    tokio::select! {
+        biased;
+        _ = &mut asking => panic!("it answered behind a closed gate"),
+        called = gate.called.recv() => called.unwrap(),
+    }
+    // The keyring shows its prompt; the deadline passes.
+    tokio::time::pause();
+    assert_eq!(*refused(asking.await).cause(), StoreError::TimedOut);
+    tokio::time::resume();
+    // The operator answers the prompt: it is read, set and read, and later read once more.
+    for _ in 0..4 {
+        gate.open.send(()).unwrap();
+    }
+    let key = keyring.seal_key(journal()).await.unwrap_or_else(|error| panic!("{error}"));
+    let kept: Vec<_> = gate.inner.script().held.values().cloned().collect();
+    assert_eq!(kept, [key.expose().to_vec()], "another key was made");
 }
 
 #[tokio::test]

@@ -13,6 +13,8 @@ use crate::settings::{Preferences, Profile, ProfileId};
 pub enum Action {
     /// Sign a profile in and connect it. A profile that the settings do not know yet is added once it has signed in.
     SignIn(Box<SignIn>),
+    /// Sign a profile in for this run only: the settings are left as they are.
+    Visit(Box<SignIn>),
     /// Give up signing in.
     CancelSignIn(ProfileId),
     /// Start the embedded sandbox, add its profile and connect.
@@ -83,6 +85,15 @@ pub enum Action {
         key: ActivityKey,
         /// The name.
         label: String,
+    },
+    /// Follow commands before they are heard of.
+    Track {
+        /// Whose.
+        profile: ProfileId,
+        /// Which.
+        commands: Vec<CommandId>,
+        /// A name for all of them, if there is one.
+        label: Option<String>,
     },
     /// Read every entry of one activity from the journal; answered by [`super::Event::History`].
     History {

@@ -124,6 +124,8 @@ pub enum SignInState {
     Asking,
     /// It failed; why, and what to do, in a sentence.
     Failed(String),
+    /// The server refused the user name and password, or the token; why, in a sentence.
+    Refused(String),
     /// The profile has its token.
     Done,
     /// The operator gave it up.

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::future::Future;
+use std::path::Path;
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -15,6 +16,7 @@ use super::connector::{Connector, Network};
 use super::download::Fetcher;
 use super::event::{Event, Notice, Severity};
 use super::hub;
+use super::local;
 use super::mailbox::{self, Events, Outbox};
 use super::options::EngineOptions;
 use super::rest::Rest;
@@ -98,7 +100,7 @@ impl Engine {
             connector: options.connector.unwrap_or_else(|| Arc::new(Network::new(trust)) as Arc<dyn Connector>),
             reports,
         };
-        start_helpers(&tools);
+        start_helpers(&tools, options.directories.data());
         let start = hub::Start {
             tools,
             store,
@@ -128,11 +130,13 @@ impl Engine {
 }
 
 /// Starts what runs as long as the engine and belongs to no profile.
-fn start_helpers(tools: &Tools) {
+fn start_helpers(tools: &Tools, data: &Path) {
     let catch_up = restore::catch_up(tools.ledger.clone(), tools.outbox.clone());
     drop(tools.spawner.task("reading the journal", None, catch_up));
     let watch = suspend::watch(suspend::boot_clock, tools.reports.clone());
     drop(tools.spawner.task("watching for sleep", None, watch));
+    let listen = local::listen(data.to_owned(), tools.clone());
+    drop(tools.spawner.task("listening to other processes", None, listen));
 }
 
 /// The window's way down. Clones speak to the same engine; it stops when the last one is dropped, or at [`Action::Quit`].

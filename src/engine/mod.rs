@@ -26,6 +26,7 @@ mod files;
 mod handle;
 mod hub;
 mod ledger;
+pub mod local;
 mod mailbox;
 mod options;
 mod reading;

@@ -4,7 +4,8 @@ use crate::activity::Moment;
 use crate::protocol::{AuthorizationToken, RequestId};
 use crate::settings::ProfileId;
 
-use super::event::ConnectionState;
+use super::event::{ConnectionState, SignInState};
+use super::local::Asked;
 use super::options::SandboxAddresses;
 use super::rest::{Granted, RestError};
 
@@ -16,7 +17,7 @@ pub(super) enum Report {
     /// The keyring was asked for a token.
     Remembered { profile: ProfileId, token: Result<Option<AuthorizationToken>, String> },
     /// The server was asked to sign in, or for the end of a token that was given.
-    SignedIn { profile: ProfileId, attempt: u64, granted: Result<Granted, String> },
+    SignedIn { profile: ProfileId, attempt: u64, granted: Result<Granted, SignInState> },
     /// The server said when a token ends.
     Expiry { profile: ProfileId, ticket: u64, expires_at: Option<Moment> },
     /// The server was asked for a new token; `kept` says whether the keyring has it.
@@ -29,6 +30,8 @@ pub(super) enum Report {
     DownloadEnded { profile: ProfileId, request: RequestId },
     /// A sandbox was started.
     Sandbox(Result<SandboxAddresses, String>),
+    /// Another process asked to follow commands.
+    Track(Asked),
     /// The machine woke from sleep.
     Woke,
 }

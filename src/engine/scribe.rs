@@ -73,8 +73,13 @@ impl Scribe {
 
     /// Writes one entry and waits until it is durable.
     pub(super) async fn record(&self, entry: Entry) -> Result<(), Closed> {
+        self.record_all(vec![entry]).await
+    }
+
+    /// Writes entries together and waits until they are durable.
+    pub(super) async fn record_all(&self, entries: Vec<Entry>) -> Result<(), Closed> {
         let (committed, done) = oneshot::channel();
-        let batch = Batch { entries: vec![entry], committed: Some(committed) };
+        let batch = Batch { entries, committed: Some(committed) };
         self.batches.send(batch).await.map_err(|_closed| Closed)?;
         done.await.map_err(|_closed| Closed)
     }

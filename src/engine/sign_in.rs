@@ -9,7 +9,7 @@ use crate::settings::ProfileId;
 
 use super::action::Credential;
 use super::endpoints::Endpoints;
-use super::event::{Notice, Severity};
+use super::event::{Notice, Severity, SignInState};
 use super::report::{Renewed, Report};
 use super::rest::{Granted, RestError};
 use super::session::Ticket;
@@ -37,21 +37,23 @@ async fn grant(
     endpoints: &Endpoints,
     username: &str,
     credential: Credential,
-) -> Result<Granted, String> {
+) -> Result<Granted, SignInState> {
     match credential {
         Credential::Password(password) => {
             tools.rest.authenticate(endpoints, username, &password).await.map_err(|error| match error {
-                RestError::Unauthorised(words) => format!(
+                RestError::Unauthorised(words) => SignInState::Refused(format!(
                     "The server refused to sign in{words}. Check user name and password; a new profile also needs its \
                      public key registered first."
-                ),
-                other => other.to_string(),
+                )),
+                other => SignInState::Failed(other.to_string()),
             })
         }
         // Joining will prove it; a server that knows its end may refuse it here already.
         Credential::Token(token) => match tools.rest.expiry(endpoints, &token).await {
             Ok(expires_at) => Ok(Granted { token, expires_at, proved: false }),
-            Err(error @ (RestError::Unauthorised(_) | RestError::NotAToken)) => Err(error.to_string()),
+            Err(error @ (RestError::Unauthorised(_) | RestError::NotAToken)) => {
+                Err(SignInState::Refused(error.to_string()))
+            }
             Err(error) => {
                 tracing::debug!(%error, "the end of the token is not known");
                 Ok(Granted { token, expires_at: None, proved: false })

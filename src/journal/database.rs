@@ -10,7 +10,7 @@ use crate::credentials::{JournalId, SealKey};
 use crate::protocol::RequestId;
 use crate::settings::ProfileId;
 
-use super::place::Identity;
+use super::place::{Identity, is_missing};
 use super::reader::number_of;
 use super::row::{self, StoredId};
 use super::seal::Sealer;
@@ -77,17 +77,17 @@ impl Database {
 
     /// Where its files are, after something was written.
     pub(super) fn standing(&mut self) -> Standing {
-        if Identity::at(&self.path) != Some(self.file) {
+        if self.file.has_left(&self.path) {
             return Standing::Gone;
         }
-        match (Identity::at(&schema::log_of(&self.path)), self.log) {
-            (None, _) => Standing::WithoutLog,
-            (Some(now), None) => {
-                self.log = Some(now);
-                Standing::InPlace
-            }
-            (Some(now), Some(before)) if now == before => Standing::InPlace,
-            (Some(_), Some(_)) => Standing::WithoutLog,
+        let log = schema::log_of(&self.path);
+        if self.log.is_none() {
+            self.log = Identity::at(&log);
+        }
+        match self.log {
+            Some(file) if file.has_left(&log) => Standing::WithoutLog,
+            None if is_missing(&log) => Standing::WithoutLog,
+            Some(_) | None => Standing::InPlace,
         }
     }
 

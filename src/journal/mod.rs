@@ -18,6 +18,7 @@
 //! A journal has a format number; an older one is brought forward at the start, a newer one is refused and left untouched.
 //! An entry whose `kind` this version does not know reads as an unreadable message, so that further kinds need no new format.
 
+mod archive;
 mod database;
 mod error;
 mod generation;
@@ -44,6 +45,7 @@ use crate::credentials::{JournalId, KeyringError, SealKey};
 use crate::protocol::RequestId;
 use crate::settings::ProfileId;
 
+pub use archive::{Archive, Sorter};
 use database::{Batch, Which};
 pub use error::{JournalError, NotAppended};
 use generation::Generation;
@@ -258,7 +260,9 @@ impl Journal {
         self.order(|reply| Order::Alive { profile, at, reply }).await
     }
 
-    /// The last proof that a profile was live: the later of the last [`Self::alive`] and its newest entry.
+    /// The last proof that a profile was watched over: the later of the last [`Self::alive`] and its newest entry. To be
+    /// asked before this run writes an entry. An entry that the operator caused proves that this program ran, not that it was
+    /// joined: of that, the gap tells that was open then.
     ///
     /// # Errors
     ///

@@ -1,5 +1,6 @@
 //! Which file is at a path: so that one which was moved, deleted or replaced while it is open is found out.
 
+use std::io::ErrorKind;
 use std::path::Path;
 
 /// A file, whatever its name.
@@ -23,4 +24,18 @@ impl Identity {
     pub(super) fn at(path: &Path) -> Option<Self> {
         std::fs::metadata(path).ok().map(|_there| Self { device: 0, number: 0 })
     }
+
+    /// Whether this file is known to be at a path no longer: nothing is there, or another file is. A file system that does
+    /// not answer tells nothing.
+    pub(super) fn has_left(self, path: &Path) -> bool {
+        match Self::at(path) {
+            Some(now) => now != self,
+            None => is_missing(path),
+        }
+    }
+}
+
+/// Whether nothing is at a path for certain.
+pub(super) fn is_missing(path: &Path) -> bool {
+    std::fs::metadata(path).is_err_and(|error| matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory))
 }

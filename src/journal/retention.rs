@@ -124,11 +124,13 @@ pub(super) fn step(
     transaction.commit()?;
     let rest_of_pass = looked.next.filter(|_| looked.any_to_go);
     pass.from = rest_of_pass.unwrap_or_default();
-    let empty = |connection: &Connection| number(connection, "PRAGMA freelist_count");
-    if empty(connection)? > SPARE {
+    let empty = number(connection, "PRAGMA freelist_count")?;
+    if empty > SPARE {
         give_back(connection, PAGES)?;
     }
-    let more = rest_of_pass.is_some() || empty(connection)? > SPARE;
+    let left = number(connection, "PRAGMA freelist_count")?;
+    // A file that can't shrink keeps its empty pages: appends use them again.
+    let more = rest_of_pass.is_some() || (left > SPARE && left < empty);
     if !more {
         // What was taken out leaves the disk for good, unless a reader is in the way: then with a later checkpoint.
         connection.query_row("PRAGMA wal_checkpoint(PASSIVE)", (), |_row| Ok(()))?;

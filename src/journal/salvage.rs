@@ -39,8 +39,9 @@ pub(super) fn copy(damaged: Option<&Connection>, fresh: &mut Connection, size: u
     let copied = copy_entries(damaged, fresh, last.unwrap_or(LARGEST))?;
     let unknown = if last.is_some() { 0 } else { i64::try_from(size / SMALLEST).unwrap_or(LARGEST) };
     fresh.execute(
-        "UPDATE counter SET value = max(value, ?1, (SELECT coalesce(max(seq), 0) FROM entry) + ?2) WHERE name = 'seq'",
-        (last.unwrap_or(0), unknown),
+        "UPDATE counter SET value = max(min(value, ?1), ?2, (SELECT coalesce(max(seq), 0) FROM entry) + ?3)
+         WHERE name = 'seq'",
+        (LARGEST, last.unwrap_or(0), unknown),
     )?;
     Ok(copied)
 }

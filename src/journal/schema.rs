@@ -10,6 +10,7 @@ use rusqlite::{Connection, OpenFlags, TransactionBehavior};
 
 use super::JournalError;
 use super::holder::private_file;
+use super::place::is_missing;
 
 /// Marks a database as ours (`PRAGMA application_id`): `PvMo` in ASCII.
 const APPLICATION: i64 = 0x5076_4d6f;
@@ -95,7 +96,7 @@ fn beside(path: &Path, suffix: &str) -> PathBuf {
 pub(super) fn open_for_writing(path: &Path) -> Result<Connection, JournalError> {
     let failed = |source| JournalError::of(path, source);
     // SQLite gives its log the mode of the database.
-    drop(private_file(path).map_err(|source| JournalError::File { path: path.to_owned(), source })?);
+    private(path).map_err(|source| JournalError::File { path: path.to_owned(), source })?;
     // A connection that can't write looks first, so that what is not ours stays as it is.
     let found = look(path).map_err(|source| match JournalError::of(path, source) {
         JournalError::Damaged { path, .. } if !is_sqlite_or_zeros(&path) => JournalError::Foreign { path },
@@ -111,6 +112,17 @@ pub(super) fn open_for_writing(path: &Path) -> Result<Connection, JournalError> 
     let mut connection = Connection::open_with_flags(path, flags).map_err(failed)?;
     prepare(&mut connection, found.format).map_err(failed)?;
     Ok(connection)
+}
+
+/// Makes the file for its owner only, where there is none; one that is there is not opened: closing it would take the locks
+/// away that SQLite has on it in this process.
+fn private(path: &Path) -> std::io::Result<()> {
+    if is_missing(path) {
+        return private_file(path).map(drop);
+    }
+    #[cfg(unix)]
+    std::fs::set_permissions(path, std::os::unix::fs::PermissionsExt::from_mode(0o600))?;
+    Ok(())
 }
 
 /// What there is in a file.

@@ -144,13 +144,13 @@ pub(super) fn insert(
     )?;
     for RequestSecret { request, secret, at } in secrets {
         let kind = secret.kind();
-        let Some(sealed) = sealer.seal(Place { profile, request, kind, at: *at }, secret.expose()) else {
+        let Some(bytes) = sealer.seal(Place { profile, request, kind, at: *at }, secret.expose()) else {
             tracing::warn!(
                 "a link could not be sealed, since the system gives no random numbers: it is in memory only"
             );
             continue;
         };
-        statement.execute((number, StoredId::of(request.as_str()), kind, at.0, sealer.number, sealed))?;
+        statement.execute((number, StoredId::of(request.as_str()), kind, at.0, sealer.number, bytes))?;
     }
     Ok(())
 }

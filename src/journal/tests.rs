@@ -10,7 +10,7 @@ use proptest::prelude::*;
 use serde_json::json;
 
 use super::*;
-use crate::activity::{Deed, Enquiry, Fact, Moment, NotSaved};
+use crate::activity::{Deed, Enquiry, Fact, Gap, GapCause, Moment, NotSaved};
 use crate::protocol::{CommandId, CommandStatus, Incoming, RequestId, UnreadableReason, incoming};
 
 /// The entry for a message that the socket delivered.
@@ -137,11 +137,25 @@ fn deeds() -> impl Strategy<Value = Deed> {
 }
 
 fn keys() -> impl Strategy<Value = ActivityKey> {
-    (ids(), 0..3).prop_map(|(id, kind)| match kind {
+    (ids(), 0..4).prop_map(|(id, kind)| match kind {
         0 => ActivityKey::Command(CommandId::new(id)),
         1 => ActivityKey::Data(RequestId::new(id)),
+        2 => ActivityKey::Gap(id.into()),
         _ => ActivityKey::Message(id.into()),
     })
+}
+
+fn gaps() -> impl Strategy<Value = Gap> {
+    let causes = [GapCause::Disconnected, GapCause::NotRunning, GapCause::Asleep];
+    let open = proptest::collection::vec(ids().prop_map(CommandId::new), 0..4);
+    (any::<i64>(), proptest::option::of(any::<i64>()), proptest::sample::select(causes.to_vec()), open, any::<u32>())
+        .prop_map(|(from, to, cause, open, requests)| Gap {
+            from: Moment(from),
+            to: to.map(Moment),
+            cause,
+            open,
+            requests,
+        })
 }
 
 /// Every fact but messages, with any key and any raw text.
@@ -155,6 +169,7 @@ fn others() -> impl Strategy<Value = Entry> {
         (reasons(), any::<u64>()).prop_map(|(reason, size)| Fact::Unreadable { reason, size }),
         enquiries.prop_map(Fact::Enquired),
         deeds().prop_map(Fact::Done),
+        gaps().prop_map(Fact::Gap),
     ];
     (keys(), facts, any::<String>()).prop_map(|(key, fact, raw)| Entry { key, fact, raw: raw.into(), ..nothing() })
 }
@@ -313,6 +328,10 @@ async fn what_was_committed_is_there_after_a_crash_and_a_torn_log_loses_whole_ba
         fs::copy(schema::log_of(&path), schema::log_of(&copy)).unwrap();
         let survivor = open(crashed.path());
         assert_eq!(all(&survivor, profile()).await, all(&journal, profile()).await, "after batch {batch}");
+        let looking = schema::open_for_reading(&copy).unwrap();
+        let check: String = looking.query_row("PRAGMA integrity_check", (), |row| row.get(0)).unwrap();
+        assert_eq!(check, "ok", "after batch {batch}");
+        drop(looking);
         survivor.close().await;
     }
     let mut most = 0;

@@ -13,7 +13,7 @@ use crate::credentials::{JournalId, KeyringError, SealKey};
 use crate::settings::{ProfileId, atomic};
 
 use super::database::{Batch, Database, Standing, Which};
-use super::place::Identity;
+use super::place::{Identity, is_missing};
 use super::retention::{self, Limits, Pass, Purged};
 use super::secret::{Sealing, Unsealed};
 use super::{Generation, Holder, JournalError, Recovery, holder, mend};
@@ -287,7 +287,7 @@ impl Writer {
 
     /// Opens the database after it was lost. Where there is none any more, a new one is begun, and the error tells that.
     fn open_again(&mut self) -> Result<Database, JournalError> {
-        let anew = Identity::at(&self.path).is_none();
+        let anew = is_missing(&self.path);
         if let Some(folder) = self.path.parent().map(Path::to_owned) {
             atomic::make_folder(&folder).map_err(|source| JournalError::File { path: folder.clone(), source })?;
             self.hold(&folder)?;

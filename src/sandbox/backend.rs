@@ -5,12 +5,14 @@ use std::time::Duration;
 
 use serde_json::Value;
 use tempfile::TempDir;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, sleep};
 use uuid::{Builder, Uuid};
 
 use super::clock::Clock;
+use super::faults::{Fault, Faults};
 use super::messages;
+use super::options::Delivery;
 use super::payload::Payload;
 use super::proxy::Hub;
 use super::queues::{QueueError, Queues};
@@ -39,8 +41,7 @@ pub(crate) struct Backend {
     pub(crate) tasks: Tasks,
     pub(crate) addresses: Addresses,
     pub(crate) hub: Arc<Hub>,
-    /// Changing it cuts every connection to the proxy.
-    pub(crate) cut: watch::Sender<u64>,
+    pub(crate) faults: Faults,
     /// Where large uploads are kept; deleted with the sandbox.
     pub(crate) folder: TempDir,
     queues: Arc<dyn Queues>,
@@ -54,6 +55,15 @@ pub(crate) type Effect = Box<dyn FnOnce(&mut State, Instant) -> Result<Value, Re
 /// Too many outcomes are on their way.
 #[derive(Debug)]
 pub(crate) struct Busy;
+
+/// Why a fault did not strike.
+#[derive(Debug)]
+pub(crate) enum NotStruck {
+    /// No profile has the user name.
+    UnknownProfile,
+    /// As many faults wait for their victims as may.
+    Full,
+}
 
 /// A command that was accepted and is yet to be settled.
 pub(crate) struct Accepted {
@@ -69,15 +79,16 @@ impl Backend {
         tasks: Tasks,
         addresses: Addresses,
         queues: Arc<dyn Queues>,
+        delivery: Delivery,
         folder: TempDir,
     ) -> Self {
-        let hub = Arc::new(Hub::new(Arc::clone(&queues), tasks.clone()));
+        let hub = Arc::new(Hub::new(Arc::clone(&queues), tasks.clone(), delivery));
         Self {
             clock,
             tasks,
             addresses,
             hub,
-            cut: watch::Sender::new(0),
+            faults: Faults::default(),
             folder,
             queues,
             state: Mutex::new(State::new(seed)),
@@ -104,8 +115,27 @@ impl Backend {
         Builder::from_unix_timestamp_millis(self.clock.millis(self.clock.now()), &random).into_uuid().to_string()
     }
 
-    /// Publishes a message to the profile's queue. One that the queue refuses is told of in the log.
+    /// Lets a fault strike the profile with this user name, or all. How many connections (for tokens: profiles) it has struck
+    /// by now.
+    pub(crate) fn strike(&self, fault: Fault, username: Option<&str>) -> Result<usize, NotStruck> {
+        let (mut state, now) = (self.state(), self.clock.now());
+        let profile = match username {
+            Some(username) => Some(state.profiles.named(username).ok_or(NotStruck::UnknownProfile)?),
+            None => None,
+        };
+        if fault == Fault::ExpireTokens {
+            return Ok(state.profiles.expire(profile.as_ref(), now));
+        }
+        drop(state);
+        self.faults.strike(fault, profile.as_ref(), now).map_err(|_full| NotStruck::Full)
+    }
+
+    /// Publishes an outcome to the profile's queue, late where a fault wants it so. One that the queue refuses is told of in
+    /// the log.
     pub(crate) async fn publish(&self, profile: &ProfileId, message: &Value) {
+        if let Some(late) = self.faults.delay(Some(profile), self.clock.now()) {
+            sleep(late).await;
+        }
         if let Err(error) = self.queue(profile, message).await {
             tracing::warn!(%error, "an outcome was not queued; request-status still tells it");
         }

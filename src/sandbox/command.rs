@@ -9,7 +9,7 @@ use clap::Parser;
 use tokio::runtime::Runtime;
 use tracing_subscriber::filter::LevelFilter;
 
-use super::{AUDIT_USERNAME, DEMO_USERNAME, Options, PASSWORD, Running, SandboxError, Scenario, start};
+use super::{AUDIT_USERNAME, DEMO_USERNAME, Delivery, Options, PASSWORD, Running, SandboxError, Scenario, start};
 
 /// A local Privicore: REST API, queues, WebSocket proxy and file stores.
 #[derive(Parser)]
@@ -36,12 +36,30 @@ struct Arguments {
     /// What happens by itself.
     #[arg(long, value_enum, default_value_t)]
     scenario: Scenario,
+    /// Who hears a message when several clients have joined with one profile: all of them, or one of them in turn.
+    #[arg(long, value_enum, default_value_t)]
+    delivery: Delivery,
+    /// Take orders for faults at POST /sandbox/faults of the REST API: dropped connections and worse. Loopback only.
+    #[arg(long)]
+    faults: bool,
 }
 
 impl From<Arguments> for Options {
     fn from(arguments: Arguments) -> Self {
-        let Arguments { bind, amqp, api_port, ws_port, upstream_port, downstream_port, scenario } = arguments;
-        Self { bind, api_port, ws_port, upstream_port, downstream_port, amqp, scenario, ..Self::default() }
+        let Arguments { bind, amqp, api_port, ws_port, upstream_port, downstream_port, scenario, delivery, faults } =
+            arguments;
+        Self {
+            bind,
+            api_port,
+            ws_port,
+            upstream_port,
+            downstream_port,
+            amqp,
+            scenario,
+            delivery,
+            faults,
+            ..Self::default()
+        }
     }
 }
 

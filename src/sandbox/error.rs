@@ -21,6 +21,15 @@ pub enum SandboxError {
         /// What the system said.
         source: io::Error,
     },
+    /// Faults were asked for, and an address that can be reached from outside.
+    #[error(
+        "Anyone who reaches {address} could make faults in the sandbox. Leave out --faults, or let --bind name an address of \
+         this machine alone, such as 127.0.0.1."
+    )]
+    FaultsForAll {
+        /// Where it was to listen.
+        address: std::net::IpAddr,
+    },
     /// The folder for uploads could not be made.
     #[error("The sandbox can't make a temporary folder for uploads: {source}. Check the free space and TMPDIR.")]
     Folder {

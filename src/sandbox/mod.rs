@@ -16,12 +16,14 @@
 //! | `queues` | one queue a profile, in memory or on a RabbitMQ |
 //! | `proxy` | connections, channels, and the pump from queue to clients |
 //! | `scenario` | what happens by itself |
+//! | `faults` | what goes wrong on purpose |
 //! | `clock`, `tasks` | tokio's clock anchored to the wall clock; tasks with names and an owner |
 
 mod backend;
 mod clock;
 mod command;
 mod error;
+mod faults;
 mod messages;
 mod options;
 mod payload;
@@ -37,7 +39,8 @@ mod tasks;
 
 pub use command::run;
 pub use error::SandboxError;
-pub use options::{Options, Scenario};
+pub use faults::{Fault, Garbage, Limit};
+pub use options::{Delivery, Options, Scenario};
 pub use running::{Control, ControlError, Running, start};
 
 /// User name of the busier of the two profiles that every sandbox serves.

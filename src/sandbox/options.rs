@@ -13,6 +13,16 @@ pub enum Scenario {
     Quiet,
 }
 
+/// Who hears a message when several clients have joined with one profile (`PROTOCOL`, "Several clients on one profile").
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+pub enum Delivery {
+    /// All of them.
+    #[default]
+    FanOut,
+    /// One of them, in turn: the connections compete for the profile's queue.
+    Competing,
+}
+
 /// What a sandbox is started with.
 #[derive(Clone)]
 pub struct Options {
@@ -30,6 +40,10 @@ pub struct Options {
     pub amqp: Option<String>,
     /// What happens by itself.
     pub scenario: Scenario,
+    /// Who hears a message when several clients have joined.
+    pub delivery: Delivery,
+    /// Whether the REST API takes `POST /sandbox/faults`. Only on loopback; [`super::Control`] makes faults without it.
+    pub faults: bool,
     /// Shapes the scenario, the delays and the generated payloads. Tokens and links never depend on it.
     pub seed: u64,
 }
@@ -53,6 +67,8 @@ impl Default for Options {
             downstream_port: 8011,
             amqp: None,
             scenario: Scenario::Demo,
+            delivery: Delivery::FanOut,
+            faults: false,
             seed: 20_260_105,
         }
     }
@@ -69,6 +85,8 @@ impl fmt::Debug for Options {
             .field("downstream_port", &self.downstream_port)
             .field("amqp", &self.amqp.as_ref().map(|_| "(hidden)"))
             .field("scenario", &self.scenario)
+            .field("delivery", &self.delivery)
+            .field("faults", &self.faults)
             .field("seed", &self.seed)
             .finish()
     }

@@ -8,9 +8,10 @@ use axum::body::Bytes;
 use serde_json::Value;
 use tokio::net::TcpListener;
 
-use super::backend::{Addresses, Backend};
+use super::backend::{Addresses, Backend, NotStruck};
 use super::clock::Clock;
 use super::error::SandboxError;
+use super::faults::{Fault, Trouble};
 use super::options::{Options, Scenario};
 use super::payload::{Content, Payload};
 use super::queues::Queues;
@@ -30,9 +31,14 @@ pub struct Running {
 ///
 /// # Errors
 ///
-/// When a port is taken, the temporary folder can't be made, or the RabbitMQ that was asked for can't be used.
+/// When a port is taken, the temporary folder can't be made, the RabbitMQ that was asked for can't be used, or faults could be
+/// made from outside of this machine.
 pub async fn start(options: Options) -> Result<Running, SandboxError> {
-    let Options { bind, api_port, ws_port, upstream_port, downstream_port, amqp, scenario, seed } = options;
+    let Options { bind, api_port, ws_port, upstream_port, downstream_port, amqp, scenario, delivery, faults, seed } =
+        options;
+    if faults && !bind.is_loopback() {
+        return Err(SandboxError::FaultsForAll { address: bind });
+    }
     let api = listen("REST API", bind, api_port, "api-port").await?;
     let ws = listen("WebSocket proxy", bind, ws_port, "ws-port").await?;
     let upstream = listen("upstream file store", bind, upstream_port, "upstream-port").await?;
@@ -52,8 +58,8 @@ pub async fn start(options: Options) -> Result<Running, SandboxError> {
         Some(address) => Arc::new(AmqpQueues::connect(&address, &tasks).await?),
         None => Arc::new(MemoryQueues::default()),
     };
-    let backend = Arc::new(Backend::new(seed, Clock::start(), tasks.clone(), addresses, queues, folder));
-    serve(&tasks, "REST API", api.listener, rest::router(Arc::clone(&backend)));
+    let backend = Arc::new(Backend::new(seed, Clock::start(), tasks.clone(), addresses, queues, delivery, folder));
+    serve(&tasks, "REST API", api.listener, rest::router(Arc::clone(&backend), faults));
     serve(&tasks, "upstream file store", upstream.listener, stores::upstream(Arc::clone(&backend)));
     serve(&tasks, "downstream file store", downstream.listener, stores::downstream(Arc::clone(&backend)));
     tasks.spawn("WebSocket proxy", proxy::serve(ws.listener, Arc::clone(&backend)));
@@ -147,6 +153,9 @@ pub enum ControlError {
     /// No profile has this user name.
     #[error("The sandbox has no profile {0}.")]
     UnknownProfile(String),
+    /// As many faults wait for their victims as may.
+    #[error("Too many faults wait for their victims already. Give them shorter times or smaller counts.")]
+    TooManyFaults,
     /// The queue did not take the message.
     #[error("The message was not queued: {0}.")]
     NotQueued(String),
@@ -182,9 +191,22 @@ impl Control {
         Ok(self.backend.hub.joined(&self.profile(username)?))
     }
 
+    /// Lets a fault strike what belongs to the profile with this user name, or to all. How many open connections it has struck
+    /// by now (for [`Fault::ExpireTokens`]: profiles); none where it waits for its victims.
+    ///
+    /// # Errors
+    ///
+    /// When there is no such profile, or too many faults wait for their victims.
+    pub fn strike(&self, fault: Fault, username: Option<&str>) -> Result<usize, ControlError> {
+        self.backend.strike(fault, username).map_err(|not| match not {
+            NotStruck::UnknownProfile => ControlError::UnknownProfile(username.unwrap_or_default().to_owned()),
+            NotStruck::Full => ControlError::TooManyFaults,
+        })
+    }
+
     /// Cuts every connection to the proxy, without a closing handshake. Clients may connect again.
     pub fn drop_connections(&self) {
-        self.backend.cut.send_modify(|cuts| *cuts += 1);
+        self.backend.faults.connections.strike(None, None, &Trouble::Cut);
     }
 
     /// Makes every authorization token of the profile expire now.
@@ -193,9 +215,7 @@ impl Control {
     ///
     /// When there is no such profile.
     pub fn expire_tokens(&self, username: &str) -> Result<(), ControlError> {
-        let profile = self.profile(username)?;
-        self.backend.state().profiles.expire(&profile, self.backend.clock.now());
-        Ok(())
+        self.strike(Fault::ExpireTokens, Some(username)).map(|_profiles| ())
     }
 
     fn profile(&self, username: &str) -> Result<super::state::profiles::ProfileId, ControlError> {

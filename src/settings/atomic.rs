@@ -135,6 +135,20 @@ mod tests {
         assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
     }
 
+    #[test]
+    fn what_is_moved_aside_gets_a_name_with_its_time_that_nothing_has_yet() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("journal.sqlite");
+        write(&path, b"").unwrap();
+        let modified = std::time::UNIX_EPOCH + std::time::Duration::from_mins(29_761_095);
+        File::options().write(true).open(&path).unwrap().set_modified(modified).unwrap();
+        for expected in ["journal.broken-20260802T101500Z.sqlite", "journal.broken-20260802T101500Z-2.sqlite"] {
+            let aside = name_aside(&path);
+            assert_eq!(aside, folder.path().join(expected));
+            write(&aside, b"").unwrap();
+        }
+    }
+
     #[cfg(unix)]
     #[test]
     fn a_symbolic_link_stays_and_what_it_leads_to_is_replaced() {

@@ -47,7 +47,9 @@ impl std::fmt::Debug for Launch {
 #[derive(Debug, thiserror::Error)]
 pub enum WindowError {
     /// There is nothing to show it on.
-    #[error("No display was found: start Privicore Monitor in a desktop session.")]
+    #[error(
+        "No display was found: start Privicore Monitor in a desktop session, or use `privicore-monitor watch`, which needs none."
+    )]
     NoDisplay,
     /// There is a display, but nothing to draw with.
     #[error("The window could not be drawn: install OpenGL 2.1 or later, on Debian the package libgl1-mesa-dri.")]

@@ -166,7 +166,7 @@ impl Form {
     pub(crate) fn answer(&mut self, state: SignInState) {
         self.progress = match state {
             SignInState::Asking => Progress::Asking,
-            SignInState::Failed(sentence) => {
+            SignInState::Failed(sentence) | SignInState::Refused(sentence) => {
                 self.focus = Some(match self.method {
                     Method::Password => Part::Password,
                     Method::Token => Part::Token,

@@ -13,7 +13,7 @@ pub(crate) fn folder() -> Option<PathBuf> {
 
 /// This program, to run one test alone as a child in a folder. What it prints goes to the parent.
 pub(crate) fn command(wrapper: &[&str], test: &str, folder: &Path) -> Command {
-    let program = std::env::current_exe().unwrap_or_else(|error| panic(&error));
+    let program = std::env::current_exe().unwrap();
     let mut command = match wrapper {
         [first, rest @ ..] => {
             let mut command = Command::new(first);
@@ -24,9 +24,4 @@ pub(crate) fn command(wrapper: &[&str], test: &str, folder: &Path) -> Command {
     };
     command.args(["--exact", test, "--nocapture", "--test-threads=1"]).env(FOLDER, folder).stdin(Stdio::null());
     command
-}
-
-#[expect(clippy::panic, reason = "a test that can't find its own program ends")]
-fn panic(error: &std::io::Error) -> ! {
-    panic!("the test does not know its own program: {error}")
 }

@@ -35,7 +35,7 @@ async fn whatever_was_committed_before_a_kill_is_there_exactly_once() {
         }
         let before = said.len();
         // Sometimes while it starts, sometimes deep in the burst, over checkpoints of the log.
-        let lines = if death % 7 == 0 { 0 } else { random.u32(1..200) };
+        let lines = if death % 7 == 0 { 0 } else { random.u32(1..100) };
         kill_after(lines, folder.path(), &mut said);
         total += said.len() - before;
         check(folder.path(), &said).await;

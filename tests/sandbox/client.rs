@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tokio_tungstenite::WebSocketStream;
-use tokio_tungstenite::tungstenite::Message;
+use tokio_tungstenite::tungstenite::{Error, Message};
 
 /// Generous: nothing here is about speed.
 pub(crate) const DEADLINE: Duration = Duration::from_mins(1);
@@ -133,6 +133,26 @@ impl Socket {
     /// Sends any text.
     pub(crate) async fn send(&mut self, text: &str) {
         self.0.send(Message::text(text)).await.expect("sent");
+    }
+
+    /// The next frame of any kind, or how the connection ended.
+    pub(crate) async fn frame(&mut self) -> Result<Message, Error> {
+        let frame = timeout(DEADLINE, self.0.next()).await.expect("nothing came in a minute");
+        frame.unwrap_or(Err(Error::ConnectionClosed))
+    }
+
+    /// Sends a ping.
+    pub(crate) async fn ping(&mut self) {
+        self.0.send(Message::Ping(b"p".to_vec().into())).await.expect("sent");
+    }
+
+    /// Whether anything is there to be read after so much of tokio's time, in which everything else may happen. It is not
+    /// read.
+    pub(crate) async fn hears_within(&mut self, time: Duration) -> bool {
+        tokio::time::pause();
+        let heard = timeout(time, self.0.get_ref().readable()).await.is_ok();
+        tokio::time::resume();
+        heard
     }
 
     /// The next message.

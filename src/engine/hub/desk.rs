@@ -62,6 +62,8 @@ pub(super) struct Signing {
     pub(super) attempt: u64,
     /// The profile as the form has it.
     pub(super) profile: Profile,
+    /// Whether it is for this run only.
+    pub(super) visit: bool,
     /// How far it is.
     pub(super) stage: Stage,
 }

@@ -7,9 +7,10 @@ mod asks;
 mod desk;
 mod sandbox;
 mod tokens;
+mod track;
 
 use std::any::Any;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -69,6 +70,8 @@ pub(super) struct Hub {
     launcher: Option<SandboxLauncher>,
     /// The running sandbox; it ends with this.
     sandbox: Option<Box<dyn Any + Send>>,
+    /// Profiles that are here for this run only.
+    guests: BTreeSet<ProfileId>,
     /// Profiles that are being taken out of the journal.
     removals: BTreeMap<ProfileId, Task<()>>,
     /// Counts tickets and sign-ins.
@@ -86,6 +89,7 @@ pub(super) async fn run(start: Start) {
         desks: BTreeMap::new(),
         launcher: sandbox,
         sandbox: None,
+        guests: BTreeSet::new(),
         removals: BTreeMap::new(),
         numbers: 0,
     };
@@ -139,6 +143,7 @@ impl Hub {
     async fn act(&mut self, action: Action) {
         match action {
             Action::SignIn(sign_in) => self.sign_in(*sign_in),
+            Action::Visit(sign_in) => self.visit(*sign_in),
             Action::CancelSignIn(profile) => self.cancel_sign_in(profile),
             Action::TrySandbox => self.try_sandbox(),
             Action::Connect(profile) => self.connect(profile),
@@ -158,6 +163,7 @@ impl Hub {
             Action::CheckStatus { profile, command } => self.check_status(profile, command),
             Action::Reconcile { profile, gap } => self.reconcile(profile, gap),
             Action::Label { profile, key, label } => self.label(profile, key, label),
+            Action::Track { profile, commands, label } => self.track(profile, &commands, label.as_deref()),
             Action::History { profile, key, from, to } => self.history(profile, key, from, to),
             Action::OpenFile(path) => self.hand_over(path, super::files::open),
             Action::ShowInFolder(path) => self.hand_over(path, super::files::show_in_folder),
@@ -175,6 +181,7 @@ impl Hub {
             Report::Renewed { profile, ticket, outcome } => self.renewed(profile, ticket, outcome),
             Report::Kept { profile, ticket } => self.kept(profile, ticket),
             Report::TokenDead { profile, ticket, why } => self.token_dead(profile, ticket, why),
+            Report::Track(asked) => self.asked_to_track(asked),
             Report::DownloadEnded { profile, request } => self.download_ended(profile, &request),
             Report::Sandbox(started) => self.sandbox_started(started),
             Report::Woke => {
@@ -203,11 +210,11 @@ impl Hub {
         self.tools.outbox.post(Event::Settings(Arc::new(self.settings.clone())));
     }
 
-    /// Tells the settings and keeps them. A sandbox's profile is not kept: its addresses die with it.
+    /// Tells the settings and keeps them. A sandbox's profile is not kept: its addresses die with it. Nor is a guest's.
     async fn save(&mut self) {
         self.tell_settings();
         let mut kept = self.settings.clone();
-        kept.profiles.retain(|profile| profile.id != sandbox::profile_id());
+        kept.profiles.retain(|profile| profile.id != sandbox::profile_id() && !self.guests.contains(&profile.id));
         let store = self.store.clone();
         let saved = self.tools.spawner.blocking("saving the settings", None, move || store.save(&kept)).await;
         if let Ok(Some(Err(error))) = saved {

@@ -19,6 +19,19 @@ use super::desk::{Held, Signing, Stage};
 use super::{Hub, failure};
 
 impl Hub {
+    /// Signs a profile in for this run: where the settings do not know it, they are not told.
+    pub(super) fn visit(&mut self, sign_in: SignIn) {
+        let id = sign_in.profile.id;
+        let listed = self.settings.profile(id).is_some();
+        if !listed {
+            self.guests.insert(id);
+        }
+        self.sign_in(sign_in);
+        if let Some(signing) = self.desks.get_mut(&id).and_then(|desk| desk.signing.as_mut()) {
+            signing.visit = true;
+        }
+    }
+
     /// Signs a profile in.
     pub(super) fn sign_in(&mut self, sign_in: SignIn) {
         let SignIn { profile, credential } = sign_in;
@@ -36,7 +49,7 @@ impl Hub {
         let task = sign_in::ask(self.tools.clone(), id, attempt, endpoints, profile.username.clone(), credential, stop);
         drop(self.tools.spawner.task("signing in", Some(id), Box::pin(task)));
         if let Some(desk) = self.desks.get_mut(&id) {
-            desk.signing = Some(Signing { attempt, profile, stage: Stage::Asking(given_up) });
+            desk.signing = Some(Signing { attempt, profile, visit: false, stage: Stage::Asking(given_up) });
         }
         self.tell_sign_in(id, SignInState::Asking);
     }
@@ -49,17 +62,17 @@ impl Hub {
     }
 
     /// The server answered a sign-in.
-    pub(super) async fn signed_in(&mut self, profile: ProfileId, attempt: u64, granted: Result<Granted, String>) {
+    pub(super) async fn signed_in(&mut self, profile: ProfileId, attempt: u64, granted: Result<Granted, SignInState>) {
         let number = self.number();
         let Some(desk) = self.desks.get_mut(&profile) else { return };
         let Some(signing) = desk.signing.as_mut().filter(|signing| signing.attempt == attempt) else { return };
         let granted = match granted {
             Ok(granted) => granted,
-            Err(sentence) => return self.sign_in_failed(profile, sentence),
+            Err(state) => return self.sign_in_failed(profile, state),
         };
         let endpoints = match Endpoints::of(&signing.profile) {
             Ok(endpoints) => Arc::new(endpoints),
-            Err(error) => return self.sign_in_failed(profile, error.to_string()),
+            Err(error) => return self.sign_in_failed(profile, SignInState::Failed(error.to_string())),
         };
         let Granted { token, expires_at, proved } = granted;
         let ticket = Arc::new(Ticket { number, endpoints, token });
@@ -74,17 +87,26 @@ impl Hub {
     /// The token of a sign-in is good: the profile has it from here on.
     async fn accept(&mut self, profile: ProfileId) {
         let Some(desk) = self.desks.get_mut(&profile) else { return };
-        let Some(Signing { profile: form, stage: Stage::Proving(held), .. }) = desk.signing.take() else { return };
+        let Some(Signing { profile: form, visit, stage: Stage::Proving(held), .. }) = desk.signing.take() else {
+            return;
+        };
         let keep = form.keep_signed_in;
         desk.profile = form.clone();
         desk.held = Some(held);
-        if let Some(kept) = self.settings.profiles.iter_mut().find(|kept| kept.id == profile) {
-            *kept = form;
-        } else {
-            self.settings.profiles.push(form);
-            self.restore(profile);
+        let listed = self.settings.profiles.iter_mut().find(|kept| kept.id == profile);
+        match listed {
+            Some(_) if visit => {}
+            Some(kept) => *kept = form,
+            None => {
+                self.settings.profiles.push(form);
+                self.restore(profile);
+            }
         }
-        self.save().await;
+        if visit {
+            self.tell_settings();
+        } else {
+            self.save().await;
+        }
         self.tell_sign_in(profile, SignInState::Done);
         self.tell_token(profile);
         if keep {
@@ -94,9 +116,9 @@ impl Hub {
         }
     }
 
-    fn sign_in_failed(&mut self, profile: ProfileId, sentence: String) {
+    fn sign_in_failed(&mut self, profile: ProfileId, state: SignInState) {
         if self.abandon_sign_in(profile) {
-            self.tell_sign_in(profile, SignInState::Failed(sentence));
+            self.tell_sign_in(profile, state);
         }
     }
 
@@ -132,9 +154,13 @@ impl Hub {
         }
         let token = match token {
             Ok(Some(token)) => token,
-            Ok(None) => return self.aim(profile, Aim::SignedOut),
+            Ok(None) => {
+                self.aim(profile, Aim::SignedOut);
+                return self.tell_token(profile);
+            }
             Err(sentence) => {
                 self.aim(profile, Aim::SignedOut);
+                self.tell_token(profile);
                 return self.notice(Some(profile), Severity::Warning, sentence);
             }
         };
@@ -329,7 +355,7 @@ impl Hub {
             if state == ConnectionState::Live {
                 self.accept(profile).await;
             } else if let Some(why) = failure(&state) {
-                self.sign_in_failed(profile, why.to_owned());
+                self.sign_in_failed(profile, SignInState::Failed(why.to_owned()));
             }
             return;
         }

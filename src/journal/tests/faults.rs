@@ -33,15 +33,15 @@ async fn a_journal_damaged_in_its_middle_is_moved_aside_once_that_is_read_and_th
     const PAGES: usize = 5;
     let folder = tempfile::tempdir().unwrap();
     let before = filled(folder.path(), 5_000).await;
-    let middle = fs::metadata(folder.path().join(FILE)).unwrap().len() as usize / 2 / 4096 * 4096;
-    garble(folder.path(), middle, &[0xa5; PAGES * 4096]);
+    let middle = fs::read(folder.path().join(FILE)).unwrap().len() / 2 / 4096 * 4096;
+    garble(folder.path(), middle, &vec![0xa5; PAGES * 4096]);
     let damaged = fs::read(folder.path().join(FILE)).unwrap();
     let opened = Journal::open(folder.path()).unwrap();
     let name = opened.id;
     assert_eq!(opened.recovered, None, "the start reads the whole journal");
     let error = opened.journal.restore(profile(), None, usize::MAX).await.unwrap_err();
     let JournalError::Mended(recovery) = &error else { panic!("{error:?}") };
-    assert_eq!(broken(folder.path()), [recovery.moved_to.clone()]);
+    assert_eq!(broken(folder.path()), std::slice::from_ref(&recovery.moved_to));
     assert_eq!(fs::read(&recovery.moved_to).unwrap(), damaged, "what was moved aside is not what it was");
     let sentence = error.to_string();
     assert!(sentence.contains(&*recovery.moved_to.to_string_lossy()) && sentence.ends_with('.'), "{sentence}");
@@ -52,8 +52,8 @@ async fn a_journal_damaged_in_its_middle_is_moved_aside_once_that_is_read_and_th
     assert!(after.len() < before.len(), "nothing was damaged");
     assert!(after.len() > before.len() - PAGES * 60, "only {} entries of {} were salvaged", after.len(), before.len());
     assert!(after.is_sorted_by(|a, b| a.seq < b.seq));
-    let whole: BTreeSet<_> = before.iter().map(|entry| entry.seq).collect();
-    assert!(after.iter().all(|entry| whole.contains(&entry.seq) && *entry == before[entry.seq.0 as usize - 1]));
+    let mut whole = before.iter();
+    assert!(after.iter().all(|entry| whole.any(|before| before == entry)), "an entry is not what it was");
     assert_eq!(seqs(&opened.journal.append(profile(), commands(0..1)).await.unwrap()), [5_001]);
     opened.journal.close().await;
     let again = Journal::open(folder.path()).unwrap();
@@ -112,7 +112,7 @@ async fn an_append_that_finds_the_damage_comes_back_and_can_be_tried_again_with_
     // The whole tree of entries, but for what the start has read: it goes on from memory until it looks again.
     let journal = &opened.journal;
     behind_its_back(folder.path(), "PRAGMA wal_checkpoint(TRUNCATE)");
-    let length = fs::metadata(folder.path().join(FILE)).unwrap().len() as usize;
+    let length = fs::read(folder.path().join(FILE)).unwrap().len();
     garble(folder.path(), 4096, &vec![0xa5; length - 4096]);
     let secret = RequestSecret {
         request: RequestId::from("r"),
@@ -126,7 +126,7 @@ async fn an_append_that_finds_the_damage_comes_back_and_can_be_tried_again_with_
             Ok(committed) => break committed,
             Err(refused) => {
                 assert_eq!(refused.entries, commands(0..400), "an acknowledgement was lost");
-                assert_eq!(refused.secrets, [secret.clone()]);
+                assert_eq!(refused.secrets, std::slice::from_ref(&secret));
                 told.push(refused.to_string());
                 entries = refused.entries;
             }
@@ -145,12 +145,12 @@ async fn bytes_changed_anywhere_end_in_a_journal_that_works_and_never_in_a_panic
     let folder = tempfile::tempdir().unwrap();
     filled(folder.path(), 1_500).await;
     let whole = fs::read(folder.path().join(FILE)).unwrap();
-    for number in 0..60_usize {
+    for (number, byte) in (0..60_usize).zip(1_u8..) {
         let folder = tempfile::tempdir().unwrap();
         settle(&folder.path().join(FILE), &whole);
         // Spread over the pages, and over the parts of a page: header, pointers, cells.
         let at = (number * whole.len() / 60 / 4096 * 4096 + number * 67 % 4000).max(100);
-        garble(folder.path(), at, &[0xe7_u8.wrapping_mul(number as u8 | 1); 64]);
+        garble(folder.path(), at, &[byte.wrapping_mul(0xe7); 64]);
         let journal = match Journal::open(folder.path()) {
             Ok(opened) => opened.journal,
             Err(error) => panic!("with bytes changed at {at}: {error:?}"),
@@ -279,9 +279,9 @@ async fn a_log_that_is_deleted_under_it_loses_nothing() {
     let path = folder.path().join(FILE);
     let journal = open(folder.path());
     journal.append(profile(), commands(0..5)).await.unwrap();
-    for round in 0..3_u32 {
+    for round in 0..3 {
         fs::remove_file(schema::log_of(&path)).unwrap();
-        journal.append(profile(), commands(5 + round..6 + round)).await.unwrap();
+        journal.append(profile(), commands(0..1)).await.unwrap();
         // The machine stops here.
         let crashed = tempfile::tempdir().unwrap();
         let copy = crashed.path().join(FILE);
@@ -289,7 +289,7 @@ async fn a_log_that_is_deleted_under_it_loses_nothing() {
         if let Ok(log) = fs::read(schema::log_of(&path)) {
             settle(&schema::log_of(&copy), &log);
         }
-        assert_eq!(all(&open(crashed.path()), profile()).await.len() as u32, 6 + round, "a commit was lost");
-        assert_eq!(all(&journal, profile()).await.len() as u32, 6 + round);
+        assert_eq!(all(&open(crashed.path()), profile()).await.len(), 6 + round, "a commit was lost");
+        assert_eq!(all(&journal, profile()).await.len(), 6 + round);
     }
 }

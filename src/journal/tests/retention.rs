@@ -14,7 +14,7 @@ fn old(age: i64, entries: Vec<Entry>) -> Vec<Entry> {
 const NOW: Moment = Moment(1_000 * DAY);
 
 fn ten_days(protected: Protected) -> Limits {
-    Limits { age: Some(Duration::from_secs(10 * 24 * 60 * 60)), bytes: None, protected: Arc::new(protected) }
+    Limits { age: Some(Duration::from_hours(10 * 24)), bytes: None, protected: Arc::new(protected) }
 }
 
 /// A whole pass: its steps.
@@ -113,6 +113,16 @@ async fn a_pass_ends_also_where_everything_is_protected() {
 }
 
 #[tokio::test]
+async fn a_pass_ends_also_where_the_file_cannot_shrink() {
+    let folder = tempfile::tempdir().unwrap();
+    let journal = open(folder.path());
+    journal.append(profile(), old(20 * DAY, commands(0..4_500))).await.unwrap();
+    behind_its_back(folder.path(), "PRAGMA auto_vacuum = none; VACUUM");
+    assert_eq!(total(&pass(&journal, &ten_days(Protected::new())).await), 4_500);
+    journal.append(profile(), commands(0..10)).await.unwrap();
+}
+
+#[tokio::test]
 async fn large_entries_make_small_steps() {
     let folder = tempfile::tempdir().unwrap();
     let journal = open(folder.path());
@@ -164,6 +174,6 @@ fn limits_are_what_the_operator_set_and_nought_is_none() {
         (limits.age, limits.bytes)
     };
     let defaults = Preferences::default();
-    assert_eq!(of(&defaults), (Some(Duration::from_secs(90 * 24 * 60 * 60)), Some(1024 * 1024 * 1024)));
+    assert_eq!(of(&defaults), (Some(Duration::from_hours(90 * 24)), Some(1024 * 1024 * 1024)));
     assert_eq!(of(&Preferences { retention_days: 0, retention_bytes: 0, ..defaults }), (None, None));
 }

@@ -1,12 +1,13 @@
 //! One client's connection to the proxy.
 
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::{SinkExt as _, StreamExt as _};
 use tokio::net::TcpStream;
-use tokio::sync::{mpsc, watch};
-use tokio::time::timeout;
+use tokio::sync::mpsc;
+use tokio::time::{Instant, sleep, sleep_until, timeout};
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 use tokio_tungstenite::tungstenite::{self, Message};
@@ -14,6 +15,7 @@ use tokio_tungstenite::tungstenite::{self, Message};
 use super::frames::{self, Wish};
 use super::hub::{Membership, Parcel};
 use crate::sandbox::backend::Backend;
+use crate::sandbox::faults::{Orders, Place, Trouble};
 use crate::sandbox::state::profiles::ProfileId;
 
 /// A client has this long for its handshake, and to take what is written to it.
@@ -45,8 +47,9 @@ impl Seat {
     }
 }
 
-/// Serves one client until it goes, breaks the protocol, stops reading, or `cut` changes.
-pub(super) async fn serve(stream: TcpStream, backend: Arc<Backend>, mut cut: watch::Receiver<u64>) {
+/// Serves one client until it goes, breaks the protocol, stops reading, or is cut off.
+pub(super) async fn serve(stream: TcpStream, backend: Arc<Backend>) {
+    let (place, Orders { cut, mut stalls, inner }) = backend.faults.connections.enter();
     let config =
         WebSocketConfig::default().max_message_size(Some(LARGEST_REQUEST)).max_frame_size(Some(LARGEST_REQUEST));
     let handshake = tokio_tungstenite::accept_async_with_config(stream, Some(config));
@@ -54,30 +57,62 @@ pub(super) async fn serve(stream: TcpStream, backend: Arc<Backend>, mut cut: wat
         tracing::debug!("a connection to the proxy was no WebSocket");
         return;
     };
-    tokio::select! {
-        biased;
-        _ = cut.changed() => tracing::debug!("a connection to the proxy was cut"),
-        ended = converse(&mut socket, &backend) => match ended {
-            Ok(()) => tracing::debug!("a client has gone"),
-            Err(tungstenite::Error::ConnectionClosed) => tracing::debug!("a client has closed its connection"),
-            Err(_) => tracing::debug!("a client's connection broke off"),
-        },
+    let mut conversation = pin!(converse(&mut socket, &backend, place, inner));
+    loop {
+        tokio::select! {
+            biased;
+            () = cut.notified() => {
+                tracing::debug!("a connection to the proxy was cut");
+                return;
+            }
+            // Not polled meanwhile, the conversation neither reads nor writes.
+            Some(lasting) = stalls.recv() => tokio::select! {
+                biased;
+                () = cut.notified() => return,
+                () = sleep(lasting) => {}
+            },
+            ended = &mut conversation => {
+                match ended {
+                    Ok(()) => tracing::debug!("a client has gone"),
+                    Err(tungstenite::Error::ConnectionClosed) => tracing::debug!("a client has closed its connection"),
+                    Err(_) => tracing::debug!("a client's connection broke off"),
+                }
+                return;
+            }
+        }
     }
 }
 
-async fn converse(socket: &mut WebSocketStream<TcpStream>, backend: &Arc<Backend>) -> tungstenite::Result<()> {
+async fn converse(
+    socket: &mut WebSocketStream<TcpStream>,
+    backend: &Arc<Backend>,
+    place: Place,
+    mut troubles: mpsc::Receiver<Trouble>,
+) -> tungstenite::Result<()> {
     let mut seat = Seat::Outside;
+    // Until when nothing is read, so that pings are not answered.
+    let mut deaf: Option<Instant> = None;
     loop {
         tokio::select! {
-            frame = socket.next() => match frame {
+            frame = socket.next(), if deaf.is_none() => match frame {
                 Some(Ok(Message::Text(text))) => {
                     let (reply, step) = answer(&text, &seat, backend);
+                    let whose = match (&step, &seat) {
+                        (Step::Join { profile, .. }, _) | (_, Seat::Joined { profile, .. }) => Some(profile),
+                        (Step::Stay | Step::Leave, Seat::Outside) => None,
+                    };
+                    let late = backend.faults.delay(whose, backend.clock.now());
                     // Nothing comes after the reply to a leave, and nothing before the reply to a join.
                     if matches!(step, Step::Leave) {
                         seat = Seat::Outside;
+                        place.joined(None);
+                    }
+                    if let Some(late) = late {
+                        sleep(late).await;
                     }
                     write(socket, [Message::text(reply)]).await?;
                     if let Step::Join { profile, channel } = step {
+                        place.joined(Some(profile.clone()));
                         let (membership, inbox) = backend.hub.join(&profile);
                         seat = Seat::Joined { _membership: membership, inbox, profile, channel };
                     }
@@ -89,6 +124,17 @@ async fn converse(socket: &mut WebSocketStream<TcpStream>, backend: &Arc<Backend
                 Some(Ok(Message::Ping(_) | Message::Pong(_) | Message::Frame(_))) => {}
                 Some(Ok(Message::Close(_))) | None => return Ok(()),
                 Some(Err(error)) => return Err(error),
+            },
+            () = sleep_until(deaf.unwrap_or_else(Instant::now)), if deaf.is_some() => deaf = None,
+            Some(trouble) = troubles.recv() => match trouble {
+                Trouble::Deaf(lasting) => deaf = Instant::now().checked_add(lasting),
+                Trouble::Litter(kinds) => {
+                    for kind in kinds {
+                        write(socket, [kind.frame()]).await?;
+                    }
+                }
+                // Made from outside of the conversation.
+                Trouble::Cut | Trouble::Stalled(_) => {}
             },
             parcel = seat.parcel() => {
                 let Some(Parcel { frames, written }) = parcel else { return Ok(()) };
@@ -118,6 +164,9 @@ fn answer(text: &str, seat: &Seat, backend: &Backend) -> (String, Step) {
             (409, None, "This connection has joined a channel already: leave it first.", Step::Stay)
         }
         (Wish::Join { token }, Seat::Outside) => match backend.holder(&token) {
+            holder if backend.faults.refuses_join(holder.as_ref(), backend.clock.now()) => {
+                (503, None, "The proxy takes no joins at the moment.", Step::Stay)
+            }
             Some(profile) => {
                 let channel = backend.new_channel_id();
                 let step = Step::Join { profile, channel: channel.clone() };

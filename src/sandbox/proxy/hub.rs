@@ -7,6 +7,7 @@ use futures_util::future::join_all;
 use tokio::sync::{Notify, mpsc, oneshot};
 use tokio_tungstenite::tungstenite::Utf8Bytes;
 
+use crate::sandbox::options::Delivery;
 use crate::sandbox::queues::Queues;
 use crate::sandbox::state::profiles::ProfileId;
 use crate::sandbox::tasks::Tasks;
@@ -18,6 +19,9 @@ pub(super) struct Parcel {
     /// Told once all of them are written to the socket; dropped if they were not.
     pub(super) written: oneshot::Sender<()>,
 }
+
+/// A member, and what it gets of a batch: frames with their places in it.
+type Share = (mpsc::Sender<Parcel>, Vec<(usize, Utf8Bytes)>);
 
 /// How many parcels wait for one client. The pump waits while it is full; a client that takes none is disconnected by
 /// its connection's deadline, so the others wait a bounded time.
@@ -36,6 +40,8 @@ struct Channel {
     /// Whether the profile's pump runs. It is started by the first to join and ends once nobody is left.
     pumping: bool,
     left: Arc<Notify>,
+    /// Whose turn it is where clients compete.
+    turn: usize,
 }
 
 #[derive(Default)]
@@ -48,6 +54,7 @@ struct Channels {
 pub(crate) struct Hub {
     queues: Arc<dyn Queues>,
     tasks: Tasks,
+    delivery: Delivery,
     channels: Mutex<Channels>,
 }
 
@@ -70,8 +77,8 @@ impl Drop for Membership {
 
 impl Hub {
     /// A hub in which nobody has joined yet.
-    pub(crate) fn new(queues: Arc<dyn Queues>, tasks: Tasks) -> Self {
-        Self { queues, tasks, channels: Mutex::default() }
+    pub(crate) fn new(queues: Arc<dyn Queues>, tasks: Tasks, delivery: Delivery) -> Self {
+        Self { queues, tasks, delivery, channels: Mutex::default() }
     }
 
     fn channels(&self) -> MutexGuard<'_, Channels> {
@@ -100,7 +107,7 @@ impl Hub {
         (Membership { hub: Arc::clone(self), profile: profile.clone(), id }, inbox)
     }
 
-    /// Carries the queue's messages to everyone joined until nobody is.
+    /// Carries the queue's messages to whoever is joined until nobody is.
     async fn pump(self: Arc<Self>, profile: ProfileId, left: Arc<Notify>) {
         while !self.rest_if_empty(&profile) {
             let mut deliveries = self.queues.consume(&profile);
@@ -110,11 +117,15 @@ impl Hub {
                     () = left.notified() => continue,
                     frames = deliveries.next() => frames,
                 };
-                if !self.deliver(&profile, frames.into()).await {
-                    // Nobody was left to write to: the queue gets them back when `deliveries` is dropped.
+                let written = match self.delivery {
+                    Delivery::FanOut => self.fan_out(&profile, frames.into()).await,
+                    Delivery::Competing => self.share(&profile, &frames).await,
+                };
+                deliveries.settle(&written).await;
+                if written.contains(&false) {
+                    // Nobody was left to write to: the queue gets the rest back when `deliveries` is dropped.
                     break;
                 }
-                deliveries.settle().await;
             }
         }
     }
@@ -127,19 +138,63 @@ impl Hub {
         !channel.pumping
     }
 
-    /// Sends the frames to every member of the channel. True if they were written to at least one.
-    async fn deliver(&self, profile: &ProfileId, frames: Arc<[Utf8Bytes]>) -> bool {
-        let members: Vec<_> = match self.channels().by_profile.get(profile) {
-            Some(channel) => channel.members.iter().map(|member| member.parcels.clone()).collect(),
-            None => Vec::new(),
-        };
-        let sent = members.into_iter().map(async |parcels| {
-            let (written, heard) = oneshot::channel();
-            let parcel = Parcel { frames: Arc::clone(&frames), written };
-            parcels.send(parcel).await.is_ok() && heard.await.is_ok()
-        });
-        join_all(sent).await.into_iter().any(|written| written)
+    /// Sends the frames to every member of the channel. They count as written where at least one of them took them.
+    async fn fan_out(&self, profile: &ProfileId, frames: Arc<[Utf8Bytes]>) -> Vec<bool> {
+        let sent = self.members(profile).into_iter().map(|member| hand_over(member, Arc::clone(&frames)));
+        let written = join_all(sent).await.into_iter().any(|written| written);
+        vec![written; frames.len()]
     }
+
+    /// Sends each of the frames to one member of the channel, in turn; what one did not write goes to another. Which of them
+    /// were written: all, as long as somebody is left.
+    async fn share(&self, profile: &ProfileId, frames: &[Utf8Bytes]) -> Vec<bool> {
+        let mut written = vec![false; frames.len()];
+        loop {
+            let shares = self.shares(profile, frames, &written);
+            if shares.is_empty() {
+                return written;
+            }
+            let sent = shares.into_iter().map(async |(member, share)| {
+                let (places, frames): (Vec<usize>, Vec<Utf8Bytes>) = share.into_iter().unzip();
+                if hand_over(member, frames.into()).await { places } else { Vec::new() }
+            });
+            for place in join_all(sent).await.into_iter().flatten() {
+                if let Some(written) = written.get_mut(place) {
+                    *written = true;
+                }
+            }
+        }
+    }
+
+    /// What each member gets of the frames that are not written yet, with their places: one each in turn, going on where the last
+    /// call ended. None where nobody is joined or nothing is left.
+    fn shares(&self, profile: &ProfileId, frames: &[Utf8Bytes], written: &[bool]) -> Vec<Share> {
+        let mut channels = self.channels();
+        let Some(Channel { members, turn, .. }) = channels.by_profile.get_mut(profile) else { return Vec::new() };
+        let mut shares: Vec<_> = members.iter().map(|member| (member.parcels.clone(), Vec::new())).collect();
+        let left = frames.iter().zip(written).enumerate().filter(|(_, (_, written))| !**written);
+        for (place, (frame, _)) in left {
+            let whose = turn.checked_rem(shares.len()).unwrap_or(0);
+            *turn = turn.wrapping_add(1);
+            if let Some((_, share)) = shares.get_mut(whose) {
+                share.push((place, frame.clone()));
+            }
+        }
+        shares.retain(|(_, share)| !share.is_empty());
+        shares
+    }
+
+    fn members(&self, profile: &ProfileId) -> Vec<mpsc::Sender<Parcel>> {
+        let channels = self.channels();
+        let members = channels.by_profile.get(profile).map(|channel| channel.members.as_slice()).unwrap_or_default();
+        members.iter().map(|member| member.parcels.clone()).collect()
+    }
+}
+
+/// Hands frames to a member's connection and waits; whether it has written them.
+async fn hand_over(member: mpsc::Sender<Parcel>, frames: Arc<[Utf8Bytes]>) -> bool {
+    let (written, heard) = oneshot::channel();
+    member.send(Parcel { frames, written }).await.is_ok() && heard.await.is_ok()
 }
 
 #[cfg(test)]
@@ -150,13 +205,13 @@ mod tests {
     use crate::sandbox::queues::memory::MemoryQueues;
     use crate::sandbox::tasks::TaskOwner;
 
-    async fn hub_with(messages: &[&str]) -> (TaskOwner, Arc<Hub>, ProfileId) {
+    async fn hub_with(delivery: Delivery, messages: &[&str]) -> (TaskOwner, Arc<Hub>, ProfileId) {
         let (owner, tasks) = TaskOwner::new();
         let (queues, profile) = (Arc::new(MemoryQueues::default()), ProfileId::new("p"));
         for message in messages {
             queues.publish(&profile, (*message).to_owned()).await.unwrap();
         }
-        (owner, Arc::new(Hub::new(queues, tasks)), profile)
+        (owner, Arc::new(Hub::new(queues, tasks, delivery)), profile)
     }
 
     /// The next parcel. Under a paused clock the deadline strikes as soon as nothing else can happen.
@@ -171,7 +226,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn what_was_not_written_is_given_to_the_next_who_joins() {
-        let (_owner, hub, profile) = hub_with(&["1", "2"]).await;
+        let (_owner, hub, profile) = hub_with(Delivery::FanOut, &["1", "2"]).await;
         let (membership, mut inbox) = hub.join(&profile);
         let parcel = next(&mut inbox).await;
         assert_eq!(texts(&parcel), ["1", "2"]);
@@ -183,7 +238,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn what_one_of_two_clients_has_written_does_not_come_again() {
-        let (_owner, hub, profile) = hub_with(&["1"]).await;
+        let (_owner, hub, profile) = hub_with(Delivery::FanOut, &["1"]).await;
         let (broken, mut first) = hub.join(&profile);
         let (_membership, mut second) = hub.join(&profile);
         drop((next(&mut first).await, broken, first));
@@ -194,7 +249,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_pump_rests_when_nobody_is_left_and_wakes_with_the_next() {
-        let (_owner, hub, profile) = hub_with(&[]).await;
+        let (_owner, hub, profile) = hub_with(Delivery::FanOut, &[]).await;
         let (membership, _inbox) = hub.join(&profile);
         assert_eq!(hub.joined(&profile), 1);
         drop(membership);
@@ -205,5 +260,32 @@ mod tests {
         hub.queues.publish(&profile, "late".to_owned()).await.unwrap();
         let (_membership, mut inbox) = hub.join(&profile);
         assert_eq!(texts(&next(&mut inbox).await), ["late"]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn competing_clients_get_one_message_each_in_turn() {
+        let (_owner, hub, profile) = hub_with(Delivery::Competing, &["1", "2", "3", "4", "5"]).await;
+        let (_stays, mut first) = hub.join(&profile);
+        let (_stays_too, mut second) = hub.join(&profile);
+        let (one, other) = (next(&mut first).await, next(&mut second).await);
+        assert_eq!((texts(&one), texts(&other)), (vec!["1", "3", "5"], vec!["2", "4"]));
+        one.written.send(()).unwrap();
+        other.written.send(()).unwrap();
+        hub.queues.publish(&profile, "6".to_owned()).await.unwrap();
+        assert_eq!(texts(&next(&mut second).await), ["6"], "it was the second's turn");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_a_dying_competitor_did_not_write_goes_to_another_and_the_rest_does_not_come_again() {
+        let (_owner, hub, profile) = hub_with(Delivery::Competing, &["1", "2", "3", "4"]).await;
+        let (dying, mut first) = hub.join(&profile);
+        let (membership, mut second) = hub.join(&profile);
+        next(&mut second).await.written.send(()).unwrap();
+        drop((next(&mut first).await, dying, first));
+        assert_eq!(texts(&next(&mut second).await), ["1", "3"], "they went with the client that died");
+        // That one dies as well before it has written them, and nobody is left.
+        drop((second, membership));
+        let (_membership, mut third) = hub.join(&profile);
+        assert_eq!(texts(&next(&mut third).await), ["1", "3"], "not those alone that nobody has written");
     }
 }

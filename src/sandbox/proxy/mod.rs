@@ -24,8 +24,7 @@ pub(crate) async fn serve(listener: TcpListener, backend: Arc<Backend>) {
                 if let Err(error) = stream.set_nodelay(true) {
                     tracing::debug!(%error, "a connection keeps its delay");
                 }
-                let cut = backend.cut.subscribe();
-                backend.tasks.spawn("connection to the proxy", connection::serve(stream, Arc::clone(&backend), cut));
+                backend.tasks.spawn("connection to the proxy", connection::serve(stream, Arc::clone(&backend)));
             }
             Err(error) => {
                 // Out of file descriptors, most likely: give connections time to end.

@@ -86,6 +86,7 @@ impl Queues for AmqpQueues {
             profile: profile.clone(),
             consuming: None,
             in_hand: Vec::new(),
+            unreadable: Vec::new(),
             backoff: Backoff::default(),
         })
     }
@@ -220,8 +221,10 @@ struct AmqpDeliveries {
     broker: Arc<Broker>,
     profile: ProfileId,
     consuming: Option<Consuming>,
-    /// What the last call gave and is not settled.
+    /// What the last call gave and is not settled, in the same order.
     in_hand: Vec<Acker>,
+    /// What came with it and can't be given to anyone.
+    unreadable: Vec<Acker>,
     backoff: Backoff,
 }
 
@@ -251,10 +254,11 @@ impl AmqpDeliveries {
         let mut messages = Vec::new();
         let mut next = consuming.consumer.next().await;
         while let Some(Ok(delivery)) = next {
-            self.in_hand.push(delivery.acker);
             if let Ok(text) = Utf8Bytes::try_from(delivery.data) {
                 messages.push(text);
+                self.in_hand.push(delivery.acker);
             } else {
+                self.unreadable.push(delivery.acker);
                 // No text frame could carry it, so it is settled with the next batch, lest it come back for ever.
                 tracing::warn!(profile = %self.profile, "a message in the queue is not UTF-8; it is dropped");
             }
@@ -293,15 +297,18 @@ impl Deliveries for AmqpDeliveries {
                 // The consumer broke. What the broker gave it comes again.
                 self.consuming = None;
                 self.in_hand.clear();
+                self.unreadable.clear();
                 self.backoff.wait().await;
             }
         }
         .boxed()
     }
 
-    fn settle(&mut self) -> BoxFuture<'_, ()> {
-        async {
-            for acker in std::mem::take(&mut self.in_hand) {
+    fn settle<'a>(&'a mut self, written: &'a [bool]) -> BoxFuture<'a, ()> {
+        async move {
+            let in_hand = std::mem::take(&mut self.in_hand);
+            let done = in_hand.into_iter().zip(written).filter_map(|(acker, written)| written.then_some(acker));
+            for acker in std::mem::take(&mut self.unreadable).into_iter().chain(done) {
                 if !acker.ack(BasicAckOptions::default()).await.unwrap_or(false) {
                     tracing::warn!(profile = %self.profile, "a delivered message can't be acknowledged and comes again");
                     self.consuming = None;

@@ -43,6 +43,7 @@ pub(crate) trait Deliveries: Send {
     /// the next call.
     fn next(&mut self) -> BoxFuture<'_, Vec<Utf8Bytes>>;
 
-    /// Takes what the last call gave off the queue.
-    fn settle(&mut self) -> BoxFuture<'_, ()>;
+    /// Takes off the queue those of the messages that the last call gave which were written to a client. If there are others,
+    /// drop this next: the queue gets them back.
+    fn settle<'a>(&'a mut self, written: &'a [bool]) -> BoxFuture<'a, ()>;
 }

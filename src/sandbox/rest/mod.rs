@@ -7,6 +7,7 @@
 mod answers;
 mod data_token;
 mod device;
+mod faults;
 mod fields;
 mod profile;
 mod public_key;
@@ -15,6 +16,8 @@ mod utility;
 use std::sync::Arc;
 
 use axum::Router;
+use axum::extract::{Request, State as Shared};
+use axum::middleware::{self, Next};
 use axum::response::Response;
 use axum::routing::{get, post};
 use serde_json::Value;
@@ -26,8 +29,14 @@ use super::state::profiles::ProfileId;
 use super::state::{Reason, State};
 use crate::protocol::CommandId;
 
-/// Every endpoint.
-pub(crate) fn router(backend: Arc<Backend>) -> Router {
+/// Every endpoint. The one that makes faults is there only with `faults`.
+pub(crate) fn router(backend: Arc<Backend>, faults: bool) -> Router {
+    let api = endpoints().layer(middleware::from_fn_with_state(Arc::clone(&backend), late));
+    let api = if faults { api.route("/sandbox/faults", post(faults::strike)) } else { api };
+    api.with_state(backend)
+}
+
+fn endpoints() -> Router<Arc<Backend>> {
     Router::new()
         .route("/health", get(utility::health))
         .route("/request-status/{id}", get(utility::request_status).post(utility::request_status))
@@ -60,7 +69,18 @@ pub(crate) fn router(backend: Arc<Backend>) -> Router {
         .route("/device/download-device-configuration", post(device::configuration))
         .route("/device/retrieve-profile-devices", get(device::list))
         .fallback(unknown)
-        .with_state(backend)
+}
+
+/// Holds an answer back where a fault wants it late.
+async fn late(Shared(backend): Shared<Arc<Backend>>, request: Request, next: Next) -> Response {
+    let (parts, body) = request.into_parts();
+    let whose = fields::token(&parts).and_then(|token| backend.holder(token));
+    let late = backend.faults.delay(whose.as_ref(), backend.clock.now());
+    let answer = next.run(Request::from_parts(parts, body)).await;
+    if let Some(late) = late {
+        tokio::time::sleep(late).await;
+    }
+    answer
 }
 
 async fn unknown() -> Refusal {

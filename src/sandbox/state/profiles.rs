@@ -1,6 +1,6 @@
 //! Profiles and their authorization tokens.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
@@ -137,13 +137,15 @@ impl Profiles {
         }
     }
 
-    /// Makes every token of a profile expire now.
-    pub(crate) fn expire(&mut self, id: &ProfileId, now: Instant) {
-        let Some(profile) = self.by_id.get(id) else { return };
-        for token in &profile.tokens {
-            if let Some(grant) = self.tokens.get_mut(token) {
-                grant.expires = grant.expires.min(now);
+    /// Makes every token of a profile, or of all, expire now. How many profiles had one that was good.
+    pub(crate) fn expire(&mut self, id: Option<&ProfileId>, now: Instant) -> usize {
+        let mut struck = BTreeSet::new();
+        for grant in self.tokens.values_mut().filter(|grant| now < grant.expires) {
+            if id.is_none_or(|id| *id == grant.profile) {
+                grant.expires = now;
+                struck.insert(grant.profile.clone());
             }
         }
+        struck.len()
     }
 }

@@ -1,0 +1,37 @@
+//! The messages: command statuses of about 135 bytes with random ids, the same in every run.
+
+use privicore_monitor::activity::{ActivityKey, Entry, Fact, Moment, Seq};
+use privicore_monitor::protocol::incoming::{self, Incoming};
+
+/// 2026-01-01, in microseconds.
+const START: i64 = 1_767_225_600_000_000;
+
+/// What a server sends.
+pub(crate) fn texts(count: usize) -> impl Iterator<Item = String> {
+    let mut random = fastrand::Rng::with_seed(20_260_101);
+    (0..count).map(move |_| {
+        let id = uuid::Builder::from_random_bytes(random.u128(..).to_be_bytes()).into_uuid();
+        format!(
+            r#"{{"data":{{"type":"X-DPT-CAB-ID","id":"{id}","command_status":2,"body":"Command completed successfully"}}}}"#
+        )
+    })
+}
+
+/// The same as entries of a journal, a millisecond apart.
+pub(crate) fn entries(count: usize) -> impl Iterator<Item = Entry> {
+    texts(count).zip(1_i32..).map(|(raw, number)| {
+        let Incoming::Message(message) = incoming::parse(&raw) else { unreachable_message(&raw) };
+        Entry {
+            seq: Seq(u64::from(number.unsigned_abs())),
+            at: Moment(START + i64::from(number) * 1_000),
+            key: ActivityKey::of(&message),
+            fact: Fact::Heard(message),
+            raw: raw.into(),
+        }
+    })
+}
+
+#[expect(clippy::panic, reason = "the bench is wrong, not what it measures")]
+fn unreachable_message(raw: &str) -> ! {
+    panic!("not read as a message: {raw}")
+}

@@ -1,0 +1,132 @@
+//! Where `export` writes to: standard output, or a file that is whole or not there.
+
+use std::fs::{self, OpenOptions};
+use std::io::{self, BufWriter, Write};
+use std::path::{Path, PathBuf};
+
+use tempfile::NamedTempFile;
+
+use crate::settings::atomic::sync_folder;
+
+use super::CliError;
+
+/// Where lines go to.
+#[derive(Debug)]
+pub(super) enum Output {
+    /// Standard output.
+    Standard(BufWriter<io::Stdout>),
+    /// A device or a named pipe.
+    Device { path: PathBuf, file: BufWriter<fs::File> },
+    /// A file under a name for now, beside the one that it will replace.
+    File { path: PathBuf, target: PathBuf, file: Box<BufWriter<NamedTempFile>> },
+}
+
+/// Whether whoever reads is still there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Reader {
+    /// Go on.
+    Listens,
+    /// A closed pipe: nothing more is wanted.
+    Gone,
+}
+
+impl Output {
+    /// Opens a file; standard output for none and for `-`.
+    pub(super) fn open(path: Option<&Path>) -> Result<Self, CliError> {
+        let Some(path) = path.filter(|path| *path != Path::new("-")) else {
+            return Ok(Self::Standard(BufWriter::new(io::stdout())));
+        };
+        let failed = |source| CliError::File { path: path.to_owned(), source };
+        if fs::metadata(path).is_ok_and(|found| !found.is_file() && !found.is_dir()) {
+            let file = OpenOptions::new().write(true).open(path).map_err(failed)?;
+            return Ok(Self::Device { path: path.to_owned(), file: BufWriter::new(file) });
+        }
+        // Where it is a symbolic link, what it leads to is replaced.
+        let target = fs::canonicalize(path).unwrap_or_else(|_not_there_yet| path.to_owned());
+        let folder = folder_of(&target);
+        let file = tempfile::Builder::new().prefix(".new-").tempfile_in(folder).map_err(failed)?;
+        Ok(Self::File { path: path.to_owned(), target, file: Box::new(BufWriter::new(file)) })
+    }
+
+    /// Writes a line.
+    pub(super) fn write(&mut self, line: &str) -> Result<Reader, CliError> {
+        let written = match self {
+            Self::Standard(out) => out.write_all(line.as_bytes()),
+            Self::Device { file, .. } => file.write_all(line.as_bytes()),
+            Self::File { file, .. } => file.write_all(line.as_bytes()),
+        };
+        self.judge(written)
+    }
+
+    /// Everything is written: the file gets its name.
+    pub(super) fn finish(mut self) -> Result<(), CliError> {
+        let flushed = match &mut self {
+            Self::Standard(out) => out.flush(),
+            Self::Device { file, .. } => file.flush(),
+            Self::File { file, .. } => file.flush(),
+        };
+        if self.judge(flushed)? == Reader::Gone {
+            return Ok(());
+        }
+        let Self::File { path, target, file } = self else { return Ok(()) };
+        let named = || {
+            let file = file.into_inner().map_err(io::IntoInnerError::into_error)?;
+            file.as_file().sync_all()?;
+            file.persist(&target).map_err(|refused| refused.error)?;
+            sync_folder(folder_of(&target))
+        };
+        named().map_err(|source| CliError::File { path, source })
+    }
+
+    fn judge(&self, written: io::Result<()>) -> Result<Reader, CliError> {
+        match (written, self) {
+            (Ok(()), _) => Ok(Reader::Listens),
+            (Err(error), _) if error.kind() == io::ErrorKind::BrokenPipe => Ok(Reader::Gone),
+            (Err(error), Self::Standard(_)) => Err(CliError::Output(error)),
+            (Err(source), Self::Device { path, .. } | Self::File { path, .. }) => {
+                Err(CliError::File { path: path.clone(), source })
+            }
+        }
+    }
+}
+
+/// The folder that a file is in; a bare name is in the current one.
+fn folder_of(path: &Path) -> &Path {
+    path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_that_is_not_finished_is_not_there() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.csv");
+        let mut output = Output::open(Some(&path)).unwrap();
+        output.write("half").unwrap();
+        drop(output);
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0, "something was left behind");
+        let mut output = Output::open(Some(&path)).unwrap();
+        output.write("whole\n").unwrap();
+        output.finish().unwrap();
+        assert_eq!(fs::read_to_string(&path).unwrap(), "whole\n");
+    }
+
+    #[test]
+    fn a_folder_that_is_not_there_is_named() {
+        let folder = tempfile::tempdir().unwrap();
+        let error = Output::open(Some(&folder.path().join("gone/a.csv"))).unwrap_err().to_string();
+        assert!(error.contains("gone/a.csv") || error.contains("gone\\a.csv"), "{error}");
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_device_is_written_to_and_stays() {
+        use std::os::unix::fs::FileTypeExt as _;
+        let mut output = Output::open(Some(Path::new("/dev/null"))).unwrap();
+        output.write("x\n").unwrap();
+        output.finish().unwrap();
+        assert!(fs::metadata("/dev/null").unwrap().file_type().is_char_device(), "a device was replaced");
+    }
+}

@@ -1,0 +1,259 @@
+//! One line of `watch` and `export`: an activity, a message or a gap, as JSON, as CSV, or for people.
+
+use crate::activity::{Activity, Enquiry, Entry, Fact, GapCause, GapState, Kind, Moment, Source};
+use crate::protocol::{Delivery, Message};
+
+/// The columns of CSV, which are the fields of JSON.
+pub(super) const HEADER: &str = "kind,id,profile,status,message,label,context,source,first_seen,at\r\n";
+
+/// One line. Holds no secret: the journal has none.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub(super) struct Record {
+    kind: &'static str,
+    /// `None` for a gap, whose id is ours and says nothing.
+    id: Option<String>,
+    profile: String,
+    status: String,
+    /// What was said; empty where nothing was.
+    message: String,
+    label: String,
+    context: String,
+    /// `None` where nobody has said anything yet, and for a gap.
+    source: Option<&'static str>,
+    first_seen: String,
+    at: String,
+}
+
+impl Record {
+    /// An activity in the state that it is in. `whole` is the text of which the row shows the beginning, where it is known.
+    pub(super) fn of(profile: String, activity: &Activity<'_>, whole: Option<&str>, at: Moment) -> Self {
+        let message = activity.message();
+        let whole = whole.filter(|whole| message.strip_suffix('…').is_some_and(|cut| whole.starts_with(cut)));
+        Self {
+            kind: word(activity.kind()),
+            id: Some(activity.id().into_owned()),
+            profile,
+            status: activity.status().word().into_owned(),
+            message: whole.map_or_else(|| message.into_owned(), str::to_owned),
+            label: activity.label().to_owned(),
+            context: activity.context().to_owned(),
+            source: activity.source().map(Source::word),
+            first_seen: activity.first_seen().to_string(),
+            at: at.to_string(),
+        }
+    }
+
+    /// A gap as it stands.
+    pub(super) fn of_gap(profile: String, gap: &GapState, seen: Moment) -> Self {
+        Self {
+            kind: word(Kind::Gap),
+            id: None,
+            profile,
+            status: crate::activity::Status::Gap.word().into_owned(),
+            message: gap_in_words(gap),
+            label: String::new(),
+            context: String::new(),
+            source: None,
+            first_seen: gap.from.to_string(),
+            at: gap.to.unwrap_or(seen).to_string(),
+        }
+    }
+
+    /// As the line of one message: how that one is known, and what is known of its activity beside it.
+    pub(super) fn into_message(self, source: Source, label: &str, first_seen: Moment) -> Self {
+        let first_seen = first_seen.to_string();
+        Self { source: Some(source.word()), label: label.to_owned(), first_seen, ..self }
+    }
+
+    /// As one line of JSON.
+    pub(super) fn json(&self) -> String {
+        // Texts alone have a form as JSON always.
+        let mut line = serde_json::to_string(self).unwrap_or_default();
+        line.push('\n');
+        line
+    }
+
+    /// As one line of CSV after RFC 4180.
+    pub(super) fn csv(&self) -> String {
+        let cells = [
+            self.kind,
+            self.id.as_deref().unwrap_or_default(),
+            &self.profile,
+            &self.status,
+            &self.message,
+            &self.label,
+            &self.context,
+            self.source.unwrap_or_default(),
+            &self.first_seen,
+            &self.at,
+        ];
+        let mut line = cells.map(cell).join(",");
+        line.push_str("\r\n");
+        line
+    }
+
+    /// For people: times in UTC, nothing that a terminal would obey.
+    pub(super) fn plain(&self) -> String {
+        let parts = [
+            self.at.as_str(),
+            &self.profile,
+            self.kind,
+            self.id.as_deref().unwrap_or_default(),
+            &self.status,
+            &self.label,
+            &self.context,
+            &self.message,
+        ];
+        let shown: Vec<String> = parts.iter().filter(|part| !part.is_empty()).map(|part| visible(part)).collect();
+        let mut line = shown.join("  ");
+        line.push('\n');
+        line
+    }
+}
+
+/// The kind's word in a field.
+fn word(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Command => "command",
+        Kind::Data => "data",
+        Kind::Message => "message",
+        Kind::Gap => "gap",
+    }
+}
+
+/// What a gap is, in a sentence's beginning.
+fn gap_in_words(gap: &GapState) -> String {
+    let cause = match gap.cause {
+        GapCause::Disconnected => "Disconnected",
+        GapCause::NotRunning => "The monitor was not running",
+        GapCause::Asleep => "The computer was asleep",
+    };
+    let recovered = match gap.open {
+        0 => String::new(),
+        open => format!(", {} of {open} recovered", gap.recovered),
+    };
+    let requests = match gap.requests {
+        0 => String::new(),
+        requests => format!(", {requests} data requests can't be asked for"),
+    };
+    format!("{cause}: acknowledgements may be missing{recovered}{requests}")
+}
+
+/// A cell of CSV. One that a spreadsheet would take for a formula gets an apostrophe in front, as spreadsheets themselves
+/// mark text: what a server says must not run in an operator's spreadsheet. JSON lines have every text as it is.
+fn cell(text: &str) -> String {
+    let formula = text.starts_with(['=', '+', '-', '@', '\t', '\r']);
+    let guard = if formula { "'" } else { "" };
+    if text.contains(['"', ',', '\r', '\n']) {
+        format!("\"{guard}{}\"", text.replace('"', "\"\""))
+    } else {
+        format!("{guard}{text}")
+    }
+}
+
+/// The text with control characters and those that turn the direction of writing shown, not obeyed.
+pub(super) fn visible(text: &str) -> String {
+    text.chars()
+        .map(|c| match c {
+            '\n' | '\r' | '\t' => ' ',
+            '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{200e}' | '\u{200f}' | '\u{2028}' | '\u{2029}' => {
+                '�'
+            }
+            c if c.is_control() => '�',
+            c => c,
+        })
+        .collect()
+}
+
+/// The whole text that an entry came with, of which a row shows the beginning.
+pub(super) fn text_of(entry: &Entry) -> Option<&str> {
+    match &entry.fact {
+        Fact::Heard(Message::Command(report)) => report.body.text(),
+        Fact::Heard(Message::Data(report)) => match &report.delivery {
+            Delivery::Text(text) => Some(text),
+            Delivery::Other { body, .. } => body.text(),
+            Delivery::Inline { .. } | Delivery::Link(_) | Delivery::StreamToken(_) => None,
+        },
+        Fact::Heard(Message::Unrecognised(_)) => Some(&entry.raw),
+        Fact::Enquired(Enquiry::Known { text, .. }) => text.as_deref(),
+        Fact::Heard(Message::StreamReady(_))
+        | Fact::Enquired(Enquiry::Unknown)
+        | Fact::Unreadable { .. }
+        | Fact::Done(_)
+        | Fact::Gap(_) => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn record(message: &str) -> Record {
+        Record {
+            kind: "command",
+            id: Some("c-1".into()),
+            profile: "ops".into(),
+            status: "Failed".into(),
+            message: message.into(),
+            label: String::new(),
+            context: String::new(),
+            source: Some("socket"),
+            first_seen: Moment(0).to_string(),
+            at: Moment(1_500_000).to_string(),
+        }
+    }
+
+    #[test]
+    fn json_has_the_fields_of_the_contract_in_its_order() {
+        assert_eq!(
+            record("no\n").json(),
+            "{\"kind\":\"command\",\"id\":\"c-1\",\"profile\":\"ops\",\"status\":\"Failed\",\"message\":\"no\\n\",\
+             \"label\":\"\",\"context\":\"\",\"source\":\"socket\",\"first_seen\":\"1970-01-01T00:00:00.000000Z\",\
+             \"at\":\"1970-01-01T00:00:01.500000Z\"}\n"
+        );
+    }
+
+    #[test]
+    fn csv_is_quoted_after_rfc_4180_and_no_cell_is_a_formula() {
+        for (text, wanted) in [
+            ("plain", "plain"),
+            ("a \"b\", c", "\"a \"\"b\"\", c\""),
+            ("two\nlines", "\"two\nlines\""),
+            ("=HYPERLINK(\"x\")", "\"'=HYPERLINK(\"\"x\"\")\""),
+            ("+1", "'+1"),
+            ("-1", "'-1"),
+            ("@a", "'@a"),
+            ("\ta", "'\ta"),
+            ("a=b", "a=b"),
+        ] {
+            assert_eq!(cell(text), wanted);
+        }
+        let columns = HEADER.trim_end().split(',').count();
+        assert_eq!(record("x").csv().trim_end().split(',').count(), columns);
+        assert!(record("x").csv().ends_with("\r\n"));
+    }
+
+    #[test]
+    fn a_line_for_people_is_one_line_that_no_terminal_obeys() {
+        let line = record("\u{1b}[2Jgone\r\n\u{202e}evil\u{9b}").plain();
+        assert_eq!(line.lines().count(), 1, "{line:?}");
+        assert!(!line.trim_end().contains(|c: char| c.is_control() || c == '\u{202e}'), "{line:?}");
+        assert!(line.contains("c-1  Failed"), "{line}");
+    }
+
+    #[test]
+    fn a_gap_says_what_may_be_missing_and_what_was_recovered() {
+        let gap = GapState {
+            from: Moment(0),
+            to: Some(Moment(1_000_000)),
+            cause: GapCause::Disconnected,
+            open: 4,
+            recovered: 3,
+            requests: 2,
+        };
+        let record = Record::of_gap("ops".into(), &gap, Moment(9_000_000));
+        assert!(record.json().starts_with("{\"kind\":\"gap\",\"id\":null,"), "{}", record.json());
+        assert!(record.message.contains("3 of 4 recovered"), "{}", record.message);
+        assert_eq!(record.at, "1970-01-01T00:00:01.000000Z");
+    }
+}

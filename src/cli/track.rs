@@ -1,0 +1,95 @@
+//! `track`: hands command ids to whoever holds the journal, or writes them into it where nobody does.
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use crate::activity::Moment;
+use crate::engine::local::{self, AskError, Refusal, Tracking};
+use crate::journal::{Holder, Journal, JournalError, Opened};
+use crate::settings::{Directories, ProfileId, Store};
+
+use super::people::{Guest, Names};
+use super::task::Track;
+use super::{CliError, Environment};
+
+/// How long a holder that starts or ends may take until it listens, or until the journal is free.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// The pause between two attempts.
+const PAUSE: Duration = Duration::from_millis(100);
+
+/// Follows commands from now on; how many.
+///
+/// # Errors
+///
+/// Where nobody took them, with the reason.
+pub fn run(
+    wanted: &Track,
+    profile: Option<&str>,
+    directories: &Directories,
+    environment: &Environment,
+    now: Moment,
+) -> Result<usize, CliError> {
+    let tracking = Tracking::new(profile.map(str::to_owned), &wanted.ids, wanted.label.as_deref())?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(CliError::System)?;
+    runtime.block_on(async {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            match Holder::take(directories.data()) {
+                Ok(holder) => {
+                    let count = write(tracking, directories, environment, now).await;
+                    drop(holder);
+                    return count;
+                }
+                Err(JournalError::Held { .. }) => {}
+                Err(error) => return Err(error.into()),
+            }
+            match local::ask(directories.data(), &tracking) {
+                Ok(Ok(count)) => return Ok(count),
+                Ok(Err(Refusal::Usage(why))) => return Err(CliError::Usage(why)),
+                Ok(Err(Refusal::Failed(why))) => return Err(CliError::NotTracked(why)),
+                // It starts, or it ends: one of the two ways opens soon.
+                Err(AskError::Nobody) if Instant::now() < deadline => tokio::time::sleep(PAUSE).await,
+                Err(error) => return Err(error.into()),
+            }
+        }
+    })
+}
+
+/// Writes into the journal, which is held.
+async fn write(
+    tracking: Tracking,
+    directories: &Directories,
+    environment: &Environment,
+    now: Moment,
+) -> Result<usize, CliError> {
+    let profile = whose(&tracking, directories, environment)?;
+    let Opened { journal, .. } = Journal::open(directories.data())?;
+    let count = tracking.len();
+    let written = journal.append(profile, tracking.into_entries(now)).await;
+    journal.close().await;
+    written?;
+    Ok(count)
+}
+
+/// The profile that is meant: the named one, the one that the environment signs in, or the only one.
+fn whose(tracking: &Tracking, directories: &Directories, environment: &Environment) -> Result<ProfileId, CliError> {
+    let (_store, settings, trouble) = Store::open(directories);
+    if let Some(sentence) = trouble {
+        super::say(&sentence);
+    }
+    let guest = Guest::of(environment, &settings, tracking.profile.as_deref());
+    if let Some(guest) = guest {
+        return Ok(guest.profile.id);
+    }
+    let names = Names::of(&settings, None);
+    if let Some(name) = &tracking.profile {
+        return names.find(name).ok_or_else(|| CliError::UnknownProfile(name.clone()));
+    }
+    let mut ids = names.ids();
+    match (ids.next(), ids.next()) {
+        (Some(only), None) => Ok(only),
+        (None, _) => Err(CliError::NoProfile),
+        (Some(_), Some(_)) => Err(CliError::SeveralProfiles),
+    }
+}

@@ -1,0 +1,263 @@
+//! `watch`: the engine without a window, or beside one. One event a line on standard output, how the connection stands on
+//! standard error.
+//!
+//! Lines are always read from the journal, so that what is printed is durable, and that it is the same whoever holds the
+//! journal. Where nobody does, this process does and runs the engine; beside a window it only reads, opens no connection,
+//! and takes over when the window ends.
+
+mod live;
+mod model;
+mod printer;
+mod standing;
+
+use std::path::Path;
+use std::time::Duration;
+
+use tokio::sync::mpsc;
+
+use crate::engine::{EngineError, EngineOptions, Waker};
+use crate::journal::{Holder, JournalError};
+use crate::settings::{Directories, Settings, Store};
+
+use super::people::{Guest, Names};
+use super::task::Watch;
+use super::{CliError, Environment, signals};
+
+use live::Live;
+use model::{Model, Whose};
+use printer::Printer;
+
+/// How often the journal of another process is looked at.
+const LOOK: Duration = Duration::from_millis(250);
+/// How many looks pass between two attempts to take over.
+const LOOKS_BEFORE_TAKEOVER: u32 = 4;
+
+/// How an engine is made: with what wakes whoever listens to it, and whether tokens stay in memory.
+pub type MakeOptions<'a> = dyn Fn(Waker, Tokens) -> EngineOptions + 'a;
+
+/// Where an engine keeps its tokens.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Tokens {
+    /// In the system's keyring.
+    InKeyring,
+    /// In memory: the environment signs in, and the keyring is left alone.
+    InMemory,
+}
+
+/// What is watched.
+pub struct Setup<'a> {
+    /// What was asked for.
+    pub wanted: Watch,
+    /// The name of the one profile.
+    pub profile: Option<String>,
+    /// Where settings and journal live.
+    pub directories: Directories,
+    /// What the environment says.
+    pub environment: Environment,
+    /// Whether a sandbox is watched, which signs itself in.
+    pub sandbox: bool,
+    /// Makes the engine.
+    pub options: &'a MakeOptions<'a>,
+}
+
+impl std::fmt::Debug for Setup<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Setup").field("wanted", &self.wanted).field("profile", &self.profile).finish_non_exhaustive()
+    }
+}
+
+/// Watches until it is told to end, or what it waits for has come.
+///
+/// # Errors
+///
+/// Why it ends otherwise.
+pub fn run(setup: Setup<'_>) -> Result<(), CliError> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(CliError::System)?;
+    runtime.block_on(async {
+        let mut printer = Printer::start()?;
+        let mut watcher = Watcher::new(setup, printer.lines())?;
+        // Whatever is under way, also a line that waits for its reader, is given up for these.
+        let outcome = tokio::select! {
+            biased;
+            signal = signals::asked_to_end() => signal.map_err(CliError::System),
+            stopped = printer.stopped() => stopped,
+            outcome = Box::pin(watcher.watch()) => outcome,
+        };
+        watcher.end().await;
+        drop(watcher);
+        let finished = printer.finish().await;
+        outcome.and(finished)
+    })
+}
+
+/// What is under way.
+struct Watcher<'a> {
+    setup: Setup<'a>,
+    guest: Option<Guest>,
+    settings: Settings,
+    names: Names,
+    model: Model,
+    /// Where the journal ended at the start.
+    end: crate::activity::Seq,
+    lines: mpsc::Sender<String>,
+    /// The engine, where this process runs it.
+    live: Option<Live>,
+    /// Whether everything has been printed that was asked for.
+    done: bool,
+}
+
+impl<'a> Watcher<'a> {
+    fn new(setup: Setup<'a>, lines: mpsc::Sender<String>) -> Result<Self, CliError> {
+        let (_store, settings, trouble) = Store::open(&setup.directories);
+        if let Some(sentence) = trouble {
+            super::say(&sentence);
+        }
+        let guest =
+            if setup.sandbox { None } else { Guest::of(&setup.environment, &settings, setup.profile.as_deref()) };
+        if let Some(guest) = &guest {
+            guest.check()?;
+        }
+        let names = Names::of(&settings, guest.as_ref());
+        let whose = whose(&setup, guest.as_ref(), &settings, &names)?;
+        let lifetime = Duration::from_secs(u64::from(settings.preferences.link_lifetime));
+        let Watch { json, exit_on } = setup.wanted.clone();
+        let (model, end) = Model::new(setup.directories.data(), whose, json, exit_on, lifetime)?;
+        Ok(Self { setup, guest, settings, names, model, end, lines, live: None, done: false })
+    }
+
+    /// Watches for as long as there is something to watch.
+    async fn watch(&mut self) -> Result<(), CliError> {
+        while self.model.remember(self.end)? {
+            tokio::task::yield_now().await;
+        }
+        if let Some(lines) = self.model.reached_before(&self.names) {
+            self.print(lines).await;
+            self.done = true;
+            return Ok(());
+        }
+        if !self.take_over()? {
+            super::say(
+                "Another Privicore Monitor holds the journal: its events are shown, and no connection is opened.",
+            );
+        }
+        let mut looks = 0_u32;
+        loop {
+            if self.read_news().await? {
+                return Ok(());
+            }
+            if let Some(live) = &mut self.live {
+                live.wait(&mut self.names, &mut self.model).await?;
+                continue;
+            }
+            tokio::time::sleep(LOOK).await;
+            looks += 1;
+            if looks.is_multiple_of(LOOKS_BEFORE_TAKEOVER) && self.take_over()? {
+                super::say("The other Privicore Monitor has ended: this one connects now.");
+            }
+        }
+    }
+
+    /// Prints what is new in the journal; whether what was waited for has come.
+    async fn read_news(&mut self) -> Result<bool, CliError> {
+        loop {
+            let learn = || {
+                let (_store, settings, _said_already) = Store::open(&self.setup.directories);
+                let mut names = self.names.clone();
+                names.learn(&settings);
+                names
+            };
+            let mut names = self.names.clone();
+            let news = self.model.news(&mut names, learn)?;
+            self.names = names;
+            self.print(news.lines).await;
+            if news.reached {
+                self.done = true;
+                return Ok(true);
+            }
+            if !news.more {
+                return Ok(false);
+            }
+        }
+    }
+
+    async fn print(&self, lines: String) {
+        // Where nobody prints any more, that ends this from outside.
+        if !lines.is_empty() && self.lines.send(lines).await.is_err() {
+            std::future::pending::<()>().await;
+        }
+    }
+
+    /// Starts the engine where nobody else holds the journal; whether it runs.
+    fn take_over(&mut self) -> Result<bool, CliError> {
+        if !self.setup.sandbox && self.guest.is_none() && self.settings.profiles.is_empty() {
+            // Nobody could be signed in. That is not wrong beside a window, which has somebody.
+            return if is_held(self.setup.directories.data())? { Ok(false) } else { Err(CliError::NoProfile) };
+        }
+        let tokens = if self.guest.is_some() { Tokens::InMemory } else { Tokens::InKeyring };
+        let make = |waker| {
+            let mut options = (self.setup.options)(waker, tokens);
+            // A guest that the settings do not know can't be chosen among those that they know.
+            let listed = |name: &String| self.settings.profiles.iter().any(|profile| profile.name == *name);
+            options.profile = match &self.guest {
+                Some(guest) => Some(guest.profile.name.clone()).filter(listed),
+                None => self.setup.profile.clone(),
+            };
+            options
+        };
+        match Live::start(make, self.guest.clone(), &self.settings, self.setup.profile.as_deref()) {
+            Ok(live) => {
+                self.live = Some(live);
+                Ok(true)
+            }
+            Err(EngineError::Journal(JournalError::Held { .. })) => Ok(false),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Leaves every channel and prints what was heard until then.
+    async fn end(&mut self) {
+        let Some(live) = self.live.take() else { return };
+        live.stop();
+        if self.done {
+            return;
+        }
+        let last = async {
+            if let Err(error) = self.read_news().await {
+                super::say(&error.to_string());
+            }
+        };
+        if tokio::time::timeout(LOOK, last).await.is_err() {
+            tracing::debug!("nobody reads the last lines");
+        }
+    }
+}
+
+/// Whose events are shown.
+fn whose(setup: &Setup<'_>, guest: Option<&Guest>, settings: &Settings, names: &Names) -> Result<Whose, CliError> {
+    let held = || is_held(setup.directories.data());
+    Ok(match (&setup.profile, guest) {
+        (_, Some(guest)) => Whose::Only([guest.profile.id].into()),
+        (None, None) if setup.sandbox || settings.profiles.is_empty() => {
+            if !setup.sandbox && !held()? {
+                return Err(CliError::NoProfile);
+            }
+            Whose::Everybody
+        }
+        (None, None) => Whose::Everybody,
+        (Some(name), None) => match names.find(name) {
+            Some(profile) => Whose::Only([profile].into()),
+            None if settings.profiles.is_empty() && !setup.sandbox && !held()? => return Err(CliError::NoProfile),
+            None if setup.sandbox => Whose::Everybody,
+            None => return Err(CliError::UnknownProfile(name.clone())),
+        },
+    })
+}
+
+/// Whether another process holds the journal.
+fn is_held(data: &Path) -> Result<bool, CliError> {
+    match Holder::take(data) {
+        Ok(_let_go_at_once) => Ok(false),
+        Err(JournalError::Held { .. }) => Ok(true),
+        Err(error) => Err(error.into()),
+    }
+}

@@ -1,0 +1,257 @@
+//! What is known of each profile's activities, read from the journal; one line for each entry that is new.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use crate::activity::{Activities, Activity, ActivityKey, Entry, Fact, RowId, Seq, Status, View};
+use crate::cli::CliError;
+use crate::cli::people::Names;
+use crate::cli::record::{Record, text_of};
+use crate::cli::task::Goal;
+use crate::journal::Archive;
+use crate::settings::ProfileId;
+
+/// Entries that are read together.
+const CHUNK: usize = 2_000;
+/// How many of the newest entries of the journal are read at the start, to know the state, the label and the first sight of
+/// what is still under way. What is older than all of these is taken for new when it is heard of again.
+const HISTORY: u64 = 1_000_000;
+
+/// Whose events are shown.
+#[derive(Debug, Clone)]
+pub(super) enum Whose {
+    /// Those of every profile that is in the journal.
+    Everybody,
+    /// Those of these profiles.
+    Only(BTreeSet<ProfileId>),
+}
+
+impl Whose {
+    pub(super) fn includes(&self, profile: ProfileId) -> bool {
+        match self {
+            Self::Everybody => true,
+            Self::Only(profiles) => profiles.contains(&profile),
+        }
+    }
+}
+
+/// The journal as far as it has been read, and what it says.
+pub(super) struct Model {
+    folder: PathBuf,
+    archive: Option<Archive>,
+    version: Option<i64>,
+    /// The next entry to read.
+    next: Seq,
+    activities: BTreeMap<ProfileId, Activities>,
+    whose: Whose,
+    json: bool,
+    goal: Option<Goal>,
+    /// The rows that have, or had, the label that is waited for.
+    labelled: BTreeSet<(ProfileId, RowId)>,
+    link_lifetime: Duration,
+}
+
+/// What is new.
+pub(super) struct News {
+    /// Its lines; empty where there is none.
+    pub(super) lines: String,
+    /// Whether there may be more.
+    pub(super) more: bool,
+    /// Whether what was waited for has come.
+    pub(super) reached: bool,
+}
+
+impl Model {
+    /// Reads nothing yet, but marks where the journal ends: what comes after that is new.
+    pub(super) fn new(
+        folder: &Path,
+        whose: Whose,
+        json: bool,
+        goal: Option<Goal>,
+        link_lifetime: Duration,
+    ) -> Result<(Self, Seq), CliError> {
+        let archive = Archive::open(folder)?;
+        let end = archive.as_ref().map_or(Ok(Seq(0)), Archive::newest)?;
+        let model = Self {
+            folder: folder.to_owned(),
+            archive,
+            version: None,
+            next: Seq(end.0.saturating_sub(HISTORY).saturating_add(1)),
+            activities: BTreeMap::new(),
+            whose,
+            json,
+            goal,
+            labelled: BTreeSet::new(),
+            link_lifetime,
+        };
+        Ok((model, end))
+    }
+
+    /// Takes a profile in that was not known at the start.
+    pub(super) fn include(&mut self, profile: ProfileId) {
+        if let Whose::Only(profiles) = &mut self.whose {
+            profiles.insert(profile);
+        }
+    }
+
+    /// Reads one chunk of what was there before the start. Whether there is more.
+    pub(super) fn remember(&mut self, end: Seq) -> Result<bool, CliError> {
+        let Some(archive) = self.archive.as_ref().filter(|_| self.next <= end) else { return Ok(false) };
+        let left = usize::try_from(end.0.saturating_sub(self.next.0).saturating_add(1)).unwrap_or(usize::MAX);
+        let chunk = archive.since(self.next, CHUNK.min(left))?;
+        // A profile that was forgotten leaves numbers that nobody has.
+        let more = chunk.len() == CHUNK;
+        for (profile, entry) in chunk.into_iter().filter(|(_, entry)| entry.seq <= end) {
+            self.next = after(entry.seq);
+            if self.whose.includes(profile) {
+                self.apply(profile, &entry);
+            }
+        }
+        if !more {
+            self.next = after(end);
+        }
+        Ok(more)
+    }
+
+    /// What was waited for, where it had come before the start: its lines.
+    pub(super) fn reached_before(&mut self, names: &Names) -> Option<String> {
+        if let Some(Goal::Label(label)) = &self.goal {
+            let mut found = BTreeSet::new();
+            for (profile, activities) in &self.activities {
+                let view = View::new();
+                let rows = (0..view.len(activities)).filter_map(|index| view.row(activities, index));
+                let is_meant = |row: &RowId| activities.get(*row).is_some_and(|activity| activity.label() == label);
+                found.extend(rows.filter(is_meant).map(|row| (*profile, row)));
+            }
+            self.labelled = found;
+        }
+        let reached = self.awaited()?;
+        let lines = reached.iter().filter_map(|(profile, row)| {
+            let activity = self.activities.get(profile)?.get(*row)?;
+            let record = Record::of(names.name(*profile), &activity, None, activity.updated());
+            Some(self.line(&record))
+        });
+        Some(lines.collect())
+    }
+
+    /// Reads one chunk of what is new. Stops behind the entry by which what was waited for has come.
+    pub(super) fn news(&mut self, names: &mut Names, learn: impl Fn() -> Names) -> Result<News, CliError> {
+        let mut news = News { lines: String::new(), more: false, reached: false };
+        if self.archive.is_none() {
+            self.archive = Archive::open(&self.folder)?;
+        }
+        let Some(archive) = &self.archive else { return Ok(news) };
+        let version = archive.version()?;
+        if self.version == Some(version) {
+            return Ok(news);
+        }
+        let chunk = archive.since(self.next, CHUNK)?;
+        news.more = chunk.len() == CHUNK;
+        if !news.more {
+            // What is committed from here on changes it again.
+            self.version = Some(version);
+        }
+        for (profile, entry) in chunk {
+            self.next = after(entry.seq);
+            if !self.whose.includes(profile) {
+                continue;
+            }
+            let row = self.apply(profile, &entry);
+            if !names.knows(profile) {
+                *names = learn();
+            }
+            let record = row.and_then(|row| self.record(profile, row, &entry, names));
+            if let Some(record) = record {
+                news.lines.push_str(&self.line(&record));
+            }
+            if row.is_some_and(|row| self.is_reached_by(profile, row)) {
+                news.reached = true;
+                break;
+            }
+        }
+        Ok(news)
+    }
+
+    fn apply(&mut self, profile: ProfileId, entry: &Entry) -> Option<RowId> {
+        let lifetime = self.link_lifetime;
+        let activities = self.activities.entry(profile).or_insert_with(|| Activities::new(lifetime));
+        activities.expire(entry.at);
+        activities.apply(entry);
+        activities.find(&entry.key)
+    }
+
+    fn record(&self, profile: ProfileId, row: RowId, entry: &Entry, names: &Names) -> Option<Record> {
+        let activities = self.activities.get(&profile)?;
+        let name = names.name(profile);
+        if matches!(entry.fact, Fact::Gap(_)) {
+            return activities.gap(row).map(|gap| Record::of_gap(name, &gap, entry.at));
+        }
+        activities.get(row).map(|activity| Record::of(name, &activity, text_of(entry), entry.at))
+    }
+
+    fn line(&self, record: &Record) -> String {
+        if self.json { record.json() } else { record.plain() }
+    }
+
+    /// Whether an entry of this row is the one that was waited for.
+    fn is_reached_by(&mut self, profile: ProfileId, row: RowId) -> bool {
+        let activity = self.activities.get(&profile).and_then(|activities| activities.get(row));
+        match (&self.goal, activity) {
+            (Some(Goal::Final(id)), Some(activity)) => activity.id() == id.as_str() && is_settled(&activity),
+            (Some(Goal::Label(label)), Some(activity)) => {
+                let named = activity.label() == label;
+                if named {
+                    self.labelled.insert((profile, row));
+                }
+                (named || self.labelled.contains(&(profile, row))) && self.awaited().is_some()
+            }
+            (None, _) | (_, None) => false,
+        }
+    }
+
+    /// The rows that were waited for; `None` where one of them is still to come.
+    fn awaited(&self) -> Option<Vec<(ProfileId, RowId)>> {
+        let found: Vec<_> = match self.goal.as_ref()? {
+            Goal::Final(id) => self
+                .activities
+                .iter()
+                .flat_map(|(profile, activities)| {
+                    let keys = [ActivityKey::Command(id.as_str().into()), ActivityKey::Data(id.as_str().into())];
+                    keys.into_iter().filter_map(|key| activities.find(&key)).map(|row| (*profile, row))
+                })
+                .filter(|(profile, row)| self.activity(*profile, *row).is_some_and(|activity| is_settled(&activity)))
+                .collect(),
+            Goal::Label(label) => {
+                let named = |(profile, row): &&(ProfileId, RowId)| {
+                    self.activity(*profile, *row).is_some_and(|activity| activity.label() == label)
+                };
+                let found: Vec<_> = self.labelled.iter().filter(named).copied().collect();
+                let open = |(profile, row): &(ProfileId, RowId)| {
+                    self.activity(*profile, *row).is_some_and(|activity| !is_settled(&activity))
+                };
+                if found.iter().any(open) {
+                    return None;
+                }
+                found
+            }
+        };
+        (!found.is_empty()).then_some(found)
+    }
+
+    fn activity(&self, profile: ProfileId, row: RowId) -> Option<Activity<'_>> {
+        self.activities.get(&profile)?.get(row)
+    }
+}
+
+/// Whether its outcome is there. That a server does not know a command is none: its acknowledgement may still come.
+fn is_settled(activity: &Activity<'_>) -> bool {
+    match activity.status() {
+        Status::Unknown | Status::UnrecognisedNumber(_) | Status::Unrecognised | Status::Gap => false,
+        status => !status.is_open(),
+    }
+}
+
+fn after(Seq(seq): Seq) -> Seq {
+    Seq(seq.saturating_add(1))
+}

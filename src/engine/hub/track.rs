@@ -1,0 +1,76 @@
+//! Following commands before they are heard of: asked for in the window, or by another process.
+
+use tokio::sync::oneshot;
+
+use crate::engine::event::Severity;
+use crate::engine::local::{self, Asked, Refusal, Tracking};
+use crate::protocol::CommandId;
+use crate::settings::ProfileId;
+
+use super::Hub;
+
+impl Hub {
+    /// Follows commands from now on.
+    pub(super) fn track(&self, profile: ProfileId, commands: &[CommandId], label: Option<&str>) {
+        let Some(desk) = self.desks.get(&profile) else { return };
+        let entries = local::entries(commands, label, (self.tools.clock)());
+        if entries.is_empty() {
+            return self.notice(Some(profile), Severity::Warning, "There is no command to track. Give its id.");
+        }
+        let scribe = desk.scribe.clone();
+        let task = async move {
+            if scribe.record_all(entries).await.is_err() {
+                tracing::debug!("the profile is being closed");
+            }
+        };
+        drop(self.tools.spawner.task("tracking commands", Some(profile), task));
+    }
+
+    /// Does what another process asked for, and tells it once that is durable.
+    pub(super) fn asked_to_track(&self, asked: Asked) {
+        let Asked { tracking, reply } = asked;
+        let (profile, scribe) = match self.profile_to_track(&tracking) {
+            Ok(profile) => match self.desks.get(&profile) {
+                Some(desk) => (profile, desk.scribe.clone()),
+                None => return answer(reply, Err(Refusal::Failed("The profile is being removed.".to_owned()))),
+            },
+            Err(why) => return answer(reply, Err(Refusal::Usage(why))),
+        };
+        let count = tracking.len();
+        let entries = tracking.into_entries((self.tools.clock)());
+        let task = async move {
+            let done =
+                scribe.record_all(entries).await.map(|()| count).map_err(|_closed| {
+                    Refusal::Failed("Privicore Monitor is closing. Try again in a moment.".to_owned())
+                });
+            answer(reply, done);
+        };
+        drop(self.tools.spawner.task("tracking commands", Some(profile), task));
+    }
+
+    /// The profile that is meant.
+    fn profile_to_track(&self, tracking: &Tracking) -> Result<ProfileId, String> {
+        let mut found = self
+            .desks
+            .iter()
+            .filter(|(_, desk)| tracking.profile.as_ref().is_none_or(|name| desk.profile.name == *name))
+            .map(|(id, _)| *id);
+        match (found.next(), found.next(), &tracking.profile) {
+            (Some(profile), None, _) => Ok(profile),
+            (None, _, Some(name)) => Err(format!("There is no profile named {name}. Check the name.")),
+            (None, _, None) => Err("There is no profile yet. Sign in first.".to_owned()),
+            (Some(_), Some(_), Some(name)) => {
+                Err(format!("Several profiles are named {name}. Rename one of them in the window."))
+            }
+            (Some(_), Some(_), None) => {
+                Err("There are several profiles. Say whose the commands are with --profile NAME.".to_owned())
+            }
+        }
+    }
+}
+
+fn answer(reply: oneshot::Sender<Result<usize, Refusal>>, done: Result<usize, Refusal>) {
+    if reply.send(done).is_err() {
+        tracing::debug!("the process that asked has gone");
+    }
+}

@@ -1,0 +1,172 @@
+//! The connections that are open, and how trouble reaches them.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::{Notify, mpsc};
+
+use super::Garbage;
+use super::garbage;
+use crate::sandbox::state::profiles::ProfileId;
+
+/// How many orders of a kind wait for one connection. Beyond it the connection is not struck, and not counted as struck.
+const WAITING: usize = 8;
+
+/// What can be done to a connection.
+#[derive(Clone, Debug)]
+pub(crate) enum Trouble {
+    /// It ends at once.
+    Cut,
+    /// It neither reads nor writes for so long.
+    Stalled(Duration),
+    /// It does not read for so long.
+    Deaf(Duration),
+    /// It sends these.
+    Litter(Vec<Garbage>),
+}
+
+/// What a connection has to heed.
+pub(crate) struct Orders {
+    /// To end, even where it stands still.
+    pub(crate) cut: Arc<Notify>,
+    /// To stand still for so long.
+    pub(crate) stalls: mpsc::Receiver<Duration>,
+    /// [`Trouble::Deaf`] and [`Trouble::Litter`], which the conversation itself makes.
+    pub(crate) inner: mpsc::Receiver<Trouble>,
+}
+
+/// An open connection.
+struct Open {
+    profile: Option<ProfileId>,
+    cut: Arc<Notify>,
+    stalls: mpsc::Sender<Duration>,
+    inner: mpsc::Sender<Trouble>,
+}
+
+#[derive(Default)]
+struct Registry {
+    next: u64,
+    /// By age.
+    open: BTreeMap<u64, Open>,
+    /// Which kind of garbage comes next.
+    turn: usize,
+}
+
+/// All connections that are open.
+#[derive(Default)]
+pub(crate) struct Connections(Arc<Mutex<Registry>>);
+
+/// A connection's place among the open ones; dropping it gives it up.
+pub(crate) struct Place {
+    id: u64,
+    registry: Arc<Mutex<Registry>>,
+}
+
+impl Connections {
+    /// Enters a connection that has not joined.
+    pub(crate) fn enter(&self) -> (Place, Orders) {
+        let (stalls, stalled) = mpsc::channel(WAITING);
+        let (inner, heeded) = mpsc::channel(WAITING);
+        let cut = Arc::new(Notify::new());
+        let open = Open { profile: None, cut: Arc::clone(&cut), stalls, inner };
+        let mut registry = lock(&self.0);
+        let id = registry.next;
+        registry.next += 1;
+        registry.open.insert(id, open);
+        drop(registry);
+        (Place { id, registry: Arc::clone(&self.0) }, Orders { cut, stalls: stalled, inner: heeded })
+    }
+
+    /// Makes trouble for a profile's connections, or for all, at most `count` of them. How many it reached.
+    pub(crate) fn strike(&self, profile: Option<&ProfileId>, count: Option<u32>, trouble: &Trouble) -> usize {
+        let most = count.map_or(usize::MAX, |count| usize::try_from(count).unwrap_or(usize::MAX));
+        let registry = lock(&self.0);
+        let meant = registry.open.values().filter(|open| profile.is_none() || open.profile.as_ref() == profile);
+        meant.filter(|open| open.take(trouble.clone())).take(most).count()
+    }
+
+    /// Makes joined connections send garbage. How many it reached.
+    pub(super) fn litter(&self, profile: Option<&ProfileId>, frames: u32, kind: Option<Garbage>) -> usize {
+        let mut registry = lock(&self.0);
+        let Registry { open, turn, .. } = &mut *registry;
+        let joined = open.values().filter(|open| match profile {
+            Some(_) => open.profile.as_ref() == profile,
+            None => open.profile.is_some(),
+        });
+        let litter = joined.filter(|open| {
+            let kinds = (0..frames).map(|_| {
+                kind.unwrap_or_else(|| {
+                    *turn = turn.wrapping_add(1);
+                    garbage::kind_of(turn.wrapping_sub(1))
+                })
+            });
+            open.take(Trouble::Litter(kinds.collect()))
+        });
+        litter.count()
+    }
+}
+
+impl Open {
+    /// Whether the order reached it.
+    fn take(&self, trouble: Trouble) -> bool {
+        match trouble {
+            Trouble::Cut => {
+                self.cut.notify_one();
+                true
+            }
+            Trouble::Stalled(lasting) => self.stalls.try_send(lasting).is_ok(),
+            inner @ (Trouble::Deaf(_) | Trouble::Litter(_)) => self.inner.try_send(inner).is_ok(),
+        }
+    }
+}
+
+impl Place {
+    /// Says whose channel the connection is in: nobody's after a leave.
+    pub(crate) fn joined(&self, profile: Option<ProfileId>) {
+        if let Some(open) = lock(&self.registry).open.get_mut(&self.id) {
+            open.profile = profile;
+        }
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        lock(&self.registry).open.remove(&self.id);
+    }
+}
+
+fn lock(registry: &Mutex<Registry>) -> MutexGuard<'_, Registry> {
+    registry.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn trouble_reaches_the_oldest_of_those_that_are_meant_and_none_that_have_gone() {
+        let connections = Connections::default();
+        let meant = ProfileId::new("meant");
+        let mut places: Vec<_> = (0..4).map(|_| connections.enter()).collect();
+        for (place, _) in places.iter().skip(1) {
+            place.joined(Some(meant.clone()));
+        }
+        drop(places.remove(1));
+        let second = Duration::from_secs(1);
+        assert_eq!(connections.strike(Some(&meant), Some(1), &Trouble::Stalled(second)), 1);
+        assert_eq!(connections.strike(None, None, &Trouble::Deaf(second)), 3);
+        assert_eq!(connections.litter(None, 1, None), 2, "one has not joined");
+        let stalled: Vec<_> = places.iter_mut().map(|(_, orders)| orders.stalls.try_recv().is_ok()).collect();
+        assert_eq!(stalled, [false, true, false]);
+    }
+
+    #[test]
+    fn a_connection_that_heeds_nothing_is_not_counted_for_ever() {
+        let connections = Connections::default();
+        let (_place, _orders) = connections.enter();
+        let reached: usize =
+            (0..WAITING + 3).map(|_| connections.strike(None, None, &Trouble::Deaf(Duration::ZERO))).sum();
+        assert_eq!(reached, WAITING);
+    }
+}

@@ -1,0 +1,134 @@
+//! Faults on purpose: what can go wrong between a client and its Privicore, made to go wrong when someone asks.
+//!
+//! Orders come from [`super::Control`], or over REST where the sandbox was started with `--faults`. Some strike the connections
+//! that are open; others wait, bounded in number and time, for joins, replies and outcomes to come.
+
+mod conditions;
+mod connections;
+mod garbage;
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::state::profiles::ProfileId;
+use conditions::{Conditions, What};
+use connections::Connections;
+
+pub(crate) use conditions::Full;
+pub(crate) use connections::{Orders, Place, Trouble};
+
+/// Something that goes wrong.
+///
+/// A `count` of connections takes those that are open longest.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Fault {
+    /// Connections end without a closing handshake.
+    Drop {
+        /// At most so many of them.
+        count: Option<u32>,
+    },
+    /// Connections stay open, but nothing is read from them nor written to them: half-open, as when packets are lost.
+    Stall {
+        /// At most so many of them.
+        count: Option<u32>,
+        /// How long.
+        lasting: Duration,
+    },
+    /// Joins are refused with status 503, whatever their token.
+    RefuseJoins {
+        /// How many, or how long.
+        limit: Limit,
+    },
+    /// Every authorization token expires now.
+    ExpireTokens,
+    /// Joined clients are sent frames that are not of the protocol.
+    Garbage {
+        /// How many each.
+        frames: u32,
+        /// Of one kind; of all kinds in turn where this is `None`.
+        kind: Option<Garbage>,
+    },
+    /// Outcomes come late on the socket, and answers of the REST API, joins and leaves come late as well.
+    Delay {
+        /// How late.
+        by: Duration,
+        /// How many of them, or how long.
+        limit: Limit,
+    },
+    /// Connections read nothing, so that no ping is answered before the end of it, but messages still come.
+    IgnorePings {
+        /// At most so many of them.
+        count: Option<u32>,
+        /// How long.
+        lasting: Duration,
+    },
+}
+
+/// When a fault that waits for its victims is over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Limit {
+    /// After so many victims.
+    Times(u32),
+    /// After so long.
+    During(Duration),
+    /// After so many victims or so long, whichever comes first.
+    Either(u32, Duration),
+}
+
+/// Frames that are not of the protocol.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Garbage {
+    /// Text that is no JSON. The connection goes on.
+    NotJson,
+    /// A binary frame. The connection goes on.
+    Binary,
+    /// A message of more than 1 MiB, the limit of most clients, which then end the connection.
+    Oversized,
+    /// A text frame that is not UTF-8, on which a client has to end the connection (RFC 6455, section 8.1).
+    InvalidUtf8,
+}
+
+/// The faults of one sandbox.
+#[derive(Default)]
+pub(crate) struct Faults {
+    pub(crate) connections: Connections,
+    conditions: Conditions,
+}
+
+impl Faults {
+    /// Lets a fault strike, a profile's connections or all. How many connections it has struck by now.
+    ///
+    /// Tokens are not known here: for [`Fault::ExpireTokens`] this does nothing.
+    pub(crate) fn strike(&self, fault: Fault, profile: Option<&ProfileId>, now: Instant) -> Result<usize, Full> {
+        Ok(match fault {
+            Fault::Drop { count } => self.connections.strike(profile, count, &Trouble::Cut),
+            Fault::Stall { count, lasting } => self.connections.strike(profile, count, &Trouble::Stalled(lasting)),
+            Fault::IgnorePings { count, lasting } => self.connections.strike(profile, count, &Trouble::Deaf(lasting)),
+            Fault::Garbage { frames, kind } => self.connections.litter(profile, frames, kind),
+            Fault::RefuseJoins { limit } => {
+                self.conditions.add(What::RefuseJoin, profile, limit, now)?;
+                0
+            }
+            Fault::Delay { by, limit } => {
+                self.conditions.add(What::Delay(by), profile, limit, now)?;
+                0
+            }
+            Fault::ExpireTokens => 0,
+        })
+    }
+
+    /// Whether a join is to be refused now. `profile` is whom its token stands for.
+    pub(crate) fn refuses_join(&self, profile: Option<&ProfileId>, now: Instant) -> bool {
+        self.conditions.take(profile, now, |what| matches!(what, What::RefuseJoin).then_some(())).is_some()
+    }
+
+    /// By how much a profile's outcome, or an answer to it, is to come late.
+    pub(crate) fn delay(&self, profile: Option<&ProfileId>, now: Instant) -> Option<Duration> {
+        self.conditions.take(profile, now, |what| match what {
+            What::Delay(by) => Some(by),
+            What::RefuseJoin => None,
+        })
+    }
+}

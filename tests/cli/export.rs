@@ -1,0 +1,185 @@
+//! `export`: what was journaled comes out whole, also beside a holder, and nothing secret with it.
+
+use privicore_monitor::activity::{ActivityKey, Entry, Fact, Gap, GapCause, Moment, Seq};
+use privicore_monitor::journal::Journal;
+use privicore_monitor::settings::ProfileId;
+use serde_json::json;
+
+use super::Privicore;
+use super::program::Home;
+
+/// A journal with what a sandbox sent and a gap.
+fn home_with_a_journal(privicore: &Privicore) -> Home {
+    let home = Home::of(privicore.running());
+    let mut watch = home.start(&["watch", "--json", "--exit-on", "final:c-3"]);
+    privicore.until_joined(1);
+    privicore.outcome("c-1", 1, "");
+    privicore.outcome("c-1", 3, "=cmd|'/c calc'!A1, \"quoted\"\nand more");
+    privicore.outcome("c-2", 2, &"long ".repeat(100));
+    privicore.publish(&json!({"data": {"type": "X-DPT-CAB-REQUEST-ID", "id": "r-1", "data_context": "invoices",
+        "output_type": 1, "body": "https://download.example.com/path?auth=CANARY"}}));
+    privicore.publish(&json!({"data": {"type": "NEW", "id": "m-1", "password": "CANARY"}}));
+    privicore.outcome("c-3", 2, "");
+    assert_eq!(watch.end().code(), Some(0), "{}", watch.said());
+    let gap = Gap {
+        from: Moment(1_000_000),
+        to: Some(Moment(2_000_000)),
+        cause: GapCause::Disconnected,
+        open: vec!["c-1".into(), "c-9".into()],
+        requests: 0,
+    };
+    append(&home, ActivityKey::Gap("g-1".into()), Fact::Gap(gap));
+    home
+}
+
+/// Adds an entry to the journal of the sandbox's profile, whose id the journal says.
+fn append(home: &Home, key: ActivityKey, fact: Fact) {
+    let entry = Entry { seq: Seq(0), at: Moment(3_000_000), key, fact, raw: "".into() };
+    let runtime = tokio::runtime::Runtime::new().expect("threads");
+    runtime.block_on(async {
+        let profile = profile(home);
+        let journal = Journal::open(&home.folder("data")).expect("a journal").journal;
+        journal.append(profile, vec![entry]).await.expect("written");
+        journal.close().await;
+    });
+}
+
+fn profile(home: &Home) -> ProfileId {
+    let archive = privicore_monitor::journal::Archive::open(&home.folder("data")).expect("readable").expect("there");
+    archive.since(Seq(0), 1).expect("readable")[0].0
+}
+
+#[test]
+fn json_lines_have_each_activity_once_in_its_latest_state_and_the_gap() {
+    let privicore = Privicore::start();
+    let home = home_with_a_journal(&privicore);
+    let lines = home.run(&["export", "--format", "ndjson"]).with(0).json();
+    let seen: Vec<_> = lines.iter().map(|line| (line["id"].as_str(), line["status"].as_str().expect("text"))).collect();
+    assert_eq!(
+        seen,
+        [
+            (Some("c-1"), "Failed"),
+            (Some("c-2"), "Succeeded"),
+            (Some("r-1"), "Ready"),
+            (Some("m-1"), "Unrecognised"),
+            (Some("c-3"), "Succeeded"),
+            (None, "Gap"),
+        ]
+    );
+    assert_eq!(lines[0]["message"], "=cmd|'/c calc'!A1, \"quoted\"\nand more");
+    assert_eq!(lines[1]["message"], "long ".repeat(100), "the message was cut");
+    let gap = &lines[5];
+    assert_eq!((&gap["kind"], &gap["id"], &gap["source"]), (&json!("gap"), &json!(null), &json!(null)));
+    assert!(gap["message"].as_str().expect("text").contains("1 of 2 recovered"), "{gap}");
+    assert_eq!(
+        (&gap["first_seen"], &gap["at"]),
+        (&json!("1970-01-01T00:00:01.000000Z"), &json!("1970-01-01T00:00:02.000000Z"))
+    );
+    assert!(lines.iter().all(|line| line["profile"] == "demo@example.com"), "{lines:?}");
+    assert!(!format!("{lines:?}").contains("CANARY"), "a secret was exported");
+}
+
+#[test]
+fn messages_come_one_a_line_in_order_of_arrival() {
+    let privicore = Privicore::start();
+    let home = home_with_a_journal(&privicore);
+    let lines = home.run(&["export", "--format", "ndjson", "--messages"]).with(0).json();
+    let seen: Vec<_> = lines.iter().map(|line| (line["id"].as_str(), line["status"].as_str().expect("text"))).collect();
+    assert_eq!(
+        seen,
+        [
+            (Some("c-1"), "Pending"),
+            (Some("c-1"), "Failed"),
+            (Some("c-2"), "Succeeded"),
+            (Some("r-1"), "Ready"),
+            (Some("m-1"), "Unrecognised"),
+            (Some("c-3"), "Succeeded"),
+            (None, "Gap"),
+        ]
+    );
+    assert_eq!(lines[1]["first_seen"], lines[0]["at"]);
+}
+
+#[test]
+fn csv_has_a_header_and_comes_whole_into_a_file() {
+    let privicore = Privicore::start();
+    let home = home_with_a_journal(&privicore);
+    let file = home.folder("out.csv");
+    let path = file.to_str().expect("text");
+    let quiet = home.run(&["export", "--format", "csv", path]).with(0);
+    assert_eq!(quiet.out, "", "it was written to standard output as well");
+    let text = std::fs::read_to_string(&file).expect("a file");
+    assert_eq!(text, home.run(&["export", "--format", "csv"]).with(0).out);
+    let rows = rows(&text);
+    assert_eq!(rows[0].join(","), "kind,id,profile,status,message,label,context,source,first_seen,at");
+    assert_eq!(rows.len(), 7, "{text}");
+    assert!(rows.iter().all(|row| row.len() == 10), "{rows:?}");
+    assert_eq!(rows[1][4], "'=cmd|'/c calc'!A1, \"quoted\"\nand more");
+    assert_eq!((rows[6][0].as_str(), rows[6][1].as_str()), ("gap", ""));
+    assert!(!text.contains("CANARY"), "a secret was exported");
+}
+
+#[test]
+fn what_is_wanted_can_be_narrowed() {
+    let privicore = Privicore::start();
+    let home = home_with_a_journal(&privicore);
+    let count = |more: &[&str]| home.run(&[&["export", "--format", "ndjson"], more].concat()).with(0).json().len();
+    assert_eq!(count(&["--filter", "FAILED c-1"]), 1);
+    assert_eq!(count(&["--filter", "nowhere"]), 0);
+    assert_eq!(count(&["--since", "1d"]), 5, "the gap of 1970 counts as of today");
+    assert_eq!(count(&["--since", "1970-01-01"]), 6);
+    assert_eq!(count(&["--profile", "demo@example.com"]), 6);
+    home.with_profiles(&["ops"]);
+    let mut other = home;
+    other.set("PRIVICORE_PASSWORD", "");
+    assert_eq!(other.run(&["export", "--format", "ndjson", "--profile", "ops"]).with(0).out, "");
+    other.run(&["export", "--format", "ndjson", "--profile", "nobody"]).with(2);
+}
+
+#[test]
+fn it_reads_beside_a_holder_and_a_reader_may_go() {
+    let privicore = Privicore::start();
+    let home = home_with_a_journal(&privicore);
+    let mut holder = home.start(&["watch", "--json"]);
+    privicore.until_joined(1);
+    privicore.outcome("c-4", 2, "");
+    while holder.json()["id"] != "c-4" {}
+    let lines = home.run(&["export", "--format", "ndjson"]).with(0).json();
+    assert!(lines.iter().any(|line| line["id"] == "c-4"), "what the holder wrote is missing");
+    let mut export = home.start(&["export", "--format", "ndjson"]);
+    export.close_output();
+    assert_eq!(export.end().code(), Some(0), "{}", export.said());
+    holder.signal("TERM");
+    holder.end();
+}
+
+#[test]
+fn no_journal_yet_is_an_empty_export_and_a_folder_that_is_not_there_fails() {
+    let home = Home::new();
+    assert_eq!(home.run(&["export", "--format", "ndjson"]).with(0).out, "");
+    let gone = home.folder("gone/out.csv");
+    home.run(&["export", "--format", "csv", gone.to_str().expect("text")]).with(1);
+}
+
+/// Reads CSV after RFC 4180.
+fn rows(text: &str) -> Vec<Vec<String>> {
+    let (mut rows, mut row, mut cell, mut quoted) = (Vec::new(), Vec::new(), String::new(), false);
+    let mut rest = text.chars().peekable();
+    while let Some(c) = rest.next() {
+        match c {
+            '"' if quoted && rest.peek() == Some(&'"') => {
+                rest.next();
+                cell.push('"');
+            }
+            '"' => quoted = !quoted,
+            ',' if !quoted => row.push(std::mem::take(&mut cell)),
+            '\r' if !quoted => {
+                assert_eq!(rest.next(), Some('\n'), "a line that does not end after RFC 4180");
+                row.push(std::mem::take(&mut cell));
+                rows.push(std::mem::take(&mut row));
+            }
+            c => cell.push(c),
+        }
+    }
+    rows
+}

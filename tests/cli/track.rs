@@ -1,0 +1,100 @@
+//! `track`: by the local socket where somebody holds the journal, into the journal where nobody does.
+
+use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _};
+use std::path::PathBuf;
+
+use super::Privicore;
+use super::program::{Home, contents};
+
+/// The socket in the runtime folder.
+fn socket(home: &Home) -> Option<PathBuf> {
+    let folder = home.folder("runtime/privicore-monitor");
+    let found = std::fs::read_dir(folder).ok()?.map(|entry| entry.expect("an entry"));
+    found.filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_socket())).map(|entry| entry.path()).next()
+}
+
+#[test]
+fn ids_reach_the_holder_over_a_socket_that_nobody_else_can_use() {
+    let privicore = Privicore::start();
+    let home = Home::of(privicore.running());
+    let mut holder = home.start(&["watch", "--json"]);
+    privicore.until_joined(1);
+    home.run(&["track", "--label", "deploy", "c-1", "c-2", "c-1"]).with(0);
+    let seen: Vec<_> = std::iter::repeat_with(|| holder.json()).take(4).collect();
+    let ids: Vec<_> = seen.iter().map(|line| line["id"].as_str().expect("text")).collect();
+    assert_eq!(ids, ["c-1", "c-1", "c-2", "c-2"]);
+    assert!(seen.iter().all(|line| line["status"] == "Pending"), "{seen:?}");
+    assert_eq!(seen[3]["label"], "deploy");
+    let socket = socket(&home).expect("a socket");
+    let mode = |path: &std::path::Path| std::fs::metadata(path).expect("there").mode() & 0o777;
+    assert_eq!(mode(&socket), 0o600);
+    assert_eq!(mode(socket.parent().expect("a folder")), 0o700);
+    let refused = home.run(&["track", "--profile", "nobody", "c-3"]).with(2);
+    assert!(refused.said.contains("nobody"), "{}", refused.said);
+    holder.signal("TERM");
+    assert_eq!(holder.end().code(), Some(0), "{}", holder.said());
+    assert!(!socket.exists(), "the socket was left behind");
+}
+
+#[test]
+fn without_a_runtime_folder_the_socket_lies_with_the_data() {
+    let privicore = Privicore::start();
+    let mut home = Home::of(privicore.running());
+    home.set("XDG_RUNTIME_DIR", "");
+    let mut holder = home.start(&["watch", "--json"]);
+    privicore.until_joined(1);
+    home.run(&["track", "c-1"]).with(0);
+    assert_eq!(holder.json()["id"], "c-1");
+    assert!(home.folder("data/run/track.sock").exists(), "it lies elsewhere");
+    holder.signal("TERM");
+    holder.end();
+}
+
+#[test]
+fn without_a_holder_they_are_written_into_the_journal() {
+    let mut home = Home::new();
+    home.with_profiles(&["ops"]);
+    home.run(&["track", "--label", "deploy", "c-1"]).with(0);
+    let lines = home.run(&["export", "--format", "ndjson"]).with(0).json();
+    assert_eq!(lines.len(), 1, "{lines:?}");
+    assert_eq!(lines[0]["profile"], "ops");
+    assert_eq!((&lines[0]["status"], &lines[0]["label"]), (&"Pending".into(), &"deploy".into()));
+    assert!(lines[0]["source"].is_null(), "nobody has said anything yet");
+    home.with_profiles(&["ops", "audit"]);
+    let refused = home.run(&["track", "c-2"]).with(2);
+    assert!(refused.said.contains("--profile"), "{}", refused.said);
+    home.run(&["track", "--profile", "audit", "c-2"]).with(0);
+    home.run(&["track", "--profile", "nobody", "c-2"]).with(2);
+    home.run(&["track", "--profile", "ops", ""]).with(2);
+    home.set("PRIVICORE_PASSWORD", "x");
+    let journal = contents(&home.folder("data"));
+    assert!(journal.iter().any(|(path, _)| path.ends_with("journal.sqlite")), "no journal");
+}
+
+#[test]
+fn without_a_profile_it_is_wrong_usage() {
+    Home::new().run(&["track", "c-1"]).with(2);
+}
+
+#[test]
+fn a_line_that_is_not_ours_does_no_harm() {
+    use std::io::{Read as _, Write as _};
+    let privicore = Privicore::start();
+    let home = Home::of(privicore.running());
+    let mut holder = home.start(&["watch", "--json"]);
+    privicore.until_joined(1);
+    let path = socket(&home).expect("a socket");
+    for (line, answered) in [("nonsense\n".to_owned(), true), ("{}\n".to_owned(), true), ("x".repeat(2_000_000), false)]
+    {
+        let mut stream = std::os::unix::net::UnixStream::connect(&path).expect("a connection");
+        // The holder may close before it has read all of it.
+        drop(stream.write_all(line.as_bytes()));
+        let mut answer = String::new();
+        drop(stream.read_to_string(&mut answer));
+        assert_eq!(answer.contains("usage"), answered, "{answer}");
+    }
+    home.run(&["track", "c-1"]).with(0);
+    assert_eq!(holder.json()["id"], "c-1");
+    holder.signal("TERM");
+    holder.end();
+}

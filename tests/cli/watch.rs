@@ -1,0 +1,206 @@
+//! `watch`: lines, the end, the codes.
+
+use serde_json::json;
+
+use super::Privicore;
+use super::program::{Home, contents};
+
+/// The fields of the contract, in its order.
+const FIELDS: [&str; 10] =
+    ["kind", "id", "profile", "status", "message", "label", "context", "source", "first_seen", "at"];
+
+#[test]
+fn it_prints_each_outcome_with_the_fields_of_the_contract_and_ends_at_a_signal() {
+    for signal in ["TERM", "INT"] {
+        let privicore = Privicore::start();
+        let home = Home::of(privicore.running());
+        let mut watch = home.start(&["watch", "--json"]);
+        privicore.until_joined(1);
+        privicore.outcome("c-1", 1, "");
+        privicore.outcome("c-1", 3, "profile.not_an_owner");
+        privicore.publish(&json!({"data": {"type": "X-DPT-CAB-REQUEST-ID", "id": "r-1", "data_context": "invoices",
+            "output_type": 1, "body": "https://download.example.com/path?auth=CANARY"}}));
+        let line = watch.line();
+        let mut at = 0;
+        for field in FIELDS {
+            let found = line.find(&format!("\"{field}\":")).unwrap_or_else(|| panic!("no {field} in {line}"));
+            assert!(found >= at, "{field} is not in its place: {line}");
+            at = found;
+        }
+        let pending: serde_json::Value = serde_json::from_str(&line).expect("JSON");
+        assert_eq!(pending.as_object().expect("an object").len(), FIELDS.len(), "{line}");
+        let failed = watch.json();
+        let data = watch.json();
+        assert_eq!(
+            (&pending["kind"], &pending["id"], &pending["status"]),
+            (&json!("command"), &json!("c-1"), &json!("Pending"))
+        );
+        assert_eq!((&failed["status"], &failed["message"]), (&json!("Failed"), &json!("profile.not_an_owner")));
+        assert_eq!((&failed["source"], &failed["first_seen"]), (&json!("socket"), &pending["at"]));
+        assert_eq!(
+            (&data["kind"], &data["context"], &data["status"]),
+            (&json!("data"), &json!("invoices"), &json!("Ready"))
+        );
+        for time in [&failed["first_seen"], &failed["at"]] {
+            let time = time.as_str().expect("text");
+            assert!(time.ends_with('Z') && time.parse::<jiff::Timestamp>().is_ok(), "{time}");
+        }
+        watch.signal(signal);
+        assert_eq!(watch.end().code(), Some(0), "{signal}: {}", watch.said());
+        privicore.until_joined(0);
+        let said = watch.said();
+        assert!(said.contains("Live"), "the connection's state was not said: {said}");
+        let everything = contents(home.folder("").as_path());
+        for secret in ["CANARY", privicore_monitor::sandbox::PASSWORD] {
+            assert!(!format!("{line}{failed}{data}{said}").contains(&format!("\"{secret}\"")), "{secret} was printed");
+        }
+        assert!(!said.contains("CANARY") && !data.to_string().contains("CANARY"), "a link was printed");
+        let holds = |bytes: &[u8]| String::from_utf8_lossy(bytes).contains("CANARY");
+        assert!(!everything.iter().any(|(_, bytes)| holds(bytes)), "a link is in a file");
+        assert!(!home.folder("config/settings.toml").exists(), "the settings were told of a guest");
+    }
+}
+
+#[test]
+fn it_ends_when_what_it_waits_for_has_come() {
+    let privicore = Privicore::start();
+    let home = Home::of(privicore.running());
+    let mut watch = home.start(&["watch", "--json", "--exit-on", "final:c-2"]);
+    privicore.until_joined(1);
+    privicore.outcome("c-1", 2, "ok");
+    privicore.outcome("c-2", 1, "");
+    privicore.outcome("c-2", 2, "ok");
+    assert_eq!(watch.end().code(), Some(0), "{}", watch.said());
+    let seen: Vec<_> = std::iter::repeat_with(|| watch.json()).take(3).map(|line| line["id"].clone()).collect();
+    assert_eq!(seen, ["c-1", "c-2", "c-2"]);
+    // It is there already: its line is printed, and nothing is waited for.
+    let again = home.run(&["watch", "--json", "--exit-on", "final:c-2"]).with(0);
+    assert_eq!(again.json().len(), 1, "{}", again.out);
+    assert_eq!(again.json()[0]["status"], "Succeeded");
+}
+
+#[test]
+fn it_waits_for_everything_with_a_label() {
+    let privicore = Privicore::start();
+    let home = Home::of(privicore.running());
+    home.run(&["track", "--label", "night", "c-1", "c-2"]).with(0);
+    let mut watch = home.start(&["watch", "--json", "--exit-on", "label:night"]);
+    privicore.until_joined(1);
+    privicore.outcome("c-3", 2, "");
+    privicore.outcome("c-1", 3, "no");
+    privicore.outcome("c-2", 2, "");
+    assert_eq!(watch.end().code(), Some(0), "{}", watch.said());
+    let lines: Vec<_> = std::iter::repeat_with(|| watch.json()).take(3).collect();
+    assert_eq!(lines.iter().map(|line| line["label"].clone()).collect::<Vec<_>>(), ["", "night", "night"]);
+}
+
+#[test]
+fn a_reader_that_goes_ends_it_without_another_line() {
+    let privicore = Privicore::start();
+    let home = Home::of(privicore.running());
+    let mut watch = home.start(&["watch"]);
+    privicore.until_joined(1);
+    privicore.outcome("c-1", 2, "ok");
+    assert!(watch.line().contains("Succeeded"), "not for people");
+    watch.close_output();
+    // Where the system does not tell, the next line does.
+    privicore.outcome("c-2", 2, "ok");
+    assert_eq!(watch.end().code(), Some(0), "{}", watch.said());
+    privicore.until_joined(0);
+}
+
+#[test]
+fn beside_another_it_follows_the_journal_and_takes_over_when_that_ends() {
+    let privicore = Privicore::start();
+    let home = Home::of(privicore.running());
+    let mut first = home.start(&["watch", "--json"]);
+    privicore.until_joined(1);
+    let mut second = home.start(&["watch", "--json", "--exit-on", "final:c-9"]);
+    let mut number = 0;
+    let mut seen = std::collections::BTreeSet::from(["c-0".to_owned()]);
+    privicore.outcome("c-0", 2, "");
+    assert_eq!(first.json()["id"], "c-0");
+    // Until the second is there: it prints only what comes after its start.
+    let reader = std::thread::spawn(move || {
+        let line = second.json();
+        (second, line)
+    });
+    while !reader.is_finished() {
+        number += 1;
+        let id = format!("n-{number}");
+        privicore.outcome(&id, 2, "");
+        assert_eq!(first.json()["id"], id.as_str());
+        seen.insert(id);
+    }
+    let (mut second, line) = reader.join().expect("a line");
+    assert!(seen.contains(line["id"].as_str().expect("text")), "{line}");
+    privicore.until_joined(1);
+    first.signal("TERM");
+    assert_eq!(first.end().code(), Some(0), "{}", first.said());
+    privicore.until_joined(0);
+    privicore.until_joined(1);
+    privicore.outcome("c-9", 2, "");
+    assert_eq!(second.end().code(), Some(0), "{}", second.said());
+    assert!(second.said().contains("this one connects now"), "the takeover was not said");
+}
+
+#[test]
+fn nobody_to_watch_is_code_2() {
+    let home = Home::new();
+    assert!(home.run(&["watch"]).with(2).said.contains("There is no profile"), "not said");
+    home.with_profiles(&["ops"]);
+    assert!(home.run(&["watch", "--profile", "nobody"]).with(2).said.contains("nobody"), "not said");
+}
+
+#[test]
+fn plain_text_to_another_machine_is_code_2() {
+    let privicore = Privicore::start();
+    let mut home = Home::of(privicore.running());
+    home.set("PRIVICORE_API_URL", "http://example.com");
+    assert!(home.run(&["watch"]).with(2).said.contains("example.com"), "not said");
+}
+
+#[test]
+fn signed_out_or_refused_is_code_3() {
+    let home = Home::new();
+    home.with_profiles(&["ops"]);
+    assert!(home.run(&["watch"]).with(3).said.contains("ops is not kept signed in"), "not said");
+    let privicore = Privicore::start();
+    let mut home = Home::of(privicore.running());
+    home.set("PRIVICORE_PASSWORD", "WRONG-CANARY");
+    let refused = home.run(&["watch"]).with(3);
+    assert!(refused.said.contains("refused") && !refused.said.contains("CANARY"), "{}", refused.said);
+}
+
+#[test]
+fn a_server_that_is_not_there_is_code_4() {
+    let privicore = Privicore::start();
+    let home = Home::of(privicore.running());
+    drop(privicore);
+    assert!(home.run(&["watch"]).with(4).said.contains("No server was reached"), "not said");
+}
+
+#[test]
+fn an_expired_token_is_no_end_while_there_is_a_password() {
+    let privicore = Privicore::start();
+    let home = Home::of(privicore.running());
+    let mut watch = home.start(&["watch", "--json"]);
+    privicore.until_joined(1);
+    privicore.control.expire_tokens(privicore_monitor::sandbox::DEMO_USERNAME).expect("known");
+    privicore.control.drop_connections();
+    privicore.until_joined(0);
+    privicore.until_joined(1);
+    privicore.outcome("c-1", 2, "");
+    while watch.json()["id"] != "c-1" {}
+    watch.signal("TERM");
+    assert_eq!(watch.end().code(), Some(0), "{}", watch.said());
+}
+
+#[test]
+fn a_sandbox_can_be_watched() {
+    let home = Home::new();
+    let mut watch = home.start(&["--sandbox", "watch", "--json"]);
+    assert_eq!(watch.json()["profile"], "Sandbox");
+    watch.signal("TERM");
+    assert_eq!(watch.end().code(), Some(0), "{}", watch.said());
+}

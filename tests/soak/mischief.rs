@@ -1,0 +1,145 @@
+//! The faults: chosen by chance, most of them cutting a live connection, with calm in between.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::time::Duration;
+
+use privicore_monitor::sandbox::{Control, DEMO_USERNAME, Fault, Garbage, Limit};
+use tokio::time::{Instant, sleep};
+
+use crate::broker::Broker;
+use crate::monitor::Monitor;
+
+/// How often the broker is killed, evenly over the time.
+const CRASHES: u32 = 4;
+
+/// How often a connection is left half-open for longer than the engine bears it, where there is time for it.
+const LONG_STALLS: u32 = 2;
+
+/// Longer than it takes the engine to give a silent connection up: it pings after 15 s and waits 10 s.
+const LONG_STALL: Duration = Duration::from_secs(28);
+
+/// Below this there is no time for long stalls.
+const SHORT: Duration = Duration::from_mins(2);
+
+/// How long a connection that was struck may take to fall.
+const FALL: Duration = Duration::from_millis(500);
+
+/// Makes faults, and counts those that struck.
+pub(crate) struct Mischief {
+    control: Control,
+    random: fastrand::Rng,
+    struck: BTreeMap<&'static str, u32>,
+}
+
+impl Mischief {
+    /// The same seed makes the same choices.
+    pub(crate) fn new(control: Control, seed: u64) -> Self {
+        Self { control, random: fastrand::Rng::with_seed(seed), struck: BTreeMap::new() }
+    }
+
+    /// Makes faults for so long.
+    pub(crate) async fn make(&mut self, broker: &mut Broker, monitor: &Monitor, time: Duration) {
+        let began = Instant::now();
+        let stalls = if time < SHORT { 0 } else { LONG_STALLS };
+        let (mut crashed, mut stalled, mut calmed) = (0, 0, began);
+        while began.elapsed() < time {
+            monitor.live().await;
+            let so_far = began.elapsed();
+            if crashed < CRASHES && so_far > time * (crashed + 1) / (CRASHES + 1) {
+                crashed += 1;
+                broker.crash();
+                self.count("crashes of the broker", 1);
+                // Connections go on falling while it is away.
+                let ((), ()) = tokio::join!(broker.start_again(), self.strike_often(monitor, Duration::from_secs(5)));
+            } else if stalled < stalls && so_far > time * (2 * stalled + 1) / (2 * stalls) {
+                stalled += 1;
+                self.strike("long stalls", Fault::Stall { count: None, lasting: LONG_STALL });
+                monitor.away_within(LONG_STALL).await;
+            } else if calmed.elapsed() > Duration::from_secs(20) {
+                sleep(Duration::from_secs(2)).await;
+                calmed = Instant::now();
+            } else {
+                self.strike_once(monitor).await;
+            }
+        }
+    }
+
+    async fn strike_often(&mut self, monitor: &Monitor, time: Duration) {
+        let began = Instant::now();
+        while began.elapsed() < time {
+            monitor.live().await;
+            self.strike_once(monitor).await;
+        }
+    }
+
+    /// Lets a joined engine hear a little, then strikes.
+    async fn strike_once(&mut self, monitor: &Monitor) {
+        let heard = Duration::from_millis(self.random.u64(0..40));
+        sleep(heard).await;
+        let drop = Fault::Drop { count: None };
+        let falls = match self.random.u32(0..100) {
+            0..60 => self.strike("dropped connections", drop),
+            60..68 => {
+                let lasting = Duration::from_millis(self.random.u64(100..1_000));
+                self.strike("stalls", Fault::Stall { count: None, lasting });
+                false
+            }
+            68..78 => {
+                let limit = Limit::Times(self.random.u32(1..3));
+                self.wait_for_victims("refused joins", Fault::RefuseJoins { limit })
+                    && self.strike("dropped connections", drop)
+            }
+            78..84 => {
+                let kind = if self.random.bool() { Garbage::NotJson } else { Garbage::Binary };
+                self.strike("garbage that is borne", Fault::Garbage { frames: 3, kind: Some(kind) });
+                false
+            }
+            84..90 => {
+                let kind = if self.random.bool() { Garbage::Oversized } else { Garbage::InvalidUtf8 };
+                self.strike("garbage that ends a connection", Fault::Garbage { frames: 1, kind: Some(kind) })
+            }
+            90..95 => {
+                let by = Duration::from_millis(self.random.u64(50..400));
+                let fault = Fault::Delay { by, limit: Limit::Times(1) };
+                self.wait_for_victims("late answers", fault) && self.strike("dropped connections", drop)
+            }
+            95..99 => {
+                let lasting = Duration::from_millis(self.random.u64(200..2_000));
+                self.strike("ignored pings", Fault::IgnorePings { count: None, lasting });
+                false
+            }
+            _ => self.strike("expired tokens", Fault::ExpireTokens) && self.strike("dropped connections", drop),
+        };
+        if falls {
+            monitor.away_within(FALL).await;
+        }
+    }
+
+    /// Strikes what is there. Whether anything was.
+    fn strike(&mut self, name: &'static str, fault: Fault) -> bool {
+        let struck = self.control.strike(fault, Some(DEMO_USERNAME)).expect("the profile is there");
+        self.count(name, u32::try_from(struck).unwrap_or(u32::MAX));
+        struck > 0
+    }
+
+    /// Strikes what will come. Whether there was room for it.
+    fn wait_for_victims(&mut self, name: &'static str, fault: Fault) -> bool {
+        let taken = self.control.strike(fault, Some(DEMO_USERNAME)).is_ok();
+        self.count(name, u32::from(taken));
+        taken
+    }
+
+    fn count(&mut self, name: &'static str, struck: u32) {
+        *self.struck.entry(name).or_default() += struck;
+    }
+}
+
+impl fmt::Display for Mischief {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (name, struck) in &self.struck {
+            writeln!(f, "{struck:>9}  {name}")?;
+        }
+        write!(f, "{:>9}  faults in all", self.struck.values().sum::<u32>())
+    }
+}

@@ -1,0 +1,237 @@
+//! The real engine with no window: signed in to the sandbox, impatient, and watched for what it shows of its connection.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use privicore_monitor::activity::{ActivityKey, Entry, Fact, Moment, Seq};
+use privicore_monitor::credentials::Keyring;
+use privicore_monitor::engine::{
+    Action, ConnectionState, Credential, Engine, EngineHandle, EngineOptions, Event, Events, SignIn,
+};
+use privicore_monitor::journal::Journal;
+use privicore_monitor::sandbox::{DEMO_USERNAME, PASSWORD, Running};
+use privicore_monitor::settings::{Address, Directories, Profile};
+use secrecy::SecretString;
+use tempfile::TempDir;
+use tokio::sync::{Notify, watch};
+use tokio::task::JoinHandle;
+use tokio::time::timeout;
+
+use crate::stream::PREFIX;
+
+/// For the engine to be joined again after a fault: a stall may take it half a minute to notice.
+const PATIENCE: Duration = Duration::from_mins(2);
+
+/// Nothing new for so long at the end, and there is nothing more to come.
+const SILENCE: Duration = Duration::from_secs(5);
+
+/// How many entries are read from the journal at once.
+const PAGE: usize = 20_000;
+
+/// A time in which the engine was not joined, and said so.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Gap {
+    pub(crate) from: Moment,
+    pub(crate) to: Moment,
+}
+
+/// What the journal holds.
+#[derive(Default)]
+pub(crate) struct Kept {
+    /// For every number of the stream when it was heard, first to last.
+    pub(crate) heard: BTreeMap<u64, Vec<Moment>>,
+    /// The gaps that are rows of their own.
+    pub(crate) gaps: Vec<Gap>,
+}
+
+/// What was seen of the engine.
+#[derive(Default)]
+struct Seen {
+    gaps: Vec<Gap>,
+    /// Since when it is not joined.
+    away: Option<Moment>,
+}
+
+/// The engine and who watches it.
+pub(crate) struct Monitor {
+    engine: EngineHandle,
+    profile: Profile,
+    folder: TempDir,
+    seen: Arc<Mutex<Seen>>,
+    live: watch::Receiver<bool>,
+    committed: watch::Receiver<u64>,
+    watcher: Mutex<Option<JoinHandle<()>>>,
+}
+
+impl Monitor {
+    /// Starts an engine that signs in to the sandbox.
+    pub(crate) fn start(sandbox: &Running) -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
+        let bell = Arc::new(Notify::new());
+        let ring = Arc::clone(&bell);
+        let (engine, events) = Engine::start(EngineOptions {
+            directories: directories(&folder),
+            keyring: Keyring::in_memory(),
+            sandbox: None,
+            start_in_sandbox: false,
+            profile: None,
+            connector: None,
+            extra_authority: None,
+            clock: Arc::new(now),
+            waker: Arc::new(move || ring.notify_one()),
+        })
+        .expect("the engine starts");
+        let profile = Profile {
+            name: "Soak".to_owned(),
+            api: Address::new(sandbox.api_url()),
+            websocket: Address::new(sandbox.ws_url()),
+            download: Address::new(sandbox.downstream_url()),
+            username: DEMO_USERNAME.to_owned(),
+            keep_signed_in: false,
+            ..Profile::default()
+        };
+        let seen = Arc::new(Mutex::new(Seen { away: Some(now()), ..Seen::default() }));
+        let (joined, live) = watch::channel(false);
+        let (commits, committed) = watch::channel(0);
+        let watching =
+            Watcher { engine: engine.clone(), profile: profile.clone(), seen: Arc::clone(&seen), joined, commits };
+        watching.sign_in();
+        let watcher = Mutex::new(Some(tokio::spawn(watching.watch(events, bell))));
+        Self { engine, profile, folder, seen, live, committed, watcher }
+    }
+
+    /// Waits until it is joined.
+    pub(crate) async fn live(&self) {
+        let mut live = self.live.clone();
+        let joined = timeout(PATIENCE, live.wait_for(|live| *live)).await;
+        assert!(joined.is_ok_and(|joined| joined.is_ok()), "the engine did not come back within two minutes");
+    }
+
+    /// Waits until it is no longer joined, or so long. Whether it is joined still.
+    pub(crate) async fn away_within(&self, time: Duration) -> bool {
+        let mut live = self.live.clone();
+        timeout(time, live.wait_for(|live| !*live)).await.is_err()
+    }
+
+    /// Waits until it is joined and nothing has come for a while.
+    pub(crate) async fn quiet(&self) {
+        let mut committed = self.committed.clone();
+        loop {
+            self.live().await;
+            committed.mark_unchanged();
+            if timeout(SILENCE, committed.changed()).await.is_err() && *self.live.borrow() {
+                return;
+            }
+        }
+    }
+
+    /// Stops it. When it was not joined, as it told the window.
+    pub(crate) async fn stop(&self) -> Vec<Gap> {
+        self.engine.send(Action::Quit).expect("the engine is not busy");
+        let watcher = self.watcher.lock().expect("the watcher").take().expect("it is stopped once");
+        watcher.await.expect("the watcher did not panic");
+        let seen = self.seen.lock().expect("what was seen");
+        let last = seen.away.map(|from| Gap { from, to: now() });
+        seen.gaps.iter().copied().chain(last).collect()
+    }
+
+    /// Reads the journal of the stopped engine from the disk.
+    pub(crate) async fn journal(&self) -> Kept {
+        assert!(self.engine.join(PATIENCE), "the engine did not stop");
+        let journal = Journal::open(directories(&self.folder).data()).expect("the journal").journal;
+        let mut kept = Kept::default();
+        let mut gaps = BTreeMap::new();
+        let mut from = Seq(0);
+        loop {
+            let entries = journal.since(self.profile.id, from, PAGE).await.expect("the journal is read");
+            let Some(last) = entries.last() else { break };
+            from = Seq(last.seq.0 + 1);
+            for entry in &entries {
+                if let Some(number) = number_of(entry) {
+                    kept.heard.entry(number).or_default().push(entry.at);
+                } else if let Fact::Gap(gap) = &entry.fact {
+                    // Of two for the same key the later counts.
+                    gaps.insert(entry.key.clone(), Gap { from: gap.from, to: gap.to.unwrap_or(Moment(i64::MAX)) });
+                }
+            }
+        }
+        journal.close().await;
+        kept.gaps = gaps.into_values().collect();
+        kept
+    }
+}
+
+fn directories(folder: &TempDir) -> Directories {
+    Directories::at(folder.path().join("data"), folder.path().join("config")).expect("folders")
+}
+
+fn now() -> Moment {
+    jiff::Timestamp::now().into()
+}
+
+fn number_of(entry: &Entry) -> Option<u64> {
+    match &entry.key {
+        ActivityKey::Command(id) => id.as_str().strip_prefix(PREFIX)?.parse().ok(),
+        ActivityKey::Data(_) | ActivityKey::Message(_) | ActivityKey::Gap(_) => None,
+    }
+}
+
+/// Drains the engine's events, and acts for an operator who always wants to be joined.
+struct Watcher {
+    engine: EngineHandle,
+    profile: Profile,
+    seen: Arc<Mutex<Seen>>,
+    joined: watch::Sender<bool>,
+    commits: watch::Sender<u64>,
+}
+
+impl Watcher {
+    async fn watch(self, events: Events, bell: Arc<Notify>) {
+        loop {
+            events.begin_drain();
+            while let Some(event) = events.try_next() {
+                match event {
+                    Event::Stopped => return,
+                    Event::Committed { .. } => self.commits.send_modify(|commits| *commits += 1),
+                    Event::Connection { state, .. } => self.connection(&state),
+                    _ => {}
+                }
+            }
+            bell.notified().await;
+        }
+    }
+
+    fn connection(&self, state: &ConnectionState) {
+        let live = matches!(state, ConnectionState::Live);
+        let mut seen = self.seen.lock().expect("what was seen");
+        match (live, seen.away) {
+            (true, Some(from)) => {
+                seen.gaps.push(Gap { from, to: now() });
+                seen.away = None;
+            }
+            (false, None) => seen.away = Some(now()),
+            (true, None) | (false, Some(_)) => {}
+        }
+        drop(seen);
+        self.joined.send_replace(live);
+        match state {
+            // The engine's own patience is for servers that are to be spared.
+            ConnectionState::Reconnecting { .. } => self.ask(Action::RetryNow(self.profile.id)),
+            ConnectionState::TokenRefused { .. } => self.sign_in(),
+            _ => {}
+        }
+    }
+
+    fn sign_in(&self) {
+        let credential = Credential::Password(SecretString::from(PASSWORD));
+        self.ask(Action::SignIn(Box::new(SignIn { profile: self.profile.clone(), credential })));
+    }
+
+    /// What a busy engine does not take, it does by itself a little later, except to sign in.
+    fn ask(&self, action: Action) {
+        let signs_in = matches!(action, Action::SignIn(_));
+        let taken = self.engine.send(action);
+        assert!(taken.is_ok() || !signs_in, "the engine was too busy to sign in");
+    }
+}

@@ -1,0 +1,79 @@
+//! What became of every message that was sent.
+//!
+//! Messages are numbered and the queue keeps their order, so a missing one stood between its neighbours: the last before it that was
+//! heard, and the first after it. It counts as named where there is a gap between hearing the one and hearing the other: then the
+//! operator is told that something may be missing there. Where there is none, the message was lost in silence.
+//!
+//! Gaps are those of the journal. An engine that keeps none is judged by what it told the window: every time in which its connection
+//! was in another state than live is then a gap.
+
+use std::fmt;
+use std::time::Duration;
+
+use privicore_monitor::activity::Moment;
+
+use crate::monitor::{Gap, Kept};
+
+/// The engine tells of a gap a little after it began.
+const SLACK: Duration = Duration::from_millis(100);
+
+/// What became of them.
+#[derive(Debug, Default)]
+pub(crate) struct Tally {
+    sent: u64,
+    journaled: u64,
+    entries: u64,
+    unsent: u64,
+    gaps: usize,
+    /// Whether the gaps are those of the journal.
+    gaps_kept: bool,
+    named: Vec<u64>,
+    silent: Vec<u64>,
+}
+
+/// Of the numbers below `sent`: what the journal says of each, and when the engine told that it was not joined.
+pub(crate) fn of(sent: u64, Kept { heard, gaps }: &Kept, told: &[Gap]) -> Tally {
+    let gaps_kept = !gaps.is_empty();
+    let gaps = if gaps_kept { gaps } else { told };
+    let mut tally = Tally { sent, gaps: gaps.len(), gaps_kept, ..Tally::default() };
+    for (number, times) in heard {
+        tally.entries += u64::try_from(times.len()).unwrap_or(u64::MAX);
+        if *number < sent {
+            tally.journaled += 1;
+        } else {
+            tally.unsent += 1;
+        }
+    }
+    for number in (0..sent).filter(|number| !heard.contains_key(number)) {
+        let before = heard.range(..number).next_back().and_then(|(_, times)| times.iter().min().copied());
+        let after = heard.range(number..).next().and_then(|(_, times)| times.iter().max().copied());
+        let (before, after) = (before.unwrap_or(Moment(i64::MIN)), after.unwrap_or(Moment(i64::MAX)));
+        let between = |gap: &Gap| gap.from <= after.plus(SLACK) && gap.to >= before;
+        if gaps.iter().any(between) { &mut tally.named } else { &mut tally.silent }.push(number);
+    }
+    tally
+}
+
+impl Tally {
+    /// Whether nothing was lost in silence, and the engine heard something at all.
+    pub(crate) fn is_whole(&self) -> bool {
+        self.silent.is_empty() && self.journaled > 0
+    }
+}
+
+impl fmt::Display for Tally {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { sent, journaled, entries, unsent, gaps, gaps_kept, named, silent } = self;
+        let whose = if *gaps_kept { "in the journal" } else { "told to the window; the journal keeps none" };
+        let again = entries.saturating_sub(*journaled).saturating_sub(*unsent);
+        writeln!(f, "{gaps:>9}  gaps {whose}")?;
+        writeln!(f, "{sent:>9}  sent, each confirmed by the broker")?;
+        writeln!(f, "{journaled:>9}  journaled ({again} entries more: delivered again after a break)")?;
+        writeln!(f, "{:>9}  named missing: lost on the wire within a gap", named.len())?;
+        write!(f, "{:>9}  lost in silence", silent.len())?;
+        for number in silent.iter().take(20) {
+            write!(f, " {number}")?;
+        }
+        Ok(())
+    }
+}
