@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use hashbrown::{DefaultHashBuilder, HashTable};
 
-use crate::protocol::RequestId;
+use crate::protocol::{CommandId, RequestId};
 
 use super::ledger::Standing;
 use super::pool::{PackedId, TextPool};
@@ -209,6 +209,12 @@ impl Activities {
             recovered: gap.open.iter().filter(|id| is_settled(ActivityKey::Command((*id).clone()))).count(),
             requests: gap.requests as usize,
         })
+    }
+
+    /// The commands that were open across a gap, each of which may have been settled since; none for a row that is no gap.
+    #[must_use]
+    pub fn open_across(&self, id: RowId) -> &[CommandId] {
+        self.gaps.get(&id.0).map(|(_, gap)| gap.open.as_slice()).unwrap_or_default()
     }
 
     /// The rows of gaps, oldest first.

@@ -198,10 +198,10 @@ impl App {
             | Event::Rival { profile, .. }
             | Event::LinksKept { profile, .. }
             | Event::History { profile, .. } => {
-                let in_front = self.front == Front::Desk(profile);
+                let (in_front, instant) = (self.front == Front::Desk(profile), self.parts.clock.instant());
                 // An event of a profile that is gone has nowhere to be shown.
                 if let Some(desk) = self.desk_of(profile) {
-                    desk.take(event, in_front);
+                    desk.take(event, in_front, instant);
                 }
             }
         }
@@ -228,8 +228,11 @@ impl App {
             } else {
                 form.answer(state);
             }
-        } else if let Some(desk) = self.desk_of(profile) {
-            desk.take(Event::SignIn { profile, state }, true);
+        } else {
+            let instant = self.parts.clock.instant();
+            if let Some(desk) = self.desk_of(profile) {
+                desk.take(Event::SignIn { profile, state }, true, instant);
+            }
         }
     }
 

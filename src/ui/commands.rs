@@ -53,6 +53,8 @@ pub(crate) enum Command {
     RemoveProfile,
     /// Light, dark, or as the system has it.
     Theme(Theme),
+    /// What is known to be complete.
+    Completeness,
     /// The list of keys.
     Shortcuts,
     /// What this program is.
@@ -122,6 +124,7 @@ impl Command {
             Self::Theme(Theme::System) => "Theme of the system".into(),
             Self::Theme(Theme::Light) => "Light theme".into(),
             Self::Theme(Theme::Dark) => "Dark theme".into(),
+            Self::Completeness => "Completeness".into(),
             Self::Shortcuts => "Keyboard shortcuts".into(),
             Self::About => "About Privicore Monitor".into(),
         }
@@ -149,6 +152,7 @@ impl Command {
             Self::Theme(Theme::System) => icons::THEME_SYSTEM,
             Self::Theme(Theme::Light) => icons::THEME_LIGHT,
             Self::Theme(Theme::Dark) => icons::THEME_DARK,
+            Self::Completeness => icons::COMPLETENESS,
             Self::Shortcuts => icons::KEYBOARD,
             Self::About => icons::INFO,
         }
@@ -185,6 +189,7 @@ impl Command {
             | Self::SignOut
             | Self::RemoveProfile
             | Self::Theme(_)
+            | Self::Completeness
             | Self::About => None,
         }
     }
@@ -231,6 +236,7 @@ impl Command {
             | Self::AddProfile
             | Self::RemoveProfile
             | Self::Theme(_)
+            | Self::Completeness
             | Self::Shortcuts
             | Self::About => true,
         }

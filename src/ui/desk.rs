@@ -2,14 +2,16 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use crate::activity::{Activities, Activity, Entry, Moment, Refresh, RowId, View};
+use crate::activity::{Activities, Activity, Entry, Fact, Moment, Refresh, RowId, View};
 use crate::engine::{ConnectionState, Event, Progress, SignInState};
 use crate::protocol::RequestId;
 use crate::settings::{Preferences, Profile};
 
+use super::completeness::Completeness;
 use super::details::Details;
+use super::rival::Rival;
 use super::sign_in::Form;
 use super::table::Table;
 
@@ -25,6 +27,17 @@ pub(crate) struct Token {
     pub kept: bool,
 }
 
+/// Signs of life of a connection.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Pulse {
+    /// When the last answer to a ping came.
+    pub pong: Option<Instant>,
+    /// When the last message came in this run.
+    pub message: Option<Instant>,
+    /// The pause between messages that is seldom exceeded.
+    pub usual: Option<Duration>,
+}
+
 /// One profile's place.
 #[derive(Debug)]
 pub(crate) struct Desk {
@@ -34,6 +47,12 @@ pub(crate) struct Desk {
     pub connection: Option<ConnectionState>,
     /// The last round trip that was measured.
     pub round_trip: Option<Duration>,
+    /// What its connection last told of itself, while it is live.
+    pub pulse: Pulse,
+    /// What settled unheard within the last hour, as the engine last told it.
+    pub rival: Option<Rival>,
+    /// What is known to be complete.
+    pub completeness: Completeness,
     /// What is known of its token.
     pub token: Option<Token>,
     /// Its activities.
@@ -73,6 +92,9 @@ impl Desk {
             profile,
             connection: None,
             round_trip: None,
+            pulse: Pulse::default(),
+            rival: None,
+            completeness: Completeness::default(),
             token: None,
             activities: Activities::new(lifetime),
             view: View::new(),
@@ -108,27 +130,35 @@ impl Desk {
         self.activities.get(row)
     }
 
-    /// Takes an event of this profile. `in_front` is whether its tab is the one that is looked at.
-    pub(crate) fn take(&mut self, event: Event, in_front: bool) {
+    /// Takes an event of this profile at an `instant`. `in_front` is whether its tab is the one that is looked at.
+    pub(crate) fn take(&mut self, event: Event, in_front: bool, instant: Instant) {
         match event {
             Event::Connection { state, .. } => {
                 if state != ConnectionState::Live {
                     self.round_trip = None;
+                    self.pulse.pong = None;
                 }
                 if state == ConnectionState::SignedOut {
                     self.token = None;
                 }
                 self.connection = Some(state);
             }
-            Event::Pulse { round_trip, .. } => self.round_trip = round_trip,
+            Event::Pulse { round_trip, pong, message, usual, .. } => {
+                self.round_trip = round_trip;
+                self.pulse = Pulse { pong, message: self.pulse.message.max(message), usual };
+            }
+            Event::Rival { unheard, of, .. } => self.rival = Some(Rival { unheard, of }),
             Event::Token { expires_at, kept, .. } => self.token = Some(Token { expires_at, kept }),
             Event::Restored { entries, live_from, complete, .. } => {
                 self.activities.set_live_from(live_from);
+                for entry in &entries {
+                    self.completeness.note(entry, &self.activities);
+                }
                 self.activities.apply_restored(&entries);
                 self.restoring = !complete;
             }
             Event::LinksKept { requests, .. } => self.activities.keep_links(&requests),
-            Event::Committed { entries, .. } => self.commit(&entries, in_front),
+            Event::Committed { entries, .. } => self.commit(&entries, in_front, instant),
             Event::Download { request, progress, .. } => match progress {
                 Some(progress) => {
                     self.downloads.insert(request, progress);
@@ -150,13 +180,17 @@ impl Desk {
                     self.form.forget_secrets();
                 }
             }
-            Event::Rival { .. } | Event::Settings(_) | Event::JournalSize(_) | Event::Notice(_) | Event::Stopped => {}
+            Event::Settings(_) | Event::JournalSize(_) | Event::Notice(_) | Event::Stopped => {}
         }
     }
 
-    fn commit(&mut self, entries: &[Entry], in_front: bool) {
+    fn commit(&mut self, entries: &[Entry], in_front: bool, instant: Instant) {
         let before = self.activities.len();
         for entry in entries {
+            if matches!(entry.fact, Fact::Heard(_) | Fact::Unreadable { .. }) {
+                self.pulse.message = Some(instant);
+            }
+            self.completeness.note(entry, &self.activities);
             self.activities.apply(entry);
         }
         if !in_front {
@@ -174,6 +208,7 @@ impl Desk {
     /// Brings the view up to the activities, before it is drawn. Returns whether a search goes on.
     pub(crate) fn refresh(&mut self, now: Moment) -> bool {
         self.next_expiry = self.activities.expire(now);
+        self.completeness.refresh(&self.activities);
         self.search = self.view.refresh(&mut self.activities, SEARCH_BUDGET);
         self.table.settle(&self.activities, &self.view);
         self.search != Refresh::Done
@@ -200,6 +235,14 @@ impl Desk {
         if self.details.as_ref().is_none_or(|details| details.row() != row) {
             self.details = Some(Details::new(row, key));
         }
+    }
+
+    /// Selects a row, shows it where it is among those shown, and opens its details.
+    pub(crate) fn reveal(&mut self, row: RowId) {
+        let Self { table, activities, view, .. } = self;
+        table.select(row);
+        table.reveal(row, activities, view);
+        self.open_details(row);
     }
 
     /// The file name of a download under way.

@@ -7,7 +7,9 @@ use crate::engine::Action;
 use crate::settings::ProfileId;
 
 use super::commands::Command;
+use super::completeness::{self, Report};
 use super::field::{Field, Mark, choice};
+use super::rival::{self, Rival};
 use super::scene::{Scene, Wish};
 use super::text::visible;
 use super::theme::{self, Palette, Type};
@@ -46,6 +48,15 @@ pub(crate) enum Dialog {
         /// How many.
         downloads: usize,
     },
+    /// What is known to be complete.
+    Completeness {
+        /// Whose.
+        profile: ProfileId,
+        /// What is listed.
+        report: Report,
+    },
+    /// What it means that commands settle unheard.
+    Rival(Rival),
     /// The list of keys.
     Shortcuts,
     /// What this program is.
@@ -59,6 +70,8 @@ impl Dialog {
             Self::Remove { .. } => "Remove profile",
             Self::Label { .. } => "Edit label",
             Self::Leave { .. } => "Close Privicore Monitor",
+            Self::Completeness { .. } => "Completeness",
+            Self::Rival(_) => "Settled unheard",
             Self::Shortcuts => "Keyboard shortcuts",
             Self::About => "About Privicore Monitor",
         }
@@ -66,7 +79,8 @@ impl Dialog {
 
     fn width(&self) -> f32 {
         match self {
-            Self::Shortcuts => 520.0,
+            Self::Completeness { .. } => 620.0,
+            Self::Shortcuts | Self::Rival(_) => 520.0,
             Self::SignOut { .. } | Self::Remove { .. } | Self::Label { .. } | Self::Leave { .. } | Self::About => 400.0,
         }
     }
@@ -92,6 +106,8 @@ pub(crate) fn show(ctx: &egui::Context, dialog: &mut Dialog, fresh: bool, scene:
             Dialog::Remove { profile, name } => remove(ui, *profile, name, fresh, scene),
             Dialog::Label { profile, key, text } => label(ui, *profile, key, text, fresh, scene),
             Dialog::Leave { downloads } => leave(ui, *downloads, fresh, scene),
+            Dialog::Completeness { report, .. } => completeness::show(ui, report, fresh, scene),
+            Dialog::Rival(rival) => rival::explain(ui, *rival, fresh, scene),
             Dialog::Shortcuts => shortcuts(ui, fresh, scene),
             Dialog::About => about(ui, fresh, scene),
         }
@@ -109,7 +125,8 @@ fn heading(ui: &mut Ui, title: &str) {
     ui.add_space(12.0);
 }
 
-fn paragraph(ui: &mut Ui, words: &str) {
+/// A paragraph, read as one label.
+pub(super) fn paragraph(ui: &mut Ui, words: &str) {
     let palette = Palette::of(ui.style());
     let galley = widgets::paragraph(ui, words, Type::Body, palette.secondary, ui.available_width());
     let (_, rect) = ui.allocate_space(vec2(ui.available_width(), galley.size().y));
@@ -261,7 +278,8 @@ fn about(ui: &mut Ui, fresh: bool, scene: &mut Scene) {
     close_button(ui, fresh, scene);
 }
 
-fn close_button(ui: &mut Ui, fresh: bool, scene: &mut Scene) {
+/// The one button of a dialog that asks nothing.
+pub(super) fn close_button(ui: &mut Ui, fresh: bool, scene: &mut Scene) {
     ui.add_space(12.0);
     let (_, rect) = ui.allocate_space(vec2(ui.available_width(), 32.0));
     let close = Press::new("Close").face(Type::Body).height(32.0).padding(16.0).look(Look::Outlined);

@@ -65,6 +65,10 @@ pub(crate) const THEME_DARK: Icon = outlined(symbols::ICON_DARK_MODE);
 pub(crate) const THEME_LIGHT: Icon = outlined(symbols::ICON_LIGHT_MODE);
 pub(crate) const THEME_SYSTEM: Icon = outlined(symbols::ICON_CONTRAST);
 pub(crate) const ARTICLE: Icon = outlined(symbols::ICON_ARTICLE);
+pub(crate) const COMPLETENESS: Icon = outlined(symbols::ICON_FACT_CHECK);
+pub(crate) const CONTRADICTED: Icon = outlined(symbols::ICON_COMPARE_ARROWS);
+pub(crate) const GAP: Icon = filled(symbols::ICON_WARNING);
+pub(crate) const LATE: Icon = outlined(symbols::ICON_ALARM);
 pub(crate) const CHECK_STATUS: Icon = outlined(symbols::ICON_HELP);
 
 /// The icon of a kind of activity.

@@ -8,8 +8,9 @@
 //! |---|---|
 //! | `app` | the whole: takes events, draws a frame, does what was wished in it |
 //! | `desk` | one profile's place: connection, activities, how they are looked at |
-//! | `top_bar`, `banner`, `chips`, `tools`, `status_bar`, `downloads`, `notices` | the bars |
+//! | `top_bar`, `banner`, `chips`, `tools`, `status_bar`, `downloads`, `notices`, `rival` | the bars |
 //! | `table` | the virtualised table: rows, selection, scrolling, what screen readers read |
+//! | `completeness`, `gaps` | what may be missing: in the status bar, in a dialog, in words |
 //! | `details` | one activity: messages, JSON, what is next |
 //! | `sign_in`, `dialogs` | forms |
 //! | `commands`, `keys` | every command with its key |
@@ -20,6 +21,7 @@ mod app;
 mod banner;
 mod chips;
 mod commands;
+mod completeness;
 mod desk;
 mod details;
 mod dialogs;
@@ -27,11 +29,13 @@ mod doors;
 mod downloads;
 mod empty;
 mod field;
+mod gaps;
 mod icons;
 mod keys;
 mod native;
 mod notices;
 mod open;
+mod rival;
 mod saving;
 mod scene;
 mod sign_in;

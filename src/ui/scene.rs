@@ -9,6 +9,7 @@ use crate::engine::Action;
 use crate::settings::ProfileId;
 
 use super::commands::Command;
+use super::dialogs::Dialog;
 use super::theme;
 
 /// One frame. Views draw and wish; what they wish is done after the frame, in one place.
@@ -57,6 +58,10 @@ pub(crate) enum Wish {
     SignIn,
     /// Show the form of a profile whose token was refused.
     SignInAgain(ProfileId),
+    /// Select a row, show it where it is shown, and open its details.
+    Reveal(RowId),
+    /// Open a dialog.
+    Open(Dialog),
     /// Close the dialog.
     CloseDialog,
     /// Take a notice away.

@@ -70,6 +70,15 @@ pub(crate) enum Part {
     Token,
 }
 
+/// What becomes of the token after this sitting.
+#[derive(Debug, Clone, Copy)]
+struct Keep {
+    /// The keyring keeps it.
+    signed_in: bool,
+    /// A new one is asked for before it ends, while it is kept.
+    renewed: bool,
+}
+
 /// The form.
 pub(crate) struct Form {
     /// What it is for; the fields below are put into it when it is submitted.
@@ -82,7 +91,7 @@ pub(crate) struct Form {
     password: Zeroizing<String>,
     token: Zeroizing<String>,
     method: Method,
-    keep: bool,
+    keep: Keep,
     reveal: bool,
     progress: Progress,
     /// Whether it was submitted once: only then are mistakes pointed out.
@@ -129,7 +138,7 @@ impl Form {
             password: Zeroizing::new(String::new()),
             token: Zeroizing::new(String::new()),
             method: Method::Password,
-            keep: profile.keep_signed_in,
+            keep: Keep { signed_in: profile.keep_signed_in, renewed: profile.renew_automatically },
             reveal: false,
             progress: Progress::Filling,
             tried: false,
@@ -185,7 +194,8 @@ impl Form {
             websocket: Address::new(&self.websocket),
             download: Address::new(&self.download),
             username: if self.method == Method::Password { self.username.trim().to_owned() } else { String::new() },
-            keep_signed_in: self.keep,
+            keep_signed_in: self.keep.signed_in,
+            renew_automatically: self.keep.renewed,
             ..self.profile.clone()
         }
     }

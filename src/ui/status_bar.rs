@@ -1,16 +1,20 @@
-//! The status bar: how much there is, how large the journal is, and whose window this is.
+//! The status bar: how much there is, how large the journal is, whose window this is, and what is known to be complete.
 
-use egui::{Rect, Stroke, Ui, pos2};
+use egui::{Id, Rect, Stroke, Ui, pos2};
 
 use crate::activity::Refresh;
 
+use super::commands::Command;
+use super::completeness;
 use super::desk::Desk;
+use super::scene::{Scene, Wish};
 use super::text::{bytes, grouped, visible};
 use super::theme::{self, Palette, Type};
-use super::widgets;
+use super::widgets::{self, Press};
 
 /// Draws the bar in the whole of `ui`.
-pub(crate) fn show(ui: &Ui, desk: Option<&Desk>, journal: Option<u64>, narrow: bool) {
+pub(crate) fn show(ui: &mut Ui, desk: Option<&Desk>, journal: Option<u64>, scene: &mut Scene) {
+    let narrow = scene.narrow;
     let palette = Palette::of(ui.style());
     let rect = widgets::bar(ui, palette.window, false);
     ui.painter().hline(rect.x_range(), rect.top() + 0.5, Stroke::new(1.0, palette.stroke));
@@ -20,7 +24,7 @@ pub(crate) fn show(ui: &Ui, desk: Option<&Desk>, journal: Option<u64>, narrow: b
         None => ("No profile yet".to_owned(), "No profile yet".to_owned()),
         Some(desk) => (words(desk, journal, narrow, grouped), words(desk, journal, narrow, |count| count.to_string())),
     };
-    let right = note(ui, rect, desk, middle);
+    let right = note(ui, rect, desk, middle, scene);
     let text = widgets::text(ui, at, &shown, Type::Caption, palette.secondary, right - at.x - 12.0);
     widgets::label(ui, text, "status", &name);
 }
@@ -48,8 +52,9 @@ fn words(desk: &Desk, journal: Option<u64>, narrow: bool, count: impl Fn(usize) 
     parts.join(" · ")
 }
 
-/// What stands on the right: what is under way in the background, else the version. Returns where it begins.
-fn note(ui: &Ui, rect: Rect, desk: Option<&Desk>, middle: f32) -> f32 {
+/// What stands on the right: what is under way in the background, else what is known to be complete, else the version.
+/// Returns where it begins.
+fn note(ui: &mut Ui, rect: Rect, desk: Option<&Desk>, middle: f32, scene: &mut Scene) -> f32 {
     let palette = Palette::of(ui.style());
     let words = match desk {
         None => concat!("Privicore Monitor ", env!("CARGO_PKG_VERSION")).to_owned(),
@@ -58,11 +63,27 @@ fn note(ui: &Ui, rect: Rect, desk: Option<&Desk>, middle: f32) -> f32 {
                 format!("Searching {} % of {} activities…", looked_at * 100 / of.max(1), grouped(of))
             }
             Refresh::Done if desk.restoring => "Reading earlier activities…".to_owned(),
-            Refresh::Done => return rect.right() - theme::EDGE,
+            Refresh::Done if desk.shows_form() => return rect.right() - theme::EDGE,
+            Refresh::Done => return complete(ui, rect, desk, middle, scene),
         },
     };
     let at = pos2(rect.right() - theme::EDGE, middle);
     let text = widgets::text_right(ui, at, &words, Type::Caption, palette.secondary);
     widgets::label(ui, text, "note", &words);
     text.left()
+}
+
+/// What is known to be complete, as a button that opens the whole list. Returns where it begins.
+fn complete(ui: &mut Ui, rect: Rect, desk: &Desk, middle: f32, scene: &mut Scene) -> f32 {
+    let palette = Palette::of(ui.style());
+    let told = desk.completeness.tell(desk.is_live(), scene);
+    let (icon, hue) = completeness::mark(&told, palette);
+    let press = Press::new(&told.words).coloured_icon(icon, hue).icon_size(14.0).face(Type::Caption).height(20.0);
+    let press = press.salt(Id::unique("completeness"));
+    let left = rect.right() - 4.0 - press.width(ui);
+    let hint = "Of the commands and data requests that were seen. Opens the list.";
+    if press.at(ui, pos2(left, middle)).on_hover_text(hint).clicked() {
+        scene.wish(Wish::Run(Command::Completeness));
+    }
+    left
 }

@@ -185,6 +185,20 @@ pub(crate) fn time_of_day(moment: Moment, zone: &TimeZone) -> String {
     moment.timestamp().to_zoned_datetime(zone.clone()).strftime("%H:%M:%S").to_string()
 }
 
+/// The time of day, with the day where it is not today: `12:04:33`, `24 Nov 12:04:33`.
+pub(crate) fn clock_time(moment: Moment, now: Moment, zone: &TimeZone) -> String {
+    let at = moment.timestamp().to_zoned_datetime(zone.clone());
+    let today = at.date() == now.timestamp().to_zoned_datetime(zone.clone()).date();
+    at.strftime(if today { "%H:%M:%S" } else { "%-d %b %H:%M:%S" }).to_string()
+}
+
+/// The same to the minute: `12:04`, `24 Nov 12:04`.
+pub(crate) fn clock_minute(moment: Moment, now: Moment, zone: &TimeZone) -> String {
+    let at = moment.timestamp().to_zoned_datetime(zone.clone());
+    let today = at.date() == now.timestamp().to_zoned_datetime(zone.clone()).date();
+    at.strftime(if today { "%H:%M" } else { "%-d %b %H:%M" }).to_string()
+}
+
 /// The number of an attempt in words: `First attempt.`
 pub(crate) fn attempt(number: u32) -> String {
     const WORDS: [&str; 10] =

@@ -1,5 +1,7 @@
 //! The top bar: one tab a profile, the state of the connection in words, when the token ends, and the menu.
 
+use std::time::Duration;
+
 use egui::{Id, Popup, PopupCloseBehavior, Pos2, Rect, RectAlign, Response, Role, Sense, Stroke, Ui, WidgetInfo};
 use egui::{pos2, vec2};
 
@@ -10,9 +12,12 @@ use super::commands::Command;
 use super::desk::Desk;
 use super::icons::{self, Mark};
 use super::scene::{Scene, Wish};
-use super::text::{seconds_left, until, visible};
+use super::text::{coarse, seconds_left, until, visible};
 use super::theme::{self, Palette, Type};
 use super::widgets::{self, Look, Press};
+
+/// A shorter silence is not worth a word, however unusual.
+const LEAST_SILENCE: Duration = Duration::from_mins(1);
 
 /// What the bar shows.
 pub(crate) struct TopBar<'a> {
@@ -52,8 +57,37 @@ pub(crate) fn show(ui: &mut Ui, bar: &TopBar<'_>, scene: &mut Scene) {
     let state = Right::measure(ui, front, words, scene);
     let room = rect.right() - state.width - 16.0;
     let hidden = tabs(ui, rect, room, bar, scene);
-    state.show(ui, rect, front);
+    state.show(ui, rect, front, scene);
     menu(ui, rect, front, &hidden, bar.theme, scene);
+}
+
+/// How long no message came, where that is unusual for a live connection.
+fn quiet(desk: &Desk, scene: &mut Scene) -> Option<String> {
+    let (usual, message) = (desk.pulse.usual?, desk.pulse.message.filter(|_| desk.is_live())?);
+    let (age, unusual) = (scene.instant.saturating_duration_since(message), usual.max(LEAST_SILENCE));
+    if age < unusual {
+        scene.changes_in(unusual.saturating_sub(age));
+        return None;
+    }
+    let minute = Duration::from_mins(1);
+    scene.changes_in(minute.saturating_sub(Duration::from_secs(age.as_secs() % 60)));
+    Some(format!("Quiet for {}", until(age.max(minute))))
+}
+
+/// How long ago a live connection gave signs of life, and what is usual.
+fn signs_of_life(desk: &Desk, scene: &Scene) -> String {
+    let ago = |instant| coarse(scene.instant.saturating_duration_since(instant));
+    let pulse = desk.pulse;
+    let pong = pulse
+        .pong
+        .map_or_else(|| "No ping was needed yet.".to_owned(), |at| format!("Last answer to a ping {} ago.", ago(at)));
+    let message =
+        pulse.message.map_or_else(|| "No message yet.".to_owned(), |at| format!("Last message {} ago.", ago(at)));
+    let usual = pulse.usual.map_or_else(
+        || "What is usual is not known yet.".to_owned(),
+        |usual| format!("Usually the next one comes within {}.", coarse(usual.max(Duration::from_secs(1)))),
+    );
+    format!("{pong}\n{message}\n{usual}")
 }
 
 /// Draws the tabs and the button behind them. Returns the desks for whose tabs there was no room: the menu has them.
@@ -189,6 +223,7 @@ struct Right {
     words: String,
     round_trip: Option<u128>,
     expires: Option<String>,
+    quiet: Option<String>,
     width: f32,
 }
 
@@ -205,12 +240,14 @@ impl Right {
             scene.counts(left);
             format!("Token expires in {}", until(left))
         });
-        let mut right = Self { words, round_trip, expires, width: 0.0 };
+        let quiet = desk.and_then(|desk| quiet(desk, scene));
+        let mut right = Self { words, round_trip, expires, quiet, width: 0.0 };
         let strong = |text: &str| widgets::width(ui, text, Type::Strong);
         right.width = 12.0
             + 18.0
             + widgets::width(ui, "Connection: ", Type::Body)
             + strong(&right.words)
+            + right.quiet.as_ref().map_or(0.0, |words| widgets::width(ui, words, Type::Body) + 12.0)
             + right.round_trip.map_or(0.0, |time| strong(&format!(" · {time} ms")))
             + right.expires.as_ref().map_or(0.0, |words| {
                 let (lead, rest) = split_expiry(words);
@@ -220,7 +257,7 @@ impl Right {
         right
     }
 
-    fn show(&self, ui: &Ui, bar: Rect, desk: Option<&Desk>) {
+    fn show(&self, ui: &Ui, bar: Rect, desk: Option<&Desk>, scene: &mut Scene) {
         let palette = Palette::of(ui.style());
         let middle = bar.center().y;
         // From the right: the menu is at a fixed place, the rest leads up to it.
@@ -230,12 +267,26 @@ impl Right {
         let lead = widgets::text(ui, pos2(x, middle), "Connection: ", Type::Body, palette.secondary, f32::INFINITY);
         let mut end =
             widgets::text(ui, pos2(lead.right(), middle), &self.words, Type::Strong, palette.text, f32::INFINITY);
-        widgets::label(ui, lead.union(end), "connection", &format!("Connection: {}", self.words));
+        let label = widgets::label(ui, lead.union(end), "connection", &format!("Connection: {}", self.words));
+        if let Some(desk) = desk.filter(|desk| desk.is_live()) {
+            if label.hovered() {
+                // The ages in it count while it is looked at.
+                scene.counts(Duration::from_secs(1));
+            }
+            let signs = signs_of_life(desk, scene);
+            ui.ctx().accesskit_node_builder(label.id, |node| node.set_description(signs.as_str()));
+            label.on_hover_text(signs);
+        }
         if let Some(time) = self.round_trip {
             let at = pos2(end.right(), middle);
             let words = widgets::text(ui, at, &format!(" · {time} ms"), Type::Strong, palette.text, f32::INFINITY);
             widgets::label(ui, words, "round trip", &format!("Round trip {time} ms"));
             end = words;
+        }
+        if let Some(quiet) = &self.quiet {
+            let at = pos2(end.right() + 12.0, middle);
+            end = widgets::text(ui, at, quiet, Type::Body, palette.muted, f32::INFINITY);
+            widgets::label(ui, end, "quiet", quiet);
         }
         if let Some(expires) = &self.expires {
             widgets::divider(ui, end.right() + 12.5, middle, 16.0);
@@ -268,6 +319,7 @@ fn menu(ui: &mut Ui, bar: Rect, front: Option<&Desk>, hidden: &[&Desk], chosen: 
         }
         if let Some(desk) = front {
             profile_items(ui, desk, scene, false);
+            entry(ui, Command::Completeness, true, scene);
             line(ui);
         }
         for theme in [Theme::System, Theme::Light, Theme::Dark] {

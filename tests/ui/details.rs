@@ -37,8 +37,8 @@ fn enter_opens_them_with_every_message_in_order() {
     open(&mut window, entries);
     assert!(window.has(Role::Group, "Details"), "no details");
     let labels = window.all(Role::Label);
-    let first = labels.iter().position(|words| words == "12:04:33.120, Collecting 3 parts");
-    let second = labels.iter().position(|words| words == "12:04:35.590, Single-use link received");
+    let first = labels.iter().position(|words| words == "12:04:33.120, Collecting 3 parts, by socket");
+    let second = labels.iter().position(|words| words == "12:04:35.590, Single-use link received, by socket");
     assert!(first.is_some() && first < second, "{labels:?}");
     for name in ["Copy id", "Copy message", "Copy JSON", "Edit label", "Download selected", "Close details"] {
         assert!(window.has(Role::Button, name), "no {name}");

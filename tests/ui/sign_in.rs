@@ -107,6 +107,20 @@ fn a_token_can_be_given_instead_of_a_password() {
 }
 
 #[test]
+fn a_kept_token_is_renewed_unless_the_mark_is_taken_away() {
+    let mut window = Window::unknown();
+    fill(&mut window);
+    assert!(window.has(Role::CheckBox, "Renew automatically"), "{:?}", window.all(Role::CheckBox));
+    window.click(Role::CheckBox, "Keep me signed in (system keyring)");
+    assert!(!window.has(Role::CheckBox, "Renew automatically"), "a token of one sitting is left to end");
+    window.click(Role::CheckBox, "Keep me signed in (system keyring)");
+    window.click(Role::CheckBox, "Renew automatically");
+    window.press("Sign in");
+    let sign_in = signed_in(window.actions());
+    assert!(sign_in.profile.keep_signed_in && !sign_in.profile.renew_automatically, "the mark was taken away");
+}
+
+#[test]
 fn what_is_wrong_is_said_under_its_field_and_nothing_is_asked() {
     let mut window = Window::unknown();
     fill(&mut window);

@@ -143,6 +143,8 @@ impl Live {
                 | Event::Committed { .. }
                 | Event::Download { .. }
                 | Event::History { .. }
+                | Event::Rival { .. }
+                | Event::LinksKept { .. }
                 | Event::JournalSize(_) => {}
             }
         }

@@ -3,9 +3,10 @@
 use egui::{CentralPanel, Context, Frame, Panel, Ui};
 
 use crate::ui::app::{App, Closing, Front};
+use crate::ui::dialogs::Dialog;
 use crate::ui::scene::{Scene, Wish};
 use crate::ui::top_bar::{self, TopBar};
-use crate::ui::{banner, chips, details, dialogs, downloads, keys, sign_in, status_bar, table, theme, tools};
+use crate::ui::{banner, chips, details, dialogs, downloads, keys, rival, sign_in, status_bar, table, theme, tools};
 
 impl App {
     /// Draws one frame in the whole of `ui`, and does what was wished in it.
@@ -24,6 +25,11 @@ impl App {
         self.middle(ui, &mut scene);
         let fresh = std::mem::take(&mut self.fresh);
         if let Some(dialog) = &mut self.dialog {
+            if let Dialog::Completeness { profile, report } = dialog
+                && let Some(desk) = self.desks.iter().find(|desk| desk.profile.id == *profile)
+            {
+                report.follow(desk);
+            }
             dialogs::show(&ctx, dialog, fresh, &mut scene);
         }
         self.do_wishes(&ctx, &mut scene);
@@ -109,7 +115,7 @@ impl App {
         });
         let journal = self.journal;
         bar(Panel::bottom("status bar"), theme::STATUS, ui, |ui| {
-            status_bar::show(ui, front.and_then(|front| self.desks.get(front)), journal, scene.narrow);
+            status_bar::show(ui, front.and_then(|front| self.desks.get(front)), journal, scene);
         });
         let height = self.notices.height(ui, ui.available_width());
         let Some(desk) = front.and_then(|front| self.desks.get_mut(front)).filter(|desk| !desk.shows_form()) else {
@@ -120,6 +126,9 @@ impl App {
         };
         if banner::is_due(desk) {
             bar(Panel::top("banner"), theme::BAR, ui, |ui| banner::show(ui, desk, scene));
+        }
+        if let Some(rival) = rival::of(desk) {
+            bar(Panel::top("rival"), theme::BAR, ui, |ui| rival::bar(ui, rival, scene));
         }
         let drawer = downloads::height(desk, scene.narrow);
         if drawer > 0.0 {

@@ -9,6 +9,7 @@ use crate::engine::{Action, Severity};
 use crate::settings::Theme;
 use crate::ui::app::{App, Front};
 use crate::ui::commands::Command;
+use crate::ui::completeness::Report;
 use crate::ui::desk::Desk;
 use crate::ui::dialogs::Dialog;
 use crate::ui::doors::SaveSuggestion;
@@ -46,6 +47,12 @@ impl App {
                     desk.form_open = true;
                 }
             }
+            Wish::Reveal(row) => {
+                if let Some(desk) = self.desk_mut() {
+                    desk.reveal(row);
+                }
+            }
+            Wish::Open(dialog) => self.open(dialog),
             Wish::CloseDialog => self.dialog = None,
             Wish::Dismiss(number) => self.notices.dismiss(number),
             Wish::Leave => {
@@ -122,6 +129,10 @@ impl App {
             Command::Disconnect => _ = self.send(Action::Disconnect(profile)),
             Command::RetryNow => _ = self.send(Action::RetryNow(profile)),
             Command::RenewToken => _ = self.send(Action::RenewToken(profile)),
+            Command::Completeness => {
+                let dialog = Dialog::Completeness { profile, report: Report::of(desk) };
+                self.open(dialog);
+            }
             Command::SignOut => {
                 let dialog = Dialog::SignOut { profile, name: desk.profile.name.clone(), revoke: false };
                 self.open(dialog);

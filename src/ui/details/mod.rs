@@ -2,6 +2,7 @@
 //!
 //! The messages are read from the journal by the engine, anew whenever the activity has changed, one reading at a time.
 
+mod gap;
 mod json;
 mod show;
 mod story;

@@ -5,18 +5,19 @@ use std::sync::Arc;
 use egui::epaint::text::LayoutJob;
 use egui::{Color32, Galley, Id, Pos2, Rect, ScrollArea, Sense, Stroke, Ui, UiBuilder, WidgetInfo, pos2, vec2};
 
-use crate::activity::{Activity, Entry, Kind, Seq};
+use crate::activity::{Activity, Entry, GapState, Kind, Seq};
+use crate::engine::Action;
 use crate::ui::commands::Command;
 use crate::ui::desk::Desk;
-use crate::ui::icons;
 use crate::ui::scene::{Scene, Wish};
 use crate::ui::table::label_of;
 use crate::ui::text::{bytes, cell_time, countdown, cut, full_time, precise_time, visible};
 use crate::ui::theme::{self, Palette, Type};
 use crate::ui::widgets::{self, Look, Press};
+use crate::ui::{gaps, icons};
 
 use super::json::{self, Ink, Line};
-use super::{Details, story};
+use super::{Details, gap, story};
 
 /// The width of one character of the monospaced face at 12 px.
 const COLUMN: f32 = 7.2;
@@ -50,13 +51,33 @@ pub(crate) fn show(ui: &mut Ui, desk: &mut Desk, scene: &mut Scene) {
     if let Some(activity) = desk.activities.get(details.row) {
         let head = Rect::from_min_size(rect.min, vec2(rect.width(), theme::DETAILS_HEAD));
         ui.painter().hline(head.x_range(), head.bottom() - 0.5, Stroke::new(1.0, palette.stroke_soft));
-        open = show_head(ui, head, &details, &activity, scene);
+        open = match desk.activities.gap(details.row) {
+            Some(gap) => show_gap_head(ui, head, &gap, scene),
+            None => show_head(ui, head, &details, &activity, scene),
+        };
         let body = Rect::from_min_max(pos2(rect.left(), head.bottom()), rect.max);
-        panes(ui, body, &mut details, &activity, scene);
+        panes(ui, body, &mut details, (desk, &activity), scene);
     }
     if open {
         desk.details = Some(details);
     }
+}
+
+/// Draws the head of a gap's details; returns whether they stay open.
+fn show_gap_head(ui: &mut Ui, rect: Rect, gap: &GapState, scene: &Scene) -> bool {
+    let palette = Palette::of(ui.style());
+    let middle = rect.center().y + 1.0;
+    let close = Press::icon_only(icons::CLOSE, "Close details");
+    let right = rect.right() - 8.0 - close.width(ui);
+    widgets::icon(ui, pos2(rect.left() + 20.0, middle), icons::GAP, 16.0, palette.gap);
+    let words = gaps::headline(gap, scene.now, &scene.zone);
+    let at = pos2(rect.left() + 36.0, middle);
+    let head = widgets::text(ui, at, &words, Type::Strong, palette.text, right - at.x - 12.0);
+    widgets::label(ui, head, "gap", &words);
+    let (at, standing) = (pos2(head.right() + 12.0, middle), gaps::standing(gap));
+    let text = widgets::text(ui, at, &standing, Type::Body, palette.secondary, right - at.x - 12.0);
+    widgets::label(ui, text, "gap standing", &standing);
+    !close.at(ui, pos2(right, middle)).clicked()
 }
 
 /// Draws the head; returns whether the details stay open.
@@ -165,7 +186,8 @@ fn message_of(details: &Details, activity: &Activity<'_>) -> String {
     whole.unwrap_or_else(|| activity.message().into_owned())
 }
 
-fn panes(ui: &mut Ui, rect: Rect, details: &mut Details, activity: &Activity<'_>, scene: &mut Scene) {
+fn panes(ui: &mut Ui, rect: Rect, details: &mut Details, of: (&Desk, &Activity<'_>), scene: &mut Scene) {
+    let (desk, activity) = of;
     let palette = Palette::of(ui.style());
     let next_width = (rect.width() * 0.209).max(190.0).round();
     let story_width = (rect.width() * 0.3727).round();
@@ -176,8 +198,20 @@ fn panes(ui: &mut Ui, rect: Rect, details: &mut Details, activity: &Activity<'_>
         ui.painter().vline(x, rect.y_range(), Stroke::new(1.0, palette.stroke_soft));
     }
     show_story(ui, story, details, scene);
-    show_page(ui, page, details, scene);
-    show_next(ui, next, activity, scene);
+    if let Some(gap) = desk.activities.gap(details.row) {
+        let place = pane(ui, page, "Open across it", Some(gap.open));
+        gap::show_open(ui, place, desk, details.row, scene);
+        let reconcile =
+            gaps::can_reconcile(&gap).then(|| Action::Reconcile { profile: desk.profile.id, gap: details.key.clone() });
+        show_next(ui, next, &gaps::next(&gap), |ui, at| reconcile_button(ui, at, reconcile, scene));
+    } else {
+        show_page(ui, page, details, scene);
+        let words = match story::contradiction(&details.entries, scene) {
+            Some(contradiction) => format!("{contradiction} {}", story::next(activity, scene)),
+            None => story::next(activity, scene),
+        };
+        show_next(ui, next, &words, |ui, at| next_buttons(ui, at, activity, scene));
+    }
 }
 
 /// The head of a pane; returns the place under it.
@@ -253,10 +287,17 @@ fn story_line(ui: &Ui, line: Rect, entry: &Entry, before: Option<&Entry>, more: 
     }
     widgets::icon(ui, pos2(right + 14.0, middle), told.icon, 14.0, told.hue);
     let at = pos2(right + 29.0, middle);
-    let galley = widgets::line(ui, &told.words, Type::Small, palette.text, line.right() - at.x - 8.0);
+    let mut end = line.right() - 8.0;
+    if let Some(source) = told.source {
+        end = widgets::text_right(ui, pos2(end, middle), source.word(), Type::Caption, palette.muted).left() - 8.0;
+    }
+    let galley = widgets::line(ui, &told.words, Type::Small, palette.text, end - at.x);
     let elided = galley.elided;
     let words = widgets::paint_line(ui, at, &galley);
-    let name = format!("{stamp}, {}", told.words);
+    let mut name = format!("{stamp}, {}", told.words);
+    if let Some(source) = told.source {
+        name = format!("{name}, by {}", source.word());
+    }
     let response = ui.interact(words.union(clock), ui.make_persistent_id(("entry", entry.seq)), Sense::hover());
     response.widget_info(|| WidgetInfo::labeled(egui::Role::Label, true, &name));
     let full = full_time(entry.at, &scene.zone);
@@ -385,14 +426,13 @@ fn set(ui: &Ui, line: &Line, width: f32) -> Arc<Galley> {
     ui.painter().layout_job(job)
 }
 
-fn show_next(ui: &mut Ui, rect: Rect, activity: &Activity<'_>, scene: &mut Scene) {
+fn show_next(ui: &mut Ui, rect: Rect, words: &str, buttons: impl FnOnce(&mut Ui, Pos2)) {
     let palette = Palette::of(ui.style());
     let place = pane(ui, rect, "Next", None);
-    let words = story::next(activity, scene);
     let mut pane = ui.new_child(UiBuilder::new().max_rect(place).id_salt("next"));
     ScrollArea::vertical().auto_shrink(false).id_salt("next").show(&mut pane, |ui| {
         let width = ui.available_width() - theme::EDGE - 8.0;
-        let mut job = LayoutJob::single_section(words.clone(), widgets::format(Type::Small, palette.secondary));
+        let mut job = LayoutJob::single_section(words.to_owned(), widgets::format(Type::Small, palette.secondary));
         for section in &mut job.sections {
             section.format.line_height = Some(18.0);
         }
@@ -401,9 +441,18 @@ fn show_next(ui: &mut Ui, rect: Rect, activity: &Activity<'_>, scene: &mut Scene
         let (_, space) = ui.allocate_space(vec2(ui.available_width(), galley.size().y + 36.0));
         let text = Rect::from_min_size(Pos2::new(space.left() + theme::EDGE, space.top()), galley.size());
         ui.painter().galley(text.min, galley, palette.secondary);
-        widgets::label(ui, text, "next words", &words);
-        next_buttons(ui, pos2(text.left(), text.bottom() + 18.0), activity, scene);
+        widgets::label(ui, text, "next words", words);
+        buttons(ui, pos2(text.left(), text.bottom() + 18.0));
     });
+}
+
+/// Asks for what a gap left open.
+fn reconcile_button(ui: &mut Ui, at: Pos2, reconcile: Option<Action>, scene: &mut Scene) {
+    let Some(action) = reconcile else { return };
+    let press = Press::new("Reconcile").name("Reconcile selected").look(Look::Outlined);
+    if press.at(ui, at).clicked() {
+        scene.wish(Wish::Send(action));
+    }
 }
 
 /// What can be done that the head has no button for.

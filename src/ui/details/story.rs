@@ -2,12 +2,12 @@
 
 use egui::Color32;
 
-use crate::activity::{Activity, Deed, Enquiry, Entry, Fact, Gap, GapCause, Kind, Status};
+use crate::activity::{Activity, Deed, Enquiry, Entry, Fact, Gap, GapCause, Kind, Source, Status};
 use crate::protocol::{CommandStatus, Delivery, Message};
 use crate::ui::icons::{self, Icon};
 use crate::ui::open::file_name;
 use crate::ui::scene::Scene;
-use crate::ui::text::{bytes, cut, time_of_day, visible};
+use crate::ui::text::{bytes, clock_time, cut, time_of_day, visible};
 use crate::ui::theme::Palette;
 
 /// The longest text of one message in the list; the whole is in its JSON.
@@ -18,6 +18,8 @@ pub(super) struct Told {
     pub icon: Icon,
     pub hue: Color32,
     pub words: String,
+    /// Who told it, where it was not this program.
+    pub source: Option<Source>,
 }
 
 /// What an entry tells.
@@ -45,7 +47,40 @@ pub(super) fn tell(entry: &Entry, palette: &Palette) -> Told {
         Some(status) => icons::status(status, palette),
         None => (icons::SENT, palette.muted),
     };
-    Told { icon, hue, words: visible(&cut(&words, LONGEST)).into_owned() }
+    let source = match entry.fact {
+        Fact::Heard(_) | Fact::Unreadable { .. } => Some(Source::Socket),
+        Fact::Enquired(_) => Some(Source::Enquiry),
+        Fact::Done(_) | Fact::Gap(_) => None,
+    };
+    Told { icon, hue, words: visible(&cut(&words, LONGEST)).into_owned(), source }
+}
+
+/// The final outcome that an entry tells, and who told it.
+fn outcome(entry: &Entry) -> Option<(Source, CommandStatus)> {
+    let told = match &entry.fact {
+        Fact::Heard(Message::Command(report)) => (Source::Socket, report.status),
+        Fact::Enquired(Enquiry::Known { status, .. }) => (Source::Enquiry, *status),
+        Fact::Heard(Message::Data(_) | Message::StreamReady(_) | Message::Unrecognised(_))
+        | Fact::Unreadable { .. }
+        | Fact::Enquired(Enquiry::Unknown)
+        | Fact::Done(_)
+        | Fact::Gap(_) => return None,
+    };
+    matches!(told.1, CommandStatus::Succeeded | CommandStatus::Failed).then_some(told)
+}
+
+/// Who said what where both a success and a failure were told, each at its first time.
+pub(super) fn contradiction(entries: &[Entry], scene: &Scene) -> Option<String> {
+    let said = |entry: &Entry| {
+        let (source, status) = outcome(entry)?;
+        let who = if source == Source::Enquiry { "the server answered" } else { "the socket said" };
+        let at = clock_time(entry.at, scene.now, &scene.zone);
+        Some((status, format!("{who} {} at {at}", status_of(status).word())))
+    };
+    let (first, words) = entries.iter().find_map(said)?;
+    let (_, other) = entries.iter().filter_map(said).find(|(status, _)| *status != first)?;
+    let words = words.replacen("the ", "The ", 1);
+    Some(format!("{words}, {other}. Both are kept; the table shows what was told last."))
 }
 
 /// What a gap's beginning or end tells.
@@ -114,7 +149,7 @@ fn done(deed: &Deed, palette: &Palette) -> Told {
             (icon, hue, sentence.clone())
         }
     };
-    Told { icon, hue, words: visible(&cut(&words, LONGEST)).into_owned() }
+    Told { icon, hue, words: visible(&cut(&words, LONGEST)).into_owned(), source: None }
 }
 
 /// What can be done next.

@@ -145,8 +145,15 @@ fn credentials(ui: &mut Ui, form: &mut Form, lines: &mut Lines, narrow: bool) ->
         Method::Token => line(ui, form, lines, Part::Token, "Authorization token", ""),
     };
     let words = "Keep me signed in (system keyring)";
-    if choice(ui, pos2(lines.fields, lines.y + 14.0), Mark::Check(form.keep), words, enabled).clicked() {
-        form.keep = !form.keep;
+    if choice(ui, pos2(lines.fields, lines.y + 14.0), Mark::Check(form.keep.signed_in), words, enabled).clicked() {
+        form.keep.signed_in = !form.keep.signed_in;
+    }
+    if form.keep.signed_in {
+        lines.y += if narrow { 24.0 } else { 28.0 };
+        let at = pos2(lines.fields, lines.y + 14.0);
+        if choice(ui, at, Mark::Check(form.keep.renewed), "Renew automatically", enabled).clicked() {
+            form.keep.renewed = !form.keep.renewed;
+        }
     }
     lines.y += if narrow { 40.0 } else { 58.0 };
     entered

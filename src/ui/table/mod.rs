@@ -5,6 +5,7 @@
 //! when rows arrive.
 
 mod columns;
+mod gap_row;
 mod header;
 mod row;
 mod show;

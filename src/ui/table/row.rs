@@ -22,6 +22,9 @@ const TINT: Duration = Duration::from_secs(1);
 /// How long a command may be under way before asking the server for its state is offered.
 const PATIENCE: Duration = Duration::from_secs(5);
 
+/// What the mark of a contradicted activity says.
+const CONTRADICTED: &str = "contradicted: both a success and a failure were told";
+
 /// One row to draw.
 pub(super) struct Line<'a> {
     pub desk: &'a Desk,
@@ -74,7 +77,7 @@ pub(super) fn show(ui: &mut Ui, scene: &mut Scene, line: &Line<'_>) -> Response 
     time(ui, scene, line, palette);
     kind_and_id(ui, line, palette);
     label(ui, line, palette);
-    status(ui, scene, line, palette);
+    status(ui, scene, line, palette, row_id);
     message(ui, line, palette, row_id);
     took_cell(ui, scene, line, palette);
     actions(ui, scene, line, row_id);
@@ -119,13 +122,20 @@ fn name_row(ui: &Ui, line: &Line<'_>, response: &Response, selected: bool, scene
         node.set_position_in_set(line.index);
         node.set_size_of_set(size);
         node.set_selected(selected);
-        node.set_description(description(activity, scene));
+        node.set_description(description(line, scene));
     });
 }
 
 /// The rest of the row in words.
-fn description(activity: &Activity<'_>, scene: &Scene) -> String {
+fn description(line: &Line<'_>, scene: &Scene) -> String {
+    let activity = &line.activity;
     let mut parts = Vec::with_capacity(4);
+    if line.desk.activities.is_late(activity, scene.now) {
+        parts.push("late".to_owned());
+    }
+    if activity.is_contradicted() {
+        parts.push(CONTRADICTED.to_owned());
+    }
     let label = label_of(activity);
     if !label.is_empty() {
         parts.push(visible(&label).into_owned());
@@ -178,7 +188,7 @@ fn label(ui: &Ui, line: &Line<'_>, palette: &Palette) {
     }
 }
 
-fn status(ui: &Ui, scene: &mut Scene, line: &Line<'_>, palette: &Palette) {
+fn status(ui: &mut Ui, scene: &mut Scene, line: &Line<'_>, palette: &Palette, row_id: Id) {
     let status = line.activity.status();
     let (icon, hue) = icons::status(status, palette);
     let (x, width) = text_room(line.columns.status);
@@ -190,6 +200,20 @@ fn status(ui: &Ui, scene: &mut Scene, line: &Line<'_>, palette: &Palette) {
         let left = scene.counts_down_to(expires);
         let at = pos2(word.right() + 7.0, middle);
         widgets::text(ui, at, &text::countdown(left), Type::Body, palette.secondary, f32::INFINITY);
+    }
+    // The row counts while it is open, so it turns late no later than its next full second.
+    if line.desk.activities.is_late(&line.activity, scene.now) {
+        let gap = if line.columns.narrow { 4.0 } else { 8.0 };
+        widgets::icon(ui, pos2(word.right() + gap + 7.0, middle), icons::LATE, 14.0, palette.pending);
+        let at = pos2(word.right() + gap + 17.0, middle);
+        let room = line.columns.status.max - at.x;
+        widgets::text(ui, at, "Late", Type::Body, palette.text, room);
+    } else if line.activity.is_contradicted() {
+        let mark = Rect::from_center_size(pos2(word.right() + 14.0, middle), egui::vec2(16.0, 16.0));
+        widgets::icon(ui, mark.center(), icons::CONTRADICTED, 16.0, palette.text);
+        let cell = ui.new_child(UiBuilder::new().max_rect(mark).accessibility_parent(row_id));
+        widgets::label(&cell, mark, &format!("contradicted {row_id:?}"), "Contradicted")
+            .on_hover_text("Both a success and a failure were told of it. Its details say who said what, and when.");
     }
 }
 

@@ -10,7 +10,7 @@ use crate::ui::{empty, icons, widgets};
 
 use super::columns::Columns;
 use super::row::Line;
-use super::{float, header, row};
+use super::{float, gap_row, header, row};
 
 /// The shortest that the scroll bar's handle gets.
 const SHORTEST_HANDLE: f32 = 64.0;
@@ -112,7 +112,10 @@ fn rows(ui: &mut Ui, body: Rect, columns: Columns, desk: &mut Desk, scene: &mut 
         if let Some(activity) = desk.activity(id) {
             let focused = focused && desk.table.cursor() == Some(id);
             let line = Line { desk, id, activity, index, rect, columns, focused };
-            let response = row::show(ui, scene, &line);
+            let response = match desk.activities.gap(id) {
+                Some(gap) => gap_row::show(ui, scene, &line, &gap),
+                None => row::show(ui, scene, &line),
+            };
             if response.clicked() {
                 pressed = Some((id, response));
             }

@@ -1,0 +1,84 @@
+//! The row of a gap: a band across the whole table that says when nothing could be heard and what is known of it by now.
+
+use egui::{Color32, Id, Rect, Response, Role, Sense, Stroke, Ui, UiBuilder, WidgetInfo, pos2};
+
+use crate::activity::GapState;
+use crate::engine::Action;
+use crate::ui::scene::{Scene, Wish};
+use crate::ui::theme::{self, Palette, Type};
+use crate::ui::widgets::{self, Look, Press};
+use crate::ui::{gaps, icons};
+
+use super::columns::PADDING;
+use super::row::Line;
+
+/// Draws it; its button wishes what it does. The response is of the row itself.
+pub(super) fn show(ui: &mut Ui, scene: &mut Scene, line: &Line<'_>, gap: &GapState) -> Response {
+    let palette = Palette::of(ui.style());
+    let row_id = ui.make_persistent_id(("row", line.id));
+    let response = ui.interact(line.rect, row_id, Sense::CLICK);
+    let selected = line.desk.table.is_selected(line.id);
+    let settled = gaps::is_settled(gap);
+    let edge = match (selected, settled) {
+        (true, _) => Some(palette.accent),
+        (false, false) => Some(palette.gap),
+        (false, true) => None,
+    };
+    band(ui, line.rect, if selected { palette.selected } else { palette.gap_fill }, edge);
+    let (headline, standing) = (gaps::headline(gap, scene.now, &scene.zone), gaps::standing(gap));
+    response.widget_info(|| WidgetInfo::labeled(Role::Row, true, gaps::name(gap, scene.now, &scene.zone)));
+    let size = line.desk.shown();
+    ui.ctx().accesskit_node_builder(response.id, |node| {
+        node.set_row_index(line.index);
+        node.set_position_in_set(line.index);
+        node.set_size_of_set(size);
+        node.set_selected(selected);
+        let dot = if standing.is_empty() { "" } else { " · " };
+        node.set_description(format!("{headline}{dot}{standing}"));
+    });
+    let middle = line.rect.center().y;
+    let right = button(ui, scene, line, gap, row_id);
+    let hue = if settled { palette.other } else { palette.gap };
+    widgets::icon(ui, pos2(line.rect.left() + theme::EDGE + 8.0, middle), icons::GAP, 16.0, hue);
+    let at = pos2(line.rect.left() + 36.0, middle);
+    let ink = if settled { palette.secondary } else { palette.text };
+    let head = widgets::text(ui, at, &headline, Type::Small, ink, right - at.x);
+    let room = right - head.right() - 24.0;
+    if !standing.is_empty() && room > 24.0 {
+        let middle_dot = pos2(head.right() + 10.0, middle);
+        widgets::text(ui, middle_dot, "·", Type::Small, palette.muted, f32::INFINITY);
+        let face = if settled { Type::Small } else { Type::SmallStrong };
+        widgets::text(ui, pos2(head.right() + 23.0, middle), &standing, face, palette.secondary, room);
+    }
+    if line.focused {
+        let ring = line.rect.shrink(2.0);
+        ui.painter().rect_stroke(ring, 2.0, Stroke::new(2.0, palette.accent), egui::StrokeKind::Inside);
+    }
+    response.on_hover_text(if standing.is_empty() { headline } else { format!("{headline}\n{standing}") })
+}
+
+/// The band, and the edge at its left end.
+fn band(ui: &Ui, rect: Rect, fill: Color32, edge: Option<Color32>) {
+    let palette = Palette::of(ui.style());
+    ui.painter().rect_filled(rect, 0.0, fill);
+    ui.painter().hline(rect.x_range(), rect.bottom() - 0.5, Stroke::new(1.0, palette.stroke_soft));
+    if let Some(edge) = edge {
+        ui.painter().rect_filled(rect.with_max_x(rect.left() + 2.0), 0.0, edge);
+    }
+}
+
+/// Draws `Reconcile` while something is left to ask for. Returns how far the words may go.
+fn button(ui: &mut Ui, scene: &mut Scene, line: &Line<'_>, gap: &GapState, row_id: Id) -> f32 {
+    if !gaps::can_reconcile(gap) {
+        return line.rect.right() - theme::EDGE;
+    }
+    let place = Rect::from_x_y_ranges(line.columns.action, line.rect.y_range());
+    let mut cell = ui.new_child(UiBuilder::new().max_rect(place).accessibility_parent(row_id).id_salt(row_id));
+    let press = Press::new("Reconcile").look(Look::Outlined).in_row();
+    if press.at(&mut cell, pos2(place.left() + PADDING, place.center().y)).clicked() {
+        let profile = line.desk.profile.id;
+        scene.wish(Wish::Send(Action::Reconcile { profile, gap: line.activity.key() }));
+    }
+    cell.expand_to_include_rect(place);
+    place.left()
+}

@@ -1,0 +1,263 @@
+//! What may be missing: gaps, the ledger, how an outcome is known, what is late, who else listens, how quiet it is.
+
+use std::time::Duration;
+
+use egui::Key;
+use egui::accesskit::Role;
+use egui_kittest::kittest::NodeT as _;
+use privicore_monitor::activity::{ActivityKey, Enquiry, Entry, Fact, Gap, GapCause};
+use privicore_monitor::engine::{Action, ConnectionState, Event};
+use privicore_monitor::protocol::CommandStatus;
+
+use super::harness::{Window, at, command, data};
+
+/// A gap that began at 12:01:03 with these commands open.
+fn gap(window: &mut Window, to: Option<&str>, open: &[&str], requests: u32) -> Entry {
+    let gap = Gap {
+        from: at("12:01:03"),
+        to: to.map(at),
+        cause: GapCause::Disconnected,
+        open: open.iter().map(|id| (*id).into()).collect(),
+        requests,
+    };
+    window.fact(ActivityKey::Gap("gap-1".into()), Fact::Gap(gap), "")
+}
+
+fn answered(window: &mut Window, id: &str, status: CommandStatus) {
+    let known = Fact::Enquired(Enquiry::Known { status, text: None });
+    let entry = window.fact(ActivityKey::Command(id.into()), known, "{}");
+    window.commit(vec![entry]);
+}
+
+/// A window with an ended gap across which two commands were open.
+fn with_gap() -> Window {
+    let mut window = Window::live();
+    window.hear(&[command("c-1", 1, ""), command("c-2", 1, "")]);
+    let gap = gap(&mut window, Some("12:01:09"), &["c-1", "c-2"], 0);
+    window.commit(vec![gap]);
+    window
+}
+
+fn description(window: &Window, row: &str) -> String {
+    window.find(Role::Row, row).accesskit_node().description().unwrap_or_default()
+}
+
+#[test]
+fn a_gap_is_a_row_that_says_what_may_be_missing_and_what_was_recovered() {
+    let mut window = with_gap();
+    let row = "Gap 12:01:03 to 12:01:09";
+    assert_eq!(window.rows().first().map(String::as_str), Some(row));
+    assert_eq!(
+        description(&window, row),
+        "Disconnected 12:01:03 – 12:01:09: acknowledgements may be missing · 0 of 2 recovered"
+    );
+    window.hear(&[command("c-1", 2, "")]);
+    assert!(description(&window, row).ends_with("1 of 2 recovered"), "{}", description(&window, row));
+    answered(&mut window, "c-2", CommandStatus::Succeeded);
+    assert_eq!(
+        description(&window, row),
+        "Disconnected 12:01:03 – 12:01:09: nothing known is missing · 2 of 2 recovered"
+    );
+}
+
+#[test]
+fn a_gap_that_lasts_says_what_waits() {
+    let mut window = Window::live();
+    let gap = gap(&mut window, None, &["c-1", "c-2", "c-3"], 1);
+    window.commit(vec![gap]);
+    assert_eq!(
+        description(&window, "Gap 12:01:03 to now"),
+        "Disconnected 12:01:03 – now: acknowledgements may be missing · 3 commands and 1 data request are waiting for an \
+         outcome"
+    );
+    assert!(!window.has(Role::Button, "Reconcile"), "nobody can be asked while it lasts");
+    assert!(window.has(Role::Button, "Not receiving since 12:01:03"), "{:?}", window.all(Role::Button));
+}
+
+#[test]
+fn reconcile_is_offered_while_something_is_left_to_ask_for() {
+    let mut window = with_gap();
+    window.press("Reconcile");
+    match &*window.actions() {
+        [Action::Reconcile { gap, .. }] => assert_eq!(*gap, ActivityKey::Gap("gap-1".into())),
+        other => panic!("{other:?}"),
+    }
+    window.hear(&[command("c-1", 2, ""), command("c-2", 3, "")]);
+    assert!(!window.has(Role::Button, "Reconcile"), "there is nothing left to ask for");
+}
+
+#[test]
+fn gaps_obey_the_chips_like_rows() {
+    let mut window = with_gap();
+    window.press("Show other (1)");
+    assert_eq!(window.rows(), ["Gap 12:01:03 to 12:01:09"]);
+    window.press("Show pending (2)");
+    assert_eq!(window.rows(), ["Command c-2, Pending", "Command c-1, Pending"]);
+}
+
+#[test]
+fn the_details_of_a_gap_list_what_was_open_and_lead_to_it() {
+    let mut window = with_gap();
+    window.hear(&[command("c-1", 2, "")]);
+    window.key(Key::ArrowDown);
+    window.key(Key::Enter);
+    assert!(window.has(Role::Group, "Details"), "not open");
+    assert!(window.has(Role::Button, "c-2, Pending"), "{:?}", window.all(Role::Button));
+    assert!(window.has(Role::Button, "Reconcile selected"), "{:?}", window.all(Role::Button));
+    window.press("c-1, Succeeded");
+    assert_eq!(window.selected(), ["Command c-1, Succeeded"]);
+    assert!(window.reads("Command c-1"), "the details stay with the gap");
+}
+
+#[test]
+fn the_status_bar_says_what_is_known_to_be_complete_and_no_more() {
+    let mut window = Window::live();
+    assert!(window.has(Role::Button, "Nothing received yet"), "{:?}", window.all(Role::Button));
+    window.hear(&[command("c-1", 1, ""), command("c-2", 1, ""), command("c-3", 2, "")]);
+    assert!(window.has(Role::Button, "No acknowledgement missing since 12:04"), "{:?}", window.all(Role::Button));
+    let first = gap(&mut window, Some("12:01:09"), &["c-1", "c-2"], 0);
+    window.commit(vec![first]);
+    assert!(window.has(Role::Button, "2 commands unsettled, 1 gap"), "{:?}", window.all(Role::Button));
+    window.hear(&[command("c-1", 2, "")]);
+    assert!(window.has(Role::Button, "1 command unsettled, 1 gap"), "{:?}", window.all(Role::Button));
+    answered(&mut window, "c-2", CommandStatus::Failed);
+    assert!(window.has(Role::Button, "No acknowledgement missing since 12:04"), "{:?}", window.all(Role::Button));
+    let profile = window.id();
+    window.say(Event::Connection { profile, state: ConnectionState::Offline });
+    window.run();
+    assert!(window.has(Role::Button, "Not receiving"), "{:?}", window.all(Role::Button));
+}
+
+#[test]
+fn a_data_request_that_was_open_across_a_gap_is_not_taken_for_recovered() {
+    let mut window = Window::live();
+    window.hear(&[data("r-1", "", 0, "Collecting")]);
+    let gap = gap(&mut window, Some("12:01:09"), &[], 1);
+    window.commit(vec![gap]);
+    assert!(window.has(Role::Button, "Data requests may be unsettled, 1 gap"), "{:?}", window.all(Role::Button));
+    window.hear(&[data("r-1", "", 1, super::harness::LINK)]);
+    assert!(window.has(Role::Button, "No acknowledgement missing since 12:04"), "{:?}", window.all(Role::Button));
+}
+
+#[test]
+fn a_command_that_turns_up_after_the_server_did_not_know_it_opens_its_gap_again() {
+    let mut window = with_gap();
+    for id in ["c-1", "c-2"] {
+        let unknown = window.fact(ActivityKey::Command(id.into()), Fact::Enquired(Enquiry::Unknown), "");
+        window.commit(vec![unknown]);
+    }
+    assert!(window.has(Role::Button, "No acknowledgement missing since 12:04"), "{:?}", window.all(Role::Button));
+    window.hear(&[command("c-1", 1, "")]);
+    assert!(window.has(Role::Button, "1 command unsettled, 1 gap"), "{:?}", window.all(Role::Button));
+}
+
+#[test]
+fn the_ledger_opens_with_totals_that_add_up_the_gaps_and_the_open_ids() {
+    let mut window = with_gap();
+    window.hear(&[command("c-3", 2, ""), command("c-4", 1, "")]);
+    answered(&mut window, "c-4", CommandStatus::Succeeded);
+    window.press("2 commands unsettled, 1 gap");
+    assert!(window.has(Role::Dialog, "Completeness"), "no dialog");
+    for words in [
+        "Heard on the socket: 1",
+        "Known only because the server was asked: 1",
+        "Unknown to the server: 0",
+        "Open: the outcome is still to come: 2",
+        "All commands and data requests: 4",
+        "Gaps: 1",
+        "Open ids: 2",
+    ] {
+        assert!(window.reads(words), "no {words}: {:?}", window.all(Role::Label));
+    }
+    assert!(window.all(Role::Label).concat().contains("claims nothing about ids that were never seen"), "too bold");
+    window.hear(&[command("c-2", 2, "")]);
+    assert!(window.reads("Heard on the socket: 2"), "it does not follow: {:?}", window.all(Role::Label));
+    window.press("c-1, Pending, heard on the socket");
+    assert!(!window.has(Role::Dialog, "Completeness"), "it stays in the way");
+    assert_eq!(window.selected(), ["Command c-1, Pending"]);
+}
+
+#[test]
+fn the_menu_opens_the_ledger_too() {
+    let mut window = Window::live();
+    window.press("Menu");
+    window.press("Completeness");
+    assert!(window.has(Role::Dialog, "Completeness"), "no dialog");
+}
+
+#[test]
+fn a_contradiction_is_marked_and_told_with_who_said_what_and_when() {
+    let mut window = Window::live();
+    let key = ActivityKey::Command("c-1".into());
+    let heard = window.entry(&command("c-1", 2, ""));
+    window.commit(vec![heard.clone()]);
+    window.wait(Duration::from_secs(10));
+    let known = Fact::Enquired(Enquiry::Known { status: CommandStatus::Failed, text: None });
+    let asked = window.fact(key.clone(), known, "{}");
+    window.commit(vec![asked.clone()]);
+    let row = "Command c-1, Failed";
+    assert!(description(&window, row).contains("both a success and a failure were told"), "no mark");
+    assert!(window.reads("Contradicted"), "{:?}", window.all(Role::Label));
+    window.key(Key::ArrowDown);
+    window.key(Key::Enter);
+    let profile = window.id();
+    window.say(Event::History { profile, key, entries: vec![heard, asked] });
+    window.run();
+    let labels = window.all(Role::Label);
+    let told = "The socket said Succeeded at 12:04:33, the server answered Failed at 12:04:43.";
+    assert!(labels.iter().any(|words| words.starts_with(told)), "{labels:?}");
+    for line in ["12:04:33.120, Succeeded, by socket", "12:04:43.120, The server answered: Failed, by enquiry"] {
+        assert!(window.reads(line), "no {line}: {labels:?}");
+    }
+}
+
+#[test]
+fn a_command_that_is_silent_beyond_its_patience_is_late_in_words() {
+    let mut window = Window::live();
+    window.hear(&[command("c-1", 1, ""), command("c-2", 2, "")]);
+    assert!(!description(&window, "Command c-1, Pending").contains("late"), "it was sent this very moment");
+    window.wait(Duration::from_secs(31));
+    window.run();
+    assert!(description(&window, "Command c-1, Pending").starts_with("late"), "it is not late");
+    assert!(!description(&window, "Command c-2, Succeeded").contains("late"), "what is settled is never late");
+}
+
+#[test]
+fn a_rival_is_told_as_long_as_there_is_one_and_explained() {
+    let mut window = Window::live();
+    let profile = window.id();
+    window.say(Event::Rival { profile, unheard: 7, of: 20 });
+    window.run();
+    let alerts = window.all(Role::Alert);
+    assert!(alerts.iter().any(|words| words.starts_with("7 of 20 settled unheard this hour.")), "{alerts:?}");
+    window.press("What this means");
+    assert!(window.has(Role::Dialog, "Settled unheard"), "it is not explained");
+    window.press("Close");
+    window.say(Event::Rival { profile, unheard: 0, of: 20 });
+    window.run();
+    assert!(window.all(Role::Alert).is_empty(), "it stays after its end");
+}
+
+#[test]
+fn an_unusual_silence_is_told_beside_the_state_and_a_message_ends_it() {
+    let mut window = Window::live();
+    let (profile, message) = (window.id(), Some(privicore_monitor::ui::Clock::instant(&window.clock)));
+    let usual = Some(Duration::from_secs(20));
+    window.say(Event::Pulse { profile, round_trip: None, keep_alives: 0, pong: message, message, usual });
+    window.run();
+    let quiet = |window: &Window| window.all(Role::Label).into_iter().find(|words| words.starts_with("Quiet"));
+    window.wait(Duration::from_secs(59));
+    window.run();
+    assert_eq!(quiet(&window), None, "under a minute is no silence");
+    assert!(window.repaint_delay() <= Duration::from_secs(1), "{:?}", window.repaint_delay());
+    window.wait(Duration::from_secs(190));
+    window.run();
+    assert_eq!(quiet(&window).as_deref(), Some("Quiet for 4 min"));
+    let signs = window.find(Role::Label, "Connection: Live").accesskit_node().description().unwrap_or_default();
+    assert_eq!(
+        signs,
+        "Last answer to a ping 4 min 9 s ago.\nLast message 4 min 9 s ago.\nUsually the next one comes within 20 s."
+    );
+    window.hear(&[command("c-1", 2, "")]);
+    assert_eq!(quiet(&window), None);
+}
