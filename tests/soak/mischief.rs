@@ -41,18 +41,18 @@ impl Mischief {
     /// Makes faults for so long.
     pub(crate) async fn make(&mut self, broker: &mut Broker, monitor: &Monitor, time: Duration) {
         let began = Instant::now();
-        let (stalls, crashes) = if time < SHORT { (0, 1) } else { (LONG_STALLS, CRASHES) };
+        let (most_stalls, most_crashes) = if time < SHORT { (0, 1) } else { (LONG_STALLS, CRASHES) };
         let (mut crashed, mut stalled, mut calmed) = (0, 0, began);
         while began.elapsed() < time {
             let join = monitor.live().await;
             let so_far = began.elapsed();
-            if crashed < crashes && so_far > time * (crashed + 1) / (crashes + 1) {
+            if crashed < most_crashes && so_far > time * (crashed + 1) / (most_crashes + 1) {
                 crashed += 1;
                 broker.crash();
                 self.count("crashes of the broker", 1);
                 // Connections go on falling while it is away.
                 let ((), ()) = tokio::join!(broker.start_again(), self.strike_often(monitor, Duration::from_secs(5)));
-            } else if stalled < stalls && so_far > time * (2 * stalled + 1) / (2 * stalls) {
+            } else if stalled < most_stalls && so_far > time * (2 * stalled + 1) / (2 * most_stalls) {
                 stalled += 1;
                 self.strike("long stalls", Fault::Stall { count: None, lasting: LONG_STALL });
                 monitor.lost_within(join, LONG_STALL).await;
