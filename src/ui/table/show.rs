@@ -145,7 +145,9 @@ fn press(ui: &Ui, desk: &mut Desk, id: RowId, response: &Response) {
     } else {
         table.select(id);
     }
-    if response.double_clicked() || desk.details.is_some() {
+    // A gap is looked at for what was open across it, which only its details list.
+    let is_gap = desk.activities.gap(id).is_some() && !modifiers.command && !modifiers.shift;
+    if response.double_clicked() || is_gap || desk.details.is_some() {
         desk.open_details(id);
     }
 }
