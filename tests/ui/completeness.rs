@@ -266,6 +266,8 @@ fn commands_are_tracked_by_their_ids() {
     let mut window = Window::live();
     window.key_with(Modifiers::COMMAND, Key::T);
     assert!(window.has(Role::Dialog, "Track commands"), "Ctrl+T opens no dialog");
+    let field = window.find(Role::MultilineTextInput, "Command ids").accesskit_node().is_focused();
+    assert!(field, "one has to click before one can paste");
     window.press("Track");
     assert_eq!(window.all(Role::Alert), ["Paste at least one command id."]);
     window.type_into(Role::MultilineTextInput, "Command ids", "c-1\nc-2 c-1");

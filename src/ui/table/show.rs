@@ -43,6 +43,12 @@ pub(crate) fn show(ui: &mut Ui, desk: &mut Desk, scene: &mut Scene) {
         table.scroll_to(0.0, activities, view);
     }
     desk.table.height = f64::from(body.height());
+    if std::mem::take(&mut desk.table.wanted)
+        && let Some(row) = desk.table.cursor
+    {
+        let Desk { table, activities, view, .. } = desk;
+        table.reveal(row, activities, view);
+    }
     scroll(&table, body, desk, scene);
     if desk.shown() == 0 {
         nothing(&mut table, body, desk, scene);
