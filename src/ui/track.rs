@@ -134,7 +134,7 @@ mod tests {
         }
         assert!(read(" \n ,").is_err(), "nothing is no id");
         assert!(read(&"x".repeat(201)).is_err(), "that is no id");
-        let many: String = (0..1_001).map(|number| format!("{number}\n")).collect();
+        let many = (0..1_001).map(|number| number.to_string()).collect::<Vec<_>>().join("\n");
         assert_eq!(read(&many), Err("These are 1001 ids. Track at most 1000 at once.".to_owned()));
     }
 }
