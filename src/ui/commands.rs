@@ -53,6 +53,8 @@ pub(crate) enum Command {
     RemoveProfile,
     /// Light, dark, or as the system has it.
     Theme(Theme),
+    /// Follow commands by their ids.
+    Track,
     /// What is known to be complete.
     Completeness,
     /// The list of keys.
@@ -63,7 +65,7 @@ pub(crate) enum Command {
 
 impl Command {
     /// Those with a key, in the order of the dialog.
-    pub(crate) const WITH_KEYS: [Self; 26] = [
+    pub(crate) const WITH_KEYS: [Self; 27] = [
         Self::Filter,
         Self::Details,
         Self::Download,
@@ -89,6 +91,7 @@ impl Command {
         Self::Profile(7),
         Self::Profile(8),
         Self::AddProfile,
+        Self::Track,
         Self::Shortcuts,
     ];
 
@@ -124,6 +127,7 @@ impl Command {
             Self::Theme(Theme::System) => "Theme of the system".into(),
             Self::Theme(Theme::Light) => "Light theme".into(),
             Self::Theme(Theme::Dark) => "Dark theme".into(),
+            Self::Track => "Track commands…".into(),
             Self::Completeness => "Completeness".into(),
             Self::Shortcuts => "Keyboard shortcuts".into(),
             Self::About => "About Privicore Monitor".into(),
@@ -152,6 +156,7 @@ impl Command {
             Self::Theme(Theme::System) => icons::THEME_SYSTEM,
             Self::Theme(Theme::Light) => icons::THEME_LIGHT,
             Self::Theme(Theme::Dark) => icons::THEME_DARK,
+            Self::Track => icons::TRACK,
             Self::Completeness => icons::COMPLETENESS,
             Self::Shortcuts => icons::KEYBOARD,
             Self::About => icons::INFO,
@@ -180,6 +185,7 @@ impl Command {
             Self::Follow => plain(Key::F),
             Self::Profile(number) => command(*DIGITS.get(number)?),
             Self::AddProfile => command(Key::N),
+            Self::Track => command(Key::T),
             Self::Shortcuts => plain(Key::F1),
             Self::ShowEverything
             | Self::Connect
@@ -236,6 +242,7 @@ impl Command {
             | Self::AddProfile
             | Self::RemoveProfile
             | Self::Theme(_)
+            | Self::Track
             | Self::Completeness
             | Self::Shortcuts
             | Self::About => true,

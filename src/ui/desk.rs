@@ -233,6 +233,10 @@ impl Desk {
     pub(crate) fn open_details(&mut self, row: RowId) {
         let Some(key) = self.activities.get(row).map(|activity| activity.key()) else { return };
         if self.details.as_ref().is_none_or(|details| details.row() != row) {
+            if self.details.is_none() {
+                // The details take room from the table, perhaps just where the row is.
+                self.table.keep_in_sight();
+            }
             self.details = Some(Details::new(row, key));
         }
     }

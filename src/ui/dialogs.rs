@@ -13,6 +13,7 @@ use super::rival::{self, Rival};
 use super::scene::{Scene, Wish};
 use super::text::visible;
 use super::theme::{self, Palette, Type};
+use super::track::{self, Track};
 use super::widgets::{self, Look, Press};
 
 /// A dialog that is open.
@@ -55,6 +56,8 @@ pub(crate) enum Dialog {
         /// What is listed.
         report: Report,
     },
+    /// Follows commands by their ids.
+    Track(Track),
     /// What it means that commands settle unheard.
     Rival(Rival),
     /// The list of keys.
@@ -71,6 +74,7 @@ impl Dialog {
             Self::Label { .. } => "Edit label",
             Self::Leave { .. } => "Close Privicore Monitor",
             Self::Completeness { .. } => "Completeness",
+            Self::Track(_) => "Track commands",
             Self::Rival(_) => "Settled unheard",
             Self::Shortcuts => "Keyboard shortcuts",
             Self::About => "About Privicore Monitor",
@@ -80,7 +84,7 @@ impl Dialog {
     fn width(&self) -> f32 {
         match self {
             Self::Completeness { .. } => 620.0,
-            Self::Shortcuts | Self::Rival(_) => 520.0,
+            Self::Shortcuts | Self::Rival(_) | Self::Track(_) => 520.0,
             Self::SignOut { .. } | Self::Remove { .. } | Self::Label { .. } | Self::Leave { .. } | Self::About => 400.0,
         }
     }
@@ -107,6 +111,7 @@ pub(crate) fn show(ctx: &egui::Context, dialog: &mut Dialog, fresh: bool, scene:
             Dialog::Label { profile, key, text } => label(ui, *profile, key, text, fresh, scene),
             Dialog::Leave { downloads } => leave(ui, *downloads, fresh, scene),
             Dialog::Completeness { report, .. } => completeness::show(ui, report, fresh, scene),
+            Dialog::Track(track) => track::show(ui, track, fresh, scene),
             Dialog::Rival(rival) => rival::explain(ui, *rival, fresh, scene),
             Dialog::Shortcuts => shortcuts(ui, fresh, scene),
             Dialog::About => about(ui, fresh, scene),
@@ -137,7 +142,7 @@ pub(super) fn paragraph(ui: &mut Ui, words: &str) {
 
 /// Which button has the focus when a dialog opens.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum First {
+pub(super) enum First {
     /// What is asked for.
     Main,
     /// The way out, where Enter by mistake would lose something.
@@ -147,7 +152,7 @@ enum First {
 }
 
 /// The buttons at the bottom, on the right: a way out, and what is asked for. Returns whether the latter was pressed.
-fn buttons(ui: &mut Ui, main: &str, out: &str, first: First, scene: &mut Scene) -> bool {
+pub(super) fn buttons(ui: &mut Ui, main: &str, out: &str, first: First, scene: &mut Scene) -> bool {
     ui.add_space(12.0);
     let (_, rect) = ui.allocate_space(vec2(ui.available_width(), 32.0));
     let press = |words| Press::new(words).face(Type::Body).height(32.0).padding(16.0);

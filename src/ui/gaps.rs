@@ -58,16 +58,12 @@ pub(crate) fn standing(gap: &GapState) -> String {
 pub(crate) fn next(gap: &GapState) -> String {
     let missing = gap.open.saturating_sub(gap.recovered);
     let first = match (gap.to, missing) {
-        (None, _) => "It lasts. As soon as messages arrive again, the server is asked for every command that was open.",
+        (None, _) => "It lasts. Once messages arrive again, the server is asked for what was open.",
         (Some(_), 0) => "Every command that was open is settled.",
-        (Some(_), _) => "Reconcile asks the server for every command that is still open.",
+        (Some(_), _) => "Reconcile asks the server for what is still open.",
     };
-    let requests = if gap.requests > 0 {
-        " The outcome of a data request cannot be asked for: where none comes, request the data again."
-    } else {
-        ""
-    };
-    format!("{first}{requests} What was sent for ids that were never seen here cannot be known.")
+    let requests = if gap.requests > 0 { " A data request cannot be asked for: request the data again." } else { "" };
+    format!("{first}{requests} Ids that were never seen here cannot be known.")
 }
 
 /// Whether there is something left to ask for.

@@ -69,6 +69,7 @@ pub(crate) const COMPLETENESS: Icon = outlined(symbols::ICON_FACT_CHECK);
 pub(crate) const CONTRADICTED: Icon = outlined(symbols::ICON_COMPARE_ARROWS);
 pub(crate) const GAP: Icon = filled(symbols::ICON_WARNING);
 pub(crate) const LATE: Icon = outlined(symbols::ICON_ALARM);
+pub(crate) const TRACK: Icon = outlined(symbols::ICON_PLAYLIST_ADD_CHECK);
 pub(crate) const CHECK_STATUS: Icon = outlined(symbols::ICON_HELP);
 
 /// The icon of a kind of activity.

@@ -12,7 +12,7 @@
 //! | `table` | the virtualised table: rows, selection, scrolling, what screen readers read |
 //! | `completeness`, `gaps` | what may be missing: in the status bar, in a dialog, in words |
 //! | `details` | one activity: messages, JSON, what is next |
-//! | `sign_in`, `dialogs` | forms |
+//! | `sign_in`, `dialogs`, `track` | forms |
 //! | `commands`, `keys` | every command with its key |
 //! | `theme`, `icons`, `widgets`, `field`, `empty`, `text`, `open` | the look and the words |
 //! | `doors`, `saving`, `native` | what the window needs from outside |
@@ -45,6 +45,7 @@ mod text;
 mod theme;
 mod tools;
 mod top_bar;
+mod track;
 mod widgets;
 
 pub use app::{App, Parts};

@@ -111,13 +111,19 @@ impl Tools {
         press.on(self.follows)
     }
 
+    /// In the narrow window the menu has it.
+    fn track(&self) -> Option<Press<'static>> {
+        (!self.narrow).then(|| Press::new("Track commands…").icon(icons::TRACK))
+    }
+
     fn waiting(&self) -> Option<String> {
         (self.paused && self.waiting > 0).then(|| format!("{} waiting", grouped(self.waiting)))
     }
 
     fn width(&self, ui: &Ui) -> f32 {
         let waiting = self.waiting().map_or(0.0, |words| widgets::width(ui, &words, Type::Small) + 8.0);
-        waiting + self.pause().width(ui) + self.follow().width(ui) + 16.0
+        let track = self.track().map_or(0.0, |track| track.width(ui) + 25.0);
+        waiting + track + self.pause().width(ui) + self.follow().width(ui) + 16.0
     }
 
     fn show(&self, ui: &mut Ui, at: egui::Pos2, scene: &mut Scene) {
@@ -127,6 +133,14 @@ impl Tools {
             let text = widgets::text(ui, at, &words, Type::Small, palette.text, f32::INFINITY);
             widgets::label(ui, text, "waiting", &format!("{} waiting", self.waiting));
             x = text.right() + 8.0;
+        }
+        if let Some(track) = self.track() {
+            let track = track.at(ui, pos2(x, at.y));
+            if track.clicked() {
+                scene.wish(Wish::Run(Command::Track));
+            }
+            widgets::divider(ui, track.rect.right() + 12.5, at.y, 16.0);
+            x = track.rect.right() + 25.0;
         }
         let pause = self.pause().at(ui, pos2(x, at.y));
         if pause.clicked() {

@@ -90,6 +90,14 @@ pub(crate) fn label(ui: &Ui, rect: Rect, salt: &str, name: &str) -> Response {
     response
 }
 
+/// A sentence that a screen reader says at once.
+pub(crate) fn alert(ui: &Ui, rect: Rect, sentence: &str) -> Response {
+    let response = ui.interact(rect, ui.make_persistent_id(("alert", sentence)), Sense::hover());
+    response.widget_info(|| WidgetInfo::labeled(Role::Alert, true, sentence));
+    ui.ctx().accesskit_node_builder(response.id, |node| node.set_live(accesskit::Live::Assertive));
+    response
+}
+
 /// A vertical line between parts of a bar.
 pub(crate) fn divider(ui: &Ui, x: f32, y: f32, height: f32) {
     let colour = Palette::of(ui.style()).stroke;

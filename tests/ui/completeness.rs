@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
-use egui::Key;
 use egui::accesskit::Role;
+use egui::{Key, Modifiers};
 use egui_kittest::kittest::NodeT as _;
 use privicore_monitor::activity::{ActivityKey, Enquiry, Entry, Fact, Gap, GapCause};
 use privicore_monitor::engine::{Action, ConnectionState, Event};
-use privicore_monitor::protocol::CommandStatus;
+use privicore_monitor::protocol::{CommandId, CommandStatus};
 
 use super::harness::{Window, at, command, data};
 
@@ -99,8 +99,7 @@ fn gaps_obey_the_chips_like_rows() {
 fn the_details_of_a_gap_list_what_was_open_and_lead_to_it() {
     let mut window = with_gap();
     window.hear(&[command("c-1", 2, "")]);
-    window.key(Key::ArrowDown);
-    window.key(Key::Enter);
+    window.click(Role::Row, "Gap 12:01:03 to 12:01:09");
     assert!(window.has(Role::Group, "Details"), "not open");
     assert!(window.has(Role::Button, "c-2, Pending"), "{:?}", window.all(Role::Button));
     assert!(window.has(Role::Button, "Reconcile selected"), "{:?}", window.all(Role::Button));
@@ -260,4 +259,29 @@ fn an_unusual_silence_is_told_beside_the_state_and_a_message_ends_it() {
     );
     window.hear(&[command("c-1", 2, "")]);
     assert_eq!(quiet(&window), None);
+}
+
+#[test]
+fn commands_are_tracked_by_their_ids() {
+    let mut window = Window::live();
+    window.key_with(Modifiers::COMMAND, Key::T);
+    assert!(window.has(Role::Dialog, "Track commands"), "Ctrl+T opens no dialog");
+    let field = window.find(Role::MultilineTextInput, "Command ids").accesskit_node().is_focused();
+    assert!(field, "one has to click before one can paste");
+    window.press("Track");
+    assert_eq!(window.all(Role::Alert), ["Paste at least one command id."]);
+    window.type_into(Role::MultilineTextInput, "Command ids", "c-1\nc-2 c-1");
+    assert!(window.all(Role::Alert).is_empty(), "the mistake is still pointed out");
+    window.type_into(Role::TextInput, "Label", " night run ");
+    window.press("Track");
+    match &*window.actions() {
+        [Action::Track { commands, label, .. }] => {
+            let commands: Vec<&str> = commands.iter().map(CommandId::as_str).collect();
+            assert_eq!((commands, label.as_deref()), (vec!["c-1", "c-2"], Some("night run")));
+        }
+        other => panic!("{other:?}"),
+    }
+    assert!(!window.has(Role::Dialog, "Track commands"), "the dialog stays");
+    window.press("Track commands…");
+    assert!(window.has(Role::Dialog, "Track commands"), "the button opens none");
 }

@@ -97,6 +97,17 @@ fn they_turn_to_the_row_that_is_chosen_and_escape_closes_them() {
 }
 
 #[test]
+fn the_row_that_they_are_of_stays_in_sight() {
+    let mut window = Window::live();
+    window.hear(&(0..100).map(|number| command(&format!("c-{number}"), 2, "")).collect::<Vec<_>>());
+    let lowest = window.rows().iter().rev().nth(2).cloned().expect("there are rows");
+    window.click(Role::Row, &lowest);
+    window.key(Key::Enter);
+    let (row, head) = (window.find(Role::Row, &lowest).rect(), window.find(Role::Button, "Copy JSON").rect());
+    assert!(row.bottom() <= head.top(), "the row at {row:?} is behind the details, whose head is at {head:?}");
+}
+
+#[test]
 fn a_double_click_opens_them_and_a_button_closes_them() {
     let mut window = Window::live();
     window.hear(&[command("c-1", 2, "")]);

@@ -115,6 +115,7 @@ fn a_kept_token_is_renewed_unless_the_mark_is_taken_away() {
     assert!(!window.has(Role::CheckBox, "Renew automatically"), "a token of one sitting is left to end");
     window.click(Role::CheckBox, "Keep me signed in (system keyring)");
     window.click(Role::CheckBox, "Renew automatically");
+    window.type_into(Role::PasswordInput, "Password", "demo");
     window.press("Sign in");
     let sign_in = signed_in(window.actions());
     assert!(sign_in.profile.keep_signed_in && !sign_in.profile.renew_automatically, "the mark was taken away");

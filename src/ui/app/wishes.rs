@@ -18,6 +18,7 @@ use crate::ui::scene::{Scene, Wish};
 use crate::ui::sign_in::Form;
 use crate::ui::table::label_of;
 use crate::ui::text::{cell_time, full_time, visible};
+use crate::ui::track::Track;
 
 /// The most rows that are copied at once.
 const MOST_COPIED: usize = 10_000;
@@ -129,6 +130,7 @@ impl App {
             Command::Disconnect => _ = self.send(Action::Disconnect(profile)),
             Command::RetryNow => _ = self.send(Action::RetryNow(profile)),
             Command::RenewToken => _ = self.send(Action::RenewToken(profile)),
+            Command::Track => self.open(Dialog::Track(Track::new(profile))),
             Command::Completeness => {
                 let dialog = Dialog::Completeness { profile, report: Report::of(desk) };
                 self.open(dialog);

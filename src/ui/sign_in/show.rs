@@ -1,6 +1,6 @@
 //! Draws the sign-in form: the fields on the left, what to know on the right.
 
-use egui::{Id, Pos2, Rect, Response, Role, ScrollArea, Stroke, StrokeKind, Ui, WidgetInfo, accesskit, pos2, vec2};
+use egui::{Id, Pos2, Rect, ScrollArea, Stroke, StrokeKind, Ui, pos2, vec2};
 
 use crate::ui::field::{self, Field, Mark, Secret, choice};
 use crate::ui::icons::{self, Icon};
@@ -215,16 +215,8 @@ fn point_out(ui: &Ui, lines: &mut Lines, sentence: &str) {
     let galley = widgets::paragraph(ui, sentence, Type::Small, palette.failed, lines.right - lines.fields);
     let rect = Rect::from_min_size(pos2(lines.fields, lines.y - 5.0), galley.size());
     ui.painter().galley(rect.min, galley, palette.failed);
-    alert(ui, rect, sentence);
+    widgets::alert(ui, rect, sentence);
     lines.y = rect.bottom() + 6.0;
-}
-
-/// A sentence that a screen reader says at once.
-fn alert(ui: &Ui, rect: Rect, sentence: &str) -> Response {
-    let response = ui.interact(rect, ui.make_persistent_id(("alert", sentence)), egui::Sense::hover());
-    response.widget_info(|| WidgetInfo::labeled(Role::Alert, true, sentence));
-    ui.ctx().accesskit_node_builder(response.id, |node| node.set_live(accesskit::Live::Assertive));
-    response
 }
 
 fn buttons(ui: &mut Ui, form: &Form, lines: &mut Lines, narrow: bool, scene: &mut Scene) {

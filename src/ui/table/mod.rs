@@ -53,6 +53,8 @@ pub(crate) struct Table {
     cursor: Option<RowId>,
     /// Where a selection with Shift began.
     pivot: Option<RowId>,
+    /// Whether the row that the keyboard is at is to be in sight in the next frame, in whatever room there is then.
+    wanted: bool,
     /// The scroll bar is being dragged: how far from its top it was taken.
     grabbed: Option<f32>,
 }
@@ -68,6 +70,7 @@ impl Default for Table {
             selected: HashSet::new(),
             cursor: None,
             pivot: None,
+            wanted: false,
             grabbed: None,
         }
     }
@@ -186,6 +189,11 @@ impl Table {
         }
         self.offset = offset;
         self.hold(activities, view);
+    }
+
+    /// The room is about to change: the row that the keyboard is at is to stay in sight.
+    pub(crate) fn keep_in_sight(&mut self) {
+        self.wanted = true;
     }
 
     /// Scrolls as little as it takes to show a row whole.

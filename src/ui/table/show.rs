@@ -43,6 +43,12 @@ pub(crate) fn show(ui: &mut Ui, desk: &mut Desk, scene: &mut Scene) {
         table.scroll_to(0.0, activities, view);
     }
     desk.table.height = f64::from(body.height());
+    if std::mem::take(&mut desk.table.wanted)
+        && let Some(row) = desk.table.cursor
+    {
+        let Desk { table, activities, view, .. } = desk;
+        table.reveal(row, activities, view);
+    }
     scroll(&table, body, desk, scene);
     if desk.shown() == 0 {
         nothing(&mut table, body, desk, scene);
@@ -145,7 +151,9 @@ fn press(ui: &Ui, desk: &mut Desk, id: RowId, response: &Response) {
     } else {
         table.select(id);
     }
-    if response.double_clicked() || desk.details.is_some() {
+    // A gap is looked at for what was open across it, which only its details list.
+    let is_gap = desk.activities.gap(id).is_some() && !modifiers.command && !modifiers.shift;
+    if response.double_clicked() || is_gap || desk.details.is_some() {
         desk.open_details(id);
     }
 }

@@ -1,0 +1,140 @@
+//! The dialog that follows commands by their ids, before anything was heard of them.
+
+use egui::{Frame, Id, ScrollArea, Stroke, StrokeKind, TextEdit, Ui, vec2};
+
+use crate::engine::Action;
+use crate::protocol::CommandId;
+use crate::settings::ProfileId;
+
+use super::dialogs::{First, buttons, paragraph};
+use super::field::Field;
+use super::scene::{Scene, Wish};
+use super::theme::{self, Palette, Type};
+use super::widgets;
+
+/// How many ids are followed at once: more than anybody pastes on purpose.
+const MOST: usize = 1_000;
+/// The longest id and the longest label, in characters, as the engine takes them elsewhere.
+const LONGEST: usize = 200;
+
+/// What is typed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Track {
+    profile: ProfileId,
+    ids: String,
+    label: String,
+    /// What is wrong with it, once it was asked for.
+    wrong: Option<String>,
+}
+
+impl Track {
+    /// An empty form for a profile.
+    pub(crate) fn new(profile: ProfileId) -> Self {
+        Self { profile, ids: String::new(), label: String::new(), wrong: None }
+    }
+}
+
+/// The ids in a pasted text, each once, in order: what stands between spaces, commas, quotes and brackets.
+fn ids(text: &str) -> Result<Vec<CommandId>, String> {
+    let mut found: Vec<CommandId> = Vec::new();
+    let mut seen = std::collections::HashSet::new();
+    let is_between = |c: char| c.is_whitespace() || matches!(c, ',' | ';' | '"' | '\'' | '[' | ']' | '(' | ')');
+    for id in text.split(is_between).filter(|id| !id.is_empty()) {
+        if id.chars().count() > LONGEST {
+            return Err(format!("An id is longer than {LONGEST} characters. Paste command ids, one a line."));
+        }
+        if seen.insert(id) {
+            found.push(id.into());
+        }
+    }
+    match found.len() {
+        0 => Err("Paste at least one command id.".to_owned()),
+        count if count > MOST => Err(format!("These are {count} ids. Track at most {MOST} at once.")),
+        _ => Ok(found),
+    }
+}
+
+/// Draws what the dialog holds.
+pub(crate) fn show(ui: &mut Ui, track: &mut Track, fresh: bool, scene: &mut Scene) {
+    paragraph(
+        ui,
+        "Command ids, one a line. Each becomes a row at once, and the server is asked for those whose outcome does not come.",
+    );
+    let response = ids_field(ui, &mut track.ids);
+    if fresh {
+        response.request_focus();
+    }
+    if response.changed() {
+        track.wrong = None;
+    }
+    ui.add_space(8.0);
+    let (_, rect) = ui.allocate_space(vec2(ui.available_width(), 28.0));
+    let hint = "Label for all of them, if you like";
+    Field { hint, ..Field::new(Id::unique("track label"), "Label") }.show(ui, rect, &mut track.label);
+    if let Some(wrong) = &track.wrong {
+        let palette = Palette::of(ui.style());
+        ui.add_space(8.0);
+        let galley = widgets::paragraph(ui, wrong, Type::Small, palette.failed, ui.available_width());
+        let (_, rect) = ui.allocate_space(vec2(ui.available_width(), galley.size().y));
+        ui.painter().galley(rect.min, galley, palette.failed);
+        widgets::alert(ui, rect, wrong);
+    }
+    if buttons(ui, "Track", "Cancel", First::None, scene) {
+        let label = track.label.trim();
+        if label.chars().count() > LONGEST {
+            track.wrong = Some(format!("The label is longer than {LONGEST} characters. Give a shorter one."));
+            return;
+        }
+        match ids(&track.ids) {
+            Ok(commands) => {
+                let label = Some(label).filter(|label| !label.is_empty()).map(str::to_owned);
+                scene.wish(Wish::Send(Action::Track { profile: track.profile, commands, label }));
+                scene.wish(Wish::CloseDialog);
+            }
+            Err(sentence) => track.wrong = Some(sentence),
+        }
+    }
+}
+
+/// The field for the ids: six lines high, however many there are.
+fn ids_field(ui: &mut Ui, text: &mut String) -> egui::Response {
+    let palette = Palette::of(ui.style());
+    let (_, rect) = ui.allocate_space(vec2(ui.available_width(), 112.0));
+    ui.painter().rect_filled(rect, theme::RADIUS, palette.field);
+    let inner = rect.shrink2(vec2(8.0, 6.0));
+    let mut place = ui.new_child(egui::UiBuilder::new().max_rect(inner).id_salt("track ids"));
+    let response = ScrollArea::vertical()
+        .auto_shrink(false)
+        .id_salt("track ids")
+        .show(&mut place, |ui| {
+            let edit = TextEdit::multiline(text)
+                .id(Id::unique("track ids"))
+                .font(Type::Mono.font())
+                .text_color(palette.text)
+                .frame(Frame::NONE)
+                .desired_width(inner.width() - 8.0)
+                .desired_rows(6);
+            ui.add(edit).accessible_name("Command ids")
+        })
+        .inner;
+    let (width, edge) = if response.has_focus() { (2.0, palette.accent) } else { (1.0, palette.field_stroke) };
+    ui.painter().rect_stroke(rect, theme::RADIUS, Stroke::new(width, edge), StrokeKind::Inside);
+    response
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_are_read_from_whatever_was_pasted_each_once() {
+        let read = |text: &str| ids(text).map(|ids| ids.iter().map(|id| id.as_str().to_owned()).collect::<Vec<_>>());
+        for text in ["a-1\nb-2\r\n a-1 ", "a-1, b-2", r#"["a-1","b-2"]"#, "a-1;b-2;"] {
+            assert_eq!(read(text), Ok(vec!["a-1".to_owned(), "b-2".to_owned()]), "{text:?}");
+        }
+        assert!(read(" \n ,").is_err(), "nothing is no id");
+        assert!(read(&"x".repeat(201)).is_err(), "that is no id");
+        let many = (0..1_001).map(|number| number.to_string()).collect::<Vec<_>>().join("\n");
+        assert_eq!(read(&many), Err("These are 1001 ids. Track at most 1000 at once.".to_owned()));
+    }
+}
