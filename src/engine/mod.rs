@@ -29,6 +29,7 @@ mod gaps;
 mod handle;
 mod hub;
 mod ledger;
+mod lifetime;
 mod mailbox;
 mod options;
 mod reading;
