@@ -301,17 +301,13 @@ impl Inner {
         if self.outcomes.has(id.as_str()) {
             return;
         }
-        let due = match self.open.get_mut(id) {
-            Some(open) => {
-                (open.news, open.asked) = (now, 0);
-                now + self.patience.of(&open.label)
-            }
-            None => {
-                if !self.open_anew(id, now) {
-                    return;
-                }
-                now + self.patience.of("")
-            }
+        let due = if let Some(open) = self.open.get_mut(id) {
+            (open.news, open.asked) = (now, 0);
+            now + self.patience.of(&open.label)
+        } else if self.open_anew(id, now) {
+            now + self.patience.of("")
+        } else {
+            return;
         };
         self.set_due(id, due);
     }
@@ -391,11 +387,10 @@ impl Inner {
             }
             (ActivityKey::Command(id), fact) => match command_is_open(fact) {
                 Some(true) if !self.settled.contains(&hash) && !self.open.contains_key(id) => {
-                    if self.open_anew(id, now) {
-                        if let Some(open) = self.open.get_mut(id) {
-                            open.join = None;
-                            open.answered = matches!(fact, Fact::Enquired(_));
-                        }
+                    let opened = self.open_anew(id, now);
+                    if let Some(open) = self.open.get_mut(id).filter(|_| opened) {
+                        open.join = None;
+                        open.answered = matches!(fact, Fact::Enquired(_));
                         self.set_due(id, now);
                     }
                 }

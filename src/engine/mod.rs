@@ -29,6 +29,7 @@ mod gaps;
 mod handle;
 mod hub;
 mod ledger;
+mod lifetime;
 pub mod local;
 mod mailbox;
 mod options;

@@ -78,7 +78,7 @@ pub(super) struct Reconciler {
 struct Answer {
     ticket: u64,
     command: CommandId,
-    answer: Result<Enquiry, RestError>,
+    outcome: Result<Enquiry, RestError>,
 }
 
 /// What a run remembers.
@@ -131,12 +131,12 @@ impl Reconciler {
     fn question(&self, ticket: Arc<Ticket>, command: CommandId) -> BoxFuture<'static, Answer> {
         let number = ticket.number;
         let asked = self.asker.ask(ticket, command.clone());
-        Box::pin(async move { Answer { ticket: number, command, answer: asked.await } })
+        Box::pin(async move { Answer { ticket: number, command, outcome: asked.await } })
     }
 
     async fn answered(&self, answer: Answer, round: &mut Round) {
-        let Answer { ticket, command, answer } = answer;
-        match answer {
+        let Answer { ticket, command, outcome } = answer;
+        match outcome {
             Ok(enquiry) => {
                 round.told = false;
                 let pending = matches!(enquiry, Enquiry::Known { status: CommandStatus::Pending, .. });

@@ -142,7 +142,7 @@ async fn after_a_join_everything_open_is_asked_for_four_at_once_and_ten_a_second
     assert_eq!(asked.len(), 100, "each once");
     assert_eq!(bench.server.most.load(Ordering::SeqCst), AT_ONCE);
     for pair in asked.windows(2) {
-        assert!(pair[1].0 - pair[0].0 >= PAUSE, "{pair:?}");
+        assert!(pair[1].0 >= pair[0].0 + PAUSE, "{pair:?}");
     }
     assert_eq!(bench.answers_written().len(), 100);
     assert!(bench.book.open().0.is_empty());

@@ -1,13 +1,13 @@
 //! What tasks tell the engine's centre.
 
-use crate::activity::Moment;
 use crate::protocol::{AuthorizationToken, RequestId};
 use crate::settings::ProfileId;
 
 use super::event::{ConnectionState, SignInState};
+use super::lifetime::Due;
 use super::local::Asked;
 use super::options::SandboxAddresses;
-use super::rest::{Granted, RestError};
+use super::rest::{Ends, Granted, RestError};
 
 /// Something that a task found out. Tasks wait for room; the centre never waits for a task.
 #[derive(Debug)]
@@ -19,7 +19,9 @@ pub(super) enum Report {
     /// The server was asked to sign in, or for the end of a token that was given.
     SignedIn { profile: ProfileId, attempt: u64, granted: Result<Granted, SignInState> },
     /// The server said when a token ends.
-    Expiry { profile: ProfileId, ticket: u64, expires_at: Option<Moment> },
+    Expiry { profile: ProfileId, ticket: u64, ends: Ends },
+    /// It is time to do something about a token that will end.
+    TokenDue { profile: ProfileId, ticket: u64, due: Due },
     /// The server was asked for a new token; `kept` says whether the keyring has it.
     Renewed { profile: ProfileId, ticket: u64, outcome: Result<Renewed, RestError> },
     /// The keyring was asked to keep a token.

@@ -7,7 +7,7 @@
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use reqwest::header::HeaderValue;
+use reqwest::header::{DATE, HeaderValue};
 use reqwest::redirect::Policy;
 use reqwest::{Client, StatusCode};
 use secrecy::{ExposeSecret as _, SecretString};
@@ -35,6 +35,8 @@ pub(super) struct Granted {
     pub(super) token: AuthorizationToken,
     /// When it ends, where the server said.
     pub(super) expires_at: Option<Moment>,
+    /// The server's own time of day when it said so.
+    pub(super) server_now: Option<Moment>,
     /// Whether the server just gave it out; otherwise joining has to prove it.
     pub(super) proved: bool,
 }
@@ -90,6 +92,22 @@ pub(super) struct Rest {
     client: Client,
 }
 
+/// When a token ends, as the server says.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Ends {
+    /// When; `None` where it did not say.
+    pub(super) at: Option<Moment>,
+    /// The server's own time of day when it said so.
+    pub(super) server_now: Option<Moment>,
+}
+
+impl Granted {
+    /// When it ends.
+    pub(super) fn ends(&self) -> Ends {
+        Ends { at: self.expires_at, server_now: self.server_now }
+    }
+}
+
 /// How a server wants `request-status` to be asked: by GET `[docs]` or by POST `[live]`. Learnt once a profile and run.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Dialect(Arc<OnceLock<bool>>);
@@ -120,6 +138,8 @@ enum Payload<'a> {
 /// An answer.
 struct Answer {
     status: StatusCode,
+    /// The header `Date`: the server's time of day.
+    date: Option<Moment>,
     body: String,
 }
 
@@ -157,15 +177,11 @@ impl Rest {
     }
 
     /// `POST /profile/authorization-token/expiry`: when a token ends, where the server says.
-    pub(super) async fn expiry(
-        &self,
-        endpoints: &Endpoints,
-        token: &AuthorizationToken,
-    ) -> Result<Option<Moment>, RestError> {
+    pub(super) async fn expiry(&self, endpoints: &Endpoints, token: &AuthorizationToken) -> Result<Ends, RestError> {
         let path = ["profile", "authorization-token", "expiry"];
         let answer = self.call(endpoints, token, &path, Payload::Form(&[])).await?;
         let answer = success(answer, endpoints)?;
-        Ok(rest::expiry(&answer.body).map(Moment::from))
+        Ok(Ends { at: rest::expiry(&answer.body).map(Moment::from), server_now: answer.date })
     }
 
     /// `POST /profile/reauthorize-authorization-token`: a new token for an old one.
@@ -250,6 +266,8 @@ impl Rest {
 async fn read(request: reqwest::RequestBuilder, endpoints: &Endpoints, secrets: &[&str]) -> Result<Answer, RestError> {
     let mut response = request.send().await.map_err(|error| failed(error, endpoints))?;
     let status = response.status();
+    let date = response.headers().get(DATE).and_then(|date| date.to_str().ok());
+    let date = date.and_then(|date| jiff::fmt::rfc2822::parse(date).ok()).map(|date| Moment::from(date.timestamp()));
     let mut bytes = Vec::new();
     while let Some(chunk) = response.chunk().await.map_err(|error| failed(error, endpoints))? {
         if bytes.len().saturating_add(chunk.len()) > LONGEST_ANSWER {
@@ -262,7 +280,7 @@ async fn read(request: reqwest::RequestBuilder, endpoints: &Endpoints, secrets: 
         return Err(RestError::Unauthorised(words(&body, secrets)));
     }
     if status.is_success() || status == StatusCode::NOT_FOUND || status == StatusCode::METHOD_NOT_ALLOWED {
-        return Ok(Answer { status, body });
+        return Ok(Answer { status, date, body });
     }
     Err(RestError::Status { host: host(endpoints), status: status.as_u16(), words: words(&body, secrets) })
 }
@@ -280,9 +298,12 @@ fn granted(answer: &Answer, endpoints: &Endpoints) -> Result<Granted, RestError>
         return Err(RestError::Status { host: host(endpoints), status: answer.status.as_u16(), words: String::new() });
     }
     match rest::token_answer(&answer.body) {
-        Some(answer) => {
-            Ok(Granted { token: answer.token, expires_at: answer.expires_at.map(Moment::from), proved: true })
-        }
+        Some(given) => Ok(Granted {
+            token: given.token,
+            expires_at: given.expires_at.map(Moment::from),
+            server_now: answer.date,
+            proved: true,
+        }),
         None => Err(RestError::NotUnderstood { host: host(endpoints) }),
     }
 }

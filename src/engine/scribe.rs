@@ -142,9 +142,10 @@ impl Desk {
     async fn run(mut self, mut waiting: mpsc::Receiver<Batch>, mut past: oneshot::Receiver<Past>) {
         let mut carried = None;
         loop {
-            let next = match carried.take() {
-                Some(batch) => Some(batch),
-                None => tokio::select! {
+            let next = if carried.is_some() {
+                carried.take()
+            } else {
+                tokio::select! {
                     biased;
                     past = &mut past, if !self.begun => {
                         // Nobody tells it where the journal could not be read: then nothing is known of it.
@@ -152,7 +153,7 @@ impl Desk {
                         continue;
                     }
                     batch = waiting.recv() => batch,
-                },
+                }
             };
             let Some(first) = next else { return };
             if let Some(presence) = first.presence {

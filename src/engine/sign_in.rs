@@ -50,13 +50,13 @@ async fn grant(
         }
         // Joining will prove it; a server that knows its end may refuse it here already.
         Credential::Token(token) => match tools.rest.expiry(endpoints, &token).await {
-            Ok(expires_at) => Ok(Granted { token, expires_at, proved: false }),
+            Ok(ends) => Ok(Granted { token, expires_at: ends.at, server_now: ends.server_now, proved: false }),
             Err(error @ (RestError::Unauthorised(_) | RestError::NotAToken)) => {
                 Err(SignInState::Refused(error.to_string()))
             }
             Err(error) => {
                 tracing::debug!(%error, "the end of the token is not known");
-                Ok(Granted { token, expires_at: None, proved: false })
+                Ok(Granted { token, expires_at: None, server_now: None, proved: false })
             }
         },
     }
@@ -66,7 +66,7 @@ async fn grant(
 pub(super) async fn ask_expiry(tools: Tools, profile: ProfileId, ticket: Arc<Ticket>) {
     let number = ticket.number;
     match tools.rest.expiry(&ticket.endpoints, &ticket.token).await {
-        Ok(expires_at) => report(&tools, Report::Expiry { profile, ticket: number, expires_at }).await,
+        Ok(ends) => report(&tools, Report::Expiry { profile, ticket: number, ends }).await,
         Err(error @ RestError::Unauthorised(_)) => {
             report(&tools, Report::TokenDead { profile, ticket: number, why: error.to_string() }).await;
         }

@@ -160,7 +160,7 @@ fn the_file_holds_nothing_secret() {
     );
     assert_eq!(
         keys(table["profiles"][0].as_table().unwrap()),
-        "allow_unencrypted api download id keep_signed_in name username websocket"
+        "allow_unencrypted api download id keep_signed_in name renew_automatically username websocket"
     );
 }
 

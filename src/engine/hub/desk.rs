@@ -10,6 +10,7 @@ use crate::engine::book::Book;
 use crate::engine::endpoints::Endpoints;
 use crate::engine::event::{ConnectionState, Severity};
 use crate::engine::gaps::Past;
+use crate::engine::lifetime::Watch;
 use crate::engine::reconcile::{OverRest, Reconciler};
 use crate::engine::rest::Dialect;
 use crate::engine::restore;
@@ -64,6 +65,8 @@ pub(super) struct Held {
     pub(super) expires_at: Option<Moment>,
     /// Whether the keyring has it.
     pub(super) kept: bool,
+    /// What watches its end; dropping it ends that.
+    pub(super) watch: Option<Watch>,
     /// The token before it, until this one has joined.
     pub(super) previous: Option<Arc<Ticket>>,
 }

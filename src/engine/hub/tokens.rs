@@ -4,12 +4,12 @@ use std::sync::Arc;
 
 use tokio::sync::oneshot;
 
-use crate::activity::Moment;
-use crate::engine::action::{Credential, SignIn};
+use crate::engine::action::{Action, Credential, SignIn};
 use crate::engine::endpoints::Endpoints;
-use crate::engine::event::{ConnectionState, Event, Severity, SignInState};
+use crate::engine::event::{ConnectionState, Event, Notice, Severity, SignInState};
+use crate::engine::lifetime::{self, Due};
 use crate::engine::report::{Renewed, Report};
-use crate::engine::rest::{Granted, RestError};
+use crate::engine::rest::{Ends, Granted, RestError};
 use crate::engine::session::{Aim, Ticket};
 use crate::engine::sign_in;
 use crate::protocol::AuthorizationToken;
@@ -74,9 +74,11 @@ impl Hub {
             Ok(endpoints) => Arc::new(endpoints),
             Err(error) => return self.sign_in_failed(profile, SignInState::Failed(error.to_string())),
         };
-        let Granted { token, expires_at, proved } = granted;
+        let ends = granted.ends();
+        let Granted { token, expires_at, proved, .. } = granted;
         let ticket = Arc::new(Ticket { number, endpoints, token });
-        let held = Held { ticket: ticket.clone(), expires_at, kept: false, previous: None };
+        let watch = lifetime::watch(&self.tools, profile, number, ends);
+        let held = Held { ticket: ticket.clone(), expires_at, kept: false, previous: None, watch };
         signing.stage = Stage::Proving(held);
         self.aim(profile, Aim::Online(ticket));
         if proved {
@@ -169,7 +171,7 @@ impl Hub {
             Err(error) => return self.notice(Some(profile), Severity::Error, error.to_string()),
         };
         let ticket = Arc::new(Ticket { number, endpoints, token });
-        desk.held = Some(Held { ticket: ticket.clone(), expires_at: None, kept: true, previous: None });
+        desk.held = Some(Held { ticket: ticket.clone(), expires_at: None, kept: true, previous: None, watch: None });
         self.aim(profile, Aim::Online(ticket.clone()));
         self.tell_token(profile);
         let task = sign_in::ask_expiry(self.tools.clone(), profile, ticket);
@@ -177,10 +179,32 @@ impl Hub {
     }
 
     /// The server said when a token ends.
-    pub(super) fn expiry(&mut self, profile: ProfileId, ticket: u64, expires_at: Option<Moment>) {
+    pub(super) fn expiry(&mut self, profile: ProfileId, ticket: u64, ends: Ends) {
+        let tools = self.tools.clone();
         if let Some(held) = self.held(profile, ticket) {
-            held.expires_at = expires_at;
+            held.expires_at = ends.at;
+            held.watch = lifetime::watch(&tools, profile, ticket, ends);
             self.tell_token(profile);
+        }
+    }
+
+    /// A token will end: renews it where it is to be renewed, or says so.
+    pub(super) fn token_due(&mut self, profile: ProfileId, ticket: u64, due: Due) {
+        let Some(held) = self.held(profile, ticket) else { return };
+        let kept = held.kept;
+        let automatic = self.desks.get(&profile).is_some_and(|desk| desk.profile.renew_automatically);
+        match due {
+            Due::Renew if kept && automatic => self.renew(profile),
+            Due::Renew => {}
+            Due::Ends { minutes } => self.tools.outbox.notice(Notice {
+                severity: Severity::Warning,
+                profile: Some(profile),
+                sentence: format!(
+                    "The token ends in {minutes} minutes and was not renewed. Renew it, or sign in again, so that no \
+                     acknowledgement is missed."
+                ),
+                remedy: Some(("Renew token".to_owned(), Action::RenewToken(profile))),
+            }),
         }
     }
 
@@ -273,13 +297,14 @@ impl Hub {
             }
         };
         let Renewed { granted, kept } = renewed;
+        let watch = lifetime::watch(&self.tools, profile, number, granted.ends());
         let Some(held) = self.held(profile, ticket) else {
             // Signed out, or signed in anew, meanwhile: this token is nobody's.
             return self.forget_if_signed_out(profile);
         };
         let old = held.ticket.clone();
         let new = Arc::new(Ticket { number, endpoints: old.endpoints.clone(), token: granted.token });
-        *held = Held { ticket: new.clone(), expires_at: granted.expires_at, kept, previous: Some(old.clone()) };
+        *held = Held { ticket: new.clone(), expires_at: granted.expires_at, kept, previous: Some(old.clone()), watch };
         if let Some(desk) = self.desks.get(&profile) {
             desk.wish.send_if_modified(|wish| {
                 let online = matches!(&wish.aim, Aim::Online(ticket) if ticket.number == old.number);
@@ -364,7 +389,7 @@ impl Hub {
             ConnectionState::Live => held.previous = None,
             ConnectionState::TokenRefused { .. } => {
                 let Some(previous) = held.previous.take() else { return };
-                *held = Held { ticket: previous.clone(), expires_at: None, kept: false, previous: None };
+                *held = Held { ticket: previous.clone(), expires_at: None, kept: false, previous: None, watch: None };
                 let keep = desk.profile.keep_signed_in;
                 self.aim(profile, Aim::Online(previous));
                 if keep {

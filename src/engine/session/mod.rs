@@ -357,10 +357,10 @@ impl Session {
     /// Tells the scribe that a joined connection is gone. Never waits: while the journal can't be written there is no
     /// room, and the operator has to see at once that the connection is gone; it is then told before the next join.
     fn gone(&mut self, last: Life) {
-        let lost = Presence::Lost { last, now: self.clocks.now() };
+        let news = Presence::Lost { last, now: self.clocks.now() };
         match self.scribe.room_now() {
-            Some(room) => Scribe::tell(room, lost),
-            None => self.untold = Some(lost),
+            Some(room) => Scribe::tell(room, news),
+            None => self.untold = Some(news),
         }
     }
 
