@@ -226,6 +226,7 @@ impl View {
     }
 
     fn follow(&mut self, activities: &Activities, changes: &Changes) {
+        let mut to_insert = Vec::new();
         for &(id, place_before) in &changes.rows {
             let Some(activity) = activities.get(id) else { continue };
             let (place, matches) = (activities.place_of(id), self.lets_through(&activity));
@@ -235,8 +236,12 @@ impl View {
             }
             // What the scan has not reached yet it will find.
             if matches && (!member || place != place_before) && self.scan.is_none_or(|scan| place >= scan) {
-                self.insert(activities, id, place);
+                to_insert.push((id, place));
             }
+        }
+        // Only now: while a row that has moved still stood at its old place, no place could be searched for.
+        for (id, place) in to_insert {
+            self.insert(activities, id, place);
         }
     }
 
