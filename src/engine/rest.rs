@@ -58,7 +58,6 @@ pub(super) enum RestError {
         /// The host.
         host: String,
     },
-    /// 401: the token is dead, or user name and password are wrong.
     /// 401: the token is dead, or user name and password are wrong. With the server's words and a colon before them, or empty.
     #[error("The server refused the token{0}. Sign in again.")]
     Unauthorised(String),

@@ -158,7 +158,9 @@ impl Window {
     pub(crate) async fn signed_in(&mut self) -> Result<(), String> {
         self.wait("the end of the sign-in", |event| match event {
             Event::SignIn { state: SignInState::Done, .. } => Some(Ok(())),
-            Event::SignIn { state: SignInState::Failed(sentence), .. } => Some(Err(sentence.clone())),
+            Event::SignIn { state: SignInState::Failed(sentence) | SignInState::Refused(sentence), .. } => {
+                Some(Err(sentence.clone()))
+            }
             _ => None,
         })
         .await

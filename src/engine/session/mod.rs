@@ -103,8 +103,8 @@ pub(super) fn start(parts: Parts, wish: Wish, spawner: &Spawner) -> (watch::Send
 enum State {
     /// Not connected and not about to be.
     Resting(Rest),
-    /// Waiting for the next attempt.
-    Waiting { until: Instant, why: String },
+    /// Waiting for the next attempt. A reason to hurry is one that the wish did not give yet when the last one failed.
+    Waiting { until: Instant, why: String, wish: Wish },
     /// DNS, TCP, TLS and the upgrade are under way.
     Connecting(Connecting),
     /// The socket is open and the join is under way.
@@ -172,7 +172,7 @@ impl Session {
             self.announce(self.in_words(&state)).await;
             state = match state {
                 State::Resting(rest) => self.rest(rest).await,
-                State::Waiting { until, why } => self.wait(until, why).await,
+                State::Waiting { until, why, wish } => self.wait(until, why, wish).await,
                 State::Connecting(connecting) => self.connect(connecting).await,
                 State::Joining(connection) => self.join(connection).await,
                 State::Live(live) => self.live(live).await,
@@ -216,18 +216,19 @@ impl Session {
         }
     }
 
-    async fn wait(&mut self, until: Instant, why: String) -> State {
-        let before = current(&mut self.wish);
-        // The aim may have changed while the last connection ended.
-        if !matches!(&before.aim, Aim::Online(ticket) if ticket.number == self.ticket) {
+    async fn wait(&mut self, until: Instant, why: String, before: Wish) -> State {
+        let stays = |wish: &Wish, number: u64| {
+            matches!(&wish.aim, Aim::Online(ticket) if ticket.number == number) && !wish.hurries(&before)
+        };
+        // The wish may have changed while the last connection ended, or while this state was told.
+        if !stays(&current(&mut self.wish), self.ticket) {
             return self.follow();
         }
         tracing::debug!(profile = %self.profile, %why, "waiting for the next attempt");
         loop {
             tokio::select! {
                 wish = changed(&mut self.wish) => {
-                    let same = matches!(&wish.aim, Aim::Online(ticket) if ticket.number == self.ticket);
-                    if !same || wish.hurries(&before) {
+                    if !stays(&wish, self.ticket) {
                         return self.follow();
                     }
                 }
@@ -339,7 +340,8 @@ impl Session {
     }
 
     fn failed(&mut self, why: String) -> State {
-        State::Waiting { until: Instant::now() + self.backoff.next(), why }
+        let wish = current(&mut self.wish);
+        State::Waiting { until: Instant::now() + self.backoff.next(), why, wish }
     }
 
     /// Tells the scribe of a join, in order with what came with it.
@@ -390,7 +392,7 @@ impl Session {
             State::Resting(Rest::SignedOut) => ConnectionState::SignedOut,
             State::Resting(Rest::Offline) | State::Ended => ConnectionState::Offline,
             State::Resting(Rest::Refused { why, .. }) => ConnectionState::TokenRefused { why: why.clone() },
-            State::Waiting { until, why } => ConnectionState::Reconnecting {
+            State::Waiting { until, why, .. } => ConnectionState::Reconnecting {
                 at: until.into_std(),
                 attempt: self.backoff.failures(),
                 why: why.clone(),
