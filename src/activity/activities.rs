@@ -52,6 +52,8 @@ pub struct Activities {
     order: VecDeque<u32>,
     counts: Counts,
     ledger: Ledger,
+    /// How many data requests are open.
+    preparing: usize,
     /// The gaps, by row, each as the latest entry has it.
     gaps: BTreeMap<u32, (Seq, Gap)>,
     patience: Patience,
@@ -81,6 +83,7 @@ impl Activities {
             order: VecDeque::new(),
             counts: Counts::default(),
             ledger: Ledger::default(),
+            preparing: 0,
             gaps: BTreeMap::new(),
             patience: Patience::default(),
             throughput: Throughput::default(),
@@ -201,6 +204,12 @@ impl Activities {
         let is_settled = |key: ActivityKey| {
             self.find(&key).and_then(|row| self.get(row)).is_some_and(|activity| !activity.status().is_open())
         };
+        if gap.to.is_none() {
+            // What is open across it is only named when it ends; until then it is what is open now.
+            let open = self.ledger.open.saturating_sub(self.preparing);
+            let (from, to, cause, requests) = (gap.from, None, gap.cause, self.preparing);
+            return Some(GapState { from, to, cause, open, recovered: 0, requests });
+        }
         Some(GapState {
             from: gap.from,
             to: gap.to,
@@ -295,10 +304,12 @@ impl Activities {
         if let Some(Counted { status, standing }) = before {
             self.counts.remove(status);
             self.ledger.remove(standing);
+            self.preparing = self.preparing.saturating_sub(usize::from(status == Status::Preparing));
         }
         if let Some(Counted { status, standing }) = self.counted(at) {
             self.counts.add(status);
             self.ledger.add(standing);
+            self.preparing += usize::from(status == Status::Preparing);
         }
     }
 
@@ -395,6 +406,7 @@ impl Activities {
     fn recount(&mut self) {
         self.counts = Counts::default();
         self.ledger = Ledger::default();
+        self.preparing = 0;
         for at in 0..self.rows.len() {
             if let Ok(at) = u32::try_from(at) {
                 self.recount_one(at, None);

@@ -288,6 +288,18 @@ fn a_gap_is_a_row_that_counts_what_was_recovered() {
 }
 
 #[test]
+fn a_gap_that_lasts_counts_what_is_open_now() {
+    let mut activities = applied(&[command(1, "a", 1, ""), data(2, "r", 0, "Collecting"), gap(3, "g", None, &[])]);
+    let row = activities.find(&ActivityKey::Gap("g".into())).unwrap();
+    let waiting =
+        |activities: &Activities| activities.gap(row).map(|gap| (gap.open, gap.recovered, gap.requests)).unwrap();
+    assert_eq!(waiting(&activities), (1, 0, 1));
+    activities.apply(&data(4, "r", 1, "https://h/…?auth=hidden"));
+    activities.apply(&command(5, "b", 1, ""));
+    assert_eq!(waiting(&activities), (2, 0, 0));
+}
+
+#[test]
 fn every_state_says_how_it_is_known_and_contradictions_are_told() {
     let key = ActivityKey::Command("c".into());
     let asked = |seq, status| entry(seq, key.clone(), Fact::Enquired(Enquiry::Known { status, text: None }), "");

@@ -1,6 +1,6 @@
 //! The local socket: how another process of the same user hands command ids to the one that holds the journal.
 //!
-//! One line of JSON goes in, one comes back, each of at most [`LONGEST_LINE`] bytes, each with a version; neither holds a
+//! One line of JSON goes in, one comes back, each of at most 1 MiB, each with a version; neither holds a
 //! secret. The socket lies in a folder for its owner only and is for its owner only itself; whoever connects must be of the
 //! same user. Only on Unix: tokio can't make a named pipe for its owner only, so on Windows nobody listens.
 
