@@ -30,7 +30,7 @@ pub struct Arguments {
     #[arg(long)]
     pub sandbox: bool,
 
-    /// Show this profile first; with a command, this profile only
+    /// Connect this profile only, and show it first; the others stay offline until asked; with a command, this profile only
     #[arg(long, value_name = "NAME", global = true)]
     pub profile: Option<String>,
 

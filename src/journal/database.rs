@@ -11,7 +11,6 @@ use crate::protocol::RequestId;
 use crate::settings::ProfileId;
 
 use super::place::{Identity, is_missing};
-use super::reader::number_of;
 use super::row::{self, StoredId};
 use super::seal::Sealer;
 use super::secret::{self, RequestSecret, Sealing, Unsealed};
@@ -256,4 +255,12 @@ pub(super) fn last_alive(connection: &Connection, profile: i64) -> rusqlite::Res
     let beat = number("SELECT at FROM alive WHERE profile = ?1")?;
     let entry = number("SELECT at FROM entry WHERE profile = ?1 ORDER BY seq DESC LIMIT 1")?;
     Ok(beat.max(entry).map(Moment))
+}
+
+/// A profile's number within this journal; `None` where it has no entries yet.
+pub(super) fn number_of(connection: &Connection, profile: ProfileId) -> rusqlite::Result<Option<i64>> {
+    connection
+        .prepare_cached("SELECT number FROM profile WHERE uuid = ?1")?
+        .query_row([profile.as_u128().to_be_bytes()], |row| row.get(0))
+        .optional()
 }

@@ -2,13 +2,13 @@
 
 use std::path::{Path, PathBuf};
 
-use rusqlite::{CachedStatement, Connection, OptionalExtension, Params};
+use rusqlite::{CachedStatement, Connection, Params};
 use tokio::sync::{mpsc, oneshot};
 
 use crate::activity::{ActivityKey, Entry, Moment, Seq};
 use crate::settings::ProfileId;
 
-use super::database::last_alive;
+use super::database::{last_alive, number_of};
 use super::row::{self, COLUMNS, StoredId};
 use super::writer::Reply;
 use super::{Generation, JournalError, schema};
@@ -130,14 +130,6 @@ fn answer(connection: &Connection, query: &Query) -> rusqlite::Result<Vec<Entry>
 
 fn prepare<'a>(connection: &'a Connection, condition: &str) -> rusqlite::Result<CachedStatement<'a>> {
     connection.prepare_cached(&format!("SELECT {COLUMNS} FROM entry WHERE {condition}"))
-}
-
-/// A profile's number within this journal; `None` where it has no entries yet.
-pub(super) fn number_of(connection: &Connection, profile: ProfileId) -> rusqlite::Result<Option<i64>> {
-    connection
-        .prepare_cached("SELECT number FROM profile WHERE uuid = ?1")?
-        .query_row([profile.as_u128().to_be_bytes()], |row| row.get(0))
-        .optional()
 }
 
 fn collect(statement: &mut CachedStatement<'_>, params: impl Params) -> rusqlite::Result<Vec<Entry>> {

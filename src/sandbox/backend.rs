@@ -14,7 +14,7 @@ use super::faults::{Fault, Faults};
 use super::messages;
 use super::options::Delivery;
 use super::payload::Payload;
-use super::proxy::Hub;
+use super::proxy::hub::Hub;
 use super::queues::{QueueError, Queues};
 use super::state::commands::CommandStatus;
 use super::state::links::Purpose;

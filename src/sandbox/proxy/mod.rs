@@ -5,9 +5,7 @@
 
 mod connection;
 mod frames;
-mod hub;
-
-pub(crate) use hub::Hub;
+pub(crate) mod hub;
 
 use std::sync::Arc;
 use std::time::Duration;
