@@ -63,7 +63,15 @@ fn a_gap_is_a_row_that_says_what_may_be_missing_and_what_was_recovered() {
 #[test]
 fn a_gap_that_lasts_says_what_waits() {
     let mut window = Window::live();
-    let gap = gap(&mut window, None, &["c-1", "c-2", "c-3"], 1);
+    window.hear(&[
+        command("c-1", 1, ""),
+        command("c-2", 1, ""),
+        command("c-3", 1, ""),
+        command("c-4", 2, ""),
+        data("r-1", "invoices/2026-Q1", 0, "Collecting"),
+    ]);
+    // It names nothing before it ends: what waits is what is open.
+    let gap = gap(&mut window, None, &[], 0);
     window.commit(vec![gap]);
     assert_eq!(
         description(&window, "Gap 12:01:03 to now"),
