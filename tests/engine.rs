@@ -13,6 +13,8 @@ mod generations;
 mod listening;
 #[path = "engine/scripted.rs"]
 mod scripted;
+#[path = "engine/sealing.rs"]
+mod sealing;
 #[path = "engine/signing.rs"]
 mod signing;
 #[path = "engine/window.rs"]

@@ -2,7 +2,7 @@
 //!
 //! SQLite in WAL mode with `synchronous=FULL`. One thread owns the connection that writes, another the one that reads; a
 //! [`Journal`] is a handle to both. [`Holder`] makes sure that one process at a time writes. Entries come in masked: what
-//! was masked in them, and opens data, comes beside them as [`RequestSecret`] and is kept sealed, under a key that only the
+//! was masked in them, and opens data, comes beside them as [`Secrets`] and is kept sealed, under a key that only the
 //! operating system's keyring holds ([`Journal::seal_with`]). May use `protocol` (it reads messages back with the same
 //! parser), `activity`, `settings`, and the key and its errors from `credentials`; never writes a secret as it is.
 //!
@@ -42,7 +42,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::activity::{ActivityKey, Entry, Moment, Seq};
 use crate::credentials::{JournalId, KeyringError, SealKey};
-use crate::protocol::RequestId;
+use crate::protocol::{Original, RequestId};
 use crate::settings::ProfileId;
 
 pub use archive::{Archive, Sorter};
@@ -53,7 +53,7 @@ pub use holder::Holder;
 pub use mend::Recovery;
 use reader::{Query, Reading};
 pub use retention::{Limits, Protected, Purged};
-pub use secret::{RequestSecret, Sealing, Secret, Unsealed};
+pub use secret::{RequestSecret, Sealing, Secret, Secrets, Unsealed};
 use wait::answer;
 use writer::{Append, Order, Reply};
 
@@ -123,7 +123,7 @@ impl Journal {
     ///
     /// Where they could not be committed; the error gives all of them back, unchanged.
     pub async fn append(&self, profile: ProfileId, entries: Vec<Entry>) -> Result<Vec<Entry>, NotAppended> {
-        self.append_with(profile, entries, Vec::new()).await
+        self.append_with(profile, entries, Secrets::default()).await
     }
 
     /// [`Self::append`], with the secrets that came in these entries: they are sealed in the same transaction. While
@@ -136,7 +136,7 @@ impl Journal {
         &self,
         profile: ProfileId,
         entries: Vec<Entry>,
-        secrets: Vec<RequestSecret>,
+        secrets: Secrets,
     ) -> Result<Vec<Entry>, NotAppended> {
         if entries.is_empty() && secrets.is_empty() {
             return Ok(entries);
@@ -228,6 +228,16 @@ impl Journal {
     /// Where the journal can't be read. A secret that can't be opened is counted instead.
     pub async fn secrets(&self, profile: ProfileId) -> Result<Unsealed, JournalError> {
         self.order(|reply| Order::Secrets { profile, reply }).await
+    }
+
+    /// The message that an entry was made of, as it came but for credentials; `None` where nothing but the entry's own link
+    /// was masked in it, or where it can't be opened.
+    ///
+    /// # Errors
+    ///
+    /// Where the journal can't be read.
+    pub async fn original(&self, profile: ProfileId, seq: Seq) -> Result<Option<Original>, JournalError> {
+        self.order(|reply| Order::Original { profile, seq, reply }).await
     }
 
     /// Takes the secrets of a request out, once they have been used or are no longer good.

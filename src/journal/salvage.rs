@@ -30,6 +30,7 @@ pub(super) fn copy(damaged: Option<&Connection>, fresh: &mut Connection, size: u
         ("seal", "number, proof"),
         ("secret", "profile, request, kind, at, seal, sealed"),
         ("alive", "profile, at"),
+        ("original", "seq, seal, sealed"),
     ] {
         copy_small(damaged, fresh, table, columns)?;
     }

@@ -1,11 +1,12 @@
-//! What opens the data of a request: links, stream tokens and stream addresses, kept sealed in the table `secret`.
+//! What opens data: links, stream tokens and stream addresses of requests, kept sealed in the table `secret`; and, in the
+//! table `original`, messages of which more than that was masked.
 //!
 //! They are written with the entries that they came in, in one transaction, and are in the journal in no other form.
 
-use rusqlite::{Connection, Transaction};
+use rusqlite::{Connection, OptionalExtension, Transaction};
 
-use crate::activity::Moment;
-use crate::protocol::{Link, RequestId, StreamToken};
+use crate::activity::{Entry, Moment};
+use crate::protocol::{Link, Original, RequestId, StreamToken};
 use crate::settings::ProfileId;
 
 use super::row::{StoredId, id_text};
@@ -60,6 +61,36 @@ pub struct RequestSecret {
     pub secret: Secret,
     /// When it came.
     pub at: Moment,
+}
+
+/// What was masked in entries that are committed together, to be kept sealed beside them.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Secrets {
+    /// What opens the data of requests.
+    pub requests: Vec<RequestSecret>,
+    /// Messages as they came, each with its entry's place among the entries: those of which more opens data than is in
+    /// `requests`.
+    pub originals: Vec<(usize, Original)>,
+}
+
+impl Secrets {
+    /// Whether there is none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.requests.is_empty() && self.originals.is_empty()
+    }
+
+    /// Adds those of a batch whose entries come behind `before` others.
+    pub fn join(&mut self, before: usize, later: Self) {
+        self.requests.extend(later.requests);
+        self.originals.extend(later.originals.into_iter().map(|(at, original)| (before.saturating_add(at), original)));
+    }
+}
+
+impl From<Vec<RequestSecret>> for Secrets {
+    fn from(requests: Vec<RequestSecret>) -> Self {
+        Self { requests, originals: Vec::new() }
+    }
 }
 
 /// Whether secrets outlive this run.
@@ -153,6 +184,57 @@ pub(super) fn insert(
         statement.execute((number, StoredId::of(request.as_str()), kind, at.0, sealer.number, bytes))?;
     }
     Ok(())
+}
+
+/// The kind of an original, beside those of [`Secret`].
+const ORIGINAL: i64 = 4;
+
+/// The place of the original of an entry: its number stands for the time.
+fn place_of_original(profile: ProfileId, id: &RequestId, seq: i64) -> Place<'_> {
+    Place { profile, request: id, kind: ORIGINAL, at: Moment(seq) }
+}
+
+/// Seals the originals of entries that have just been inserted under the numbers from `first` on.
+pub(super) fn insert_originals(
+    transaction: &Transaction<'_>,
+    sealer: &Sealer,
+    profile: ProfileId,
+    (entries, first): (&[Entry], i64),
+    originals: &[(usize, Original)],
+) -> rusqlite::Result<()> {
+    let mut statement =
+        transaction.prepare_cached("INSERT OR REPLACE INTO original (seq, seal, sealed) VALUES (?1, ?2, ?3)")?;
+    for (at, original) in originals {
+        let (Some(entry), Ok(offset)) = (entries.get(*at), i64::try_from(*at)) else { continue };
+        let seq = first.saturating_add(offset);
+        let id = RequestId::from(entry.key.id());
+        let Some(bytes) = sealer.seal(place_of_original(profile, &id, seq), original.expose()) else {
+            tracing::warn!("a message could not be sealed, since the system gives no random numbers");
+            continue;
+        };
+        statement.execute((seq, sealer.number, bytes))?;
+    }
+    Ok(())
+}
+
+/// The original of an entry; `None` where there is none, or none that opens.
+pub(super) fn original(
+    connection: &Connection,
+    sealer: Option<&Sealer>,
+    (profile, number): (ProfileId, i64),
+    seq: i64,
+) -> rusqlite::Result<Option<Original>> {
+    let Some(sealer) = sealer else { return Ok(None) };
+    let sql = "SELECT entry.id, original.sealed FROM original JOIN entry USING (seq)
+               WHERE seq = ?1 AND entry.profile = ?2 AND original.seal = ?3";
+    let found = connection
+        .prepare_cached(sql)?
+        .query_row((seq, number, sealer.number), |row| {
+            let id = RequestId::new(id_text(row.get_ref(0)?));
+            Ok(sealer.open(place_of_original(profile, &id, seq), row.get_ref(1)?.as_blob().unwrap_or_default()))
+        })
+        .optional()?;
+    Ok(found.flatten().and_then(|bytes| str::from_utf8(&bytes).ok().map(Original::new)))
 }
 
 /// Opens the secrets of a profile, in the order in which they came, and takes out those that were spoilt.

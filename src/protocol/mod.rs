@@ -17,4 +17,4 @@ pub use incoming::{
     Body, CommandReport, CommandStatus, DataReport, Delivery, Incoming, Message, Reply, StreamReport, UnreadableReason,
     Unrecognised,
 };
-pub use secret::{AuthorizationToken, Link, StreamToken};
+pub use secret::{AuthorizationToken, Link, Original, StreamToken};
