@@ -5,6 +5,7 @@
 //! Liberal in what it accepts, exact in what it sends; no server sends a schema version, so shape decides.
 //! Never does I/O and never reads a clock.
 
+mod data_token;
 mod ids;
 pub mod incoming;
 pub mod mask;
@@ -12,9 +13,10 @@ pub mod outgoing;
 pub mod rest;
 mod secret;
 
+pub use data_token::{DataToken, DataTokenPage, StoredData, data_token_page};
 pub use ids::{ChannelId, CommandId, CorrelationId, RequestId};
 pub use incoming::{
-    Body, CommandReport, CommandStatus, DataReport, Delivery, Incoming, Message, Reply, StreamReport, UnreadableReason,
-    Unrecognised,
+    Body, CommandReport, CommandStatus, DataReport, Delivery, Incoming, LinkLife, Message, Reply, StreamReport,
+    UnreadableReason, Unrecognised,
 };
 pub use secret::{AuthorizationToken, Link, StreamToken};
