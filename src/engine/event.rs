@@ -183,6 +183,8 @@ pub struct Progress {
     pub total: Option<u64>,
     /// Bytes a second, over the last few seconds.
     pub rate: f64,
+    /// How long it will still take at that rate; `None` where that can't be told.
+    pub left: Option<Duration>,
 }
 
 /// Something that the operator should read.

@@ -1,3 +1,4 @@
+mod deeds;
 mod faults;
 mod formats;
 mod retention;
@@ -10,8 +11,8 @@ use proptest::prelude::*;
 use serde_json::json;
 
 use super::*;
-use crate::activity::{Decryption, Deed, Enquiry, Fact, Gap, GapCause, Moment, NotSaved, Receipt, Requested};
-use crate::protocol::{CommandId, CommandStatus, DataToken, Incoming, RequestId, UnreadableReason, incoming};
+use crate::activity::{Deed, Enquiry, Fact, Gap, GapCause, Moment};
+use crate::protocol::{CommandId, CommandStatus, Incoming, RequestId, UnreadableReason, incoming};
 
 /// The entry for a message that the socket delivered.
 fn heard(raw: &str) -> Entry {
@@ -120,56 +121,6 @@ fn reasons() -> impl Strategy<Value = UnreadableReason> {
     ]
 }
 
-fn requests() -> impl Strategy<Value = Requested> {
-    (any::<String>(), any::<String>(), any::<String>(), any::<Option<u64>>(), any::<Option<String>>()).prop_map(
-        |(token, file_name, context, size, id)| Requested {
-            token: DataToken::new(token),
-            file_name,
-            context,
-            size,
-            command: id.clone().map(CommandId::new),
-            again: id.map(RequestId::new),
-        },
-    )
-}
-
-fn receipts() -> impl Strategy<Value = Receipt> {
-    (any::<String>(), any::<u32>(), any::<Option<i64>>(), any::<Option<String>>(), any::<bool>()).prop_map(
-        |(text, gets, began, token, flag)| Receipt {
-            sha256: text.clone(),
-            gets,
-            began: began.map(Moment),
-            host: text,
-            token: token.map(DataToken::new),
-            decryption: if flag { Decryption::Done } else { Decryption::Off },
-            length_unproved: flag,
-        },
-    )
-}
-
-fn deeds() -> impl Strategy<Value = Deed> {
-    let ends = prop_oneof![
-        Just(NotSaved::LinkUsed),
-        Just(NotSaved::SpentElsewhere),
-        Just(NotSaved::LinkExpired),
-        Just(NotSaved::Broken),
-        Just(NotSaved::Cancelled),
-        Just(NotSaved::NotStarted),
-    ];
-    prop_oneof![
-        any::<String>().prop_map(|label| Deed::Labelled { label }),
-        Just(Deed::WarningRead),
-        requests().prop_map(Deed::Requested),
-        (any::<String>(), any::<Option<String>>()).prop_map(|(to, part)| Deed::Fetching { to, part }),
-        (any::<String>(), any::<u64>(), receipts()).prop_map(|(to, size, receipt)| Deed::Saved { to, size, receipt }),
-        (ends, any::<String>(), any::<Option<String>>()).prop_map(|(why, sentence, part)| Deed::NotSaved {
-            why,
-            sentence,
-            part
-        }),
-    ]
-}
-
 fn keys() -> impl Strategy<Value = ActivityKey> {
     (ids(), 0..4).prop_map(|(id, kind)| match kind {
         0 => ActivityKey::Command(CommandId::new(id)),
@@ -202,7 +153,7 @@ fn others() -> impl Strategy<Value = Entry> {
     let facts = prop_oneof![
         (reasons(), any::<u64>()).prop_map(|(reason, size)| Fact::Unreadable { reason, size }),
         enquiries.prop_map(Fact::Enquired),
-        deeds().prop_map(Fact::Done),
+        deeds::deeds().prop_map(Fact::Done),
         gaps().prop_map(Fact::Gap),
     ];
     (keys(), facts, any::<String>()).prop_map(|(key, fact, raw)| Entry { key, fact, raw: raw.into(), ..nothing() })
