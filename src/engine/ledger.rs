@@ -1,5 +1,7 @@
 //! What the engine asks of the journal, so that tests can put one in its place that fails on demand.
 
+use std::time::Duration;
+
 use futures_util::future::BoxFuture;
 
 use crate::activity::{ActivityKey, Entry, Moment, Seq};
@@ -35,8 +37,13 @@ pub(super) trait Ledger: Send + Sync + 'static {
     fn secrets(&self, profile: ProfileId) -> BoxFuture<'_, Result<Unsealed, String>>;
     /// Forgets what opens the data of a request: it is used up.
     fn forget_secret(&self, profile: ProfileId, request: RequestId) -> BoxFuture<'_, Result<(), String>>;
-    /// Forgets what opens data and came before a moment: its time is over.
-    fn forget_secrets_before(&self, profile: ProfileId, before: Moment) -> BoxFuture<'_, Result<u64, String>>;
+    /// Forgets what opens data and whose time is over: as its message said, else if links live for `lifetime`.
+    fn forget_expired_secrets(
+        &self,
+        profile: ProfileId,
+        now: Moment,
+        lifetime: Duration,
+    ) -> BoxFuture<'_, Result<u64, String>>;
     /// The newest `limit` entries before a place, ascending.
     fn restore(&self, profile: ProfileId, before: Seq, limit: usize) -> BoxFuture<'_, Result<Vec<Entry>, String>>;
     /// The first `limit` entries from a place on, ascending.
@@ -89,8 +96,13 @@ impl Ledger for Journal {
         Box::pin(async move { Self::forget_secret(self, profile, &request).await.map_err(sentence) })
     }
 
-    fn forget_secrets_before(&self, profile: ProfileId, before: Moment) -> BoxFuture<'_, Result<u64, String>> {
-        Box::pin(async move { Self::forget_secrets_before(self, profile, before).await.map_err(sentence) })
+    fn forget_expired_secrets(
+        &self,
+        profile: ProfileId,
+        now: Moment,
+        lifetime: Duration,
+    ) -> BoxFuture<'_, Result<u64, String>> {
+        Box::pin(async move { Self::forget_expired_secrets(self, profile, now, lifetime).await.map_err(sentence) })
     }
 
     fn restore(&self, profile: ProfileId, before: Seq, limit: usize) -> BoxFuture<'_, Result<Vec<Entry>, String>> {

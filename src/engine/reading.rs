@@ -195,6 +195,7 @@ mod tests {
                 request: RequestId::from("r"),
                 secret: Secret::StreamReady(None),
                 at: Moment(8),
+                expires: None,
             });
             let taken = vault.take(&RequestId::from("r"), &url::Url::parse("https://d/").unwrap()).unwrap();
             assert!(taken.url.as_str().contains("canary"));

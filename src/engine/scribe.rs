@@ -300,6 +300,6 @@ fn is_end_of_link(deed: &Deed) -> bool {
     match deed {
         Deed::Saved { .. } => true,
         Deed::NotSaved { why, .. } => *why != NotSaved::NotStarted,
-        Deed::Labelled { .. } | Deed::Tracked | Deed::Fetching { .. } => false,
+        Deed::Labelled { .. } | Deed::Tracked | Deed::Requested(_) | Deed::Fetching { .. } | Deed::WarningRead => false,
     }
 }

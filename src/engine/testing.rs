@@ -5,6 +5,7 @@ use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 use futures_util::{SinkExt as _, StreamExt as _};
@@ -116,10 +117,15 @@ impl Ledger for MemoryLedger {
         Box::pin(async { Ok(()) })
     }
 
-    fn forget_secrets_before(&self, _: ProfileId, before: Moment) -> BoxFuture<'_, Result<u64, String>> {
+    fn forget_expired_secrets(
+        &self,
+        _: ProfileId,
+        now: Moment,
+        lifetime: Duration,
+    ) -> BoxFuture<'_, Result<u64, String>> {
         let mut secrets = self.secrets.lock().unwrap();
         let held = secrets.len();
-        secrets.retain(|secret| secret.at >= before);
+        secrets.retain(|secret| secret.expires.unwrap_or_else(|| secret.at.plus(lifetime)) >= now);
         let gone = (held - secrets.len()) as u64;
         Box::pin(async move { Ok(gone) })
     }

@@ -38,6 +38,8 @@ struct OfRequest {
     stream: Option<Link>,
     stream_ready: bool,
     came: Moment,
+    /// When what came expires, where its message said.
+    expires: Option<Moment>,
 }
 
 /// The way to the data: a link, until it is taken.
@@ -54,13 +56,20 @@ pub(super) struct Taken {
     pub(super) url: Url,
     /// When it came.
     pub(super) came: Moment,
+    /// When it expires, where its message said.
+    pub(super) expires: Option<Moment>,
     kept: Link,
 }
 
 impl Taken {
-    /// Whether its time was over, if links live that long.
+    /// When its time is over: as its message said, else if links live that long.
+    pub(super) fn expiry(&self, lifetime: Duration) -> Moment {
+        self.expires.unwrap_or_else(|| self.came.plus(lifetime))
+    }
+
+    /// Whether its time was over.
     pub(super) fn is_expired(&self, now: Moment, lifetime: Duration) -> bool {
-        now.since(self.came) >= lifetime
+        now >= self.expiry(lifetime)
     }
 }
 
@@ -89,14 +98,14 @@ pub(super) enum NoLink {
 impl Vault {
     /// Keeps what came for a request.
     pub(super) fn keep(&self, secret: &RequestSecret) {
-        self.change(&secret.request, secret.at, |secrets| secrets.take(&secret.secret, secret.at));
+        self.change(&secret.request, secret.at, |secrets| secrets.take(secret));
     }
 
     /// Takes back what came in earlier runs. What came in this one is newer. Gives the requests that there is something of.
     pub(super) fn restore(&self, earlier: Vec<RequestSecret>) -> Vec<RequestId> {
         let mut restored: BTreeMap<RequestId, OfRequest> = BTreeMap::new();
-        for RequestSecret { request, secret, at } in earlier {
-            restored.entry(request).or_default().take(&secret, at);
+        for secret in earlier {
+            restored.entry(secret.request.clone()).or_default().take(&secret);
         }
         let requests = restored.keys().cloned().collect();
         for (request, earlier) in restored {
@@ -111,7 +120,12 @@ impl Vault {
         let mut all = Vec::new();
         for (request, secrets) in &held.requests {
             let each = secrets.each().into_iter();
-            all.extend(each.map(|secret| RequestSecret { request: request.clone(), secret, at: secrets.came }));
+            all.extend(each.map(|secret| RequestSecret {
+                request: request.clone(),
+                secret,
+                at: secrets.came,
+                expires: secrets.expires,
+            }));
         }
         all
     }
@@ -137,7 +151,7 @@ impl Vault {
             _ => return Err(NoLink::Malformed),
         }
         secrets.way = Some(Way::Taken);
-        Ok(Taken { url, came: secrets.came, kept: link })
+        Ok(Taken { url, came: secrets.came, expires: secrets.expires, kept: link })
     }
 
     /// Puts a link back that was not sent.
@@ -178,29 +192,32 @@ impl Vault {
 
 /// What opens the data of a request, of a message.
 pub(super) fn secret_of(message: &Message, at: Moment) -> Option<RequestSecret> {
-    let (request, secret) = match message {
-        Message::Data(DataReport { id, delivery: Delivery::Link(link), .. }) => (id, Secret::Link(link.clone())),
-        Message::Data(DataReport { id, delivery: Delivery::StreamToken(token), .. }) => {
-            (id, Secret::StreamToken(token.clone()))
+    let (request, secret, life) = match message {
+        Message::Data(DataReport { id, delivery: Delivery::Link(link), life, .. }) => {
+            (id, Secret::Link(link.clone()), life)
         }
-        Message::StreamReady(StreamReport { id, url }) => (id, Secret::StreamReady(url.clone())),
+        Message::Data(DataReport { id, delivery: Delivery::StreamToken(token), life, .. }) => {
+            (id, Secret::StreamToken(token.clone()), life)
+        }
+        Message::StreamReady(StreamReport { id, url, life }) => (id, Secret::StreamReady(url.clone()), life),
         Message::Data(_) | Message::Command(_) | Message::Unrecognised(_) => return None,
     };
-    Some(RequestSecret { request: request.clone(), secret, at })
+    let expires = life.map(|life| at.end_of(life));
+    Some(RequestSecret { request: request.clone(), secret, at, expires })
 }
 
 impl OfRequest {
     /// Takes what came.
-    fn take(&mut self, secret: &Secret, at: Moment) {
+    fn take(&mut self, &RequestSecret { ref secret, at, expires, .. }: &RequestSecret) {
         match secret {
             Secret::Link(link) => {
                 self.way = Some(Way::Link(link.clone()));
-                self.came = at;
+                (self.came, self.expires) = (at, expires);
             }
             Secret::StreamToken(token) => {
                 self.token = Some(token.clone());
                 self.way = None;
-                self.came = at;
+                (self.came, self.expires) = (at, expires);
             }
             Secret::StreamReady(url) => {
                 self.stream_ready = true;
@@ -208,6 +225,7 @@ impl OfRequest {
                     self.stream.clone_from(url);
                     self.came = at;
                 }
+                self.expires = expires.or(self.expires);
             }
         }
     }
@@ -221,6 +239,7 @@ impl OfRequest {
         self.stream = self.stream.take().or(earlier.stream);
         self.stream_ready |= earlier.stream_ready;
         self.came = self.came.max(earlier.came);
+        self.expires = self.expires.or(earlier.expires);
     }
 
     /// What there is to keep.
@@ -259,12 +278,13 @@ mod tests {
     use super::*;
 
     fn data(id: &str, delivery: Delivery, at: i64) -> RequestSecret {
-        let message = Message::Data(DataReport { id: RequestId::from(id), context: None, delivery });
+        let message = Message::Data(DataReport { id: RequestId::from(id), context: None, delivery, life: None });
         secret_of(&message, Moment(at)).unwrap()
     }
 
     fn ready(id: &str, url: Option<&str>, at: i64) -> RequestSecret {
-        let message = Message::StreamReady(StreamReport { id: RequestId::from(id), url: url.map(Link::new) });
+        let message =
+            Message::StreamReady(StreamReport { id: RequestId::from(id), url: url.map(Link::new), life: None });
         secret_of(&message, Moment(at)).unwrap()
     }
 

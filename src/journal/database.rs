@@ -177,7 +177,9 @@ impl Database {
         let Some(number) = number_of(&self.connection, profile)? else { return Ok(0) };
         match which {
             Which::Of(request) => secret::forget(&self.connection, number, request),
-            Which::Before(moment) => secret::forget_before(&self.connection, number, *moment),
+            Which::Expired { now, came_before } => {
+                secret::forget_expired(&self.connection, number, (*now, *came_before))
+            }
         }
     }
 
@@ -217,8 +219,8 @@ impl Database {
 pub(super) enum Which {
     /// Those of a request.
     Of(RequestId),
-    /// Those that came before a moment.
-    Before(Moment),
+    /// Those whose time is over: as their messages said, else those that came before a moment.
+    Expired { now: Moment, came_before: Moment },
 }
 
 /// A profile's number, which it gets where it has none.

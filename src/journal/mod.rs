@@ -37,6 +37,7 @@ mod writer;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot, watch};
 
@@ -250,14 +251,21 @@ impl Journal {
         self.order(|reply| Order::ForgetSecrets { profile, which, reply }).await.map(|_count| ())
     }
 
-    /// Takes the secrets of a profile out that came before a moment, opened or shut, and says how many: for those whose
-    /// time is over.
+    /// Takes the secrets of a profile out whose time is over, opened or shut, and says how many: as their messages said, else
+    /// if links live for `lifetime`.
     ///
     /// # Errors
     ///
     /// Where they are still there.
-    pub async fn forget_secrets_before(&self, profile: ProfileId, before: Moment) -> Result<u64, JournalError> {
-        self.order(|reply| Order::ForgetSecrets { profile, which: Which::Before(before), reply }).await
+    pub async fn forget_expired_secrets(
+        &self,
+        profile: ProfileId,
+        now: Moment,
+        lifetime: Duration,
+    ) -> Result<u64, JournalError> {
+        let lifetime = i64::try_from(lifetime.as_micros()).unwrap_or(i64::MAX);
+        let which = Which::Expired { now, came_before: Moment(now.0.saturating_sub(lifetime)) };
+        self.order(|reply| Order::ForgetSecrets { profile, which, reply }).await
     }
 
     /// Notes that a profile was live at a moment: once a minute while it is, so that it is known later since when it was

@@ -28,7 +28,7 @@ pub(super) fn copy(damaged: Option<&Connection>, fresh: &mut Connection, size: u
         ("meta", "name, value"),
         ("counter", "name, value"),
         ("seal", "number, proof"),
-        ("secret", "profile, request, kind, at, seal, sealed"),
+        ("secret", "profile, request, kind, at, expires, seal, sealed"),
         ("alive", "profile, at"),
         ("original", "seq, seal, sealed"),
     ] {

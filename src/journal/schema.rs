@@ -63,8 +63,10 @@ const STEPS: [&str; 3] = [
          profile INTEGER PRIMARY KEY,
          at INTEGER NOT NULL
      ) STRICT;",
-    // Few entries have an original: those of which more opens data than the link of a request.
-    "CREATE TABLE original (
+    // Few entries have an original: those of which more opens data than the link of a request. `expires` is null where the
+    // message did not say it.
+    "ALTER TABLE secret ADD COLUMN expires INTEGER;
+     CREATE TABLE original (
          seq INTEGER PRIMARY KEY,
          seal INTEGER NOT NULL,
          sealed BLOB NOT NULL

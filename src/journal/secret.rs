@@ -61,6 +61,8 @@ pub struct RequestSecret {
     pub secret: Secret,
     /// When it came.
     pub at: Moment,
+    /// When its time is over, where its message said.
+    pub expires: Option<Moment>,
 }
 
 /// What was masked in entries that are committed together, to be kept sealed beside them.
@@ -171,9 +173,10 @@ pub(super) fn insert(
     secrets: &[RequestSecret],
 ) -> rusqlite::Result<()> {
     let mut statement = transaction.prepare_cached(
-        "INSERT OR REPLACE INTO secret (profile, request, kind, at, seal, sealed) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+        "INSERT OR REPLACE INTO secret (profile, request, kind, at, expires, seal, sealed)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
     )?;
-    for RequestSecret { request, secret, at } in secrets {
+    for RequestSecret { request, secret, at, expires } in secrets {
         let kind = secret.kind();
         let Some(bytes) = sealer.seal(Place { profile, request, kind, at: *at }, secret.expose()) else {
             tracing::warn!(
@@ -181,7 +184,8 @@ pub(super) fn insert(
             );
             continue;
         };
-        statement.execute((number, StoredId::of(request.as_str()), kind, at.0, sealer.number, bytes))?;
+        let expires = expires.map(|expires| expires.0);
+        statement.execute((number, StoredId::of(request.as_str()), kind, at.0, expires, sealer.number, bytes))?;
     }
     Ok(())
 }
@@ -248,7 +252,7 @@ pub(super) fn unseal(
     {
         let mut spoil = transaction.prepare("DELETE FROM secret WHERE profile = ?1 AND request = ?2 AND kind = ?3")?;
         let mut select = transaction.prepare(
-            "SELECT request, kind, at, seal, sealed FROM secret WHERE profile = ?1 ORDER BY at, request, kind",
+            "SELECT request, kind, at, seal, sealed, expires FROM secret WHERE profile = ?1 ORDER BY at, request, kind",
         )?;
         let mut spoilt = Vec::new();
         let mut rows = select.query([number])?;
@@ -263,7 +267,10 @@ pub(super) fn unseal(
                 .open(Place { profile, request: &request, kind, at }, row.get_ref(4)?.as_blob().unwrap_or_default());
             let secret = opened.and_then(|bytes| str::from_utf8(&bytes).ok().and_then(|text| Secret::of(kind, text)));
             match secret {
-                Some(secret) => unsealed.secrets.push(RequestSecret { request, secret, at }),
+                Some(secret) => {
+                    let expires = row.get::<_, Option<i64>>(5)?.map(Moment);
+                    unsealed.secrets.push(RequestSecret { request, secret, at, expires });
+                }
                 None => spoilt.push((row.get::<_, rusqlite::types::Value>(0)?, kind)),
             }
         }
@@ -291,9 +298,13 @@ pub(super) fn forget(connection: &Connection, number: i64, request: &RequestId) 
     Ok(gone as u64)
 }
 
-/// Takes the secrets of a profile out that came before a moment.
-pub(super) fn forget_before(connection: &Connection, number: i64, before: Moment) -> rusqlite::Result<u64> {
-    let gone =
-        connection.prepare_cached("DELETE FROM secret WHERE profile = ?1 AND at < ?2")?.execute((number, before.0))?;
+/// Takes the secrets of a profile out whose time is over: as their messages said, else those that came before a moment.
+pub(super) fn forget_expired(
+    connection: &Connection,
+    number: i64,
+    (now, came_before): (Moment, Moment),
+) -> rusqlite::Result<u64> {
+    let sql = "DELETE FROM secret WHERE profile = ?1 AND CASE WHEN expires IS NULL THEN at < ?2 ELSE expires < ?3 END";
+    let gone = connection.prepare_cached(sql)?.execute((number, came_before.0, now.0))?;
     Ok(gone as u64)
 }

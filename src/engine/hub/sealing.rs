@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use crate::activity::Moment;
 use crate::engine::event::{Event, Severity};
 use crate::engine::report::Report;
 use crate::engine::sign_in;
@@ -75,9 +74,7 @@ impl Hub {
 
 async fn recall(tools: Tools, profile: ProfileId, vault: Vault, lifetime: Duration) {
     let failed = |why: String| format!("Links of earlier runs can't be read: {why} Request that data again.");
-    let lifetime = i64::try_from(lifetime.as_micros()).unwrap_or(i64::MAX);
-    let expired = Moment((tools.clock)().0.saturating_sub(lifetime));
-    if let Err(why) = tools.ledger.forget_secrets_before(profile, expired).await {
+    if let Err(why) = tools.ledger.forget_expired_secrets(profile, (tools.clock)(), lifetime).await {
         return sign_in::warn(&tools, profile, failed(why));
     }
     let unsealed = match tools.ledger.secrets(profile).await {

@@ -118,6 +118,7 @@ async fn an_append_that_finds_the_damage_comes_back_and_can_be_tried_again_with_
         request: RequestId::from("r"),
         secret: Secret::Link(Link::new("https://h/?auth=1")),
         at: Moment(1),
+        expires: Some(Moment(2)),
     };
     let mut told = Vec::new();
     let mut entries = commands(0..400);

@@ -5,12 +5,22 @@ use crate::credentials::{Keyring, MemoryStore, SecretStore, StoreError};
 use crate::protocol::{Link, Original, StreamToken};
 
 fn link(request: &str, text: &str, at: i64) -> RequestSecret {
-    RequestSecret { request: RequestId::from(request), secret: Secret::Link(Link::new(text)), at: Moment(at) }
+    RequestSecret {
+        request: RequestId::from(request),
+        secret: Secret::Link(Link::new(text)),
+        at: Moment(at),
+        expires: None,
+    }
 }
 
 /// One of each kind.
 fn each_kind() -> Vec<RequestSecret> {
-    let of = |request: &str, secret, at| RequestSecret { request: RequestId::from(request), secret, at: Moment(at) };
+    let of = |request: &str, secret, at| RequestSecret {
+        request: RequestId::from(request),
+        secret,
+        at: Moment(at),
+        expires: Some(Moment(at + 10)),
+    };
     vec![
         link("23f7978a-5561-4718-84ca-c38d7db0843c", "https://h.example/?auth=CANARYLINK", 10),
         of("two", Secret::StreamToken(StreamToken::new("CANARYTOKEN")), 11),
@@ -135,8 +145,13 @@ async fn without_its_key_what_was_sealed_stays_shut_and_is_kept() {
     assert_eq!(sealing, Sealing::KeyGone { requests: 1 });
     let unsealed = journal.secrets(profile()).await.unwrap();
     assert_eq!((unsealed.secrets, unsealed.shut), (each_kind(), 1));
-    // Once their time is over they go, opened or shut.
-    assert_eq!(journal.forget_secrets_before(profile(), Moment(21)).await.unwrap(), 5);
+    // Once their time is over they go, opened or shut: here two by what their messages said, then all.
+    let lifetime = std::time::Duration::from_micros(20);
+    assert_eq!(journal.forget_expired_secrets(profile(), Moment(23), lifetime).await.unwrap(), 2);
+    assert_eq!(
+        journal.forget_expired_secrets(profile(), Moment(24), std::time::Duration::from_micros(3)).await.unwrap(),
+        3
+    );
     journal.close().await;
     assert_eq!(open_sealed(folder.path(), &new).await.1, Sealing::On);
 }
