@@ -19,6 +19,8 @@ mod scripted;
 mod sealing;
 #[path = "engine/signing.rs"]
 mod signing;
+#[path = "engine/storage.rs"]
+mod storage;
 #[path = "engine/window.rs"]
 mod window;
 

@@ -9,6 +9,18 @@ use super::Moment;
 #[serde(transparent)]
 pub struct Seq(pub u64);
 
+impl Seq {
+    /// The first number of those that the journal has not given: an entry that is shown although the journal refuses it
+    /// has one of these until it is kept. They stand behind all that it will ever give.
+    pub const FIRST_UNKEPT: Self = Self(1 << 62);
+
+    /// Whether the journal gave it.
+    #[must_use]
+    pub fn is_kept(self) -> bool {
+        self < Self::FIRST_UNKEPT
+    }
+}
+
 /// What an entry is about: one row of the table.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum ActivityKey {

@@ -15,6 +15,7 @@ mod read;
 mod row;
 mod status;
 mod throughput;
+mod unkept;
 mod view;
 
 pub use activities::{Activities, RowId};

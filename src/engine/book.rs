@@ -175,6 +175,13 @@ impl Book {
         self.lock().joined.clone()
     }
 
+    /// Forgets everything but the connection: the operator wished it.
+    pub(super) fn forget(&self) {
+        let mut inner = self.lock();
+        let (joined, joins) = (inner.joined.take(), inner.joins);
+        *inner = Inner { joined, joins, restored: true, ..Inner::default() };
+    }
+
     /// The open commands, the oldest question first, and how many data requests are open.
     pub(super) fn open(&self) -> (Vec<CommandId>, usize) {
         let inner = self.lock();
@@ -440,7 +447,7 @@ impl Inner {
 }
 
 /// What an entry says of a command: whether it is open; `None` where it says nothing of that.
-fn command_is_open(fact: &Fact) -> Option<bool> {
+pub(super) fn command_is_open(fact: &Fact) -> Option<bool> {
     match fact {
         Fact::Heard(Message::Command(report)) => Some(report.status == CommandStatus::Pending),
         Fact::Enquired(Enquiry::Known { status, .. }) => Some(*status == CommandStatus::Pending),
@@ -459,7 +466,7 @@ fn is_final(fact: &Fact) -> bool {
 }
 
 /// The same of a data request.
-fn request_is_open(fact: &Fact) -> Option<bool> {
+pub(super) fn request_is_open(fact: &Fact) -> Option<bool> {
     match fact {
         Fact::Heard(Message::Data(report)) => {
             Some(matches!(report.delivery, Delivery::Text(_) | Delivery::StreamToken(_) | Delivery::Other { .. }))

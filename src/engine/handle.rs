@@ -17,6 +17,7 @@ use super::connector::{Connector, Network};
 use super::download::Fetcher;
 use super::event::{Event, Notice, Severity};
 use super::hub;
+use super::ledger::Watched;
 use super::local;
 use super::mailbox::{self, Events, Outbox};
 use super::options::EngineOptions;
@@ -78,8 +79,7 @@ impl Engine {
         let (store, settings, broken) = Store::open(&options.directories);
         let trust = Trust::load(options.extra_authority.as_deref())?;
         let (outbox, events) = mailbox::pair(options.waker);
-        let recovered = recovered.map(|recovery| recovery.to_string());
-        for sentence in [recovered, broken, trust.shortfall.clone()].into_iter().flatten() {
+        for sentence in [broken, trust.shortfall.clone()].into_iter().flatten() {
             outbox.notice(Notice { severity: Severity::Warning, profile: None, sentence, remedy: None });
         }
         let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -94,8 +94,8 @@ impl Engine {
             outbox: outbox.clone(),
             spawner: spawner.clone(),
             clocks: Clocks::new(options.clock.clone(), Arc::new(suspend::boot_clock)),
+            ledger: Arc::new(Watched { journal, outbox: outbox.clone(), clock: options.clock.clone() }),
             clock: options.clock,
-            ledger: Arc::new(journal),
             keyring: options.keyring,
             rest: Rest::new(&trust)?,
             fetcher: Fetcher::new(&trust)?,
@@ -109,6 +109,7 @@ impl Engine {
             settings,
             live_from,
             journal: id,
+            recovered: recovered.map(|recovery| recovery.to_string()),
             keeps_links: options.keeps_links,
             sandbox: options.sandbox,
             sandbox_at_once: options.start_in_sandbox,

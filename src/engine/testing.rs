@@ -20,7 +20,7 @@ use super::endpoints::Target;
 use super::ledger::{Ledger, NotWritten};
 use crate::activity::{ActivityKey, Entry, Fact, Gap, Moment, Seq};
 use crate::credentials::{KeyringError, SealKey};
-use crate::journal::{RequestSecret, Sealing, Secrets, Unsealed};
+use crate::journal::{KeptNotice, Limits, Purged, RequestSecret, Sealing, Secrets, Unsealed};
 use crate::protocol::RequestId;
 use crate::settings::ProfileId;
 
@@ -31,6 +31,7 @@ pub(super) struct MemoryLedger {
     refuses: AtomicBool,
     alive: Mutex<Option<Moment>>,
     secrets: Mutex<Vec<RequestSecret>>,
+    notices: Mutex<Vec<KeptNotice>>,
 }
 
 impl MemoryLedger {
@@ -117,12 +118,7 @@ impl Ledger for MemoryLedger {
         Box::pin(async { Ok(()) })
     }
 
-    fn forget_expired_secrets(
-        &self,
-        _: ProfileId,
-        now: Moment,
-        lifetime: Duration,
-    ) -> BoxFuture<'_, Result<u64, String>> {
+    fn forget_expired_secrets(&self, now: Moment, lifetime: Duration) -> BoxFuture<'_, Result<u64, String>> {
         let mut secrets = self.secrets.lock().unwrap();
         let held = secrets.len();
         secrets.retain(|secret| secret.expires.unwrap_or_else(|| secret.at.plus(lifetime)) >= now);
@@ -130,7 +126,38 @@ impl Ledger for MemoryLedger {
         Box::pin(async move { Ok(gone) })
     }
 
+    fn scan(&self, from: Seq, limit: usize) -> BoxFuture<'_, Result<Vec<(ProfileId, Entry)>, String>> {
+        Box::pin(async move {
+            let entries = self.since(ProfileId::from_u128(0), from, limit).await?;
+            Ok(entries.into_iter().map(|entry| (ProfileId::from_u128(0), entry)).collect())
+        })
+    }
+
+    fn is_purge_due(&self, _: Moment, _: Limits) -> BoxFuture<'_, Result<bool, String>> {
+        Box::pin(async { Ok(false) })
+    }
+
+    fn purge_step(&self, _: Moment, _: Limits) -> BoxFuture<'_, Result<Purged, String>> {
+        Box::pin(async { Ok(Purged::default()) })
+    }
+
+    fn keep_notice(&self, notice: KeptNotice) -> BoxFuture<'_, Result<(), String>> {
+        self.notices.lock().unwrap().push(notice);
+        Box::pin(async { Ok(()) })
+    }
+
+    fn notices(&self) -> BoxFuture<'_, Result<Vec<KeptNotice>, String>> {
+        let notices = self.notices.lock().unwrap().clone();
+        Box::pin(async move { Ok(notices) })
+    }
+
+    fn notice_read(&self, profile: Option<ProfileId>, sentence: String) -> BoxFuture<'_, Result<(), String>> {
+        self.notices.lock().unwrap().retain(|kept| kept.profile != profile || kept.sentence != sentence);
+        Box::pin(async { Ok(()) })
+    }
+
     fn forget_profile(&self, _: ProfileId) -> BoxFuture<'_, Result<(), String>> {
+        self.entries.lock().unwrap().clear();
         Box::pin(async { Ok(()) })
     }
 
