@@ -223,13 +223,14 @@ fn a_link_of_an_earlier_run_that_the_journal_kept_is_offered_whichever_comes_fir
 fn what_is_not_kept_is_marked_and_takes_its_place_when_it_is() {
     let unkept = |offset: u64| Seq::FIRST_UNKEPT.0 + offset;
     let facts = |seq: &dyn Fn(u64) -> u64| {
-        vec![
-            command(seq(0), "old", 2, "done"),
-            data(seq(1), "data", 1, "https://h/?auth=hidden"),
-            command(seq(2), "new", 1, ""),
-            command(seq(3), "new", 3, "no"),
-            gap(seq(4), "gap", Some(9), &["new"]),
-        ]
+        let facts = [
+            command(10, "old", 2, "done"),
+            data(11, "data", 1, "https://h/?auth=hidden"),
+            command(12, "new", 1, ""),
+            command(13, "new", 3, "no"),
+            gap(14, "gap", Some(9), &["new"]),
+        ];
+        facts.into_iter().zip(0..).map(|(entry, at)| Entry { seq: Seq(seq(at)), ..entry }).collect::<Vec<_>>()
     };
     let mut activities = applied(&[command(1, "old", 1, ""), command(2, "other", 2, "")]);
     for entry in facts(&unkept) {
