@@ -83,7 +83,8 @@ fn it_ends_when_what_it_waits_for_has_come() {
 fn a_filter_chooses_what_is_printed_and_not_what_is_waited_for() {
     let privicore = Privicore::start();
     let home = Home::of(privicore.running());
-    let mut watch = home.start(&["watch", "--json", "--filter", "kind:command status:failed", "--exit-on", "final:c-2"]);
+    let mut watch =
+        home.start(&["watch", "--json", "--filter", "kind:command status:failed", "--exit-on", "final:c-2"]);
     privicore.until_joined(1);
     privicore.outcome("c-1", 3, "no");
     privicore.outcome("c-2", 1, "");
@@ -92,7 +93,7 @@ fn a_filter_chooses_what_is_printed_and_not_what_is_waited_for() {
     assert_eq!(watch.json()["id"], "c-1");
     assert_eq!(watch.end().code(), Some(0), "{}", watch.said());
     let wrong = home.run(&["watch", "--filter", "staus:failed"]).with(2);
-    assert!(wrong.err.contains("Character 1: There is no field staus. Is status meant?"), "{}", wrong.err);
+    assert!(wrong.said.contains("Character 1: There is no field staus. Is status meant?"), "{}", wrong.said);
 }
 
 #[test]
