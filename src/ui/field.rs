@@ -4,7 +4,9 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use egui::epaint::text::{LayoutJob, TextFormat, TextWrapping};
-use egui::{Color32, Frame, Id, Pos2, Rect, Response, Role, Sense, Stroke, StrokeKind, TextBuffer, TextEdit, Ui, UiBuilder};
+use egui::{
+    Color32, Frame, Id, Pos2, Rect, Response, Role, Sense, Stroke, StrokeKind, TextBuffer, TextEdit, Ui, UiBuilder,
+};
 use egui::{WidgetInfo, pos2, vec2};
 
 use super::icons;

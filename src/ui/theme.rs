@@ -86,7 +86,7 @@ pub(crate) const DARK: Palette = Palette {
     selected: hex(0x18_25_3B),
     changed: hex(0x26_23_1A),
     gap_fill: hex(0x25_1B_14),
-    mark: hex(0x54_46_16),
+    mark: hex(0x54_46_18),
     field: hex(0x0B_0D_0F),
     popup: hex(0x1A_1E_23),
     button: hex(0x1E_23_29),

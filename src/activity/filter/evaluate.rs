@@ -104,9 +104,7 @@ fn is_in(field: Field, pattern: &Pattern, activity: &Activity<'_>, search: &mut 
             Some(_) => pattern.is_in(&activity.message(), search.buffer),
         },
         Field::Label => search.is_in_shared(pattern, activity, activity.row.label.value),
-        Field::Context => {
-            activity.data.is_some_and(|data| search.is_in_shared(pattern, activity, data.context.value))
-        }
+        Field::Context => activity.data.is_some_and(|data| search.is_in_shared(pattern, activity, data.context.value)),
         Field::Id => match activity.row.id {
             PackedId::Text(id) => search.is_in_shared(pattern, activity, id),
             PackedId::Uuid(bytes) => {

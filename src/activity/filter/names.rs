@@ -52,8 +52,7 @@ impl Field {
 }
 
 /// Every name that may stand in front of a colon.
-pub(super) const FIELDS: [&str; 9] =
-    ["status", "kind", "id", "label", "context", "message", "source", "since", "took"];
+pub(super) const FIELDS: [&str; 9] = ["status", "kind", "id", "label", "context", "message", "source", "since", "took"];
 
 /// The field that a name is like: with one letter wrong, missing, too many, or two swapped.
 pub(super) fn like(name: &str) -> Option<&'static str> {
@@ -142,7 +141,9 @@ impl StatusName {
 
 /// Reads a kind, in any case.
 pub(super) fn kind(word: &str) -> Option<Kind> {
-    [Kind::Command, Kind::Data, Kind::Message, Kind::Gap].into_iter().find(|kind| kind.word().eq_ignore_ascii_case(word))
+    [Kind::Command, Kind::Data, Kind::Message, Kind::Gap]
+        .into_iter()
+        .find(|kind| kind.word().eq_ignore_ascii_case(word))
 }
 
 /// Reads a source, in any case.
@@ -171,9 +172,7 @@ pub(super) fn read_span(text: &str) -> Option<Duration> {
 /// Writes a span so that it is read back as the same.
 pub(super) fn span(span: Duration) -> String {
     let millis = u64::try_from(span.as_millis()).unwrap_or(u64::MAX);
-    let (per_unit, unit) = UNITS
-        .into_iter()
-        .find(|(per_unit, _)| millis > 0 && millis.is_multiple_of(*per_unit))
-        .unwrap_or((1, "ms"));
+    let (per_unit, unit) =
+        UNITS.into_iter().find(|(per_unit, _)| millis > 0 && millis.is_multiple_of(*per_unit)).unwrap_or((1, "ms"));
     format!("{}{unit}", millis / per_unit)
 }

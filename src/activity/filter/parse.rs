@@ -170,9 +170,8 @@ impl<'a> Reader<'a> {
                     let inside = open + 1..open + at;
                     self.at = inside.end + 1;
                     let typed = self.text.get(inside.clone()).unwrap_or_default();
-                    let pattern = Pattern::regex(typed).map_err(|(range, problem)| {
-                        (inside.start + range.start..inside.start + range.end, problem)
-                    })?;
+                    let pattern = Pattern::regex(typed)
+                        .map_err(|(range, problem)| (inside.start + range.start..inside.start + range.end, problem))?;
                     self.ends_here()?;
                     return Ok(pattern);
                 }

@@ -119,9 +119,9 @@ impl Pattern {
                     };
                     // A hit that begins or ends within what one character was folded to takes in the whole of it.
                     let Some(start) = origin(at) else { continue };
-                    let end = origin(at + length).filter(|end| *end > start).or_else(|| {
-                        text.get(start..)?.chars().next().map(|character| start + character.len_utf8())
-                    });
+                    let end = origin(at + length)
+                        .filter(|end| *end > start)
+                        .or_else(|| text.get(start..)?.chars().next().map(|character| start + character.len_utf8()));
                     found.extend(end.map(|end| start..end));
                 }
             }

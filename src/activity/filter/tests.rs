@@ -55,15 +55,15 @@ fn world() -> Activities {
 /// The rows that a filter lets through, as letters; the same asked twice with memory and once without.
 fn found(activities: &Activities, typed: &str) -> String {
     let filter = Filter::parse(typed).unwrap_or_else(|error| panic!("{typed}: {error}"));
-    let mut matcher = Matcher::new(filter.clone());
+    let mut with_memory = Matcher::new(filter.clone());
     let mut letters = String::new();
     for (row, letter) in (0..).map(RowId).zip('a'..='e') {
         let activity = activities.get(row).unwrap();
-        let matches = filter.matches(&activity, NOW);
+        let lets_through = filter.matches(&activity, NOW);
         for _ in 0..2 {
-            assert_eq!(matcher.matches(&activity, NOW), matches, "{typed} on {letter} with memory");
+            assert_eq!(with_memory.matches(&activity, NOW), lets_through, "{typed} on {letter} with memory");
         }
-        if matches {
+        if lets_through {
             letters.push(letter);
         }
     }

@@ -190,7 +190,7 @@ impl View {
     /// As of the activities' last [`Activities::expire`].
     pub fn refresh(&mut self, activities: &mut Activities, budget: usize) -> Refresh {
         let changes = activities.take_changes();
-        let state = if self.is_plain() {
+        let progress = if self.is_plain() {
             Refresh::Done
         } else {
             if changes.everything {
@@ -203,10 +203,10 @@ impl View {
         if let Some(pause) = &self.pause
             && pause.stale
         {
-            let (newest, stale) = (pause.newest, state != Refresh::Done);
+            let (newest, stale) = (pause.newest, progress != Refresh::Done);
             self.pause = Some(Pause { rows: self.rows_until(activities, newest), newest, stale });
         }
-        state
+        progress
     }
 
     /// How many rows are shown.
@@ -392,7 +392,10 @@ impl View {
             self.look_at(activities, start, end);
             if self.scan.is_some() {
                 let looked_at = of - start;
-                return Refresh::Searching { looked_at: if self.build.is_some() { looked_at / 2 } else { looked_at }, of };
+                return Refresh::Searching {
+                    looked_at: if self.build.is_some() { looked_at / 2 } else { looked_at },
+                    of,
+                };
             }
         }
         let Some(mut build) = self.build.take() else { return Refresh::Done };

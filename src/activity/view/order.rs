@@ -69,8 +69,7 @@ impl Sorting<'_> {
     pub(super) fn slot(&self, id: RowId) -> Slot {
         let place = self.activities.place_of(id);
         let Some((column, descending)) = self.order.0 else { return Order::arrival(id, place) };
-        let (key, text) =
-            self.activities.get(id).map_or((0, 0), |activity| short_form(column, &activity, self.kept));
+        let (key, text) = self.activities.get(id).map_or((0, 0), |activity| short_form(column, &activity, self.kept));
         Slot { key: if descending { !key } else { key }, place: place.0, text, row: id.0 }
     }
 
@@ -121,13 +120,11 @@ fn short_form(column: Column, activity: &Activity<'_>, kept: &RefCell<TextPool>)
             Some(data) if activity.label().is_empty() => shared(data.context.value),
             _ => shared(activity.row.label.value),
         },
-        Column::Message => match activity.data {
-            None => shared(activity.row.message),
-            Some(_) => {
-                let message = activity.message();
-                (beginning(&message), KEPT | number(kept.borrow_mut().intern(&message)))
-            }
-        },
+        Column::Message if activity.data.is_none() => shared(activity.row.message),
+        Column::Message => {
+            let message = activity.message();
+            (beginning(&message), KEPT | number(kept.borrow_mut().intern(&message)))
+        }
     }
 }
 

@@ -61,8 +61,7 @@ impl Ranked {
 
     /// Where a slot stands, or would stand: the piece and the place in it.
     fn find(&self, slot: &Slot, compare: &impl Compare) -> (usize, Result<usize, usize>) {
-        let comes_before =
-            |piece: &Vec<Slot>| piece.last().is_some_and(|last| compare(last, slot) == Ordering::Less);
+        let comes_before = |piece: &Vec<Slot>| piece.last().is_some_and(|last| compare(last, slot) == Ordering::Less);
         let at = self.pieces.partition_point(comes_before).min(self.pieces.len().saturating_sub(1));
         let within = self.pieces.get(at).map_or(Err(0), |piece| piece.binary_search_by(|other| compare(other, slot)));
         (at, within)

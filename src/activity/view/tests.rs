@@ -71,7 +71,7 @@ fn many_rows_are_found_and_sorted_in_slices_while_more_come() {
             if slices % 10 == 0 {
                 count += 1;
                 activities.apply(&told(count, &format!("new-{count}"), CommandStatus::Failed, "message 3"));
-                let id = activities.get(RowId(count as u32 * 7 % 60_000)).unwrap().id().into_owned();
+                let id = activities.get(RowId(slices * 991 % 60_000)).unwrap().id().into_owned();
                 count += 1;
                 activities.apply(&told(count, &id, CommandStatus::Failed, "message 30"));
             }
