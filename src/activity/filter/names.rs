@@ -154,6 +154,9 @@ pub(super) fn source(word: &str) -> Option<Source> {
 /// The units of a span in milliseconds, the largest first.
 const UNITS: [(u64, &str); 5] = [(86_400_000, "d"), (3_600_000, "h"), (60_000, "m"), (1_000, "s"), (1, "ms")];
 
+/// The longest span in milliseconds: a hundred years.
+const LONGEST_SPAN: u64 = 36_525 * 86_400_000;
+
 /// Reads a span such as `2s`, `500ms` or `1.5m`, to the millisecond.
 pub(super) fn read_span(text: &str) -> Option<Duration> {
     let digits = text.find(|c: char| c.is_ascii_alphabetic())?;
@@ -162,11 +165,12 @@ pub(super) fn read_span(text: &str) -> Option<Duration> {
     let (whole, part) = number.split_once('.').unwrap_or((number, "0"));
     let is_number =
         |text: &str, most| !text.is_empty() && text.len() <= most && text.bytes().all(|byte| byte.is_ascii_digit());
-    if !is_number(whole, 18) || !is_number(part, 9) {
+    if !is_number(whole, 13) || !is_number(part, 9) {
         return None;
     }
     let of_part = part.parse::<u64>().ok()?.checked_mul(per_unit)? / 10_u64.pow(u32::try_from(part.len()).ok()?);
-    Some(Duration::from_millis(whole.parse::<u64>().ok()?.checked_mul(per_unit)?.checked_add(of_part)?))
+    let millis = whole.parse::<u64>().ok()?.checked_mul(per_unit)?.checked_add(of_part)?;
+    (millis <= LONGEST_SPAN).then(|| Duration::from_millis(millis))
 }
 
 /// Writes a span so that it is read back as the same.
