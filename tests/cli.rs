@@ -5,11 +5,14 @@
     clippy::expect_used,
     clippy::indexing_slicing,
     clippy::disallowed_methods,
+    clippy::print_stdout,
     reason = "tests fail by panicking, and make files and threads of their own"
 )]
 
 #[path = "cli/export.rs"]
 mod export;
+#[path = "cli/kill.rs"]
+mod kill;
 #[path = "cli/program.rs"]
 mod program;
 #[path = "cli/track.rs"]

@@ -177,7 +177,7 @@ impl Activities {
             }
         }
         // Places moved; their order did not.
-        self.clear_changes();
+        drop(self.take_changes());
         self.changes.everything = true;
     }
 
@@ -240,7 +240,7 @@ impl Activities {
             // What is open across it is only named when it ends; until then it is what is open now.
             let open = self.ledger.open.saturating_sub(self.preparing);
             let (from, to, cause, requests) = (gap.from, None, gap.cause, self.preparing);
-            return Some(GapState { from, to, cause, open, recovered: 0, requests });
+            return Some(GapState { from, to, cause, open, recovered: 0, requests, heard: 0 });
         }
         Some(GapState {
             from: gap.from,
@@ -249,6 +249,7 @@ impl Activities {
             open: gap.open.len(),
             recovered: gap.open.iter().filter(|id| is_settled(ActivityKey::Command((*id).clone()))).count(),
             requests: gap.requests as usize,
+            heard: gap.open_requests.iter().filter(|id| is_settled(ActivityKey::Data((*id).clone()))).count(),
         })
     }
 

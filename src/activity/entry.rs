@@ -140,12 +140,15 @@ pub struct Gap {
     pub cause: GapCause,
     /// The commands that were open across it: those that can be asked for. At most [`Gap::MOST`].
     pub open: Vec<CommandId>,
-    /// How many data requests were open across it. Their outcomes can't be asked for.
+    /// How many data requests were open across it. Their outcomes can't be asked for, but may be heard afterwards.
     pub requests: u32,
+    /// Those of them that are known by name, at most [`Gap::MOST`]; none in entries of earlier versions.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub open_requests: Vec<RequestId>,
 }
 
 impl Gap {
-    /// How many open commands a gap names. Those beyond are asked for all the same.
+    /// How many open commands, and how many open data requests, a gap names. Commands beyond are asked for all the same.
     pub const MOST: usize = 10_000;
 }
 

@@ -304,7 +304,14 @@ fn a_paused_view_stays_and_counts_what_waits() {
 
 fn gap(seq: u64, id: &str, to: Option<i64>, open: &[&str]) -> Entry {
     let open = open.iter().map(|id| (*id).into()).collect();
-    let gap = Gap { from: Moment(5), to: to.map(Moment), cause: GapCause::Disconnected, open, requests: 1 };
+    let gap = Gap {
+        from: Moment(5),
+        to: to.map(Moment),
+        cause: GapCause::Disconnected,
+        open,
+        requests: 1,
+        open_requests: vec!["r".into()],
+    };
     entry(seq, ActivityKey::Gap(id.into()), Fact::Gap(gap), "")
 }
 
@@ -323,7 +330,9 @@ fn a_gap_is_a_row_that_counts_what_was_recovered() {
     activities.apply(&entry(5, ActivityKey::Command("a".into()), Fact::Enquired(known), ""));
     activities.apply(&command(6, "b", 2, ""));
     assert_eq!(state(&activities), (Some(Moment(9)), 2, 2));
-    assert!(activities.gap(row).unwrap().is_recovered());
+    assert!(!activities.gap(row).unwrap().is_recovered(), "a data request was open too");
+    activities.apply(&data(7, "r", 1, "https://h/…?auth=hidden"));
+    assert!(activities.gap(row).unwrap().is_recovered(), "it was heard of afterwards");
     assert_eq!(activities.get(row).unwrap().status(), Status::Gap);
 }
 

@@ -27,6 +27,7 @@ mod event;
 mod files;
 mod gaps;
 mod handle;
+mod history;
 mod hub;
 mod lasting;
 mod ledger;

@@ -12,7 +12,7 @@ use tokio::sync::watch;
 
 use crate::activity::{ActivityKey, Deed, Entry, Fact, Moment, NotSaved, Seq, bytes};
 use crate::journal::{Limits, Protected};
-use crate::protocol::{CommandId, Delivery, Message};
+use crate::protocol::{Delivery, Message};
 use crate::settings::{Preferences, ProfileId};
 
 use super::book::{command_is_open, request_is_open};
@@ -124,7 +124,7 @@ async fn protected(tools: &Tools) -> Result<Protected, String> {
 struct Standing {
     /// Commands without an outcome, data requests that have not ended, payloads not saved, and warnings not read.
     open: BTreeSet<(ProfileId, ActivityKey)>,
-    /// Gaps that last, or that commands were open across that still are.
+    /// Gaps that last, or that something was open across that still is.
     gaps: BTreeMap<(ProfileId, ActivityKey), Across>,
 }
 
@@ -132,7 +132,7 @@ struct Standing {
 #[derive(Debug)]
 struct Across {
     lasts: bool,
-    commands: Vec<CommandId>,
+    open: Vec<ActivityKey>,
 }
 
 impl Standing {
@@ -145,11 +145,12 @@ impl Standing {
             (ActivityKey::Command(_), fact) => command_is_open(fact),
             (ActivityKey::Data(_), fact) => request_stands(fact),
             (ActivityKey::Gap(_), Fact::Gap(gap)) => {
-                let is_open = |id: &&CommandId| self.open.contains(&(profile, ActivityKey::Command((*id).clone())));
-                let commands: Vec<CommandId> = gap.open.iter().filter(is_open).cloned().collect();
+                let across = gap.open.iter().cloned().map(ActivityKey::Command);
+                let across = across.chain(gap.open_requests.iter().cloned().map(ActivityKey::Data));
+                let open: Vec<ActivityKey> = across.filter(|key| self.open.contains(&(profile, key.clone()))).collect();
                 let lasts = gap.to.is_none();
-                if lasts || !commands.is_empty() {
-                    self.gaps.insert((profile, entry.key.clone()), Across { lasts, commands });
+                if lasts || !open.is_empty() {
+                    self.gaps.insert((profile, entry.key.clone()), Across { lasts, open });
                 } else {
                     self.gaps.remove(&(profile, entry.key.clone()));
                 }
@@ -167,8 +168,7 @@ impl Standing {
     fn into_protected(self) -> Protected {
         let Self { open, gaps } = self;
         let unsettled = gaps.into_iter().filter(|((profile, _), across)| {
-            let is_open = |id: &CommandId| open.contains(&(*profile, ActivityKey::Command(id.clone())));
-            across.lasts || across.commands.iter().any(is_open)
+            across.lasts || across.open.iter().any(|key| open.contains(&(*profile, key.clone())))
         });
         let gaps: Vec<_> = unsettled.map(|(key, _)| key).collect();
         open.into_iter().chain(gaps).collect()

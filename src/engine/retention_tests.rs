@@ -1,5 +1,6 @@
 use super::*;
 use crate::activity::{Enquiry, Gap, GapCause};
+use crate::protocol::CommandId;
 use crate::protocol::incoming::{Incoming, parse};
 
 fn entry(key: ActivityKey, fact: Fact) -> Entry {
@@ -27,7 +28,7 @@ fn did(id: &str, deed: Deed) -> Entry {
 
 fn gap(key: &str, to: Option<Moment>, open: &[&str]) -> Entry {
     let open = open.iter().map(|id| CommandId::from(*id)).collect();
-    let gap = Gap { from: Moment(1), to, cause: GapCause::Disconnected, open, requests: 0 };
+    let gap = Gap { from: Moment(1), to, cause: GapCause::Disconnected, open, requests: 0, open_requests: Vec::new() };
     entry(ActivityKey::Gap(key.into()), Fact::Gap(gap))
 }
 

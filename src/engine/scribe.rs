@@ -378,10 +378,7 @@ impl Desk {
     fn gap(&mut self, presence: &Presence) -> Option<Entry> {
         match *presence {
             Presence::Lost { last, now } => Some(self.gaps.lost(last, now)),
-            Presence::Joined { since, .. } => {
-                let (open, requests) = self.book.open();
-                self.gaps.joined(since, open.into_iter(), requests)
-            }
+            Presence::Joined { since, .. } => self.gaps.joined(since, self.book.open()),
         }
     }
 

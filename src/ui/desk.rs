@@ -203,7 +203,7 @@ impl Desk {
         self.completeness = Completeness::default();
         let mut view = View::new();
         view.set_chip(self.view.chip());
-        view.set_filter(&self.filter);
+        view.set_filter(self.view.filter().clone());
         view.set_sort(self.view.sort());
         self.view = view;
         self.table = Table::default();

@@ -34,13 +34,13 @@ fn a_row_that_is_not_kept_says_so_until_it_is() {
 fn forgetting_a_profile_asks_first_says_what_goes_and_leaves_it_signed_in() {
     let mut window = Window::live();
     window.hear(&[command("c-1", 2, "done"), data("r-1", "invoices", 1, LINK)]);
-    window.press("Menu");
+    window.press("Profile ops");
     window.press("Forget this profile…");
     let says = |part: &str, window: &Window| window.all(Role::Label).iter().any(|label| label.contains(part));
     assert!(says("goes off this computer", &window) && says("stays signed in", &window));
     window.press("Cancel");
     assert!(window.actions().is_empty(), "it was done without consent");
-    window.press("Menu");
+    window.press("Profile ops");
     window.press("Forget this profile…");
     window.press("Forget activity");
     let profile = window.id();
