@@ -9,6 +9,8 @@ mod completeness;
 mod details;
 #[path = "ui/harness.rs"]
 mod harness;
+#[path = "ui/request_data.rs"]
+mod request_data;
 #[path = "ui/saving.rs"]
 mod saving;
 #[path = "ui/sign_in.rs"]

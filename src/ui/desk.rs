@@ -6,11 +6,12 @@ use std::time::{Duration, Instant};
 
 use crate::activity::{Activities, Activity, Entry, Fact, Moment, Refresh, RowId, View};
 use crate::engine::{ConnectionState, Event, Progress, SignInState};
-use crate::protocol::RequestId;
+use crate::protocol::{RequestId, StoredData};
 use crate::settings::{Preferences, Profile};
 
 use super::completeness::Completeness;
 use super::details::Details;
+use super::expected::Expected;
 use super::rival::Rival;
 use super::sign_in::Form;
 use super::table::Table;
@@ -81,6 +82,8 @@ pub(crate) struct Desk {
     pub form_open: bool,
     /// The next moment at which a link expires.
     next_expiry: Option<Moment>,
+    /// Data that was requested from here: its row is selected when it comes.
+    expected: Expected,
 }
 
 impl Desk {
@@ -107,6 +110,7 @@ impl Desk {
             restoring: true,
             unseen: 0,
             next_expiry: None,
+            expected: Expected::default(),
         }
     }
 
@@ -180,7 +184,7 @@ impl Desk {
                     self.form.forget_secrets();
                 }
             }
-            // Nothing here asks for them yet.
+            // Not a desk's.
             Event::DataTokens { .. }
             | Event::Settings(_)
             | Event::JournalSize(_)
@@ -197,10 +201,16 @@ impl Desk {
             }
             self.completeness.note(entry, &self.activities);
             self.activities.apply(entry);
+            self.expected.note(entry, &self.activities, &mut self.table);
         }
         if !in_front {
             self.unseen += self.activities.len() - before;
         }
+    }
+
+    /// Data was requested from here: its rows are selected as they come.
+    pub(crate) fn expect(&mut self, data: &[StoredData]) {
+        self.expected = Expected::of(data);
     }
 
     /// Takes a profile's new settings.
