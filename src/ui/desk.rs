@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use crate::activity::{Activities, Activity, Entry, Fact, Moment, Refresh, RowId, View};
 use crate::engine::{ConnectionState, Event, Progress, SignInState};
-use crate::protocol::{RequestId, StoredData};
+use crate::protocol::RequestId;
 use crate::settings::{Preferences, Profile};
 
 use super::completeness::Completeness;
@@ -83,7 +83,7 @@ pub(crate) struct Desk {
     /// The next moment at which a link expires.
     next_expiry: Option<Moment>,
     /// Data that was requested from here: its row is selected when it comes.
-    expected: Expected,
+    pub expected: Expected,
 }
 
 impl Desk {
@@ -206,11 +206,6 @@ impl Desk {
         if !in_front {
             self.unseen += self.activities.len() - before;
         }
-    }
-
-    /// Data was requested from here: its rows are selected as they come.
-    pub(crate) fn expect(&mut self, data: &[StoredData]) {
-        self.expected = Expected::of(data);
     }
 
     /// Takes a profile's new settings.

@@ -9,6 +9,7 @@ use crate::protocol::{DataTokenPage, StoredData};
 use crate::settings::ProfileId;
 use crate::ui::app::App;
 use crate::ui::dialogs::Dialog;
+use crate::ui::expected::Expected;
 
 /// After how long a busy engine is asked again.
 const AGAIN: Duration = Duration::from_millis(50);
@@ -39,12 +40,13 @@ impl App {
 
     /// Requests stored data. Where the engine is busy, the dialog stays as it is.
     pub(super) fn request_data(&mut self, profile: ProfileId, data: Vec<StoredData>) {
-        if !self.send(Action::RequestData { profile, data: data.clone() }) {
+        let expected = Expected::of(&data);
+        if !self.send(Action::RequestData { profile, data }) {
             return;
         }
         self.dialog = None;
         if let Some(desk) = self.desk_of(profile) {
-            desk.expect(&data);
+            desk.expected = expected;
         }
     }
 }

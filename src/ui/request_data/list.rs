@@ -68,7 +68,6 @@ pub(super) fn head(ui: &Ui, rect: Rect) {
         widgets::text(ui, pos2(x, middle), words, Type::CaptionStrong, palette.muted, f32::INFINITY);
     }
     widgets::text_right(ui, pos2(columns.size, middle), "Size", Type::CaptionStrong, palette.muted);
-    ui.painter().hline(rect.x_range(), rect.bottom() - 0.5, Stroke::new(1.0, palette.stroke));
 }
 
 /// Draws the list; says what its keys asked for.

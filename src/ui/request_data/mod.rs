@@ -254,10 +254,9 @@ mod tests {
         }
     }
 
-    fn page(from: usize, rows: usize, count: Option<u64>) -> Result<DataTokenPage, String> {
-        let items =
-            (from..from + rows).map(|number| data(&format!("dtk-{number}"), &format!("{number}.pdf"))).collect();
-        Ok(DataTokenPage { items, count })
+    fn page(from: usize, rows: usize, count: Option<u64>) -> DataTokenPage {
+        let one = |number| data(&format!("dtk-{number}"), &format!("{number}.pdf"));
+        DataTokenPage { items: (from..from + rows).map(one).collect(), count }
     }
 
     #[track_caller]
@@ -273,16 +272,16 @@ mod tests {
         let mut dialog = RequestData::new(ProfileId::random());
         assert_eq!(asks(&mut dialog), Some(1));
         assert_eq!(asks(&mut dialog), None, "two at a time");
-        dialog.take(1, page(0, 100, Some(250)));
+        dialog.take(1, Ok(page(0, 100, Some(250))));
         assert_eq!(asks(&mut dialog), None, "nobody needs it yet");
         dialog.at_end = true;
         assert_eq!(asks(&mut dialog), Some(2));
-        dialog.take(2, page(100, 100, Some(250)));
+        dialog.take(2, Ok(page(100, 100, Some(250))));
         dialog.search = "249.pdf".to_owned();
         dialog.find();
         assert!(dialog.found.is_empty(), "not read yet");
         assert_eq!(asks(&mut dialog), Some(3));
-        dialog.take(3, page(200, 50, Some(250)));
+        dialog.take(3, Ok(page(200, 50, Some(250))));
         assert_eq!(dialog.found, [249]);
         assert_eq!((asks(&mut dialog), dialog.stage), (None, Stage::Whole));
     }
@@ -293,7 +292,7 @@ mod tests {
         for number in 1..=2 {
             dialog.at_end = true;
             assert_eq!(asks(&mut dialog), Some(number));
-            dialog.take(number, page(0, 100, None));
+            dialog.take(number, Ok(page(0, 100, None)));
         }
         dialog.at_end = true;
         assert_eq!(asks(&mut dialog), None);
@@ -304,7 +303,7 @@ mod tests {
     fn every_word_counts_in_any_case_in_name_context_or_token() {
         let mut dialog = RequestData::new(ProfileId::random());
         assert!(asks(&mut dialog).is_some());
-        dialog.take(1, page(0, 20, None));
+        dialog.take(1, Ok(page(0, 20, None)));
         for (search, found) in [("", 20), ("INVOICES 7.PDF", 2), ("dtk-19", 1), ("dtk-1 7.", 1), ("absent", 0)] {
             dialog.search = search.to_owned();
             dialog.find();
@@ -316,7 +315,7 @@ mod tests {
     fn what_was_chosen_stays_chosen_while_something_else_is_looked_for() {
         let mut dialog = RequestData::new(ProfileId::random());
         assert!(asks(&mut dialog).is_some());
-        dialog.take(1, page(0, 20, None));
+        dialog.take(1, Ok(page(0, 20, None)));
         dialog.toggle(3);
         dialog.search = "19.pdf".to_owned();
         dialog.find();
