@@ -11,8 +11,12 @@ mod downloads;
 mod generations;
 #[path = "engine/listening.rs"]
 mod listening;
+#[path = "engine/requests.rs"]
+mod requests;
 #[path = "engine/scripted.rs"]
 mod scripted;
+#[path = "engine/sealing.rs"]
+mod sealing;
 #[path = "engine/signing.rs"]
 mod signing;
 #[path = "engine/window.rs"]

@@ -13,17 +13,21 @@ mod patience;
 mod pool;
 mod read;
 mod row;
+mod since;
 mod status;
 mod throughput;
 mod view;
 
 pub use activities::{Activities, RowId};
-pub use entry::{ActivityKey, Deed, Enquiry, Entry, Fact, Gap, GapCause, Kind, NotSaved, Seq};
-pub use filter::Filter;
+pub use entry::{
+    ActivityKey, Decryption, Deed, Enquiry, Entry, Fact, Gap, GapCause, Kind, NotSaved, Receipt, Requested, Seq,
+};
+pub use filter::{Field, Filter, FilterError, Problem};
 pub use ledger::{GapState, Ledger};
 pub use moment::Moment;
 pub use patience::Patience;
 pub use read::{Activity, Source, bytes};
+pub use since::{NoTime, Since};
 pub use status::{Chip, Counts, Status};
 pub use view::{Column, Refresh, View};
 

@@ -27,6 +27,8 @@ pub(super) fn parse(text: &str) -> Option<Incoming> {
             id: RequestId::new(id),
             context: context.map(|Text(text)| text.into_owned()).filter(|context| !context.is_empty()),
             delivery: delivery(output_type, body),
+            // A frame that says how long its link lives has a field that is not read here.
+            life: None,
         }),
         _ => return None,
     };
