@@ -9,6 +9,7 @@ use crate::settings::ProfileId;
 use super::commands::Command;
 use super::completeness::{self, Report};
 use super::field::{Field, Mark, choice};
+use super::request_data::{self, RequestData};
 use super::rival::{self, Rival};
 use super::scene::{Scene, Wish};
 use super::text::visible;
@@ -56,6 +57,8 @@ pub(crate) enum Dialog {
         /// What is listed.
         report: Report,
     },
+    /// Requests stored data.
+    RequestData(Box<RequestData>),
     /// Follows commands by their ids.
     Track(Track),
     /// What it means that commands settle unheard.
@@ -74,6 +77,7 @@ impl Dialog {
             Self::Label { .. } => "Edit label",
             Self::Leave { .. } => "Close Privicore Monitor",
             Self::Completeness { .. } => "Completeness",
+            Self::RequestData(_) => "Request data",
             Self::Track(_) => "Track commands",
             Self::Rival(_) => "Settled unheard",
             Self::Shortcuts => "Keyboard shortcuts",
@@ -83,6 +87,7 @@ impl Dialog {
 
     fn width(&self) -> f32 {
         match self {
+            Self::RequestData(_) => 720.0,
             Self::Completeness { .. } => 620.0,
             Self::Shortcuts | Self::Rival(_) | Self::Track(_) => 520.0,
             Self::SignOut { .. } | Self::Remove { .. } | Self::Label { .. } | Self::Leave { .. } | Self::About => 400.0,
@@ -111,6 +116,7 @@ pub(crate) fn show(ctx: &egui::Context, dialog: &mut Dialog, fresh: bool, scene:
             Dialog::Label { profile, key, text } => label(ui, *profile, key, text, fresh, scene),
             Dialog::Leave { downloads } => leave(ui, *downloads, fresh, scene),
             Dialog::Completeness { report, .. } => completeness::show(ui, report, fresh, scene),
+            Dialog::RequestData(request) => request_data::show(ui, request, fresh, scene),
             Dialog::Track(track) => track::show(ui, track, fresh, scene),
             Dialog::Rival(rival) => rival::explain(ui, *rival, fresh, scene),
             Dialog::Shortcuts => shortcuts(ui, fresh, scene),
