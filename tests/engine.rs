@@ -11,12 +11,16 @@ mod downloads;
 mod generations;
 #[path = "engine/listening.rs"]
 mod listening;
+#[path = "engine/network.rs"]
+mod network;
 #[path = "engine/scripted.rs"]
 mod scripted;
 #[path = "engine/signing.rs"]
 mod signing;
 #[path = "engine/window.rs"]
 mod window;
+#[path = "engine/wires.rs"]
+mod wires;
 
 use privicore_monitor::sandbox::{Options, Running, Scenario, start};
 

@@ -170,6 +170,7 @@ pub(crate) fn start_engine(folder: &Path) -> (EngineHandle, Events) {
         profile: None,
         connector: None,
         extra_authority: None,
+        proxies: Default::default(),
         clock: Arc::new(|| Moment::from(jiff::Timestamp::now())),
         waker: Arc::new(move || here.unpark()),
     })

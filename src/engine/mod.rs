@@ -33,6 +33,7 @@ mod lifetime;
 pub mod local;
 mod mailbox;
 mod options;
+mod proxies;
 mod reading;
 mod reconcile;
 mod report;
@@ -48,7 +49,9 @@ mod suspend;
 mod testing;
 mod tools;
 mod trust;
+mod tunnel;
 mod vault;
+mod way;
 
 pub use action::{Action, Credential, SignIn};
 pub use connector::{ConnectError, Connector, Network, Transport};
@@ -57,3 +60,4 @@ pub use event::{ConnectionState, Event, Notice, Progress, Severity, SignInState}
 pub use handle::{Busy, Engine, EngineError, EngineHandle};
 pub use mailbox::{Events, Waker};
 pub use options::{Clock, EngineOptions, SandboxAddresses, SandboxLauncher};
+pub use proxies::{ProxyError, ProxyVariables};

@@ -46,6 +46,7 @@ impl Machine {
             profile: None,
             connector: None,
             extra_authority: None,
+            proxies: Default::default(),
             clock: Arc::new(now),
             waker: Arc::new(|| {}),
         }

@@ -90,6 +90,7 @@ impl Monitor {
             profile: None,
             connector: None,
             extra_authority: None,
+            proxies: Default::default(),
             clock: Arc::new(now),
             waker: Arc::new(move || ring.notify_one()),
         })

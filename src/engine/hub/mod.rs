@@ -26,6 +26,7 @@ use super::report::Report;
 use super::session::Aim;
 use super::spawn::Task;
 use super::tools::Tools;
+use super::way::{Guide, Way};
 
 use desk::Desk;
 
@@ -48,6 +49,8 @@ pub(super) struct Start {
     pub(super) settings: Settings,
     /// The first entry of this run.
     pub(super) live_from: Seq,
+    /// Leads the way by which the network is reached.
+    pub(super) guide: Guide,
     /// How a sandbox is started.
     pub(super) sandbox: Option<SandboxLauncher>,
     /// Whether to start one at once.
@@ -66,6 +69,8 @@ pub(super) struct Hub {
     store: Arc<Store>,
     settings: Settings,
     live_from: Seq,
+    /// Leads the way by which the network is reached.
+    guide: Guide,
     /// When this run began.
     started: Moment,
     desks: BTreeMap<ProfileId, Desk>,
@@ -82,13 +87,15 @@ pub(super) struct Hub {
 
 /// Runs the engine until the operator quits or the window is gone.
 pub(super) async fn run(start: Start) {
-    let Start { tools, store, settings, live_from, sandbox, sandbox_at_once, only, mut actions, mut reports } = start;
+    let Start { tools, store, settings, live_from, guide, sandbox, sandbox_at_once, only, mut actions, mut reports } =
+        start;
     let started = (tools.clock)();
     let mut hub = Hub {
         tools,
         store: Arc::new(store),
         settings,
         live_from,
+        guide,
         started,
         desks: BTreeMap::new(),
         launcher: sandbox,
@@ -200,7 +207,7 @@ impl Hub {
     async fn set_preferences(&mut self, mut preferences: Preferences) {
         preferences.message_limit = preferences.message_limit.clamp(*MESSAGE_LIMITS.start(), *MESSAGE_LIMITS.end());
         let limit = preferences.message_limit;
-        self.settings.preferences = preferences;
+        let before = std::mem::replace(&mut self.settings.preferences, preferences);
         for desk in self.desks.values() {
             desk.wish.send_if_modified(|wish| {
                 let changed = wish.message_limit != limit;
@@ -208,7 +215,30 @@ impl Hub {
                 changed
             });
         }
+        if Way::differs(&before, &self.settings.preferences) {
+            self.lead_another_way().await;
+        }
         self.save().await;
+    }
+
+    /// Reaches the network as the preferences say now: what connects from here on, and at once what waits to try again.
+    async fn lead_another_way(&mut self) {
+        let load = self.guide.load(&self.settings.preferences);
+        match self.tools.spawner.blocking("reading certificates", None, load).await {
+            Ok(Some(Ok(loaded))) => {
+                let shortfall = loaded.trust.shortfall.clone();
+                self.guide.lead(loaded);
+                for desk in self.desks.values() {
+                    desk.wish.send_modify(|wish| wish.retry += 1);
+                }
+                if let Some(sentence) = shortfall {
+                    self.notice(None, Severity::Warning, sentence);
+                }
+            }
+            Ok(Some(Err(error))) => self.notice(None, Severity::Error, error.to_string()),
+            // The notice of the task that failed has said it.
+            Ok(None) | Err(_) => {}
+        }
     }
 
     fn tell_settings(&self) {
