@@ -13,6 +13,8 @@ mod generations;
 mod listening;
 #[path = "engine/network.rs"]
 mod network;
+#[path = "engine/requests.rs"]
+mod requests;
 #[path = "engine/scripted.rs"]
 mod scripted;
 #[path = "engine/signing.rs"]

@@ -37,6 +37,7 @@ mod proxies;
 mod reading;
 mod reconcile;
 mod report;
+mod request_data;
 mod rest;
 mod restore;
 mod rival;
@@ -53,7 +54,7 @@ mod tunnel;
 mod vault;
 mod way;
 
-pub use action::{Action, Credential, SignIn};
+pub use action::{Action, Credential, DATA_TOKENS_A_PAGE, Permission, SignIn};
 pub use connector::{ConnectError, Connector, Network, Transport};
 pub use endpoints::Target;
 pub use event::{ConnectionState, Event, Notice, Progress, Severity, SignInState};

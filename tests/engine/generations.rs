@@ -122,6 +122,50 @@ async fn a_server_that_wants_post_for_a_status_gets_it_with_an_empty_object() {
     window.quit().await;
 }
 
+/// What a server answers to `request-status` by GET and by POST, how the second question is asked after the first, and whether
+/// the command is known.
+type Generation = ((u16, &'static str), (u16, &'static str), &'static [&'static str], bool);
+
+#[tokio::test]
+async fn how_a_server_wants_to_be_asked_is_learnt_from_its_first_answer_and_kept_to() {
+    const ANSWER: &str = r#"["succeeded"]"#;
+    let generations: [Generation; 7] = [
+        ((200, ANSWER), (200, ANSWER), &["GET 1", "GET 2"], true),
+        ((200, ANSWER), (405, ""), &["GET 1", "GET 2"], true),
+        ((405, ""), (200, ANSWER), &["GET 1", "POST 1", "POST 2"], true),
+        // Routes that differ by method: the other way is 404 there, which is not yet the command's.
+        ((404, ""), (200, ANSWER), &["GET 1", "POST 1", "POST 2"], true),
+        ((404, ""), (405, ""), &["GET 1", "POST 1", "GET 2"], false),
+        ((405, ""), (404, ""), &["GET 1", "POST 1", "POST 2"], false),
+        // Both ways say the same: nothing is learnt.
+        ((404, ""), (404, ""), &["GET 1", "POST 1", "GET 2", "POST 2"], false),
+    ];
+    for (get, post, expected, known) in generations {
+        let backend = Backend::start(move |line| match line {
+            "POST /profile/authenticate" => (200, OLD.to_owned()),
+            line if line.starts_with("GET /request-status/") => (get.0, get.1.to_owned()),
+            line if line.starts_with("POST /request-status/") => (post.0, post.1.to_owned()),
+            _ => (500, String::new()),
+        })
+        .await;
+        let mut window = Window::open(&Machine::new());
+        let profile = profile(&backend.url, &proxy(&["T-old"]).await);
+        let id = profile.id;
+        window.act(Action::SignIn(Box::new(with_password(profile, "right"))));
+        window.signed_in().await.expect("signed in");
+        for command in ["1", "2"] {
+            window.act(Action::CheckStatus { profile: id, command: CommandId::from(command) });
+            let key = ActivityKey::Command(CommandId::from(command));
+            let entry = window.entry(&key, |entry| matches!(entry.fact, Fact::Enquired(_))).await;
+            assert_eq!(entry.fact != Fact::Enquired(Enquiry::Unknown), known, "{get:?} {post:?}: {:?}", entry.fact);
+        }
+        window.quit().await;
+        let asked = backend.got().into_iter().filter(|got| got.line.contains("/request-status/"));
+        let asked: Vec<_> = asked.map(|got| got.line.replace("/request-status/", "")).collect();
+        assert_eq!(asked, expected, "GET {get:?}, POST {post:?}");
+    }
+}
+
 /// Sends every request on to another host.
 async fn redirecting(to: &Backend) -> Backend {
     let to = to.url.clone();
@@ -160,7 +204,7 @@ async fn neither_token_nor_password_nor_link_follows_a_redirect_to_another_host(
     window.entry(&key, |_| true).await;
     window.act(Action::Download { profile: id, request, to: machine.file("never.bin") });
     let entry = window.entry(&key, |entry| matches!(entry.fact, Fact::Done(Deed::NotSaved { .. }))).await;
-    let Fact::Done(Deed::NotSaved { why: NotSaved::Broken, sentence }) = entry.fact else { panic!("{entry:?}") };
+    let Fact::Done(Deed::NotSaved { why: NotSaved::Broken, sentence, .. }) = entry.fact else { panic!("{entry:?}") };
     assert!(sentence.contains("another host"), "{sentence}");
     window.quit().await;
 

@@ -128,7 +128,7 @@ async fn a_proxy_that_wants_a_password_says_so_for_the_socket_calls_and_download
 
     window.act(Action::SetPreferences(through(&closed.url())));
     let refused = download(&mut window, profile.id, &request, machine.file("saved.bin")).await;
-    let Deed::NotSaved { why: NotSaved::NotStarted, sentence } = refused else { panic!("{refused:?}") };
+    let Deed::NotSaved { why: NotSaved::NotStarted, sentence, .. } = refused else { panic!("{refused:?}") };
     assert!(sentence.contains(WORDS) && sentence.contains("The link was not used"), "{sentence}");
     window.act(Action::RenewToken(profile.id));
     window.notice(WORDS).await;

@@ -1,6 +1,7 @@
 //! What stands between the engine and a server in these tests: TLS in front of it, and an HTTP proxy on the way to it.
 
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, copy_bidirectional};
@@ -150,5 +151,56 @@ impl Proxy {
 
     fn note(&self, bytes: &[u8]) {
         self.seen.lock().unwrap_or_else(PoisonError::into_inner).relayed.extend_from_slice(bytes);
+    }
+}
+
+/// The way to a port of this machine, on which connections can begin to lose every byte while both of their ends stay open.
+pub(crate) struct Line {
+    /// The port that it listens on.
+    pub(crate) port: u16,
+    losses: Arc<AtomicUsize>,
+}
+
+impl Line {
+    /// To a port.
+    pub(crate) async fn to(to: u16) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let port = listener.local_addr().expect("an address").port();
+        let losses = Arc::new(AtomicUsize::new(0));
+        let counted = losses.clone();
+        serve(async move {
+            loop {
+                let (client, _) = listener.accept().await.expect("a client");
+                let server = TcpStream::connect(("127.0.0.1", to)).await.expect("the server");
+                let (born, losses) = (counted.load(Ordering::SeqCst), counted.clone());
+                serve(carry(client, server, move || losses.load(Ordering::SeqCst) > born));
+            }
+        });
+        Self { port, losses }
+    }
+
+    /// Those that are open lose everything from here on.
+    pub(crate) fn lose(&self) {
+        self.losses.fetch_add(1, Ordering::SeqCst);
+    }
+}
+
+/// Carries bytes both ways until an end is closed; once it loses them, not even that is told to the other end.
+async fn carry(mut client: TcpStream, mut server: TcpStream, loses: impl Fn() -> bool) {
+    let (mut up, mut down) = (vec![0; 4096], vec![0; 4096]);
+    loop {
+        tokio::select! {
+            read = client.read(&mut up) => {
+                let Ok(read @ 1..) = read else { break };
+                if !loses() && server.write_all(&up[..read]).await.is_err() { break }
+            }
+            read = server.read(&mut down) => {
+                let Ok(read @ 1..) = read else { break };
+                if !loses() && client.write_all(&down[..read]).await.is_err() { break }
+            }
+        }
+    }
+    if loses() {
+        std::future::pending::<()>().await;
     }
 }

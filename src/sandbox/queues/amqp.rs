@@ -373,9 +373,9 @@ mod tests {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port = listener.local_addr().unwrap().port();
         let start = tokio::time::Instant::now();
-        let tasks = Tasks::default();
-        let connecting = AmqpQueues::connect(&format!("amqp://guest:canary@127.0.0.1:{port}"), &tasks);
-        let error = connecting.await.err().expect("it connected").to_string();
+        let (_owner, tasks) = crate::sandbox::tasks::TaskOwner::new();
+        let address = format!("amqp://guest:canary@127.0.0.1:{port}");
+        let error = AmqpQueues::connect(&address, &tasks).await.err().expect("it connected").to_string();
         assert_eq!(start.elapsed(), CONNECTING);
         assert!(error.contains(&format!("127.0.0.1:{port} can't be used: no answer within 10 seconds")), "{error}");
         assert!(!error.contains("canary"), "{error}");

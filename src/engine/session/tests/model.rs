@@ -235,6 +235,8 @@ fn heard(bench: &Bench) -> Vec<String> {
 
 /// For how long after a join a command that was open may wait for its turn.
 const TURN: Duration = Duration::from_secs(5);
+/// For how long a command that the socket has just called pending is not asked for.
+const SILENCE: Duration = Duration::from_secs(30);
 
 /// Each command that was open across a gap was asked for after the join that ended it, unless it was settled before its turn
 /// came; and the server was spared.
@@ -245,15 +247,20 @@ fn reconciled(bench: &Bench, truth: &Truth) {
         let Some(joined) = gap.to else { continue };
         for command in &gap.open {
             let was_asked = asked.iter().any(|(at, of)| of == command && *at >= joined);
-            let was_settled = entries.iter().any(|entry| {
-                let in_time = entry.at >= gap.from && entry.at <= joined.plus(TURN);
-                let settles = match &entry.fact {
+            let mut due = joined.plus(TURN);
+            let mut was_settled = false;
+            for entry in entries.iter().filter(|entry| entry.key == ActivityKey::Command(command.clone())) {
+                let is_final = match &entry.fact {
                     Fact::Heard(Message::Command(report)) => report.status.is_final(),
                     Fact::Enquired(Enquiry::Known { status, .. }) => status.is_final(),
-                    _ => false,
+                    _ => continue,
                 };
-                in_time && settles && entry.key == ActivityKey::Command(command.clone())
-            });
+                if is_final {
+                    was_settled |= entry.at >= gap.from && entry.at <= due;
+                } else if entry.at >= joined && entry.at <= due {
+                    due = entry.at.plus(SILENCE + TURN);
+                }
+            }
             assert!(was_asked || was_settled, "{command} was open across {gap:?} and not asked for; asked: {asked:?}");
         }
     }
