@@ -17,6 +17,8 @@ mod network;
 mod requests;
 #[path = "engine/scripted.rs"]
 mod scripted;
+#[path = "engine/sealing.rs"]
+mod sealing;
 #[path = "engine/signing.rs"]
 mod signing;
 #[path = "engine/window.rs"]

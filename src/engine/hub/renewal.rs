@@ -128,6 +128,8 @@ impl Bench {
             settings,
             live_from: Seq(1),
             guide,
+            journal: crate::credentials::JournalId::from_random_bytes([1; 16]),
+            keeps_links: false,
             sandbox: None,
             sandbox_at_once: false,
             only: None,

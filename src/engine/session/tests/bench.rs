@@ -75,7 +75,9 @@ impl Bench {
         book.restored();
         let (past, told) = oneshot::channel();
         drop(past.send(Past { now: Moment(0), last_alive: None, unfinished: None }));
-        let (scribe, _writing) = Scribe::start(profile, ledger, outbox.clone(), book.clone(), told, &spawner);
+        let vault = Vault::default();
+        let kept = (book.clone(), vault.clone());
+        let (scribe, _writing) = Scribe::start(profile, ledger, outbox.clone(), kept, told, &spawner);
         let start = Instant::now();
         let (set_by, slept) = (Arc::new(AtomicI64::new(0)), Arc::new(AtomicU64::new(0)));
         let (set, asleep) = (set_by.clone(), slept.clone());
@@ -83,7 +85,7 @@ impl Bench {
             let elapsed = i64::try_from(start.elapsed().as_micros()).expect("a test is short");
             Moment(BEGIN.0 + elapsed + set.load(Ordering::SeqCst))
         });
-        let boot: BootClock =
+        let through_sleep: BootClock =
             Arc::new(move || Some(start.elapsed() + Duration::from_secs(1_000 + asleep.load(Ordering::SeqCst))));
         let (reports, mut reported) = mpsc::channel(1);
         let (reporting, mut listens) = watch::channel(true);
@@ -95,10 +97,10 @@ impl Bench {
             profile,
             connector: network.clone(),
             scribe: scribe.clone(),
-            vault: Vault::default(),
+            vault,
             outbox: outbox.clone(),
             reports,
-            clocks: Clocks::new(clock.clone(), boot),
+            clocks: Clocks::new(clock.clone(), through_sleep),
             clock,
             random: fastrand::Rng::with_seed(7),
         };
