@@ -7,7 +7,7 @@ use std::time::Duration;
 use privicore_monitor::activity::{ActivityKey, Entry, Fact, Moment, Seq};
 use privicore_monitor::credentials::Keyring;
 use privicore_monitor::engine::{
-    Action, ConnectionState, Credential, Engine, EngineHandle, EngineOptions, Event, Events, SignIn,
+    Action, ConnectionState, Credential, Engine, EngineHandle, EngineOptions, Event, Events, ProxyVariables, SignIn,
 };
 use privicore_monitor::journal::Journal;
 use privicore_monitor::sandbox::{DEMO_USERNAME, PASSWORD, Running};
@@ -91,6 +91,7 @@ impl Monitor {
             profile: None,
             connector: None,
             extra_authority: None,
+            proxies: ProxyVariables::default(),
             clock: Arc::new(now),
             waker: Arc::new(move || ring.notify_one()),
         })
