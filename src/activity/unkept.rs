@@ -32,7 +32,7 @@ impl Moved {
         self.stamp(&mut row.first);
         self.stamp(&mut row.last);
         self.stamp(&mut row.state);
-        self.stamp(&mut row.label);
+        row.label.seq = self.of(row.label.seq);
         if let Some(data) = data {
             data.renumber(|seq| self.of(seq));
         }
