@@ -29,6 +29,7 @@ use super::report::Report;
 use super::session::Aim;
 use super::spawn::Task;
 use super::tools::Tools;
+use super::way::{Guide, Way};
 
 use desk::Desk;
 use sealing::Seal;
@@ -52,6 +53,8 @@ pub(super) struct Start {
     pub(super) settings: Settings,
     /// The first entry of this run.
     pub(super) live_from: Seq,
+    /// Leads the way by which the network is reached.
+    pub(super) guide: Guide,
     /// The journal's name in the keyring.
     pub(super) journal: JournalId,
     /// Whether links are to outlive this run.
@@ -74,6 +77,8 @@ pub(super) struct Hub {
     store: Arc<Store>,
     settings: Settings,
     live_from: Seq,
+    /// Leads the way by which the network is reached.
+    guide: Guide,
     /// The journal's name in the keyring.
     journal: JournalId,
     /// How far it is with the key that seals links.
@@ -96,7 +101,7 @@ pub(super) struct Hub {
 
 /// Runs the engine until the operator quits or the window is gone.
 pub(super) async fn run(start: Start) {
-    let Start { tools, store, settings, live_from, sandbox, sandbox_at_once, only, .. } = start;
+    let Start { tools, store, settings, live_from, guide, sandbox, sandbox_at_once, only, .. } = start;
     let Start { journal, keeps_links, mut actions, mut reports, .. } = start;
     let started = (tools.clock)();
     let mut hub = Hub {
@@ -104,6 +109,7 @@ pub(super) async fn run(start: Start) {
         store: Arc::new(store),
         settings,
         live_from,
+        guide,
         journal,
         seal: if keeps_links { Seal::NoKey } else { Seal::Off },
         told_of_seal: false,
@@ -225,7 +231,7 @@ impl Hub {
     async fn set_preferences(&mut self, mut preferences: Preferences) {
         preferences.message_limit = preferences.message_limit.clamp(*MESSAGE_LIMITS.start(), *MESSAGE_LIMITS.end());
         let limit = preferences.message_limit;
-        self.settings.preferences = preferences;
+        let before = std::mem::replace(&mut self.settings.preferences, preferences);
         for desk in self.desks.values() {
             desk.wish.send_if_modified(|wish| {
                 let changed = wish.message_limit != limit;
@@ -233,7 +239,30 @@ impl Hub {
                 changed
             });
         }
+        if Way::differs(&before, &self.settings.preferences) {
+            self.lead_another_way().await;
+        }
         self.save().await;
+    }
+
+    /// Reaches the network as the preferences say now: what connects from here on, and at once what waits to try again.
+    async fn lead_another_way(&mut self) {
+        let load = self.guide.load(&self.settings.preferences);
+        match self.tools.spawner.blocking("reading certificates", None, load).await {
+            Ok(Some(Ok(loaded))) => {
+                let shortfall = loaded.trust.shortfall.clone();
+                self.guide.lead(loaded);
+                for desk in self.desks.values() {
+                    desk.wish.send_modify(|wish| wish.retry += 1);
+                }
+                if let Some(sentence) = shortfall {
+                    self.notice(None, Severity::Warning, sentence);
+                }
+            }
+            Ok(Some(Err(error))) => self.notice(None, Severity::Error, error.to_string()),
+            // The notice of the task that failed has said it.
+            Ok(None) | Err(_) => {}
+        }
     }
 
     fn tell_settings(&self) {
