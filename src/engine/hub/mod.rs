@@ -343,3 +343,6 @@ fn failure(state: &ConnectionState) -> Option<&str> {
         | ConnectionState::Leaving => None,
     }
 }
+
+#[cfg(test)]
+mod renewal;
