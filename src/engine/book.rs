@@ -4,11 +4,9 @@
 //! command is not watched, and the operator is told. Shared between the scribe, which writes it, and the reconciler.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
-use std::hash::BuildHasher as _;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use hashbrown::{DefaultHashBuilder, HashSet};
 use tokio::sync::Notify;
 use tokio::time::Instant;
 

@@ -21,11 +21,11 @@ use super::event::{Event, Notice, Severity};
 pub type Waker = Arc<dyn Fn() + Send + Sync>;
 
 /// How many bytes of entries may wait for the window before it lags.
-const ENTRIES_LIMIT: usize = 32 * 1024 * 1024;
+pub(super) const ENTRIES_LIMIT: usize = 32 * 1024 * 1024;
 /// How many bytes of restored entries may wait: less, so that live ones find room.
 const RESTORED_LIMIT: usize = 8 * 1024 * 1024;
 /// From how many waiting events on a state replaces its older self, and entries lag.
-const EVENTS_LIMIT: usize = 1024;
+pub(super) const EVENTS_LIMIT: usize = 1024;
 /// How many notices may wait; more are counted.
 const NOTICES_LIMIT: usize = 128;
 /// The largest batch that a later one is joined to.
@@ -379,6 +379,15 @@ fn weight_of(event: &Event) -> usize {
 /// About how many bytes entries take: the raw text, once more for the message read from it, and the rest.
 pub(super) fn weight_of_entries(entries: &[Entry]) -> usize {
     entries.iter().map(|entry| entry.raw.len().saturating_mul(2).saturating_add(256)).sum()
+}
+
+#[cfg(test)]
+impl Outbox {
+    /// How many events wait for the window, and how many bytes of entries.
+    pub(super) fn waiting(&self) -> (usize, usize) {
+        let mailbox = self.0.lock();
+        (mailbox.queue.len(), mailbox.weight)
+    }
 }
 
 #[cfg(test)]

@@ -36,6 +36,7 @@ pub mod local;
 mod mailbox;
 mod options;
 mod outcomes;
+mod proxies;
 mod reading;
 mod reconcile;
 mod report;
@@ -53,7 +54,9 @@ mod suspend;
 mod testing;
 mod tools;
 mod trust;
+mod tunnel;
 mod vault;
+mod way;
 
 pub use action::{Action, Credential, DATA_TOKENS_A_PAGE, Permission, SignIn};
 pub use connector::{ConnectError, Connector, Network, Transport};
@@ -62,3 +65,4 @@ pub use event::{ConnectionState, Event, Notice, Progress, Severity, SignInState}
 pub use handle::{Busy, Engine, EngineError, EngineHandle};
 pub use mailbox::{Events, Waker};
 pub use options::{Clock, EngineOptions, SandboxAddresses, SandboxLauncher};
+pub use proxies::{ProxyError, ProxyVariables};

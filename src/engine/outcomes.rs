@@ -1,7 +1,9 @@
 //! The ids whose outcomes are known: the newest, so that a repeated outcome counts once and a late question opens nothing.
 
-use std::collections::{HashSet, VecDeque};
-use std::hash::{BuildHasher as _, RandomState};
+use std::collections::VecDeque;
+use std::hash::BuildHasher as _;
+
+use hashbrown::{DefaultHashBuilder, HashSet};
 
 /// How many are remembered.
 const OUTCOMES: usize = 100_000;

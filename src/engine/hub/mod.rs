@@ -32,6 +32,7 @@ use super::retention;
 use super::session::Aim;
 use super::spawn::Task;
 use super::tools::Tools;
+use super::way::{Guide, Way};
 
 use desk::Desk;
 use sealing::Seal;
@@ -55,6 +56,8 @@ pub(super) struct Start {
     pub(super) settings: Settings,
     /// The first entry of this run.
     pub(super) live_from: Seq,
+    /// Leads the way by which the network is reached.
+    pub(super) guide: Guide,
     /// The journal's name in the keyring.
     pub(super) journal: JournalId,
     /// Whether links are to outlive this run.
@@ -79,6 +82,8 @@ pub(super) struct Hub {
     store: Arc<Store>,
     settings: Settings,
     live_from: Seq,
+    /// Leads the way by which the network is reached.
+    guide: Guide,
     /// The journal's name in the keyring.
     journal: JournalId,
     /// How far it is with the key that seals links.
@@ -103,7 +108,7 @@ pub(super) struct Hub {
 
 /// Runs the engine until the operator quits or the window is gone.
 pub(super) async fn run(start: Start) {
-    let Start { tools, store, settings, live_from, sandbox, sandbox_at_once, only, .. } = start;
+    let Start { tools, store, settings, live_from, guide, sandbox, sandbox_at_once, only, .. } = start;
     let Start { journal, keeps_links, recovered, mut actions, mut reports, .. } = start;
     let (limits, preferences) = watch::channel(settings.preferences.clone());
     let started = (tools.clock)();
@@ -112,6 +117,7 @@ pub(super) async fn run(start: Start) {
         store: Arc::new(store),
         settings,
         live_from,
+        guide,
         journal,
         seal: if keeps_links { Seal::NoKey } else { Seal::Off },
         told_of_seal: false,
@@ -257,7 +263,7 @@ impl Hub {
             *now = preferences.clone();
             changed
         });
-        self.settings.preferences = preferences;
+        let before = std::mem::replace(&mut self.settings.preferences, preferences);
         for desk in self.desks.values() {
             desk.wish.send_if_modified(|wish| {
                 let changed = wish.message_limit != limit;
@@ -265,7 +271,30 @@ impl Hub {
                 changed
             });
         }
+        if Way::differs(&before, &self.settings.preferences) {
+            self.lead_another_way().await;
+        }
         self.save().await;
+    }
+
+    /// Reaches the network as the preferences say now: what connects from here on, and at once what waits to try again.
+    async fn lead_another_way(&mut self) {
+        let load = self.guide.load(&self.settings.preferences);
+        match self.tools.spawner.blocking("reading certificates", None, load).await {
+            Ok(Some(Ok(loaded))) => {
+                let shortfall = loaded.trust.shortfall.clone();
+                self.guide.lead(loaded);
+                for desk in self.desks.values() {
+                    desk.wish.send_modify(|wish| wish.retry += 1);
+                }
+                if let Some(sentence) = shortfall {
+                    self.notice(None, Severity::Warning, sentence);
+                }
+            }
+            Ok(Some(Err(error))) => self.notice(None, Severity::Error, error.to_string()),
+            // The notice of the task that failed has said it.
+            Ok(None) | Err(_) => {}
+        }
     }
 
     fn tell_settings(&self) {
@@ -346,3 +375,6 @@ fn failure(state: &ConnectionState) -> Option<&str> {
         | ConnectionState::Leaving => None,
     }
 }
+
+#[cfg(test)]
+mod renewal;
