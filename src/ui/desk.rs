@@ -182,6 +182,7 @@ impl Desk {
             }
             // Nothing here asks for them yet.
             Event::DataTokens { .. }
+            | Event::Queue(_)
             | Event::Settings(_)
             | Event::JournalSize(_)
             | Event::Notice(_)
