@@ -112,11 +112,6 @@ impl Part {
         Ok(())
     }
 
-    /// The file, to be read from its beginning.
-    pub(super) fn reopen(&self) -> io::Result<File> {
-        self.file.reopen()
-    }
-
     /// Makes it the target: on the disk when this returns. `host` is where it came from.
     ///
     /// # Errors

@@ -11,6 +11,9 @@ use futures_util::{StreamExt as _, stream};
 /// The length that a payload has when it is [`Spoil::Huge`]: 1 EiB.
 const HUGE: u64 = 1 << 60;
 
+/// How long the server takes at most to send what it has.
+const FLUSH: Duration = Duration::from_millis(100);
+
 /// How a download goes wrong.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -51,12 +54,10 @@ impl Spoil {
     pub(crate) fn body(self, body: Body, len: u64) -> Body {
         let half = usize::try_from(len / 2).unwrap_or(usize::MAX);
         match self {
-            Self::Cut => Body::from_stream(first(body, half).chain(stream::once(async {
-                Err(std::io::Error::other("this download is cut on purpose"))
-            }))),
+            Self::Cut => Body::from_stream(first(body, half).chain(stream::once(end("cut")))),
             Self::Stall => Body::from_stream(first(body, half).chain(stream::pending())),
             Self::Lie => Body::from_stream(body.into_data_stream().map(|piece| piece.map_err(std::io::Error::other)).chain(
-                stream::once(async { Err(std::io::Error::other("this download is shorter than promised on purpose")) }),
+                stream::once(end("shorter than promised")),
             )),
             Self::Slow(by) => Body::from_stream(body.into_data_stream().then(move |piece| async move {
                 tokio::time::sleep(by).await;
@@ -76,6 +77,12 @@ impl Spoil {
         };
         headers.insert(CONTENT_LENGTH, HeaderValue::from(promised));
     }
+}
+
+/// Ends a download with an error, once what came before is on its way: what the server still holds would be lost with it.
+async fn end(how: &str) -> std::io::Result<Bytes> {
+    tokio::time::sleep(FLUSH).await;
+    Err(std::io::Error::other(format!("this download is {how} on purpose")))
 }
 
 /// The first so many bytes of a body.
