@@ -19,6 +19,8 @@ mod requests;
 mod saving;
 #[path = "engine/scripted.rs"]
 mod scripted;
+#[path = "engine/sealing.rs"]
+mod sealing;
 #[path = "engine/signing.rs"]
 mod signing;
 #[path = "engine/window.rs"]

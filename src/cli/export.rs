@@ -45,7 +45,7 @@ pub fn run(
     if let Some(archive) = Archive::open(directories.data())? {
         let rules = Rules {
             format: wanted.format,
-            filter: Filter::new(wanted.filter.as_deref().unwrap_or_default()),
+            filter: wanted.filter.clone().unwrap_or_default(),
             since: wanted.since.map(|since| since.moment(now)),
             link_lifetime: Duration::from_secs(u64::from(settings.preferences.link_lifetime)),
             now,
@@ -85,7 +85,7 @@ impl Rules {
     }
 
     fn is_wanted(&self, activity: &Activity<'_>, at: Moment) -> bool {
-        self.since.is_none_or(|since| at >= since) && self.filter.matches(activity)
+        self.since.is_none_or(|since| at >= since) && self.filter.matches(activity, self.now)
     }
 }
 

@@ -100,7 +100,12 @@ impl Target {
             Some(host) => host.to_string(),
             None => String::new(),
         };
-        Self { host, port: url.port_or_known_default().unwrap_or(if secure { 443 } else { 80 }), secure, addresses: Vec::new() }
+        Self {
+            host,
+            port: url.port_or_known_default().unwrap_or(if secure { 443 } else { 80 }),
+            secure,
+            addresses: Vec::new(),
+        }
     }
 }
 
@@ -148,6 +153,9 @@ mod tests {
     fn a_target_has_its_scheme_and_port() {
         let target = |url: &str| Target::of(&Url::parse(url).unwrap());
         assert_eq!(target("wss://h"), Target { host: "h".into(), port: 443, secure: true, addresses: Vec::new() });
-        assert_eq!(target("ws://[::1]:8083/x"), Target { host: "::1".into(), port: 8083, secure: false, addresses: Vec::new() });
+        assert_eq!(
+            target("ws://[::1]:8083/x"),
+            Target { host: "::1".into(), port: 8083, secure: false, addresses: Vec::new() }
+        );
     }
 }

@@ -211,8 +211,14 @@ impl Mailbox {
     }
 
     fn post(&mut self, event: Event) {
-        let only_newest =
-            matches!(event, Event::Pulse { .. } | Event::Download { .. } | Event::JournalSize(_) | Event::Rival { .. } | Event::Queue(_));
+        let only_newest = matches!(
+            event,
+            Event::Pulse { .. }
+                | Event::Download { .. }
+                | Event::JournalSize(_)
+                | Event::Rival { .. }
+                | Event::Queue(_)
+        );
         if only_newest || self.queue.len() >= EVENTS_LIMIT {
             let slot = Slot::of(&event);
             if slot.is_some() {

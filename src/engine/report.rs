@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use crate::journal::Sealing;
 use crate::protocol::{AuthorizationToken, RequestId};
 use crate::settings::ProfileId;
 
@@ -34,6 +35,8 @@ pub(super) enum Report {
     Requested { profile: ProfileId, request: RequestId, folder: Option<PathBuf>, size: Option<u64> },
     /// Data has come and is in the journal; whether it came in the message.
     Arrived { profile: ProfileId, requests: Vec<(RequestId, bool)> },
+    /// The journal seals links from now on, or says why not.
+    Sealing(Sealing),
     /// A download came to its end.
     DownloadEnded { profile: ProfileId, request: RequestId },
     /// A sandbox was started.

@@ -123,6 +123,7 @@ mod tests {
     use crate::activity::{ActivityKey, Entry, Fact, Moment};
     use crate::engine::mailbox;
     use crate::engine::testing::MemoryLedger;
+    use crate::journal::Secrets;
     use crate::protocol::UnreadableReason;
 
     async fn ledger_with(count: usize) -> (Arc<MemoryLedger>, ProfileId) {
@@ -134,7 +135,7 @@ mod tests {
             fact: Fact::Unreadable { reason: UnreadableReason::NotJson, size: 1 },
             raw: "x".into(),
         };
-        ledger.append(profile, vec![entry; count]).await.expect("it takes them");
+        ledger.append(profile, vec![entry; count], Secrets::default()).await.expect("it takes them");
         (ledger, profile)
     }
 
@@ -145,7 +146,8 @@ mod tests {
         let live_from = Seq(49_001);
         let (past, _told) = oneshot::channel();
         let mut aftermath = Aftermath::default();
-        let restoring = restore(profile, ledger, outbox, live_from, (Book::default(), past, Moment(0)), &mut aftermath).fuse();
+        let restoring =
+            restore(profile, ledger, outbox, live_from, (Book::default(), past, Moment(0)), &mut aftermath).fuse();
         tokio::pin!(restoring);
         let (mut next, mut chunks, mut last, mut ended) = (live_from.0, 0, false, false);
         while !last {
@@ -178,7 +180,10 @@ mod tests {
                     fact: Fact::Unreadable { reason: UnreadableReason::NotJson, size: 1 },
                     raw: "x".repeat(256 * 1024).into(),
                 };
-                outbox.committed(profile, ledger.append(profile, vec![entry]).await.expect("it takes it"));
+                outbox.committed(
+                    profile,
+                    ledger.append(profile, vec![entry], Secrets::default()).await.expect("it takes it"),
+                );
             }
             while told.len() < 300 {
                 match events.try_next() {

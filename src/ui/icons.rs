@@ -33,6 +33,7 @@ pub(crate) const CLOSE: Icon = outlined(symbols::ICON_CLOSE);
 pub(crate) const COPY: Icon = outlined(symbols::ICON_CONTENT_COPY);
 pub(crate) const DOWNLOADING: Icon = outlined(symbols::ICON_DOWNLOADING);
 pub(crate) const DOWNLOAD: Icon = outlined(symbols::ICON_DOWNLOAD);
+pub(crate) const ERROR: Icon = filled(symbols::ICON_DANGEROUS);
 pub(crate) const EXPAND_LESS: Icon = outlined(symbols::ICON_EXPAND_LESS);
 pub(crate) const EXPAND_MORE: Icon = outlined(symbols::ICON_EXPAND_MORE);
 pub(crate) const EYE: Icon = outlined(symbols::ICON_VISIBILITY);

@@ -164,7 +164,9 @@ async fn a_crash_in_the_middle_is_found_at_the_next_start_and_never_taken_for_a_
                 _ => None,
             })
             .await;
-        let Fact::Done(Deed::NotSaved { why: NotSaved::Broken, sentence, part }) = deed.fact else { panic!("{deed:?}") };
+        let Fact::Done(Deed::NotSaved { why: NotSaved::Broken, sentence, part }) = deed.fact else {
+            panic!("{deed:?}")
+        };
         assert!(sentence.contains("ended in the middle of the download"), "{sentence}");
         let kept = part.map(|part| std::fs::metadata(part).expect("the part-file").len());
         assert_eq!(kept, size);
@@ -197,7 +199,8 @@ async fn a_payload_of_unknown_length_is_saved_and_that_is_said() {
     let endless = answers(b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\nis this all?").await;
     offer(&mut window, &sandbox, "endless", &endless).await;
     let mark = window.mark();
-    let Deed::Saved { size: 12, receipt, .. } = download(&mut window, profile, "endless", &machine.file("a")).await else {
+    let Deed::Saved { size: 12, receipt, .. } = download(&mut window, profile, "endless", &machine.file("a")).await
+    else {
         panic!("not saved")
     };
     assert!(receipt.length_unproved);
@@ -205,7 +208,8 @@ async fn a_payload_of_unknown_length_is_saved_and_that_is_said() {
     // Chunks mark their end, so one that lacks the end is broken.
     let chunked = answers(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n").await;
     offer(&mut window, &sandbox, "chunked", &chunked).await;
-    let Deed::Saved { size: 3, receipt, .. } = download(&mut window, profile, "chunked", &machine.file("b")).await else {
+    let Deed::Saved { size: 3, receipt, .. } = download(&mut window, profile, "chunked", &machine.file("b")).await
+    else {
         panic!("not saved")
     };
     assert!(!receipt.length_unproved);
@@ -283,14 +287,13 @@ async fn where_the_data_token_is_known_what_broke_can_be_requested_again_with_a_
     window.act(Action::ListDataTokens { profile, page: 1 });
     let wanted = window
         .wait("the data tokens", |event| match event {
-            Event::DataTokens { answer: Ok(page), .. } => page.items.iter().find(|item| item.file_name == "scan.tiff").cloned(),
+            Event::DataTokens { answer: Ok(page), .. } => {
+                page.items.iter().find(|item| item.file_name == "scan.tiff").cloned()
+            }
             _ => None,
         })
         .await;
-    sandbox
-        .control()
-        .strike(Fault::Downloads { spoil: Spoil::Cut, limit: Limit::Times(1) }, None)
-        .expect("struck");
+    sandbox.control().strike(Fault::Downloads { spoil: Spoil::Cut, limit: Limit::Times(1) }, None).expect("struck");
     window.act(Action::RequestData { profile, data: vec![wanted], folder: Some(folder.clone()) });
     let notice = window.notice("its data token is known here").await;
     let (words, remedy) = notice.remedy.expect("a remedy");

@@ -197,7 +197,9 @@ async fn one_that_waits_can_be_taken_out_of_the_queue_and_its_link_stays_good() 
     window.act(download("second"));
     window
         .wait("the queue", |event| match event {
-            Event::Queue(waiting) => (waiting.len() == 1 && waiting[0].request == RequestId::from("second")).then_some(()),
+            Event::Queue(waiting) => {
+                (waiting.len() == 1 && waiting[0].request == RequestId::from("second")).then_some(())
+            }
             _ => None,
         })
         .await;
@@ -207,7 +209,9 @@ async fn one_that_waits_can_be_taken_out_of_the_queue_and_its_link_stays_good() 
     };
     window.wait("half of the first", half).await;
     window.act(Action::CancelDownload { profile, request: RequestId::from("second") });
-    window.wait("the empty queue", |event| matches!(event, Event::Queue(waiting) if waiting.is_empty()).then_some(())).await;
+    window
+        .wait("the empty queue", |event| matches!(event, Event::Queue(waiting) if waiting.is_empty()).then_some(()))
+        .await;
     window.act(Action::CancelDownload { profile, request: RequestId::from("first") });
     assert!(matches!(end_of(&mut window, "first").await, Deed::NotSaved { .. }));
     window.act(download("second"));

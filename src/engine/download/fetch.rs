@@ -50,12 +50,8 @@ impl Fetcher {
     ///
     /// Where an HTTP client can't be built.
     pub(in crate::engine) fn new(trust: &Trust) -> reqwest::Result<Self> {
-        let fetcher = Self {
-            tls: trust.config.clone(),
-            resolve: guard::system(),
-            disk: room::system(),
-            rates: Rates::default(),
-        };
+        let fetcher =
+            Self { tls: trust.config.clone(), resolve: guard::system(), disk: room::system(), rates: Rates::default() };
         // So that what is wrong is known at the start and not when a link is about to expire.
         fetcher.client("", &[])?;
         Ok(fetcher)
@@ -156,10 +152,7 @@ impl Job {
     fn not_sent(&self, taken: Taken, host: &str, why: Option<&str>) -> Failed {
         self.vault.put_back(&self.request, taken);
         let why = why.map(|why| format!(": {why}")).unwrap_or_default();
-        Failed::after(
-            NotSaved::NotStarted,
-            format!("{host} can't be reached{why}. The link was not used; try again."),
-        )
+        Failed::after(NotSaved::NotStarted, format!("{host} can't be reached{why}. The link was not used; try again."))
     }
 
     /// The server answered, but not with the data.

@@ -18,7 +18,8 @@ use crate::engine::endpoints::Endpoints;
 use crate::settings::{Saving, is_loopback};
 
 /// Resolves a name. Injected, so that a test says where names lead.
-pub(in crate::engine) type Resolver = Arc<dyn Fn(String, u16) -> BoxFuture<'static, io::Result<Vec<SocketAddr>>> + Send + Sync>;
+pub(in crate::engine) type Resolver =
+    Arc<dyn Fn(String, u16) -> BoxFuture<'static, io::Result<Vec<SocketAddr>>> + Send + Sync>;
 
 /// The system's resolver.
 pub(in crate::engine) fn system() -> Resolver {
@@ -110,7 +111,8 @@ impl Rules<'_> {
 
     /// Whether a host may be fetched from without a click.
     fn is_expected(self, host: &str) -> bool {
-        self.endpoints.download.host_str() == Some(host) || self.saving.automatic_hosts.iter().any(|known| known == host)
+        self.endpoints.download.host_str() == Some(host)
+            || self.saving.automatic_hosts.iter().any(|known| known == host)
     }
 
     /// Whether a host that is no public one may be reached.

@@ -236,7 +236,11 @@ impl Job {
         let lost = || (Failed::broken("The file could not be written. The link is used up."), None);
         let part = part.ok_or_else(lost)?;
         if let Err(failed) = received {
-            let kept = if failed.keep { self.blocking::<_, String, _>(move || Ok(part.keep(&spot))).await.ok().flatten() } else { None };
+            let kept = if failed.keep {
+                self.blocking::<_, String, _>(move || Ok(part.keep(&spot))).await.ok().flatten()
+            } else {
+                None
+            };
             return Err((failed, kept));
         }
         self.tell(&spot, &Meter::new(tokio::time::Instant::now()), Some(part.size()), Stage::Finishing);

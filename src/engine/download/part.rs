@@ -119,7 +119,8 @@ impl Part {
     /// A sentence for the operator, and the part-file back; the target is then as it was.
     pub(super) fn finish(self, spot: &Spot, host: &str) -> Result<Finished, (String, Box<Self>)> {
         let Self { file, digest, size } = self;
-        let back = |file, digest, error: &io::Error| (sentence(&spot.path(), error), Box::new(Self { file, digest, size }));
+        let back =
+            |file, digest, error: &io::Error| (sentence(&spot.path(), error), Box::new(Self { file, digest, size }));
         origin::mark(file.as_file(), host);
         if let Err(error) = file.as_file().sync_all() {
             return Err(back(file, digest, &error));
@@ -259,7 +260,10 @@ mod tests {
         let spot = spot(folder.path(), "data.bin", false);
         let ends: Vec<_> = ["one", "two", "three"].map(|text| part(&spot, text).finish(&spot, "h").unwrap().to).into();
         assert_eq!(names_in(folder.path()), ["data (2).bin", "data (3).bin", "data.bin"]);
-        assert_eq!(ends.iter().map(|to| std::fs::read_to_string(to).unwrap()).collect::<Vec<_>>(), ["one", "two", "three"]);
+        assert_eq!(
+            ends.iter().map(|to| std::fs::read_to_string(to).unwrap()).collect::<Vec<_>>(),
+            ["one", "two", "three"]
+        );
     }
 
     #[test]

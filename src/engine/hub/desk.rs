@@ -41,6 +41,8 @@ pub(super) struct Desk {
     pub(super) revoke: Option<(Arc<Endpoints>, AuthorizationToken)>,
     /// Its links.
     pub(super) vault: Vault,
+    /// Whether those of earlier runs have been asked for.
+    pub(super) recalled: bool,
     /// The way to its scribe.
     pub(super) scribe: Scribe,
     /// What is open.
@@ -137,7 +139,8 @@ impl Hub {
         let (book, dialect) = (Book::default(), Dialect::default());
         let (past, told) = oneshot::channel();
         let (ledger, outbox) = (tools.ledger.clone(), tools.outbox.clone());
-        let (scribe, writing) = Scribe::start(id, ledger, outbox, book.clone(), told, &tools.spawner);
+        let kept = (book.clone(), vault.clone());
+        let (scribe, writing) = Scribe::start(id, ledger, outbox, kept, told, &tools.spawner);
         let keeper = self.start_keeper(id, &book, &dialect, &scribe);
         let tools = &self.tools;
         let parts = session::Parts {
@@ -161,6 +164,7 @@ impl Hub {
             signing: None,
             revoke: None,
             vault,
+            recalled: false,
             scribe,
             book,
             dialect,
@@ -173,6 +177,10 @@ impl Hub {
         };
         self.desks.insert(id, desk);
         self.watch_arrivals(id);
+        if id != super::sandbox::profile_id() {
+            self.ask_for_seal();
+        }
+        self.recall(id);
     }
 
     /// Starts what asks for open commands; it ends when the sender is dropped.

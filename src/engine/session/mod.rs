@@ -193,12 +193,8 @@ impl Session {
                 self.ticket = ticket.number;
                 self.connections += 1;
                 tracing::debug!(profile = %self.profile, connection = self.connections, "connecting");
-                let attempt = connector::open(
-                    self.connector.clone(),
-                    ticket.endpoints.websocket.clone(),
-                    Vec::new(),
-                    limit,
-                );
+                let attempt =
+                    connector::open(self.connector.clone(), ticket.endpoints.websocket.clone(), Vec::new(), limit);
                 State::Connecting(Connecting { ticket, limit, attempt: Box::pin(attempt) })
             }
         }
@@ -387,7 +383,7 @@ impl Session {
             return;
         }
         if let Ok(room) = self.scribe.room().await {
-            Scribe::write(room, harvest.into_entries());
+            Scribe::write(room, harvest);
         }
     }
 
@@ -435,7 +431,7 @@ async fn joined(connection: &mut Connection, scribe: &Scribe, harvest: &mut Harv
         if harvest.is_full()
             && let Ok(room) = scribe.room().await
         {
-            Scribe::write(room, std::mem::take(harvest).into_entries());
+            Scribe::write(room, std::mem::take(harvest));
         }
     }
 }

@@ -56,9 +56,11 @@ impl Spoil {
         match self {
             Self::Cut => Body::from_stream(first(body, half).chain(stream::once(end("cut")))),
             Self::Stall => Body::from_stream(first(body, half).chain(stream::pending())),
-            Self::Lie => Body::from_stream(body.into_data_stream().map(|piece| piece.map_err(std::io::Error::other)).chain(
-                stream::once(end("shorter than promised")),
-            )),
+            Self::Lie => Body::from_stream(
+                body.into_data_stream()
+                    .map(|piece| piece.map_err(std::io::Error::other))
+                    .chain(stream::once(end("shorter than promised"))),
+            ),
             Self::Slow(by) => Body::from_stream(body.into_data_stream().then(move |piece| async move {
                 tokio::time::sleep(by).await;
                 piece

@@ -87,8 +87,7 @@ impl App {
         match command {
             Command::Filter => self.focus_filter = true,
             Command::ShowEverything => {
-                desk.filter.clear();
-                desk.view.set_filter("");
+                desk.set_filter("");
                 desk.view.set_chip(Chip::All);
             }
             Command::Show(chip) => desk.view.set_chip(chip),
