@@ -175,7 +175,7 @@ impl Job {
                 }
                 let read = Action::WarningRead { profile: self.profile, request: self.request.clone() };
                 Failed {
-                    remedy: Some(("I have read this".to_owned(), read)),
+                    remedy: Some(Box::new(("I have read this".to_owned(), read))),
                     ..Failed::after(
                         NotSaved::SpentElsewhere,
                         format!(

@@ -175,15 +175,16 @@ fn place_of_v6(ip: Ipv6Addr) -> Place {
     if ip.is_loopback() || ip.is_unspecified() {
         return Place::Here;
     }
-    let [a, b, c, d, e, f, g, h] = ip.segments();
     let v4 = |high: u16, low: u16| place_of_v4(Ipv4Addr::from_bits(u32::from(high) << 16 | u32::from(low)));
-    match (a, b, c, d, e, f) {
+    match ip.segments() {
         // Addresses that stand for IPv4 ones: mapped, compatible, translated (RFC 6052), 6to4.
-        (0, 0, 0, 0, 0, 0 | 0xffff) | (0, 0, 0, 0, 0xffff, 0) | (0x64, 0xff9b, 0, 0, 0, 0) => v4(g, h),
-        (0x2002, ..) => v4(b, c),
+        [0, 0, 0, 0, 0, 0 | 0xffff, high, low]
+        | [0, 0, 0, 0, 0xffff, 0, high, low]
+        | [0x64, 0xff9b, 0, 0, 0, 0, high, low]
+        | [0x2002, high, low, ..] => v4(high, low),
         // Of what is global unicast, that which is for documentation and for tunnels is not public.
-        (0x2001, 0 | 0xdb8, ..) => Place::Private,
-        (0x2000..=0x3fff, ..) => Place::Public,
+        [0x2001, 0 | 0xdb8, ..] => Place::Private,
+        [0x2000..=0x3fff, ..] => Place::Public,
         _ => Place::Private,
     }
 }

@@ -188,7 +188,7 @@ impl Job {
         };
         let began = (self.tools.clock)();
         let recorded = tokio::select! {
-            recorded = self.record(self.fetching(&spot, &part)) => recorded,
+            recorded = self.record(fetching(&spot, &part)) => recorded,
             _ = control.stopped() => false,
         };
         if !recorded {
@@ -205,7 +205,7 @@ impl Job {
         let needed = opened.total.unwrap_or(RESERVE);
         self.find_room(&mut spot, &mut part, needed, (true, control)).await.map_err(|failed| (failed, None))?;
         let (received, part) = self.receive(&mut opened, part, &spot, control).await;
-        let receipt = self.receipt(known, (host, opened.gets, began), opened.unproved);
+        let receipt = receipt(known, (host, opened.gets, began), opened.unproved);
         self.finish(received, part, spot, receipt).await
     }
 
@@ -221,7 +221,7 @@ impl Job {
             Err(error) => Err(part::sentence(&to, &error)),
         });
         let part = written.await.map_err(before)?;
-        let receipt = self.receipt(known, (String::new(), 0, began), false);
+        let receipt = receipt(known, (String::new(), 0, began), false);
         self.finish(Ok(()), Some(part), spot, receipt).await
     }
 
@@ -263,23 +263,6 @@ impl Job {
         }
     }
 
-    fn receipt(&self, known: &Known, (host, gets, began): (String, u32, Moment), unproved: bool) -> Receipt {
-        let earlier = u32::try_from(known.begun).unwrap_or(u32::MAX);
-        tracing::debug!(gets, earlier, "a payload has come");
-        Receipt {
-            gets,
-            began: Some(began),
-            host,
-            token: known.token.clone(),
-            length_unproved: unproved,
-            ..Receipt::default()
-        }
-    }
-
-    fn fetching(&self, spot: &Spot, part: &Part) -> Deed {
-        Deed::Fetching { to: spot.path().display().to_string(), part: Some(part.path().display().to_string()) }
-    }
-
     /// Makes the part-file: proof that the folder can be written, before anything is spent.
     async fn create(&self, spot: &Spot) -> Result<Part, Failed> {
         let spot = spot.clone();
@@ -296,18 +279,18 @@ impl Job {
         (begun, control): (bool, &mut Control),
     ) -> Result<(), Failed> {
         let meter = Meter::new(tokio::time::Instant::now());
-        let stopped = |failed: Failed| if begun { failed } else { failed::Stop::Cancelled.before() };
+        let stopped = |failed: Failed| if begun { failed } else { failed::Stop::before() };
         while let Some(short) = self.shortage(&spot.folder, needed).await {
             self.tell(spot, &meter, begun.then_some(needed), short);
             let Some(Order::Move(to)) = transfer::wait(control).await.map_err(stopped)? else { continue };
-            let moved = match Spot::chosen(&to) {
+            let elsewhere = match Spot::chosen(&to) {
                 Ok(chosen) => self.create(&chosen).await.map(|part| (chosen, part)),
                 Err(sentence) => Err(Failed::before(sentence)),
             };
-            match moved {
-                Ok(moved) => {
-                    (*spot, *part) = moved;
-                    if begun && !self.record(self.fetching(spot, part)).await {
+            match elsewhere {
+                Ok(elsewhere) => {
+                    (*spot, *part) = elsewhere;
+                    if begun && !self.record(fetching(spot, part)).await {
                         return Err(failed::Stop::Closing.after());
                     }
                 }
@@ -319,12 +302,12 @@ impl Job {
 
     /// Says before the GET what will not finish in time, from the rates seen.
     fn warn_of_expiry(&self, taken: &Taken, known: &Known, spot: &Spot) {
-        let Some(takes) = known.size.and_then(|size| self.tools.fetcher.rates.takes(size)) else { return };
+        let Some(needed) = known.size.and_then(|size| self.tools.fetcher.rates.takes(size)) else { return };
         let left = taken.ready.expiry(self.lifetime).since((self.tools.clock)());
-        if takes > left {
-            let (takes, left) = (takes.as_secs(), left.as_secs());
+        if needed > left {
+            let (needed, left) = (needed.as_secs(), left.as_secs());
             let sentence = format!(
-                "{} will not finish in time: at the rates seen it takes about {takes} s, and its link lives {left} s more. \
+                "{} will not finish in time: at the rates seen it takes about {needed} s, and its link lives {left} s more. \
                  Some servers cut such a download off.",
                 spot.name
             );
@@ -363,7 +346,7 @@ impl Job {
                 }
                 Some(Deed::Saved { to: to.display().to_string(), size, receipt })
             }
-            Err((failed, kept)) => self.failed(failed, kept, can_request),
+            Err((failure, kept)) => self.failure(failure, kept, can_request),
         };
         if let Some(deed) = deed
             && !self.record(deed).await
@@ -372,8 +355,9 @@ impl Job {
         }
     }
 
-    fn failed(&self, failed: Failed, kept: Option<PathBuf>, can_request: bool) -> Option<Deed> {
-        let Failed { deed, mut sentence, quiet, keep, remedy } = failed;
+    /// Tells the operator of a failure. Gives the deed that goes into the journal.
+    fn failure(&self, failure: Failed, kept: Option<PathBuf>, can_request: bool) -> Option<Deed> {
+        let Failed { deed, mut sentence, quiet, keep, remedy } = failure;
         if keep {
             sentence.push_str(&what_now(kept.as_deref(), can_request));
         }
@@ -386,7 +370,8 @@ impl Job {
                 Target::File(to) => name_of(to),
                 Target::Folder(_) => format!("The data of request {}", self.request),
             };
-            self.notice(Severity::Error, format!("{name} was not saved. {sentence}"), remedy.or_else(again));
+            let remedy = remedy.map(|remedy| *remedy).or_else(again);
+            self.notice(Severity::Error, format!("{name} was not saved. {sentence}"), remedy);
         }
         let part = kept.map(|part| part.display().to_string());
         deed.map(|why| Deed::NotSaved { why, sentence, part })
@@ -407,6 +392,22 @@ impl Job {
         };
         self.scribe.record(entry).await.is_ok()
     }
+}
+
+fn receipt(known: &Known, (host, gets, began): (String, u32, Moment), unproved: bool) -> Receipt {
+    Receipt {
+        gets,
+        began: Some(began),
+        host,
+        token: known.token.clone(),
+        length_unproved: unproved,
+        ..Receipt::default()
+    }
+}
+
+/// The GET is about to be sent.
+fn fetching(spot: &Spot, part: &Part) -> Deed {
+    Deed::Fetching { to: spot.path().display().to_string(), part: Some(part.path().display().to_string()) }
 }
 
 /// The disk work itself went wrong.
