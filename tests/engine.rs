@@ -5,6 +5,8 @@
 
 #[path = "engine/canary.rs"]
 mod canary;
+#[path = "engine/decrypt.rs"]
+mod decrypt;
 #[path = "engine/downloads.rs"]
 mod downloads;
 #[path = "engine/generations.rs"]

@@ -103,6 +103,15 @@ pub enum Event {
     },
     /// The downloads that wait for their turn, of all profiles, the next one first. Told whenever they change.
     Queue(Arc<[Waiting]>),
+    /// Whether the key of a profile's payloads is known.
+    DataKey {
+        /// Whose.
+        profile: ProfileId,
+        /// Whether it is known in this session.
+        known: bool,
+        /// Whether the keyring holds it.
+        kept: bool,
+    },
     /// One page of the profile's data tokens, or why there is none, in a sentence.
     DataTokens {
         /// Whose.
@@ -215,6 +224,8 @@ pub enum Stage {
         /// The folder.
         folder: PathBuf,
     },
+    /// Everything has come; its tag is being verified, and then it is decrypted.
+    Decrypting,
     /// Everything has come; it is being flushed to the disk and named.
     Finishing,
 }

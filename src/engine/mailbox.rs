@@ -320,6 +320,7 @@ enum Slot {
     History(ProfileId),
     DataTokens(ProfileId, u32),
     Queue,
+    DataKey(ProfileId),
     JournalSize,
     Rival(ProfileId),
 }
@@ -335,6 +336,7 @@ impl Slot {
             Event::Download { profile, request, .. } => Self::Download(*profile, request.clone()),
             Event::History { profile, .. } => Self::History(*profile),
             Event::Queue(_) => Self::Queue,
+            Event::DataKey { profile, .. } => Self::DataKey(*profile),
             Event::DataTokens { profile, page, .. } => Self::DataTokens(*profile, *page),
             Event::JournalSize(_) => Self::JournalSize,
             Event::Rival { profile, .. } => Self::Rival(*profile),

@@ -186,6 +186,7 @@ impl Desk {
             // Nothing here asks for them yet.
             Event::DataTokens { .. }
             | Event::Queue(_)
+            | Event::DataKey { .. }
             | Event::Settings(_)
             | Event::JournalSize(_)
             | Event::Notice(_)

@@ -145,6 +145,7 @@ impl Live {
                 | Event::History { .. }
                 | Event::DataTokens { .. }
                 | Event::Queue(_)
+                | Event::DataKey { .. }
                 | Event::Rival { .. }
                 | Event::LinksKept { .. }
                 | Event::JournalSize(_) => {}

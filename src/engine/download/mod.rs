@@ -12,6 +12,7 @@ mod arrivals;
 mod control;
 mod failed;
 mod fetch;
+mod gcm;
 mod guard;
 mod known;
 mod meter;
@@ -26,8 +27,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::activity::{ActivityKey, Deed, Entry, Fact, Moment, Receipt, Seq};
-use crate::protocol::RequestId;
+use crate::activity::{ActivityKey, Decryption, Deed, Entry, Fact, Moment, Receipt, Seq};
+use crate::protocol::{DataKey, RequestId, file_name};
 use crate::settings::{ProfileId, Saving};
 
 use super::action::Action;
@@ -83,6 +84,8 @@ pub(super) struct Job {
     pub(super) lifetime: Duration,
     /// After how long a silence a transfer is given up.
     pub(super) idle: Duration,
+    /// The key to decrypt with, where that is wanted and it is known.
+    pub(super) key: Option<DataKey>,
     /// The engine's tools.
     pub(super) tools: Tools,
 }
@@ -174,7 +177,7 @@ impl Job {
             let addresses = rules.check(&taken.url, &self.tools.fetcher.resolve).await;
             let addresses = addresses.map_err(|refused| self.not_allowed(refused))?;
             let mut part = self.create(&spot).await?;
-            let needed = known.size.unwrap_or(RESERVE);
+            let needed = self.with_room_to_decrypt(known.size.unwrap_or(RESERVE));
             self.find_room(&mut spot, &mut part, needed, (false, control)).await?;
             self.warn_of_expiry(&taken, known, &spot);
             Ok((addresses, part))
@@ -202,7 +205,7 @@ impl Job {
         {
             spot.name = name;
         }
-        let needed = opened.total.unwrap_or(RESERVE);
+        let needed = self.with_room_to_decrypt(opened.total.unwrap_or(RESERVE));
         self.find_room(&mut spot, &mut part, needed, (true, control)).await.map_err(|failed| (failed, None))?;
         let (received, part) = self.receive(&mut opened, part, &spot, control).await;
         let receipt = receipt(known, (host, opened.gets, began), opened.unproved);
@@ -230,7 +233,7 @@ impl Job {
         &self,
         received: Result<(), Failed>,
         part: Option<Part>,
-        spot: Spot,
+        mut spot: Spot,
         mut receipt: Receipt,
     ) -> Result<Saved, NotDone> {
         let lost = || (Failed::broken("The file could not be written. The link is used up."), None);
@@ -243,6 +246,7 @@ impl Job {
             };
             return Err((failed, kept));
         }
+        let part = self.decrypt(part, &mut spot, &mut receipt).await.ok_or_else(lost)?;
         self.tell(&spot, &Meter::new(tokio::time::Instant::now()), Some(part.size()), Stage::Finishing);
         let host = receipt.host.clone();
         let finished = self.blocking(move || {
@@ -261,6 +265,44 @@ impl Job {
                 Err((Failed { keep: true, ..Failed::broken(format!("{sentence}{used}")) }, kept))
             }
         }
+    }
+
+    /// While a payload is decrypted both files are on the disk.
+    fn with_room_to_decrypt(&self, size: u64) -> u64 {
+        if self.key.is_some() { size.saturating_mul(2) } else { size }
+    }
+
+    /// Decrypts what has come, where that is wanted. What can't be decrypted stays as it came, under a name that says so.
+    /// `None` where the file is lost.
+    async fn decrypt(&self, part: Part, spot: &mut Spot, receipt: &mut Receipt) -> Option<Part> {
+        if !self.saving.decrypt {
+            return Some(part);
+        }
+        let (part, why) = if let Some(key) = self.key.clone() {
+            self.tell(spot, &Meter::new(tokio::time::Instant::now()), Some(part.size()), Stage::Decrypting);
+            let place = spot.clone();
+            let decrypted = self.blocking::<_, String, _>(move || Ok(open(part, &place, &key))).await.ok()?;
+            match decrypted {
+                Ok(plain) => {
+                    receipt.decryption = Decryption::Done;
+                    return Some(plain);
+                }
+                Err((part, why)) => (part, why),
+            }
+        } else {
+            (part, "no key is known for this profile".to_owned())
+        };
+        receipt.decryption = Decryption::Refused;
+        let name = std::mem::take(&mut spot.name);
+        spot.name = file_name::safe_name(&format!("{name}.encrypted")).unwrap_or_else(|| name.clone());
+        spot.replace = false;
+        let sentence = format!(
+            "{name} could not be decrypted: {why}. It is kept as it came, encrypted, under the name {}. Check the key in the \
+             profile's settings.",
+            spot.name
+        );
+        self.notice(Severity::Warning, sentence, None);
+        Some(part)
     }
 
     /// Makes the part-file: proof that the folder can be written, before anything is spent.
@@ -408,6 +450,20 @@ fn receipt(known: &Known, (host, gets, began): (String, u32, Moment), unproved: 
 /// The GET is about to be sent.
 fn fetching(spot: &Spot, part: &Part) -> Deed {
     Deed::Fetching { to: spot.path().display().to_string(), part: Some(part.path().display().to_string()) }
+}
+
+/// Decrypts a part-file into another at the same place; or gives it back, and says why.
+fn open(part: Part, place: &Spot, key: &DataKey) -> Result<Part, (Part, String)> {
+    let mut plain = match Part::create(place) {
+        Ok(plain) => plain,
+        Err(sentence) => return Err((part, sentence.trim_end_matches('.').to_owned())),
+    };
+    let opened = part.reopen().map_err(gcm::NotOpened::from);
+    let opened = opened.and_then(|mut file| gcm::open(&mut file, part.size(), key, |bytes| plain.write(bytes)));
+    match opened {
+        Ok(()) => Ok(plain),
+        Err(why) => Err((part, why.to_string())),
+    }
 }
 
 /// The disk work itself went wrong.

@@ -208,6 +208,7 @@ impl Hub {
             scribe: desk.scribe.clone(),
             endpoints,
             saving: desk.profile.saving.clone(),
+            key: desk.data_key.clone().filter(|_key| desk.profile.saving.decrypt),
             lifetime: self.link_lifetime(),
             idle: Duration::from_secs(u64::from(self.settings.preferences.idle_limit)),
             tools: self.tools.clone(),

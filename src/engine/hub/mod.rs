@@ -5,6 +5,7 @@
 
 mod asks;
 mod data;
+mod data_key;
 mod desk;
 mod downloads;
 mod sandbox;
@@ -202,6 +203,7 @@ impl Hub {
             Action::RequestAgain { profile, request } => self.request_again(profile, request),
             Action::SetSaving { profile, saving } => self.set_saving(profile, saving).await,
             Action::AllowHost { profile, host, permission } => self.allow_host(profile, host, permission).await,
+            Action::SetDataKey { profile, key, keep } => self.set_data_key(profile, key, keep),
             Action::WarningRead { profile, request } => self.warning_read(profile, request),
             Action::CheckStatus { profile, command } => self.check_status(profile, command),
             Action::Reconcile { profile, gap } => self.reconcile(profile, gap),
@@ -227,6 +229,7 @@ impl Hub {
             Report::TokenDead { profile, ticket, why } => self.token_dead(profile, ticket, why),
             Report::Track(asked) => self.asked_to_track(asked),
             Report::Requested { profile, request, folder, size } => self.requested(profile, request, (folder, size)),
+            Report::DataKey { profile, key, kept } => self.data_key(profile, key, kept),
             Report::Arrived { profile, requests } => self.arrived(profile, requests),
             Report::Sealing(sealing) => self.sealing(&sealing),
             Report::DownloadEnded { profile, request } => self.download_ended(profile, &request),
