@@ -11,10 +11,14 @@ mod details;
 mod filter;
 #[path = "ui/harness.rs"]
 mod harness;
+#[path = "ui/request_data.rs"]
+mod request_data;
 #[path = "ui/saving.rs"]
 mod saving;
 #[path = "ui/sign_in.rs"]
 mod sign_in;
+#[path = "ui/storage.rs"]
+mod storage;
 #[path = "ui/table.rs"]
 mod table;
 #[path = "ui/window.rs"]

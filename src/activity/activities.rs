@@ -12,6 +12,7 @@ use super::ledger::Standing;
 use super::pool::{PackedId, TextId, TextPool};
 use super::row::{DataRow, Row};
 use super::throughput::Throughput;
+use super::unkept::Moved;
 use super::{Activity, ActivityKey, Counts, Entry, Fact, Gap, GapState, Kind, Ledger, Moment, Patience, Seq, Status};
 
 /// How many changes are remembered one by one; beyond it a view looks at everything again.
@@ -62,6 +63,8 @@ pub struct Activities {
     live_from: Seq,
     /// Requests whose links of earlier runs can be used and of which there is no row yet.
     kept_links: HashSet<Box<str>>,
+    /// Rows with entries that are shown although the journal refuses them.
+    unkept: BTreeSet<u32>,
     /// The time as of the last [`Activities::expire`].
     now: Moment,
     /// When which row's link expires.
@@ -90,11 +93,18 @@ impl Activities {
             link_lifetime,
             live_from: Seq(0),
             kept_links: HashSet::new(),
+            unkept: BTreeSet::new(),
             now: Moment(0),
             deadlines: BTreeSet::new(),
             changes: Changes::default(),
             latest: None,
         }
+    }
+
+    /// How long a link is taken to live whose message does not say it.
+    #[must_use]
+    pub fn link_lifetime(&self) -> Duration {
+        self.link_lifetime
     }
 
     /// Entries before this one are of earlier runs: links that came with them are gone, downloads begun with them ended.
@@ -135,6 +145,9 @@ impl Activities {
                 *known = (entry.seq, gap.clone());
             }
         }
+        if !entry.seq.is_kept() {
+            self.unkept.insert(at);
+        }
         let after = self.place(at);
         if after != place {
             self.reorder(at, place, after);
@@ -147,6 +160,25 @@ impl Activities {
             self.latest = self.latest.max(Some(entry.at));
         }
         self.list_change(at, place);
+    }
+
+    /// Entries that were shown although the journal refused them are in it now: those that were numbered from `from` on, and
+    /// are numbered from `to` on.
+    pub fn keep(&mut self, from: Seq, to: Seq, count: u64) {
+        let moved = Moved { from, to, count };
+        for at in std::mem::take(&mut self.unkept) {
+            let Some(row) = self.rows.get_mut(at as usize) else { continue };
+            moved.row(row, self.data.get_mut(row.data as usize));
+            if let Some((seq, _)) = self.gaps.get_mut(&at) {
+                *seq = moved.of(*seq);
+            }
+            if self.get(RowId(at)).is_some_and(|activity| !activity.is_kept()) {
+                self.unkept.insert(at);
+            }
+        }
+        // Places moved; their order did not.
+        drop(self.take_changes());
+        self.changes.everything = true;
     }
 
     /// Applies a chunk that was restored from the journal. Best from its end, where the newest is.
@@ -208,7 +240,7 @@ impl Activities {
             // What is open across it is only named when it ends; until then it is what is open now.
             let open = self.ledger.open.saturating_sub(self.preparing);
             let (from, to, cause, requests) = (gap.from, None, gap.cause, self.preparing);
-            return Some(GapState { from, to, cause, open, recovered: 0, requests });
+            return Some(GapState { from, to, cause, open, recovered: 0, requests, heard: 0 });
         }
         Some(GapState {
             from: gap.from,
@@ -217,6 +249,7 @@ impl Activities {
             open: gap.open.len(),
             recovered: gap.open.iter().filter(|id| is_settled(ActivityKey::Command((*id).clone()))).count(),
             requests: gap.requests as usize,
+            heard: gap.open_requests.iter().filter(|id| is_settled(ActivityKey::Data((*id).clone()))).count(),
         })
     }
 
@@ -250,9 +283,14 @@ impl Activities {
     /// The row of an activity.
     #[must_use]
     pub fn find(&self, key: &ActivityKey) -> Option<RowId> {
-        let found = self.index.find(self.hash(key), |&at| {
-            self.rows.get(at as usize).is_some_and(|row| row.kind == key.kind() && row.id.is(key.id(), &self.pool))
-        })?;
+        self.find_packed(key.kind(), PackedId::find(key.id(), &self.pool)?)
+    }
+
+    fn find_packed(&self, kind: Kind, id: PackedId) -> Option<RowId> {
+        let hash = self.hasher.hash_one((kind, id));
+        let found = self
+            .index
+            .find(hash, |&at| self.rows.get(at as usize).is_some_and(|row| row.id == id && row.kind == kind))?;
         Some(RowId(*found))
     }
 
@@ -339,28 +377,24 @@ impl Activities {
         self.rows.get(at as usize).map(|row| row.first.seq).unwrap_or_default()
     }
 
-    fn hash(&self, key: &ActivityKey) -> u64 {
-        self.hasher.hash_one((key.kind(), key.id()))
-    }
-
     /// The row of a key, a new one where there is none.
     fn row_of(&mut self, key: &ActivityKey) -> u32 {
-        if let Some(found) = self.find(key) {
+        let (kind, id) = (key.kind(), PackedId::pack(key.id(), &mut self.pool));
+        if let Some(found) = self.find_packed(kind, id) {
             return found.0;
         }
-        let hash = self.hash(key);
         let at = u32::try_from(self.rows.len()).unwrap_or(u32::MAX);
-        let data = if key.kind() == Kind::Data {
+        let data = if kind == Kind::Data {
             let kept = !self.kept_links.is_empty() && self.kept_links.remove(key.id());
             self.data.push(DataRow { kept, ..DataRow::default() });
             u32::try_from(self.data.len() - 1).unwrap_or(u32::MAX)
         } else {
             u32::MAX
         };
-        self.rows.push(Row::new(PackedId::pack(key.id(), &mut self.pool), key.kind(), data));
-        let Self { index, hasher, rows, pool, .. } = self;
-        index.insert_unique(hash, at, |&at| {
-            rows.get(at as usize).map_or(0, |row| hasher.hash_one((row.kind, row.id.unpack(pool).as_ref())))
+        self.rows.push(Row::new(id, kind, data));
+        let Self { index, hasher, rows, .. } = self;
+        index.insert_unique(hasher.hash_one((kind, id)), at, |&at| {
+            rows.get(at as usize).map_or(0, |row| hasher.hash_one((row.kind, row.id)))
         });
         at
     }

@@ -156,7 +156,9 @@ impl Keyring {
     /// Where the keyring does not say, or says something that is no key.
     pub async fn data_key(&self, profile: ProfileId) -> Result<Option<DataKey>, KeyringError> {
         let read = self.ask(Task::Read(data_key_name(profile))).await.and_then(|found| {
-            found.map(|bytes| bytes.as_slice().try_into().map(DataKey::new).map_err(|_length| StoreError::Damaged)).transpose()
+            found
+                .map(|bytes| bytes.as_slice().try_into().map(DataKey::new).map_err(|_length| StoreError::Damaged))
+                .transpose()
         });
         read.map_err(|cause| KeyringError::new(Doing::ReadingKey, cause))
     }

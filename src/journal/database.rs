@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
-use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior};
+use rusqlite::{CachedStatement, Connection, OptionalExtension, Transaction, TransactionBehavior};
 
 use crate::activity::{Entry, Moment, Seq};
 use crate::credentials::{JournalId, SealKey};
@@ -14,7 +14,7 @@ use super::place::{Identity, is_missing};
 use super::row::{self, StoredId};
 use super::seal::Sealer;
 use super::secret::{self, Sealing, Secrets, Unsealed};
-use super::{JournalError, schema};
+use super::{JournalError, notice, schema};
 
 /// What is committed together, of one profile.
 #[derive(Debug, Clone, Default)]
@@ -126,6 +126,7 @@ impl Database {
         let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         let Some(number) = number_of(&transaction, profile)? else { return Ok(()) };
         remember(&transaction, next)?;
+        notice::forget(&transaction, profile)?;
         transaction
             .execute("DELETE FROM original WHERE seq IN (SELECT seq FROM entry WHERE profile = ?1)", [number])?;
         for table in ["entry", "secret", "alive"] {
@@ -172,15 +173,10 @@ impl Database {
         secret::original(&self.connection, self.sealer.as_ref(), (profile, number), seq)
     }
 
-    /// Takes secrets of a profile out.
-    pub(super) fn forget_secrets(&mut self, profile: ProfileId, which: &Which) -> rusqlite::Result<u64> {
+    /// Takes the secrets of a request out.
+    pub(super) fn forget_secret(&mut self, profile: ProfileId, request: &RequestId) -> rusqlite::Result<u64> {
         let Some(number) = number_of(&self.connection, profile)? else { return Ok(0) };
-        match which {
-            Which::Of(request) => secret::forget(&self.connection, number, request),
-            Which::Expired { now, came_before } => {
-                secret::forget_expired(&self.connection, number, (*now, *came_before))
-            }
-        }
+        secret::forget(&self.connection, number, request)
     }
 
     /// Makes a commit durable that went into a log which is not at its path any more: it goes into the database.
@@ -214,15 +210,6 @@ impl Database {
     }
 }
 
-/// Which secrets of a profile.
-#[derive(Debug)]
-pub(super) enum Which {
-    /// Those of a request.
-    Of(RequestId),
-    /// Those whose time is over: as their messages said, else those that came before a moment.
-    Expired { now: Moment, came_before: Moment },
-}
-
 /// A profile's number, which it gets where it has none.
 fn enter_profile(transaction: &Transaction<'_>, profile: ProfileId) -> rusqlite::Result<i64> {
     if let Some(number) = number_of(transaction, profile)? {
@@ -232,16 +219,56 @@ fn enter_profile(transaction: &Transaction<'_>, profile: ProfileId) -> rusqlite:
     Ok(transaction.last_insert_rowid())
 }
 
+/// How many entries one statement inserts while there are as many: each run of a statement costs as much again as a row.
+const AT_ONCE: usize = 16;
+
 /// Inserts entries under the numbers from `next` on; returns the number after them.
 fn insert(transaction: &Transaction<'_>, profile: i64, entries: &[Entry], next: i64) -> rusqlite::Result<i64> {
-    let mut statement = transaction
-        .prepare_cached("INSERT INTO entry (seq, profile, at, kind, id, payload) VALUES (?1, ?2, ?3, ?4, ?5, ?6)")?;
     let mut seq = next;
+    let chunks = entries.chunks_exact(AT_ONCE);
+    let rest = chunks.remainder();
+    if entries.len() >= AT_ONCE {
+        let mut many = transaction.prepare_cached(&insertion(AT_ONCE))?;
+        for chunk in chunks {
+            seq = insert_with(&mut many, profile, chunk, seq)?;
+        }
+    }
+    if !rest.is_empty() {
+        let mut one = transaction.prepare_cached(&insertion(1))?;
+        for chunk in rest.chunks(1) {
+            seq = insert_with(&mut one, profile, chunk, seq)?;
+        }
+    }
+    Ok(seq)
+}
+
+/// The statement that inserts so many entries.
+fn insertion(rows: usize) -> String {
+    let row = "(?, ?, ?, ?, ?, ?)";
+    format!("INSERT INTO entry (seq, profile, at, kind, id, payload) VALUES {}", vec![row; rows].join(", "))
+}
+
+/// Runs an [`insertion`] of as many rows as there are entries.
+fn insert_with(
+    statement: &mut CachedStatement<'_>,
+    profile: i64,
+    entries: &[Entry],
+    next: i64,
+) -> rusqlite::Result<i64> {
+    let mut seq = next;
+    let mut place = 1;
     for entry in entries {
         let payload = row::payload(entry).map_err(|error| rusqlite::Error::ToSqlConversionFailure(Box::new(error)))?;
-        statement.execute((seq, profile, entry.at.0, row::kind(entry), StoredId::of(entry.key.id()), payload))?;
+        statement.raw_bind_parameter(place, seq)?;
+        statement.raw_bind_parameter(place + 1, profile)?;
+        statement.raw_bind_parameter(place + 2, entry.at.0)?;
+        statement.raw_bind_parameter(place + 3, row::kind(entry))?;
+        statement.raw_bind_parameter(place + 4, StoredId::of(entry.key.id()))?;
+        statement.raw_bind_parameter(place + 5, payload)?;
+        place += 6;
         seq = seq.saturating_add(1);
     }
+    statement.raw_execute()?;
     Ok(seq)
 }
 

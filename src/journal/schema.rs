@@ -18,7 +18,7 @@ const APPLICATION: i64 = 0x5076_4d6f;
 /// Each step makes the next format out of the one before; the format is how many were taken (`PRAGMA user_version`).
 ///
 /// Steps are only ever added.
-const STEPS: [&str; 3] = [
+const STEPS: [&str; 4] = [
     // `entry` has no index on `id`: with one, appends are ten times as slow, since ids are random. The index on
     // `profile` is cheap: within a profile it grows at its end only. `id` is a UUID's 16 bytes, or text.
     "CREATE TABLE profile (
@@ -71,7 +71,22 @@ const STEPS: [&str; 3] = [
          seal INTEGER NOT NULL,
          sealed BLOB NOT NULL
      ) STRICT;",
+    // `profile` is a UUID, zero for no profile.
+    "CREATE TABLE notice (
+         number INTEGER PRIMARY KEY,
+         profile BLOB NOT NULL,
+         at INTEGER NOT NULL,
+         sentence TEXT NOT NULL,
+         UNIQUE (profile, sentence)
+     ) STRICT;",
 ];
+
+/// How large the log grows before it goes into the database, in bytes.
+const LOG: i64 = 16 * 1024 * 1024;
+/// The size of a page, SQLite's own default, in bytes.
+const PAGE: i64 = 4096;
+/// How much of the database the writer holds in memory at most, in bytes.
+const CACHE: i64 = 8 * 1024 * 1024;
 
 /// `PRAGMA auto_vacuum`: pages that hold nothing are given back to the disk a few at a time.
 const INCREMENTAL: i64 = 2;
@@ -168,8 +183,12 @@ fn prepare(connection: &mut Connection, format: i64) -> rusqlite::Result<()> {
     connection.pragma_update(None, "foreign_keys", false)?;
     // What is taken out is overwritten: `forget_profile` means it.
     connection.pragma_update_and_check(None, "secure_delete", true, |_row| Ok(()))?;
+    // Each time that the log goes into the database costs two flushes of the disk more: seldom is better.
+    connection.pragma_update_and_check(None, "wal_autocheckpoint", LOG / PAGE, |_row| Ok(()))?;
     // After a burst the log goes back to this many bytes.
-    connection.pragma_update_and_check(None, "journal_size_limit", 16 * 1024 * 1024, |_row| Ok(()))?;
+    connection.pragma_update_and_check(None, "journal_size_limit", LOG, |_row| Ok(()))?;
+    // A transaction as large as they get is held in memory until it is committed.
+    connection.pragma_update(None, "cache_size", -CACHE / 1024)?;
     for (step, to) in STEPS.into_iter().zip(1_i64..).filter(|(_, to)| *to > format) {
         let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         transaction.execute_batch(step)?;

@@ -21,6 +21,7 @@ use super::scene::Scene;
 use super::sign_in::{Form, Prefill};
 use super::theme;
 
+mod data;
 mod frame;
 mod wishes;
 
@@ -187,19 +188,27 @@ impl App {
             Event::Settings(settings) => self.take_settings(ctx, settings),
             Event::JournalSize(size) => self.journal = Some(size),
             Event::Notice(notice) => self.take_notice(notice),
+            Event::Purged { oldest_left } => {
+                for desk in &mut self.desks {
+                    desk.completeness.begins(oldest_left);
+                }
+            }
             Event::Stopped => self.stopped(),
             // Nothing shows it yet.
             Event::Queue(_) => {}
             Event::SignIn { profile, state } => self.take_sign_in(profile, state),
+            Event::DataTokens { profile, page, answer } => self.take_data_tokens(profile, page, answer),
             Event::Connection { profile, .. }
             | Event::Pulse { profile, .. }
             | Event::Token { profile, .. }
             | Event::Restored { profile, .. }
             | Event::Committed { profile, .. }
+            | Event::NotKept { profile, .. }
+            | Event::Kept { profile, .. }
+            | Event::Forgotten { profile }
             | Event::Download { profile, .. }
             | Event::Rival { profile, .. }
             | Event::LinksKept { profile, .. }
-            | Event::DataTokens { profile, .. }
             | Event::DataKey { profile, .. }
             | Event::History { profile, .. } => {
                 let (in_front, instant) = (self.front == Front::Desk(profile), self.parts.clock.instant());

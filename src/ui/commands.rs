@@ -49,10 +49,14 @@ pub(crate) enum Command {
     RenewToken,
     /// Forget its token.
     SignOut,
+    /// Take its activity out of the journal.
+    ForgetActivity,
     /// Take it out of the settings.
     RemoveProfile,
     /// Light, dark, or as the system has it.
     Theme(Theme),
+    /// Request stored data.
+    RequestData,
     /// Follow commands by their ids.
     Track,
     /// What is known to be complete.
@@ -65,7 +69,7 @@ pub(crate) enum Command {
 
 impl Command {
     /// Those with a key, in the order of the dialog.
-    pub(crate) const WITH_KEYS: [Self; 27] = [
+    pub(crate) const WITH_KEYS: [Self; 28] = [
         Self::Filter,
         Self::Details,
         Self::Download,
@@ -91,6 +95,7 @@ impl Command {
         Self::Profile(7),
         Self::Profile(8),
         Self::AddProfile,
+        Self::RequestData,
         Self::Track,
         Self::Shortcuts,
     ];
@@ -123,10 +128,12 @@ impl Command {
             Self::RetryNow => "Retry now".into(),
             Self::RenewToken => "Renew token".into(),
             Self::SignOut => "Sign out".into(),
+            Self::ForgetActivity => "Forget this profile…".into(),
             Self::RemoveProfile => "Remove profile…".into(),
             Self::Theme(Theme::System) => "Theme of the system".into(),
             Self::Theme(Theme::Light) => "Light theme".into(),
             Self::Theme(Theme::Dark) => "Dark theme".into(),
+            Self::RequestData => "Request data…".into(),
             Self::Track => "Track commands…".into(),
             Self::Completeness => "Completeness".into(),
             Self::Shortcuts => "Keyboard shortcuts".into(),
@@ -152,10 +159,12 @@ impl Command {
             Self::RetryNow => icons::RETRY,
             Self::RenewToken => icons::RENEW,
             Self::SignOut => icons::SIGN_OUT,
+            Self::ForgetActivity => icons::FORGET,
             Self::RemoveProfile => icons::CLOSE,
             Self::Theme(Theme::System) => icons::THEME_SYSTEM,
             Self::Theme(Theme::Light) => icons::THEME_LIGHT,
             Self::Theme(Theme::Dark) => icons::THEME_DARK,
+            Self::RequestData => icons::REQUEST,
             Self::Track => icons::TRACK,
             Self::Completeness => icons::COMPLETENESS,
             Self::Shortcuts => icons::KEYBOARD,
@@ -185,6 +194,7 @@ impl Command {
             Self::Follow => plain(Key::F),
             Self::Profile(number) => command(*DIGITS.get(number)?),
             Self::AddProfile => command(Key::N),
+            Self::RequestData => command(Key::R),
             Self::Track => command(Key::T),
             Self::Shortcuts => plain(Key::F1),
             Self::ShowEverything
@@ -193,6 +203,7 @@ impl Command {
             | Self::RetryNow
             | Self::RenewToken
             | Self::SignOut
+            | Self::ForgetActivity
             | Self::RemoveProfile
             | Self::Theme(_)
             | Self::Completeness
@@ -227,6 +238,7 @@ impl Command {
             Self::RetryNow => matches!(state, Some(ConnectionState::Reconnecting { .. })),
             Self::RenewToken => desk.token.is_some() && !matches!(state, Some(ConnectionState::TokenRefused { .. })),
             Self::SignOut => !matches!(state, None | Some(ConnectionState::SignedOut)),
+            Self::RequestData => !desk.shows_form(),
             Self::Details => desk.table.cursor().is_some(),
             Self::EditLabel => at(desk).is_some(),
             Self::Download => at(desk).is_some_and(|activity| activity.can_download() || activity.can_save_inline()),
@@ -240,6 +252,7 @@ impl Command {
             | Self::Follow
             | Self::Profile(_)
             | Self::AddProfile
+            | Self::ForgetActivity
             | Self::RemoveProfile
             | Self::Theme(_)
             | Self::Track

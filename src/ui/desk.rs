@@ -11,6 +11,7 @@ use crate::settings::{Preferences, Profile};
 
 use super::completeness::Completeness;
 use super::details::Details;
+use super::expected::Expected;
 use super::rival::Rival;
 use super::sign_in::Form;
 use super::table::Table;
@@ -83,6 +84,8 @@ pub(crate) struct Desk {
     pub form_open: bool,
     /// The next moment at which a link expires.
     next_expiry: Option<Moment>,
+    /// Data that was requested from here: its row is selected when it comes.
+    pub expected: Expected,
 }
 
 impl Desk {
@@ -110,6 +113,7 @@ impl Desk {
             restoring: true,
             unseen: 0,
             next_expiry: None,
+            expected: Expected::default(),
         }
     }
 
@@ -161,7 +165,11 @@ impl Desk {
                 self.restoring = !complete;
             }
             Event::LinksKept { requests, .. } => self.activities.keep_links(&requests),
-            Event::Committed { entries, .. } => self.commit(&entries, in_front, instant),
+            Event::Committed { entries, .. } | Event::NotKept { entries, .. } => {
+                self.commit(&entries, in_front, instant);
+            }
+            Event::Kept { from, to, count, .. } => self.activities.keep(from, to, count),
+            Event::Forgotten { .. } => self.forget(),
             Event::Download { request, progress, .. } => match progress {
                 Some(progress) => {
                     self.downloads.insert(request, progress);
@@ -183,15 +191,31 @@ impl Desk {
                     self.form.forget_secrets();
                 }
             }
-            // Nothing here asks for them yet.
+            // Not a desk's.
             Event::DataTokens { .. }
             | Event::Queue(_)
             | Event::DataKey { .. }
             | Event::Settings(_)
             | Event::JournalSize(_)
             | Event::Notice(_)
+            | Event::Purged { .. }
             | Event::Stopped => {}
         }
+    }
+
+    /// Everything up to now is gone. How it is looked at stays.
+    fn forget(&mut self) {
+        self.activities = Activities::new(self.activities.link_lifetime());
+        self.completeness = Completeness::default();
+        let mut view = View::new();
+        view.set_chip(self.view.chip());
+        view.set_filter(self.view.filter().clone());
+        view.set_sort(self.view.sort());
+        self.view = view;
+        self.table = Table::default();
+        self.details = None;
+        self.restoring = false;
+        self.unseen = 0;
     }
 
     fn commit(&mut self, entries: &[Entry], in_front: bool, instant: Instant) {
@@ -202,6 +226,7 @@ impl Desk {
             }
             self.completeness.note(entry, &self.activities);
             self.activities.apply(entry);
+            self.expected.note(entry, &self.activities, &mut self.table);
         }
         if !in_front {
             self.unseen += self.activities.len() - before;

@@ -320,6 +320,7 @@ fn menu(ui: &mut Ui, bar: Rect, front: Option<&Desk>, hidden: &[&Desk], chosen: 
         if let Some(desk) = front {
             profile_items(ui, desk, scene, false);
             if scene.narrow {
+                entry(ui, Command::RequestData, true, scene);
                 entry(ui, Command::Track, true, scene);
             }
             entry(ui, Command::Completeness, true, scene);
@@ -351,6 +352,7 @@ fn profile_items(ui: &mut Ui, desk: &Desk, scene: &mut Scene, whole: bool) {
     }
     if whole {
         line(ui);
+        entry(ui, Command::ForgetActivity, true, scene);
         entry(ui, Command::RemoveProfile, true, scene);
     }
 }

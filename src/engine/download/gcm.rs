@@ -4,7 +4,7 @@
 //! Two passes over the ciphertext file, so that memory stays flat and nothing is released before the tag is verified: the first
 //! computes GHASH and compares the tag, the second decrypts. The second computes the tag once more over what it reads, so that a
 //! file that was changed between the passes is not opened either. Libraries that decrypt GCM want the whole in memory; here
-//! the parts are RustCrypto's `aes`, `ctr` and `ghash`, and the tests hold them against another implementation.
+//! the parts are those of the Rust cryptography project, `aes`, `ctr` and `ghash`, and the tests hold them against another implementation.
 
 use std::io::{self, Read, Seek as _, SeekFrom};
 
@@ -227,6 +227,7 @@ mod tests {
     }
 
     fn hex(text: &str) -> Vec<u8> {
-        (0..text.len()).step_by(2).map(|at| u8::from_str_radix(&text[at..at + 2], 16).unwrap()).collect()
+        let digit = |byte: &u8| char::from(*byte).to_digit(16).unwrap();
+        text.as_bytes().chunks(2).map(|pair| u8::try_from(digit(&pair[0]) << 4 | digit(&pair[1])).unwrap()).collect()
     }
 }

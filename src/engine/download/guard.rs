@@ -4,7 +4,8 @@
 //! * Without a click only from the host of the download address and from hosts that the operator allowed.
 //! * This machine and private networks only for a profile whose API is there too, or for hosts that the operator allowed:
 //!   otherwise a link would let a stranger send GETs behind the operator's firewall. It is the *address* that counts, checked
-//!   after the name is resolved; the connection goes to the very address that was checked.
+//!   after the name is resolved; the connection goes to the very address that was checked. Where a proxy makes the connection
+//!   names are resolved by it, and what it lets through is up to whoever runs it: only addresses in links are checked then.
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -57,10 +58,12 @@ pub(super) struct Rules<'a> {
     pub(super) saving: &'a Saving,
     /// Whether nobody has clicked.
     pub(super) automatic: bool,
+    /// Whether a proxy makes the connection.
+    pub(super) proxied: bool,
 }
 
 impl Rules<'_> {
-    /// The addresses that may be connected to for this link.
+    /// The addresses that may be connected to for this link; none where a proxy finds them.
     pub(super) async fn check(self, url: &Url, resolve: &Resolver) -> Result<Vec<SocketAddr>, Refused> {
         let host = url.host_str().unwrap_or_default().to_owned();
         let refuse = |permission, sentence| Err(Refused { sentence, allow: Some((permission, host.clone())) });
@@ -81,6 +84,9 @@ impl Rules<'_> {
                      {host} if you trust the way there."
                 ),
             );
+        }
+        if self.proxied && matches!(url.host(), Some(Host::Domain(_))) {
+            return Ok(Vec::new());
         }
         let addresses = addresses(url, resolve).await.map_err(|error| {
             tracing::debug!(%error, "the host of a link can't be resolved");

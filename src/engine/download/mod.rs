@@ -43,7 +43,7 @@ pub(super) use aftermath::Aftermath;
 pub(super) use arrivals::Arrivals;
 pub(super) use control::{Control, Order, Reins, control};
 use failed::{Failed, what_now};
-pub(super) use fetch::Fetcher;
+pub(super) use fetch::{Fetcher, client};
 use guard::Rules;
 use known::Known;
 use meter::Meter;
@@ -172,7 +172,12 @@ impl Job {
         control: &mut Control,
     ) -> Result<Saved, NotDone> {
         let host = taken.url.host_str().unwrap_or_default().to_owned();
-        let rules = Rules { endpoints: &self.endpoints, saving: &self.saving, automatic: self.automatic };
+        let rules = Rules {
+            endpoints: &self.endpoints,
+            saving: &self.saving,
+            automatic: self.automatic,
+            proxied: self.tools.fetcher.is_proxied(&taken.url),
+        };
         let ready = async {
             let addresses = rules.check(&taken.url, &self.tools.fetcher.resolve).await;
             let addresses = addresses.map_err(|refused| self.not_allowed(refused))?;
@@ -287,7 +292,7 @@ impl Job {
                     receipt.decryption = Decryption::Done;
                     return Some(plain);
                 }
-                Err((part, why)) => (part, why),
+                Err(refused) => *refused,
             }
         } else {
             (part, "no key is known for this profile".to_owned())
@@ -453,16 +458,16 @@ fn fetching(spot: &Spot, part: &Part) -> Deed {
 }
 
 /// Decrypts a part-file into another at the same place; or gives it back, and says why.
-fn open(part: Part, place: &Spot, key: &DataKey) -> Result<Part, (Part, String)> {
+fn open(part: Part, place: &Spot, key: &DataKey) -> Result<Part, Box<(Part, String)>> {
     let mut plain = match Part::create(place) {
         Ok(plain) => plain,
-        Err(sentence) => return Err((part, sentence.trim_end_matches('.').to_owned())),
+        Err(sentence) => return Err(Box::new((part, sentence.trim_end_matches('.').to_owned()))),
     };
     let opened = part.reopen().map_err(gcm::NotOpened::from);
     let opened = opened.and_then(|mut file| gcm::open(&mut file, part.size(), key, |bytes| plain.write(bytes)));
     match opened {
         Ok(()) => Ok(plain),
-        Err(why) => Err((part, why.to_string())),
+        Err(why) => Err(Box::new((part, why.to_string()))),
     }
 }
 

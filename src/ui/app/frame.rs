@@ -26,6 +26,7 @@ impl App {
         }
         self.bars(ui, &mut scene);
         self.middle(ui, &mut scene);
+        self.ask_data_tokens(&ctx);
         let fresh = std::mem::take(&mut self.fresh);
         if let Some(dialog) = &mut self.dialog {
             if let Dialog::Completeness { profile, report } = dialog
@@ -83,8 +84,10 @@ impl App {
             desk.set_filter("");
         } else if desk.view.chip() != crate::activity::Chip::All {
             desk.view.set_chip(crate::activity::Chip::All);
-        } else if !desk.table.deselect() {
-            self.notices.dismiss_newest();
+        } else if !desk.table.deselect()
+            && let Some(newest) = self.notices.newest()
+        {
+            self.dismiss(newest);
         }
     }
 

@@ -13,6 +13,7 @@ use crate::ui::completeness::Report;
 use crate::ui::desk::Desk;
 use crate::ui::dialogs::Dialog;
 use crate::ui::doors::SaveSuggestion;
+use crate::ui::request_data::RequestData;
 use crate::ui::saving::{SaveFor, suggested_name};
 use crate::ui::scene::{Scene, Wish};
 use crate::ui::sign_in::Form;
@@ -37,6 +38,7 @@ impl App {
             }
             Wish::Run(command) => self.run(ctx, scene, command),
             Wish::Save { row, inline } => self.ask_where(row, inline),
+            Wish::RequestData { profile, data } => self.request_data(profile, data),
             Wish::Check(row) => self.check(row),
             Wish::Show(profile) => self.front = Front::Desk(profile),
             Wish::AddProfile => self.add_profile(),
@@ -55,7 +57,7 @@ impl App {
             }
             Wish::Open(dialog) => self.open(dialog),
             Wish::CloseDialog => self.dialog = None,
-            Wish::Dismiss(number) => self.notices.dismiss(number),
+            Wish::Dismiss(number) => self.dismiss(number),
             Wish::Leave => {
                 self.dialog = None;
                 self.leave();
@@ -129,20 +131,38 @@ impl App {
             Command::Disconnect => _ = self.send(Action::Disconnect(profile)),
             Command::RetryNow => _ = self.send(Action::RetryNow(profile)),
             Command::RenewToken => _ = self.send(Action::RenewToken(profile)),
+            Command::RequestData => self.open(Dialog::RequestData(Box::new(RequestData::new(profile)))),
             Command::Track => self.open(Dialog::Track(Track::new(profile))),
             Command::Completeness => {
                 let dialog = Dialog::Completeness { profile, report: Report::of(desk) };
                 self.open(dialog);
             }
-            Command::SignOut => {
-                let dialog = Dialog::SignOut { profile, name: desk.profile.name.clone(), revoke: false };
-                self.open(dialog);
-            }
-            Command::RemoveProfile => {
-                let dialog = Dialog::Remove { profile, name: desk.profile.name.clone() };
-                self.open(dialog);
-            }
+            Command::SignOut | Command::ForgetActivity | Command::RemoveProfile => self.ask_before(command),
             Command::AddProfile | Command::Shortcuts | Command::About | Command::Theme(_) | Command::Profile(_) => {}
+        }
+    }
+
+    /// Asks before something of the profile in front goes.
+    fn ask_before(&mut self, command: Command) {
+        let Some(desk) = self.desk() else { return };
+        let (profile, name) = (desk.profile.id, desk.profile.name.clone());
+        self.open(match command {
+            Command::ForgetActivity => Dialog::Forget { profile, name },
+            Command::RemoveProfile => Dialog::Remove { profile, name },
+            _ => Dialog::SignOut { profile, name, revoke: false },
+        });
+    }
+
+    /// Takes a notice away. One that the engine keeps until it is read is read now.
+    pub(super) fn dismiss(&mut self, number: u64) {
+        let Some(notice) = self.notices.dismiss(number).filter(|notice| notice.severity > Severity::Info) else {
+            return;
+        };
+        let name = notice.profile.and_then(|id| self.desk_of(id)).map(|desk| format!("{}: ", desk.profile.name));
+        let told = name.and_then(|name| notice.sentence.strip_prefix(&name)).unwrap_or(&notice.sentence);
+        let read = Action::NoticeRead { profile: notice.profile, sentence: told.to_owned() };
+        if !self.parts.backend.send(read) {
+            tracing::debug!("the engine is busy: the notice is told again at the next start");
         }
     }
 
