@@ -5,16 +5,22 @@
 
 #[path = "engine/canary.rs"]
 mod canary;
+#[path = "engine/decrypt.rs"]
+mod decrypt;
 #[path = "engine/downloads.rs"]
 mod downloads;
 #[path = "engine/generations.rs"]
 mod generations;
 #[path = "engine/listening.rs"]
 mod listening;
+#[path = "engine/mishaps.rs"]
+mod mishaps;
 #[path = "engine/network.rs"]
 mod network;
 #[path = "engine/requests.rs"]
 mod requests;
+#[path = "engine/saving.rs"]
+mod saving;
 #[path = "engine/scripted.rs"]
 mod scripted;
 #[path = "engine/sealing.rs"]

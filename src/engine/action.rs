@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use secrecy::SecretString;
 
 use crate::activity::{ActivityKey, Seq};
-use crate::protocol::{AuthorizationToken, CommandId, RequestId, StoredData};
+use crate::protocol::{AuthorizationToken, CommandId, DataKey, RequestId, StoredData};
 use crate::settings::{Preferences, Profile, ProfileId, Saving};
 
 /// A wish of the operator. Sent on a bounded channel: where that is full, the window says that the engine is busy.
@@ -57,7 +57,35 @@ pub enum Action {
         /// The whole path that the operator chose.
         to: PathBuf,
     },
-    /// Stop a download; its link is used up.
+    /// Fetch the data of several requests into one folder, what expires first in front. Payloads that came inline are
+    /// saved as well. Names come from the server or from what is known, and never replace a file: ` (2)`.
+    DownloadAll {
+        /// Whose.
+        profile: ProfileId,
+        /// Which: those that the window shows as ready or inline.
+        requests: Vec<RequestId>,
+        /// Where to.
+        folder: PathBuf,
+    },
+    /// Look again whether there is room for a download that waits for it ([`super::Stage::NoRoom`]). It looks by itself every
+    /// two seconds.
+    ResumeDownload {
+        /// Whose.
+        profile: ProfileId,
+        /// Which.
+        request: RequestId,
+    },
+    /// Save a download that waits for room to another place. Where it is receiving already it stays where it is.
+    MoveDownload {
+        /// Whose.
+        profile: ProfileId,
+        /// Which.
+        request: RequestId,
+        /// The whole path that the operator chose.
+        to: PathBuf,
+    },
+    /// Stop a download. One that waits for its turn leaves the queue and its link stays good; of one that has begun the
+    /// link is used up.
     CancelDownload {
         /// Whose.
         profile: ProfileId,
@@ -88,6 +116,9 @@ pub enum Action {
         profile: ProfileId,
         /// What, as the list had it: its names are remembered for suggestions.
         data: Vec<StoredData>,
+        /// The folder that the data is saved to as soon as it is ready; `None` to leave that to the operator. Like all
+        /// saving without a click this fetches from expected hosts only: see [`Permission::Automatic`].
+        folder: Option<PathBuf>,
     },
     /// Request the data of a request once more, where its data token is known
     /// ([`crate::activity::Activity::can_request_again`]). It comes under a new request id.
@@ -112,6 +143,16 @@ pub enum Action {
         host: String,
         /// What is allowed.
         permission: Permission,
+    },
+    /// Take the key of a profile's payloads, 64 hex digits of the operator's ([`DataKey::from_hex`]); answered by
+    /// [`super::Event::DataKey`]. Payloads are decrypted with it where [`Saving::decrypt`] says so.
+    SetDataKey {
+        /// Whose.
+        profile: ProfileId,
+        /// The key; `None` forgets it.
+        key: Option<DataKey>,
+        /// Whether the keyring keeps it; otherwise it is known for this session, and the keyring forgets an older one.
+        keep: bool,
     },
     /// The operator has read that a link was spent elsewhere; until then it is told again at each start.
     WarningRead {

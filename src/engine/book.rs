@@ -11,10 +11,12 @@ use tokio::sync::Notify;
 use tokio::time::Instant;
 
 use crate::activity::{ActivityKey, Deed, Enquiry, Entry, Fact, Gap, Patience};
-use crate::protocol::{CommandId, CommandStatus, Delivery, Message, RequestId};
+use crate::protocol::{CommandId, CommandStatus, Message, RequestId};
 
+use super::download::Arrivals;
 use super::history::History;
 use super::outcomes::Outcomes;
+use super::openness::{command_is_open, is_final, request_is_open};
 use super::rival::Rival;
 use super::session::Ticket;
 
@@ -35,6 +37,7 @@ pub(super) struct Book(Arc<Shared>);
 struct Shared {
     inner: Mutex<Inner>,
     changed: Notify,
+    arrivals: Arrivals,
 }
 
 /// A connection that is joined.
@@ -95,7 +98,13 @@ impl Book {
             inner.note(entry, now);
         }
         drop(inner);
+        self.0.arrivals.note(entries);
         self.0.changed.notify_one();
+    }
+
+    /// Data that has come.
+    pub(super) fn arrivals(&self) -> &Arrivals {
+        &self.0.arrivals
     }
 
     /// Entries of earlier runs: a chunk in ascending order, the newest chunk first.
@@ -438,36 +447,6 @@ impl Inner {
             self.due.remove(&(before, id.clone()));
         }
         self.due.insert((due, id.clone()));
-    }
-}
-
-/// What an entry says of a command: whether it is open; `None` where it says nothing of that.
-pub(super) fn command_is_open(fact: &Fact) -> Option<bool> {
-    match fact {
-        Fact::Heard(Message::Command(report)) => Some(report.status == CommandStatus::Pending),
-        Fact::Enquired(Enquiry::Known { status, .. }) => Some(*status == CommandStatus::Pending),
-        Fact::Enquired(Enquiry::Unknown) => Some(false),
-        Fact::Done(Deed::Tracked) => Some(true),
-        _ => None,
-    }
-}
-
-fn is_final(fact: &Fact) -> bool {
-    match fact {
-        Fact::Heard(Message::Command(report)) => report.status.is_final(),
-        Fact::Enquired(Enquiry::Known { status, .. }) => status.is_final(),
-        _ => false,
-    }
-}
-
-/// The same of a data request.
-pub(super) fn request_is_open(fact: &Fact) -> Option<bool> {
-    match fact {
-        Fact::Heard(Message::Data(report)) => {
-            Some(matches!(report.delivery, Delivery::Text(_) | Delivery::StreamToken(_) | Delivery::Other { .. }))
-        }
-        Fact::Heard(Message::StreamReady(_)) | Fact::Done(Deed::Fetching { .. } | Deed::Saved { .. }) => Some(false),
-        _ => None,
     }
 }
 

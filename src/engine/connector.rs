@@ -123,9 +123,15 @@ pub enum ConnectError {
     },
 }
 
-/// Connects and upgrades within the budget. `limit` is the largest message that will be read, in bytes.
-pub(super) async fn open(connector: Arc<dyn Connector>, url: Url, limit: usize) -> Result<Socket, ConnectError> {
-    let target = Target::of(&url);
+/// Connects and upgrades within the budget. `addresses` are the only ones that the host may have; none where the name is to be
+/// resolved. `limit` is the largest message that will be read, in bytes.
+pub(super) async fn open(
+    connector: Arc<dyn Connector>,
+    url: Url,
+    addresses: Vec<SocketAddr>,
+    limit: usize,
+) -> Result<Socket, ConnectError> {
+    let target = Target { addresses, ..Target::of(&url) };
     let host = target.host.clone();
     let through = connector.proxy(&target).map(|proxy| format!(" through the proxy {proxy}")).unwrap_or_default();
     let attempt = async {
@@ -230,11 +236,13 @@ fn prompt(stream: TcpStream) -> TcpStream {
 
 async fn tcp(target: &Target) -> Result<TcpStream, ConnectError> {
     let host = target.host.clone();
-    let resolved = tokio::net::lookup_host((target.host.as_str(), target.port)).await;
-    let addresses: io::Result<Vec<SocketAddr>> = resolved.map(Iterator::collect);
-    let addresses = match addresses {
-        Ok(addresses) => addresses,
-        Err(source) => return Err(ConnectError::NameNotFound { host, source }),
+    let addresses = if target.addresses.is_empty() {
+        match tokio::net::lookup_host((target.host.as_str(), target.port)).await {
+            Ok(addresses) => addresses.collect(),
+            Err(source) => return Err(ConnectError::NameNotFound { host, source }),
+        }
+    } else {
+        target.addresses.clone()
     };
     match first_of(addresses).await {
         Ok(stream) => Ok(stream),
@@ -284,7 +292,7 @@ mod tests {
         let (_guide, ways) = Guide::new(Way::load(&preferences, &surroundings).unwrap(), surroundings);
         let start = tokio::time::Instant::now();
         let url = Url::parse("wss://ws.example.com").unwrap();
-        let opened = open(Arc::new(Network::new(ways)), url, 1024).await;
+        let opened = open(Arc::new(Network::new(ways)), url, Vec::new(), 1024).await;
         assert_eq!(start.elapsed(), BUDGET);
         let error = opened.err().expect("it opened").to_string();
         assert_eq!(error, format!("ws.example.com did not answer within 10 s through the proxy {proxy}."));

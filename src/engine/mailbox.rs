@@ -219,8 +219,14 @@ impl Mailbox {
     }
 
     fn post(&mut self, event: Event) {
-        let only_newest =
-            matches!(event, Event::Pulse { .. } | Event::Download { .. } | Event::JournalSize(_) | Event::Rival { .. });
+        let only_newest = matches!(
+            event,
+            Event::Pulse { .. }
+                | Event::Download { .. }
+                | Event::JournalSize(_)
+                | Event::Rival { .. }
+                | Event::Queue(_)
+        );
         if only_newest || self.queue.len() >= EVENTS_LIMIT {
             let slot = Slot::of(&event);
             if slot.is_some() {
@@ -335,6 +341,8 @@ enum Slot {
     Download(ProfileId, RequestId),
     History(ProfileId),
     DataTokens(ProfileId, u32),
+    Queue,
+    DataKey(ProfileId),
     JournalSize,
     Rival(ProfileId),
     Purged,
@@ -350,6 +358,8 @@ impl Slot {
             Event::Token { profile, .. } => Self::Token(*profile),
             Event::Download { profile, request, .. } => Self::Download(*profile, request.clone()),
             Event::History { profile, .. } => Self::History(*profile),
+            Event::Queue(_) => Self::Queue,
+            Event::DataKey { profile, .. } => Self::DataKey(*profile),
             Event::DataTokens { profile, page, .. } => Self::DataTokens(*profile, *page),
             Event::JournalSize(_) => Self::JournalSize,
             Event::Rival { profile, .. } => Self::Rival(*profile),

@@ -328,7 +328,7 @@ mod tests {
         let proxies = system(&set);
         let through = proxies.of_url(&Url::parse("wss://w").unwrap()).unwrap().unwrap();
         assert_eq!(through.authorization().as_deref(), Some("Basic bWU6Q0FOQVJZQGhvbWU="));
-        assert_eq!(through.target(), Target { host: "p".into(), port: 3128, secure: false });
+        assert_eq!(through.target(), Target { host: "p".into(), port: 3128, secure: false, addresses: Vec::new() });
         let shown = format!("{through} {through:?} {proxies:?} {:?}", variables(&set));
         assert!(!shown.contains("CANARY"), "{shown}");
     }

@@ -15,9 +15,9 @@ use crate::journal::{Limits, Protected};
 use crate::protocol::{Delivery, Message};
 use crate::settings::{Preferences, ProfileId};
 
-use super::book::{command_is_open, request_is_open};
 use super::chunk::Chunk;
 use super::event::{Event, Notice, Severity};
+use super::openness::{command_is_open, request_is_open};
 use super::tools::Tools;
 
 /// After the start, when history has been shown and links have been brought back.

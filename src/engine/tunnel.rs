@@ -85,7 +85,7 @@ mod tests {
     }
 
     fn target(host: &str) -> Target {
-        Target { host: host.into(), port: 8083, secure: true }
+        Target { host: host.into(), port: 8083, secure: true, addresses: Vec::new() }
     }
 
     /// What becomes of an answer; `hang_up` is whether the proxy then closes. And what it was asked.

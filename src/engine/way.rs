@@ -3,6 +3,7 @@
 //! Replaced as a whole when the operator changes one of them. What is connected stays connected; what connects from then on
 //! goes the new way.
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -37,8 +38,6 @@ pub(super) struct Way {
     pub(super) proxies: Proxies,
     /// The client of REST calls.
     pub(super) calls: Client,
-    /// The client of downloads.
-    pub(super) downloads: Client,
 }
 
 impl Way {
@@ -53,8 +52,24 @@ impl Way {
         let trust = Trust::load(of_environment.into_iter().chain(of_settings))?;
         let proxies = Proxies::of(&preferences.proxy, &surroundings.proxies);
         let calls = built(rest::client(), &trust, &proxies)?;
-        let downloads = built(download::client(), &trust, &proxies)?;
-        Ok(Self { trust, proxies, calls, downloads })
+        let way = Self { trust, proxies, calls };
+        // So that what is wrong is known now and not when a link is about to expire.
+        way.downloads("", &[])?;
+        Ok(way)
+    }
+
+    /// A client for one download, by which `host` leads to `addresses` and nowhere else, where there are any: those that were
+    /// checked. A proxy resolves names itself.
+    ///
+    /// # Errors
+    ///
+    /// Where the client can't be built.
+    pub(super) fn downloads(&self, host: &str, addresses: &[SocketAddr]) -> reqwest::Result<Client> {
+        let mut client = download::client();
+        if !addresses.is_empty() {
+            client = client.resolve_to_addrs(host, addresses);
+        }
+        built(client, &self.trust, &self.proxies)
     }
 
     /// Whether preferences lead another way than others.

@@ -194,6 +194,8 @@ impl App {
                 }
             }
             Event::Stopped => self.stopped(),
+            // Nothing shows it yet.
+            Event::Queue(_) => {}
             Event::SignIn { profile, state } => self.take_sign_in(profile, state),
             Event::DataTokens { profile, page, answer } => self.take_data_tokens(profile, page, answer),
             Event::Connection { profile, .. }
@@ -207,6 +209,7 @@ impl App {
             | Event::Download { profile, .. }
             | Event::Rival { profile, .. }
             | Event::LinksKept { profile, .. }
+            | Event::DataKey { profile, .. }
             | Event::History { profile, .. } => {
                 let (in_front, instant) = (self.front == Front::Desk(profile), self.parts.clock.instant());
                 // An event of a profile that is gone has nowhere to be shown.

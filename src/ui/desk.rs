@@ -193,6 +193,8 @@ impl Desk {
             }
             // Not a desk's.
             Event::DataTokens { .. }
+            | Event::Queue(_)
+            | Event::DataKey { .. }
             | Event::Settings(_)
             | Event::JournalSize(_)
             | Event::Notice(_)

@@ -148,6 +148,8 @@ impl Live {
                 | Event::Download { .. }
                 | Event::History { .. }
                 | Event::DataTokens { .. }
+                | Event::Queue(_)
+                | Event::DataKey { .. }
                 | Event::Rival { .. }
                 | Event::LinksKept { .. }
                 | Event::JournalSize(_) => {}

@@ -3,22 +3,24 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use tokio::sync::{oneshot, watch};
+use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::activity::Moment;
 use crate::engine::book::Book;
+use crate::engine::download::{Aftermath, Arrivals, Reins};
 use crate::engine::endpoints::Endpoints;
 use crate::engine::event::{ConnectionState, Severity};
 use crate::engine::gaps::Past;
 use crate::engine::lifetime::Watch;
 use crate::engine::reconcile::{OverRest, Reconciler};
+use crate::engine::report::Report;
 use crate::engine::rest::Dialect;
 use crate::engine::restore;
 use crate::engine::scribe::Scribe;
 use crate::engine::session::{self, Aim, Ticket, Wish};
 use crate::engine::spawn::Task;
 use crate::engine::vault::Vault;
-use crate::protocol::{AuthorizationToken, RequestId};
+use crate::protocol::{AuthorizationToken, DataKey, RequestId};
 use crate::settings::{Profile, ProfileId};
 
 use super::Hub;
@@ -51,6 +53,8 @@ pub(super) struct Desk {
     pub(super) past: Option<oneshot::Sender<Past>>,
     /// The reconciler. Dropping the sender ends it.
     keeper: (oneshot::Sender<()>, Task<()>),
+    /// The key of its payloads, where the operator gave it.
+    pub(super) data_key: Option<DataKey>,
     /// Its downloads.
     pub(super) downloads: BTreeMap<RequestId, Download>,
     /// Downloads that are writing down their end.
@@ -95,8 +99,8 @@ pub(super) enum Stage {
 
 /// A download under way.
 pub(super) struct Download {
-    /// Dropped: stop. `None` once that was asked for.
-    pub(super) cancel: Option<oneshot::Sender<()>>,
+    /// How it is reached; dropping them ends it with what has come kept.
+    pub(super) reins: Reins,
     /// Ends soon after.
     pub(super) task: Task<()>,
 }
@@ -119,7 +123,7 @@ impl Desk {
         drop(stop);
         let mut downloads = self.ending;
         downloads.push(keeper);
-        // Dropping the other half of a download stops it.
+        // Dropping its reins ends a download.
         downloads.extend(self.downloads.into_values().map(|download| download.task));
         Ending { downloads, session: self.session, scribe: self.writing }
     }
@@ -168,12 +172,15 @@ impl Hub {
             dialect,
             past: Some(past),
             keeper,
+            data_key: None,
             downloads: BTreeMap::new(),
             ending: Vec::new(),
             session,
             writing,
         };
         self.desks.insert(id, desk);
+        self.watch_arrivals(id);
+        self.recall_data_key(id);
         if id != super::sandbox::profile_id() {
             self.ask_for_seal();
         }
@@ -200,9 +207,11 @@ impl Hub {
             clock: tools.clock.clone(),
         };
         let (stop, stopped) = oneshot::channel::<()>();
+        let arriving = tell_arrivals(profile, book.arrivals().clone(), tools.reports.clone());
         let task = async move {
             tokio::select! {
                 () = reconciler.run() => {}
+                () = arriving => {}
                 _ = stopped => {}
             }
         };
@@ -216,7 +225,12 @@ impl Hub {
         let of_the_past = (desk.book.clone(), past, self.started);
         let tools = &self.tools;
         let (ledger, outbox) = (tools.ledger.clone(), tools.outbox.clone());
-        let task = restore::restore(profile, ledger, outbox, self.live_from, of_the_past);
+        let (live_from, scribe, tools_for_later) = (self.live_from, desk.scribe.clone(), tools.clone());
+        let task = async move {
+            let mut aftermath = Aftermath::default();
+            restore::restore(profile, ledger, outbox, live_from, of_the_past, &mut aftermath).await;
+            aftermath.settle(profile, scribe, tools_for_later).await;
+        };
         drop(tools.spawner.task("reading the journal", Some(profile), task));
     }
 
@@ -232,6 +246,7 @@ impl Hub {
         let Some(desk) = self.desks.remove(&profile) else { return };
         let name = desk.profile.name.clone();
         let ending = desk.end();
+        self.forget_downloads(profile);
         self.settings.profiles.retain(|kept| kept.id != profile);
         self.save().await;
         self.forget(profile);
@@ -255,5 +270,15 @@ impl Hub {
         let task = self.tools.spawner.task("removing a profile", Some(profile), task);
         self.removals.retain(|_, removal| !removal.is_finished());
         self.removals.insert(profile, task);
+    }
+}
+
+/// Tells the centre of data that has come, until it stops listening.
+async fn tell_arrivals(profile: ProfileId, arrivals: Arrivals, reports: mpsc::Sender<Report>) {
+    loop {
+        let requests = arrivals.next().await.into_iter().collect();
+        if reports.send(Report::Arrived { profile, requests }).await.is_err() {
+            return;
+        }
     }
 }
