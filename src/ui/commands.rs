@@ -53,6 +53,10 @@ pub(crate) enum Command {
     RemoveProfile,
     /// Light, dark, or as the system has it.
     Theme(Theme),
+    /// Which columns there are, and how times are told.
+    Columns,
+    /// Save the filter with its columns and its sort.
+    SaveFilter,
     /// Follow commands by their ids.
     Track,
     /// What is known to be complete.
@@ -127,6 +131,8 @@ impl Command {
             Self::Theme(Theme::System) => "Theme of the system".into(),
             Self::Theme(Theme::Light) => "Light theme".into(),
             Self::Theme(Theme::Dark) => "Dark theme".into(),
+            Self::Columns => "Columns".into(),
+            Self::SaveFilter => "Save filter…".into(),
             Self::Track => "Track commands…".into(),
             Self::Completeness => "Completeness".into(),
             Self::Shortcuts => "Keyboard shortcuts".into(),
@@ -156,6 +162,8 @@ impl Command {
             Self::Theme(Theme::System) => icons::THEME_SYSTEM,
             Self::Theme(Theme::Light) => icons::THEME_LIGHT,
             Self::Theme(Theme::Dark) => icons::THEME_DARK,
+            Self::Columns => icons::COLUMNS,
+            Self::SaveFilter => icons::SAVED,
             Self::Track => icons::TRACK,
             Self::Completeness => icons::COMPLETENESS,
             Self::Shortcuts => icons::KEYBOARD,
@@ -196,6 +204,8 @@ impl Command {
             | Self::RemoveProfile
             | Self::Theme(_)
             | Self::Completeness
+            | Self::Columns
+            | Self::SaveFilter
             | Self::About => None,
         }
     }
@@ -243,6 +253,8 @@ impl Command {
             | Self::RemoveProfile
             | Self::Theme(_)
             | Self::Track
+            | Self::Columns
+            | Self::SaveFilter
             | Self::Completeness
             | Self::Shortcuts
             | Self::About => true,

@@ -6,10 +6,12 @@ use crate::activity::ActivityKey;
 use crate::engine::Action;
 use crate::settings::ProfileId;
 
+use super::columns_dialog;
 use super::commands::Command;
 use super::completeness::{self, Report};
 use super::field::{Field, Mark, choice};
 use super::rival::{self, Rival};
+use super::saved;
 use super::scene::{Scene, Wish};
 use super::text::visible;
 use super::theme::{self, Palette, Type};
@@ -44,6 +46,10 @@ pub(crate) enum Dialog {
         /// What is typed.
         text: String,
     },
+    /// Which columns there are, and how times are told.
+    Columns(columns_dialog::Chosen),
+    /// Names the filter in front.
+    SaveFilter(saved::Naming),
     /// Asks whether to close the window while downloads are under way.
     Leave {
         /// How many.
@@ -75,6 +81,8 @@ impl Dialog {
             Self::Leave { .. } => "Close Privicore Monitor",
             Self::Completeness { .. } => "Completeness",
             Self::Track(_) => "Track commands",
+            Self::Columns(_) => "Columns",
+            Self::SaveFilter(_) => "Save filter",
             Self::Rival(_) => "Settled unheard",
             Self::Shortcuts => "Keyboard shortcuts",
             Self::About => "About Privicore Monitor",
@@ -84,8 +92,13 @@ impl Dialog {
     fn width(&self) -> f32 {
         match self {
             Self::Completeness { .. } => 620.0,
-            Self::Shortcuts | Self::Rival(_) | Self::Track(_) => 520.0,
-            Self::SignOut { .. } | Self::Remove { .. } | Self::Label { .. } | Self::Leave { .. } | Self::About => 400.0,
+            Self::Shortcuts | Self::Rival(_) | Self::Track(_) | Self::Columns(_) => 520.0,
+            Self::SignOut { .. }
+            | Self::Remove { .. }
+            | Self::Label { .. }
+            | Self::SaveFilter(_)
+            | Self::Leave { .. }
+            | Self::About => 400.0,
         }
     }
 }
@@ -111,6 +124,8 @@ pub(crate) fn show(ctx: &egui::Context, dialog: &mut Dialog, fresh: bool, scene:
             Dialog::Label { profile, key, text } => label(ui, *profile, key, text, fresh, scene),
             Dialog::Leave { downloads } => leave(ui, *downloads, fresh, scene),
             Dialog::Completeness { report, .. } => completeness::show(ui, report, fresh, scene),
+            Dialog::Columns(chosen) => columns_dialog::show(ui, chosen, fresh, scene),
+            Dialog::SaveFilter(naming) => saved::show(ui, naming, fresh, scene),
             Dialog::Track(track) => track::show(ui, track, fresh, scene),
             Dialog::Rival(rival) => rival::explain(ui, *rival, fresh, scene),
             Dialog::Shortcuts => shortcuts(ui, fresh, scene),

@@ -8,11 +8,13 @@ use crate::activity::{ActivityKey, Chip, RowId};
 use crate::engine::{Action, Severity};
 use crate::settings::Theme;
 use crate::ui::app::{App, Front};
+use crate::ui::columns_dialog::Chosen;
 use crate::ui::commands::Command;
 use crate::ui::completeness::Report;
 use crate::ui::desk::Desk;
 use crate::ui::dialogs::Dialog;
 use crate::ui::doors::SaveSuggestion;
+use crate::ui::saved::Naming;
 use crate::ui::saving::{SaveFor, suggested_name};
 use crate::ui::scene::{Scene, Wish};
 use crate::ui::sign_in::Form;
@@ -55,6 +57,11 @@ impl App {
             }
             Wish::Open(dialog) => self.open(dialog),
             Wish::CloseDialog => self.dialog = None,
+            Wish::SetColumns(profile, columns) => self.set_columns(profile, columns),
+            Wish::SetTimes(times) => self.set_times(times),
+            Wish::ShowSaved(index) => self.show_saved(index),
+            Wish::SaveFilter(name) => self.save_filter(name),
+            Wish::ForgetSaved(index) => self.forget_saved(index),
             Wish::Dismiss(number) => self.notices.dismiss(number),
             Wish::Leave => {
                 self.dialog = None;
@@ -129,6 +136,14 @@ impl App {
             Command::Disconnect => _ = self.send(Action::Disconnect(profile)),
             Command::RetryNow => _ = self.send(Action::RetryNow(profile)),
             Command::RenewToken => _ = self.send(Action::RenewToken(profile)),
+            Command::Columns => {
+                let chosen = Chosen::new(profile, &desk.look(), scene.times);
+                self.open(Dialog::Columns(chosen));
+            }
+            Command::SaveFilter => {
+                let naming = Naming::new(&desk.look().filter);
+                self.open(Dialog::SaveFilter(naming));
+            }
             Command::Track => self.open(Dialog::Track(Track::new(profile))),
             Command::Completeness => {
                 let dialog = Dialog::Completeness { profile, report: Report::of(desk) };

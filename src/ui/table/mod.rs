@@ -4,9 +4,9 @@
 //! by row, never by index: it survives filters and sorting. What is scrolled away from the newest end stays where it is
 //! when rows arrive.
 
-mod columns;
+pub(crate) mod columns;
 mod gap_row;
-mod header;
+pub(crate) mod header;
 mod row;
 mod show;
 #[cfg(test)]
