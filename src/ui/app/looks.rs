@@ -7,6 +7,10 @@ use egui::Context;
 use crate::engine::{Action, Severity};
 use crate::settings::{ColumnLook, Look, Preferences, ProfileId, SavedFilter, Times};
 use crate::ui::app::{App, Front};
+use crate::ui::columns_dialog::Chosen;
+use crate::ui::desk::Desk;
+use crate::ui::dialogs::Dialog;
+use crate::ui::saved::Naming;
 
 impl App {
     /// Keeps preferences: they hold at once, and the engine writes them down. Returns whether it has taken them.
@@ -37,6 +41,23 @@ impl App {
         }
     }
 
+    /// Opens the dialog of the columns in front.
+    pub(super) fn choose_columns(&mut self) {
+        let times = self.times();
+        if let Some(desk) = self.desk() {
+            let chosen = Chosen::new(desk.profile.id, &desk.look(), times);
+            self.open(Dialog::Columns(chosen));
+        }
+    }
+
+    /// Asks for a name for the filter in front.
+    pub(super) fn name_filter(&mut self) {
+        if let Some(desk) = self.desk() {
+            let naming = Naming::new(&desk.look().filter);
+            self.open(Dialog::SaveFilter(naming));
+        }
+    }
+
     /// Shows these columns of a profile. They are remembered with the rest of its look.
     pub(super) fn set_columns(&mut self, profile: ProfileId, columns: Vec<ColumnLook>) {
         if let Some(desk) = self.desk_of(profile) {
@@ -54,7 +75,7 @@ impl App {
 
     /// Saves how the profile in front is looked at, in place of one of the same name.
     pub(super) fn save_filter(&mut self, name: String) {
-        let Some(look) = self.desk().map(crate::ui::desk::Desk::look) else { return };
+        let Some(look) = self.desk().map(Desk::look) else { return };
         let kept = self.keep(|preferences| {
             let saved = SavedFilter { name, look };
             match preferences.saved_filters.iter_mut().find(|other| other.name == saved.name) {
@@ -90,7 +111,7 @@ impl App {
         if self.in_text || ctx.input(|input| input.pointer.any_down()) {
             return;
         }
-        let Some((look, settings)) = self.desk().map(crate::ui::desk::Desk::look).zip(self.settings.as_ref()) else {
+        let Some((look, settings)) = self.desk().map(Desk::look).zip(self.settings.as_ref()) else {
             return;
         };
         if settings.preferences.looks.get(&profile).unwrap_or(&Look::default()) != &look {

@@ -8,13 +8,11 @@ use crate::activity::{ActivityKey, Chip, RowId};
 use crate::engine::{Action, Severity};
 use crate::settings::Theme;
 use crate::ui::app::{App, Front};
-use crate::ui::columns_dialog::Chosen;
 use crate::ui::commands::Command;
 use crate::ui::completeness::Report;
 use crate::ui::desk::Desk;
 use crate::ui::dialogs::Dialog;
 use crate::ui::doors::SaveSuggestion;
-use crate::ui::saved::Naming;
 use crate::ui::saving::{SaveFor, suggested_name};
 use crate::ui::scene::{Scene, Wish};
 use crate::ui::sign_in::Form;
@@ -78,6 +76,8 @@ impl App {
             Command::Shortcuts => return self.open(Dialog::Shortcuts),
             Command::About => return self.open(Dialog::About),
             Command::Theme(theme) => return self.set_theme(theme),
+            Command::Columns => return self.choose_columns(),
+            Command::SaveFilter => return self.name_filter(),
             Command::Profile(number) => {
                 if let Some(desk) = self.desks.get(number) {
                     self.front = Front::Desk(desk.profile.id);
@@ -136,14 +136,6 @@ impl App {
             Command::Disconnect => _ = self.send(Action::Disconnect(profile)),
             Command::RetryNow => _ = self.send(Action::RetryNow(profile)),
             Command::RenewToken => _ = self.send(Action::RenewToken(profile)),
-            Command::Columns => {
-                let chosen = Chosen::new(profile, &desk.look(), scene.times);
-                self.open(Dialog::Columns(chosen));
-            }
-            Command::SaveFilter => {
-                let naming = Naming::new(&desk.look().filter);
-                self.open(Dialog::SaveFilter(naming));
-            }
             Command::Track => self.open(Dialog::Track(Track::new(profile))),
             Command::Completeness => {
                 let dialog = Dialog::Completeness { profile, report: Report::of(desk) };
@@ -157,7 +149,13 @@ impl App {
                 let dialog = Dialog::Remove { profile, name: desk.profile.name.clone() };
                 self.open(dialog);
             }
-            Command::AddProfile | Command::Shortcuts | Command::About | Command::Theme(_) | Command::Profile(_) => {}
+            Command::AddProfile
+            | Command::Shortcuts
+            | Command::About
+            | Command::Theme(_)
+            | Command::Columns
+            | Command::SaveFilter
+            | Command::Profile(_) => {}
         }
     }
 

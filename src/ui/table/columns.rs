@@ -39,7 +39,7 @@ impl Columns {
             look.shown().into_iter().filter(|look| !narrow || fits_narrow(look.column)).collect();
         let flexible = flexible(&shown);
         let room = table.width() - theme::EDGE;
-        let widths: Vec<f32> = shown.iter().map(|look| width(look, narrow)).collect();
+        let widths: Vec<f32> = shown.iter().map(|look| width(*look, narrow)).collect();
         let fixed: f32 =
             widths.iter().enumerate().filter(|(index, _)| Some(*index) != flexible).map(|(_, width)| width).sum();
         // Where they do not fit, all give way alike.
@@ -81,7 +81,7 @@ pub(crate) fn is_flexible(look: &Look, column: TableColumn) -> bool {
     flexible(&shown).and_then(|index| shown.get(index)).is_some_and(|look| look.column == column)
 }
 
-fn width(look: &ColumnLook, narrow: bool) -> f32 {
+fn width(look: ColumnLook, narrow: bool) -> f32 {
     match (look.width, narrow) {
         (Some(width), false) => f32::from(width.clamp(*WIDTHS.start(), *WIDTHS.end())),
         (_, true) => narrow_width(look.column),
