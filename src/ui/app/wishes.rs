@@ -121,16 +121,7 @@ impl App {
                     self.check(row);
                 }
             }
-            Command::EditLabel => {
-                let dialog = desk.table.cursor().and_then(|row| desk.activity(row)).map(|activity| Dialog::Label {
-                    profile,
-                    key: activity.key(),
-                    text: activity.label().to_owned(),
-                });
-                if let Some(dialog) = dialog {
-                    self.open(dialog);
-                }
-            }
+            Command::EditLabel => self.edit_label(),
             Command::CopyRows => self.copy_rows(ctx, scene),
             Command::Connect => _ = self.send(Action::Connect(profile)),
             Command::Disconnect => _ = self.send(Action::Disconnect(profile)),
@@ -156,6 +147,18 @@ impl App {
             | Command::Columns
             | Command::SaveFilter
             | Command::Profile(_) => {}
+        }
+    }
+
+    /// Asks for a name for the activity that the keyboard is at.
+    fn edit_label(&mut self) {
+        let dialog = self.desk().and_then(|desk| {
+            let activity = desk.activity(desk.table.cursor()?)?;
+            let (key, text) = (activity.key(), activity.label().to_owned());
+            Some(Dialog::Label { profile: desk.profile.id, key, text })
+        });
+        if let Some(dialog) = dialog {
+            self.open(dialog);
         }
     }
 
