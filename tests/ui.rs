@@ -13,6 +13,8 @@ mod details;
 mod filter;
 #[path = "ui/harness.rs"]
 mod harness;
+#[path = "ui/request_data.rs"]
+mod request_data;
 #[path = "ui/saving.rs"]
 mod saving;
 #[path = "ui/sign_in.rs"]

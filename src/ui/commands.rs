@@ -57,6 +57,8 @@ pub(crate) enum Command {
     Columns,
     /// Save the filter with its columns and its sort.
     SaveFilter,
+    /// Request stored data.
+    RequestData,
     /// Follow commands by their ids.
     Track,
     /// What is known to be complete.
@@ -69,7 +71,7 @@ pub(crate) enum Command {
 
 impl Command {
     /// Those with a key, in the order of the dialog.
-    pub(crate) const WITH_KEYS: [Self; 27] = [
+    pub(crate) const WITH_KEYS: [Self; 28] = [
         Self::Filter,
         Self::Details,
         Self::Download,
@@ -95,6 +97,7 @@ impl Command {
         Self::Profile(7),
         Self::Profile(8),
         Self::AddProfile,
+        Self::RequestData,
         Self::Track,
         Self::Shortcuts,
     ];
@@ -133,6 +136,7 @@ impl Command {
             Self::Theme(Theme::Dark) => "Dark theme".into(),
             Self::Columns => "Columns".into(),
             Self::SaveFilter => "Save filter…".into(),
+            Self::RequestData => "Request data…".into(),
             Self::Track => "Track commands…".into(),
             Self::Completeness => "Completeness".into(),
             Self::Shortcuts => "Keyboard shortcuts".into(),
@@ -164,6 +168,7 @@ impl Command {
             Self::Theme(Theme::Dark) => icons::THEME_DARK,
             Self::Columns => icons::COLUMNS,
             Self::SaveFilter => icons::SAVED,
+            Self::RequestData => icons::REQUEST,
             Self::Track => icons::TRACK,
             Self::Completeness => icons::COMPLETENESS,
             Self::Shortcuts => icons::KEYBOARD,
@@ -193,6 +198,7 @@ impl Command {
             Self::Follow => plain(Key::F),
             Self::Profile(number) => command(*DIGITS.get(number)?),
             Self::AddProfile => command(Key::N),
+            Self::RequestData => command(Key::R),
             Self::Track => command(Key::T),
             Self::Shortcuts => plain(Key::F1),
             Self::ShowEverything
@@ -237,6 +243,7 @@ impl Command {
             Self::RetryNow => matches!(state, Some(ConnectionState::Reconnecting { .. })),
             Self::RenewToken => desk.token.is_some() && !matches!(state, Some(ConnectionState::TokenRefused { .. })),
             Self::SignOut => !matches!(state, None | Some(ConnectionState::SignedOut)),
+            Self::RequestData => !desk.shows_form(),
             Self::Details => desk.table.cursor().is_some(),
             Self::EditLabel => at(desk).is_some(),
             Self::Download => at(desk).is_some_and(|activity| activity.can_download() || activity.can_save_inline()),

@@ -11,6 +11,7 @@ use crate::settings::{Look, Preferences, Profile};
 
 use super::completeness::Completeness;
 use super::details::Details;
+use super::expected::Expected;
 use super::rival::Rival;
 use super::sign_in::Form;
 use super::table::{Table, columns};
@@ -85,6 +86,8 @@ pub(crate) struct Desk {
     pub form_open: bool,
     /// The next moment at which a link expires.
     next_expiry: Option<Moment>,
+    /// Data that was requested from here: its row is selected when it comes.
+    pub expected: Expected,
 }
 
 impl Desk {
@@ -114,6 +117,7 @@ impl Desk {
             restoring: true,
             unseen: 0,
             next_expiry: None,
+            expected: Expected::default(),
         };
         desk.show_look(&look);
         desk
@@ -189,7 +193,7 @@ impl Desk {
                     self.form.forget_secrets();
                 }
             }
-            // Nothing here asks for them yet.
+            // Not a desk's.
             Event::DataTokens { .. }
             | Event::Settings(_)
             | Event::JournalSize(_)
@@ -206,6 +210,7 @@ impl Desk {
             }
             self.completeness.note(entry, &self.activities);
             self.activities.apply(entry);
+            self.expected.note(entry, &self.activities, &mut self.table);
         }
         if !in_front {
             self.unseen += self.activities.len() - before;

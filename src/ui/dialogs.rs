@@ -10,6 +10,7 @@ use super::columns_dialog;
 use super::commands::Command;
 use super::completeness::{self, Report};
 use super::field::{Field, Mark, choice};
+use super::request_data::{self, RequestData};
 use super::rival::{self, Rival};
 use super::saved;
 use super::scene::{Scene, Wish};
@@ -62,6 +63,8 @@ pub(crate) enum Dialog {
         /// What is listed.
         report: Report,
     },
+    /// Requests stored data.
+    RequestData(Box<RequestData>),
     /// Follows commands by their ids.
     Track(Track),
     /// What it means that commands settle unheard.
@@ -80,6 +83,7 @@ impl Dialog {
             Self::Label { .. } => "Edit label",
             Self::Leave { .. } => "Close Privicore Monitor",
             Self::Completeness { .. } => "Completeness",
+            Self::RequestData(_) => "Request data",
             Self::Track(_) => "Track commands",
             Self::Columns(_) => "Columns",
             Self::SaveFilter(_) => "Save filter",
@@ -91,6 +95,7 @@ impl Dialog {
 
     fn width(&self) -> f32 {
         match self {
+            Self::RequestData(_) => 720.0,
             Self::Completeness { .. } => 620.0,
             Self::Shortcuts | Self::Rival(_) | Self::Track(_) | Self::Columns(_) => 520.0,
             Self::SignOut { .. }
@@ -126,6 +131,7 @@ pub(crate) fn show(ctx: &egui::Context, dialog: &mut Dialog, fresh: bool, scene:
             Dialog::Completeness { report, .. } => completeness::show(ui, report, fresh, scene),
             Dialog::Columns(chosen) => columns_dialog::show(ui, chosen, fresh, scene),
             Dialog::SaveFilter(naming) => saved::show(ui, naming, fresh, scene),
+            Dialog::RequestData(request) => request_data::show(ui, request, fresh, scene),
             Dialog::Track(track) => track::show(ui, track, fresh, scene),
             Dialog::Rival(rival) => rival::explain(ui, *rival, fresh, scene),
             Dialog::Shortcuts => shortcuts(ui, fresh, scene),

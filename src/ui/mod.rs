@@ -12,7 +12,7 @@
 //! | `table` | the virtualised table: rows, selection, scrolling, what screen readers read |
 //! | `completeness`, `gaps` | what may be missing: in the status bar, in a dialog, in words |
 //! | `details` | one activity: messages, JSON, what is next |
-//! | `sign_in`, `dialogs`, `track`, `columns_dialog`, `saved` | forms |
+//! | `sign_in`, `dialogs`, `track`, `request_data`, `columns_dialog`, `saved` | forms |
 //! | `commands`, `keys` | every command with its key |
 //! | `theme`, `icons`, `widgets`, `field`, `empty`, `text`, `open` | the look and the words |
 //! | `doors`, `saving`, `native` | what the window needs from outside |
@@ -29,6 +29,7 @@ mod dialogs;
 mod doors;
 mod downloads;
 mod empty;
+mod expected;
 mod field;
 mod gaps;
 mod icons;
@@ -36,6 +37,7 @@ mod keys;
 mod native;
 mod notices;
 mod open;
+mod request_data;
 mod rival;
 mod saved;
 mod saving;

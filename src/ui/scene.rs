@@ -6,6 +6,7 @@ use jiff::tz::TimeZone;
 
 use crate::activity::{Moment, RowId};
 use crate::engine::Action;
+use crate::protocol::StoredData;
 use crate::settings::{ColumnLook, ProfileId, Times};
 
 use super::commands::Command;
@@ -47,6 +48,13 @@ pub(crate) enum Wish {
         row: RowId,
         /// Whether what came in the message is meant.
         inline: bool,
+    },
+    /// Request stored data, and close the dialog that listed it.
+    RequestData {
+        /// Whose.
+        profile: ProfileId,
+        /// What.
+        data: Vec<StoredData>,
     },
     /// Ask the server for a row's state.
     Check(RowId),
