@@ -111,6 +111,7 @@ fn rows(ui: &mut Ui, body: Rect, columns: &Columns, desk: &mut Desk, scene: &mut
     #[expect(clippy::cast_possible_truncation, reason = "less than a row's height")]
     let mut top = body.top() - above as f32;
     let mut pressed: Option<(RowId, Response)> = None;
+    let mut hovered = None;
     let mut index = first;
     while top < body.bottom()
         && let Some(id) = desk.row_at(index)
@@ -123,6 +124,9 @@ fn rows(ui: &mut Ui, body: Rect, columns: &Columns, desk: &mut Desk, scene: &mut
                 Some(gap) => gap_row::show(ui, scene, &line, &gap),
                 None => row::show(ui, scene, &line),
             };
+            if response.contains_pointer() {
+                hovered = Some(id);
+            }
             if response.clicked() {
                 pressed = Some((id, response));
             }
@@ -130,6 +134,7 @@ fn rows(ui: &mut Ui, body: Rect, columns: &Columns, desk: &mut Desk, scene: &mut
         top += ROW;
         index += 1;
     }
+    desk.table.hover(hovered);
     // Rows come and go under the same place: an id that changes there is no mistake.
     ui.ctx().allow_widget_id_changes_in(body);
     if let Some((bar, colour)) = handle {
