@@ -9,12 +9,14 @@ pub mod atomic;
 mod directories;
 mod look;
 mod profile;
+mod proxy;
 mod store;
 
 pub use address::{Address, AddressError, Protocol, is_loopback};
 pub use directories::Directories;
 pub use look::{ColumnLook, Look, SavedFilter, SortLook, TableColumn, Times};
 pub use profile::{Profile, ProfileId, Saving};
+pub use proxy::{ProxyChoice, ProxyChoiceError};
 pub use store::{SettingsError, Store};
 
 /// Everything that is kept.
@@ -62,6 +64,11 @@ pub struct Preferences {
     /// The folder that the save dialog opened last. One whose name is no text is not kept: TOML has no form for it.
     #[serde(skip_serializing_if = "is_no_text")]
     pub last_folder: Option<std::path::PathBuf>,
+    /// The proxy that connections go through.
+    pub proxy: ProxyChoice,
+    /// A PEM file with a certificate authority to trust beside the system's. One whose name is no text is not kept.
+    #[serde(skip_serializing_if = "is_no_text")]
+    pub authority_file: Option<std::path::PathBuf>,
 }
 
 impl Default for Preferences {
@@ -78,6 +85,8 @@ impl Default for Preferences {
             looks: BTreeMap::new(),
             saved_filters: Vec::new(),
             last_folder: None,
+            proxy: ProxyChoice::System,
+            authority_file: None,
         }
     }
 }
