@@ -3,6 +3,8 @@
 
 #![expect(clippy::expect_used, clippy::panic, reason = "a test's helper fails as its test does")]
 
+#[path = "ui/columns.rs"]
+mod columns;
 #[path = "ui/completeness.rs"]
 mod completeness;
 #[path = "ui/details.rs"]
