@@ -15,8 +15,8 @@ use crate::protocol::{CommandId, CommandStatus, Message, RequestId};
 
 use super::download::Arrivals;
 use super::history::History;
-use super::outcomes::Outcomes;
 use super::openness::{command_is_open, is_final, request_is_open};
+use super::outcomes::Outcomes;
 use super::rival::Rival;
 use super::session::Ticket;
 
