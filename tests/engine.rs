@@ -11,8 +11,12 @@ mod downloads;
 mod generations;
 #[path = "engine/listening.rs"]
 mod listening;
+#[path = "engine/mishaps.rs"]
+mod mishaps;
 #[path = "engine/requests.rs"]
 mod requests;
+#[path = "engine/saving.rs"]
+mod saving;
 #[path = "engine/scripted.rs"]
 mod scripted;
 #[path = "engine/sealing.rs"]

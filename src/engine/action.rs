@@ -47,7 +47,35 @@ pub enum Action {
         /// The whole path that the operator chose.
         to: PathBuf,
     },
-    /// Stop a download; its link is used up.
+    /// Fetch the data of several requests into one folder, what expires first in front. Payloads that came inline are
+    /// saved as well. Names come from the server or from what is known, and never replace a file: ` (2)`.
+    DownloadAll {
+        /// Whose.
+        profile: ProfileId,
+        /// Which: those that the window shows as ready or inline.
+        requests: Vec<RequestId>,
+        /// Where to.
+        folder: PathBuf,
+    },
+    /// Look again whether there is room for a download that waits for it ([`super::Stage::NoRoom`]). It looks by itself every
+    /// two seconds.
+    ResumeDownload {
+        /// Whose.
+        profile: ProfileId,
+        /// Which.
+        request: RequestId,
+    },
+    /// Save a download that waits for room to another place. Where it is receiving already it stays where it is.
+    MoveDownload {
+        /// Whose.
+        profile: ProfileId,
+        /// Which.
+        request: RequestId,
+        /// The whole path that the operator chose.
+        to: PathBuf,
+    },
+    /// Stop a download. One that waits for its turn leaves the queue and its link stays good; of one that has begun the
+    /// link is used up.
     CancelDownload {
         /// Whose.
         profile: ProfileId,
@@ -78,6 +106,9 @@ pub enum Action {
         profile: ProfileId,
         /// What, as the list had it: its names are remembered for suggestions.
         data: Vec<StoredData>,
+        /// The folder that the data is saved to as soon as it is ready; `None` to leave that to the operator. Like all
+        /// saving without a click this fetches from expected hosts only: see [`Permission::Automatic`].
+        folder: Option<PathBuf>,
     },
     /// Request the data of a request once more, where its data token is known
     /// ([`crate::activity::Activity::can_request_again`]). It comes under a new request id.

@@ -14,6 +14,7 @@ use tokio::time::Instant;
 use crate::activity::{ActivityKey, Deed, Enquiry, Entry, Fact, Gap, Patience};
 use crate::protocol::{CommandId, CommandStatus, Delivery, Message, RequestId};
 
+use super::download::Arrivals;
 use super::rival::Rival;
 use super::session::Ticket;
 
@@ -36,6 +37,7 @@ pub(super) struct Book(Arc<Shared>);
 struct Shared {
     inner: Mutex<Inner>,
     changed: Notify,
+    arrivals: Arrivals,
 }
 
 /// A connection that is joined.
@@ -129,7 +131,13 @@ impl Book {
             inner.note(entry, now);
         }
         drop(inner);
+        self.0.arrivals.note(entries);
         self.0.changed.notify_one();
+    }
+
+    /// Data that has come.
+    pub(super) fn arrivals(&self) -> &Arrivals {
+        &self.0.arrivals
     }
 
     /// Entries of earlier runs: a chunk in ascending order, the newest chunk first.

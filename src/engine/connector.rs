@@ -110,9 +110,15 @@ pub enum ConnectError {
     },
 }
 
-/// Connects and upgrades within the budget. `limit` is the largest message that will be read, in bytes.
-pub(super) async fn open(connector: Arc<dyn Connector>, url: Url, limit: usize) -> Result<Socket, ConnectError> {
-    let target = Target::of(&url);
+/// Connects and upgrades within the budget. `addresses` are the only ones that the host may have; none where the name is to be
+/// resolved. `limit` is the largest message that will be read, in bytes.
+pub(super) async fn open(
+    connector: Arc<dyn Connector>,
+    url: Url,
+    addresses: Vec<SocketAddr>,
+    limit: usize,
+) -> Result<Socket, ConnectError> {
+    let target = Target { addresses, ..Target::of(&url) };
     let host = target.host.clone();
     let attempt = async {
         let transport = connector.connect(target.clone()).await?;
@@ -176,11 +182,13 @@ impl Connector for Network {
 
 async fn tcp(target: &Target) -> Result<TcpStream, ConnectError> {
     let host = target.host.clone();
-    let resolved = tokio::net::lookup_host((target.host.as_str(), target.port)).await;
-    let addresses: io::Result<Vec<SocketAddr>> = resolved.map(Iterator::collect);
-    let addresses = match addresses {
-        Ok(addresses) => addresses,
-        Err(source) => return Err(ConnectError::NameNotFound { host, source }),
+    let addresses = if target.addresses.is_empty() {
+        match tokio::net::lookup_host((target.host.as_str(), target.port)).await {
+            Ok(addresses) => addresses.collect(),
+            Err(source) => return Err(ConnectError::NameNotFound { host, source }),
+        }
+    } else {
+        target.addresses.clone()
     };
     match first_of(addresses).await {
         Ok(stream) => Ok(stream),

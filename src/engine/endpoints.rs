@@ -2,6 +2,8 @@
 //!
 //! Whoever holds [`Endpoints`] holds the operator's consent: nothing speaks plain text beyond this machine without it.
 
+use std::net::SocketAddr;
+
 use url::{Host, Url};
 
 use crate::settings::{AddressError, Profile, Protocol, is_loopback};
@@ -70,7 +72,7 @@ impl Endpoints {
 
     /// Whether a link may be fetched: encrypted, or from this machine, or from a host that the operator allowed.
     pub(super) fn may_fetch(&self, url: &Url) -> bool {
-        url.scheme() == "https"
+        matches!(url.scheme(), "https" | "wss")
             || is_loopback(url)
             || url.host_str().is_some_and(|host| self.allowed.iter().any(|allowed| allowed == host))
     }
@@ -85,6 +87,8 @@ pub struct Target {
     pub port: u16,
     /// Whether TLS is spoken.
     pub secure: bool,
+    /// Addresses that were checked beforehand: the only ones to connect to. Empty where the host is to be resolved.
+    pub addresses: Vec<SocketAddr>,
 }
 
 impl Target {
@@ -96,7 +100,12 @@ impl Target {
             Some(host) => host.to_string(),
             None => String::new(),
         };
-        Self { host, port: url.port_or_known_default().unwrap_or(if secure { 443 } else { 80 }), secure }
+        Self {
+            host,
+            port: url.port_or_known_default().unwrap_or(if secure { 443 } else { 80 }),
+            secure,
+            addresses: Vec::new(),
+        }
     }
 }
 
@@ -143,7 +152,10 @@ mod tests {
     #[test]
     fn a_target_has_its_scheme_and_port() {
         let target = |url: &str| Target::of(&Url::parse(url).unwrap());
-        assert_eq!(target("wss://h"), Target { host: "h".into(), port: 443, secure: true });
-        assert_eq!(target("ws://[::1]:8083/x"), Target { host: "::1".into(), port: 8083, secure: false });
+        assert_eq!(target("wss://h"), Target { host: "h".into(), port: 443, secure: true, addresses: Vec::new() });
+        assert_eq!(
+            target("ws://[::1]:8083/x"),
+            Target { host: "::1".into(), port: 8083, secure: false, addresses: Vec::new() }
+        );
     }
 }

@@ -1,5 +1,6 @@
 //! What the engine tells the window. No event holds a secret.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -100,6 +101,8 @@ pub enum Event {
         /// How far; `None` when it has ended.
         progress: Option<Progress>,
     },
+    /// The downloads that wait for their turn, of all profiles, the next one first. Told whenever they change.
+    Queue(Arc<[Waiting]>),
     /// One page of the profile's data tokens, or why there is none, in a sentence.
     DataTokens {
         /// Whose.
@@ -185,6 +188,52 @@ pub struct Progress {
     pub rate: f64,
     /// How long it will still take at that rate; `None` where that can't be told.
     pub left: Option<Duration>,
+    /// What it does.
+    pub stage: Stage,
+}
+
+/// What a download does.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub enum Stage {
+    /// Bytes come, or are about to.
+    #[default]
+    Receiving,
+    /// Nothing has come for a while; it is given up at the limit, and what has come is kept.
+    Stalled {
+        /// For how long.
+        silent: Duration,
+        /// How long is too long.
+        limit: Duration,
+    },
+    /// There is too little room on the disk. Where the GET was sent its answer is held open. It goes on by itself once there
+    /// is room, or at another place ([`Action::MoveDownload`]).
+    NoRoom {
+        /// Bytes that are needed.
+        needed: u64,
+        /// Bytes that are free.
+        free: u64,
+        /// The folder.
+        folder: PathBuf,
+    },
+    /// Everything has come; it is being flushed to the disk and named.
+    Finishing,
+}
+
+/// A download that waits for its turn.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Waiting {
+    /// Whose.
+    pub profile: ProfileId,
+    /// Which.
+    pub request: RequestId,
+    /// The path or the folder that it goes to.
+    pub to: PathBuf,
+    /// Its size in bytes, where it is known.
+    pub size: Option<u64>,
+    /// When its link expires; `None` for a payload that came inline.
+    pub expires: Option<Moment>,
+    /// At the rates seen its turn comes after its link has expired.
+    pub too_late: bool,
 }
 
 /// Something that the operator should read.

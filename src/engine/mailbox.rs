@@ -211,8 +211,14 @@ impl Mailbox {
     }
 
     fn post(&mut self, event: Event) {
-        let only_newest =
-            matches!(event, Event::Pulse { .. } | Event::Download { .. } | Event::JournalSize(_) | Event::Rival { .. });
+        let only_newest = matches!(
+            event,
+            Event::Pulse { .. }
+                | Event::Download { .. }
+                | Event::JournalSize(_)
+                | Event::Rival { .. }
+                | Event::Queue(_)
+        );
         if only_newest || self.queue.len() >= EVENTS_LIMIT {
             let slot = Slot::of(&event);
             if slot.is_some() {
@@ -313,6 +319,7 @@ enum Slot {
     Download(ProfileId, RequestId),
     History(ProfileId),
     DataTokens(ProfileId, u32),
+    Queue,
     JournalSize,
     Rival(ProfileId),
 }
@@ -327,6 +334,7 @@ impl Slot {
             Event::Token { profile, .. } => Self::Token(*profile),
             Event::Download { profile, request, .. } => Self::Download(*profile, request.clone()),
             Event::History { profile, .. } => Self::History(*profile),
+            Event::Queue(_) => Self::Queue,
             Event::DataTokens { profile, page, .. } => Self::DataTokens(*profile, *page),
             Event::JournalSize(_) => Self::JournalSize,
             Event::Rival { profile, .. } => Self::Rival(*profile),

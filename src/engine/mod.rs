@@ -54,7 +54,7 @@ mod vault;
 pub use action::{Action, Credential, DATA_TOKENS_A_PAGE, Permission, SignIn};
 pub use connector::{ConnectError, Connector, Network, Transport};
 pub use endpoints::Target;
-pub use event::{ConnectionState, Event, Notice, Progress, Severity, SignInState};
+pub use event::{ConnectionState, Event, Notice, Progress, Severity, SignInState, Stage, Waiting};
 pub use handle::{Busy, Engine, EngineError, EngineHandle};
 pub use mailbox::{Events, Waker};
 pub use options::{Clock, EngineOptions, SandboxAddresses, SandboxLauncher};

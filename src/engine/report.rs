@@ -1,5 +1,7 @@
 //! What tasks tell the engine's centre.
 
+use std::path::PathBuf;
+
 use crate::journal::Sealing;
 use crate::protocol::{AuthorizationToken, RequestId};
 use crate::settings::ProfileId;
@@ -29,6 +31,10 @@ pub(super) enum Report {
     Kept { profile: ProfileId, ticket: u64 },
     /// A REST call said that the token is dead.
     TokenDead { profile: ProfileId, ticket: u64, why: String },
+    /// This program requested data; with the folder that it goes to by itself, and its size.
+    Requested { profile: ProfileId, request: RequestId, folder: Option<PathBuf>, size: Option<u64> },
+    /// Data has come and is in the journal; whether it came in the message.
+    Arrived { profile: ProfileId, requests: Vec<(RequestId, bool)> },
     /// The journal seals links from now on, or says why not.
     Sealing(Sealing),
     /// A download came to its end.

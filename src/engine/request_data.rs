@@ -3,6 +3,7 @@
 //! What is requested is written into the journal under the request id that the server gave, so that its name, its size and
 //! its data token are known when the data comes, and the same can be requested again. The data token is in no log.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::activity::{ActivityKey, Deed, Entry, Fact, Requested, Seq};
@@ -49,14 +50,20 @@ impl Asking {
         self.tools.outbox.post(Event::DataTokens { profile: self.profile, page, answer });
     }
 
-    /// Requests data, one after the other. `again` is the request whose data is wanted once more.
-    pub(super) async fn request(self, data: Vec<StoredData>, again: Option<RequestId>) {
+    /// Requests data, one after the other, to be saved to `folder` by itself. `again` is the request whose data is wanted
+    /// once more.
+    pub(super) async fn request(self, data: Vec<StoredData>, folder: Option<PathBuf>, again: Option<RequestId>) {
         let all = data.len();
         for (done, stored) in data.into_iter().enumerate() {
             let Ticket { endpoints, token, .. } = &*self.ticket;
             match self.tools.rest.request_data(endpoints, token, &stored.token).await {
                 Ok(answer) => {
+                    let (request, size) = (answer.request.clone(), stored.size);
                     if !self.write(answer, stored, again.clone()).await {
+                        return;
+                    }
+                    let report = Report::Requested { profile: self.profile, request, folder: folder.clone(), size };
+                    if self.tools.reports.send(report).await.is_err() {
                         return;
                     }
                 }
@@ -91,7 +98,7 @@ impl Asking {
             );
         };
         let stored = StoredData { token, context, file_name, size, created: None };
-        self.request(vec![stored], Some(request)).await;
+        self.request(vec![stored], None, Some(request)).await;
     }
 
     /// Writes a request down. Says whether that can go on.

@@ -10,6 +10,7 @@ use crate::settings::ProfileId;
 
 use super::book::Book;
 use super::chunk::Chunk;
+use super::download::Aftermath;
 use super::event::{Event, Notice, Severity};
 use super::gaps::Past;
 use super::ledger::Ledger;
@@ -26,17 +27,18 @@ const PAUSE: Duration = Duration::from_secs(1);
 
 /// Restores a profile's entries of earlier runs, newest first. Runs beside the connection: live entries may come between.
 ///
-/// What is open is put into the book on the way; at the end the scribe is told of the time before this run, by `past`.
+/// What is open is put into the book on the way, and what was left behind into the `aftermath`; at the end the scribe is told of the time before this run, by `past`.
 pub(super) async fn restore(
     profile: ProfileId,
     ledger: Arc<dyn Ledger>,
     outbox: Outbox,
     live_from: Seq,
     (book, past, now): (Book, oneshot::Sender<Past>, Moment),
+    aftermath: &mut Aftermath,
 ) {
     // First of all: what comes in from now on is a proof of life of this run.
     let alive = ledger.last_alive(profile).await;
-    let newest = restore_entries(profile, &*ledger, &outbox, live_from, &book).await;
+    let newest = restore_entries(profile, &*ledger, &outbox, live_from, (&book, aftermath)).await;
     let unfinished = book.restored();
     // Where the newest proof is of this run, that of the last one is hidden behind it.
     let last_alive = alive.ok().flatten().filter(|at| *at < now || newest == Some(*at)).max(newest);
@@ -51,7 +53,7 @@ async fn restore_entries(
     ledger: &dyn Ledger,
     outbox: &Outbox,
     live_from: Seq,
-    book: &Book,
+    (book, aftermath): (&Book, &mut Aftermath),
 ) -> Option<Moment> {
     let mut newest = None;
     let mut chunk = Chunk::new(FIRST_CHUNK, LARGEST_CHUNK);
@@ -76,6 +78,7 @@ async fn restore_entries(
         };
         chunk.learn(&entries);
         book.restore(&entries);
+        aftermath.note(&entries);
         newest = newest.or_else(|| entries.last().map(|entry| entry.at));
         if let Some(oldest) = entries.first() {
             before = oldest.seq;
@@ -142,7 +145,9 @@ mod tests {
         let (outbox, events) = mailbox::pair(Arc::new(|| {}));
         let live_from = Seq(49_001);
         let (past, _told) = oneshot::channel();
-        let restoring = restore(profile, ledger, outbox, live_from, (Book::default(), past, Moment(0))).fuse();
+        let mut aftermath = Aftermath::default();
+        let restoring =
+            restore(profile, ledger, outbox, live_from, (Book::default(), past, Moment(0)), &mut aftermath).fuse();
         tokio::pin!(restoring);
         let (mut next, mut chunks, mut last, mut ended) = (live_from.0, 0, false, false);
         while !last {

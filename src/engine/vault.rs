@@ -54,22 +54,24 @@ enum Way {
 pub(super) struct Taken {
     /// The link.
     pub(super) url: Url,
+    /// Since when it can be fetched, and until when.
+    pub(super) ready: Ready,
+    kept: Link,
+}
+
+/// Since when a link can be fetched, and until when.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Ready {
     /// When it came.
     pub(super) came: Moment,
     /// When it expires, where its message said.
     pub(super) expires: Option<Moment>,
-    kept: Link,
 }
 
-impl Taken {
+impl Ready {
     /// When its time is over: as its message said, else if links live that long.
-    pub(super) fn expiry(&self, lifetime: Duration) -> Moment {
+    pub(super) fn expiry(self, lifetime: Duration) -> Moment {
         self.expires.unwrap_or_else(|| self.came.plus(lifetime))
-    }
-
-    /// Whether its time was over.
-    pub(super) fn is_expired(&self, now: Moment, lifetime: Duration) -> bool {
-        now >= self.expiry(lifetime)
     }
 }
 
@@ -87,9 +89,6 @@ pub(super) enum NoLink {
     /// The stream is not ready.
     #[error("The data is not ready yet: the server says so with another message. Try again when that has come.")]
     NotReady,
-    /// It is a WebSocket.
-    #[error("The server offers this data over a WebSocket stream only, which is not supported yet.")]
-    WebSocketStream,
     /// It can't be read as an address.
     #[error("The server sent a link that is not an address that can be fetched from. Request the data again.")]
     Malformed,
@@ -145,13 +144,23 @@ impl Vault {
             None => secrets.streamed(download)?,
         };
         let url = Url::parse(link.expose()).map_err(|_malformed| NoLink::Malformed)?;
-        match url.scheme() {
-            "http" | "https" => {}
-            "ws" | "wss" => return Err(NoLink::WebSocketStream),
-            _ => return Err(NoLink::Malformed),
+        if !matches!(url.scheme(), "http" | "https" | "ws" | "wss") {
+            return Err(NoLink::Malformed);
         }
         secrets.way = Some(Way::Taken);
-        Ok(Taken { url, came: secrets.came, expires: secrets.expires, kept: link })
+        Ok(Taken { url, ready: Ready { came: secrets.came, expires: secrets.expires }, kept: link })
+    }
+
+    /// When the link of a request came and expires; `None` where there is none that can be fetched now.
+    pub(super) fn ready(&self, request: &RequestId, download: &Url) -> Option<Ready> {
+        let held = self.lock();
+        let secrets = held.requests.get(request)?;
+        let ready = match &secrets.way {
+            Some(Way::Taken) => false,
+            Some(Way::Link(_)) => true,
+            None => secrets.streamed(download).is_ok(),
+        };
+        ready.then_some(Ready { came: secrets.came, expires: secrets.expires })
     }
 
     /// Puts a link back that was not sent.
@@ -309,7 +318,7 @@ mod tests {
         assert_eq!(take(&vault, "r"), Err(NoLink::NotHeld));
         vault.keep(&link("r", "https://h/p?auth=1", 5));
         let taken = vault.take(&id, &download).unwrap();
-        assert_eq!((taken.url.as_str(), taken.came), ("https://h/p?auth=1", Moment(5)));
+        assert_eq!((taken.url.as_str(), taken.ready.came), ("https://h/p?auth=1", Moment(5)));
         assert_eq!(take(&vault, "r"), Err(NoLink::Taken));
         vault.put_back(&id, taken);
         assert_eq!(take(&vault, "r").unwrap(), "https://h/p?auth=1");
@@ -335,13 +344,13 @@ mod tests {
     }
 
     #[test]
-    fn a_stream_address_is_used_instead_and_a_web_socket_is_refused_with_a_sentence() {
+    fn a_stream_address_is_used_instead_also_where_it_is_a_web_socket() {
         let vault = Vault::default();
         vault.keep(&token("r", "t", 1));
         vault.keep(&ready("r", Some("https://s.example.com/x?auth=y"), 1));
         assert_eq!(take(&vault, "r").unwrap(), "https://s.example.com/x?auth=y");
         vault.keep(&ready("w", Some("wss://s.example.com/x"), 1));
-        assert_eq!(take(&vault, "w"), Err(NoLink::WebSocketStream));
+        assert_eq!(take(&vault, "w"), Ok("wss://s.example.com/x".to_owned()));
         vault.keep(&link("f", "file:///etc/passwd", 1));
         assert_eq!(take(&vault, "f"), Err(NoLink::Malformed));
     }

@@ -39,7 +39,7 @@ mod tasks;
 
 pub use command::run;
 pub use error::SandboxError;
-pub use faults::{Fault, Garbage, Limit};
+pub use faults::{Fault, Garbage, Limit, Spoil};
 pub use options::{Delivery, Options, Scenario};
 pub use running::{Control, ControlError, Running, start};
 

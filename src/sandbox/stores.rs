@@ -22,6 +22,7 @@ use tokio::io::AsyncWriteExt as _;
 use uuid::Uuid;
 
 use super::backend::Backend;
+use super::faults::Spoil;
 use super::payload::{Content, Payload};
 use super::state::links::Refused;
 
@@ -48,6 +49,10 @@ pub(crate) fn upstream(backend: Arc<Backend>) -> Router {
 }
 
 async fn download(State(backend): State<Arc<Backend>>, Query(Auth { auth }): Query<Auth>) -> Response {
+    let spoil = backend.faults.spoils_download(backend.clock.now());
+    if let Some(refusal) = spoil.and_then(Spoil::refusal) {
+        return refusal;
+    }
     let taken = backend.state().links.take_download(&auth, backend.clock.now());
     let Payload { content, file_name } = match taken {
         Ok(payload) => payload,
@@ -60,10 +65,17 @@ async fn download(State(backend): State<Arc<Backend>>, Query(Auth { auth }): Que
             return (StatusCode::INTERNAL_SERVER_ERROR, "The payload can't be read.").into_response();
         }
     };
+    let body = match spoil {
+        Some(spoil) => spoil.body(body, content.len()),
+        None => body,
+    };
     let mut response = body.into_response();
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/octet-stream"));
     headers.insert(CONTENT_LENGTH, HeaderValue::from(content.len()));
+    if let Some(spoil) = spoil {
+        spoil.headers(headers, content.len());
+    }
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     if let Some(disposition) = file_name.and_then(|name| HeaderValue::from_str(&disposition(&name)).ok()) {
         headers.insert(CONTENT_DISPOSITION, disposition);

@@ -189,6 +189,8 @@ impl App {
             Event::JournalSize(size) => self.journal = Some(size),
             Event::Notice(notice) => self.take_notice(notice),
             Event::Stopped => self.stopped(),
+            // Nothing shows it yet.
+            Event::Queue(_) => {}
             Event::SignIn { profile, state } => self.take_sign_in(profile, state),
             Event::DataTokens { profile, page, answer } => self.take_data_tokens(profile, page, answer),
             Event::Connection { profile, .. }

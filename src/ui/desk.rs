@@ -189,6 +189,7 @@ impl Desk {
             }
             // Not a desk's.
             Event::DataTokens { .. }
+            | Event::Queue(_)
             | Event::Settings(_)
             | Event::JournalSize(_)
             | Event::Notice(_)

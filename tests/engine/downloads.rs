@@ -15,29 +15,29 @@ use crate::quiet;
 use crate::window::{Machine, Window};
 
 /// Offers bytes under a request id and waits until the window knows.
-async fn offer(window: &mut Window, sandbox: &Running, id: &str, link: &str) {
+pub(crate) async fn offer(window: &mut Window, sandbox: &Running, id: &str, link: &str) {
     let message = json!({"data": {
         "type": "X-DPT-CAB-REQUEST-ID", "id": id, "data_context": "invoices/2026-Q1", "output_type": 1, "body": link,
     }});
     publish(window, sandbox, id, &message).await;
 }
 
-async fn publish(window: &mut Window, sandbox: &Running, id: &str, message: &Value) {
+pub(crate) async fn publish(window: &mut Window, sandbox: &Running, id: &str, message: &Value) {
     sandbox.control().publish(DEMO_USERNAME, message).await.expect("published");
     window.entry(&data(id), |entry| matches!(entry.fact, Fact::Heard(_))).await;
 }
 
-fn data(id: &str) -> ActivityKey {
+pub(crate) fn data(id: &str) -> ActivityKey {
     ActivityKey::Data(RequestId::from(id))
 }
 
 /// Downloads and waits for the deed that ends it.
-async fn download(window: &mut Window, profile: ProfileId, id: &str, to: &Path) -> Deed {
+pub(crate) async fn download(window: &mut Window, profile: ProfileId, id: &str, to: &Path) -> Deed {
     window.act(Action::Download { profile, request: RequestId::from(id), to: to.to_owned() });
     end_of(window, id).await
 }
 
-async fn end_of(window: &mut Window, id: &str) -> Deed {
+pub(crate) async fn end_of(window: &mut Window, id: &str) -> Deed {
     let ended = |entry: &Entry| matches!(entry.fact, Fact::Done(Deed::Saved { .. } | Deed::NotSaved { .. }));
     match window.entry(&data(id), ended).await.fact {
         Fact::Done(deed) => deed,
@@ -46,7 +46,7 @@ async fn end_of(window: &mut Window, id: &str) -> Deed {
 }
 
 /// Bytes that compress badly and show where they are wrong.
-fn bytes(count: usize) -> Vec<u8> {
+pub(crate) fn bytes(count: usize) -> Vec<u8> {
     let mut random = fastrand::Rng::with_seed(7);
     std::iter::repeat_with(|| random.u8(..)).take(count).collect()
 }
@@ -83,7 +83,7 @@ async fn ready_data_is_fetched_whole_with_progress_and_only_once() {
     window.act(Action::Download { profile, request: RequestId::from("r-1"), to });
     window.notice("a link can be fetched once").await;
     window.quit().await;
-    no_parts(&machine);
+    no_hidden_parts(&machine);
 }
 
 #[tokio::test]
@@ -118,7 +118,7 @@ async fn used_expired_and_unreachable_links_each_have_their_own_end() {
     let Deed::NotSaved { why, sentence, .. } = download(&mut window, profile, "used", &to).await else {
         panic!("saved")
     };
-    assert_eq!(why, NotSaved::LinkUsed, "{sentence}");
+    assert_eq!(why, NotSaved::SpentElsewhere, "{sentence}");
     assert!(sentence.contains("used before"), "{sentence}");
 
     let mut preferences = privicore_monitor::settings::Preferences { link_lifetime: 0, ..Default::default() };
@@ -148,11 +148,11 @@ async fn used_expired_and_unreachable_links_each_have_their_own_end() {
     window.notice("The link is not known here").await;
     assert!(!to.exists());
     window.quit().await;
-    no_parts(&machine);
+    no_hidden_parts(&machine);
 }
 
 #[tokio::test]
-async fn a_download_that_breaks_or_is_stopped_leaves_nothing_behind() {
+async fn a_download_that_breaks_keeps_its_part_and_one_that_is_stopped_leaves_nothing_behind() {
     let sandbox = quiet().await;
     let machine = Machine::new();
     let mut window = Window::open(&machine);
@@ -163,9 +163,13 @@ async fn a_download_that_breaks_or_is_stopped_leaves_nothing_behind() {
     offer(&mut window, &sandbox, "broken", link.expose()).await;
     window.act(Action::Download { profile, request: RequestId::from("broken"), to: to.clone() });
     half.send(()).expect("the server waits");
-    let Deed::NotSaved { why, sentence, .. } = end_of(&mut window, "broken").await else { panic!("saved") };
+    let Deed::NotSaved { why, sentence, part } = end_of(&mut window, "broken").await else { panic!("saved") };
     assert_eq!(why, NotSaved::Broken, "{sentence}");
-    assert!(sentence.contains("of 1000 bytes"), "{sentence}");
+    assert!(sentence.contains("500 of 1000 bytes"), "{sentence}");
+    let part = part.expect("the part-file is kept");
+    assert!(sentence.contains(&part), "{sentence}");
+    assert_eq!(part, machine.file("half.bin.part").display().to_string());
+    assert_eq!(std::fs::read(&part).expect("the part-file"), [7; 500]);
 
     let (link, _never) = half_a_file().await;
     offer(&mut window, &sandbox, "stopped", link.expose()).await;
@@ -180,7 +184,10 @@ async fn a_download_that_breaks_or_is_stopped_leaves_nothing_behind() {
     window.wait("progress", |event| matches!(event, Event::Download { progress: Some(_), .. }).then_some(())).await;
     window.quit().await;
     assert!(!to.exists());
-    no_parts(&machine);
+    // Closing the program is no wish to throw away what has come.
+    let kept = machine.file("half.bin (2).part");
+    assert_eq!(std::fs::read(&kept).expect("the part-file"), [7; 500]);
+    no_hidden_parts(&machine);
 }
 
 /// A server that sends half of a file, and closes the connection when it is told.
@@ -230,12 +237,12 @@ async fn a_payload_that_came_inline_is_saved_from_the_journal() {
     window.quit().await;
 }
 
-/// No part file is left.
-fn no_parts(machine: &Machine) {
+/// No part-file is left under the name that it has while it is written.
+pub(crate) fn no_hidden_parts(machine: &Machine) {
     let left: Vec<_> = std::fs::read_dir(machine.folder.path())
         .expect("the folder")
         .filter_map(|entry| entry.ok()?.file_name().into_string().ok())
-        .filter(|name| name.to_ascii_lowercase().ends_with(".part"))
+        .filter(|name| name.starts_with(".privicore-"))
         .collect();
     assert_eq!(left, Vec::<String>::new());
 }

@@ -52,7 +52,7 @@ async fn data_tokens_are_listed_by_the_page_and_requested_with_their_names() {
     assert!((0..150).all(|number| all.contains(&format!("report {number}.pdf"))), "{all:?}");
 
     let wanted = first.items.iter().find(|item| item.file_name == "report 149.pdf").expect("the newest").clone();
-    window.act(Action::RequestData { profile, data: vec![wanted.clone()] });
+    window.act(Action::RequestData { profile, data: vec![wanted.clone()], folder: None });
     let (key, request) = requested(&mut window).await;
     assert_eq!(
         (request.token, request.file_name.as_str(), request.context.as_str(), request.size),
@@ -88,7 +88,7 @@ async fn what_can_not_be_requested_is_said_by_its_name() {
         size: None,
         created: None,
     };
-    window.act(Action::RequestData { profile, data: vec![gone] });
+    window.act(Action::RequestData { profile, data: vec![gone], folder: None });
     let notice = window.notice("gone.pdf was not requested").await;
     assert!(notice.sentence.contains("does not know this data"), "{}", notice.sentence);
     window.act(Action::RequestAgain { profile, request: "never".into() });

@@ -144,6 +144,7 @@ impl Live {
                 | Event::Download { .. }
                 | Event::History { .. }
                 | Event::DataTokens { .. }
+                | Event::Queue(_)
                 | Event::Rival { .. }
                 | Event::LinksKept { .. }
                 | Event::JournalSize(_) => {}

@@ -1,32 +1,63 @@
-//! Fetches ready data into a file: one GET for a link that is good once.
+//! Fetches ready data into a file: one GET for a link that is good once, and nothing lost, leaked or misplaced.
 //!
-//! The order keeps a link from being wasted: the part file beside the target first, then the deed in the journal, then the
-//! GET. From the GET on the link counts as used, unless the connection failed before anything was sent.
+//! The order keeps a link from being wasted: what the journal knows of the request, the part-file in the chosen folder,
+//! whether the link may be fetched (`guard`), whether there is room (`room`), the deed in the journal, and only then the GET
+//! (`fetch`). From the GET on the link counts as used, unless the connection failed before anything was sent. Before the first
+//! byte is written the answer's headers are checked; where room is short then, the answer is held open. What breaks keeps its
+//! part-file; what is whole is flushed, hashed and named last of all (`part`). A crash in between is found at the next start
+//! (`aftermath`).
 
+mod aftermath;
+mod arrivals;
+mod control;
+mod failed;
 mod fetch;
+mod guard;
+mod known;
+mod meter;
+mod origin;
 mod part;
+mod queue;
+mod room;
+mod source;
+mod transfer;
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
-use tokio::sync::{mpsc, oneshot};
+use crate::activity::{ActivityKey, Deed, Entry, Fact, Moment, Receipt, Seq};
+use crate::protocol::RequestId;
+use crate::settings::{ProfileId, Saving};
 
-use crate::activity::{ActivityKey, Deed, Entry, Fact, NotSaved, Receipt, Seq};
-use crate::protocol::{Delivery, Message, RequestId};
-use crate::settings::{ProfileId, atomic};
-
+use super::action::Action;
 use super::endpoints::Endpoints;
-use super::event::{Event, Notice, Severity};
+use super::event::{Event, Notice, Severity, Stage};
 use super::report::Report;
 use super::scribe::Scribe;
 use super::tools::Tools;
-use super::vault::Vault;
+use super::vault::{Taken, Vault};
 
+pub(super) use aftermath::Aftermath;
+pub(super) use arrivals::Arrivals;
+pub(super) use control::{Control, Order, Reins, control};
+use failed::{Failed, what_now};
 pub(super) use fetch::Fetcher;
-use part::Part;
+use guard::Rules;
+use known::Known;
+use meter::Meter;
+use part::{Finished, Part, Spot};
+pub(super) use queue::{Queue, Queued};
+use room::RESERVE;
+
+/// Where a payload is to be saved.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Target {
+    /// Under this path, which a dialog asked about.
+    File(PathBuf),
+    /// In this folder, under the name that the server gives or that is known, with a number where that is taken.
+    Folder(PathBuf),
+}
 
 /// One download or inline payload to save.
 pub(super) struct Job {
@@ -34,141 +65,335 @@ pub(super) struct Job {
     pub(super) profile: ProfileId,
     /// Which.
     pub(super) request: RequestId,
-    /// The whole path of the file.
-    pub(super) to: PathBuf,
+    /// Where to.
+    pub(super) target: Target,
+    /// Which of the two, where both came.
+    pub(super) inline: bool,
+    /// Whether nobody has clicked.
+    pub(super) automatic: bool,
     /// Where its link is.
     pub(super) vault: Vault,
     /// Where its deeds are written.
     pub(super) scribe: Scribe,
     /// Where bare tokens are good, and what may be fetched from.
     pub(super) endpoints: Arc<Endpoints>,
+    /// What the operator allowed for links.
+    pub(super) saving: Saving,
     /// How long links live.
     pub(super) lifetime: Duration,
+    /// After how long a silence a transfer is given up.
+    pub(super) idle: Duration,
     /// The engine's tools.
     pub(super) tools: Tools,
 }
 
-/// Answered or dropped: stop.
-pub(super) type Cancelled = oneshot::Receiver<()>;
-
-/// How a download failed.
-#[derive(Debug)]
-struct Failed {
-    /// What the row says of it; `None` where nothing had begun, so that the row stays as it is.
-    deed: Option<NotSaved>,
-    sentence: String,
-}
-
-impl Failed {
-    /// Before anything was recorded or sent.
-    fn before(sentence: impl Into<String>) -> Self {
-        Self { deed: None, sentence: sentence.into() }
-    }
-
-    /// After the deed of fetching was recorded.
-    fn after(why: NotSaved, sentence: impl Into<String>) -> Self {
-        Self { deed: Some(why), sentence: sentence.into() }
-    }
-
-    fn cancelled() -> Self {
-        Self::after(NotSaved::Cancelled, "The download was stopped. The link is used up; request the data again.")
-    }
-}
-
 /// Runs a download to its end and tells of it.
-pub(super) async fn run(job: Job, mut cancelled: Cancelled) {
-    let outcome = job.fetch(&mut cancelled).await;
+pub(super) async fn run(job: Job, mut control: Control) {
+    let known = job.known().await;
+    let outcome = match &known {
+        Ok(known) if job.automatic && known.saved => None,
+        Ok(known) => Some(job.save(known, &mut control).await),
+        Err(why) => Some(Err((Failed::before(why.clone()), None))),
+    };
     // Before the window hears of the end: it may ask for the same data again as soon as it has.
     let report = Report::DownloadEnded { profile: job.profile, request: job.request.clone() };
     if job.tools.reports.send(report).await.is_err() {
         tracing::debug!("the engine is stopping");
     }
-    job.end(outcome).await;
+    if let Some(outcome) = outcome {
+        job.end(outcome, known.is_ok_and(|known| known.token.is_some())).await;
+    }
     job.tools.outbox.post(Event::Download { profile: job.profile, request: job.request, progress: None });
 }
 
 /// Saves the payload that came inline.
 pub(super) async fn save_inline(job: Job) {
-    let outcome = job.write_inline().await;
-    job.end(outcome).await;
+    let outcome = match job.known().await {
+        Ok(known) => job.save(&known, &mut control().1).await,
+        Err(why) => Err((Failed::before(why), None)),
+    };
+    job.end(outcome, false).await;
 }
 
+/// Looks whether the data of a request has come already, and tells the centre if it has.
+pub(super) async fn look_for(tools: Tools, profile: ProfileId, request: RequestId) {
+    let key = ActivityKey::Data(request.clone());
+    let Ok(history) = tools.ledger.history(profile, key, Seq(0), Seq(u64::MAX)).await else { return };
+    let inline = Known::of(history).inline.is_some();
+    // A link that has come is in the vault, which the centre looks into.
+    let report = Report::Arrived { profile, requests: vec![(request, inline)] };
+    if tools.reports.send(report).await.is_err() {
+        tracing::debug!("the engine is stopping");
+    }
+}
+
+/// What is saved, and how it was had.
+type Saved = (Finished, Receipt);
+/// What failed, and the file that is kept of it.
+type NotDone = (Failed, Option<PathBuf>);
+
 impl Job {
-    async fn fetch(&self, cancelled: &mut Cancelled) -> Result<u64, Failed> {
-        let to = self.to.clone();
-        let part = self.blocking(move || Part::create(&to)).await?;
-        let taken = self
-            .vault
-            .take(&self.request, &self.endpoints.download)
-            .map_err(|no_link| Failed::before(no_link.to_string()))?;
-        if !self.endpoints.may_fetch(&taken.url) {
-            let host = taken.url.host_str().unwrap_or_default().to_owned();
-            self.vault.put_back(&self.request, taken);
-            return Err(Failed::before(format!(
-                "The link leads to {host} without encryption, so it was not fetched. Allow an unencrypted connection to \
-                 {host} in the profile's sign-in form if you trust the way there."
-            )));
+    /// What the journal knows of the request.
+    async fn known(&self) -> Result<Known, String> {
+        let key = ActivityKey::Data(self.request.clone());
+        self.tools.ledger.history(self.profile, key, Seq(0), Seq(u64::MAX)).await.map(Known::of)
+    }
+
+    async fn save(&self, known: &Known, control: &mut Control) -> Result<Saved, NotDone> {
+        let before = |sentence: String| (Failed::before(sentence), None);
+        let spot = match &self.target {
+            Target::File(to) => Spot::chosen(to).map_err(before)?,
+            Target::Folder(folder) => {
+                Spot { folder: folder.clone(), name: known.suggestion(&self.request), replace: false }
+            }
+        };
+        if self.inline {
+            return self.write_inline(known, spot).await;
         }
-        let fetching = Deed::Fetching { to: self.to.display().to_string(), part: None };
+        match self.vault.take(&self.request, &self.endpoints.download) {
+            Ok(taken) => self.fetch(taken, known, spot, control).await,
+            // Saving many at once does not ask which of the two it is.
+            Err(_no_link) if known.inline.is_some() && matches!(self.target, Target::Folder(_)) => {
+                self.write_inline(known, spot).await
+            }
+            Err(no_link) => Err(before(no_link.to_string())),
+        }
+    }
+
+    /// Fetches a link.
+    async fn fetch(
+        &self,
+        taken: Taken,
+        known: &Known,
+        mut spot: Spot,
+        control: &mut Control,
+    ) -> Result<Saved, NotDone> {
+        let host = taken.url.host_str().unwrap_or_default().to_owned();
+        let rules = Rules { endpoints: &self.endpoints, saving: &self.saving, automatic: self.automatic };
+        let ready = async {
+            let addresses = rules.check(&taken.url, &self.tools.fetcher.resolve).await;
+            let addresses = addresses.map_err(|refused| self.not_allowed(refused))?;
+            let mut part = self.create(&spot).await?;
+            let needed = known.size.unwrap_or(RESERVE);
+            self.find_room(&mut spot, &mut part, needed, (false, control)).await?;
+            self.warn_of_expiry(&taken, known, &spot);
+            Ok((addresses, part))
+        };
+        let (addresses, mut part) = match ready.await {
+            Ok(ready) => ready,
+            Err(failed) => {
+                self.vault.put_back(&self.request, taken);
+                return Err((failed, None));
+            }
+        };
+        let began = (self.tools.clock)();
         let recorded = tokio::select! {
-            recorded = self.record(fetching) => recorded,
-            _ = &mut *cancelled => false,
+            recorded = self.record(self.fetching(&spot, &part)) => recorded,
+            _ = control.stopped() => false,
         };
         if !recorded {
             self.vault.put_back(&self.request, taken);
-            return Err(Failed::after(NotSaved::NotStarted, "The download was stopped before it began."));
+            let sentence = "The download was stopped before it began.";
+            return Err((Failed::after(crate::activity::NotSaved::NotStarted, sentence), None));
         }
-        self.transfer(taken, part, cancelled).await
+        let mut opened = self.open(taken, addresses, control).await.map_err(|failed| (failed, None))?;
+        if !spot.replace
+            && let Some(name) = opened.name.take()
+        {
+            spot.name = name;
+        }
+        let needed = opened.total.unwrap_or(RESERVE);
+        self.find_room(&mut spot, &mut part, needed, (true, control)).await.map_err(|failed| (failed, None))?;
+        let (received, part) = self.receive(&mut opened, part, &spot, control).await;
+        let receipt = self.receipt(known, (host, opened.gets, began), opened.unproved);
+        self.finish(received, part, spot, receipt).await
     }
 
-    async fn write_inline(&self) -> Result<u64, Failed> {
-        let key = ActivityKey::Data(self.request.clone());
-        let history =
-            self.tools.ledger.history(self.profile, key, Seq(0), Seq(u64::MAX)).await.map_err(Failed::before)?;
-        let Some(text) = history.into_iter().rev().find_map(inline) else {
-            return Err(Failed::before("No payload came inline with this request."));
-        };
-        let bytes = STANDARD.decode(text).map_err(|_malformed| Failed::before("The payload is not valid base64."))?;
-        let size = bytes.len() as u64;
-        let to = self.to.clone();
-        let written = self.blocking(move || atomic::write(&to, &bytes).map_err(|error| part::sentence(&to, &error)));
-        written.await?;
-        Ok(size)
+    /// Saves the payload that came inline.
+    async fn write_inline(&self, known: &Known, spot: Spot) -> Result<Saved, NotDone> {
+        let before = |sentence: String| (Failed::before(sentence), None);
+        let began = (self.tools.clock)();
+        let bytes = known.payload().map_err(|why| before(why.to_owned()))?;
+        let mut part = self.create(&spot).await.map_err(|failed| (failed, None))?;
+        let to = spot.path();
+        let written = self.blocking(move || match part.write(&bytes) {
+            Ok(()) => Ok(part),
+            Err(error) => Err(part::sentence(&to, &error)),
+        });
+        let part = written.await.map_err(before)?;
+        let receipt = self.receipt(known, (String::new(), 0, began), false);
+        self.finish(Ok(()), Some(part), spot, receipt).await
     }
 
-    /// Disk work before anything is fetched, off the tasks' threads.
-    async fn blocking<T, W>(&self, work: W) -> Result<T, Failed>
+    /// Gives what is whole its name, and keeps what is not.
+    async fn finish(
+        &self,
+        received: Result<(), Failed>,
+        part: Option<Part>,
+        spot: Spot,
+        mut receipt: Receipt,
+    ) -> Result<Saved, NotDone> {
+        let lost = || (Failed::broken("The file could not be written. The link is used up."), None);
+        let part = part.ok_or_else(lost)?;
+        if let Err(failed) = received {
+            let kept = if failed.keep {
+                self.blocking::<_, String, _>(move || Ok(part.keep(&spot))).await.ok().flatten()
+            } else {
+                None
+            };
+            return Err((failed, kept));
+        }
+        self.tell(&spot, &Meter::new(tokio::time::Instant::now()), Some(part.size()), Stage::Finishing);
+        let host = receipt.host.clone();
+        let finished = self.blocking(move || {
+            part.finish(&spot, &host).map_err(|(sentence, part)| {
+                let kept = part.keep(&spot);
+                (sentence, kept)
+            })
+        });
+        match finished.await {
+            Ok(finished) => {
+                receipt.sha256.clone_from(&finished.sha256);
+                Ok((finished, receipt))
+            }
+            Err((sentence, kept)) => {
+                let used = if receipt.gets > 0 { " The link is used up." } else { "" };
+                Err((Failed { keep: true, ..Failed::broken(format!("{sentence}{used}")) }, kept))
+            }
+        }
+    }
+
+    fn receipt(&self, known: &Known, (host, gets, began): (String, u32, Moment), unproved: bool) -> Receipt {
+        let earlier = u32::try_from(known.begun).unwrap_or(u32::MAX);
+        tracing::debug!(gets, earlier, "a payload has come");
+        Receipt {
+            gets,
+            began: Some(began),
+            host,
+            token: known.token.clone(),
+            length_unproved: unproved,
+            ..Receipt::default()
+        }
+    }
+
+    fn fetching(&self, spot: &Spot, part: &Part) -> Deed {
+        Deed::Fetching { to: spot.path().display().to_string(), part: Some(part.path().display().to_string()) }
+    }
+
+    /// Makes the part-file: proof that the folder can be written, before anything is spent.
+    async fn create(&self, spot: &Spot) -> Result<Part, Failed> {
+        let spot = spot.clone();
+        self.blocking(move || Part::create(&spot)).await.map_err(Failed::before)
+    }
+
+    /// Waits until there is room, here or at another place that the operator chooses. `begun` is whether the GET was sent:
+    /// its answer is then held open meanwhile.
+    async fn find_room(
+        &self,
+        spot: &mut Spot,
+        part: &mut Part,
+        needed: u64,
+        (begun, control): (bool, &mut Control),
+    ) -> Result<(), Failed> {
+        let meter = Meter::new(tokio::time::Instant::now());
+        let stopped = |failed: Failed| if begun { failed } else { failed::Stop::Cancelled.before() };
+        while let Some(short) = self.shortage(&spot.folder, needed).await {
+            self.tell(spot, &meter, begun.then_some(needed), short);
+            let Some(Order::Move(to)) = transfer::wait(control).await.map_err(stopped)? else { continue };
+            let moved = match Spot::chosen(&to) {
+                Ok(chosen) => self.create(&chosen).await.map(|part| (chosen, part)),
+                Err(sentence) => Err(Failed::before(sentence)),
+            };
+            match moved {
+                Ok(moved) => {
+                    (*spot, *part) = moved;
+                    if begun && !self.record(self.fetching(spot, part)).await {
+                        return Err(failed::Stop::Closing.after());
+                    }
+                }
+                Err(failed) => self.notice(Severity::Warning, failed.sentence, None),
+            }
+        }
+        Ok(())
+    }
+
+    /// Says before the GET what will not finish in time, from the rates seen.
+    fn warn_of_expiry(&self, taken: &Taken, known: &Known, spot: &Spot) {
+        let Some(takes) = known.size.and_then(|size| self.tools.fetcher.rates.takes(size)) else { return };
+        let left = taken.ready.expiry(self.lifetime).since((self.tools.clock)());
+        if takes > left {
+            let (takes, left) = (takes.as_secs(), left.as_secs());
+            let sentence = format!(
+                "{} will not finish in time: at the rates seen it takes about {takes} s, and its link lives {left} s more. \
+                 Some servers cut such a download off.",
+                spot.name
+            );
+            self.notice(Severity::Warning, sentence, None);
+        }
+    }
+
+    fn not_allowed(&self, refused: guard::Refused) -> Failed {
+        let profile = self.profile;
+        Failed::refused(refused, |permission, host| Action::AllowHost { profile, host, permission })
+    }
+
+    /// Disk work off the tasks' threads.
+    async fn blocking<T, E, W>(&self, work: W) -> Result<T, E>
     where
         T: Send + 'static,
-        W: FnOnce() -> Result<T, String> + Send + 'static,
+        E: From<Unwritten> + Send + 'static,
+        W: FnOnce() -> Result<T, E> + Send + 'static,
     {
         match self.tools.spawner.blocking("saving a file", Some(self.profile), work).await {
-            Ok(Some(done)) => done.map_err(Failed::before),
-            _ => Err(Failed::before("The file could not be written.")),
+            Ok(Some(done)) => done,
+            _ => Err(E::from(Unwritten)),
         }
     }
 
     /// Writes how it ended; what failed is also a notice.
-    async fn end(&self, outcome: Result<u64, Failed>) {
+    async fn end(&self, outcome: Result<Saved, NotDone>, can_request: bool) {
         let deed = match outcome {
-            Ok(size) => Some(Deed::Saved { to: self.to.display().to_string(), size, receipt: Receipt::default() }),
-            Err(Failed { deed, sentence }) => {
-                if deed != Some(NotSaved::Cancelled) {
-                    self.tools.outbox.notice(Notice {
-                        severity: Severity::Error,
-                        profile: Some(self.profile),
-                        sentence: format!("{} was not saved. {sentence}", file_name(&self.to)),
-                        remedy: None,
-                    });
+            Ok((Finished { to, size, .. }, receipt)) => {
+                if receipt.length_unproved {
+                    let sentence = format!(
+                        "{} was saved, but the server did not say how long it is: whether it is whole can't be shown.",
+                        name_of(&to)
+                    );
+                    self.notice(Severity::Warning, sentence, None);
                 }
-                deed.map(|why| Deed::NotSaved { why, sentence, part: None })
+                Some(Deed::Saved { to: to.display().to_string(), size, receipt })
             }
+            Err((failed, kept)) => self.failed(failed, kept, can_request),
         };
         if let Some(deed) = deed
             && !self.record(deed).await
         {
             tracing::warn!("the end of a download could not be written any more");
         }
+    }
+
+    fn failed(&self, failed: Failed, kept: Option<PathBuf>, can_request: bool) -> Option<Deed> {
+        let Failed { deed, mut sentence, quiet, keep, remedy } = failed;
+        if keep {
+            sentence.push_str(&what_now(kept.as_deref(), can_request));
+        }
+        if !quiet {
+            let again = || {
+                let action = Action::RequestAgain { profile: self.profile, request: self.request.clone() };
+                (deed.is_some() && can_request).then(|| ("Request again".to_owned(), action))
+            };
+            let name = match &self.target {
+                Target::File(to) => name_of(to),
+                Target::Folder(_) => format!("The data of request {}", self.request),
+            };
+            self.notice(Severity::Error, format!("{name} was not saved. {sentence}"), remedy.or_else(again));
+        }
+        let part = kept.map(|part| part.display().to_string());
+        deed.map(|why| Deed::NotSaved { why, sentence, part })
+    }
+
+    fn notice(&self, severity: Severity, sentence: String, remedy: Option<(String, Action)>) {
+        self.tools.outbox.notice(Notice { severity, profile: Some(self.profile), sentence, remedy });
     }
 
     /// Whether the deed is in the journal.
@@ -184,23 +409,22 @@ impl Job {
     }
 }
 
-/// The payload of an entry that carries one inline.
-fn inline(entry: Entry) -> Option<String> {
-    match entry.fact {
-        Fact::Heard(Message::Data(report)) => match report.delivery {
-            Delivery::Inline { text, .. } => Some(text),
-            _ => None,
-        },
-        _ => None,
+/// The disk work itself went wrong.
+struct Unwritten;
+
+impl From<Unwritten> for String {
+    fn from(_: Unwritten) -> Self {
+        "The file could not be written.".to_owned()
+    }
+}
+
+impl From<Unwritten> for (String, Option<PathBuf>) {
+    fn from(unwritten: Unwritten) -> Self {
+        (unwritten.into(), None)
     }
 }
 
 /// The file's name, for showing.
-fn file_name(path: &Path) -> String {
+fn name_of(path: &std::path::Path) -> String {
     path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned()
-}
-
-/// Chunks on their way from the network to the disk. Full: the network is not read until the disk has caught up.
-fn chunks<T>() -> (mpsc::Sender<T>, mpsc::Receiver<T>) {
-    mpsc::channel(8)
 }

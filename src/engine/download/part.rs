@@ -1,65 +1,204 @@
-//! The part file: beside its target from before the GET, and under the target's name only when it is whole.
+//! The part-file: beside its target from before the GET, and under the target's name only when it is whole.
 
+use std::fs::File;
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
+use ring::digest::{Context, SHA256};
 use tempfile::NamedTempFile;
 
+use crate::protocol::file_name;
 use crate::settings::atomic;
+
+use super::origin;
+
+/// How many numbers are tried where a name is taken.
+const MOST_NUMBERS: u32 = 10_000;
+
+/// Where a file goes, and under which name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Spot {
+    /// The folder.
+    pub(super) folder: PathBuf,
+    /// The name.
+    pub(super) name: String,
+    /// Whether a file of that name is replaced: only where a dialog has asked. Otherwise the name gets a number.
+    pub(super) replace: bool,
+}
+
+impl Spot {
+    /// The spot that an operator chose by its whole path.
+    ///
+    /// # Errors
+    ///
+    /// A sentence for the operator, where that is no place for a file.
+    pub(super) fn chosen(to: &Path) -> Result<Self, String> {
+        if to.is_dir() {
+            return Err(sentence(to, &io::ErrorKind::IsADirectory.into()));
+        }
+        match (to.parent().filter(|folder| !folder.as_os_str().is_empty()), to.file_name()) {
+            (Some(folder), Some(name)) => {
+                Ok(Self { folder: folder.to_owned(), name: name.to_string_lossy().into_owned(), replace: true })
+            }
+            _ => Err(sentence(to, &io::ErrorKind::NotFound.into())),
+        }
+    }
+
+    /// The whole path.
+    pub(super) fn path(&self) -> PathBuf {
+        self.folder.join(&self.name)
+    }
+}
 
 /// A file that is not whole yet. Dropping it takes it off the disk.
 #[derive(Debug)]
 pub(super) struct Part {
     file: NamedTempFile,
-    to: PathBuf,
+    digest: Digest,
+    size: u64,
+}
+
+/// The running SHA-256 of what was written.
+struct Digest(Context);
+
+impl std::fmt::Debug for Digest {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Digest")
+    }
+}
+
+/// A file that is whole and under its name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Finished {
+    /// The whole path.
+    pub(super) to: PathBuf,
+    /// Bytes.
+    pub(super) size: u64,
+    /// 64 hex digits.
+    pub(super) sha256: String,
 }
 
 impl Part {
-    /// Makes the part file of a target, mode 0600.
+    /// Makes a part-file in a folder, mode 0600: proof that the folder can be written.
     ///
     /// # Errors
     ///
     /// A sentence for the operator.
-    pub(super) fn create(to: &Path) -> Result<Self, String> {
-        let failed = |error: io::Error| sentence(to, &error);
-        if to.is_dir() {
-            return Err(failed(io::ErrorKind::IsADirectory.into()));
-        }
-        let folder = to.parent().filter(|folder| !folder.as_os_str().is_empty());
-        let folder = folder.ok_or_else(|| failed(io::ErrorKind::NotFound.into()))?;
+    pub(super) fn create(spot: &Spot) -> Result<Self, String> {
         // The name is random and the mode 0600 from the first byte on: that is `tempfile`'s default.
-        let file =
-            tempfile::Builder::new().prefix(".privicore-").suffix(".part").tempfile_in(folder).map_err(failed)?;
-        Ok(Self { file, to: to.to_owned() })
+        let file = tempfile::Builder::new()
+            .prefix(".privicore-")
+            .suffix(".part")
+            .tempfile_in(&spot.folder)
+            .map_err(|error| sentence(&spot.path(), &error))?;
+        Ok(Self { file, digest: Digest(Context::new(&SHA256)), size: 0 })
+    }
+
+    /// Where it is.
+    pub(super) fn path(&self) -> &Path {
+        self.file.path()
+    }
+
+    /// Bytes so far.
+    pub(super) fn size(&self) -> u64 {
+        self.size
     }
 
     /// Adds bytes.
-    ///
-    /// # Errors
-    ///
-    /// A sentence for the operator.
-    pub(super) fn write(&mut self, bytes: &[u8]) -> Result<(), String> {
-        self.file.write_all(bytes).map_err(|error| sentence(&self.to, &error))
+    pub(super) fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.file.write_all(bytes)?;
+        self.digest.0.update(bytes);
+        self.size = self.size.saturating_add(bytes.len() as u64);
+        Ok(())
     }
 
-    /// Makes it the target, replacing what was there: on the disk when this returns.
+    /// Makes it the target: on the disk when this returns. `host` is where it came from.
     ///
     /// # Errors
     ///
-    /// A sentence for the operator; the target is then as it was.
-    pub(super) fn finish(self) -> Result<(), String> {
-        let Self { file, to } = self;
-        let failed = |error: io::Error| sentence(&to, &error);
-        file.as_file().sync_all().map_err(failed)?;
-        file.persist(&to).map_err(|refused| failed(refused.error))?;
-        if let Some(folder) = to.parent()
-            && let Err(error) = atomic::sync_folder(folder)
-        {
+    /// A sentence for the operator, and the part-file back; the target is then as it was.
+    pub(super) fn finish(self, spot: &Spot, host: &str) -> Result<Finished, (String, Box<Self>)> {
+        let Self { file, digest, size } = self;
+        let back =
+            |file, digest, error: &io::Error| (sentence(&spot.path(), error), Box::new(Self { file, digest, size }));
+        origin::mark(file.as_file(), host);
+        if let Err(error) = file.as_file().sync_all() {
+            return Err(back(file, digest, &error));
+        }
+        let to = match name_it(file, spot) {
+            Ok(to) => to,
+            Err((file, error)) => return Err(back(file, digest, &error)),
+        };
+        if let Err(error) = atomic::sync_folder(&spot.folder) {
             // The file is whole and under its name; only a crash of the machine could still take the name away.
             tracing::warn!(%error, "the folder could not be flushed");
         }
-        Ok(())
+        origin::mark_named(&to, host);
+        Ok(Finished { to, size, sha256: hex(digest.0.finish().as_ref()) })
     }
+
+    /// Keeps what has come of a transfer that broke, as `<name>.part` beside the target; `None` where there is nothing to
+    /// keep, or it can't be.
+    pub(super) fn keep(self, spot: &Spot) -> Option<PathBuf> {
+        if self.size == 0 {
+            return None;
+        }
+        keep_file(self.file, &spot.folder, &format!("{}.part", spot.name))
+    }
+}
+
+/// Keeps a file under a name, or the next that is free.
+fn keep_file(file: NamedTempFile, folder: &Path, name: &str) -> Option<PathBuf> {
+    let name = file_name::safe_name(name)?;
+    match name_it(file, &Spot { folder: folder.to_owned(), name, replace: false }) {
+        Ok(path) => Some(path),
+        Err((file, error)) => {
+            tracing::warn!(%error, "a part-file could not be named");
+            // Under its random name it is still better than nothing.
+            file.keep().ok().map(|(_file, path)| path)
+        }
+    }
+}
+
+/// Keeps a part-file that an earlier run left behind.
+pub(super) fn keep_left_behind(part: &Path, to: &Path) -> Option<PathBuf> {
+    let size = std::fs::symlink_metadata(part).ok().filter(std::fs::Metadata::is_file)?.len();
+    let (folder, name) = (to.parent()?, to.file_name()?.to_string_lossy().into_owned());
+    let file = NamedTempFile::from_parts(File::open(part).ok()?, tempfile::TempPath::try_from_path(part).ok()?);
+    if size == 0 { None } else { keep_file(file, folder, &format!("{name}.part")) }
+}
+
+/// Gives a file its name; where that is taken and not to be replaced, the next that is free: ` (2)`, ` (3)`, …
+fn name_it(mut file: NamedTempFile, spot: &Spot) -> Result<PathBuf, (NamedTempFile, io::Error)> {
+    let mut to = spot.path();
+    if spot.replace {
+        return match file.persist(&to) {
+            Ok(_file) => Ok(to),
+            Err(refused) => Err((refused.file, refused.error)),
+        };
+    }
+    for number in 2..MOST_NUMBERS {
+        match file.persist_noclobber(&to) {
+            Ok(_file) => return Ok(to),
+            Err(refused) if refused.error.kind() == io::ErrorKind::AlreadyExists => {
+                file = refused.file;
+                to = spot.folder.join(file_name::numbered(&spot.name, number));
+            }
+            Err(refused) => return Err((refused.file, refused.error)),
+        }
+    }
+    Err((file, io::ErrorKind::AlreadyExists.into()))
+}
+
+/// Bytes as hex digits.
+fn hex(bytes: &[u8]) -> String {
+    use std::fmt::Write as _;
+    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
+        if write!(text, "{byte:02x}").is_err() {
+            tracing::error!("a text could not be written to");
+        }
+        text
+    })
 }
 
 /// What a disk error means for the operator.
@@ -71,42 +210,117 @@ pub(super) fn sentence(to: &Path, error: &io::Error) -> String {
 mod tests {
     use super::*;
 
-    #[test]
-    fn a_part_is_beside_its_target_and_gone_when_it_is_dropped() {
-        let folder = tempfile::tempdir().unwrap();
-        let to = folder.path().join("data.bin");
-        let mut part = Part::create(&to).unwrap();
-        part.write(b"half").unwrap();
-        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1, "the part file");
-        assert!(!to.exists(), "the target must not be there before it is whole");
-        drop(part);
-        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
+    fn spot(folder: &Path, name: &str, replace: bool) -> Spot {
+        Spot { folder: folder.to_owned(), name: name.to_owned(), replace }
+    }
+
+    fn names_in(folder: &Path) -> Vec<String> {
+        let mut names: Vec<_> =
+            std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+        names.sort();
+        names
+    }
+
+    fn part(spot: &Spot, content: &str) -> Part {
+        let mut part = Part::create(spot).unwrap();
+        part.write(content.as_bytes()).unwrap();
+        part
     }
 
     #[test]
-    fn a_whole_part_replaces_the_target_and_only_its_owner_may_read_it() {
+    fn a_part_is_beside_its_target_and_gone_when_it_is_dropped() {
         let folder = tempfile::tempdir().unwrap();
-        let to = folder.path().join("data.bin");
+        let spot = spot(folder.path(), "data.bin", true);
+        let part = part(&spot, "half");
+        assert_eq!(names_in(folder.path()).len(), 1, "the part file");
+        assert!(!spot.path().exists(), "the target must not be there before it is whole");
+        drop(part);
+        assert_eq!(names_in(folder.path()), [""; 0]);
+    }
+
+    #[test]
+    fn a_whole_part_replaces_what_the_dialog_asked_about_and_only_its_owner_may_read_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let spot = spot(folder.path(), "data.bin", true);
         for content in ["old", "new and longer"] {
-            let mut part = Part::create(&to).unwrap();
-            part.write(content.as_bytes()).unwrap();
-            part.finish().unwrap();
-            assert_eq!(std::fs::read_to_string(&to).unwrap(), content);
+            let finished = part(&spot, content).finish(&spot, "h").unwrap();
+            assert_eq!(std::fs::read_to_string(&finished.to).unwrap(), content);
         }
-        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
+        assert_eq!(names_in(folder.path()), ["data.bin"]);
         #[cfg(unix)]
         {
             use std::os::unix::fs::PermissionsExt as _;
-            assert_eq!(std::fs::metadata(&to).unwrap().permissions().mode() & 0o777, 0o600);
+            assert_eq!(std::fs::metadata(spot.path()).unwrap().permissions().mode() & 0o777, 0o600);
         }
+    }
+
+    #[test]
+    fn a_name_that_is_taken_is_left_alone_and_the_new_file_gets_a_number() {
+        let folder = tempfile::tempdir().unwrap();
+        let spot = spot(folder.path(), "data.bin", false);
+        let ends: Vec<_> = ["one", "two", "three"].map(|text| part(&spot, text).finish(&spot, "h").unwrap().to).into();
+        assert_eq!(names_in(folder.path()), ["data (2).bin", "data (3).bin", "data.bin"]);
+        assert_eq!(
+            ends.iter().map(|to| std::fs::read_to_string(to).unwrap()).collect::<Vec<_>>(),
+            ["one", "two", "three"]
+        );
+    }
+
+    #[test]
+    fn what_is_finished_has_the_sha_256_of_its_bytes() {
+        let folder = tempfile::tempdir().unwrap();
+        let spot = spot(folder.path(), "abc", false);
+        let mut part = part(&spot, "a");
+        part.write(b"bc").unwrap();
+        let finished = part.finish(&spot, "h").unwrap();
+        assert_eq!(finished.size, 3);
+        // FIPS 180-2, appendix B.1.
+        assert_eq!(finished.sha256, "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+    }
+
+    #[test]
+    fn what_broke_is_kept_under_a_name_of_its_own() {
+        let folder = tempfile::tempdir().unwrap();
+        let spot = spot(folder.path(), "data.bin", true);
+        let kept = part(&spot, "half").keep(&spot).unwrap();
+        assert_eq!(kept, folder.path().join("data.bin.part"));
+        let again = part(&spot, "other half").keep(&spot).unwrap();
+        assert_eq!(again, folder.path().join("data.bin (2).part"));
+        assert_eq!(std::fs::read_to_string(kept).unwrap(), "half", "the first part was lost");
+        assert_eq!(Part::create(&spot).unwrap().keep(&spot), None, "nothing had come");
+        assert_eq!(names_in(folder.path()), ["data.bin (2).part", "data.bin.part"]);
+    }
+
+    #[test]
+    fn a_target_that_can_not_be_made_gives_the_part_back() {
+        let folder = tempfile::tempdir().unwrap();
+        let spot = spot(folder.path(), "taken", true);
+        std::fs::create_dir_all(spot.path().join("inside")).unwrap();
+        let (sentence, part) = part(&spot, "whole").finish(&spot, "h").unwrap_err();
+        assert!(sentence.ends_with("Choose another place."), "{sentence}");
+        assert_eq!(std::fs::read_to_string(part.path()).unwrap(), "whole");
     }
 
     #[test]
     fn a_place_that_can_not_be_written_is_a_sentence() {
         let folder = tempfile::tempdir().unwrap();
         for to in [folder.path().to_owned(), folder.path().join("missing").join("x"), PathBuf::from("x")] {
-            let sentence = Part::create(&to).unwrap_err();
+            let sentence = Spot::chosen(&to).and_then(|spot| Part::create(&spot)).unwrap_err();
             assert!(sentence.ends_with("Choose another place."), "{sentence}");
+        }
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn a_saved_file_says_where_it_came_from_and_nothing_secret() {
+        let folder = tempfile::tempdir().unwrap();
+        let spot = spot(folder.path(), "data.bin", false);
+        let finished = part(&spot, "x").finish(&spot, "download.example.com").unwrap();
+        let mut value = [0_u8; 200];
+        match rustix::fs::getxattr(&finished.to, "user.xdg.origin.url", &mut value[..]) {
+            Ok(length) => assert_eq!(&value[..length], b"https://download.example.com/"),
+            // Not every file system has these: `tmpfs` of older kernels has not.
+            Err(error) => assert_eq!(error, rustix::io::Errno::OPNOTSUPP),
         }
     }
 }

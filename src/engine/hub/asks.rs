@@ -1,83 +1,18 @@
-//! What the operator asks of an activity: download, save, check, label, read.
+//! What the operator asks of an activity: check, label, read.
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
-use std::time::Duration;
-
-use tokio::sync::oneshot;
 
 use crate::activity::{ActivityKey, Deed, Entry, Fact, Seq};
-use crate::engine::download::{self, Job};
-use crate::engine::endpoints::Endpoints;
 use crate::engine::event::{Event, Notice, Severity};
 use crate::engine::report::Report;
 use crate::engine::rest::RestError;
 use crate::engine::sign_in;
-use crate::protocol::{CommandId, RequestId};
+use crate::protocol::CommandId;
 use crate::settings::ProfileId;
 
 use super::Hub;
-use super::desk::Download;
 
 impl Hub {
-    /// Fetches ready data. Where the same data is being fetched this does nothing.
-    pub(super) fn download(&mut self, profile: ProfileId, request: RequestId, to: PathBuf) {
-        if self.desks.get(&profile).is_some_and(|desk| desk.downloads.contains_key(&request)) {
-            return;
-        }
-        let Some(job) = self.job(profile, request.clone(), to) else { return };
-        let (cancel, cancelled) = oneshot::channel();
-        let task = self.tools.spawner.task("downloading", Some(profile), Box::pin(download::run(job, cancelled)));
-        if let Some(desk) = self.desks.get_mut(&profile) {
-            desk.downloads.insert(request, Download { cancel: Some(cancel), task });
-        }
-    }
-
-    /// Stops a download; its end is an entry.
-    pub(super) fn cancel_download(&mut self, profile: ProfileId, request: &RequestId) {
-        if let Some(download) = self.desks.get_mut(&profile).and_then(|desk| desk.downloads.get_mut(request)) {
-            download.cancel = None;
-        }
-    }
-
-    /// A download came to its end and is about to say so.
-    pub(super) fn download_ended(&mut self, profile: ProfileId, request: &RequestId) {
-        if let Some(desk) = self.desks.get_mut(&profile)
-            && let Some(download) = desk.downloads.remove(request)
-        {
-            desk.ending.retain(|task| !task.is_finished());
-            desk.ending.push(download.task);
-        }
-    }
-
-    /// Saves the payload that came inline.
-    pub(super) fn save_inline(&mut self, profile: ProfileId, request: RequestId, to: PathBuf) {
-        if let Some(job) = self.job(profile, request, to) {
-            drop(self.tools.spawner.task("saving a file", Some(profile), Box::pin(download::save_inline(job))));
-        }
-    }
-
-    fn job(&self, profile: ProfileId, request: RequestId, to: PathBuf) -> Option<Job> {
-        let desk = self.desks.get(&profile)?;
-        let endpoints = match Endpoints::of(&desk.profile) {
-            Ok(endpoints) => Arc::new(endpoints),
-            Err(error) => {
-                self.notice(Some(profile), Severity::Error, error.to_string());
-                return None;
-            }
-        };
-        Some(Job {
-            profile,
-            request,
-            to,
-            vault: desk.vault.clone(),
-            scribe: desk.scribe.clone(),
-            endpoints,
-            lifetime: Duration::from_secs(u64::from(self.settings.preferences.link_lifetime)),
-            tools: self.tools.clone(),
-        })
-    }
-
     /// Asks the server for a command's state; the answer is an entry.
     pub(super) fn check_status(&mut self, profile: ProfileId, command: CommandId) {
         let Some(desk) = self.desks.get(&profile) else { return };

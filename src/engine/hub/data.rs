@@ -1,5 +1,7 @@
 //! Stored data and what is done with it: requests, the saving of a profile, hosts that the operator allowed.
 
+use std::path::PathBuf;
+
 use crate::activity::{ActivityKey, Deed, Entry, Fact, Seq};
 use crate::engine::action::Permission;
 use crate::engine::event::Severity;
@@ -19,9 +21,9 @@ impl Hub {
     }
 
     /// Requests stored data.
-    pub(super) fn request_data(&self, profile: ProfileId, data: Vec<StoredData>) {
+    pub(super) fn request_data(&self, profile: ProfileId, data: Vec<StoredData>, folder: Option<PathBuf>) {
         if let Some(asking) = self.asking(profile) {
-            let task = Box::pin(asking.request(data, None));
+            let task = Box::pin(asking.request(data, folder, None));
             drop(self.tools.spawner.task("requesting data", Some(profile), task));
         }
     }
@@ -69,6 +71,7 @@ impl Hub {
         if let Some(desk) = self.desks.get_mut(&profile) {
             change(&mut desk.profile);
         }
+        self.watch_arrivals(profile);
         if let Some(kept) = self.settings.profiles.iter_mut().find(|kept| kept.id == profile) {
             change(kept);
             self.save().await;

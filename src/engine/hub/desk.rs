@@ -3,15 +3,17 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use tokio::sync::{oneshot, watch};
+use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::activity::Moment;
 use crate::engine::book::Book;
+use crate::engine::download::{Aftermath, Arrivals, Reins};
 use crate::engine::endpoints::Endpoints;
 use crate::engine::event::{ConnectionState, Severity};
 use crate::engine::gaps::Past;
 use crate::engine::lifetime::Watch;
 use crate::engine::reconcile::{OverRest, Reconciler};
+use crate::engine::report::Report;
 use crate::engine::rest::Dialect;
 use crate::engine::restore;
 use crate::engine::scribe::Scribe;
@@ -95,8 +97,8 @@ pub(super) enum Stage {
 
 /// A download under way.
 pub(super) struct Download {
-    /// Dropped: stop. `None` once that was asked for.
-    pub(super) cancel: Option<oneshot::Sender<()>>,
+    /// How it is reached; dropping them ends it with what has come kept.
+    pub(super) reins: Reins,
     /// Ends soon after.
     pub(super) task: Task<()>,
 }
@@ -119,7 +121,7 @@ impl Desk {
         drop(stop);
         let mut downloads = self.ending;
         downloads.push(keeper);
-        // Dropping the other half of a download stops it.
+        // Dropping its reins ends a download.
         downloads.extend(self.downloads.into_values().map(|download| download.task));
         Ending { downloads, session: self.session, scribe: self.writing }
     }
@@ -174,6 +176,7 @@ impl Hub {
             writing,
         };
         self.desks.insert(id, desk);
+        self.watch_arrivals(id);
         if id != super::sandbox::profile_id() {
             self.ask_for_seal();
         }
@@ -200,9 +203,11 @@ impl Hub {
             clock: tools.clock.clone(),
         };
         let (stop, stopped) = oneshot::channel::<()>();
+        let arriving = tell_arrivals(profile, book.arrivals().clone(), tools.reports.clone());
         let task = async move {
             tokio::select! {
                 () = reconciler.run() => {}
+                () = arriving => {}
                 _ = stopped => {}
             }
         };
@@ -216,7 +221,12 @@ impl Hub {
         let of_the_past = (desk.book.clone(), past, self.started);
         let tools = &self.tools;
         let (ledger, outbox) = (tools.ledger.clone(), tools.outbox.clone());
-        let task = restore::restore(profile, ledger, outbox, self.live_from, of_the_past);
+        let (live_from, scribe, tools_for_later) = (self.live_from, desk.scribe.clone(), tools.clone());
+        let task = async move {
+            let mut aftermath = Aftermath::default();
+            restore::restore(profile, ledger, outbox, live_from, of_the_past, &mut aftermath).await;
+            aftermath.settle(profile, scribe, tools_for_later).await;
+        };
         drop(tools.spawner.task("reading the journal", Some(profile), task));
     }
 
@@ -232,6 +242,7 @@ impl Hub {
         let Some(desk) = self.desks.remove(&profile) else { return };
         let name = desk.profile.name.clone();
         let ending = desk.end();
+        self.forget_downloads(profile);
         self.settings.profiles.retain(|kept| kept.id != profile);
         self.save().await;
         self.forget(profile);
@@ -255,5 +266,15 @@ impl Hub {
         let task = self.tools.spawner.task("removing a profile", Some(profile), task);
         self.removals.retain(|_, removal| !removal.is_finished());
         self.removals.insert(profile, task);
+    }
+}
+
+/// Tells the centre of data that has come, until it stops listening.
+async fn tell_arrivals(profile: ProfileId, arrivals: Arrivals, reports: mpsc::Sender<Report>) {
+    loop {
+        let requests = arrivals.next().await.into_iter().collect();
+        if reports.send(Report::Arrived { profile, requests }).await.is_err() {
+            return;
+        }
     }
 }

@@ -6,6 +6,7 @@
 mod asks;
 mod data;
 mod desk;
+mod downloads;
 mod sandbox;
 mod sealing;
 mod tokens;
@@ -23,6 +24,7 @@ use crate::credentials::JournalId;
 use crate::settings::{Preferences, ProfileId, Settings, Store};
 
 use super::action::Action;
+use super::download::{Order, Queue};
 use super::event::{ConnectionState, Event, Notice, Severity};
 use super::options::SandboxLauncher;
 use super::report::Report;
@@ -31,6 +33,7 @@ use super::spawn::Task;
 use super::tools::Tools;
 
 use desk::Desk;
+use downloads::Followed;
 use sealing::Seal;
 
 /// The message limits that make sense, in bytes: below, hardly a message could be read; above, one could exhaust the memory.
@@ -90,6 +93,12 @@ pub(super) struct Hub {
     guests: BTreeSet<ProfileId>,
     /// Profiles that are being taken out of the journal.
     removals: BTreeMap<ProfileId, Task<()>>,
+    /// Downloads that wait for their turn.
+    queue: Queue,
+    /// Whether the window was told of some that wait.
+    queue_told: bool,
+    /// Requests that this program made.
+    followed: Followed,
     /// Counts tickets and sign-ins.
     numbers: u64,
 }
@@ -113,6 +122,9 @@ pub(super) async fn run(start: Start) {
         sandbox: None,
         guests: BTreeSet::new(),
         removals: BTreeMap::new(),
+        queue: Queue::default(),
+        queue_told: false,
+        followed: Followed::default(),
         numbers: 0,
     };
     hub.begin(only.as_deref());
@@ -180,10 +192,13 @@ impl Hub {
             }
             Action::SetPreferences(preferences) => self.set_preferences(preferences).await,
             Action::Download { profile, request, to } => self.download(profile, request, to),
+            Action::DownloadAll { profile, requests, folder } => self.download_all(profile, requests, &folder),
             Action::CancelDownload { profile, request } => self.cancel_download(profile, &request),
+            Action::ResumeDownload { profile, request } => self.order_download(profile, &request, Order::Resume),
+            Action::MoveDownload { profile, request, to } => self.order_download(profile, &request, Order::Move(to)),
             Action::SaveInline { profile, request, to } => self.save_inline(profile, request, to),
             Action::ListDataTokens { profile, page } => self.list_data_tokens(profile, page),
-            Action::RequestData { profile, data } => self.request_data(profile, data),
+            Action::RequestData { profile, data, folder } => self.request_data(profile, data, folder),
             Action::RequestAgain { profile, request } => self.request_again(profile, request),
             Action::SetSaving { profile, saving } => self.set_saving(profile, saving).await,
             Action::AllowHost { profile, host, permission } => self.allow_host(profile, host, permission).await,
@@ -211,6 +226,8 @@ impl Hub {
             Report::Kept { profile, ticket } => self.kept(profile, ticket),
             Report::TokenDead { profile, ticket, why } => self.token_dead(profile, ticket, why),
             Report::Track(asked) => self.asked_to_track(asked),
+            Report::Requested { profile, request, folder, size } => self.requested(profile, request, (folder, size)),
+            Report::Arrived { profile, requests } => self.arrived(profile, requests),
             Report::Sealing(sealing) => self.sealing(&sealing),
             Report::DownloadEnded { profile, request } => self.download_ended(profile, &request),
             Report::Sandbox(started) => self.sandbox_started(started),
@@ -224,6 +241,8 @@ impl Hub {
 
     async fn set_preferences(&mut self, mut preferences: Preferences) {
         preferences.message_limit = preferences.message_limit.clamp(*MESSAGE_LIMITS.start(), *MESSAGE_LIMITS.end());
+        preferences.downloads_at_once = preferences.downloads_at_once.clamp(1, 16);
+        preferences.idle_limit = preferences.idle_limit.clamp(5, 3_600);
         let limit = preferences.message_limit;
         self.settings.preferences = preferences;
         for desk in self.desks.values() {
@@ -234,6 +253,8 @@ impl Hub {
             });
         }
         self.save().await;
+        // More may run at once now.
+        self.start_next();
     }
 
     fn tell_settings(&self) {

@@ -104,6 +104,7 @@ impl Hub {
                 self.restore(profile);
             }
         }
+        self.watch_arrivals(profile);
         if visit {
             self.tell_settings();
         } else {

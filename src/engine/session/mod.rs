@@ -193,7 +193,8 @@ impl Session {
                 self.ticket = ticket.number;
                 self.connections += 1;
                 tracing::debug!(profile = %self.profile, connection = self.connections, "connecting");
-                let attempt = connector::open(self.connector.clone(), ticket.endpoints.websocket.clone(), limit);
+                let attempt =
+                    connector::open(self.connector.clone(), ticket.endpoints.websocket.clone(), Vec::new(), limit);
                 State::Connecting(Connecting { ticket, limit, attempt: Box::pin(attempt) })
             }
         }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::Limit;
+use super::{Limit, Spoil};
 use crate::sandbox::state::profiles::ProfileId;
 
 /// How many may wait at a time.
@@ -18,6 +18,8 @@ pub(super) enum What {
     RefuseJoin,
     /// It comes late by so much.
     Delay(Duration),
+    /// It goes wrong so: a download.
+    Spoil(Spoil),
 }
 
 /// As many faults wait for their victims as may.

@@ -5,6 +5,7 @@
 
 mod conditions;
 mod connections;
+mod downloads;
 mod garbage;
 
 use std::time::Duration;
@@ -17,6 +18,7 @@ use connections::Connections;
 
 pub(crate) use conditions::Full;
 pub(crate) use connections::{Orders, Place, Trouble};
+pub use downloads::Spoil;
 
 /// Something that goes wrong.
 ///
@@ -54,6 +56,13 @@ pub enum Fault {
     Delay {
         /// How late.
         by: Duration,
+        /// How many of them, or how long.
+        limit: Limit,
+    },
+    /// Downloads go wrong, whosever they are.
+    Downloads {
+        /// How.
+        spoil: Spoil,
         /// How many of them, or how long.
         limit: Limit,
     },
@@ -115,6 +124,10 @@ impl Faults {
                 self.conditions.add(What::Delay(by), profile, limit, now)?;
                 0
             }
+            Fault::Downloads { spoil, limit } => {
+                self.conditions.add(What::Spoil(spoil), None, limit, now)?;
+                0
+            }
             Fault::ExpireTokens => 0,
         })
     }
@@ -128,7 +141,15 @@ impl Faults {
     pub(crate) fn delay(&self, profile: Option<&ProfileId>, now: Instant) -> Option<Duration> {
         self.conditions.take(profile, now, |what| match what {
             What::Delay(by) => Some(by),
-            What::RefuseJoin => None,
+            What::RefuseJoin | What::Spoil(_) => None,
+        })
+    }
+
+    /// How a download is to go wrong.
+    pub(crate) fn spoils_download(&self, now: Instant) -> Option<Spoil> {
+        self.conditions.take(None, now, |what| match what {
+            What::Spoil(spoil) => Some(spoil),
+            What::RefuseJoin | What::Delay(_) => None,
         })
     }
 }

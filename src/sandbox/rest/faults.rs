@@ -9,9 +9,11 @@
 //! | `garbage` | `count`, `kind` | joined clients, with so many frames each |
 //! | `delay` | `by_ms`, and `count` or `for_ms` or both | outcomes and answers to come |
 //! | `ignore-pings` | `for_ms`, `count` | connections, which read nothing |
+//! | `downloads` | `how`, `count` or `for_ms` or both, and `by_ms` for `slow` | downloads to come |
 //!
 //! Each takes `profile`, a user name; without it all are meant. `kind` is one of `not-json`, `binary`, `oversized` and
-//! `invalid-utf8`; without it they take turns. The answer is 200 with how many were struck by now: `{"struck": 2}`.
+//! `invalid-utf8`; without it they take turns. `how` is one of `used`, `expired`, `redirect`, `cut`, `lie`, `stall`, `slow` and
+//! `huge`; downloads have no `profile`. The answer is 200 with how many were struck by now: `{"struck": 2}`.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -26,7 +28,7 @@ use serde_json::{Map, Value, json};
 
 use super::answers::Refusal;
 use crate::sandbox::backend::{Backend, NotStruck};
-use crate::sandbox::faults::{Fault, Garbage, Limit};
+use crate::sandbox::faults::{Fault, Garbage, Limit, Spoil};
 
 /// The longest that a fault may last, and outcomes may come late.
 const LONGEST: Duration = Duration::from_mins(10);
@@ -68,15 +70,19 @@ fn read(fields: Map<String, Value>) -> Result<(Fault, Option<String>), Refusal> 
         Some("expire-tokens") => Some(Fault::ExpireTokens),
         Some("garbage") => Some(Fault::Garbage { frames: order.frames(), kind: order.kind() }),
         Some("delay") => Some(Fault::Delay { by: order.by(), limit: order.limit() }),
+        Some("downloads") => order.how().map(|spoil| Fault::Downloads { spoil, limit: order.limit() }),
         Some("ignore-pings") => Some(Fault::IgnorePings { count: order.count(), lasting: order.lasting() }),
         Some(_) | None => {
             // What its other fields should be is not known either.
             return Err(Refusal::field(
                 "fault",
-                "This field must be one of drop, stall, refuse-joins, expire-tokens, garbage, delay and ignore-pings.",
+                "This field must be one of drop, stall, refuse-joins, expire-tokens, garbage, delay, downloads and ignore-pings.",
             ));
         }
     };
+    if matches!(fault, Some(Fault::Downloads { .. })) && profile.is_some() {
+        order.wrong("profile", "This fault does not take this field.");
+    }
     order.finish(fault).map(|fault| (fault, profile))
 }
 
@@ -170,19 +176,39 @@ impl Order {
         kind
     }
 
+    fn how(&mut self) -> Option<Spoil> {
+        let how = match self.text("how").unwrap_or_default().as_str() {
+            "used" => Some(Spoil::Used),
+            "expired" => Some(Spoil::Expired),
+            "redirect" => Some(Spoil::Redirect),
+            "cut" => Some(Spoil::Cut),
+            "lie" => Some(Spoil::Lie),
+            "stall" => Some(Spoil::Stall),
+            "slow" => Some(Spoil::Slow(self.by())),
+            "huge" => Some(Spoil::Huge),
+            _ => None,
+        };
+        if how.is_none() {
+            self.wrong("how", "This field must be one of used, expired, redirect, cut, lie, stall, slow and huge.");
+            // What else is there is not known either.
+            self.fields.clear();
+        }
+        how
+    }
+
     fn wrong(&mut self, name: &'static str, what: &'static str) {
         self.wrong.entry(name).or_default().push(what);
     }
 
     /// Refuses if anything was wrong, or a field is left that the fault does not take.
     fn finish(mut self, fault: Option<Fault>) -> Result<Fault, Refusal> {
-        for name in ["count", "for_ms", "by_ms", "kind"] {
+        for name in ["count", "for_ms", "by_ms", "kind", "how"] {
             if self.fields.remove(name).is_some() {
                 self.wrong(name, "This fault does not take this field.");
             }
         }
         if !self.fields.is_empty() {
-            self.wrong("fault", "No fault takes fields other than profile, count, for_ms, by_ms and kind.");
+            self.wrong("fault", "No fault takes fields other than profile, count, for_ms, by_ms, kind and how.");
         }
         match fault {
             Some(fault) if self.wrong.is_empty() => Ok(fault),
@@ -222,6 +248,14 @@ mod tests {
                 json!({"fault": "delay", "by_ms": 1000, "count": 1, "for_ms": 1000}),
                 Fault::Delay { by: second, limit: Limit::Either(1, second) },
             ),
+            (
+                json!({"fault": "downloads", "how": "cut", "count": 1}),
+                Fault::Downloads { spoil: Spoil::Cut, limit: Limit::Times(1) },
+            ),
+            (
+                json!({"fault": "downloads", "how": "slow", "by_ms": 1000, "for_ms": 1000}),
+                Fault::Downloads { spoil: Spoil::Slow(second), limit: Limit::During(second) },
+            ),
             (json!({"fault": "ignore-pings", "for_ms": 1000}), Fault::IgnorePings { count: None, lasting: second }),
         ] {
             assert_eq!(order(&body), Ok((fault, None)), "{body}");
@@ -245,6 +279,8 @@ mod tests {
             (json!({"fault": "refuse-joins"}), vec!["count"]),
             (json!({"fault": "garbage", "kind": "loud"}), vec!["count", "kind"]),
             (json!({"fault": "delay", "count": 1}), vec!["by_ms"]),
+            (json!({"fault": "downloads", "how": "badly", "count": 1}), vec!["how"]),
+            (json!({"fault": "downloads", "how": "slow", "count": 1}), vec!["by_ms"]),
         ] {
             assert_eq!(order(&body), Err(fields), "{body}");
         }

@@ -41,7 +41,7 @@ impl App {
     /// Requests stored data. Where the engine is busy, the dialog stays as it is.
     pub(super) fn request_data(&mut self, profile: ProfileId, data: Vec<StoredData>) {
         let expected = Expected::of(&data);
-        if !self.send(Action::RequestData { profile, data }) {
+        if !self.send(Action::RequestData { profile, data, folder: None }) {
             return;
         }
         self.dialog = None;

@@ -1,0 +1,131 @@
+//! What an earlier run left behind: downloads that it did not end, and warnings that nobody has read.
+//!
+//! A crash in the middle of a transfer leaves `Fetching` as the last deed of its request, and a part-file. It is never taken for
+//! a whole file: the row says what happened, and what had come is kept under a name that says what it is.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+use crate::activity::{ActivityKey, Deed, Entry, Fact, NotSaved, Seq};
+use crate::engine::action::Action;
+use crate::engine::event::{Notice, Severity};
+use crate::engine::scribe::Scribe;
+use crate::engine::tools::Tools;
+use crate::protocol::RequestId;
+use crate::settings::ProfileId;
+
+use super::failed::what_now;
+use super::part;
+
+/// Gathers it while the journal is restored, newest first.
+#[derive(Debug, Default)]
+pub(in crate::engine) struct Aftermath {
+    /// Requests of which the last deed of a download is known.
+    decided: BTreeSet<RequestId>,
+    /// Requests whose warning was read.
+    read: BTreeSet<RequestId>,
+    /// Requests whose data token is known.
+    requested: BTreeSet<RequestId>,
+    unfinished: Vec<Unfinished>,
+    unread: Vec<(RequestId, String)>,
+}
+
+/// A download that was not ended.
+#[derive(Debug, PartialEq, Eq)]
+struct Unfinished {
+    request: RequestId,
+    to: PathBuf,
+    part: Option<PathBuf>,
+}
+
+impl Aftermath {
+    /// Takes note of a chunk of the journal, ascending; of chunks the newest comes first.
+    pub(in crate::engine) fn note(&mut self, entries: &[Entry]) {
+        for entry in entries.iter().rev() {
+            if let (ActivityKey::Data(request), Fact::Done(deed)) = (&entry.key, &entry.fact) {
+                self.deed(request, deed);
+            }
+        }
+    }
+
+    fn deed(&mut self, request: &RequestId, deed: &Deed) {
+        match deed {
+            Deed::WarningRead => {
+                self.read.insert(request.clone());
+            }
+            Deed::Requested(_) => {
+                self.requested.insert(request.clone());
+            }
+            Deed::Fetching { to, part } => {
+                if self.decided.insert(request.clone()) {
+                    let part = part.as_ref().map(PathBuf::from);
+                    self.unfinished.push(Unfinished { request: request.clone(), to: to.into(), part });
+                }
+            }
+            Deed::NotSaved { why: NotSaved::SpentElsewhere, sentence, .. } => {
+                if !self.read.contains(request) {
+                    self.unread.push((request.clone(), sentence.clone()));
+                }
+                self.decided.insert(request.clone());
+            }
+            Deed::Saved { .. } | Deed::NotSaved { .. } => {
+                self.decided.insert(request.clone());
+            }
+            Deed::Labelled { .. } | Deed::Tracked => {}
+        }
+    }
+
+    /// Ends what was not ended, and tells what was not read.
+    pub(in crate::engine) async fn settle(self, profile: ProfileId, scribe: Scribe, tools: Tools) {
+        let Self { requested, unfinished, unread, .. } = self;
+        for (request, sentence) in unread {
+            let read = Action::WarningRead { profile, request };
+            tools.outbox.notice(Notice {
+                severity: Severity::Error,
+                profile: Some(profile),
+                sentence,
+                remedy: Some(("I have read this".to_owned(), read)),
+            });
+        }
+        for unfinished in unfinished {
+            let can_request = requested.contains(&unfinished.request);
+            let request = unfinished.request.clone();
+            let kept = tools.spawner.blocking("keeping a part-file", Some(profile), move || unfinished.keep());
+            let Ok(Some((mut sentence, kept))) = kept.await else { continue };
+            sentence.push_str(&what_now(kept.as_deref(), can_request));
+            let part = kept.map(|part| part.display().to_string());
+            let entry = Entry {
+                seq: Seq::default(),
+                at: (tools.clock)(),
+                key: ActivityKey::Data(request),
+                fact: Fact::Done(Deed::NotSaved { why: NotSaved::Broken, sentence, part }),
+                raw: "".into(),
+            };
+            if scribe.record(entry).await.is_err() {
+                return;
+            }
+        }
+    }
+}
+
+impl Unfinished {
+    /// Keeps what is left of it. Says what happened, and where that is.
+    fn keep(self) -> (String, Option<PathBuf>) {
+        let kept = self.part.as_deref().and_then(|part| part::keep_left_behind(part, &self.to));
+        let ended = "Privicore Monitor ended in the middle of the download. The link is used up.";
+        let doubtful = kept.is_none() && is_file(&self.to);
+        let doubt = if doubtful {
+            format!(
+                " There is a file {}: whether this download wrote it is not known, so do not rely on it.",
+                self.to.display()
+            )
+        } else {
+            String::new()
+        };
+        (format!("{ended}{doubt}"), kept)
+    }
+}
+
+fn is_file(path: &Path) -> bool {
+    std::fs::symlink_metadata(path).is_ok_and(|metadata| metadata.is_file())
+}

@@ -1,0 +1,72 @@
+//! What the journal knows of a request: names to save it under, its data token, and a payload that came inline.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+
+use crate::activity::{Deed, Entry, Fact, Requested};
+use crate::protocol::{DataToken, Delivery, Message, RequestId, file_name};
+
+/// What the journal knows of a request.
+#[derive(Debug, Default)]
+pub(super) struct Known {
+    /// The file name known for the data token.
+    name: String,
+    /// `data_context`.
+    context: String,
+    /// The data token.
+    pub(super) token: Option<DataToken>,
+    /// How long the payload is, as whoever stored it said, before it was encrypted.
+    pub(super) size: Option<u64>,
+    /// The newest payload that came inline, as base64.
+    pub(super) inline: Option<String>,
+    /// Whether it was saved before.
+    pub(super) saved: bool,
+    /// How many GETs were begun before.
+    pub(super) begun: usize,
+}
+
+impl Known {
+    /// From every entry of a request, ascending.
+    pub(super) fn of(history: Vec<Entry>) -> Self {
+        let mut known = Self::default();
+        for entry in history {
+            match entry.fact {
+                Fact::Heard(Message::Data(report)) => {
+                    if let Some(context) = report.context {
+                        known.context = context;
+                    }
+                    if let Delivery::Inline { text, .. } = report.delivery {
+                        known.inline = Some(text);
+                    }
+                }
+                Fact::Done(Deed::Requested(Requested { token, file_name, context, size, .. })) => {
+                    known.name = file_name;
+                    if known.context.is_empty() {
+                        known.context = context;
+                    }
+                    known.token = Some(token);
+                    known.size = size;
+                }
+                Fact::Done(Deed::Fetching { .. }) => known.begun += 1,
+                Fact::Done(Deed::Saved { .. }) => known.saved = true,
+                _ => {}
+            }
+        }
+        known
+    }
+
+    /// The name to save under where nobody chose one.
+    pub(super) fn suggestion(&self, request: &RequestId) -> String {
+        file_name::suggestion(&self.name, &self.context, request.as_str())
+    }
+
+    /// The bytes of the payload that came inline.
+    ///
+    /// # Errors
+    ///
+    /// A sentence, where there is none or it can't be read.
+    pub(super) fn payload(&self) -> Result<Vec<u8>, &'static str> {
+        let text = self.inline.as_ref().ok_or("No payload came inline with this request.")?;
+        STANDARD.decode(text).map_err(|_malformed| "The payload is not valid base64.")
+    }
+}

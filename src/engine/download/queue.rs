@@ -1,0 +1,158 @@
+//! Downloads that wait for their turn: what expires first goes first.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use crate::activity::Moment;
+use crate::engine::event::Waiting;
+use crate::protocol::RequestId;
+use crate::settings::ProfileId;
+
+use super::Target;
+use super::meter::Rates;
+
+/// A download that waits.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(in crate::engine) struct Queued {
+    /// Whose.
+    pub(in crate::engine) profile: ProfileId,
+    /// Which.
+    pub(in crate::engine) request: RequestId,
+    /// Where to.
+    pub(in crate::engine) target: Target,
+    /// Whether nobody has clicked.
+    pub(in crate::engine) automatic: bool,
+    /// When its link expires; `None` for what came inline, which does not.
+    pub(in crate::engine) expires: Option<Moment>,
+    /// Its size, where it is known.
+    pub(in crate::engine) size: Option<u64>,
+    /// Whether it was said that its turn will come too late.
+    pub(in crate::engine) warned: bool,
+}
+
+/// The downloads that wait, of all profiles, in their order. Bounded by what is ready: each request waits once.
+#[derive(Debug, Default)]
+pub(in crate::engine) struct Queue(Vec<Queued>);
+
+impl Queue {
+    /// Lets a download wait, behind those that expire no later. Says whether it did not wait already.
+    pub(in crate::engine) fn add(&mut self, queued: Queued) -> bool {
+        if self.0.iter().any(|waiting| waiting.is(queued.profile, &queued.request)) {
+            return false;
+        }
+        let at = self.0.partition_point(|waiting| waiting.rank() <= queued.rank());
+        self.0.insert(at, queued);
+        true
+    }
+
+    /// The next whose turn it is.
+    pub(in crate::engine) fn next(&mut self) -> Option<Queued> {
+        (!self.0.is_empty()).then(|| self.0.remove(0))
+    }
+
+    /// Takes one out. Says whether it waited.
+    pub(in crate::engine) fn remove(&mut self, profile: ProfileId, request: &RequestId) -> bool {
+        let before = self.0.len();
+        self.0.retain(|waiting| !waiting.is(profile, request));
+        self.0.len() < before
+    }
+
+    /// Takes those of a profile out.
+    pub(in crate::engine) fn forget(&mut self, profile: ProfileId) {
+        self.0.retain(|waiting| waiting.profile != profile);
+    }
+
+    /// Those whose turn will come too late by the rates seen, and of which that has not been said yet.
+    pub(in crate::engine) fn too_late(&mut self, now: Moment, rates: &Rates) -> Vec<(ProfileId, RequestId)> {
+        let mut ahead = Duration::ZERO;
+        let mut late = Vec::new();
+        for waiting in &mut self.0 {
+            let turn = now.plus(ahead);
+            if !waiting.warned && waiting.expires.is_some_and(|expires| expires > now && expires < turn) {
+                waiting.warned = true;
+                late.push((waiting.profile, waiting.request.clone()));
+            }
+            ahead += waiting.size.and_then(|size| rates.takes(size)).unwrap_or_default();
+        }
+        late
+    }
+
+    /// For the window, in order.
+    pub(in crate::engine) fn told(&self) -> Vec<Waiting> {
+        let told = |queued: &Queued| Waiting {
+            profile: queued.profile,
+            request: queued.request.clone(),
+            to: match &queued.target {
+                Target::File(to) | Target::Folder(to) => PathBuf::clone(to),
+            },
+            size: queued.size,
+            expires: queued.expires,
+            too_late: queued.warned,
+        };
+        self.0.iter().map(told).collect()
+    }
+}
+
+impl Queued {
+    fn is(&self, profile: ProfileId, request: &RequestId) -> bool {
+        self.profile == profile && self.request == *request
+    }
+
+    /// What never expires waits behind everything that does.
+    fn rank(&self) -> (bool, Option<Moment>) {
+        (self.expires.is_none(), self.expires)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn queued(id: &str, expires: Option<i64>, size: u64) -> Queued {
+        Queued {
+            profile: ProfileId::from_u128(1),
+            request: RequestId::from(id),
+            target: Target::Folder("/in".into()),
+            automatic: false,
+            expires: expires.map(|second| Moment::from_millis(second * 1_000)),
+            size: Some(size),
+            warned: false,
+        }
+    }
+
+    fn ids(queue: &Queue) -> Vec<String> {
+        queue.told().iter().map(|waiting| waiting.request.to_string()).collect()
+    }
+
+    #[test]
+    fn what_expires_first_goes_first_and_what_never_does_goes_last() {
+        let mut queue = Queue::default();
+        for (id, expires) in [("inline", None), ("b", Some(20)), ("c", Some(30)), ("a", Some(10)), ("b2", Some(20))] {
+            assert!(queue.add(queued(id, expires, 1)));
+        }
+        assert!(!queue.add(queued("b", Some(1), 1)), "it waits twice");
+        assert_eq!(ids(&queue), ["a", "b", "b2", "c", "inline"]);
+        assert!(queue.remove(ProfileId::from_u128(1), &RequestId::from("b")));
+        assert_eq!(queue.next().map(|queued| queued.request), Some(RequestId::from("a")));
+        queue.forget(ProfileId::from_u128(2));
+        assert_eq!(ids(&queue), ["b2", "c", "inline"], "another profile's were forgotten");
+        queue.forget(ProfileId::from_u128(1));
+        assert_eq!(queue.next(), None);
+    }
+
+    #[test]
+    fn what_will_come_too_late_is_said_once() {
+        let mut queue = Queue::default();
+        let rates = Rates::default();
+        // 100 bytes a second.
+        rates.learn(1_000, Duration::from_secs(10));
+        for (id, expires, size) in [("a", 10, 2_000), ("b", 15, 2_000), ("c", 100, 1)] {
+            queue.add(queued(id, Some(expires), size));
+        }
+        let now = Moment::from_millis(1_000);
+        let late = queue.too_late(now, &rates);
+        assert_eq!(late, [(ProfileId::from_u128(1), RequestId::from("b"))], "a takes 20 s, and b lives 14 s more");
+        assert_eq!(queue.too_late(now, &rates), []);
+        assert_eq!(queue.told().iter().map(|waiting| waiting.too_late).collect::<Vec<_>>(), [false, true, false]);
+    }
+}

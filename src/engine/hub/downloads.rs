@@ -1,0 +1,220 @@
+//! Downloads: the queue, those that run, and what is saved without a click.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::engine::download::{self, Control, Job, Order, Queued, Target};
+use crate::engine::endpoints::Endpoints;
+use crate::engine::event::{Event, Severity};
+use crate::protocol::RequestId;
+use crate::settings::ProfileId;
+
+use super::Hub;
+use super::desk::Download;
+
+/// How many requests are followed to the disk at a time. What is requested beyond it stays `Ready`, to be saved by hand.
+const MOST_FOLLOWED: usize = 10_000;
+
+/// Requests that this program made, until their data is saved: what is known of each.
+#[derive(Debug, Default)]
+pub(super) struct Followed(BTreeMap<(ProfileId, RequestId), Following>);
+
+/// What is known of a request that is followed.
+#[derive(Debug)]
+struct Following {
+    /// Where its data goes as soon as it is ready.
+    folder: Option<PathBuf>,
+    /// How large it is.
+    size: Option<u64>,
+}
+
+impl Hub {
+    /// Fetches ready data under a path that a dialog asked about. Where the same data is being fetched this does nothing.
+    pub(super) fn download(&mut self, profile: ProfileId, request: RequestId, to: PathBuf) {
+        self.enqueue(profile, request, Target::File(to), false);
+        self.start_next();
+    }
+
+    /// Fetches ready data into a folder.
+    pub(super) fn download_all(&mut self, profile: ProfileId, requests: Vec<RequestId>, folder: &PathBuf) {
+        for request in requests {
+            self.enqueue(profile, request, Target::Folder(folder.clone()), false);
+        }
+        self.start_next();
+    }
+
+    /// Lets a download wait for its turn.
+    fn enqueue(&mut self, profile: ProfileId, request: RequestId, target: Target, automatic: bool) {
+        let Some(desk) = self.desks.get(&profile) else { return };
+        if desk.downloads.contains_key(&request) {
+            return;
+        }
+        let ready = Endpoints::of(&desk.profile).ok().and_then(|to| desk.vault.ready(&request, &to.download));
+        let expires = ready.map(|ready| ready.expiry(self.link_lifetime()));
+        let size = self.followed.0.get(&(profile, request.clone())).and_then(|following| following.size);
+        let queued = Queued { profile, request, target, automatic, expires, size, warned: false };
+        if !self.queue.add(queued) {
+            tracing::debug!("the download waits already");
+        }
+    }
+
+    /// Starts as many as may run, and tells the window which ones wait.
+    pub(super) fn start_next(&mut self) {
+        let most = usize::try_from(self.settings.preferences.downloads_at_once).unwrap_or(usize::MAX);
+        let running = |hub: &Self| hub.desks.values().map(|desk| desk.downloads.len()).sum::<usize>();
+        while running(self) < most
+            && let Some(queued) = self.queue.next()
+        {
+            self.start(queued);
+        }
+        for (profile, request) in self.queue.too_late((self.tools.clock)(), &self.tools.fetcher.rates) {
+            let sentence = format!(
+                "The data of request {request} will not be saved in time: at the rates seen its link expires before its turn \
+                 comes. Stop another download, or allow more at once in the settings."
+            );
+            self.notice(Some(profile), Severity::Warning, sentence);
+        }
+        let waiting = self.queue.told();
+        if waiting.is_empty() && !self.queue_told {
+            return;
+        }
+        self.queue_told = !waiting.is_empty();
+        self.tools.outbox.post(Event::Queue(waiting.into()));
+    }
+
+    fn start(&mut self, queued: Queued) {
+        let Queued { profile, request, target, automatic, .. } = queued;
+        let Some(job) = self.job(profile, request.clone(), target, (false, automatic)) else { return };
+        self.followed.0.remove(&(profile, request.clone()));
+        let (reins, control): (_, Control) = download::control();
+        let task = self.tools.spawner.task("downloading", Some(profile), Box::pin(download::run(job, control)));
+        if let Some(desk) = self.desks.get_mut(&profile) {
+            desk.downloads.insert(request, Download { reins, task });
+        }
+    }
+
+    /// Stops a download, or takes it out of the queue; its end is an entry where it had begun.
+    pub(super) fn cancel_download(&mut self, profile: ProfileId, request: &RequestId) {
+        if self.queue.remove(profile, request) {
+            return self.start_next();
+        }
+        if let Some(download) = self.desks.get_mut(&profile).and_then(|desk| desk.downloads.get_mut(request)) {
+            download.reins.cancel();
+        }
+    }
+
+    /// Tells a download that waits for room what to do.
+    pub(super) fn order_download(&self, profile: ProfileId, request: &RequestId, order: Order) {
+        if let Some(download) = self.desks.get(&profile).and_then(|desk| desk.downloads.get(request)) {
+            download.reins.order(order);
+        }
+    }
+
+    /// A download came to its end and is about to say so.
+    pub(super) fn download_ended(&mut self, profile: ProfileId, request: &RequestId) {
+        if let Some(desk) = self.desks.get_mut(&profile)
+            && let Some(download) = desk.downloads.remove(request)
+        {
+            desk.ending.retain(|task| !task.is_finished());
+            desk.ending.push(download.task);
+        }
+        self.start_next();
+    }
+
+    /// Saves the payload that came inline.
+    pub(super) fn save_inline(&mut self, profile: ProfileId, request: RequestId, to: PathBuf) {
+        if let Some(job) = self.job(profile, request, Target::File(to), (true, false)) {
+            drop(self.tools.spawner.task("saving a file", Some(profile), Box::pin(download::save_inline(job))));
+        }
+    }
+
+    /// This program requested data.
+    pub(super) fn requested(
+        &mut self,
+        profile: ProfileId,
+        request: RequestId,
+        (folder, size): (Option<PathBuf>, Option<u64>),
+    ) {
+        if self.followed.0.len() >= MOST_FOLLOWED {
+            tracing::warn!("too many requests are followed already");
+            return;
+        }
+        let to_disk = folder.is_some();
+        self.followed.0.insert((profile, request.clone()), Following { folder, size });
+        let Some(desk) = self.desks.get(&profile) else { return };
+        if to_disk {
+            desk.book.arrivals().want(true);
+            // It may have come already.
+            let looking = download::look_for(self.tools.clone(), profile, request);
+            drop(self.tools.spawner.task("looking for data that came", Some(profile), looking));
+        }
+    }
+
+    /// Data has come and is in the journal: what is to be saved without a click waits for its turn from here on. With each
+    /// request, whether a payload came in the message.
+    pub(super) fn arrived(&mut self, profile: ProfileId, requests: Vec<(RequestId, bool)>) {
+        for (request, inline) in requests {
+            let Some(desk) = self.desks.get(&profile) else { return };
+            let key = (profile, request);
+            let followed = self.followed.0.get(&key).and_then(|following| following.folder.clone());
+            let Some(folder) = followed.or_else(|| desk.profile.saving.folder.clone()) else { continue };
+            let ready = Endpoints::of(&desk.profile).ok().and_then(|to| desk.vault.ready(&key.1, &to.download));
+            if inline || ready.is_some() {
+                self.enqueue(profile, key.1, Target::Folder(folder), true);
+            }
+        }
+        self.start_next();
+    }
+
+    /// Sees to it that a profile's data is told of as it comes, where it is saved without a click.
+    pub(super) fn watch_arrivals(&self, profile: ProfileId) {
+        if let Some(desk) = self.desks.get(&profile) {
+            let followed = self.followed.0.iter().any(|((of, _), wanted)| *of == profile && wanted.folder.is_some());
+            desk.book.arrivals().want(followed || desk.profile.saving.folder.is_some());
+        }
+    }
+
+    /// Forgets what waits of a profile that was removed.
+    pub(super) fn forget_downloads(&mut self, profile: ProfileId) {
+        self.queue.forget(profile);
+        self.followed.0.retain(|(of, _), _| *of != profile);
+        self.start_next();
+    }
+
+    fn job(
+        &self,
+        profile: ProfileId,
+        request: RequestId,
+        target: Target,
+        (inline, automatic): (bool, bool),
+    ) -> Option<Job> {
+        let desk = self.desks.get(&profile)?;
+        let endpoints = match Endpoints::of(&desk.profile) {
+            Ok(endpoints) => Arc::new(endpoints),
+            Err(error) => {
+                self.notice(Some(profile), Severity::Error, error.to_string());
+                return None;
+            }
+        };
+        Some(Job {
+            profile,
+            request,
+            target,
+            inline,
+            automatic,
+            vault: desk.vault.clone(),
+            scribe: desk.scribe.clone(),
+            endpoints,
+            saving: desk.profile.saving.clone(),
+            lifetime: self.link_lifetime(),
+            idle: Duration::from_secs(u64::from(self.settings.preferences.idle_limit)),
+            tools: self.tools.clone(),
+        })
+    }
+
+    fn link_lifetime(&self) -> Duration {
+        Duration::from_secs(u64::from(self.settings.preferences.link_lifetime))
+    }
+}

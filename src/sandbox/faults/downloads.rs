@@ -1,0 +1,105 @@
+//! Downloads that go wrong: what the downstream store answers instead of a payload, and payloads that do not come whole.
+
+use std::time::Duration;
+
+use axum::body::{Body, Bytes};
+use axum::http::header::{CONTENT_LENGTH, LOCATION};
+use axum::http::{HeaderMap, HeaderValue, StatusCode};
+use axum::response::{IntoResponse as _, Response};
+use futures_util::{StreamExt as _, stream};
+
+/// The length that a payload has when it is [`Spoil::Huge`]: 1 EiB.
+const HUGE: u64 = 1 << 60;
+
+/// How long the server takes at most to send what it has.
+const FLUSH: Duration = Duration::from_millis(100);
+
+/// How a download goes wrong.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Spoil {
+    /// The link is refused as one that was used: 410.
+    Used,
+    /// The link is refused as one that has expired: 403.
+    Expired,
+    /// The answer leads to another host.
+    Redirect,
+    /// The connection ends in the middle.
+    Cut,
+    /// The answer promises twice as many bytes as come.
+    Lie,
+    /// Nothing comes any more after the middle, but the connection stays.
+    Stall,
+    /// Each piece comes late by so much.
+    Slow(Duration),
+    /// The answer promises 1 EiB, more than any disk has.
+    Huge,
+}
+
+impl Spoil {
+    /// The answer that comes in place of the payload, where it does.
+    pub(crate) fn refusal(self) -> Option<Response> {
+        match self {
+            Self::Used => Some((StatusCode::GONE, "The link has been used.").into_response()),
+            Self::Expired => Some((StatusCode::FORBIDDEN, "The link has expired.").into_response()),
+            Self::Redirect => {
+                let elsewhere = HeaderValue::from_static("http://elsewhere.invalid/?auth=gone");
+                Some((StatusCode::FOUND, [(LOCATION, elsewhere)]).into_response())
+            }
+            Self::Cut | Self::Lie | Self::Stall | Self::Slow(_) | Self::Huge => None,
+        }
+    }
+
+    /// The payload as it comes. `len` is how long it is.
+    pub(crate) fn body(self, body: Body, len: u64) -> Body {
+        let half = usize::try_from(len / 2).unwrap_or(usize::MAX);
+        match self {
+            Self::Cut => Body::from_stream(first(body, half).chain(stream::once(end("cut")))),
+            Self::Stall => Body::from_stream(first(body, half).chain(stream::pending())),
+            Self::Lie => Body::from_stream(
+                body.into_data_stream()
+                    .map(|piece| piece.map_err(std::io::Error::other))
+                    .chain(stream::once(end("shorter than promised"))),
+            ),
+            Self::Slow(by) => Body::from_stream(body.into_data_stream().then(move |piece| async move {
+                tokio::time::sleep(by).await;
+                piece
+            })),
+            Self::Huge => Body::from_stream(first(body, usize::MAX).chain(stream::pending())),
+            Self::Used | Self::Expired | Self::Redirect => body,
+        }
+    }
+
+    /// What the answer's headers say, once they are set.
+    pub(crate) fn headers(self, headers: &mut HeaderMap, len: u64) {
+        let promised = match self {
+            Self::Lie => len.saturating_mul(2),
+            Self::Huge => HUGE,
+            Self::Used | Self::Expired | Self::Redirect | Self::Cut | Self::Stall | Self::Slow(_) => return,
+        };
+        headers.insert(CONTENT_LENGTH, HeaderValue::from(promised));
+    }
+}
+
+/// Ends a download with an error, once what came before is on its way: what the server still holds would be lost with it.
+async fn end(how: &str) -> std::io::Result<Bytes> {
+    tokio::time::sleep(FLUSH).await;
+    Err(std::io::Error::other(format!("this download is {how} on purpose")))
+}
+
+/// The first so many bytes of a body.
+fn first(body: Body, most: usize) -> impl stream::Stream<Item = std::io::Result<Bytes>> + Send {
+    let pieces = body.into_data_stream();
+    stream::unfold((pieces, most), |(mut pieces, left)| async move {
+        if left == 0 {
+            return None;
+        }
+        let piece = pieces.next().await?;
+        let piece = match piece {
+            Ok(piece) => piece.slice(..piece.len().min(left)),
+            Err(error) => return Some((Err(std::io::Error::other(error)), (pieces, 0))),
+        };
+        let left = left - piece.len();
+        Some((Ok(piece), (pieces, left)))
+    })
+}

@@ -1,0 +1,313 @@
+//! What goes wrong with downloads: each mishap has its own end, nothing half is ever taken for a whole, and no link is lost.
+
+use futures_util::SinkExt as _;
+use privicore_monitor::activity::{Deed, Entry, Fact, Moment, NotSaved, Seq};
+use privicore_monitor::engine::{Action, Event, Stage};
+use privicore_monitor::journal::{Journal, Opened};
+use privicore_monitor::protocol::RequestId;
+use privicore_monitor::sandbox::{DEMO_USERNAME, Fault, Limit, Running, Spoil};
+use privicore_monitor::settings::ProfileId;
+use serde_json::json;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio_tungstenite::tungstenite::Message as Frame;
+use tokio_tungstenite::tungstenite::protocol::CloseFrame;
+use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
+
+use crate::downloads::{bytes, data, download, end_of, no_hidden_parts, offer, publish};
+use crate::quiet;
+use crate::window::{Machine, Window};
+
+/// Offers bytes whose download goes wrong.
+async fn spoilt(window: &mut Window, sandbox: &Running, id: &str, spoil: Spoil) {
+    let link = sandbox.control().offer_download(bytes(100_000), Some("data.bin"));
+    offer(window, sandbox, id, link.expose()).await;
+    sandbox.control().strike(Fault::Downloads { spoil, limit: Limit::Times(1) }, None).expect("struck");
+}
+
+/// Waits for a notice that came at any time since a place.
+async fn told_since(window: &mut Window, mark: usize, says: &str) {
+    let told = |event: &Event| match event {
+        Event::Notice(notice) => notice.sentence.contains(says).then_some(()),
+        _ => None,
+    };
+    window.since(mark, says, told).await;
+}
+
+#[tokio::test]
+async fn each_mishap_has_its_own_end_and_nothing_half_gets_the_files_name() {
+    let sandbox = quiet().await;
+    let machine = Machine::new();
+    let mut window = Window::open(&machine);
+    let profile = window.sign_in(&sandbox).await;
+    for (id, spoil, wanted, says, kept) in [
+        ("used", Spoil::Used, NotSaved::SpentElsewhere, "Somebody else may have the data", None),
+        ("forbidden", Spoil::Expired, NotSaved::SpentElsewhere, "status 403", None),
+        ("redirect", Spoil::Redirect, NotSaved::Broken, "another host, elsewhere.invalid", None),
+        ("cut", Spoil::Cut, NotSaved::Broken, "after 50000 of 100000 bytes", Some(50_000)),
+        ("lie", Spoil::Lie, NotSaved::Broken, "after 100000 of 200000 bytes", Some(100_000)),
+    ] {
+        spoilt(&mut window, &sandbox, id, spoil).await;
+        let to = machine.file(id);
+        let Deed::NotSaved { why, sentence, part } = download(&mut window, profile, id, &to).await else {
+            panic!("{id} was saved")
+        };
+        assert_eq!(why, wanted, "{sentence}");
+        assert!(sentence.contains(says), "{sentence}");
+        assert!(!to.exists(), "{id} got its name");
+        let size = part.as_ref().map(|part| std::fs::metadata(part).expect("the part-file").len());
+        assert_eq!(size, kept, "{id}");
+        if let Some(part) = part {
+            assert!(sentence.contains(&part) && sentence.contains("Request the data again"), "{sentence}");
+        }
+    }
+    window.quit().await;
+    no_hidden_parts(&machine);
+}
+
+#[tokio::test]
+async fn where_room_is_short_the_answer_is_held_open_until_there_is_another_place() {
+    let sandbox = quiet().await;
+    let machine = Machine::new();
+    let mut window = Window::open(&machine);
+    let profile = window.sign_in(&sandbox).await;
+    spoilt(&mut window, &sandbox, "huge", Spoil::Huge).await;
+    let no_room = |place: std::path::PathBuf| {
+        move |event: &Event| match event {
+            Event::Download { progress: Some(progress), .. } => match &progress.stage {
+                Stage::NoRoom { needed, free, folder } if *folder == place => Some((*needed, *free)),
+                _ => None,
+            },
+            _ => None,
+        }
+    };
+    let request = RequestId::from("huge");
+    window.act(Action::Download { profile, request: request.clone(), to: machine.file("huge.bin") });
+    let here = machine.folder.path().to_owned();
+    let (needed, free) = window.wait("that room is short", no_room(here)).await;
+    assert_eq!(needed, 1 << 60);
+    assert!(free < needed);
+    let there = machine.file("elsewhere");
+    std::fs::create_dir(&there).expect("a folder");
+    window.act(Action::MoveDownload { profile, request: request.clone(), to: machine.file("no folder").join("x") });
+    window.notice("Choose another place.").await;
+    window.act(Action::MoveDownload { profile, request: request.clone(), to: there.join("huge.bin") });
+    window.wait("that room is short there", no_room(there.clone())).await;
+    window.act(Action::ResumeDownload { profile, request: request.clone() });
+    window.act(Action::CancelDownload { profile, request });
+    let Deed::NotSaved { why, .. } = end_of(&mut window, "huge").await else { panic!("saved") };
+    assert_eq!(why, NotSaved::Cancelled);
+    window.quit().await;
+    no_hidden_parts(&machine);
+    assert_eq!(std::fs::read_dir(&there).expect("the folder").count(), 0);
+}
+
+#[tokio::test]
+async fn a_link_that_was_spent_elsewhere_is_told_again_until_it_is_read() {
+    let sandbox = quiet().await;
+    let machine = Machine::new();
+    let mut window = Window::open(&machine);
+    let profile = window.sign_in(&sandbox).await;
+    spoilt(&mut window, &sandbox, "spent", Spoil::Used).await;
+    let mark = window.mark();
+    download(&mut window, profile, "spent", &machine.file("x")).await;
+    told_since(&mut window, mark, "Somebody else may have the data").await;
+    window.quit().await;
+
+    let mut window = Window::open(&machine);
+    let notice = window.notice("Somebody else may have the data").await;
+    let (words, remedy) = notice.remedy.expect("a remedy");
+    assert_eq!(words, "I have read this");
+    window.act(remedy);
+    window.entry(&data("spent"), |entry| matches!(entry.fact, Fact::Done(Deed::WarningRead))).await;
+    window.quit().await;
+
+    let mut window = Window::open(&machine);
+    window.wait("the past", |event| matches!(event, Event::Restored { complete: true, .. }).then_some(())).await;
+    // Whatever is told of the past is told before the profile is live.
+    window.live(1).await;
+    let heard = window.quit().await;
+    let told = |event: &Event| matches!(event, Event::Notice(notice) if notice.sentence.contains("Somebody else"));
+    assert!(!heard.iter().any(told), "it was told again after it was read");
+}
+
+#[tokio::test]
+async fn a_crash_in_the_middle_is_found_at_the_next_start_and_never_taken_for_a_whole() {
+    let sandbox = quiet().await;
+    let machine = Machine::new();
+    let mut window = Window::open(&machine);
+    let profile = window.sign_in(&sandbox).await;
+    window.quit().await;
+    // As a crash leaves it.
+    let (to, part) = (machine.file("data.bin"), machine.file(".privicore-abc123.part"));
+    std::fs::write(&part, [7; 500]).expect("written");
+    let Opened { journal, .. } = Journal::open(&machine.folder.path().join("data")).expect("the journal");
+    let entry = |key: &str, part: Option<&std::path::Path>| Entry {
+        seq: Seq::default(),
+        at: Moment(1),
+        key: data(key),
+        fact: Fact::Done(Deed::Fetching {
+            to: to.display().to_string(),
+            part: part.map(|part| part.display().to_string()),
+        }),
+        raw: "".into(),
+    };
+    journal.append(profile, vec![entry("left", Some(&part)), entry("gone", None)]).await.expect("written");
+    journal.close().await;
+    drop(journal);
+
+    let mut window = Window::open(&machine);
+    let mark = window.mark();
+    for (id, size) in [("left", Some(500)), ("gone", None)] {
+        let deed = window
+            .since(mark, "what became of it", |event| match event {
+                Event::Committed { entries, .. } => entries.iter().find(|entry| entry.key == data(id)).cloned(),
+                _ => None,
+            })
+            .await;
+        let Fact::Done(Deed::NotSaved { why: NotSaved::Broken, sentence, part }) = deed.fact else {
+            panic!("{deed:?}")
+        };
+        assert!(sentence.contains("ended in the middle of the download"), "{sentence}");
+        let kept = part.map(|part| std::fs::metadata(part).expect("the part-file").len());
+        assert_eq!(kept, size);
+    }
+    assert!(!to.exists() && machine.file("data.bin.part").exists());
+    window.quit().await;
+    no_hidden_parts(&machine);
+}
+
+/// A server that answers one request with these bytes and closes.
+async fn answers(answer: &'static [u8]) -> String {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let address = listener.local_addr().expect("an address");
+    crate::scripted::serve(async move {
+        let (mut stream, _) = listener.accept().await.expect("a client");
+        let mut request = [0_u8; 4096];
+        assert!(stream.read(&mut request).await.expect("a request") > 0);
+        stream.write_all(answer).await.expect("sent");
+        stream.shutdown().await.expect("closed");
+    });
+    format!("http://{address}/?auth=once")
+}
+
+#[tokio::test]
+async fn a_payload_of_unknown_length_is_saved_and_that_is_said() {
+    let sandbox = quiet().await;
+    let machine = Machine::new();
+    let mut window = Window::open(&machine);
+    let profile = window.sign_in(&sandbox).await;
+    let endless = answers(b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\nis this all?").await;
+    offer(&mut window, &sandbox, "endless", &endless).await;
+    let mark = window.mark();
+    let Deed::Saved { size: 12, receipt, .. } = download(&mut window, profile, "endless", &machine.file("a")).await
+    else {
+        panic!("not saved")
+    };
+    assert!(receipt.length_unproved);
+    told_since(&mut window, mark, "whether it is whole can't be shown").await;
+    // Chunks mark their end, so one that lacks the end is broken.
+    let chunked = answers(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n").await;
+    offer(&mut window, &sandbox, "chunked", &chunked).await;
+    let Deed::Saved { size: 3, receipt, .. } = download(&mut window, profile, "chunked", &machine.file("b")).await
+    else {
+        panic!("not saved")
+    };
+    assert!(!receipt.length_unproved);
+    let cut = answers(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n").await;
+    offer(&mut window, &sandbox, "cut", &cut).await;
+    let deed = download(&mut window, profile, "cut", &machine.file("c")).await;
+    assert!(matches!(&deed, Deed::NotSaved { why: NotSaved::Broken, part: Some(_), .. }), "{deed:?}");
+    window.quit().await;
+}
+
+/// A WebSocket server that sends frames to one client.
+async fn streams(frames: Vec<Frame>) -> String {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let address = listener.local_addr().expect("an address");
+    crate::scripted::serve(async move {
+        let (stream, _) = listener.accept().await.expect("a client");
+        let mut socket = tokio_tungstenite::accept_async(stream).await.expect("an upgrade");
+        for frame in frames {
+            socket.send(frame).await.expect("sent");
+        }
+    });
+    format!("ws://{address}/stream?auth=once")
+}
+
+async fn stream_ready(window: &mut Window, sandbox: &Running, id: &str, frames: Vec<Frame>) {
+    let url = streams(frames).await;
+    let ready = json!({"data": {"type": "STREAM-READY", "requestId": id, "streamUrl": url}});
+    publish(window, sandbox, id, &ready).await;
+}
+
+#[tokio::test]
+async fn a_stream_is_whole_when_it_is_closed_and_broken_when_it_is_not() {
+    let sandbox = quiet().await;
+    let machine = Machine::new();
+    let mut window = Window::open(&machine);
+    let profile = window.sign_in(&sandbox).await;
+    let payload = bytes(300_000);
+    let pieces = || payload.chunks(70_000).map(|piece| Frame::binary(piece.to_vec()));
+    let closed = |code| Frame::Close(Some(CloseFrame { code, reason: "".into() }));
+
+    let whole = pieces().chain([Frame::Ping("x".into()), closed(CloseCode::Normal)]).collect();
+    stream_ready(&mut window, &sandbox, "whole", whole).await;
+    let to = machine.file("whole.bin");
+    assert!(matches!(download(&mut window, profile, "whole", &to).await, Deed::Saved { size: 300_000, .. }));
+    assert!(std::fs::read(&to).expect("the file") == payload, "other bytes");
+
+    for (id, last, says) in [
+        ("failed", Some(closed(CloseCode::Error)), "closed the stream as failed"),
+        ("cut", None, "connection broke off"),
+        ("text", Some(Frame::text("an error")), "sent text"),
+    ] {
+        stream_ready(&mut window, &sandbox, id, pieces().chain(last).collect()).await;
+        let to = machine.file(id);
+        let Deed::NotSaved { why, sentence, part } = download(&mut window, profile, id, &to).await else {
+            panic!("{id} was saved")
+        };
+        assert_eq!(why, NotSaved::Broken, "{sentence}");
+        assert!(sentence.contains(says), "{sentence}");
+        assert_eq!(std::fs::metadata(part.expect("the part-file")).expect("the part-file").len(), 300_000);
+        assert!(!to.exists(), "{id} got its name");
+    }
+    window.quit().await;
+    no_hidden_parts(&machine);
+}
+
+#[tokio::test]
+async fn where_the_data_token_is_known_what_broke_can_be_requested_again_with_a_click() {
+    let sandbox = quiet().await;
+    let machine = Machine::new();
+    let mut window = Window::open(&machine);
+    let profile: ProfileId = window.sign_in(&sandbox).await;
+    let folder = machine.file("in");
+    std::fs::create_dir(&folder).expect("a folder");
+    sandbox.control().store_data(DEMO_USERNAME, bytes(100_000), "scan.tiff", "scans").expect("stored");
+    window.act(Action::ListDataTokens { profile, page: 1 });
+    let wanted = window
+        .wait("the data tokens", |event| match event {
+            Event::DataTokens { answer: Ok(page), .. } => {
+                page.items.iter().find(|item| item.file_name == "scan.tiff").cloned()
+            }
+            _ => None,
+        })
+        .await;
+    sandbox.control().strike(Fault::Downloads { spoil: Spoil::Cut, limit: Limit::Times(1) }, None).expect("struck");
+    window.act(Action::RequestData { profile, data: vec![wanted], folder: Some(folder.clone()) });
+    let notice = window.notice("its data token is known here").await;
+    let (words, remedy) = notice.remedy.expect("a remedy");
+    assert_eq!(words, "Request again");
+    assert!(folder.join("scan.tiff.part").exists());
+    window.act(remedy);
+    window
+        .wait("the new request", |event| match event {
+            Event::Committed { entries, .. } => entries
+                .iter()
+                .any(|entry| matches!(&entry.fact, Fact::Done(Deed::Requested(requested)) if requested.again.is_some()))
+                .then_some(()),
+            _ => None,
+        })
+        .await;
+    window.quit().await;
+}

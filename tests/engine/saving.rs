@@ -1,0 +1,229 @@
+//! Saving many, saving by itself, and following a request to the disk.
+
+use std::path::Path;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use privicore_monitor::activity::{ActivityKey, Decryption, Deed, Fact, Receipt};
+use privicore_monitor::engine::{Action, Event, Permission, Waiting};
+use privicore_monitor::protocol::{DataTokenPage, RequestId};
+use privicore_monitor::sandbox::{DEMO_USERNAME, Fault, Limit, Spoil};
+use privicore_monitor::settings::{Preferences, Saving};
+use serde_json::json;
+
+use crate::downloads::{bytes, data, end_of, no_hidden_parts, offer, publish};
+use crate::quiet;
+use crate::window::{Machine, Window};
+
+/// The names in a folder, in order.
+fn names_in(folder: &Path) -> Vec<String> {
+    let mut names: Vec<_> = std::fs::read_dir(folder)
+        .expect("the folder")
+        .map(|entry| entry.expect("an entry").file_name().into_string().expect("a text"))
+        .collect();
+    names.sort();
+    names
+}
+
+#[tokio::test]
+async fn many_are_saved_into_a_folder_three_at_once_and_no_name_is_taken_twice() {
+    let sandbox = quiet().await;
+    let machine = Machine::new();
+    let mut window = Window::open(&machine);
+    let profile = window.sign_in(&sandbox).await;
+    let folder = machine.file("in");
+    std::fs::create_dir(&folder).expect("a folder");
+    std::fs::write(folder.join("a.bin"), "was here before").expect("written");
+    let names = [Some("a.bin"), Some("../../a.bin"), Some("a.lnk"), None, Some("CON")];
+    let mut requests = Vec::new();
+    for (number, name) in names.into_iter().enumerate() {
+        let id = format!("r-{number}");
+        let link = sandbox.control().offer_download(vec![7; 100 + number], name);
+        offer(&mut window, &sandbox, &id, link.expose()).await;
+        requests.push(RequestId::from(id.as_str()));
+    }
+    let inline = json!({"data": {
+        "type": "X-DPT-CAB-REQUEST-ID", "id": "inline", "data_context": "notes/today", "output_type": 0,
+        "body": STANDARD.encode([9; 40]),
+    }});
+    publish(&mut window, &sandbox, "inline", &inline).await;
+    requests.push(RequestId::from("inline"));
+    // Slow enough that some have to wait.
+    let slow = Fault::Downloads { spoil: Spoil::Slow(std::time::Duration::from_millis(50)), limit: Limit::Times(3) };
+    sandbox.control().strike(slow, None).expect("struck");
+
+    let mark = window.mark();
+    window.act(Action::DownloadAll { profile, requests: requests.clone(), folder: folder.clone() });
+    for request in &requests {
+        let key = ActivityKey::Data(request.clone());
+        window
+            .since(mark, "the end of a download", |event| match event {
+                Event::Committed { entries, .. } => entries
+                    .iter()
+                    .any(|entry| entry.key == key && matches!(entry.fact, Fact::Done(Deed::Saved { .. })))
+                    .then_some(()),
+                _ => None,
+            })
+            .await;
+    }
+    let waited: Vec<Vec<Waiting>> = window
+        .heard
+        .iter()
+        .filter_map(|event| match event {
+            Event::Queue(waiting) => Some(waiting.to_vec()),
+            _ => None,
+        })
+        .collect();
+    let ids = |waiting: &[Waiting]| waiting.iter().map(|one| one.request.to_string()).collect::<Vec<_>>();
+    assert_eq!(ids(&waited[0]), ["r-3", "r-4", "inline"], "three run; what never expires is last");
+    assert_eq!(waited.last().map(Vec::len), Some(0), "the window is not told that the queue is empty");
+    assert_eq!(
+        names_in(&folder),
+        ["2026-Q1.bin", "_CON", "a (2).bin", "a (3).bin", "a.bin", "a.lnk.download", "today.bin"]
+    );
+    assert_eq!(std::fs::read_to_string(folder.join("a.bin")).expect("the file"), "was here before");
+    window.quit().await;
+}
+
+#[tokio::test]
+async fn data_is_saved_by_itself_from_the_download_host_only_until_another_is_allowed() {
+    let sandbox = quiet().await;
+    let machine = Machine::new();
+    let mut window = Window::open(&machine);
+    let profile = window.sign_in(&sandbox).await;
+    let folder = machine.file("by itself");
+    std::fs::create_dir(&folder).expect("a folder");
+    let before = sandbox.control().offer_download(b"before the rule".to_vec(), Some("before.bin"));
+    offer(&mut window, &sandbox, "before", before.expose()).await;
+    let saving = Saving { folder: Some(folder.clone()), ..Saving::default() };
+    window.act(Action::SetSaving { profile, saving: saving.clone() });
+
+    let link = sandbox.control().offer_download(b"by itself".to_vec(), Some("itself.txt"));
+    offer(&mut window, &sandbox, "itself", link.expose()).await;
+    let Deed::Saved { to, receipt, .. } = end_of(&mut window, "itself").await else { panic!("not saved") };
+    assert_eq!(to, folder.join("itself.txt").display().to_string());
+    assert_eq!(receipt.gets, 1);
+    assert_eq!(names_in(&folder), ["itself.txt"], "what came before the rule is left to the operator");
+
+    // The same server by a name that is not the download address's.
+    let link = sandbox.control().offer_download(b"elsewhere".to_vec(), Some("elsewhere.txt"));
+    let elsewhere = link.expose().replace("127.0.0.1", "localhost");
+    offer(&mut window, &sandbox, "elsewhere", &elsewhere).await;
+    let notice = window.notice("was not fetched without being asked for").await;
+    let (words, remedy) = notice.remedy.expect("a remedy");
+    assert_eq!(words, "Allow localhost");
+    assert!(matches!(remedy, Action::AllowHost { permission: Permission::Automatic, .. }), "{remedy:?}");
+    window.act(remedy);
+    window
+        .wait("the permission", |event| match event {
+            Event::Settings(settings) => {
+                let saving = &settings.profile(profile)?.saving;
+                saving.automatic_hosts.iter().any(|host| host == "localhost").then_some(())
+            }
+            _ => None,
+        })
+        .await;
+    // The link is as good as before: the operator can still use it.
+    window.act(Action::DownloadAll { profile, requests: vec![RequestId::from("elsewhere")], folder: folder.clone() });
+    assert!(matches!(end_of(&mut window, "elsewhere").await, Deed::Saved { .. }));
+    assert_eq!(names_in(&folder), ["elsewhere.txt", "itself.txt"]);
+    window.quit().await;
+}
+
+#[tokio::test]
+async fn a_request_is_followed_to_the_disk_and_its_receipt_knows_everything() {
+    let sandbox = quiet().await;
+    let machine = Machine::new();
+    let mut window = Window::open(&machine);
+    let profile = window.sign_in(&sandbox).await;
+    let folder = machine.file("requested");
+    std::fs::create_dir(&folder).expect("a folder");
+    let payload = bytes(200_000);
+    let token = sandbox.control().store_data(DEMO_USERNAME, payload.clone(), "scan.tiff", "scans").expect("stored");
+    window.act(Action::ListDataTokens { profile, page: 1 });
+    let DataTokenPage { items, .. } = window
+        .wait("the data tokens", |event| match event {
+            Event::DataTokens { answer: Ok(page), .. } => Some(page.clone()),
+            _ => None,
+        })
+        .await;
+    let wanted = items.into_iter().find(|item| item.token == token).expect("the token");
+    window.act(Action::RequestData { profile, data: vec![wanted], folder: Some(folder.clone()) });
+    let saved = window
+        .wait("the saved file", |event| match event {
+            Event::Committed { entries, .. } => entries.iter().find_map(|entry| match &entry.fact {
+                Fact::Done(deed @ Deed::Saved { .. }) => Some(deed.clone()),
+                _ => None,
+            }),
+            _ => None,
+        })
+        .await;
+    let Deed::Saved { to, size, receipt } = saved else { panic!("{saved:?}") };
+    assert_eq!((to, size), (folder.join("scan.tiff").display().to_string(), 200_000));
+    let digest = ring::digest::digest(&ring::digest::SHA256, &payload);
+    let sha256 = digest.as_ref().iter().map(|byte| format!("{byte:02x}")).collect::<String>();
+    let Receipt { began, .. } = receipt;
+    assert!(began.is_some());
+    let wanted = Receipt {
+        sha256,
+        gets: 1,
+        began,
+        host: "127.0.0.1".to_owned(),
+        token: Some(token),
+        decryption: Decryption::Off,
+        length_unproved: false,
+    };
+    assert_eq!(receipt, wanted);
+    assert_eq!(std::fs::read(folder.join("scan.tiff")).expect("the file"), payload);
+    window.quit().await;
+    no_hidden_parts(&machine);
+}
+
+#[tokio::test]
+async fn one_that_waits_can_be_taken_out_of_the_queue_and_its_link_stays_good() {
+    let sandbox = quiet().await;
+    let machine = Machine::new();
+    let mut window = Window::open(&machine);
+    let profile = window.sign_in(&sandbox).await;
+    window.act(Action::SetPreferences(Preferences { downloads_at_once: 1, ..Preferences::default() }));
+    let stall = Fault::Downloads { spoil: Spoil::Stall, limit: Limit::Times(1) };
+    sandbox.control().strike(stall, None).expect("struck");
+    for id in ["first", "second"] {
+        let link = sandbox.control().offer_download(vec![1; 1_000], None);
+        offer(&mut window, &sandbox, id, link.expose()).await;
+    }
+    let download = |id: &str| Action::Download { profile, request: RequestId::from(id), to: machine.file(id) };
+    window.act(download("first"));
+    window.act(download("second"));
+    window
+        .wait("the queue", |event| match event {
+            Event::Queue(waiting) => {
+                (waiting.len() == 1 && waiting[0].request == RequestId::from("second")).then_some(())
+            }
+            _ => None,
+        })
+        .await;
+    let half = |event: &Event| match event {
+        Event::Download { progress: Some(progress), .. } => (progress.received == 500).then_some(()),
+        _ => None,
+    };
+    window.wait("half of the first", half).await;
+    window.act(Action::CancelDownload { profile, request: RequestId::from("second") });
+    window
+        .wait("the empty queue", |event| matches!(event, Event::Queue(waiting) if waiting.is_empty()).then_some(()))
+        .await;
+    window.act(Action::CancelDownload { profile, request: RequestId::from("first") });
+    assert!(matches!(end_of(&mut window, "first").await, Deed::NotSaved { .. }));
+    window.act(download("second"));
+    assert!(matches!(end_of(&mut window, "second").await, Deed::Saved { size: 1_000, .. }));
+    assert!(window.heard.iter().all(|event| match event {
+        Event::Committed { entries, .. } => {
+            let fetching = |entry: &&privicore_monitor::activity::Entry| {
+                entry.key == data("second") && matches!(entry.fact, Fact::Done(Deed::Fetching { .. }))
+            };
+            entries.iter().filter(fetching).count() <= 1
+        }
+        _ => true,
+    }));
+    window.quit().await;
+}
