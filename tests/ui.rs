@@ -7,6 +7,8 @@
 mod completeness;
 #[path = "ui/details.rs"]
 mod details;
+#[path = "ui/downloads.rs"]
+mod downloads;
 #[path = "ui/filter.rs"]
 mod filter;
 #[path = "ui/harness.rs"]

@@ -16,13 +16,14 @@ use super::desk::{Desk, SharedSettings};
 use super::dialogs::Dialog;
 use super::doors::{Backend, Clock, FileDialogs, Waker};
 use super::notices::Notices;
-use super::saving::Saving;
+use super::saving::{FolderFor, SaveFor, Saving};
 use super::scene::Scene;
 use super::sign_in::{Form, Prefill};
 use super::theme;
 
 mod data;
 mod frame;
+mod saving;
 mod wishes;
 
 /// How long one frame takes events for; what is left is taken in the next.
@@ -94,7 +95,8 @@ pub struct App {
     dialog: Option<Dialog>,
     /// Whether the dialog has only just been opened.
     fresh: bool,
-    saving: Saving,
+    saving: Saving<SaveFor>,
+    folders: Saving<FolderFor>,
     journal: Option<u64>,
     closing: Closing,
     /// Whether a text field had the focus at the end of the last frame.
@@ -125,6 +127,7 @@ impl App {
             dialog: None,
             fresh: false,
             saving: Saving::new(),
+            folders: Saving::new(),
             journal: None,
             closing: Closing::No,
             in_text: false,
@@ -147,6 +150,9 @@ impl App {
         }
         while let Some((what, path)) = self.saving.take() {
             self.save_to(what, path);
+        }
+        while let Some((what, folder)) = self.folders.take() {
+            self.save_into(what, folder);
         }
         self.close(ctx);
     }
@@ -189,8 +195,11 @@ impl App {
             Event::JournalSize(size) => self.journal = Some(size),
             Event::Notice(notice) => self.take_notice(notice),
             Event::Stopped => self.stopped(),
-            // Nothing shows it yet.
-            Event::Queue(_) => {}
+            Event::Queue(waiting) => {
+                for desk in &mut self.desks {
+                    desk.take_queue(&waiting);
+                }
+            }
             Event::SignIn { profile, state } => self.take_sign_in(profile, state),
             Event::DataTokens { profile, page, answer } => self.take_data_tokens(profile, page, answer),
             Event::Connection { profile, .. }

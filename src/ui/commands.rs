@@ -23,6 +23,8 @@ pub(crate) enum Command {
     Details,
     /// Save the row's data.
     Download,
+    /// Save everything that is ready into one folder.
+    DownloadAll,
     /// Ask the server for the row's state.
     CheckStatus,
     /// Name the row.
@@ -113,6 +115,7 @@ impl Command {
             },
             Self::Details => "Open details".into(),
             Self::Download => "Download".into(),
+            Self::DownloadAll => "Download all ready…".into(),
             Self::CheckStatus => "Check status".into(),
             Self::EditLabel => "Edit label".into(),
             Self::CopyRows => "Copy rows".into(),
@@ -143,7 +146,7 @@ impl Command {
         match self {
             Self::Filter | Self::ShowEverything | Self::Show(_) => icons::SEARCH,
             Self::Details => icons::ARTICLE,
-            Self::Download => icons::DOWNLOAD,
+            Self::Download | Self::DownloadAll => icons::DOWNLOAD,
             Self::CheckStatus => icons::CHECK_STATUS,
             Self::EditLabel => icons::LABEL,
             Self::CopyRows => icons::COPY,
@@ -194,6 +197,7 @@ impl Command {
             Self::Track => command(Key::T),
             Self::Shortcuts => plain(Key::F1),
             Self::ShowEverything
+            | Self::DownloadAll
             | Self::Connect
             | Self::Disconnect
             | Self::RetryNow
@@ -237,6 +241,7 @@ impl Command {
             Self::Details => desk.table.cursor().is_some(),
             Self::EditLabel => at(desk).is_some(),
             Self::Download => at(desk).is_some_and(|activity| activity.can_download() || activity.can_save_inline()),
+            Self::DownloadAll => desk.ready().next().is_some(),
             Self::CheckStatus => at(desk).is_some_and(|activity| activity.can_check()),
             Self::CopyRows => desk.table.selected_count() > 0,
             Self::Filter

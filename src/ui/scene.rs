@@ -6,7 +6,7 @@ use jiff::tz::TimeZone;
 
 use crate::activity::{Moment, RowId};
 use crate::engine::Action;
-use crate::protocol::StoredData;
+use crate::protocol::{RequestId, StoredData};
 use crate::settings::ProfileId;
 
 use super::commands::Command;
@@ -53,6 +53,22 @@ pub(crate) enum Wish {
         profile: ProfileId,
         /// What.
         data: Vec<StoredData>,
+    },
+    /// Ask where else a download that waits for room is to be saved.
+    MoveDownload {
+        /// Whose.
+        profile: ProfileId,
+        /// Which.
+        request: RequestId,
+        /// The name that is suggested.
+        file: String,
+    },
+    /// Request the data of a request once more.
+    RequestAgain {
+        /// Whose.
+        profile: ProfileId,
+        /// Which.
+        request: RequestId,
     },
     /// Ask the server for a row's state.
     Check(RowId),

@@ -87,7 +87,7 @@ fn data_is_found_requested_and_saved_by_key_presses_alone() {
     window.key(Key::ArrowDown);
     window.key(Key::Enter);
     match &*window.actions() {
-        [Action::RequestData { profile, data }] => {
+        [Action::RequestData { profile, data, .. }] => {
             assert_eq!((*profile, data.len(), data[0].file_name.as_str()), (window.id(), 1, "q1.pdf"));
         }
         other => panic!("not one request: {other:?}"),

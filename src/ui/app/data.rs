@@ -5,7 +5,7 @@ use std::time::Duration;
 use egui::Context;
 
 use crate::engine::Action;
-use crate::protocol::{DataTokenPage, StoredData};
+use crate::protocol::{DataTokenPage, RequestId, StoredData};
 use crate::settings::ProfileId;
 use crate::ui::app::App;
 use crate::ui::dialogs::Dialog;
@@ -46,6 +46,16 @@ impl App {
         }
         self.dialog = None;
         if let Some(desk) = self.desk_of(profile) {
+            desk.expected = expected;
+        }
+    }
+
+    /// Requests the data of a request once more.
+    pub(super) fn request_again(&mut self, profile: ProfileId, request: RequestId) {
+        let expected = Expected::again(request.clone());
+        if self.send(Action::RequestAgain { profile, request })
+            && let Some(desk) = self.desk_of(profile)
+        {
             desk.expected = expected;
         }
     }

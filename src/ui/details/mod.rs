@@ -4,6 +4,7 @@
 
 mod gap;
 mod json;
+mod receipt;
 mod show;
 mod story;
 
@@ -14,6 +15,7 @@ use crate::activity::{Activities, ActivityKey, Entry, RowId, Seq};
 use crate::engine::Action;
 use crate::settings::ProfileId;
 
+pub(crate) use receipt::can_request_again;
 pub(crate) use show::show;
 
 /// The most entries that are kept of one activity; of more, the newest.

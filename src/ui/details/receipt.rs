@@ -1,7 +1,7 @@
 //! What the journal knows of a request's data beyond its messages: the receipt of a saved file, line by line, each to be
 //! copied; and what can be done with the data from here.
 
-use egui::{Id, Pos2, Rect, Sense, Ui, WidgetInfo, pos2, vec2};
+use egui::{Id, Pos2, Rect, Sense, Ui, WidgetInfo, pos2};
 
 use crate::activity::{Activity, Decryption, Deed, Entry, Fact, Kind, Status};
 use crate::engine::Action;
@@ -144,7 +144,11 @@ pub(super) fn show(ui: &mut Ui, place: Rect, items: &[Item]) {
         response.on_hover_text(item.shown.as_str());
         let words = format!("Copy {}", in_a_sentence(item.words));
         let copy = Press::icon_only(icons::COPY, &words).icon_size(14.0).height(18.0).padding(3.0);
-        if copy.at(ui, pos2(right, middle)).clicked() {
+        let copy = copy.at(ui, pos2(right, middle));
+        if copy.gained_focus() {
+            copy.scroll_to_me(None);
+        }
+        if copy.clicked() {
             ui.copy_text(item.copied.clone());
         }
     }

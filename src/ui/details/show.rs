@@ -7,6 +7,7 @@ use egui::{Color32, Galley, Id, Pos2, Rect, ScrollArea, Sense, Stroke, Ui, UiBui
 
 use crate::activity::{Activity, Entry, GapState, Kind, Seq};
 use crate::engine::Action;
+use crate::settings::ProfileId;
 use crate::ui::commands::Command;
 use crate::ui::desk::Desk;
 use crate::ui::scene::{Scene, Wish};
@@ -17,7 +18,7 @@ use crate::ui::widgets::{self, Look, Press};
 use crate::ui::{gaps, icons};
 
 use super::json::{self, Ink, Line};
-use super::{Details, gap, story};
+use super::{Details, gap, receipt, story};
 
 /// The width of one character of the monospaced face at 12 px.
 const COLUMN: f32 = 7.2;
@@ -203,14 +204,16 @@ fn panes(ui: &mut Ui, rect: Rect, details: &mut Details, of: (&Desk, &Activity<'
         gap::show_open(ui, place, desk, details.row, scene);
         let reconcile =
             gaps::can_reconcile(&gap).then(|| Action::Reconcile { profile: desk.profile.id, gap: details.key.clone() });
-        show_next(ui, next, &gaps::next(&gap), |ui, at| reconcile_button(ui, at, reconcile, scene));
+        show_next(ui, next, &gaps::next(&gap), &[], |ui, at| reconcile_button(ui, at, reconcile, scene));
     } else {
         show_page(ui, page, details, scene);
         let words = match story::contradiction(&details.entries, scene) {
-            Some(contradiction) => format!("{contradiction} {}", story::next(activity, scene)),
-            None => story::next(activity, scene),
+            Some(contradiction) => format!("{contradiction} {}", story::next(activity, &details.entries, scene)),
+            None => story::next(activity, &details.entries, scene),
         };
-        show_next(ui, next, &words, |ui, at| next_buttons(ui, at, activity, scene));
+        let items = receipt::items(&details.entries, scene);
+        let of = (desk.profile.id, activity, details.entries.as_slice());
+        show_next(ui, next, &words, &items, |ui, at| next_buttons(ui, at, of, scene));
     }
 }
 
@@ -426,7 +429,15 @@ fn set(ui: &Ui, line: &Line, width: f32) -> Arc<Galley> {
     ui.painter().layout_job(job)
 }
 
-fn show_next(ui: &mut Ui, rect: Rect, words: &str, buttons: impl FnOnce(&mut Ui, Pos2)) {
+/// Draws what can be done next, its buttons, and what is known beside the messages. `buttons` says whether it drew any.
+fn show_next(
+    ui: &mut Ui,
+    rect: Rect,
+    words: &str,
+    items: &[receipt::Item],
+    buttons: impl FnOnce(&mut Ui, Pos2) -> bool,
+) {
+    const BUTTONS: f32 = 36.0;
     let palette = Palette::of(ui.style());
     let place = pane(ui, rect, "Next", None);
     let mut pane = ui.new_child(UiBuilder::new().max_rect(place).id_salt("next"));
@@ -438,29 +449,40 @@ fn show_next(ui: &mut Ui, rect: Rect, words: &str, buttons: impl FnOnce(&mut Ui,
         }
         job.wrap.max_width = width;
         let galley = ui.painter().layout_job(job);
-        let (_, space) = ui.allocate_space(vec2(ui.available_width(), galley.size().y + 36.0));
-        let text = Rect::from_min_size(Pos2::new(space.left() + theme::EDGE, space.top()), galley.size());
+        let left = ui.cursor().left() + theme::EDGE;
+        let text = Rect::from_min_size(Pos2::new(left, ui.cursor().top()), galley.size());
         ui.painter().galley(text.min, galley, palette.secondary);
         widgets::label(ui, text, "next words", words);
-        buttons(ui, pos2(text.left(), text.bottom() + 18.0));
+        let below = if buttons(ui, pos2(text.left(), text.bottom() + 18.0)) { BUTTONS } else { 8.0 };
+        let lines = Rect::from_min_size(pos2(left, text.bottom() + below), vec2(width, receipt::height(items)));
+        receipt::show(ui, lines, items);
+        ui.allocate_space(vec2(ui.available_width(), lines.bottom() + 8.0 - text.top()));
     });
 }
 
 /// Asks for what a gap left open.
-fn reconcile_button(ui: &mut Ui, at: Pos2, reconcile: Option<Action>, scene: &mut Scene) {
-    let Some(action) = reconcile else { return };
+fn reconcile_button(ui: &mut Ui, at: Pos2, reconcile: Option<Action>, scene: &mut Scene) -> bool {
+    let Some(action) = reconcile else { return false };
     let press = Press::new("Reconcile").name("Reconcile selected").look(Look::Outlined);
     if press.at(ui, at).clicked() {
         scene.wish(Wish::Send(action));
     }
+    true
 }
 
 /// What can be done that the head has no button for.
-fn next_buttons(ui: &mut Ui, at: Pos2, activity: &Activity<'_>, scene: &mut Scene) {
+fn next_buttons(
+    ui: &mut Ui,
+    at: Pos2,
+    (profile, activity, entries): (ProfileId, &Activity<'_>, &[Entry]),
+    scene: &mut Scene,
+) -> bool {
     if activity.can_check() {
         let press = Press::new("Check status").name("Check status of selected").look(Look::Outlined);
         if press.salt(Id::unique("check selected")).at(ui, at).clicked() {
             scene.wish(Wish::Run(Command::CheckStatus));
         }
+        return true;
     }
+    receipt::buttons(ui, at, profile, (activity, entries), scene)
 }
