@@ -5,6 +5,8 @@
 
 #[path = "ui/completeness.rs"]
 mod completeness;
+#[path = "ui/data_settings.rs"]
+mod data_settings;
 #[path = "ui/details.rs"]
 mod details;
 #[path = "ui/downloads.rs"]

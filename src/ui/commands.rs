@@ -57,6 +57,8 @@ pub(crate) enum Command {
     Theme(Theme),
     /// Request stored data.
     RequestData,
+    /// What is done with ready data.
+    DataSettings,
     /// Follow commands by their ids.
     Track,
     /// What is known to be complete.
@@ -134,6 +136,7 @@ impl Command {
             Self::Theme(Theme::Light) => "Light theme".into(),
             Self::Theme(Theme::Dark) => "Dark theme".into(),
             Self::RequestData => "Request data…".into(),
+            Self::DataSettings => "Ready data settings…".into(),
             Self::Track => "Track commands…".into(),
             Self::Completeness => "Completeness".into(),
             Self::Shortcuts => "Keyboard shortcuts".into(),
@@ -164,6 +167,7 @@ impl Command {
             Self::Theme(Theme::Light) => icons::THEME_LIGHT,
             Self::Theme(Theme::Dark) => icons::THEME_DARK,
             Self::RequestData => icons::REQUEST,
+            Self::DataSettings => icons::FOLDER,
             Self::Track => icons::TRACK,
             Self::Completeness => icons::COMPLETENESS,
             Self::Shortcuts => icons::KEYBOARD,
@@ -198,6 +202,7 @@ impl Command {
             Self::Shortcuts => plain(Key::F1),
             Self::ShowEverything
             | Self::DownloadAll
+            | Self::DataSettings
             | Self::Connect
             | Self::Disconnect
             | Self::RetryNow
@@ -237,7 +242,7 @@ impl Command {
             Self::RetryNow => matches!(state, Some(ConnectionState::Reconnecting { .. })),
             Self::RenewToken => desk.token.is_some() && !matches!(state, Some(ConnectionState::TokenRefused { .. })),
             Self::SignOut => !matches!(state, None | Some(ConnectionState::SignedOut)),
-            Self::RequestData => !desk.shows_form(),
+            Self::RequestData | Self::DataSettings => !desk.shows_form(),
             Self::Details => desk.table.cursor().is_some(),
             Self::EditLabel => at(desk).is_some(),
             Self::Download => at(desk).is_some_and(|activity| activity.can_download() || activity.can_save_inline()),

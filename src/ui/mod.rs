@@ -12,7 +12,7 @@
 //! | `table` | the virtualised table: rows, selection, scrolling, what screen readers read |
 //! | `completeness`, `gaps` | what may be missing: in the status bar, in a dialog, in words |
 //! | `details` | one activity: messages, JSON, what is next |
-//! | `sign_in`, `dialogs`, `track`, `request_data` | forms |
+//! | `sign_in`, `dialogs`, `track`, `request_data`, `data_settings` | forms |
 //! | `commands`, `keys` | every command with its key |
 //! | `theme`, `icons`, `widgets`, `field`, `empty`, `text`, `open` | the look and the words |
 //! | `doors`, `saving`, `native` | what the window needs from outside |
@@ -22,6 +22,7 @@ mod banner;
 mod chips;
 mod commands;
 mod completeness;
+mod data_settings;
 mod desk;
 mod details;
 mod dialogs;

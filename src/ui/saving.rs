@@ -45,6 +45,10 @@ pub(crate) enum How {
 pub(crate) enum FolderFor {
     /// Everything of a profile that is ready then.
     Ready(ProfileId),
+    /// Whatever becomes ready of a profile, from then on.
+    Automatic(ProfileId),
+    /// What is about to be requested of a profile.
+    Requested(ProfileId),
 }
 
 /// The save dialog that is open, if any, and what its answer is for.

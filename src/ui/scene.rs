@@ -1,5 +1,6 @@
 //! What every view is handed while one frame is drawn: the time, the room there is, and where its wishes go.
 
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use jiff::tz::TimeZone;
@@ -11,6 +12,7 @@ use crate::settings::ProfileId;
 
 use super::commands::Command;
 use super::dialogs::Dialog;
+use super::saving::FolderFor;
 use super::theme;
 
 /// One frame. Views draw and wish; what they wish is done after the frame, in one place.
@@ -53,6 +55,8 @@ pub(crate) enum Wish {
         profile: ProfileId,
         /// What.
         data: Vec<StoredData>,
+        /// Where it is saved to as soon as it is ready, where it is.
+        folder: Option<PathBuf>,
     },
     /// Ask where else a download that waits for room is to be saved.
     MoveDownload {
@@ -63,6 +67,8 @@ pub(crate) enum Wish {
         /// The name that is suggested.
         file: String,
     },
+    /// Ask for a folder.
+    AskFolder(FolderFor),
     /// Request the data of a request once more.
     RequestAgain {
         /// Whose.

@@ -326,6 +326,7 @@ fn menu(ui: &mut Ui, bar: Rect, front: Option<&Desk>, hidden: &[&Desk], chosen: 
             if desk.ready().next().is_some() {
                 entry(ui, Command::DownloadAll, true, scene);
             }
+            entry(ui, Command::DataSettings, true, scene);
             entry(ui, Command::Completeness, true, scene);
             line(ui);
         }

@@ -5,8 +5,9 @@ use std::path::{Path, PathBuf};
 use crate::activity::{ActivityKey, RowId};
 use crate::engine::{Action, Severity};
 use crate::protocol::RequestId;
-use crate::settings::ProfileId;
+use crate::settings::{ProfileId, Saving};
 use crate::ui::app::App;
+use crate::ui::dialogs::Dialog;
 use crate::ui::doors::SaveSuggestion;
 use crate::ui::saving::{FolderFor, How, SaveFor, suggested_name};
 
@@ -30,10 +31,15 @@ impl App {
         self.saving.ask(&*self.parts.dialogs, suggestion, what, &self.parts.waker);
     }
 
-    /// Opens the dialog for the folder that takes everything that is ready.
-    pub(super) fn ask_folder(&mut self, profile: ProfileId) {
-        let of = ("Folder for everything that is ready", self.preferences().last_folder);
-        self.folders.ask_folder(&*self.parts.dialogs, of, FolderFor::Ready(profile), &self.parts.waker);
+    /// Opens the dialog for a folder.
+    pub(super) fn ask_folder(&mut self, what: FolderFor) {
+        let title = match what {
+            FolderFor::Ready(_) => "Folder for everything that is ready",
+            FolderFor::Automatic(_) => "Folder for ready data",
+            FolderFor::Requested(_) => "Folder for the requested data",
+        };
+        let of = (title, self.preferences().last_folder);
+        self.folders.ask_folder(&*self.parts.dialogs, of, what, &self.parts.waker);
     }
 
     /// A place was chosen.
@@ -54,7 +60,26 @@ impl App {
 
     /// A folder was chosen.
     pub(super) fn save_into(&mut self, what: FolderFor, folder: PathBuf) {
-        let FolderFor::Ready(profile) = what;
+        match what {
+            FolderFor::Ready(profile) => self.download_all(profile, folder),
+            FolderFor::Automatic(profile) => {
+                let Some(desk) = self.desk_of(profile) else { return };
+                let saving = Saving { folder: Some(folder), ..desk.profile.saving.clone() };
+                self.send(Action::SetSaving { profile, saving });
+            }
+            FolderFor::Requested(profile) => {
+                if let Some(Dialog::RequestData(dialog)) = &mut self.dialog
+                    && dialog.profile() == profile
+                {
+                    dialog.save_into(folder.clone());
+                }
+                self.remember_folder(&folder);
+            }
+        }
+    }
+
+    /// Has everything that is ready fetched into a folder.
+    fn download_all(&mut self, profile: ProfileId, folder: PathBuf) {
         let Some(desk) = self.desk_of(profile) else { return };
         let requests: Vec<RequestId> = desk
             .ready()

@@ -8,9 +8,11 @@ use crate::settings::Theme;
 use crate::ui::app::{App, Front};
 use crate::ui::commands::Command;
 use crate::ui::completeness::Report;
+use crate::ui::data_settings::DataSettings;
 use crate::ui::desk::Desk;
 use crate::ui::dialogs::Dialog;
 use crate::ui::request_data::RequestData;
+use crate::ui::saving::FolderFor;
 use crate::ui::scene::{Scene, Wish};
 use crate::ui::sign_in::Form;
 use crate::ui::table::label_of;
@@ -34,7 +36,8 @@ impl App {
             }
             Wish::Run(command) => self.run(ctx, scene, command),
             Wish::Save { row, inline } => self.ask_where(row, inline),
-            Wish::RequestData { profile, data } => self.request_data(profile, data),
+            Wish::RequestData { profile, data, folder } => self.request_data(profile, data, folder),
+            Wish::AskFolder(what) => self.ask_folder(what),
             Wish::MoveDownload { profile, request, file } => self.ask_where_else(profile, request, file),
             Wish::RequestAgain { profile, request } => self.request_again(profile, request),
             Wish::Check(row) => self.check(row),
@@ -109,7 +112,7 @@ impl App {
                     self.ask_where(row, inline);
                 }
             }
-            Command::DownloadAll => self.ask_folder(profile),
+            Command::DownloadAll => self.ask_folder(FolderFor::Ready(profile)),
             Command::CheckStatus => {
                 if let Some(row) = desk.table.cursor() {
                     self.check(row);
@@ -130,6 +133,10 @@ impl App {
             Command::Disconnect => _ = self.send(Action::Disconnect(profile)),
             Command::RetryNow => _ = self.send(Action::RetryNow(profile)),
             Command::RenewToken => _ = self.send(Action::RenewToken(profile)),
+            Command::DataSettings => {
+                let dialog = Dialog::DataSettings(Box::new(DataSettings::of(desk)));
+                self.open(dialog);
+            }
             Command::RequestData => self.open(Dialog::RequestData(Box::new(RequestData::new(profile)))),
             Command::Track => self.open(Dialog::Track(Track::new(profile))),
             Command::Completeness => {
