@@ -1,7 +1,7 @@
 //! What the journal knows of a request's data beyond its messages: the receipt of a saved file, line by line, each to be
 //! copied; and what can be done with the data from here.
 
-use egui::{Id, Pos2, Rect, Sense, Ui, WidgetInfo, pos2};
+use egui::{Id, Pos2, Rect, ScrollArea, Sense, Ui, UiBuilder, WidgetInfo, pos2, vec2};
 
 use crate::activity::{Activity, Decryption, Deed, Entry, Fact, Kind, Status};
 use crate::engine::Action;
@@ -9,7 +9,7 @@ use crate::settings::ProfileId;
 use crate::ui::icons;
 use crate::ui::scene::{Scene, Wish};
 use crate::ui::text::{bytes, clock_time, cut, full_time, visible};
-use crate::ui::theme::{Palette, Type};
+use crate::ui::theme::{self, Palette, Type};
 use crate::ui::widgets::{self, Look, Press};
 
 /// The height of a line.
@@ -127,7 +127,18 @@ fn saved(items: &mut Items, (entry, to, size): (&Entry, &str, u64), receipt: &cr
     }
 }
 
-/// Draws the lines from `top` on, in the width of `place`.
+/// Draws the lines in a pane of their own, scrolled where they are more than fit.
+pub(super) fn pane(ui: &mut Ui, place: Rect, items: &[Item]) {
+    let mut pane = ui.new_child(UiBuilder::new().max_rect(place).id_salt("receipt"));
+    ScrollArea::vertical().auto_shrink(false).id_salt("receipt").show(&mut pane, |ui| {
+        let corner = ui.cursor().min;
+        let size = vec2(ui.available_width() - theme::EDGE - 8.0, height(items));
+        show(ui, Rect::from_min_size(corner + vec2(theme::EDGE, 0.0), size), items);
+        ui.allocate_space(vec2(ui.available_width(), size.y));
+    });
+}
+
+/// Draws the lines in `place`.
 pub(super) fn show(ui: &mut Ui, place: Rect, items: &[Item]) {
     let palette = Palette::of(ui.style());
     for (index, item) in (0_u8..).zip(items) {

@@ -206,14 +206,23 @@ fn panes(ui: &mut Ui, rect: Rect, details: &mut Details, of: (&Desk, &Activity<'
             gaps::can_reconcile(&gap).then(|| Action::Reconcile { profile: desk.profile.id, gap: details.key.clone() });
         show_next(ui, next, &gaps::next(&gap), &[], |ui, at| reconcile_button(ui, at, reconcile, scene));
     } else {
+        let items = receipt::items(&details.entries, scene);
+        // In the wide window the receipt has a pane of its own; in the narrow one it stands below what is next.
+        let apart = !scene.narrow && !items.is_empty();
+        let (page, beside) = if apart { page.split_left_right_at_fraction(0.5) } else { (page, page) };
         show_page(ui, page, details, scene);
+        if apart {
+            ui.painter().vline(page.right() - 0.5, rect.y_range(), Stroke::new(1.0, palette.stroke_soft));
+            let place = pane(ui, beside, "Receipt", None);
+            receipt::pane(ui, place, &items);
+        }
+        let below = if apart { &[] } else { items.as_slice() };
         let words = match story::contradiction(&details.entries, scene) {
             Some(contradiction) => format!("{contradiction} {}", story::next(activity, &details.entries, scene)),
             None => story::next(activity, &details.entries, scene),
         };
-        let items = receipt::items(&details.entries, scene);
         let of = (desk.profile.id, activity, details.entries.as_slice());
-        show_next(ui, next, &words, &items, |ui, at| next_buttons(ui, at, of, scene));
+        show_next(ui, next, &words, below, |ui, at| next_buttons(ui, at, of, scene));
     }
 }
 
