@@ -5,6 +5,8 @@
 
 #[path = "engine/canary.rs"]
 mod canary;
+#[path = "engine/decrypt.rs"]
+mod decrypt;
 #[path = "engine/downloads.rs"]
 mod downloads;
 #[path = "engine/generations.rs"]
@@ -13,6 +15,8 @@ mod generations;
 mod listening;
 #[path = "engine/mishaps.rs"]
 mod mishaps;
+#[path = "engine/network.rs"]
+mod network;
 #[path = "engine/requests.rs"]
 mod requests;
 #[path = "engine/saving.rs"]
@@ -23,8 +27,12 @@ mod scripted;
 mod sealing;
 #[path = "engine/signing.rs"]
 mod signing;
+#[path = "engine/storage.rs"]
+mod storage;
 #[path = "engine/window.rs"]
 mod window;
+#[path = "engine/wires.rs"]
+mod wires;
 
 use privicore_monitor::sandbox::{Options, Running, Scenario, start};
 

@@ -21,6 +21,8 @@ mod request_data;
 mod saving;
 #[path = "ui/sign_in.rs"]
 mod sign_in;
+#[path = "ui/storage.rs"]
+mod storage;
 #[path = "ui/table.rs"]
 mod table;
 #[path = "ui/window.rs"]

@@ -11,6 +11,12 @@ pub enum Doing {
     Reading,
     /// Taking the kept token out.
     Forgetting,
+    /// Keeping the key of a profile's payloads.
+    StoringKey,
+    /// Reading it.
+    ReadingKey,
+    /// Taking it out.
+    ForgettingKey,
     /// Reading or making the key under which the journal seals links.
     Sealing,
 }
@@ -46,6 +52,9 @@ fn meaning(doing: Doing) -> &'static str {
         Doing::Storing => "You are signed in for this session only.",
         Doing::Reading => "This profile could not be signed in by itself.",
         Doing::Forgetting => "The token may still be in it.",
+        Doing::StoringKey => "The key of this profile's data is known for this session only.",
+        Doing::ReadingKey => "The key of this profile's data is not known: what is saved stays encrypted.",
+        Doing::ForgettingKey => "The key of this profile's data may still be in it.",
         Doing::Sealing => "Links to data are kept in memory only: after a restart, request the data again.",
     }
 }
@@ -61,6 +70,7 @@ fn remedy(cause: &StoreError, doing: Doing) -> String {
         StoreError::Refused => "Unlock it and let Privicore Monitor use it",
         StoreError::TimedOut => "Answer it",
         StoreError::Stopped | StoreError::Failed(_) => "Start this program again",
+        StoreError::Damaged if doing == Doing::ReadingKey => return "Enter the key again to replace it.".to_owned(),
         StoreError::Damaged if doing == Doing::Reading => return "Sign in again to replace it.".to_owned(),
         StoreError::NotKept | StoreError::Damaged => "Look for privicore-monitor in your system's password manager",
     };
@@ -68,6 +78,8 @@ fn remedy(cause: &StoreError, doing: Doing) -> String {
         Doing::Storing => "sign in again to be kept signed in",
         Doing::Reading => "sign in",
         Doing::Forgetting => "sign out again, or delete the entry of privicore-monitor there",
+        Doing::StoringKey | Doing::ReadingKey => "enter the key again",
+        Doing::ForgettingKey => "take the key away again, or delete the entry of privicore-monitor there",
         Doing::Sealing => "start this program again to have them kept",
     };
     format!("{mend}, then {then}.")

@@ -6,7 +6,8 @@
 //! an error or a file.
 //!
 //! Service `privicore-monitor`; user name `token:<profile uuid>`, secret = the token's UTF-8 bytes; user name
-//! `seal:<journal uuid>`, secret = 32 random bytes, which nothing ever takes out again.
+//! `seal:<journal uuid>`, secret = 32 random bytes, which nothing ever takes out again; user name `data:<profile uuid>`, secret =
+//! the 32 bytes of the key of the profile's payloads.
 
 mod error;
 mod pieces;
@@ -21,7 +22,7 @@ use std::time::Duration;
 use secrecy::zeroize::Zeroizing;
 use tokio::sync::{mpsc, oneshot};
 
-use crate::protocol::AuthorizationToken;
+use crate::protocol::{AuthorizationToken, DataKey};
 use crate::settings::ProfileId;
 
 pub use error::{Doing, KeyringError};
@@ -138,6 +139,40 @@ impl Keyring {
         answer.map(|_nothing| ()).map_err(|cause| KeyringError::new(Doing::Forgetting, cause))
     }
 
+    /// Keeps the key of a profile's payloads, in place of an older one, and proves by reading it back that it is kept.
+    ///
+    /// # Errors
+    ///
+    /// Where it is not kept. A key whose caller has given up waiting is taken out again when the keyring answers.
+    pub async fn store_data_key(&self, profile: ProfileId, key: &DataKey) -> Result<(), KeyringError> {
+        let answer = self.ask(Task::Store(data_key_name(profile), SecretBytes::new(key.expose().to_vec()))).await;
+        answer.map(|_nothing| ()).map_err(|cause| KeyringError::new(Doing::StoringKey, cause))
+    }
+
+    /// The key of a profile's payloads; `None` where none is kept.
+    ///
+    /// # Errors
+    ///
+    /// Where the keyring does not say, or says something that is no key.
+    pub async fn data_key(&self, profile: ProfileId) -> Result<Option<DataKey>, KeyringError> {
+        let read = self.ask(Task::Read(data_key_name(profile))).await.and_then(|found| {
+            found
+                .map(|bytes| bytes.as_slice().try_into().map(DataKey::new).map_err(|_length| StoreError::Damaged))
+                .transpose()
+        });
+        read.map_err(|cause| KeyringError::new(Doing::ReadingKey, cause))
+    }
+
+    /// Takes the key of a profile's payloads out. One that is not there is no error.
+    ///
+    /// # Errors
+    ///
+    /// Where the key may still be there.
+    pub async fn forget_data_key(&self, profile: ProfileId) -> Result<(), KeyringError> {
+        let answer = self.ask(Task::Forget(data_key_name(profile))).await;
+        answer.map(|_nothing| ()).map_err(|cause| KeyringError::new(Doing::ForgettingKey, cause))
+    }
+
     /// The key under which a journal seals secrets. Where there is none yet, one is made by the system's randomness, kept,
     /// and proved to be kept by reading it back.
     ///
@@ -184,6 +219,11 @@ impl std::fmt::Debug for Keyring {
 /// Under which name a profile's token is kept.
 fn user_name(profile: ProfileId) -> String {
     format!("token:{profile}")
+}
+
+/// Under which name the key of a profile's payloads is kept.
+fn data_key_name(profile: ProfileId) -> String {
+    format!("data:{profile}")
 }
 
 /// The thread: one request after the other, in their order, until the last handle is gone.

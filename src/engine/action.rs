@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use secrecy::SecretString;
 
 use crate::activity::{ActivityKey, Seq};
-use crate::protocol::{AuthorizationToken, CommandId, RequestId, StoredData};
+use crate::protocol::{AuthorizationToken, CommandId, DataKey, RequestId, StoredData};
 use crate::settings::{Preferences, Profile, ProfileId, Saving};
 
 /// A wish of the operator. Sent on a bounded channel: where that is full, the window says that the engine is busy.
@@ -33,6 +33,16 @@ pub enum Action {
         profile: ProfileId,
         /// Whether the server is told to revoke it as well.
         revoke: bool,
+    },
+    /// Take everything that the journal has of the profile out of it, and off the disk. The profile stays signed in and
+    /// connected; answered by [`super::Event::Forgotten`].
+    ForgetProfile(ProfileId),
+    /// The operator has read a notice: it is not told again at the next start.
+    NoticeRead {
+        /// Whose it was, where it was a profile's.
+        profile: Option<ProfileId>,
+        /// The whole sentence, as the engine told it.
+        sentence: String,
     },
     /// Take the profile out of the settings and its token out of the keyring.
     RemoveProfile(ProfileId),
@@ -133,6 +143,16 @@ pub enum Action {
         host: String,
         /// What is allowed.
         permission: Permission,
+    },
+    /// Take the key of a profile's payloads, 64 hex digits of the operator's ([`DataKey::from_hex`]); answered by
+    /// [`super::Event::DataKey`]. Payloads are decrypted with it where [`Saving::decrypt`] says so.
+    SetDataKey {
+        /// Whose.
+        profile: ProfileId,
+        /// The key; `None` forgets it.
+        key: Option<DataKey>,
+        /// Whether the keyring keeps it; otherwise it is known for this session, and the keyring forgets an older one.
+        keep: bool,
     },
     /// The operator has read that a link was spent elsewhere; until then it is told again at each start.
     WarningRead {

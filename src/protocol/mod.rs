@@ -20,4 +20,4 @@ pub use incoming::{
     Body, CommandReport, CommandStatus, DataReport, Delivery, Incoming, LinkLife, Message, Reply, StreamReport,
     UnreadableReason, Unrecognised,
 };
-pub use secret::{AuthorizationToken, Link, Original, StreamToken};
+pub use secret::{AuthorizationToken, DataKey, Link, Original, StreamToken};

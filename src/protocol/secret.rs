@@ -7,6 +7,7 @@
 
 use std::fmt;
 
+use secrecy::zeroize::Zeroizing;
 use secrecy::{ExposeSecret, SecretString};
 
 /// Declares a secret text type.
@@ -66,6 +67,47 @@ secret! {
     Original
 }
 
+/// The key of a profile's payloads, AES-256: only the operator has it, and no server. Wiped when dropped; `Debug` shows
+/// nothing of it.
+#[derive(Clone, PartialEq, Eq)]
+pub struct DataKey(Zeroizing<[u8; 32]>);
+
+impl DataKey {
+    /// Takes the key's bytes.
+    #[must_use]
+    pub fn new(bytes: [u8; 32]) -> Self {
+        Self(Zeroizing::new(bytes))
+    }
+
+    /// Reads 64 hex digits, in either case, spaces around them left out; `None` where it is anything else.
+    #[must_use]
+    pub fn from_hex(text: &str) -> Option<Self> {
+        let digits = text.trim().as_bytes();
+        let mut bytes = Zeroizing::new([0_u8; 32]);
+        if digits.len() != 2 * bytes.len() {
+            return None;
+        }
+        let value = |digit: &u8| char::from(*digit).to_digit(16);
+        for (byte, pair) in bytes.iter_mut().zip(digits.chunks(2)) {
+            let (high, low) = (pair.first().and_then(value)?, pair.last().and_then(value)?);
+            *byte = u8::try_from(high << 4 | low).ok()?;
+        }
+        Some(Self(bytes))
+    }
+
+    /// The key itself: for opening payloads and for the keyring, and nothing else.
+    #[must_use]
+    pub fn expose(&self) -> &[u8; 32] {
+        &self.0
+    }
+}
+
+impl fmt::Debug for DataKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("DataKey(hidden)")
+    }
+}
+
 impl Link {
     /// The link as it may be shown: scheme and host, nothing of the path or the query.
     #[must_use]
@@ -82,6 +124,19 @@ impl Link {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_data_key_is_64_hex_digits_and_shows_nothing_of_itself() {
+        let digits = "00ff".repeat(16);
+        let key = DataKey::from_hex(&format!(" {}\n", digits.to_uppercase())).unwrap();
+        assert_eq!(key.expose()[..3], [0, 255, 0]);
+        assert_eq!(format!("{key:?}"), "DataKey(hidden)");
+        for no_key in
+            ["", "00", &digits.replacen('0', "", 1), &format!("{digits}0"), &digits.replace('f', "g"), &"ü".repeat(32)]
+        {
+            assert_eq!(DataKey::from_hex(no_key), None, "{no_key}");
+        }
+    }
 
     #[test]
     fn debug_shows_nothing_of_a_secret() {

@@ -194,6 +194,11 @@ impl App {
             Event::Settings(settings) => self.take_settings(ctx, settings),
             Event::JournalSize(size) => self.journal = Some(size),
             Event::Notice(notice) => self.take_notice(notice),
+            Event::Purged { oldest_left } => {
+                for desk in &mut self.desks {
+                    desk.completeness.begins(oldest_left);
+                }
+            }
             Event::Stopped => self.stopped(),
             Event::Queue(waiting) => {
                 for desk in &mut self.desks {
@@ -207,9 +212,13 @@ impl App {
             | Event::Token { profile, .. }
             | Event::Restored { profile, .. }
             | Event::Committed { profile, .. }
+            | Event::NotKept { profile, .. }
+            | Event::Kept { profile, .. }
+            | Event::Forgotten { profile }
             | Event::Download { profile, .. }
             | Event::Rival { profile, .. }
             | Event::LinksKept { profile, .. }
+            | Event::DataKey { profile, .. }
             | Event::History { profile, .. } => {
                 let (in_front, instant) = (self.front == Front::Desk(profile), self.parts.clock.instant());
                 // An event of a profile that is gone has nowhere to be shown.

@@ -51,6 +51,8 @@ pub(crate) enum Command {
     RenewToken,
     /// Forget its token.
     SignOut,
+    /// Take its activity out of the journal.
+    ForgetActivity,
     /// Take it out of the settings.
     RemoveProfile,
     /// Light, dark, or as the system has it.
@@ -131,6 +133,7 @@ impl Command {
             Self::RetryNow => "Retry now".into(),
             Self::RenewToken => "Renew token".into(),
             Self::SignOut => "Sign out".into(),
+            Self::ForgetActivity => "Forget this profile…".into(),
             Self::RemoveProfile => "Remove profile…".into(),
             Self::Theme(Theme::System) => "Theme of the system".into(),
             Self::Theme(Theme::Light) => "Light theme".into(),
@@ -162,6 +165,7 @@ impl Command {
             Self::RetryNow => icons::RETRY,
             Self::RenewToken => icons::RENEW,
             Self::SignOut => icons::SIGN_OUT,
+            Self::ForgetActivity => icons::FORGET,
             Self::RemoveProfile => icons::CLOSE,
             Self::Theme(Theme::System) => icons::THEME_SYSTEM,
             Self::Theme(Theme::Light) => icons::THEME_LIGHT,
@@ -208,6 +212,7 @@ impl Command {
             | Self::RetryNow
             | Self::RenewToken
             | Self::SignOut
+            | Self::ForgetActivity
             | Self::RemoveProfile
             | Self::Theme(_)
             | Self::Completeness
@@ -257,6 +262,7 @@ impl Command {
             | Self::Follow
             | Self::Profile(_)
             | Self::AddProfile
+            | Self::ForgetActivity
             | Self::RemoveProfile
             | Self::Theme(_)
             | Self::Track

@@ -45,6 +45,13 @@ pub(crate) async fn end_of(window: &mut Window, id: &str) -> Deed {
     }
 }
 
+/// Puts a file there that was not there.
+pub(crate) fn put(path: &Path, content: &[u8]) {
+    use std::io::Write as _;
+    let mut file = std::fs::File::options().write(true).create_new(true).open(path).expect("a file");
+    file.write_all(content).expect("written");
+}
+
 /// Bytes that compress badly and show where they are wrong.
 pub(crate) fn bytes(count: usize) -> Vec<u8> {
     let mut random = fastrand::Rng::with_seed(7);

@@ -13,7 +13,7 @@ use tokio_tungstenite::tungstenite::Message as Frame;
 use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 
-use crate::downloads::{bytes, data, download, end_of, no_hidden_parts, offer, publish};
+use crate::downloads::{bytes, data, download, end_of, no_hidden_parts, offer, publish, put};
 use crate::quiet;
 use crate::window::{Machine, Window};
 
@@ -139,7 +139,7 @@ async fn a_crash_in_the_middle_is_found_at_the_next_start_and_never_taken_for_a_
     window.quit().await;
     // As a crash leaves it.
     let (to, part) = (machine.file("data.bin"), machine.file(".privicore-abc123.part"));
-    std::fs::write(&part, [7; 500]).expect("written");
+    put(&part, &[7; 500]);
     let Opened { journal, .. } = Journal::open(&machine.folder.path().join("data")).expect("the journal");
     let entry = |key: &str, part: Option<&std::path::Path>| Entry {
         seq: Seq::default(),

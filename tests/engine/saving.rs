@@ -11,7 +11,7 @@ use privicore_monitor::sandbox::{DEMO_USERNAME, Fault, Limit, Spoil};
 use privicore_monitor::settings::{Preferences, Saving};
 use serde_json::json;
 
-use crate::downloads::{bytes, data, end_of, no_hidden_parts, offer, publish};
+use crate::downloads::{bytes, data, end_of, no_hidden_parts, offer, publish, put};
 use crate::quiet;
 use crate::window::{Machine, Window};
 
@@ -33,7 +33,7 @@ async fn many_are_saved_into_a_folder_three_at_once_and_no_name_is_taken_twice()
     let profile = window.sign_in(&sandbox).await;
     let folder = machine.file("in");
     std::fs::create_dir(&folder).expect("a folder");
-    std::fs::write(folder.join("a.bin"), "was here before").expect("written");
+    put(&folder.join("a.bin"), b"was here before");
     let names = [Some("a.bin"), Some("../../a.bin"), Some("a.lnk"), None, Some("CON")];
     let mut requests = Vec::new();
     for (number, name) in names.into_iter().enumerate() {
@@ -161,7 +161,7 @@ async fn a_request_is_followed_to_the_disk_and_its_receipt_knows_everything() {
     let Deed::Saved { to, size, receipt } = saved else { panic!("{saved:?}") };
     assert_eq!((to, size), (folder.join("scan.tiff").display().to_string(), 200_000));
     let digest = ring::digest::digest(&ring::digest::SHA256, &payload);
-    let sha256 = digest.as_ref().iter().map(|byte| format!("{byte:02x}")).collect::<String>();
+    let sha256 = format!("{digest:?}").trim_start_matches("SHA256:").to_owned();
     let Receipt { began, .. } = receipt;
     assert!(began.is_some());
     let wanted = Receipt {

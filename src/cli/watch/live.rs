@@ -141,10 +141,15 @@ impl Live {
                 | Event::Pulse { .. }
                 | Event::Restored { .. }
                 | Event::Committed { .. }
+                | Event::NotKept { .. }
+                | Event::Kept { .. }
+                | Event::Forgotten { .. }
+                | Event::Purged { .. }
                 | Event::Download { .. }
                 | Event::History { .. }
                 | Event::DataTokens { .. }
                 | Event::Queue(_)
+                | Event::DataKey { .. }
                 | Event::Rival { .. }
                 | Event::LinksKept { .. }
                 | Event::JournalSize(_) => {}

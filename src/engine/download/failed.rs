@@ -19,7 +19,7 @@ pub(super) struct Failed {
     /// Whether what has come is kept.
     pub(super) keep: bool,
     /// What the operator can do about it at once: the button's words and what it does.
-    pub(super) remedy: Option<(String, Action)>,
+    pub(super) remedy: Option<Box<(String, Action)>>,
 }
 
 impl Failed {
@@ -41,7 +41,7 @@ impl Failed {
     /// The link may not be fetched; nothing was sent.
     pub(super) fn refused(refused: Refused, allow: impl FnOnce(crate::engine::Permission, String) -> Action) -> Self {
         let Refused { sentence, allow: permission } = refused;
-        let remedy = permission.map(|(permission, host)| (format!("Allow {host}"), allow(permission, host)));
+        let remedy = permission.map(|(permission, host)| Box::new((format!("Allow {host}"), allow(permission, host))));
         Self { remedy, ..Self::before(sentence) }
     }
 }
@@ -57,7 +57,7 @@ pub(super) enum Stop {
 
 impl Stop {
     /// Before the link was touched.
-    pub(super) fn before(self) -> Failed {
+    pub(super) fn before() -> Failed {
         Failed { quiet: true, ..Failed::before("The download was stopped before it began. The link was not used.") }
     }
 

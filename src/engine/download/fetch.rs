@@ -4,18 +4,18 @@
 //! scheme, host and port only, and counted. The connection goes to the addresses that were checked.
 
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::time::Duration;
 
 use reqwest::header::{CONTENT_DISPOSITION, LOCATION, TRANSFER_ENCODING};
-use reqwest::{Client, Response, StatusCode, Version};
+use reqwest::{Client, ClientBuilder, Response, StatusCode, Version};
 use url::Url;
 
 use crate::activity::NotSaved;
 use crate::engine::connector::{self, ConnectError};
-use crate::engine::rest::deepest;
-use crate::engine::trust::Trust;
+use crate::engine::proxies::{ProxyError, Through};
+use crate::engine::rest::{is_for_a_password, why};
 use crate::engine::vault::Taken;
+use crate::engine::way::Ways;
 use crate::protocol::file_name;
 
 use super::control::Control;
@@ -34,7 +34,8 @@ const MOST_REDIRECTS: u32 = 3;
 /// What downloads are made with.
 #[derive(Clone)]
 pub(in crate::engine) struct Fetcher {
-    tls: Arc<rustls::ClientConfig>,
+    /// The way to what is downloaded.
+    ways: Ways,
     /// Where names lead.
     pub(super) resolve: Resolver,
     /// How much room a disk has.
@@ -43,35 +44,26 @@ pub(in crate::engine) struct Fetcher {
     pub(in crate::engine) rates: Rates,
 }
 
+/// The client of downloads, but for whom it trusts, its proxies and where names lead: it sends no token, keeps no connection,
+/// tries nothing again and follows no redirect by itself. The only place where one is made.
+pub(in crate::engine) fn client() -> ClientBuilder {
+    Client::builder()
+        .redirect(reqwest::redirect::Policy::none())
+        .retry(reqwest::retry::never())
+        .referer(false)
+        .pool_max_idle_per_host(0)
+        .connect_timeout(CONNECT_BUDGET)
+}
+
 impl Fetcher {
-    /// Trusts whom `trust` says.
-    ///
-    /// # Errors
-    ///
-    /// Where an HTTP client can't be built.
-    pub(in crate::engine) fn new(trust: &Trust) -> reqwest::Result<Self> {
-        let fetcher =
-            Self { tls: trust.config.clone(), resolve: guard::system(), disk: room::system(), rates: Rates::default() };
-        // So that what is wrong is known at the start and not when a link is about to expire.
-        fetcher.client("", &[])?;
-        Ok(fetcher)
+    /// That goes the way that is in force when it fetches.
+    pub(in crate::engine) fn new(ways: Ways) -> Self {
+        Self { ways, resolve: guard::system(), disk: room::system(), rates: Rates::default() }
     }
 
-    /// The client for one download: the only place where one is made. `host` leads to `addresses` and nowhere else.
-    fn client(&self, host: &str, addresses: &[SocketAddr]) -> reqwest::Result<Client> {
-        let mut client = Client::builder()
-            .tls_backend_preconfigured(self.tls.as_ref().clone())
-            .redirect(reqwest::redirect::Policy::none())
-            .retry(reqwest::retry::never())
-            .referer(false)
-            .no_proxy()
-            .pool_max_idle_per_host(0)
-            .connect_timeout(CONNECT_BUDGET)
-            .user_agent(concat!("privicore-monitor/", env!("CARGO_PKG_VERSION")));
-        if !addresses.is_empty() {
-            client = client.resolve_to_addrs(host, addresses);
-        }
-        client.build()
+    /// Whether a proxy reaches this address for us: names are then resolved by it.
+    pub(super) fn is_proxied(&self, url: &Url) -> bool {
+        !matches!(self.ways.borrow().proxies.of_url(url), Ok(None))
     }
 }
 
@@ -98,9 +90,14 @@ impl Job {
 
     async fn open_http(&self, taken: Taken, addresses: Vec<SocketAddr>) -> Result<Opened, Failed> {
         let host = host(&taken.url);
-        let client = match self.tools.fetcher.client(&host, &addresses) {
+        let way = self.tools.fetcher.ways.borrow().clone();
+        let through = match way.proxies.of_url(&taken.url) {
+            Ok(through) => through,
+            Err(error) => return Err(self.no_way(taken, &error)),
+        };
+        let client = match way.downloads(&host, &addresses) {
             Ok(client) => client,
-            Err(error) => return Err(self.not_sent(taken, &host, deepest(&error.without_url()).as_deref())),
+            Err(error) => return Err(self.not_sent(taken, &error.without_url(), through.as_ref())),
         };
         let (mut url, mut gets) = (taken.url.clone(), 0_u32);
         loop {
@@ -110,7 +107,7 @@ impl Job {
                 Err(error) if gets == 1 && (error.is_connect() || error.is_builder()) => {
                     let error = error.without_url();
                     tracing::debug!(%error, "a download was not answered");
-                    return Err(self.not_sent(taken, &host, deepest(&error).as_deref()));
+                    return Err(self.not_sent(taken, &error, through.as_ref()));
                 }
                 Err(error) => {
                     tracing::debug!(error = %error.without_url(), "a download was not answered");
@@ -120,6 +117,11 @@ impl Job {
             if response.status().is_redirection() && gets <= MOST_REDIRECTS {
                 url = onward(&response, &url)?;
                 continue;
+            }
+            if let Some(through) =
+                through.as_ref().filter(|_through| response.status() == StatusCode::PROXY_AUTHENTICATION_REQUIRED)
+            {
+                return Err(self.no_way(taken, &ProxyError::NeedsPassword(through.to_string())));
             }
             if response.status() != StatusCode::OK {
                 return Err(self.refused(response.status(), &taken));
@@ -141,18 +143,35 @@ impl Job {
                 Err(self.refused(status, &taken))
             }
             Err(ConnectError::Handshake { .. } | ConnectError::TimedOut { .. }) => Err(no_answer(&host)),
+            Err(ConnectError::Proxy(error)) => Err(self.no_way(taken, &error)),
             Err(error) => {
                 tracing::debug!(%error, "a stream could not be connected");
-                Err(self.not_sent(taken, &host, None))
+                self.vault.put_back(&self.request, taken);
+                let sentence = format!("{host} can't be reached. The link was not used; try again.");
+                Err(Failed::after(NotSaved::NotStarted, sentence))
             }
         }
     }
 
-    /// Nothing was sent: the link is as good as before.
-    fn not_sent(&self, taken: Taken, host: &str, why: Option<&str>) -> Failed {
+    /// The proxy is of no use: nothing was sent, and the link is as good as before.
+    fn no_way(&self, taken: Taken, error: &ProxyError) -> Failed {
         self.vault.put_back(&self.request, taken);
-        let why = why.map(|why| format!(": {why}")).unwrap_or_default();
-        Failed::after(NotSaved::NotStarted, format!("{host} can't be reached{why}. The link was not used; try again."))
+        Failed::after(NotSaved::NotStarted, format!("{error} The link was not used; try again."))
+    }
+
+    /// Nothing was sent: the link is as good as before.
+    fn not_sent(&self, taken: Taken, error: &reqwest::Error, through: Option<&Through>) -> Failed {
+        if let Some(through) = through.filter(|_through| is_for_a_password(error)) {
+            return self.no_way(taken, &ProxyError::NeedsPassword(through.to_string()));
+        }
+        let host = host(&taken.url);
+        self.vault.put_back(&self.request, taken);
+        let by = through.map(|through| format!(" through the proxy {through}")).unwrap_or_default();
+        let why = why(error);
+        Failed::after(
+            NotSaved::NotStarted,
+            format!("{host} can't be reached{by}{why}. The link was not used; try again."),
+        )
     }
 
     /// The server answered, but not with the data.
@@ -175,7 +194,7 @@ impl Job {
                 }
                 let read = Action::WarningRead { profile: self.profile, request: self.request.clone() };
                 Failed {
-                    remedy: Some(("I have read this".to_owned(), read)),
+                    remedy: Some(Box::new(("I have read this".to_owned(), read))),
                     ..Failed::after(
                         NotSaved::SpentElsewhere,
                         format!(

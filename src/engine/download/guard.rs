@@ -4,7 +4,8 @@
 //! * Without a click only from the host of the download address and from hosts that the operator allowed.
 //! * This machine and private networks only for a profile whose API is there too, or for hosts that the operator allowed:
 //!   otherwise a link would let a stranger send GETs behind the operator's firewall. It is the *address* that counts, checked
-//!   after the name is resolved; the connection goes to the very address that was checked.
+//!   after the name is resolved; the connection goes to the very address that was checked. Where a proxy makes the connection
+//!   names are resolved by it, and what it lets through is up to whoever runs it: only addresses in links are checked then.
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -57,10 +58,12 @@ pub(super) struct Rules<'a> {
     pub(super) saving: &'a Saving,
     /// Whether nobody has clicked.
     pub(super) automatic: bool,
+    /// Whether a proxy makes the connection.
+    pub(super) proxied: bool,
 }
 
 impl Rules<'_> {
-    /// The addresses that may be connected to for this link.
+    /// The addresses that may be connected to for this link; none where a proxy finds them.
     pub(super) async fn check(self, url: &Url, resolve: &Resolver) -> Result<Vec<SocketAddr>, Refused> {
         let host = url.host_str().unwrap_or_default().to_owned();
         let refuse = |permission, sentence| Err(Refused { sentence, allow: Some((permission, host.clone())) });
@@ -81,6 +84,9 @@ impl Rules<'_> {
                      {host} if you trust the way there."
                 ),
             );
+        }
+        if self.proxied && matches!(url.host(), Some(Host::Domain(_))) {
+            return Ok(Vec::new());
         }
         let addresses = addresses(url, resolve).await.map_err(|error| {
             tracing::debug!(%error, "the host of a link can't be resolved");
@@ -175,15 +181,16 @@ fn place_of_v6(ip: Ipv6Addr) -> Place {
     if ip.is_loopback() || ip.is_unspecified() {
         return Place::Here;
     }
-    let [a, b, c, d, e, f, g, h] = ip.segments();
     let v4 = |high: u16, low: u16| place_of_v4(Ipv4Addr::from_bits(u32::from(high) << 16 | u32::from(low)));
-    match (a, b, c, d, e, f) {
+    match ip.segments() {
         // Addresses that stand for IPv4 ones: mapped, compatible, translated (RFC 6052), 6to4.
-        (0, 0, 0, 0, 0, 0 | 0xffff) | (0, 0, 0, 0, 0xffff, 0) | (0x64, 0xff9b, 0, 0, 0, 0) => v4(g, h),
-        (0x2002, ..) => v4(b, c),
+        [0, 0, 0, 0, 0, 0 | 0xffff, high, low]
+        | [0, 0, 0, 0, 0xffff, 0, high, low]
+        | [0x64, 0xff9b, 0, 0, 0, 0, high, low]
+        | [0x2002, high, low, ..] => v4(high, low),
         // Of what is global unicast, that which is for documentation and for tunnels is not public.
-        (0x2001, 0 | 0xdb8, ..) => Place::Private,
-        (0x2000..=0x3fff, ..) => Place::Public,
+        [0x2001, 0 | 0xdb8, ..] => Place::Private,
+        [0x2000..=0x3fff, ..] => Place::Public,
         _ => Place::Private,
     }
 }

@@ -34,7 +34,7 @@ fn profile(api: &str, download: &str) -> Profile {
 
 async fn check(profile: &Profile, automatic: bool, url: &str) -> Result<Vec<String>, Option<Permission>> {
     let endpoints = Endpoints::of(profile).unwrap();
-    let rules = Rules { endpoints: &endpoints, saving: &profile.saving, automatic };
+    let rules = Rules { endpoints: &endpoints, saving: &profile.saving, automatic, proxied: false };
     match rules.check(&Url::parse(url).unwrap(), &names(NAMES)).await {
         Ok(addresses) => Ok(addresses.iter().map(ToString::to_string).collect()),
         Err(refused) => {

@@ -21,8 +21,6 @@ pub(super) struct Known {
     pub(super) inline: Option<String>,
     /// Whether it was saved before.
     pub(super) saved: bool,
-    /// How many GETs were begun before.
-    pub(super) begun: usize,
 }
 
 impl Known {
@@ -47,7 +45,6 @@ impl Known {
                     known.token = Some(token);
                     known.size = size;
                 }
-                Fact::Done(Deed::Fetching { .. }) => known.begun += 1,
                 Fact::Done(Deed::Saved { .. }) => known.saved = true,
                 _ => {}
             }

@@ -12,6 +12,7 @@ mod arrivals;
 mod control;
 mod failed;
 mod fetch;
+mod gcm;
 mod guard;
 mod known;
 mod meter;
@@ -26,8 +27,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::activity::{ActivityKey, Deed, Entry, Fact, Moment, Receipt, Seq};
-use crate::protocol::RequestId;
+use crate::activity::{ActivityKey, Decryption, Deed, Entry, Fact, Moment, Receipt, Seq};
+use crate::protocol::{DataKey, RequestId, file_name};
 use crate::settings::{ProfileId, Saving};
 
 use super::action::Action;
@@ -42,7 +43,7 @@ pub(super) use aftermath::Aftermath;
 pub(super) use arrivals::Arrivals;
 pub(super) use control::{Control, Order, Reins, control};
 use failed::{Failed, what_now};
-pub(super) use fetch::Fetcher;
+pub(super) use fetch::{Fetcher, client};
 use guard::Rules;
 use known::Known;
 use meter::Meter;
@@ -83,6 +84,8 @@ pub(super) struct Job {
     pub(super) lifetime: Duration,
     /// After how long a silence a transfer is given up.
     pub(super) idle: Duration,
+    /// The key to decrypt with, where that is wanted and it is known.
+    pub(super) key: Option<DataKey>,
     /// The engine's tools.
     pub(super) tools: Tools,
 }
@@ -169,12 +172,17 @@ impl Job {
         control: &mut Control,
     ) -> Result<Saved, NotDone> {
         let host = taken.url.host_str().unwrap_or_default().to_owned();
-        let rules = Rules { endpoints: &self.endpoints, saving: &self.saving, automatic: self.automatic };
+        let rules = Rules {
+            endpoints: &self.endpoints,
+            saving: &self.saving,
+            automatic: self.automatic,
+            proxied: self.tools.fetcher.is_proxied(&taken.url),
+        };
         let ready = async {
             let addresses = rules.check(&taken.url, &self.tools.fetcher.resolve).await;
             let addresses = addresses.map_err(|refused| self.not_allowed(refused))?;
             let mut part = self.create(&spot).await?;
-            let needed = known.size.unwrap_or(RESERVE);
+            let needed = self.with_room_to_decrypt(known.size.unwrap_or(RESERVE));
             self.find_room(&mut spot, &mut part, needed, (false, control)).await?;
             self.warn_of_expiry(&taken, known, &spot);
             Ok((addresses, part))
@@ -188,7 +196,7 @@ impl Job {
         };
         let began = (self.tools.clock)();
         let recorded = tokio::select! {
-            recorded = self.record(self.fetching(&spot, &part)) => recorded,
+            recorded = self.record(fetching(&spot, &part)) => recorded,
             _ = control.stopped() => false,
         };
         if !recorded {
@@ -202,10 +210,10 @@ impl Job {
         {
             spot.name = name;
         }
-        let needed = opened.total.unwrap_or(RESERVE);
+        let needed = self.with_room_to_decrypt(opened.total.unwrap_or(RESERVE));
         self.find_room(&mut spot, &mut part, needed, (true, control)).await.map_err(|failed| (failed, None))?;
         let (received, part) = self.receive(&mut opened, part, &spot, control).await;
-        let receipt = self.receipt(known, (host, opened.gets, began), opened.unproved);
+        let receipt = receipt(known, (host, opened.gets, began), opened.unproved);
         self.finish(received, part, spot, receipt).await
     }
 
@@ -221,7 +229,7 @@ impl Job {
             Err(error) => Err(part::sentence(&to, &error)),
         });
         let part = written.await.map_err(before)?;
-        let receipt = self.receipt(known, (String::new(), 0, began), false);
+        let receipt = receipt(known, (String::new(), 0, began), false);
         self.finish(Ok(()), Some(part), spot, receipt).await
     }
 
@@ -230,7 +238,7 @@ impl Job {
         &self,
         received: Result<(), Failed>,
         part: Option<Part>,
-        spot: Spot,
+        mut spot: Spot,
         mut receipt: Receipt,
     ) -> Result<Saved, NotDone> {
         let lost = || (Failed::broken("The file could not be written. The link is used up."), None);
@@ -243,6 +251,7 @@ impl Job {
             };
             return Err((failed, kept));
         }
+        let part = self.decrypt(part, &mut spot, &mut receipt).await.ok_or_else(lost)?;
         self.tell(&spot, &Meter::new(tokio::time::Instant::now()), Some(part.size()), Stage::Finishing);
         let host = receipt.host.clone();
         let finished = self.blocking(move || {
@@ -263,21 +272,42 @@ impl Job {
         }
     }
 
-    fn receipt(&self, known: &Known, (host, gets, began): (String, u32, Moment), unproved: bool) -> Receipt {
-        let earlier = u32::try_from(known.begun).unwrap_or(u32::MAX);
-        tracing::debug!(gets, earlier, "a payload has come");
-        Receipt {
-            gets,
-            began: Some(began),
-            host,
-            token: known.token.clone(),
-            length_unproved: unproved,
-            ..Receipt::default()
-        }
+    /// While a payload is decrypted both files are on the disk.
+    fn with_room_to_decrypt(&self, size: u64) -> u64 {
+        if self.key.is_some() { size.saturating_mul(2) } else { size }
     }
 
-    fn fetching(&self, spot: &Spot, part: &Part) -> Deed {
-        Deed::Fetching { to: spot.path().display().to_string(), part: Some(part.path().display().to_string()) }
+    /// Decrypts what has come, where that is wanted. What can't be decrypted stays as it came, under a name that says so.
+    /// `None` where the file is lost.
+    async fn decrypt(&self, part: Part, spot: &mut Spot, receipt: &mut Receipt) -> Option<Part> {
+        if !self.saving.decrypt {
+            return Some(part);
+        }
+        let (part, why) = if let Some(key) = self.key.clone() {
+            self.tell(spot, &Meter::new(tokio::time::Instant::now()), Some(part.size()), Stage::Decrypting);
+            let place = spot.clone();
+            let decrypted = self.blocking::<_, String, _>(move || Ok(open(part, &place, &key))).await.ok()?;
+            match decrypted {
+                Ok(plain) => {
+                    receipt.decryption = Decryption::Done;
+                    return Some(plain);
+                }
+                Err(refused) => *refused,
+            }
+        } else {
+            (part, "no key is known for this profile".to_owned())
+        };
+        receipt.decryption = Decryption::Refused;
+        let name = std::mem::take(&mut spot.name);
+        spot.name = file_name::safe_name(&format!("{name}.encrypted")).unwrap_or_else(|| name.clone());
+        spot.replace = false;
+        let sentence = format!(
+            "{name} could not be decrypted: {why}. It is kept as it came, encrypted, under the name {}. Check the key in the \
+             profile's settings.",
+            spot.name
+        );
+        self.notice(Severity::Warning, sentence, None);
+        Some(part)
     }
 
     /// Makes the part-file: proof that the folder can be written, before anything is spent.
@@ -296,18 +326,18 @@ impl Job {
         (begun, control): (bool, &mut Control),
     ) -> Result<(), Failed> {
         let meter = Meter::new(tokio::time::Instant::now());
-        let stopped = |failed: Failed| if begun { failed } else { failed::Stop::Cancelled.before() };
+        let stopped = |failed: Failed| if begun { failed } else { failed::Stop::before() };
         while let Some(short) = self.shortage(&spot.folder, needed).await {
             self.tell(spot, &meter, begun.then_some(needed), short);
             let Some(Order::Move(to)) = transfer::wait(control).await.map_err(stopped)? else { continue };
-            let moved = match Spot::chosen(&to) {
+            let elsewhere = match Spot::chosen(&to) {
                 Ok(chosen) => self.create(&chosen).await.map(|part| (chosen, part)),
                 Err(sentence) => Err(Failed::before(sentence)),
             };
-            match moved {
-                Ok(moved) => {
-                    (*spot, *part) = moved;
-                    if begun && !self.record(self.fetching(spot, part)).await {
+            match elsewhere {
+                Ok(elsewhere) => {
+                    (*spot, *part) = elsewhere;
+                    if begun && !self.record(fetching(spot, part)).await {
                         return Err(failed::Stop::Closing.after());
                     }
                 }
@@ -319,12 +349,12 @@ impl Job {
 
     /// Says before the GET what will not finish in time, from the rates seen.
     fn warn_of_expiry(&self, taken: &Taken, known: &Known, spot: &Spot) {
-        let Some(takes) = known.size.and_then(|size| self.tools.fetcher.rates.takes(size)) else { return };
+        let Some(needed) = known.size.and_then(|size| self.tools.fetcher.rates.takes(size)) else { return };
         let left = taken.ready.expiry(self.lifetime).since((self.tools.clock)());
-        if takes > left {
-            let (takes, left) = (takes.as_secs(), left.as_secs());
+        if needed > left {
+            let (needed, left) = (needed.as_secs(), left.as_secs());
             let sentence = format!(
-                "{} will not finish in time: at the rates seen it takes about {takes} s, and its link lives {left} s more. \
+                "{} will not finish in time: at the rates seen it takes about {needed} s, and its link lives {left} s more. \
                  Some servers cut such a download off.",
                 spot.name
             );
@@ -363,7 +393,7 @@ impl Job {
                 }
                 Some(Deed::Saved { to: to.display().to_string(), size, receipt })
             }
-            Err((failed, kept)) => self.failed(failed, kept, can_request),
+            Err((failure, kept)) => self.failure(failure, kept, can_request),
         };
         if let Some(deed) = deed
             && !self.record(deed).await
@@ -372,8 +402,9 @@ impl Job {
         }
     }
 
-    fn failed(&self, failed: Failed, kept: Option<PathBuf>, can_request: bool) -> Option<Deed> {
-        let Failed { deed, mut sentence, quiet, keep, remedy } = failed;
+    /// Tells the operator of a failure. Gives the deed that goes into the journal.
+    fn failure(&self, failure: Failed, kept: Option<PathBuf>, can_request: bool) -> Option<Deed> {
+        let Failed { deed, mut sentence, quiet, keep, remedy } = failure;
         if keep {
             sentence.push_str(&what_now(kept.as_deref(), can_request));
         }
@@ -386,7 +417,8 @@ impl Job {
                 Target::File(to) => name_of(to),
                 Target::Folder(_) => format!("The data of request {}", self.request),
             };
-            self.notice(Severity::Error, format!("{name} was not saved. {sentence}"), remedy.or_else(again));
+            let remedy = remedy.map(|remedy| *remedy).or_else(again);
+            self.notice(Severity::Error, format!("{name} was not saved. {sentence}"), remedy);
         }
         let part = kept.map(|part| part.display().to_string());
         deed.map(|why| Deed::NotSaved { why, sentence, part })
@@ -406,6 +438,36 @@ impl Job {
             raw: "".into(),
         };
         self.scribe.record(entry).await.is_ok()
+    }
+}
+
+fn receipt(known: &Known, (host, gets, began): (String, u32, Moment), unproved: bool) -> Receipt {
+    Receipt {
+        gets,
+        began: Some(began),
+        host,
+        token: known.token.clone(),
+        length_unproved: unproved,
+        ..Receipt::default()
+    }
+}
+
+/// The GET is about to be sent.
+fn fetching(spot: &Spot, part: &Part) -> Deed {
+    Deed::Fetching { to: spot.path().display().to_string(), part: Some(part.path().display().to_string()) }
+}
+
+/// Decrypts a part-file into another at the same place; or gives it back, and says why.
+fn open(part: Part, place: &Spot, key: &DataKey) -> Result<Part, Box<(Part, String)>> {
+    let mut plain = match Part::create(place) {
+        Ok(plain) => plain,
+        Err(sentence) => return Err(Box::new((part, sentence.trim_end_matches('.').to_owned()))),
+    };
+    let opened = part.reopen().map_err(gcm::NotOpened::from);
+    let opened = opened.and_then(|mut file| gcm::open(&mut file, part.size(), key, |bytes| plain.write(bytes)));
+    match opened {
+        Ok(()) => Ok(plain),
+        Err(why) => Err(Box::new((part, why.to_string()))),
     }
 }
 

@@ -112,6 +112,11 @@ impl Part {
         Ok(())
     }
 
+    /// The file, to be read.
+    pub(super) fn reopen(&self) -> io::Result<File> {
+        self.file.reopen()
+    }
+
     /// Makes it the target: on the disk when this returns. `host` is where it came from.
     ///
     /// # Errors

@@ -72,6 +72,7 @@ impl Hub {
             change(&mut desk.profile);
         }
         self.watch_arrivals(profile);
+        self.recall_data_key(profile);
         if let Some(kept) = self.settings.profiles.iter_mut().find(|kept| kept.id == profile) {
             change(kept);
             self.save().await;

@@ -20,7 +20,7 @@ use crate::engine::scribe::Scribe;
 use crate::engine::session::{self, Aim, Ticket, Wish};
 use crate::engine::spawn::Task;
 use crate::engine::vault::Vault;
-use crate::protocol::{AuthorizationToken, RequestId};
+use crate::protocol::{AuthorizationToken, DataKey, RequestId};
 use crate::settings::{Profile, ProfileId};
 
 use super::Hub;
@@ -53,6 +53,8 @@ pub(super) struct Desk {
     pub(super) past: Option<oneshot::Sender<Past>>,
     /// The reconciler. Dropping the sender ends it.
     keeper: (oneshot::Sender<()>, Task<()>),
+    /// The key of its payloads, where the operator gave it.
+    pub(super) data_key: Option<DataKey>,
     /// Its downloads.
     pub(super) downloads: BTreeMap<RequestId, Download>,
     /// Downloads that are writing down their end.
@@ -170,6 +172,7 @@ impl Hub {
             dialect,
             past: Some(past),
             keeper,
+            data_key: None,
             downloads: BTreeMap::new(),
             ending: Vec::new(),
             session,
@@ -177,6 +180,7 @@ impl Hub {
         };
         self.desks.insert(id, desk);
         self.watch_arrivals(id);
+        self.recall_data_key(id);
         if id != super::sandbox::profile_id() {
             self.ask_for_seal();
         }

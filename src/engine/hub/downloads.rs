@@ -1,7 +1,7 @@
 //! Downloads: the queue, those that run, and what is saved without a click.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -38,9 +38,9 @@ impl Hub {
     }
 
     /// Fetches ready data into a folder.
-    pub(super) fn download_all(&mut self, profile: ProfileId, requests: Vec<RequestId>, folder: &PathBuf) {
+    pub(super) fn download_all(&mut self, profile: ProfileId, requests: Vec<RequestId>, folder: &Path) {
         for request in requests {
-            self.enqueue(profile, request, Target::Folder(folder.clone()), false);
+            self.enqueue(profile, request, Target::Folder(folder.to_owned()), false);
         }
         self.start_next();
     }
@@ -208,6 +208,7 @@ impl Hub {
             scribe: desk.scribe.clone(),
             endpoints,
             saving: desk.profile.saving.clone(),
+            key: desk.data_key.clone().filter(|_key| desk.profile.saving.decrypt),
             lifetime: self.link_lifetime(),
             idle: Duration::from_secs(u64::from(self.settings.preferences.idle_limit)),
             tools: self.tools.clone(),

@@ -4,6 +4,7 @@
 
 mod gap;
 mod json;
+mod next;
 mod receipt;
 mod show;
 mod story;

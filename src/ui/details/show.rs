@@ -3,11 +3,10 @@
 use std::sync::Arc;
 
 use egui::epaint::text::LayoutJob;
-use egui::{Color32, Galley, Id, Pos2, Rect, ScrollArea, Sense, Stroke, Ui, UiBuilder, WidgetInfo, pos2, vec2};
+use egui::{Color32, Galley, Rect, ScrollArea, Sense, Stroke, Ui, UiBuilder, WidgetInfo, pos2, vec2};
 
 use crate::activity::{Activity, Entry, GapState, Kind, Seq};
 use crate::engine::Action;
-use crate::settings::ProfileId;
 use crate::ui::commands::Command;
 use crate::ui::desk::Desk;
 use crate::ui::scene::{Scene, Wish};
@@ -18,10 +17,14 @@ use crate::ui::widgets::{self, Look, Press};
 use crate::ui::{gaps, icons};
 
 use super::json::{self, Ink, Line};
+use super::next::{next_buttons, reconcile_button, show_next};
 use super::{Details, gap, receipt, story};
 
 /// The width of one character of the monospaced face at 12 px.
 const COLUMN: f32 = 7.2;
+
+/// What it means that an activity is not kept.
+const NOT_KEPT: &str = "Not kept: the newest messages are in memory only, until the journal can be written.";
 
 /// The JSON in lines, for one width.
 #[derive(Debug, Default)]
@@ -125,6 +128,12 @@ fn show_head(ui: &mut Ui, rect: Rect, details: &Details, activity: &Activity<'_>
         let left = countdown(scene.counts_down_to(end));
         widgets::text(ui, pos2(word.right() + 7.0, middle), &left, Type::Body, palette.secondary, f32::INFINITY);
     }
+    if !activity.is_kept() {
+        let at = pos2(word.right() + 10.0, middle);
+        widgets::icon(ui, pos2(at.x + 7.0, middle), icons::NOT_KEPT, 14.0, palette.gap);
+        let text = widgets::text(ui, pos2(at.x + 18.0, middle), "Not kept", Type::Body, palette.text, f32::INFINITY);
+        widgets::label(ui, text, "not kept", NOT_KEPT).on_hover_text(NOT_KEPT);
+    }
     open
 }
 
@@ -227,7 +236,7 @@ fn panes(ui: &mut Ui, rect: Rect, details: &mut Details, of: (&Desk, &Activity<'
 }
 
 /// The head of a pane; returns the place under it.
-fn pane(ui: &Ui, rect: Rect, title: &str, count: Option<usize>) -> Rect {
+pub(super) fn pane(ui: &Ui, rect: Rect, title: &str, count: Option<usize>) -> Rect {
     let palette = Palette::of(ui.style());
     let at = pos2(rect.left() + theme::EDGE, rect.top() + 15.0);
     let text = widgets::text(ui, at, title, Type::CaptionStrong, palette.muted, f32::INFINITY);
@@ -436,62 +445,4 @@ fn set(ui: &Ui, line: &Line, width: f32) -> Arc<Galley> {
     job.wrap.max_rows = 1;
     job.wrap.break_anywhere = true;
     ui.painter().layout_job(job)
-}
-
-/// Draws what can be done next, its buttons, and what is known beside the messages. `buttons` says whether it drew any.
-fn show_next(
-    ui: &mut Ui,
-    rect: Rect,
-    words: &str,
-    items: &[receipt::Item],
-    buttons: impl FnOnce(&mut Ui, Pos2) -> bool,
-) {
-    const BUTTONS: f32 = 36.0;
-    let palette = Palette::of(ui.style());
-    let place = pane(ui, rect, "Next", None);
-    let mut pane = ui.new_child(UiBuilder::new().max_rect(place).id_salt("next"));
-    ScrollArea::vertical().auto_shrink(false).id_salt("next").show(&mut pane, |ui| {
-        let width = ui.available_width() - theme::EDGE - 8.0;
-        let mut job = LayoutJob::single_section(words.to_owned(), widgets::format(Type::Small, palette.secondary));
-        for section in &mut job.sections {
-            section.format.line_height = Some(18.0);
-        }
-        job.wrap.max_width = width;
-        let galley = ui.painter().layout_job(job);
-        let left = ui.cursor().left() + theme::EDGE;
-        let text = Rect::from_min_size(Pos2::new(left, ui.cursor().top()), galley.size());
-        ui.painter().galley(text.min, galley, palette.secondary);
-        widgets::label(ui, text, "next words", words);
-        let below = if buttons(ui, pos2(text.left(), text.bottom() + 18.0)) { BUTTONS } else { 8.0 };
-        let lines = Rect::from_min_size(pos2(left, text.bottom() + below), vec2(width, receipt::height(items)));
-        receipt::show(ui, lines, items);
-        ui.allocate_space(vec2(ui.available_width(), lines.bottom() + 8.0 - text.top()));
-    });
-}
-
-/// Asks for what a gap left open.
-fn reconcile_button(ui: &mut Ui, at: Pos2, reconcile: Option<Action>, scene: &mut Scene) -> bool {
-    let Some(action) = reconcile else { return false };
-    let press = Press::new("Reconcile").name("Reconcile selected").look(Look::Outlined);
-    if press.at(ui, at).clicked() {
-        scene.wish(Wish::Send(action));
-    }
-    true
-}
-
-/// What can be done that the head has no button for.
-fn next_buttons(
-    ui: &mut Ui,
-    at: Pos2,
-    (profile, activity, entries): (ProfileId, &Activity<'_>, &[Entry]),
-    scene: &mut Scene,
-) -> bool {
-    if activity.can_check() {
-        let press = Press::new("Check status").name("Check status of selected").look(Look::Outlined);
-        if press.salt(Id::unique("check selected")).at(ui, at).clicked() {
-            scene.wish(Wish::Run(Command::CheckStatus));
-        }
-        return true;
-    }
-    receipt::buttons(ui, at, profile, (activity, entries), scene)
 }

@@ -122,6 +122,7 @@ fn pace(ui: &Ui, places: Places, middle: f32, (request, progress, file): (&Reque
             };
             (words, palette.gap)
         }
+        Stage::Decrypting => ("Decrypting".to_owned(), palette.secondary),
         Stage::Finishing => ("Finishing".to_owned(), palette.secondary),
         Stage::Receiving | Stage::NoRoom { .. } => {
             let speed = rate(progress.rate);

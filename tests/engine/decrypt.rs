@@ -1,0 +1,101 @@
+//! Payloads that are encrypted: opened on their way to the disk, or kept as they came and said so.
+
+use privicore_monitor::activity::{Decryption, Deed};
+use privicore_monitor::engine::{Action, Event};
+use privicore_monitor::protocol::DataKey;
+use privicore_monitor::sandbox::Running;
+use privicore_monitor::settings::{ProfileId, Saving};
+use ring::aead;
+
+use crate::downloads::{bytes, download, no_hidden_parts, offer};
+use crate::quiet;
+use crate::window::{Machine, Window};
+
+/// As the vendor's integration guide lays payloads out: IV, ciphertext, tag.
+fn sealed(key: [u8; 32], plain: &[u8]) -> Vec<u8> {
+    let key = aead::LessSafeKey::new(aead::UnboundKey::new(&aead::AES_256_GCM, &key).expect("a key"));
+    let (iv, mut bytes) = ([5; 12], plain.to_vec());
+    let nonce = aead::Nonce::assume_unique_for_key(iv);
+    key.seal_in_place_append_tag(nonce, aead::Aad::empty(), &mut bytes).expect("sealed");
+    [&iv[..], &bytes].concat()
+}
+
+async fn offer_bytes(window: &mut Window, sandbox: &Running, id: &str, bytes: Vec<u8>) {
+    let link = sandbox.control().offer_download(bytes, None);
+    offer(window, sandbox, id, link.expose()).await;
+}
+
+/// Gives a key and waits until the engine has it.
+async fn give(window: &mut Window, profile: ProfileId, key: [u8; 32], keep: bool) {
+    window.act(Action::SetDataKey { profile, key: Some(DataKey::new(key)), keep });
+    window
+        .wait("the key", |event| match event {
+            Event::DataKey { known: true, kept, .. } => (*kept == keep).then_some(()),
+            _ => None,
+        })
+        .await;
+}
+
+#[tokio::test]
+async fn a_payload_is_decrypted_on_its_way_and_the_key_outlives_the_run_if_asked() {
+    let sandbox = quiet().await;
+    let machine = Machine::new();
+    let mut window = Window::open(&machine);
+    let profile = window.sign_in(&sandbox).await;
+    window.kept().await;
+    window.act(Action::SetSaving { profile, saving: Saving { decrypt: true, ..Saving::default() } });
+    give(&mut window, profile, [1; 32], true).await;
+    let plain = bytes(300_000);
+    offer_bytes(&mut window, &sandbox, "one", sealed([1; 32], &plain)).await;
+    let to = machine.file("one.bin");
+    let deed = download(&mut window, profile, "one", &to).await;
+    let Deed::Saved { size: 300_000, receipt, .. } = deed else { panic!("{deed:?}") };
+    assert_eq!(receipt.decryption, Decryption::Done);
+    assert!(std::fs::read(&to).expect("the file") == plain, "other bytes");
+    window.quit().await;
+
+    let mut window = Window::open(&machine);
+    window.live(1).await;
+    window.since(0, "the kept key", |event| matches!(event, Event::DataKey { kept: true, .. }).then_some(())).await;
+    offer_bytes(&mut window, &sandbox, "two", sealed([1; 32], &plain)).await;
+    let deed = download(&mut window, profile, "two", &machine.file("two.bin")).await;
+    assert!(matches!(&deed, Deed::Saved { receipt, .. } if receipt.decryption == Decryption::Done), "{deed:?}");
+    let heard = window.quit().await;
+    assert!(!format!("{heard:?}").contains("1, 1, 1, 1"), "the key showed itself");
+    no_hidden_parts(&machine);
+}
+
+#[tokio::test]
+async fn a_wrong_key_or_a_changed_byte_keeps_what_came_under_a_name_that_says_so() {
+    let sandbox = quiet().await;
+    let machine = Machine::new();
+    let mut window = Window::open(&machine);
+    let profile = window.sign_in(&sandbox).await;
+    window.act(Action::SetSaving { profile, saving: Saving { decrypt: true, ..Saving::default() } });
+    let right = sealed([1; 32], &bytes(1_000));
+    let mut changed = right.clone();
+    changed[500] ^= 1;
+    for (id, key, came) in
+        [("no key", None, right.clone()), ("wrong key", Some([2; 32]), right), ("changed", Some([1; 32]), changed)]
+    {
+        if let Some(key) = key {
+            give(&mut window, profile, key, false).await;
+        }
+        offer_bytes(&mut window, &sandbox, id, came.clone()).await;
+        let mark = window.mark();
+        let deed = download(&mut window, profile, id, &machine.file(id)).await;
+        let Deed::Saved { to, receipt, .. } = deed else { panic!("{deed:?}") };
+        assert_eq!(receipt.decryption, Decryption::Refused, "{id}");
+        assert_eq!(to, machine.file(&format!("{id}.encrypted")).display().to_string());
+        assert!(std::fs::read(to).expect("the file") == came, "{id}: other bytes");
+        assert!(!machine.file(id).exists(), "{id}: something was released");
+        window
+            .since(mark, "the warning", |event| match event {
+                Event::Notice(notice) => notice.sentence.contains("could not be decrypted").then_some(()),
+                _ => None,
+            })
+            .await;
+    }
+    window.quit().await;
+    no_hidden_parts(&machine);
+}
