@@ -36,6 +36,7 @@ pub mod local;
 mod mailbox;
 mod openness;
 mod options;
+mod outcomes;
 mod proxies;
 mod reading;
 mod reconcile;
