@@ -61,7 +61,7 @@ impl App {
     /// A folder was chosen.
     pub(super) fn save_into(&mut self, what: FolderFor, folder: PathBuf) {
         match what {
-            FolderFor::Ready(profile) => self.download_all(profile, folder),
+            FolderFor::Ready(profile) => self.download_all(profile, &folder),
             FolderFor::Automatic(profile) => {
                 let Some(desk) = self.desk_of(profile) else { return };
                 let saving = Saving { folder: Some(folder), ..desk.profile.saving.clone() };
@@ -79,7 +79,7 @@ impl App {
     }
 
     /// Has everything that is ready fetched into a folder.
-    fn download_all(&mut self, profile: ProfileId, folder: PathBuf) {
+    fn download_all(&mut self, profile: ProfileId, folder: &Path) {
         let Some(desk) = self.desk_of(profile) else { return };
         let requests: Vec<RequestId> = desk
             .ready()
@@ -91,8 +91,8 @@ impl App {
         if requests.is_empty() {
             self.notices
                 .say(Severity::Warning, "Nothing is ready any more: the links have expired. Request the data again.");
-        } else if self.send(Action::DownloadAll { profile, requests, folder: folder.clone() }) {
-            self.remember_folder(&folder);
+        } else if self.send(Action::DownloadAll { profile, requests, folder: folder.to_owned() }) {
+            self.remember_folder(folder);
         }
     }
 
