@@ -188,7 +188,11 @@ async fn a_download_that_breaks_keeps_its_part_and_one_that_is_stopped_leaves_no
     let (link, _never) = half_a_file().await;
     offer(&mut window, &sandbox, "at the end", link.expose()).await;
     window.act(Action::Download { profile, request: RequestId::from("at the end"), to: to.clone() });
-    window.wait("progress", |event| matches!(event, Event::Download { progress: Some(_), .. }).then_some(())).await;
+    let half = |event: &Event| match event {
+        Event::Download { progress: Some(progress), .. } => (progress.received == 500).then_some(()),
+        _ => None,
+    };
+    window.wait("half of it", half).await;
     window.quit().await;
     assert!(!to.exists());
     // Closing the program is no wish to throw away what has come.
