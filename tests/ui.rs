@@ -7,8 +7,12 @@
 mod columns;
 #[path = "ui/completeness.rs"]
 mod completeness;
+#[path = "ui/data_settings.rs"]
+mod data_settings;
 #[path = "ui/details.rs"]
 mod details;
+#[path = "ui/downloads.rs"]
+mod downloads;
 #[path = "ui/filter.rs"]
 mod filter;
 #[path = "ui/harness.rs"]

@@ -23,6 +23,8 @@ pub(crate) enum Command {
     Details,
     /// Save the row's data.
     Download,
+    /// Save everything that is ready into one folder.
+    DownloadAll,
     /// Ask the server for the row's state.
     CheckStatus,
     /// Name the row.
@@ -61,6 +63,8 @@ pub(crate) enum Command {
     SaveFilter,
     /// Request stored data.
     RequestData,
+    /// What is done with ready data.
+    DataSettings,
     /// Follow commands by their ids.
     Track,
     /// What is known to be complete.
@@ -119,6 +123,7 @@ impl Command {
             },
             Self::Details => "Open details".into(),
             Self::Download => "Download".into(),
+            Self::DownloadAll => "Download all ready…".into(),
             Self::CheckStatus => "Check status".into(),
             Self::EditLabel => "Edit label".into(),
             Self::CopyRows => "Copy rows".into(),
@@ -140,6 +145,7 @@ impl Command {
             Self::Columns => "Columns".into(),
             Self::SaveFilter => "Save filter…".into(),
             Self::RequestData => "Request data…".into(),
+            Self::DataSettings => "Ready data settings…".into(),
             Self::Track => "Track commands…".into(),
             Self::Completeness => "Completeness".into(),
             Self::Shortcuts => "Keyboard shortcuts".into(),
@@ -152,7 +158,7 @@ impl Command {
         match self {
             Self::Filter | Self::ShowEverything | Self::Show(_) => icons::SEARCH,
             Self::Details => icons::ARTICLE,
-            Self::Download => icons::DOWNLOAD,
+            Self::Download | Self::DownloadAll => icons::DOWNLOAD,
             Self::CheckStatus => icons::CHECK_STATUS,
             Self::EditLabel => icons::LABEL,
             Self::CopyRows => icons::COPY,
@@ -173,6 +179,7 @@ impl Command {
             Self::Columns => icons::COLUMNS,
             Self::SaveFilter => icons::SAVED,
             Self::RequestData => icons::REQUEST,
+            Self::DataSettings => icons::FOLDER,
             Self::Track => icons::TRACK,
             Self::Completeness => icons::COMPLETENESS,
             Self::Shortcuts => icons::KEYBOARD,
@@ -206,6 +213,8 @@ impl Command {
             Self::Track => command(Key::T),
             Self::Shortcuts => plain(Key::F1),
             Self::ShowEverything
+            | Self::DownloadAll
+            | Self::DataSettings
             | Self::Connect
             | Self::Disconnect
             | Self::RetryNow
@@ -248,10 +257,11 @@ impl Command {
             Self::RetryNow => matches!(state, Some(ConnectionState::Reconnecting { .. })),
             Self::RenewToken => desk.token.is_some() && !matches!(state, Some(ConnectionState::TokenRefused { .. })),
             Self::SignOut => !matches!(state, None | Some(ConnectionState::SignedOut)),
-            Self::RequestData => !desk.shows_form(),
+            Self::RequestData | Self::DataSettings => !desk.shows_form(),
             Self::Details => desk.table.cursor().is_some(),
             Self::EditLabel => at(desk).is_some(),
             Self::Download => at(desk).is_some_and(|activity| activity.can_download() || activity.can_save_inline()),
+            Self::DownloadAll => desk.ready().next().is_some(),
             Self::CheckStatus => at(desk).is_some_and(|activity| activity.can_check()),
             Self::CopyRows => desk.table.selected_count() > 0,
             Self::Filter

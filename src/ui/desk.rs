@@ -4,8 +4,10 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crate::activity::{Activities, Activity, Entry, Fact, Filter, FilterError, Moment, Refresh, RowId, View};
-use crate::engine::{ConnectionState, Event, Progress, SignInState};
+use crate::activity::{
+    Activities, Activity, ActivityKey, Entry, Fact, Filter, FilterError, Moment, Refresh, RowId, View,
+};
+use crate::engine::{ConnectionState, Event, Progress, SignInState, Waiting};
 use crate::protocol::RequestId;
 use crate::settings::{Look, Preferences, Profile};
 
@@ -13,8 +15,10 @@ use super::completeness::Completeness;
 use super::details::Details;
 use super::expected::Expected;
 use super::rival::Rival;
+use super::saving::suggested_name;
 use super::sign_in::Form;
 use super::table::{Table, columns};
+use super::text::visible;
 
 /// How many rows a search looks at between two looks at the clock; well under a millisecond's work.
 const SEARCH_SLICE: usize = 5_000;
@@ -74,6 +78,8 @@ pub(crate) struct Desk {
     pub details: Option<Details>,
     /// Downloads under way.
     pub downloads: BTreeMap<RequestId, Progress>,
+    /// Downloads that wait for their turn, each with its place among those of all profiles, from 1.
+    pub waiting: Vec<(usize, Waiting)>,
     /// Whether the narrow window shows every download.
     pub downloads_open: bool,
     /// Whether older activities are still being read from the journal.
@@ -113,6 +119,7 @@ impl Desk {
             table: Table::default(),
             details: None,
             downloads: BTreeMap::new(),
+            waiting: Vec::new(),
             downloads_open: false,
             restoring: true,
             unseen: 0,
@@ -237,6 +244,36 @@ impl Desk {
         if !in_front {
             self.unseen += self.activities.len() - before;
         }
+    }
+
+    /// Takes the downloads of all profiles that wait for their turn.
+    pub(crate) fn take_queue(&mut self, waiting: &[Waiting]) {
+        let ours = (1..).zip(waiting).filter(|(_, waiting)| waiting.profile == self.profile.id);
+        self.waiting = ours.map(|(place, waiting)| (place, waiting.clone())).collect();
+    }
+
+    /// The rows whose links can be used and that nobody has asked to fetch yet, what expires first in front.
+    pub(crate) fn ready(&self) -> impl Iterator<Item = RowId> + '_ {
+        self.activities.ready().filter(|row| self.waiting.is_empty() || self.turn_of(*row).is_none())
+    }
+
+    /// The place of a row among the downloads that wait, from 1, and the download.
+    pub(crate) fn turn_of(&self, row: RowId) -> Option<(usize, &Waiting)> {
+        let activity = self.activity(row).filter(|_| !self.waiting.is_empty())?;
+        let id = activity.id();
+        self.waiting
+            .iter()
+            .find(|(_, waiting)| waiting.request.as_str() == id)
+            .map(|(place, waiting)| (*place, waiting))
+    }
+
+    /// What a download that waits is called: the file that was chosen, or in a folder what would be suggested.
+    pub(crate) fn name_of(&self, waiting: &Waiting) -> String {
+        let row = self.activities.find(&ActivityKey::Data(waiting.request.clone())).and_then(|row| self.activity(row));
+        let suggested = row.map(|activity| suggested_name(&activity)).unwrap_or_default();
+        let chosen = waiting.to.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+        let name = if waiting.in_folder || chosen.is_empty() { suggested } else { chosen };
+        visible(&name).into_owned()
     }
 
     /// Takes a profile's new settings.

@@ -9,6 +9,7 @@ use crate::settings::ProfileId;
 use super::columns_dialog;
 use super::commands::Command;
 use super::completeness::{self, Report};
+use super::data_settings::{self, DataSettings};
 use super::field::{Field, Mark, choice};
 use super::request_data::{self, RequestData};
 use super::rival::{self, Rival};
@@ -70,6 +71,8 @@ pub(crate) enum Dialog {
         /// What is listed.
         report: Report,
     },
+    /// What is done with a profile's ready data.
+    DataSettings(Box<DataSettings>),
     /// Requests stored data.
     RequestData(Box<RequestData>),
     /// Follows commands by their ids.
@@ -91,6 +94,7 @@ impl Dialog {
             Self::Label { .. } => "Edit label",
             Self::Leave { .. } => "Close Privicore Monitor",
             Self::Completeness { .. } => "Completeness",
+            Self::DataSettings(_) => "Ready data",
             Self::RequestData(_) => "Request data",
             Self::Track(_) => "Track commands",
             Self::Columns(_) => "Columns",
@@ -105,6 +109,7 @@ impl Dialog {
         match self {
             Self::RequestData(_) => 720.0,
             Self::Completeness { .. } => 620.0,
+            Self::DataSettings(_) => 560.0,
             Self::Shortcuts | Self::Rival(_) | Self::Track(_) | Self::Columns(_) => 520.0,
             Self::SignOut { .. }
             | Self::Forget { .. }
@@ -141,6 +146,7 @@ pub(crate) fn show(ctx: &egui::Context, dialog: &mut Dialog, fresh: bool, scene:
             Dialog::Completeness { report, .. } => completeness::show(ui, report, fresh, scene),
             Dialog::Columns(chosen) => columns_dialog::show(ui, chosen, fresh, scene),
             Dialog::SaveFilter(naming) => saved::show(ui, naming, fresh, scene),
+            Dialog::DataSettings(settings) => data_settings::show(ui, settings, fresh, scene),
             Dialog::RequestData(request) => request_data::show(ui, request, fresh, scene),
             Dialog::Track(track) => track::show(ui, track, fresh, scene),
             Dialog::Rival(rival) => rival::explain(ui, *rival, fresh, scene),

@@ -53,6 +53,7 @@ pub(crate) const MENU: Icon = outlined(symbols::ICON_MORE_HORIZ);
 pub(crate) const PAUSE: Icon = filled(symbols::ICON_PAUSE);
 pub(crate) const RESUME: Icon = filled(symbols::ICON_PLAY_ARROW);
 pub(crate) const PROFILE: Icon = outlined(symbols::ICON_PERSON);
+pub(crate) const READY: Icon = filled(symbols::ICON_DOWNLOAD_FOR_OFFLINE);
 pub(crate) const RENEW: Icon = outlined(symbols::ICON_AUTORENEW);
 pub(crate) const REQUEST: Icon = outlined(symbols::ICON_SYSTEM_UPDATE_ALT);
 pub(crate) const RETRY: Icon = outlined(symbols::ICON_SYNC);
@@ -77,6 +78,7 @@ pub(crate) const COMPLETENESS: Icon = outlined(symbols::ICON_FACT_CHECK);
 pub(crate) const CONTRADICTED: Icon = outlined(symbols::ICON_COMPARE_ARROWS);
 pub(crate) const GAP: Icon = filled(symbols::ICON_WARNING);
 pub(crate) const LATE: Icon = outlined(symbols::ICON_ALARM);
+pub(crate) const WAITING: Icon = outlined(symbols::ICON_SCHEDULE);
 pub(crate) const TRACK: Icon = outlined(symbols::ICON_PLAYLIST_ADD_CHECK);
 pub(crate) const CHECK_STATUS: Icon = outlined(symbols::ICON_HELP);
 

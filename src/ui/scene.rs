@@ -1,16 +1,18 @@
 //! What every view is handed while one frame is drawn: the time, the room there is, and where its wishes go.
 
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use jiff::tz::TimeZone;
 
 use crate::activity::{Moment, RowId};
 use crate::engine::Action;
-use crate::protocol::StoredData;
+use crate::protocol::{RequestId, StoredData};
 use crate::settings::{ColumnLook, ProfileId, Times};
 
 use super::commands::Command;
 use super::dialogs::Dialog;
+use super::saving::FolderFor;
 use super::theme;
 
 /// One frame. Views draw and wish; what they wish is done after the frame, in one place.
@@ -55,6 +57,26 @@ pub(crate) enum Wish {
         profile: ProfileId,
         /// What.
         data: Vec<StoredData>,
+        /// Where it is saved to as soon as it is ready, where it is.
+        folder: Option<PathBuf>,
+    },
+    /// Ask where else a download that waits for room is to be saved.
+    MoveDownload {
+        /// Whose.
+        profile: ProfileId,
+        /// Which.
+        request: RequestId,
+        /// The name that is suggested.
+        file: String,
+    },
+    /// Ask for a folder.
+    AskFolder(FolderFor),
+    /// Request the data of a request once more.
+    RequestAgain {
+        /// Whose.
+        profile: ProfileId,
+        /// Which.
+        request: RequestId,
     },
     /// Ask the server for a row's state.
     Check(RowId),

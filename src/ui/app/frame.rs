@@ -26,7 +26,7 @@ impl App {
         }
         self.bars(ui, &mut scene);
         self.middle(ui, &mut scene);
-        self.ask_data_tokens(&ctx);
+        self.follow_data_dialogs(&ctx);
         let fresh = std::mem::take(&mut self.fresh);
         if let Some(dialog) = &mut self.dialog {
             if let Dialog::Completeness { profile, report } = dialog

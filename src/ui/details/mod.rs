@@ -4,7 +4,9 @@
 
 mod gap;
 mod json;
+mod next;
 mod page;
+mod receipt;
 mod show;
 mod story;
 mod timeline;
@@ -16,6 +18,7 @@ use crate::activity::{Activities, ActivityKey, Entry, RowId, Seq};
 use crate::engine::Action;
 use crate::settings::ProfileId;
 
+pub(crate) use receipt::can_request_again;
 pub(crate) use show::show;
 
 /// The most entries that are kept of one activity; of more, the newest.

@@ -1,7 +1,6 @@
 //! Draws the details: the head with its buttons, the panes under it, and what can be done next.
 
-use egui::epaint::text::LayoutJob;
-use egui::{Id, Pos2, Rect, ScrollArea, Stroke, Ui, UiBuilder, pos2, vec2};
+use egui::{Rect, Stroke, Ui, pos2, vec2};
 
 use crate::activity::{Activity, GapState, Kind};
 use crate::engine::Action;
@@ -14,7 +13,8 @@ use crate::ui::theme::{self, Palette, Type};
 use crate::ui::widgets::{self, Look, Press};
 use crate::ui::{gaps, icons};
 
-use super::{Details, gap, page, story, timeline};
+use super::next::{next_buttons, reconcile_button, show_next};
+use super::{Details, gap, page, receipt, story, timeline};
 
 /// What it means that an activity is not kept.
 const NOT_KEPT: &str = "Not kept: the newest messages are in memory only, until the journal can be written.";
@@ -172,14 +172,25 @@ fn panes(ui: &mut Ui, rect: Rect, details: &mut Details, of: (&Desk, &Activity<'
         gap::show_open(ui, place, desk, details.row, scene);
         let reconcile =
             gaps::can_reconcile(&gap).then(|| Action::Reconcile { profile: desk.profile.id, gap: details.key.clone() });
-        show_next(ui, next, &gaps::next(&gap), |ui, at| reconcile_button(ui, at, reconcile, scene));
+        show_next(ui, next, &gaps::next(&gap), &[], |ui, at| reconcile_button(ui, at, reconcile, scene));
     } else {
+        let items = receipt::items(&details.entries, scene);
+        // In the wide window the receipt has a pane of its own; in the narrow one it stands below what is next.
+        let apart = !scene.narrow && !items.is_empty();
+        let (middle, beside) = if apart { middle.split_left_right_at_fraction(0.5) } else { (middle, middle) };
         page::show(ui, middle, details, desk.view.filter(), scene);
+        if apart {
+            ui.painter().vline(middle.right() - 0.5, rect.y_range(), Stroke::new(1.0, palette.stroke_soft));
+            let place = pane(ui, beside, "Receipt", None);
+            receipt::pane(ui, place, &items);
+        }
+        let below = if apart { &[] } else { items.as_slice() };
         let words = match story::contradiction(&details.entries, scene) {
-            Some(contradiction) => format!("{contradiction} {}", story::next(activity, scene)),
-            None => story::next(activity, scene),
+            Some(contradiction) => format!("{contradiction} {}", story::next(activity, &details.entries, scene)),
+            None => story::next(activity, &details.entries, scene),
         };
-        show_next(ui, next, &words, |ui, at| next_buttons(ui, at, activity, scene));
+        let of = (desk.profile.id, activity, details.entries.as_slice());
+        show_next(ui, next, &words, below, |ui, at| next_buttons(ui, at, of, scene));
     }
 }
 
@@ -194,43 +205,4 @@ pub(super) fn pane(ui: &Ui, rect: Rect, title: &str, count: Option<usize>) -> Re
     }
     widgets::label(ui, text, title, title);
     Rect::from_min_max(pos2(rect.left(), rect.top() + 25.0), pos2(rect.right() - 2.0, rect.bottom() - 2.0))
-}
-
-fn show_next(ui: &mut Ui, rect: Rect, words: &str, buttons: impl FnOnce(&mut Ui, Pos2)) {
-    let palette = Palette::of(ui.style());
-    let place = pane(ui, rect, "Next", None);
-    let mut pane = ui.new_child(UiBuilder::new().max_rect(place).id_salt("next"));
-    ScrollArea::vertical().auto_shrink(false).id_salt("next").show(&mut pane, |ui| {
-        let width = ui.available_width() - theme::EDGE - 8.0;
-        let mut job = LayoutJob::single_section(words.to_owned(), widgets::format(Type::Small, palette.secondary));
-        for section in &mut job.sections {
-            section.format.line_height = Some(18.0);
-        }
-        job.wrap.max_width = width;
-        let galley = ui.painter().layout_job(job);
-        let (_, space) = ui.allocate_space(vec2(ui.available_width(), galley.size().y + 36.0));
-        let text = Rect::from_min_size(Pos2::new(space.left() + theme::EDGE, space.top()), galley.size());
-        ui.painter().galley(text.min, galley, palette.secondary);
-        widgets::label(ui, text, "next words", words);
-        buttons(ui, pos2(text.left(), text.bottom() + 18.0));
-    });
-}
-
-/// Asks for what a gap left open.
-fn reconcile_button(ui: &mut Ui, at: Pos2, reconcile: Option<Action>, scene: &mut Scene) {
-    let Some(action) = reconcile else { return };
-    let press = Press::new("Reconcile").name("Reconcile selected").look(Look::Outlined);
-    if press.at(ui, at).clicked() {
-        scene.wish(Wish::Send(action));
-    }
-}
-
-/// What can be done that the head has no button for.
-fn next_buttons(ui: &mut Ui, at: Pos2, activity: &Activity<'_>, scene: &mut Scene) {
-    if activity.can_check() {
-        let press = Press::new("Check status").name("Check status of selected").look(Look::Outlined);
-        if press.salt(Id::unique("check selected")).at(ui, at).clicked() {
-            scene.wish(Wish::Run(Command::CheckStatus));
-        }
-    }
 }

@@ -1,5 +1,7 @@
 //! What happened to an activity, and what can be done next, in words.
 
+use std::borrow::Cow;
+
 use egui::Color32;
 
 use crate::activity::{Activity, Deed, Enquiry, Entry, Fact, Gap, GapCause, Kind, Source, Status};
@@ -184,7 +186,7 @@ fn done(deed: &Deed, palette: &Palette) -> Told {
 }
 
 /// What can be done next.
-pub(super) fn next(activity: &Activity<'_>, scene: &Scene) -> String {
+pub(super) fn next(activity: &Activity<'_>, entries: &[Entry], scene: &Scene) -> String {
     match activity.status() {
         Status::Ready => {
             let before = activity
@@ -199,11 +201,11 @@ pub(super) fn next(activity: &Activity<'_>, scene: &Scene) -> String {
             format!("Saved as {}. Open it or show it in its folder.", visible(activity.file().unwrap_or_default()))
         }
         Status::Inline => "The data came in the message. Save it to a file, as often as you like.".to_owned(),
-        Status::LinkExpired | Status::LinkUsed => sentence(&activity.message(), "Request the data again."),
+        Status::LinkExpired | Status::LinkUsed => sentence(&ended(activity, entries), "Request the data again."),
         Status::Failed if activity.kind() == Kind::Command => {
             "The command failed. The message says why; nothing more will come for it.".to_owned()
         }
-        Status::Failed => sentence(&activity.message(), "The data could not be saved. Request it again."),
+        Status::Failed => sentence(&ended(activity, entries), "The data could not be saved. Request it again."),
         Status::Pending => {
             "The outcome is still to come. If it does not, Check status asks the server for it.".to_owned()
         }
@@ -221,6 +223,17 @@ pub(super) fn next(activity: &Activity<'_>, scene: &Scene) -> String {
         }
         Status::Unrecognised => "This monitor does not know what this means. It is kept as it came.".to_owned(),
     }
+}
+
+/// How a download ended, whole: the row has the beginning of it.
+fn ended<'a>(activity: &Activity<'a>, entries: &'a [Entry]) -> Cow<'a, str> {
+    let row = activity.message();
+    let Some(beginning) = row.strip_suffix('…') else { return row };
+    let whole = entries.iter().rev().find_map(|entry| match &entry.fact {
+        Fact::Done(Deed::NotSaved { sentence, .. }) if sentence.starts_with(beginning) => Some(sentence.as_str()),
+        _ => None,
+    });
+    whole.map_or(row, Cow::Borrowed)
 }
 
 /// A message as a whole sentence, or another where there is none.

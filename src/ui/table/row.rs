@@ -5,11 +5,12 @@ use std::time::Duration;
 
 use egui::{Color32, Id, Rangef, Rect, Response, Role, Sense, Stroke, Ui, UiBuilder, WidgetInfo, pos2};
 
-use crate::activity::{Activity, Field, Kind, Moment, RowId, Source, Status};
+use crate::activity::{Activity, ActivityKey, Field, Kind, Moment, RowId, Source, Status};
 use crate::engine::{Action, Progress};
 use crate::protocol::RequestId;
 use crate::settings::TableColumn;
 use crate::ui::desk::Desk;
+use crate::ui::details::can_request_again;
 use crate::ui::scene::{Scene, Wish};
 use crate::ui::text::{self, cut, took, visible};
 use crate::ui::theme::{Palette, Type};
@@ -310,6 +311,10 @@ fn message(ui: &mut Ui, line: &Line<'_>, row_id: Id, room: Rangef) {
     }
     let (x, width) = text_room(room);
     let at = pos2(x, line.rect.center().y);
+    if let Some((place, _)) = line.desk.turn_of(line.id) {
+        widgets::text(ui, at, &open::in_line(place), Type::Body, palette.secondary, width);
+        return;
+    }
     let message = line.activity.message();
     if message.is_empty() {
         widgets::text(ui, at, "–", Type::Body, palette.muted, width);
@@ -368,6 +373,8 @@ fn actions(ui: &mut Ui, scene: &mut Scene, line: &Line<'_>, row_id: Id, room: Ra
     let id = visible(&line.activity.id()).into_owned();
     if let Some((request, _)) = line.desk.download_of(&line.activity) {
         cancel(&mut cell, scene, line, at, request);
+    } else if let Some((_, waiting)) = line.desk.turn_of(line.id) {
+        cancel(&mut cell, scene, line, at, waiting.request.clone());
     } else if line.activity.can_download() {
         let button = Press::new("Download").name_owned(format!("Download {id}")).look(Look::Outlined).in_row();
         if button.at(&mut cell, at).clicked() {
@@ -380,6 +387,11 @@ fn actions(ui: &mut Ui, scene: &mut Scene, line: &Line<'_>, row_id: Id, room: Ra
         if button.at(&mut cell, at).clicked() {
             scene.wish(Wish::Save { row: line.id, inline: true });
         }
+    } else if can_request_again(&line.activity) {
+        let button = Press::new("Request again").name_owned(format!("Request {id} again")).in_row();
+        if button.at(&mut cell, at).clicked() {
+            again(scene, line);
+        }
     } else if line.activity.can_check() && is_checkable(scene, line) {
         let button = Press::new("Check status").name_owned(format!("Check status {id}")).in_row();
         if button.at(&mut cell, at).clicked() {
@@ -387,6 +399,13 @@ fn actions(ui: &mut Ui, scene: &mut Scene, line: &Line<'_>, row_id: Id, room: Ra
         }
     }
     cell.expand_to_include_rect(place);
+}
+
+/// Wishes the same data once more.
+fn again(scene: &mut Scene, line: &Line<'_>) {
+    if let ActivityKey::Data(request) = line.activity.key() {
+        scene.wish(Wish::RequestAgain { profile: line.desk.profile.id, request });
+    }
 }
 
 /// A command that has only just been sent is not worth asking about yet; a selected one always is.
