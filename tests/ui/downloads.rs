@@ -6,6 +6,7 @@ use std::time::Duration;
 use egui::accesskit::Role;
 use privicore_monitor::activity::{ActivityKey, Deed, Fact};
 use privicore_monitor::engine::{Action, Event, Progress, Stage, Waiting};
+use privicore_monitor::protocol::RequestId;
 
 use super::harness::{LINK, Window, data};
 
@@ -50,7 +51,7 @@ fn everything_that_is_ready_goes_into_one_folder_what_expires_first_in_front() {
     let mut window = Window::live();
     ready(&mut window, &["r-1"]);
     assert!(!window.has(Role::Group, "Downloads"), "one link has its own button");
-    window.wait(Duration::from_secs(60));
+    window.wait(Duration::from_mins(1));
     ready(&mut window, &["r-2", "r-3"]);
     assert!(window.reads("3 ready · the first link expires in 9:00"), "{:?}", window.all(Role::Label));
     window.press("Download all ready…");
@@ -59,7 +60,7 @@ fn everything_that_is_ready_goes_into_one_folder_what_expires_first_in_front() {
     match &*window.actions() {
         [Action::DownloadAll { profile, requests, folder }, Action::SetPreferences(preferences)] => {
             assert_eq!(*profile, window.id());
-            assert_eq!(requests.iter().map(|request| request.as_str()).collect::<Vec<_>>(), ["r-1", "r-2", "r-3"]);
+            assert_eq!(requests.iter().map(RequestId::as_str).collect::<Vec<_>>(), ["r-1", "r-2", "r-3"]);
             assert_eq!(folder, Path::new("/home/ops/reports"));
             assert_eq!(preferences.last_folder.as_deref(), Some(Path::new("/home/ops/reports")));
         }
@@ -135,7 +136,7 @@ fn where_there_is_no_room_the_operator_is_asked_and_each_answer_is_one_press() {
 fn a_silent_download_says_for_how_long() {
     let mut window = Window::live();
     ready(&mut window, &["r-1"]);
-    let stage = Stage::Stalled { silent: Duration::from_secs(12), limit: Duration::from_secs(60) };
+    let stage = Stage::Stalled { silent: Duration::from_secs(12), limit: Duration::from_mins(1) };
     running(&mut window, "r-1", progress("one.bin", stage));
     assert!(window.reads("one.bin: silent for 12 s, of 1 min 0 s"), "{:?}", window.all(Role::Label));
 }
