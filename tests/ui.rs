@@ -3,6 +3,8 @@
 
 #![expect(clippy::expect_used, clippy::panic, reason = "a test's helper fails as its test does")]
 
+#[path = "ui/columns.rs"]
+mod columns;
 #[path = "ui/completeness.rs"]
 mod completeness;
 #[path = "ui/data_settings.rs"]
@@ -15,6 +17,8 @@ mod downloads;
 mod filter;
 #[path = "ui/harness.rs"]
 mod harness;
+#[path = "ui/receipts.rs"]
+mod receipts;
 #[path = "ui/request_data.rs"]
 mod request_data;
 #[path = "ui/saving.rs"]

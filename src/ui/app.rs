@@ -23,6 +23,7 @@ use super::theme;
 
 mod data;
 mod frame;
+mod looks;
 mod saving;
 mod wishes;
 
@@ -373,6 +374,10 @@ impl App {
     fn scene(&self, ctx: &Context) -> Scene {
         let clock = &self.parts.clock;
         let mut scene = Scene::new(clock.now(), clock.instant(), clock.zone(), ctx.content_rect().width());
+        scene.times = self.times();
+        if scene.times.utc {
+            scene.zone = jiff::tz::TimeZone::UTC;
+        }
         scene.reduced_motion = self.parts.reduced_motion;
         scene.modal = self.dialog.is_some();
         scene

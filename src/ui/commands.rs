@@ -57,6 +57,10 @@ pub(crate) enum Command {
     RemoveProfile,
     /// Light, dark, or as the system has it.
     Theme(Theme),
+    /// Which columns there are, and how times are told.
+    Columns,
+    /// Save the filter with its columns and its sort.
+    SaveFilter,
     /// Request stored data.
     RequestData,
     /// What is done with ready data.
@@ -138,6 +142,8 @@ impl Command {
             Self::Theme(Theme::System) => "Theme of the system".into(),
             Self::Theme(Theme::Light) => "Light theme".into(),
             Self::Theme(Theme::Dark) => "Dark theme".into(),
+            Self::Columns => "Columns".into(),
+            Self::SaveFilter => "Save filter…".into(),
             Self::RequestData => "Request data…".into(),
             Self::DataSettings => "Ready data settings…".into(),
             Self::Track => "Track commands…".into(),
@@ -170,6 +176,8 @@ impl Command {
             Self::Theme(Theme::System) => icons::THEME_SYSTEM,
             Self::Theme(Theme::Light) => icons::THEME_LIGHT,
             Self::Theme(Theme::Dark) => icons::THEME_DARK,
+            Self::Columns => icons::COLUMNS,
+            Self::SaveFilter => icons::SAVED,
             Self::RequestData => icons::REQUEST,
             Self::DataSettings => icons::FOLDER,
             Self::Track => icons::TRACK,
@@ -216,6 +224,8 @@ impl Command {
             | Self::RemoveProfile
             | Self::Theme(_)
             | Self::Completeness
+            | Self::Columns
+            | Self::SaveFilter
             | Self::About => None,
         }
     }
@@ -266,6 +276,8 @@ impl Command {
             | Self::RemoveProfile
             | Self::Theme(_)
             | Self::Track
+            | Self::Columns
+            | Self::SaveFilter
             | Self::Completeness
             | Self::Shortcuts
             | Self::About => true,

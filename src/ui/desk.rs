@@ -9,7 +9,7 @@ use crate::activity::{
 };
 use crate::engine::{ConnectionState, Event, Progress, SignInState, Waiting};
 use crate::protocol::RequestId;
-use crate::settings::{Preferences, Profile};
+use crate::settings::{Look, Preferences, Profile};
 
 use super::completeness::Completeness;
 use super::details::Details;
@@ -17,7 +17,7 @@ use super::expected::Expected;
 use super::rival::Rival;
 use super::saving::suggested_name;
 use super::sign_in::Form;
-use super::table::Table;
+use super::table::{Table, columns};
 use super::text::visible;
 
 /// How many rows a search looks at between two looks at the clock; well under a millisecond's work.
@@ -70,6 +70,8 @@ pub(crate) struct Desk {
     pub filter: String,
     /// What is wrong with it; the table keeps to the last filter that was right.
     pub filter_error: Option<FilterError>,
+    /// Its columns.
+    pub columns: Look,
     /// Where the table stands and what is selected in it.
     pub table: Table,
     /// The details of one activity, while they are open.
@@ -97,7 +99,8 @@ pub(crate) struct Desk {
 impl Desk {
     pub(crate) fn new(profile: Profile, preferences: &Preferences) -> Self {
         let lifetime = Duration::from_secs(u64::from(preferences.link_lifetime));
-        Self {
+        let look = preferences.looks.get(&profile.id).cloned().unwrap_or_default();
+        let mut desk = Self {
             form: Form::of(&profile),
             form_open: false,
             profile,
@@ -112,6 +115,7 @@ impl Desk {
             search: Refresh::Done,
             filter: String::new(),
             filter_error: None,
+            columns: Look::default(),
             table: Table::default(),
             details: None,
             downloads: BTreeMap::new(),
@@ -121,7 +125,9 @@ impl Desk {
             unseen: 0,
             next_expiry: None,
             expected: Expected::default(),
-        }
+        };
+        desk.show_look(&look);
+        desk
     }
 
     /// Whether the engine said that this profile has no token.
@@ -275,6 +281,21 @@ impl Desk {
         if self.profile != *profile {
             self.profile = profile.clone();
         }
+    }
+
+    /// How its activities are looked at now. A filter that can't be read does not count.
+    pub(crate) fn look(&self) -> Look {
+        let filter = if self.filter_error.is_some() { self.view.filter().to_string() } else { self.filter.clone() };
+        let sort = self.view.sort().map(columns::remembered);
+        Look { columns: self.columns.columns.clone(), sort, filter: filter.trim().to_owned() }
+    }
+
+    /// Looks at its activities so.
+    pub(crate) fn show_look(&mut self, look: &Look) {
+        self.columns = Look { columns: look.columns.clone(), ..Look::default() };
+        let sort = look.sort.and_then(|sort| Some((columns::sorts_by(sort.column)?, sort.descending)));
+        self.view.set_sort(sort);
+        self.set_filter(&look.filter);
     }
 
     /// Takes another filter into the field, and into the view where it can be read.

@@ -8,7 +8,7 @@ use jiff::tz::TimeZone;
 use crate::activity::{Moment, RowId};
 use crate::engine::Action;
 use crate::protocol::{RequestId, StoredData};
-use crate::settings::ProfileId;
+use crate::settings::{ColumnLook, ProfileId, Times};
 
 use super::commands::Command;
 use super::dialogs::Dialog;
@@ -24,6 +24,8 @@ pub(crate) struct Scene {
     pub instant: Instant,
     /// The zone in which times are shown.
     pub zone: TimeZone,
+    /// How times are told.
+    pub times: Times,
     /// Whether the window is too narrow for words on tools and all columns.
     pub narrow: bool,
     /// Whether changes are shown without motion or passing tints.
@@ -94,6 +96,16 @@ pub(crate) enum Wish {
     Open(Dialog),
     /// Close the dialog.
     CloseDialog,
+    /// Show these columns of a profile.
+    SetColumns(ProfileId, Vec<ColumnLook>),
+    /// Tell times so.
+    SetTimes(Times),
+    /// Look at what a saved filter looks at.
+    ShowSaved(usize),
+    /// Save the filter in front under a name.
+    SaveFilter(String),
+    /// Forget a saved filter.
+    ForgetSaved(usize),
     /// Take a notice away.
     Dismiss(u64),
     /// Close the window, whatever is under way.
@@ -107,6 +119,7 @@ impl Scene {
             now,
             instant,
             zone,
+            times: Times::default(),
             narrow: width < theme::NARROW,
             reduced_motion: false,
             modal: false,

@@ -58,6 +58,11 @@ impl App {
             }
             Wish::Open(dialog) => self.open(dialog),
             Wish::CloseDialog => self.dialog = None,
+            Wish::SetColumns(profile, columns) => self.set_columns(profile, columns),
+            Wish::SetTimes(times) => self.set_times(times),
+            Wish::ShowSaved(index) => self.show_saved(index),
+            Wish::SaveFilter(name) => self.save_filter(name),
+            Wish::ForgetSaved(index) => self.forget_saved(index),
             Wish::Dismiss(number) => self.dismiss(number),
             Wish::Leave => {
                 self.dialog = None;
@@ -74,6 +79,8 @@ impl App {
             Command::Shortcuts => return self.open(Dialog::Shortcuts),
             Command::About => return self.open(Dialog::About),
             Command::Theme(theme) => return self.set_theme(theme),
+            Command::Columns => return self.choose_columns(),
+            Command::SaveFilter => return self.name_filter(),
             Command::Profile(number) => {
                 if let Some(desk) = self.desks.get(number) {
                     self.front = Front::Desk(desk.profile.id);
@@ -118,16 +125,7 @@ impl App {
                     self.check(row);
                 }
             }
-            Command::EditLabel => {
-                let dialog = desk.table.cursor().and_then(|row| desk.activity(row)).map(|activity| Dialog::Label {
-                    profile,
-                    key: activity.key(),
-                    text: activity.label().to_owned(),
-                });
-                if let Some(dialog) = dialog {
-                    self.open(dialog);
-                }
-            }
+            Command::EditLabel => self.edit_label(),
             Command::CopyRows => self.copy_rows(ctx, scene),
             Command::Connect => _ = self.send(Action::Connect(profile)),
             Command::Disconnect => _ = self.send(Action::Disconnect(profile)),
@@ -144,7 +142,25 @@ impl App {
                 self.open(dialog);
             }
             Command::SignOut | Command::ForgetActivity | Command::RemoveProfile => self.ask_before(command),
-            Command::AddProfile | Command::Shortcuts | Command::About | Command::Theme(_) | Command::Profile(_) => {}
+            Command::AddProfile
+            | Command::Shortcuts
+            | Command::About
+            | Command::Theme(_)
+            | Command::Columns
+            | Command::SaveFilter
+            | Command::Profile(_) => {}
+        }
+    }
+
+    /// Asks for a name for the activity that the keyboard is at.
+    fn edit_label(&mut self) {
+        let dialog = self.desk().and_then(|desk| {
+            let activity = desk.activity(desk.table.cursor()?)?;
+            let (key, text) = (activity.key(), activity.label().to_owned());
+            Some(Dialog::Label { profile: desk.profile.id, key, text })
+        });
+        if let Some(dialog) = dialog {
+            self.open(dialog);
         }
     }
 

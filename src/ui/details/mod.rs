@@ -5,9 +5,11 @@
 mod gap;
 mod json;
 mod next;
+mod page;
 mod receipt;
 mod show;
 mod story;
+mod timeline;
 
 use std::collections::HashSet;
 use std::time::{Duration, Instant};
@@ -38,7 +40,7 @@ pub(crate) struct Details {
     /// Entries whose JSON is shown although it is not the last, or is not although it is.
     turned: HashSet<Seq>,
     /// The JSON in lines, as it was last laid out.
-    page: show::Page,
+    page: page::Page,
 }
 
 impl Details {
@@ -51,7 +53,7 @@ impl Details {
             waiting: None,
             entries: Vec::new(),
             turned: HashSet::new(),
-            page: show::Page::default(),
+            page: page::Page::default(),
         }
     }
 
@@ -90,7 +92,7 @@ impl Details {
             entries.drain(..entries.len() - MOST);
         }
         self.entries = entries;
-        self.page = show::Page::default();
+        self.page = page::Page::default();
     }
 
     /// The JSON of every message, as it came with secrets masked, one a line.

@@ -57,6 +57,24 @@ pub(super) fn tell(entry: &Entry, palette: &Palette) -> Told {
     Told { icon, hue, words: visible(&cut(&words, LONGEST)).into_owned(), source }
 }
 
+/// The whole text of a message from the server, where it has one.
+pub(super) fn whole(entry: &Entry) -> Option<String> {
+    match &entry.fact {
+        Fact::Heard(Message::Command(report)) => report.body.text().map(str::to_owned),
+        Fact::Heard(Message::Data(report)) => match &report.delivery {
+            Delivery::Text(text) | Delivery::Inline { text, .. } => Some(text.clone()),
+            Delivery::Other { body, .. } => body.text().map(str::to_owned),
+            Delivery::Link(_) | Delivery::StreamToken(_) => None,
+        },
+        Fact::Heard(Message::Unrecognised(_)) => Some(entry.raw.to_string()),
+        Fact::Heard(Message::StreamReady(_))
+        | Fact::Unreadable { .. }
+        | Fact::Enquired(_)
+        | Fact::Done(_)
+        | Fact::Gap(_) => None,
+    }
+}
+
 /// The final outcome that an entry tells, and who told it.
 fn outcome(entry: &Entry) -> Option<(Source, CommandStatus)> {
     let told = match &entry.fact {
@@ -109,14 +127,15 @@ fn heard(message: &Message) -> (Option<Status>, String) {
         Message::Command(report) => {
             let status = status_of(report.status);
             let words = match report.body.text().map(str::trim).filter(|text| !text.is_empty()) {
-                Some(text) => text.to_owned(),
+                // Cut before it is copied: it may be a megabyte, and this is told anew in each frame.
+                Some(text) => cut(text, LONGEST).into_owned(),
                 None => status.word().into_owned(),
             };
             (Some(status), words)
         }
         Message::Data(report) => match &report.delivery {
             Delivery::Text(text) if text.trim().is_empty() => (Some(Status::Preparing), "Preparing".to_owned()),
-            Delivery::Text(text) => (Some(Status::Preparing), text.clone()),
+            Delivery::Text(text) => (Some(Status::Preparing), cut(text, LONGEST).into_owned()),
             Delivery::Inline { size, .. } => (Some(Status::Inline), format!("{} in the message", bytes(*size as u64))),
             Delivery::Link(_) => (Some(Status::Ready), "Single-use link received".to_owned()),
             Delivery::StreamToken(_) => {
@@ -125,7 +144,10 @@ fn heard(message: &Message) -> (Option<Status>, String) {
             Delivery::Other { output_type, body } => {
                 let kind =
                     output_type.map_or_else(|| "no output type".to_owned(), |number| format!("output type {number}"));
-                (Some(Status::Unrecognised), format!("Unrecognised, {kind}: {}", body.text().unwrap_or("no body")))
+                (
+                    Some(Status::Unrecognised),
+                    format!("Unrecognised, {kind}: {}", cut(body.text().unwrap_or("no body"), LONGEST)),
+                )
             }
         },
         Message::StreamReady(_) => (Some(Status::Ready), "The stream is ready".to_owned()),
