@@ -17,6 +17,8 @@ mod downloads;
 mod filter;
 #[path = "ui/harness.rs"]
 mod harness;
+#[path = "ui/receipts.rs"]
+mod receipts;
 #[path = "ui/request_data.rs"]
 mod request_data;
 #[path = "ui/saving.rs"]

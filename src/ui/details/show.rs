@@ -177,10 +177,10 @@ fn panes(ui: &mut Ui, rect: Rect, details: &mut Details, of: (&Desk, &Activity<'
         let items = receipt::items(&details.entries, scene);
         // In the wide window the receipt has a pane of its own; in the narrow one it stands below what is next.
         let apart = !scene.narrow && !items.is_empty();
-        let (middle, beside) = if apart { middle.split_left_right_at_fraction(0.5) } else { (middle, middle) };
-        page::show(ui, middle, details, desk.view.filter(), scene);
+        let (left, beside) = if apart { middle.split_left_right_at_fraction(0.5) } else { (middle, middle) };
+        page::show(ui, left, details, desk.view.filter(), scene);
         if apart {
-            ui.painter().vline(middle.right() - 0.5, rect.y_range(), Stroke::new(1.0, palette.stroke_soft));
+            ui.painter().vline(left.right() - 0.5, rect.y_range(), Stroke::new(1.0, palette.stroke_soft));
             let place = pane(ui, beside, "Receipt", None);
             receipt::pane(ui, place, &items);
         }
