@@ -10,7 +10,7 @@ use privicore_monitor::cli::watch::{self, Setup, Tokens};
 use privicore_monitor::cli::{self, Arguments, CliError, Environment, Exit, Task};
 use privicore_monitor::credentials::Keyring;
 use privicore_monitor::engine::{Action, Engine, EngineHandle, EngineOptions, Event, Events, SandboxLauncher, Waker};
-use privicore_monitor::settings::Directories;
+use privicore_monitor::settings::{Directories, Store, WindowPlace};
 use privicore_monitor::ui;
 use secrecy::zeroize::Zeroizing;
 use secrecy::{ExposeSecret as _, SecretString};
@@ -63,7 +63,7 @@ fn run(arguments: Arguments) -> Result<(), Ending> {
     let profile = arguments.profile.clone();
     let ended = |error: CliError| (error.exit(), error.into());
     match arguments.task {
-        None => show(environment.clone(), profile, |waker| {
+        None => show(environment.clone(), profile, Store::peek(&directories).preferences.window, |waker| {
             options(waker, if sandboxed { Keyring::in_memory() } else { Keyring::system() })
         }),
         Some(Task::Watch(wanted)) => watch::run(Setup {
@@ -93,6 +93,7 @@ fn run(arguments: Arguments) -> Result<(), Ending> {
 fn show(
     environment: Environment,
     profile: Option<String>,
+    place: Option<WindowPlace>,
     options: impl FnOnce(Waker) -> EngineOptions,
 ) -> Result<(), Ending> {
     let waker = ui::Waker::default();
@@ -112,6 +113,7 @@ fn show(
         profile,
         quit,
         waker,
+        place,
         reduced_motion: false,
     });
     // However the window ended: channels are left and what was heard is committed. Asking twice does no harm.

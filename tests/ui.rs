@@ -3,6 +3,8 @@
 
 #![expect(clippy::expect_used, clippy::panic, reason = "a test's helper fails as its test does")]
 
+#[path = "ui/commands.rs"]
+mod commands;
 #[path = "ui/completeness.rs"]
 mod completeness;
 #[path = "ui/details.rs"]
@@ -11,6 +13,8 @@ mod details;
 mod harness;
 #[path = "ui/saving.rs"]
 mod saving;
+#[path = "ui/settings.rs"]
+mod settings;
 #[path = "ui/sign_in.rs"]
 mod sign_in;
 #[path = "ui/table.rs"]

@@ -97,6 +97,19 @@ impl Activities {
         }
     }
 
+    /// Links are taken to live so long from now on, those that are there already too.
+    pub fn set_link_lifetime(&mut self, lifetime: Duration) {
+        if lifetime == self.link_lifetime {
+            return;
+        }
+        self.link_lifetime = lifetime;
+        self.deadlines.clear();
+        for at in 0..u32::try_from(self.rows.len()).unwrap_or(u32::MAX) {
+            self.set_deadline(at);
+        }
+        self.recount();
+    }
+
     /// Entries before this one are of earlier runs: links that came with them are gone, downloads begun with them ended.
     pub fn set_live_from(&mut self, seq: Seq) {
         if seq == self.live_from {
@@ -266,6 +279,12 @@ impl Activities {
     #[must_use]
     pub fn latest(&self) -> Option<Moment> {
         self.latest
+    }
+
+    /// A row by arrival: 0 is the newest.
+    #[must_use]
+    pub fn newest(&self, index: usize) -> Option<RowId> {
+        self.order.get(self.order.len().checked_sub(index + 1)?).copied().map(RowId)
     }
 
     /// Rows by arrival, oldest first.

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use crate::activity::record::{Record, text_of};
 use crate::activity::{
     Activities, Activity, ActivityKey, Deed, Entry, Fact, Filter, Gap, GapState, Kind, Moment, Seq, Source,
 };
@@ -12,7 +13,6 @@ use crate::settings::{Directories, ProfileId, Store};
 
 use super::output::{Output, Reader};
 use super::people::{Guest, Names};
-use super::record::{HEADER, Record, text_of};
 use super::task::{Export, Format};
 use super::{CliError, Environment};
 
@@ -39,7 +39,7 @@ pub fn run(
         None => None,
     };
     let mut output = Output::open(wanted.file.as_deref())?;
-    if wanted.format == Format::Csv && output.write(HEADER)? == Reader::Gone {
+    if wanted.format == Format::Csv && output.write(&Record::csv_header())? == Reader::Gone {
         return Ok(());
     }
     if let Some(archive) = Archive::open(directories.data())? {

@@ -63,12 +63,12 @@ pub enum Action {
         /// The whole path that the operator chose.
         to: PathBuf,
     },
-    /// Ask the server for a command's state.
+    /// Ask the server for the state of commands, one after the other. The first that can't be asked for ends it.
     CheckStatus {
         /// Whose.
         profile: ProfileId,
         /// Which.
-        command: CommandId,
+        commands: Vec<CommandId>,
     },
     /// Ask the server for every command of a gap that is still open. Answers come as entries.
     Reconcile {
@@ -77,12 +77,12 @@ pub enum Action {
         /// The gap: an [`ActivityKey::Gap`].
         gap: ActivityKey,
     },
-    /// Name an activity; an empty label takes the name away.
+    /// Name activities; an empty label takes the name away.
     Label {
         /// Whose.
         profile: ProfileId,
         /// Which.
-        key: ActivityKey,
+        keys: Vec<ActivityKey>,
         /// The name.
         label: String,
     },

@@ -1,4 +1,4 @@
-use super::super::{Preferences, Profile, Theme};
+use super::super::{Motion, Preferences, Profile, Theme, WindowPlace};
 use super::*;
 
 fn directories() -> (tempfile::TempDir, Directories) {
@@ -15,6 +15,9 @@ fn settings() -> Settings {
             link_lifetime: 60,
             retention_days: 7,
             retention_bytes: 5_000_000_000,
+            scale: 150,
+            motion: Motion::Reduced,
+            window: Some(WindowPlace { width: 1_400, height: 900, maximised: true }),
             last_folder: Some(PathBuf::from("/home/ünï \"quoted\"/\\back")),
         },
         profiles: vec![
@@ -90,6 +93,18 @@ fn a_half_written_file_is_moved_aside_whole() {
 }
 
 #[test]
+fn a_look_beforehand_reads_what_is_there_and_touches_nothing() {
+    let (_root, directories) = directories();
+    assert_eq!(Store::peek(&directories), Settings::default());
+    let (store, _, _) = Store::open(&directories);
+    store.save(&settings()).unwrap();
+    assert_eq!(Store::peek(&directories).preferences, settings().preferences);
+    fs::write(store.path(), "profiles = [").unwrap();
+    assert_eq!(Store::peek(&directories), Settings::default());
+    assert_eq!(fs::read_to_string(store.path()).unwrap(), "profiles = [", "it was moved or written");
+}
+
+#[test]
 fn a_file_that_is_not_text_is_moved_aside() {
     let (_root, directories) = directories();
     fs::write(directories.config().join(FILE), [0xff, 0xfe, 0x00]).unwrap();
@@ -156,7 +171,7 @@ fn the_file_holds_nothing_secret() {
     assert_eq!(keys(&table), "preferences profiles");
     assert_eq!(
         keys(table["preferences"].as_table().unwrap()),
-        "last_folder link_lifetime message_limit retention_bytes retention_days theme"
+        "last_folder link_lifetime message_limit motion retention_bytes retention_days scale theme window"
     );
     assert_eq!(
         keys(table["profiles"][0].as_table().unwrap()),

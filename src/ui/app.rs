@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use egui::{Context, ThemePreference, ViewportCommand};
 
 use crate::engine::{Action, Event, Notice, Severity, SignInState};
-use crate::settings::{Preferences, ProfileId, Settings, Theme};
+use crate::settings::{Motion, Preferences, ProfileId, Settings, Theme, WindowPlace};
 
 use super::desk::{Desk, SharedSettings};
 use super::dialogs::Dialog;
@@ -100,6 +100,21 @@ pub struct App {
     in_text: bool,
     /// Whether the filter is to have the focus in the next frame.
     focus_filter: bool,
+    /// Where the keyboard's focus was.
+    focus: Focus,
+}
+
+/// Where the keyboard's focus was, so that it is never lost.
+#[derive(Debug, Clone, Copy, Default)]
+struct Focus {
+    /// At the end of the last frame.
+    last: Option<egui::Id>,
+    /// Before a dialog opened.
+    before: Option<egui::Id>,
+    /// Whether a dialog was open at the end of the last frame.
+    in_dialog: bool,
+    /// Where it goes back to in the next frame.
+    back: Option<egui::Id>,
 }
 
 impl std::fmt::Debug for App {
@@ -128,6 +143,7 @@ impl App {
             closing: Closing::No,
             in_text: false,
             focus_filter: false,
+            focus: Focus::default(),
         }
     }
 
@@ -238,10 +254,7 @@ impl App {
 
     fn take_settings(&mut self, ctx: &Context, settings: Arc<Settings>) {
         let first = self.settings.is_none();
-        let theme = settings.preferences.theme;
-        if first || self.preferences().theme != theme {
-            ctx.set_theme(preference(theme));
-        }
+        self.take_preferences(ctx, &settings.preferences, first);
         let mut old = std::mem::take(&mut self.desks);
         let mut added = None;
         for profile in &settings.profiles {
@@ -249,6 +262,7 @@ impl App {
             let desk = if let Some(at) = known {
                 let mut desk = old.swap_remove(at);
                 desk.set_profile(profile);
+                desk.set_preferences(&settings.preferences);
                 desk
             } else {
                 added = Some(profile.id);
@@ -258,6 +272,24 @@ impl App {
         }
         self.settings = Some(settings);
         self.turn_front(first, added);
+    }
+
+    /// What is preferred takes effect at once.
+    fn take_preferences(&mut self, ctx: &Context, new: &Preferences, first: bool) {
+        let old = self.preferences();
+        if first || old.theme != new.theme {
+            ctx.set_theme(preference(new.theme));
+        }
+        if first || old.scale != new.scale {
+            ctx.set_zoom_factor(f32::from(new.scale) / 100.0);
+            ctx.send_viewport_cmd(ViewportCommand::MinInnerSize(theme::LEAST));
+        }
+        if first || old.motion != new.motion {
+            theme::set_styles(ctx, self.parts.reduced_motion || new.motion == Motion::Reduced);
+        }
+        if let Some(Dialog::Settings(form)) = &mut self.dialog {
+            form.follow(new);
+        }
     }
 
     /// After the profiles changed: what comes to the front.
@@ -327,7 +359,7 @@ impl App {
     fn go_on_leaving(&mut self, ctx: &Context) {
         if let Closing::Leaving { until, asked } = self.closing {
             let now = self.parts.clock.instant();
-            let asked = asked || self.parts.backend.send(Action::Quit);
+            let asked = asked || self.remember_window(ctx) && self.parts.backend.send(Action::Quit);
             if now >= until {
                 self.closing = Closing::Done;
             } else {
@@ -342,6 +374,33 @@ impl App {
         }
     }
 
+    /// Has the engine keep how the window is left, before it is told to stop. False where it was too busy to be told.
+    fn remember_window(&mut self, ctx: &Context) -> bool {
+        let (size, maximised) = ctx.input(|input| {
+            let viewport = input.viewport();
+            (viewport.inner_rect.map(|rect| rect.size() * ctx.zoom_factor()), viewport.maximized)
+        });
+        let (Some(size), Some(settings)) = (size, &self.settings) else { return true };
+        let maximised = maximised.unwrap_or(false);
+        let old = settings.preferences.window;
+        // Of a window that fills the screen the size from before is kept.
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "a float becomes the nearest that fits"
+        )]
+        let now = WindowPlace { width: size.x.round() as u16, height: size.y.round() as u16, maximised };
+        let new = match old {
+            Some(old) if maximised => WindowPlace { maximised, ..old },
+            _ => now,
+        };
+        old == Some(new)
+            || self
+                .parts
+                .backend
+                .send(Action::SetPreferences(Preferences { window: Some(new), ..settings.preferences.clone() }))
+    }
+
     fn open(&mut self, dialog: Dialog) {
         self.dialog = Some(dialog);
         self.fresh = true;
@@ -351,7 +410,8 @@ impl App {
     fn scene(&self, ctx: &Context) -> Scene {
         let clock = &self.parts.clock;
         let mut scene = Scene::new(clock.now(), clock.instant(), clock.zone(), ctx.content_rect().width());
-        scene.reduced_motion = self.parts.reduced_motion;
+        scene.system_reduces_motion = self.parts.reduced_motion;
+        scene.reduced_motion = self.parts.reduced_motion || self.preferences().motion == Motion::Reduced;
         scene.modal = self.dialog.is_some();
         scene
     }

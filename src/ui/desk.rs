@@ -205,6 +205,11 @@ impl Desk {
         }
     }
 
+    /// Takes the preferences as they are now.
+    pub(crate) fn set_preferences(&mut self, preferences: &Preferences) {
+        self.activities.set_link_lifetime(Duration::from_secs(u64::from(preferences.link_lifetime)));
+    }
+
     /// Brings the view up to the activities, before it is drawn. Returns whether a search goes on.
     pub(crate) fn refresh(&mut self, now: Moment) -> bool {
         self.next_expiry = self.activities.expire(now);
@@ -222,6 +227,31 @@ impl Desk {
     /// How many rows are shown.
     pub(crate) fn shown(&self) -> usize {
         self.view.len(&self.activities)
+    }
+
+    /// A row by arrival, whatever is shown: 0 is the newest.
+    pub(crate) fn newest(&self, index: usize) -> Option<RowId> {
+        self.activities.newest(index)
+    }
+
+    /// The rows that a command is for, in the order of the table: those that are selected and shown where there are several,
+    /// else the one that the keyboard is at. At most `limit`.
+    pub(crate) fn chosen(&self, limit: usize) -> Vec<RowId> {
+        if self.table.selected_count() > 1 {
+            self.table.selection(&self.activities, &self.view, limit)
+        } else {
+            self.table.cursor().into_iter().collect()
+        }
+    }
+
+    /// Some of the rows that a command is for, in any order: enough to say whether it can be run.
+    pub(crate) fn some_chosen(&self) -> Vec<RowId> {
+        const ENOUGH: usize = 1_000;
+        if self.table.selected_count() > 1 {
+            self.table.any_selected().take(ENOUGH).collect()
+        } else {
+            self.table.cursor().into_iter().collect()
+        }
     }
 
     /// The row at an index of the table.

@@ -12,8 +12,9 @@
 //! | `table` | the virtualised table: rows, selection, scrolling, what screen readers read |
 //! | `completeness`, `gaps` | what may be missing: in the status bar, in a dialog, in words |
 //! | `details` | one activity: messages, JSON, what is next |
-//! | `sign_in`, `dialogs`, `track` | forms |
-//! | `commands`, `keys` | every command with its key |
+//! | `sign_in`, `dialogs`, `preferences`, `track`, `help` | forms and other dialogs |
+//! | `commands`, `keys`, `palette` | every command with its key, and how it is found |
+//! | `row_menu`, `copying` | the menu of the selected rows, and they as text for the clipboard |
 //! | `theme`, `icons`, `widgets`, `field`, `empty`, `text`, `open` | the look and the words |
 //! | `doors`, `saving`, `native` | what the window needs from outside |
 
@@ -22,6 +23,7 @@ mod banner;
 mod chips;
 mod commands;
 mod completeness;
+mod copying;
 mod desk;
 mod details;
 mod dialogs;
@@ -30,12 +32,16 @@ mod downloads;
 mod empty;
 mod field;
 mod gaps;
+mod help;
 mod icons;
 mod keys;
 mod native;
 mod notices;
 mod open;
+mod palette;
+mod preferences;
 mod rival;
+mod row_menu;
 mod saving;
 mod scene;
 mod sign_in;

@@ -333,7 +333,7 @@ fn menu(ui: &mut Ui, bar: Rect, front: Option<&Desk>, hidden: &[&Desk], chosen: 
             }
         }
         line(ui);
-        for command in [Command::Shortcuts, Command::About] {
+        for command in [Command::Settings, Command::Palette, Command::Shortcuts, Command::Guide, Command::About] {
             entry(ui, command, true, scene);
         }
     });
@@ -355,7 +355,8 @@ fn profile_items(ui: &mut Ui, desk: &Desk, scene: &mut Scene, whole: bool) {
     }
 }
 
-fn entry(ui: &mut Ui, command: Command, enabled: bool, scene: &mut Scene) {
+/// One entry of a menu that runs a command.
+pub(crate) fn entry(ui: &mut Ui, command: Command, enabled: bool, scene: &mut Scene) {
     let words = command.words();
     let mut press = Press::new(&words).icon(command.icon()).enabled(enabled);
     if let Some(key) = command.key() {
@@ -377,7 +378,8 @@ fn item(ui: &mut Ui, press: Press<'_>) -> bool {
     chosen
 }
 
-fn line(ui: &mut Ui) {
+/// The line between groups of a menu.
+pub(crate) fn line(ui: &mut Ui) {
     let (_, rect) = ui.allocate_space(vec2(ui.available_width(), 5.0));
     let stroke = Stroke::new(1.0, Palette::of(ui.style()).stroke);
     ui.painter().hline(rect.x_range(), rect.center().y, stroke);

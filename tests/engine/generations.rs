@@ -97,7 +97,7 @@ async fn a_dead_token_is_said_by_rest_and_by_the_connection() {
     window.act(Action::SignIn(Box::new(with_password(scripted, "right"))));
     window.signed_in().await.expect("signed in");
     window.live(1).await;
-    window.act(Action::CheckStatus { profile: id, command: CommandId::from("c") });
+    window.act(Action::CheckStatus { profile: id, commands: vec![CommandId::from("c")] });
     let state = window.state("refused", |state| matches!(state, ConnectionState::TokenRefused { .. })).await;
     let ConnectionState::TokenRefused { why } = state else { panic!("{state:?}") };
     assert_eq!(why, "The server refused the token: Token hidden expired. Sign in again.");
@@ -119,11 +119,11 @@ async fn a_server_that_wants_post_for_a_status_gets_it_with_an_empty_object() {
     let id = profile.id;
     window.act(Action::SignIn(Box::new(with_password(profile, "right"))));
     window.signed_in().await.expect("signed in");
-    window.act(Action::CheckStatus { profile: id, command: CommandId::from("c/1") });
+    window.act(Action::CheckStatus { profile: id, commands: vec![CommandId::from("c/1")] });
     let entry = window.entry(&ActivityKey::Command(CommandId::from("c/1")), |_| true).await;
     assert_eq!(entry.fact, Fact::Enquired(Enquiry::Known { status: CommandStatus::Failed, text: None }));
     assert_eq!(backend.got_of("POST /request-status")[0].body, "{}");
-    window.act(Action::CheckStatus { profile: id, command: CommandId::from("other") });
+    window.act(Action::CheckStatus { profile: id, commands: vec![CommandId::from("other")] });
     window.notice("answered with status 500").await;
     window.quit().await;
 }

@@ -17,7 +17,7 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 
 use crate::activity::{Moment, Seq};
-use crate::settings::{Preferences, ProfileId, Settings, Store};
+use crate::settings::{Preferences, ProfileId, SCALES, Settings, Store};
 
 use super::action::Action;
 use super::event::{ConnectionState, Event, Notice, Severity};
@@ -164,9 +164,9 @@ impl Hub {
             Action::Download { profile, request, to } => self.download(profile, request, to),
             Action::CancelDownload { profile, request } => self.cancel_download(profile, &request),
             Action::SaveInline { profile, request, to } => self.save_inline(profile, request, to),
-            Action::CheckStatus { profile, command } => self.check_status(profile, command),
+            Action::CheckStatus { profile, commands } => self.check_status(profile, commands),
             Action::Reconcile { profile, gap } => self.reconcile(profile, gap),
-            Action::Label { profile, key, label } => self.label(profile, key, label),
+            Action::Label { profile, keys, label } => self.label(profile, keys, &label),
             Action::Track { profile, commands, label } => self.track(profile, &commands, label.as_deref()),
             Action::History { profile, key, from, to } => self.history(profile, key, from, to),
             Action::OpenFile(path) => self.hand_over(path, super::files::open),
@@ -199,6 +199,7 @@ impl Hub {
 
     async fn set_preferences(&mut self, mut preferences: Preferences) {
         preferences.message_limit = preferences.message_limit.clamp(*MESSAGE_LIMITS.start(), *MESSAGE_LIMITS.end());
+        preferences.scale = preferences.scale.clamp(*SCALES.start(), *SCALES.end());
         let limit = preferences.message_limit;
         self.settings.preferences = preferences;
         for desk in self.desks.values() {

@@ -3,7 +3,7 @@
 use egui::{CentralPanel, Context, Frame, Panel, Ui};
 
 use crate::ui::app::{App, Closing, Front};
-use crate::ui::dialogs::Dialog;
+use crate::ui::dialogs::{Around, Dialog};
 use crate::ui::scene::{Scene, Wish};
 use crate::ui::top_bar::{self, TopBar};
 use crate::ui::{banner, chips, details, dialogs, downloads, keys, rival, sign_in, status_bar, table, theme, tools};
@@ -24,17 +24,20 @@ impl App {
         self.bars(ui, &mut scene);
         self.middle(ui, &mut scene);
         let fresh = std::mem::take(&mut self.fresh);
-        if let Some(dialog) = &mut self.dialog {
-            if let Dialog::Completeness { profile, report } = dialog
+        if let Some(mut dialog) = self.dialog.take() {
+            if let Dialog::Completeness { profile, report } = &mut dialog
                 && let Some(desk) = self.desks.iter().find(|desk| desk.profile.id == *profile)
             {
                 report.follow(desk);
             }
-            dialogs::show(&ctx, dialog, fresh, &mut scene);
+            let around = Around { desks: &self.desks, front: self.desk() };
+            dialogs::show(&ctx, &mut dialog, fresh, around, &mut scene);
+            self.dialog = Some(dialog);
         }
         self.do_wishes(&ctx, &mut scene);
         self.ask_history();
         self.in_text = ctx.text_edit_focused();
+        self.keep_focus(&ctx);
         if let Some(wake) = scene.wake() {
             ctx.request_repaint_after(wake);
         }
@@ -59,10 +62,13 @@ impl App {
     /// One step back.
     fn back(&mut self, ctx: &Context, in_text: bool, front: Front) {
         if in_text {
-            // egui has taken the focus from the field; what was typed stays.
-            ctx.memory_mut(|memory| {
-                if let Some(focused) = memory.focused() {
-                    memory.surrender_focus(focused);
+            // egui takes the focus from the field; what was typed stays.
+            ctx.memory_mut(|memory| match self.desk().filter(|desk| !desk.shows_form()) {
+                Some(desk) => memory.request_focus(table::table_id(desk)),
+                None => {
+                    if let Some(focused) = memory.focused() {
+                        memory.surrender_focus(focused);
+                    }
                 }
             });
             return;
@@ -83,6 +89,41 @@ impl App {
             desk.view.set_chip(crate::activity::Chip::All);
         } else if !desk.table.deselect() {
             self.notices.dismiss_newest();
+        }
+    }
+
+    /// Never leaves the keyboard nowhere: where a dialog closes, the focus goes back to where it was; where what had it is
+    /// gone, to the table. Whoever clicks beside everything has taken it away on purpose.
+    fn keep_focus(&mut self, ctx: &Context) {
+        let (focused, pressed) = (ctx.memory(egui::Memory::focused), ctx.input(|input| input.pointer.any_down()));
+        let had = std::mem::replace(&mut self.focus.last, focused);
+        if self.dialog.is_some() {
+            if !self.focus.in_dialog {
+                self.focus.before = had;
+            }
+            self.focus.in_dialog = true;
+            return;
+        }
+        let table = self.desk().filter(|desk| !desk.shows_form()).map(table::table_id);
+        if std::mem::take(&mut self.focus.in_dialog) {
+            // Nothing below a dialog takes the focus in the frame in which it was still drawn: in the next one.
+            self.focus.back = self.focus.before.take().or(table);
+            ctx.request_repaint_after(std::time::Duration::from_millis(1));
+            return;
+        }
+        let there = |id| ctx.viewport(|viewport| viewport.this_pass.used_ids.contains_key(&id));
+        let back = self.focus.back.take().filter(|id| there(*id)).or_else(|| {
+            let lost = match (had, focused) {
+                (Some(_), None) => !pressed,
+                (Some(had), Some(focused)) => had == focused && !there(focused),
+                (None, _) => false,
+            };
+            table.filter(|_| lost)
+        });
+        if let Some(id) = back {
+            ctx.memory_mut(|memory| memory.request_focus(id));
+            self.focus.last = Some(id);
+            ctx.request_repaint_after(std::time::Duration::from_millis(1));
         }
     }
 

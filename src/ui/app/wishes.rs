@@ -6,22 +6,26 @@ use egui::Context;
 
 use crate::activity::{ActivityKey, Chip, RowId};
 use crate::engine::{Action, Severity};
-use crate::settings::Theme;
+use crate::settings::{Preferences, SCALES};
 use crate::ui::app::{App, Front};
 use crate::ui::commands::Command;
 use crate::ui::completeness::Report;
+use crate::ui::copying::{self, Form as CopyForm};
 use crate::ui::desk::Desk;
 use crate::ui::dialogs::Dialog;
 use crate::ui::doors::SaveSuggestion;
+use crate::ui::help::Page;
+use crate::ui::palette::CommandPalette;
+use crate::ui::preferences;
 use crate::ui::saving::{SaveFor, suggested_name};
 use crate::ui::scene::{Scene, Wish};
 use crate::ui::sign_in::Form;
-use crate::ui::table::label_of;
-use crate::ui::text::{cell_time, full_time, visible};
 use crate::ui::track::Track;
 
-/// The most rows that are copied at once.
-const MOST_COPIED: usize = 10_000;
+/// The most commands that the server is asked for at once.
+const MOST_CHECKED: usize = 200;
+/// The most rows that are named at once.
+const MOST_NAMED: usize = 1_000;
 
 impl App {
     pub(super) fn do_wishes(&mut self, ctx: &Context, scene: &mut Scene) {
@@ -37,7 +41,7 @@ impl App {
             }
             Wish::Run(command) => self.run(ctx, scene, command),
             Wish::Save { row, inline } => self.ask_where(row, inline),
-            Wish::Check(row) => self.check(row),
+            Wish::Check(row) => self.check(&[row]),
             Wish::Show(profile) => self.front = Front::Desk(profile),
             Wish::AddProfile => self.add_profile(),
             Wish::CloseForm => self.close_form(),
@@ -68,9 +72,18 @@ impl App {
     fn run(&mut self, ctx: &Context, scene: &mut Scene, command: Command) {
         match command {
             Command::AddProfile => return self.add_profile(),
-            Command::Shortcuts => return self.open(Dialog::Shortcuts),
+            Command::Palette => {
+                let palette = CommandPalette::new(&self.desks, self.desk(), scene);
+                return self.open(Dialog::Palette(palette));
+            }
+            Command::Shortcuts => return self.open(Dialog::Help(Page::Shortcuts)),
+            Command::Guide => return self.open(Dialog::Help(Page::Guide)),
             Command::About => return self.open(Dialog::About),
-            Command::Theme(theme) => return self.set_theme(theme),
+            Command::Settings => return self.open(Dialog::Settings(preferences::Form::new(self.preferences()))),
+            Command::Theme(theme) => return self.prefer(|preferences| preferences.theme = theme),
+            Command::Larger => return self.prefer(|new| new.scale = preferences::scaled(new.scale, true)),
+            Command::Smaller => return self.prefer(|new| new.scale = preferences::scaled(new.scale, false)),
+            Command::ActualSize => return self.prefer(|preferences| preferences.scale = *SCALES.start()),
             Command::Profile(number) => {
                 if let Some(desk) = self.desks.get(number) {
                     self.front = Front::Desk(desk.profile.id);
@@ -111,21 +124,13 @@ impl App {
                 }
             }
             Command::CheckStatus => {
-                if let Some(row) = desk.table.cursor() {
-                    self.check(row);
-                }
+                let rows = desk.chosen(usize::MAX);
+                self.check(&rows);
             }
-            Command::EditLabel => {
-                let dialog = desk.table.cursor().and_then(|row| desk.activity(row)).map(|activity| Dialog::Label {
-                    profile,
-                    key: activity.key(),
-                    text: activity.label().to_owned(),
-                });
-                if let Some(dialog) = dialog {
-                    self.open(dialog);
-                }
-            }
-            Command::CopyRows => self.copy_rows(ctx, scene),
+            Command::EditLabel => self.edit_label(),
+            Command::CopyRows => self.copy_rows(ctx, scene, CopyForm::Text),
+            Command::CopyTsv => self.copy_rows(ctx, scene, CopyForm::Tsv),
+            Command::CopyJson => self.copy_rows(ctx, scene, CopyForm::Json),
             Command::Connect => _ = self.send(Action::Connect(profile)),
             Command::Disconnect => _ = self.send(Action::Disconnect(profile)),
             Command::RetryNow => _ = self.send(Action::RetryNow(profile)),
@@ -143,14 +148,28 @@ impl App {
                 let dialog = Dialog::Remove { profile, name: desk.profile.name.clone() };
                 self.open(dialog);
             }
-            Command::AddProfile | Command::Shortcuts | Command::About | Command::Theme(_) | Command::Profile(_) => {}
+            Command::AddProfile
+            | Command::Palette
+            | Command::Shortcuts
+            | Command::Guide
+            | Command::About
+            | Command::Theme(_)
+            | Command::Larger
+            | Command::Smaller
+            | Command::ActualSize
+            | Command::Settings
+            | Command::Profile(_) => {}
         }
     }
 
-    fn set_theme(&mut self, theme: Theme) {
-        let mut preferences = self.preferences();
-        preferences.theme = theme;
-        self.send(Action::SetPreferences(preferences));
+    /// Changes the preferences, where there is something to change.
+    fn prefer(&mut self, change: impl FnOnce(&mut Preferences)) {
+        let before = self.preferences();
+        let mut preferences = before.clone();
+        change(&mut preferences);
+        if preferences != before {
+            self.send(Action::SetPreferences(preferences));
+        }
     }
 
     fn add_profile(&mut self) {
@@ -195,11 +214,47 @@ impl App {
         }
     }
 
-    fn check(&mut self, row: RowId) {
+    /// Asks the server for the state of rows.
+    fn check(&mut self, rows: &[RowId]) {
         let Some(desk) = self.desk() else { return };
         let profile = desk.profile.id;
-        if let Some(ActivityKey::Command(command)) = desk.activity(row).map(|activity| activity.key()) {
-            self.send(Action::CheckStatus { profile, command });
+        let mut commands: Vec<_> = rows
+            .iter()
+            .filter_map(|row| desk.activity(*row))
+            .filter(|activity| rows.len() == 1 || activity.can_check())
+            .filter_map(|activity| match activity.key() {
+                ActivityKey::Command(command) => Some(command),
+                ActivityKey::Data(_) | ActivityKey::Message(_) | ActivityKey::Gap(_) => None,
+            })
+            .collect();
+        let all = commands.len();
+        commands.truncate(MOST_CHECKED);
+        if !commands.is_empty() && self.send(Action::CheckStatus { profile, commands }) && all > MOST_CHECKED {
+            self.notices.say(
+                Severity::Warning,
+                format!("The server is asked for the first {MOST_CHECKED} of {all} commands. Select fewer to ask for them all."),
+            );
+        }
+    }
+
+    /// Opens the dialog that names the chosen rows.
+    fn edit_label(&mut self) {
+        let Some(desk) = self.desk() else { return };
+        let rows = desk.chosen(usize::MAX);
+        let chosen: Vec<_> = rows.iter().take(MOST_NAMED).filter_map(|row| desk.activity(*row)).collect();
+        let Some(first) = chosen.first() else { return };
+        // What all of them are called already is where one begins.
+        let alike = chosen.iter().all(|activity| activity.label() == first.label());
+        let text = if alike { first.label().to_owned() } else { String::new() };
+        let keys = chosen.iter().map(crate::activity::Activity::key).collect();
+        let dialog = Dialog::Label { profile: desk.profile.id, keys, text };
+        let all = rows.len();
+        self.open(dialog);
+        if all > MOST_NAMED {
+            self.notices.say(
+                Severity::Warning,
+                format!("The first {MOST_NAMED} of {all} selected rows get the label. Select fewer to name them all."),
+            );
         }
     }
 
@@ -230,38 +285,21 @@ impl App {
         }
     }
 
-    /// Copies the selected rows as text, tabs between the cells.
-    fn copy_rows(&mut self, ctx: &Context, scene: &Scene) {
+    /// Copies the selected rows.
+    fn copy_rows(&mut self, ctx: &Context, scene: &Scene, form: CopyForm) {
         let Some(desk) = self.desk() else { return };
-        let rows = desk.table.selection(&desk.activities, &desk.view, MOST_COPIED);
-        let selected = desk.table.selected_count();
-        let mut text = String::new();
-        for activity in rows.iter().filter_map(|row| desk.activity(*row)) {
-            let time = cell_time(activity.updated(), scene.now, &scene.zone);
-            let when = if time.millis.is_empty() {
-                full_time(activity.updated(), &scene.zone)
-            } else {
-                time.main + &time.millis
-            };
-            let cells = [
-                when,
-                activity.kind().word().to_owned(),
-                visible(&activity.id()).into_owned(),
-                visible(&label_of(&activity)).into_owned(),
-                activity.status().word().into_owned(),
-                visible(&activity.message()).into_owned(),
-            ];
-            text.push_str(&cells.join("\t"));
-            text.push('\n');
-        }
+        let rows = desk.table.selection(&desk.activities, &desk.view, copying::MOST);
+        let text = copying::rows(desk, &rows, form, scene);
         if text.is_empty() {
             return;
         }
+        let selected = desk.table.selected_count();
         ctx.copy_text(text);
-        if selected > MOST_COPIED {
+        if selected > copying::MOST {
+            let most = copying::MOST;
             self.notices.say(
                 Severity::Warning,
-                format!("Only the first {MOST_COPIED} of {selected} selected rows were copied. Select fewer to copy them all."),
+                format!("Only the first {most} of {selected} selected rows were copied. Select fewer to copy them all, or export them."),
             );
         }
     }
