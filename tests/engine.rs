@@ -11,6 +11,8 @@ mod downloads;
 mod generations;
 #[path = "engine/listening.rs"]
 mod listening;
+#[path = "engine/requests.rs"]
+mod requests;
 #[path = "engine/scripted.rs"]
 mod scripted;
 #[path = "engine/signing.rs"]

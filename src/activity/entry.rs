@@ -1,6 +1,6 @@
 //! One line of the journal: something that happened to one activity.
 
-use crate::protocol::{CommandId, CommandStatus, Message, RequestId, UnreadableReason};
+use crate::protocol::{CommandId, CommandStatus, DataToken, Message, RequestId, UnreadableReason};
 
 use super::Moment;
 
@@ -174,10 +174,15 @@ pub enum Deed {
     },
     /// The operator asked to follow it before it was heard of.
     Tracked,
+    /// The data was asked for with `request-data`; the server answered with this request id.
+    Requested(Requested),
     /// The one GET of its link begins; from here on the link counts as used.
     Fetching {
-        /// Where to: the whole path.
+        /// Where to: the whole path. Where only a folder was chosen, under the name that is known so far.
         to: String,
+        /// The part-file that holds what has come; `None` in entries of earlier versions.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        part: Option<String>,
     },
     /// The payload is on the disk under its final name.
     Saved {
@@ -185,6 +190,9 @@ pub enum Deed {
         to: String,
         /// Size in bytes.
         size: u64,
+        /// How it was had.
+        #[serde(default)]
+        receipt: Receipt,
     },
     /// The payload could not be saved.
     NotSaved {
@@ -192,7 +200,69 @@ pub enum Deed {
         why: NotSaved,
         /// What happened and what to do, in a sentence.
         sentence: String,
+        /// The file that is kept of what had come, where there is one: the whole path.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        part: Option<String>,
     },
+    /// The operator has read that the link was [`NotSaved::SpentElsewhere`].
+    WarningRead,
+}
+
+/// A request for data that this program made.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct Requested {
+    /// What was asked for; with it the same data can be requested again.
+    pub token: DataToken,
+    /// The file name known for the data token; empty where none is.
+    #[serde(default)]
+    pub file_name: String,
+    /// The context known for the data token; empty where none is.
+    #[serde(default)]
+    pub context: String,
+    /// The payload's size in bytes before it was encrypted, where it is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub size: Option<u64>,
+    /// The command that the server answered with beside the request.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub command: Option<CommandId>,
+    /// The request whose data was wanted again, where there is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub again: Option<RequestId>,
+}
+
+/// How a saved file was had.
+#[derive(Debug, Clone, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize)]
+#[serde(default)]
+pub struct Receipt {
+    /// The SHA-256 of the file as it was saved, 64 hex digits; empty in entries of earlier versions.
+    pub sha256: String,
+    /// How many GETs were sent for the link, redirects within its host included; 0 for a payload that came inline.
+    pub gets: u32,
+    /// When the first GET was sent, or the payload read from the journal. When the file was whole is the entry's own time.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub began: Option<Moment>,
+    /// The host that it came from; empty for a payload that came inline.
+    pub host: String,
+    /// The data token, where it is known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub token: Option<DataToken>,
+    /// What became of the encryption.
+    pub decryption: Decryption,
+    /// The server did not say how long the payload is nor marked its end: it can't be shown that the file is whole.
+    pub length_unproved: bool,
+}
+
+/// What became of the encryption of a payload on its way to the disk.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Decryption {
+    /// It was not asked for: the file is as it came.
+    #[default]
+    Off,
+    /// The tag was right: the file is decrypted.
+    Done,
+    /// The key was wrong or a byte was changed: the file is as it came.
+    Refused,
 }
 
 /// How a download ended that ended badly.
@@ -201,6 +271,9 @@ pub enum Deed {
 pub enum NotSaved {
     /// The link was fetched before, by whomever.
     LinkUsed,
+    /// The link was refused at our first GET although its time was not over: somebody else may have fetched the data. The
+    /// operator is told so until [`Deed::WarningRead`].
+    SpentElsewhere,
     /// The link's time was over.
     LinkExpired,
     /// The transfer began and did not end; the link is used up.

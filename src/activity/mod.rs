@@ -19,7 +19,9 @@ mod throughput;
 mod view;
 
 pub use activities::{Activities, RowId};
-pub use entry::{ActivityKey, Deed, Enquiry, Entry, Fact, Gap, GapCause, Kind, NotSaved, Seq};
+pub use entry::{
+    ActivityKey, Decryption, Deed, Enquiry, Entry, Fact, Gap, GapCause, Kind, NotSaved, Receipt, Requested, Seq,
+};
 pub use filter::Filter;
 pub use ledger::{GapState, Ledger};
 pub use moment::Moment;

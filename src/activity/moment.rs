@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use crate::protocol::LinkLife;
+
 /// Microseconds since 1970-01-01T00:00:00Z, UTC: what is stored, sorted and exported. Shown in local time by the window.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, serde::Serialize, serde::Deserialize)]
 #[serde(transparent)]
@@ -24,6 +26,15 @@ impl Moment {
     #[must_use]
     pub fn since(self, earlier: Self) -> Duration {
         Duration::from_micros(u64::try_from(self.0.saturating_sub(earlier.0)).unwrap_or(0))
+    }
+
+    /// When a link expires that came at this moment.
+    #[must_use]
+    pub fn end_of(self, life: LinkLife) -> Self {
+        match life {
+            LinkLife::Until(until) => Self::from(until),
+            LinkLife::For(lasting) => self.plus(lasting),
+        }
     }
 
     /// This moment and `by` more.

@@ -102,7 +102,7 @@ impl<'a> Activity<'a> {
                 return if data.end.seq < self.context.live_from { Status::LinkUsed } else { Status::Downloading };
             }
             End::NotSaved(why, _) if !newer_link => match why {
-                NotSaved::LinkUsed | NotSaved::Cancelled => return Status::LinkUsed,
+                NotSaved::LinkUsed | NotSaved::SpentElsewhere | NotSaved::Cancelled => return Status::LinkUsed,
                 NotSaved::LinkExpired => return Status::LinkExpired,
                 NotSaved::Broken => return Status::Failed,
                 NotSaved::NotStarted => {}
@@ -111,7 +111,7 @@ impl<'a> Activity<'a> {
         }
         match ready {
             Some((seq, at)) if data.inline.seq < seq => {
-                let expired = at.plus(self.context.link_lifetime) <= self.context.now;
+                let expired = self.expiry(data, at) <= self.context.now;
                 if expired || (seq < self.context.live_from && !data.kept) {
                     Status::LinkExpired
                 } else {
@@ -271,9 +271,32 @@ impl<'a> Activity<'a> {
     #[must_use]
     pub fn link_expires(&self) -> Option<Moment> {
         (self.status() == Status::Ready)
-            .then(|| self.data.and_then(DataRow::ready))
+            .then(|| self.data.and_then(|data| Some(self.expiry(data, data.ready()?.1))))
             .flatten()
-            .map(|(_, at)| at.plus(self.context.link_lifetime))
+    }
+
+    /// When a link that came at a moment expires: as its message said, else after the usual lifetime.
+    fn expiry(&self, data: &DataRow, came: Moment) -> Moment {
+        data.expires.value.unwrap_or_else(|| came.plus(self.context.link_lifetime))
+    }
+
+    /// The file name that is known for its data token; empty where none is. For a suggestion only, as it came from a server.
+    #[must_use]
+    pub fn known_name(&self) -> &'a str {
+        self.data.map_or("", |data| self.pool.get(data.requested.value))
+    }
+
+    /// Whether its data token is known, so that the same data can be requested again.
+    #[must_use]
+    pub fn can_request_again(&self) -> bool {
+        self.data.is_some_and(|data| data.requested.is_set())
+    }
+
+    /// Whether its link was refused at the first GET although its time was not over: somebody else may have the data.
+    #[must_use]
+    pub fn is_spent_elsewhere(&self) -> bool {
+        self.status() == Status::LinkUsed
+            && self.data.is_some_and(|data| matches!(data.end.value, End::NotSaved(NotSaved::SpentElsewhere, _)))
     }
 
     /// The path of the saved file.

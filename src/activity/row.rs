@@ -73,6 +73,10 @@ pub(super) struct DataRow {
     pub(super) kept: bool,
     /// `data_context`.
     pub(super) context: Stamped<TextId>,
+    /// When the newest link expires, where its message said.
+    pub(super) expires: Stamped<Option<Moment>>,
+    /// This program requested it: the file name that is known for its data token.
+    pub(super) requested: Stamped<TextId>,
 }
 
 /// What became of a download.
@@ -213,9 +217,17 @@ impl Row {
                 if let Some(context) = &report.context {
                     data.context.offer(entry, pool.intern(&cut(context)));
                 }
+                if matches!(report.delivery, Delivery::Link(_) | Delivery::StreamToken(_)) {
+                    data.expires.offer(entry, report.life.map(|life| entry.at.end_of(life)));
+                }
                 apply_delivery(entry, &report.delivery, data, pool);
             }
-            (Fact::Heard(Message::StreamReady(report)), Some(data)) => data.stream.offer(entry, report.url.is_some()),
+            (Fact::Heard(Message::StreamReady(report)), Some(data)) => {
+                data.stream.offer(entry, report.url.is_some());
+                if report.life.is_some() {
+                    data.expires.offer(entry, report.life.map(|life| entry.at.end_of(life)));
+                }
+            }
             (Fact::Heard(Message::Unrecognised(_)), _) => self.offer_message(entry, &entry.raw, pool),
             (Fact::Unreadable { reason, size }, _) => {
                 let text = format!("{size} bytes received: {reason}. {}", entry.raw);
@@ -257,10 +269,17 @@ fn apply_delivery(entry: &Entry, delivery: &Delivery, data: &mut DataRow, pool: 
 
 fn apply_deed(entry: &Entry, deed: &Deed, data: &mut DataRow, pool: &mut TextPool) {
     let end = match deed {
-        Deed::Labelled { .. } | Deed::Tracked => return,
+        Deed::Labelled { .. } | Deed::Tracked | Deed::WarningRead => return,
+        Deed::Requested(requested) => {
+            data.requested.offer(entry, pool.intern(&cut(&requested.file_name)));
+            if !requested.context.is_empty() {
+                data.context.offer(entry, pool.intern(&cut(&requested.context)));
+            }
+            return;
+        }
         Deed::Fetching { .. } => End::Fetching,
-        Deed::Saved { to, size } => End::Saved(pool.intern(to), *size),
-        Deed::NotSaved { why, sentence } => End::NotSaved(*why, pool.intern(sentence)),
+        Deed::Saved { to, size, .. } => End::Saved(pool.intern(to), *size),
+        Deed::NotSaved { why, sentence, .. } => End::NotSaved(*why, pool.intern(sentence)),
     };
     // What is saved stays saved, whatever else was tried.
     let saved = |end: &End| matches!(end, End::Saved(..));

@@ -44,15 +44,15 @@ fn did(seq: u64, id: &str, deed: Deed) -> Entry {
 }
 
 fn not_saved(seq: u64, id: &str, why: NotSaved) -> Entry {
-    did(seq, id, Deed::NotSaved { why, sentence: "It was not saved.".to_owned() })
+    did(seq, id, Deed::NotSaved { why, sentence: "It was not saved.".to_owned(), part: None })
 }
 
 fn saved(seq: u64, id: &str) -> Entry {
-    did(seq, id, Deed::Saved { to: "/home/ops/invoice.bin".to_owned(), size: 4_200_000 })
+    did(seq, id, Deed::Saved { to: "/home/ops/invoice.bin".to_owned(), size: 4_200_000, receipt: Receipt::default() })
 }
 
 fn fetching(seq: u64, id: &str) -> Entry {
-    did(seq, id, Deed::Fetching { to: "/home/ops/invoice.bin".to_owned() })
+    did(seq, id, Deed::Fetching { to: "/home/ops/invoice.bin".to_owned(), part: None })
 }
 
 fn applied(entries: &[Entry]) -> Activities {

@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use secrecy::SecretString;
 
 use crate::activity::{ActivityKey, Seq};
-use crate::protocol::{AuthorizationToken, CommandId, RequestId};
-use crate::settings::{Preferences, Profile, ProfileId};
+use crate::protocol::{AuthorizationToken, CommandId, RequestId, StoredData};
+use crate::settings::{Preferences, Profile, ProfileId, Saving};
 
 /// A wish of the operator. Sent on a bounded channel: where that is full, the window says that the engine is busy.
 #[derive(Debug, Clone)]
@@ -63,6 +63,53 @@ pub enum Action {
         /// The whole path that the operator chose.
         to: PathBuf,
     },
+    /// Read one page of the profile's data tokens; answered by [`super::Event::DataTokens`]. A page has
+    /// [`DATA_TOKENS_A_PAGE`] rows; whoever searches asks for one page after the other until all have come.
+    ListDataTokens {
+        /// Whose.
+        profile: ProfileId,
+        /// Which page, from 1.
+        page: u32,
+    },
+    /// Request stored data, one request each. What comes of it is a row each: `Preparing` from the server's answer on. What
+    /// is refused is a notice.
+    RequestData {
+        /// Whose.
+        profile: ProfileId,
+        /// What, as the list had it: its names are remembered for suggestions.
+        data: Vec<StoredData>,
+    },
+    /// Request the data of a request once more, where its data token is known
+    /// ([`crate::activity::Activity::can_request_again`]). It comes under a new request id.
+    RequestAgain {
+        /// Whose.
+        profile: ProfileId,
+        /// The request whose data is wanted again.
+        request: RequestId,
+    },
+    /// Change what is done with a profile's ready data.
+    SetSaving {
+        /// Whose.
+        profile: ProfileId,
+        /// From now on.
+        saving: Saving,
+    },
+    /// Allow a host that a link leads to; the remedy of the notice that said why it was not fetched.
+    AllowHost {
+        /// Whose.
+        profile: ProfileId,
+        /// The host, as the link has it.
+        host: String,
+        /// What is allowed.
+        permission: Permission,
+    },
+    /// The operator has read that a link was spent elsewhere; until then it is told again at each start.
+    WarningRead {
+        /// Whose.
+        profile: ProfileId,
+        /// Which.
+        request: RequestId,
+    },
     /// Ask the server for the state of commands, one after the other. The first that can't be asked for ends it.
     CheckStatus {
         /// Whose.
@@ -114,6 +161,20 @@ pub enum Action {
     SetPreferences(Preferences),
     /// Leave every channel, commit and stop; answered by [`super::Event::Stopped`].
     Quit,
+}
+
+/// How many data tokens a page has.
+pub const DATA_TOKENS_A_PAGE: u32 = 100;
+
+/// What an operator can allow for a host that links lead to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Permission {
+    /// Fetching without encryption.
+    Unencrypted,
+    /// Fetching although it is this machine or in a private network, and the profile's API is not.
+    Private,
+    /// Fetching without a click.
+    Automatic,
 }
 
 /// How a profile signs in.

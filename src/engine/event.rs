@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::activity::{ActivityKey, Entry, Moment, Seq};
-use crate::protocol::RequestId;
+use crate::protocol::{DataTokenPage, RequestId};
 use crate::settings::{ProfileId, Settings};
 
 use super::Action;
@@ -100,6 +100,15 @@ pub enum Event {
         /// How far; `None` when it has ended.
         progress: Option<Progress>,
     },
+    /// One page of the profile's data tokens, or why there is none, in a sentence.
+    DataTokens {
+        /// Whose.
+        profile: ProfileId,
+        /// Which page, from 1.
+        page: u32,
+        /// The page.
+        answer: Result<DataTokenPage, String>,
+    },
     /// Every entry of one activity, in ascending order.
     History {
         /// Whose.
@@ -164,7 +173,7 @@ pub enum ConnectionState {
 }
 
 /// How far a download is.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Default)]
 pub struct Progress {
     /// The file's name.
     pub file_name: String,
@@ -174,6 +183,8 @@ pub struct Progress {
     pub total: Option<u64>,
     /// Bytes a second, over the last few seconds.
     pub rate: f64,
+    /// How long it will still take at that rate; `None` where that can't be told.
+    pub left: Option<Duration>,
 }
 
 /// Something that the operator should read.

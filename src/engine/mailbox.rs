@@ -312,6 +312,7 @@ enum Slot {
     Token(ProfileId),
     Download(ProfileId, RequestId),
     History(ProfileId),
+    DataTokens(ProfileId, u32),
     JournalSize,
     Rival(ProfileId),
 }
@@ -326,6 +327,7 @@ impl Slot {
             Event::Token { profile, .. } => Self::Token(*profile),
             Event::Download { profile, request, .. } => Self::Download(*profile, request.clone()),
             Event::History { profile, .. } => Self::History(*profile),
+            Event::DataTokens { profile, page, .. } => Self::DataTokens(*profile, *page),
             Event::JournalSize(_) => Self::JournalSize,
             Event::Rival { profile, .. } => Self::Rival(*profile),
             Event::Restored { .. }

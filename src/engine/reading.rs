@@ -163,7 +163,11 @@ mod tests {
             let Fact::Heard(Message::Data(report)) = &entry.fact else { panic!("{:?}", entry.fact) };
             assert!(matches!(&report.delivery, Delivery::Link(_) | Delivery::StreamToken(_)), "{report:?}");
             vault.keep(
-                &Message::StreamReady(crate::protocol::StreamReport { id: RequestId::from("r"), url: None }),
+                &Message::StreamReady(crate::protocol::StreamReport {
+                    id: RequestId::from("r"),
+                    url: None,
+                    life: None,
+                }),
                 Moment(8),
             );
             let taken = vault.take(&RequestId::from("r"), &url::Url::parse("https://d/").unwrap()).unwrap();

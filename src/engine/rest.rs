@@ -13,8 +13,8 @@ use reqwest::{Client, StatusCode};
 use secrecy::{ExposeSecret as _, SecretString};
 
 use crate::activity::{Enquiry, Moment};
-use crate::protocol::rest::{self, AUTHORIZATION_HEADER, StatusAnswer};
-use crate::protocol::{AuthorizationToken, CommandId, mask};
+use crate::protocol::rest::{self, AUTHORIZATION_HEADER, COMMAND_HEADER, REQUEST_HEADER, StatusAnswer};
+use crate::protocol::{AuthorizationToken, CommandId, DataToken, DataTokenPage, RequestId, data_token_page, mask};
 
 use super::endpoints::Endpoints;
 use super::trust::Trust;
@@ -77,6 +77,9 @@ pub(super) enum RestError {
         /// The host.
         host: String,
     },
+    /// 404 for a data token.
+    #[error("The server does not know this data: it was deleted, or it belongs to another profile.")]
+    NoSuchData,
     /// The server took the request and answers later.
     #[error("The server took the request for a new token and will decide later. The old token stays in use.")]
     Later,
@@ -132,6 +135,17 @@ enum Payload<'a> {
     Form(&'a [(&'a str, &'a str)]),
     /// An empty JSON object.
     EmptyObject,
+    /// A query: a GET.
+    Query(&'a [(&'a str, &'a str)]),
+}
+
+/// What `request-data` was answered with.
+#[derive(Debug)]
+pub(super) struct RequestedData {
+    /// The request under which the data comes.
+    pub(super) request: RequestId,
+    /// The command whose outcome says whether it could be brought.
+    pub(super) command: Option<CommandId>,
 }
 
 /// An answer.
@@ -139,6 +153,8 @@ struct Answer {
     status: StatusCode,
     /// The header `Date`: the server's time of day.
     date: Option<Moment>,
+    /// The headers that name a command and a request.
+    ids: [Option<String>; 2],
     body: String,
 }
 
@@ -242,6 +258,40 @@ impl Rest {
         }
     }
 
+    /// `GET /data-token/list-data-tokens`: one page, counted from 1.
+    pub(super) async fn list_data_tokens(
+        &self,
+        endpoints: &Endpoints,
+        token: &AuthorizationToken,
+        page: u32,
+        per_page: u32,
+    ) -> Result<DataTokenPage, RestError> {
+        let (page, per_page) = (page.to_string(), per_page.to_string());
+        let query = [("page", page.as_str()), ("perPage", per_page.as_str())];
+        let path = ["data-token", "list-data-tokens"];
+        let answer = success(self.call(endpoints, token, &path, Payload::Query(&query)).await?, endpoints)?;
+        data_token_page(&answer.body).ok_or_else(|| RestError::NotUnderstood { host: host(endpoints) })
+    }
+
+    /// `POST /data-token/request-data`.
+    pub(super) async fn request_data(
+        &self,
+        endpoints: &Endpoints,
+        token: &AuthorizationToken,
+        data: &DataToken,
+    ) -> Result<RequestedData, RestError> {
+        let path = ["data-token", "request-data"];
+        let answer = self.call(endpoints, token, &path, Payload::Form(&[("token", data.as_str())])).await?;
+        if answer.status == StatusCode::NOT_FOUND {
+            return Err(RestError::NoSuchData);
+        }
+        let Answer { ids: [command, request], body, .. } = success(answer, endpoints)?;
+        match rest::request_id(request.as_deref(), &body) {
+            Some(request) => Ok(RequestedData { request, command: rest::command_id(command.as_deref(), &body) }),
+            None => Err(RestError::NotUnderstood { host: host(endpoints) }),
+        }
+    }
+
     async fn call(
         &self,
         endpoints: &Endpoints,
@@ -256,6 +306,11 @@ impl Rest {
             Payload::None => self.client.get(url),
             Payload::Form(form) => self.client.post(url).form(form),
             Payload::EmptyObject => self.client.post(url).json(&serde_json::Map::new()),
+            Payload::Query(query) => {
+                let mut url = url;
+                url.query_pairs_mut().extend_pairs(query);
+                self.client.get(url)
+            }
         };
         read(request.header(AUTHORIZATION_HEADER, header), endpoints, &[token.expose()]).await
     }
@@ -267,6 +322,8 @@ async fn read(request: reqwest::RequestBuilder, endpoints: &Endpoints, secrets: 
     let status = response.status();
     let date = response.headers().get(DATE).and_then(|date| date.to_str().ok());
     let date = date.and_then(|date| jiff::fmt::rfc2822::parse(date).ok()).map(|date| Moment::from(date.timestamp()));
+    let ids = [COMMAND_HEADER, REQUEST_HEADER]
+        .map(|name| response.headers().get(name).and_then(|id| id.to_str().ok()).map(str::to_owned));
     let mut bytes = Vec::new();
     while let Some(chunk) = response.chunk().await.map_err(|error| failed(error, endpoints))? {
         if bytes.len().saturating_add(chunk.len()) > LONGEST_ANSWER {
@@ -279,7 +336,7 @@ async fn read(request: reqwest::RequestBuilder, endpoints: &Endpoints, secrets: 
         return Err(RestError::Unauthorised(words(&body, secrets)));
     }
     if status.is_success() || status == StatusCode::NOT_FOUND || status == StatusCode::METHOD_NOT_ALLOWED {
-        return Ok(Answer { status, date, body });
+        return Ok(Answer { status, date, ids, body });
     }
     Err(RestError::Status { host: host(endpoints), status: status.as_u16(), words: words(&body, secrets) })
 }

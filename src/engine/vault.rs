@@ -36,6 +36,8 @@ struct Secrets {
     stream: Option<Link>,
     stream_ready: bool,
     came: Moment,
+    /// When what came expires, where its message said.
+    expires: Option<Moment>,
 }
 
 /// The way to the data: a link, until it is taken.
@@ -52,13 +54,20 @@ pub(super) struct Taken {
     pub(super) url: Url,
     /// When it came.
     pub(super) came: Moment,
+    /// When it expires, where its message said.
+    pub(super) expires: Option<Moment>,
     kept: Link,
 }
 
 impl Taken {
-    /// Whether its time was over, if links live that long.
+    /// When its time is over: as its message said, else if links live that long.
+    pub(super) fn expiry(&self, lifetime: Duration) -> Moment {
+        self.expires.unwrap_or_else(|| self.came.plus(lifetime))
+    }
+
+    /// Whether its time was over.
     pub(super) fn is_expired(&self, now: Moment, lifetime: Duration) -> bool {
-        now.since(self.came) >= lifetime
+        now >= self.expiry(lifetime)
     }
 }
 
@@ -86,28 +95,33 @@ impl Vault {
     /// Keeps what a message holds.
     pub(super) fn keep(&self, message: &Message, at: Moment) {
         match message {
-            Message::Data(DataReport { id, delivery: Delivery::Link(link), .. }) => {
+            Message::Data(DataReport { id, delivery: Delivery::Link(link), life, .. }) => {
                 let link = link.clone();
                 self.change(id, at, |secrets| {
                     secrets.way = Some(Way::Link(link));
                     secrets.came = at;
+                    secrets.expires = life.map(|life| at.end_of(life));
                 });
             }
-            Message::Data(DataReport { id, delivery: Delivery::StreamToken(token), .. }) => {
+            Message::Data(DataReport { id, delivery: Delivery::StreamToken(token), life, .. }) => {
                 let token = token.clone();
                 self.change(id, at, |secrets| {
                     secrets.token = Some(token);
                     secrets.way = None;
                     secrets.came = at;
+                    secrets.expires = life.map(|life| at.end_of(life));
                 });
             }
-            Message::StreamReady(StreamReport { id, url }) => {
+            Message::StreamReady(StreamReport { id, url, life }) => {
                 let url = url.clone();
                 self.change(id, at, |secrets| {
                     secrets.stream_ready = true;
                     if url.is_some() {
                         secrets.stream = url;
                         secrets.came = at;
+                    }
+                    if life.is_some() {
+                        secrets.expires = life.map(|life| at.end_of(life));
                     }
                 });
             }
@@ -131,7 +145,7 @@ impl Vault {
             _ => return Err(NoLink::Malformed),
         }
         secrets.way = Some(Way::Taken);
-        Ok(Taken { url, came: secrets.came, kept: link })
+        Ok(Taken { url, came: secrets.came, expires: secrets.expires, kept: link })
     }
 
     /// Puts a link back that was not sent.
@@ -193,11 +207,11 @@ mod tests {
     use super::*;
 
     fn data(id: &str, delivery: Delivery) -> Message {
-        Message::Data(DataReport { id: RequestId::from(id), context: None, delivery })
+        Message::Data(DataReport { id: RequestId::from(id), context: None, delivery, life: None })
     }
 
     fn ready(id: &str, url: Option<&str>) -> Message {
-        Message::StreamReady(StreamReport { id: RequestId::from(id), url: url.map(Link::new) })
+        Message::StreamReady(StreamReport { id: RequestId::from(id), url: url.map(Link::new), life: None })
     }
 
     fn take(vault: &Vault, id: &str) -> Result<String, NoLink> {

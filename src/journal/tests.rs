@@ -1,3 +1,4 @@
+mod deeds;
 mod faults;
 mod formats;
 mod retention;
@@ -10,7 +11,7 @@ use proptest::prelude::*;
 use serde_json::json;
 
 use super::*;
-use crate::activity::{Deed, Enquiry, Fact, Gap, GapCause, Moment, NotSaved};
+use crate::activity::{Deed, Enquiry, Fact, Gap, GapCause, Moment};
 use crate::protocol::{CommandId, CommandStatus, Incoming, RequestId, UnreadableReason, incoming};
 
 /// The entry for a message that the socket delivered.
@@ -120,22 +121,6 @@ fn reasons() -> impl Strategy<Value = UnreadableReason> {
     ]
 }
 
-fn deeds() -> impl Strategy<Value = Deed> {
-    let ends = prop_oneof![
-        Just(NotSaved::LinkUsed),
-        Just(NotSaved::LinkExpired),
-        Just(NotSaved::Broken),
-        Just(NotSaved::Cancelled),
-        Just(NotSaved::NotStarted),
-    ];
-    prop_oneof![
-        any::<String>().prop_map(|label| Deed::Labelled { label }),
-        any::<String>().prop_map(|to| Deed::Fetching { to }),
-        (any::<String>(), any::<u64>()).prop_map(|(to, size)| Deed::Saved { to, size }),
-        (ends, any::<String>()).prop_map(|(why, sentence)| Deed::NotSaved { why, sentence }),
-    ]
-}
-
 fn keys() -> impl Strategy<Value = ActivityKey> {
     (ids(), 0..4).prop_map(|(id, kind)| match kind {
         0 => ActivityKey::Command(CommandId::new(id)),
@@ -168,7 +153,7 @@ fn others() -> impl Strategy<Value = Entry> {
     let facts = prop_oneof![
         (reasons(), any::<u64>()).prop_map(|(reason, size)| Fact::Unreadable { reason, size }),
         enquiries.prop_map(Fact::Enquired),
-        deeds().prop_map(Fact::Done),
+        deeds::deeds().prop_map(Fact::Done),
         gaps().prop_map(Fact::Gap),
     ];
     (keys(), facts, any::<String>()).prop_map(|(key, fact, raw)| Entry { key, fact, raw: raw.into(), ..nothing() })

@@ -159,6 +159,17 @@ pub struct DataReport {
     pub context: Option<String>,
     /// What came with it.
     pub delivery: Delivery,
+    /// How long what came can be fetched, where the message says.
+    pub life: Option<LinkLife>,
+}
+
+/// How long a link can be fetched. No known server says it; where one does, it says it better than a guess.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LinkLife {
+    /// Until this moment, by the server's clock: `expiresAt`, RFC 3339 or seconds since 1970.
+    Until(jiff::Timestamp),
+    /// So long from when the message came: `expiresIn` or `ttl`, in seconds.
+    For(std::time::Duration),
 }
 
 /// What a data message carries; `output_type` says it where it can be told, and the shape of `body` where not.
@@ -194,6 +205,8 @@ pub struct StreamReport {
     pub id: RequestId,
     /// `data.streamUrl`, where given: `http(s)` or `ws(s)`.
     pub url: Option<Link>,
+    /// How long it can be fetched, where the message says.
+    pub life: Option<LinkLife>,
 }
 
 /// An event of a type that this program does not know.
@@ -274,6 +287,21 @@ struct Data<'a> {
     correlation_id: Option<&'a RawValue>,
     #[serde(borrow, default)]
     message: Option<&'a RawValue>,
+    #[serde(borrow, default, rename = "expiresAt", alias = "expires_at")]
+    expires_at: Option<&'a RawValue>,
+    #[serde(borrow, default, rename = "expiresIn", alias = "expires_in", alias = "ttl")]
+    expires_in: Option<&'a RawValue>,
+}
+
+impl Data<'_> {
+    fn life(&self) -> Option<LinkLife> {
+        let until = self.expires_at.and_then(|raw| {
+            let written = string(raw).and_then(|text| text.parse().ok());
+            written.or_else(|| jiff::Timestamp::from_second(number(raw)?).ok())
+        });
+        let lasting = || Some(std::time::Duration::from_secs(u64::try_from(number(self.expires_in?)?).ok()?));
+        until.map(LinkLife::Until).or_else(|| lasting().map(LinkLife::For))
+    }
 }
 
 fn read_envelope(envelope: &Envelope<'_>) -> Incoming {
@@ -341,14 +369,19 @@ fn read_event(data: &Data<'_>) -> Incoming {
             };
             let context = data.context.and_then(name).map(String::from);
             let delivery = delivery(data.output_type.and_then(number), body(data.body));
-            Incoming::Message(Message::Data(DataReport { id: RequestId::new(id), context, delivery }))
+            Incoming::Message(Message::Data(DataReport {
+                id: RequestId::new(id),
+                context,
+                delivery,
+                life: data.life(),
+            }))
         }
         Some("STREAM-READY") => {
             let Some(id) = id.or_else(|| data.request_id.and_then(name)) else {
                 return Incoming::Unreadable(UnreadableReason::NoId);
             };
             let url = data.stream_url.and_then(string).filter(|url| !url.is_empty()).map(Link::new);
-            Incoming::Message(Message::StreamReady(StreamReport { id: RequestId::new(id), url }))
+            Incoming::Message(Message::StreamReady(StreamReport { id: RequestId::new(id), url, life: data.life() }))
         }
         _ => match id {
             Some(id) => Incoming::Message(Message::Unrecognised(Unrecognised {

@@ -10,11 +10,15 @@ fn command(status: CommandStatus, body: Body) -> Incoming {
 
 fn data(context: Option<&str>, delivery: Delivery) -> Incoming {
     let context = context.map(str::to_owned);
-    Incoming::Message(Message::Data(DataReport { id: RequestId::from("r-1"), context, delivery }))
+    Incoming::Message(Message::Data(DataReport { id: RequestId::from("r-1"), context, delivery, life: None }))
 }
 
 fn stream_ready(url: Option<&str>) -> Incoming {
-    Incoming::Message(Message::StreamReady(StreamReport { id: RequestId::from("r-1"), url: url.map(Link::new) }))
+    Incoming::Message(Message::StreamReady(StreamReport {
+        id: RequestId::from("r-1"),
+        url: url.map(Link::new),
+        life: None,
+    }))
 }
 
 fn reply(status: i64, correlation: Option<&str>, channel: Option<&str>, text: Option<&str>) -> Incoming {
@@ -270,5 +274,28 @@ proptest! {
         let whole = r#"{"data":{"type":"X-DPT-CAB-ID","id":"c-1","command_status":2,"body":"Command completed"}}"#;
         let cut = whole.get(..at.min(whole.len() - 1)).unwrap_or_default();
         prop_assert_eq!(parse(cut), Incoming::Unreadable(UnreadableReason::NotJson));
+    }
+}
+
+#[test]
+fn how_long_a_link_lives_is_read_where_a_message_says_it() {
+    let life = |extra: &str| {
+        let text = format!(
+            r#"{{"data":{{"type":"X-DPT-CAB-REQUEST-ID","id":"r","output_type":1,"body":"https://h/?auth=x"{extra}}}}}"#
+        );
+        match parse(&text) {
+            Incoming::Message(Message::Data(report)) => report.life,
+            other => panic!("{other:?}"),
+        }
+    };
+    let until = Some(LinkLife::Until("2026-02-21T15:33:44Z".parse().unwrap()));
+    for said in [r#","expiresAt":"2026-02-21T16:33:44+01:00""#, r#","expires_at":1771688024"#] {
+        assert_eq!(life(said), until, "{said}");
+    }
+    for said in [r#","ttl":90"#, r#","expiresIn":"90""#, r#","expires_in":90.0,"expiresAt":"soon""#] {
+        assert_eq!(life(said), Some(LinkLife::For(std::time::Duration::from_secs(90))), "{said}");
+    }
+    for said in ["", r#","expiresAt":"soon""#, r#","ttl":-1"#, r#","expiresIn":{}"#] {
+        assert_eq!(life(said), None, "{said}");
     }
 }

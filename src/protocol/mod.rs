@@ -1,10 +1,12 @@
 //! The wire: what Privicore sends and what this program sends it.
 //!
 //! Holds the frames of the WebSocket in both directions ([`incoming`], [`outgoing`]), the shapes of REST answers
-//! ([`rest`]), the masking of secrets in raw text ([`mask`]) and the types that carry the protocol's rules.
+//! ([`rest`]), the masking of secrets in raw text ([`mask`]), file names from a server made safe ([`file_name`]) and the types that carry the protocol's rules.
 //! Liberal in what it accepts, exact in what it sends; no server sends a schema version, so shape decides.
 //! Never does I/O and never reads a clock.
 
+mod data_token;
+pub mod file_name;
 mod ids;
 pub mod incoming;
 pub mod mask;
@@ -12,9 +14,10 @@ pub mod outgoing;
 pub mod rest;
 mod secret;
 
+pub use data_token::{DataToken, DataTokenPage, StoredData, data_token_page};
 pub use ids::{ChannelId, CommandId, CorrelationId, RequestId};
 pub use incoming::{
-    Body, CommandReport, CommandStatus, DataReport, Delivery, Incoming, Message, Reply, StreamReport, UnreadableReason,
-    Unrecognised,
+    Body, CommandReport, CommandStatus, DataReport, Delivery, Incoming, LinkLife, Message, Reply, StreamReport,
+    UnreadableReason, Unrecognised,
 };
 pub use secret::{AuthorizationToken, Link, StreamToken};

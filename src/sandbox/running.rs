@@ -17,9 +17,10 @@ use super::payload::{Content, Payload};
 use super::queues::Queues;
 use super::queues::amqp::AmqpQueues;
 use super::queues::memory::MemoryQueues;
+use super::state::data::FileMeta;
 use super::tasks::{TaskOwner, Tasks};
 use super::{proxy, rest, scenario, stores};
-use crate::protocol::Link;
+use crate::protocol::{DataToken, Link};
 
 /// A sandbox that runs. Dropping it stops everything; [`Running::shutdown`] waits until it has.
 pub struct Running {
@@ -156,6 +157,9 @@ pub enum ControlError {
     /// As many faults wait for their victims as may.
     #[error("Too many faults wait for their victims already. Give them shorter times or smaller counts.")]
     TooManyFaults,
+    /// The data was not stored.
+    #[error("The data was not stored: {0}.")]
+    NotStored(&'static str),
     /// The queue did not take the message.
     #[error("The message was not queued: {0}.")]
     NotQueued(String),
@@ -180,6 +184,32 @@ impl Control {
         let content = Content::Kept(Bytes::from(bytes));
         let auth = self.backend.grant_download(Payload { content, file_name: file_name.map(Into::into) });
         Link::new(self.backend.download_link(&auth))
+    }
+
+    /// Stores a payload for a profile, as a client would: its data token.
+    ///
+    /// # Errors
+    ///
+    /// When there is no such profile, or it holds too many data tokens already.
+    pub fn store_data(
+        &self,
+        username: &str,
+        bytes: Vec<u8>,
+        file_name: &str,
+        context: &str,
+    ) -> Result<DataToken, ControlError> {
+        let profile = self.profile(username)?;
+        let size = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
+        let (file_name, extension) = file_name.rsplit_once('.').unwrap_or((file_name, ""));
+        let meta = FileMeta {
+            file_name: file_name.to_owned(),
+            extension: extension.to_owned(),
+            context: context.to_owned(),
+            size,
+        };
+        let created = self.backend.clock.millis(self.backend.clock.now());
+        let kept = self.backend.state().data.keep(&profile, meta, Content::Kept(Bytes::from(bytes)), created);
+        kept.map(DataToken::new).map_err(ControlError::NotStored)
     }
 
     /// How many connections have joined the profile's channel.

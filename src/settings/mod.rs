@@ -10,7 +10,7 @@ mod store;
 
 pub use address::{Address, AddressError, Protocol, is_loopback};
 pub use directories::Directories;
-pub use profile::{Profile, ProfileId};
+pub use profile::{Profile, ProfileId, Saving};
 pub use store::{SettingsError, Store};
 
 /// Everything that is kept.
@@ -41,6 +41,10 @@ pub struct Preferences {
     pub message_limit: usize,
     /// How long a link is taken to live when the message does not say, in seconds.
     pub link_lifetime: u32,
+    /// How many downloads run at once, from 1 to 16; the others wait, what expires first in front.
+    pub downloads_at_once: u32,
+    /// After how long without a byte a download is given up, in seconds, from 5 to 3600.
+    pub idle_limit: u32,
     /// How many days an entry of the journal is kept; 0 for as long as there is room.
     pub retention_days: u32,
     /// How many bytes the journal may grow to before its oldest entries go; 0 for no bound.
@@ -63,6 +67,8 @@ impl Default for Preferences {
             theme: Theme::System,
             message_limit: 1024 * 1024,
             link_lifetime: 600,
+            downloads_at_once: 3,
+            idle_limit: 60,
             retention_days: 90,
             retention_bytes: 1024 * 1024 * 1024,
             scale: *SCALES.start(),

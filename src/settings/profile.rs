@@ -1,6 +1,7 @@
 //! A profile as the settings keep it: where its Privicore is and how it signs in. No secrets.
 
 use std::fmt;
+use std::path::PathBuf;
 
 use super::Address;
 
@@ -58,6 +59,25 @@ pub struct Profile {
     pub renew_automatically: bool,
     /// Hosts beyond loopback to which the operator allowed unencrypted connections, for this profile.
     pub allow_unencrypted: Vec<String>,
+    /// What is done with ready data, and which hosts it may be fetched from.
+    pub saving: Saving,
+}
+
+/// What is done with a profile's ready data. A link is hostile input: whoever can write to the profile's queue chooses the
+/// host that it leads to.
+#[derive(Debug, Clone, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize)]
+#[serde(default)]
+pub struct Saving {
+    /// The folder into which ready data is saved by itself; `None`, the default, where it is not. One whose name is no text
+    /// is not kept: TOML has no form for it.
+    #[serde(skip_serializing_if = "super::is_no_text")]
+    pub folder: Option<PathBuf>,
+    /// Hosts that data is fetched from without a click, beside the host of the download address.
+    pub automatic_hosts: Vec<String>,
+    /// Hosts that may lead to this machine or into a private network, although the profile's API is elsewhere.
+    pub private_hosts: Vec<String>,
+    /// Whether payloads are decrypted on their way to the disk, with the key that the operator gave.
+    pub decrypt: bool,
 }
 
 impl Default for Profile {
@@ -73,6 +93,7 @@ impl Default for Profile {
             keep_signed_in: true,
             renew_automatically: true,
             allow_unencrypted: Vec::new(),
+            saving: Saving::default(),
         }
     }
 }

@@ -1,4 +1,4 @@
-use super::super::{Motion, Preferences, Profile, Theme, WindowPlace};
+use super::super::{Motion, Preferences, Profile, Saving, Theme, WindowPlace};
 use super::*;
 
 fn directories() -> (tempfile::TempDir, Directories) {
@@ -13,6 +13,8 @@ fn settings() -> Settings {
             theme: Theme::Dark,
             message_limit: 4 * 1024 * 1024,
             link_lifetime: 60,
+            downloads_at_once: 5,
+            idle_limit: 30,
             retention_days: 7,
             retention_bytes: 5_000_000_000,
             scale: 150,
@@ -25,6 +27,12 @@ fn settings() -> Settings {
                 name: "ops = \"[x]\"\nsecond line".to_owned(),
                 username: "ops@example.com".to_owned(),
                 allow_unencrypted: vec!["10.0.0.1".to_owned()],
+                saving: Saving {
+                    folder: Some(PathBuf::from("/srv/in")),
+                    automatic_hosts: vec!["data.example.com".to_owned()],
+                    private_hosts: vec!["nas.local".to_owned()],
+                    decrypt: true,
+                },
                 ..Profile::default()
             },
             Profile { name: "監査 🔎".to_owned(), keep_signed_in: false, ..Profile::default() },
@@ -171,12 +179,15 @@ fn the_file_holds_nothing_secret() {
     assert_eq!(keys(&table), "preferences profiles");
     assert_eq!(
         keys(table["preferences"].as_table().unwrap()),
-        "last_folder link_lifetime message_limit motion retention_bytes retention_days scale theme window"
+        "downloads_at_once idle_limit last_folder link_lifetime message_limit motion retention_bytes retention_days scale \
+         theme window"
     );
     assert_eq!(
         keys(table["profiles"][0].as_table().unwrap()),
-        "allow_unencrypted api download id keep_signed_in name renew_automatically username websocket"
+        "allow_unencrypted api download id keep_signed_in name renew_automatically saving username websocket"
     );
+    let saving = table["profiles"][0]["saving"].as_table().unwrap();
+    assert_eq!(keys(saving), "automatic_hosts decrypt folder private_hosts");
 }
 
 #[cfg(unix)]

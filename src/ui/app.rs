@@ -213,6 +213,7 @@ impl App {
             | Event::Download { profile, .. }
             | Event::Rival { profile, .. }
             | Event::LinksKept { profile, .. }
+            | Event::DataTokens { profile, .. }
             | Event::History { profile, .. } => {
                 let (in_front, instant) = (self.front == Front::Desk(profile), self.parts.clock.instant());
                 // An event of a profile that is gone has nowhere to be shown.

@@ -180,7 +180,12 @@ impl Desk {
                     self.form.forget_secrets();
                 }
             }
-            Event::Settings(_) | Event::JournalSize(_) | Event::Notice(_) | Event::Stopped => {}
+            // Nothing here asks for them yet.
+            Event::DataTokens { .. }
+            | Event::Settings(_)
+            | Event::JournalSize(_)
+            | Event::Notice(_)
+            | Event::Stopped => {}
         }
     }
 

@@ -63,7 +63,8 @@ async fn ready_data_is_fetched_whole_with_progress_and_only_once() {
 
     let to = machine.file("saved.bin");
     let deed = download(&mut window, profile, "r-1", &to).await;
-    assert_eq!(deed, Deed::Saved { to: to.display().to_string(), size: 3_000_000 });
+    let Deed::Saved { to: saved_to, size: 3_000_000, .. } = deed else { panic!("{deed:?}") };
+    assert_eq!(saved_to, to.display().to_string());
     assert!(std::fs::read(&to).expect("the file") == bytes, "other bytes");
     #[cfg(unix)]
     {
@@ -114,14 +115,16 @@ async fn used_expired_and_unreachable_links_each_have_their_own_end() {
 
     let gone = format!("{}/?auth=never-was", sandbox.downstream_url());
     offer(&mut window, &sandbox, "used", &gone).await;
-    let Deed::NotSaved { why, sentence } = download(&mut window, profile, "used", &to).await else { panic!("saved") };
+    let Deed::NotSaved { why, sentence, .. } = download(&mut window, profile, "used", &to).await else {
+        panic!("saved")
+    };
     assert_eq!(why, NotSaved::LinkUsed, "{sentence}");
     assert!(sentence.contains("used before"), "{sentence}");
 
     let mut preferences = privicore_monitor::settings::Preferences { link_lifetime: 0, ..Default::default() };
     window.act(Action::SetPreferences(preferences.clone()));
     offer(&mut window, &sandbox, "expired", &gone).await;
-    let Deed::NotSaved { why, sentence } = download(&mut window, profile, "expired", &to).await else {
+    let Deed::NotSaved { why, sentence, .. } = download(&mut window, profile, "expired", &to).await else {
         panic!("saved")
     };
     assert_eq!(why, NotSaved::LinkExpired, "{sentence}");
@@ -131,7 +134,7 @@ async fn used_expired_and_unreachable_links_each_have_their_own_end() {
     let nobody = "http://127.0.0.1:9/?auth=x";
     offer(&mut window, &sandbox, "unreachable", nobody).await;
     for _ in 0..2 {
-        let Deed::NotSaved { why, sentence } = download(&mut window, profile, "unreachable", &to).await else {
+        let Deed::NotSaved { why, sentence, .. } = download(&mut window, profile, "unreachable", &to).await else {
             panic!("saved")
         };
         assert_eq!(why, NotSaved::NotStarted, "{sentence}");
@@ -160,7 +163,7 @@ async fn a_download_that_breaks_or_is_stopped_leaves_nothing_behind() {
     offer(&mut window, &sandbox, "broken", link.expose()).await;
     window.act(Action::Download { profile, request: RequestId::from("broken"), to: to.clone() });
     half.send(()).expect("the server waits");
-    let Deed::NotSaved { why, sentence } = end_of(&mut window, "broken").await else { panic!("saved") };
+    let Deed::NotSaved { why, sentence, .. } = end_of(&mut window, "broken").await else { panic!("saved") };
     assert_eq!(why, NotSaved::Broken, "{sentence}");
     assert!(sentence.contains("of 1000 bytes"), "{sentence}");
 

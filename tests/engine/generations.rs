@@ -166,7 +166,7 @@ async fn neither_token_nor_password_nor_link_follows_a_redirect_to_another_host(
     window.entry(&key, |_| true).await;
     window.act(Action::Download { profile: id, request, to: machine.file("never.bin") });
     let entry = window.entry(&key, |entry| matches!(entry.fact, Fact::Done(Deed::NotSaved { .. }))).await;
-    let Fact::Done(Deed::NotSaved { why: NotSaved::Broken, sentence }) = entry.fact else { panic!("{entry:?}") };
+    let Fact::Done(Deed::NotSaved { why: NotSaved::Broken, sentence, .. }) = entry.fact else { panic!("{entry:?}") };
     assert!(sentence.contains("another host"), "{sentence}");
     window.quit().await;
 

@@ -3,7 +3,7 @@
 use egui::Key;
 use egui::accesskit::Role;
 use egui_kittest::kittest::{NodeT as _, Queryable as _};
-use privicore_monitor::activity::{ActivityKey, Deed, Entry, Fact};
+use privicore_monitor::activity::{ActivityKey, Deed, Entry, Fact, Receipt};
 use privicore_monitor::engine::{Action, Event};
 
 use super::harness::{LINK, Window, command, data};
@@ -63,7 +63,7 @@ fn the_journal_is_asked_once_and_again_when_the_activity_changed() {
     open(&mut window, entries.clone());
     window.run();
     assert!(window.questions().is_empty(), "asked again for what is known");
-    let saved = Deed::Saved { to: "/home/ops/q1.bin".to_owned(), size: 3 };
+    let saved = Deed::Saved { to: "/home/ops/q1.bin".to_owned(), size: 3, receipt: Receipt::default() };
     let saved = window.fact(ActivityKey::Data("r-1".into()), Fact::Done(saved), "");
     window.commit(vec![saved.clone()]);
     answer(&mut window, [entries, vec![saved]].concat());

@@ -2,13 +2,19 @@
 
 use egui::accesskit::Role;
 use egui_kittest::kittest::NodeT as _;
-use privicore_monitor::activity::{ActivityKey, Deed, Fact};
+use privicore_monitor::activity::{ActivityKey, Deed, Fact, Receipt};
 use privicore_monitor::engine::{Action, Event, Progress};
 
 use super::harness::{INLINE, LINK, LINK_LIFETIME, Window, data};
 
 fn progress(received: u64) -> Progress {
-    Progress { file_name: "invoice.bin".to_owned(), received, total: Some(29_000_000), rate: 41e6 }
+    Progress {
+        file_name: "invoice.bin".to_owned(),
+        received,
+        total: Some(29_000_000),
+        rate: 41e6,
+        ..Progress::default()
+    }
 }
 
 #[test]
@@ -58,7 +64,8 @@ fn what_came_in_the_message_is_saved_from_it() {
 fn a_download_shows_its_progress_and_can_be_cancelled() {
     let mut window = Window::live();
     window.hear(&[data("r-1", "", 1, LINK)]);
-    let fetching = window.fact(ActivityKey::Data("r-1".into()), Fact::Done(Deed::Fetching { to: "/x".into() }), "");
+    let fetching =
+        window.fact(ActivityKey::Data("r-1".into()), Fact::Done(Deed::Fetching { to: "/x".into(), part: None }), "");
     window.commit(vec![fetching]);
     let profile = window.id();
     window.say(Event::Download { profile, request: "r-1".into(), progress: Some(progress(18_000_000)) });
@@ -81,7 +88,7 @@ fn a_download_shows_its_progress_and_can_be_cancelled() {
 fn a_saved_file_can_be_opened_and_shown() {
     let mut window = Window::live();
     window.hear(&[data("r-1", "", 1, LINK)]);
-    let saved = Deed::Saved { to: "/home/ops/nda-2026.bin".to_owned(), size: 4_200_000 };
+    let saved = Deed::Saved { to: "/home/ops/nda-2026.bin".to_owned(), size: 4_200_000, receipt: Receipt::default() };
     let saved = window.fact(ActivityKey::Data("r-1".into()), Fact::Done(saved), "");
     window.commit(vec![saved]);
     assert_eq!(window.rows(), ["Data request r-1, Saved"]);

@@ -285,7 +285,7 @@ fn an_engine_that_does_not_stop_is_not_waited_for_long() {
 fn closing_with_a_download_under_way_asks_first() {
     let mut window = Window::live();
     window.hear(&[data("r-1", "", 1, LINK)]);
-    let progress = Progress { file_name: "a.bin".to_owned(), received: 1, total: None, rate: 0.0 };
+    let progress = Progress { file_name: "a.bin".to_owned(), received: 1, ..Progress::default() };
     let profile = window.id();
     window.say(Event::Download { profile, request: "r-1".into(), progress: Some(progress) });
     window.run();

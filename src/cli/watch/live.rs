@@ -143,6 +143,7 @@ impl Live {
                 | Event::Committed { .. }
                 | Event::Download { .. }
                 | Event::History { .. }
+                | Event::DataTokens { .. }
                 | Event::Rival { .. }
                 | Event::LinksKept { .. }
                 | Event::JournalSize(_) => {}

@@ -205,14 +205,23 @@ impl Job {
     }
 
     fn progress(&self, meter: &Meter, total: Option<u64>) {
+        let (received, rate) = (meter.received(), meter.rate());
         let progress =
-            Progress { file_name: file_name(&self.to), received: meter.received(), total, rate: meter.rate() };
+            Progress { file_name: file_name(&self.to), received, total, rate, left: left(received, total, rate) };
         self.tools.outbox.post(Event::Download {
             profile: self.profile,
             request: self.request.clone(),
             progress: Some(progress),
         });
     }
+}
+
+/// How long the rest takes at a rate; `None` where nothing can be told, or nobody would plan by it.
+#[expect(clippy::cast_precision_loss, reason = "an estimate")]
+fn left(received: u64, total: Option<u64>, rate: f64) -> Option<Duration> {
+    let rest = total?.checked_sub(received)? as f64;
+    let seconds = (rest / rate).ceil();
+    (rate >= 1.0 && seconds < 300_000.0).then(|| Duration::from_secs_f64(seconds))
 }
 
 /// It broke in the middle.

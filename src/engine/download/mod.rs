@@ -14,7 +14,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use tokio::sync::{mpsc, oneshot};
 
-use crate::activity::{ActivityKey, Deed, Entry, Fact, NotSaved, Seq};
+use crate::activity::{ActivityKey, Deed, Entry, Fact, NotSaved, Receipt, Seq};
 use crate::protocol::{Delivery, Message, RequestId};
 use crate::settings::{ProfileId, atomic};
 
@@ -109,7 +109,7 @@ impl Job {
                  {host} in the profile's sign-in form if you trust the way there."
             )));
         }
-        let fetching = Deed::Fetching { to: self.to.display().to_string() };
+        let fetching = Deed::Fetching { to: self.to.display().to_string(), part: None };
         let recorded = tokio::select! {
             recorded = self.record(fetching) => recorded,
             _ = &mut *cancelled => false,
@@ -151,7 +151,7 @@ impl Job {
     /// Writes how it ended; what failed is also a notice.
     async fn end(&self, outcome: Result<u64, Failed>) {
         let deed = match outcome {
-            Ok(size) => Some(Deed::Saved { to: self.to.display().to_string(), size }),
+            Ok(size) => Some(Deed::Saved { to: self.to.display().to_string(), size, receipt: Receipt::default() }),
             Err(Failed { deed, sentence }) => {
                 if deed != Some(NotSaved::Cancelled) {
                     self.tools.outbox.notice(Notice {
@@ -161,7 +161,7 @@ impl Job {
                         remedy: None,
                     });
                 }
-                deed.map(|why| Deed::NotSaved { why, sentence })
+                deed.map(|why| Deed::NotSaved { why, sentence, part: None })
             }
         };
         if let Some(deed) = deed

@@ -4,6 +4,7 @@
 //! ready for the next action, and there is no lock around what it owns.
 
 mod asks;
+mod data;
 mod desk;
 mod sandbox;
 mod tokens;
@@ -164,6 +165,12 @@ impl Hub {
             Action::Download { profile, request, to } => self.download(profile, request, to),
             Action::CancelDownload { profile, request } => self.cancel_download(profile, &request),
             Action::SaveInline { profile, request, to } => self.save_inline(profile, request, to),
+            Action::ListDataTokens { profile, page } => self.list_data_tokens(profile, page),
+            Action::RequestData { profile, data } => self.request_data(profile, data),
+            Action::RequestAgain { profile, request } => self.request_again(profile, request),
+            Action::SetSaving { profile, saving } => self.set_saving(profile, saving).await,
+            Action::AllowHost { profile, host, permission } => self.allow_host(profile, host, permission).await,
+            Action::WarningRead { profile, request } => self.warning_read(profile, request),
             Action::CheckStatus { profile, commands } => self.check_status(profile, commands),
             Action::Reconcile { profile, gap } => self.reconcile(profile, gap),
             Action::Label { profile, keys, label } => self.label(profile, keys, &label),

@@ -6,7 +6,7 @@ use crate::engine::action::{Credential, SignIn};
 use crate::engine::event::Severity;
 use crate::engine::options::SandboxAddresses;
 use crate::engine::report::Report;
-use crate::settings::{Profile, ProfileId};
+use crate::settings::{Profile, ProfileId, Saving};
 
 use super::Hub;
 
@@ -69,6 +69,7 @@ impl Hub {
             keep_signed_in: false,
             renew_automatically: true,
             allow_unencrypted: Vec::new(),
+            saving: Saving::default(),
         };
         self.sign_in(SignIn { profile, credential: Credential::Password(SecretString::from(password)) });
     }

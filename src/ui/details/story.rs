@@ -139,8 +139,17 @@ fn done(deed: &Deed, palette: &Palette) -> Told {
         Deed::Labelled { label } if label.is_empty() => (icons::LABEL, palette.muted, "Label taken away".to_owned()),
         Deed::Labelled { label } => (icons::LABEL, palette.muted, format!("Labelled “{label}”")),
         Deed::Tracked => (icons::SENT, palette.muted, "Tracked by its id".to_owned()),
-        Deed::Fetching { to } => (icons::DOWNLOADING, palette.ready, format!("Download to {} began", file_name(to))),
-        Deed::Saved { to, size } => {
+        Deed::Requested(requested) if requested.file_name.is_empty() => {
+            (icons::SENT, palette.muted, "Requested from here".to_owned())
+        }
+        Deed::Requested(requested) => {
+            (icons::SENT, palette.muted, format!("Requested {} from here", requested.file_name))
+        }
+        Deed::WarningRead => (icons::LABEL, palette.muted, "The warning was read".to_owned()),
+        Deed::Fetching { to, .. } => {
+            (icons::DOWNLOADING, palette.ready, format!("Download to {} began", file_name(to)))
+        }
+        Deed::Saved { to, size, .. } => {
             let (icon, hue) = icons::status(Status::Saved, palette);
             (icon, hue, format!("Saved as {}, {}", file_name(to), bytes(*size)))
         }

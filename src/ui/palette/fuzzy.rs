@@ -1,7 +1,7 @@
 //! How well what was typed fits a text: its letters in order, anywhere, best at the beginnings of words. Pure.
 
 /// What a letter that follows the last one at once is worth.
-const TOGETHER: i32 = 8;
+const TOGETHER: i32 = 11;
 /// What a letter at the beginning of a word is worth.
 const BEGINNING: i32 = 10;
 /// What a letter anywhere is worth.

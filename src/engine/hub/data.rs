@@ -1,0 +1,96 @@
+//! Stored data and what is done with it: requests, the saving of a profile, hosts that the operator allowed.
+
+use crate::activity::{ActivityKey, Deed, Entry, Fact, Seq};
+use crate::engine::action::Permission;
+use crate::engine::event::Severity;
+use crate::engine::request_data::Asking;
+use crate::protocol::{RequestId, StoredData};
+use crate::settings::{Profile, ProfileId, Saving};
+
+use super::Hub;
+
+impl Hub {
+    /// Reads one page of a profile's data tokens.
+    pub(super) fn list_data_tokens(&self, profile: ProfileId, page: u32) {
+        if let Some(asking) = self.asking(profile) {
+            let task = Box::pin(asking.list(page));
+            drop(self.tools.spawner.task("listing data tokens", Some(profile), task));
+        }
+    }
+
+    /// Requests stored data.
+    pub(super) fn request_data(&self, profile: ProfileId, data: Vec<StoredData>) {
+        if let Some(asking) = self.asking(profile) {
+            let task = Box::pin(asking.request(data, None));
+            drop(self.tools.spawner.task("requesting data", Some(profile), task));
+        }
+    }
+
+    /// Requests the data of an earlier request once more.
+    pub(super) fn request_again(&self, profile: ProfileId, request: RequestId) {
+        if let Some(asking) = self.asking(profile) {
+            let task = Box::pin(asking.request_again(request));
+            drop(self.tools.spawner.task("requesting data", Some(profile), task));
+        }
+    }
+
+    fn asking(&self, profile: ProfileId) -> Option<Asking> {
+        let desk = self.desks.get(&profile)?;
+        let Some(held) = &desk.held else {
+            let sentence = "Data can't be requested while signed out. Sign in first.";
+            self.notice(Some(profile), Severity::Warning, sentence);
+            return None;
+        };
+        Some(Asking { profile, ticket: held.ticket.clone(), scribe: desk.scribe.clone(), tools: self.tools.clone() })
+    }
+
+    /// Changes what is done with a profile's ready data.
+    pub(super) async fn set_saving(&mut self, profile: ProfileId, saving: Saving) {
+        self.edit(profile, |profile| profile.saving = saving.clone()).await;
+    }
+
+    /// Allows a host that links lead to.
+    pub(super) async fn allow_host(&mut self, profile: ProfileId, host: String, permission: Permission) {
+        self.edit(profile, |profile| {
+            let hosts = match permission {
+                Permission::Unencrypted => &mut profile.allow_unencrypted,
+                Permission::Private => &mut profile.saving.private_hosts,
+                Permission::Automatic => &mut profile.saving.automatic_hosts,
+            };
+            if !hosts.contains(&host) {
+                hosts.push(host.clone());
+            }
+        })
+        .await;
+    }
+
+    /// Changes a profile where it is used and where it is kept.
+    async fn edit(&mut self, profile: ProfileId, change: impl Fn(&mut Profile)) {
+        if let Some(desk) = self.desks.get_mut(&profile) {
+            change(&mut desk.profile);
+        }
+        if let Some(kept) = self.settings.profiles.iter_mut().find(|kept| kept.id == profile) {
+            change(kept);
+            self.save().await;
+        }
+    }
+
+    /// The operator has read that a link was spent elsewhere.
+    pub(super) fn warning_read(&self, profile: ProfileId, request: RequestId) {
+        let Some(desk) = self.desks.get(&profile) else { return };
+        let entry = Entry {
+            seq: Seq::default(),
+            at: (self.tools.clock)(),
+            key: ActivityKey::Data(request),
+            fact: Fact::Done(Deed::WarningRead),
+            raw: "".into(),
+        };
+        let scribe = desk.scribe.clone();
+        let task = async move {
+            if scribe.record(entry).await.is_err() {
+                tracing::debug!("the profile is being closed");
+            }
+        };
+        drop(self.tools.spawner.task("noting that a warning was read", Some(profile), task));
+    }
+}

@@ -1,0 +1,155 @@
+//! Asking for stored data: the list of data tokens, and `request-data` for one or many of them.
+//!
+//! What is requested is written into the journal under the request id that the server gave, so that its name, its size and
+//! its data token are known when the data comes, and the same can be requested again. The data token is in no log.
+
+use std::sync::Arc;
+
+use crate::activity::{ActivityKey, Deed, Entry, Fact, Requested, Seq};
+use crate::protocol::{CommandId, RequestId, StoredData};
+use crate::settings::ProfileId;
+
+use super::action::DATA_TOKENS_A_PAGE;
+use super::event::{Event, Notice, Severity};
+use super::report::Report;
+use super::rest::{RequestedData, RestError};
+use super::scribe::Scribe;
+use super::session::Ticket;
+use super::tools::Tools;
+
+/// The label of the commands that stand behind requests.
+const LABEL: &str = "Request data";
+
+/// One who asks, for one profile.
+pub(super) struct Asking {
+    /// Whose.
+    pub(super) profile: ProfileId,
+    /// The token and where it is good.
+    pub(super) ticket: Arc<Ticket>,
+    /// Where requests are written.
+    pub(super) scribe: Scribe,
+    /// The engine's tools.
+    pub(super) tools: Tools,
+}
+
+impl Asking {
+    /// Reads one page of the data tokens and tells the window.
+    pub(super) async fn list(self, page: u32) {
+        let page = page.max(1);
+        let Ticket { endpoints, token, .. } = &*self.ticket;
+        let answer = self.tools.rest.list_data_tokens(endpoints, token, page, DATA_TOKENS_A_PAGE).await;
+        let answer = match answer {
+            Ok(answer) => Ok(answer),
+            Err(error) => {
+                let sentence = error.to_string();
+                self.token_may_be_dead(&error).await;
+                Err(sentence)
+            }
+        };
+        self.tools.outbox.post(Event::DataTokens { profile: self.profile, page, answer });
+    }
+
+    /// Requests data, one after the other. `again` is the request whose data is wanted once more.
+    pub(super) async fn request(self, data: Vec<StoredData>, again: Option<RequestId>) {
+        let all = data.len();
+        for (done, stored) in data.into_iter().enumerate() {
+            let Ticket { endpoints, token, .. } = &*self.ticket;
+            match self.tools.rest.request_data(endpoints, token, &stored.token).await {
+                Ok(answer) => {
+                    if !self.write(answer, stored, again.clone()).await {
+                        return;
+                    }
+                }
+                Err(error) => {
+                    let (left, fatal) = (all - done, is_fatal(&error));
+                    self.tell(&stored, &error, if fatal { left } else { 1 });
+                    self.token_may_be_dead(&error).await;
+                    if fatal {
+                        return;
+                    }
+                }
+            }
+        }
+    }
+
+    /// Requests the data of an earlier request once more.
+    pub(super) async fn request_again(self, request: RequestId) {
+        let key = ActivityKey::Data(request.clone());
+        let history = match self.tools.ledger.history(self.profile, key, Seq(0), Seq(u64::MAX)).await {
+            Ok(history) => history,
+            Err(why) => return self.warn(format!("The data can't be requested again: {why}")),
+        };
+        let known = history.into_iter().rev().find_map(|entry| match entry.fact {
+            Fact::Done(Deed::Requested(requested)) => Some(requested),
+            _ => None,
+        });
+        let Some(Requested { token, file_name, context, size, .. }) = known else {
+            return self.warn(
+                "The data can't be requested again from here: its data token is not known. Choose it in the list of data \
+                 tokens, or have the software request it that requested it first."
+                    .to_owned(),
+            );
+        };
+        let stored = StoredData { token, context, file_name, size, created: None };
+        self.request(vec![stored], Some(request)).await;
+    }
+
+    /// Writes a request down. Says whether that can go on.
+    async fn write(&self, answer: RequestedData, stored: StoredData, again: Option<RequestId>) -> bool {
+        let RequestedData { request, command } = answer;
+        let entry = |key, deed| Entry {
+            seq: Seq::default(),
+            at: (self.tools.clock)(),
+            key,
+            fact: Fact::Done(deed),
+            raw: "".into(),
+        };
+        let StoredData { token, context, file_name, size, .. } = stored;
+        let requested = Requested { token, file_name, context, size, command: command.clone(), again };
+        let mut entries = vec![entry(ActivityKey::Data(request), Deed::Requested(requested))];
+        if let Some(command) = command {
+            let of = |command: &CommandId| ActivityKey::Command(command.clone());
+            entries.push(entry(of(&command), Deed::Tracked));
+            entries.push(entry(of(&command), Deed::Labelled { label: LABEL.to_owned() }));
+        }
+        self.scribe.record_all(entries).await.is_ok()
+    }
+
+    /// Says what was not requested. `count` is how many are left because of it.
+    fn tell(&self, stored: &StoredData, error: &RestError, count: usize) {
+        let name = [&stored.file_name, &stored.context].into_iter().find(|name| !name.is_empty());
+        let what = match (count, name) {
+            (1, Some(name)) => format!("{name} was not requested"),
+            (1, None) => "The data was not requested".to_owned(),
+            (count, _) => format!("{count} were not requested"),
+        };
+        self.warn(format!("{what}. {error}"));
+    }
+
+    fn warn(&self, sentence: String) {
+        let notice = Notice { severity: Severity::Warning, profile: Some(self.profile), sentence, remedy: None };
+        self.tools.outbox.notice(notice);
+    }
+
+    async fn token_may_be_dead(&self, error: &RestError) {
+        if matches!(error, RestError::Unauthorised(_)) {
+            let why = error.to_string();
+            let report = Report::TokenDead { profile: self.profile, ticket: self.ticket.number, why };
+            if self.tools.reports.send(report).await.is_err() {
+                tracing::debug!("the engine is stopping");
+            }
+        }
+    }
+}
+
+/// Whether the next request would end in the same way.
+fn is_fatal(error: &RestError) -> bool {
+    match error {
+        RestError::Unreachable { .. }
+        | RestError::TimedOut { .. }
+        | RestError::Unauthorised(_)
+        | RestError::NotUnderstood { .. }
+        | RestError::NotAToken => true,
+        RestError::Status { .. } | RestError::NoSuchData | RestError::Later => false,
+    }
+}

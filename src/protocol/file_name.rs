@@ -1,0 +1,273 @@
+//! File names from a server, made safe: they are hostile input.
+//!
+//! [`safe_name`] is the one way from any text to a name that a file may have: only ever a name and never a way, visible as it
+//! is, nothing that a system takes for a device, nothing that runs when it is opened, and short enough for every file system.
+//! [`from_disposition`] reads the name that an answer gives (RFC 6266). What browsers do is the measure for both.
+//! Nothing here touches a file.
+
+/// The longest name that common file systems take, in bytes of UTF-8.
+pub const LONGEST: usize = 255;
+/// The longest extension that is kept when a name is cut, in bytes and without its dot.
+const LONGEST_EXTENSION: usize = 40;
+/// What is put behind a name that would run when it is opened.
+const HARMLESS: &str = ".download";
+/// Names that are devices on Windows, whatever their extension; `com1` and the like are beside.
+const DEVICES: [&str; 7] = ["con", "prn", "aux", "nul", "conin$", "conout$", "clock$"];
+/// Extensions of files that start something, or lead somewhere else, when they are merely opened: on Linux, macOS or Windows.
+const RUNS: &[&str] = &[
+    // Launchers and shortcuts.
+    "desktop",
+    "lnk",
+    "url",
+    "website",
+    "webloc",
+    "inetloc",
+    "fileloc",
+    "scf",
+    "pif",
+    "local",
+    "appref-ms",
+    "application",
+    "library-ms",
+    "search-ms",
+    "searchconnector-ms",
+    "settingcontent-ms",
+    "rdp",
+    "theme",
+    "themepack",
+    "appimage",
+    "flatpakref",
+    "directory",
+    "kdelnk",
+    "service",
+    // Programs and scripts that a file manager runs.
+    "exe",
+    "com",
+    "scr",
+    "cpl",
+    "msi",
+    "msp",
+    "mst",
+    "msc",
+    "msix",
+    "msixbundle",
+    "appx",
+    "appxbundle",
+    "appinstaller",
+    "bat",
+    "cmd",
+    "ps1",
+    "psm1",
+    "vb",
+    "vbs",
+    "vbe",
+    "js",
+    "jse",
+    "ws",
+    "wsf",
+    "wsh",
+    "wsc",
+    "sct",
+    "hta",
+    "jar",
+    "jnlp",
+    "reg",
+    "inf",
+    "chm",
+    "hlp",
+    "gadget",
+    "diagcab",
+    "xll",
+    "xbap",
+    "cdxml",
+    "ade",
+    "adp",
+    "command",
+    "terminal",
+    "tool",
+    "workflow",
+    "action",
+    "scpt",
+    "scptd",
+    "applescript",
+    "mobileconfig",
+    "run",
+];
+
+/// A text as a file name; `None` where nothing of it is left.
+///
+/// The last part of what looks like a way; control, format and invisible characters and `"*/:<>?\|` replaced by `_`; no dot
+/// and no space at either end; `_` before a device name; `.download` behind an extension that runs when it is opened; at
+/// most [`LONGEST`] bytes, cut between two characters, with the extension kept. A safe name stays as it is.
+#[must_use]
+pub fn safe_name(text: &str) -> Option<String> {
+    let last = text.rsplit(['/', '\\']).find(|part| !trimmed(part).is_empty())?;
+    let shown: String = last
+        .chars()
+        .map(|c| {
+            if is_unfit(c) {
+                '_'
+            } else if c.is_whitespace() {
+                ' '
+            } else {
+                c
+            }
+        })
+        .collect();
+    let mut name = cut(trimmed(&shown), "");
+    if runs(&name) {
+        name = cut(&name, HARMLESS);
+    }
+    if is_device(&name) {
+        name.insert(0, '_');
+        name = cut(&name, "");
+    }
+    (!name.is_empty()).then_some(name)
+}
+
+/// A safe name with a number, for a place where the name is taken: `a (2).bin`.
+#[must_use]
+pub fn numbered(name: &str, number: u32) -> String {
+    let (stem, extension) = parts(name);
+    let numbered = format!(" ({number})");
+    let room = LONGEST.saturating_sub(numbered.len() + extension.len());
+    format!("{}{numbered}{extension}", trimmed(start(stem, room)))
+}
+
+/// The safe name that a `Content-Disposition` gives, whatever its type; `None` where it gives none.
+///
+/// `filename*` (RFC 8187, in UTF-8 or ISO-8859-1) counts before `filename`, and the first of two alike.
+#[must_use]
+pub fn from_disposition(header: &[u8]) -> Option<String> {
+    // Outside ASCII nothing is specified: UTF-8 where it is that, and ISO-8859-1 as it once was.
+    let header = str::from_utf8(header).map_or_else(|_other| latin_1(header), str::to_owned);
+    let (mut plain, mut extended) = (None, None);
+    let mut rest = header.split_once(';').map_or("", |(_kind, rest)| rest);
+    while !rest.is_empty() {
+        let (name, value, after) = parameter(rest);
+        rest = after;
+        match name.trim().to_ascii_lowercase().as_str() {
+            "filename" if plain.is_none() => plain = Some(value),
+            "filename*" if extended.is_none() => extended = decoded(&value),
+            _ => {}
+        }
+    }
+    extended.as_deref().and_then(safe_name).or_else(|| plain.as_deref().and_then(safe_name))
+}
+
+/// One parameter, its value without quotes and backslashes, and what follows it.
+fn parameter(text: &str) -> (&str, String, &str) {
+    let end = text.find([';', '=']).unwrap_or(text.len());
+    let (name, rest) = text.split_at_checked(end).unwrap_or((text, ""));
+    let Some(value) = rest.strip_prefix('=') else {
+        return (name, String::new(), rest.strip_prefix(';').unwrap_or_default());
+    };
+    let value = value.trim_start();
+    let Some(quoted) = value.strip_prefix('"') else {
+        let (value, rest) = value.split_once(';').unwrap_or((value, ""));
+        return (name, value.trim_end().to_owned(), rest);
+    };
+    let (mut unquoted, mut characters) = (String::new(), quoted.chars());
+    while let Some(character) = characters.next() {
+        match character {
+            '"' => break,
+            '\\' => unquoted.extend(characters.next()),
+            other => unquoted.push(other),
+        }
+    }
+    let rest = characters.as_str();
+    (name, unquoted, rest.split_once(';').map_or("", |(_nothing, rest)| rest))
+}
+
+/// An extended value: its character set, a language, and the text, percent-encoded.
+fn decoded(value: &str) -> Option<String> {
+    let (charset, rest) = value.split_once('\'')?;
+    let (_language, encoded) = rest.split_once('\'')?;
+    let mut bytes = Vec::with_capacity(encoded.len());
+    let mut rest = encoded.bytes();
+    while let Some(byte) = rest.next() {
+        bytes.push(match byte {
+            b'%' => hex(rest.next()?)? << 4 | hex(rest.next()?)?,
+            other => other,
+        });
+    }
+    if charset.eq_ignore_ascii_case("utf-8") {
+        String::from_utf8(bytes).ok()
+    } else if charset.eq_ignore_ascii_case("iso-8859-1") {
+        Some(latin_1(&bytes))
+    } else {
+        None
+    }
+}
+
+fn hex(digit: u8) -> Option<u8> {
+    char::from(digit).to_digit(16).and_then(|digit| u8::try_from(digit).ok())
+}
+
+fn latin_1(bytes: &[u8]) -> String {
+    bytes.iter().copied().map(char::from).collect()
+}
+
+/// Without dots and spaces at either end.
+fn trimmed(text: &str) -> &str {
+    text.trim_matches(|c: char| c == '.' || c.is_whitespace())
+}
+
+/// A name, with `suffix` behind it, cut to what file systems take.
+fn cut(name: &str, suffix: &str) -> String {
+    if name.len() + suffix.len() <= LONGEST {
+        return format!("{name}{suffix}");
+    }
+    let (stem, extension) = if suffix.is_empty() { parts(name) } else { (name, suffix) };
+    format!("{}{extension}", trimmed(start(stem, LONGEST.saturating_sub(extension.len()))))
+}
+
+/// The longest start of a text that has at most so many bytes.
+fn start(text: &str, most: usize) -> &str {
+    text.get(..text.floor_char_boundary(most)).unwrap_or(text)
+}
+
+/// A name's stem and its extension with the dot. What is too long for an extension is none.
+fn parts(name: &str) -> (&str, &str) {
+    match name.rfind('.').and_then(|dot| name.split_at_checked(dot)) {
+        Some((stem, extension)) if !stem.is_empty() && (2..=LONGEST_EXTENSION + 1).contains(&extension.len()) => {
+            (stem, extension)
+        }
+        Some(_) | None => (name, ""),
+    }
+}
+
+/// Whether a file of this name does something when it is opened.
+fn runs(name: &str) -> bool {
+    let extension = name.rsplit_once('.').map(|(_, extension)| extension.to_lowercase());
+    extension.is_some_and(|extension| RUNS.contains(&extension.as_str()))
+}
+
+/// Whether Windows takes it for a device: by what stands before the first dot, without spaces at its end.
+fn is_device(name: &str) -> bool {
+    let stem = name.split('.').next().unwrap_or_default().trim_end().to_lowercase();
+    let is_port = |kind: &str| {
+        let mut number = stem.strip_prefix(kind).unwrap_or_default().chars();
+        matches!((number.next(), number.next()), (Some('0'..='9' | '¹' | '²' | '³'), None))
+    };
+    DEVICES.contains(&stem.as_str()) || is_port("com") || is_port("lpt")
+}
+
+/// Whether a character has no place in a name: reserved somewhere, of no looks of its own, or changing those of others.
+fn is_unfit(c: char) -> bool {
+    if matches!(c, '"' | '*' | '/' | ':' | '<' | '>' | '?' | '\\' | '|') || c.is_control() {
+        return true;
+    }
+    // Format characters and those that Unicode has ignored by default (its Cf and Default_Ignorable_Code_Point), line
+    // and paragraph separators, blanks that are no spaces, private use, non-characters.
+    matches!(u32::from(c),
+        0xAD | 0x034F | 0x0600..=0x0605 | 0x061C | 0x06DD | 0x070F | 0x0890..=0x0891 | 0x08E2 | 0x115F..=0x1160
+        | 0x17B4..=0x17B5 | 0x180B..=0x180F | 0x200B..=0x200F | 0x2028..=0x202E | 0x2060..=0x206F | 0x2800 | 0x3164
+        | 0xE000..=0xF8FF | 0xFDD0..=0xFDEF | 0xFE00..=0xFE0F | 0xFEFF | 0xFFA0 | 0xFFF0..=0xFFFB | 0x110BD | 0x110CD
+        | 0x13430..=0x1343F | 0x1BCA0..=0x1BCA3 | 0x1D173..=0x1D17A | 0xE0000..=0xE0FFF | 0xF0000..)
+        || u32::from(c) & 0xFFFE == 0xFFFE
+}
+
+#[cfg(test)]
+#[path = "file_name_tests.rs"]
+mod tests;

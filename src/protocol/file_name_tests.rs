@@ -1,0 +1,184 @@
+//! One row a trick, and what must hold for any text at all.
+
+use proptest::prelude::*;
+
+use super::*;
+
+#[test]
+fn a_name_is_only_ever_a_name() {
+    for (text, name) in [
+        // Ordinary names stay.
+        ("invoice.pdf", "invoice.pdf"),
+        ("Größe 2 – Ω.tar.gz", "Größe 2 – Ω.tar.gz"),
+        ("報告書.pdf", "報告書.pdf"),
+        ("e\u{301}.txt", "e\u{301}.txt"),
+        // Ways, of both kinds.
+        ("/etc/passwd", "passwd"),
+        ("..\\..\\x.txt", "x.txt"),
+        ("a/b\\c", "c"),
+        ("c:\\windows\\win.ini", "win.ini"),
+        ("dir/", "dir"),
+        ("a/..", "a"),
+        ("C:x", "C_x"),
+        // Dots and spaces at the ends.
+        (".hidden", "hidden"),
+        ("...a.txt. . ", "a.txt"),
+        (" a .txt", "a .txt"),
+        ("a\u{a0}.txt\u{2003}", "a .txt"),
+        // Characters that some system reserves, and controls.
+        ("a<b>c:d\"e|f?g*h", "a_b_c_d_e_f_g_h"),
+        ("a\0b\r\nc\u{7f}\u{85}", "a_b__c__"),
+        // What turns or hides text.
+        ("evil\u{202e}fdp.bin", "evil_fdp.bin"),
+        ("a\u{2066}b\u{2069}\u{61c}c", "a_b__c"),
+        ("in\u{200b}vis\u{feff}ible\u{ad}", "in_vis_ible_"),
+        ("tag\u{e0041}ged\u{fe0f}\u{3164}", "tag_ged__"),
+        ("line\u{2028}end", "line_end"),
+        // Devices.
+        ("CON", "_CON"),
+        ("nul.txt", "_nul.txt"),
+        ("Com1.tar.gz", "_Com1.tar.gz"),
+        ("lpt³", "_lpt³"),
+        ("aux .log", "_aux .log"),
+        ("CONIN$", "_CONIN$"),
+        ("com10", "com10"),
+        ("console", "console"),
+        // What would run.
+        ("a.desktop", "a.desktop.download"),
+        ("Invoice.pdf.LNK", "Invoice.pdf.LNK.download"),
+        ("a.url. ", "a.url.download"),
+        ("setup.exe", "setup.exe.download"),
+        ("x.webloc", "x.webloc.download"),
+        ("x.lnk::$DATA", "x.lnk__$DATA"),
+        ("desktop", "desktop"),
+        ("con.lnk", "_con.lnk.download"),
+    ] {
+        assert_eq!(safe_name(text).as_deref(), Some(name), "{text:?}");
+    }
+    for nothing in ["", ".", "..", "/", "../", "\\..\\", " . . ", "\u{2003}"] {
+        assert_eq!(safe_name(nothing), None, "{nothing:?}");
+    }
+}
+
+#[test]
+fn a_long_name_is_cut_between_characters_and_keeps_its_extension() {
+    let long = safe_name(&format!("{}.pdf", "é".repeat(300))).unwrap();
+    assert_eq!(long, format!("{}.pdf", "é".repeat(125)));
+    assert_eq!(long.len(), 254, "one byte more would be half a character");
+    // What is too long for an extension is none, and what is left must not become one that runs.
+    let hidden = safe_name(&format!("{}.lnk{}", "a".repeat(251), "x".repeat(100))).unwrap();
+    assert!(hidden.ends_with(".download") && hidden.len() <= LONGEST, "{hidden}");
+    let runs = safe_name(&format!("{}.lnk", "a".repeat(251))).unwrap();
+    assert!(runs.ends_with(".download") && runs.len() <= LONGEST, "{runs}");
+}
+
+#[test]
+fn a_name_that_is_taken_gets_a_number_before_its_extension() {
+    assert_eq!(numbered("a.tar.gz", 2), "a.tar (2).gz");
+    assert_eq!(numbered("README", 10), "README (10)");
+    let long = numbered(&safe_name(&format!("{}.pdf", "é".repeat(300))).unwrap(), 2);
+    assert!(long.ends_with("é (2).pdf") && long.len() <= LONGEST, "{long}");
+}
+
+#[test]
+fn the_name_of_a_disposition_is_the_one_that_rfc_6266_means() {
+    for (header, name) in [
+        ("attachment; filename=\"a.pdf\"", Some("a.pdf")),
+        ("attachment;filename=a.pdf", Some("a.pdf")),
+        ("inline; FileName = plain name.pdf ; size=3", Some("plain name.pdf")),
+        // The extended one wins, wherever it stands.
+        ("attachment; filename=\"old.txt\"; filename*=UTF-8''%e2%82%ac.txt", Some("€.txt")),
+        ("attachment; filename*=utf-8'de'%C3%9Cber.txt; filename=old.txt", Some("Über.txt")),
+        ("attachment; filename*=ISO-8859-1''%DCber.txt", Some("Über.txt")),
+        // One that can't be read leaves the word to the other.
+        ("attachment; filename*=UTF-8''%ff.txt; filename=b.txt", Some("b.txt")),
+        ("attachment; filename*=UTF-8''%4; filename=b.txt", Some("b.txt")),
+        ("attachment; filename*=KOI8-R''%c1; filename=b.txt", Some("b.txt")),
+        ("attachment; filename*=none; filename=b.txt", Some("b.txt")),
+        ("attachment; filename*=UTF-8''..; filename=b.txt", Some("b.txt")),
+        // Quoted pairs, and what is in quotes is in quotes.
+        (r#"attachment; filename="a\"b\\c;d.txt"; x=y"#, Some("c;d.txt")),
+        (r#"attachment; filename="q \"x\".txt""#, Some("q _x_.txt")),
+        ("attachment; x=\"; filename=evil.txt\"; filename=good.txt", Some("good.txt")),
+        ("attachment; filename=\"unfinished.txt", Some("unfinished.txt")),
+        // The first of two alike.
+        ("attachment; filename=one; filename=two", Some("one")),
+        // Percent signs mean nothing in a plain one.
+        ("attachment; filename=\"a%20b.txt\"", Some("a%20b.txt")),
+        // Hostile all the same.
+        ("attachment; filename*=UTF-8''..%2F..%2Fetc%2Fcron.d%2Fx", Some("x")),
+        ("attachment; filename=\"..\\\\..\\\\a.lnk\"", Some("a.lnk.download")),
+        ("attachment", None),
+        ("attachment; filename=", None),
+        ("filename=a", None),
+        (";;;=;", None),
+    ] {
+        assert_eq!(from_disposition(header.as_bytes()).as_deref(), name, "{header}");
+    }
+    assert_eq!(from_disposition("attachment; filename=\"ü.txt\"".as_bytes()).as_deref(), Some("ü.txt"));
+    assert_eq!(from_disposition(b"attachment; filename=\"\xfc.txt\"").as_deref(), Some("ü.txt"));
+}
+
+/// What must hold for every name that is safe.
+fn assert_safe(name: &str) {
+    assert!(!name.is_empty() && name.len() <= LONGEST, "{name:?}");
+    assert!(!name.contains(['/', '\\', ':', '\0']) && !name.chars().any(is_unfit), "{name:?}");
+    assert_eq!(trimmed(name), name, "{name:?}");
+    assert!(!runs(name) && !is_device(name), "{name:?}");
+    assert_eq!(std::path::Path::new(name).components().count(), 1, "{name:?}");
+    assert_eq!(safe_name(name).as_deref(), Some(name), "a safe name changes");
+}
+
+proptest! {
+    #[test]
+    fn whatever_comes_the_name_is_safe_and_stays_so(text in hostile()) {
+        if let Some(name) = safe_name(&text) {
+            assert_safe(&name);
+            let second = numbered(&name, 2);
+            prop_assert!(second.len() <= LONGEST && second != name, "{second:?}");
+            prop_assert!(!second.contains(['/', '\\']) && trimmed(&second) == second, "{second:?}");
+        }
+    }
+
+    #[test]
+    fn whatever_a_header_says_the_name_is_safe(header in prop::collection::vec(any::<u8>(), 0..200), text in hostile()) {
+        let with_text = [b"attachment; filename=\"", text.as_bytes(), b"\"; filename*=UTF-8''", &header[..]].concat();
+        for header in [&header[..], &with_text] {
+            if let Some(name) = from_disposition(header) {
+                assert_safe(&name);
+            }
+        }
+    }
+}
+
+/// Texts of what tricks are made of, often long.
+fn hostile() -> impl Strategy<Value = String> {
+    let piece = prop_oneof![
+        any::<char>().prop_map(String::from),
+        "[a-z.]{0,8}",
+        prop::sample::select(vec![
+            "..",
+            ".",
+            " ",
+            "/",
+            "\\",
+            "con",
+            "com¹",
+            "nul",
+            ".lnk",
+            ".desktop",
+            ".exe",
+            "\u{202e}",
+            "\u{200d}",
+            "é",
+            ".",
+            ".download",
+            "%",
+            "\"",
+        ])
+        .prop_map(str::to_owned),
+        (1..260_usize).prop_map(|count| "x".repeat(count)),
+        (1..130_usize).prop_map(|count| "ü".repeat(count)),
+    ];
+    prop::collection::vec(piece, 0..12).prop_map(|pieces| pieces.concat())
+}

@@ -1,0 +1,101 @@
+//! Requesting stored data: the list of data tokens, one request each, and the same data once more.
+
+use privicore_monitor::activity::{ActivityKey, Deed, Fact, Requested};
+use privicore_monitor::engine::{Action, Event};
+use privicore_monitor::protocol::{DataToken, DataTokenPage, Delivery, Message, StoredData};
+use privicore_monitor::sandbox::DEMO_USERNAME;
+use privicore_monitor::settings::ProfileId;
+
+use crate::quiet;
+use crate::window::{Machine, Window};
+
+async fn page(window: &mut Window, profile: ProfileId, page: u32) -> Result<DataTokenPage, String> {
+    window.act(Action::ListDataTokens { profile, page });
+    window
+        .wait("a page of data tokens", |event| match event {
+            Event::DataTokens { page: told, answer, .. } if *told == page => Some(answer.clone()),
+            _ => None,
+        })
+        .await
+}
+
+/// The next request that the window hears of.
+async fn requested(window: &mut Window) -> (ActivityKey, Requested) {
+    window
+        .wait("a request", |event| match event {
+            Event::Committed { entries, .. } => entries.iter().find_map(|entry| match &entry.fact {
+                Fact::Done(Deed::Requested(requested)) => Some((entry.key.clone(), requested.clone())),
+                _ => None,
+            }),
+            _ => None,
+        })
+        .await
+}
+
+#[tokio::test]
+async fn data_tokens_are_listed_by_the_page_and_requested_with_their_names() {
+    let sandbox = quiet().await;
+    let machine = Machine::new();
+    let mut window = Window::open(&machine);
+    let profile = window.sign_in(&sandbox).await;
+    let before = page(&mut window, profile, 1).await.expect("a page").count.expect("a count");
+    for number in 0..150 {
+        let name = format!("report {number}.pdf");
+        sandbox.control().store_data(DEMO_USERNAME, vec![7; 100], &name, "reports/2026").expect("stored");
+    }
+    let first = page(&mut window, profile, 1).await.expect("a page");
+    let second = page(&mut window, profile, 2).await.expect("a page");
+    assert_eq!(first.items.len(), 100);
+    assert_eq!(first.count, Some(before + 150));
+    let names = |page: &DataTokenPage| page.items.iter().map(|item| item.file_name.clone()).collect::<Vec<_>>();
+    let all = [names(&first), names(&second)].concat();
+    assert!((0..150).all(|number| all.contains(&format!("report {number}.pdf"))), "{all:?}");
+
+    let wanted = first.items.iter().find(|item| item.file_name == "report 149.pdf").expect("the newest").clone();
+    window.act(Action::RequestData { profile, data: vec![wanted.clone()] });
+    let (key, request) = requested(&mut window).await;
+    assert_eq!(
+        (request.token, request.file_name.as_str(), request.context.as_str(), request.size),
+        (wanted.token.clone(), "report 149.pdf", "reports/2026", Some(100))
+    );
+    assert!(request.command.is_some(), "the command is not known");
+    // It comes under the id that the server gave.
+    window
+        .entry(&key, |entry| match &entry.fact {
+            Fact::Heard(Message::Data(report)) => matches!(report.delivery, Delivery::Inline { size: 100, .. }),
+            _ => false,
+        })
+        .await;
+
+    let ActivityKey::Data(id) = key else { panic!("{key:?}") };
+    window.act(Action::RequestAgain { profile, request: id.clone() });
+    let (key, request) = requested(&mut window).await;
+    assert_ne!(key, ActivityKey::Data(id.clone()), "the new request has the old id");
+    assert_eq!((request.token, request.again), (wanted.token, Some(id)));
+    window.quit().await;
+}
+
+#[tokio::test]
+async fn what_can_not_be_requested_is_said_by_its_name() {
+    let sandbox = quiet().await;
+    let machine = Machine::new();
+    let mut window = Window::open(&machine);
+    let profile = window.sign_in(&sandbox).await;
+    let gone = StoredData {
+        token: DataToken::new("dtk-canary"),
+        context: String::new(),
+        file_name: "gone.pdf".to_owned(),
+        size: None,
+        created: None,
+    };
+    window.act(Action::RequestData { profile, data: vec![gone] });
+    let notice = window.notice("gone.pdf was not requested").await;
+    assert!(notice.sentence.contains("does not know this data"), "{}", notice.sentence);
+    window.act(Action::RequestAgain { profile, request: "never".into() });
+    window.notice("its data token is not known").await;
+    sandbox.control().expire_tokens(DEMO_USERNAME).expect("a profile");
+    let refused = page(&mut window, profile, 1).await.expect_err("an expired token lists");
+    assert!(refused.contains("Sign in again"), "{refused}");
+    let heard = window.quit().await;
+    assert!(!format!("{heard:?}").contains("canary"), "a data token showed itself");
+}
