@@ -411,7 +411,6 @@ impl App {
     fn scene(&self, ctx: &Context) -> Scene {
         let clock = &self.parts.clock;
         let mut scene = Scene::new(clock.now(), clock.instant(), clock.zone(), ctx.content_rect().width());
-        scene.system_reduces_motion = self.parts.reduced_motion;
         scene.reduced_motion = self.parts.reduced_motion || self.preferences().motion == Motion::Reduced;
         scene.modal = self.dialog.is_some();
         scene

@@ -187,7 +187,7 @@ impl Command {
     pub(crate) fn icon(self) -> Icon {
         match self {
             Self::Palette | Self::Filter | Self::ShowEverything | Self::Show(_) => icons::SEARCH,
-            Self::Details => icons::ARTICLE,
+            Self::Details | Self::Guide => icons::ARTICLE,
             Self::Download => icons::DOWNLOAD,
             Self::CheckStatus => icons::CHECK_STATUS,
             Self::EditLabel => icons::LABEL,
@@ -213,7 +213,6 @@ impl Command {
             Self::ActualSize => icons::ACTUAL_SIZE,
             Self::Settings => icons::SETTINGS,
             Self::Shortcuts => icons::KEYBOARD,
-            Self::Guide => icons::ARTICLE,
             Self::About => icons::INFO,
         }
     }

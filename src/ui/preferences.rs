@@ -101,16 +101,18 @@ impl Number {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Form {
     preferences: Preferences,
+    /// Whether the system asks for no motion.
+    still: bool,
     typed: [String; Number::ALL.len()],
     /// Which number is wrong, and what is wrong with it.
     wrong: Option<(Number, String)>,
 }
 
 impl Form {
-    /// The settings as they are.
-    pub(crate) fn new(preferences: Preferences) -> Self {
+    /// The settings as they are. `still` is whether the system asks for no motion.
+    pub(crate) fn new(preferences: Preferences, still: bool) -> Self {
         let typed = Number::ALL.map(|number| number.of(&preferences).to_string());
-        Self { preferences, typed, wrong: None }
+        Self { preferences, still, typed, wrong: None }
     }
 
     /// The settings have changed elsewhere: what is not being typed follows.
@@ -130,7 +132,7 @@ pub(crate) fn show(ui: &mut Ui, form: &mut Form, fresh: bool, scene: &mut Scene)
     let room = (ui.ctx().content_rect().height() - 200.0).max(120.0);
     egui::ScrollArea::vertical().max_height(room).auto_shrink([false, true]).show(ui, |ui| {
         ui.spacing_mut().item_spacing.y = 0.0;
-        looks(ui, &mut new, scene);
+        looks(ui, &mut new, form.still);
         ui.add_space(8.0);
         for (number, typed) in Number::ALL.into_iter().zip(&mut form.typed) {
             field(ui, number, typed, &mut new, &mut form.wrong);
@@ -152,7 +154,7 @@ fn begin(ui: &mut Ui, words: &str) -> egui::Pos2 {
     pos2(rect.left() + CONTROLS, rect.center().y)
 }
 
-fn looks(ui: &mut Ui, new: &mut Preferences, scene: &Scene) {
+fn looks(ui: &mut Ui, new: &mut Preferences, by_system: bool) {
     let mut at = begin(ui, "Theme");
     for (theme, words) in [(Theme::System, "System"), (Theme::Light, "Light"), (Theme::Dark, "Dark")] {
         let response = choice(ui, at, Mark::Radio(new.theme == theme), words, true);
@@ -176,7 +178,6 @@ fn looks(ui: &mut Ui, new: &mut Preferences, scene: &Scene) {
     widgets::label(ui, text, "scale", &format!("Scale {words}"));
     let at = begin(ui, "Motion");
     let reduced = new.motion == Motion::Reduced;
-    let by_system = scene.system_reduces_motion;
     let words = if by_system { "Reduce motion (the system asks for it)" } else { "Reduce motion" };
     if choice(ui, at, Mark::Check(reduced || by_system), words, !by_system).clicked() {
         new.motion = if reduced { Motion::System } else { Motion::Reduced };
@@ -210,15 +211,12 @@ fn field(ui: &mut Ui, number: Number, typed: &mut String, new: &mut Preferences,
     }
     let beside = pos2(place.right() + 12.0, at.y);
     let room = ui.max_rect().right() - beside.x;
-    match pointed_out {
-        Some(sentence) => {
-            let text = widgets::text(ui, beside, &sentence, Type::Small, palette.failed, room);
-            widgets::alert(ui, text, &sentence);
-        }
-        None => {
-            let text = widgets::text(ui, beside, number.hint(), Type::Small, palette.muted, room);
-            widgets::label(ui, text, number.words(), number.hint());
-        }
+    if let Some(sentence) = pointed_out {
+        let text = widgets::text(ui, beside, &sentence, Type::Small, palette.failed, room);
+        widgets::alert(ui, text, &sentence);
+    } else {
+        let text = widgets::text(ui, beside, number.hint(), Type::Small, palette.muted, room);
+        widgets::label(ui, text, number.words(), number.hint());
     }
 }
 

@@ -25,8 +25,6 @@ pub(crate) struct Scene {
     pub narrow: bool,
     /// Whether changes are shown without motion or passing tints.
     pub reduced_motion: bool,
-    /// Whether it is the system that asks for that.
-    pub system_reduces_motion: bool,
     /// Whether an act of the engine would be refused for now, since a dialog is open.
     pub modal: bool,
     /// Done after the frame, in order.
@@ -81,7 +79,6 @@ impl Scene {
             zone,
             narrow: width < theme::NARROW,
             reduced_motion: false,
-            system_reduces_motion: false,
             modal: false,
             wishes: Vec::new(),
             wake: None,

@@ -71,27 +71,33 @@ impl App {
 
     fn run(&mut self, ctx: &Context, scene: &mut Scene, command: Command) {
         match command {
-            Command::AddProfile => return self.add_profile(),
+            Command::AddProfile => self.add_profile(),
             Command::Palette => {
                 let palette = CommandPalette::new(&self.desks, self.desk(), scene);
-                return self.open(Dialog::Palette(palette));
+                self.open(Dialog::Palette(palette));
             }
-            Command::Shortcuts => return self.open(Dialog::Help(Page::Shortcuts)),
-            Command::Guide => return self.open(Dialog::Help(Page::Guide)),
-            Command::About => return self.open(Dialog::About),
-            Command::Settings => return self.open(Dialog::Settings(preferences::Form::new(self.preferences()))),
-            Command::Theme(theme) => return self.prefer(|preferences| preferences.theme = theme),
-            Command::Larger => return self.prefer(|new| new.scale = preferences::scaled(new.scale, true)),
-            Command::Smaller => return self.prefer(|new| new.scale = preferences::scaled(new.scale, false)),
-            Command::ActualSize => return self.prefer(|preferences| preferences.scale = *SCALES.start()),
+            Command::Shortcuts => self.open(Dialog::Help(Page::Shortcuts)),
+            Command::Guide => self.open(Dialog::Help(Page::Guide)),
+            Command::About => self.open(Dialog::About),
+            Command::Settings => {
+                let form = preferences::Form::new(self.preferences(), self.parts.reduced_motion);
+                self.open(Dialog::Settings(form));
+            }
+            Command::Theme(theme) => self.prefer(|preferences| preferences.theme = theme),
+            Command::Larger => self.prefer(|new| new.scale = preferences::scaled(new.scale, true)),
+            Command::Smaller => self.prefer(|new| new.scale = preferences::scaled(new.scale, false)),
+            Command::ActualSize => self.prefer(|preferences| preferences.scale = *SCALES.start()),
             Command::Profile(number) => {
                 if let Some(desk) = self.desks.get(number) {
                     self.front = Front::Desk(desk.profile.id);
                 }
-                return;
             }
-            _ => {}
+            _ => self.run_in_front(ctx, scene, command),
         }
+    }
+
+    /// Runs a command of the profile in front.
+    fn run_in_front(&mut self, ctx: &Context, scene: &mut Scene, command: Command) {
         let Some(desk) = self.desk_mut() else { return };
         if !command.is_available(desk) {
             return;

@@ -112,9 +112,14 @@ impl Command {
                 |activity| activity.can_download() || activity.can_save_inline(),
                 "None of the selected rows has data to fetch.",
             ),
-            Self::CheckStatus => any(|activity| activity.can_check(), "What is selected has an outcome already."),
+            Self::CheckStatus => any(can_check, "What is selected has an outcome already."),
             Self::CopyRows | Self::CopyTsv | Self::CopyJson => (desk.table.selected_count() == 0).then_some(NO_ROW),
             _ => None,
         }
     }
+}
+
+/// As a function for any activity, however long it is borrowed.
+fn can_check(activity: &Activity<'_>) -> bool {
+    activity.can_check()
 }

@@ -37,11 +37,11 @@ pub(crate) fn show(
     }
     let clicked = list(ui, palette, front);
     foot(ui, palette);
-    if entered || clicked {
-        if let Some(wish) = palette.wish(front) {
-            scene.wish(Wish::CloseDialog);
-            scene.wish(wish);
-        }
+    if (entered || clicked)
+        && let Some(wish) = palette.wish(front)
+    {
+        scene.wish(Wish::CloseDialog);
+        scene.wish(wish);
     }
 }
 
