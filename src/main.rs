@@ -49,9 +49,10 @@ fn run(arguments: Arguments) -> Result<(), Ending> {
     let data = arguments.data_dir.or_else(|| of_sandbox("data"));
     let config = arguments.config_dir.or_else(|| of_sandbox("config"));
     let directories = Directories::choose(data, config).map_err(failed)?;
-    let options = |waker, keyring| EngineOptions {
+    let options = |waker, in_memory| EngineOptions {
         directories: directories.clone(),
-        keyring,
+        keyring: if in_memory { Keyring::in_memory() } else { Keyring::system() },
+        keeps_links: !in_memory,
         sandbox: sandbox_launcher(),
         start_in_sandbox: sandboxed,
         profile: arguments.profile.clone(),
@@ -63,19 +64,17 @@ fn run(arguments: Arguments) -> Result<(), Ending> {
     let profile = arguments.profile.clone();
     let ended = |error: CliError| (error.exit(), error.into());
     match arguments.task {
-        None => show(environment.clone(), profile, Store::peek(&directories).preferences.window, |waker| {
-            options(waker, if sandboxed { Keyring::in_memory() } else { Keyring::system() })
-        }),
+        None => {
+            let place = Store::peek(&directories).preferences.window;
+            show(environment.clone(), profile, place, |waker| options(waker, sandboxed))
+        }
         Some(Task::Watch(wanted)) => watch::run(Setup {
             wanted,
             profile,
             directories: directories.clone(),
             environment: environment.clone(),
             sandbox: sandboxed,
-            options: &|waker, tokens| {
-                let in_memory = sandboxed || tokens == Tokens::InMemory;
-                options(waker, if in_memory { Keyring::in_memory() } else { Keyring::system() })
-            },
+            options: &|waker, tokens| options(waker, sandboxed || tokens == Tokens::InMemory),
         })
         .map_err(ended),
         Some(Task::Export(wanted)) => {

@@ -15,6 +15,8 @@ mod listening;
 mod requests;
 #[path = "engine/scripted.rs"]
 mod scripted;
+#[path = "engine/sealing.rs"]
+mod sealing;
 #[path = "engine/signing.rs"]
 mod signing;
 #[path = "engine/window.rs"]

@@ -165,6 +165,7 @@ pub(crate) fn start_engine(folder: &Path) -> (EngineHandle, Events) {
     Engine::start(EngineOptions {
         directories: Directories::at(folder.join("data"), folder.join("config")).expect("folders"),
         keyring: Keyring::in_memory(),
+        keeps_links: true,
         sandbox: None,
         start_in_sandbox: false,
         profile: None,

@@ -74,7 +74,7 @@ impl Engine {
     /// See [`EngineError`].
     pub fn start(options: EngineOptions) -> Result<(EngineHandle, Events), EngineError> {
         let holder = Holder::take(options.directories.data())?;
-        let Opened { journal, live_from, recovered, .. } = Journal::open(options.directories.data())?;
+        let Opened { journal, live_from, id, recovered } = Journal::open(options.directories.data())?;
         let (store, settings, broken) = Store::open(&options.directories);
         let trust = Trust::load(options.extra_authority.as_deref())?;
         let (outbox, events) = mailbox::pair(options.waker);
@@ -108,6 +108,8 @@ impl Engine {
             store,
             settings,
             live_from,
+            journal: id,
+            keeps_links: options.keeps_links,
             sandbox: options.sandbox,
             sandbox_at_once: options.start_in_sandbox,
             only: options.profile,

@@ -1,9 +1,13 @@
 //! What the engine asks of the journal, so that tests can put one in its place that fails on demand.
 
+use std::time::Duration;
+
 use futures_util::future::BoxFuture;
 
 use crate::activity::{ActivityKey, Entry, Moment, Seq};
-use crate::journal::{Journal, JournalError};
+use crate::credentials::{KeyringError, SealKey};
+use crate::journal::{Journal, JournalError, Sealing, Secrets, Unsealed};
+use crate::protocol::RequestId;
 use crate::settings::ProfileId;
 
 /// Entries that could not be written: all of them, so that nothing is lost.
@@ -11,14 +15,35 @@ use crate::settings::ProfileId;
 pub(super) struct NotWritten {
     /// The entries, as they were given.
     pub entries: Vec<Entry>,
+    /// What was masked in them.
+    pub secrets: Secrets,
     /// Why, in a sentence.
     pub why: String,
 }
 
 /// A place where entries are durable.
 pub(super) trait Ledger: Send + Sync + 'static {
-    /// Writes entries; returns them with their places once they are durable.
-    fn append(&self, profile: ProfileId, entries: Vec<Entry>) -> BoxFuture<'_, Result<Vec<Entry>, NotWritten>>;
+    /// Writes entries; returns them with their places once they are durable. What was masked in them is kept sealed with
+    /// them, where there is a key.
+    fn append(
+        &self,
+        profile: ProfileId,
+        entries: Vec<Entry>,
+        secrets: Secrets,
+    ) -> BoxFuture<'_, Result<Vec<Entry>, NotWritten>>;
+    /// Seals from now on under a key, or not at all.
+    fn seal_with(&self, key: Result<SealKey, KeyringError>) -> BoxFuture<'_, Result<Sealing, String>>;
+    /// What opens data and came in earlier runs.
+    fn secrets(&self, profile: ProfileId) -> BoxFuture<'_, Result<Unsealed, String>>;
+    /// Forgets what opens the data of a request: it is used up.
+    fn forget_secret(&self, profile: ProfileId, request: RequestId) -> BoxFuture<'_, Result<(), String>>;
+    /// Forgets what opens data and whose time is over: as its message said, else if links live for `lifetime`.
+    fn forget_expired_secrets(
+        &self,
+        profile: ProfileId,
+        now: Moment,
+        lifetime: Duration,
+    ) -> BoxFuture<'_, Result<u64, String>>;
     /// The newest `limit` entries before a place, ascending.
     fn restore(&self, profile: ProfileId, before: Seq, limit: usize) -> BoxFuture<'_, Result<Vec<Entry>, String>>;
     /// The first `limit` entries from a place on, ascending.
@@ -44,12 +69,40 @@ pub(super) trait Ledger: Send + Sync + 'static {
 }
 
 impl Ledger for Journal {
-    fn append(&self, profile: ProfileId, entries: Vec<Entry>) -> BoxFuture<'_, Result<Vec<Entry>, NotWritten>> {
+    fn append(
+        &self,
+        profile: ProfileId,
+        entries: Vec<Entry>,
+        secrets: Secrets,
+    ) -> BoxFuture<'_, Result<Vec<Entry>, NotWritten>> {
         Box::pin(async move {
-            Self::append(self, profile, entries)
-                .await
-                .map_err(|refused| NotWritten { entries: refused.entries, why: refused.source.to_string() })
+            Self::append_with(self, profile, entries, secrets).await.map_err(|refused| NotWritten {
+                entries: refused.entries,
+                secrets: refused.secrets,
+                why: refused.source.to_string(),
+            })
         })
+    }
+
+    fn seal_with(&self, key: Result<SealKey, KeyringError>) -> BoxFuture<'_, Result<Sealing, String>> {
+        Box::pin(async move { Self::seal_with(self, key).await.map_err(sentence) })
+    }
+
+    fn secrets(&self, profile: ProfileId) -> BoxFuture<'_, Result<Unsealed, String>> {
+        Box::pin(async move { Self::secrets(self, profile).await.map_err(sentence) })
+    }
+
+    fn forget_secret(&self, profile: ProfileId, request: RequestId) -> BoxFuture<'_, Result<(), String>> {
+        Box::pin(async move { Self::forget_secret(self, profile, &request).await.map_err(sentence) })
+    }
+
+    fn forget_expired_secrets(
+        &self,
+        profile: ProfileId,
+        now: Moment,
+        lifetime: Duration,
+    ) -> BoxFuture<'_, Result<u64, String>> {
+        Box::pin(async move { Self::forget_expired_secrets(self, profile, now, lifetime).await.map_err(sentence) })
     }
 
     fn restore(&self, profile: ProfileId, before: Seq, limit: usize) -> BoxFuture<'_, Result<Vec<Entry>, String>> {

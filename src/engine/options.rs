@@ -48,6 +48,8 @@ pub struct EngineOptions {
     pub directories: Directories,
     /// Where tokens are kept.
     pub keyring: Keyring,
+    /// Whether links outlive the run, sealed under a key of the keyring: not where that keyring is one of this run only.
+    pub keeps_links: bool,
     /// How a sandbox is started; `None` where the program has none.
     pub sandbox: Option<SandboxLauncher>,
     /// Whether to start the sandbox at once and sign in to it.

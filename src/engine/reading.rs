@@ -1,10 +1,12 @@
-//! From a frame to an entry: parse it, put its secrets into the vault, mask them in what is kept.
+//! From a frame to an entry: parse it, put its secrets into the vault, mask them in what is kept. What opens data goes with
+//! the entries, to be sealed.
 
 use crate::activity::{ActivityKey, Entry, Fact, Moment, Seq};
+use crate::journal::{RequestSecret, Secret, Secrets};
 use crate::protocol::incoming::{self, Incoming};
-use crate::protocol::{AuthorizationToken, Delivery, Link, Message, Reply, UnreadableReason, mask};
+use crate::protocol::{AuthorizationToken, Link, Message, Original, Reply, UnreadableReason, mask};
 
-use super::vault::Vault;
+use super::vault::{self, Vault};
 
 /// Messages in one batch.
 const MOST_MESSAGES: usize = 4096;
@@ -26,6 +28,7 @@ pub(super) enum Read {
 #[derive(Debug, Default)]
 pub(super) struct Harvest {
     entries: Vec<Entry>,
+    secrets: Secrets,
     bytes: usize,
 }
 
@@ -40,12 +43,16 @@ impl Harvest {
         self.entries.is_empty()
     }
 
-    /// The entries.
-    pub(super) fn into_entries(self) -> Vec<Entry> {
-        self.entries
+    /// The entries, and what was masked in them.
+    pub(super) fn into_parts(self) -> (Vec<Entry>, Secrets) {
+        (self.entries, self.secrets)
     }
 
-    fn add(&mut self, entry: Entry) {
+    fn add(&mut self, entry: Entry, original: Option<Original>) {
+        if let Some(original) = original {
+            self.bytes = self.bytes.saturating_add(original.expose().len());
+            self.secrets.originals.push((self.entries.len(), original));
+        }
         self.bytes = self.bytes.saturating_add(entry.raw.len());
         self.entries.push(entry);
     }
@@ -73,13 +80,19 @@ impl Reading {
             }
             Incoming::KeepAlive => Read::KeepAlive,
             Incoming::Message(message) => {
-                self.vault.keep(&message, at);
-                harvest.add(self.entry(message, raw, at));
+                let secret = vault::secret_of(&message, at);
+                let (entry, original) = self.entry(message, secret.as_ref(), raw, at);
+                harvest.add(entry, original);
+                if let Some(secret) = secret {
+                    self.vault.keep(&secret);
+                    harvest.secrets.requests.push(secret);
+                }
                 Read::Entry
             }
             Incoming::Unreadable(reason) => {
                 let masked = self.masked(raw);
-                harvest.add(unreadable(reason, raw.len(), masked.into(), at));
+                let original = self.original(raw, &masked, &[self.token.expose()]);
+                harvest.add(unreadable(reason, raw.len(), masked.into(), at), original);
                 Read::Entry
             }
         }
@@ -87,7 +100,7 @@ impl Reading {
 
     /// A binary frame: of no use to this protocol, but not to be dropped silently.
     pub(super) fn binary(size: usize, at: Moment, harvest: &mut Harvest) {
-        harvest.add(unreadable(UnreadableReason::Binary, size, "".into(), at));
+        harvest.add(unreadable(UnreadableReason::Binary, size, "".into(), at), None);
     }
 
     /// A text of the server without the secrets in it.
@@ -95,31 +108,41 @@ impl Reading {
         mask::text(text, &[self.token.expose()]).into_owned()
     }
 
-    fn entry(&self, message: Message, raw: &str, at: Moment) -> Entry {
-        let secret = match &message {
-            Message::Data(report) => match &report.delivery {
-                Delivery::Link(link) => Some(link.expose()),
-                Delivery::StreamToken(token) => Some(token.expose()),
-                Delivery::Text(_) | Delivery::Inline { .. } | Delivery::Other { .. } => None,
-            },
-            Message::StreamReady(report) => report.url.as_ref().map(Link::expose),
-            Message::Command(_) | Message::Unrecognised(_) => None,
-        };
-        let masked = match secret {
-            Some(secret) => mask::text(raw, &[self.token.expose(), secret]),
-            None => mask::text(raw, &[self.token.expose()]),
-        };
+    /// The entry of a message; and the message itself, where more was masked in it than its `secret` and the token.
+    fn entry(
+        &self,
+        message: Message,
+        secret: Option<&RequestSecret>,
+        raw: &str,
+        at: Moment,
+    ) -> (Entry, Option<Original>) {
+        let secret = secret.and_then(|secret| match &secret.secret {
+            Secret::Link(link) => Some(link.expose()),
+            Secret::StreamToken(token) => Some(token.expose()),
+            Secret::StreamReady(url) => url.as_ref().map(Link::expose),
+        });
+        let known = [self.token.expose(), secret.unwrap_or_default()];
+        let known = known.get(..1 + usize::from(secret.is_some())).unwrap_or_default();
+        let masked = mask::text(raw, known);
         if masked == raw {
-            return heard(message, raw.into(), at);
+            return (heard(message, raw.into(), at), None);
         }
+        let original = self.original(raw, &masked, known);
         // Read again from what is kept: the entry is then the same as when it is restored from the journal.
-        match incoming::parse(&masked) {
+        let entry = match incoming::parse(&masked) {
             Incoming::Message(message) => heard(message, masked.into(), at),
             // Masking took away what made it a message, such as an id that quotes the token.
             Incoming::Reply(_) | Incoming::KeepAlive | Incoming::Unreadable(_) => {
                 unreadable(UnreadableReason::WrongType, raw.len(), masked.into(), at)
             }
-        }
+        };
+        (entry, original)
+    }
+
+    /// The text but for credentials, where more than the `known` secrets was masked in it that opens data.
+    fn original(&self, raw: &str, masked: &str, known: &[&str]) -> Option<Original> {
+        let more = masked != raw && mask::credentials(raw, known) != masked;
+        more.then(|| Original::new(mask::credentials(raw, &[self.token.expose()])))
     }
 }
 
@@ -140,14 +163,20 @@ fn unreadable(reason: UnreadableReason, size: usize, raw: Box<str>, at: Moment) 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::protocol::RequestId;
+    use crate::protocol::{Delivery, RequestId};
 
     fn read(raw: &str) -> (Read, Vec<Entry>, Vault) {
+        let (read, entries, _, vault) = read_all(raw);
+        (read, entries, vault)
+    }
+
+    fn read_all(raw: &str) -> (Read, Vec<Entry>, Secrets, Vault) {
         let vault = Vault::default();
         let reading = Reading::new(AuthorizationToken::new("T-canary"), vault.clone());
         let mut harvest = Harvest::default();
         let read = reading.text(raw, Moment(7), &mut harvest);
-        (read, harvest.into_entries(), vault)
+        let (entries, secrets) = harvest.into_parts();
+        (read, entries, secrets, vault)
     }
 
     #[test]
@@ -162,16 +191,45 @@ mod tests {
             assert!(!entry.raw.contains("canary"), "{}", entry.raw);
             let Fact::Heard(Message::Data(report)) = &entry.fact else { panic!("{:?}", entry.fact) };
             assert!(matches!(&report.delivery, Delivery::Link(_) | Delivery::StreamToken(_)), "{report:?}");
-            vault.keep(
-                &Message::StreamReady(crate::protocol::StreamReport {
-                    id: RequestId::from("r"),
-                    url: None,
-                    life: None,
-                }),
-                Moment(8),
-            );
+            vault.keep(&RequestSecret {
+                request: RequestId::from("r"),
+                secret: Secret::StreamReady(None),
+                at: Moment(8),
+                expires: None,
+            });
             let taken = vault.take(&RequestId::from("r"), &url::Url::parse("https://d/").unwrap()).unwrap();
             assert!(taken.url.as_str().contains("canary"));
+        }
+    }
+
+    #[test]
+    fn whatever_opens_data_goes_with_the_entries_to_be_sealed() {
+        let data = r#""type":"X-DPT-CAB-REQUEST-ID","id":"r","output_type":1,"body":"https://h/p?auth=canary-1""#;
+        for (raw, requests, original) in [
+            (format!(r#"{{"data":{{{data}}}}}"#), 1, None),
+            (format!(r#"{{"data":{{{data},"x":"T-canary"}}}}"#), 1, None),
+            (
+                format!(r#"{{"data":{{{data},"x":"auth=canary-2 T-canary"}}}}"#),
+                1,
+                Some(format!(r#"{{"data":{{{data},"x":"auth=canary-2 hidden"}}}}"#)),
+            ),
+            (
+                r#"{"data":{"type":"X-DPT-CAB-ID","id":"1","command_status":2,"body":"see https://h/?auth=canary"}}"#.into(),
+                0,
+                Some(
+                    r#"{"data":{"type":"X-DPT-CAB-ID","id":"1","command_status":2,"body":"see https://h/?auth=canary"}}"#
+                        .into(),
+                ),
+            ),
+            ("garbage auth=canary T-canary".into(), 0, Some("garbage auth=canary hidden".into())),
+            ("garbage T-canary".into(), 0, None),
+            (r#"{"data":{"type":"STREAM-READY","id":"r"}}"#.into(), 1, None),
+        ] {
+            let (_, entries, secrets, _) = read_all(&raw);
+            assert!(!format!("{entries:?} {secrets:?}").contains("canary"), "{entries:?} {secrets:?}");
+            assert_eq!(secrets.requests.len(), requests, "{raw}");
+            let found: Vec<_> = secrets.originals.iter().map(|(at, text)| (*at, text.expose().to_owned())).collect();
+            assert_eq!(found, original.map(|original| (0, original)).into_iter().collect::<Vec<_>>(), "{raw}");
         }
     }
 

@@ -11,6 +11,7 @@ use crate::engine::gaps::Past;
 use crate::engine::mailbox::{self, Events};
 use crate::engine::spawn::Spawner;
 use crate::engine::testing::MemoryLedger;
+use crate::engine::vault::Vault;
 use crate::protocol::AuthorizationToken;
 use crate::protocol::incoming::{Incoming, parse};
 use crate::settings::Profile;
@@ -67,7 +68,8 @@ impl Bench {
         book.restored();
         let (past, told) = oneshot::channel();
         past.send(Past::default()).unwrap();
-        let (scribe, _) = Scribe::start(profile, ledger.clone(), outbox.clone(), book.clone(), told, &spawner);
+        let kept = (book.clone(), Vault::default());
+        let (scribe, _) = Scribe::start(profile, ledger.clone(), outbox.clone(), kept, told, &spawner);
         let (reports, reported) = mpsc::channel(4);
         let reconciler = Reconciler {
             profile,

@@ -1,5 +1,6 @@
 //! What tasks tell the engine's centre.
 
+use crate::journal::Sealing;
 use crate::protocol::{AuthorizationToken, RequestId};
 use crate::settings::ProfileId;
 
@@ -28,6 +29,8 @@ pub(super) enum Report {
     Kept { profile: ProfileId, ticket: u64 },
     /// A REST call said that the token is dead.
     TokenDead { profile: ProfileId, ticket: u64, why: String },
+    /// The journal seals links from now on, or says why not.
+    Sealing(Sealing),
     /// A download came to its end.
     DownloadEnded { profile: ProfileId, request: RequestId },
     /// A sandbox was started.

@@ -252,7 +252,10 @@ impl Rest {
             answer = success(answer, endpoints)?;
         }
         match rest::status_answer(answer.status.as_u16(), &answer.body) {
-            StatusAnswer::Known { status, text } => Ok(Enquiry::Known { status, text }),
+            StatusAnswer::Known { status, text } => {
+                let text = text.map(|text| mask::text(&text, &[token.expose()]).into_owned());
+                Ok(Enquiry::Known { status, text })
+            }
             StatusAnswer::Unknown => Ok(Enquiry::Unknown),
             StatusAnswer::NotUnderstood => Err(RestError::NotUnderstood { host: host(endpoints) }),
         }

@@ -120,6 +120,7 @@ mod tests {
     use crate::activity::{ActivityKey, Entry, Fact, Moment};
     use crate::engine::mailbox;
     use crate::engine::testing::MemoryLedger;
+    use crate::journal::Secrets;
     use crate::protocol::UnreadableReason;
 
     async fn ledger_with(count: usize) -> (Arc<MemoryLedger>, ProfileId) {
@@ -131,7 +132,7 @@ mod tests {
             fact: Fact::Unreadable { reason: UnreadableReason::NotJson, size: 1 },
             raw: "x".into(),
         };
-        ledger.append(profile, vec![entry; count]).await.expect("it takes them");
+        ledger.append(profile, vec![entry; count], Secrets::default()).await.expect("it takes them");
         (ledger, profile)
     }
 
@@ -174,7 +175,10 @@ mod tests {
                     fact: Fact::Unreadable { reason: UnreadableReason::NotJson, size: 1 },
                     raw: "x".repeat(256 * 1024).into(),
                 };
-                outbox.committed(profile, ledger.append(profile, vec![entry]).await.expect("it takes it"));
+                outbox.committed(
+                    profile,
+                    ledger.append(profile, vec![entry], Secrets::default()).await.expect("it takes it"),
+                );
             }
             while told.len() < 300 {
                 match events.try_next() {

@@ -10,7 +10,8 @@ use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
 
-use crate::activity::Entry;
+use crate::activity::{ActivityKey, Deed, Entry, Fact, NotSaved};
+use crate::journal::Secrets;
 use crate::settings::ProfileId;
 
 use super::book::Book;
@@ -19,8 +20,10 @@ use super::event::{Event, Notice, Severity};
 use super::gaps::{Gaps, Past};
 use super::ledger::Ledger;
 use super::mailbox::Outbox;
+use super::reading::Harvest;
 use super::session::Ticket;
 use super::spawn::{Spawner, Task};
+use super::vault::Vault;
 
 /// Batches that wait for the one before them.
 const WAITING: usize = 4;
@@ -38,6 +41,8 @@ const EARLY: usize = 64;
 #[derive(Debug)]
 pub(super) struct Batch {
     entries: Vec<Entry>,
+    /// What was masked in them.
+    secrets: Secrets,
     committed: Option<oneshot::Sender<()>>,
     presence: Option<Presence>,
 }
@@ -80,13 +85,14 @@ impl Scribe {
         profile: ProfileId,
         ledger: Arc<dyn Ledger>,
         outbox: Outbox,
-        book: Book,
+        (book, vault): (Book, Vault),
         past: oneshot::Receiver<Past>,
         spawner: &Spawner,
     ) -> (Self, Task<()>) {
         // Full: the session stops reading its socket; deeds of the operator wait.
         let (batches, waiting) = mpsc::channel(WAITING);
-        let desk = Desk { profile, ledger, outbox, book, gaps: Gaps::default(), early: VecDeque::new(), begun: false };
+        let (gaps, early) = (Gaps::default(), VecDeque::new());
+        let desk = Desk { profile, ledger, outbox, book, vault, gaps, early, begun: false };
         let task = spawner.task("writing the journal", Some(profile), Box::pin(desk.run(waiting, past)));
         (Self { batches }, task)
     }
@@ -96,9 +102,10 @@ impl Scribe {
         self.batches.clone().reserve_owned().await.map_err(|_closed| Closed)
     }
 
-    /// Writes entries in the room that was waited for.
-    pub(super) fn write(room: Room, entries: Vec<Entry>) {
-        room.send(Batch { entries, committed: None, presence: None });
+    /// Writes what was read in the room that was waited for.
+    pub(super) fn write(room: Room, harvest: Harvest) {
+        let (entries, secrets) = harvest.into_parts();
+        room.send(Batch { entries, secrets, committed: None, presence: None });
     }
 
     /// Room for one batch, where there is some at once.
@@ -108,7 +115,8 @@ impl Scribe {
 
     /// Hands news of the connection over.
     pub(super) fn tell(room: Room, presence: Presence) {
-        room.send(Batch { entries: Vec::new(), committed: None, presence: Some(presence) });
+        let (entries, secrets) = (Vec::new(), Secrets::default());
+        room.send(Batch { entries, secrets, committed: None, presence: Some(presence) });
     }
 
     /// Writes one entry and waits until it is durable.
@@ -119,7 +127,7 @@ impl Scribe {
     /// Writes entries together and waits until they are durable.
     pub(super) async fn record_all(&self, entries: Vec<Entry>) -> Result<(), Closed> {
         let (committed, done) = oneshot::channel();
-        let batch = Batch { entries, committed: Some(committed), presence: None };
+        let batch = Batch { entries, secrets: Secrets::default(), committed: Some(committed), presence: None };
         self.batches.send(batch).await.map_err(|_closed| Closed)?;
         done.await.map_err(|_closed| Closed)
     }
@@ -131,6 +139,7 @@ struct Desk {
     ledger: Arc<dyn Ledger>,
     outbox: Outbox,
     book: Book,
+    vault: Vault,
     gaps: Gaps,
     /// News of the connection from before the past was known.
     early: VecDeque<Presence>,
@@ -160,7 +169,7 @@ impl Desk {
                 self.presence(presence).await;
                 continue;
             }
-            let mut entries = first.entries;
+            let (mut entries, mut secrets) = (first.entries, first.secrets);
             let mut committed: Vec<_> = first.committed.into_iter().collect();
             while entries.len() < TOGETHER
                 && carried.is_none()
@@ -170,11 +179,12 @@ impl Desk {
                     // A gap names what was open: what was heard before it has to be in the book.
                     carried = Some(batch);
                 } else {
+                    secrets.join(entries.len(), batch.secrets);
                     entries.extend(batch.entries);
                     committed.extend(batch.committed);
                 }
             }
-            self.commit(entries).await;
+            self.commit(entries, secrets).await;
             for done in committed {
                 if done.send(()).is_err() {
                     tracing::debug!("nobody waits for this entry any more");
@@ -184,8 +194,9 @@ impl Desk {
     }
 
     /// Writes entries, then tells everybody.
-    async fn commit(&self, entries: Vec<Entry>) {
-        let entries = self.write(entries).await;
+    async fn commit(&self, entries: Vec<Entry>, secrets: Secrets) {
+        let entries = self.write(entries, secrets).await;
+        self.forget_used(&entries).await;
         self.book.note(&entries);
         self.outbox.committed(self.profile, entries);
         self.outbox.post(Event::JournalSize(self.ledger.size()));
@@ -197,7 +208,7 @@ impl Desk {
         let early = std::mem::take(&mut self.early);
         let opened = self.gaps.begin(past);
         if let Some(entry) = opened {
-            self.commit(vec![entry]).await;
+            self.commit(vec![entry], Secrets::default()).await;
         }
         for presence in early {
             self.gap(presence).await;
@@ -228,15 +239,29 @@ impl Desk {
             }
         };
         if let Some(entry) = entry {
-            self.commit(vec![entry]).await;
+            self.commit(vec![entry], Secrets::default()).await;
+        }
+    }
+
+    /// Takes the links out of the journal whose one GET came to an end: they open nothing any more.
+    async fn forget_used(&self, entries: &[Entry]) {
+        for entry in entries {
+            if let (ActivityKey::Data(request), Fact::Done(deed)) = (&entry.key, &entry.fact)
+                && is_end_of_link(deed)
+                && self.vault.is_spent(request)
+                && let Err(why) = self.ledger.forget_secret(self.profile, request.clone()).await
+            {
+                // It goes with its time; the row says that it is used.
+                tracing::warn!(why, "a used link is still in the journal, sealed");
+            }
         }
     }
 
     /// Writes until it is written.
-    async fn write(&self, mut entries: Vec<Entry>) -> Vec<Entry> {
+    async fn write(&self, mut entries: Vec<Entry>, mut secrets: Secrets) -> Vec<Entry> {
         let mut pause = FIRST_PAUSE;
         loop {
-            match self.ledger.append(self.profile, entries).await {
+            match self.ledger.append(self.profile, entries, secrets).await {
                 Ok(written) => {
                     if pause > FIRST_PAUSE {
                         self.tell(
@@ -257,7 +282,7 @@ impl Desk {
                             ),
                         );
                     }
-                    entries = refused.entries;
+                    (entries, secrets) = (refused.entries, refused.secrets);
                 }
             }
             tokio::time::sleep(pause).await;
@@ -267,5 +292,14 @@ impl Desk {
 
     fn tell(&self, severity: Severity, sentence: String) {
         self.outbox.notice(Notice { severity, profile: Some(self.profile), sentence, remedy: None });
+    }
+}
+
+/// Whether a deed ends a link: it was fetched, or is good for nothing.
+fn is_end_of_link(deed: &Deed) -> bool {
+    match deed {
+        Deed::Saved { .. } => true,
+        Deed::NotSaved { why, .. } => *why != NotSaved::NotStarted,
+        Deed::Labelled { .. } | Deed::Tracked | Deed::Requested(_) | Deed::Fetching { .. } | Deed::WarningRead => false,
     }
 }

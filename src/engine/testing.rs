@@ -5,6 +5,7 @@ use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 use futures_util::{SinkExt as _, StreamExt as _};
@@ -18,6 +19,9 @@ use super::connector::{ConnectError, Connector, Transport};
 use super::endpoints::Target;
 use super::ledger::{Ledger, NotWritten};
 use crate::activity::{ActivityKey, Entry, Fact, Gap, Moment, Seq};
+use crate::credentials::{KeyringError, SealKey};
+use crate::journal::{RequestSecret, Sealing, Secrets, Unsealed};
+use crate::protocol::RequestId;
 use crate::settings::ProfileId;
 
 /// A journal in memory.
@@ -26,6 +30,7 @@ pub(super) struct MemoryLedger {
     entries: Mutex<Vec<Entry>>,
     refuses: AtomicBool,
     alive: Mutex<Option<Moment>>,
+    secrets: Mutex<Vec<RequestSecret>>,
 }
 
 impl MemoryLedger {
@@ -60,11 +65,17 @@ impl MemoryLedger {
 }
 
 impl Ledger for MemoryLedger {
-    fn append(&self, _: ProfileId, mut entries: Vec<Entry>) -> BoxFuture<'_, Result<Vec<Entry>, NotWritten>> {
+    fn append(
+        &self,
+        _: ProfileId,
+        mut entries: Vec<Entry>,
+        secrets: Secrets,
+    ) -> BoxFuture<'_, Result<Vec<Entry>, NotWritten>> {
         Box::pin(async move {
             if self.refuses.load(Ordering::SeqCst) {
-                return Err(NotWritten { entries, why: "The disk is full.".to_owned() });
+                return Err(NotWritten { entries, secrets, why: "The disk is full.".to_owned() });
             }
+            self.secrets.lock().unwrap().extend(secrets.requests);
             let mut written = self.entries.lock().unwrap();
             for entry in &mut entries {
                 entry.seq = Seq(written.len() as u64 + 1);
@@ -90,6 +101,33 @@ impl Ledger for MemoryLedger {
         let written = self.entries.lock().unwrap();
         let of_key = written.iter().filter(|entry| entry.key == key).cloned().collect();
         Box::pin(async move { Ok(of_key) })
+    }
+
+    fn seal_with(&self, _: Result<SealKey, KeyringError>) -> BoxFuture<'_, Result<Sealing, String>> {
+        Box::pin(async { Ok(Sealing::On) })
+    }
+
+    fn secrets(&self, _: ProfileId) -> BoxFuture<'_, Result<Unsealed, String>> {
+        let secrets = self.secrets.lock().unwrap().clone();
+        Box::pin(async move { Ok(Unsealed { secrets, ..Unsealed::default() }) })
+    }
+
+    fn forget_secret(&self, _: ProfileId, request: RequestId) -> BoxFuture<'_, Result<(), String>> {
+        self.secrets.lock().unwrap().retain(|secret| secret.request != request);
+        Box::pin(async { Ok(()) })
+    }
+
+    fn forget_expired_secrets(
+        &self,
+        _: ProfileId,
+        now: Moment,
+        lifetime: Duration,
+    ) -> BoxFuture<'_, Result<u64, String>> {
+        let mut secrets = self.secrets.lock().unwrap();
+        let held = secrets.len();
+        secrets.retain(|secret| secret.expires.unwrap_or_else(|| secret.at.plus(lifetime)) >= now);
+        let gone = (held - secrets.len()) as u64;
+        Box::pin(async move { Ok(gone) })
     }
 
     fn forget_profile(&self, _: ProfileId) -> BoxFuture<'_, Result<(), String>> {

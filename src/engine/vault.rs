@@ -1,4 +1,5 @@
-//! The links and stream tokens of a profile, in memory only: the window and the journal know only that they are there.
+//! The links and stream tokens of a profile: the window knows only that they are there. The journal keeps them sealed for
+//! the next run, where it has a key.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -8,6 +9,7 @@ use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use url::Url;
 
 use crate::activity::Moment;
+use crate::journal::{RequestSecret, Secret};
 use crate::protocol::{DataReport, Delivery, Link, Message, RequestId, StreamReport, StreamToken};
 
 /// How many requests' secrets are held; beyond, the oldest goes. With links that live ten minutes this is never reached in
@@ -21,7 +23,7 @@ pub(super) struct Vault(Arc<Mutex<Held>>);
 /// What is held of every request.
 #[derive(Debug, Default)]
 struct Held {
-    requests: BTreeMap<RequestId, Secrets>,
+    requests: BTreeMap<RequestId, OfRequest>,
     /// The requests by when they first came, for bounding.
     by_age: BTreeMap<u64, RequestId>,
     arrivals: u64,
@@ -29,7 +31,7 @@ struct Held {
 
 /// What is held of one request.
 #[derive(Debug, Default)]
-struct Secrets {
+struct OfRequest {
     arrival: u64,
     way: Option<Way>,
     token: Option<StreamToken>,
@@ -74,8 +76,10 @@ impl Taken {
 /// Why there is no link to fetch, in words for the operator.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub(super) enum NoLink {
-    /// Nothing is held: it came in an earlier run, or never.
-    #[error("The link is not known here: links are kept only while Privicore Monitor runs. Request the data again.")]
+    /// Nothing is held: it came in an earlier run that could not keep it, or never.
+    #[error(
+        "The link is not known here: it came while links were kept in memory only, or not at all. Request the data again."
+    )]
     NotHeld,
     /// It was taken before.
     #[error("The link was fetched already, and a link can be fetched once. Request the data again.")]
@@ -92,41 +96,43 @@ pub(super) enum NoLink {
 }
 
 impl Vault {
-    /// Keeps what a message holds.
-    pub(super) fn keep(&self, message: &Message, at: Moment) {
-        match message {
-            Message::Data(DataReport { id, delivery: Delivery::Link(link), life, .. }) => {
-                let link = link.clone();
-                self.change(id, at, |secrets| {
-                    secrets.way = Some(Way::Link(link));
-                    secrets.came = at;
-                    secrets.expires = life.map(|life| at.end_of(life));
-                });
-            }
-            Message::Data(DataReport { id, delivery: Delivery::StreamToken(token), life, .. }) => {
-                let token = token.clone();
-                self.change(id, at, |secrets| {
-                    secrets.token = Some(token);
-                    secrets.way = None;
-                    secrets.came = at;
-                    secrets.expires = life.map(|life| at.end_of(life));
-                });
-            }
-            Message::StreamReady(StreamReport { id, url, life }) => {
-                let url = url.clone();
-                self.change(id, at, |secrets| {
-                    secrets.stream_ready = true;
-                    if url.is_some() {
-                        secrets.stream = url;
-                        secrets.came = at;
-                    }
-                    if life.is_some() {
-                        secrets.expires = life.map(|life| at.end_of(life));
-                    }
-                });
-            }
-            Message::Data(_) | Message::Command(_) | Message::Unrecognised(_) => {}
+    /// Keeps what came for a request.
+    pub(super) fn keep(&self, secret: &RequestSecret) {
+        self.change(&secret.request, secret.at, |secrets| secrets.take(secret));
+    }
+
+    /// Takes back what came in earlier runs. What came in this one is newer. Gives the requests that there is something of.
+    pub(super) fn restore(&self, earlier: Vec<RequestSecret>) -> Vec<RequestId> {
+        let mut restored: BTreeMap<RequestId, OfRequest> = BTreeMap::new();
+        for secret in earlier {
+            restored.entry(secret.request.clone()).or_default().take(&secret);
         }
+        let requests = restored.keys().cloned().collect();
+        for (request, earlier) in restored {
+            self.change(&request, earlier.came, |secrets| secrets.add_earlier(earlier));
+        }
+        requests
+    }
+
+    /// What is held and was not used.
+    pub(super) fn held(&self) -> Vec<RequestSecret> {
+        let held = self.lock();
+        let mut all = Vec::new();
+        for (request, secrets) in &held.requests {
+            let each = secrets.each().into_iter();
+            all.extend(each.map(|secret| RequestSecret {
+                request: request.clone(),
+                secret,
+                at: secrets.came,
+                expires: secrets.expires,
+            }));
+        }
+        all
+    }
+
+    /// Whether the link of a request was taken and not put back.
+    pub(super) fn is_spent(&self, request: &RequestId) -> bool {
+        self.lock().requests.get(request).is_some_and(|secrets| matches!(secrets.way, Some(Way::Taken)))
     }
 
     /// Takes the link of a request out, to be fetched once. `download` is the profile's download address.
@@ -157,13 +163,13 @@ impl Vault {
         }
     }
 
-    fn change(&self, request: &RequestId, at: Moment, change: impl FnOnce(&mut Secrets)) {
+    fn change(&self, request: &RequestId, at: Moment, change: impl FnOnce(&mut OfRequest)) {
         let mut held = self.lock();
         if !held.requests.contains_key(request) {
             held.arrivals += 1;
             let arrival = held.arrivals;
             held.by_age.insert(arrival, request.clone());
-            held.requests.insert(request.clone(), Secrets { arrival, came: at, ..Secrets::default() });
+            held.requests.insert(request.clone(), OfRequest { arrival, came: at, ..OfRequest::default() });
         }
         if let Some(secrets) = held.requests.get_mut(request) {
             change(secrets);
@@ -184,7 +190,72 @@ impl Vault {
     }
 }
 
-impl Secrets {
+/// What opens the data of a request, of a message.
+pub(super) fn secret_of(message: &Message, at: Moment) -> Option<RequestSecret> {
+    let (request, secret, life) = match message {
+        Message::Data(DataReport { id, delivery: Delivery::Link(link), life, .. }) => {
+            (id, Secret::Link(link.clone()), life)
+        }
+        Message::Data(DataReport { id, delivery: Delivery::StreamToken(token), life, .. }) => {
+            (id, Secret::StreamToken(token.clone()), life)
+        }
+        Message::StreamReady(StreamReport { id, url, life }) => (id, Secret::StreamReady(url.clone()), life),
+        Message::Data(_) | Message::Command(_) | Message::Unrecognised(_) => return None,
+    };
+    let expires = life.map(|life| at.end_of(life));
+    Some(RequestSecret { request: request.clone(), secret, at, expires })
+}
+
+impl OfRequest {
+    /// Takes what came.
+    fn take(&mut self, &RequestSecret { ref secret, at, expires, .. }: &RequestSecret) {
+        match secret {
+            Secret::Link(link) => {
+                self.way = Some(Way::Link(link.clone()));
+                (self.came, self.expires) = (at, expires);
+            }
+            Secret::StreamToken(token) => {
+                self.token = Some(token.clone());
+                self.way = None;
+                (self.came, self.expires) = (at, expires);
+            }
+            Secret::StreamReady(url) => {
+                self.stream_ready = true;
+                if url.is_some() {
+                    self.stream.clone_from(url);
+                    self.came = at;
+                }
+                self.expires = expires.or(self.expires);
+            }
+        }
+    }
+
+    /// Adds what came before all of this. A link is not older news than a token that came after it.
+    fn add_earlier(&mut self, earlier: Self) {
+        if self.way.is_none() && self.token.is_none() {
+            self.way = earlier.way;
+        }
+        self.token = self.token.take().or(earlier.token);
+        self.stream = self.stream.take().or(earlier.stream);
+        self.stream_ready |= earlier.stream_ready;
+        self.came = self.came.max(earlier.came);
+        self.expires = self.expires.or(earlier.expires);
+    }
+
+    /// What there is to keep.
+    fn each(&self) -> Vec<Secret> {
+        match &self.way {
+            Some(Way::Link(link)) => vec![Secret::Link(link.clone())],
+            // All of it is used up with the link that was made of it.
+            Some(Way::Taken) => Vec::new(),
+            None => {
+                let token = self.token.clone().map(Secret::StreamToken);
+                let ready = self.stream_ready.then(|| Secret::StreamReady(self.stream.clone()));
+                token.into_iter().chain(ready).collect()
+            }
+        }
+    }
+
     /// The link of a streamed payload `[live]`: its own address where one came, else the download address and the token.
     fn streamed(&self, download: &Url) -> Result<Link, NoLink> {
         if !self.stream_ready {
@@ -206,12 +277,23 @@ impl Secrets {
 mod tests {
     use super::*;
 
-    fn data(id: &str, delivery: Delivery) -> Message {
-        Message::Data(DataReport { id: RequestId::from(id), context: None, delivery, life: None })
+    fn data(id: &str, delivery: Delivery, at: i64) -> RequestSecret {
+        let message = Message::Data(DataReport { id: RequestId::from(id), context: None, delivery, life: None });
+        secret_of(&message, Moment(at)).unwrap()
     }
 
-    fn ready(id: &str, url: Option<&str>) -> Message {
-        Message::StreamReady(StreamReport { id: RequestId::from(id), url: url.map(Link::new), life: None })
+    fn ready(id: &str, url: Option<&str>, at: i64) -> RequestSecret {
+        let message =
+            Message::StreamReady(StreamReport { id: RequestId::from(id), url: url.map(Link::new), life: None });
+        secret_of(&message, Moment(at)).unwrap()
+    }
+
+    fn link(id: &str, link: &str, at: i64) -> RequestSecret {
+        data(id, Delivery::Link(Link::new(link)), at)
+    }
+
+    fn token(id: &str, token: &str, at: i64) -> RequestSecret {
+        data(id, Delivery::StreamToken(StreamToken::new(token)), at)
     }
 
     fn take(vault: &Vault, id: &str) -> Result<String, NoLink> {
@@ -225,13 +307,13 @@ mod tests {
         let download = Url::parse("https://down.example.com/").unwrap();
         let id = RequestId::from("r");
         assert_eq!(take(&vault, "r"), Err(NoLink::NotHeld));
-        vault.keep(&data("r", Delivery::Link(Link::new("https://h/p?auth=1"))), Moment(5));
+        vault.keep(&link("r", "https://h/p?auth=1", 5));
         let taken = vault.take(&id, &download).unwrap();
         assert_eq!((taken.url.as_str(), taken.came), ("https://h/p?auth=1", Moment(5)));
         assert_eq!(take(&vault, "r"), Err(NoLink::Taken));
         vault.put_back(&id, taken);
         assert_eq!(take(&vault, "r").unwrap(), "https://h/p?auth=1");
-        vault.keep(&data("r", Delivery::Link(Link::new("https://h/p?auth=2"))), Moment(6));
+        vault.keep(&link("r", "https://h/p?auth=2", 6));
         assert_eq!(take(&vault, "r").unwrap(), "https://h/p?auth=2", "a new link of the same request");
     }
 
@@ -244,8 +326,8 @@ mod tests {
                     assert!(take(&vault, "r").is_err(), "{order:?}: half of it is not enough");
                 }
                 match what {
-                    "token" => vault.keep(&data("r", Delivery::StreamToken(StreamToken::new("a/b+c=&d"))), Moment(1)),
-                    _ => vault.keep(&ready("r", None), Moment(1)),
+                    "token" => vault.keep(&token("r", "a/b+c=&d", 1)),
+                    _ => vault.keep(&ready("r", None, 1)),
                 }
             }
             assert_eq!(take(&vault, "r").unwrap(), "https://down.example.com/base/?auth=a%2Fb%2Bc%3D%26d", "{order:?}");
@@ -255,20 +337,60 @@ mod tests {
     #[test]
     fn a_stream_address_is_used_instead_and_a_web_socket_is_refused_with_a_sentence() {
         let vault = Vault::default();
-        vault.keep(&data("r", Delivery::StreamToken(StreamToken::new("t"))), Moment(1));
-        vault.keep(&ready("r", Some("https://s.example.com/x?auth=y")), Moment(1));
+        vault.keep(&token("r", "t", 1));
+        vault.keep(&ready("r", Some("https://s.example.com/x?auth=y"), 1));
         assert_eq!(take(&vault, "r").unwrap(), "https://s.example.com/x?auth=y");
-        vault.keep(&ready("w", Some("wss://s.example.com/x")), Moment(1));
+        vault.keep(&ready("w", Some("wss://s.example.com/x"), 1));
         assert_eq!(take(&vault, "w"), Err(NoLink::WebSocketStream));
-        vault.keep(&data("f", Delivery::Link(Link::new("file:///etc/passwd"))), Moment(1));
+        vault.keep(&link("f", "file:///etc/passwd", 1));
         assert_eq!(take(&vault, "f"), Err(NoLink::Malformed));
+    }
+
+    #[test]
+    fn what_was_kept_comes_back_behind_what_came_since() {
+        let later = |first: &[RequestSecret], since: &[RequestSecret]| {
+            let (before, vault) = (Vault::default(), Vault::default());
+            for secret in first {
+                before.keep(secret);
+            }
+            for secret in since {
+                vault.keep(secret);
+            }
+            assert_eq!(vault.restore(before.held()).len(), 1);
+            take(&vault, "r")
+        };
+        let good = "https://down.example.com/base/?auth=t";
+        assert_eq!(later(&[link("r", "https://h/1", 1)], &[]).unwrap(), "https://h/1");
+        assert_eq!(later(&[link("r", "https://h/1", 1)], &[link("r", "https://h/2", 2)]).unwrap(), "https://h/2");
+        assert_eq!(later(&[token("r", "t", 1), ready("r", None, 2)], &[]).unwrap(), good);
+        assert_eq!(later(&[token("r", "t", 1)], &[ready("r", None, 2)]).unwrap(), good);
+        assert_eq!(later(&[ready("r", None, 1)], &[token("r", "t", 2)]).unwrap(), good);
+        assert_eq!(later(&[token("r", "t", 1)], &[]), Err(NoLink::NotReady));
+        assert_eq!(later(&[ready("r", Some("https://s/1"), 1)], &[ready("r", None, 2)]).unwrap(), "https://s/1");
+        assert_eq!(later(&[link("r", "https://h/1", 1)], &[token("r", "t", 2)]), Err(NoLink::NotReady), "it is older");
+    }
+
+    #[test]
+    fn what_was_used_is_kept_no_longer() {
+        let vault = Vault::default();
+        let id = RequestId::from("r");
+        for secret in [token("r", "t", 1), ready("r", None, 1), link("other", "https://h/1", 1)] {
+            vault.keep(&secret);
+        }
+        assert_eq!((vault.held().len(), vault.is_spent(&id)), (3, false));
+        let taken = vault.take(&id, &Url::parse("https://down.example.com/").unwrap()).unwrap();
+        assert_eq!((vault.held().len(), vault.is_spent(&id)), (1, true));
+        vault.put_back(&id, taken);
+        assert!(!vault.is_spent(&id));
+        vault.keep(&link("r", "https://h/2", 2));
+        assert!(!vault.is_spent(&id), "a newer link is not used");
     }
 
     #[test]
     fn a_server_cannot_make_the_vault_grow_without_end() {
         let vault = Vault::default();
         for n in 0..MOST + 10 {
-            vault.keep(&data(&n.to_string(), Delivery::Link(Link::new("https://h/"))), Moment(1));
+            vault.keep(&link(&n.to_string(), "https://h/", 1));
         }
         assert_eq!(vault.lock().requests.len(), MOST);
         assert_eq!(take(&vault, "0"), Err(NoLink::NotHeld), "the oldest goes first");

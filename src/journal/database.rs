@@ -7,20 +7,20 @@ use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior};
 
 use crate::activity::{Entry, Moment, Seq};
 use crate::credentials::{JournalId, SealKey};
-use crate::protocol::RequestId;
+use crate::protocol::{Original, RequestId};
 use crate::settings::ProfileId;
 
 use super::place::{Identity, is_missing};
 use super::row::{self, StoredId};
 use super::seal::Sealer;
-use super::secret::{self, RequestSecret, Sealing, Unsealed};
+use super::secret::{self, Sealing, Secrets, Unsealed};
 use super::{JournalError, schema};
 
 /// What is committed together, of one profile.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Batch {
     pub(super) entries: Vec<Entry>,
-    pub(super) secrets: Vec<RequestSecret>,
+    pub(super) secrets: Secrets,
 }
 
 /// An open database.
@@ -107,9 +107,12 @@ impl Database {
             };
             entered.push((profile, number));
             firsts.push(Seq(u64::try_from(next).unwrap_or_default()));
-            next = insert(&transaction, number, &batch.entries, next)?;
-            if let Some(sealer) = &self.sealer {
-                secret::insert(&transaction, sealer, (profile, number), &batch.secrets)?;
+            let first = next;
+            next = insert(&transaction, number, &batch.entries, first)?;
+            if let Some(sealer) = self.sealer.as_ref().filter(|_sealer| !batch.secrets.is_empty()) {
+                let Secrets { requests, originals } = &batch.secrets;
+                secret::insert(&transaction, sealer, (profile, number), requests)?;
+                secret::insert_originals(&transaction, sealer, profile, (&batch.entries, first), originals)?;
             }
         }
         transaction.commit()?;
@@ -123,6 +126,8 @@ impl Database {
         let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         let Some(number) = number_of(&transaction, profile)? else { return Ok(()) };
         remember(&transaction, next)?;
+        transaction
+            .execute("DELETE FROM original WHERE seq IN (SELECT seq FROM entry WHERE profile = ?1)", [number])?;
         for table in ["entry", "secret", "alive"] {
             transaction.execute(&format!("DELETE FROM {table} WHERE profile = ?1"), [number])?;
         }
@@ -161,12 +166,20 @@ impl Database {
         secret::unseal(&mut self.connection, self.sealer.as_ref(), (profile, number))
     }
 
+    /// The original of an entry of a profile, where there is one that opens.
+    pub(super) fn original(&self, profile: ProfileId, seq: i64) -> rusqlite::Result<Option<Original>> {
+        let Some(number) = number_of(&self.connection, profile)? else { return Ok(None) };
+        secret::original(&self.connection, self.sealer.as_ref(), (profile, number), seq)
+    }
+
     /// Takes secrets of a profile out.
     pub(super) fn forget_secrets(&mut self, profile: ProfileId, which: &Which) -> rusqlite::Result<u64> {
         let Some(number) = number_of(&self.connection, profile)? else { return Ok(0) };
         match which {
             Which::Of(request) => secret::forget(&self.connection, number, request),
-            Which::Before(moment) => secret::forget_before(&self.connection, number, *moment),
+            Which::Expired { now, came_before } => {
+                secret::forget_expired(&self.connection, number, (*now, *came_before))
+            }
         }
     }
 
@@ -206,8 +219,8 @@ impl Database {
 pub(super) enum Which {
     /// Those of a request.
     Of(RequestId),
-    /// Those that came before a moment.
-    Before(Moment),
+    /// Those whose time is over: as their messages said, else those that came before a moment.
+    Expired { now: Moment, came_before: Moment },
 }
 
 /// A profile's number, which it gets where it has none.

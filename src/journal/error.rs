@@ -8,7 +8,7 @@ use rusqlite::ErrorCode;
 use crate::activity::Entry;
 use crate::settings::atomic::in_words;
 
-use super::{Recovery, RequestSecret};
+use super::{Recovery, Secrets};
 
 /// The journal did not do what was asked.
 #[derive(Debug, thiserror::Error)]
@@ -177,7 +177,7 @@ pub struct NotAppended {
     /// All entries, as they were handed over.
     pub entries: Vec<Entry>,
     /// All secrets, as they were handed over.
-    pub secrets: Vec<RequestSecret>,
+    pub secrets: Secrets,
     /// Why.
     pub source: JournalError,
 }

@@ -2,7 +2,7 @@
 //!
 //! SQLite in WAL mode with `synchronous=FULL`. One thread owns the connection that writes, another the one that reads; a
 //! [`Journal`] is a handle to both. [`Holder`] makes sure that one process at a time writes. Entries come in masked: what
-//! was masked in them, and opens data, comes beside them as [`RequestSecret`] and is kept sealed, under a key that only the
+//! was masked in them, and opens data, comes beside them as [`Secrets`] and is kept sealed, under a key that only the
 //! operating system's keyring holds ([`Journal::seal_with`]). May use `protocol` (it reads messages back with the same
 //! parser), `activity`, `settings`, and the key and its errors from `credentials`; never writes a secret as it is.
 //!
@@ -37,12 +37,13 @@ mod writer;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::activity::{ActivityKey, Entry, Moment, Seq};
 use crate::credentials::{JournalId, KeyringError, SealKey};
-use crate::protocol::RequestId;
+use crate::protocol::{Original, RequestId};
 use crate::settings::ProfileId;
 
 pub use archive::{Archive, Sorter};
@@ -53,7 +54,7 @@ pub use holder::Holder;
 pub use mend::Recovery;
 use reader::{Query, Reading};
 pub use retention::{Limits, Protected, Purged};
-pub use secret::{RequestSecret, Sealing, Secret, Unsealed};
+pub use secret::{RequestSecret, Sealing, Secret, Secrets, Unsealed};
 use wait::answer;
 use writer::{Append, Order, Reply};
 
@@ -123,7 +124,7 @@ impl Journal {
     ///
     /// Where they could not be committed; the error gives all of them back, unchanged.
     pub async fn append(&self, profile: ProfileId, entries: Vec<Entry>) -> Result<Vec<Entry>, NotAppended> {
-        self.append_with(profile, entries, Vec::new()).await
+        self.append_with(profile, entries, Secrets::default()).await
     }
 
     /// [`Self::append`], with the secrets that came in these entries: they are sealed in the same transaction. While
@@ -136,7 +137,7 @@ impl Journal {
         &self,
         profile: ProfileId,
         entries: Vec<Entry>,
-        secrets: Vec<RequestSecret>,
+        secrets: Secrets,
     ) -> Result<Vec<Entry>, NotAppended> {
         if entries.is_empty() && secrets.is_empty() {
             return Ok(entries);
@@ -230,6 +231,16 @@ impl Journal {
         self.order(|reply| Order::Secrets { profile, reply }).await
     }
 
+    /// The message that an entry was made of, as it came but for credentials; `None` where nothing but the entry's own link
+    /// was masked in it, or where it can't be opened.
+    ///
+    /// # Errors
+    ///
+    /// Where the journal can't be read.
+    pub async fn original(&self, profile: ProfileId, seq: Seq) -> Result<Option<Original>, JournalError> {
+        self.order(|reply| Order::Original { profile, seq, reply }).await
+    }
+
     /// Takes the secrets of a request out, once they have been used or are no longer good.
     ///
     /// # Errors
@@ -240,14 +251,21 @@ impl Journal {
         self.order(|reply| Order::ForgetSecrets { profile, which, reply }).await.map(|_count| ())
     }
 
-    /// Takes the secrets of a profile out that came before a moment, opened or shut, and says how many: for those whose
-    /// time is over.
+    /// Takes the secrets of a profile out whose time is over, opened or shut, and says how many: as their messages said, else
+    /// if links live for `lifetime`.
     ///
     /// # Errors
     ///
     /// Where they are still there.
-    pub async fn forget_secrets_before(&self, profile: ProfileId, before: Moment) -> Result<u64, JournalError> {
-        self.order(|reply| Order::ForgetSecrets { profile, which: Which::Before(before), reply }).await
+    pub async fn forget_expired_secrets(
+        &self,
+        profile: ProfileId,
+        now: Moment,
+        lifetime: Duration,
+    ) -> Result<u64, JournalError> {
+        let lifetime = i64::try_from(lifetime.as_micros()).unwrap_or(i64::MAX);
+        let which = Which::Expired { now, came_before: Moment(now.0.saturating_sub(lifetime)) };
+        self.order(|reply| Order::ForgetSecrets { profile, which, reply }).await
     }
 
     /// Notes that a profile was live at a moment: once a minute while it is, so that it is known later since when it was

@@ -182,8 +182,10 @@ fn take_out(transaction: &Transaction<'_>, looked: &Looked, next: i64) -> rusqli
     }
     remember(transaction, next)?;
     let mut delete = transaction.prepare_cached("DELETE FROM entry WHERE seq = ?1")?;
+    let mut delete_original = transaction.prepare_cached("DELETE FROM original WHERE seq = ?1")?;
     for seq in &looked.doomed {
         delete.execute([seq])?;
+        delete_original.execute([seq])?;
     }
     let mut alive = transaction.prepare_cached(
         "INSERT INTO alive (profile, at) VALUES (?1, ?2) ON CONFLICT DO UPDATE SET at = max(at, excluded.at)",

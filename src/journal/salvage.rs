@@ -28,8 +28,9 @@ pub(super) fn copy(damaged: Option<&Connection>, fresh: &mut Connection, size: u
         ("meta", "name, value"),
         ("counter", "name, value"),
         ("seal", "number, proof"),
-        ("secret", "profile, request, kind, at, seal, sealed"),
+        ("secret", "profile, request, kind, at, expires, seal, sealed"),
         ("alive", "profile, at"),
+        ("original", "seq, seal, sealed"),
     ] {
         copy_small(damaged, fresh, table, columns)?;
     }

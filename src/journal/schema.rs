@@ -18,7 +18,7 @@ const APPLICATION: i64 = 0x5076_4d6f;
 /// Each step makes the next format out of the one before; the format is how many were taken (`PRAGMA user_version`).
 ///
 /// Steps are only ever added.
-const STEPS: [&str; 2] = [
+const STEPS: [&str; 3] = [
     // `entry` has no index on `id`: with one, appends are ten times as slow, since ids are random. The index on
     // `profile` is cheap: within a profile it grows at its end only. `id` is a UUID's 16 bytes, or text.
     "CREATE TABLE profile (
@@ -62,6 +62,14 @@ const STEPS: [&str; 2] = [
      CREATE TABLE alive (
          profile INTEGER PRIMARY KEY,
          at INTEGER NOT NULL
+     ) STRICT;",
+    // Few entries have an original: those of which more opens data than the link of a request. `expires` is null where the
+    // message did not say it.
+    "ALTER TABLE secret ADD COLUMN expires INTEGER;
+     CREATE TABLE original (
+         seq INTEGER PRIMARY KEY,
+         seal INTEGER NOT NULL,
+         sealed BLOB NOT NULL
      ) STRICT;",
 ];
 

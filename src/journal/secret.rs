@@ -1,11 +1,12 @@
-//! What opens the data of a request: links, stream tokens and stream addresses, kept sealed in the table `secret`.
+//! What opens data: links, stream tokens and stream addresses of requests, kept sealed in the table `secret`; and, in the
+//! table `original`, messages of which more than that was masked.
 //!
 //! They are written with the entries that they came in, in one transaction, and are in the journal in no other form.
 
-use rusqlite::{Connection, Transaction};
+use rusqlite::{Connection, OptionalExtension, Transaction};
 
-use crate::activity::Moment;
-use crate::protocol::{Link, RequestId, StreamToken};
+use crate::activity::{Entry, Moment};
+use crate::protocol::{Link, Original, RequestId, StreamToken};
 use crate::settings::ProfileId;
 
 use super::row::{StoredId, id_text};
@@ -60,6 +61,38 @@ pub struct RequestSecret {
     pub secret: Secret,
     /// When it came.
     pub at: Moment,
+    /// When its time is over, where its message said.
+    pub expires: Option<Moment>,
+}
+
+/// What was masked in entries that are committed together, to be kept sealed beside them.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Secrets {
+    /// What opens the data of requests.
+    pub requests: Vec<RequestSecret>,
+    /// Messages as they came, each with its entry's place among the entries: those of which more opens data than is in
+    /// `requests`.
+    pub originals: Vec<(usize, Original)>,
+}
+
+impl Secrets {
+    /// Whether there is none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.requests.is_empty() && self.originals.is_empty()
+    }
+
+    /// Adds those of a batch whose entries come behind `before` others.
+    pub fn join(&mut self, before: usize, later: Self) {
+        self.requests.extend(later.requests);
+        self.originals.extend(later.originals.into_iter().map(|(at, original)| (before.saturating_add(at), original)));
+    }
+}
+
+impl From<Vec<RequestSecret>> for Secrets {
+    fn from(requests: Vec<RequestSecret>) -> Self {
+        Self { requests, originals: Vec::new() }
+    }
 }
 
 /// Whether secrets outlive this run.
@@ -140,9 +173,10 @@ pub(super) fn insert(
     secrets: &[RequestSecret],
 ) -> rusqlite::Result<()> {
     let mut statement = transaction.prepare_cached(
-        "INSERT OR REPLACE INTO secret (profile, request, kind, at, seal, sealed) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+        "INSERT OR REPLACE INTO secret (profile, request, kind, at, expires, seal, sealed)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
     )?;
-    for RequestSecret { request, secret, at } in secrets {
+    for RequestSecret { request, secret, at, expires } in secrets {
         let kind = secret.kind();
         let Some(bytes) = sealer.seal(Place { profile, request, kind, at: *at }, secret.expose()) else {
             tracing::warn!(
@@ -150,9 +184,61 @@ pub(super) fn insert(
             );
             continue;
         };
-        statement.execute((number, StoredId::of(request.as_str()), kind, at.0, sealer.number, bytes))?;
+        let expires = expires.map(|expires| expires.0);
+        statement.execute((number, StoredId::of(request.as_str()), kind, at.0, expires, sealer.number, bytes))?;
     }
     Ok(())
+}
+
+/// The kind of an original, beside those of [`Secret`].
+const ORIGINAL: i64 = 4;
+
+/// The place of the original of an entry: its number stands for the time.
+fn place_of_original(profile: ProfileId, id: &RequestId, seq: i64) -> Place<'_> {
+    Place { profile, request: id, kind: ORIGINAL, at: Moment(seq) }
+}
+
+/// Seals the originals of entries that have just been inserted under the numbers from `first` on.
+pub(super) fn insert_originals(
+    transaction: &Transaction<'_>,
+    sealer: &Sealer,
+    profile: ProfileId,
+    (entries, first): (&[Entry], i64),
+    originals: &[(usize, Original)],
+) -> rusqlite::Result<()> {
+    let mut statement =
+        transaction.prepare_cached("INSERT OR REPLACE INTO original (seq, seal, sealed) VALUES (?1, ?2, ?3)")?;
+    for (at, original) in originals {
+        let (Some(entry), Ok(offset)) = (entries.get(*at), i64::try_from(*at)) else { continue };
+        let seq = first.saturating_add(offset);
+        let id = RequestId::from(entry.key.id());
+        let Some(bytes) = sealer.seal(place_of_original(profile, &id, seq), original.expose()) else {
+            tracing::warn!("a message could not be sealed, since the system gives no random numbers");
+            continue;
+        };
+        statement.execute((seq, sealer.number, bytes))?;
+    }
+    Ok(())
+}
+
+/// The original of an entry; `None` where there is none, or none that opens.
+pub(super) fn original(
+    connection: &Connection,
+    sealer: Option<&Sealer>,
+    (profile, number): (ProfileId, i64),
+    seq: i64,
+) -> rusqlite::Result<Option<Original>> {
+    let Some(sealer) = sealer else { return Ok(None) };
+    let sql = "SELECT entry.id, original.sealed FROM original JOIN entry USING (seq)
+               WHERE seq = ?1 AND entry.profile = ?2 AND original.seal = ?3";
+    let found = connection
+        .prepare_cached(sql)?
+        .query_row((seq, number, sealer.number), |row| {
+            let id = RequestId::new(id_text(row.get_ref(0)?));
+            Ok(sealer.open(place_of_original(profile, &id, seq), row.get_ref(1)?.as_blob().unwrap_or_default()))
+        })
+        .optional()?;
+    Ok(found.flatten().and_then(|bytes| str::from_utf8(&bytes).ok().map(Original::new)))
 }
 
 /// Opens the secrets of a profile, in the order in which they came, and takes out those that were spoilt.
@@ -166,7 +252,7 @@ pub(super) fn unseal(
     {
         let mut spoil = transaction.prepare("DELETE FROM secret WHERE profile = ?1 AND request = ?2 AND kind = ?3")?;
         let mut select = transaction.prepare(
-            "SELECT request, kind, at, seal, sealed FROM secret WHERE profile = ?1 ORDER BY at, request, kind",
+            "SELECT request, kind, at, seal, sealed, expires FROM secret WHERE profile = ?1 ORDER BY at, request, kind",
         )?;
         let mut spoilt = Vec::new();
         let mut rows = select.query([number])?;
@@ -181,7 +267,10 @@ pub(super) fn unseal(
                 .open(Place { profile, request: &request, kind, at }, row.get_ref(4)?.as_blob().unwrap_or_default());
             let secret = opened.and_then(|bytes| str::from_utf8(&bytes).ok().and_then(|text| Secret::of(kind, text)));
             match secret {
-                Some(secret) => unsealed.secrets.push(RequestSecret { request, secret, at }),
+                Some(secret) => {
+                    let expires = row.get::<_, Option<i64>>(5)?.map(Moment);
+                    unsealed.secrets.push(RequestSecret { request, secret, at, expires });
+                }
                 None => spoilt.push((row.get::<_, rusqlite::types::Value>(0)?, kind)),
             }
         }
@@ -209,9 +298,13 @@ pub(super) fn forget(connection: &Connection, number: i64, request: &RequestId) 
     Ok(gone as u64)
 }
 
-/// Takes the secrets of a profile out that came before a moment.
-pub(super) fn forget_before(connection: &Connection, number: i64, before: Moment) -> rusqlite::Result<u64> {
-    let gone =
-        connection.prepare_cached("DELETE FROM secret WHERE profile = ?1 AND at < ?2")?.execute((number, before.0))?;
+/// Takes the secrets of a profile out whose time is over: as their messages said, else those that came before a moment.
+pub(super) fn forget_expired(
+    connection: &Connection,
+    number: i64,
+    (now, came_before): (Moment, Moment),
+) -> rusqlite::Result<u64> {
+    let sql = "DELETE FROM secret WHERE profile = ?1 AND CASE WHEN expires IS NULL THEN at < ?2 ELSE expires < ?3 END";
+    let gone = connection.prepare_cached(sql)?.execute((number, came_before.0, now.0))?;
     Ok(gone as u64)
 }

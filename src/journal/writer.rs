@@ -10,6 +10,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::activity::{Moment, Seq};
 use crate::credentials::{JournalId, KeyringError, SealKey};
+use crate::protocol::Original;
 use crate::settings::{ProfileId, atomic};
 
 use super::database::{Batch, Database, Standing, Which};
@@ -36,6 +37,8 @@ pub(super) enum Order {
     Seal { key: Result<SealKey, KeyringError>, reply: Reply<Sealing> },
     /// Secrets to open.
     Secrets { profile: ProfileId, reply: Reply<Unsealed> },
+    /// The original of an entry to open.
+    Original { profile: ProfileId, seq: Seq, reply: Reply<Option<Original>> },
     /// Secrets to take out.
     ForgetSecrets { profile: ProfileId, which: Which, reply: Reply<u64> },
     /// A step of taking out what is old.
@@ -163,6 +166,10 @@ impl Writer {
             Order::Seal { key, reply } => drop(reply.send(self.seal(key))),
             Order::Secrets { profile, reply } => {
                 drop(reply.send(self.with(|database| database.secrets(profile))));
+            }
+            Order::Original { profile, seq, reply } => {
+                let seq = i64::try_from(seq.0).unwrap_or(i64::MAX);
+                drop(reply.send(self.with(|database| database.original(profile, seq))));
             }
             Order::ForgetSecrets { profile, which, reply } => {
                 drop(reply.send(self.with(|database| database.forget_secrets(profile, &which))));

@@ -1,5 +1,6 @@
 use super::*;
 use crate::activity::Entry;
+use crate::journal::Secrets;
 use crate::journal::tests::{commands, profile};
 
 fn writer(folder: &Path) -> Writer {
@@ -9,7 +10,7 @@ fn writer(folder: &Path) -> Writer {
 
 fn append(writer: &mut Writer, entries: Vec<Entry>) -> Result<Seq, JournalError> {
     let (reply, mut answer) = oneshot::channel();
-    let batch = Arc::new(Batch { entries, secrets: Vec::new() });
+    let batch = Arc::new(Batch { entries, secrets: Secrets::default() });
     writer.append(vec![Append { profile: profile(), batch, reply }]);
     answer.try_recv().unwrap()
 }
@@ -60,7 +61,7 @@ fn a_loss_that_concerns_all_is_told_once_and_the_others_go_on() {
     let (answers, appends): (Vec<_>, Vec<_>) = (0..3_u32)
         .map(|number| {
             let (reply, answer) = oneshot::channel();
-            let batch = Arc::new(Batch { entries: commands(number..number + 1), secrets: Vec::new() });
+            let batch = Arc::new(Batch { entries: commands(number..number + 1), secrets: Secrets::default() });
             (answer, Append { profile: profile(), batch, reply })
         })
         .unzip();

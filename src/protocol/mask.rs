@@ -11,13 +11,15 @@ use super::Link;
 /// What stands in a secret's place.
 pub const HIDDEN: &str = "hidden";
 
+/// The field name whose value opens data, as the value of `auth=` does.
+const OPENING_NAME: &str = "auth";
+
 /// Field names whose string values are credentials, compared without case and without `_` and `-`.
-const CREDENTIAL_NAMES: [&str; 9] = [
+const CREDENTIAL_NAMES: [&str; 8] = [
     "authorizationtoken",
     "authtoken",
     "accesstoken",
     "refreshtoken",
-    "auth",
     "authorization",
     "xdptauthorization",
     "password",
@@ -29,31 +31,86 @@ const CREDENTIAL_NAMES: [&str; 9] = [
 /// Works on anything, JSON or not; only string values change, all other bytes stay.
 #[must_use]
 pub fn text<'a>(raw: &'a str, secrets: &[&str]) -> Cow<'a, str> {
-    if !may_hold_a_secret(raw, secrets) {
-        return Cow::Borrowed(raw);
-    }
-    let mut out = String::with_capacity(raw.len());
-    let mut rest = raw;
-    let mut name = String::new();
-    while let Some(start) = rest.find('"') {
-        let (before, from_quote) = rest.split_at(start);
-        out.push_str(&plain(before, secrets));
-        let Some(end) = end_of_string(from_quote) else {
-            // An unfinished string: not JSON any more.
-            out.push_str(&plain(from_quote, secrets));
-            return Cow::Owned(out);
-        };
-        let (literal, after) = from_quote.split_at(end);
-        if after.trim_start().starts_with(':') {
-            name = decode(literal).into_owned();
-            out.push_str(&plain(literal, secrets));
-        } else {
-            push_value(&mut out, literal, &name, secrets);
+    Masker { secrets, spares_links: false }.text(raw)
+}
+
+/// The text with credentials and the named secrets masked, but with what opens data left in it: every `auth=`. It is a
+/// secret itself, and only to be sealed.
+#[must_use]
+pub fn credentials<'a>(raw: &'a str, secrets: &[&str]) -> Cow<'a, str> {
+    Masker { secrets, spares_links: true }.text(raw)
+}
+
+/// What is taken out of a text.
+#[derive(Clone, Copy)]
+struct Masker<'s> {
+    secrets: &'s [&'s str],
+    /// Whether what opens data stays.
+    spares_links: bool,
+}
+
+impl Masker<'_> {
+    fn text(self, raw: &str) -> Cow<'_, str> {
+        if !may_hold_a_secret(raw, self.secrets) {
+            return Cow::Borrowed(raw);
         }
-        rest = after;
+        let mut out = String::with_capacity(raw.len());
+        let mut rest = raw;
+        let mut name = String::new();
+        while let Some(start) = rest.find('"') {
+            let (before, from_quote) = rest.split_at(start);
+            out.push_str(&self.plain(before));
+            let Some(end) = end_of_string(from_quote) else {
+                // An unfinished string: not JSON any more.
+                out.push_str(&self.plain(from_quote));
+                return Cow::Owned(out);
+            };
+            let (literal, after) = from_quote.split_at(end);
+            if after.trim_start().starts_with(':') {
+                name = decode(literal).into_owned();
+                out.push_str(&self.plain(literal));
+            } else {
+                self.push_value(&mut out, literal, &name);
+            }
+            rest = after;
+        }
+        out.push_str(&self.plain(rest));
+        Cow::Owned(out)
     }
-    out.push_str(&plain(rest, secrets));
-    Cow::Owned(out)
+
+    /// Adds a string value, masked where it holds a secret.
+    fn push_value(self, out: &mut String, literal: &str, name: &str) {
+        let value = decode(literal);
+        let masked = if self.hides_values_of(name) && !value.is_empty() {
+            Cow::Borrowed(HIDDEN)
+        } else if self.secrets.contains(&value.as_ref()) && super::incoming::is_url(&value) {
+            Cow::Owned(Link::new(value.as_ref()).redacted())
+        } else {
+            self.plain(&value)
+        };
+        if masked == value {
+            out.push_str(literal);
+        } else {
+            out.push_str(&serde_json::Value::from(masked.as_ref()).to_string());
+        }
+    }
+
+    /// Whether the values of a field of that name are secrets whatever they are.
+    fn hides_values_of(self, name: &str) -> bool {
+        let plain: String = name.chars().filter(|c| !matches!(c, '_' | '-')).map(|c| c.to_ascii_lowercase()).collect();
+        CREDENTIAL_NAMES.contains(&plain.as_str()) || (!self.spares_links && plain == OPENING_NAME)
+    }
+
+    /// A text without structure: named secrets and the values of `auth=`.
+    fn plain(self, text: &str) -> Cow<'_, str> {
+        let mut out = Cow::Borrowed(text);
+        for secret in self.secrets.iter().filter(|secret| !secret.is_empty() && **secret != HIDDEN) {
+            if out.contains(secret) {
+                out = Cow::Owned(out.replace(secret, HIDDEN));
+            }
+        }
+        if self.spares_links { out } else { hide_auth_values(out) }
+    }
 }
 
 /// A cheap look before the careful one: most messages hold no secret.
@@ -82,39 +139,6 @@ fn end_of_string(text: &str) -> Option<usize> {
 /// What a string literal says; itself where it is no valid one.
 fn decode(literal: &str) -> Cow<'_, str> {
     serde_json::from_str::<String>(literal).map_or(Cow::Borrowed(literal), Cow::Owned)
-}
-
-/// Adds a string value, masked where it holds a secret.
-fn push_value(out: &mut String, literal: &str, name: &str, secrets: &[&str]) {
-    let value = decode(literal);
-    let masked = if is_credential_name(name) && !value.is_empty() {
-        Cow::Borrowed(HIDDEN)
-    } else if secrets.contains(&value.as_ref()) && super::incoming::is_url(&value) {
-        Cow::Owned(Link::new(value.as_ref()).redacted())
-    } else {
-        plain(&value, secrets)
-    };
-    if masked == value {
-        out.push_str(literal);
-    } else {
-        out.push_str(&serde_json::Value::from(masked.as_ref()).to_string());
-    }
-}
-
-fn is_credential_name(name: &str) -> bool {
-    let plain: String = name.chars().filter(|c| !matches!(c, '_' | '-')).map(|c| c.to_ascii_lowercase()).collect();
-    CREDENTIAL_NAMES.contains(&plain.as_str())
-}
-
-/// A text without structure: named secrets and the values of `auth=`.
-fn plain<'a>(text: &'a str, secrets: &[&str]) -> Cow<'a, str> {
-    let mut out = Cow::Borrowed(text);
-    for secret in secrets.iter().filter(|secret| !secret.is_empty() && **secret != HIDDEN) {
-        if out.contains(secret) {
-            out = Cow::Owned(out.replace(secret, HIDDEN));
-        }
-    }
-    hide_auth_values(out)
 }
 
 /// Hides what follows `auth=` (in any case, also percent-encoded as `auth%3D`) up to the end of the value.
@@ -188,6 +212,25 @@ mod tests {
                 other => panic!("lost its shape: {other:?}"),
             }
         }
+    }
+
+    #[test]
+    fn what_opens_data_can_be_left_in_for_the_seal() {
+        for (raw, secrets, masked) in [
+            (
+                r#"{"body":"https://h/p?auth=abc","x":"T-1"}"#,
+                &["T-1"][..],
+                r#"{"body":"https://h/p?auth=abc","x":"hidden"}"#,
+            ),
+            (r#"{"auth":"abc","password":"p"}"#, &[], r#"{"auth":"abc","password":"hidden"}"#),
+            ("see auth=abc, T-1", &["T-1"], "see auth=abc, hidden"),
+        ] {
+            assert_eq!(credentials(raw, secrets), masked, "{raw}");
+            assert_ne!(text(raw, secrets), masked, "it was all masked: {raw}");
+        }
+        let named = r#"{"body":"https://h/p?auth=abc"}"#;
+        let link = ["https://h/p?auth=abc"];
+        assert_eq!(credentials(named, &link), text(named, &link), "there is more than what is named");
     }
 
     proptest! {

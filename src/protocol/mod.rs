@@ -20,4 +20,4 @@ pub use incoming::{
     Body, CommandReport, CommandStatus, DataReport, Delivery, Incoming, LinkLife, Message, Reply, StreamReport,
     UnreadableReason, Unrecognised,
 };
-pub use secret::{AuthorizationToken, Link, StreamToken};
+pub use secret::{AuthorizationToken, Link, Original, StreamToken};

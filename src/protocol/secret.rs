@@ -61,6 +61,11 @@ secret! {
     StreamToken
 }
 
+secret! {
+    /// A message as it came, where more of it opens data than its own link: kept sealed, beside the masked text.
+    Original
+}
+
 impl Link {
     /// The link as it may be shown: scheme and host, nothing of the path or the query.
     #[must_use]

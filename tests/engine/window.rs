@@ -41,6 +41,7 @@ impl Machine {
         EngineOptions {
             directories: Directories::at(folder.join("data"), folder.join("config")).expect("directories"),
             keyring: self.keyring.clone(),
+            keeps_links: true,
             sandbox: None,
             start_in_sandbox: false,
             profile: None,

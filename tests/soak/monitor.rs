@@ -85,6 +85,7 @@ impl Monitor {
         let (engine, events) = Engine::start(EngineOptions {
             directories: directories(&folder),
             keyring: Keyring::in_memory(),
+            keeps_links: true,
             sandbox: None,
             start_in_sandbox: false,
             profile: None,

@@ -39,6 +39,8 @@ pub(super) struct Desk {
     pub(super) revoke: Option<(Arc<Endpoints>, AuthorizationToken)>,
     /// Its links.
     pub(super) vault: Vault,
+    /// Whether those of earlier runs have been asked for.
+    pub(super) recalled: bool,
     /// The way to its scribe.
     pub(super) scribe: Scribe,
     /// What is open.
@@ -135,7 +137,8 @@ impl Hub {
         let (book, dialect) = (Book::default(), Dialect::default());
         let (past, told) = oneshot::channel();
         let (ledger, outbox) = (tools.ledger.clone(), tools.outbox.clone());
-        let (scribe, writing) = Scribe::start(id, ledger, outbox, book.clone(), told, &tools.spawner);
+        let kept = (book.clone(), vault.clone());
+        let (scribe, writing) = Scribe::start(id, ledger, outbox, kept, told, &tools.spawner);
         let keeper = self.start_keeper(id, &book, &dialect, &scribe);
         let tools = &self.tools;
         let parts = session::Parts {
@@ -159,6 +162,7 @@ impl Hub {
             signing: None,
             revoke: None,
             vault,
+            recalled: false,
             scribe,
             book,
             dialect,
@@ -170,6 +174,10 @@ impl Hub {
             writing,
         };
         self.desks.insert(id, desk);
+        if id != super::sandbox::profile_id() {
+            self.ask_for_seal();
+        }
+        self.recall(id);
     }
 
     /// Starts what asks for open commands; it ends when the sender is dropped.

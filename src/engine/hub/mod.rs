@@ -7,6 +7,7 @@ mod asks;
 mod data;
 mod desk;
 mod sandbox;
+mod sealing;
 mod tokens;
 mod track;
 
@@ -18,6 +19,7 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 
 use crate::activity::{Moment, Seq};
+use crate::credentials::JournalId;
 use crate::settings::{Preferences, ProfileId, SCALES, Settings, Store};
 
 use super::action::Action;
@@ -29,6 +31,7 @@ use super::spawn::Task;
 use super::tools::Tools;
 
 use desk::Desk;
+use sealing::Seal;
 
 /// The message limits that make sense, in bytes: below, hardly a message could be read; above, one could exhaust the memory.
 const MESSAGE_LIMITS: std::ops::RangeInclusive<usize> = 16 * 1024..=1024 * 1024 * 1024;
@@ -49,6 +52,10 @@ pub(super) struct Start {
     pub(super) settings: Settings,
     /// The first entry of this run.
     pub(super) live_from: Seq,
+    /// The journal's name in the keyring.
+    pub(super) journal: JournalId,
+    /// Whether links are to outlive this run.
+    pub(super) keeps_links: bool,
     /// How a sandbox is started.
     pub(super) sandbox: Option<SandboxLauncher>,
     /// Whether to start one at once.
@@ -67,6 +74,12 @@ pub(super) struct Hub {
     store: Arc<Store>,
     settings: Settings,
     live_from: Seq,
+    /// The journal's name in the keyring.
+    journal: JournalId,
+    /// How far it is with the key that seals links.
+    seal: Seal,
+    /// Whether the operator knows that links are in memory only.
+    told_of_seal: bool,
     /// When this run began.
     started: Moment,
     desks: BTreeMap<ProfileId, Desk>,
@@ -83,13 +96,17 @@ pub(super) struct Hub {
 
 /// Runs the engine until the operator quits or the window is gone.
 pub(super) async fn run(start: Start) {
-    let Start { tools, store, settings, live_from, sandbox, sandbox_at_once, only, mut actions, mut reports } = start;
+    let Start { tools, store, settings, live_from, sandbox, sandbox_at_once, only, .. } = start;
+    let Start { journal, keeps_links, mut actions, mut reports, .. } = start;
     let started = (tools.clock)();
     let mut hub = Hub {
         tools,
         store: Arc::new(store),
         settings,
         live_from,
+        journal,
+        seal: if keeps_links { Seal::NoKey } else { Seal::Off },
+        told_of_seal: false,
         started,
         desks: BTreeMap::new(),
         launcher: sandbox,
@@ -194,6 +211,7 @@ impl Hub {
             Report::Kept { profile, ticket } => self.kept(profile, ticket),
             Report::TokenDead { profile, ticket, why } => self.token_dead(profile, ticket, why),
             Report::Track(asked) => self.asked_to_track(asked),
+            Report::Sealing(sealing) => self.sealing(&sealing),
             Report::DownloadEnded { profile, request } => self.download_ended(profile, &request),
             Report::Sandbox(started) => self.sandbox_started(started),
             Report::Woke => {

@@ -225,6 +225,8 @@ impl Hub {
         if let Some(held) = self.held(profile, ticket) {
             held.kept = true;
             self.tell_token(profile);
+            // The keyring answers, which it may not have done before.
+            self.ask_for_seal();
         } else {
             // Signed out while the keyring was writing.
             self.forget_if_signed_out(profile);

@@ -126,7 +126,7 @@ impl Session {
                 if !harvest.is_empty()
                     && let Some(room) = room.take()
                 {
-                    Scribe::write(room, harvest.into_entries());
+                    Scribe::write(room, harvest);
                 }
                 end.map_or(Next::Stay, Next::Lost)
             }

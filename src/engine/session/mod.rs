@@ -382,7 +382,7 @@ impl Session {
             return;
         }
         if let Ok(room) = self.scribe.room().await {
-            Scribe::write(room, harvest.into_entries());
+            Scribe::write(room, harvest);
         }
     }
 
@@ -430,7 +430,7 @@ async fn joined(connection: &mut Connection, scribe: &Scribe, harvest: &mut Harv
         if harvest.is_full()
             && let Ok(room) = scribe.room().await
         {
-            Scribe::write(room, std::mem::take(harvest).into_entries());
+            Scribe::write(room, std::mem::take(harvest));
         }
     }
 }

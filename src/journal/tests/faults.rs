@@ -118,15 +118,16 @@ async fn an_append_that_finds_the_damage_comes_back_and_can_be_tried_again_with_
         request: RequestId::from("r"),
         secret: Secret::Link(Link::new("https://h/?auth=1")),
         at: Moment(1),
+        expires: Some(Moment(2)),
     };
     let mut told = Vec::new();
     let mut entries = commands(0..400);
     let committed = loop {
-        match journal.append_with(profile(), entries, vec![secret.clone()]).await {
+        match journal.append_with(profile(), entries, vec![secret.clone()].into()).await {
             Ok(committed) => break committed,
             Err(refused) => {
                 assert_eq!(refused.entries, commands(0..400), "an acknowledgement was lost");
-                assert_eq!(refused.secrets, std::slice::from_ref(&secret));
+                assert_eq!(refused.secrets.requests, std::slice::from_ref(&secret));
                 told.push(refused.to_string());
                 entries = refused.entries;
             }

@@ -2,15 +2,25 @@
 
 use super::*;
 use crate::credentials::{Keyring, MemoryStore, SecretStore, StoreError};
-use crate::protocol::{Link, StreamToken};
+use crate::protocol::{Link, Original, StreamToken};
 
 fn link(request: &str, text: &str, at: i64) -> RequestSecret {
-    RequestSecret { request: RequestId::from(request), secret: Secret::Link(Link::new(text)), at: Moment(at) }
+    RequestSecret {
+        request: RequestId::from(request),
+        secret: Secret::Link(Link::new(text)),
+        at: Moment(at),
+        expires: None,
+    }
 }
 
 /// One of each kind.
 fn each_kind() -> Vec<RequestSecret> {
-    let of = |request: &str, secret, at| RequestSecret { request: RequestId::from(request), secret, at: Moment(at) };
+    let of = |request: &str, secret, at| RequestSecret {
+        request: RequestId::from(request),
+        secret,
+        at: Moment(at),
+        expires: Some(Moment(at + 10)),
+    };
     vec![
         link("23f7978a-5561-4718-84ca-c38d7db0843c", "https://h.example/?auth=CANARYLINK", 10),
         of("two", Secret::StreamToken(StreamToken::new("CANARYTOKEN")), 11),
@@ -57,9 +67,9 @@ async fn secrets_come_back_after_a_restart_and_stand_in_no_file() {
     let (journal, sealing) = open_sealed(folder.path(), &keys).await;
     assert_eq!((sealing, journal.sealing()), (Sealing::On, Sealing::On));
     let entry = Entry { raw: "CANARYSEEN".into(), ..nothing() };
-    journal.append_with(profile(), vec![entry], each_kind()).await.unwrap();
+    journal.append_with(profile(), vec![entry], each_kind().into()).await.unwrap();
     let other = vec![link("two", "https://other.example/", 1)];
-    journal.append_with(ProfileId::from_u128(8), Vec::new(), other.clone()).await.unwrap();
+    journal.append_with(ProfileId::from_u128(8), Vec::new(), other.clone().into()).await.unwrap();
     let nowhere = |when| {
         assert!(is_on_disk(folder.path(), "CANARYSEEN"), "the search finds nothing at all, {when}");
         for canary in ["CANARYLINK", "CANARYTOKEN", "CANARYSTREAM", "h.example"] {
@@ -94,8 +104,8 @@ async fn a_sealed_secret_opens_at_its_own_place_only() {
     ] {
         let folder = tempfile::tempdir().unwrap();
         let (journal, _) = open_sealed(folder.path(), &Keyring::in_memory()).await;
-        journal.append_with(profile(), Vec::new(), vec![link("one", "https://h/?auth=1", 10)]).await.unwrap();
-        journal.append_with(other, Vec::new(), vec![link("two", "https://h/?auth=2", 10)]).await.unwrap();
+        journal.append_with(profile(), Vec::new(), vec![link("one", "https://h/?auth=1", 10)].into()).await.unwrap();
+        journal.append_with(other, Vec::new(), vec![link("two", "https://h/?auth=2", 10)].into()).await.unwrap();
         behind_its_back(folder.path(), &format!("UPDATE secret SET {tampering} WHERE profile = 1"));
         let unsealed = journal.secrets(owner).await.unwrap();
         assert_eq!(unsealed.spoilt, 1, "{tampering}: {unsealed:?}");
@@ -116,7 +126,7 @@ async fn without_its_key_what_was_sealed_stays_shut_and_is_kept() {
     let folder = tempfile::tempdir().unwrap();
     let (old, new) = (Keyring::in_memory(), Keyring::in_memory());
     let (journal, _) = open_sealed(folder.path(), &old).await;
-    journal.append_with(profile(), Vec::new(), each_kind()).await.unwrap();
+    journal.append_with(profile(), Vec::new(), each_kind().into()).await.unwrap();
     journal.close().await;
 
     let (journal, sealing) = open_sealed(folder.path(), &new).await;
@@ -125,7 +135,7 @@ async fn without_its_key_what_was_sealed_stays_shut_and_is_kept() {
     let sentence = sealing.sentence().unwrap();
     assert!(sentence.contains("3 earlier requests") && sentence.contains("request that data again"), "{sentence}");
     let newer = link("four", "https://h/?auth=4", 20);
-    journal.append_with(profile(), Vec::new(), vec![newer.clone()]).await.unwrap();
+    journal.append_with(profile(), Vec::new(), vec![newer.clone()].into()).await.unwrap();
     let expected = Unsealed { secrets: vec![newer], shut: 4, spoilt: 0 };
     assert_eq!(journal.secrets(profile()).await.unwrap(), expected);
     journal.close().await;
@@ -135,8 +145,13 @@ async fn without_its_key_what_was_sealed_stays_shut_and_is_kept() {
     assert_eq!(sealing, Sealing::KeyGone { requests: 1 });
     let unsealed = journal.secrets(profile()).await.unwrap();
     assert_eq!((unsealed.secrets, unsealed.shut), (each_kind(), 1));
-    // Once their time is over they go, opened or shut.
-    assert_eq!(journal.forget_secrets_before(profile(), Moment(21)).await.unwrap(), 5);
+    // Once their time is over they go, opened or shut: here two by what their messages said, then all.
+    let lifetime = std::time::Duration::from_micros(20);
+    assert_eq!(journal.forget_expired_secrets(profile(), Moment(23), lifetime).await.unwrap(), 2);
+    assert_eq!(
+        journal.forget_expired_secrets(profile(), Moment(24), std::time::Duration::from_micros(3)).await.unwrap(),
+        3
+    );
     journal.close().await;
     assert_eq!(open_sealed(folder.path(), &new).await.1, Sealing::On);
 }
@@ -151,13 +166,13 @@ async fn without_a_keyring_secrets_are_in_memory_only_and_the_operator_is_told()
     assert_eq!(sealing, opened.journal.sealing());
     let sentence = sealing.sentence().unwrap();
     assert!(sentence.contains("is locked") && sentence.contains("in memory only"), "{sentence}");
-    let committed = opened.journal.append_with(profile(), commands(0..2), each_kind()).await.unwrap();
+    let committed = opened.journal.append_with(profile(), commands(0..2), each_kind().into()).await.unwrap();
     assert_eq!(committed.len(), 2, "entries wait for the keyring");
     assert_eq!(opened.journal.secrets(profile()).await.unwrap(), Unsealed::default(), "something was written");
     // It is unlocked: whoever holds the secrets hands them over.
     let keys = Keyring::in_place(Box::new(MemoryStore::default()));
     assert_eq!(opened.journal.seal_with(keys.seal_key(opened.id).await).await.unwrap(), Sealing::On);
-    opened.journal.append_with(profile(), Vec::new(), each_kind()).await.unwrap();
+    opened.journal.append_with(profile(), Vec::new(), each_kind().into()).await.unwrap();
     assert_eq!(opened.journal.secrets(profile()).await.unwrap().secrets, each_kind());
 }
 
@@ -170,8 +185,8 @@ async fn a_secret_is_committed_with_the_entries_that_it_came_in_or_not_at_all() 
         ("entry", "CREATE TRIGGER broken BEFORE INSERT ON entry BEGIN SELECT RAISE(ABORT, 'broken'); END"),
     ] {
         behind_its_back(folder.path(), sql);
-        let refused = journal.append_with(profile(), commands(0..2), each_kind()).await.unwrap_err();
-        assert_eq!((refused.entries, refused.secrets), (commands(0..2), each_kind()), "something was lost");
+        let refused = journal.append_with(profile(), commands(0..2), each_kind().into()).await.unwrap_err();
+        assert_eq!((refused.entries, refused.secrets), (commands(0..2), each_kind().into()), "something was lost");
         behind_its_back(folder.path(), "DROP TRIGGER broken");
         assert_eq!(all(&journal, profile()).await, [], "entries without the secrets, with {broken} broken");
         assert_eq!(journal.secrets(profile()).await.unwrap(), Unsealed::default(), "secrets without the entries");
@@ -184,9 +199,9 @@ async fn a_newer_link_replaces_the_older_and_a_used_one_is_forgotten() {
     let (journal, _) = open_sealed(folder.path(), &Keyring::in_memory()).await;
     let other = ProfileId::from_u128(8);
     for profile in [profile(), other] {
-        journal.append_with(profile, Vec::new(), vec![link("one", "https://h/?auth=1", 1)]).await.unwrap();
+        journal.append_with(profile, Vec::new(), vec![link("one", "https://h/?auth=1", 1)].into()).await.unwrap();
         let newer = vec![link("one", "https://h/?auth=2", 2), link("two", "https://h/?auth=3", 3)];
-        journal.append_with(profile, Vec::new(), newer.clone()).await.unwrap();
+        journal.append_with(profile, Vec::new(), newer.clone().into()).await.unwrap();
         assert_eq!(journal.secrets(profile).await.unwrap().secrets, newer);
     }
     journal.forget_secret(profile(), &RequestId::from("one")).await.unwrap();
@@ -195,4 +210,42 @@ async fn a_newer_link_replaces_the_older_and_a_used_one_is_forgotten() {
     assert_eq!(journal.secrets(other).await.unwrap().secrets.len(), 2, "another profile's went with it");
     journal.forget_profile(other).await.unwrap();
     assert_eq!(journal.secrets(other).await.unwrap(), Unsealed::default());
+}
+
+#[tokio::test]
+async fn a_message_of_which_more_was_masked_is_kept_sealed_as_it_came_and_goes_with_its_entry() {
+    let folder = tempfile::tempdir().unwrap();
+    let keys = Keyring::in_memory();
+    let (journal, _) = open_sealed(folder.path(), &keys).await;
+    let other = ProfileId::from_u128(8);
+    let original = |text: &str| Original::new(format!("https://h.example/?auth=CANARY{text}"));
+    let secrets = Secrets { requests: Vec::new(), originals: vec![(1, original("ONE"))] };
+    journal.append(profile(), commands(0..4)).await.unwrap();
+    let committed = journal.append_with(profile(), commands(4..7), secrets).await.unwrap();
+    let place = committed[1].seq;
+    let secrets = Secrets { requests: Vec::new(), originals: vec![(0, original("TWO"))] };
+    let others = journal.append_with(other, commands(0..1), secrets).await.unwrap()[0].seq;
+    journal.close().await;
+    for canary in ["CANARY", "h.example"] {
+        assert!(!is_on_disk(folder.path(), canary), "{canary} is on the disk");
+    }
+
+    let (journal, _) = open_sealed(folder.path(), &keys).await;
+    assert_eq!(journal.original(profile(), place).await.unwrap(), Some(original("ONE")));
+    assert_eq!(journal.original(other, others).await.unwrap(), Some(original("TWO")));
+    for (whose, seq) in [(profile(), committed[0].seq), (profile(), others), (other, place), (profile(), Seq(99))] {
+        assert_eq!(journal.original(whose, seq).await.unwrap(), None, "{seq:?}");
+    }
+    behind_its_back(
+        folder.path(),
+        "UPDATE original SET sealed = (SELECT sealed FROM original WHERE seq = 8) WHERE seq = 6",
+    );
+    assert_eq!(journal.original(profile(), place).await.unwrap(), None, "another's opened at its place");
+    journal.forget_profile(other).await.unwrap();
+    let limits = Limits { age: Some(std::time::Duration::ZERO), ..Limits::default() };
+    while journal.purge_step(Moment(i64::MAX), &limits).await.unwrap().more {}
+    journal.close().await;
+    let database = super::super::schema::open_for_reading(&folder.path().join(FILE)).unwrap();
+    let left: i64 = database.query_row("SELECT count(*) FROM original", (), |row| row.get(0)).unwrap();
+    assert_eq!(left, 0, "originals outlive their entries");
 }

@@ -59,8 +59,9 @@ impl Bench {
         let profile = ProfileId::random();
         let (past, told) = oneshot::channel();
         drop(past.send(Past { now: Moment(0), last_alive: None, unfinished: None }));
-        let (scribe, _writing) =
-            Scribe::start(profile, ledger.clone(), outbox.clone(), Book::default(), told, &spawner);
+        let vault = Vault::default();
+        let kept = (Book::default(), vault.clone());
+        let (scribe, _writing) = Scribe::start(profile, ledger.clone(), outbox.clone(), kept, told, &spawner);
         let start = Instant::now();
         let (set_by, slept) = (Arc::new(AtomicI64::new(0)), Arc::new(AtomicU64::new(0)));
         let (set, asleep) = (set_by.clone(), slept.clone());
@@ -76,7 +77,7 @@ impl Bench {
             profile,
             connector: network.clone(),
             scribe,
-            vault: Vault::default(),
+            vault,
             outbox,
             reports,
             clocks: Clocks::new(clock.clone(), boot),

@@ -1,0 +1,96 @@
+//! Links that outlive a run: the key that seals them comes from the keyring, and what was sealed comes back.
+
+use std::time::Duration;
+
+use crate::engine::event::{Event, Severity};
+use crate::engine::report::Report;
+use crate::engine::sign_in;
+use crate::engine::tools::Tools;
+use crate::engine::vault::Vault;
+use crate::journal::{Sealing, Secrets};
+use crate::settings::ProfileId;
+
+use super::Hub;
+
+/// How far the hub is with the key of the seal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Seal {
+    /// Links of this run are not to outlive it.
+    Off,
+    /// The keyring was not asked, or gave no key.
+    NoKey,
+    /// The keyring is being asked.
+    Asked,
+    /// The journal seals.
+    On,
+}
+
+impl Hub {
+    /// Asks the keyring for the key under which the journal seals links, unless it has it or is being asked.
+    pub(super) fn ask_for_seal(&mut self) {
+        if self.seal != Seal::NoKey {
+            return;
+        }
+        self.seal = Seal::Asked;
+        let (tools, journal) = (self.tools.clone(), self.journal);
+        let task = async move {
+            let key = tools.keyring.seal_key(journal).await;
+            let sealing = tools.ledger.seal_with(key).await.unwrap_or_else(|why| Sealing::MemoryOnly {
+                why: format!("Links to data are kept in memory only: {why} After a restart, request the data again."),
+            });
+            sign_in::report(&tools, Report::Sealing(sealing)).await;
+        };
+        drop(self.tools.spawner.task("reading the keyring", None, task));
+    }
+
+    /// The journal seals from now on, or does not.
+    pub(super) fn sealing(&mut self, sealing: &Sealing) {
+        if let Some(sentence) = sealing.sentence().filter(|_sentence| !self.told_of_seal || sealing.is_on()) {
+            self.told_of_seal = true;
+            self.notice(None, Severity::Warning, sentence);
+        }
+        if !sealing.is_on() {
+            self.seal = Seal::NoKey;
+            return;
+        }
+        self.seal = Seal::On;
+        let open: Vec<ProfileId> = self.desks.keys().copied().collect();
+        for profile in open {
+            self.recall(profile);
+        }
+    }
+
+    /// Brings the links of earlier runs back, once a profile and run; and has those sealed that came before the key did.
+    pub(super) fn recall(&mut self, profile: ProfileId) {
+        let lifetime = Duration::from_secs(u64::from(self.settings.preferences.link_lifetime));
+        let Some(desk) = self.desks.get_mut(&profile).filter(|desk| self.seal == Seal::On && !desk.recalled) else {
+            return;
+        };
+        desk.recalled = true;
+        let task = recall(self.tools.clone(), profile, desk.vault.clone(), lifetime);
+        drop(self.tools.spawner.task("reading the journal", Some(profile), Box::pin(task)));
+    }
+}
+
+async fn recall(tools: Tools, profile: ProfileId, vault: Vault, lifetime: Duration) {
+    let failed = |why: String| format!("Links of earlier runs can't be read: {why} Request that data again.");
+    if let Err(why) = tools.ledger.forget_expired_secrets(profile, (tools.clock)(), lifetime).await {
+        return sign_in::warn(&tools, profile, failed(why));
+    }
+    let unsealed = match tools.ledger.secrets(profile).await {
+        Ok(unsealed) => unsealed,
+        Err(why) => return sign_in::warn(&tools, profile, failed(why)),
+    };
+    if let Some(sentence) = unsealed.sentence() {
+        sign_in::warn(&tools, profile, sentence);
+    }
+    let ours = Secrets::from(vault.held());
+    let requests = vault.restore(unsealed.secrets);
+    if !requests.is_empty() {
+        tools.outbox.post(Event::LinksKept { profile, requests });
+    }
+    if let Err(refused) = tools.ledger.append(profile, Vec::new(), ours).await {
+        // The scribe tells the operator of a journal that can't be written.
+        tracing::warn!(why = refused.why, "links that came before the key are in memory only");
+    }
+}

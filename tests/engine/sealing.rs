@@ -1,0 +1,317 @@
+//! Links outlive the run that they came in, sealed: under a key that only the keyring has.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use privicore_monitor::activity::{ActivityKey, Deed, Entry, Fact};
+use privicore_monitor::credentials::{Keyring, SecretBytes, SecretStore, StoreError};
+use privicore_monitor::engine::{Action, Event, Notice, Severity};
+use privicore_monitor::protocol::RequestId;
+use privicore_monitor::sandbox::{DEMO_USERNAME, Running};
+use privicore_monitor::settings::ProfileId;
+use serde_json::{Value, json};
+
+use crate::quiet;
+use crate::window::{Machine, Window};
+
+/// Generous: nothing here is about speed.
+const DEADLINE: std::time::Duration = std::time::Duration::from_mins(1);
+
+fn data(id: &str) -> ActivityKey {
+    ActivityKey::Data(RequestId::from(id))
+}
+
+fn message(id: &str, body: &str) -> Value {
+    json!({"data": {"type": "X-DPT-CAB-REQUEST-ID", "id": id, "output_type": 1, "body": body}})
+}
+
+fn ready(id: &str) -> Value {
+    json!({"data": {"type": "STREAM-READY", "id": id}})
+}
+
+/// Publishes a message of a request and waits until the window knows.
+async fn hear(window: &mut Window, sandbox: &Running, id: &str, message: &Value) {
+    sandbox.control().publish(DEMO_USERNAME, message).await.expect("published");
+    window.entry(&data(id), |entry| matches!(entry.fact, Fact::Heard(_))).await;
+}
+
+/// Downloads and waits for the deed that ends it.
+async fn download(window: &mut Window, machine: &Machine, profile: ProfileId, id: &str) -> Deed {
+    window.act(Action::Download { profile, request: RequestId::from(id), to: machine.file(id) });
+    let ended = |entry: &Entry| matches!(entry.fact, Fact::Done(Deed::Saved { .. } | Deed::NotSaved { .. }));
+    match window.entry(&data(id), ended).await.fact {
+        Fact::Done(deed) => deed,
+        other => panic!("{other:?}"),
+    }
+}
+
+/// The window after a restart, live, and the links that it was told to have been kept.
+async fn again(machine: &Machine) -> (Window, Vec<RequestId>) {
+    let mut window = Window::open(machine);
+    window.live(1).await;
+    let kept = |event: &Event| match event {
+        Event::LinksKept { requests, .. } => Some(requests.clone()),
+        _ => None,
+    };
+    let kept = window.since(0, "the links of the earlier run", kept).await;
+    (window, kept)
+}
+
+fn token_of(link: &str) -> &str {
+    link.split_once("auth=").expect("a link with a token").1
+}
+
+/// Whether a file below a folder holds this.
+fn is_in(folder: &Path, secret: &str) -> bool {
+    std::fs::read_dir(folder).expect("a folder").any(|entry| {
+        let path = entry.expect("an entry").path();
+        if path.is_dir() {
+            return is_in(&path, secret);
+        }
+        // A socket is no file to read.
+        path.is_file() && memchr::memmem::find(&std::fs::read(&path).expect("a file"), secret.as_bytes()).is_some()
+    })
+}
+
+fn warnings(events: &[Event]) -> Vec<&Notice> {
+    events
+        .iter()
+        .filter_map(|event| match event {
+            Event::Notice(notice) if notice.severity > Severity::Info => Some(notice),
+            _ => None,
+        })
+        .collect()
+}
+
+#[tokio::test]
+async fn data_of_every_shape_that_was_ready_before_a_restart_can_be_fetched_after_it() {
+    let sandbox = quiet().await;
+    let machine = Machine::new();
+    let mut window = Window::open(&machine);
+    let profile = window.sign_in(&sandbox).await;
+    window.kept().await;
+    let links: Vec<String> =
+        (0..5).map(|number| sandbox.control().offer_download(vec![number; 100], None).expose().to_owned()).collect();
+    let [whole, bare, late, early, used] = links.as_slice() else { panic!("not five") };
+    hear(&mut window, &sandbox, "whole", &message("whole", whole)).await;
+    hear(&mut window, &sandbox, "bare", &message("bare", token_of(bare))).await;
+    hear(&mut window, &sandbox, "bare", &ready("bare")).await;
+    hear(&mut window, &sandbox, "late", &message("late", token_of(late))).await;
+    hear(&mut window, &sandbox, "early", &ready("early")).await;
+    hear(&mut window, &sandbox, "used", &message("used", used)).await;
+    assert!(matches!(download(&mut window, &machine, profile, "used").await, Deed::Saved { .. }));
+    window.quit().await;
+    for link in &links {
+        assert!(!is_in(&machine.folder.path().join("data"), token_of(link)), "a link is in a file");
+    }
+
+    let (mut window, kept) = again(&machine).await;
+    let mut expected: Vec<RequestId> = ["whole", "bare", "late", "early"].map(RequestId::from).into();
+    expected.sort();
+    assert_eq!(kept, expected, "the used one is used");
+    hear(&mut window, &sandbox, "late", &ready("late")).await;
+    hear(&mut window, &sandbox, "early", &message("early", token_of(early))).await;
+    for (id, byte) in [("whole", 0), ("bare", 1), ("late", 2), ("early", 3)] {
+        let deed = download(&mut window, &machine, profile, id).await;
+        assert!(matches!(deed, Deed::Saved { size: 100, .. }), "{id}: {deed:?}");
+        assert_eq!(std::fs::read(machine.file(id)).expect("the file"), vec![byte; 100], "{id}");
+    }
+    let heard = window.quit().await;
+    assert!(warnings(&heard).is_empty(), "{:?}", warnings(&heard));
+    // All of them are used: nothing is kept any more.
+    let mut window = Window::open(&machine);
+    window.live(1).await;
+    hear(&mut window, &sandbox, "new", &message("new", whole)).await;
+    let heard = window.quit().await;
+    assert!(!heard.iter().any(|event| matches!(event, Event::LinksKept { .. })), "{heard:?}");
+}
+
+/// A store that has no place for a key, but takes tokens.
+#[derive(Default)]
+struct NoSeal(Vec<(String, Vec<u8>)>);
+
+impl SecretStore for NoSeal {
+    fn get(&mut self, user: &str) -> Result<Option<SecretBytes>, StoreError> {
+        let found = self.0.iter().find(|(known, _)| known == user);
+        Ok(found.map(|(_, secret)| SecretBytes::new(secret.clone())))
+    }
+
+    fn set(&mut self, user: &str, secret: &[u8]) -> Result<(), StoreError> {
+        if user.starts_with("seal:") {
+            return Err(StoreError::Refused);
+        }
+        self.0.push((user.to_owned(), secret.to_vec()));
+        Ok(())
+    }
+
+    fn delete(&mut self, user: &str) -> Result<(), StoreError> {
+        self.0.retain(|(known, _)| known != user);
+        Ok(())
+    }
+}
+
+#[tokio::test]
+async fn without_a_key_links_are_in_memory_only_and_the_operator_is_told_once() {
+    let sandbox = quiet().await;
+    let mut machine = Machine::new();
+    machine.keyring = Keyring::in_place(Box::new(NoSeal::default()));
+    let mut window = Window::open(&machine);
+    let profile = window.sign_in(&sandbox).await;
+    window.kept().await;
+    let link = sandbox.control().offer_download(b"payload".to_vec(), None).expose().to_owned();
+    hear(&mut window, &sandbox, "kept", &message("kept", &link)).await;
+    hear(&mut window, &sandbox, "lost", &message("lost", &link)).await;
+    let deed = download(&mut window, &machine, profile, "kept").await;
+    assert!(matches!(deed, Deed::Saved { .. }), "{deed:?}");
+    let heard = window.quit().await;
+    let told = warnings(&heard);
+    let [notice] = told.as_slice() else { panic!("{told:?}") };
+    assert!(notice.sentence.contains("kept in memory only"), "{}", notice.sentence);
+    assert!(!is_in(&machine.folder.path().join("data"), token_of(&link)), "a link is in a file");
+
+    let mut window = Window::open(&machine);
+    window.live(1).await;
+    window.act(Action::Download { profile, request: RequestId::from("lost"), to: machine.file("lost") });
+    window.notice("Request the data again").await;
+    let heard = window.quit().await;
+    assert!(!heard.iter().any(|event| matches!(event, Event::LinksKept { .. })), "{heard:?}");
+}
+
+#[tokio::test]
+async fn a_key_that_is_gone_is_told_the_rows_stay_and_new_links_are_sealed_under_a_new_one() {
+    let sandbox = quiet().await;
+    let mut machine = Machine::new();
+    let mut window = Window::open(&machine);
+    window.sign_in(&sandbox).await;
+    window.kept().await;
+    let links: Vec<String> =
+        (0..2).map(|_| sandbox.control().offer_download(b"payload".to_vec(), None).expose().to_owned()).collect();
+    hear(&mut window, &sandbox, "old", &message("old", &links[0])).await;
+    window.quit().await;
+
+    machine.keyring = Keyring::in_memory();
+    let mut window = Window::open(&machine);
+    let profile = window.sign_in(&sandbox).await;
+    window.kept().await;
+    let notice = window
+        .since(0, "the loss of the key", |event| match event {
+            Event::Notice(notice) if notice.sentence.contains("the system keyring") => Some(notice.clone()),
+            _ => None,
+        })
+        .await;
+    assert!(notice.sentence.contains("1 earlier request"), "{}", notice.sentence);
+    hear(&mut window, &sandbox, "new", &message("new", &links[1])).await;
+    let heard = window.quit().await;
+    let old = heard.iter().any(|event| match event {
+        Event::Restored { entries, .. } => entries.iter().any(|entry| entry.key == data("old")),
+        _ => false,
+    });
+    assert!(old, "its row is gone");
+
+    let (mut window, kept) = again(&machine).await;
+    assert_eq!(kept, [RequestId::from("new")]);
+    assert!(matches!(download(&mut window, &machine, profile, "new").await, Deed::Saved { .. }));
+    window.quit().await;
+}
+
+#[tokio::test]
+async fn links_that_came_while_the_keyring_was_asked_are_sealed_when_it_has_answered() {
+    let sandbox = quiet().await;
+    let mut machine = Machine::new();
+    let (open, gate) = std::sync::mpsc::sync_channel(8);
+    machine.keyring = Keyring::with_store(Box::new(Gated { gate, held: NoSeal::default(), opened: false }));
+    let mut window = Window::open(&machine);
+    let profile = window.sign_in(&sandbox).await;
+    let link = sandbox.control().offer_download(b"payload".to_vec(), None).expose().to_owned();
+    hear(&mut window, &sandbox, "early", &message("early", &link)).await;
+    open.send(()).expect("the keyring waits");
+    tokio::time::timeout(DEADLINE, sealed(&machine)).await.expect("nothing was sealed");
+    window.kept().await;
+    window.quit().await;
+
+    let (mut window, kept) = again(&machine).await;
+    assert_eq!(kept, [RequestId::from("early")]);
+    assert!(matches!(download(&mut window, &machine, profile, "early").await, Deed::Saved { .. }));
+    window.quit().await;
+}
+
+/// Waits until there is something sealed in the journal.
+#[expect(clippy::disallowed_methods, reason = "another program looks into the journal")]
+async fn sealed(machine: &Machine) {
+    let journal = rusqlite::Connection::open(machine.folder.path().join("data/journal.sqlite")).expect("a journal");
+    let count = || journal.query_row("SELECT count(*) FROM secret", (), |row| row.get::<_, i64>(0));
+    while count().expect("a count") == 0 {
+        tokio::task::yield_now().await;
+    }
+}
+
+/// A store that answers once its gate was opened.
+struct Gated {
+    gate: std::sync::mpsc::Receiver<()>,
+    opened: bool,
+    held: NoSeal,
+}
+
+impl SecretStore for Gated {
+    fn get(&mut self, user: &str) -> Result<Option<SecretBytes>, StoreError> {
+        if !self.opened {
+            self.gate.recv().map_err(|_gone| StoreError::Stopped)?;
+            self.opened = true;
+        }
+        self.held.get(user)
+    }
+
+    fn set(&mut self, user: &str, secret: &[u8]) -> Result<(), StoreError> {
+        self.held.0.push((user.to_owned(), secret.to_vec()));
+        Ok(())
+    }
+
+    fn delete(&mut self, user: &str) -> Result<(), StoreError> {
+        self.held.delete(user)
+    }
+}
+
+/// A store that counts how often it was asked.
+#[derive(Clone, Default)]
+struct Counting(Arc<AtomicUsize>);
+
+impl SecretStore for Counting {
+    fn get(&mut self, _user: &str) -> Result<Option<SecretBytes>, StoreError> {
+        self.0.fetch_add(1, Ordering::SeqCst);
+        Err(StoreError::Locked)
+    }
+
+    fn set(&mut self, _user: &str, _secret: &[u8]) -> Result<(), StoreError> {
+        self.0.fetch_add(1, Ordering::SeqCst);
+        Err(StoreError::Locked)
+    }
+
+    fn delete(&mut self, _user: &str) -> Result<(), StoreError> {
+        Ok(())
+    }
+}
+
+#[tokio::test]
+async fn where_links_are_not_to_outlive_the_run_the_keyring_is_not_asked_and_nothing_frightens() {
+    let sandbox = quiet().await;
+    let mut machine = Machine::new();
+    let asked = Counting::default();
+    machine.keyring = Keyring::in_place(Box::new(asked.clone()));
+    let mut options = machine.options();
+    options.keeps_links = false;
+    let mut window = Window::with(options);
+    let mut profile = crate::window::profile_of(&sandbox);
+    profile.keep_signed_in = false;
+    let id = profile.id;
+    let sign_in = crate::window::with_password(profile, privicore_monitor::sandbox::PASSWORD);
+    window.act(Action::SignIn(Box::new(sign_in)));
+    window.signed_in().await.expect("signed in");
+    window.live(1).await;
+    let link = sandbox.control().offer_download(b"payload".to_vec(), None).expose().to_owned();
+    hear(&mut window, &sandbox, "one", &message("one", &link)).await;
+    assert!(matches!(download(&mut window, &machine, id, "one").await, Deed::Saved { .. }));
+    let heard = window.quit().await;
+    assert!(warnings(&heard).is_empty(), "{:?}", warnings(&heard));
+    assert_eq!(asked.0.load(Ordering::SeqCst), 0, "the keyring was asked");
+}
