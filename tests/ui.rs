@@ -11,6 +11,8 @@ mod completeness;
 mod details;
 #[path = "ui/harness.rs"]
 mod harness;
+#[path = "ui/profiles.rs"]
+mod profiles;
 #[path = "ui/saving.rs"]
 mod saving;
 #[path = "ui/settings.rs"]

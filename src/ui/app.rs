@@ -12,6 +12,7 @@ use egui::{Context, ThemePreference, ViewportCommand};
 use crate::engine::{Action, Event, Notice, Severity, SignInState};
 use crate::settings::{Motion, Preferences, ProfileId, Settings, Theme, WindowPlace};
 
+use super::announce::Announcer;
 use super::desk::{Desk, SharedSettings};
 use super::dialogs::Dialog;
 use super::doors::{Backend, Clock, FileDialogs, Waker};
@@ -90,6 +91,7 @@ pub struct App {
     /// The form for a further profile, while there is one.
     form: Option<Form>,
     notices: Notices,
+    announcer: Announcer,
     dialog: Option<Dialog>,
     /// Whether the dialog has only just been opened.
     fresh: bool,
@@ -136,6 +138,7 @@ impl App {
             front: Front::New,
             form: None,
             notices: Notices::default(),
+            announcer: Announcer::default(),
             dialog: None,
             fresh: false,
             saving: Saving::new(),

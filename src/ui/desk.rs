@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crate::activity::{Activities, Activity, Entry, Fact, Moment, Refresh, RowId, View};
+use crate::activity::{Activities, Activity, Chip, Entry, Fact, Moment, Refresh, RowId, Status, View};
 use crate::engine::{ConnectionState, Event, Progress, SignInState};
 use crate::protocol::RequestId;
 use crate::settings::{Preferences, Profile};
@@ -14,6 +14,7 @@ use super::details::Details;
 use super::rival::Rival;
 use super::sign_in::Form;
 use super::table::Table;
+use super::text::visible;
 
 /// How many rows a search looks at in one frame; well under a millisecond's work.
 const SEARCH_BUDGET: usize = 20_000;
@@ -36,6 +37,15 @@ pub(crate) struct Pulse {
     pub message: Option<Instant>,
     /// The pause between messages that is seldom exceeded.
     pub usual: Option<Duration>,
+}
+
+/// What came while another tab was in front.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct Unseen {
+    /// How many activities.
+    pub new: usize,
+    /// How many failed, new ones or earlier ones.
+    pub failed: usize,
 }
 
 /// One profile's place.
@@ -73,8 +83,10 @@ pub(crate) struct Desk {
     pub downloads_open: bool,
     /// Whether older activities are still being read from the journal.
     pub restoring: bool,
-    /// Activities that came while another tab was in front.
-    pub unseen: usize,
+    /// What came while another tab was in front.
+    pub unseen: Unseen,
+    /// How many failed since this was last asked, and what the last of them is, in words.
+    failed: Option<(usize, String)>,
     /// The form to sign it in again.
     pub form: Form,
     /// Whether that form was asked for although there is a token.
@@ -105,7 +117,8 @@ impl Desk {
             downloads: BTreeMap::new(),
             downloads_open: false,
             restoring: true,
-            unseen: 0,
+            unseen: Unseen::default(),
+            failed: None,
             next_expiry: None,
         }
     }
@@ -190,7 +203,8 @@ impl Desk {
     }
 
     fn commit(&mut self, entries: &[Entry], in_front: bool, instant: Instant) {
-        let before = self.activities.len();
+        let counts = |activities: &Activities| (activities.len(), activities.counts().of(Chip::Failed));
+        let (rows, failures) = counts(&self.activities);
         for entry in entries {
             if matches!(entry.fact, Fact::Heard(_) | Fact::Unreadable { .. }) {
                 self.pulse.message = Some(instant);
@@ -198,9 +212,35 @@ impl Desk {
             self.completeness.note(entry, &self.activities);
             self.activities.apply(entry);
         }
+        let (rows_now, failures_now) = counts(&self.activities);
+        let failed = failures_now.saturating_sub(failures);
         if !in_front {
-            self.unseen += self.activities.len() - before;
+            self.unseen.new += rows_now.saturating_sub(rows);
+            self.unseen.failed += failed;
         }
+        if failed > 0 {
+            self.note_failures(failed, entries);
+        }
+    }
+
+    /// Remembers what failed until it is said.
+    fn note_failures(&mut self, failed: usize, entries: &[Entry]) {
+        let last = entries.iter().rev().find_map(|entry| {
+            let activity = self.activities.get(self.activities.find(&entry.key)?)?;
+            (activity.status() == Status::Failed).then(|| {
+                let label = super::table::label_of(&activity);
+                let what = if label.is_empty() { activity.id() } else { label };
+                let (what, why) = (visible(&what).into_owned(), activity.message());
+                if why.is_empty() { what } else { format!("{what}, {}", visible(&why)) }
+            })
+        });
+        let before = self.failed.take().map_or(0, |(count, _)| count);
+        self.failed = Some((before + failed, last.unwrap_or_default()));
+    }
+
+    /// How many failed since this was last asked, and what the last of them is, in words.
+    pub(crate) fn take_failures(&mut self) -> Option<(usize, String)> {
+        self.failed.take()
     }
 
     /// Takes a profile's new settings.

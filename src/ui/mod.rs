@@ -8,7 +8,7 @@
 //! |---|---|
 //! | `app` | the whole: takes events, draws a frame, does what was wished in it |
 //! | `desk` | one profile's place: connection, activities, how they are looked at |
-//! | `top_bar`, `banner`, `chips`, `tools`, `status_bar`, `downloads`, `notices`, `rival` | the bars |
+//! | `top_bar`, `banner`, `chips`, `tools`, `status_bar`, `downloads`, `notices`, `announce`, `rival` | the bars, and what is said aloud |
 //! | `table` | the virtualised table: rows, selection, scrolling, what screen readers read |
 //! | `completeness`, `gaps` | what may be missing: in the status bar, in a dialog, in words |
 //! | `details` | one activity: messages, JSON, what is next |
@@ -18,6 +18,7 @@
 //! | `theme`, `icons`, `widgets`, `field`, `empty`, `text`, `open` | the look and the words |
 //! | `doors`, `saving`, `native` | what the window needs from outside |
 
+mod announce;
 mod app;
 mod banner;
 mod chips;

@@ -5,11 +5,12 @@ use std::time::Duration;
 use egui::{Id, Popup, PopupCloseBehavior, Pos2, Rect, RectAlign, Response, Role, Sense, Stroke, Ui, WidgetInfo};
 use egui::{pos2, vec2};
 
+use crate::activity::Status;
 use crate::engine::ConnectionState;
 use crate::settings::Theme;
 
 use super::commands::Command;
-use super::desk::Desk;
+use super::desk::{Desk, Unseen};
 use super::icons::{self, Mark};
 use super::scene::{Scene, Wish};
 use super::text::{coarse, seconds_left, until, visible};
@@ -124,15 +125,19 @@ fn tab_name(desk: &Desk) -> String {
     format!("Profile {}", visible(&desk.profile.name))
 }
 
-/// What a tab says behind its name while it is not in front.
-fn unseen(desk: &Desk) -> Option<String> {
-    (desk.unseen > 0).then(|| format!("{} new", desk.unseen))
+/// What a tab says behind its name while it is not in front: how many are new, and how many failed.
+fn unseen(desk: &Desk) -> (Option<String>, Option<String>) {
+    let Unseen { new, failed } = desk.unseen;
+    let some = |count: usize| (count > 0).then_some(count);
+    (some(new).map(|new| format!("{new} new")), some(failed).map(|failed| failed.to_string()))
 }
 
 fn tab_width(ui: &Ui, desk: &Desk) -> f32 {
     let name = widgets::width(ui, &super::text::cut(&tab_name(desk), 32), Type::Strong);
-    let new = unseen(desk).map_or(0.0, |new| widgets::width(ui, &new, Type::Caption) - 15.0);
-    28.0 + name + 36.0 + new.max(-8.0)
+    let (new, failed) = unseen(desk);
+    let new = new.map_or(0.0, |new| widgets::width(ui, &new, Type::Caption) - 15.0);
+    let failed = failed.map_or(0.0, |failed| widgets::width(ui, &failed, Type::Caption) + 26.0);
+    28.0 + name + 36.0 + new.max(-8.0) + failed
 }
 
 fn one_tab(ui: &mut Ui, rect: Rect, desk: &Desk, active: bool, scene: &mut Scene) {
@@ -148,8 +153,19 @@ fn one_tab(ui: &mut Ui, rect: Rect, desk: &Desk, active: bool, scene: &mut Scene
         widgets::icon(ui, pos2(rect.right() - 20.0, middle), icons::EXPAND_MORE, 16.0, palette.secondary);
         popup(ui, &response, |ui| profile_items(ui, desk, scene, true));
     } else {
-        if let Some(new) = unseen(desk) {
-            widgets::text(ui, pos2(words.right() + 8.0, middle), &new, Type::Caption, palette.muted, f32::INFINITY);
+        let (new, failed) = unseen(desk);
+        let mut x = words.right();
+        if let Some(new) = &new {
+            x = widgets::text(ui, pos2(x + 8.0, middle), new, Type::Caption, palette.muted, f32::INFINITY).right();
+        }
+        if let Some(failed) = &failed {
+            let (icon, hue) = icons::status(Status::Failed, palette);
+            widgets::icon(ui, pos2(x + 15.0, middle), icon, 14.0, hue);
+            widgets::text(ui, pos2(x + 25.0, middle), failed, Type::Caption, palette.text, f32::INFINITY);
+        }
+        let told: Vec<String> = new.into_iter().chain(failed.map(|failed| format!("{failed} failed"))).collect();
+        if !told.is_empty() {
+            ui.ctx().accesskit_node_builder(response.id, |node| node.set_description(told.join(", ")));
         }
         if response.clicked() {
             scene.wish(Wish::Show(desk.profile.id));

@@ -244,6 +244,11 @@ impl Window {
         self.harness.get_by_role_and_label(role, name)
     }
 
+    /// The only part of a role, where there is one.
+    pub(crate) fn find_role(&self, role: Role) -> Option<Node<'_>> {
+        self.harness.query_by_role(role)
+    }
+
     /// Whether there is such a part.
     pub(crate) fn has(&self, role: Role, name: &str) -> bool {
         self.harness.query_by_role_and_label(role, name).is_some()

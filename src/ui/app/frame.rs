@@ -3,8 +3,10 @@
 use egui::{CentralPanel, Context, Frame, Panel, Ui};
 
 use crate::ui::app::{App, Closing, Front};
+use crate::ui::desk::Unseen;
 use crate::ui::dialogs::{Around, Dialog};
 use crate::ui::scene::{Scene, Wish};
+use crate::ui::text::visible;
 use crate::ui::top_bar::{self, TopBar};
 use crate::ui::{banner, chips, details, dialogs, downloads, keys, rival, sign_in, status_bar, table, theme, tools};
 
@@ -21,6 +23,7 @@ impl App {
         if std::mem::take(&mut self.focus_filter) {
             ctx.memory_mut(|memory| memory.request_focus(tools::filter_id()));
         }
+        self.announcer.show(ui, &mut scene);
         self.bars(ui, &mut scene);
         self.middle(ui, &mut scene);
         let fresh = std::mem::take(&mut self.fresh);
@@ -139,7 +142,15 @@ impl App {
             }
         }
         if let Some(desk) = self.desk_mut() {
-            desk.unseen = 0;
+            desk.unseen = Unseen::default();
+        }
+        let several = self.desks.len() > 1;
+        for desk in &mut self.desks {
+            if let Some((count, last)) = desk.take_failures() {
+                // With several profiles, say whose it is.
+                let whose = if several { format!("{}: {last}", visible(&desk.profile.name)) } else { last };
+                self.announcer.failed(count, whose);
+            }
         }
         self.notices.pass(scene);
     }
