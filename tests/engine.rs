@@ -7,6 +7,8 @@
 mod canary;
 #[path = "engine/downloads.rs"]
 mod downloads;
+#[path = "engine/exporting.rs"]
+mod exporting;
 #[path = "engine/generations.rs"]
 mod generations;
 #[path = "engine/listening.rs"]

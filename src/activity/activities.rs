@@ -9,7 +9,7 @@ use hashbrown::{DefaultHashBuilder, HashTable};
 use crate::protocol::{CommandId, RequestId};
 
 use super::ledger::Standing;
-use super::pool::{PackedId, TextPool};
+use super::pool::{PackedId, TextId, TextPool};
 use super::row::{DataRow, Row};
 use super::throughput::Throughput;
 use super::{Activity, ActivityKey, Counts, Entry, Fact, Gap, GapState, Kind, Ledger, Moment, Patience, Seq, Status};
@@ -297,16 +297,25 @@ impl Activities {
         self.place(id.0)
     }
 
-    pub(super) fn changes(&self) -> &Changes {
-        &self.changes
+    /// The time as of the last [`Activities::expire`].
+    pub(super) fn now(&self) -> Moment {
+        self.now
     }
 
-    pub(super) fn clear_changes(&mut self) {
-        for (id, _) in std::mem::take(&mut self.changes).rows {
+    /// A text that rows share.
+    pub(super) fn text(&self, id: TextId) -> &str {
+        self.pool.get(id)
+    }
+
+    /// What changed since the last time.
+    pub(super) fn take_changes(&mut self) -> Changes {
+        let changes = std::mem::take(&mut self.changes);
+        for &(id, _) in &changes.rows {
             if let Some(row) = self.rows.get_mut(id.0 as usize) {
                 row.listed = false;
             }
         }
+        changes
     }
 
     fn context(&self) -> super::read::Context {
@@ -417,7 +426,7 @@ impl Activities {
         row.listed = true;
         self.changes.rows.push((RowId(at), place_before));
         if self.changes.rows.len() > MOST_CHANGES {
-            self.clear_changes();
+            drop(self.take_changes());
             self.changes.everything = true;
         }
     }
@@ -431,7 +440,7 @@ impl Activities {
                 self.recount_one(at, None);
             }
         }
-        self.clear_changes();
+        drop(self.take_changes());
         self.changes.everything = true;
     }
 }

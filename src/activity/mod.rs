@@ -14,6 +14,7 @@ mod pool;
 mod read;
 pub mod record;
 mod row;
+mod since;
 mod status;
 mod throughput;
 mod view;
@@ -22,11 +23,12 @@ pub use activities::{Activities, RowId};
 pub use entry::{
     ActivityKey, Decryption, Deed, Enquiry, Entry, Fact, Gap, GapCause, Kind, NotSaved, Receipt, Requested, Seq,
 };
-pub use filter::Filter;
+pub use filter::{Field, Filter, FilterError, Problem};
 pub use ledger::{GapState, Ledger};
 pub use moment::Moment;
 pub use patience::Patience;
 pub use read::{Activity, Source, bytes};
+pub use since::{NoTime, Since};
 pub use status::{Chip, Counts, Status};
 pub use view::{Column, Refresh, View};
 

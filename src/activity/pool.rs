@@ -9,6 +9,18 @@ use hashbrown::{DefaultHashBuilder, HashTable};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(super) struct TextId(u32);
 
+impl TextId {
+    /// Its place among the texts of its pool, from 0.
+    pub(super) fn index(self) -> usize {
+        self.0 as usize
+    }
+
+    /// The text at a place.
+    pub(super) fn at(index: u32) -> Self {
+        Self(index)
+    }
+}
+
 /// Every distinct text once, in one piece of memory.
 #[derive(Debug)]
 pub(super) struct TextPool {

@@ -5,6 +5,26 @@ use crate::protocol::{Delivery, Message};
 
 use super::{Activity, Enquiry, Entry, Fact, GapCause, GapState, Kind, Moment, Source, Status};
 
+/// The form of exported lines.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Format {
+    /// Comma-separated values after RFC 4180, with a header line.
+    Csv,
+    /// One JSON object a line.
+    Ndjson,
+}
+
+impl Format {
+    /// What the names of such files end with.
+    #[must_use]
+    pub fn extension(self) -> &'static str {
+        match self {
+            Self::Csv => "csv",
+            Self::Ndjson => "ndjson",
+        }
+    }
+}
+
 /// The fields, in the order of JSON and of the columns.
 const FIELDS: [&str; 10] =
     ["kind", "id", "profile", "status", "message", "label", "context", "source", "first_seen", "at"];

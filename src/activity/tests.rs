@@ -420,7 +420,7 @@ proptest! {
             activities.apply(entry);
             if count == entries.len() / 3 {
                 following.set_chip(Chip::ORDER[chip]);
-                following.set_filter(words);
+                following.set_filter(Filter::parse(words).unwrap());
                 following.set_sort(sort);
             }
             if count % 3 == 0 {
@@ -430,7 +430,7 @@ proptest! {
         while following.refresh(&mut activities, budget) != Refresh::Done {}
         let mut anew = View::new();
         anew.set_chip(Chip::ORDER[chip]);
-        anew.set_filter(words);
+        anew.set_filter(Filter::parse(words).unwrap());
         anew.set_sort(sort);
         while anew.refresh(&mut activities, 1_000) != Refresh::Done {}
         let rows = |view: &View| -> Vec<RowId> {

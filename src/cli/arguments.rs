@@ -149,7 +149,7 @@ mod tests {
         let line = ["export", "--format", "ndjson", "--since", "2h", "--filter", "a b", "--messages", "/f"];
         let Some(Task::Export(export)) = parse(&line).unwrap().task else { panic!("no export") };
         assert_eq!((export.format, export.messages), (Format::Ndjson, true));
-        assert_eq!((export.filter.as_deref(), export.file), (Some("a b"), Some(PathBuf::from("/f"))));
+        assert_eq!((export.filter, export.file), ("a b".parse().ok(), Some(PathBuf::from("/f"))));
         let Some(Task::Track(track)) = parse(&["track", "--label", "x", "a", "b"]).unwrap().task else {
             panic!("no track")
         };
@@ -162,6 +162,8 @@ mod tests {
             &["export"][..],
             &["export", "--format", "xml"],
             &["export", "--format", "csv", "--since", "soon"],
+            &["export", "--format", "csv", "--filter", "staus:failed"],
+            &["watch", "--filter", "took:2s"],
             &["track"],
             &["watch", "--exit-on", "x"],
             &["watch", "--data-dir", "/d"],

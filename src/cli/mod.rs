@@ -19,7 +19,7 @@ pub mod watch;
 pub use arguments::Arguments;
 pub use environment::{Environment, EnvironmentError};
 pub use error::CliError;
-pub use task::{Export, Format, Goal, Since, Task, Track, Watch};
+pub use task::{Export, Format, Goal, Task, Track, Watch};
 
 /// Says on standard error what went wrong, in the sentence that the error is.
 pub fn complain(error: &dyn std::error::Error) {

@@ -2,13 +2,10 @@
 
 use std::path::PathBuf;
 use std::str::FromStr;
-use std::time::Duration;
 
 use clap::{Args, Subcommand, ValueEnum};
-use jiff::civil::Date;
-use jiff::tz::TimeZone;
 
-use crate::activity::Moment;
+use crate::activity::{Filter, Since};
 
 /// What is done without a window.
 #[derive(Debug, Clone, PartialEq, Eq, Subcommand)]
@@ -35,6 +32,10 @@ pub struct Watch {
     /// End when the outcome of an id, or of everything with a label, is there (also where it was there before)
     #[arg(long, value_name = "final:ID|label:NAME")]
     pub exit_on: Option<Goal>,
+
+    /// Leave out events of rows that this filter does not let through
+    #[arg(long, value_name = "EXPR")]
+    pub filter: Option<Filter>,
 }
 
 /// `export`.
@@ -52,9 +53,9 @@ pub struct Export {
     #[arg(long, value_name = "TIME")]
     pub since: Option<Since>,
 
-    /// Leave out rows in which not all of these words are found
+    /// Leave out rows that this filter does not let through
     #[arg(long, value_name = "EXPR")]
-    pub filter: Option<String>,
+    pub filter: Option<Filter>,
 
     /// Write one line a message received instead, in order of arrival
     #[arg(long)]
@@ -110,89 +111,9 @@ impl FromStr for Goal {
     }
 }
 
-/// A time from which on things count.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Since {
-    /// A point in time.
-    At(Moment),
-    /// So long ago.
-    Ago(Duration),
-}
-
-impl Since {
-    /// The point in time.
-    #[must_use]
-    pub fn moment(self, now: Moment) -> Moment {
-        match self {
-            Self::At(moment) => moment,
-            Self::Ago(age) => Moment(now.0.saturating_sub(i64::try_from(age.as_micros()).unwrap_or(i64::MAX))),
-        }
-    }
-}
-
-impl FromStr for Since {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let text = text.trim();
-        if let Some(age) = age(text) {
-            return Ok(Self::Ago(age));
-        }
-        if let Ok(timestamp) = text.parse::<jiff::Timestamp>() {
-            return Ok(Self::At(timestamp.into()));
-        }
-        // Only a date: jiff would also take a date and a time without an offset, which nobody could be sure of.
-        if text.len() == 10
-            && let Ok(midnight) = text.parse::<Date>().and_then(|date| TimeZone::UTC.to_timestamp(date.at(0, 0, 0, 0)))
-        {
-            return Ok(Self::At(midnight.into()));
-        }
-        Err("write a time such as 2026-03-01T12:00:00Z, a date such as 2026-03-01, or an age such as 10m, 2h or 3d"
-            .to_owned())
-    }
-}
-
-/// An age: a whole number and a unit.
-fn age(text: &str) -> Option<Duration> {
-    let unit = text.chars().next_back()?;
-    let seconds = match unit {
-        's' => 1,
-        'm' => 60,
-        'h' => 60 * 60,
-        'd' => 24 * 60 * 60,
-        'w' => 7 * 24 * 60 * 60,
-        _ => return None,
-    };
-    let number = text.strip_suffix(unit).filter(|number| number.bytes().all(|byte| byte.is_ascii_digit()))?;
-    number.parse::<u64>().ok()?.checked_mul(seconds).map(Duration::from_secs)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_time_is_a_point_a_date_or_an_age() {
-        let now = Moment::from_millis(1_000_000_000_000);
-        let read = |text: &str| Since::from_str(text).map(|since| since.moment(now).to_string());
-        for (text, wanted) in [
-            ("2026-03-01T12:00:00Z", "2026-03-01T12:00:00.000000Z"),
-            ("2026-03-01T12:00:00+02:00", "2026-03-01T10:00:00.000000Z"),
-            ("2026-03-01", "2026-03-01T00:00:00.000000Z"),
-            ("90s", "2001-09-09T01:45:10.000000Z"),
-            ("10m", "2001-09-09T01:36:40.000000Z"),
-            ("2h", "2001-09-08T23:46:40.000000Z"),
-            ("3d", "2001-09-06T01:46:40.000000Z"),
-            ("1w", "2001-09-02T01:46:40.000000Z"),
-        ] {
-            assert_eq!(read(text).as_deref(), Ok(wanted), "{text}");
-        }
-        for text in
-            ["", "m", "10", "-1h", "+1h", "yesterday", "2026-13-01", "2026-03-01T12:00", "99999999999999999999d"]
-        {
-            assert!(read(text).is_err(), "{text:?} was taken for a time");
-        }
-    }
 
     #[test]
     fn a_goal_is_an_id_or_a_label() {

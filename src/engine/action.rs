@@ -4,7 +4,8 @@ use std::path::PathBuf;
 
 use secrecy::SecretString;
 
-use crate::activity::{ActivityKey, Seq};
+use crate::activity::record::Format;
+use crate::activity::{ActivityKey, Chip, Filter, Seq};
 use crate::protocol::{AuthorizationToken, CommandId, RequestId, StoredData};
 use crate::settings::{Preferences, Profile, ProfileId, Saving};
 
@@ -153,6 +154,8 @@ pub enum Action {
         /// Its last.
         to: Seq,
     },
+    /// Write what the journal has into a file, which is there once it is whole. How it went is a notice.
+    Export(Box<Export>),
     /// Open a saved file with the system's program for it.
     OpenFile(PathBuf),
     /// Show a saved file in the system's file manager.
@@ -175,6 +178,23 @@ pub enum Permission {
     Private,
     /// Fetching without a click.
     Automatic,
+}
+
+/// What is exported, and where to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Export {
+    /// One profile; `None` for all of them.
+    pub profile: Option<ProfileId>,
+    /// The form of the lines.
+    pub format: Format,
+    /// What rows have to be like.
+    pub filter: Filter,
+    /// What rows have to count as.
+    pub chip: Chip,
+    /// One line a message received, in order of arrival, instead of one an activity.
+    pub messages: bool,
+    /// The whole path that the operator chose.
+    pub to: PathBuf,
 }
 
 /// How a profile signs in.

@@ -17,11 +17,13 @@ use super::desk::{Desk, SharedSettings};
 use super::dialogs::Dialog;
 use super::doors::{Backend, Clock, FileDialogs, Waker};
 use super::notices::Notices;
-use super::saving::Saving;
+use super::export::ExportForm;
+use super::saving::{SaveFor, Saving};
 use super::scene::Scene;
 use super::sign_in::{Form, Prefill};
 use super::theme;
 
+mod exporting;
 mod frame;
 mod wishes;
 
@@ -95,7 +97,8 @@ pub struct App {
     dialog: Option<Dialog>,
     /// Whether the dialog has only just been opened.
     fresh: bool,
-    saving: Saving,
+    saving: Saving<SaveFor>,
+    exporting: Saving<ExportForm>,
     journal: Option<u64>,
     closing: Closing,
     /// Whether a text field had the focus at the end of the last frame.
@@ -142,6 +145,7 @@ impl App {
             dialog: None,
             fresh: false,
             saving: Saving::new(),
+            exporting: Saving::new(),
             journal: None,
             closing: Closing::No,
             in_text: false,
@@ -165,6 +169,9 @@ impl App {
         }
         while let Some((what, path)) = self.saving.take() {
             self.save_to(what, path);
+        }
+        while let Some((form, path)) = self.exporting.take() {
+            self.export_to(&form, path);
         }
         self.close(ctx);
     }

@@ -35,6 +35,8 @@ pub(crate) enum Command {
     CopyJson,
     /// Select every row.
     SelectAll,
+    /// Write what the journal has into a file.
+    Export,
     /// Freeze the view, or go on.
     Pause,
     /// To the newest rows, and stay there.
@@ -81,7 +83,7 @@ pub(crate) enum Command {
 
 impl Command {
     /// All of them, in the order of the palette and of the dialog that lists the keys.
-    pub(crate) const ALL: [Self; 47] = [
+    pub(crate) const ALL: [Self; 48] = [
         Self::Palette,
         Self::Filter,
         Self::ShowEverything,
@@ -93,6 +95,7 @@ impl Command {
         Self::CopyRows,
         Self::CopyTsv,
         Self::CopyJson,
+        Self::Export,
         Self::Pause,
         Self::Follow,
         Self::Show(Chip::All),
@@ -157,6 +160,7 @@ impl Command {
             Self::CopyTsv => "Copy rows as tab-separated cells".into(),
             Self::CopyJson => "Copy rows as JSON".into(),
             Self::SelectAll => "Select all rows".into(),
+            Self::Export => "Export…".into(),
             Self::Pause => "Pause or resume".into(),
             Self::Follow => "Follow newest".into(),
             Self::Profile(number) => format!("Profile {}", number + 1),
@@ -193,6 +197,7 @@ impl Command {
             Self::EditLabel => icons::LABEL,
             Self::CopyRows | Self::CopyTsv | Self::CopyJson => icons::COPY,
             Self::SelectAll => icons::SELECT_ALL,
+            Self::Export => icons::EXPORT,
             Self::Pause => icons::PAUSE,
             Self::Follow => icons::FOLLOW,
             Self::Profile(_) => icons::PROFILE,
@@ -236,6 +241,7 @@ impl Command {
             Self::EditLabel => plain(Key::L),
             Self::CopyRows => command(Key::C),
             Self::SelectAll => command(Key::A),
+            Self::Export => command(Key::E),
             Self::Pause => plain(Key::Space),
             Self::Follow => plain(Key::F),
             Self::Profile(number) => command(*DIGITS.get(number)?),

@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crate::activity::{Activities, Activity, Chip, Entry, Fact, Moment, Refresh, RowId, Status, View};
+use crate::activity::{
+    Activities, Activity, Chip, Entry, Fact, Filter, FilterError, Moment, Refresh, RowId, Status, View,
+};
 use crate::engine::{ConnectionState, Event, Progress, SignInState};
 use crate::protocol::RequestId;
 use crate::settings::{Preferences, Profile};
@@ -16,8 +18,8 @@ use super::sign_in::Form;
 use super::table::Table;
 use super::text::visible;
 
-/// How many rows a search looks at in one frame; well under a millisecond's work.
-const SEARCH_BUDGET: usize = 20_000;
+/// How many rows a search looks at between two looks at the clock; well under a millisecond's work.
+const SEARCH_SLICE: usize = 5_000;
 
 /// What is known of a profile's token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -73,6 +75,8 @@ pub(crate) struct Desk {
     pub search: Refresh,
     /// What stands in the filter's field.
     pub filter: String,
+    /// What is wrong with it; the table keeps to the last filter that was right.
+    pub filter_error: Option<FilterError>,
     /// Where the table stands and what is selected in it.
     pub table: Table,
     /// The details of one activity, while they are open.
@@ -112,6 +116,7 @@ impl Desk {
             view: View::new(),
             search: Refresh::Done,
             filter: String::new(),
+            filter_error: None,
             table: Table::default(),
             details: None,
             downloads: BTreeMap::new(),
@@ -255,11 +260,34 @@ impl Desk {
         self.activities.set_link_lifetime(Duration::from_secs(u64::from(preferences.link_lifetime)));
     }
 
-    /// Brings the view up to the activities, before it is drawn. Returns whether a search goes on.
-    pub(crate) fn refresh(&mut self, now: Moment) -> bool {
+    /// Takes another filter into the field, and into the view where it can be read.
+    pub(crate) fn set_filter(&mut self, text: &str) {
+        text.clone_into(&mut self.filter);
+        self.read_filter();
+    }
+
+    /// Reads what stands in the filter's field.
+    pub(crate) fn read_filter(&mut self) {
+        match Filter::parse(&self.filter) {
+            Ok(filter) => {
+                self.filter_error = None;
+                self.view.set_filter(filter);
+            }
+            Err(error) => self.filter_error = Some(error),
+        }
+    }
+
+    /// Brings the view up to the activities, before it is drawn. A search goes on for as long as there is `time` left.
+    /// Returns whether it is to go on in the next frame.
+    pub(crate) fn refresh(&mut self, now: Moment, time: impl Fn() -> bool) -> bool {
         self.next_expiry = self.activities.expire(now);
         self.completeness.refresh(&self.activities);
-        self.search = self.view.refresh(&mut self.activities, SEARCH_BUDGET);
+        loop {
+            self.search = self.view.refresh(&mut self.activities, SEARCH_SLICE);
+            if self.search == Refresh::Done || !time() {
+                break;
+            }
+        }
         self.table.settle(&self.activities, &self.view);
         self.search != Refresh::Done
     }
@@ -267,6 +295,11 @@ impl Desk {
     /// The next moment at which a link expires.
     pub(crate) fn next_expiry(&self) -> Option<Moment> {
         self.next_expiry
+    }
+
+    /// The next moment at which rows come or go by the time alone.
+    pub(crate) fn next_turn(&self) -> Option<Moment> {
+        self.view.next_turn()
     }
 
     /// How many rows are shown.

@@ -8,6 +8,7 @@ use crate::settings::ProfileId;
 
 use super::completeness::{self, Report};
 use super::desk::Desk;
+use super::export::{self, ExportForm};
 use super::field::{Field, Mark, choice};
 use super::help::{self, Page};
 use super::palette::{self, CommandPalette};
@@ -65,6 +66,8 @@ pub(crate) enum Dialog {
     Rival(Rival),
     /// The list of keys, and the guide.
     Help(Page),
+    /// What is exported, and how.
+    Export(ExportForm),
     /// How the program behaves.
     Settings(preferences::Form),
     /// Every command, to be found by typing.
@@ -85,6 +88,7 @@ impl Dialog {
             Self::Track(_) => "Track commands",
             Self::Rival(_) => "Settled unheard",
             Self::Help(page) => page.title(),
+            Self::Export(_) => "Export",
             Self::Settings(_) => "Settings",
             Self::Palette(_) => "Command palette",
             Self::About => "About Privicore Monitor",
@@ -95,7 +99,7 @@ impl Dialog {
         match self {
             Self::Completeness { .. } => 620.0,
             Self::Palette(_) => 584.0,
-            Self::Help(_) | Self::Settings(_) => 560.0,
+            Self::Help(_) | Self::Settings(_) | Self::Export(_) => 560.0,
             Self::Rival(_) | Self::Track(_) => 520.0,
             Self::SignOut { .. } | Self::Remove { .. } | Self::Label { .. } | Self::Leave { .. } | Self::About => 400.0,
         }
@@ -145,6 +149,7 @@ pub(crate) fn show(ctx: &egui::Context, dialog: &mut Dialog, fresh: bool, around
             Dialog::Track(track) => track::show(ui, track, fresh, scene),
             Dialog::Rival(rival) => rival::explain(ui, *rival, fresh, scene),
             Dialog::Help(page) => help::show(ui, page, fresh, scene),
+            Dialog::Export(form) => export::show(ui, form, fresh, scene),
             Dialog::Settings(form) => preferences::show(ui, form, fresh, scene),
             Dialog::Palette(commands) => palette::show(ui, commands, around.desks, around.front, fresh, scene),
             Dialog::About => about(ui, fresh, scene),

@@ -1,6 +1,12 @@
 //! Text fields, and the round and square marks of choices, in the window's look.
 
-use egui::{Color32, Frame, Id, Pos2, Rect, Response, Role, Sense, Stroke, StrokeKind, TextEdit, Ui, UiBuilder};
+use std::ops::Range;
+use std::sync::Arc;
+
+use egui::epaint::text::{LayoutJob, TextFormat, TextWrapping};
+use egui::{
+    Color32, Frame, Id, Pos2, Rect, Response, Role, Sense, Stroke, StrokeKind, TextBuffer, TextEdit, Ui, UiBuilder,
+};
 use egui::{WidgetInfo, pos2, vec2};
 
 use super::icons;
@@ -36,6 +42,8 @@ pub(crate) struct Field<'a> {
     pub enabled: bool,
     /// Whether its text is wrong.
     pub wrong: bool,
+    /// Which part of its text is wrong, in bytes, where that is known.
+    pub wrong_part: Option<Range<usize>>,
 }
 
 impl<'a> Field<'a> {
@@ -50,6 +58,7 @@ impl<'a> Field<'a> {
             margins: (8.0, 8.0),
             enabled: true,
             wrong: false,
+            wrong_part: None,
         }
     }
 
@@ -62,7 +71,11 @@ impl<'a> Field<'a> {
             pos2(rect.right() - self.margins.1, rect.bottom()),
         );
         let ink = if self.enabled { palette.text } else { palette.muted };
-        let edit = TextEdit::singleline(value)
+        let part = self.wrong_part.clone();
+        let mut layouter = |ui: &Ui, text: &dyn TextBuffer, _width: f32| {
+            lay_out(ui, text.as_str(), part.as_ref(), self.face, ink, palette.failed)
+        };
+        let mut edit = TextEdit::singleline(value)
             .id(self.id)
             .font(self.face.font())
             .text_color(ink)
@@ -73,6 +86,9 @@ impl<'a> Field<'a> {
             .min_size(vec2(room.width(), room.height()))
             .align(egui::Align2::LEFT_CENTER)
             .interactive(self.enabled);
+        if self.wrong_part.is_some() {
+            edit = edit.layouter(&mut layouter);
+        }
         let mut place = ui.new_child(UiBuilder::new().max_rect(room).id_salt(self.id));
         if !self.enabled {
             place.disable();
@@ -94,6 +110,26 @@ impl<'a> Field<'a> {
         ui.painter().rect_stroke(rect, theme::RADIUS, Stroke::new(width, edge), StrokeKind::Inside);
         response
     }
+}
+
+/// Sets a field's text with a part of it underlined as wrong.
+fn lay_out(
+    ui: &Ui,
+    text: &str,
+    part: Option<&Range<usize>>,
+    face: Type,
+    ink: Color32,
+    wrong: Color32,
+) -> Arc<egui::Galley> {
+    // The text may be a key press ahead of what is known to be wrong.
+    let part = part.cloned().filter(|part| text.get(part.clone()).is_some()).unwrap_or(0..0);
+    let plain = TextFormat::simple(face.font(), ink);
+    let underlined = TextFormat { color: wrong, underline: Stroke::new(1.5, wrong), ..plain.clone() };
+    let mut job = LayoutJob { wrap: TextWrapping::no_max_width(), break_on_newline: false, ..LayoutJob::default() };
+    job.append(text.get(..part.start).unwrap_or_default(), 0.0, plain.clone());
+    job.append(text.get(part.clone()).unwrap_or_default(), 0.0, underlined);
+    job.append(text.get(part.end..).unwrap_or_default(), 0.0, plain);
+    ui.painter().layout_job(job)
 }
 
 /// Takes a field's history away, so that no secret stays in it.

@@ -29,16 +29,16 @@ pub(crate) struct SaveFor {
     pub inline: bool,
 }
 
-/// The save dialog that is open, if any.
+/// The save dialog that is open, if any, and what its answer is for.
 #[derive(Debug)]
-pub(crate) struct Saving {
+pub(crate) struct Saving<T> {
     sender: SyncSender<Answered>,
     answers: Receiver<Answered>,
-    open: Option<(u64, SaveFor)>,
+    open: Option<(u64, T)>,
     last: u64,
 }
 
-impl Saving {
+impl<T> Saving<T> {
     pub(crate) fn new() -> Self {
         // One dialog is open at a time; room for a late answer of one that was given up.
         let (sender, answers) = sync_channel(4);
@@ -51,7 +51,7 @@ impl Saving {
     }
 
     /// Opens a dialog. While one is open, a second wish does nothing: the first stands in front of the window.
-    pub(crate) fn ask(&mut self, dialogs: &dyn FileDialogs, suggestion: SaveSuggestion, what: SaveFor, waker: &Waker) {
+    pub(crate) fn ask(&mut self, dialogs: &dyn FileDialogs, suggestion: SaveSuggestion, what: T, waker: &Waker) {
         if self.is_open() {
             return;
         }
@@ -62,7 +62,7 @@ impl Saving {
     }
 
     /// The answer, where one has come and something was chosen.
-    pub(crate) fn take(&mut self) -> Option<(SaveFor, PathBuf)> {
+    pub(crate) fn take(&mut self) -> Option<(T, PathBuf)> {
         let answered = self.answers.try_recv().ok()?;
         let (_, what) = self.open.take_if(|(number, _)| *number == answered.number)?;
         Some((what, answered.path?))
@@ -86,7 +86,7 @@ pub(crate) fn suggested_name(activity: &Activity<'_>) -> String {
 
 /// A text as a file name that no system takes for anything else: reserved, control and format characters replaced, no
 /// dot or space at either end, no device name, at most 100 characters.
-fn safe_name(text: &str) -> String {
+pub(crate) fn safe_name(text: &str) -> String {
     const DEVICES: [&str; 6] = ["con", "prn", "aux", "nul", "conin$", "conout$"];
     let shown = super::text::visible(text);
     let name: String = shown

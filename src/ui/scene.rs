@@ -10,6 +10,7 @@ use crate::settings::ProfileId;
 
 use super::commands::Command;
 use super::dialogs::Dialog;
+use super::export::ExportForm;
 use super::theme;
 
 /// One frame. Views draw and wish; what they wish is done after the frame, in one place.
@@ -46,6 +47,8 @@ pub(crate) enum Wish {
         /// Whether what came in the message is meant.
         inline: bool,
     },
+    /// Ask where to export to, and have it done.
+    Export(ExportForm),
     /// Ask the server for a row's state.
     Check(RowId),
     /// Bring a profile's tab to the front.

@@ -28,6 +28,8 @@ pub(crate) struct Palette {
     pub changed: Color32,
     /// The banner.
     pub gap_fill: Color32,
+    /// Behind what the filter found, under `text`.
+    pub mark: Color32,
     /// Text fields.
     pub field: Color32,
     /// Menus and dialogs.
@@ -84,6 +86,7 @@ pub(crate) const DARK: Palette = Palette {
     selected: hex(0x18_25_3B),
     changed: hex(0x26_23_1A),
     gap_fill: hex(0x25_1B_14),
+    mark: hex(0x54_46_18),
     field: hex(0x0B_0D_0F),
     popup: hex(0x1A_1E_23),
     button: hex(0x1E_23_29),
@@ -115,6 +118,7 @@ pub(crate) const LIGHT: Palette = Palette {
     selected: hex(0xE3_ED_FD),
     changed: hex(0xFD_F5_DC),
     gap_fill: hex(0xFC_F0_E6),
+    mark: hex(0xFF_E2_80),
     field: hex(0xFF_FF_FF),
     popup: hex(0xFF_FF_FF),
     button: hex(0xFF_FF_FF),
@@ -448,6 +452,7 @@ mod tests {
                 assert!(ratio >= 3.0, "a field's edge on {surface:?} has {ratio:.2}");
             }
             assert!(contrast(palette.on_accent, palette.accent_fill) >= 4.5, "the primary button's text");
+            assert!(contrast(palette.text, palette.mark) >= 4.5, "what the filter found");
         }
     }
 }

@@ -2,6 +2,8 @@
 
 use egui::{Id, Key, Rect, Ui, pos2, vec2};
 
+use crate::activity::FilterError;
+
 use super::commands::Command;
 use super::desk::Desk;
 use super::field::Field;
@@ -51,12 +53,20 @@ fn filter(ui: &mut Ui, rect: Rect, desk: &mut Desk, scene: &Scene) {
     let field = Field {
         hint: "Filter …",
         margins: (31.0, 8.0 + key_width.max(clear_width)),
+        wrong: desk.filter_error.is_some(),
+        wrong_part: desk.filter_error.as_ref().map(|error| error.range.clone()),
         ..Field::new(filter_id(), "Filter")
     };
-    let response = field.show(ui, rect, &mut desk.filter);
+    let mut response = field.show(ui, rect, &mut desk.filter);
+    if desk.filter.is_empty() {
+        response = response.on_hover_text(LANGUAGE);
+    }
     widgets::icon(ui, pos2(rect.left() + 17.0, rect.center().y), icons::SEARCH, 16.0, palette.secondary);
     if response.changed() {
-        desk.view.set_filter(&desk.filter);
+        desk.read_filter();
+    }
+    if let Some(error) = &desk.filter_error {
+        mistake(ui, rect, &response, error);
     }
     // Enter goes on to the rows that were found.
     if response.lost_focus() && ui.input(|input| input.key_pressed(Key::Enter)) {
@@ -73,9 +83,35 @@ fn filter(ui: &mut Ui, rect: Rect, desk: &mut Desk, scene: &Scene) {
         .at(ui, pos2(rect.right() - 24.0, rect.center().y))
         .clicked()
     {
-        desk.filter.clear();
-        desk.view.set_filter("");
+        desk.set_filter("");
     }
+}
+
+/// What can be typed, for who wants to know.
+const LANGUAGE: &str = "Words that must all be found, \"phrases\", -left-out, status:failed, kind:data, id:23f7, \
+                        label:deploy, context:invoices, message:owner, source:enquiry, since:10m, took:>2s, /expression/";
+
+/// Says under the field what is wrong in it, and tells it to screen readers at the field itself.
+fn mistake(ui: &Ui, field: Rect, response: &egui::Response, error: &FilterError) {
+    let palette = Palette::of(ui.style());
+    let sentence = error.problem.to_string();
+    ui.ctx().accesskit_node_builder(response.id, |node| {
+        node.set_invalid(egui::accesskit::Invalid::True);
+        node.set_description(sentence.as_str());
+    });
+    let at = pos2(field.left(), field.bottom() + 4.0);
+    let area = egui::Area::new(Id::unique("filter mistake")).fixed_pos(at).order(egui::Order::Foreground);
+    area.interactable(false).show(ui.ctx(), |ui| {
+        let frame = egui::Frame::popup(ui.style()).fill(palette.popup).inner_margin(egui::Margin::symmetric(10, 6));
+        frame.show(ui, |ui| {
+            let words = widgets::paragraph(ui, &sentence, Type::Small, palette.text, field.width().max(280.0));
+            let (_, place) = ui.allocate_space(vec2(words.size().x + 20.0, words.size().y));
+            widgets::icon(ui, place.left_top() + vec2(7.0, 8.0), icons::ERROR, 14.0, palette.failed);
+            ui.painter().galley(place.left_top() + vec2(20.0, 0.0), words, palette.text);
+            let label = widgets::label(ui, place, "filter mistake", &sentence);
+            ui.ctx().accesskit_node_builder(label.id, |node| node.set_live(egui::accesskit::Live::Polite));
+        });
+    });
 }
 
 /// The buttons on the right.
@@ -111,6 +147,14 @@ impl Tools {
         press.on(self.follows)
     }
 
+    fn export(&self) -> Press<'static> {
+        if self.narrow {
+            Press::icon_only(icons::EXPORT, "Export…")
+        } else {
+            Press::new("Export…").icon(icons::EXPORT)
+        }
+    }
+
     /// In the narrow window the menu has it.
     fn track(&self) -> Option<Press<'static>> {
         (!self.narrow).then(|| Press::new("Track commands…").icon(icons::TRACK))
@@ -123,7 +167,7 @@ impl Tools {
     fn width(&self, ui: &Ui) -> f32 {
         let waiting = self.waiting().map_or(0.0, |words| widgets::width(ui, &words, Type::Small) + 8.0);
         let track = self.track().map_or(0.0, |track| track.width(ui) + 25.0);
-        waiting + track + self.pause().width(ui) + self.follow().width(ui) + 16.0
+        waiting + track + self.pause().width(ui) + self.follow().width(ui) + self.export().width(ui) + 24.0
     }
 
     fn show(&self, ui: &mut Ui, at: egui::Pos2, scene: &mut Scene) {
@@ -149,6 +193,10 @@ impl Tools {
         let follow = self.follow().at(ui, pos2(pause.rect.right() + 8.0, at.y));
         if follow.clicked() {
             scene.wish(Wish::Run(Command::Follow));
+        }
+        let export = self.export().at(ui, pos2(follow.rect.right() + 8.0, at.y));
+        if export.clicked() {
+            scene.wish(Wish::Run(Command::Export));
         }
     }
 }

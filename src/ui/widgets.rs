@@ -2,6 +2,7 @@
 //!
 //! Each carries its accessible name and shows its focus; the views say where it goes.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use egui::epaint::text::{LayoutJob, TextFormat, TextWrapping};
@@ -14,14 +15,55 @@ use super::theme::{self, Palette, Type};
 /// Lays out one line that is elided where it would be wider than `width`.
 pub(crate) fn line(ui: &Ui, text: &str, face: Type, colour: Color32, width: f32) -> Arc<Galley> {
     let mut job = LayoutJob::single_section(text.to_owned(), format(face, colour));
-    job.wrap = TextWrapping {
+    job.wrap = one_line(width);
+    job.break_on_newline = false;
+    ui.painter().layout_job(job)
+}
+
+/// Adds a text to a job in one colour, but for what is marked: that stands on the colour of marks. The marks are in
+/// ascending order and apart.
+pub(crate) fn append_marked(
+    job: &mut LayoutJob,
+    text: &str,
+    marks: &[Range<usize>],
+    plain: TextFormat,
+    palette: &Palette,
+) {
+    let marked = TextFormat { background: palette.mark, color: palette.text, ..plain.clone() };
+    let mut at = 0;
+    for mark in marks {
+        job.append(text.get(at..mark.start).unwrap_or_default(), 0.0, plain.clone());
+        job.append(text.get(mark.clone()).unwrap_or_default(), 0.0, marked.clone());
+        at = mark.end;
+    }
+    job.append(text.get(at..).unwrap_or_default(), 0.0, plain);
+}
+
+/// Lays out one line like [`line`], in which parts are marked.
+pub(crate) fn marked_line(
+    ui: &Ui,
+    text: &str,
+    marks: &[Range<usize>],
+    face: Type,
+    colour: Color32,
+    width: f32,
+) -> Arc<Galley> {
+    if marks.is_empty() {
+        return line(ui, text, face, colour, width);
+    }
+    let mut job = LayoutJob { wrap: one_line(width), break_on_newline: false, ..LayoutJob::default() };
+    append_marked(&mut job, text, marks, format(face, colour), Palette::of(ui.style()));
+    ui.painter().layout_job(job)
+}
+
+/// Elided where it would be wider.
+fn one_line(width: f32) -> TextWrapping {
+    TextWrapping {
         max_width: if width.is_finite() { width.max(1.0) } else { width },
         max_rows: 1,
         break_anywhere: true,
         ..TextWrapping::default()
-    };
-    job.break_on_newline = false;
-    ui.painter().layout_job(job)
+    }
 }
 
 /// Lays out several lines of running text.

@@ -80,6 +80,23 @@ fn it_ends_when_what_it_waits_for_has_come() {
 }
 
 #[test]
+fn a_filter_chooses_what_is_printed_and_not_what_is_waited_for() {
+    let privicore = Privicore::start();
+    let home = Home::of(privicore.running());
+    let mut watch =
+        home.start(&["watch", "--json", "--filter", "kind:command status:failed", "--exit-on", "final:c-2"]);
+    privicore.until_joined(1);
+    privicore.outcome("c-1", 3, "no");
+    privicore.outcome("c-2", 1, "");
+    privicore.outcome("c-2", 2, "ok");
+    privicore.outcome("c-3", 3, "no");
+    assert_eq!(watch.json()["id"], "c-1");
+    assert_eq!(watch.end().code(), Some(0), "{}", watch.said());
+    let wrong = home.run(&["watch", "--filter", "staus:failed"]).with(2);
+    assert!(wrong.said.contains("Character 1: There is no field staus. Is status meant?"), "{}", wrong.said);
+}
+
+#[test]
 fn it_waits_for_everything_with_a_label() {
     let privicore = Privicore::start();
     let home = Home::of(privicore.running());

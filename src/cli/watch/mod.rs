@@ -120,8 +120,7 @@ impl<'a> Watcher<'a> {
         let names = Names::of(&settings, guest.as_ref());
         let whose = whose(&setup, guest.as_ref(), &settings, &names)?;
         let lifetime = Duration::from_secs(u64::from(settings.preferences.link_lifetime));
-        let Watch { json, exit_on } = setup.wanted.clone();
-        let (model, end) = Model::new(setup.directories.data(), whose, json, exit_on, lifetime)?;
+        let (model, end) = Model::new(setup.directories.data(), whose, setup.wanted.clone(), lifetime)?;
         Ok(Self { setup, guest, settings, names, model, end, lines, live: None, done: false })
     }
 

@@ -5,10 +5,10 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::activity::record::{Record, text_of};
-use crate::activity::{Activities, Activity, ActivityKey, Entry, Fact, RowId, Seq, Status, View};
+use crate::activity::{Activities, Activity, ActivityKey, Entry, Fact, Filter, RowId, Seq, Status, View};
 use crate::cli::CliError;
 use crate::cli::people::Names;
-use crate::cli::task::Goal;
+use crate::cli::task::{Goal, Watch};
 use crate::journal::Archive;
 use crate::settings::ProfileId;
 
@@ -47,6 +47,8 @@ pub(super) struct Model {
     whose: Whose,
     json: bool,
     goal: Option<Goal>,
+    /// Which events are printed. What is waited for is not bound by it.
+    filter: Filter,
     /// The rows that have, or had, the label that is waited for.
     labelled: BTreeSet<(ProfileId, RowId)>,
     link_lifetime: Duration,
@@ -67,8 +69,7 @@ impl Model {
     pub(super) fn new(
         folder: &Path,
         whose: Whose,
-        json: bool,
-        goal: Option<Goal>,
+        wanted: Watch,
         link_lifetime: Duration,
     ) -> Result<(Self, Seq), CliError> {
         let archive = Archive::open(folder)?;
@@ -80,8 +81,9 @@ impl Model {
             next: Seq(end.0.saturating_sub(HISTORY).saturating_add(1)),
             activities: BTreeMap::new(),
             whose,
-            json,
-            goal,
+            json: wanted.json,
+            goal: wanted.exit_on,
+            filter: wanted.filter.unwrap_or_default(),
             labelled: BTreeSet::new(),
             link_lifetime,
         };
@@ -189,6 +191,9 @@ impl Model {
 
     fn record(&self, profile: ProfileId, row: RowId, entry: &Entry, names: &Names) -> Option<Record> {
         let activities = self.activities.get(&profile)?;
+        if !self.filter.matches(&activities.get(row)?, entry.at) {
+            return None;
+        }
         let name = names.name(profile);
         if matches!(entry.fact, Fact::Gap(_)) {
             return activities.gap(row).map(|gap| Record::of_gap(name, &gap, entry.at));

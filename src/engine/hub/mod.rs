@@ -6,6 +6,7 @@
 mod asks;
 mod data;
 mod desk;
+mod export;
 mod sandbox;
 mod sealing;
 mod tokens;
@@ -13,6 +14,7 @@ mod track;
 
 use std::any::Any;
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -46,6 +48,8 @@ const WRITING_BUDGET: Duration = Duration::from_secs(2);
 pub(super) struct Start {
     /// What tasks share.
     pub(super) tools: Tools,
+    /// The data folder.
+    pub(super) data: PathBuf,
     /// Where the settings are kept.
     pub(super) store: Store,
     /// The settings as they were read.
@@ -71,6 +75,8 @@ pub(super) struct Start {
 /// The centre.
 pub(super) struct Hub {
     tools: Tools,
+    /// The data folder.
+    data: PathBuf,
     store: Arc<Store>,
     settings: Settings,
     live_from: Seq,
@@ -96,11 +102,12 @@ pub(super) struct Hub {
 
 /// Runs the engine until the operator quits or the window is gone.
 pub(super) async fn run(start: Start) {
-    let Start { tools, store, settings, live_from, sandbox, sandbox_at_once, only, .. } = start;
+    let Start { tools, data, store, settings, live_from, sandbox, sandbox_at_once, only, .. } = start;
     let Start { journal, keeps_links, mut actions, mut reports, .. } = start;
     let started = (tools.clock)();
     let mut hub = Hub {
         tools,
+        data,
         store: Arc::new(store),
         settings,
         live_from,
@@ -193,6 +200,7 @@ impl Hub {
             Action::Label { profile, keys, label } => self.label(profile, keys, &label),
             Action::Track { profile, commands, label } => self.track(profile, &commands, label.as_deref()),
             Action::History { profile, key, from, to } => self.history(profile, key, from, to),
+            Action::Export(wanted) => self.export(*wanted),
             Action::OpenFile(path) => self.hand_over(path, super::files::open),
             Action::ShowInFolder(path) => self.hand_over(path, super::files::show_in_folder),
             // `run` has taken it.

@@ -10,6 +10,9 @@ use crate::ui::text::visible;
 use crate::ui::top_bar::{self, TopBar};
 use crate::ui::{banner, chips, details, dialogs, downloads, keys, rival, sign_in, status_bar, table, theme, tools};
 
+/// How long one frame searches and sorts for; what is left is done in the next.
+const SEARCH: std::time::Duration = std::time::Duration::from_millis(4);
+
 impl App {
     /// Draws one frame in the whole of `ui`, and does what was wished in it.
     pub fn show(&mut self, ui: &mut Ui) {
@@ -86,8 +89,7 @@ impl App {
         } else if desk.details.is_some() {
             desk.details = None;
         } else if !desk.filter.is_empty() {
-            desk.filter.clear();
-            desk.view.set_filter("");
+            desk.set_filter("");
         } else if desk.view.chip() != crate::activity::Chip::All {
             desk.view.set_chip(crate::activity::Chip::All);
         } else if !desk.table.deselect() {
@@ -132,13 +134,20 @@ impl App {
 
     /// Brings what is shown up to what is known.
     fn refresh(&mut self, scene: &mut Scene) {
-        let now = scene.now;
+        let (now, front, clock) = (scene.now, self.front, &self.parts.clock);
+        let began = clock.instant();
         for desk in &mut self.desks {
-            if desk.refresh(now) {
+            let in_front = front == Front::Desk(desk.profile.id);
+            let time = || in_front && clock.instant().saturating_duration_since(began) < SEARCH;
+            if desk.refresh(now, time) {
                 scene.changes_in(std::time::Duration::ZERO);
             }
             if let Some(end) = desk.next_expiry() {
                 scene.changes_in(end.since(now).max(std::time::Duration::from_millis(1)));
+            }
+            if let Some(turn) = desk.next_turn().filter(|_| in_front) {
+                // Many rows may turn within a second: they are drawn together.
+                scene.changes_in(turn.since(now).max(std::time::Duration::from_secs(1)));
             }
         }
         if let Some(desk) = self.desk_mut() {

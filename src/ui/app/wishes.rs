@@ -41,6 +41,7 @@ impl App {
             }
             Wish::Run(command) => self.run(ctx, scene, command),
             Wish::Save { row, inline } => self.ask_where(row, inline),
+            Wish::Export(form) => self.ask_where_to_export(form),
             Wish::Check(row) => self.check(&[row]),
             Wish::Show(profile) => self.front = Front::Desk(profile),
             Wish::AddProfile => self.add_profile(),
@@ -106,8 +107,7 @@ impl App {
         match command {
             Command::Filter => self.focus_filter = true,
             Command::ShowEverything => {
-                desk.filter.clear();
-                desk.view.set_filter("");
+                desk.set_filter("");
                 desk.view.set_chip(Chip::All);
             }
             Command::Show(chip) => desk.view.set_chip(chip),
@@ -137,6 +137,7 @@ impl App {
             Command::CopyRows => self.copy_rows(ctx, scene, CopyForm::Text),
             Command::CopyTsv => self.copy_rows(ctx, scene, CopyForm::Tsv),
             Command::CopyJson => self.copy_rows(ctx, scene, CopyForm::Json),
+            Command::Export => self.open_export(),
             Command::Connect => _ = self.send(Action::Connect(profile)),
             Command::Disconnect => _ = self.send(Action::Disconnect(profile)),
             Command::RetryNow => _ = self.send(Action::RetryNow(profile)),
@@ -169,7 +170,7 @@ impl App {
     }
 
     /// Changes the preferences, where there is something to change.
-    fn prefer(&mut self, change: impl FnOnce(&mut Preferences)) {
+    pub(super) fn prefer(&mut self, change: impl FnOnce(&mut Preferences)) {
         let before = self.preferences();
         let mut preferences = before.clone();
         change(&mut preferences);

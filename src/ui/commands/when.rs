@@ -48,6 +48,7 @@ impl Command {
             | Self::SelectAll
             | Self::Pause
             | Self::Follow
+            | Self::Export
             | Self::Track
             | Self::Completeness => match desk {
                 None => Some("There is no profile in front."),

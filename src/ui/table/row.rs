@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use egui::{Color32, Id, Rect, Response, Role, Sense, Stroke, Ui, UiBuilder, WidgetInfo, pos2};
 
-use crate::activity::{Activity, Kind, RowId, Status};
+use crate::activity::{Activity, Field, Kind, RowId, Status};
 use crate::engine::{Action, Progress};
 use crate::protocol::RequestId;
 use crate::ui::desk::Desk;
@@ -168,13 +168,30 @@ fn kind_and_id(ui: &Ui, line: &Line<'_>, palette: &Palette) {
     let (x, width) = text_room(line.columns.kind);
     widgets::icon(ui, pos2(x + 8.0, middle), icons::kind(kind), 16.0, palette.muted);
     if !line.columns.narrow {
-        widgets::text(ui, pos2(x + 22.0, middle), kind.word(), Type::Body, palette.muted, width - 16.0);
+        let at = pos2(x + 22.0, middle);
+        marked(ui, line, at, (Field::Kind, kind.word()), Type::Body, palette.muted, width - 16.0);
     }
     let (x, width) = text_room(line.columns.id);
     let id = line.activity.id();
     // In the wide window some air stays before the label; in the narrow one each character counts.
     let width = if line.columns.narrow { width } else { width - 12.0 };
-    widgets::text(ui, pos2(x, middle), &visible(&cut(&id, 40)), Type::Mono, palette.secondary, width);
+    let id = cut(&id, 40);
+    marked(ui, line, pos2(x, middle), (Field::Id, &visible(&id)), Type::Mono, palette.secondary, width);
+}
+
+/// Draws a text with what the filter finds in it marked; returns where it went.
+fn marked(
+    ui: &Ui,
+    line: &Line<'_>,
+    at: egui::Pos2,
+    (field, text): (Field, &str),
+    face: Type,
+    ink: Color32,
+    width: f32,
+) -> Rect {
+    let filter = line.desk.view.filter();
+    let marks = if filter.has_marks() { filter.marks(Some(field), text) } else { Vec::new() };
+    widgets::paint_line(ui, at, &widgets::marked_line(ui, text, &marks, face, ink, width))
 }
 
 fn label(ui: &Ui, line: &Line<'_>, palette: &Palette) {
@@ -184,7 +201,8 @@ fn label(ui: &Ui, line: &Line<'_>, palette: &Palette) {
     if label.is_empty() {
         widgets::text(ui, at, "–", Type::Body, palette.muted, width);
     } else {
-        widgets::text(ui, at, &visible(&cut(&label, 120)), Type::Body, palette.text, width);
+        let field = if line.activity.label().is_empty() { Field::Context } else { Field::Label };
+        marked(ui, line, at, (field, &visible(&cut(&label, 120))), Type::Body, palette.text, width);
     }
 }
 
@@ -194,8 +212,8 @@ fn status(ui: &mut Ui, scene: &mut Scene, line: &Line<'_>, palette: &Palette, ro
     let (x, width) = text_room(line.columns.status);
     let middle = line.rect.center().y;
     widgets::icon(ui, pos2(x + 8.0, middle), icon, 16.0, hue);
-    let word =
-        widgets::text(ui, pos2(x + 22.0, middle), &status.word(), Type::Body, word_ink(status, palette), width - 22.0);
+    let shown = (Field::Status, &*status.word());
+    let word = marked(ui, line, pos2(x + 22.0, middle), shown, Type::Body, word_ink(status, palette), width - 22.0);
     if let Some(expires) = line.activity.link_expires() {
         let left = scene.counts_down_to(expires);
         let at = pos2(word.right() + 7.0, middle);
@@ -248,7 +266,7 @@ fn message(ui: &mut Ui, line: &Line<'_>, palette: &Palette, row_id: Id) {
     let status = line.activity.status();
     let ink = if status == Status::Failed || status.is_open() { palette.text } else { palette.secondary };
     let face = if line.activity.message_is_reason() { Type::Mono } else { Type::Body };
-    widgets::text(ui, at, &visible(&message), face, ink, width);
+    marked(ui, line, at, (Field::Message, &visible(&message)), face, ink, width);
 }
 
 fn progress_cell(ui: &mut Ui, line: &Line<'_>, palette: &Palette, row_id: Id, progress: &Progress) {

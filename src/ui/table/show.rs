@@ -2,9 +2,10 @@
 
 use egui::{EventFilter, Rect, Response, Role, Sense, Ui, UiBuilder, accesskit, pos2};
 
-use crate::activity::{Refresh, RowId};
+use crate::activity::{Chip, Refresh, RowId};
 use crate::ui::desk::Desk;
 use crate::ui::scene::Scene;
+use crate::ui::text::{cut, visible};
 use crate::ui::theme::{Palette, ROW};
 use crate::ui::{empty, icons, row_menu, widgets};
 
@@ -38,7 +39,7 @@ pub(crate) fn show(ui: &mut Ui, desk: &mut Desk, scene: &mut Scene) {
     let head = Rect::from_min_size(place.min, egui::vec2(place.width(), ROW));
     let body = Rect::from_min_max(pos2(place.left(), head.bottom()), place.max);
     if header::show(&mut table, head, &columns, &mut desk.view) {
-        desk.refresh(scene.now);
+        desk.refresh(scene.now, || false);
         let Desk { table, activities, view, .. } = desk;
         table.scroll_to(0.0, activities, view);
     }
@@ -213,18 +214,41 @@ fn scroll_bar(ui: &Ui, body: Rect, desk: &mut Desk) -> Option<(Rect, egui::Color
     Some((handle, if hot { palette.field_stroke } else { palette.stroke_strong }))
 }
 
+/// Why a filter, a chip or both leave nothing.
+fn why_nothing(desk: &Desk) -> String {
+    let filter = desk.view.filter();
+    let among = match desk.view.chip() {
+        Chip::All => String::new(),
+        chip => format!(" that is {}", chip.word().to_lowercase()),
+    };
+    let mut sentence = if filter.is_empty() {
+        format!("There is no activity{among}.")
+    } else {
+        format!("No activity{among} matches {}.", visible(&cut(&filter.to_string(), 200)))
+    };
+    if desk.view.is_paused() {
+        sentence.push_str(" The view is paused: what came since is not looked at.");
+    }
+    if desk.filter_error.is_some() {
+        sentence.push_str(" What is typed above can't be read, so this is the last filter that could.");
+    }
+    sentence
+}
+
 /// What an empty table says: what will appear here, and what to do.
 fn nothing(ui: &mut Ui, body: Rect, desk: &mut Desk, scene: &mut Scene) {
     if let Refresh::Searching { .. } = desk.search {
         empty::show(ui, body, icons::SEARCH, "Searching…", "Rows appear here as they are found.");
     } else if desk.view.is_filtered() && !desk.activities.is_empty() {
-        let sentence = "No activity matches the filter and the chip above.";
-        let below = empty::show(ui, body, icons::SEARCH, "Nothing matches.", sentence);
+        let below = empty::show(ui, body, icons::SEARCH, "Nothing matches.", &why_nothing(desk));
         let button = widgets::Press::new("Show everything").look(widgets::Look::Outlined);
         let at = pos2(body.center().x - button.width(ui) / 2.0, below + 24.0);
         if button.at(ui, at).clicked() {
             scene.wish(crate::ui::scene::Wish::Run(crate::ui::commands::Command::ShowEverything));
         }
+    } else if desk.view.is_paused() && !desk.activities.is_empty() {
+        let sentence = "There was no activity yet when the view was paused. Resume shows what has come since.";
+        empty::show(ui, body, icons::PAUSE, "Paused.", sentence);
     } else if desk.restoring {
         empty::show(ui, body, icons::ARTICLE, "Reading the journal…", "Earlier activity appears here in a moment.");
     } else if desk.is_live() || desk.connection.is_none() {

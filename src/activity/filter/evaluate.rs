@@ -1,0 +1,130 @@
+//! Asks a filter of a row.
+//!
+//! A million rows share few distinct texts, so a [`Matcher`], which stays with one set of activities, remembers of each
+//! shared text whether a pattern is in it: most rows then cost a look-up and not a search.
+
+use super::{Field, Filter, Pattern, Term, Test};
+use crate::activity::pool::{PackedId, TextId};
+use crate::activity::{Activity, Moment};
+
+/// What is remembered of a pattern and a shared text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+enum Known {
+    #[default]
+    Nothing,
+    Found,
+    NotFound,
+}
+
+/// A filter with its memory, for the rows of one set of activities.
+#[derive(Debug, Default)]
+pub(in crate::activity) struct Matcher {
+    filter: Filter,
+    /// For each part of the filter, what is known of each shared text.
+    known: Vec<Vec<Known>>,
+    buffer: String,
+}
+
+impl Matcher {
+    /// One that knows nothing yet.
+    pub(in crate::activity) fn new(filter: Filter) -> Self {
+        let known = filter.terms.iter().map(|_| Vec::new()).collect();
+        Self { filter, known, buffer: String::new() }
+    }
+
+    /// The filter.
+    pub(in crate::activity) fn filter(&self) -> &Filter {
+        &self.filter
+    }
+
+    /// Whether the filter lets a row through at a time.
+    pub(in crate::activity) fn matches(&mut self, activity: &Activity<'_>, now: Moment) -> bool {
+        let Self { filter, known, buffer } = self;
+        let mut parts = filter.terms.iter().zip(known);
+        parts.all(|(term, known)| holds(term, activity, now, &mut Search { known: Some(known), buffer }))
+    }
+}
+
+/// Asks without remembering anything.
+pub(super) fn without_memory(filter: &Filter, activity: &Activity<'_>, now: Moment) -> bool {
+    let mut buffer = String::new();
+    filter.terms.iter().all(|term| holds(term, activity, now, &mut Search { known: None, buffer: &mut buffer }))
+}
+
+/// What a search may work with.
+struct Search<'a> {
+    known: Option<&'a mut Vec<Known>>,
+    buffer: &'a mut String,
+}
+
+impl Search<'_> {
+    /// Whether a pattern is in a shared text.
+    fn is_in_shared(&mut self, pattern: &Pattern, activity: &Activity<'_>, id: TextId) -> bool {
+        let Some(known) = &mut self.known else { return pattern.is_in(activity.pool.get(id), self.buffer) };
+        let at = id.index();
+        if known.len() <= at {
+            known.resize((at + 1).next_power_of_two(), Known::Nothing);
+        }
+        let Some(slot) = known.get_mut(at) else { return false };
+        if *slot == Known::Nothing {
+            let found = pattern.is_in(activity.pool.get(id), self.buffer);
+            *slot = if found { Known::Found } else { Known::NotFound };
+        }
+        *slot == Known::Found
+    }
+}
+
+fn holds(term: &Term, activity: &Activity<'_>, now: Moment, search: &mut Search<'_>) -> bool {
+    let is_so = match &term.test {
+        Test::Text(Some(field), pattern) => is_in(*field, pattern, activity, search),
+        // Those first that cost the least.
+        Test::Text(None, pattern) => {
+            [Field::Message, Field::Label, Field::Context, Field::Id, Field::Status, Field::Kind]
+                .into_iter()
+                .any(|field| is_in(field, pattern, activity, search))
+        }
+        Test::Empty(field) => text_of(*field, activity).is_empty(),
+        Test::Status(names) => {
+            let status = activity.status();
+            names.iter().any(|name| name.is(status))
+        }
+        Test::Kind(kinds) => kinds.contains(&activity.kind()),
+        Test::Source(sources) => activity.source().is_some_and(|source| sources.contains(&source)),
+        Test::Since(since) => activity.updated() >= since.moment(now),
+        Test::Took(comparison, than) => activity.took(now).is_some_and(|took| comparison.holds(took, *than)),
+    };
+    is_so != term.not
+}
+
+fn is_in(field: Field, pattern: &Pattern, activity: &Activity<'_>, search: &mut Search<'_>) -> bool {
+    match field {
+        Field::Message => match activity.data {
+            None => search.is_in_shared(pattern, activity, activity.row.message),
+            // What it says of data is put together from what is known.
+            Some(_) => pattern.is_in(&activity.message(), search.buffer),
+        },
+        Field::Label => search.is_in_shared(pattern, activity, activity.row.label.value),
+        Field::Context => activity.data.is_some_and(|data| search.is_in_shared(pattern, activity, data.context.value)),
+        Field::Id => match activity.row.id {
+            PackedId::Text(id) => search.is_in_shared(pattern, activity, id),
+            PackedId::Uuid(bytes) => {
+                let mut room = [0; 36];
+                pattern.may_be_in_uuid()
+                    && pattern.is_in_uuid(uuid::Uuid::from_bytes(bytes).hyphenated().encode_lower(&mut room))
+            }
+        },
+        Field::Status => pattern.is_in(&activity.status().word(), search.buffer),
+        Field::Kind => pattern.is_in(activity.kind().word(), search.buffer),
+    }
+}
+
+fn text_of<'a>(field: Field, activity: &Activity<'a>) -> std::borrow::Cow<'a, str> {
+    match field {
+        Field::Id => activity.id(),
+        Field::Label => activity.label().into(),
+        Field::Context => activity.context().into(),
+        Field::Message => activity.message(),
+        Field::Kind => activity.kind().word().into(),
+        Field::Status => activity.status().word(),
+    }
+}

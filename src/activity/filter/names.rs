@@ -1,0 +1,182 @@
+//! The words of the filter language: fields, statuses, kinds, sources, spans of time.
+
+use std::borrow::Cow;
+use std::time::Duration;
+
+use crate::activity::{Kind, Source, Status};
+
+/// A field that text is searched in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Field {
+    /// The id.
+    Id,
+    /// The operator's name for it.
+    Label,
+    /// `data_context`.
+    Context,
+    /// What the Message column says.
+    Message,
+    /// The word of the kind; searched by words alone.
+    Kind,
+    /// The word of the status; searched by words alone.
+    Status,
+}
+
+impl Field {
+    /// Those with a name of their own in front of a colon.
+    pub(super) const NAMED: [Self; 4] = [Self::Id, Self::Label, Self::Context, Self::Message];
+
+    /// The name in front of the colon.
+    pub(super) fn word(self) -> &'static str {
+        match self {
+            Self::Id => "id",
+            Self::Label => "label",
+            Self::Context => "context",
+            Self::Message => "message",
+            Self::Kind => "kind",
+            Self::Status => "status",
+        }
+    }
+
+    /// What could stand behind the colon.
+    pub(super) fn example(self) -> &'static str {
+        match self {
+            Self::Id => "id:23f7",
+            Self::Label => "label:deploy",
+            Self::Context => "context:invoices",
+            Self::Message => "message:owner",
+            Self::Kind => "kind:data",
+            Self::Status => "status:failed",
+        }
+    }
+}
+
+/// Every name that may stand in front of a colon.
+pub(super) const FIELDS: [&str; 9] = ["status", "kind", "id", "label", "context", "message", "source", "since", "took"];
+
+/// The field that a name is like: with one letter wrong, missing, too many, or two swapped.
+pub(super) fn like(name: &str) -> Option<&'static str> {
+    FIELDS.into_iter().find(|field| is_like(name.as_bytes(), field.as_bytes()))
+}
+
+fn is_like(typed: &[u8], field: &[u8]) -> bool {
+    if typed.len() > field.len() {
+        return typed.len() == field.len() + 1 && is_like_with_one_left_out(typed, field);
+    }
+    if typed.len() < field.len() {
+        return typed.len() > 1 && typed.len() + 1 == field.len() && is_like_with_one_left_out(field, typed);
+    }
+    let wrong: Vec<usize> = (0..typed.len()).filter(|&at| typed.get(at) != field.get(at)).collect();
+    match *wrong.as_slice() {
+        [_] => typed.len() > 2,
+        [one, next] => one + 1 == next && typed.get(one) == field.get(next) && typed.get(next) == field.get(one),
+        _ => false,
+    }
+}
+
+fn is_like_with_one_left_out(long: &[u8], short: &[u8]) -> bool {
+    let same = long.iter().zip(short).take_while(|(long, short)| long == short).count();
+    long.get(same + 1..) == short.get(same..)
+}
+
+/// A status as it is asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum StatusName {
+    /// Exactly this one.
+    Is(Status),
+    /// Any that this program does not know.
+    Unrecognised,
+    /// Any whose outcome is still to come.
+    Open,
+}
+
+impl StatusName {
+    /// Every word, for an error's sentence.
+    pub(super) const KNOWN: &'static str = "pending, succeeded, failed, unknown, unrecognised, preparing, ready, \
+                                            downloading, saved, link-expired, link-used, inline, gap, and open";
+
+    /// Reads a word, in any case.
+    pub(super) fn read(word: &str) -> Option<Self> {
+        let word = word.to_lowercase();
+        Some(match word.as_str() {
+            "open" => Self::Open,
+            "unrecognised" => Self::Unrecognised,
+            "pending" => Self::Is(Status::Pending),
+            "succeeded" => Self::Is(Status::Succeeded),
+            "failed" => Self::Is(Status::Failed),
+            "unknown" => Self::Is(Status::Unknown),
+            "preparing" => Self::Is(Status::Preparing),
+            "ready" => Self::Is(Status::Ready),
+            "downloading" => Self::Is(Status::Downloading),
+            "saved" => Self::Is(Status::Saved),
+            "link-expired" | "link expired" => Self::Is(Status::LinkExpired),
+            "link-used" | "link used" => Self::Is(Status::LinkUsed),
+            "inline" => Self::Is(Status::Inline),
+            "gap" => Self::Is(Status::Gap),
+            other => {
+                let number = other.strip_prefix("unrecognised")?.strip_prefix(['-', ' '])?;
+                Self::Is(Status::UnrecognisedNumber(number.parse().ok()?))
+            }
+        })
+    }
+
+    /// Its word.
+    pub(super) fn word(self) -> Cow<'static, str> {
+        match self {
+            Self::Is(status) => Cow::Owned(status.word().to_lowercase().replace(' ', "-")),
+            Self::Unrecognised => Cow::Borrowed("unrecognised"),
+            Self::Open => Cow::Borrowed("open"),
+        }
+    }
+
+    /// Whether a status is so.
+    pub(super) fn is(self, status: Status) -> bool {
+        match self {
+            Self::Is(one) => one == status,
+            Self::Unrecognised => matches!(status, Status::Unrecognised | Status::UnrecognisedNumber(_)),
+            Self::Open => status.is_open(),
+        }
+    }
+}
+
+/// Reads a kind, in any case.
+pub(super) fn kind(word: &str) -> Option<Kind> {
+    [Kind::Command, Kind::Data, Kind::Message, Kind::Gap]
+        .into_iter()
+        .find(|kind| kind.word().eq_ignore_ascii_case(word))
+}
+
+/// Reads a source, in any case.
+pub(super) fn source(word: &str) -> Option<Source> {
+    [Source::Socket, Source::Enquiry, Source::Both].into_iter().find(|source| source.word().eq_ignore_ascii_case(word))
+}
+
+/// The units of a span in milliseconds, the largest first.
+const UNITS: [(u64, &str); 5] = [(86_400_000, "d"), (3_600_000, "h"), (60_000, "m"), (1_000, "s"), (1, "ms")];
+
+/// The longest span in milliseconds: a hundred years.
+const LONGEST_SPAN: u64 = 36_525 * 86_400_000;
+
+/// Reads a span such as `2s`, `500ms` or `1.5m`, to the millisecond.
+pub(super) fn read_span(text: &str) -> Option<Duration> {
+    let digits = text.find(|c: char| c.is_ascii_alphabetic())?;
+    let (number, unit) = text.split_at_checked(digits)?;
+    let (per_unit, _) = UNITS.into_iter().find(|(_, known)| known.eq_ignore_ascii_case(unit))?;
+    let (whole, part) = number.split_once('.').unwrap_or((number, "0"));
+    let is_number =
+        |text: &str, most| !text.is_empty() && text.len() <= most && text.bytes().all(|byte| byte.is_ascii_digit());
+    if !is_number(whole, 13) || !is_number(part, 9) {
+        return None;
+    }
+    let of_part = part.parse::<u64>().ok()?.checked_mul(per_unit)? / 10_u64.pow(u32::try_from(part.len()).ok()?);
+    let millis = whole.parse::<u64>().ok()?.checked_mul(per_unit)?.checked_add(of_part)?;
+    (millis <= LONGEST_SPAN).then(|| Duration::from_millis(millis))
+}
+
+/// Writes a span so that it is read back as the same.
+pub(super) fn span(span: Duration) -> String {
+    let millis = u64::try_from(span.as_millis()).unwrap_or(u64::MAX);
+    let (per_unit, unit) =
+        UNITS.into_iter().find(|(per_unit, _)| millis > 0 && millis.is_multiple_of(*per_unit)).unwrap_or((1, "ms"));
+    format!("{}{unit}", millis / per_unit)
+}

@@ -1,0 +1,214 @@
+//! Reads a filter from what was typed.
+
+use std::ops::Range;
+
+use super::error::{FilterError, Problem};
+use super::names::{self, FIELDS, Field, StatusName};
+use super::pattern::Pattern;
+use super::{Comparison, Term, Test};
+
+/// The most parts of a filter.
+const MOST: usize = 64;
+
+/// What can be wrong, with its place.
+type Wrong = (Range<usize>, Problem);
+
+/// Reads every part.
+pub(super) fn read(text: &str) -> Result<Vec<Term>, FilterError> {
+    let mut reader = Reader { text, at: 0 };
+    reader.terms().map_err(|(range, problem)| FilterError::new(text, range, problem))
+}
+
+struct Reader<'a> {
+    text: &'a str,
+    /// How far it has been read, in bytes.
+    at: usize,
+}
+
+impl<'a> Reader<'a> {
+    fn terms(&mut self) -> Result<Vec<Term>, Wrong> {
+        let mut terms = Vec::new();
+        loop {
+            self.skip(char::is_whitespace);
+            if self.rest().is_empty() {
+                return Ok(terms);
+            }
+            if terms.len() == MOST {
+                return Err((self.at..self.text.len(), Problem::TooMany { most: MOST }));
+            }
+            terms.push(self.term()?);
+        }
+    }
+
+    fn rest(&self) -> &'a str {
+        self.text.get(self.at..).unwrap_or_default()
+    }
+
+    fn next(&self) -> Option<char> {
+        self.rest().chars().next()
+    }
+
+    fn skip(&mut self, skips: impl Fn(char) -> bool) {
+        self.at = self.text.len() - self.rest().trim_start_matches(skips).len();
+    }
+
+    fn term(&mut self) -> Result<Term, Wrong> {
+        let not = self.next() == Some('-');
+        if not {
+            self.at += 1;
+            if self.next().is_none_or(char::is_whitespace) {
+                return Err((self.at - 1..self.at, Problem::LoneMinus));
+            }
+        }
+        let test = match self.field()? {
+            Some((field, name)) => self.value(field, name)?,
+            None => Test::Text(None, self.pattern()?),
+        };
+        Ok(Term { not, test })
+    }
+
+    /// The name of a field and where it stands, where one comes next; its colon is taken too.
+    fn field(&mut self) -> Result<Option<(&'static str, Range<usize>)>, Wrong> {
+        let letters = self.rest().find(|c: char| !c.is_ascii_alphabetic()).unwrap_or(0);
+        let Some((name, behind)) = self.rest().split_at_checked(letters).filter(|(name, _)| !name.is_empty()) else {
+            return Ok(None);
+        };
+        if !behind.starts_with(':') {
+            return Ok(None);
+        }
+        let range = self.at..self.at + letters;
+        let Some(known) = FIELDS.into_iter().find(|field| field.eq_ignore_ascii_case(name)) else {
+            let problem = Problem::UnknownField { name: name.to_owned(), like: names::like(&name.to_lowercase()) };
+            return Err((range, problem));
+        };
+        self.at = range.end + 1;
+        Ok(Some((known, range)))
+    }
+
+    fn value(&mut self, field: &'static str, name: Range<usize>) -> Result<Test, Wrong> {
+        if let Some(of) = Field::NAMED.into_iter().find(|named| named.word() == field) {
+            if self.next().is_none_or(char::is_whitespace) {
+                return Err((name.start..self.at, Problem::MissingValue { example: of.example() }));
+            }
+            if self.rest().starts_with("\"\"") {
+                self.quoted()?;
+                return Ok(Test::Empty(of));
+            }
+            return Ok(Test::Text(Some(of), self.pattern()?));
+        }
+        let from = self.at;
+        let value = if self.next() == Some('"') { self.quoted()? } else { self.bare().to_owned() };
+        let range = from..self.at;
+        let missing = |example| Err((name.start..range.end, Problem::MissingValue { example }));
+        match field {
+            _ if value.is_empty() => missing(match field {
+                "status" => "status:failed",
+                "kind" => "kind:data",
+                "source" => "source:enquiry",
+                "since" => "since:10m",
+                _ => "took:>2s",
+            }),
+            "status" => Ok(Test::Status(one_of(&value, range, field, StatusName::KNOWN, StatusName::read)?)),
+            "kind" => Ok(Test::Kind(one_of(&value, range, field, "command, data, message and gap", names::kind)?)),
+            "source" => Ok(Test::Source(one_of(&value, range, field, "socket, enquiry and both", names::source)?)),
+            "since" => match value.parse() {
+                Ok(since) => Ok(Test::Since(since)),
+                Err(no_time) => Err((range, Problem::NoTime(no_time))),
+            },
+            _ => took(&value).ok_or((range, Problem::NoSpan)),
+        }
+    }
+
+    fn pattern(&mut self) -> Result<Pattern, Wrong> {
+        match self.next() {
+            Some('"') => Ok(Pattern::text(&self.quoted()?)),
+            Some('/') => self.regex(),
+            _ => Ok(Pattern::text(self.bare())),
+        }
+    }
+
+    /// Everything up to the next space.
+    fn bare(&mut self) -> &'a str {
+        let rest = self.rest();
+        let end = rest.find(char::is_whitespace).unwrap_or(rest.len());
+        self.at += end;
+        rest.get(..end).unwrap_or_default()
+    }
+
+    /// A phrase in quotation marks, in which `\"` and `\\` stand for the mark and the backslash.
+    fn quoted(&mut self) -> Result<String, Wrong> {
+        let open = self.at;
+        let mut phrase = String::new();
+        let mut characters = self.rest().char_indices().skip(1).peekable();
+        while let Some((at, character)) = characters.next() {
+            match character {
+                '"' => {
+                    self.at = open + at + 1;
+                    self.ends_here()?;
+                    return Ok(phrase);
+                }
+                '\\' => match characters.next_if(|(_, next)| matches!(next, '"' | '\\')) {
+                    Some((_, meant)) => phrase.push(meant),
+                    None => phrase.push('\\'),
+                },
+                _ => phrase.push(character),
+            }
+        }
+        Err((open..open + 1, Problem::OpenQuote))
+    }
+
+    /// An expression between slashes, in which `\/` is a slash.
+    fn regex(&mut self) -> Result<Pattern, Wrong> {
+        let open = self.at;
+        let mut characters = self.rest().char_indices().skip(1);
+        while let Some((at, character)) = characters.next() {
+            match character {
+                '\\' => {
+                    characters.next();
+                }
+                '/' => {
+                    let inside = open + 1..open + at;
+                    self.at = inside.end + 1;
+                    let typed = self.text.get(inside.clone()).unwrap_or_default();
+                    let pattern = Pattern::regex(typed)
+                        .map_err(|(range, problem)| (inside.start + range.start..inside.start + range.end, problem))?;
+                    self.ends_here()?;
+                    return Ok(pattern);
+                }
+                _ => {}
+            }
+        }
+        Err((open..open + 1, Problem::OpenRegex))
+    }
+
+    fn ends_here(&self) -> Result<(), Wrong> {
+        match self.next() {
+            Some(next) if !next.is_whitespace() => Err((self.at..self.at + next.len_utf8(), Problem::MissingSpace)),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// Reads words with commas between them.
+fn one_of<T>(
+    value: &str,
+    range: Range<usize>,
+    field: &'static str,
+    known: &'static str,
+    read: impl Fn(&str) -> Option<T>,
+) -> Result<Vec<T>, Wrong> {
+    let words = value.split(',').map(|word| {
+        read(word.trim()).ok_or_else(|| {
+            let problem = Problem::UnknownValue { field, value: word.to_owned(), known };
+            (range.clone(), problem)
+        })
+    });
+    words.collect()
+}
+
+fn took(value: &str) -> Option<Test> {
+    let signs = [Comparison::AtLeast, Comparison::AtMost, Comparison::Longer, Comparison::Shorter];
+    let (comparison, span) =
+        signs.into_iter().find_map(|comparison| Some((comparison, value.strip_prefix(comparison.sign())?)))?;
+    Some(Test::Took(comparison, names::read_span(span)?))
+}

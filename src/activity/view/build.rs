@@ -1,0 +1,153 @@
+//! Sorts many rows a slice at a time: found rows are gathered into runs, each sorted by itself, and the runs are merged two by two.
+//! Until all is done, the first rows of what was found so far can be seen.
+
+use std::collections::VecDeque;
+
+use super::order::Slot;
+use super::ranked::{Compare, PIECE, Pieces};
+
+/// How many slots are sorted at one go: well under a millisecond's work.
+const RUN: usize = 8 * 1024;
+/// How many rows can be seen before all is sorted: more than a screenful.
+const SEEN: usize = 200;
+
+/// A list that is being sorted.
+#[derive(Debug, Default)]
+pub(super) struct Build {
+    /// Found and not sorted yet.
+    gathered: Vec<Slot>,
+    /// Each sorted.
+    runs: VecDeque<Pieces>,
+    merge: Option<Merge>,
+    /// The first of those found so far, sorted.
+    seen: Vec<Slot>,
+    /// How many there are.
+    found: usize,
+    /// How many have been moved by merging.
+    moved: usize,
+}
+
+/// Two runs that become one.
+#[derive(Debug)]
+struct Merge {
+    left: Run,
+    right: Run,
+    merged: Pieces,
+}
+
+/// A run that is taken from its front.
+#[derive(Debug)]
+struct Run {
+    pieces: Pieces,
+    /// How far the first piece is taken.
+    at: usize,
+}
+
+impl Run {
+    fn first(&self) -> Option<&Slot> {
+        self.pieces.front()?.get(self.at)
+    }
+
+    fn take(&mut self) {
+        self.at += 1;
+        if self.pieces.front().is_some_and(|piece| self.at >= piece.len()) {
+            self.pieces.pop_front();
+            self.at = 0;
+        }
+    }
+}
+
+impl Build {
+    /// Takes a row that was found.
+    pub(super) fn add(&mut self, slot: Slot, compare: &impl Compare) {
+        self.found += 1;
+        self.gathered.push(slot);
+        let is_seen = self.seen.len() < SEEN || self.seen.last().is_some_and(|last| compare(&slot, last).is_lt());
+        if is_seen {
+            let at = self.seen.partition_point(|other| compare(other, &slot).is_lt());
+            self.seen.insert(at, slot);
+            self.seen.truncate(SEEN);
+        }
+        if self.gathered.len() == RUN {
+            self.end_run(compare);
+        }
+    }
+
+    fn end_run(&mut self, compare: &impl Compare) {
+        let mut run = std::mem::take(&mut self.gathered);
+        run.sort_unstable_by(compare);
+        if !run.is_empty() {
+            self.runs.push_back(run.chunks(PIECE).map(<[Slot]>::to_vec).collect());
+        }
+    }
+
+    /// What can be seen of it so far.
+    pub(super) fn seen(&self) -> &[Slot] {
+        &self.seen
+    }
+
+    /// After the last row was added: merges about `budget` slots. The whole, once it is in order.
+    pub(super) fn merge(&mut self, budget: usize, compare: &impl Compare) -> Option<Pieces> {
+        self.end_run(compare);
+        let mut left = budget;
+        loop {
+            let Some(mut merge) = self.merge.take().or_else(|| self.next_merge()) else {
+                return Some(self.runs.pop_front().unwrap_or_default());
+            };
+            let moved = merge.step(left, compare);
+            self.moved += moved;
+            left -= moved;
+            if merge.left.first().is_some() || merge.right.first().is_some() {
+                self.merge = Some(merge);
+                return None;
+            }
+            self.runs.push_back(merge.merged);
+        }
+    }
+
+    fn next_merge(&mut self) -> Option<Merge> {
+        if self.runs.len() < 2 {
+            return None;
+        }
+        let mut run = || self.runs.pop_front().map(|pieces| Run { pieces, at: 0 });
+        Some(Merge { left: run()?, right: run()?, merged: Pieces::new() })
+    }
+
+    /// How much of the merging is done, of 1,000.
+    pub(super) fn done(&self) -> usize {
+        let levels = (self.found / RUN + 1).next_power_of_two().trailing_zeros() as usize;
+        (self.moved * 1_000 / (self.found * levels).max(1)).min(1_000)
+    }
+}
+
+impl Merge {
+    /// Moves up to `budget` slots over; how many there were.
+    fn step(&mut self, budget: usize, compare: &impl Compare) -> usize {
+        let mut piece = match self.merged.back_mut() {
+            Some(last) if last.len() < PIECE => self.merged.pop_back().unwrap_or_default(),
+            _ => Vec::with_capacity(PIECE),
+        };
+        let mut moved = 0;
+        while moved < budget {
+            let from_left = match (self.left.first(), self.right.first()) {
+                (Some(left), Some(right)) => compare(left, right).is_lt(),
+                (Some(_), None) => true,
+                (None, Some(_)) => false,
+                (None, None) => break,
+            };
+            let run = if from_left { &mut self.left } else { &mut self.right };
+            if let Some(first) = run.first() {
+                piece.push(*first);
+            }
+            run.take();
+            moved += 1;
+            if piece.len() == PIECE {
+                self.merged.push_back(std::mem::replace(&mut piece, Vec::with_capacity(PIECE)));
+            }
+        }
+        if !piece.is_empty() {
+            self.merged.push_back(piece);
+        }
+        moved
+    }
+}

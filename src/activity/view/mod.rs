@@ -1,0 +1,441 @@
+//! Which rows are shown, and in which order.
+//!
+//! A view follows its [`Activities`] by the changes that they list, so a message costs it a few comparisons. After the
+//! filter, the chip or the sort changed it looks at every row again, newest first and a slice at a time, so that no frame
+//! waits; meanwhile the first of what was found can be seen. Rows that a filter judges by the time alone are looked at
+//! again when theirs has come.
+
+mod build;
+mod order;
+mod ranked;
+#[cfg(test)]
+mod tests;
+
+use std::cell::RefCell;
+use std::collections::BTreeSet;
+
+use super::activities::Changes;
+use super::filter::Matcher;
+use super::pool::TextPool;
+use super::{Activities, Chip, Filter, Moment, RowId, Seq};
+
+use build::Build;
+pub use order::Column;
+use order::{Order, Slot, Sorting};
+use ranked::Ranked;
+
+/// How far a view is after a refresh.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Refresh {
+    /// Every row has been looked at, and all are in order.
+    Done,
+    /// There is more to do: refresh again.
+    Searching {
+        /// How much is done, counted in rows.
+        looked_at: usize,
+        /// How many there are.
+        of: usize,
+    },
+}
+
+/// Which rows are shown, and in which order. Index 0 is the first row of the table: the newest, unless sorted.
+#[derive(Debug, Default)]
+pub struct View {
+    chip: Chip,
+    matcher: Matcher,
+    order: Order,
+    /// Matching rows in order. Not used while everything is shown in arrival order.
+    list: Ranked,
+    /// Whether a row is in `list`, or in `build`, by its number.
+    members: Bits,
+    /// While sorted: each member's slot, by its number.
+    slots: Vec<Option<Slot>>,
+    /// Rows that came before this one are still to be looked at.
+    scan: Option<Seq>,
+    /// While sorting: what becomes of `list`.
+    build: Option<Build>,
+    /// While sorting by texts that rows do not share: those of the slots.
+    kept: RefCell<TextPool>,
+    /// Rows that changed behind the sorting.
+    late: BTreeSet<RowId>,
+    /// When the filter judges which row otherwise, by the time alone.
+    turns: BTreeSet<(Moment, RowId)>,
+    /// Whether a row is in `turns`, by its number: each is there once.
+    turning: Bits,
+    pause: Option<Pause>,
+}
+
+/// What is shown while the view is paused.
+#[derive(Debug)]
+struct Pause {
+    /// In the order of the table.
+    rows: Vec<RowId>,
+    /// The newest row when it began.
+    newest: Seq,
+    /// Whether something else was asked for since: the rows are gathered anew, without what came after the pause.
+    stale: bool,
+}
+
+/// A yes or no for each row.
+#[derive(Debug, Default)]
+struct Bits(Vec<bool>);
+
+impl Bits {
+    fn get(&self, RowId(row): RowId) -> bool {
+        self.0.get(row as usize).copied().unwrap_or(false)
+    }
+
+    fn set(&mut self, RowId(row): RowId, value: bool) {
+        let number = row as usize;
+        if self.0.len() <= number && value {
+            self.0.resize((number + 1).next_power_of_two(), false);
+        }
+        if let Some(bit) = self.0.get_mut(number) {
+            *bit = value;
+        }
+    }
+}
+
+impl View {
+    /// A view of everything, newest first.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Shows what a chip gathers.
+    pub fn set_chip(&mut self, chip: Chip) {
+        if chip != self.chip {
+            self.chip = chip;
+            self.restart();
+        }
+    }
+
+    /// The chip that is on.
+    #[must_use]
+    pub fn chip(&self) -> Chip {
+        self.chip
+    }
+
+    /// Shows what a filter lets through.
+    pub fn set_filter(&mut self, filter: Filter) {
+        if filter != *self.matcher.filter() {
+            self.matcher = Matcher::new(filter);
+            self.restart();
+        }
+    }
+
+    /// The filter that is on.
+    #[must_use]
+    pub fn filter(&self) -> &Filter {
+        self.matcher.filter()
+    }
+
+    /// Whether a filter or a chip keeps rows away.
+    #[must_use]
+    pub fn is_filtered(&self) -> bool {
+        self.chip != Chip::All || !self.filter().is_empty()
+    }
+
+    /// Sorts by a column, ascending or (`true`) descending; `None` is arrival order, newest first.
+    pub fn set_sort(&mut self, sort: Option<(Column, bool)>) {
+        if sort != self.order.0 {
+            self.order = Order(sort);
+            self.restart();
+        }
+    }
+
+    /// What it is sorted by.
+    #[must_use]
+    pub fn sort(&self) -> Option<(Column, bool)> {
+        self.order.0
+    }
+
+    /// Keeps what is shown as it is, until [`View::resume`]. Rows go on changing in place; another filter, chip or sort
+    /// chooses among those that were there.
+    pub fn pause(&mut self, activities: &Activities) {
+        if self.pause.is_none() {
+            let newest = activities.order().back().map_or(Seq(0), |&row| activities.place_of(RowId(row)));
+            self.pause = Some(Pause { rows: self.rows_until(activities, newest), newest, stale: false });
+        }
+    }
+
+    /// Shows what has come since.
+    pub fn resume(&mut self) {
+        self.pause = None;
+    }
+
+    /// Whether it is paused.
+    #[must_use]
+    pub fn is_paused(&self) -> bool {
+        self.pause.is_some()
+    }
+
+    /// How many rows have come since it was paused.
+    #[must_use]
+    pub fn waiting(&self, activities: &Activities) -> usize {
+        self.pause.as_ref().map_or(0, |pause| {
+            let order = activities.order();
+            order.len() - order.partition_point(|&row| activities.place_of(RowId(row)) <= pause.newest)
+        })
+    }
+
+    /// The next moment at which rows come or go by the time alone: refresh no later.
+    #[must_use]
+    pub fn next_turn(&self) -> Option<Moment> {
+        self.turns.first().map(|&(at, _)| at)
+    }
+
+    /// Follows the activities: looks at what changed and, after something else was asked for, at up to `budget` rows more.
+    /// As of the activities' last [`Activities::expire`].
+    pub fn refresh(&mut self, activities: &mut Activities, budget: usize) -> Refresh {
+        let changes = activities.take_changes();
+        let progress = if self.is_plain() {
+            Refresh::Done
+        } else {
+            if changes.everything {
+                self.restart();
+            } else {
+                self.follow(activities, &changes);
+            }
+            self.go_on(activities, budget)
+        };
+        if let Some(pause) = &self.pause
+            && pause.stale
+        {
+            let (newest, stale) = (pause.newest, progress != Refresh::Done);
+            self.pause = Some(Pause { rows: self.rows_until(activities, newest), newest, stale });
+        }
+        progress
+    }
+
+    /// How many rows are shown.
+    #[must_use]
+    pub fn len(&self, activities: &Activities) -> usize {
+        match (&self.pause, &self.build) {
+            (Some(pause), _) => pause.rows.len(),
+            _ if self.is_plain() => activities.len(),
+            (None, Some(build)) => build.seen().len(),
+            (None, None) => self.list.len(),
+        }
+    }
+
+    /// The row at an index of the table.
+    #[must_use]
+    pub fn row(&self, activities: &Activities, index: usize) -> Option<RowId> {
+        if let Some(pause) = &self.pause {
+            return pause.rows.get(index).copied();
+        }
+        if self.is_plain() {
+            let from_oldest = activities.len().checked_sub(index + 1)?;
+            return activities.order().get(from_oldest).copied().map(RowId);
+        }
+        let slot = match &self.build {
+            Some(build) => build.seen().get(index),
+            None => self.list.get(index),
+        };
+        slot.map(|slot| RowId(slot.row))
+    }
+
+    /// Where a row stands in the table.
+    #[must_use]
+    pub fn position(&self, activities: &Activities, id: RowId) -> Option<usize> {
+        if let Some(pause) = &self.pause {
+            return pause.rows.iter().position(|&row| row == id);
+        }
+        let place = activities.place_of(id);
+        if self.is_plain() {
+            let at = activities.order().partition_point(|&row| activities.place_of(RowId(row)) < place);
+            return (activities.order().get(at) == Some(&id.0)).then(|| activities.len() - 1 - at);
+        }
+        if let Some(build) = &self.build {
+            return build.seen().iter().position(|slot| slot.row == id.0);
+        }
+        if !self.members.get(id) {
+            return None;
+        }
+        let sorting = Sorting { order: self.order, activities, kept: &self.kept };
+        self.list.position(&self.slot_of(id, place)?, &|a: &Slot, b: &Slot| sorting.compare(a, b))
+    }
+
+    /// Everything, newest first: the activities' own order serves.
+    fn is_plain(&self) -> bool {
+        !self.is_filtered() && self.sort().is_none()
+    }
+
+    fn restart(&mut self) {
+        self.list = Ranked::default();
+        self.members = Bits::default();
+        self.slots.clear();
+        self.kept = RefCell::default();
+        self.late.clear();
+        self.turns.clear();
+        self.turning = Bits::default();
+        self.scan = Some(Seq(u64::MAX));
+        self.build = self.sort().map(|_| Build::default());
+        if let Some(pause) = &mut self.pause {
+            pause.stale = true;
+        }
+    }
+
+    /// What is shown without the pause, up to a row.
+    fn rows_until(&self, activities: &Activities, newest: Seq) -> Vec<RowId> {
+        let is_there = |row: &RowId| activities.place_of(*row) <= newest;
+        if self.is_plain() {
+            return activities.order().iter().rev().copied().map(RowId).filter(is_there).collect();
+        }
+        match &self.build {
+            Some(build) => build.seen().iter().map(|slot| RowId(slot.row)).filter(is_there).collect(),
+            None => self.list.iter().map(|slot| RowId(slot.row)).filter(is_there).collect(),
+        }
+    }
+
+    /// The slot under which a member is listed. `place` is the one that it had when it was.
+    fn slot_of(&self, id: RowId, place: Seq) -> Option<Slot> {
+        match self.sort() {
+            None => Some(Order::arrival(id, place)),
+            Some(_) => self.slots.get(id.0 as usize).copied().flatten(),
+        }
+    }
+
+    /// Whether a row is to be shown. Notes when that may change by the time alone.
+    fn lets_through(&mut self, activities: &Activities, id: RowId) -> bool {
+        let Some(activity) = activities.get(id) else { return false };
+        let now = activities.now();
+        if self.filter().depends_on_time()
+            && !self.turning.get(id)
+            && let Some(turn) = self.filter().turns(&activity, now)
+        {
+            self.turns.insert((turn, id));
+            self.turning.set(id, true);
+        }
+        (self.chip == Chip::All || activity.status().chip() == self.chip) && self.matcher.matches(&activity, now)
+    }
+
+    /// Remembers that a row is listed, and under which slot.
+    fn note(&mut self, id: RowId, slot: Option<Slot>) {
+        self.members.set(id, slot.is_some());
+        if self.sort().is_some() {
+            let number = id.0 as usize;
+            if self.slots.len() <= number {
+                self.slots.resize(number + 1, None);
+            }
+            if let Some(listed) = self.slots.get_mut(number) {
+                *listed = slot;
+            }
+        }
+    }
+
+    /// Takes in what changed, and whose time has come.
+    fn follow(&mut self, activities: &Activities, changes: &Changes) {
+        let mut rows = changes.rows.clone();
+        while let Some(&(at, id)) = self.turns.first().filter(|(at, _)| *at <= activities.now()) {
+            self.turns.remove(&(at, id));
+            self.turning.set(id, false);
+            rows.push((id, activities.place_of(id)));
+        }
+        if self.build.is_some() {
+            // What is being sorted is not touched; what the scan has not reached yet it will find as it is.
+            let scan = self.scan;
+            let is_scanned = |id| scan.is_none_or(|scan| activities.place_of(id) >= scan);
+            let Self { late, members, .. } = self;
+            late.extend(rows.into_iter().map(|(id, _)| id).filter(|&id| is_scanned(id) || members.get(id)));
+            return;
+        }
+        self.put_right(activities, rows);
+    }
+
+    /// Lists each of these rows where it belongs, or not at all. They come with the places that they had in arrival order.
+    fn put_right(&mut self, activities: &Activities, rows: Vec<(RowId, Seq)>) {
+        if rows.is_empty() {
+            return;
+        }
+        let mut to_insert = Vec::new();
+        let kept = RefCell::new(self.kept.take());
+        let sorting = Sorting { order: self.order, activities, kept: &kept };
+        let compare = |a: &Slot, b: &Slot| sorting.compare(a, b);
+        for (id, place_before) in rows {
+            let matches = self.lets_through(activities, id);
+            let slot = sorting.slot(id);
+            let listed = self.members.get(id).then(|| self.slot_of(id, place_before)).flatten();
+            if let Some(listed) = listed
+                && (!matches || listed != slot)
+            {
+                self.list.remove(&listed, &compare);
+                self.note(id, None);
+            }
+            // What the scan has not reached yet it will find.
+            let is_scanned = self.scan.is_none_or(|scan| activities.place_of(id) >= scan);
+            if matches && is_scanned && listed != Some(slot) {
+                to_insert.push((id, slot));
+            }
+        }
+        // Only now: while a row that has moved still stood at its old place, no place could be searched for.
+        for (id, slot) in to_insert {
+            if !self.members.get(id) {
+                self.list.insert(slot, &compare);
+                self.note(id, Some(slot));
+            }
+        }
+        self.list.settle();
+        self.kept = kept;
+    }
+
+    /// Looks at up to `budget` rows that were not looked at since something else was asked for, newest first; then sorts.
+    fn go_on(&mut self, activities: &Activities, budget: usize) -> Refresh {
+        let of = activities.len();
+        let mut budget = budget;
+        if let Some(scan) = self.scan {
+            let end = activities.order().partition_point(|&row| activities.place_of(RowId(row)) < scan);
+            let start = end.saturating_sub(budget);
+            budget -= end - start;
+            self.look_at(activities, start, end);
+            if self.scan.is_some() {
+                let looked_at = of - start;
+                return Refresh::Searching {
+                    looked_at: if self.build.is_some() { looked_at / 2 } else { looked_at },
+                    of,
+                };
+            }
+        }
+        let Some(mut build) = self.build.take() else { return Refresh::Done };
+        let sorting = Sorting { order: self.order, activities, kept: &self.kept };
+        let Some(sorted) = build.merge(budget, &|a: &Slot, b: &Slot| sorting.compare(a, b)) else {
+            let looked_at = of / 2 + of / 2 * build.done() / 1_000;
+            self.build = Some(build);
+            return Refresh::Searching { looked_at, of };
+        };
+        self.list = Ranked::of(sorted);
+        let late = std::mem::take(&mut self.late);
+        self.put_right(activities, late.into_iter().map(|id| (id, activities.place_of(id))).collect());
+        Refresh::Done
+    }
+
+    /// Looks at a stretch of rows in arrival order, from its newest end.
+    fn look_at(&mut self, activities: &Activities, start: usize, end: usize) {
+        let order = activities.order();
+        let kept = RefCell::new(self.kept.take());
+        let sorting = Sorting { order: self.order, activities, kept: &kept };
+        let compare = |a: &Slot, b: &Slot| sorting.compare(a, b);
+        let mut found = Vec::new();
+        let mut build = self.build.take();
+        for id in order.range(start..end).rev().copied().map(RowId) {
+            // A row that moved back in arrival order while it was sorted is there already.
+            if self.members.get(id) || !self.lets_through(activities, id) {
+                continue;
+            }
+            let slot = sorting.slot(id);
+            self.note(id, Some(slot));
+            match &mut build {
+                Some(build) => build.add(slot, &compare),
+                // All of these are older than what was found so far.
+                None => found.push(slot),
+            }
+        }
+        self.build = build;
+        self.kept = kept;
+        self.list.append(&found);
+        self.list.settle();
+        self.scan = (start > 0).then(|| order.get(start).map(|&row| activities.place_of(RowId(row)))).flatten();
+    }
+}

@@ -1,0 +1,138 @@
+//! The promises of a view that are hard to see in a small one: many rows in slices, a pause, and what the time alone changes.
+
+use std::time::Duration;
+
+use super::*;
+use crate::activity::{ActivityKey, Enquiry, Entry, Fact};
+use crate::protocol::CommandStatus;
+
+fn told(seq: u64, id: &str, status: CommandStatus, text: &str) -> Entry {
+    let fact = Fact::Enquired(Enquiry::Known { status, text: Some(text.to_owned()) });
+    let at = Moment(1_000_000_000_000 + i64::try_from(seq).unwrap() * 1_000);
+    Entry { seq: Seq(seq), at, key: ActivityKey::Command(id.into()), fact, raw: "".into() }
+}
+
+/// So many commands in a random order of ids, with few messages.
+fn many(count: u64) -> Activities {
+    let mut activities = Activities::new(Duration::from_mins(10));
+    let mut random = fastrand::Rng::with_seed(7);
+    for seq in 1..=count {
+        let id = uuid::Uuid::from_u128(random.u128(..)).to_string();
+        let status = if random.bool() { CommandStatus::Succeeded } else { CommandStatus::Failed };
+        activities.apply(&told(seq, &id, status, &format!("message {}", random.u8(..20))));
+    }
+    activities
+}
+
+fn rows(view: &View, activities: &Activities) -> Vec<RowId> {
+    (0..view.len(activities)).map(|index| view.row(activities, index).expect("a row at every index")).collect()
+}
+
+/// What a view must show, worked out in the plainest way.
+fn expected(activities: &Activities, filter: &str, sort: Option<(Column, bool)>) -> Vec<RowId> {
+    let filter = Filter::parse(filter).unwrap();
+    let mut rows: Vec<RowId> = rows(&View::new(), activities);
+    rows.retain(|row| filter.matches(&activities.get(*row).unwrap(), activities.now()));
+    if let Some((column, descending)) = sort {
+        rows.sort_by(|a, b| {
+            let (a, b) = (activities.get(*a).unwrap(), activities.get(*b).unwrap());
+            let order = match column {
+                Column::Id => a.id().cmp(&b.id()),
+                Column::Message => a.message().cmp(&b.message()),
+                Column::Updated => a.updated().cmp(&b.updated()),
+                _ => a.status().word().cmp(&b.status().word()),
+            };
+            if descending { order.reverse() } else { order }
+        });
+    }
+    rows
+}
+
+#[test]
+fn many_rows_are_found_and_sorted_in_slices_while_more_come() {
+    let mut activities = many(60_000);
+    let mut count = 60_000;
+    for (filter, sort) in [
+        ("", Some((Column::Id, false))),
+        ("", Some((Column::Message, true))),
+        ("failed", Some((Column::Updated, false))),
+        ("failed", None),
+        ("", Some((Column::Status, false))),
+    ] {
+        let mut view = View::new();
+        view.set_sort(sort);
+        view.set_filter(Filter::parse(filter).unwrap());
+        let mut slices = 0;
+        while view.refresh(&mut activities, 1_000) != Refresh::Done {
+            if slices == 0 {
+                assert!(view.len(&activities) >= 100, "nothing to see after the first slice of {filter:?} {sort:?}");
+            }
+            slices += 1;
+            if slices % 10 == 0 {
+                count += 1;
+                activities.apply(&told(count, &format!("new-{count}"), CommandStatus::Failed, "message 3"));
+                let id = activities.get(RowId(slices * 991 % 60_000)).unwrap().id().into_owned();
+                count += 1;
+                activities.apply(&told(count, &id, CommandStatus::Failed, "message 30"));
+            }
+        }
+        assert!(slices >= 60, "{slices} slices of 1,000 for 60,000 rows");
+        let shown = rows(&view, &activities);
+        assert!(shown == expected(&activities, filter, sort), "{filter:?} sorted by {sort:?} is not in order");
+        for index in (0..shown.len()).step_by(997) {
+            assert_eq!(view.position(&activities, shown[index]), Some(index), "{sort:?}");
+        }
+    }
+}
+
+#[test]
+fn another_filter_in_a_pause_chooses_among_what_was_there() {
+    let mut activities = many(10);
+    let mut view = View::new();
+    view.refresh(&mut activities, 100);
+    view.pause(&activities);
+    activities.apply(&told(11, "new", CommandStatus::Failed, "message 1"));
+    view.refresh(&mut activities, 100);
+    assert_eq!((view.len(&activities), view.waiting(&activities)), (10, 1));
+    view.set_filter(Filter::parse("failed").unwrap());
+    view.refresh(&mut activities, 100);
+    let mut there = expected(&activities, "failed", None);
+    assert_eq!(there.remove(0), RowId(10), "the new one matches too");
+    assert_eq!(rows(&view, &activities), there);
+    view.resume();
+    assert_eq!(view.len(&activities), there.len() + 1);
+}
+
+#[test]
+fn older_rows_that_are_restored_do_not_wait() {
+    let mut activities = Activities::new(Duration::from_mins(10));
+    activities.apply(&told(10, "a", CommandStatus::Pending, ""));
+    let mut view = View::new();
+    view.pause(&activities);
+    activities.apply_restored(&[told(1, "old", CommandStatus::Pending, "")]);
+    activities.apply(&told(11, "new", CommandStatus::Pending, ""));
+    assert_eq!(view.waiting(&activities), 1);
+}
+
+#[test]
+fn rows_come_and_go_by_the_time_alone() {
+    let mut activities = Activities::new(Duration::from_mins(10));
+    let (first, second) = (told(1, "a", CommandStatus::Pending, ""), told(5_000, "b", CommandStatus::Pending, ""));
+    activities.apply(&first);
+    activities.apply(&second);
+    activities.expire(second.at);
+    let shown = |typed: &str, later: u64, activities: &mut Activities| {
+        let mut view = View::new();
+        view.set_filter(Filter::parse(typed).unwrap());
+        view.refresh(activities, 100);
+        let before = view.len(activities);
+        let turn = view.next_turn().expect("a moment at which that changes");
+        assert!(turn > activities.now(), "{typed} turns at once, and so for ever");
+        activities.expire(second.at.plus(Duration::from_secs(later)));
+        view.refresh(activities, 100);
+        (before, view.len(activities))
+    };
+    assert_eq!(shown("since:10s", 6, &mut activities), (2, 1), "the first is 11 s old");
+    assert_eq!(shown("took:>12s", 10, &mut activities), (0, 1), "the first has been under way for 15 s");
+    assert_eq!(shown("took:<16s", 20, &mut activities), (2, 0));
+}

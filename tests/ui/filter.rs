@@ -1,0 +1,113 @@
+//! The filter: one language, mistakes told as one types, and an empty table that says why.
+
+use std::time::Duration;
+
+use egui::Key;
+use egui::accesskit::Role;
+use egui_kittest::kittest::NodeT as _;
+use privicore_monitor::activity::{Moment, Seq};
+use privicore_monitor::engine::Event;
+
+use super::harness::{Window, command, data};
+
+fn filled() -> Window {
+    let mut window = Window::live();
+    window.hear(&[
+        command("aa-1", 2, "first"),
+        command("bb-2", 3, "profile.not_an_owner"),
+        data("cc-3", "invoices/2026-Q1", 0, "Collecting"),
+    ]);
+    window
+}
+
+/// Puts something else into the field.
+fn retype(window: &mut Window, text: &str) {
+    window.find(Role::TextInput, "Filter").focus();
+    window.run();
+    window.key_with(egui::Modifiers::COMMAND, Key::A);
+    window.type_into(Role::TextInput, "Filter", text);
+}
+
+#[test]
+fn the_whole_language_can_be_typed() {
+    let mut window = filled();
+    for (typed, rows) in [
+        ("status:failed", &["Command bb-2, Failed"][..]),
+        ("-kind:data -status:failed", &["Command aa-1, Succeeded"]),
+        ("context:INVOICES /^coll/", &["Data request cc-3, Preparing"]),
+        ("\"not_an_owner\"", &["Command bb-2, Failed"]),
+    ] {
+        retype(&mut window, typed);
+        assert_eq!(window.rows(), rows, "{typed}");
+    }
+}
+
+#[test]
+fn a_mistake_is_told_as_one_types_and_the_table_keeps_to_the_last_filter_that_was_right() {
+    let mut window = filled();
+    window.type_into(Role::TextInput, "Filter", "aa-1");
+    assert_eq!(window.rows(), ["Command aa-1, Succeeded"]);
+    window.type_into(Role::TextInput, "Filter", " staus:failed");
+    assert_eq!(window.rows(), ["Command aa-1, Succeeded"], "the table changed");
+    let told = |window: &Window| window.all(Role::Label).into_iter().find(|words| words.contains("Is status meant?"));
+    assert!(told(&window).is_some(), "{:?}", window.all(Role::Label));
+    let field = window.find(Role::TextInput, "Filter").accesskit_node();
+    let description = field.data().description().unwrap_or_default().to_owned();
+    assert!(description.contains("no field staus"), "a screen reader is not told: {description:?}");
+    retype(&mut window, "status:failed");
+    assert_eq!(window.rows(), ["Command bb-2, Failed"]);
+    assert!(told(&window).is_none(), "the mistake is mended, and still told");
+}
+
+#[test]
+fn an_empty_table_says_what_keeps_its_rows_away() {
+    let mut window = filled();
+    window.type_into(Role::TextInput, "Filter", "Nowhere -left");
+    assert!(window.reads("No activity matches Nowhere -left."), "{:?}", window.all(Role::Label));
+    window.press("Show failed (1)");
+    assert!(window.reads("No activity that is failed matches Nowhere -left."), "{:?}", window.all(Role::Label));
+    window.press("Show everything");
+    window.press("Show other (0)");
+    assert!(window.reads("There is no activity that is other."), "{:?}", window.all(Role::Label));
+}
+
+#[test]
+fn a_pause_in_an_empty_window_says_so() {
+    let mut window = Window::live();
+    window.press("Pause");
+    window.hear(&[command("c-1", 2, "")]);
+    assert!(window.reads("Paused."), "{:?}", window.all(Role::Label));
+    assert!(window.reads("1 waiting"), "{:?}", window.all(Role::Label));
+}
+
+#[test]
+fn rows_leave_a_filter_of_age_when_their_time_is_over() {
+    let mut window = filled();
+    window.type_into(Role::TextInput, "Filter", "since:10m");
+    assert_eq!(window.rows().len(), 3);
+    let due = window.repaint_delay();
+    assert!(due <= Duration::from_mins(11), "the window would sleep over it: {due:?}");
+    window.wait(Duration::from_mins(11));
+    window.run();
+    assert_eq!(window.rows().len(), 0, "they are 11 minutes old");
+}
+
+#[test]
+fn many_rows_are_filtered_and_sorted_and_what_is_typed_is_never_behind() {
+    let mut window = Window::live();
+    let profile = window.id();
+    let mut entries = Vec::new();
+    for number in 0..60_000 {
+        let mut entry = window.entry(&command(&format!("c-{number:05}"), if number % 100 == 0 { 3 } else { 2 }, "x"));
+        entry.at = Moment(entry.at.0 - 1_000_000);
+        entries.push(entry);
+    }
+    window.say(Event::Restored { profile, entries, live_from: Seq(1), complete: true });
+    window.run();
+    window.type_into(Role::TextInput, "Filter", "status:failed -id:c-59");
+    assert_eq!(window.rows().first().map(String::as_str), Some("Command c-58900, Failed"));
+    window.click(Role::ColumnHeader, "Id");
+    assert_eq!(window.rows().first().map(String::as_str), Some("Command c-00000, Failed"));
+    window.press("Clear filter");
+    assert_eq!(window.rows().get(1).map(String::as_str), Some("Command c-00001, Succeeded"));
+}
