@@ -15,6 +15,8 @@ mod filter;
 mod exporting;
 #[path = "ui/harness.rs"]
 mod harness;
+#[path = "ui/keyboard.rs"]
+mod keyboard;
 #[path = "ui/profiles.rs"]
 mod profiles;
 #[path = "ui/saving.rs"]
