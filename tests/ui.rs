@@ -9,10 +9,10 @@ mod commands;
 mod completeness;
 #[path = "ui/details.rs"]
 mod details;
-#[path = "ui/filter.rs"]
-mod filter;
 #[path = "ui/exporting.rs"]
 mod exporting;
+#[path = "ui/filter.rs"]
+mod filter;
 #[path = "ui/harness.rs"]
 mod harness;
 #[path = "ui/keyboard.rs"]

@@ -50,7 +50,8 @@ impl Announcer {
         if self.said.is_empty() {
             return;
         }
-        let place = Rect::from_min_size(ui.max_rect().left_bottom(), vec2(0.0, 0.0));
+        // Where nothing has a place, a screen reader finds nothing.
+        let place = Rect::from_min_size(ui.max_rect().min, vec2(1.0, 1.0));
         let response = widgets::label(ui, place, "failures", &self.said);
         ui.ctx().accesskit_node_builder(response.id, |node| {
             node.set_role(accesskit::Role::Status);

@@ -16,8 +16,8 @@ use super::announce::Announcer;
 use super::desk::{Desk, SharedSettings};
 use super::dialogs::Dialog;
 use super::doors::{Backend, Clock, FileDialogs, Waker};
-use super::notices::Notices;
 use super::export::ExportForm;
+use super::notices::Notices;
 use super::saving::{SaveFor, Saving};
 use super::scene::Scene;
 use super::sign_in::{Form, Prefill};
@@ -387,10 +387,8 @@ impl App {
 
     /// Has the engine keep how the window is left, before it is told to stop. False where it was too busy to be told.
     fn remember_window(&mut self, ctx: &Context) -> bool {
-        let (size, maximised) = ctx.input(|input| {
-            let viewport = input.viewport();
-            (viewport.inner_rect.map(|rect| rect.size() * ctx.zoom_factor()), viewport.maximized)
-        });
+        let (rect, maximised) = ctx.input(|input| (input.viewport().inner_rect, input.viewport().maximized));
+        let size = rect.map(|rect| rect.size() * ctx.zoom_factor());
         let (Some(size), Some(settings)) = (size, &self.settings) else { return true };
         let maximised = maximised.unwrap_or(false);
         let old = settings.preferences.window;

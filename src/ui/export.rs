@@ -33,15 +33,7 @@ impl ExportForm {
     /// The dialog for what is in front.
     pub(crate) fn new(profile: (ProfileId, String), several: bool, shown: Option<(Filter, Chip, String)>) -> Self {
         let only_shown = shown.is_some();
-        Self {
-            profile,
-            several,
-            all_profiles: false,
-            format: Format::Csv,
-            messages: false,
-            shown,
-            only_shown,
-        }
+        Self { profile, several, all_profiles: false, format: Format::Csv, messages: false, shown, only_shown }
     }
 
     /// The name that the file is suggested to have.

@@ -15,14 +15,22 @@ async fn what_fits_the_filter_and_the_chip_is_in_the_file_and_nothing_else() {
     let mut window = Window::open(&machine);
     let profile = window.sign_in(&sandbox).await;
     for (id, status) in [("a-1", 2), ("a-2", 3), ("b-1", 3)] {
-        let message = serde_json::json!({"data": {"type": "X-DPT-CAB-ID", "id": id, "command_status": status, "body": "x"}});
-        sandbox.control().publish(DEMO_USERNAME, &message.to_string()).await.expect("published");
+        let message =
+            serde_json::json!({"data": {"type": "X-DPT-CAB-ID", "id": id, "command_status": status, "body": "x"}});
+        sandbox.control().publish(DEMO_USERNAME, &message).await.expect("published");
         window.entry(&ActivityKey::Command(id.into()), |_| true).await;
     }
     let export = |to| {
         let filter = Filter::parse("id:a").expect("a filter");
         let profile = Some(profile);
-        Action::Export(Box::new(Export { profile, format: Format::Ndjson, filter, chip: Chip::Failed, messages: false, to }))
+        Action::Export(Box::new(Export {
+            profile,
+            format: Format::Ndjson,
+            filter,
+            chip: Chip::Failed,
+            messages: false,
+            to,
+        }))
     };
     let file = machine.file("out.ndjson");
     window.act(export(file.clone()));

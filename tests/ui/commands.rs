@@ -53,6 +53,7 @@ fn arrows_choose_enter_runs_and_escape_leaves() {
     window.key(Key::ArrowUp);
     let (_, chosen) = offered(&window);
     assert_eq!(chosen.as_slice(), found.last().map(std::slice::from_ref).unwrap_or_default(), "not around the end");
+    window.key(Key::ArrowDown);
     window.key(Key::Enter);
     assert!(!window.has(Role::Dialog, "Command palette"), "it stays");
     assert!(matches!(&*window.actions(), [Action::SetPreferences(_)]), "nothing was run");
@@ -96,7 +97,12 @@ fn the_guide_is_one_click_from_the_shortcuts() {
     let mut window = Window::live();
     window.key(Key::F1);
     window.press("Guide");
-    assert!(window.has(Role::Dialog, "Operator’s guide"), "no guide");
+    assert!(
+        window.has(Role::Dialog, "Operator’s guide"),
+        "no guide: {:?} {:?}",
+        window.all(Role::Dialog),
+        window.all(Role::Button)
+    );
     assert!(window.has(Role::Heading, "What may be missing"), "{:?}", window.all(Role::Heading));
     window.press("Shortcuts");
     assert!(window.reads("Command palette: Ctrl+K"), "{:?}", window.all(Role::Label));

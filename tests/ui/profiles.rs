@@ -73,9 +73,10 @@ fn one_failing_profile_never_disturbs_another() {
 #[test]
 fn ten_profiles_are_all_reached_though_there_is_no_room_for_their_tabs() {
     let (mut window, profiles) = ten();
-    for (number, key) in [Key::Num1, Key::Num2, Key::Num3, Key::Num4, Key::Num5, Key::Num6, Key::Num7, Key::Num8, Key::Num9]
-        .into_iter()
-        .enumerate()
+    for (number, key) in
+        [Key::Num1, Key::Num2, Key::Num3, Key::Num4, Key::Num5, Key::Num6, Key::Num7, Key::Num8, Key::Num9]
+            .into_iter()
+            .enumerate()
     {
         tell(&mut window, profiles[number].id, &format!("of-{number}"), 2, "done");
         window.key_with(Modifiers::COMMAND, key);

@@ -78,8 +78,10 @@ fn the_scale_has_keys_and_ends_at_200_per_cent() {
 
 #[test]
 fn at_every_scale_the_smallest_window_has_every_part_within_it() {
-    for scale in [100, 125, 150, 200] {
-        let mut window = Window::live_in([800.0, 500.0]);
+    for scale in [100_u16, 125, 150, 200] {
+        // The least size grows with the scale.
+        let times = f32::from(scale) / 100.0;
+        let mut window = Window::live_in([800.0 * times, 500.0 * times]);
         told(&mut window, Preferences { scale, ..Preferences::default() });
         window.hear(&[data("r-1", "invoices/2026", 1, LINK)]);
         let whole = window.harness.ctx.content_rect().expand(0.5);

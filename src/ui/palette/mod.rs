@@ -68,9 +68,11 @@ impl CommandPalette {
 
     /// Finds what fits what is typed.
     pub(crate) fn search(&mut self, desks: &[Desk], front: Option<&Desk>, scene: &Scene) {
+        let profiles = (0..desks.len()).map(Command::Profile);
         let mut commands: Vec<Entry> = Command::ALL
             .into_iter()
-            .filter(|command| *command != Command::Palette)
+            .filter(|command| !matches!(command, Command::Palette | Command::Profile(_)))
+            .chain(profiles)
             .filter_map(|command| {
                 let words = match command {
                     Command::Profile(number) => format!("Profile {}", visible(&desks.get(number)?.profile.name)),
