@@ -19,6 +19,8 @@ mod harness;
 mod keyboard;
 #[path = "ui/profiles.rs"]
 mod profiles;
+#[path = "ui/request_data.rs"]
+mod request_data;
 #[path = "ui/saving.rs"]
 mod saving;
 #[path = "ui/settings.rs"]

@@ -125,6 +125,18 @@ pub fn safe_name(text: &str) -> Option<String> {
     (!name.is_empty()).then_some(name)
 }
 
+/// The name to save a request's data under where the server gives none: the file name known for the data token, else the
+/// last part of the context, else the beginning of the request id. Each may be empty.
+#[must_use]
+pub fn suggestion(known: &str, context: &str, request: &str) -> String {
+    if let Some(name) = safe_name(known) {
+        return name;
+    }
+    let id: String = request.chars().take(8).collect();
+    let stem = safe_name(context).or_else(|| safe_name(&format!("data-{id}"))).unwrap_or_else(|| "data".to_owned());
+    if parts(&stem).1.is_empty() { cut(&stem, ".bin") } else { stem }
+}
+
 /// A safe name with a number, for a place where the name is taken: `a (2).bin`.
 #[must_use]
 pub fn numbered(name: &str, number: u32) -> String {

@@ -81,6 +81,21 @@ fn a_name_that_is_taken_gets_a_number_before_its_extension() {
 }
 
 #[test]
+fn a_suggestion_takes_the_known_name_before_the_context_before_the_id() {
+    for (known, context, name) in [
+        ("a.pdf", "invoices/2026-Q1", "a.pdf"),
+        ("../..", "invoices/2026-Q1", "2026-Q1.bin"),
+        ("", "exports\\report.csv", "report.csv"),
+        ("", "x.lnk", "x.lnk.download"),
+        ("", "", "data-b24b68f6.bin"),
+        ("", " / .. ", "data-b24b68f6.bin"),
+    ] {
+        assert_eq!(suggestion(known, context, "b24b68f6-0000-4000"), name, "{known} {context}");
+    }
+    assert_eq!(suggestion("", "", "///"), "data-.bin", "an id may be any text");
+}
+
+#[test]
 fn the_name_of_a_disposition_is_the_one_that_rfc_6266_means() {
     for (header, name) in [
         ("attachment; filename=\"a.pdf\"", Some("a.pdf")),

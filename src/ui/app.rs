@@ -23,6 +23,7 @@ use super::scene::Scene;
 use super::sign_in::{Form, Prefill};
 use super::theme;
 
+mod data;
 mod exporting;
 mod frame;
 mod wishes;
@@ -215,6 +216,7 @@ impl App {
             Event::Notice(notice) => self.take_notice(notice),
             Event::Stopped => self.stopped(),
             Event::SignIn { profile, state } => self.take_sign_in(profile, state),
+            Event::DataTokens { profile, page, answer } => self.take_data_tokens(profile, page, answer),
             Event::Connection { profile, .. }
             | Event::Pulse { profile, .. }
             | Event::Token { profile, .. }
@@ -223,7 +225,6 @@ impl App {
             | Event::Download { profile, .. }
             | Event::Rival { profile, .. }
             | Event::LinksKept { profile, .. }
-            | Event::DataTokens { profile, .. }
             | Event::History { profile, .. } => {
                 let (in_front, instant) = (self.front == Front::Desk(profile), self.parts.clock.instant());
                 // An event of a profile that is gone has nowhere to be shown.

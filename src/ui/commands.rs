@@ -59,6 +59,8 @@ pub(crate) enum Command {
     RemoveProfile,
     /// Light, dark, or as the system has it.
     Theme(Theme),
+    /// Request stored data.
+    RequestData,
     /// Follow commands by their ids.
     Track,
     /// What is known to be complete.
@@ -83,7 +85,7 @@ pub(crate) enum Command {
 
 impl Command {
     /// All of them, in the order of the palette and of the dialog that lists the keys.
-    pub(crate) const ALL: [Self; 48] = [
+    pub(crate) const ALL: [Self; 49] = [
         Self::Palette,
         Self::Filter,
         Self::ShowEverything,
@@ -114,6 +116,7 @@ impl Command {
         Self::Profile(7),
         Self::Profile(8),
         Self::AddProfile,
+        Self::RequestData,
         Self::Track,
         Self::Completeness,
         Self::Connect,
@@ -174,6 +177,7 @@ impl Command {
             Self::Theme(Theme::System) => "Theme of the system".into(),
             Self::Theme(Theme::Light) => "Light theme".into(),
             Self::Theme(Theme::Dark) => "Dark theme".into(),
+            Self::RequestData => "Request data…".into(),
             Self::Track => "Track commands…".into(),
             Self::Completeness => "Completeness".into(),
             Self::Larger => "Larger".into(),
@@ -211,6 +215,7 @@ impl Command {
             Self::Theme(Theme::System) => icons::THEME_SYSTEM,
             Self::Theme(Theme::Light) => icons::THEME_LIGHT,
             Self::Theme(Theme::Dark) => icons::THEME_DARK,
+            Self::RequestData => icons::REQUEST,
             Self::Track => icons::TRACK,
             Self::Completeness => icons::COMPLETENESS,
             Self::Larger => icons::LARGER,
@@ -246,6 +251,7 @@ impl Command {
             Self::Follow => plain(Key::F),
             Self::Profile(number) => command(*DIGITS.get(number)?),
             Self::AddProfile => command(Key::N),
+            Self::RequestData => command(Key::R),
             Self::Track => command(Key::T),
             Self::Larger => command(Key::Plus),
             Self::Smaller => command(Key::Minus),

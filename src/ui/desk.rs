@@ -13,6 +13,7 @@ use crate::settings::{Preferences, Profile};
 
 use super::completeness::Completeness;
 use super::details::Details;
+use super::expected::Expected;
 use super::rival::Rival;
 use super::sign_in::Form;
 use super::table::Table;
@@ -97,6 +98,8 @@ pub(crate) struct Desk {
     pub form_open: bool,
     /// The next moment at which a link expires.
     next_expiry: Option<Moment>,
+    /// Data that was requested from here: its row is selected when it comes.
+    pub expected: Expected,
 }
 
 impl Desk {
@@ -125,6 +128,7 @@ impl Desk {
             unseen: Unseen::default(),
             failed: None,
             next_expiry: None,
+            expected: Expected::default(),
         }
     }
 
@@ -198,7 +202,7 @@ impl Desk {
                     self.form.forget_secrets();
                 }
             }
-            // Nothing here asks for them yet.
+            // Not a desk's.
             Event::DataTokens { .. }
             | Event::Settings(_)
             | Event::JournalSize(_)
@@ -216,6 +220,7 @@ impl Desk {
             }
             self.completeness.note(entry, &self.activities);
             self.activities.apply(entry);
+            self.expected.note(entry, &self.activities, &mut self.table);
         }
         let (rows_now, failures_now) = counts(&self.activities);
         let failed = failures_now.saturating_sub(failures);

@@ -13,6 +13,7 @@ use super::field::{Field, Mark, choice};
 use super::help::{self, Page};
 use super::palette::{self, CommandPalette};
 use super::preferences;
+use super::request_data::{self, RequestData};
 use super::rival::{self, Rival};
 use super::scene::{Scene, Wish};
 use super::text::visible;
@@ -60,6 +61,8 @@ pub(crate) enum Dialog {
         /// What is listed.
         report: Report,
     },
+    /// Requests stored data.
+    RequestData(Box<RequestData>),
     /// Follows commands by their ids.
     Track(Track),
     /// What it means that commands settle unheard.
@@ -85,6 +88,7 @@ impl Dialog {
             Self::Label { .. } => "Edit label",
             Self::Leave { .. } => "Close Privicore Monitor",
             Self::Completeness { .. } => "Completeness",
+            Self::RequestData(_) => "Request data",
             Self::Track(_) => "Track commands",
             Self::Rival(_) => "Settled unheard",
             Self::Help(page) => page.title(),
@@ -97,6 +101,7 @@ impl Dialog {
 
     fn width(&self) -> f32 {
         match self {
+            Self::RequestData(_) => 720.0,
             Self::Completeness { .. } => 620.0,
             Self::Palette(_) => 584.0,
             Self::Help(_) | Self::Settings(_) | Self::Export(_) => 560.0,
@@ -146,6 +151,7 @@ pub(crate) fn show(ctx: &egui::Context, dialog: &mut Dialog, fresh: bool, around
             Dialog::Label { profile, keys, text } => label(ui, *profile, keys, text, fresh, scene),
             Dialog::Leave { downloads } => leave(ui, *downloads, fresh, scene),
             Dialog::Completeness { report, .. } => completeness::show(ui, report, fresh, scene),
+            Dialog::RequestData(request) => request_data::show(ui, request, fresh, scene),
             Dialog::Track(track) => track::show(ui, track, fresh, scene),
             Dialog::Rival(rival) => rival::explain(ui, *rival, fresh, scene),
             Dialog::Help(page) => help::show(ui, page, fresh, scene),

@@ -5,6 +5,7 @@ use egui::{Ui, pos2, vec2};
 use crate::activity::record::Format;
 use crate::activity::{Chip, Filter};
 use crate::engine::Export;
+use crate::protocol::file_name;
 use crate::settings::ProfileId;
 
 use super::dialogs::{First, buttons, paragraph};
@@ -40,7 +41,7 @@ impl ExportForm {
     pub(crate) fn file_name(&self) -> String {
         let whose = if self.all_profiles { "all" } else { &self.profile.1 };
         let what = if self.messages { "messages" } else { "activities" };
-        format!("privicore-{}-{what}.{}", super::saving::safe_name(whose), self.format.extension())
+        format!("privicore-{}-{what}.{}", file_name::safe_name(whose).unwrap_or_default(), self.format.extension())
     }
 
     /// What is to be exported, to a place.

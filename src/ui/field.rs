@@ -172,7 +172,8 @@ pub(crate) fn choice(ui: &Ui, at: Pos2, mark: Mark, words: &str, enabled: bool) 
     response
 }
 
-fn draw_mark(ui: &Ui, centre: Pos2, mark: Mark, enabled: bool) {
+/// Draws a mark around `centre`.
+pub(crate) fn draw_mark(ui: &Ui, centre: Pos2, mark: Mark, enabled: bool) {
     let palette = Palette::of(ui.style());
     let edge = if enabled { palette.field_stroke } else { palette.stroke_strong };
     let painter = ui.painter();

@@ -52,6 +52,7 @@ pub(crate) const PAUSE: Icon = filled(symbols::ICON_PAUSE);
 pub(crate) const RESUME: Icon = filled(symbols::ICON_PLAY_ARROW);
 pub(crate) const PROFILE: Icon = outlined(symbols::ICON_PERSON);
 pub(crate) const RENEW: Icon = outlined(symbols::ICON_AUTORENEW);
+pub(crate) const REQUEST: Icon = outlined(symbols::ICON_SYSTEM_UPDATE_ALT);
 pub(crate) const RETRY: Icon = outlined(symbols::ICON_SYNC);
 pub(crate) const RETRY_PROBLEM: Icon = outlined(symbols::ICON_SYNC_PROBLEM);
 pub(crate) const SANDBOX: Icon = outlined(symbols::ICON_SCIENCE);

@@ -12,7 +12,7 @@
 //! | `table` | the virtualised table: rows, selection, scrolling, what screen readers read |
 //! | `completeness`, `gaps` | what may be missing: in the status bar, in a dialog, in words |
 //! | `details` | one activity: messages, JSON, what is next |
-//! | `sign_in`, `dialogs`, `preferences`, `export`, `track`, `help` | forms and other dialogs |
+//! | `sign_in`, `dialogs`, `preferences`, `export`, `track`, `request_data`, `help` | forms and other dialogs |
 //! | `commands`, `keys`, `palette` | every command with its key, and how it is found |
 //! | `row_menu`, `copying` | the menu of the selected rows, and they as text for the clipboard |
 //! | `theme`, `icons`, `widgets`, `field`, `empty`, `text`, `open` | the look and the words |
@@ -31,6 +31,7 @@ mod dialogs;
 mod doors;
 mod downloads;
 mod empty;
+mod expected;
 mod export;
 mod field;
 mod gaps;
@@ -42,6 +43,7 @@ mod notices;
 mod open;
 mod palette;
 mod preferences;
+mod request_data;
 mod rival;
 mod row_menu;
 mod saving;

@@ -1,10 +1,10 @@
 //! Where files are saved to: one save dialog at a time, and what its answer is for.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 
 use crate::activity::Activity;
-use crate::protocol::RequestId;
+use crate::protocol::{RequestId, file_name};
 use crate::settings::ProfileId;
 
 use super::doors::{Answer, FileDialogs, SaveSuggestion, Waker};
@@ -69,55 +69,8 @@ impl<T> Saving<T> {
     }
 }
 
-/// The name that a save dialog suggests: the last part of the context where there is one, else of the id. The server's
-/// own name, from `Content-Disposition`, is only known once the single-use link has been fetched.
+/// The name that a save dialog suggests. The server's own name, from `Content-Disposition`, is only known once the
+/// single-use link has been fetched.
 pub(crate) fn suggested_name(activity: &Activity<'_>) -> String {
-    let context = activity.context();
-    let stem = context.rsplit(['/', '\\']).find(|part| !part.trim().is_empty()).unwrap_or_default();
-    let mut name = safe_name(stem);
-    if name.is_empty() {
-        name = format!("data-{}", safe_name(&activity.id().chars().take(8).collect::<String>()));
-    }
-    if Path::new(&name).extension().is_none() {
-        name.push_str(".bin");
-    }
-    name
-}
-
-/// A text as a file name that no system takes for anything else: reserved, control and format characters replaced, no
-/// dot or space at either end, no device name, at most 100 characters.
-pub(crate) fn safe_name(text: &str) -> String {
-    const DEVICES: [&str; 6] = ["con", "prn", "aux", "nul", "conin$", "conout$"];
-    let shown = super::text::visible(text);
-    let name: String = shown
-        .chars()
-        .map(|c| if matches!(c, '"' | '*' | '/' | ':' | '<' | '>' | '?' | '\\' | '|' | '⏎') { '_' } else { c })
-        .take(100)
-        .collect();
-    let name = name.trim_matches(['.', ' ']);
-    let stem = name.split('.').next().unwrap_or_default().to_ascii_lowercase();
-    let numbered = ["com", "lpt"]
-        .iter()
-        .any(|device| stem.strip_prefix(device).is_some_and(|number| matches!(number.as_bytes(), [b'0'..=b'9'])));
-    if DEVICES.contains(&stem.as_str()) || numbered { format!("_{name}") } else { name.to_owned() }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_suggested_name_is_only_ever_a_name() {
-        for (text, name) in [
-            ("2026-Q1", "2026-Q1"),
-            (" .hidden. ", "hidden"),
-            ("a:b*c", "a_b_c"),
-            ("con", "_con"),
-            ("COM1.txt", "_COM1.txt"),
-            ("evil\u{202e}gpj.exe", "evil_u{202e}gpj.exe"),
-            ("..", ""),
-        ] {
-            assert_eq!(safe_name(text), name, "{text:?}");
-        }
-    }
+    file_name::suggestion(activity.known_name(), activity.context(), &activity.id())
 }

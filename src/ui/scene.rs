@@ -6,6 +6,7 @@ use jiff::tz::TimeZone;
 
 use crate::activity::{Moment, RowId};
 use crate::engine::Action;
+use crate::protocol::StoredData;
 use crate::settings::ProfileId;
 
 use super::commands::Command;
@@ -49,6 +50,13 @@ pub(crate) enum Wish {
     },
     /// Ask where to export to, and have it done.
     Export(ExportForm),
+    /// Request stored data, and close the dialog that listed it.
+    RequestData {
+        /// Whose.
+        profile: ProfileId,
+        /// What.
+        data: Vec<StoredData>,
+    },
     /// Ask the server for a row's state.
     Check(RowId),
     /// Bring a profile's tab to the front.

@@ -156,8 +156,13 @@ impl Tools {
     }
 
     /// In the narrow window the menu has it.
-    fn track(&self) -> Option<Press<'static>> {
-        (!self.narrow).then(|| Press::new("Track commands…").icon(icons::TRACK))
+    fn asks(&self) -> Option<[(Press<'static>, Command); 2]> {
+        (!self.narrow).then(|| {
+            [
+                (Press::new("Request data…").icon(icons::REQUEST), Command::RequestData),
+                (Press::new("Track commands…").icon(icons::TRACK), Command::Track),
+            ]
+        })
     }
 
     fn waiting(&self) -> Option<String> {
@@ -166,8 +171,9 @@ impl Tools {
 
     fn width(&self, ui: &Ui) -> f32 {
         let waiting = self.waiting().map_or(0.0, |words| widgets::width(ui, &words, Type::Small) + 8.0);
-        let track = self.track().map_or(0.0, |track| track.width(ui) + 25.0);
-        waiting + track + self.pause().width(ui) + self.follow().width(ui) + self.export().width(ui) + 24.0
+        let asks =
+            self.asks().map_or(0.0, |asks| asks.iter().map(|(press, _)| press.width(ui) + 8.0).sum::<f32>() + 17.0);
+        waiting + asks + self.pause().width(ui) + self.follow().width(ui) + self.export().width(ui) + 24.0
     }
 
     fn show(&self, ui: &mut Ui, at: egui::Pos2, scene: &mut Scene) {
@@ -178,13 +184,16 @@ impl Tools {
             widgets::label(ui, text, "waiting", &format!("{} waiting", self.waiting));
             x = text.right() + 8.0;
         }
-        if let Some(track) = self.track() {
-            let track = track.at(ui, pos2(x, at.y));
-            if track.clicked() {
-                scene.wish(Wish::Run(Command::Track));
+        if let Some(asks) = self.asks() {
+            for (press, command) in asks {
+                let response = press.at(ui, pos2(x, at.y));
+                if response.clicked() {
+                    scene.wish(Wish::Run(command));
+                }
+                x = response.rect.right() + 8.0;
             }
-            widgets::divider(ui, track.rect.right() + 12.5, at.y, 16.0);
-            x = track.rect.right() + 25.0;
+            widgets::divider(ui, x + 4.5, at.y, 16.0);
+            x += 17.0;
         }
         let pause = self.pause().at(ui, pos2(x, at.y));
         if pause.clicked() {

@@ -336,6 +336,7 @@ fn menu(ui: &mut Ui, bar: Rect, front: Option<&Desk>, hidden: &[&Desk], chosen: 
         if let Some(desk) = front {
             profile_items(ui, desk, scene, false);
             if scene.narrow {
+                entry(ui, Command::RequestData, true, scene);
                 entry(ui, Command::Track, true, scene);
             }
             entry(ui, Command::Completeness, true, scene);

@@ -29,6 +29,7 @@ impl App {
         self.announcer.show(ui, &mut scene);
         self.bars(ui, &mut scene);
         self.middle(ui, &mut scene);
+        self.ask_data_tokens(&ctx);
         let fresh = std::mem::take(&mut self.fresh);
         if let Some(mut dialog) = self.dialog.take() {
             if let Dialog::Completeness { profile, report } = &mut dialog

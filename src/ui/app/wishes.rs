@@ -17,6 +17,7 @@ use crate::ui::doors::SaveSuggestion;
 use crate::ui::help::Page;
 use crate::ui::palette::CommandPalette;
 use crate::ui::preferences;
+use crate::ui::request_data::RequestData;
 use crate::ui::saving::{SaveFor, suggested_name};
 use crate::ui::scene::{Scene, Wish};
 use crate::ui::sign_in::Form;
@@ -42,6 +43,7 @@ impl App {
             Wish::Run(command) => self.run(ctx, scene, command),
             Wish::Save { row, inline } => self.ask_where(row, inline),
             Wish::Export(form) => self.ask_where_to_export(form),
+            Wish::RequestData { profile, data } => self.request_data(profile, data),
             Wish::Check(row) => self.check(&[row]),
             Wish::Show(profile) => self.front = Front::Desk(profile),
             Wish::AddProfile => self.add_profile(),
@@ -142,6 +144,7 @@ impl App {
             Command::Disconnect => _ = self.send(Action::Disconnect(profile)),
             Command::RetryNow => _ = self.send(Action::RetryNow(profile)),
             Command::RenewToken => _ = self.send(Action::RenewToken(profile)),
+            Command::RequestData => self.open(Dialog::RequestData(Box::new(RequestData::new(profile)))),
             Command::Track => self.open(Dialog::Track(Track::new(profile))),
             Command::Completeness => {
                 let dialog = Dialog::Completeness { profile, report: Report::of(desk) };

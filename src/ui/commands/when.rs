@@ -49,6 +49,7 @@ impl Command {
             | Self::Pause
             | Self::Follow
             | Self::Export
+            | Self::RequestData
             | Self::Track
             | Self::Completeness => match desk {
                 None => Some("There is no profile in front."),

@@ -1,0 +1,52 @@
+//! Stored data and the dialog that requests it: pages in, questions and wishes out.
+
+use std::time::Duration;
+
+use egui::Context;
+
+use crate::engine::Action;
+use crate::protocol::{DataTokenPage, StoredData};
+use crate::settings::ProfileId;
+use crate::ui::app::App;
+use crate::ui::dialogs::Dialog;
+use crate::ui::expected::Expected;
+
+/// After how long a busy engine is asked again.
+const AGAIN: Duration = Duration::from_millis(50);
+
+impl App {
+    /// A page of data tokens came: it is of use while the dialog of its profile is open.
+    pub(super) fn take_data_tokens(&mut self, profile: ProfileId, page: u32, answer: Result<DataTokenPage, String>) {
+        if let Some(Dialog::RequestData(dialog)) = &mut self.dialog
+            && dialog.profile() == profile
+        {
+            dialog.take(page, answer);
+        }
+    }
+
+    /// Asks for the next page of data tokens, where the dialog needs it.
+    pub(super) fn ask_data_tokens(&mut self, ctx: &Context) {
+        let Some(Dialog::RequestData(dialog)) = &mut self.dialog else { return };
+        if let Some(desk) = self.desks.iter().find(|desk| desk.profile.id == dialog.profile()) {
+            dialog.follow(desk);
+        }
+        if let Some(question) = dialog.question()
+            && !self.parts.backend.send(question)
+        {
+            dialog.not_asked();
+            ctx.request_repaint_after(AGAIN);
+        }
+    }
+
+    /// Requests stored data. Where the engine is busy, the dialog stays as it is.
+    pub(super) fn request_data(&mut self, profile: ProfileId, data: Vec<StoredData>) {
+        let expected = Expected::of(&data);
+        if !self.send(Action::RequestData { profile, data }) {
+            return;
+        }
+        self.dialog = None;
+        if let Some(desk) = self.desk_of(profile) {
+            desk.expected = expected;
+        }
+    }
+}

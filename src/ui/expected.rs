@@ -1,0 +1,40 @@
+//! Data that was requested from the window: its rows are selected as they come, so that the keyboard is where the operator
+//! goes on.
+
+use std::collections::HashSet;
+
+use crate::activity::{Activities, Deed, Entry, Fact};
+use crate::protocol::{DataToken, StoredData};
+
+use super::table::Table;
+
+/// What has been requested and has no row yet.
+#[derive(Debug, Default)]
+pub(crate) struct Expected {
+    tokens: HashSet<DataToken>,
+    /// Whether a row of it has come.
+    begun: bool,
+}
+
+impl Expected {
+    /// What was requested just now; what was expected before is let go.
+    pub(crate) fn of(data: &[StoredData]) -> Self {
+        Self { tokens: data.iter().map(|data| data.token.clone()).collect(), begun: false }
+    }
+
+    /// Looks whether an entry is the row of something expected, and selects it: the first alone, the others with it.
+    pub(crate) fn note(&mut self, entry: &Entry, activities: &Activities, table: &mut Table) {
+        let Fact::Done(Deed::Requested(requested)) = &entry.fact else { return };
+        if !self.tokens.remove(&requested.token) {
+            return;
+        }
+        let Some(row) = activities.find(&entry.key) else { return };
+        if !self.begun {
+            table.select(row);
+            table.keep_in_sight();
+        } else if !table.is_selected(row) {
+            table.toggle(row);
+        }
+        self.begun = true;
+    }
+}

@@ -1,0 +1,156 @@
+//! Draws the dialog: the field, the list or what stands in its place, and the buttons.
+
+use egui::{Id, Key, Modifiers, Rect, StrokeKind, Ui, pos2, vec2};
+
+use crate::ui::dialogs::{First, buttons};
+use crate::ui::field::Field;
+use crate::ui::scene::{Scene, Wish};
+use crate::ui::theme::{self, Palette, Type};
+use crate::ui::widgets::{self, Look, Press};
+use crate::ui::{empty, icons};
+
+use super::list::{self, Asked};
+use super::{RequestData, Stage};
+
+/// The highest that the list is: ten rows.
+const LIST: f32 = 10.0 * theme::ROW + 2.0;
+/// What the rest of the dialog and some of the window around it take.
+const AROUND: f32 = 276.0;
+
+/// Draws what the dialog holds.
+pub(crate) fn show(ui: &mut Ui, dialog: &mut RequestData, fresh: bool, scene: &mut Scene) {
+    field(ui, dialog, fresh);
+    let height = (ui.ctx().content_rect().height() - AROUND).clamp(4.0 * theme::ROW, LIST);
+    let (_, head) = ui.allocate_space(vec2(ui.available_width(), theme::ROW));
+    list::head(ui, head);
+    let (_, rect) = ui.allocate_space(vec2(ui.available_width(), height));
+    let palette = Palette::of(ui.style());
+    ui.painter().rect_filled(rect, theme::RADIUS, palette.row);
+    ui.painter().rect_stroke(rect, theme::RADIUS, egui::Stroke::new(1.0, palette.stroke), StrokeKind::Inside);
+    let mut asked = Asked::Nothing;
+    if dialog.found.is_empty() {
+        instead(ui, rect, dialog);
+    } else {
+        asked = list::show(ui, rect, dialog, scene);
+    }
+    if asked == Asked::Back {
+        ui.memory_mut(|memory| memory.request_focus(field_id()));
+    }
+    foot(ui, dialog);
+    let at_list = ui.memory(|memory| memory.has_focus(list::id()));
+    if buttons(ui, "Request", "Cancel", First::None, scene) || asked == Asked::Request {
+        match dialog.wanted(at_list || asked == Asked::Request) {
+            Ok(data) => scene.wish(Wish::RequestData { profile: dialog.profile, data }),
+            Err(sentence) => dialog.wrong = Some(sentence),
+        }
+    }
+}
+
+fn field_id() -> Id {
+    Id::unique("find data")
+}
+
+fn field(ui: &mut Ui, dialog: &mut RequestData, fresh: bool) {
+    let palette = Palette::of(ui.style());
+    let (_, rect) = ui.allocate_space(vec2(ui.available_width(), 28.0));
+    // Both lead on to what was found; the field would keep the arrow for itself.
+    let in_field = ui.memory(|memory| memory.has_focus(field_id()));
+    let on = in_field
+        && !dialog.found.is_empty()
+        && ui.input_mut(|input| {
+            input.consume_key(Modifiers::NONE, Key::ArrowDown) || input.consume_key(Modifiers::NONE, Key::Enter)
+        });
+    let field = Field {
+        hint: "Name, context or data token",
+        margins: (31.0, 8.0),
+        ..Field::new(field_id(), "Find data tokens")
+    };
+    let response = field.show(ui, rect, &mut dialog.search);
+    widgets::icon(ui, pos2(rect.left() + 17.0, rect.center().y), icons::SEARCH, 16.0, palette.secondary);
+    if response.changed() {
+        dialog.find();
+    }
+    if fresh {
+        response.request_focus();
+    } else if on {
+        dialog.reveal = true;
+        ui.memory_mut(|memory| memory.request_focus(list::id()));
+    }
+    ui.add_space(4.0);
+}
+
+/// What stands where there are no rows.
+fn instead(ui: &mut Ui, rect: Rect, dialog: &mut RequestData) {
+    // The statement sits a little above the middle of a place that is not high.
+    let place = rect.translate(vec2(0.0, 24.0));
+    if !dialog.signed_in {
+        empty::show(ui, place, icons::KEY_OFF, "Signed out.", "Sign in to see what is stored under this profile.");
+        return;
+    }
+    match &dialog.stage {
+        Stage::Failed(_, why) => {
+            let below = empty::show(ui, place, icons::CLOUD_OFF, "The list could not be read.", why);
+            let again = Press::new("Try again").look(Look::Outlined);
+            let at = pos2(rect.center().x - again.width(ui) / 2.0, (below + 20.0).min(rect.bottom() - 16.0));
+            if again.at(ui, at).clicked() {
+                dialog.retry();
+            }
+        }
+        Stage::Whole if dialog.all.is_empty() => {
+            let sentence = "Data appears here once it has been stored under this profile.";
+            empty::show(ui, place, icons::REQUEST, "No stored data yet.", sentence);
+        }
+        Stage::Whole => {
+            let sentence = format!(
+                "None of {} has all of these words in its name, context or data token.",
+                match dialog.all.len() {
+                    1 => "the 1 data token".to_owned(),
+                    count => format!("the {count} data tokens"),
+                }
+            );
+            empty::show(ui, place, icons::SEARCH, "Nothing matches.", &sentence);
+        }
+        Stage::Due(_) | Stage::Asked(_) | Stage::More(_) if dialog.all.is_empty() => {
+            empty::show(ui, place, icons::REQUEST, "Reading the list…", "The data tokens of this profile appear here.");
+        }
+        Stage::Due(_) | Stage::Asked(_) | Stage::More(_) => {
+            let sentence = format!("{} data tokens have been read so far.", dialog.all.len());
+            empty::show(ui, place, icons::SEARCH, "Searching…", &sentence);
+        }
+    }
+}
+
+/// One line under the list: what is wrong, else how much there is.
+fn foot(ui: &mut Ui, dialog: &mut RequestData) {
+    let palette = Palette::of(ui.style());
+    ui.add_space(8.0);
+    let (_, rect) = ui.allocate_space(vec2(ui.available_width(), 20.0));
+    let at = pos2(rect.left(), rect.center().y);
+    if let Some(wrong) = &dialog.wrong {
+        let text = widgets::text(ui, at, wrong, Type::Small, palette.failed, rect.width());
+        widgets::alert(ui, text, wrong);
+        return;
+    }
+    if let Stage::Failed(_, why) = &dialog.stage
+        && !dialog.all.is_empty()
+    {
+        let again = Press::new("Try again").look(Look::Outlined).height(20.0);
+        let width = again.width(ui);
+        let words = format!("The rest could not be read. {why}");
+        let text = widgets::text(ui, at, &words, Type::Small, palette.failed, rect.width() - width - 12.0);
+        widgets::alert(ui, text, &words);
+        if again.at(ui, pos2(rect.right() - width, at.y)).clicked() {
+            dialog.retry();
+        }
+        return;
+    }
+    if dialog.all.is_empty() {
+        return;
+    }
+    let words = dialog.standing();
+    let text = widgets::text(ui, at, &words, Type::Small, palette.secondary, rect.width() * 0.6);
+    let response = widgets::label(ui, text, "standing", &words);
+    ui.ctx().accesskit_node_builder(response.id, |node| node.set_live(egui::accesskit::Live::Polite));
+    let keys = "↓ to the list · Space chooses · Enter requests";
+    widgets::text_right(ui, pos2(rect.right(), at.y), keys, Type::Caption, palette.muted);
+}
