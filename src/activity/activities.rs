@@ -14,6 +14,8 @@ use super::row::{DataRow, Row};
 use super::throughput::Throughput;
 use super::{Activity, ActivityKey, Counts, Entry, Fact, Gap, GapState, Kind, Ledger, Moment, Patience, Seq, Status};
 
+mod merged;
+
 /// How many changes are remembered one by one; beyond it a view looks at everything again.
 const MOST_CHANGES: usize = 50_000;
 
@@ -56,6 +58,8 @@ pub struct Activities {
     preparing: usize,
     /// The gaps, by row, each as the latest entry has it.
     gaps: BTreeMap<u32, (Seq, Gap)>,
+    /// Gaps of other models, as those tell them.
+    told_gaps: BTreeMap<u32, GapState>,
     patience: Patience,
     throughput: Throughput,
     link_lifetime: Duration,
@@ -85,6 +89,7 @@ impl Activities {
             ledger: Ledger::default(),
             preparing: 0,
             gaps: BTreeMap::new(),
+            told_gaps: BTreeMap::new(),
             patience: Patience::default(),
             throughput: Throughput::default(),
             link_lifetime,
@@ -213,6 +218,9 @@ impl Activities {
     /// A gap as it stands now; `None` for a row that is none.
     #[must_use]
     pub fn gap(&self, id: RowId) -> Option<GapState> {
+        if let Some(told) = self.told_gaps.get(&id.0) {
+            return Some(told.clone());
+        }
         let (_, gap) = self.gaps.get(&id.0)?;
         let is_settled = |key: ActivityKey| {
             self.find(&key).and_then(|row| self.get(row)).is_some_and(|activity| !activity.status().is_open())

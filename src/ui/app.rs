@@ -23,6 +23,7 @@ use super::scene::Scene;
 use super::sign_in::{Form, Prefill};
 use super::theme;
 
+mod all;
 mod data;
 mod exporting;
 mod frame;
@@ -227,10 +228,12 @@ impl App {
             | Event::LinksKept { profile, .. }
             | Event::History { profile, .. } => {
                 let (in_front, instant) = (self.front == Front::Desk(profile), self.parts.clock.instant());
+                let news = self.news_for_all(profile, &event);
                 // An event of a profile that is gone has nowhere to be shown.
                 if let Some(desk) = self.desk_of(profile) {
                     desk.take(event, in_front, instant);
                 }
+                self.tell_all(profile, news);
             }
         }
     }
@@ -281,6 +284,17 @@ impl App {
                 Desk::new(profile.clone(), &settings.preferences)
             };
             self.desks.push(desk);
+        }
+        // Behind them the tab for all of them, where there are several.
+        if self.desks.len() > 1 {
+            let known = old.iter().position(Desk::is_all).map(|at| old.swap_remove(at));
+            let mut all = known.unwrap_or_else(|| Desk::all_profiles(&settings.preferences));
+            all.set_preferences(&settings.preferences);
+            if let Some(owners) = &mut all.owners {
+                // One may have gone, or have another name.
+                owners.stale |= self.settings.as_ref().is_none_or(|before| before.profiles != settings.profiles);
+            }
+            self.desks.push(all);
         }
         self.settings = Some(settings);
         self.turn_front(first, added);
@@ -339,7 +353,7 @@ impl App {
 
     /// How many downloads are under way.
     fn downloads(&self) -> usize {
-        self.desks.iter().map(|desk| desk.downloads.len()).sum()
+        self.desks.iter().filter(|desk| !desk.is_all()).map(|desk| desk.downloads.len()).sum()
     }
 
     /// Closes the window in order: asked about downloads first, then left, committed and gone.

@@ -13,6 +13,7 @@ use crate::settings::{Preferences, Profile};
 
 use super::completeness::Completeness;
 use super::details::Details;
+use super::merged::Owners;
 use super::expected::Expected;
 use super::rival::Rival;
 use super::sign_in::Form;
@@ -127,6 +128,7 @@ impl Desk {
             restoring: true,
             unseen: Unseen::default(),
             failed: None,
+            owners: None,
             next_expiry: None,
             expected: Expected::default(),
         }

@@ -1,5 +1,7 @@
 //! The dialogs that lie over the window: one at a time, closed by Escape, and nothing behind them is touched.
 
+use std::collections::BTreeMap;
+
 use egui::{Frame, Id, Key, Margin, Modal, Stroke, Ui, pos2, vec2};
 
 use crate::activity::ActivityKey;
@@ -42,10 +44,8 @@ pub(crate) enum Dialog {
     },
     /// Names activities.
     Label {
-        /// Whose.
-        profile: ProfileId,
-        /// Which.
-        keys: Vec<ActivityKey>,
+        /// Which, by their profiles.
+        keys: BTreeMap<ProfileId, Vec<ActivityKey>>,
         /// What is typed.
         text: String,
     },
@@ -84,7 +84,7 @@ impl Dialog {
         match self {
             Self::SignOut { .. } => "Sign out",
             Self::Remove { .. } => "Remove profile",
-            Self::Label { keys, .. } if keys.len() > 1 => "Edit labels",
+            Self::Label { keys, .. } if keys.values().map(Vec::len).sum::<usize>() > 1 => "Edit labels",
             Self::Label { .. } => "Edit label",
             Self::Leave { .. } => "Close Privicore Monitor",
             Self::Completeness { .. } => "Completeness",
@@ -148,7 +148,7 @@ pub(crate) fn show(ctx: &egui::Context, dialog: &mut Dialog, fresh: bool, around
         match dialog {
             Dialog::SignOut { profile, name, revoke } => sign_out(ui, *profile, name, revoke, fresh, scene),
             Dialog::Remove { profile, name } => remove(ui, *profile, name, fresh, scene),
-            Dialog::Label { profile, keys, text } => label(ui, *profile, keys, text, fresh, scene),
+            Dialog::Label { keys, text } => label(ui, keys, text, fresh, scene),
             Dialog::Leave { downloads } => leave(ui, *downloads, fresh, scene),
             Dialog::Completeness { report, .. } => completeness::show(ui, report, fresh, scene),
             Dialog::RequestData(request) => request_data::show(ui, request, fresh, scene),
@@ -251,9 +251,15 @@ fn remove(ui: &mut Ui, profile: ProfileId, name: &str, fresh: bool, scene: &mut 
     }
 }
 
-fn label(ui: &mut Ui, profile: ProfileId, keys: &[ActivityKey], text: &mut String, fresh: bool, scene: &mut Scene) {
+fn label(
+    ui: &mut Ui,
+    keys: &BTreeMap<ProfileId, Vec<ActivityKey>>,
+    text: &mut String,
+    fresh: bool,
+    scene: &mut Scene,
+) {
     let words = "A label stands in the table in place of the context. An empty one takes it away.";
-    match keys.len() {
+    match keys.values().map(Vec::len).sum::<usize>() {
         1 => paragraph(ui, words),
         count => paragraph(ui, &format!("{words} This names {count} rows alike.")),
     }
@@ -266,7 +272,10 @@ fn label(ui: &mut Ui, profile: ProfileId, keys: &[ActivityKey], text: &mut Strin
     let entered = response.lost_focus() && ui.input(|input| input.key_pressed(Key::Enter));
     ui.add_space(8.0);
     if buttons(ui, "Save label", "Cancel", First::None, scene) || entered {
-        scene.wish(Wish::Send(Action::Label { profile, keys: keys.to_vec(), label: text.trim().to_owned() }));
+        for (profile, keys) in keys {
+            let label = text.trim().to_owned();
+            scene.wish(Wish::Send(Action::Label { profile: *profile, keys: keys.clone(), label }));
+        }
         scene.wish(Wish::CloseDialog);
     }
 }

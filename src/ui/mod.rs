@@ -7,7 +7,7 @@
 //! | file | what |
 //! |---|---|
 //! | `app` | the whole: takes events, draws a frame, does what was wished in it |
-//! | `desk` | one profile's place: connection, activities, how they are looked at |
+//! | `desk`, `merged` | one profile's place: connection, activities, how they are looked at; and that of all profiles |
 //! | `top_bar`, `banner`, `chips`, `tools`, `status_bar`, `downloads`, `notices`, `announce`, `rival` | the bars, and what is said aloud |
 //! | `table` | the virtualised table: rows, selection, scrolling, what screen readers read |
 //! | `completeness`, `gaps` | what may be missing: in the status bar, in a dialog, in words |
@@ -38,6 +38,7 @@ mod gaps;
 mod help;
 mod icons;
 mod keys;
+mod merged;
 mod native;
 mod notices;
 mod open;

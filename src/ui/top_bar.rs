@@ -54,12 +54,21 @@ pub(crate) fn show(ui: &mut Ui, bar: &TopBar<'_>, scene: &mut Scene) {
     let rect = widgets::bar(ui, palette.window, true);
     let front = bar.front.and_then(|front| bar.desks.get(front));
     // The right side is measured first: tabs take what it leaves.
-    let words = state_words(front.and_then(|desk| desk.connection.as_ref()), scene);
+    let words = match front {
+        Some(desk) if desk.is_all() => how_many_live(bar.desks),
+        _ => state_words(front.and_then(|desk| desk.connection.as_ref()), scene),
+    };
     let state = Right::measure(ui, front, words, scene);
     let room = rect.right() - state.width - 16.0;
     let hidden = tabs(ui, rect, room, bar, scene);
     state.show(ui, rect, front, scene);
     menu(ui, rect, front, &hidden, bar.theme, scene);
+}
+
+/// How many of the profiles are live.
+fn how_many_live(desks: &[Desk]) -> String {
+    let profiles = || desks.iter().filter(|desk| !desk.is_all());
+    format!("{} of {} live", profiles().filter(|desk| desk.is_live()).count(), profiles().count())
 }
 
 /// How long no message came, where that is unusual for a live connection.
@@ -121,7 +130,11 @@ fn tabs<'a>(ui: &mut Ui, rect: Rect, room: f32, bar: &TopBar<'a>, scene: &mut Sc
     hidden
 }
 
-fn tab_name(desk: &Desk) -> String {
+/// What a tab is called.
+pub(crate) fn tab_name(desk: &Desk) -> String {
+    if desk.is_all() {
+        return desk.profile.name.clone();
+    }
     format!("Profile {}", visible(&desk.profile.name))
 }
 
@@ -149,7 +162,7 @@ fn one_tab(ui: &mut Ui, rect: Rect, desk: &Desk, active: bool, scene: &mut Scene
     let x = draw_mark(ui, pos2(rect.left() + 12.0, middle), &icons::connection(&state, palette), 14.0);
     let (face, ink) = if active { (Type::Strong, palette.text) } else { (Type::Body, palette.secondary) };
     let words = widgets::text(ui, pos2(x + 8.0, middle), &super::text::cut(&name, 32), face, ink, f32::INFINITY);
-    if active {
+    if active && !desk.is_all() {
         widgets::icon(ui, pos2(rect.right() - 20.0, middle), icons::EXPAND_MORE, 16.0, palette.secondary);
         popup(ui, &response, |ui| profile_items(ui, desk, scene, true));
     } else {

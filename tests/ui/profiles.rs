@@ -4,7 +4,7 @@ use egui::accesskit::{Live, Role};
 use egui::{Key, Modifiers};
 use egui_kittest::kittest::NodeT as _;
 use privicore_monitor::activity::Seq;
-use privicore_monitor::engine::{ConnectionState, Event};
+use privicore_monitor::engine::{Action, ConnectionState, Event};
 use privicore_monitor::settings::{Profile, ProfileId, Theme};
 use std::time::Duration;
 
@@ -109,4 +109,82 @@ fn failures_are_said_aloud_together_and_not_one_by_one() {
     window.wait(Duration::from_secs(6));
     window.run();
     assert_eq!(said(&window).as_deref(), Some("498 failed, the last: profile 2: c-499, no"));
+}
+
+/// A window with two profiles, each with a command, at the tab for all of them.
+fn all() -> (Window, Vec<Profile>) {
+    let mut window = Window::live();
+    let audit = Profile { name: "audit".to_owned(), ..ops() };
+    let profiles = vec![window.profile.clone(), audit];
+    window.settings(profiles.clone(), Theme::Dark);
+    let profile = profiles[1].id;
+    window.say(Event::Connection { profile, state: ConnectionState::Live });
+    window.say(Event::Restored { profile, entries: Vec::new(), live_from: Seq(0), complete: true });
+    tell(&mut window, profiles[0].id, "of-ops", 1, "");
+    tell(&mut window, profiles[1].id, "of-audit", 1, "");
+    window.run();
+    window.press("All profiles");
+    (window, profiles)
+}
+
+#[test]
+fn all_profiles_are_one_table_whose_rows_say_whose_they_are() {
+    let (mut window, profiles) = all();
+    assert_eq!(window.rows(), ["Command of-audit, Pending", "Command of-ops, Pending"]);
+    let whose = |window: &Window, row: &str| {
+        let node = window.find(Role::Row, row).accesskit_node();
+        node.data().description().map(str::to_owned).unwrap_or_default()
+    };
+    assert!(whose(&window, "Command of-audit, Pending").starts_with("of audit"));
+    assert!(whose(&window, "Command of-ops, Pending").starts_with("of ops"));
+    assert!(window.reads("Connection: 2 of 2 live"), "{:?}", window.all(Role::Label));
+    tell(&mut window, profiles[0].id, "of-ops", 3, "no");
+    tell(&mut window, profiles[0].id, "new", 2, "done");
+    window.run();
+    assert_eq!(
+        window.rows(),
+        ["Command new, Succeeded", "Command of-audit, Pending", "Command of-ops, Failed"],
+        "it does not follow"
+    );
+    assert!(window.has(Role::Button, "Show failed (1)"), "{:?}", window.all(Role::Button));
+    let back = description(&window, "Profile ops");
+    assert_eq!(back, None, "what was seen here counts as unseen there");
+}
+
+#[test]
+fn what_is_done_with_rows_of_several_profiles_is_done_by_each_rows_own() {
+    let (mut window, profiles) = all();
+    window.key_with(Modifiers::COMMAND, Key::A);
+    window.key(Key::S);
+    let actions = window.actions();
+    let mut asked: Vec<_> = actions
+        .iter()
+        .map(|action| match action {
+            Action::CheckStatus { profile, commands } => (*profile, commands[0].as_str().to_owned(), commands.len()),
+            other => panic!("{other:?}"),
+        })
+        .collect();
+    asked.sort_by(|a, b| a.1.cmp(&b.1));
+    assert_eq!(asked, [(profiles[1].id, "of-audit".to_owned(), 1), (profiles[0].id, "of-ops".to_owned(), 1)]);
+    window.key(Key::Home);
+    window.key(Key::Enter);
+    let asked = window.questions();
+    assert!(
+        matches!(asked.last(), Some(Action::History { profile, .. }) if *profile == profiles[1].id),
+        "the details ask another profile: {asked:?}"
+    );
+}
+
+#[test]
+fn all_profiles_are_made_anew_when_one_is_gone() {
+    let (mut window, profiles) = all();
+    let third = Profile { name: "third".to_owned(), ..ops() };
+    window.settings(vec![profiles[0].clone(), third], Theme::Dark);
+    window.run();
+    window.press("All profiles");
+    assert_eq!(window.rows(), ["Command of-ops, Pending"]);
+    window.settings(vec![profiles[0].clone()], Theme::Dark);
+    window.run();
+    assert!(!window.has(Role::Button, "All profiles"), "one profile is not several");
+    assert_eq!(window.rows(), ["Command of-ops, Pending"], "nothing is in front");
 }

@@ -22,6 +22,7 @@ impl App {
         ctx.accesskit_node_builder(egui::accesskit_root_id(), |window| window.set_label("Privicore Monitor"));
         self.press_keys(&ctx, &mut scene);
         self.do_wishes(&ctx, &mut scene);
+        self.make_all();
         self.refresh(&mut scene);
         if std::mem::take(&mut self.focus_filter) {
             ctx.memory_mut(|memory| memory.request_focus(tools::filter_id()));
@@ -154,7 +155,7 @@ impl App {
         if let Some(desk) = self.desk_mut() {
             desk.unseen = Unseen::default();
         }
-        let several = self.desks.len() > 1;
+        let several = self.profiles() > 1;
         for desk in &mut self.desks {
             if let Some((count, last)) = desk.take_failures() {
                 // With several profiles, say whose it is.
@@ -192,7 +193,8 @@ impl App {
         if let Some(rival) = rival::of(desk) {
             bar(Panel::top("rival"), theme::BAR, ui, |ui| rival::bar(ui, rival, scene));
         }
-        let drawer = downloads::height(desk, scene.narrow);
+        // A download's line is in its own profile's tab; here its row shows how far it is.
+        let drawer = if desk.is_all() { 0.0 } else { downloads::height(desk, scene.narrow) };
         if drawer > 0.0 {
             bar(Panel::bottom("downloads"), drawer, ui, |ui| downloads::show(ui, desk, scene));
         }
@@ -235,7 +237,7 @@ impl App {
     pub(super) fn names_beside_front(&self) -> Vec<String> {
         self.desks
             .iter()
-            .filter(|desk| self.front != Front::Desk(desk.profile.id))
+            .filter(|desk| self.front != Front::Desk(desk.profile.id) && !desk.is_all())
             .map(|desk| desk.profile.name.clone())
             .collect()
     }
@@ -245,7 +247,9 @@ impl App {
         let now = self.parts.clock.instant();
         let Front::Desk(id) = self.front else { return };
         let Some(desk) = self.desks.iter_mut().find(|desk| desk.profile.id == id) else { return };
+        let owner = desk.details.as_ref().map(|details| desk.owner(details.row()));
         let Some(details) = &mut desk.details else { return };
+        let id = owner.unwrap_or(id);
         if let Some(action) = details.question(id, &desk.activities, now)
             && !self.parts.backend.send(action)
         {

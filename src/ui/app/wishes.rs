@@ -1,12 +1,14 @@
 //! Does what the operator wished in a frame.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use egui::Context;
 
 use crate::activity::{ActivityKey, Chip, RowId};
 use crate::engine::{Action, Severity};
-use crate::settings::{Preferences, SCALES};
+use crate::protocol::CommandId;
+use crate::settings::{Preferences, ProfileId, SCALES};
 use crate::ui::app::{App, Front};
 use crate::ui::commands::Command;
 use crate::ui::completeness::Report;
@@ -224,22 +226,28 @@ impl App {
         }
     }
 
-    /// Asks the server for the state of rows.
+    /// Asks the server for the state of rows, each profile's own.
     fn check(&mut self, rows: &[RowId]) {
         let Some(desk) = self.desk() else { return };
-        let profile = desk.profile.id;
-        let mut commands: Vec<_> = rows
-            .iter()
-            .filter_map(|row| desk.activity(*row))
-            .filter(|activity| rows.len() == 1 || activity.can_check())
-            .filter_map(|activity| match activity.key() {
-                ActivityKey::Command(command) => Some(command),
-                ActivityKey::Data(_) | ActivityKey::Message(_) | ActivityKey::Gap(_) => None,
-            })
-            .collect();
-        let all = commands.len();
-        commands.truncate(MOST_CHECKED);
-        if !commands.is_empty() && self.send(Action::CheckStatus { profile, commands }) && all > MOST_CHECKED {
+        let mut all = 0;
+        let mut asked: BTreeMap<ProfileId, Vec<CommandId>> = BTreeMap::new();
+        for (row, activity) in rows.iter().filter_map(|row| Some((*row, desk.activity(*row)?))) {
+            if rows.len() > 1 && !activity.can_check() {
+                continue;
+            }
+            if let ActivityKey::Command(command) = activity.key() {
+                all += 1;
+                if all <= MOST_CHECKED {
+                    asked.entry(desk.owner(row)).or_default().push(command);
+                }
+            }
+        }
+        for (profile, commands) in asked {
+            if !self.send(Action::CheckStatus { profile, commands }) {
+                return;
+            }
+        }
+        if all > MOST_CHECKED {
             self.notices.say(
                 Severity::Warning,
                 format!("The server is asked for the first {MOST_CHECKED} of {all} commands. Select fewer to ask for them all."),
@@ -256,8 +264,11 @@ impl App {
         // What all of them are called already is where one begins.
         let alike = chosen.iter().all(|activity| activity.label() == first.label());
         let text = if alike { first.label().to_owned() } else { String::new() };
-        let keys = chosen.iter().map(crate::activity::Activity::key).collect();
-        let dialog = Dialog::Label { profile: desk.profile.id, keys, text };
+        let mut keys: BTreeMap<ProfileId, Vec<ActivityKey>> = BTreeMap::new();
+        for (row, activity) in rows.iter().zip(&chosen) {
+            keys.entry(desk.owner(*row)).or_default().push(activity.key());
+        }
+        let dialog = Dialog::Label { keys, text };
         let all = rows.len();
         self.open(dialog);
         if all > MOST_NAMED {
@@ -275,7 +286,7 @@ impl App {
         let Some(activity) = desk.activity(row) else { return };
         let ActivityKey::Data(request) = activity.key() else { return };
         let suggestion = SaveSuggestion { title: "Save data".to_owned(), folder, file_name: suggested_name(&activity) };
-        let what = SaveFor { profile: desk.profile.id, request, inline };
+        let what = SaveFor { profile: desk.owner(row), request, inline };
         self.saving.ask(&*self.parts.dialogs, suggestion, what, &self.parts.waker);
     }
 

@@ -6,6 +6,11 @@ use crate::ui::desk::Desk;
 
 use super::Command;
 
+/// Why nothing can be done with a profile that is not there.
+const NO_PROFILE: &str = "There is no profile in front.";
+/// Why something can't be done with all profiles at once.
+const ONE_PROFILE: &str = "Choose one profile’s tab first.";
+
 impl Command {
     /// Whether it can be run at this desk.
     pub(crate) fn is_available(self, desk: &Desk) -> bool {
@@ -32,7 +37,8 @@ impl Command {
             | Self::RenewToken
             | Self::SignOut
             | Self::RemoveProfile => match desk {
-                None => Some("There is no profile in front."),
+                None => Some(NO_PROFILE),
+                Some(desk) if desk.is_all() => Some(ONE_PROFILE),
                 Some(desk) => self.why_not_connected(desk),
             },
             Self::Filter
@@ -52,7 +58,10 @@ impl Command {
             | Self::RequestData
             | Self::Track
             | Self::Completeness => match desk {
-                None => Some("There is no profile in front."),
+                None => Some(NO_PROFILE),
+                Some(desk) if desk.is_all() && matches!(self, Self::Track | Self::RequestData | Self::Completeness) => {
+                    Some(ONE_PROFILE)
+                }
                 Some(desk) if desk.shows_form() => Some("Sign in first."),
                 Some(desk) => self.why_not_in_table(desk),
             },

@@ -75,7 +75,7 @@ impl CommandPalette {
             .chain(profiles)
             .filter_map(|command| {
                 let words = match command {
-                    Command::Profile(number) => format!("Profile {}", visible(&desks.get(number)?.profile.name)),
+                    Command::Profile(number) => super::top_bar::tab_name(desks.get(number)?),
                     other => other.words(),
                 };
                 Some(Entry {
@@ -149,7 +149,7 @@ fn reconcilable(desk: &Desk, scene: &Scene) -> Vec<Entry> {
 
 fn reconcile(desk: &Desk, row: RowId) -> Option<crate::engine::Action> {
     let gap = desk.activity(row)?.key();
-    matches!(gap, ActivityKey::Gap(_)).then_some(crate::engine::Action::Reconcile { profile: desk.profile.id, gap })
+    matches!(gap, ActivityKey::Gap(_)).then_some(crate::engine::Action::Reconcile { profile: desk.owner(row), gap })
 }
 
 /// The newest rows whose label or id fits what was typed, the best first.
