@@ -18,11 +18,10 @@ use super::widgets;
 /// What is chosen.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct ExportForm {
-    /// The profile in front, and its name.
-    profile: (ProfileId, String),
-    /// Whether there are others.
-    several: bool,
-    all_profiles: bool,
+    /// The profile in front, and its name; `None` where all of them are in front.
+    profile: Option<(ProfileId, String)>,
+    /// Whether all profiles are meant; `None` where there is nothing to choose.
+    all_profiles: Option<bool>,
     format: Format,
     messages: bool,
     /// What the table shows, where that is not everything: the filter, the chip, and both in words.
@@ -31,15 +30,30 @@ pub(crate) struct ExportForm {
 }
 
 impl ExportForm {
-    /// The dialog for what is in front.
-    pub(crate) fn new(profile: (ProfileId, String), several: bool, shown: Option<(Filter, Chip, String)>) -> Self {
-        let only_shown = shown.is_some();
-        Self { profile, several, all_profiles: false, format: Format::Csv, messages: false, shown, only_shown }
+    /// The dialog for what is in front. `several` is whether there are other profiles.
+    pub(crate) fn new(
+        profile: Option<(ProfileId, String)>,
+        several: bool,
+        shown: Option<(Filter, Chip, String)>,
+    ) -> Self {
+        Self {
+            all_profiles: (several && profile.is_some()).then_some(false),
+            profile,
+            format: Format::Csv,
+            messages: false,
+            only_shown: shown.is_some(),
+            shown,
+        }
+    }
+
+    /// The one profile that is meant, and its name.
+    fn only(&self) -> Option<&(ProfileId, String)> {
+        self.profile.as_ref().filter(|_| self.all_profiles != Some(true))
     }
 
     /// The name that the file is suggested to have.
     pub(crate) fn file_name(&self) -> String {
-        let whose = if self.all_profiles { "all" } else { &self.profile.1 };
+        let whose = self.only().map_or("all", |(_, name)| name);
         let what = if self.messages { "messages" } else { "activities" };
         format!("privicore-{}-{what}.{}", file_name::safe_name(whose).unwrap_or_default(), self.format.extension())
     }
@@ -51,7 +65,7 @@ impl ExportForm {
             Some(_) | None => (Filter::default(), Chip::All),
         };
         Export {
-            profile: (!self.all_profiles).then_some(self.profile.0),
+            profile: self.only().map(|(id, _)| *id),
             format: self.format,
             filter,
             chip,
@@ -72,10 +86,11 @@ pub(crate) fn show(ui: &mut Ui, form: &mut ExportForm, fresh: bool, scene: &mut 
     options(ui, "Lines", &[("One an activity", !messages), ("One a message", messages)], |chosen| {
         form.messages = chosen == 1;
     });
-    if form.several {
-        let all = form.all_profiles;
-        let name = format!("Only {}", visible(&form.profile.1));
-        options(ui, "Profiles", &[(&name, !all), ("All profiles", all)], |chosen| form.all_profiles = chosen == 1);
+    if let (Some(all), Some((_, name))) = (form.all_profiles, &form.profile) {
+        let name = format!("Only {}", visible(name));
+        options(ui, "Profiles", &[(&name, !all), ("All profiles", all)], |chosen| {
+            form.all_profiles = Some(chosen == 1);
+        });
     }
     if let Some((_, _, words)) = &form.shown {
         let only = form.only_shown;

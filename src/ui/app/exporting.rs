@@ -25,7 +25,7 @@ impl App {
             }
             (filter.clone(), chip, crate::ui::text::cut(&words.join(" and "), 44).into_owned())
         });
-        let profile = (desk.profile.id, desk.profile.name.clone());
+        let profile = Some((desk.profile.id, desk.profile.name.clone()));
         let form = ExportForm::new(profile, self.desks.len() > 1, shown);
         self.open(Dialog::Export(form));
     }
