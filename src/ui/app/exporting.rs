@@ -25,8 +25,8 @@ impl App {
             }
             (filter.clone(), chip, crate::ui::text::cut(&words.join(" and "), 44).into_owned())
         });
-        let profile = Some((desk.profile.id, desk.profile.name.clone()));
-        let form = ExportForm::new(profile, self.desks.len() > 1, shown);
+        let profile = (!desk.is_all()).then(|| (desk.profile.id, desk.profile.name.clone()));
+        let form = ExportForm::new(profile, self.profiles() > 1, shown);
         self.open(Dialog::Export(form));
     }
 
