@@ -7,17 +7,21 @@
 //! |---|---|
 //! | `BENCH_JSON` | the file that the figures are written to as JSON; none where it is not set |
 //! | `BENCH_NODE_MODULES` | a folder with the npm package `ws`; without it Node is left out |
+//! | `BENCH_ONLY` | which parts, with commas between: `ingest`, `memory`, `start`, `frames`, `finding`; all where it is not set |
 //! | `BENCH_MESSAGES` | how many messages and rows; a million where it is not set |
 
 #![expect(clippy::expect_used, clippy::print_stdout, reason = "a bench fails by panicking, and prints")]
 #![expect(clippy::disallowed_methods, reason = "a bench reads the clock and starts the threads that it measures")]
 
+mod finding;
+mod frames;
 mod ingest;
 mod memory;
 mod messages;
 mod server;
 mod start;
 mod table;
+mod window;
 
 use std::time::Duration;
 
@@ -27,15 +31,34 @@ use table::{Row, print};
 /// How often each figure is measured; the median is told.
 const ROUNDS: usize = 5;
 
+/// A part's name, and what measures it with so many messages or rows.
+type Part = (&'static str, fn(usize) -> Vec<Row>);
+
+/// The parts, by the names that `BENCH_ONLY` may give.
+const PARTS: [Part; 5] = [
+    ("ingest", ingest::rows),
+    ("memory", |_count| vec![memory::row()]),
+    ("start", |count| vec![start::row(count)]),
+    ("frames", frames::rows),
+    ("finding", finding::rows),
+];
+
+fn is_wanted(part: &str) -> bool {
+    std::env::var("BENCH_ONLY").map_or(true, |only| only.split(',').any(|name| name == part))
+}
+
 fn main() {
     if std::env::args().any(|argument| argument == memory::ARGUMENT) {
         memory::measure_and_print(count());
         return;
     }
     let count = count();
-    let mut rows = ingest::rows(count);
-    rows.push(memory::row());
-    rows.push(start::row(count));
+    let mut rows = Vec::new();
+    for (name, figures) in PARTS {
+        if is_wanted(name) {
+            rows.extend(figures(count));
+        }
+    }
     print(&rows);
     if let Some(path) = std::env::var_os("BENCH_JSON") {
         let figures: Vec<_> = rows.iter().map(Row::to_json).collect();
@@ -57,4 +80,8 @@ fn count() -> usize {
 fn median(mut times: Vec<Duration>) -> Duration {
     times.sort_unstable();
     times.get(times.len() / 2).copied().expect("something was measured")
+}
+
+fn millis(time: Duration) -> f64 {
+    time.as_secs_f64() * 1_000.0
 }

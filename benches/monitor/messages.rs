@@ -6,6 +6,11 @@ use privicore_monitor::protocol::incoming::{self, Incoming};
 /// 2026-01-01, in microseconds.
 const START: i64 = 1_767_225_600_000_000;
 
+/// When the last of so many entries came.
+pub(crate) fn moment_after(count: usize) -> Moment {
+    Moment(START + i64::try_from(count).unwrap_or(0) * 1_000)
+}
+
 /// What a server sends.
 pub(crate) fn texts(count: usize) -> impl Iterator<Item = String> {
     let mut random = fastrand::Rng::with_seed(20_260_101);

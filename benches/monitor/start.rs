@@ -10,7 +10,7 @@ use privicore_monitor::settings::{Directories, Profile, ProfileId, Settings, Sto
 
 use crate::ingest::{LINK_LIFETIME, drain, start_engine, stop};
 use crate::table::Row;
-use crate::{ROUNDS, median, messages};
+use crate::{ROUNDS, median, messages, millis};
 
 /// How many entries are written at once.
 const BATCH: usize = 8_192;
@@ -40,10 +40,6 @@ pub(crate) fn row(count: usize) -> Row {
         against: millis(median(short)),
         goal: "at most 1.3",
     }
-}
-
-fn millis(time: Duration) -> f64 {
-    time.as_secs_f64() * 1_000.0
 }
 
 /// Writes settings and a journal.

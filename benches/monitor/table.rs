@@ -13,14 +13,15 @@ pub(crate) struct Row {
 }
 
 impl Row {
-    fn ratio(&self) -> f64 {
-        self.measured / self.against
+    /// `None` where there is nothing to stand beside.
+    fn ratio(&self) -> Option<f64> {
+        (self.against > 0.0).then(|| self.measured / self.against)
     }
 
     /// For the file.
     pub(crate) fn to_json(&self) -> Value {
         let Self { figure, baseline, measured, against, goal } = self;
-        let [measured, against, ratio] = [*measured, *against, self.ratio()].map(rounded);
+        let (measured, against, ratio) = (rounded(*measured), rounded(*against), self.ratio().map(rounded));
         json!({
             "figure": figure, "measured": measured, "baseline": baseline, "against": against, "ratio": ratio, "goal": goal,
         })
@@ -38,13 +39,17 @@ pub(crate) fn print(rows: &[Row]) {
     println!("|---|---:|---|---:|---:|---|");
     for row in rows {
         let Row { figure, baseline, measured, against, goal } = row;
-        let (measured, against, ratio) = (shown(*measured), shown(*against), row.ratio());
-        println!("| {figure} | {measured} | {baseline} | {against} | {ratio:.2} | {goal} |");
+        let (measured, against) = (shown(*measured), shown(*against));
+        let ratio = row.ratio().map_or_else(|| "–".to_owned(), |ratio| format!("{ratio:.2}"));
+        println!("| {figure} | {measured} | {baseline} | {against} | {ratio} | {goal} |");
     }
 }
 
-/// Large numbers whole and in groups of three, small ones to a tenth.
+/// Large numbers whole and in groups of three, small ones to a tenth or a hundredth.
 fn shown(number: f64) -> String {
+    if number < 10.0 {
+        return format!("{number:.2}");
+    }
     if number < 1_000.0 {
         return format!("{number:.1}");
     }

@@ -271,9 +271,14 @@ impl Activities {
     /// The row of an activity.
     #[must_use]
     pub fn find(&self, key: &ActivityKey) -> Option<RowId> {
-        let found = self.index.find(self.hash(key), |&at| {
-            self.rows.get(at as usize).is_some_and(|row| row.kind == key.kind() && row.id.is(key.id(), &self.pool))
-        })?;
+        self.find_packed(key.kind(), PackedId::find(key.id(), &self.pool)?)
+    }
+
+    fn find_packed(&self, kind: Kind, id: PackedId) -> Option<RowId> {
+        let hash = self.hasher.hash_one((kind, id));
+        let found = self
+            .index
+            .find(hash, |&at| self.rows.get(at as usize).is_some_and(|row| row.id == id && row.kind == kind))?;
         Some(RowId(*found))
     }
 
@@ -366,28 +371,24 @@ impl Activities {
         self.rows.get(at as usize).map(|row| row.first.seq).unwrap_or_default()
     }
 
-    fn hash(&self, key: &ActivityKey) -> u64 {
-        self.hasher.hash_one((key.kind(), key.id()))
-    }
-
     /// The row of a key, a new one where there is none.
     fn row_of(&mut self, key: &ActivityKey) -> u32 {
-        if let Some(found) = self.find(key) {
+        let (kind, id) = (key.kind(), PackedId::pack(key.id(), &mut self.pool));
+        if let Some(found) = self.find_packed(kind, id) {
             return found.0;
         }
-        let hash = self.hash(key);
         let at = u32::try_from(self.rows.len()).unwrap_or(u32::MAX);
-        let data = if key.kind() == Kind::Data {
+        let data = if kind == Kind::Data {
             let kept = !self.kept_links.is_empty() && self.kept_links.remove(key.id());
             self.data.push(DataRow { kept, ..DataRow::default() });
             u32::try_from(self.data.len() - 1).unwrap_or(u32::MAX)
         } else {
             u32::MAX
         };
-        self.rows.push(Row::new(PackedId::pack(key.id(), &mut self.pool), key.kind(), data));
-        let Self { index, hasher, rows, pool, .. } = self;
-        index.insert_unique(hash, at, |&at| {
-            rows.get(at as usize).map_or(0, |row| hasher.hash_one((row.kind, row.id.unpack(pool).as_ref())))
+        self.rows.push(Row::new(id, kind, data));
+        let Self { index, hasher, rows, .. } = self;
+        index.insert_unique(hasher.hash_one((kind, id)), at, |&at| {
+            rows.get(at as usize).map_or(0, |row| hasher.hash_one((row.kind, row.id)))
         });
         at
     }

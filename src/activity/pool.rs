@@ -6,7 +6,7 @@ use std::hash::BuildHasher as _;
 use hashbrown::{DefaultHashBuilder, HashTable};
 
 /// A text of the pool.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub(super) struct TextId(u32);
 
 impl TextId {
@@ -48,8 +48,8 @@ impl TextPool {
     /// The text's place, a new one only for a text that is not there yet.
     pub(super) fn intern(&mut self, text: &str) -> TextId {
         let hash = self.hasher.hash_one(text);
-        if let Some(found) = self.index.find(hash, |&at| self.get(TextId(at)) == text) {
-            return TextId(*found);
+        if let Some(found) = self.find_hashed(text, hash) {
+            return found;
         }
         let at = u32::try_from(self.ends.len()).unwrap_or(u32::MAX);
         self.bytes.push_str(text);
@@ -57,6 +57,15 @@ impl TextPool {
         let Self { bytes, ends, index, hasher } = self;
         index.insert_unique(hash, at, |&at| hasher.hash_one(slice(bytes, ends, at)));
         TextId(at)
+    }
+
+    /// The text's place, where it is there.
+    pub(super) fn find(&self, text: &str) -> Option<TextId> {
+        self.find_hashed(text, self.hasher.hash_one(text))
+    }
+
+    fn find_hashed(&self, text: &str, hash: u64) -> Option<TextId> {
+        self.index.find(hash, |&at| self.get(TextId(at)) == text).copied().map(TextId)
     }
 
     /// The text at a place.
@@ -73,7 +82,8 @@ fn slice<'a>(bytes: &'a str, ends: &[u64], at: u32) -> &'a str {
 }
 
 /// An id: a canonical UUID as its number, anything else as a text of the pool.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// Two of the same pool are equal where the ids are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) enum PackedId {
     /// `8-4-4-4-12` lower-case hexadecimal digits.
     Uuid([u8; 16]),
@@ -87,6 +97,11 @@ impl PackedId {
         canonical_uuid(id).map_or_else(|| Self::Text(pool.intern(id)), Self::Uuid)
     }
 
+    /// An id as it would be packed; `None` where nothing of the pool is it.
+    pub(super) fn find(id: &str, pool: &TextPool) -> Option<Self> {
+        canonical_uuid(id).map(Self::Uuid).or_else(|| pool.find(id).map(Self::Text))
+    }
+
     /// The id as it came.
     pub(super) fn unpack(self, pool: &TextPool) -> Cow<'_, str> {
         match self {
@@ -94,23 +109,12 @@ impl PackedId {
             Self::Text(text) => Cow::Borrowed(pool.get(text)),
         }
     }
-
-    /// Whether this is that id.
-    pub(super) fn is(self, id: &str, pool: &TextPool) -> bool {
-        match self {
-            Self::Uuid(bytes) => canonical_uuid(id) == Some(bytes),
-            Self::Text(text) => pool.get(text) == id,
-        }
-    }
 }
 
 /// The number of a UUID that is written in the one way in which it can be written back.
 fn canonical_uuid(id: &str) -> Option<[u8; 16]> {
-    let canonical = id.len() == 36
-        && id.bytes().enumerate().all(|(at, byte)| match at {
-            8 | 13 | 18 | 23 => byte == b'-',
-            _ => matches!(byte, b'0'..=b'9' | b'a'..=b'f'),
-        });
+    // Of this length it has hyphens, and nothing around it.
+    let canonical = id.len() == 36 && !id.bytes().any(|byte| byte.is_ascii_uppercase());
     canonical.then(|| uuid::Uuid::try_parse(id).ok().map(uuid::Uuid::into_bytes)).flatten()
 }
 
@@ -137,7 +141,9 @@ mod tests {
             let mut pool = TextPool::default();
             let packed = PackedId::pack(&id, &mut pool);
             prop_assert_eq!(packed.unpack(&pool), id.as_str());
-            prop_assert!(packed.is(&id, &pool));
+            prop_assert_eq!(PackedId::find(&id, &pool), Some(packed));
+            let other = PackedId::pack(&format!("{id}."), &mut pool);
+            prop_assert_ne!(other, packed);
         }
     }
 }

@@ -3,8 +3,6 @@
 use std::borrow::Cow;
 use std::time::Duration;
 
-use crate::protocol::CommandStatus;
-
 use super::ledger::Standing;
 use super::pool::TextPool;
 use super::row::{CommandState, DataRow, End, Row};
@@ -83,10 +81,12 @@ impl<'a> Activity<'a> {
             (Kind::Gap, _) => Status::Gap,
             (Kind::Message, _) | (Kind::Data, None) => Status::Unrecognised,
             (Kind::Command, _) => match self.row.state.value {
-                CommandState::Named | CommandState::Told(CommandStatus::Pending) => Status::Pending,
-                CommandState::Told(CommandStatus::Succeeded) => Status::Succeeded,
-                CommandState::Told(CommandStatus::Failed) => Status::Failed,
-                CommandState::Told(CommandStatus::Other(number)) => Status::UnrecognisedNumber(number),
+                CommandState::Named | CommandState::Pending => Status::Pending,
+                CommandState::Succeeded => Status::Succeeded,
+                CommandState::Failed => Status::Failed,
+                CommandState::Other(digits) => {
+                    Status::UnrecognisedNumber(self.pool.get(digits).parse().unwrap_or_default())
+                }
                 CommandState::Unknown => Status::Unknown,
             },
         }
@@ -150,11 +150,11 @@ impl<'a> Activity<'a> {
                 }
             }
             (Kind::Command, _) => match self.row.state.value {
-                CommandState::Told(status) if status.is_final() => {
+                CommandState::Succeeded | CommandState::Failed => {
                     (self.row.state.seq > first.seq).then(|| self.row.state.at.since(first.at))
                 }
                 CommandState::Unknown => None,
-                CommandState::Named | CommandState::Told(_) => Some(now.since(first.at)),
+                CommandState::Named | CommandState::Pending | CommandState::Other(_) => Some(now.since(first.at)),
             },
             (Kind::Message | Kind::Gap, _) | (Kind::Data, None) => None,
         }

@@ -36,21 +36,45 @@ impl<T> Stamped<T> {
     }
 }
 
-/// What a command's state is, in the order of what covers what.
+/// The operator's name for a row, and the entry that it comes from.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Label {
+    /// The entry; 0 while there is none.
+    pub(super) seq: Seq,
+    /// The name.
+    pub(super) value: TextId,
+}
+
+/// What a command's state is, in the order of what covers what. Small, since there are a million of them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(super) enum CommandState {
     /// Known only because the operator named it.
     #[default]
     Named,
-    /// Heard or answered with this.
-    Told(CommandStatus),
+    /// Heard or answered: in flight.
+    Pending,
+    /// Heard or answered: done.
+    Succeeded,
+    /// Heard or answered: failed or rejected.
+    Failed,
+    /// Heard or answered with a number that this program does not know: its digits.
+    Other(TextId),
     /// The server was asked and does not know it.
     Unknown,
 }
 
 impl CommandState {
-    fn is_final(self) -> bool {
-        matches!(self, Self::Told(status) if status.is_final())
+    fn told(status: CommandStatus, pool: &mut TextPool) -> Self {
+        match status {
+            CommandStatus::Pending => Self::Pending,
+            CommandStatus::Succeeded => Self::Succeeded,
+            CommandStatus::Failed => Self::Failed,
+            CommandStatus::Other(number) => Self::Other(pool.intern(&number.to_string())),
+        }
+    }
+
+    pub(super) fn is_final(self) -> bool {
+        matches!(self, Self::Succeeded | Self::Failed)
     }
 }
 
@@ -136,8 +160,7 @@ impl Known {
         self.0 |= if asked { Self::ASKED } else { Self::HEARD };
         if state.is_final() {
             self.0 |= if asked { Self::ASKED_FINAL } else { Self::HEARD_FINAL };
-            self.0 |=
-                if state == CommandState::Told(CommandStatus::Succeeded) { Self::SUCCEEDED } else { Self::FAILED };
+            self.0 |= if state == CommandState::Succeeded { Self::SUCCEEDED } else { Self::FAILED };
         }
     }
 
@@ -166,7 +189,7 @@ pub(super) struct Row {
     /// For a command: its state and what was said with it. For a message: what it is.
     pub(super) state: Stamped<CommandState>,
     pub(super) message: TextId,
-    pub(super) label: Stamped<TextId>,
+    pub(super) label: Label,
     /// Its place among the data requests.
     pub(super) data: u32,
     pub(super) kind: Kind,
@@ -187,7 +210,7 @@ impl Row {
             last: Stamped::default(),
             state: Stamped::default(),
             message: TextId::default(),
-            label: Stamped::default(),
+            label: Label::default(),
             known: Known::default(),
             listed: false,
         }
@@ -200,15 +223,19 @@ impl Row {
         }
         match (&entry.fact, data) {
             (Fact::Done(Deed::Labelled { label }), _) => {
-                self.label.offer(entry, pool.intern(&cut(label)));
+                if entry.seq >= self.label.seq {
+                    self.label = Label { seq: entry.seq, value: pool.intern(&cut(label)) };
+                }
                 // Naming a row is no news of it.
                 return;
             }
             (Fact::Heard(Message::Command(report)), _) => {
-                self.offer_state(entry, CommandState::Told(report.status), text_of(&report.body), pool);
+                let state = CommandState::told(report.status, pool);
+                self.offer_state(entry, state, text_of(&report.body), pool);
             }
             (Fact::Enquired(Enquiry::Known { status, text }), _) => {
-                self.offer_state(entry, CommandState::Told(*status), text.as_deref(), pool);
+                let state = CommandState::told(*status, pool);
+                self.offer_state(entry, state, text.as_deref(), pool);
             }
             (Fact::Enquired(Enquiry::Unknown), _) => {
                 self.offer_state(entry, CommandState::Unknown, Some("The server does not know this command"), pool);
@@ -294,6 +321,9 @@ fn text_of(body: &Body) -> Option<&str> {
 
 /// The text up to what a row shows.
 fn cut(text: &str) -> std::borrow::Cow<'_, str> {
+    if text.len() <= LONGEST_MESSAGE {
+        return std::borrow::Cow::Borrowed(text);
+    }
     match text.char_indices().nth(LONGEST_MESSAGE) {
         Some((at, _)) => std::borrow::Cow::Owned(format!("{}…", text.get(..at).unwrap_or_default())),
         None => std::borrow::Cow::Borrowed(text),

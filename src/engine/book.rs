@@ -3,11 +3,12 @@
 //! Kept from what the scribe commits, and at the start from what is restored, newest first. Bounded: beyond [`MOST`] a
 //! command is not watched, and the operator is told. Shared between the scribe, which writes it, and the reconciler.
 
-use std::collections::{BTreeMap, BTreeSet, HashSet, VecDeque};
-use std::hash::{BuildHasher as _, RandomState};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::hash::BuildHasher as _;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use hashbrown::{DefaultHashBuilder, HashSet};
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
@@ -85,7 +86,7 @@ struct Open {
 /// The newest outcomes, by hash.
 #[derive(Default)]
 struct Outcomes {
-    hasher: RandomState,
+    hasher: DefaultHashBuilder,
     order: VecDeque<u64>,
     known: HashSet<u64>,
 }

@@ -15,8 +15,8 @@ use super::gaps::Past;
 use super::ledger::Ledger;
 use super::mailbox::Outbox;
 
-/// The first chunk is small, so that the window is not empty for long.
-const FIRST_CHUNK: usize = 1_000;
+/// The first chunk is what a large window shows, so that it is not empty for long.
+const FIRST_CHUNK: usize = 200;
 /// The largest.
 const LARGEST_CHUNK: usize = 20_000;
 /// How many entries of a profile are restored: a million rows are held in memory.

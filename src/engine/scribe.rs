@@ -27,8 +27,9 @@ use super::vault::Vault;
 
 /// Batches that wait for the one before them.
 const WAITING: usize = 4;
-/// Entries in one transaction, from which on no further batch is joined to it.
-const TOGETHER: usize = 4096;
+/// Entries in one transaction, from which on no further batch is joined to it: as many as may wait, since under load it is
+/// the flushes of the disk that take the time, and there is one a transaction.
+const TOGETHER: usize = 16_384;
 /// The first pause after the journal refused.
 const FIRST_PAUSE: Duration = Duration::from_millis(500);
 /// The longest.

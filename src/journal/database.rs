@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
-use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior};
+use rusqlite::{CachedStatement, Connection, OptionalExtension, Transaction, TransactionBehavior};
 
 use crate::activity::{Entry, Moment, Seq};
 use crate::credentials::{JournalId, SealKey};
@@ -232,16 +232,56 @@ fn enter_profile(transaction: &Transaction<'_>, profile: ProfileId) -> rusqlite:
     Ok(transaction.last_insert_rowid())
 }
 
+/// How many entries one statement inserts while there are as many: each run of a statement costs as much again as a row.
+const AT_ONCE: usize = 16;
+
 /// Inserts entries under the numbers from `next` on; returns the number after them.
 fn insert(transaction: &Transaction<'_>, profile: i64, entries: &[Entry], next: i64) -> rusqlite::Result<i64> {
-    let mut statement = transaction
-        .prepare_cached("INSERT INTO entry (seq, profile, at, kind, id, payload) VALUES (?1, ?2, ?3, ?4, ?5, ?6)")?;
     let mut seq = next;
+    let chunks = entries.chunks_exact(AT_ONCE);
+    let rest = chunks.remainder();
+    if entries.len() >= AT_ONCE {
+        let mut many = transaction.prepare_cached(&insertion(AT_ONCE))?;
+        for chunk in chunks {
+            seq = insert_with(&mut many, profile, chunk, seq)?;
+        }
+    }
+    if !rest.is_empty() {
+        let mut one = transaction.prepare_cached(&insertion(1))?;
+        for chunk in rest.chunks(1) {
+            seq = insert_with(&mut one, profile, chunk, seq)?;
+        }
+    }
+    Ok(seq)
+}
+
+/// The statement that inserts so many entries.
+fn insertion(rows: usize) -> String {
+    let row = "(?, ?, ?, ?, ?, ?)";
+    format!("INSERT INTO entry (seq, profile, at, kind, id, payload) VALUES {}", vec![row; rows].join(", "))
+}
+
+/// Runs an [`insertion`] of as many rows as there are entries.
+fn insert_with(
+    statement: &mut CachedStatement<'_>,
+    profile: i64,
+    entries: &[Entry],
+    next: i64,
+) -> rusqlite::Result<i64> {
+    let mut seq = next;
+    let mut place = 1;
     for entry in entries {
         let payload = row::payload(entry).map_err(|error| rusqlite::Error::ToSqlConversionFailure(Box::new(error)))?;
-        statement.execute((seq, profile, entry.at.0, row::kind(entry), StoredId::of(entry.key.id()), payload))?;
+        statement.raw_bind_parameter(place, seq)?;
+        statement.raw_bind_parameter(place + 1, profile)?;
+        statement.raw_bind_parameter(place + 2, entry.at.0)?;
+        statement.raw_bind_parameter(place + 3, row::kind(entry))?;
+        statement.raw_bind_parameter(place + 4, StoredId::of(entry.key.id()))?;
+        statement.raw_bind_parameter(place + 5, payload)?;
+        place += 6;
         seq = seq.saturating_add(1);
     }
+    statement.raw_execute()?;
     Ok(seq)
 }
 

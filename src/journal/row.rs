@@ -53,11 +53,10 @@ pub(super) enum StoredId<'a> {
 
 impl<'a> StoredId<'a> {
     pub(super) fn of(text: &'a str) -> Self {
+        // Other ways of writing one would not come back as they were. Of this length it has hyphens, and nothing around it.
+        let is_canonical = text.len() == 36 && !text.bytes().any(|byte| byte.is_ascii_uppercase());
         match uuid::Uuid::try_parse(text) {
-            // Other ways of writing one would not come back as they were.
-            Ok(uuid) if uuid.hyphenated().encode_lower(&mut uuid::Uuid::encode_buffer()) == text => {
-                Self::Uuid(uuid.into_bytes())
-            }
+            Ok(uuid) if is_canonical => Self::Uuid(uuid.into_bytes()),
             Ok(_) | Err(_) => Self::Text(text),
         }
     }

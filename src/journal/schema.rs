@@ -73,6 +73,13 @@ const STEPS: [&str; 3] = [
      ) STRICT;",
 ];
 
+/// How large the log grows before it goes into the database, in bytes.
+const LOG: i64 = 16 * 1024 * 1024;
+/// The size of a page, SQLite's own default, in bytes.
+const PAGE: i64 = 4096;
+/// How much of the database the writer holds in memory at most, in bytes.
+const CACHE: i64 = 8 * 1024 * 1024;
+
 /// `PRAGMA auto_vacuum`: pages that hold nothing are given back to the disk a few at a time.
 const INCREMENTAL: i64 = 2;
 
@@ -168,8 +175,12 @@ fn prepare(connection: &mut Connection, format: i64) -> rusqlite::Result<()> {
     connection.pragma_update(None, "foreign_keys", false)?;
     // What is taken out is overwritten: `forget_profile` means it.
     connection.pragma_update_and_check(None, "secure_delete", true, |_row| Ok(()))?;
+    // Each time that the log goes into the database costs two flushes of the disk more: seldom is better.
+    connection.pragma_update_and_check(None, "wal_autocheckpoint", LOG / PAGE, |_row| Ok(()))?;
     // After a burst the log goes back to this many bytes.
-    connection.pragma_update_and_check(None, "journal_size_limit", 16 * 1024 * 1024, |_row| Ok(()))?;
+    connection.pragma_update_and_check(None, "journal_size_limit", LOG, |_row| Ok(()))?;
+    // A transaction as large as they get is held in memory until it is committed.
+    connection.pragma_update(None, "cache_size", -CACHE / 1024)?;
     for (step, to) in STEPS.into_iter().zip(1_i64..).filter(|(_, to)| *to > format) {
         let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         transaction.execute_batch(step)?;

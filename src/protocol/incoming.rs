@@ -10,6 +10,8 @@ use serde_json::value::RawValue;
 
 use super::{ChannelId, CommandId, CorrelationId, Link, RequestId, StreamToken};
 
+mod quick;
+
 /// The shortest text that is taken for an inline payload: canonical base64 of 24 characters or more `[live]`.
 const SHORTEST_INLINE: usize = 24;
 
@@ -221,6 +223,11 @@ pub struct Unrecognised {
 /// Reads one text frame.
 #[must_use]
 pub fn parse(text: &str) -> Incoming {
+    quick::parse(text).unwrap_or_else(|| parse_carefully(text))
+}
+
+/// The way for every shape.
+fn parse_carefully(text: &str) -> Incoming {
     match serde_json::from_str::<Envelope<'_>>(text) {
         // serde reads a list into a struct by position: no list is an envelope.
         Ok(envelope) if text.trim_start().starts_with('{') => read_envelope(&envelope),

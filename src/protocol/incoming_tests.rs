@@ -37,6 +37,7 @@ fn text(text: &str) -> Body {
 fn check(rows: &[(&str, Incoming)]) {
     for (frame, wanted) in rows {
         assert_eq!(parse(frame), *wanted, "{frame}");
+        assert_eq!(parse_carefully(frame), *wanted, "the careful way of {frame}");
     }
 }
 
@@ -270,6 +271,21 @@ proptest! {
     }
 
     #[test]
+    fn where_the_quick_way_gives_an_answer_it_is_that_of_the_careful_way(
+        fields in proptest::collection::vec((key(), value()), 0..6),
+        around in proptest::option::weighted(0.1, (key(), value())),
+    ) {
+        let field = |(key, value): &(String, String)| format!("{key} : {value}");
+        let data = fields.iter().map(field).collect::<Vec<_>>().join(",");
+        let around = around.as_ref().map(field).into_iter();
+        let frame = std::iter::once(format!(r#""data":{{{data}}}"#)).chain(around).collect::<Vec<_>>().join(" , ");
+        let frame = format!("{{{frame}}}");
+        if let Some(quick) = quick::parse(&frame) {
+            prop_assert_eq!(quick, parse_carefully(&frame), "{}", frame);
+        }
+    }
+
+    #[test]
     fn a_cut_message_never_reads_as_another_outcome(at in 0_usize..96) {
         let whole = r#"{"data":{"type":"X-DPT-CAB-ID","id":"c-1","command_status":2,"body":"Command completed"}}"#;
         let cut = whole.get(..at.min(whole.len() - 1)).unwrap_or_default();
@@ -298,4 +314,59 @@ fn how_long_a_link_lives_is_read_where_a_message_says_it() {
     for said in ["", r#","expiresAt":"soon""#, r#","ttl":-1"#, r#","expiresIn":{}"#] {
         assert_eq!(life(said), None, "{said}");
     }
+}
+
+#[test]
+fn the_quick_way_reads_what_nearly_every_frame_is() {
+    for frame in [
+        r#"{"data":{"type":"X-DPT-CAB-ID","id":"c-1","command_status":2,"body":"Command completed successfully"}}"#,
+        r#"{"data":{"type":"X-DPT-CAB-ID","id":"c-1","command_status":1,"body":null}}"#,
+        r#"{ "data" : { "id":"r-1", "type":"X-DPT-CAB-REQUEST-ID", "data_context":"a", "output_type":1, "body":"https:\/\/h\/?auth=x"}}"#,
+    ] {
+        assert_eq!(quick::parse(frame), Some(parse_carefully(frame)), "{frame}");
+    }
+}
+
+/// A field's name, mostly one that is known, sometimes written another way.
+fn key() -> impl Strategy<Value = String> {
+    let known: [&'static str; 9] =
+        ["type", "id", "requestId", "command_status", "body", "data_context", "output_type", "streamUrl", "new"];
+    let escaped = Just(r#""\u0069d""#.to_owned());
+    prop_oneof![9 => proptest::sample::select(known.to_vec()).prop_map(|name| format!("{name:?}")), 1 => escaped]
+}
+
+/// A field's value as it is written: of the usual types, and of any other.
+fn value() -> impl Strategy<Value = String> {
+    let usual: [&'static str; 9] = [
+        r#""X-DPT-CAB-ID""#,
+        r#""X-DPT-CAB-REQUEST-ID""#,
+        r#""c-1""#,
+        "0",
+        "1",
+        "2",
+        "3",
+        "null",
+        r#""https://h/?auth=x""#,
+    ];
+    let odd: [&'static str; 15] = [
+        r#""""#,
+        r#""STREAM-READY""#,
+        r#""a\/b""#,
+        r#""\ud800""#,
+        "-0",
+        "2.0",
+        "1e2",
+        "9223372036854775808",
+        "true",
+        "[1]",
+        r#"{"a":1}"#,
+        r#"["X-DPT-CAB-ID","c-1",2]"#,
+        r#""AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGA==""#,
+        "nul",
+        "\"\u{1}\"",
+    ];
+    prop_oneof![
+        3 => proptest::sample::select(usual.to_vec()).prop_map(str::to_owned),
+        1 => proptest::sample::select(odd.to_vec()).prop_map(str::to_owned),
+    ]
 }

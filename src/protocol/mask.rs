@@ -115,10 +115,37 @@ impl Masker<'_> {
 
 /// A cheap look before the careful one: most messages hold no secret.
 fn may_hold_a_secret(raw: &str, secrets: &[&str]) -> bool {
-    const SIGNS: [&str; 5] = ["auth", "Auth", "AUTH", "assword", "ecret"];
-    let found = |needle: &str| memchr::memmem::find(raw.as_bytes(), needle.as_bytes()).is_some();
+    let raw = raw.as_bytes();
     // An escaped letter or slash could hide any of them.
-    found("\\") || SIGNS.iter().copied().any(found) || found("oken") || secrets.iter().copied().any(found)
+    memchr::memchr(b'\\', raw).is_some()
+        || SIGNS.iter().any(|sign| sign.is_in(raw))
+        || secrets.iter().any(|secret| memchr::memmem::find(raw, secret.as_bytes()).is_some())
+}
+
+/// What every credential's name, and every `auth=`, has in it; found by a letter that is rare in messages.
+const SIGNS: [Sign; 4] = [
+    Sign { word: b"auth", letter: b'h', before: 3 },
+    Sign { word: b"token", letter: b'k', before: 2 },
+    Sign { word: b"password", letter: b'w', before: 4 },
+    Sign { word: b"secret", letter: b'r', before: 3 },
+];
+
+/// A word to look for, in any case.
+struct Sign {
+    word: &'static [u8],
+    letter: u8,
+    /// How many letters stand before it in the word.
+    before: usize,
+}
+
+impl Sign {
+    fn is_in(&self, raw: &[u8]) -> bool {
+        memchr::memchr2_iter(self.letter, self.letter.to_ascii_uppercase(), raw).any(|at| {
+            let start = at.checked_sub(self.before);
+            let there = start.and_then(|start| raw.get(start..start + self.word.len()));
+            there.is_some_and(|there| there.eq_ignore_ascii_case(self.word))
+        })
+    }
 }
 
 /// Where the string literal that begins the text ends, behind its closing quote.
@@ -191,6 +218,9 @@ mod tests {
             (r#"{"authorization_token":"T-2"}"#, &[], r#"{"authorization_token":"hidden"}"#),
             ("not JSON T-1 and ?AUTH=abc end", &["T-1"], "not JSON hidden and ?AUTH=hidden end"),
             (r#"{"unfinished":"auth=abc"#, &[], r#"{"unfinished":"auth=hidden"#),
+            (r#"{"PassWord":"p","ACCESS_TOKEN":"t"}"#, &[], r#"{"PassWord":"hidden","ACCESS_TOKEN":"hidden"}"#),
+            (r#"{"Client-Secret":"s","SECRET":"s"}"#, &[], r#"{"Client-Secret":"s","SECRET":"hidden"}"#),
+            ("?aUtH=abc", &[], "?aUtH=hidden"),
             (r#"{"auth":""}"#, &[], r#"{"auth":""}"#),
             ("auth=a auth%3Db&c", &[], "auth=hidden auth%3Dhidden&c"),
         ] {

@@ -1,0 +1,169 @@
+//! A frame of the whole window, scrolled anywhere with details open, beside a bare table of static strings; the same while
+//! messages pour in; and how many frames are drawn at rest.
+
+use std::time::Duration;
+
+use egui_extras::{Column, TableBuilder};
+
+use crate::table::Row;
+use crate::window::{FRAME, Screen, Window, wheel};
+use crate::{messages, millis};
+
+/// Rows of the tables that are compared.
+const SIZES: [usize; 4] = [1_000, 10_000, 100_000, 1_000_000];
+/// Frames of one round; rounds of both alternate.
+const FRAMES: usize = 100;
+/// Rounds.
+const ROUNDS: usize = 6;
+/// Messages a second that pour in.
+const POURING: f64 = 100_000.0;
+
+/// The rows of the table of figures.
+pub(crate) fn rows(most: usize) -> Vec<Row> {
+    let mut rows = Vec::new();
+    let mut smallest = None;
+    for size in SIZES.into_iter().filter(|&size| size <= most) {
+        let mut window = Window::with_rows(size);
+        let mut bare = Bare::with_rows(size);
+        if size == most {
+            rows.push(Row {
+                figure: "frames at rest, in a minute",
+                baseline: "none",
+                measured: f64::from(window.frames_at_rest()),
+                against: 0.0,
+                goal: "0",
+            });
+        }
+        window.open_details();
+        let mut random = fastrand::Rng::with_seed(size as u64);
+        let (mut ours, mut theirs) = (Vec::new(), Vec::new());
+        for _ in 0..ROUNDS {
+            for _ in 0..FRAMES {
+                ours.push(window.frame(wheel(anywhere(&mut random, size))));
+            }
+            for _ in 0..FRAMES {
+                theirs.push(bare.frame(wheel(anywhere(&mut random, size))));
+            }
+        }
+        let (median, p99) = (millis(part(&mut ours, 0.5)), millis(part(&mut ours, 0.99)));
+        rows.push(Row {
+            figure: figure_of(size),
+            baseline: "a bare table of static strings",
+            measured: median,
+            against: millis(part(&mut theirs, 0.5)),
+            goal: "at most 2.0",
+        });
+        let first = *smallest.get_or_insert(median);
+        if size == most {
+            rows.push(Row {
+                figure: "that frame with the most rows, ms",
+                baseline: "with 1,000 rows",
+                measured: median,
+                against: first,
+                goal: "at most 1.1",
+            });
+            rows.push(Row {
+                figure: "frame while 100,000 messages/s pour in, p99, ms",
+                baseline: "at rest, p99",
+                measured: millis(part(&mut pouring(&mut window, size), 0.99)),
+                against: p99,
+                goal: "at most 1.5",
+            });
+        }
+    }
+    rows
+}
+
+fn figure_of(size: usize) -> &'static str {
+    match size {
+        1_000 => "frame scrolled anywhere, details open, 1,000 rows, ms",
+        10_000 => "the same, 10,000 rows",
+        100_000 => "the same, 100,000 rows",
+        _ => "the same, 1,000,000 rows",
+    }
+}
+
+/// Points to turn the wheel by; the next frames are scattered over the whole table.
+#[expect(clippy::cast_precision_loss, reason = "a place, to a row or so")]
+fn anywhere(random: &mut fastrand::Rng, rows: usize) -> f32 {
+    (random.f32() - 0.5) * rows as f32 * 28.0
+}
+
+/// The time that a share of the frames took at most.
+#[expect(
+    clippy::cast_precision_loss,
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "an index among some hundreds"
+)]
+fn part(times: &mut [Duration], share: f64) -> Duration {
+    times.sort_unstable();
+    let at = ((times.len() as f64 * share) as usize).min(times.len().saturating_sub(1));
+    times.get(at).copied().expect("something was measured")
+}
+
+/// Frames scrolled anywhere, before each of which come the messages of its time.
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "some thousand messages a frame")]
+fn pouring(window: &mut Window, size: usize) -> Vec<Duration> {
+    let each = (POURING * FRAME).ceil() as usize;
+    let mut random = fastrand::Rng::with_seed(7);
+    let mut coming = messages::entries(size + ROUNDS * FRAMES * each).skip(size);
+    (0..ROUNDS * FRAMES)
+        .map(|_| {
+            window.hear(coming.by_ref().take(each).collect());
+            window.frame(wheel(anywhere(&mut random, size)))
+        })
+        .collect()
+}
+
+/// A table of the same columns and rows whose every cell is a static string.
+struct Bare {
+    screen: Screen,
+    rows: usize,
+}
+
+/// What stands in its cells.
+const CELLS: [&str; 8] = [
+    "12:04:33.120",
+    "Command",
+    "23f7978a-5561-4718-84ca-c38d7db0843c",
+    "approve device",
+    "Succeeded",
+    "Command completed successfully",
+    "1.2 s",
+    "Download",
+];
+
+impl Bare {
+    fn with_rows(rows: usize) -> Self {
+        Self { screen: Screen::new(), rows }
+    }
+
+    fn frame(&mut self, events: Vec<egui::Event>) -> Duration {
+        let rows = self.rows;
+        let draw = |ui: &mut egui::Ui| {
+            let mut table = TableBuilder::new(ui).striped(true);
+            for _ in CELLS {
+                table = table.column(Column::exact(150.0).clip(true));
+            }
+            table
+                .header(28.0, |mut header| {
+                    for cell in CELLS {
+                        header.col(|ui| {
+                            ui.label(cell);
+                        });
+                    }
+                })
+                .body(|body| {
+                    body.rows(28.0, rows, |mut row| {
+                        for cell in CELLS {
+                            row.col(|ui| {
+                                ui.label(cell);
+                            });
+                        }
+                    });
+                });
+        };
+        self.screen.frame(events, draw).0
+    }
+}
