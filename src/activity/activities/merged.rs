@@ -2,7 +2,7 @@
 //!
 //! An id that two profiles know is one row, that of whoever was merged first. Gaps are told as their own profile tells them.
 
-use crate::activity::row::{DataRow, End, Row};
+use crate::activity::row::{CommandState, DataRow, End, Row};
 use crate::activity::pool::TextPool;
 use crate::activity::throughput::Throughput;
 
@@ -52,6 +52,9 @@ fn moved(theirs: &Row, ours: &Row, from: &TextPool, to: &mut TextPool) -> Row {
     let mut row = theirs.clone();
     (row.id, row.data, row.listed) = (ours.id, ours.data, ours.listed);
     row.message = to.intern(from.get(theirs.message));
+    if let CommandState::Other(digits) = theirs.state.value {
+        row.state.value = CommandState::Other(to.intern(from.get(digits)));
+    }
     row.label.value = to.intern(from.get(theirs.label.value));
     row
 }
