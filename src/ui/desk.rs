@@ -13,8 +13,8 @@ use crate::settings::{Preferences, Profile};
 
 use super::completeness::Completeness;
 use super::details::Details;
-use super::merged::Owners;
 use super::expected::Expected;
+use super::merged::Owners;
 use super::rival::Rival;
 use super::sign_in::Form;
 use super::table::Table;
@@ -97,6 +97,8 @@ pub(crate) struct Desk {
     pub form: Form,
     /// Whether that form was asked for although there is a token.
     pub form_open: bool,
+    /// Whose its rows are, where they are of several profiles.
+    pub owners: Option<Owners>,
     /// The next moment at which a link expires.
     next_expiry: Option<Moment>,
     /// Data that was requested from here: its row is selected when it comes.

@@ -251,13 +251,7 @@ fn remove(ui: &mut Ui, profile: ProfileId, name: &str, fresh: bool, scene: &mut 
     }
 }
 
-fn label(
-    ui: &mut Ui,
-    keys: &BTreeMap<ProfileId, Vec<ActivityKey>>,
-    text: &mut String,
-    fresh: bool,
-    scene: &mut Scene,
-) {
+fn label(ui: &mut Ui, keys: &BTreeMap<ProfileId, Vec<ActivityKey>>, text: &mut String, fresh: bool, scene: &mut Scene) {
     let words = "A label stands in the table in place of the context. An empty one takes it away.";
     match keys.values().map(Vec::len).sum::<usize>() {
         1 => paragraph(ui, words),

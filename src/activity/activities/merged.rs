@@ -2,8 +2,8 @@
 //!
 //! An id that two profiles know is one row, that of whoever was merged first. Gaps are told as their own profile tells them.
 
-use crate::activity::row::{CommandState, DataRow, End, Row};
 use crate::activity::pool::TextPool;
+use crate::activity::row::{CommandState, DataRow, End, Row};
 use crate::activity::throughput::Throughput;
 
 use super::{Activities, RowId};
@@ -18,8 +18,7 @@ impl Activities {
         let (before, place) = (self.counted(at), self.place(at));
         let ours = self.rows.get_mut(at as usize)?;
         *ours = moved(theirs, ours, &part.pool, &mut self.pool);
-        if let (Some(theirs), Some(ours)) =
-            (part.data.get(theirs.data as usize), self.data.get_mut(ours.data as usize))
+        if let (Some(theirs), Some(ours)) = (part.data.get(theirs.data as usize), self.data.get_mut(ours.data as usize))
         {
             *ours = moved_data(theirs, &part.pool, &mut self.pool);
         }

@@ -201,8 +201,8 @@ fn panes(ui: &mut Ui, rect: Rect, details: &mut Details, of: (&Desk, &Activity<'
     if let Some(gap) = desk.activities.gap(details.row) {
         let place = pane(ui, page, "Open across it", Some(gap.open));
         gap::show_open(ui, place, desk, details.row, scene);
-        let reconcile =
-            gaps::can_reconcile(&gap).then(|| Action::Reconcile { profile: desk.owner(details.row), gap: details.key.clone() });
+        let reconcile = gaps::can_reconcile(&gap)
+            .then(|| Action::Reconcile { profile: desk.owner(details.row), gap: details.key.clone() });
         show_next(ui, next, &gaps::next(&gap), |ui, at| reconcile_button(ui, at, reconcile, scene));
     } else {
         show_page(ui, page, details, scene);
