@@ -9,7 +9,9 @@ use privicore_monitor::activity::Moment;
 use privicore_monitor::cli::watch::{self, Setup, Tokens};
 use privicore_monitor::cli::{self, Arguments, CliError, Environment, Exit, Task};
 use privicore_monitor::credentials::Keyring;
-use privicore_monitor::engine::{Action, Engine, EngineHandle, EngineOptions, Event, Events, SandboxLauncher, Waker};
+use privicore_monitor::engine::{
+    Action, Engine, EngineHandle, EngineOptions, Event, Events, ProxyVariables, SandboxLauncher, Waker,
+};
 use privicore_monitor::settings::{Directories, Store, WindowPlace};
 use privicore_monitor::ui;
 use secrecy::zeroize::Zeroizing;
@@ -58,6 +60,7 @@ fn run(arguments: Arguments) -> Result<(), Ending> {
         profile: arguments.profile.clone(),
         connector: None,
         extra_authority: environment.ca_file.clone(),
+        proxies: ProxyVariables::read(|name| std::env::var_os(name)),
         clock: Arc::new(wall_clock),
         waker,
     };

@@ -10,6 +10,8 @@
 
 #[path = "cli/export.rs"]
 mod export;
+#[path = "cli/kill.rs"]
+mod kill;
 #[path = "cli/program.rs"]
 mod program;
 #[path = "cli/track.rs"]

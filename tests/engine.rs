@@ -13,6 +13,8 @@ mod exporting;
 mod generations;
 #[path = "engine/listening.rs"]
 mod listening;
+#[path = "engine/network.rs"]
+mod network;
 #[path = "engine/requests.rs"]
 mod requests;
 #[path = "engine/scripted.rs"]
@@ -21,8 +23,12 @@ mod scripted;
 mod sealing;
 #[path = "engine/signing.rs"]
 mod signing;
+#[path = "engine/storage.rs"]
+mod storage;
 #[path = "engine/window.rs"]
 mod window;
+#[path = "engine/wires.rs"]
+mod wires;
 
 use privicore_monitor::sandbox::{Options, Running, Scenario, start};
 

@@ -10,10 +10,13 @@ mod broker;
 mod client;
 
 use std::collections::BTreeSet;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use privicore_monitor::sandbox::{Control, DEMO_USERNAME, Options, Running, SandboxError, Scenario, start};
 use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::{TcpListener, TcpStream};
 
 use broker::{Broker, free_port};
 use client::{Client, Socket, until};
@@ -107,4 +110,72 @@ async fn a_broker_that_is_not_there_is_a_sentence_without_its_password() {
     assert!(matches!(error, SandboxError::Amqp { .. }), "{error}");
     let shown = format!("{error} {error:?}");
     assert!(shown.contains("127.0.0.1") && !shown.contains("canary"), "{shown}");
+}
+
+/// The way to a broker, on which a connection can begin to lose everything while both of its ends stay open.
+struct Line {
+    port: u16,
+    lost: Arc<AtomicUsize>,
+}
+
+impl Line {
+    #[expect(clippy::disallowed_methods, reason = "the test owns its tasks and ends with them")]
+    async fn to(broker: &Broker) -> Self {
+        let address = broker.address();
+        let to = address.trim_end_matches("/%2f").rsplit_once('@').expect("a host").1.to_owned();
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let port = listener.local_addr().expect("an address").port();
+        let lost = Arc::new(AtomicUsize::new(0));
+        let losses = Arc::clone(&lost);
+        drop(tokio::spawn(async move {
+            loop {
+                let (client, _) = listener.accept().await.expect("a client");
+                let server = TcpStream::connect(&to).await.expect("the broker");
+                let (born, losses) = (losses.load(Ordering::SeqCst), Arc::clone(&losses));
+                drop(tokio::spawn(relay(client, server, move || losses.load(Ordering::SeqCst) > born)));
+            }
+        }));
+        Self { port, lost }
+    }
+
+    /// Those that are open lose everything from here on.
+    fn lose(&self) {
+        self.lost.fetch_add(1, Ordering::SeqCst);
+    }
+}
+
+/// Carries bytes both ways until an end is closed, and none once it loses them.
+async fn relay(mut client: TcpStream, mut server: TcpStream, loses: impl Fn() -> bool) {
+    let (mut up, mut down) = (vec![0; 4096], vec![0; 4096]);
+    loop {
+        tokio::select! {
+            read = client.read(&mut up) => {
+                let Ok(read @ 1..) = read else { return };
+                if !loses() && server.write_all(&up[..read]).await.is_err() { return }
+            }
+            read = server.read(&mut down) => {
+                let Ok(read @ 1..) = read else { return };
+                if !loses() && client.write_all(&down[..read]).await.is_err() { return }
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_broker_that_keeps_silent_on_an_open_connection_is_spoken_to_on_another() {
+    let broker = Broker::start().await;
+    let line = Line::to(&broker).await;
+    let amqp = format!("amqp://guest:guest@127.0.0.1:{}/%2f", line.port);
+    let options = Options { amqp: Some(amqp), scenario: Scenario::Quiet, ..Options::embedded() };
+    let running = start(options).await.expect("a sandbox");
+    let client = Client::signed_in(&running, DEMO_USERNAME).await;
+    let mut socket = Socket::joined(&running, &client).await;
+    running.control().publish(DEMO_USERNAME, &event("before")).await.expect("published");
+    assert_eq!(socket.next().await, event("before"));
+
+    line.lose();
+    // Its confirmation never comes on that connection: it is published again on the next, and heard from there.
+    running.control().publish(DEMO_USERNAME, &event("during")).await.expect("published");
+    hear(&mut socket, BTreeSet::from(["during".to_owned()])).await;
+    running.shutdown().await;
 }

@@ -27,6 +27,8 @@ mod saving;
 mod settings;
 #[path = "ui/sign_in.rs"]
 mod sign_in;
+#[path = "ui/storage.rs"]
+mod storage;
 #[path = "ui/table.rs"]
 mod table;
 #[path = "ui/window.rs"]

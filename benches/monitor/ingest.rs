@@ -10,7 +10,9 @@ use std::time::{Duration, Instant};
 use futures_util::{SinkExt as _, StreamExt as _};
 use privicore_monitor::activity::{Activities, Moment};
 use privicore_monitor::credentials::Keyring;
-use privicore_monitor::engine::{Action, Credential, Engine, EngineHandle, EngineOptions, Event, Events, SignIn};
+use privicore_monitor::engine::{
+    Action, Credential, Engine, EngineHandle, EngineOptions, Event, Events, ProxyVariables, SignIn,
+};
 use privicore_monitor::protocol::AuthorizationToken;
 use privicore_monitor::settings::{Address, Directories, Profile};
 use serde::Deserialize;
@@ -171,6 +173,7 @@ pub(crate) fn start_engine(folder: &Path) -> (EngineHandle, Events) {
         profile: None,
         connector: None,
         extra_authority: None,
+        proxies: ProxyVariables::default(),
         clock: Arc::new(|| Moment::from(jiff::Timestamp::now())),
         waker: Arc::new(move || here.unpark()),
     })

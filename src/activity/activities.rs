@@ -12,6 +12,7 @@ use super::ledger::Standing;
 use super::pool::{PackedId, TextId, TextPool};
 use super::row::{DataRow, Row};
 use super::throughput::Throughput;
+use super::unkept::Moved;
 use super::{Activity, ActivityKey, Counts, Entry, Fact, Gap, GapState, Kind, Ledger, Moment, Patience, Seq, Status};
 
 mod merged;
@@ -66,6 +67,8 @@ pub struct Activities {
     live_from: Seq,
     /// Requests whose links of earlier runs can be used and of which there is no row yet.
     kept_links: HashSet<Box<str>>,
+    /// Rows with entries that are shown although the journal refuses them.
+    unkept: BTreeSet<u32>,
     /// The time as of the last [`Activities::expire`].
     now: Moment,
     /// When which row's link expires.
@@ -95,6 +98,7 @@ impl Activities {
             link_lifetime,
             live_from: Seq(0),
             kept_links: HashSet::new(),
+            unkept: BTreeSet::new(),
             now: Moment(0),
             deadlines: BTreeSet::new(),
             changes: Changes::default(),
@@ -113,6 +117,12 @@ impl Activities {
             self.set_deadline(at);
         }
         self.recount();
+    }
+
+    /// How long a link is taken to live whose message does not say it.
+    #[must_use]
+    pub fn link_lifetime(&self) -> Duration {
+        self.link_lifetime
     }
 
     /// Entries before this one are of earlier runs: links that came with them are gone, downloads begun with them ended.
@@ -153,6 +163,9 @@ impl Activities {
                 *known = (entry.seq, gap.clone());
             }
         }
+        if !entry.seq.is_kept() {
+            self.unkept.insert(at);
+        }
         let after = self.place(at);
         if after != place {
             self.reorder(at, place, after);
@@ -165,6 +178,25 @@ impl Activities {
             self.latest = self.latest.max(Some(entry.at));
         }
         self.list_change(at, place);
+    }
+
+    /// Entries that were shown although the journal refused them are in it now: those that were numbered from `from` on, and
+    /// are numbered from `to` on.
+    pub fn keep(&mut self, from: Seq, to: Seq, count: u64) {
+        let moved = Moved { from, to, count };
+        for at in std::mem::take(&mut self.unkept) {
+            let Some(row) = self.rows.get_mut(at as usize) else { continue };
+            moved.row(row, self.data.get_mut(row.data as usize));
+            if let Some((seq, _)) = self.gaps.get_mut(&at) {
+                *seq = moved.of(*seq);
+            }
+            if self.get(RowId(at)).is_some_and(|activity| !activity.is_kept()) {
+                self.unkept.insert(at);
+            }
+        }
+        // Places moved; their order did not.
+        drop(self.take_changes());
+        self.changes.everything = true;
     }
 
     /// Applies a chunk that was restored from the journal. Best from its end, where the newest is.
@@ -229,7 +261,7 @@ impl Activities {
             // What is open across it is only named when it ends; until then it is what is open now.
             let open = self.ledger.open.saturating_sub(self.preparing);
             let (from, to, cause, requests) = (gap.from, None, gap.cause, self.preparing);
-            return Some(GapState { from, to, cause, open, recovered: 0, requests });
+            return Some(GapState { from, to, cause, open, recovered: 0, requests, heard: 0 });
         }
         Some(GapState {
             from: gap.from,
@@ -238,6 +270,7 @@ impl Activities {
             open: gap.open.len(),
             recovered: gap.open.iter().filter(|id| is_settled(ActivityKey::Command((*id).clone()))).count(),
             requests: gap.requests as usize,
+            heard: gap.open_requests.iter().filter(|id| is_settled(ActivityKey::Data((*id).clone()))).count(),
         })
     }
 

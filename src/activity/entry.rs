@@ -9,6 +9,18 @@ use super::Moment;
 #[serde(transparent)]
 pub struct Seq(pub u64);
 
+impl Seq {
+    /// The first number of those that the journal has not given: an entry that is shown although the journal refuses it
+    /// has one of these until it is kept. They stand behind all that it will ever give.
+    pub const FIRST_UNKEPT: Self = Self(1 << 62);
+
+    /// Whether the journal gave it.
+    #[must_use]
+    pub fn is_kept(self) -> bool {
+        self < Self::FIRST_UNKEPT
+    }
+}
+
 /// What an entry is about: one row of the table.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum ActivityKey {
@@ -128,12 +140,15 @@ pub struct Gap {
     pub cause: GapCause,
     /// The commands that were open across it: those that can be asked for. At most [`Gap::MOST`].
     pub open: Vec<CommandId>,
-    /// How many data requests were open across it. Their outcomes can't be asked for.
+    /// How many data requests were open across it. Their outcomes can't be asked for, but may be heard afterwards.
     pub requests: u32,
+    /// Those of them that are known by name, at most [`Gap::MOST`]; none in entries of earlier versions.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub open_requests: Vec<RequestId>,
 }
 
 impl Gap {
-    /// How many open commands a gap names. Those beyond are asked for all the same.
+    /// How many open commands, and how many open data requests, a gap names. Commands beyond are asked for all the same.
     pub const MOST: usize = 10_000;
 }
 

@@ -79,12 +79,20 @@ pub struct GapState {
     pub recovered: usize,
     /// How many data requests were open across it.
     pub requests: usize,
+    /// How many of those have had their outcome since.
+    pub heard: usize,
 }
 
 impl GapState {
     /// Whether nothing that is known to have been open is still missing.
     #[must_use]
     pub fn is_recovered(&self) -> bool {
-        self.to.is_some() && self.recovered == self.open
+        self.to.is_some() && self.recovered == self.open && self.heard == self.requests
+    }
+
+    /// How many data requests were open across it and have had no outcome since.
+    #[must_use]
+    pub fn requests_left(&self) -> usize {
+        self.requests.saturating_sub(self.heard)
     }
 }

@@ -17,6 +17,7 @@ mod row;
 mod since;
 mod status;
 mod throughput;
+mod unkept;
 mod view;
 
 pub use activities::{Activities, RowId};

@@ -193,6 +193,13 @@ impl<'a> Activity<'a> {
         self.row.known.is_contradicted()
     }
 
+    /// Whether all of it is in the journal. What is not is in memory only, and lost if the program dies before the journal
+    /// can be written.
+    #[must_use]
+    pub fn is_kept(&self) -> bool {
+        self.last_seq().is_kept()
+    }
+
     /// The operator's name for it; empty where there is none.
     #[must_use]
     pub fn label(&self) -> &'a str {

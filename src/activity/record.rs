@@ -185,11 +185,13 @@ fn gap_in_words(gap: &GapState) -> String {
         0 => String::new(),
         open => format!(", {} of {open} recovered", gap.recovered),
     };
-    let requests = match gap.requests {
+    let requests = match gap.requests_left() {
         0 => String::new(),
+        1 => ", 1 data request can't be asked for".to_owned(),
         requests => format!(", {requests} data requests can't be asked for"),
     };
-    format!("{cause}: acknowledgements may be missing{recovered}{requests}")
+    let means = if gap.is_recovered() { "nothing known is missing" } else { "acknowledgements may be missing" };
+    format!("{cause}: {means}{recovered}{requests}")
 }
 
 /// A cell of CSV. One that a spreadsheet would take for a formula gets an apostrophe in front, as spreadsheets themselves
@@ -316,10 +318,14 @@ mod tests {
             open: 4,
             recovered: 3,
             requests: 2,
+            heard: 1,
         };
         let record = Record::of_gap("ops".into(), &gap, Moment(9_000_000));
         assert!(record.json().starts_with("{\"kind\":\"gap\",\"id\":null,"), "{}", record.json());
-        assert!(record.message.contains("3 of 4 recovered"), "{}", record.message);
+        assert!(record.message.contains("3 of 4 recovered, 1 data request can't"), "{}", record.message);
+        let recovered = GapState { recovered: 4, heard: 2, ..gap };
+        let message = Record::of_gap("ops".into(), &recovered, Moment(9_000_000)).message;
+        assert_eq!(message, "Disconnected: nothing known is missing, 4 of 4 recovered");
         assert_eq!(record.at, "1970-01-01T00:00:01.000000Z");
     }
 }

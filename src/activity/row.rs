@@ -118,6 +118,24 @@ pub(super) enum End {
 }
 
 impl DataRow {
+    /// Gives every part the number that its entry has now.
+    pub(super) fn renumber(&mut self, now: impl Fn(Seq) -> Seq) {
+        let Self { link, token, stream, inline, end, text, kept: _, context, expires, requested } = self;
+        for seq in [
+            &mut link.seq,
+            &mut token.seq,
+            &mut stream.seq,
+            &mut inline.seq,
+            &mut end.seq,
+            &mut text.seq,
+            &mut context.seq,
+            &mut expires.seq,
+            &mut requested.seq,
+        ] {
+            *seq = now(*seq);
+        }
+    }
+
     /// The entry since when the payload can be fetched, and when that was.
     pub(super) fn ready(&self) -> Option<(Seq, Moment)> {
         let mut best: Option<(Seq, Moment)> = None;

@@ -220,6 +220,46 @@ fn a_link_of_an_earlier_run_that_the_journal_kept_is_offered_whichever_comes_fir
 }
 
 #[test]
+fn what_is_not_kept_is_marked_and_takes_its_place_when_it_is() {
+    let unkept = |offset: u64| Seq::FIRST_UNKEPT.0 + offset;
+    let facts = |seq: &dyn Fn(u64) -> u64| {
+        let facts = [
+            command(10, "old", 2, "done"),
+            data(11, "data", 1, "https://h/?auth=hidden"),
+            command(12, "new", 1, ""),
+            command(13, "new", 3, "no"),
+            gap(14, "gap", Some(9), &["new"]),
+        ];
+        facts.into_iter().zip(0..).map(|(entry, at)| Entry { seq: Seq(seq(at)), ..entry }).collect::<Vec<_>>()
+    };
+    let mut activities = applied(&[command(1, "old", 1, ""), command(2, "other", 2, "")]);
+    for entry in facts(&unkept) {
+        activities.apply(&entry);
+    }
+    let marked = |activities: &Activities| -> Vec<String> {
+        let rows = activities.order().iter().filter_map(|&row| activities.get(RowId(row)));
+        rows.filter(|activity| !activity.is_kept()).map(|activity| activity.id().into_owned()).collect()
+    };
+    assert_eq!(marked(&activities), ["old", "data", "new", "gap"]);
+    // All but the last are written; what comes afterwards has a place behind them.
+    activities.keep(Seq(unkept(0)), Seq(7), 4);
+    assert_eq!(marked(&activities), ["gap"]);
+    activities.keep(Seq(unkept(4)), Seq(11), 1);
+    assert!(marked(&activities).is_empty());
+    activities.apply(&command(12, "later", 2, ""));
+    let kept = facts(&|offset| 7 + offset);
+    let mut expected = applied(&[command(1, "old", 1, ""), command(2, "other", 2, "")]);
+    for entry in kept.into_iter().chain([command(12, "later", 2, "")]) {
+        expected.apply(&entry);
+    }
+    assert_eq!(activities.order(), expected.order());
+    for row in expected.order() {
+        let (was, is) = (expected.get(RowId(*row)).unwrap(), activities.get(RowId(*row)).unwrap());
+        assert_eq!((is.first_seq(), is.last_seq(), is.status()), (was.first_seq(), was.last_seq(), was.status()));
+    }
+}
+
+#[test]
 fn a_message_that_could_not_be_read_is_a_row() {
     let fact = Fact::Unreadable { reason: UnreadableReason::NotJson, size: 5 };
     let activities = applied(&[entry(1, ActivityKey::Message("m-1".into()), fact, "hello")]);
@@ -264,7 +304,14 @@ fn a_paused_view_stays_and_counts_what_waits() {
 
 fn gap(seq: u64, id: &str, to: Option<i64>, open: &[&str]) -> Entry {
     let open = open.iter().map(|id| (*id).into()).collect();
-    let gap = Gap { from: Moment(5), to: to.map(Moment), cause: GapCause::Disconnected, open, requests: 1 };
+    let gap = Gap {
+        from: Moment(5),
+        to: to.map(Moment),
+        cause: GapCause::Disconnected,
+        open,
+        requests: 1,
+        open_requests: vec!["r".into()],
+    };
     entry(seq, ActivityKey::Gap(id.into()), Fact::Gap(gap), "")
 }
 
@@ -283,7 +330,9 @@ fn a_gap_is_a_row_that_counts_what_was_recovered() {
     activities.apply(&entry(5, ActivityKey::Command("a".into()), Fact::Enquired(known), ""));
     activities.apply(&command(6, "b", 2, ""));
     assert_eq!(state(&activities), (Some(Moment(9)), 2, 2));
-    assert!(activities.gap(row).unwrap().is_recovered());
+    assert!(!activities.gap(row).unwrap().is_recovered(), "a data request was open too");
+    activities.apply(&data(7, "r", 1, "https://h/…?auth=hidden"));
+    assert!(activities.gap(row).unwrap().is_recovered(), "it was heard of afterwards");
     assert_eq!(activities.get(row).unwrap().status(), Status::Gap);
 }
 

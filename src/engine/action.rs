@@ -35,6 +35,16 @@ pub enum Action {
         /// Whether the server is told to revoke it as well.
         revoke: bool,
     },
+    /// Take everything that the journal has of the profile out of it, and off the disk. The profile stays signed in and
+    /// connected; answered by [`super::Event::Forgotten`].
+    ForgetProfile(ProfileId),
+    /// The operator has read a notice: it is not told again at the next start.
+    NoticeRead {
+        /// Whose it was, where it was a profile's.
+        profile: Option<ProfileId>,
+        /// The whole sentence, as the engine told it.
+        sentence: String,
+    },
     /// Take the profile out of the settings and its token out of the keyring.
     RemoveProfile(ProfileId),
     /// Accept messages up to this many bytes from now on.

@@ -15,6 +15,7 @@ use tokio::time::Instant;
 use crate::activity::{ActivityKey, Deed, Enquiry, Entry, Fact, Gap, Patience};
 use crate::protocol::{CommandId, CommandStatus, Delivery, Message, RequestId};
 
+use super::history::History;
 use super::rival::Rival;
 use super::session::Ticket;
 
@@ -54,8 +55,8 @@ struct Inner {
     due: BTreeSet<(Instant, CommandId)>,
     requests: BTreeSet<RequestId>,
     outcomes: Outcomes,
-    /// While history is read: what is settled by a later entry.
-    settled: HashSet<u64>,
+    /// What history says, while it is read.
+    history: History,
     restored: bool,
     newest_gap: Option<(Box<str>, Gap)>,
     joined: Option<Joined>,
@@ -146,7 +147,7 @@ impl Book {
     pub(super) fn restored(&self) -> Option<(Box<str>, Gap)> {
         let mut inner = self.lock();
         inner.restored = true;
-        inner.settled = HashSet::new();
+        inner.learn_from_history(Instant::now());
         let gap = inner.newest_gap.take().filter(|(_, gap)| gap.to.is_none());
         drop(inner);
         self.0.changed.notify_one();
@@ -176,10 +177,17 @@ impl Book {
         self.lock().joined.clone()
     }
 
-    /// The open commands, the oldest question first, and how many data requests are open.
-    pub(super) fn open(&self) -> (Vec<CommandId>, usize) {
+    /// Forgets everything but the connection: the operator wished it.
+    pub(super) fn forget(&self) {
+        let mut inner = self.lock();
+        let (joined, joins) = (inner.joined.take(), inner.joins);
+        *inner = Inner { joined, joins, restored: true, ..Inner::default() };
+    }
+
+    /// The open commands, and the open data requests.
+    pub(super) fn open(&self) -> (Vec<CommandId>, Vec<RequestId>) {
         let inner = self.lock();
-        (inner.open.keys().cloned().collect(), inner.requests.len())
+        (inner.open.keys().cloned().collect(), inner.requests.iter().cloned().collect())
     }
 
     /// Asks for these at once, as far as they are open. Says how many are.
@@ -358,7 +366,7 @@ impl Inner {
 
     fn close(&mut self, id: &CommandId) -> Option<Open> {
         if !self.restored {
-            self.settled.insert(self.outcomes.hash(id.as_str()));
+            self.history.settle(self.outcomes.hash(id.as_str()));
         }
         let open = self.open.remove(id)?;
         if let Some(due) = open.due {
@@ -386,37 +394,66 @@ impl Inner {
             (ActivityKey::Gap(key), Fact::Gap(gap)) => {
                 self.newest_gap.get_or_insert_with(|| (key.clone(), gap.clone()));
             }
+            (ActivityKey::Command(id), Fact::Done(Deed::Labelled { label })) => self.history.labelled(id, label),
             (ActivityKey::Command(id), fact) => match command_is_open(fact) {
-                Some(true) if !self.settled.contains(&hash) && !self.open.contains_key(id) => {
-                    let opened = self.open_anew(id, now);
-                    if let Some(open) = self.open.get_mut(id).filter(|_| opened) {
-                        open.join = None;
-                        open.answered = matches!(fact, Fact::Enquired(_));
-                        self.set_due(id, now);
+                Some(true) => {
+                    self.history.seen(hash, entry.at);
+                    if !self.history.is_settled(hash) && !self.open.contains_key(id) {
+                        let opened = self.open_anew(id, now);
+                        if let Some(open) = self.open.get_mut(id).filter(|_| opened) {
+                            open.join = None;
+                            open.answered = matches!(fact, Fact::Enquired(_));
+                            self.set_due(id, now);
+                        }
                     }
                 }
                 Some(false) => {
-                    self.settled.insert(hash);
-                    // A repeated "pending" that came later does not cover it.
-                    if is_final(fact)
-                        && let Some(Open { due: Some(due), .. }) = self.open.remove(id)
-                    {
-                        self.due.remove(&(due, id.clone()));
+                    self.history.settle(hash);
+                    if is_final(fact) {
+                        if matches!(fact, Fact::Heard(_)) {
+                            self.history.heard(hash, entry.at);
+                        }
+                        // A repeated "pending" that came later does not cover it.
+                        if let Some(Open { due: Some(due), .. }) = self.open.remove(id) {
+                            self.due.remove(&(due, id.clone()));
+                        }
                     }
                 }
-                _ => {}
+                None => {}
             },
             (ActivityKey::Data(id), fact) => match request_is_open(fact) {
-                Some(true) if !self.settled.contains(&hash) && self.requests.len() < MOST => {
+                Some(true) if !self.history.is_settled(hash) && self.requests.len() < MOST => {
                     self.requests.insert(id.clone());
                 }
                 Some(false) => {
-                    self.settled.insert(hash);
+                    self.history.settle(hash);
                     self.requests.remove(id);
                 }
                 _ => {}
             },
             _ => {}
+        }
+    }
+
+    /// All was read: commands have their names, and those of which nothing but the name is known are open.
+    fn learn_from_history(&mut self, now: Instant) {
+        let history = std::mem::take(&mut self.history);
+        let named_only = |inner: &Self, id: &CommandId, history: &History| {
+            !history.is_settled(inner.outcomes.hash(id.as_str())) && !inner.outcomes.has(id.as_str())
+        };
+        let unsettled: Vec<CommandId> =
+            history.labelled_commands().filter(|id| named_only(self, id, &history)).cloned().collect();
+        let labels = history.end(&mut self.patience, |id| self.outcomes.hash(id));
+        for id in unsettled {
+            if labels.contains_key(&id) && !self.open.contains_key(&id) && self.open_anew(&id, now) {
+                self.set_due(&id, now);
+            }
+        }
+        for (id, label) in labels {
+            // What was named in this run has its name.
+            if let Some(open) = self.open.get_mut(&id).filter(|open| open.label.is_empty()) {
+                open.label = label;
+            }
         }
     }
 
@@ -441,7 +478,7 @@ impl Inner {
 }
 
 /// What an entry says of a command: whether it is open; `None` where it says nothing of that.
-fn command_is_open(fact: &Fact) -> Option<bool> {
+pub(super) fn command_is_open(fact: &Fact) -> Option<bool> {
     match fact {
         Fact::Heard(Message::Command(report)) => Some(report.status == CommandStatus::Pending),
         Fact::Enquired(Enquiry::Known { status, .. }) => Some(*status == CommandStatus::Pending),
@@ -460,7 +497,7 @@ fn is_final(fact: &Fact) -> bool {
 }
 
 /// The same of a data request.
-fn request_is_open(fact: &Fact) -> Option<bool> {
+pub(super) fn request_is_open(fact: &Fact) -> Option<bool> {
     match fact {
         Fact::Heard(Message::Data(report)) => {
             Some(matches!(report.delivery, Delivery::Text(_) | Delivery::StreamToken(_) | Delivery::Other { .. }))

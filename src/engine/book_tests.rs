@@ -23,6 +23,57 @@ async fn what_is_restored_newest_first_is_open_only_without_an_outcome_anywhere(
     assert_eq!(open(&book), ["open"]);
 }
 
+fn did(seq: u64, id: &str, deed: Deed) -> Entry {
+    let fact = Fact::Done(deed);
+    Entry { seq: Seq(seq), at: Moment(0), key: ActivityKey::Command(id.into()), fact, raw: "".into() }
+}
+
+fn labelled(seq: u64, id: &str, label: &str) -> Entry {
+    did(seq, id, Deed::Labelled { label: label.to_owned() })
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_tracked_or_only_named_in_earlier_runs_is_asked_for_and_what_is_settled_is_not() {
+    let book = Book::default();
+    book.restore(&[labelled(6, "settled", "x"), labelled(7, "live", "x"), labelled(8, "unnamed", "")]);
+    book.note(&[told(9, "live", 2)]);
+    book.restore(&[
+        did(1, "tracked", Deed::Tracked),
+        labelled(2, "named", "x"),
+        labelled(3, "unnamed", "x"),
+        told(4, "settled", 2),
+    ]);
+    assert_eq!(open(&book), ["tracked"], "before all is read");
+    book.restored();
+    assert_eq!(open(&book), ["named", "tracked"]);
+    assert!(book.next_question().is_some_and(|due| due <= Instant::now()), "they are not asked for");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_usual_for_a_label_is_learnt_from_earlier_runs() {
+    let mut entries = Vec::new();
+    for n in 0..30_u32 {
+        let (id, began) = (format!("c{n}"), i64::from(n) * 1_000_000_000);
+        let at = |entry: Entry, seconds: i64| Entry { at: Moment(began + seconds * 1_000_000), ..entry };
+        entries.push(at(told(1, &id, 1), 0));
+        entries.push(at(labelled(1, &id, "slow"), 1));
+        entries.push(at(told(1, &id, 1), 2));
+        entries.push(at(told(1, &id, 2), 200));
+        entries.push(at(told(1, &id, 2), 900));
+    }
+    let book = Book::default();
+    // In two chunks, the newest first.
+    let (older, newer) = entries.split_at(70);
+    book.restore(newer);
+    book.restore(older);
+    book.restored();
+    let now = Instant::now();
+    book.note(&[told(1, "new", 1), labelled(2, "new", "slow")]);
+    assert_eq!(book.next_question(), Some(now + Duration::from_secs(200)));
+    book.note(&[told(3, "other", 1)]);
+    assert_eq!(book.next_question(), Some(now + Duration::from_secs(30)), "without a label it is 30 s");
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_flood_of_open_commands_is_bounded_and_told() {
     let book = Book::default();

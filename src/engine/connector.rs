@@ -1,4 +1,4 @@
-//! From a profile's WebSocket address to a socket: DNS, TCP, TLS, upgrade, all within one budget of time.
+//! From a profile's WebSocket address to a socket: DNS, TCP, the proxy, TLS, upgrade, all within one budget of time.
 
 use std::io;
 use std::net::SocketAddr;
@@ -16,7 +16,10 @@ use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 use url::Url;
 
 use super::endpoints::Target;
+use super::proxies::{ProxyError, Through};
 use super::trust::Trust;
+use super::tunnel;
+use super::way::Ways;
 
 /// One budget for DNS, TCP, TLS and the upgrade.
 const BUDGET: Duration = Duration::from_secs(10);
@@ -39,6 +42,11 @@ pub trait Connector: Send + Sync {
     ///
     /// See [`ConnectError`].
     fn connect(&self, target: Target) -> BoxFuture<'static, Result<Box<dyn Transport>, ConnectError>>;
+
+    /// The proxy that a target is reached through, for sentences; `None` where it is reached straight.
+    fn proxy(&self, _target: &Target) -> Option<String> {
+        None
+    }
 }
 
 /// Why there is no connection, in words for the operator.
@@ -102,11 +110,16 @@ pub enum ConnectError {
         /// What went wrong.
         reason: &'static str,
     },
+    /// The proxy is of no use.
+    #[error(transparent)]
+    Proxy(#[from] ProxyError),
     /// The budget of time is used up.
-    #[error("{host} did not answer within 10 s.")]
+    #[error("{host} did not answer within 10 s{through}.")]
     TimedOut {
         /// The host.
         host: String,
+        /// By which proxy it was to be reached, with a space before it; or empty.
+        through: String,
     },
 }
 
@@ -114,6 +127,7 @@ pub enum ConnectError {
 pub(super) async fn open(connector: Arc<dyn Connector>, url: Url, limit: usize) -> Result<Socket, ConnectError> {
     let target = Target::of(&url);
     let host = target.host.clone();
+    let through = connector.proxy(&target).map(|proxy| format!(" through the proxy {proxy}")).unwrap_or_default();
     let attempt = async {
         let transport = connector.connect(target.clone()).await?;
         let config = WebSocketConfig::default().max_message_size(Some(limit)).max_frame_size(Some(limit));
@@ -122,7 +136,7 @@ pub(super) async fn open(connector: Arc<dyn Connector>, url: Url, limit: usize) 
             Err(error) => Err(upgrade_error(target.host, &error)),
         }
     };
-    tokio::time::timeout(BUDGET, attempt).await.unwrap_or(Err(ConnectError::TimedOut { host }))
+    tokio::time::timeout(BUDGET, attempt).await.unwrap_or(Err(ConnectError::TimedOut { host, through }))
 }
 
 /// Only what the error's kind says: its text can quote what the server sent.
@@ -135,43 +149,83 @@ fn upgrade_error(host: String, error: &WsError) -> ConnectError {
     ConnectError::Handshake { host, reason }
 }
 
-/// The network: DNS, TCP and TLS.
+/// The network: DNS, TCP, proxies and TLS.
 #[derive(Debug, Clone)]
 pub struct Network {
-    trust: Trust,
+    ways: Ways,
 }
 
 impl Network {
-    /// With the authorities that TLS trusts.
-    pub(super) fn new(trust: Trust) -> Self {
-        Self { trust }
+    /// That goes the way that is in force when it connects.
+    pub(super) fn new(ways: Ways) -> Self {
+        Self { ways }
     }
 }
 
 impl Connector for Network {
     fn connect(&self, target: Target) -> BoxFuture<'static, Result<Box<dyn Transport>, ConnectError>> {
-        let trust = self.trust.clone();
+        let way = self.ways.borrow().clone();
         Box::pin(async move {
-            let stream = tcp(&target).await?;
-            if let Err(error) = stream.set_nodelay(true) {
-                tracing::debug!(%error, "small frames may be held back");
-            }
+            let through = match target.url() {
+                Some(url) => way.proxies.of_url(&url)?,
+                None => None,
+            };
+            let stream = match through {
+                Some(through) => tunnelled(&target, &through, &way.trust).await?,
+                None => Box::new(prompt(tcp(&target).await?)) as Box<dyn Transport>,
+            };
             if !target.secure {
-                return Ok(Box::new(stream) as Box<dyn Transport>);
+                return Ok(stream);
             }
             let Ok(name) = ServerName::try_from(target.host.clone()) else {
                 return Err(ConnectError::NotAName { host: target.host });
             };
-            match tokio_rustls::TlsConnector::from(trust.config).connect(name, stream).await {
+            match tokio_rustls::TlsConnector::from(way.trust.config.clone()).connect(name, stream).await {
                 Ok(stream) => Ok(Box::new(stream) as Box<dyn Transport>),
                 Err(source) => Err(ConnectError::Tls {
                     host: target.host,
                     source,
-                    shortfall: trust.shortfall.map(|sentence| format!(" {sentence}")).unwrap_or_default(),
+                    shortfall: way.trust.shortfall.as_ref().map(|sentence| format!(" {sentence}")).unwrap_or_default(),
                 }),
             }
         })
     }
+
+    fn proxy(&self, target: &Target) -> Option<String> {
+        let url = target.url()?;
+        self.ways.borrow().proxies.of_url(&url).ok()?.map(|through| through.to_string())
+    }
+}
+
+/// A stream to the target through a proxy, to which TLS is spoken where its own address says so.
+async fn tunnelled(target: &Target, through: &Through, trust: &Trust) -> Result<Box<dyn Transport>, ConnectError> {
+    let proxy = through.target();
+    let unreached = |source| ProxyError::NotReached { proxy: through.to_string(), source };
+    let stream = tcp(&proxy).await.map_err(|error| match error {
+        ConnectError::NameNotFound { source, .. }
+        | ConnectError::Refused { source, .. }
+        | ConnectError::Unreachable { source, .. } => unreached(source).into(),
+        other => other,
+    })?;
+    let mut stream = Box::new(prompt(stream)) as Box<dyn Transport>;
+    if proxy.secure {
+        let Ok(name) = ServerName::try_from(proxy.host.clone()) else {
+            return Err(ConnectError::NotAName { host: proxy.host });
+        };
+        let connector = tokio_rustls::TlsConnector::from(trust.config.clone());
+        let encrypted = connector.connect(name, stream).await;
+        stream = Box::new(encrypted.map_err(|source| ProxyError::Tls { proxy: through.to_string(), source })?);
+    }
+    tunnel::open(&mut stream, target, through).await?;
+    Ok(stream)
+}
+
+/// A stream that sends small frames at once.
+fn prompt(stream: TcpStream) -> TcpStream {
+    if let Err(error) = stream.set_nodelay(true) {
+        tracing::debug!(%error, "small frames may be held back");
+    }
+    stream
 }
 
 async fn tcp(target: &Target) -> Result<TcpStream, ConnectError> {
@@ -210,5 +264,29 @@ async fn first_of(addresses: Vec<SocketAddr>) -> io::Result<TcpStream> {
             },
             () = tokio::time::sleep(NEXT_ADDRESS) => {}
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::proxies::ProxyVariables;
+    use crate::engine::way::{Guide, Surroundings, Way};
+    use crate::settings::{Preferences, ProxyChoice};
+
+    #[tokio::test(start_paused = true)]
+    async fn a_proxy_that_takes_the_connection_and_keeps_silent_is_named_when_the_budget_is_used_up() {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let proxy = listener.local_addr().unwrap();
+        let preferences =
+            Preferences { proxy: ProxyChoice::from_text(&format!("http://{proxy}")), ..Preferences::default() };
+        let surroundings = Surroundings { authority: None, proxies: ProxyVariables::default() };
+        let (_guide, ways) = Guide::new(Way::load(&preferences, &surroundings).unwrap(), surroundings);
+        let start = tokio::time::Instant::now();
+        let url = Url::parse("wss://ws.example.com").unwrap();
+        let opened = open(Arc::new(Network::new(ways)), url, 1024).await;
+        assert_eq!(start.elapsed(), BUDGET);
+        let error = opened.err().expect("it opened").to_string();
+        assert_eq!(error, format!("ws.example.com did not answer within 10 s through the proxy {proxy}."));
     }
 }

@@ -88,15 +88,22 @@ pub struct Target {
 }
 
 impl Target {
-    /// What a `ws(s)` address says to connect to.
+    /// What a `ws(s)` or `http(s)` address says to connect to.
     pub(super) fn of(url: &Url) -> Self {
-        let secure = url.scheme() == "wss";
+        let secure = matches!(url.scheme(), "wss" | "https");
         let host = match url.host() {
             Some(Host::Ipv6(address)) => address.to_string(),
             Some(host) => host.to_string(),
             None => String::new(),
         };
         Self { host, port: url.port_or_known_default().unwrap_or(if secure { 443 } else { 80 }), secure }
+    }
+
+    /// The address that it was taken from, without path and query.
+    pub(super) fn url(&self) -> Option<Url> {
+        let scheme = if self.secure { "wss" } else { "ws" };
+        let host = if self.host.contains(':') { format!("[{}]", self.host) } else { self.host.clone() };
+        Url::parse(&format!("{scheme}://{host}:{}/", self.port)).ok()
     }
 }
 
@@ -145,5 +152,7 @@ mod tests {
         let target = |url: &str| Target::of(&Url::parse(url).unwrap());
         assert_eq!(target("wss://h"), Target { host: "h".into(), port: 443, secure: true });
         assert_eq!(target("ws://[::1]:8083/x"), Target { host: "::1".into(), port: 8083, secure: false });
+        assert_eq!(target("https://p"), Target { host: "p".into(), port: 443, secure: true });
+        assert_eq!(target("ws://[::1]:8083/x").url().unwrap().as_str(), "ws://[::1]:8083/");
     }
 }

@@ -91,6 +91,35 @@ pub enum Event {
         /// The batch.
         entries: Vec<Entry>,
     },
+    /// Entries that the journal refuses, in ascending order, under numbers of their own ([`Seq::is_kept`]): they are in memory
+    /// only until [`Event::Kept`] tells otherwise.
+    NotKept {
+        /// Whose.
+        profile: ProfileId,
+        /// The batch.
+        entries: Vec<Entry>,
+    },
+    /// Entries of [`Event::NotKept`] are in the journal now; for [`crate::activity::Activities::keep`].
+    Kept {
+        /// Whose.
+        profile: ProfileId,
+        /// The number under which the first was told.
+        from: Seq,
+        /// The number that the journal gave it.
+        to: Seq,
+        /// How many, in the same order.
+        count: u64,
+    },
+    /// Everything of a profile up to now is gone from the journal, because the operator wished it.
+    Forgotten {
+        /// Whose.
+        profile: ProfileId,
+    },
+    /// Entries were taken out of the journal because they were too old or it was too large.
+    Purged {
+        /// When the oldest entry came that is left; `None` where none is.
+        oldest_left: Option<Moment>,
+    },
     /// How far a download is; the end of it is an entry.
     Download {
         /// Whose.

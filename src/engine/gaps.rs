@@ -11,7 +11,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use crate::activity::{ActivityKey, Entry, Fact, Gap, GapCause, Moment, Seq};
-use crate::protocol::CommandId;
+use crate::protocol::{CommandId, RequestId};
 
 use super::clocks::{DRIFT, Life};
 
@@ -80,24 +80,16 @@ impl Gaps {
         entry
     }
 
-    /// A connection is joined, with these commands and so many data requests open.
-    pub(super) fn joined(
-        &mut self,
-        now: Life,
-        open: impl Iterator<Item = CommandId>,
-        requests: usize,
-    ) -> Option<Entry> {
+    /// A connection is joined, with these commands and data requests open.
+    pub(super) fn joined(&mut self, now: Life, (open, requests): (Vec<CommandId>, Vec<RequestId>)) -> Option<Entry> {
         let mut current = self.current.take()?;
         let gap = &mut current.gap;
-        let mut named: BTreeSet<CommandId> = gap.open.drain(..).collect();
-        for command in open {
-            if named.len() >= Gap::MOST {
-                break;
-            }
-            named.insert(command);
-        }
-        gap.open = named.into_iter().collect();
-        gap.requests = gap.requests.max(u32::try_from(requests).unwrap_or(u32::MAX));
+        name(&mut gap.open, open);
+        // More may be open than are named.
+        let count = requests.len();
+        name(&mut gap.open_requests, requests);
+        let count = u32::try_from(count.max(gap.open_requests.len())).unwrap_or(u32::MAX);
+        gap.requests = gap.requests.max(count);
         gap.to = Some(now.at.max(gap.from));
         if let Some(began) = current.began {
             let (lasted, seems) = (now.since(began), now.at.since(gap.from));
@@ -118,7 +110,7 @@ impl Gaps {
 
 impl Current {
     fn new(from: Moment, cause: GapCause, began: Option<Life>) -> Self {
-        let gap = Gap { from, to: None, cause, open: Vec::new(), requests: 0 };
+        let gap = Gap { from, to: None, cause, open: Vec::new(), requests: 0, open_requests: Vec::new() };
         Self { key: uuid::Uuid::new_v4().to_string().into(), gap, began }
     }
 
@@ -126,6 +118,18 @@ impl Current {
         let key = ActivityKey::Gap(self.key.clone());
         Entry { seq: Seq::default(), at, key, fact: Fact::Gap(self.gap.clone()), raw: Box::default() }
     }
+}
+
+/// Adds ids to those that are named, as far as there is room.
+fn name<T: Ord>(named: &mut Vec<T>, open: Vec<T>) {
+    let mut all: BTreeSet<T> = named.drain(..).collect();
+    for id in open {
+        if all.len() >= Gap::MOST {
+            break;
+        }
+        all.insert(id);
+    }
+    *named = all.into_iter().collect();
 }
 
 fn before(at: Moment, by: Duration) -> Moment {
@@ -158,13 +162,20 @@ mod tests {
         let clock: crate::engine::options::Clock = std::sync::Arc::new(|| Moment(70));
         let clocks = crate::engine::clocks::Clocks::new(clock, std::sync::Arc::new(|| None));
         let mut gaps = Gaps::default();
-        let left =
-            Gap { from: Moment(5), to: None, cause: GapCause::Disconnected, open: vec!["a".into()], requests: 2 };
+        let left = Gap {
+            from: Moment(5),
+            to: None,
+            cause: GapCause::Disconnected,
+            open: vec!["a".into()],
+            requests: 2,
+            open_requests: vec!["r".into()],
+        };
         let past = Past { now: Moment(50), last_alive: Some(Moment(20)), unfinished: Some(("k".into(), left)) };
         assert_eq!(gaps.begin(past), None);
-        let (key, gap) = gap_of(gaps.joined(clocks.now(), ["b".into()].into_iter(), 1));
+        let (key, gap) = gap_of(gaps.joined(clocks.now(), (vec!["b".into()], vec!["s".into(), "r".into()])));
         assert_eq!(key, ActivityKey::Gap("k".into()));
         assert_eq!((gap.from, gap.to, gap.requests), (Moment(5), Some(Moment(70)), 2));
         assert_eq!(gap.open, ["a".into(), "b".into()]);
+        assert_eq!(gap.open_requests, ["r".into(), "s".into()]);
     }
 }

@@ -17,6 +17,7 @@ use super::connector::{Connector, Network};
 use super::download::Fetcher;
 use super::event::{Event, Notice, Severity};
 use super::hub;
+use super::ledger::Watched;
 use super::local;
 use super::mailbox::{self, Events, Outbox};
 use super::options::EngineOptions;
@@ -25,7 +26,7 @@ use super::restore;
 use super::spawn::Spawner;
 use super::suspend;
 use super::tools::Tools;
-use super::trust::Trust;
+use super::way::{Guide, Surroundings, Way};
 
 /// Actions that wait for the engine. Full: the window says that the engine is busy.
 const ACTIONS: usize = 64;
@@ -76,10 +77,10 @@ impl Engine {
         let holder = Holder::take(options.directories.data())?;
         let Opened { journal, live_from, id, recovered } = Journal::open(options.directories.data())?;
         let (store, settings, broken) = Store::open(&options.directories);
-        let trust = Trust::load(options.extra_authority.as_deref())?;
+        let surroundings = Surroundings { authority: options.extra_authority, proxies: options.proxies };
+        let way = Way::load(&settings.preferences, &surroundings)?;
         let (outbox, events) = mailbox::pair(options.waker);
-        let recovered = recovered.map(|recovery| recovery.to_string());
-        for sentence in [recovered, broken, trust.shortfall.clone()].into_iter().flatten() {
+        for sentence in [broken, way.trust.shortfall.clone()].into_iter().flatten() {
             outbox.notice(Notice { severity: Severity::Warning, profile: None, sentence, remedy: None });
         }
         let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -88,18 +89,19 @@ impl Engine {
             .enable_all()
             .build()?;
         let spawner = Spawner::new(runtime.handle().clone(), outbox.clone());
+        let (guide, ways) = Guide::new(way, surroundings);
         let (actions, wanted) = mpsc::channel(ACTIONS);
         let (reports, reported) = mpsc::channel(REPORTS);
         let tools = Tools {
             outbox: outbox.clone(),
             spawner: spawner.clone(),
             clocks: Clocks::new(options.clock.clone(), Arc::new(suspend::boot_clock)),
+            ledger: Arc::new(Watched { journal, outbox: outbox.clone(), clock: options.clock.clone() }),
             clock: options.clock,
-            ledger: Arc::new(journal),
             keyring: options.keyring,
-            rest: Rest::new(&trust)?,
-            fetcher: Fetcher::new(&trust)?,
-            connector: options.connector.unwrap_or_else(|| Arc::new(Network::new(trust)) as Arc<dyn Connector>),
+            rest: Rest::new(ways.clone()),
+            fetcher: Fetcher::new(ways.clone()),
+            connector: options.connector.unwrap_or_else(|| Arc::new(Network::new(ways)) as Arc<dyn Connector>),
             reports,
         };
         start_helpers(&tools, options.directories.data());
@@ -109,7 +111,9 @@ impl Engine {
             store,
             settings,
             live_from,
+            guide,
             journal: id,
+            recovered: recovered.map(|recovery| recovery.to_string()),
             keeps_links: options.keeps_links,
             sandbox: options.sandbox,
             sandbox_at_once: options.start_in_sandbox,

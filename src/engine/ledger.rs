@@ -1,14 +1,19 @@
 //! What the engine asks of the journal, so that tests can put one in its place that fails on demand.
 
+use std::future::Future;
 use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 
 use crate::activity::{ActivityKey, Entry, Moment, Seq};
 use crate::credentials::{KeyringError, SealKey};
-use crate::journal::{Journal, JournalError, Sealing, Secrets, Unsealed};
+use crate::journal::{Journal, JournalError, KeptNotice, Limits, NotAppended, Purged, Sealing, Secrets, Unsealed};
 use crate::protocol::RequestId;
 use crate::settings::ProfileId;
+
+use super::event::{Notice, Severity};
+use super::mailbox::Outbox;
+use super::options::Clock;
 
 /// Entries that could not be written: all of them, so that nothing is lost.
 #[derive(Debug)]
@@ -38,12 +43,19 @@ pub(super) trait Ledger: Send + Sync + 'static {
     /// Forgets what opens the data of a request: it is used up.
     fn forget_secret(&self, profile: ProfileId, request: RequestId) -> BoxFuture<'_, Result<(), String>>;
     /// Forgets what opens data and whose time is over: as its message said, else if links live for `lifetime`.
-    fn forget_expired_secrets(
-        &self,
-        profile: ProfileId,
-        now: Moment,
-        lifetime: Duration,
-    ) -> BoxFuture<'_, Result<u64, String>>;
+    fn forget_expired_secrets(&self, now: Moment, lifetime: Duration) -> BoxFuture<'_, Result<u64, String>>;
+    /// Entries of all profiles: the first `limit` from a place on, ascending.
+    fn scan(&self, from: Seq, limit: usize) -> BoxFuture<'_, Result<Vec<(ProfileId, Entry)>, String>>;
+    /// Whether something may have to go, by these limits.
+    fn is_purge_due(&self, now: Moment, limits: Limits) -> BoxFuture<'_, Result<bool, String>>;
+    /// Takes a little of it out.
+    fn purge_step(&self, now: Moment, limits: Limits) -> BoxFuture<'_, Result<Purged, String>>;
+    /// Keeps a notice until it is read.
+    fn keep_notice(&self, notice: KeptNotice) -> BoxFuture<'_, Result<(), String>>;
+    /// The notices that were not read.
+    fn notices(&self) -> BoxFuture<'_, Result<Vec<KeptNotice>, String>>;
+    /// One was read.
+    fn notice_read(&self, profile: Option<ProfileId>, sentence: String) -> BoxFuture<'_, Result<(), String>>;
     /// The newest `limit` entries before a place, ascending.
     fn restore(&self, profile: ProfileId, before: Seq, limit: usize) -> BoxFuture<'_, Result<Vec<Entry>, String>>;
     /// The first `limit` entries from a place on, ascending.
@@ -68,7 +80,53 @@ pub(super) trait Ledger: Send + Sync + 'static {
     fn close(&self) -> BoxFuture<'_, ()>;
 }
 
-impl Ledger for Journal {
+/// The journal, watched over: where it was replaced or mended under way that is told, and what was asked is asked again.
+pub(super) struct Watched {
+    /// The journal.
+    pub(super) journal: Journal,
+    /// Tells the operator.
+    pub(super) outbox: Outbox,
+    /// The time of day.
+    pub(super) clock: Clock,
+}
+
+impl Watched {
+    /// Asks, and once more where there is another journal now.
+    async fn ask<T, F>(&self, ask: impl Fn() -> F) -> Result<T, String>
+    where
+        F: Future<Output = Result<T, JournalError>>,
+    {
+        let again = match ask().await {
+            Err(error) if is_another(&error) => {
+                self.tell(&error).await;
+                ask().await
+            }
+            other => other,
+        };
+        again.map_err(|error| {
+            tracing::warn!(%error, "the journal failed");
+            error.to_string()
+        })
+    }
+
+    /// Tells that there is another journal now, until that is read.
+    async fn tell(&self, error: &JournalError) {
+        let sentence = error.to_string();
+        let notice = Notice { severity: Severity::Warning, profile: None, sentence: sentence.clone(), remedy: None };
+        self.outbox.notice(notice);
+        let kept = KeptNotice { profile: None, at: (self.clock)(), sentence };
+        if let Err(error) = self.journal.keep_notice(kept).await {
+            tracing::warn!(%error, "a notice will not be told again at the next start");
+        }
+    }
+}
+
+/// Whether asking again works, because another journal is in the place of the one that was asked.
+fn is_another(error: &JournalError) -> bool {
+    matches!(error, JournalError::Vanished { .. } | JournalError::Mended(_))
+}
+
+impl Ledger for Watched {
     fn append(
         &self,
         profile: ProfileId,
@@ -76,41 +134,45 @@ impl Ledger for Journal {
         secrets: Secrets,
     ) -> BoxFuture<'_, Result<Vec<Entry>, NotWritten>> {
         Box::pin(async move {
-            Self::append_with(self, profile, entries, secrets).await.map_err(|refused| NotWritten {
-                entries: refused.entries,
-                secrets: refused.secrets,
-                why: refused.source.to_string(),
+            let mut outcome = self.journal.append_with(profile, entries, secrets).await;
+            if let Err(refused) = &outcome
+                && is_another(&refused.source)
+            {
+                self.tell(&refused.source).await;
+                if let Err(NotAppended { entries, secrets, .. }) = outcome {
+                    outcome = self.journal.append_with(profile, entries, secrets).await;
+                }
+            }
+            outcome.map_err(|NotAppended { entries, secrets, source }| NotWritten {
+                entries,
+                secrets,
+                why: source.to_string(),
             })
         })
     }
 
     fn seal_with(&self, key: Result<SealKey, KeyringError>) -> BoxFuture<'_, Result<Sealing, String>> {
-        Box::pin(async move { Self::seal_with(self, key).await.map_err(sentence) })
+        Box::pin(async move { self.ask(|| self.journal.seal_with(key.clone())).await })
     }
 
     fn secrets(&self, profile: ProfileId) -> BoxFuture<'_, Result<Unsealed, String>> {
-        Box::pin(async move { Self::secrets(self, profile).await.map_err(sentence) })
+        Box::pin(self.ask(move || self.journal.secrets(profile)))
     }
 
     fn forget_secret(&self, profile: ProfileId, request: RequestId) -> BoxFuture<'_, Result<(), String>> {
-        Box::pin(async move { Self::forget_secret(self, profile, &request).await.map_err(sentence) })
+        Box::pin(async move { self.ask(|| self.journal.forget_secret(profile, &request)).await })
     }
 
-    fn forget_expired_secrets(
-        &self,
-        profile: ProfileId,
-        now: Moment,
-        lifetime: Duration,
-    ) -> BoxFuture<'_, Result<u64, String>> {
-        Box::pin(async move { Self::forget_expired_secrets(self, profile, now, lifetime).await.map_err(sentence) })
+    fn forget_expired_secrets(&self, now: Moment, lifetime: Duration) -> BoxFuture<'_, Result<u64, String>> {
+        Box::pin(self.ask(move || self.journal.forget_expired_secrets(now, lifetime)))
     }
 
     fn restore(&self, profile: ProfileId, before: Seq, limit: usize) -> BoxFuture<'_, Result<Vec<Entry>, String>> {
-        Box::pin(async move { Self::restore(self, profile, Some(before), limit).await.map_err(sentence) })
+        Box::pin(self.ask(move || self.journal.restore(profile, Some(before), limit)))
     }
 
     fn since(&self, profile: ProfileId, from: Seq, limit: usize) -> BoxFuture<'_, Result<Vec<Entry>, String>> {
-        Box::pin(async move { Self::since(self, profile, from, limit).await.map_err(sentence) })
+        Box::pin(self.ask(move || self.journal.since(profile, from, limit)))
     }
 
     fn history(
@@ -120,32 +182,50 @@ impl Ledger for Journal {
         from: Seq,
         to: Seq,
     ) -> BoxFuture<'_, Result<Vec<Entry>, String>> {
-        Box::pin(async move { Self::history(self, profile, &key, from, to).await.map_err(sentence) })
+        Box::pin(async move { self.ask(|| self.journal.history(profile, &key, from, to)).await })
+    }
+
+    fn scan(&self, from: Seq, limit: usize) -> BoxFuture<'_, Result<Vec<(ProfileId, Entry)>, String>> {
+        Box::pin(self.ask(move || self.journal.scan(from, limit)))
+    }
+
+    fn is_purge_due(&self, now: Moment, limits: Limits) -> BoxFuture<'_, Result<bool, String>> {
+        Box::pin(async move { self.ask(|| self.journal.is_purge_due(now, &limits)).await })
+    }
+
+    fn purge_step(&self, now: Moment, limits: Limits) -> BoxFuture<'_, Result<Purged, String>> {
+        Box::pin(async move { self.ask(|| self.journal.purge_step(now, &limits)).await })
+    }
+
+    fn keep_notice(&self, notice: KeptNotice) -> BoxFuture<'_, Result<(), String>> {
+        Box::pin(async move { self.ask(|| self.journal.keep_notice(notice.clone())).await })
+    }
+
+    fn notices(&self) -> BoxFuture<'_, Result<Vec<KeptNotice>, String>> {
+        Box::pin(self.ask(|| self.journal.notices()))
+    }
+
+    fn notice_read(&self, profile: Option<ProfileId>, sentence: String) -> BoxFuture<'_, Result<(), String>> {
+        Box::pin(async move { self.ask(|| self.journal.notice_read(profile, sentence.clone())).await })
     }
 
     fn forget_profile(&self, profile: ProfileId) -> BoxFuture<'_, Result<(), String>> {
-        Box::pin(async move { Self::forget_profile(self, profile).await.map_err(sentence) })
+        Box::pin(self.ask(move || self.journal.forget_profile(profile)))
     }
 
     fn alive(&self, profile: ProfileId, at: Moment) -> BoxFuture<'_, Result<(), String>> {
-        Box::pin(async move { Self::alive(self, profile, at).await.map_err(sentence) })
+        Box::pin(self.ask(move || self.journal.alive(profile, at)))
     }
 
     fn last_alive(&self, profile: ProfileId) -> BoxFuture<'_, Result<Option<Moment>, String>> {
-        Box::pin(async move { Self::last_alive(self, profile).await.map_err(sentence) })
+        Box::pin(self.ask(move || self.journal.last_alive(profile)))
     }
 
     fn size(&self) -> u64 {
-        Self::size(self)
+        self.journal.size()
     }
 
     fn close(&self) -> BoxFuture<'_, ()> {
-        Box::pin(Self::close(self))
+        Box::pin(self.journal.close())
     }
-}
-
-#[expect(clippy::needless_pass_by_value, reason = "it is handed to `map_err`")]
-fn sentence(error: JournalError) -> String {
-    tracing::warn!(%error, "the journal failed");
-    error.to_string()
 }

@@ -21,11 +21,11 @@ use super::event::{Event, Notice, Severity};
 pub type Waker = Arc<dyn Fn() + Send + Sync>;
 
 /// How many bytes of entries may wait for the window before it lags.
-const ENTRIES_LIMIT: usize = 32 * 1024 * 1024;
+pub(super) const ENTRIES_LIMIT: usize = 32 * 1024 * 1024;
 /// How many bytes of restored entries may wait: less, so that live ones find room.
 const RESTORED_LIMIT: usize = 8 * 1024 * 1024;
 /// From how many waiting events on a state replaces its older self, and entries lag.
-const EVENTS_LIMIT: usize = 1024;
+pub(super) const EVENTS_LIMIT: usize = 1024;
 /// How many notices may wait; more are counted.
 const NOTICES_LIMIT: usize = 128;
 /// The largest batch that a later one is joined to.
@@ -119,6 +119,14 @@ impl Outbox {
             (mailbox.weight < RESTORED_LIMIT).then_some((*profile, lag.from))
         })
         .await
+    }
+
+    /// Tells entries that the journal refuses. Says whether the window will see them: not where it lags behind; it is then
+    /// told when they are committed.
+    pub(super) fn not_kept(&self, profile: ProfileId, entries: Vec<Entry>) -> bool {
+        let told = self.0.lock().not_kept(profile, entries);
+        self.0.ring();
+        told
     }
 
     /// Tells entries that were read from the journal for a profile that lags.
@@ -268,6 +276,17 @@ impl Mailbox {
         false
     }
 
+    /// Whether there was room.
+    fn not_kept(&mut self, profile: ProfileId, entries: Vec<Entry>) -> bool {
+        let weight = weight_of_entries(&entries);
+        let room = self.weight.saturating_add(weight) <= ENTRIES_LIMIT && self.queue.len() < EVENTS_LIMIT;
+        let told = room && !self.lagging.contains_key(&profile);
+        if told {
+            self.push(Event::NotKept { profile, entries });
+        }
+        told
+    }
+
     fn caught_up(&mut self, profile: ProfileId, entries: Vec<Entry>) {
         let Some(lag) = self.lagging.get_mut(&profile) else { return };
         match entries.last() {
@@ -285,7 +304,10 @@ impl Mailbox {
     fn forget(&mut self, profile: ProfileId) {
         self.lagging.remove(&profile);
         self.remove_where(|event| match event {
-            Event::Committed { profile: of, .. } | Event::Restored { profile: of, .. } => *of == profile,
+            Event::Committed { profile: of, .. }
+            | Event::Restored { profile: of, .. }
+            | Event::NotKept { profile: of, .. }
+            | Event::Kept { profile: of, .. } => *of == profile,
             _ => false,
         });
     }
@@ -315,6 +337,7 @@ enum Slot {
     DataTokens(ProfileId, u32),
     JournalSize,
     Rival(ProfileId),
+    Purged,
 }
 
 impl Slot {
@@ -330,8 +353,12 @@ impl Slot {
             Event::DataTokens { profile, page, .. } => Self::DataTokens(*profile, *page),
             Event::JournalSize(_) => Self::JournalSize,
             Event::Rival { profile, .. } => Self::Rival(*profile),
+            Event::Purged { .. } => Self::Purged,
             Event::Restored { .. }
             | Event::Committed { .. }
+            | Event::NotKept { .. }
+            | Event::Kept { .. }
+            | Event::Forgotten { .. }
             | Event::LinksKept { .. }
             | Event::Notice(_)
             | Event::Stopped => return None,
@@ -341,9 +368,10 @@ impl Slot {
 
 fn weight_of(event: &Event) -> usize {
     match event {
-        Event::Restored { entries, .. } | Event::Committed { entries, .. } | Event::History { entries, .. } => {
-            weight_of_entries(entries)
-        }
+        Event::Restored { entries, .. }
+        | Event::Committed { entries, .. }
+        | Event::NotKept { entries, .. }
+        | Event::History { entries, .. } => weight_of_entries(entries),
         _ => 0,
     }
 }
@@ -351,6 +379,15 @@ fn weight_of(event: &Event) -> usize {
 /// About how many bytes entries take: the raw text, once more for the message read from it, and the rest.
 pub(super) fn weight_of_entries(entries: &[Entry]) -> usize {
     entries.iter().map(|entry| entry.raw.len().saturating_mul(2).saturating_add(256)).sum()
+}
+
+#[cfg(test)]
+impl Outbox {
+    /// How many events wait for the window, and how many bytes of entries.
+    pub(super) fn waiting(&self) -> (usize, usize) {
+        let mailbox = self.0.lock();
+        (mailbox.queue.len(), mailbox.weight)
+    }
 }
 
 #[cfg(test)]

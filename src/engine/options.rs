@@ -13,6 +13,7 @@ use crate::settings::{Address, Directories};
 
 use super::connector::Connector;
 use super::mailbox::Waker;
+use super::proxies::ProxyVariables;
 
 /// Tells the time of day. Injected, so that tests hold it still.
 pub type Clock = Arc<dyn Fn() -> Moment + Send + Sync>;
@@ -60,6 +61,8 @@ pub struct EngineOptions {
     pub connector: Option<Arc<dyn Connector>>,
     /// A PEM file with a further certificate authority to trust.
     pub extra_authority: Option<PathBuf>,
+    /// What the environment says of proxies; nothing of it counts where the settings choose otherwise.
+    pub proxies: ProxyVariables,
     /// The time of day.
     pub clock: Clock,
     /// Called when there is something in [`super::Events`] that was not there before: once for a burst.
@@ -72,6 +75,7 @@ impl fmt::Debug for EngineOptions {
             .field("start_in_sandbox", &self.start_in_sandbox)
             .field("profile", &self.profile)
             .field("extra_authority", &self.extra_authority)
+            .field("proxies", &self.proxies)
             .finish_non_exhaustive()
     }
 }

@@ -146,6 +146,8 @@ impl Asking {
 fn is_fatal(error: &RestError) -> bool {
     match error {
         RestError::Unreachable { .. }
+        | RestError::UnreachableThrough { .. }
+        | RestError::Proxy(_)
         | RestError::TimedOut { .. }
         | RestError::Unauthorised(_)
         | RestError::NotUnderstood { .. }

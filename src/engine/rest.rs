@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use reqwest::header::{DATE, HeaderValue};
 use reqwest::redirect::Policy;
-use reqwest::{Client, StatusCode};
+use reqwest::{Client, ClientBuilder, StatusCode};
 use secrecy::{ExposeSecret as _, SecretString};
 
 use crate::activity::{Enquiry, Moment};
@@ -17,7 +17,8 @@ use crate::protocol::rest::{self, AUTHORIZATION_HEADER, COMMAND_HEADER, REQUEST_
 use crate::protocol::{AuthorizationToken, CommandId, DataToken, DataTokenPage, RequestId, data_token_page, mask};
 
 use super::endpoints::Endpoints;
-use super::trust::Trust;
+use super::proxies::{ProxyError, Through};
+use super::way::{Way, Ways};
 
 /// For DNS, TCP and TLS.
 const CONNECT_BUDGET: Duration = Duration::from_secs(10);
@@ -52,6 +53,22 @@ pub(super) enum RestError {
         /// What is known of the reason, with a colon before it; or empty.
         why: String,
     },
+    /// No connection, and a proxy is in between.
+    #[error(
+        "{host} can't be reached through the proxy {proxy}{why}. Check the proxy in the settings, and that it lets {host} \
+         through."
+    )]
+    UnreachableThrough {
+        /// The host.
+        host: String,
+        /// The proxy.
+        proxy: String,
+        /// What is known of the reason, with a colon before it; or empty.
+        why: String,
+    },
+    /// The proxy is of no use.
+    #[error(transparent)]
+    Proxy(#[from] ProxyError),
     /// No answer.
     #[error("{host} did not answer in time. Try again.")]
     TimedOut {
@@ -88,10 +105,15 @@ pub(super) enum RestError {
     NotAToken,
 }
 
-/// The client.
+/// The way to the backend.
 #[derive(Debug, Clone)]
 pub(super) struct Rest {
-    client: Client,
+    ways: Ways,
+}
+
+/// The client of these calls, but for whom it trusts and its proxies.
+pub(super) fn client() -> ClientBuilder {
+    Client::builder().redirect(Policy::none()).referer(false).connect_timeout(CONNECT_BUDGET).timeout(CALL_BUDGET)
 }
 
 /// When a token ends, as the server says.
@@ -159,23 +181,9 @@ struct Answer {
 }
 
 impl Rest {
-    /// A client that trusts whom `trust` says.
-    ///
-    /// # Errors
-    ///
-    /// Where the HTTP client can't be built.
-    pub(super) fn new(trust: &Trust) -> reqwest::Result<Self> {
-        let client = Client::builder()
-            .tls_backend_preconfigured(trust.config.as_ref().clone())
-            .redirect(Policy::none())
-            .referer(false)
-            // The socket knows no proxy either: both go the same way.
-            .no_proxy()
-            .connect_timeout(CONNECT_BUDGET)
-            .timeout(CALL_BUDGET)
-            .user_agent(concat!("privicore-monitor/", env!("CARGO_PKG_VERSION")))
-            .build()?;
-        Ok(Self { client })
+    /// That goes the way that is in force when it is called.
+    pub(super) fn new(ways: Ways) -> Self {
+        Self { ways }
     }
 
     /// `POST /profile/authenticate`.
@@ -186,8 +194,9 @@ impl Rest {
         password: &SecretString,
     ) -> Result<Granted, RestError> {
         let url = endpoints.call(&["profile", "authenticate"]);
-        let request = self.client.post(url).form(&[("username", username), ("password", password.expose_secret())]);
-        let answer = read(request, endpoints, &[password.expose_secret()]).await?;
+        let way = self.way();
+        let request = way.calls.post(url).form(&[("username", username), ("password", password.expose_secret())]);
+        let answer = read(request, &way, endpoints, &[password.expose_secret()]).await?;
         granted(&answer, endpoints)
     }
 
@@ -305,30 +314,45 @@ impl Rest {
         let mut header = HeaderValue::from_str(token.expose()).map_err(|_unfit| RestError::NotAToken)?;
         header.set_sensitive(true);
         let url = endpoints.call(path);
+        let way = self.way();
         let request = match payload {
-            Payload::None => self.client.get(url),
-            Payload::Form(form) => self.client.post(url).form(form),
-            Payload::EmptyObject => self.client.post(url).json(&serde_json::Map::new()),
+            Payload::None => way.calls.get(url),
+            Payload::Form(form) => way.calls.post(url).form(form),
+            Payload::EmptyObject => way.calls.post(url).json(&serde_json::Map::new()),
             Payload::Query(query) => {
                 let mut url = url;
                 url.query_pairs_mut().extend_pairs(query);
-                self.client.get(url)
+                way.calls.get(url)
             }
         };
-        read(request.header(AUTHORIZATION_HEADER, header), endpoints, &[token.expose()]).await
+        read(request.header(AUTHORIZATION_HEADER, header), &way, endpoints, &[token.expose()]).await
+    }
+
+    fn way(&self) -> Arc<Way> {
+        self.ways.borrow().clone()
     }
 }
 
 /// Sends a request and reads the answer, without the secrets that the request carried.
-async fn read(request: reqwest::RequestBuilder, endpoints: &Endpoints, secrets: &[&str]) -> Result<Answer, RestError> {
-    let mut response = request.send().await.map_err(|error| failed(error, endpoints))?;
+async fn read(
+    request: reqwest::RequestBuilder,
+    way: &Way,
+    endpoints: &Endpoints,
+    secrets: &[&str],
+) -> Result<Answer, RestError> {
+    let through = way.proxies.of_url(&endpoints.api)?;
+    let failed = |error| failed(error, endpoints, through.as_ref());
+    let mut response = request.send().await.map_err(failed)?;
     let status = response.status();
+    if let Some(through) = through.as_ref().filter(|_through| status == StatusCode::PROXY_AUTHENTICATION_REQUIRED) {
+        return Err(ProxyError::NeedsPassword(through.to_string()).into());
+    }
     let date = response.headers().get(DATE).and_then(|date| date.to_str().ok());
     let date = date.and_then(|date| jiff::fmt::rfc2822::parse(date).ok()).map(|date| Moment::from(date.timestamp()));
     let ids = [COMMAND_HEADER, REQUEST_HEADER]
         .map(|name| response.headers().get(name).and_then(|id| id.to_str().ok()).map(str::to_owned));
     let mut bytes = Vec::new();
-    while let Some(chunk) = response.chunk().await.map_err(|error| failed(error, endpoints))? {
+    while let Some(chunk) = response.chunk().await.map_err(failed)? {
         if bytes.len().saturating_add(chunk.len()) > LONGEST_ANSWER {
             return Err(RestError::NotUnderstood { host: host(endpoints) });
         }
@@ -375,21 +399,40 @@ fn words(body: &str, secrets: &[&str]) -> String {
 }
 
 /// What a failed call means. Its text can name the address: only the kind and the system's words are taken.
-fn failed(error: reqwest::Error, endpoints: &Endpoints) -> RestError {
+fn failed(error: reqwest::Error, endpoints: &Endpoints, through: Option<&Through>) -> RestError {
     let error = error.without_url();
     let host = host(endpoints);
     tracing::debug!(%error, host, "a call failed");
     if error.is_timeout() {
-        RestError::TimedOut { host }
-    } else if error.is_connect() {
-        RestError::Unreachable { host, why: deepest(&error).map(|why| format!(": {why}")).unwrap_or_default() }
-    } else {
-        RestError::Unreachable { host, why: ": the connection broke off".to_owned() }
+        return RestError::TimedOut { host };
+    }
+    if !error.is_connect() {
+        return RestError::Unreachable { host, why: ": the connection broke off".to_owned() };
+    }
+    match through {
+        Some(through) if is_for_a_password(&error) => ProxyError::NeedsPassword(through.to_string()).into(),
+        Some(through) => RestError::UnreachableThrough { host, proxy: through.to_string(), why: why(&error) },
+        None => RestError::Unreachable { host, why: why(&error) },
+    }
+}
+
+/// Whether no connection came about because a proxy wants a password, or another.
+pub(super) fn is_for_a_password(error: &reqwest::Error) -> bool {
+    // The HTTP client keeps the kind of this error to itself; its words are all there is.
+    deepest(error).is_some_and(|why| why.contains("proxy authorization required"))
+}
+
+/// What is known of why no connection came about, with a colon before it; or nothing.
+pub(super) fn why(error: &reqwest::Error) -> String {
+    match deepest(error).as_deref() {
+        None => String::new(),
+        Some("tunnel error: unsuccessful") => ": the proxy refused".to_owned(),
+        Some(why) => format!(": {}", why.trim_start_matches("tunnel error: ")),
     }
 }
 
 /// The innermost source of an error: what the system or TLS said.
-pub(super) fn deepest(error: &dyn std::error::Error) -> Option<String> {
+fn deepest(error: &dyn std::error::Error) -> Option<String> {
     let mut source = error.source()?;
     while let Some(inner) = source.source() {
         source = inner;

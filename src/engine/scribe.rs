@@ -2,15 +2,17 @@
 //!
 //! Up to [`WAITING`] batches wait behind the one that is being committed; where that is full the session stops reading its
 //! socket, so that TCP holds the server back. What the journal refuses stays here and is tried again until it is written:
-//! an acknowledgement comes once.
+//! an acknowledgement comes once. Only while it refuses is something visible that is not durable, and marked so: what
+//! waits is shown as not kept, up to [`MOST_HELD`] entries or [`MOST_BYTES`]; beyond, the socket is left unread as well.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
+use tokio::time::Instant;
 
-use crate::activity::{ActivityKey, Deed, Entry, Fact, NotSaved};
+use crate::activity::{ActivityKey, Deed, Entry, Fact, NotSaved, Seq};
 use crate::journal::Secrets;
 use crate::settings::ProfileId;
 
@@ -30,6 +32,10 @@ const WAITING: usize = 4;
 /// Entries in one transaction, from which on no further batch is joined to it: as many as may wait, since under load it is
 /// the flushes of the disk that take the time, and there is one a transaction.
 const TOGETHER: usize = 16_384;
+/// Entries that are held while the journal refuses, from which on no further batch is taken.
+const MOST_HELD: usize = 4096;
+/// Bytes of raw text that are held while the journal refuses, from which on no further batch is taken.
+const MOST_BYTES: usize = 4 * 1024 * 1024;
 /// The first pause after the journal refused.
 const FIRST_PAUSE: Duration = Duration::from_millis(500);
 /// The longest.
@@ -38,14 +44,46 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(10);
 /// News of the connection that may wait until the journal's past is known.
 const EARLY: usize = 64;
 
-/// What a session hands over: entries that are written together, or news of its connection.
+/// What is handed over, in order.
 #[derive(Debug)]
-pub(super) struct Batch {
+pub(super) enum Batch {
+    /// Entries that are written together.
+    Entries(Held),
+    /// News of the connection.
+    Presence(Presence),
+    /// To forget everything of the profile. Answered when it is gone, or why it is not.
+    Forget(oneshot::Sender<Result<(), String>>),
+}
+
+/// Entries on their way into the journal.
+#[derive(Debug, Default)]
+pub(super) struct Held {
     entries: Vec<Entry>,
     /// What was masked in them.
     secrets: Secrets,
-    committed: Option<oneshot::Sender<()>>,
-    presence: Option<Presence>,
+    /// Who waits until they are durable.
+    committed: Vec<oneshot::Sender<()>>,
+    /// How many of them the book has, and the window was offered, because the journal refused.
+    noted: usize,
+    /// How many of them the window shows as not kept: those from the first on.
+    shown: usize,
+}
+
+impl Held {
+    fn of(entry: Entry) -> Self {
+        Self { entries: vec![entry], ..Self::default() }
+    }
+
+    fn join(&mut self, later: Self) {
+        self.secrets.join(self.entries.len(), later.secrets);
+        self.entries.extend(later.entries);
+        self.committed.extend(later.committed);
+    }
+
+    fn is_full(&self) -> bool {
+        let bytes = || self.entries.iter().map(|entry| entry.raw.len()).sum::<usize>();
+        self.entries.len() >= MOST_HELD || bytes() >= MOST_BYTES
+    }
 }
 
 /// News of the connection, in order with what was heard over it.
@@ -92,9 +130,20 @@ impl Scribe {
     ) -> (Self, Task<()>) {
         // Full: the session stops reading its socket; deeds of the operator wait.
         let (batches, waiting) = mpsc::channel(WAITING);
-        let (gaps, early) = (Gaps::default(), VecDeque::new());
-        let desk = Desk { profile, ledger, outbox, book, vault, gaps, early, begun: false };
-        let task = spawner.task("writing the journal", Some(profile), Box::pin(desk.run(waiting, past)));
+        let desk = Desk {
+            profile,
+            ledger,
+            outbox,
+            book,
+            vault,
+            gaps: Gaps::default(),
+            early: VecDeque::new(),
+            begun: false,
+            waiting,
+            carried: None,
+            next_unkept: Seq::FIRST_UNKEPT,
+        };
+        let task = spawner.task("writing the journal", Some(profile), Box::pin(desk.run(past)));
         (Self { batches }, task)
     }
 
@@ -106,7 +155,7 @@ impl Scribe {
     /// Writes what was read in the room that was waited for.
     pub(super) fn write(room: Room, harvest: Harvest) {
         let (entries, secrets) = harvest.into_parts();
-        room.send(Batch { entries, secrets, committed: None, presence: None });
+        room.send(Batch::Entries(Held { entries, secrets, ..Held::default() }));
     }
 
     /// Room for one batch, where there is some at once.
@@ -116,8 +165,7 @@ impl Scribe {
 
     /// Hands news of the connection over.
     pub(super) fn tell(room: Room, presence: Presence) {
-        let (entries, secrets) = (Vec::new(), Secrets::default());
-        room.send(Batch { entries, secrets, committed: None, presence: Some(presence) });
+        room.send(Batch::Presence(presence));
     }
 
     /// Writes one entry and waits until it is durable.
@@ -128,8 +176,15 @@ impl Scribe {
     /// Writes entries together and waits until they are durable.
     pub(super) async fn record_all(&self, entries: Vec<Entry>) -> Result<(), Closed> {
         let (committed, done) = oneshot::channel();
-        let batch = Batch { entries, secrets: Secrets::default(), committed: Some(committed), presence: None };
-        self.batches.send(batch).await.map_err(|_closed| Closed)?;
+        let held = Held { entries, committed: vec![committed], ..Held::default() };
+        self.batches.send(Batch::Entries(held)).await.map_err(|_closed| Closed)?;
+        done.await.map_err(|_closed| Closed)
+    }
+
+    /// Forgets everything of the profile up to now, and waits until it is gone; why it is not, in a sentence.
+    pub(super) async fn forget(&self) -> Result<Result<(), String>, Closed> {
+        let (reply, done) = oneshot::channel();
+        self.batches.send(Batch::Forget(reply)).await.map_err(|_closed| Closed)?;
         done.await.map_err(|_closed| Closed)
     }
 }
@@ -146,14 +201,18 @@ struct Desk {
     early: VecDeque<Presence>,
     /// Whether the past is known.
     begun: bool,
+    waiting: mpsc::Receiver<Batch>,
+    /// A batch that was taken and can't be joined to the one before it.
+    carried: Option<Batch>,
+    /// The number under which the window is shown the next entry that is not kept.
+    next_unkept: Seq,
 }
 
 impl Desk {
-    async fn run(mut self, mut waiting: mpsc::Receiver<Batch>, mut past: oneshot::Receiver<Past>) {
-        let mut carried = None;
+    async fn run(mut self, mut past: oneshot::Receiver<Past>) {
         loop {
-            let next = if carried.is_some() {
-                carried.take()
+            let next = if self.carried.is_some() {
+                self.carried.take()
             } else {
                 tokio::select! {
                     biased;
@@ -162,86 +221,177 @@ impl Desk {
                         self.begin(past.unwrap_or_default()).await;
                         continue;
                     }
-                    batch = waiting.recv() => batch,
+                    batch = self.waiting.recv() => batch,
                 }
             };
-            let Some(first) = next else { return };
-            if let Some(presence) = first.presence {
-                self.presence(presence).await;
-                continue;
-            }
-            let (mut entries, mut secrets) = (first.entries, first.secrets);
-            let mut committed: Vec<_> = first.committed.into_iter().collect();
-            while entries.len() < TOGETHER
-                && carried.is_none()
-                && let Ok(batch) = waiting.try_recv()
-            {
-                if batch.presence.is_some() {
-                    // A gap names what was open: what was heard before it has to be in the book.
-                    carried = Some(batch);
-                } else {
-                    secrets.join(entries.len(), batch.secrets);
-                    entries.extend(batch.entries);
-                    committed.extend(batch.committed);
+            match next {
+                None => return,
+                Some(Batch::Presence(presence)) => {
+                    if let Some(entry) = self.presence(presence) {
+                        self.commit(Held::of(entry)).await;
+                    }
                 }
-            }
-            self.commit(entries, secrets).await;
-            for done in committed {
-                if done.send(()).is_err() {
-                    tracing::debug!("nobody waits for this entry any more");
+                Some(Batch::Forget(reply)) => {
+                    if !self.begun {
+                        // History that is still being read must not come after it.
+                        let past = (&mut past).await;
+                        self.begin(past.unwrap_or_default()).await;
+                    }
+                    let forgotten = self.forget().await;
+                    if reply.send(forgotten).is_err() {
+                        tracing::debug!("nobody waits for the end of this profile's activity");
+                    }
+                }
+                Some(Batch::Entries(mut held)) => {
+                    while held.entries.len() < TOGETHER && self.carried.is_none() {
+                        match self.waiting.try_recv() {
+                            Ok(Batch::Entries(later)) => held.join(later),
+                            // A gap names what was open: what was heard before it has to be in the book.
+                            Ok(other) => self.carried = Some(other),
+                            Err(_none) => break,
+                        }
+                    }
+                    self.commit(held).await;
                 }
             }
         }
     }
 
-    /// Writes entries, then tells everybody.
-    async fn commit(&self, entries: Vec<Entry>, secrets: Secrets) {
-        let entries = self.write(entries, secrets).await;
-        self.forget_used(&entries).await;
-        self.book.note(&entries);
-        self.outbox.committed(self.profile, entries);
+    /// Writes entries until they are written, then tells everybody.
+    async fn commit(&mut self, mut held: Held) {
+        let mut pause = FIRST_PAUSE;
+        let mut refused = false;
+        loop {
+            match self.ledger.append(self.profile, held.entries, held.secrets).await {
+                Ok(written) => {
+                    held.entries = written;
+                    break;
+                }
+                Err(back) => {
+                    (held.entries, held.secrets) = (back.entries, back.secrets);
+                    if !std::mem::replace(&mut refused, true) {
+                        self.tell(Severity::Error, refusal(&back.why));
+                    }
+                }
+            }
+            self.show(&mut held);
+            self.hold(pause, &mut held).await;
+            pause = (pause * 2).min(LONGEST_PAUSE);
+        }
+        let mut kept = held.entries;
+        self.forget_used(&kept).await;
+        if let (true, Some(first)) = (held.shown > 0, kept.first()) {
+            let (to, count) = (first.seq, held.shown as u64);
+            self.outbox.post(Event::Kept { profile: self.profile, from: self.first_shown(held.shown), to, count });
+        }
+        self.book.note(kept.get(held.noted..).unwrap_or_default());
+        self.outbox.committed(self.profile, kept.split_off(held.shown));
         self.outbox.post(Event::JournalSize(self.ledger.size()));
+        for done in held.committed {
+            if done.send(()).is_err() {
+                tracing::debug!("nobody waits for this entry any more");
+            }
+        }
+        if refused {
+            let sentence = "The journal can be written again: everything that waited is in it.";
+            self.tell(Severity::Info, sentence.to_owned());
+        }
+    }
+
+    /// Waits before the next attempt; takes what comes meanwhile, as far as there is room, and shows it.
+    async fn hold(&mut self, pause: Duration, held: &mut Held) {
+        let until = Instant::now() + pause;
+        let mut more = true;
+        loop {
+            tokio::select! {
+                () = tokio::time::sleep_until(until) => return,
+                batch = self.waiting.recv(), if more && self.carried.is_none() && !held.is_full() => match batch {
+                    None => more = false,
+                    Some(Batch::Entries(later)) => held.join(later),
+                    Some(Batch::Presence(presence)) => {
+                        if let Some(entry) = self.presence(presence) {
+                            held.join(Held::of(entry));
+                        }
+                    }
+                    Some(forget @ Batch::Forget(_)) => self.carried = Some(forget),
+                },
+            }
+            self.show(held);
+        }
+    }
+
+    /// Shows what is not kept, and enters it into the book. Where the window lags behind it sees it when it is written.
+    fn show(&mut self, held: &mut Held) {
+        let new = held.entries.get(held.noted..).unwrap_or_default();
+        if new.is_empty() {
+            return;
+        }
+        self.book.note(new);
+        if held.shown == held.noted {
+            let mut shown = new.to_vec();
+            for (entry, number) in shown.iter_mut().zip(self.next_unkept.0..) {
+                entry.seq = Seq(number);
+            }
+            if self.outbox.not_kept(self.profile, shown) {
+                self.next_unkept = Seq(self.next_unkept.0.saturating_add(new.len() as u64));
+                held.shown = held.entries.len();
+            }
+        }
+        held.noted = held.entries.len();
+    }
+
+    /// The number under which the first of the newest `count` entries was shown.
+    fn first_shown(&self, count: usize) -> Seq {
+        Seq(self.next_unkept.0.saturating_sub(count as u64))
     }
 
     /// The past is known: the gap since then, and whatever happened meanwhile.
     async fn begin(&mut self, past: Past) {
         self.begun = true;
         let early = std::mem::take(&mut self.early);
-        let opened = self.gaps.begin(past);
-        if let Some(entry) = opened {
-            self.commit(vec![entry], Secrets::default()).await;
+        if let Some(entry) = self.gaps.begin(past) {
+            self.commit(Held::of(entry)).await;
         }
         for presence in early {
-            self.gap(presence).await;
+            if let Some(entry) = self.gap(&presence) {
+                self.commit(Held::of(entry)).await;
+            }
         }
     }
 
-    async fn presence(&mut self, presence: Presence) {
+    /// Takes news of the connection; gives the entry of a gap that began or ended.
+    fn presence(&mut self, presence: Presence) -> Option<Entry> {
         match &presence {
             Presence::Joined { ticket, .. } => self.book.join(ticket.clone()),
             Presence::Lost { .. } => self.book.lose(),
         }
         if self.begun {
-            return self.gap(presence).await;
+            return self.gap(&presence);
         }
         if self.early.len() >= EARLY {
             // Two that belong together: the gap before them then reaches over the time of being joined.
             self.early.drain(1..3);
         }
         self.early.push_back(presence);
+        None
     }
 
-    async fn gap(&mut self, presence: Presence) {
-        let entry = match presence {
+    fn gap(&mut self, presence: &Presence) -> Option<Entry> {
+        match *presence {
             Presence::Lost { last, now } => Some(self.gaps.lost(last, now)),
-            Presence::Joined { since, .. } => {
-                let (open, requests) = self.book.open();
-                self.gaps.joined(since, open.into_iter(), requests)
-            }
-        };
-        if let Some(entry) = entry {
-            self.commit(vec![entry], Secrets::default()).await;
+            Presence::Joined { since, .. } => self.gaps.joined(since, self.book.open()),
         }
+    }
+
+    /// Forgets everything of the profile. The connection and its gap go on.
+    async fn forget(&self) -> Result<(), String> {
+        self.ledger.forget_profile(self.profile).await?;
+        self.book.forget();
+        self.vault.forget();
+        self.outbox.forget(self.profile);
+        self.outbox.post(Event::Forgotten { profile: self.profile });
+        self.outbox.post(Event::JournalSize(self.ledger.size()));
+        Ok(())
     }
 
     /// Takes the links out of the journal whose one GET came to an end: they open nothing any more.
@@ -258,42 +408,17 @@ impl Desk {
         }
     }
 
-    /// Writes until it is written.
-    async fn write(&self, mut entries: Vec<Entry>, mut secrets: Secrets) -> Vec<Entry> {
-        let mut pause = FIRST_PAUSE;
-        loop {
-            match self.ledger.append(self.profile, entries, secrets).await {
-                Ok(written) => {
-                    if pause > FIRST_PAUSE {
-                        self.tell(
-                            Severity::Info,
-                            "The journal can be written again: everything that waited is in it.".into(),
-                        );
-                    }
-                    return written;
-                }
-                Err(refused) => {
-                    if pause == FIRST_PAUSE {
-                        self.tell(
-                            Severity::Error,
-                            format!(
-                                "New messages can't be written to the journal and wait, unseen, until they can: {} \
-                                 Nothing is lost as long as Privicore Monitor runs.",
-                                refused.why
-                            ),
-                        );
-                    }
-                    (entries, secrets) = (refused.entries, refused.secrets);
-                }
-            }
-            tokio::time::sleep(pause).await;
-            pause = (pause * 2).min(LONGEST_PAUSE);
-        }
-    }
-
     fn tell(&self, severity: Severity, sentence: String) {
         self.outbox.notice(Notice { severity, profile: Some(self.profile), sentence, remedy: None });
     }
+}
+
+/// What the operator is told while the journal refuses.
+fn refusal(why: &str) -> String {
+    format!(
+        "New messages can't be written to the journal: {why} Until they can, they are in memory only and shown as not kept; \
+         nothing is lost as long as Privicore Monitor runs."
+    )
 }
 
 /// Whether a deed ends a link: it was fetched, or is good for nothing.

@@ -10,7 +10,7 @@ use std::time::Duration;
 use futures_util::future::BoxFuture;
 use futures_util::{SinkExt as _, StreamExt as _};
 use serde_json::{Value, json};
-use tokio::io::{AsyncRead, AsyncWrite, DuplexStream, ReadBuf};
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, DuplexStream, ReadBuf};
 use tokio::sync::mpsc;
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::Message as Frame;
@@ -20,7 +20,7 @@ use super::endpoints::Target;
 use super::ledger::{Ledger, NotWritten};
 use crate::activity::{ActivityKey, Entry, Fact, Gap, Moment, Seq};
 use crate::credentials::{KeyringError, SealKey};
-use crate::journal::{RequestSecret, Sealing, Secrets, Unsealed};
+use crate::journal::{KeptNotice, Limits, Purged, RequestSecret, Sealing, Secrets, Unsealed};
 use crate::protocol::RequestId;
 use crate::settings::ProfileId;
 
@@ -29,14 +29,21 @@ use crate::settings::ProfileId;
 pub(super) struct MemoryLedger {
     entries: Mutex<Vec<Entry>>,
     refuses: AtomicBool,
+    takes: Mutex<Duration>,
     alive: Mutex<Option<Moment>>,
     secrets: Mutex<Vec<RequestSecret>>,
+    notices: Mutex<Vec<KeptNotice>>,
 }
 
 impl MemoryLedger {
     /// Whether it refuses to write from here on.
     pub(super) fn refuse(&self, refuses: bool) {
         self.refuses.store(refuses, Ordering::SeqCst);
+    }
+
+    /// How long it takes to write from here on.
+    pub(super) fn take(&self, time: Duration) {
+        *self.takes.lock().unwrap() = time;
     }
 
     /// The ids of what was written but gaps, in order.
@@ -72,6 +79,8 @@ impl Ledger for MemoryLedger {
         secrets: Secrets,
     ) -> BoxFuture<'_, Result<Vec<Entry>, NotWritten>> {
         Box::pin(async move {
+            let takes = *self.takes.lock().unwrap();
+            tokio::time::sleep(takes).await;
             if self.refuses.load(Ordering::SeqCst) {
                 return Err(NotWritten { entries, secrets, why: "The disk is full.".to_owned() });
             }
@@ -117,12 +126,7 @@ impl Ledger for MemoryLedger {
         Box::pin(async { Ok(()) })
     }
 
-    fn forget_expired_secrets(
-        &self,
-        _: ProfileId,
-        now: Moment,
-        lifetime: Duration,
-    ) -> BoxFuture<'_, Result<u64, String>> {
+    fn forget_expired_secrets(&self, now: Moment, lifetime: Duration) -> BoxFuture<'_, Result<u64, String>> {
         let mut secrets = self.secrets.lock().unwrap();
         let held = secrets.len();
         secrets.retain(|secret| secret.expires.unwrap_or_else(|| secret.at.plus(lifetime)) >= now);
@@ -130,7 +134,38 @@ impl Ledger for MemoryLedger {
         Box::pin(async move { Ok(gone) })
     }
 
+    fn scan(&self, from: Seq, limit: usize) -> BoxFuture<'_, Result<Vec<(ProfileId, Entry)>, String>> {
+        Box::pin(async move {
+            let entries = self.since(ProfileId::from_u128(0), from, limit).await?;
+            Ok(entries.into_iter().map(|entry| (ProfileId::from_u128(0), entry)).collect())
+        })
+    }
+
+    fn is_purge_due(&self, _: Moment, _: Limits) -> BoxFuture<'_, Result<bool, String>> {
+        Box::pin(async { Ok(false) })
+    }
+
+    fn purge_step(&self, _: Moment, _: Limits) -> BoxFuture<'_, Result<Purged, String>> {
+        Box::pin(async { Ok(Purged::default()) })
+    }
+
+    fn keep_notice(&self, notice: KeptNotice) -> BoxFuture<'_, Result<(), String>> {
+        self.notices.lock().unwrap().push(notice);
+        Box::pin(async { Ok(()) })
+    }
+
+    fn notices(&self) -> BoxFuture<'_, Result<Vec<KeptNotice>, String>> {
+        let notices = self.notices.lock().unwrap().clone();
+        Box::pin(async move { Ok(notices) })
+    }
+
+    fn notice_read(&self, profile: Option<ProfileId>, sentence: String) -> BoxFuture<'_, Result<(), String>> {
+        self.notices.lock().unwrap().retain(|kept| kept.profile != profile || kept.sentence != sentence);
+        Box::pin(async { Ok(()) })
+    }
+
     fn forget_profile(&self, _: ProfileId) -> BoxFuture<'_, Result<(), String>> {
+        self.entries.lock().unwrap().clear();
         Box::pin(async { Ok(()) })
     }
 
@@ -259,6 +294,43 @@ impl AsyncWrite for Counted {
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         Pin::new(&mut self.stream).poll_shutdown(cx)
+    }
+}
+
+/// The way between a client and its server, which can begin to lose everything in both directions while both ends stay open.
+pub(super) struct Relay(Arc<AtomicBool>);
+
+impl Relay {
+    /// Between the other end of a connection and the end that is returned. It ends when either end is closed, unless that is lost too.
+    pub(super) fn between(mut client: DuplexStream) -> (Self, DuplexStream, impl Future<Output = ()> + Send) {
+        let (mut near, far) = tokio::io::duplex(64 * 1024);
+        let loses = Arc::new(AtomicBool::new(false));
+        let lost = loses.clone();
+        let relay = async move {
+            let (mut up, mut down) = (vec![0; 4096], vec![0; 4096]);
+            loop {
+                tokio::select! {
+                    read = client.read(&mut up) => {
+                        let Ok(read @ 1..) = read else { break };
+                        if !lost.load(Ordering::SeqCst) && near.write_all(&up[..read]).await.is_err() { return }
+                    }
+                    read = near.read(&mut down) => {
+                        let Ok(read @ 1..) = read else { break };
+                        if !lost.load(Ordering::SeqCst) && client.write_all(&down[..read]).await.is_err() { return }
+                    }
+                }
+            }
+            if lost.load(Ordering::SeqCst) {
+                // A farewell is lost like everything else.
+                std::future::pending::<()>().await;
+            }
+        };
+        (Self(loses), far, relay)
+    }
+
+    /// Loses everything from here on.
+    pub(super) fn lose(&self) {
+        self.0.store(true, Ordering::SeqCst);
     }
 }
 

@@ -130,6 +130,11 @@ impl Vault {
         all
     }
 
+    /// Forgets everything.
+    pub(super) fn forget(&self) {
+        *self.lock() = Held::default();
+    }
+
     /// Whether the link of a request was taken and not put back.
     pub(super) fn is_spent(&self, request: &RequestId) -> bool {
         self.lock().requests.get(request).is_some_and(|secrets| matches!(secrets.way, Some(Way::Taken)))

@@ -14,7 +14,7 @@ use super::place::{Identity, is_missing};
 use super::row::{self, StoredId};
 use super::seal::Sealer;
 use super::secret::{self, Sealing, Secrets, Unsealed};
-use super::{JournalError, schema};
+use super::{JournalError, notice, schema};
 
 /// What is committed together, of one profile.
 #[derive(Debug, Clone, Default)]
@@ -126,6 +126,7 @@ impl Database {
         let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         let Some(number) = number_of(&transaction, profile)? else { return Ok(()) };
         remember(&transaction, next)?;
+        notice::forget(&transaction, profile)?;
         transaction
             .execute("DELETE FROM original WHERE seq IN (SELECT seq FROM entry WHERE profile = ?1)", [number])?;
         for table in ["entry", "secret", "alive"] {
@@ -172,15 +173,10 @@ impl Database {
         secret::original(&self.connection, self.sealer.as_ref(), (profile, number), seq)
     }
 
-    /// Takes secrets of a profile out.
-    pub(super) fn forget_secrets(&mut self, profile: ProfileId, which: &Which) -> rusqlite::Result<u64> {
+    /// Takes the secrets of a request out.
+    pub(super) fn forget_secret(&mut self, profile: ProfileId, request: &RequestId) -> rusqlite::Result<u64> {
         let Some(number) = number_of(&self.connection, profile)? else { return Ok(0) };
-        match which {
-            Which::Of(request) => secret::forget(&self.connection, number, request),
-            Which::Expired { now, came_before } => {
-                secret::forget_expired(&self.connection, number, (*now, *came_before))
-            }
-        }
+        secret::forget(&self.connection, number, request)
     }
 
     /// Makes a commit durable that went into a log which is not at its path any more: it goes into the database.
@@ -212,15 +208,6 @@ impl Database {
             tracing::warn!(%error, "the journal could not be closed");
         }
     }
-}
-
-/// Which secrets of a profile.
-#[derive(Debug)]
-pub(super) enum Which {
-    /// Those of a request.
-    Of(RequestId),
-    /// Those whose time is over: as their messages said, else those that came before a moment.
-    Expired { now: Moment, came_before: Moment },
 }
 
 /// A profile's number, which it gets where it has none.

@@ -8,7 +8,6 @@ use crate::activity::record::{Format, Record, text_of};
 use crate::activity::{
     Activities, Activity, ActivityKey, Chip, Deed, Entry, Fact, Filter, Gap, GapState, Kind, Moment, Seq, Source,
 };
-use crate::protocol::CommandId;
 use crate::settings::ProfileId;
 
 use super::{Archive, JournalError, Sorter};
@@ -77,13 +76,13 @@ impl Export {
     }
 }
 
-/// What is known before the first line: the operator's labels, and the commands that were open across gaps.
+/// What is known before the first line: the operator's labels, and what was open across gaps.
 #[derive(Default)]
 struct Background {
     labels: BTreeMap<(ProfileId, ActivityKey), String>,
     /// Open across a gap; settled by now where they are in `settled` once they have come by.
-    open: BTreeSet<(ProfileId, CommandId)>,
-    settled: BTreeSet<(ProfileId, CommandId)>,
+    open: BTreeSet<(ProfileId, ActivityKey)>,
+    settled: BTreeSet<(ProfileId, ActivityKey)>,
 }
 
 impl Background {
@@ -93,33 +92,41 @@ impl Background {
             Fact::Done(Deed::Labelled { label }) => {
                 background.labels.insert((profile, entry.key), label);
             }
-            Fact::Gap(gap) => background.open.extend(gap.open.into_iter().map(|command| (profile, command))),
+            Fact::Gap(gap) => {
+                let commands = gap.open.into_iter().map(ActivityKey::Command);
+                let across = commands.chain(gap.open_requests.into_iter().map(ActivityKey::Data));
+                background.open.extend(across.map(|key| (profile, key)));
+            }
             _ => {}
         })?;
         Ok(background)
     }
 
-    /// Remembers a command that a gap will ask after. A command was open across a gap because it was there before, so it
-    /// comes by before the gap does.
+    /// Remembers what a gap will ask after. It was open across a gap because it was there before, so it comes by before the
+    /// gap does.
     fn note(&mut self, profile: ProfileId, activity: &Activity<'_>) {
-        if activity.kind() == Kind::Command && !activity.status().is_open() && !self.open.is_empty() {
-            let command = (profile, CommandId::from(activity.id().as_ref()));
-            if self.open.contains(&command) {
-                self.settled.insert(command);
+        if matches!(activity.kind(), Kind::Command | Kind::Data)
+            && !activity.status().is_open()
+            && !self.open.is_empty()
+        {
+            let key = (profile, activity.key());
+            if self.open.contains(&key) {
+                self.settled.insert(key);
             }
         }
     }
 
     /// What became of a gap, as the latest of its entries has it.
     fn state(&self, profile: ProfileId, gap: &Gap) -> GapState {
-        let is_settled = |command: &&CommandId| self.settled.contains(&(profile, (*command).clone()));
+        let is_settled = |key: ActivityKey| self.settled.contains(&(profile, key));
         GapState {
             from: gap.from,
             to: gap.to,
             cause: gap.cause,
             open: gap.open.len(),
-            recovered: gap.open.iter().filter(is_settled).count(),
+            recovered: gap.open.iter().filter(|id| is_settled(ActivityKey::Command((*id).clone()))).count(),
             requests: usize::try_from(gap.requests).unwrap_or(usize::MAX),
+            heard: gap.open_requests.iter().filter(|id| is_settled(ActivityKey::Data((*id).clone()))).count(),
         }
     }
 }

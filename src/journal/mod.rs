@@ -25,6 +25,7 @@ mod export;
 mod generation;
 mod holder;
 mod mend;
+mod notice;
 mod place;
 mod reader;
 mod retention;
@@ -48,12 +49,13 @@ use crate::protocol::{Original, RequestId};
 use crate::settings::ProfileId;
 
 pub use archive::{Archive, Sorter};
-use database::{Batch, Which};
+use database::Batch;
 pub use error::{JournalError, NotAppended};
 pub use export::Export;
 use generation::Generation;
 pub use holder::Holder;
 pub use mend::Recovery;
+pub use notice::KeptNotice;
 use reader::{Query, Reading};
 pub use retention::{Limits, Protected, Purged};
 pub use secret::{RequestSecret, Sealing, Secret, Secrets, Unsealed};
@@ -249,25 +251,47 @@ impl Journal {
     ///
     /// Where they are still there.
     pub async fn forget_secret(&self, profile: ProfileId, request: &RequestId) -> Result<(), JournalError> {
-        let which = Which::Of(request.clone());
-        self.order(|reply| Order::ForgetSecrets { profile, which, reply }).await.map(|_count| ())
+        let request = request.clone();
+        self.order(|reply| Order::ForgetSecret { profile, request, reply }).await.map(|_count| ())
     }
 
-    /// Takes the secrets of a profile out whose time is over, opened or shut, and says how many: as their messages said, else
-    /// if links live for `lifetime`.
+    /// Takes the secrets out whose time is over, opened or shut, and says how many: as their messages said, else if links
+    /// live for `lifetime`.
     ///
     /// # Errors
     ///
     /// Where they are still there.
-    pub async fn forget_expired_secrets(
-        &self,
-        profile: ProfileId,
-        now: Moment,
-        lifetime: Duration,
-    ) -> Result<u64, JournalError> {
+    pub async fn forget_expired_secrets(&self, now: Moment, lifetime: Duration) -> Result<u64, JournalError> {
         let lifetime = i64::try_from(lifetime.as_micros()).unwrap_or(i64::MAX);
-        let which = Which::Expired { now, came_before: Moment(now.0.saturating_sub(lifetime)) };
-        self.order(|reply| Order::ForgetSecrets { profile, which, reply }).await
+        let came_before = Moment(now.0.saturating_sub(lifetime));
+        self.order(|reply| Order::ForgetExpired { now, came_before, reply }).await
+    }
+
+    /// Keeps a notice until it is read; the same one is kept once.
+    ///
+    /// # Errors
+    ///
+    /// Where the journal can't be written.
+    pub async fn keep_notice(&self, notice: KeptNotice) -> Result<(), JournalError> {
+        self.order(|reply| Order::KeepNotice { notice, reply }).await
+    }
+
+    /// The notices that were kept and not read, the oldest first.
+    ///
+    /// # Errors
+    ///
+    /// Where the journal can't be read.
+    pub async fn notices(&self) -> Result<Vec<KeptNotice>, JournalError> {
+        self.order(Order::Notices).await
+    }
+
+    /// A notice was read: it is kept no longer.
+    ///
+    /// # Errors
+    ///
+    /// Where it is still there.
+    pub async fn notice_read(&self, profile: Option<ProfileId>, sentence: String) -> Result<(), JournalError> {
+        self.order(|reply| Order::NoticeRead { profile, sentence, reply }).await
     }
 
     /// Notes that a profile was live at a moment: once a minute while it is, so that it is known later since when it was
@@ -289,6 +313,24 @@ impl Journal {
     /// Where the journal can't be read.
     pub async fn last_alive(&self, profile: ProfileId) -> Result<Option<Moment>, JournalError> {
         self.read(|reply| Reading::LastAlive { profile, reply }).await
+    }
+
+    /// Entries of all profiles with whose they are: the oldest `limit` from `from` on, in ascending order.
+    ///
+    /// # Errors
+    ///
+    /// Where the journal can't be read.
+    pub async fn scan(&self, from: Seq, limit: usize) -> Result<Vec<(ProfileId, Entry)>, JournalError> {
+        self.read(|reply| Reading::Scan { from, limit, reply }).await
+    }
+
+    /// Whether something may have to go, by these limits; what they protect counts as well.
+    ///
+    /// # Errors
+    ///
+    /// Where the journal can't be read.
+    pub async fn is_purge_due(&self, now: Moment, limits: &Limits) -> Result<bool, JournalError> {
+        self.read(|reply| Reading::Due { now, limits: limits.clone(), reply }).await
     }
 
     /// Takes a little of what the limits no longer allow out. Appends that wait come in between two steps: go on while

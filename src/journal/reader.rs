@@ -11,7 +11,7 @@ use crate::settings::ProfileId;
 use super::database::{last_alive, number_of};
 use super::row::{self, COLUMNS, StoredId};
 use super::writer::Reply;
-use super::{Generation, JournalError, schema};
+use super::{Generation, JournalError, Limits, retention, schema};
 
 /// What the thread is asked.
 #[derive(Debug)]
@@ -22,6 +22,24 @@ pub(super) enum Reading {
         query: Query,
         /// The answer.
         reply: Reply<Vec<Entry>>,
+    },
+    /// Entries of all profiles: the oldest from a number on.
+    Scan {
+        /// The number.
+        from: Seq,
+        /// How many at most.
+        limit: usize,
+        /// The answer.
+        reply: Reply<Vec<(ProfileId, Entry)>>,
+    },
+    /// Whether there is something that the limits no longer allow.
+    Due {
+        /// The time of day.
+        now: Moment,
+        /// The limits.
+        limits: Limits,
+        /// The answer.
+        reply: Reply<bool>,
     },
     /// The last moment at which a profile is known to have been alive.
     LastAlive {
@@ -67,6 +85,12 @@ impl Reader {
                     if !reply.is_closed() {
                         drop(reply.send(self.with(|connection| answer(connection, &query))));
                     }
+                }
+                Reading::Scan { from, limit, reply } => {
+                    drop(reply.send(self.with(|connection| scan(connection, from, limit))));
+                }
+                Reading::Due { now, limits, reply } => {
+                    drop(reply.send(self.with(|connection| retention::is_due(connection, now, &limits))));
                 }
                 Reading::LastAlive { profile, reply } => {
                     drop(reply.send(self.with(|connection| {
@@ -126,6 +150,21 @@ fn answer(connection: &Connection, query: &Query) -> rusqlite::Result<Vec<Entry>
             collect(&mut prepare(connection, condition)?, params)
         }
     }
+}
+
+fn scan(connection: &Connection, from: Seq, limit: usize) -> rusqlite::Result<Vec<(ProfileId, Entry)>> {
+    let profiles = retention::profiles(connection)?;
+    let sql = format!("SELECT {COLUMNS}, profile FROM entry WHERE seq >= ?1 ORDER BY seq LIMIT ?2");
+    let mut statement = connection.prepare_cached(&sql)?;
+    let mut rows = statement.query((to_sql(from), limit_to_sql(limit)))?;
+    let mut entries = Vec::new();
+    while let Some(row) = rows.next()? {
+        // One that belongs to no profile is of changed bytes, and nobody's.
+        if let Some(profile) = profiles.get(&row.get("profile")?) {
+            entries.push((*profile, row::read(row)?));
+        }
+    }
+    Ok(entries)
 }
 
 fn prepare<'a>(connection: &'a Connection, condition: &str) -> rusqlite::Result<CachedStatement<'a>> {

@@ -114,7 +114,7 @@ pub(super) fn step(
         },
         None => 0,
     };
-    let before = limits.age.map(|age| now.0.saturating_sub(i64::try_from(age.as_micros()).unwrap_or(i64::MAX)));
+    let before = oldest_allowed(now, limits);
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     let looked = look(&transaction, pass.from, before, too_large, &limits.protected)?;
     take_out(&transaction, &looked, next)?;
@@ -137,6 +137,25 @@ pub(super) fn step(
     }
     let oldest = connection.query_row("SELECT at FROM entry ORDER BY seq LIMIT 1", (), |row| row.get(0)).optional()?;
     Ok(Purged { entries: looked.doomed.len() as u64, bytes: looked.bytes, oldest_left: oldest.map(Moment), more })
+}
+
+/// Whether a pass would find something that is to go, as far as the oldest entry and the size tell: cheap, to be asked
+/// before it is found out what is protected.
+pub(super) fn is_due(connection: &Connection, now: Moment, limits: &Limits) -> rusqlite::Result<bool> {
+    if let Some(bytes) = limits.bytes
+        && used(connection)? > bytes
+    {
+        return Ok(true);
+    }
+    let Some(before) = oldest_allowed(now, limits) else { return Ok(false) };
+    let oldest: Option<i64> =
+        connection.query_row("SELECT at FROM entry ORDER BY seq LIMIT 1", (), |row| row.get(0)).optional()?;
+    Ok(oldest.is_some_and(|oldest| oldest < before))
+}
+
+/// The moment before which entries are too old.
+fn oldest_allowed(now: Moment, limits: &Limits) -> Option<i64> {
+    limits.age.map(|age| now.0.saturating_sub(i64::try_from(age.as_micros()).unwrap_or(i64::MAX)))
 }
 
 /// Finds what is to go among the entries from a number on.
@@ -204,7 +223,7 @@ fn is_protected(row: &rusqlite::Row<'_>, profile: Option<&ProfileId>, protected:
 }
 
 /// The profiles by their numbers.
-fn profiles(connection: &Connection) -> rusqlite::Result<HashMap<i64, ProfileId>> {
+pub(super) fn profiles(connection: &Connection) -> rusqlite::Result<HashMap<i64, ProfileId>> {
     let mut select = connection.prepare_cached("SELECT number, uuid FROM profile")?;
     let profiles =
         select.query_map((), |row| Ok((row.get(0)?, ProfileId::from_u128(u128::from_be_bytes(row.get(1)?)))))?;

@@ -31,6 +31,7 @@ pub(super) fn copy(damaged: Option<&Connection>, fresh: &mut Connection, size: u
         ("secret", "profile, request, kind, at, expires, seal, sealed"),
         ("alive", "profile, at"),
         ("original", "seq, seal, sealed"),
+        ("notice", "number, profile, at, sentence"),
     ] {
         copy_small(damaged, fresh, table, columns)?;
     }

@@ -18,7 +18,7 @@ const APPLICATION: i64 = 0x5076_4d6f;
 /// Each step makes the next format out of the one before; the format is how many were taken (`PRAGMA user_version`).
 ///
 /// Steps are only ever added.
-const STEPS: [&str; 3] = [
+const STEPS: [&str; 4] = [
     // `entry` has no index on `id`: with one, appends are ten times as slow, since ids are random. The index on
     // `profile` is cheap: within a profile it grows at its end only. `id` is a UUID's 16 bytes, or text.
     "CREATE TABLE profile (
@@ -70,6 +70,14 @@ const STEPS: [&str; 3] = [
          seq INTEGER PRIMARY KEY,
          seal INTEGER NOT NULL,
          sealed BLOB NOT NULL
+     ) STRICT;",
+    // `profile` is a UUID, zero for no profile.
+    "CREATE TABLE notice (
+         number INTEGER PRIMARY KEY,
+         profile BLOB NOT NULL,
+         at INTEGER NOT NULL,
+         sentence TEXT NOT NULL,
+         UNIQUE (profile, sentence)
      ) STRICT;",
 ];
 

@@ -298,13 +298,9 @@ pub(super) fn forget(connection: &Connection, number: i64, request: &RequestId) 
     Ok(gone as u64)
 }
 
-/// Takes the secrets of a profile out whose time is over: as their messages said, else those that came before a moment.
-pub(super) fn forget_expired(
-    connection: &Connection,
-    number: i64,
-    (now, came_before): (Moment, Moment),
-) -> rusqlite::Result<u64> {
-    let sql = "DELETE FROM secret WHERE profile = ?1 AND CASE WHEN expires IS NULL THEN at < ?2 ELSE expires < ?3 END";
-    let gone = connection.prepare_cached(sql)?.execute((number, came_before.0, now.0))?;
+/// Takes the secrets out whose time is over: as their messages said, else those that came before a moment.
+pub(super) fn forget_expired(connection: &Connection, now: Moment, came_before: Moment) -> rusqlite::Result<u64> {
+    let sql = "DELETE FROM secret WHERE CASE WHEN expires IS NULL THEN at < ?1 ELSE expires < ?2 END";
+    let gone = connection.prepare_cached(sql)?.execute((came_before.0, now.0))?;
     Ok(gone as u64)
 }

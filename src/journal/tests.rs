@@ -133,13 +133,15 @@ fn keys() -> impl Strategy<Value = ActivityKey> {
 fn gaps() -> impl Strategy<Value = Gap> {
     let causes = [GapCause::Disconnected, GapCause::NotRunning, GapCause::Asleep];
     let open = proptest::collection::vec(ids().prop_map(CommandId::new), 0..4);
-    (any::<i64>(), proptest::option::of(any::<i64>()), proptest::sample::select(causes.to_vec()), open, any::<u32>())
-        .prop_map(|(from, to, cause, open, requests)| Gap {
+    let requests = (any::<u32>(), proptest::collection::vec(ids().prop_map(RequestId::new), 0..4));
+    (any::<i64>(), proptest::option::of(any::<i64>()), proptest::sample::select(causes.to_vec()), open, requests)
+        .prop_map(|(from, to, cause, open, (requests, open_requests))| Gap {
             from: Moment(from),
             to: to.map(Moment),
             cause,
             open,
             requests,
+            open_requests,
         })
 }
 

@@ -10,13 +10,14 @@ use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::activity::{Moment, Seq};
 use crate::credentials::{JournalId, KeyringError, SealKey};
-use crate::protocol::Original;
+use crate::protocol::{Original, RequestId};
 use crate::settings::{ProfileId, atomic};
 
-use super::database::{Batch, Database, Standing, Which};
+use super::database::{Batch, Database, Standing};
+use super::notice::{self, KeptNotice};
 use super::place::{Identity, is_missing};
 use super::retention::{self, Limits, Pass, Purged};
-use super::secret::{Sealing, Unsealed};
+use super::secret::{self, Sealing, Unsealed};
 use super::{Generation, Holder, JournalError, Recovery, holder, mend};
 
 /// How many entries of waiting appends are put into one transaction. One append with more of them is a transaction alone.
@@ -39,8 +40,16 @@ pub(super) enum Order {
     Secrets { profile: ProfileId, reply: Reply<Unsealed> },
     /// The original of an entry to open.
     Original { profile: ProfileId, seq: Seq, reply: Reply<Option<Original>> },
-    /// Secrets to take out.
-    ForgetSecrets { profile: ProfileId, which: Which, reply: Reply<u64> },
+    /// Secrets of a request to take out.
+    ForgetSecret { profile: ProfileId, request: RequestId, reply: Reply<u64> },
+    /// Secrets to take out whose time is over: those that say so themselves, else those that came before a moment.
+    ForgetExpired { now: Moment, came_before: Moment, reply: Reply<u64> },
+    /// A notice to keep until it is read.
+    KeepNotice { notice: KeptNotice, reply: Reply<()> },
+    /// The notices that were not read.
+    Notices(Reply<Vec<KeptNotice>>),
+    /// A notice that was read.
+    NoticeRead { profile: Option<ProfileId>, sentence: String, reply: Reply<()> },
     /// A step of taking out what is old.
     Purge { now: Moment, limits: Limits, reply: Reply<Purged> },
     /// A database of that generation that the reader found damaged. No error where it has been mended since.
@@ -171,8 +180,19 @@ impl Writer {
                 let seq = i64::try_from(seq.0).unwrap_or(i64::MAX);
                 drop(reply.send(self.with(|database| database.original(profile, seq))));
             }
-            Order::ForgetSecrets { profile, which, reply } => {
-                drop(reply.send(self.with(|database| database.forget_secrets(profile, &which))));
+            Order::ForgetSecret { profile, request, reply } => {
+                drop(reply.send(self.with(|database| database.forget_secret(profile, &request))));
+            }
+            Order::ForgetExpired { now, came_before, reply } => {
+                let forget = |database: &mut Database| secret::forget_expired(&database.connection, now, came_before);
+                drop(reply.send(self.with(forget)));
+            }
+            Order::KeepNotice { notice, reply } => {
+                drop(reply.send(self.with(|database| notice::keep(&mut database.connection, &notice))));
+            }
+            Order::Notices(reply) => drop(reply.send(self.with(|database| notice::all(&database.connection)))),
+            Order::NoticeRead { profile, sentence, reply } => {
+                drop(reply.send(self.with(|database| notice::read(&database.connection, profile, &sentence))));
             }
             Order::Purge { now, limits, reply } => {
                 let (next, mut pass) = (self.next, self.pass);

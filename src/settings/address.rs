@@ -16,6 +16,8 @@ pub enum Protocol {
     Http,
     /// `ws` and `wss`.
     WebSocket,
+    /// `http` and `https`: how the operator's proxy is spoken to.
+    Proxy,
 }
 
 /// What is wrong with an address, in words for the operator.
@@ -68,6 +70,7 @@ impl Address {
         let (example, wanted, schemes) = match protocol {
             Protocol::Http => ("https://cab.example.com", "https", ["https", "http"]),
             Protocol::WebSocket => ("wss://ws.example.com", "wss", ["wss", "ws"]),
+            Protocol::Proxy => ("http://proxy.example.com:3128", "http", ["http", "https"]),
         };
         if self.0.is_empty() {
             return Err(AddressError::Empty { example });

@@ -6,11 +6,13 @@ mod address;
 pub mod atomic;
 mod directories;
 mod profile;
+mod proxy;
 mod store;
 
 pub use address::{Address, AddressError, Protocol, is_loopback};
 pub use directories::Directories;
 pub use profile::{Profile, ProfileId, Saving};
+pub use proxy::{ProxyChoice, ProxyChoiceError};
 pub use store::{SettingsError, Store};
 
 /// Everything that is kept.
@@ -59,6 +61,11 @@ pub struct Preferences {
     /// The folder that the save dialog opened last. One whose name is no text is not kept: TOML has no form for it.
     #[serde(skip_serializing_if = "is_no_text")]
     pub last_folder: Option<std::path::PathBuf>,
+    /// The proxy that connections go through.
+    pub proxy: ProxyChoice,
+    /// A PEM file with a certificate authority to trust beside the system's. One whose name is no text is not kept.
+    #[serde(skip_serializing_if = "is_no_text")]
+    pub authority_file: Option<std::path::PathBuf>,
 }
 
 impl Default for Preferences {
@@ -75,6 +82,8 @@ impl Default for Preferences {
             motion: Motion::System,
             window: None,
             last_folder: None,
+            proxy: ProxyChoice::System,
+            authority_file: None,
         }
     }
 }

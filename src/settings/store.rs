@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 use toml::{Table, Value};
 
-use super::{Address, Directories, Settings, atomic};
+use super::{Address, Directories, ProxyChoice, Settings, atomic};
 
 /// The file's name within the configuration folder.
 const FILE: &str = "settings.toml";
@@ -177,18 +177,37 @@ fn move_aside(path: &Path) -> io::Result<PathBuf> {
 /// address is refused where it is used, so nothing is lost.
 fn without_credentials(settings: &Settings) -> Settings {
     let mut settings = settings.clone();
-    for profile in &mut settings.profiles {
-        for address in [&mut profile.api, &mut profile.websocket, &mut profile.download] {
-            if let Ok(mut url) = url::Url::parse(address.as_str())
-                && (!url.username().is_empty() || url.password().is_some())
-            {
-                // Neither fails where there is something to take out.
-                let taken = url.set_username("").and_then(|()| url.set_password(None));
-                *address = if taken.is_ok() { Address::new(url.as_str()) } else { Address::default() };
-            }
+    let proxy = match &mut settings.preferences.proxy {
+        ProxyChoice::Address(address) => Some(address),
+        ProxyChoice::System | ProxyChoice::None => None,
+    };
+    let of_profiles = settings
+        .profiles
+        .iter_mut()
+        .flat_map(|profile| [&mut profile.api, &mut profile.websocket, &mut profile.download]);
+    for address in of_profiles.chain(proxy) {
+        if let Some(clean) = clean(address) {
+            *address = clean;
         }
     }
     settings
+}
+
+/// An address without the credentials in it; `None` where there are none.
+fn clean(address: &Address) -> Option<Address> {
+    let Ok(mut url) = url::Url::parse(address.as_str()) else {
+        return address.as_str().contains('@').then(Address::default);
+    };
+    if url.cannot_be_a_base() {
+        // `me:password@host` reads as the scheme `me`.
+        return url.as_str().contains('@').then(Address::default);
+    }
+    if url.username().is_empty() && url.password().is_none() {
+        return None;
+    }
+    // Neither fails where there is something to take out.
+    let taken = url.set_username("").and_then(|()| url.set_password(None));
+    Some(if taken.is_ok() { Address::new(url.as_str()) } else { Address::default() })
 }
 
 impl Unknown {

@@ -21,6 +21,8 @@ fn settings() -> Settings {
             motion: Motion::Reduced,
             window: Some(WindowPlace { width: 1_400, height: 900, maximised: true }),
             last_folder: Some(PathBuf::from("/home/ünï \"quoted\"/\\back")),
+            proxy: ProxyChoice::from_text("http://proxy.example.com:3128"),
+            authority_file: Some(PathBuf::from("/etc/ünï/ca.pem")),
         },
         profiles: vec![
             Profile {
@@ -169,7 +171,14 @@ fn the_file_holds_nothing_secret() {
     let mut settings = settings();
     settings.profiles[0].api = Address::new("https://me:CANARY@cab.example.com/base");
     settings.profiles[0].websocket = Address::new("wss://CANARY@ws.example.com");
-    store.save(&settings).unwrap();
+    settings.profiles[1].api = Address::new("me:CANARY@cab.example.com");
+    settings.profiles[1].download = Address::new("//me:CANARY@cab.example.com");
+    for proxy in ["http://me:CANARY@proxy.example.com:3128", "me:CANARY@proxy.example.com:3128"] {
+        settings.preferences.proxy = ProxyChoice::from_text(proxy);
+        store.save(&settings).unwrap();
+        let text = fs::read_to_string(store.path()).unwrap();
+        assert!(!text.contains("CANARY"), "a secret is in the file:\n{text}");
+    }
     let text = fs::read_to_string(store.path()).unwrap();
     assert!(!text.contains("CANARY"), "a secret is in the file:\n{text}");
     assert!(text.contains("https://cab.example.com/base"), "more than the secret was left out:\n{text}");
@@ -179,8 +188,8 @@ fn the_file_holds_nothing_secret() {
     assert_eq!(keys(&table), "preferences profiles");
     assert_eq!(
         keys(table["preferences"].as_table().unwrap()),
-        "downloads_at_once idle_limit last_folder link_lifetime message_limit motion retention_bytes retention_days scale \
-         theme window"
+        "authority_file downloads_at_once idle_limit last_folder link_lifetime message_limit motion proxy retention_bytes \
+         retention_days scale theme window"
     );
     assert_eq!(
         keys(table["profiles"][0].as_table().unwrap()),

@@ -215,6 +215,11 @@ impl App {
             Event::Settings(settings) => self.take_settings(ctx, settings),
             Event::JournalSize(size) => self.journal = Some(size),
             Event::Notice(notice) => self.take_notice(notice),
+            Event::Purged { oldest_left } => {
+                for desk in &mut self.desks {
+                    desk.completeness.begins(oldest_left);
+                }
+            }
             Event::Stopped => self.stopped(),
             Event::SignIn { profile, state } => self.take_sign_in(profile, state),
             Event::DataTokens { profile, page, answer } => self.take_data_tokens(profile, page, answer),
@@ -223,6 +228,9 @@ impl App {
             | Event::Token { profile, .. }
             | Event::Restored { profile, .. }
             | Event::Committed { profile, .. }
+            | Event::NotKept { profile, .. }
+            | Event::Kept { profile, .. }
+            | Event::Forgotten { profile }
             | Event::Download { profile, .. }
             | Event::Rival { profile, .. }
             | Event::LinksKept { profile, .. }

@@ -55,6 +55,8 @@ pub(crate) enum Command {
     RenewToken,
     /// Forget its token.
     SignOut,
+    /// Take its activity out of the journal.
+    ForgetActivity,
     /// Take it out of the settings.
     RemoveProfile,
     /// Light, dark, or as the system has it.
@@ -85,7 +87,7 @@ pub(crate) enum Command {
 
 impl Command {
     /// All of them, in the order of the palette and of the dialog that lists the keys.
-    pub(crate) const ALL: [Self; 49] = [
+    pub(crate) const ALL: [Self; 50] = [
         Self::Palette,
         Self::Filter,
         Self::ShowEverything,
@@ -124,6 +126,7 @@ impl Command {
         Self::RetryNow,
         Self::RenewToken,
         Self::SignOut,
+        Self::ForgetActivity,
         Self::RemoveProfile,
         Self::Theme(Theme::System),
         Self::Theme(Theme::Light),
@@ -173,6 +176,7 @@ impl Command {
             Self::RetryNow => "Retry now".into(),
             Self::RenewToken => "Renew token".into(),
             Self::SignOut => "Sign out".into(),
+            Self::ForgetActivity => "Forget this profile…".into(),
             Self::RemoveProfile => "Remove profile…".into(),
             Self::Theme(Theme::System) => "Theme of the system".into(),
             Self::Theme(Theme::Light) => "Light theme".into(),
@@ -211,6 +215,7 @@ impl Command {
             Self::RetryNow => icons::RETRY,
             Self::RenewToken => icons::RENEW,
             Self::SignOut => icons::SIGN_OUT,
+            Self::ForgetActivity => icons::FORGET,
             Self::RemoveProfile => icons::CLOSE,
             Self::Theme(Theme::System) => icons::THEME_SYSTEM,
             Self::Theme(Theme::Light) => icons::THEME_LIGHT,
@@ -266,6 +271,7 @@ impl Command {
             | Self::RetryNow
             | Self::RenewToken
             | Self::SignOut
+            | Self::ForgetActivity
             | Self::RemoveProfile
             | Self::Theme(_)
             | Self::Completeness

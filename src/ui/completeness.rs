@@ -31,6 +31,8 @@ pub(crate) struct Completeness {
     version: u64,
     /// The first moment of which anything is known.
     begun: Option<Moment>,
+    /// What came before this moment is no longer in the journal.
+    floor: Option<Moment>,
     /// Gaps of which nothing known is missing: they are not looked at again.
     settled: HashSet<RowId>,
     /// The end of the last gap that is not settled.
@@ -68,6 +70,12 @@ impl Completeness {
         if reopens {
             self.settled.clear();
         }
+    }
+
+    /// The journal begins here now: nothing is claimed of what came before. `None` where it is empty.
+    pub(crate) fn begins(&mut self, oldest_left: Option<Moment>) {
+        self.floor = self.floor.max(oldest_left);
+        self.stale = true;
     }
 
     /// Looks at the gaps again, where something came.
@@ -110,7 +118,7 @@ impl Completeness {
     pub(crate) fn tell(&self, is_live: bool, scene: &Scene) -> Told {
         let warning = |words| Told { words, warns: true };
         let at = |moment| clock_time(moment, scene.now, &scene.zone);
-        match (self.lasting, self.since.or(self.begun)) {
+        match (self.lasting, self.since.or(self.begun.max(self.floor))) {
             (Some(from), _) => warning(format!("Not receiving since {}", at(from))),
             _ if !is_live => warning("Not receiving".to_owned()),
             _ if self.gaps > 0 => {

@@ -184,7 +184,11 @@ impl Desk {
                 self.restoring = !complete;
             }
             Event::LinksKept { requests, .. } => self.activities.keep_links(&requests),
-            Event::Committed { entries, .. } => self.commit(&entries, in_front, instant),
+            Event::Committed { entries, .. } | Event::NotKept { entries, .. } => {
+                self.commit(&entries, in_front, instant);
+            }
+            Event::Kept { from, to, count, .. } => self.activities.keep(from, to, count),
+            Event::Forgotten { .. } => self.forget(),
             Event::Download { request, progress, .. } => match progress {
                 Some(progress) => {
                     self.downloads.insert(request, progress);
@@ -211,8 +215,24 @@ impl Desk {
             | Event::Settings(_)
             | Event::JournalSize(_)
             | Event::Notice(_)
+            | Event::Purged { .. }
             | Event::Stopped => {}
         }
+    }
+
+    /// Everything up to now is gone. How it is looked at stays.
+    fn forget(&mut self) {
+        self.activities = Activities::new(self.activities.link_lifetime());
+        self.completeness = Completeness::default();
+        let mut view = View::new();
+        view.set_chip(self.view.chip());
+        view.set_filter(self.view.filter().clone());
+        view.set_sort(self.view.sort());
+        self.view = view;
+        self.table = Table::default();
+        self.details = None;
+        self.restoring = false;
+        self.unseen = 0;
     }
 
     fn commit(&mut self, entries: &[Entry], in_front: bool, instant: Instant) {

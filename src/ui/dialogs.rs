@@ -35,6 +35,13 @@ pub(crate) enum Dialog {
         /// Whether the server is told to revoke the token.
         revoke: bool,
     },
+    /// Asks whether to take a profile's activity out of the journal.
+    Forget {
+        /// Whose.
+        profile: ProfileId,
+        /// Its name.
+        name: String,
+    },
     /// Asks whether to take a profile out of the settings.
     Remove {
         /// Whose.
@@ -83,6 +90,7 @@ impl Dialog {
     fn title(&self) -> &'static str {
         match self {
             Self::SignOut { .. } => "Sign out",
+            Self::Forget { .. } => "Forget this profile",
             Self::Remove { .. } => "Remove profile",
             Self::Label { keys, .. } if keys.values().map(Vec::len).sum::<usize>() > 1 => "Edit labels",
             Self::Label { .. } => "Edit label",
@@ -106,7 +114,12 @@ impl Dialog {
             Self::Palette(_) => 584.0,
             Self::Help(_) | Self::Settings(_) | Self::Export(_) => 560.0,
             Self::Rival(_) | Self::Track(_) => 520.0,
-            Self::SignOut { .. } | Self::Remove { .. } | Self::Label { .. } | Self::Leave { .. } | Self::About => 400.0,
+            Self::SignOut { .. }
+            | Self::Forget { .. }
+            | Self::Remove { .. }
+            | Self::Label { .. }
+            | Self::Leave { .. }
+            | Self::About => 400.0,
         }
     }
 }
@@ -147,6 +160,7 @@ pub(crate) fn show(ctx: &egui::Context, dialog: &mut Dialog, fresh: bool, around
         }
         match dialog {
             Dialog::SignOut { profile, name, revoke } => sign_out(ui, *profile, name, revoke, fresh, scene),
+            Dialog::Forget { profile, name } => forget(ui, *profile, name, fresh, scene),
             Dialog::Remove { profile, name } => remove(ui, *profile, name, fresh, scene),
             Dialog::Label { keys, text } => label(ui, keys, text, fresh, scene),
             Dialog::Leave { downloads } => leave(ui, *downloads, fresh, scene),
@@ -236,12 +250,27 @@ fn sign_out(ui: &mut Ui, profile: ProfileId, name: &str, revoke: &mut bool, fres
     }
 }
 
+fn forget(ui: &mut Ui, profile: ProfileId, name: &str, fresh: bool, scene: &mut Scene) {
+    paragraph(
+        ui,
+        &format!(
+            "Everything that the journal holds of {} goes off this computer: outcomes, labels, gaps, and links to data that \
+             was not saved. This can't be undone. Saved files stay, and the profile stays signed in.",
+            visible(name)
+        ),
+    );
+    if buttons(ui, "Forget activity", "Cancel", first(fresh, First::Out), scene) {
+        scene.wish(Wish::Send(Action::ForgetProfile(profile)));
+        scene.wish(Wish::CloseDialog);
+    }
+}
+
 fn remove(ui: &mut Ui, profile: ProfileId, name: &str, fresh: bool, scene: &mut Scene) {
     paragraph(
         ui,
         &format!(
-            "{} is taken out of the settings and its token out of the system keyring. What the journal holds of it stays \
-             on this computer.",
+            "{} is taken out of the settings, its token out of the system keyring, and its activity out of the journal. This \
+             can't be undone. Saved files stay.",
             visible(name)
         ),
     );

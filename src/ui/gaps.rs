@@ -46,9 +46,12 @@ pub(crate) fn standing(gap: &GapState) -> String {
     if gap.open > 0 {
         parts.push(format!("{} of {} recovered", gap.recovered, gap.open));
     }
-    if gap.requests > 0 {
-        parts.push(format!("{} cannot be asked for", counted((gap.requests, "data request", "data requests"))));
-    } else if gap.open == 0 {
+    if gap.heard > 0 {
+        parts.push(format!("{} of {} heard", gap.heard, counted((gap.requests, "data request", "data requests"))));
+    }
+    if gap.requests_left() > 0 {
+        parts.push(format!("{} cannot be asked for", counted((gap.requests_left(), "data request", "data requests"))));
+    } else if gap.open == 0 && gap.requests == 0 {
         parts.push("no command was open".to_owned());
     }
     parts.join(" · ")
@@ -62,7 +65,8 @@ pub(crate) fn next(gap: &GapState) -> String {
         (Some(_), 0) => "Every command that was open is settled.",
         (Some(_), _) => "Reconcile asks the server for what is still open.",
     };
-    let requests = if gap.requests > 0 { " A data request cannot be asked for: request the data again." } else { "" };
+    let requests =
+        if gap.requests_left() > 0 { " A data request cannot be asked for: request the data again." } else { "" };
     format!("{first}{requests} Ids that were never seen here cannot be known.")
 }
 
@@ -71,10 +75,10 @@ pub(crate) fn can_reconcile(gap: &GapState) -> bool {
     gap.to.is_some() && gap.recovered < gap.open
 }
 
-/// Whether nothing that is known to have been open may still be missing. The outcomes of data requests can't be asked for,
-/// so a gap that they were open across never says so.
+/// Whether nothing that is known to have been open may still be missing: commands are settled, and data requests, which
+/// can't be asked for, were heard of afterwards.
 pub(crate) fn is_settled(gap: &GapState) -> bool {
-    gap.is_recovered() && gap.requests == 0
+    gap.is_recovered()
 }
 
 /// `1 command`, `3 commands`.
@@ -87,7 +91,7 @@ mod tests {
     use super::*;
 
     fn gap(to: Option<&str>, cause: GapCause, open: usize, recovered: usize, requests: usize) -> GapState {
-        GapState { from: at("12:01:03"), to: to.map(at), cause, open, recovered, requests }
+        GapState { from: at("12:01:03"), to: to.map(at), cause, open, recovered, requests, heard: 0 }
     }
 
     fn at(time: &str) -> Moment {
@@ -130,6 +134,16 @@ mod tests {
         ] {
             assert_eq!(words(&gap), wanted);
         }
+        let heard = |heard| GapState { heard, ..gap(Some("12:01:09"), GapCause::Asleep, 0, 0, 2) };
+        assert_eq!(
+            words(&heard(1)),
+            "Asleep 12:01:03 – 12:01:09: acknowledgements may be missing · 1 of 2 data requests heard · 1 data request cannot \
+             be asked for"
+        );
+        assert_eq!(
+            words(&heard(2)),
+            "Asleep 12:01:03 – 12:01:09: nothing known is missing · 2 of 2 data requests heard"
+        );
     }
 
     #[test]

@@ -60,14 +60,15 @@ impl Notices {
         self.push(Notice { severity, profile: None, sentence: sentence.into(), remedy: None });
     }
 
-    /// Takes one away.
-    pub(crate) fn dismiss(&mut self, number: u64) {
-        self.all.retain(|held| held.number != number);
+    /// Takes one away and gives it.
+    pub(crate) fn dismiss(&mut self, number: u64) -> Option<Notice> {
+        let at = self.all.iter().position(|held| held.number == number)?;
+        Some(self.all.remove(at).notice)
     }
 
-    /// Takes the newest away, if there is one.
-    pub(crate) fn dismiss_newest(&mut self) {
-        self.all.pop();
+    /// The number of the newest, if there is one.
+    pub(crate) fn newest(&self) -> Option<u64> {
+        self.all.last().map(|held| held.number)
     }
 
     /// Lets what has been seen long enough pass.

@@ -381,6 +381,7 @@ fn profile_items(ui: &mut Ui, desk: &Desk, scene: &mut Scene, whole: bool) {
     }
     if whole {
         line(ui);
+        entry(ui, Command::ForgetActivity, true, scene);
         entry(ui, Command::RemoveProfile, true, scene);
     }
 }

@@ -27,6 +27,7 @@ fn home_with_a_journal(privicore: &Privicore) -> Home {
         cause: GapCause::Disconnected,
         open: vec!["c-1".into(), "c-9".into()],
         requests: 0,
+        open_requests: Vec::new(),
     };
     append(&home, ActivityKey::Gap("g-1".into()), Fact::Gap(gap));
     home

@@ -141,6 +141,15 @@ impl Process {
         serde_json::from_str(&line).expect(&line)
     }
 
+    /// The whole lines that are left, once it has ended.
+    pub(crate) fn rest(&mut self) -> Vec<Value> {
+        let mut text = String::new();
+        self.lines.as_mut().expect("an output").read_to_string(&mut text).expect("text");
+        // The last one may be torn.
+        let whole = text.rsplit_once('\n').map_or("", |(whole, _torn)| whole);
+        whole.lines().map(|line| serde_json::from_str(line).expect(line)).collect()
+    }
+
     /// Nobody reads its lines any more.
     pub(crate) fn close_output(&mut self) {
         self.lines = None;

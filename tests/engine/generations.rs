@@ -1,7 +1,5 @@
 //! What other generations of servers do: each kind of answer, and what must never follow from one.
 
-use std::sync::Arc;
-
 use axum::body::Body;
 use axum::response::Response;
 use privicore_monitor::activity::{ActivityKey, Deed, Enquiry, Fact, NotSaved};
@@ -10,15 +8,11 @@ use privicore_monitor::protocol::{CommandId, CommandStatus, RequestId};
 use privicore_monitor::sandbox::DEMO_USERNAME;
 use privicore_monitor::settings::{Address, Profile};
 use serde_json::json;
-use tokio::net::TcpListener;
-use tokio_rustls::TlsAcceptor;
-use tokio_rustls::rustls::ServerConfig;
-use tokio_rustls::rustls::pki_types::pem::PemObject as _;
-use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
 
 use crate::quiet;
-use crate::scripted::{Backend, connection, proxy, serve};
+use crate::scripted::{Backend, proxy};
 use crate::window::{Machine, Window, with_password, with_token};
+use crate::wires::{authority, encrypted, port_of};
 
 fn profile(api: &str, websocket: &str) -> Profile {
     Profile {
@@ -128,6 +122,50 @@ async fn a_server_that_wants_post_for_a_status_gets_it_with_an_empty_object() {
     window.quit().await;
 }
 
+/// What a server answers to `request-status` by GET and by POST, how the second question is asked after the first, and whether
+/// the command is known.
+type Generation = ((u16, &'static str), (u16, &'static str), &'static [&'static str], bool);
+
+#[tokio::test]
+async fn how_a_server_wants_to_be_asked_is_learnt_from_its_first_answer_and_kept_to() {
+    const ANSWER: &str = r#"["succeeded"]"#;
+    let generations: [Generation; 7] = [
+        ((200, ANSWER), (200, ANSWER), &["GET 1", "GET 2"], true),
+        ((200, ANSWER), (405, ""), &["GET 1", "GET 2"], true),
+        ((405, ""), (200, ANSWER), &["GET 1", "POST 1", "POST 2"], true),
+        // Routes that differ by method: the other way is 404 there, which is not yet the command's.
+        ((404, ""), (200, ANSWER), &["GET 1", "POST 1", "POST 2"], true),
+        ((404, ""), (405, ""), &["GET 1", "POST 1", "GET 2"], false),
+        ((405, ""), (404, ""), &["GET 1", "POST 1", "POST 2"], false),
+        // Both ways say the same: nothing is learnt.
+        ((404, ""), (404, ""), &["GET 1", "POST 1", "GET 2", "POST 2"], false),
+    ];
+    for (get, post, expected, known) in generations {
+        let backend = Backend::start(move |line| match line {
+            "POST /profile/authenticate" => (200, OLD.to_owned()),
+            line if line.starts_with("GET /request-status/") => (get.0, get.1.to_owned()),
+            line if line.starts_with("POST /request-status/") => (post.0, post.1.to_owned()),
+            _ => (500, String::new()),
+        })
+        .await;
+        let mut window = Window::open(&Machine::new());
+        let profile = profile(&backend.url, &proxy(&["T-old"]).await);
+        let id = profile.id;
+        window.act(Action::SignIn(Box::new(with_password(profile, "right"))));
+        window.signed_in().await.expect("signed in");
+        for command in ["1", "2"] {
+            window.act(Action::CheckStatus { profile: id, command: CommandId::from(command) });
+            let key = ActivityKey::Command(CommandId::from(command));
+            let entry = window.entry(&key, |entry| matches!(entry.fact, Fact::Enquired(_))).await;
+            assert_eq!(entry.fact != Fact::Enquired(Enquiry::Unknown), known, "{get:?} {post:?}: {:?}", entry.fact);
+        }
+        window.quit().await;
+        let asked = backend.got().into_iter().filter(|got| got.line.contains("/request-status/"));
+        let asked: Vec<_> = asked.map(|got| got.line.replace("/request-status/", "")).collect();
+        assert_eq!(asked, expected, "GET {get:?}, POST {post:?}");
+    }
+}
+
 /// Sends every request on to another host.
 async fn redirecting(to: &Backend) -> Backend {
     let to = to.url.clone();
@@ -197,37 +235,10 @@ async fn a_download_is_one_get_even_where_the_server_fails() {
     assert_eq!(store.got().len(), 1, "{:?}", store.got());
 }
 
-/// A proxy behind TLS, with a certificate that only the tests' own authority vouches for.
-async fn encrypted_proxy() -> String {
-    let chain = CertificateDer::from_pem_slice(include_bytes!("tls/server.pem")).expect("a certificate");
-    let key = PrivateKeyDer::from_pem_slice(include_bytes!("tls/server.key")).expect("a key");
-    let provider = Arc::new(tokio_rustls::rustls::crypto::ring::default_provider());
-    let config = ServerConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .expect("TLS")
-        .with_no_client_auth()
-        .with_single_cert(vec![chain], key)
-        .expect("a certificate with its key");
-    let acceptor = TlsAcceptor::from(Arc::new(config));
-    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
-    let port = listener.local_addr().expect("an address").port();
-    serve(async move {
-        loop {
-            let (stream, _) = listener.accept().await.expect("a client");
-            let acceptor = acceptor.clone();
-            serve(async move {
-                if let Ok(stream) = acceptor.accept(stream).await {
-                    connection(stream, &["T-old"]).await;
-                }
-            });
-        }
-    });
-    format!("wss://localhost:{port}")
-}
-
 #[tokio::test]
 async fn an_encrypted_connection_is_trusted_by_its_authority_only() {
-    let url = encrypted_proxy().await;
+    let plain = proxy(&["T-old"]).await;
+    let url = format!("wss://localhost:{}", encrypted(port_of(&plain)).await);
     let scripted = profile("http://127.0.0.1:9", &url);
     let machine = Machine::new();
     let mut window = Window::open(&machine);
@@ -237,8 +248,7 @@ async fn an_encrypted_connection_is_trusted_by_its_authority_only() {
     window.quit().await;
 
     let mut options = machine.options();
-    let authority = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/engine/tls/authority.pem");
-    options.extra_authority = Some(authority.into());
+    options.extra_authority = Some(authority());
     let mut window = Window::with(options);
     window.act(Action::SignIn(Box::new(with_token(scripted, "T-old"))));
     window.signed_in().await.expect("the authority vouches for it");

@@ -1,13 +1,15 @@
 //! Hearing what a profile is told, across broken connections and messages that can't be read.
 
-use privicore_monitor::activity::{ActivityKey, Deed, Enquiry, Fact, Seq};
+use privicore_monitor::activity::{ActivityKey, Deed, Enquiry, Entry, Fact, Seq};
 use privicore_monitor::engine::{Action, ConnectionState, Event};
 use privicore_monitor::protocol::{CommandId, CommandStatus, Message};
-use privicore_monitor::sandbox::DEMO_USERNAME;
+use privicore_monitor::sandbox::{DEMO_USERNAME, PASSWORD};
+use privicore_monitor::settings::{Address, Profile};
 use serde_json::json;
 
 use crate::quiet;
-use crate::window::{Machine, Window, post, token_of};
+use crate::window::{Machine, Window, post, profile_of, token_of, with_password};
+use crate::wires::{Line, port_of};
 
 fn command(id: &str) -> ActivityKey {
     ActivityKey::Command(CommandId::from(id))
@@ -28,6 +30,37 @@ async fn what_was_sent_while_the_connection_was_broken_is_heard_after_it() {
     let Fact::Heard(Message::Command(report)) = entry.fact else { panic!("{:?}", entry.fact) };
     assert_eq!((report.status, report.body.text()), (CommandStatus::Failed, Some("policy.denied")));
     window.quit().await;
+}
+
+#[tokio::test]
+async fn a_connection_whose_packets_are_dropped_is_found_dead_by_its_pings_and_is_a_gap() {
+    let sandbox = quiet().await;
+    let line = Line::to(port_of(&sandbox.ws_url())).await;
+    let profile = Profile { websocket: Address::new(format!("ws://127.0.0.1:{}", line.port)), ..profile_of(&sandbox) };
+    let mut window = Window::open(&Machine::new());
+    window.act(Action::SignIn(Box::new(with_password(profile, PASSWORD))));
+    window.signed_in().await.expect("signed in");
+    window.live(1).await;
+    let told = |id: &str| json!({"data": {"type": "X-DPT-CAB-ID", "id": id, "command_status": 2}});
+    sandbox.control().publish(DEMO_USERNAME, &told("before")).await.expect("published");
+    window.entry(&command("before"), |_| true).await;
+
+    line.lose();
+    let dead = window.state("reconnecting", |state| matches!(state, ConnectionState::Reconnecting { .. })).await;
+    let ConnectionState::Reconnecting { why, .. } = dead else { panic!("{dead:?}") };
+    assert_eq!(why, "The server no longer answers, so the connection is given up.");
+    window.live(2).await;
+    sandbox.control().publish(DEMO_USERNAME, &told("after")).await.expect("published");
+    window.since(0, "what came after", |event| entry_of(event, |entry| entry.key == command("after"))).await;
+    let gap = |entry: &Entry| matches!(&entry.fact, Fact::Gap(gap) if gap.to.is_some());
+    window.since(0, "the gap", |event| entry_of(event, gap)).await;
+    window.quit().await;
+}
+
+/// Whether one of the entries that an event tells is wanted.
+fn entry_of(event: &Event, wanted: impl Fn(&Entry) -> bool) -> Option<()> {
+    let Event::Committed { entries, .. } = event else { return None };
+    entries.iter().any(wanted).then_some(())
 }
 
 #[tokio::test]

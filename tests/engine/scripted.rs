@@ -91,7 +91,7 @@ pub(crate) async fn proxy(good: &'static [&'static str]) -> String {
 }
 
 /// One connection of a proxy.
-pub(crate) async fn connection(stream: impl AsyncRead + AsyncWrite + Unpin, good: &'static [&'static str]) {
+async fn connection(stream: impl AsyncRead + AsyncWrite + Unpin, good: &'static [&'static str]) {
     let Ok(mut socket) = tokio_tungstenite::accept_async(stream).await else { return };
     while let Some(Ok(frame)) = socket.next().await {
         let Message::Text(text) = frame else { continue };

@@ -7,7 +7,8 @@ use std::time::Duration;
 use privicore_monitor::activity::{ActivityKey, Entry, Moment};
 use privicore_monitor::credentials::Keyring;
 use privicore_monitor::engine::{
-    Action, ConnectionState, Credential, Engine, EngineHandle, EngineOptions, Event, Events, SignIn, SignInState,
+    Action, ConnectionState, Credential, Engine, EngineHandle, EngineOptions, Event, Events, ProxyVariables, SignIn,
+    SignInState,
 };
 use privicore_monitor::protocol::AuthorizationToken;
 use privicore_monitor::sandbox::{DEMO_USERNAME, PASSWORD, Running};
@@ -47,6 +48,7 @@ impl Machine {
             profile: None,
             connector: None,
             extra_authority: None,
+            proxies: ProxyVariables::default(),
             clock: Arc::new(now),
             waker: Arc::new(|| {}),
         }

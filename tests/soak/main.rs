@@ -29,7 +29,7 @@ use monitor::Monitor;
 use stream::Stream;
 
 /// How long faults are made where `SOAK_SECONDS` does not say.
-const SECONDS: u64 = 300;
+const SECONDS: u64 = 540;
 
 /// For everything that is still in the queue to arrive at the end.
 const SETTLING: Duration = Duration::from_mins(3);
@@ -66,11 +66,11 @@ async fn soak(time: Duration, seed: u64) -> ExitCode {
     broker.waiting_in(QUEUE, 0).await;
     let settled = timeout(SETTLING, monitor.quiet()).await;
     assert!(settled.is_ok(), "messages went on arriving for minutes after the last was sent");
-    let told = monitor.stop().await;
+    monitor.stop().await;
     let kept = monitor.journal().await;
     sandbox.shutdown().await;
     println!("{mischief}");
-    let tally = tally::of(sent, &kept, &told);
+    let tally = tally::of(sent, &kept);
     println!("{tally}\nafter {} s in all", began.elapsed().as_secs());
     if tally.is_whole() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }

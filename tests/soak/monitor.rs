@@ -7,7 +7,7 @@ use std::time::Duration;
 use privicore_monitor::activity::{ActivityKey, Entry, Fact, Moment, Seq};
 use privicore_monitor::credentials::Keyring;
 use privicore_monitor::engine::{
-    Action, ConnectionState, Credential, Engine, EngineHandle, EngineOptions, Event, Events, SignIn,
+    Action, ConnectionState, Credential, Engine, EngineHandle, EngineOptions, Event, Events, ProxyVariables, SignIn,
 };
 use privicore_monitor::journal::Journal;
 use privicore_monitor::sandbox::{DEMO_USERNAME, PASSWORD, Running};
@@ -26,14 +26,13 @@ const PATIENCE: Duration = Duration::from_mins(2);
 /// Nothing new for so long at the end, and there is nothing more to come.
 const SILENCE: Duration = Duration::from_secs(5);
 
-/// How long the operator waits before asking again that a connection that waits be tried: one that is asked for at the very moment
-/// at which the engine begins to wait may pass it by.
+/// How long the operator waits before asking again that a connection that waits be tried.
 const IMPATIENCE: Duration = Duration::from_millis(20);
 
 /// How many entries are read from the journal at once.
 const PAGE: usize = 20_000;
 
-/// A time in which the engine was not joined, and said so.
+/// A time in which the engine was not joined, as its journal says.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Gap {
     pub(crate) from: Moment,
@@ -49,14 +48,6 @@ pub(crate) struct Kept {
     pub(crate) gaps: Vec<Gap>,
 }
 
-/// What was seen of the engine.
-#[derive(Default)]
-struct Seen {
-    gaps: Vec<Gap>,
-    /// Since when it is not joined.
-    away: Option<Moment>,
-}
-
 /// Where the connection stands.
 #[derive(Clone, Copy, Default)]
 struct Standing {
@@ -70,7 +61,6 @@ pub(crate) struct Monitor {
     engine: EngineHandle,
     profile: Profile,
     folder: TempDir,
-    seen: Arc<Mutex<Seen>>,
     standing: watch::Receiver<Standing>,
     committed: watch::Receiver<u64>,
     watcher: Mutex<Option<JoinHandle<()>>>,
@@ -91,6 +81,7 @@ impl Monitor {
             profile: None,
             connector: None,
             extra_authority: None,
+            proxies: ProxyVariables::default(),
             clock: Arc::new(now),
             waker: Arc::new(move || ring.notify_one()),
         })
@@ -104,14 +95,12 @@ impl Monitor {
             keep_signed_in: false,
             ..Profile::default()
         };
-        let seen = Arc::new(Mutex::new(Seen { away: Some(now()), ..Seen::default() }));
         let (joined, standing) = watch::channel(Standing::default());
         let (commits, committed) = watch::channel(0);
-        let watching =
-            Watcher { engine: engine.clone(), profile: profile.clone(), seen: Arc::clone(&seen), joined, commits };
+        let watching = Watcher { engine: engine.clone(), profile: profile.clone(), joined, commits };
         watching.sign_in();
         let watcher = Mutex::new(Some(tokio::spawn(watching.watch(events, bell))));
-        Self { engine, profile, folder, seen, standing, committed, watcher }
+        Self { engine, profile, folder, standing, committed, watcher }
     }
 
     /// Waits until it is joined. How often it was so far.
@@ -141,14 +130,11 @@ impl Monitor {
         }
     }
 
-    /// Stops it. When it was not joined, as it told the window.
-    pub(crate) async fn stop(&self) -> Vec<Gap> {
+    /// Stops it.
+    pub(crate) async fn stop(&self) {
         self.engine.send(Action::Quit).expect("the engine is not busy");
         let watcher = self.watcher.lock().expect("the watcher").take().expect("it is stopped once");
         watcher.await.expect("the watcher did not panic");
-        let seen = self.seen.lock().expect("what was seen");
-        let last = seen.away.map(|from| Gap { from, to: now() });
-        seen.gaps.iter().copied().chain(last).collect()
     }
 
     /// Reads the journal of the stopped engine from the disk.
@@ -196,7 +182,6 @@ fn number_of(entry: &Entry) -> Option<u64> {
 struct Watcher {
     engine: EngineHandle,
     profile: Profile,
-    seen: Arc<Mutex<Seen>>,
     joined: watch::Sender<Standing>,
     commits: watch::Sender<u64>,
 }
@@ -228,16 +213,6 @@ impl Watcher {
 
     fn connection(&self, state: &ConnectionState) {
         let live = matches!(state, ConnectionState::Live);
-        let mut seen = self.seen.lock().expect("what was seen");
-        match (live, seen.away) {
-            (true, Some(from)) => {
-                seen.gaps.push(Gap { from, to: now() });
-                seen.away = None;
-            }
-            (false, None) => seen.away = Some(now()),
-            (true, None) | (false, Some(_)) => {}
-        }
-        drop(seen);
         self.joined.send_modify(|standing| {
             standing.joins += u64::from(live && !standing.live);
             standing.live = live;

@@ -2,10 +2,8 @@
 //!
 //! Messages are numbered and the queue keeps their order, so a missing one stood between its neighbours: the last before it that was
 //! heard, and the first after it. It counts as named where there is a gap between hearing the one and hearing the other: then the
-//! operator is told that something may be missing there. Where there is none, the message was lost in silence.
-//!
-//! Gaps are those of the journal. An engine that keeps none is judged by what it told the window: every time in which its connection
-//! was in another state than live is then a gap.
+//! operator is told that something may be missing there. Where there is none, the message was lost in silence. Gaps are those of
+//! the journal, rows like any other.
 
 use std::fmt;
 use std::time::Duration;
@@ -27,21 +25,17 @@ pub(crate) struct Tally {
     gaps: usize,
     /// How long the middle one and the longest of them were.
     lengths: (Duration, Duration),
-    /// Whether the gaps are those of the journal.
-    gaps_kept: bool,
     named: Vec<u64>,
     silent: Vec<u64>,
 }
 
-/// Of the numbers below `sent`: what the journal says of each, and when the engine told that it was not joined.
-pub(crate) fn of(sent: u64, Kept { heard, gaps }: &Kept, told: &[Gap]) -> Tally {
-    let gaps_kept = !gaps.is_empty();
-    let gaps = if gaps_kept { gaps } else { told };
+/// Of the numbers below `sent`: what the journal says of each.
+pub(crate) fn of(sent: u64, Kept { heard, gaps }: &Kept) -> Tally {
     let mut lengths: Vec<Duration> = gaps.iter().map(|gap| gap.to.since(gap.from)).collect();
     lengths.sort_unstable();
     let length = |at: usize| lengths.get(at).copied().unwrap_or_default();
     let lengths = (length(gaps.len() / 2), length(gaps.len().saturating_sub(1)));
-    let mut tally = Tally { sent, gaps: gaps.len(), lengths, gaps_kept, ..Tally::default() };
+    let mut tally = Tally { sent, gaps: gaps.len(), lengths, ..Tally::default() };
     for (number, times) in heard {
         tally.entries += u64::try_from(times.len()).unwrap_or(u64::MAX);
         if *number < sent {
@@ -69,11 +63,10 @@ impl Tally {
 
 impl fmt::Display for Tally {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { sent, journaled, entries, unsent, gaps, lengths, gaps_kept, named, silent } = self;
+        let Self { sent, journaled, entries, unsent, gaps, lengths, named, silent } = self;
         let (middle, longest) = lengths;
-        let whose = if *gaps_kept { "in the journal" } else { "told to the window; the journal keeps none" };
         let again = entries.saturating_sub(*journaled).saturating_sub(*unsent);
-        writeln!(f, "{gaps:>9}  gaps {whose} (median {middle:.0?}, longest {longest:.1?})")?;
+        writeln!(f, "{gaps:>9}  gaps in the journal (median {middle:.0?}, longest {longest:.1?})")?;
         writeln!(f, "{sent:>9}  sent, each confirmed by the broker")?;
         writeln!(f, "{journaled:>9}  journaled ({again} entries more: delivered again after a break)")?;
         writeln!(f, "{:>9}  named missing: lost on the wire within a gap", named.len())?;

@@ -19,6 +19,7 @@ fn gap(window: &mut Window, to: Option<&str>, open: &[&str], requests: u32) -> E
         cause: GapCause::Disconnected,
         open: open.iter().map(|id| (*id).into()).collect(),
         requests,
+        open_requests: (0..requests).map(|number| format!("r-{number}").as_str().into()).collect(),
     };
     window.fact(ActivityKey::Gap("gap-1".into()), Fact::Gap(gap), "")
 }

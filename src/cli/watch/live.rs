@@ -141,6 +141,10 @@ impl Live {
                 | Event::Pulse { .. }
                 | Event::Restored { .. }
                 | Event::Committed { .. }
+                | Event::NotKept { .. }
+                | Event::Kept { .. }
+                | Event::Forgotten { .. }
+                | Event::Purged { .. }
                 | Event::Download { .. }
                 | Event::History { .. }
                 | Event::DataTokens { .. }

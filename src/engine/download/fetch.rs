@@ -4,14 +4,15 @@ use std::collections::VecDeque;
 use std::fmt;
 use std::time::Duration;
 
-use reqwest::{Client, Response, StatusCode};
+use reqwest::{Client, ClientBuilder, Response, StatusCode};
 use tokio::time::Instant;
 
 use crate::activity::NotSaved;
 use crate::engine::event::{Event, Progress};
-use crate::engine::rest::deepest;
-use crate::engine::trust::Trust;
+use crate::engine::proxies::{ProxyError, Through};
+use crate::engine::rest::{is_for_a_password, why};
 use crate::engine::vault::Taken;
+use crate::engine::way::Ways;
 
 use super::part::Part;
 use super::{Cancelled, Failed, Job, chunks, file_name};
@@ -27,52 +28,58 @@ const RATE: Duration = Duration::from_secs(3);
 /// Redirects within the link's own host.
 const MOST_REDIRECTS: usize = 3;
 
-/// The client of downloads: it sends no token, keeps no connection, tries nothing again and follows no redirect to another host.
+/// The way to what is downloaded.
 #[derive(Debug, Clone)]
 pub(in crate::engine) struct Fetcher {
-    client: Client,
+    ways: Ways,
+}
+
+/// The client of downloads, but for whom it trusts and its proxies: it sends no token, keeps no connection, tries nothing again
+/// and follows no redirect to another host.
+pub(in crate::engine) fn client() -> ClientBuilder {
+    let same_host = reqwest::redirect::Policy::custom(|attempt| {
+        let from = attempt.previous().last().map(|url| (url.scheme(), url.host_str(), url.port_or_known_default()));
+        let to = attempt.url();
+        let same = from == Some((to.scheme(), to.host_str(), to.port_or_known_default()));
+        if same && attempt.previous().len() <= MOST_REDIRECTS { attempt.follow() } else { attempt.stop() }
+    });
+    Client::builder()
+        .redirect(same_host)
+        .retry(reqwest::retry::never())
+        .referer(false)
+        .pool_max_idle_per_host(0)
+        .connect_timeout(CONNECT_BUDGET)
+        .read_timeout(STALL_BUDGET)
 }
 
 impl Fetcher {
-    /// A client that trusts whom `trust` says.
-    ///
-    /// # Errors
-    ///
-    /// Where the HTTP client can't be built.
-    pub(in crate::engine) fn new(trust: &Trust) -> reqwest::Result<Self> {
-        let same_host = reqwest::redirect::Policy::custom(|attempt| {
-            let from = attempt.previous().last().map(|url| (url.scheme(), url.host_str(), url.port_or_known_default()));
-            let to = attempt.url();
-            let same = from == Some((to.scheme(), to.host_str(), to.port_or_known_default()));
-            if same && attempt.previous().len() <= MOST_REDIRECTS { attempt.follow() } else { attempt.stop() }
-        });
-        let client = Client::builder()
-            .tls_backend_preconfigured(trust.config.as_ref().clone())
-            .redirect(same_host)
-            .retry(reqwest::retry::never())
-            .referer(false)
-            .no_proxy()
-            .pool_max_idle_per_host(0)
-            .connect_timeout(CONNECT_BUDGET)
-            .read_timeout(STALL_BUDGET)
-            .user_agent(concat!("privicore-monitor/", env!("CARGO_PKG_VERSION")))
-            .build()?;
-        Ok(Self { client })
+    /// That goes the way that is in force when it fetches.
+    pub(in crate::engine) fn new(ways: Ways) -> Self {
+        Self { ways }
     }
 }
 
 impl Job {
     /// Fetches a link into the part file and makes that the target. Says how many bytes it has.
     pub(super) async fn transfer(&self, taken: Taken, part: Part, cancelled: &mut Cancelled) -> Result<u64, Failed> {
-        let get = self.tools.fetcher.client.get(taken.url.clone()).send();
+        let way = self.tools.fetcher.ways.borrow().clone();
+        let through = match way.proxies.of_url(&taken.url) {
+            Ok(through) => through,
+            Err(error) => return Err(self.no_way(taken, &error)),
+        };
+        let get = way.downloads.get(taken.url.clone()).send();
         let answer = tokio::select! {
             answer = get => answer,
             _ = &mut *cancelled => return Err(Failed::cancelled()),
         };
         let response = match answer {
             Ok(response) => response,
-            Err(error) => return Err(self.not_answered(&error.without_url(), taken)),
+            Err(error) => return Err(self.not_answered(&error.without_url(), taken, through.as_ref())),
         };
+        if let Some(through) = through.filter(|_through| response.status() == StatusCode::PROXY_AUTHENTICATION_REQUIRED)
+        {
+            return Err(self.no_way(taken, &ProxyError::NeedsPassword(through.to_string())));
+        }
         if response.status() != StatusCode::OK {
             return Err(self.refused(response.status(), &taken));
         }
@@ -145,16 +152,26 @@ impl Job {
         Ok(received)
     }
 
+    /// The proxy is of no use: nothing was sent, and the link is as good as before.
+    fn no_way(&self, taken: Taken, error: &ProxyError) -> Failed {
+        self.vault.put_back(&self.request, taken);
+        Failed::after(NotSaved::NotStarted, format!("{error} The link was not used; try again."))
+    }
+
     /// There is no answer: where nothing was sent the link is as good as before.
-    fn not_answered(&self, error: &reqwest::Error, taken: Taken) -> Failed {
+    fn not_answered(&self, error: &reqwest::Error, taken: Taken, through: Option<&Through>) -> Failed {
         tracing::debug!(%error, "a download was not answered");
         let host = taken.url.host_str().unwrap_or_default().to_owned();
         if error.is_connect() || error.is_builder() {
+            if let Some(through) = through.filter(|_through| is_for_a_password(error)) {
+                return self.no_way(taken, &ProxyError::NeedsPassword(through.to_string()));
+            }
             self.vault.put_back(&self.request, taken);
-            let why = deepest(error).map(|why| format!(": {why}")).unwrap_or_default();
+            let by = through.map(|through| format!(" through the proxy {through}")).unwrap_or_default();
+            let why = why(error);
             return Failed::after(
                 NotSaved::NotStarted,
-                format!("{host} can't be reached{why}. The link was not used; try again."),
+                format!("{host} can't be reached{by}{why}. The link was not used; try again."),
             );
         }
         Failed::after(

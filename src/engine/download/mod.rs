@@ -25,7 +25,7 @@ use super::scribe::Scribe;
 use super::tools::Tools;
 use super::vault::Vault;
 
-pub(super) use fetch::Fetcher;
+pub(super) use fetch::{Fetcher, client};
 use part::Part;
 
 /// One download or inline payload to save.

@@ -7,6 +7,7 @@ mod asks;
 mod data;
 mod desk;
 mod export;
+mod forget;
 mod sandbox;
 mod sealing;
 mod tokens;
@@ -18,7 +19,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 
 use crate::activity::{Moment, Seq};
 use crate::credentials::JournalId;
@@ -26,11 +27,14 @@ use crate::settings::{Preferences, ProfileId, SCALES, Settings, Store};
 
 use super::action::Action;
 use super::event::{ConnectionState, Event, Notice, Severity};
+use super::lasting;
 use super::options::SandboxLauncher;
 use super::report::Report;
+use super::retention;
 use super::session::Aim;
 use super::spawn::Task;
 use super::tools::Tools;
+use super::way::{Guide, Way};
 
 use desk::Desk;
 use sealing::Seal;
@@ -56,10 +60,14 @@ pub(super) struct Start {
     pub(super) settings: Settings,
     /// The first entry of this run.
     pub(super) live_from: Seq,
+    /// Leads the way by which the network is reached.
+    pub(super) guide: Guide,
     /// The journal's name in the keyring.
     pub(super) journal: JournalId,
     /// Whether links are to outlive this run.
     pub(super) keeps_links: bool,
+    /// What became of a journal that was damaged, in a sentence.
+    pub(super) recovered: Option<String>,
     /// How a sandbox is started.
     pub(super) sandbox: Option<SandboxLauncher>,
     /// Whether to start one at once.
@@ -80,12 +88,16 @@ pub(super) struct Hub {
     store: Arc<Store>,
     settings: Settings,
     live_from: Seq,
+    /// Leads the way by which the network is reached.
+    guide: Guide,
     /// The journal's name in the keyring.
     journal: JournalId,
     /// How far it is with the key that seals links.
     seal: Seal,
     /// Whether the operator knows that links are in memory only.
     told_of_seal: bool,
+    /// Tells the one that keeps the journal within its limits of a change. One value, the newest.
+    limits: watch::Sender<Preferences>,
     /// When this run began.
     started: Moment,
     desks: BTreeMap<ProfileId, Desk>,
@@ -102,8 +114,9 @@ pub(super) struct Hub {
 
 /// Runs the engine until the operator quits or the window is gone.
 pub(super) async fn run(start: Start) {
-    let Start { tools, data, store, settings, live_from, sandbox, sandbox_at_once, only, .. } = start;
-    let Start { journal, keeps_links, mut actions, mut reports, .. } = start;
+    let Start { tools, data, store, settings, live_from, guide, sandbox, sandbox_at_once, only, .. } = start;
+    let Start { journal, keeps_links, recovered, mut actions, mut reports, .. } = start;
+    let (limits, preferences) = watch::channel(settings.preferences.clone());
     let started = (tools.clock)();
     let mut hub = Hub {
         tools,
@@ -111,9 +124,11 @@ pub(super) async fn run(start: Start) {
         store: Arc::new(store),
         settings,
         live_from,
+        guide,
         journal,
         seal: if keeps_links { Seal::NoKey } else { Seal::Off },
         told_of_seal: false,
+        limits,
         started,
         desks: BTreeMap::new(),
         launcher: sandbox,
@@ -122,6 +137,7 @@ pub(super) async fn run(start: Start) {
         removals: BTreeMap::new(),
         numbers: 0,
     };
+    hub.start_helpers(recovered, preferences);
     hub.begin(only.as_deref());
     if sandbox_at_once {
         hub.try_sandbox();
@@ -143,6 +159,20 @@ pub(super) async fn run(start: Start) {
 }
 
 impl Hub {
+    /// Starts what tells of earlier runs, and what keeps the journal within its limits.
+    fn start_helpers(&self, recovered: Option<String>, preferences: watch::Receiver<Preferences>) {
+        let tools = self.tools.clone();
+        let remind = async move {
+            lasting::remind(&tools).await;
+            if let Some(sentence) = recovered {
+                lasting::warn(&tools, None, sentence).await;
+            }
+        };
+        drop(self.tools.spawner.task("reading the journal", None, remind));
+        let keep = retention::run(self.tools.clone(), preferences);
+        drop(self.tools.spawner.task("keeping the journal within its limits", None, Box::pin(keep)));
+    }
+
     /// Opens every profile of the settings and signs in those whose token is kept.
     fn begin(&mut self, only: Option<&str>) {
         self.tell_settings();
@@ -180,6 +210,8 @@ impl Hub {
             Action::RetryNow(profile) => self.retry_now(profile),
             Action::RenewToken(profile) => self.renew(profile),
             Action::SignOut { profile, revoke } => self.sign_out(profile, revoke),
+            Action::ForgetProfile(profile) => self.forget_activity(profile),
+            Action::NoticeRead { profile, sentence } => self.notice_read(profile, sentence),
             Action::RemoveProfile(profile) => self.remove(profile).await,
             Action::SetMessageLimit(limit) => {
                 let preferences = Preferences { message_limit: limit, ..self.settings.preferences.clone() };
@@ -234,7 +266,13 @@ impl Hub {
         preferences.message_limit = preferences.message_limit.clamp(*MESSAGE_LIMITS.start(), *MESSAGE_LIMITS.end());
         preferences.scale = preferences.scale.clamp(*SCALES.start(), *SCALES.end());
         let limit = preferences.message_limit;
-        self.settings.preferences = preferences;
+        let limits = |of: &Preferences| (of.retention_days, of.retention_bytes, of.link_lifetime);
+        self.limits.send_if_modified(|now| {
+            let changed = limits(now) != limits(&preferences);
+            *now = preferences.clone();
+            changed
+        });
+        let before = std::mem::replace(&mut self.settings.preferences, preferences);
         for desk in self.desks.values() {
             desk.wish.send_if_modified(|wish| {
                 let changed = wish.message_limit != limit;
@@ -242,7 +280,30 @@ impl Hub {
                 changed
             });
         }
+        if Way::differs(&before, &self.settings.preferences) {
+            self.lead_another_way().await;
+        }
         self.save().await;
+    }
+
+    /// Reaches the network as the preferences say now: what connects from here on, and at once what waits to try again.
+    async fn lead_another_way(&mut self) {
+        let load = self.guide.load(&self.settings.preferences);
+        match self.tools.spawner.blocking("reading certificates", None, load).await {
+            Ok(Some(Ok(loaded))) => {
+                let shortfall = loaded.trust.shortfall.clone();
+                self.guide.lead(loaded);
+                for desk in self.desks.values() {
+                    desk.wish.send_modify(|wish| wish.retry += 1);
+                }
+                if let Some(sentence) = shortfall {
+                    self.notice(None, Severity::Warning, sentence);
+                }
+            }
+            Ok(Some(Err(error))) => self.notice(None, Severity::Error, error.to_string()),
+            // The notice of the task that failed has said it.
+            Ok(None) | Err(_) => {}
+        }
     }
 
     fn tell_settings(&self) {
@@ -323,3 +384,6 @@ fn failure(state: &ConnectionState) -> Option<&str> {
         | ConnectionState::Leaving => None,
     }
 }
+
+#[cfg(test)]
+mod renewal;

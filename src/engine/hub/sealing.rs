@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::engine::event::{Event, Severity};
+use crate::engine::lasting;
 use crate::engine::report::Report;
 use crate::engine::sign_in;
 use crate::engine::tools::Tools;
@@ -47,7 +48,14 @@ impl Hub {
     pub(super) fn sealing(&mut self, sealing: &Sealing) {
         if let Some(sentence) = sealing.sentence().filter(|_sentence| !self.told_of_seal || sealing.is_on()) {
             self.told_of_seal = true;
-            self.notice(None, Severity::Warning, sentence);
+            if sealing.is_on() {
+                // What is lost stays told until it is read.
+                let tools = self.tools.clone();
+                let warn = async move { lasting::warn(&tools, None, sentence).await };
+                drop(self.tools.spawner.task("writing the journal", None, warn));
+            } else {
+                self.notice(None, Severity::Warning, sentence);
+            }
         }
         if !sealing.is_on() {
             self.seal = Seal::NoKey;
@@ -74,7 +82,7 @@ impl Hub {
 
 async fn recall(tools: Tools, profile: ProfileId, vault: Vault, lifetime: Duration) {
     let failed = |why: String| format!("Links of earlier runs can't be read: {why} Request that data again.");
-    if let Err(why) = tools.ledger.forget_expired_secrets(profile, (tools.clock)(), lifetime).await {
+    if let Err(why) = tools.ledger.forget_expired_secrets((tools.clock)(), lifetime).await {
         return sign_in::warn(&tools, profile, failed(why));
     }
     let unsealed = match tools.ledger.secrets(profile).await {
@@ -82,7 +90,7 @@ async fn recall(tools: Tools, profile: ProfileId, vault: Vault, lifetime: Durati
         Err(why) => return sign_in::warn(&tools, profile, failed(why)),
     };
     if let Some(sentence) = unsealed.sentence() {
-        sign_in::warn(&tools, profile, sentence);
+        lasting::warn(&tools, Some(profile), sentence).await;
     }
     let ours = Secrets::from(vault.held());
     let requests = vault.restore(unsealed.secrets);

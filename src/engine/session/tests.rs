@@ -2,6 +2,7 @@
 
 mod bench;
 mod ends;
+mod frozen;
 mod gaps;
 mod journal;
 mod model;

@@ -177,3 +177,57 @@ fn limits_are_what_the_operator_set_and_nought_is_none() {
     assert_eq!(of(&defaults), (Some(Duration::from_hours(90 * 24)), Some(1024 * 1024 * 1024)));
     assert_eq!(of(&Preferences { retention_days: 0, retention_bytes: 0, ..defaults }), (None, None));
 }
+
+#[tokio::test]
+async fn whether_something_is_to_go_is_known_before_what_is_protected() {
+    let folder = tempfile::tempdir().unwrap();
+    let journal = open(folder.path());
+    let limits = ten_days(Protected::new());
+    let size = |bytes| Limits { bytes: Some(bytes), ..Limits::default() };
+    assert!(!journal.is_purge_due(NOW, &limits).await.unwrap(), "of nothing");
+    journal.append(profile(), old(9 * DAY, commands(0..5))).await.unwrap();
+    assert!(!journal.is_purge_due(NOW, &limits).await.unwrap(), "of what is young");
+    assert!(!journal.is_purge_due(NOW, &Limits::default()).await.unwrap(), "without a limit");
+    assert!(!journal.is_purge_due(NOW, &size(1 << 30)).await.unwrap(), "of what is small");
+    assert!(journal.is_purge_due(NOW, &size(1)).await.unwrap());
+    assert!(journal.is_purge_due(Moment(NOW.0 + 2 * DAY), &limits).await.unwrap());
+}
+
+#[tokio::test]
+async fn all_profiles_are_scanned_in_the_order_in_which_they_were_written() {
+    let folder = tempfile::tempdir().unwrap();
+    let journal = open(folder.path());
+    let other = ProfileId::from_u128(8);
+    journal.append(profile(), commands(0..2)).await.unwrap();
+    journal.append(other, commands(2..3)).await.unwrap();
+    journal.append(profile(), commands(3..4)).await.unwrap();
+    let scanned = journal.scan(Seq(2), 2).await.unwrap();
+    let found: Vec<_> = scanned.iter().map(|(profile, entry)| (*profile, entry.seq.0)).collect();
+    assert_eq!(found, [(profile(), 2), (other, 3)]);
+    assert_eq!(journal.scan(Seq(4), 9).await.unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn a_notice_stays_over_restarts_until_it_is_read_and_is_never_purged() {
+    let folder = tempfile::tempdir().unwrap();
+    let journal = open(folder.path());
+    let notice = |profile, sentence: &str| KeptNotice { profile, at: Moment(1), sentence: sentence.to_owned() };
+    let (one, other) = (notice(None, "One."), notice(Some(profile()), "One."));
+    for kept in [&one, &other, &one] {
+        journal.keep_notice(kept.clone()).await.unwrap();
+    }
+    let limits = Limits { age: Some(Duration::ZERO), ..Limits::default() };
+    while journal.purge_step(NOW, &limits).await.unwrap().more {}
+    journal.close().await;
+    let journal = open(folder.path());
+    assert_eq!(journal.notices().await.unwrap(), [one.clone(), other.clone()]);
+    journal.notice_read(None, "One.".to_owned()).await.unwrap();
+    assert_eq!(journal.notices().await.unwrap(), [other]);
+    journal.append(profile(), commands(0..1)).await.unwrap();
+    journal.forget_profile(profile()).await.unwrap();
+    for number in 0..200 {
+        journal.keep_notice(notice(None, &number.to_string())).await.unwrap();
+    }
+    let kept = journal.notices().await.unwrap();
+    assert_eq!((kept.len(), kept[0].sentence.as_str()), (100, "100"), "bounded, the oldest go");
+}

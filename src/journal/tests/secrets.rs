@@ -147,11 +147,8 @@ async fn without_its_key_what_was_sealed_stays_shut_and_is_kept() {
     assert_eq!((unsealed.secrets, unsealed.shut), (each_kind(), 1));
     // Once their time is over they go, opened or shut: here two by what their messages said, then all.
     let lifetime = std::time::Duration::from_micros(20);
-    assert_eq!(journal.forget_expired_secrets(profile(), Moment(23), lifetime).await.unwrap(), 2);
-    assert_eq!(
-        journal.forget_expired_secrets(profile(), Moment(24), std::time::Duration::from_micros(3)).await.unwrap(),
-        3
-    );
+    assert_eq!(journal.forget_expired_secrets(Moment(23), lifetime).await.unwrap(), 2);
+    assert_eq!(journal.forget_expired_secrets(Moment(24), std::time::Duration::from_micros(3)).await.unwrap(), 3);
     journal.close().await;
     assert_eq!(open_sealed(folder.path(), &new).await.1, Sealing::On);
 }

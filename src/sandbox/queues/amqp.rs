@@ -31,6 +31,14 @@ use crate::sandbox::tasks::Tasks;
 /// How long a connection to the broker may take.
 const CONNECTING: Duration = Duration::from_secs(10);
 
+/// How long the broker may take for anything else: to open a channel, to give a consumer, to confirm a message. A connection on
+/// which it takes longer is given up for another one: it may be half-open, with nobody at its other end.
+const ANSWERING: Duration = Duration::from_secs(10);
+
+/// How often the broker and the sandbox tell each other on an idle connection that they are there, in seconds, where the address
+/// does not say.
+const HEARTBEAT: u16 = 10;
+
 /// The longest wait before the broker is tried again. Waits are drawn evenly from nothing up to a bound that doubles.
 const LONGEST_WAIT: Duration = Duration::from_secs(5);
 
@@ -57,7 +65,8 @@ impl AmqpQueues {
     /// Connects to the broker.
     pub(crate) async fn connect(address: &str, tasks: &Tasks) -> Result<Self, SandboxError> {
         // What the parser says is left out: it quotes the address, password and all.
-        let address: AMQPUri = address.parse().map_err(|_quotes_the_address| SandboxError::AmqpAddress)?;
+        let mut address: AMQPUri = address.parse().map_err(|_quotes_the_address| SandboxError::AmqpAddress)?;
+        address.query.heartbeat.get_or_insert(HEARTBEAT);
         let (host, port) = (address.authority.host.clone(), address.authority.port);
         let broker = Arc::new(Broker { address, connection: Mutex::new(None) });
         if let Err(error) = broker.channel().await {
@@ -95,8 +104,8 @@ impl Queues for AmqpQueues {
 /// Why an attempt at the broker failed.
 #[derive(Debug, thiserror::Error)]
 enum Failure {
-    #[error("no answer within {} seconds", CONNECTING.as_secs())]
-    Silent,
+    #[error("no answer within {} seconds", .0.as_secs())]
+    Silent(Duration),
     #[error("{0}")]
     Amqp(#[from] lapin::Error),
     #[error("the queue is gone")]
@@ -110,21 +119,40 @@ struct Broker {
 }
 
 impl Broker {
-    /// A new channel, on a new connection where the last one broke.
+    /// A new channel, on a new connection where the last one broke or gives none. Whoever waits behind another waits for one
+    /// attempt.
     async fn channel(&self) -> Result<Channel, Failure> {
         let mut connection = self.connection.lock().await;
         if let Some(living) = connection.as_ref().filter(|connection| connection.status().connected()) {
-            return Ok(living.create_channel().await?);
+            match within(ANSWERING, async { Ok(living.create_channel().await?) }).await {
+                Ok(channel) => return Ok(channel),
+                Err(error) => tracing::warn!(%error, "the connection to RabbitMQ is given up"),
+            }
         }
         *connection = None;
-        let properties = ConnectionProperties::default().with_connection_name("privicore-sandbox".into());
-        let connecting = Connection::connect_uri(self.address.clone(), properties);
-        let fresh = timeout(CONNECTING, connecting).await.map_err(|_late| Failure::Silent)??;
-        let channel = fresh.create_channel().await?;
+        let connecting = async {
+            let properties = ConnectionProperties::default().with_connection_name("privicore-sandbox".into());
+            let fresh = Connection::connect_uri(self.address.clone(), properties).await?;
+            let channel = fresh.create_channel().await?;
+            Ok((fresh, channel))
+        };
+        let (fresh, channel) = within(CONNECTING, connecting).await?;
         *connection = Some(fresh);
         tracing::info!("connected to RabbitMQ");
         Ok(channel)
     }
+
+    /// Gives the connection up where the broker kept silent on it: the next channel is on another.
+    async fn doubt(&self, failure: &Failure) {
+        if matches!(failure, Failure::Silent(_)) {
+            *self.connection.lock().await = None;
+        }
+    }
+}
+
+/// Waits for the broker, but not for ever.
+async fn within<T>(time: Duration, answer: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
+    timeout(time, answer).await.unwrap_or(Err(Failure::Silent(time)))
 }
 
 /// The queue's name.
@@ -169,6 +197,7 @@ async fn publish_all(broker: Arc<Broker>, mut postings: mpsc::Receiver<Posting>)
                 Err(error) => {
                     tracing::warn!(%error, "RabbitMQ did not take a message; it is published again");
                     publisher = None;
+                    broker.doubt(&error).await;
                     backoff.wait().await;
                 }
             }
@@ -196,9 +225,19 @@ async fn publish_once(
         ready
     } else {
         let channel = broker.channel().await?;
-        channel.confirm_select(ConfirmSelectOptions::default()).await?;
+        within(ANSWERING, async { Ok(channel.confirm_select(ConfirmSelectOptions::default()).await?) }).await?;
         publisher.insert(Publisher { channel, declared: BTreeSet::new() })
     };
+    within(ANSWERING, publish_on(channel, declared, profile, message)).await
+}
+
+/// Publishes a message and waits until the broker has it, or has no room for it.
+async fn publish_on(
+    channel: &Channel,
+    declared: &mut BTreeSet<ProfileId>,
+    profile: &ProfileId,
+    message: &str,
+) -> Result<Result<(), QueueError>, Failure> {
     if !declared.contains(profile) {
         declare(channel, profile).await?;
         declared.insert(profile.clone());
@@ -238,13 +277,16 @@ struct Consuming {
 impl AmqpDeliveries {
     async fn open(&self) -> Result<Consuming, Failure> {
         let channel = self.broker.channel().await?;
-        // The library holds what it was given in an unbounded buffer; this bounds it.
-        let prefetch = u16::try_from(BATCH).unwrap_or(u16::MAX);
-        channel.basic_qos(prefetch, BasicQosOptions::default()).await?;
-        declare(&channel, &self.profile).await?;
-        let queue = queue_name(&self.profile).into();
-        let consumer =
-            channel.basic_consume(queue, "".into(), BasicConsumeOptions::default(), FieldTable::default()).await?;
+        let consumer = within(ANSWERING, async {
+            // The library holds what it was given in an unbounded buffer; this bounds it.
+            let prefetch = u16::try_from(BATCH).unwrap_or(u16::MAX);
+            channel.basic_qos(prefetch, BasicQosOptions::default()).await?;
+            declare(&channel, &self.profile).await?;
+            let queue = queue_name(&self.profile).into();
+            let options = BasicConsumeOptions::default();
+            Ok(channel.basic_consume(queue, "".into(), options, FieldTable::default()).await?)
+        });
+        let consumer = consumer.await?;
         Ok(Consuming { consumer, _channel: channel })
     }
 
@@ -284,6 +326,7 @@ impl Deliveries for AmqpDeliveries {
                         Ok(consuming) => self.consuming = Some(consuming),
                         Err(error) => {
                             tracing::warn!(%error, profile = %self.profile, "can't consume from RabbitMQ; trying again");
+                            self.broker.doubt(&error).await;
                             self.backoff.wait().await;
                             continue;
                         }
@@ -309,7 +352,8 @@ impl Deliveries for AmqpDeliveries {
             let in_hand = std::mem::take(&mut self.in_hand);
             let done = in_hand.into_iter().zip(written).filter_map(|(acker, written)| written.then_some(acker));
             for acker in std::mem::take(&mut self.unreadable).into_iter().chain(done) {
-                if !acker.ack(BasicAckOptions::default()).await.unwrap_or(false) {
+                let acknowledged = within(ANSWERING, async { Ok(acker.ack(BasicAckOptions::default()).await?) }).await;
+                if !acknowledged.unwrap_or(false) {
                     tracing::warn!(profile = %self.profile, "a delivered message can't be acknowledged and comes again");
                     self.consuming = None;
                     return;
@@ -317,5 +361,23 @@ impl Deliveries for AmqpDeliveries {
             }
         }
         .boxed()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_broker_that_takes_the_connection_and_keeps_silent_is_a_sentence_after_ten_seconds() {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let start = tokio::time::Instant::now();
+        let (_owner, tasks) = crate::sandbox::tasks::TaskOwner::new();
+        let address = format!("amqp://guest:canary@127.0.0.1:{port}");
+        let error = AmqpQueues::connect(&address, &tasks).await.err().expect("it connected").to_string();
+        assert_eq!(start.elapsed(), CONNECTING);
+        assert!(error.contains(&format!("127.0.0.1:{port} can't be used: no answer within 10 seconds")), "{error}");
+        assert!(!error.contains("canary"), "{error}");
     }
 }

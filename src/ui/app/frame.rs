@@ -94,8 +94,10 @@ impl App {
             desk.set_filter("");
         } else if desk.view.chip() != crate::activity::Chip::All {
             desk.view.set_chip(crate::activity::Chip::All);
-        } else if !desk.table.deselect() {
-            self.notices.dismiss_newest();
+        } else if !desk.table.deselect()
+            && let Some(newest) = self.notices.newest()
+        {
+            self.dismiss(newest);
         }
     }
 

@@ -64,7 +64,7 @@ impl App {
             }
             Wish::Open(dialog) => self.open(dialog),
             Wish::CloseDialog => self.dialog = None,
-            Wish::Dismiss(number) => self.notices.dismiss(number),
+            Wish::Dismiss(number) => self.dismiss(number),
             Wish::Leave => {
                 self.dialog = None;
                 self.leave();
@@ -152,14 +152,7 @@ impl App {
                 let dialog = Dialog::Completeness { profile, report: Report::of(desk) };
                 self.open(dialog);
             }
-            Command::SignOut => {
-                let dialog = Dialog::SignOut { profile, name: desk.profile.name.clone(), revoke: false };
-                self.open(dialog);
-            }
-            Command::RemoveProfile => {
-                let dialog = Dialog::Remove { profile, name: desk.profile.name.clone() };
-                self.open(dialog);
-            }
+            Command::SignOut | Command::ForgetActivity | Command::RemoveProfile => self.ask_before(command),
             Command::AddProfile
             | Command::Palette
             | Command::Shortcuts
@@ -171,6 +164,30 @@ impl App {
             | Command::ActualSize
             | Command::Settings
             | Command::Profile(_) => {}
+        }
+    }
+
+    /// Asks before something of the profile in front goes.
+    fn ask_before(&mut self, command: Command) {
+        let Some(desk) = self.desk() else { return };
+        let (profile, name) = (desk.profile.id, desk.profile.name.clone());
+        self.open(match command {
+            Command::ForgetActivity => Dialog::Forget { profile, name },
+            Command::RemoveProfile => Dialog::Remove { profile, name },
+            _ => Dialog::SignOut { profile, name, revoke: false },
+        });
+    }
+
+    /// Takes a notice away. One that the engine keeps until it is read is read now.
+    pub(super) fn dismiss(&mut self, number: u64) {
+        let Some(notice) = self.notices.dismiss(number).filter(|notice| notice.severity > Severity::Info) else {
+            return;
+        };
+        let name = notice.profile.and_then(|id| self.desk_of(id)).map(|desk| format!("{}: ", desk.profile.name));
+        let told = name.and_then(|name| notice.sentence.strip_prefix(&name)).unwrap_or(&notice.sentence);
+        let read = Action::NoticeRead { profile: notice.profile, sentence: told.to_owned() };
+        if !self.parts.backend.send(read) {
+            tracing::debug!("the engine is busy: the notice is told again at the next start");
         }
     }
 

@@ -36,6 +36,7 @@ impl Command {
             | Self::RetryNow
             | Self::RenewToken
             | Self::SignOut
+            | Self::ForgetActivity
             | Self::RemoveProfile => match desk {
                 None => Some(NO_PROFILE),
                 Some(desk) if desk.is_all() => Some(ONE_PROFILE),

@@ -22,6 +22,9 @@ use super::{Details, gap, story};
 /// The width of one character of the monospaced face at 12 px.
 const COLUMN: f32 = 7.2;
 
+/// What it means that an activity is not kept.
+const NOT_KEPT: &str = "Not kept: the newest messages are in memory only, until the journal can be written.";
+
 /// The JSON in lines, for one width.
 #[derive(Debug, Default)]
 pub(super) struct Page {
@@ -123,6 +126,12 @@ fn show_head(ui: &mut Ui, rect: Rect, details: &Details, activity: &Activity<'_>
     if let Some(end) = activity.link_expires() {
         let left = countdown(scene.counts_down_to(end));
         widgets::text(ui, pos2(word.right() + 7.0, middle), &left, Type::Body, palette.secondary, f32::INFINITY);
+    }
+    if !activity.is_kept() {
+        let at = pos2(word.right() + 10.0, middle);
+        widgets::icon(ui, pos2(at.x + 7.0, middle), icons::NOT_KEPT, 14.0, palette.gap);
+        let text = widgets::text(ui, pos2(at.x + 18.0, middle), "Not kept", Type::Body, palette.text, f32::INFINITY);
+        widgets::label(ui, text, "not kept", NOT_KEPT).on_hover_text(NOT_KEPT);
     }
     open
 }

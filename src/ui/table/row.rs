@@ -44,7 +44,8 @@ pub(crate) fn accessible_name(activity: &Activity<'_>) -> String {
         Kind::Message => "Message",
         Kind::Gap => "Gap",
     };
-    format!("{kind} {}, {}", visible(&activity.id()), activity.status().word())
+    let not_kept = if activity.is_kept() { "" } else { ", Not kept" };
+    format!("{kind} {}, {}{not_kept}", visible(&activity.id()), activity.status().word())
 }
 
 /// What stands in the Label column.
@@ -228,6 +229,13 @@ fn status(ui: &mut Ui, scene: &mut Scene, line: &Line<'_>, palette: &Palette, ro
         let left = scene.counts_down_to(expires);
         let at = pos2(word.right() + 7.0, middle);
         widgets::text(ui, at, &text::countdown(left), Type::Body, palette.secondary, f32::INFINITY);
+    }
+    if !line.activity.is_kept() {
+        let gap = if line.columns.narrow { 4.0 } else { 8.0 };
+        widgets::icon(ui, pos2(word.right() + gap + 7.0, middle), icons::NOT_KEPT, 14.0, palette.gap);
+        let at = pos2(word.right() + gap + 17.0, middle);
+        widgets::text(ui, at, "Not kept", Type::Body, palette.text, line.columns.status.max - at.x);
+        return;
     }
     // The row counts while it is open, so it turns late no later than its next full second.
     if line.desk.activities.is_late(&line.activity, scene.now) {

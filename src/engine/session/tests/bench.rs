@@ -14,7 +14,8 @@ use crate::engine::clocks::{BootClock, Clocks};
 use crate::engine::endpoints::Endpoints;
 use crate::engine::event::{ConnectionState, Event, Notice};
 use crate::engine::gaps::Past;
-use crate::engine::mailbox::{self, Events};
+use crate::engine::ledger::Ledger;
+use crate::engine::mailbox::{self, Events, Outbox};
 use crate::engine::options::Clock;
 use crate::engine::scribe::Scribe;
 use crate::engine::session::{self, Aim, Parts, Ticket, Wish};
@@ -42,26 +43,41 @@ pub(super) struct Bench {
     pub(super) set_by: Arc<AtomicI64>,
     /// For how many seconds the machine slept.
     pub(super) slept: Arc<AtomicU64>,
+    /// Whether the engine's centre takes reports.
+    pub(super) reporting: watch::Sender<bool>,
+    pub(super) profile: ProfileId,
+    pub(super) book: Book,
+    pub(super) scribe: Scribe,
+    pub(super) outbox: Outbox,
+    pub(super) spawner: Spawner,
     servers: mpsc::Receiver<DuplexStream>,
-    events: Events,
+    pub(super) events: Events,
     rung: Arc<Notify>,
 }
 
 impl Bench {
     /// A session that is signed out.
     pub(super) fn new() -> Self {
+        let ledger = Arc::new(MemoryLedger::default());
+        Self::on(ledger.clone(), ledger)
+    }
+
+    /// A session that is signed out, on another journal; `memory` is what the bench is asked for.
+    pub(super) fn on(ledger: Arc<dyn Ledger>, memory: Arc<MemoryLedger>) -> Self {
         let rung = Arc::new(Notify::new());
         let bell = rung.clone();
         let (outbox, events) = mailbox::pair(Arc::new(move || bell.notify_one()));
         let spawner = Spawner::new(tokio::runtime::Handle::current(), outbox.clone());
         let (network, servers) = Scripted::new();
-        let ledger = Arc::new(MemoryLedger::default());
         let profile = ProfileId::random();
+        let book = Book::default();
+        // There is nothing of an earlier run.
+        book.restored();
         let (past, told) = oneshot::channel();
         drop(past.send(Past { now: Moment(0), last_alive: None, unfinished: None }));
         let vault = Vault::default();
-        let kept = (Book::default(), vault.clone());
-        let (scribe, _writing) = Scribe::start(profile, ledger.clone(), outbox.clone(), kept, told, &spawner);
+        let kept = (book.clone(), vault.clone());
+        let (scribe, _writing) = Scribe::start(profile, ledger, outbox.clone(), kept, told, &spawner);
         let start = Instant::now();
         let (set_by, slept) = (Arc::new(AtomicI64::new(0)), Arc::new(AtomicU64::new(0)));
         let (set, asleep) = (set_by.clone(), slept.clone());
@@ -69,24 +85,45 @@ impl Bench {
             let elapsed = i64::try_from(start.elapsed().as_micros()).expect("a test is short");
             Moment(BEGIN.0 + elapsed + set.load(Ordering::SeqCst))
         });
-        let boot: BootClock =
+        let through_sleep: BootClock =
             Arc::new(move || Some(start.elapsed() + Duration::from_secs(1_000 + asleep.load(Ordering::SeqCst))));
-        let (reports, mut reported) = mpsc::channel(16);
-        drop(spawner.task("listening", None, async move { while reported.recv().await.is_some() {} }));
+        let (reports, mut reported) = mpsc::channel(1);
+        let (reporting, mut listens) = watch::channel(true);
+        let listening = async move {
+            while listens.wait_for(|listens| *listens).await.is_ok() && reported.recv().await.is_some() {}
+        };
+        drop(spawner.task("listening", None, listening));
         let parts = Parts {
             profile,
             connector: network.clone(),
-            scribe,
+            scribe: scribe.clone(),
             vault,
-            outbox,
+            outbox: outbox.clone(),
             reports,
-            clocks: Clocks::new(clock.clone(), boot),
+            clocks: Clocks::new(clock.clone(), through_sleep),
             clock,
             random: fastrand::Rng::with_seed(7),
         };
         let clock_of_test = parts.clock.clone();
         let (wish, session) = session::start(parts, Wish::new(Aim::SignedOut, LIMIT), &spawner);
-        Self { network, ledger, wish, session, set_by, slept, now: clock_of_test, servers, events, rung }
+        Self {
+            network,
+            ledger: memory,
+            wish,
+            session,
+            now: clock_of_test,
+            set_by,
+            slept,
+            reporting,
+            profile,
+            book,
+            scribe,
+            outbox,
+            spawner,
+            servers,
+            events,
+            rung,
+        }
     }
 
     /// A session that wants to be online with the first token.

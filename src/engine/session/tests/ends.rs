@@ -13,7 +13,7 @@ use crate::engine::action::Action;
 use crate::engine::event::ConnectionState;
 use crate::engine::session::Aim;
 use crate::engine::session::connection::End;
-use crate::engine::testing::{Network, done};
+use crate::engine::testing::{Network, Relay, Server, done};
 use crate::protocol::Reply;
 
 fn seconds(n: u64) -> Duration {
@@ -56,6 +56,31 @@ async fn a_server_that_does_not_answer_pings_is_dead_after_25_seconds() {
     let (_, _, why) = bench.failure().await;
     assert_eq!(start.elapsed(), seconds(25), "{why}");
     assert!(why.contains("no longer answers"), "{why}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_connection_whose_packets_are_dropped_is_dead_after_25_seconds_though_both_ends_live() {
+    let mut bench = Bench::online();
+    let (relay, far, relaying) = Relay::between(bench.connection().await);
+    drop(bench.spawner.task("relaying", None, relaying));
+    let mut server = Server::upgrade(far).await;
+    server.accept().await;
+    bench.until(|state| *state == ConnectionState::Live).await;
+    // The server reads and answers pings as long as any come through.
+    let alive = tokio::time::timeout(seconds(3_600), server.request()).await;
+    assert!(alive.is_err(), "{alive:?}");
+    server.send(&done("last")).await;
+    bench.told(1).await;
+
+    relay.lose();
+    let start = Instant::now();
+    let (_, _, why) = tokio::select! {
+        failure = bench.failure() => failure,
+        request = server.request() => panic!("the server noticed: {request:?}"),
+    };
+    assert_eq!(start.elapsed(), seconds(25), "{why}");
+    assert_eq!(why, "The server no longer answers, so the connection is given up.");
+    bench.join().await;
 }
 
 #[tokio::test(start_paused = true)]
@@ -156,6 +181,26 @@ async fn retry_now_and_waking_up_do_not_wait() {
         bench.wish.send_modify(|wish| if n % 2 == 0 { wish.retry += 1 } else { wish.woken += 1 });
         bench.until(|state| *state == ConnectionState::Connecting).await;
         assert_eq!(start.elapsed(), Duration::ZERO);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_retry_that_is_asked_for_while_the_failure_is_still_being_told_is_not_lost() {
+    let mut bench = Bench::online();
+    for _ in 0..20 {
+        bench.network.be(Network::Refuses);
+        bench.wish.send_modify(|wish| wish.retry += 1);
+        // The window knows of the failure; the engine's centre, which is busy, does not yet.
+        bench.reporting.send_replace(false);
+        bench.failure().await;
+        bench.network.be(Network::Connects);
+        bench.wish.send_modify(|wish| wish.retry += 1);
+        bench.reporting.send_replace(true);
+        let start = Instant::now();
+        let server = bench.join().await;
+        assert_eq!(start.elapsed(), Duration::ZERO, "it waited");
+        drop(server);
+        bench.failure().await;
     }
 }
 

@@ -1,31 +1,98 @@
-//! First durable, then visible; and what happens while the journal can't be written.
+//! First durable, then visible; and what is visible although it is not, while the journal can't be written.
 
 use std::time::Duration;
 
+use futures_util::SinkExt as _;
+use tokio_tungstenite::tungstenite::Message as Frame;
+
 use super::bench::Bench;
+use crate::activity::Seq;
 use crate::engine::event::{Event, Severity};
 use crate::engine::testing::done;
 
+/// The entries that the next [`Event::NotKept`] tells of, by their numbers and ids.
+async fn not_kept(bench: &mut Bench) -> Vec<(Seq, String)> {
+    bench
+        .wait("what is not kept", |event| match event {
+            Event::NotKept { entries, .. } => {
+                Some(entries.iter().map(|entry| (entry.seq, entry.key.id().to_owned())).collect())
+            }
+            _ => None,
+        })
+        .await
+}
+
+/// Waits until the operator is told that the journal works again.
+async fn written_again(bench: &mut Bench) {
+    while !bench.notice().await.sentence.contains("can be written again") {}
+}
+
 #[tokio::test(start_paused = true)]
-async fn what_the_journal_refuses_is_not_visible_until_it_is_written_and_nothing_is_lost() {
+async fn what_the_journal_refuses_is_shown_as_not_kept_at_once_and_kept_by_itself_when_it_can_be() {
     let (mut bench, mut server) = Bench::live().await;
     bench.ledger.refuse(true);
-    for n in 0..100 {
-        server.send(&done(&n.to_string())).await;
-    }
+    server.send(&done("0")).await;
     let notice = bench.notice().await;
     assert_eq!(notice.severity, Severity::Error);
-    assert!(notice.sentence.contains("The disk is full."), "{}", notice.sentence);
+    assert!(
+        notice.sentence.contains("The disk is full.") && notice.sentence.contains("not kept"),
+        "{}",
+        notice.sentence
+    );
+    let mut shown = not_kept(&mut bench).await;
+    for n in 1..100 {
+        server.send(&done(&n.to_string())).await;
+    }
+    while shown.len() < 100 {
+        shown.extend(not_kept(&mut bench).await);
+    }
+    let ids: Vec<String> = (0..100).map(|n| n.to_string()).collect();
+    assert_eq!(shown.iter().map(|(_, id)| id.clone()).collect::<Vec<_>>(), ids);
+    assert!(shown.iter().all(|(seq, _)| !seq.is_kept()) && shown.is_sorted(), "{shown:?}");
     tokio::select! {
         () = tokio::time::sleep(Duration::from_hours(1)) => {}
         request = server.request() => panic!("{request:?}"),
     }
     let told = bench.told_by_now();
-    assert!(!told.iter().any(|event| matches!(event, Event::Committed { .. })), "seen before it was durable");
+    assert!(!told.iter().any(|event| matches!(event, Event::Committed { .. })), "taken for durable");
+    assert!(!told.iter().any(|event| matches!(event, Event::Notice(_))), "told again and again: {told:?}");
     bench.ledger.refuse(false);
-    let told = bench.told(100).await;
-    assert_eq!(told, (0..100).map(|n| n.to_string()).collect::<Vec<_>>());
-    assert_eq!(bench.ledger.ids(), told);
+    let kept = bench
+        .wait("what is kept", |event| match event {
+            Event::Kept { from, to, count, .. } => Some((from, to, count)),
+            Event::Committed { entries, .. } => panic!("told twice: {entries:?}"),
+            _ => None,
+        })
+        .await;
+    let first = bench.ledger.entries().iter().find(|entry| entry.key.id() == "0").expect("it is written").seq;
+    assert_eq!(kept, (shown[0].0, first, 100));
+    assert_eq!(bench.ledger.ids(), ids);
+    written_again(&mut bench).await;
+    // From here on as ever.
+    server.send(&done("later")).await;
+    assert_eq!(bench.told(1).await, ["later"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_gap_that_begins_and_ends_while_the_journal_refuses_is_in_it_afterwards_with_what_was_open() {
+    let (mut bench, mut server) = Bench::live().await;
+    bench.ledger.refuse(true);
+    let mut pending = done("open");
+    pending["data"]["command_status"] = 1.into();
+    server.send(&pending).await;
+    assert_eq!(not_kept(&mut bench).await.len(), 1);
+    drop(server);
+    let mut server = bench.join().await;
+    server.send(&done("behind")).await;
+    while not_kept(&mut bench).await.last().is_none_or(|(_, id)| id != "behind") {}
+    bench.ledger.refuse(false);
+    written_again(&mut bench).await;
+    server.send(&done("last")).await;
+    assert_eq!(bench.told(1).await, ["last"]);
+    assert_eq!(bench.ledger.ids(), ["open", "behind", "last"]);
+    let gaps = bench.ledger.gaps();
+    let [gap] = gaps.as_slice() else { panic!("{gaps:?}") };
+    assert_eq!((gap.to.is_some(), gap.open.as_slice()), (true, ["open".into()].as_slice()));
 }
 
 #[tokio::test(start_paused = true)]
@@ -46,6 +113,44 @@ async fn a_journal_that_can_not_be_written_holds_the_server_back_instead_of_fill
     assert!(sent < 400, "{sent} messages of 32 KiB were taken in");
     assert_eq!(bench.network.attempts(), 1, "the silence was ours: the server is not dead");
     bench.ledger.refuse(false);
-    let told = bench.told(sent).await;
-    assert_eq!(told, (0..sent).map(|n| n.to_string()).collect::<Vec<_>>());
+    written_again(&mut bench).await;
+    server.send(&done("last")).await;
+    while bench.told(1).await.last().is_none_or(|id| id != "last") {}
+    let mut sent: Vec<_> = (0..sent).map(|n| n.to_string()).collect();
+    sent.push("last".to_owned());
+    assert_eq!(bench.ledger.ids(), sent);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_slow_journal_slows_the_server_down_and_nothing_is_lost() {
+    let (bench, mut server) = Bench::live().await;
+    let mut message = done("");
+    message["data"]["body"] = "x".repeat(32 * 1024).into();
+    let (mut sent, mut written) = (0_usize, 0_usize);
+    // A commit takes two seconds: what is under way is bounded whatever the time, and grows with what is written only.
+    bench.ledger.take(Duration::from_secs(2));
+    for _minute in 0..5 {
+        let flood = async {
+            loop {
+                message["data"]["id"] = sent.to_string().into();
+                // Cut off at the end of its minute, it was either taken or not.
+                server.0.feed(Frame::text(message.to_string())).await.expect("the client is there");
+                sent += 1;
+            }
+        };
+        assert!(tokio::time::timeout(Duration::from_mins(1), flood).await.is_err());
+        let before = std::mem::replace(&mut written, bench.ledger.ids().len());
+        assert!(written > before, "it stands still");
+        assert!(sent - written < 400, "{} messages of 32 KiB wait in the memory", sent - written);
+    }
+    assert_eq!(bench.network.attempts(), 1, "the slowness was ours: the server is not dead");
+    bench.ledger.take(Duration::ZERO);
+    server.0.flush().await.expect("the client is there");
+    let whole = async {
+        while bench.ledger.ids().len() < sent {
+            tokio::time::sleep(Duration::from_secs(1)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_hours(1), whole).await.expect("all of it in the journal");
+    assert_eq!(bench.ledger.ids(), (0..sent).map(|n| n.to_string()).collect::<Vec<_>>());
 }

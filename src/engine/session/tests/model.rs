@@ -4,16 +4,24 @@
 //! is one socket at most, a refused token is not tried again, and every disconnection lies in a gap.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
+use futures_util::future::BoxFuture;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 use tokio_tungstenite::tungstenite::Message as Frame;
 
 use super::bench::{Bench, ticket};
-use crate::activity::{Activities, ActivityKey, Moment, Status};
+use crate::activity::{Activities, ActivityKey, Enquiry, Fact, Moment, Status};
 use crate::engine::event::ConnectionState;
-use crate::engine::session::Aim;
+use crate::engine::options::Clock;
+use crate::engine::reconcile::{Asker, Reconciler};
+use crate::engine::rest::RestError;
+use crate::engine::session::{Aim, Ticket};
 use crate::engine::testing::Server;
+use crate::protocol::{CommandId, CommandStatus, Message};
 
 /// What happens next.
 #[derive(Debug, Clone)]
@@ -52,7 +60,7 @@ fn told(command: u8, status: u8) -> Value {
 
 /// Lets time pass while the server reads, which is what makes it answer pings.
 async fn pass(server: &mut Server, seconds: u64) {
-    drop(tokio::time::timeout(std::time::Duration::from_secs(seconds), server.request()).await);
+    drop(tokio::time::timeout(Duration::from_secs(seconds), server.request()).await);
 }
 
 async fn settle() {
@@ -61,9 +69,68 @@ async fn settle() {
     }
 }
 
+/// How long the server takes to say how a command stands. What it says may be out of date by then.
+const ANSWERING: Duration = Duration::from_millis(700);
+
+/// The server as one can ask it over REST: it knows what it has said on the socket.
+#[derive(Default)]
+struct Truth {
+    finals: Mutex<BTreeMap<u8, u8>>,
+    asked: Mutex<Vec<(Moment, CommandId)>>,
+    flying: AtomicUsize,
+    most: AtomicUsize,
+}
+
+impl Truth {
+    fn of(&self, command: &CommandId) -> Option<u8> {
+        let command = command.as_str().parse::<u8>().expect("a number");
+        self.finals.lock().expect("the finals").get(&command).copied()
+    }
+}
+
+struct OverModel(Arc<Truth>, Clock);
+
+impl Asker for OverModel {
+    fn ask(&self, _: Arc<Ticket>, command: CommandId) -> BoxFuture<'static, Result<Enquiry, RestError>> {
+        let (truth, now) = (self.0.clone(), (self.1)());
+        Box::pin(async move {
+            truth.most.fetch_max(truth.flying.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
+            truth.asked.lock().expect("what was asked").push((now, command.clone()));
+            // Pending at the beginning is what it says, whatever the socket says meanwhile.
+            let settled = truth.of(&command).is_some();
+            tokio::time::sleep(ANSWERING).await;
+            truth.flying.fetch_sub(1, Ordering::SeqCst);
+            let status = match truth.of(&command).filter(|_status| settled) {
+                Some(2) => CommandStatus::Succeeded,
+                Some(_) => CommandStatus::Failed,
+                None => CommandStatus::Pending,
+            };
+            Ok(Enquiry::Known { status, text: None })
+        })
+    }
+}
+
+/// Begins to ask for what is open.
+fn reconcile(bench: &Bench) -> Arc<Truth> {
+    let truth = Arc::new(Truth::default());
+    let (reports, _nobody_listens) = tokio::sync::mpsc::channel(1);
+    let reconciler = Reconciler {
+        profile: bench.profile,
+        book: bench.book.clone(),
+        asker: Arc::new(OverModel(truth.clone(), bench.now.clone())),
+        scribe: bench.scribe.clone(),
+        ledger: bench.ledger.clone(),
+        outbox: bench.outbox.clone(),
+        reports,
+        clock: bench.now.clone(),
+    };
+    drop(bench.spawner.task("asking for open commands", None, Box::pin(reconciler.run())));
+    truth
+}
+
 struct Model {
+    truth: Arc<Truth>,
     delivered: Vec<String>,
-    finals: BTreeMap<u8, u8>,
     /// From when to when there was no joined connection.
     away: Vec<(Moment, Moment)>,
     number: u64,
@@ -80,11 +147,11 @@ async fn gone(bench: &mut Bench, model: &mut Model, server: Server) -> Server {
 async fn take(bench: &mut Bench, model: &mut Model, mut server: Server, step: &Step) -> Server {
     match *step {
         Step::Say { command, status } => {
+            if status > 1 {
+                model.truth.finals.lock().expect("the finals").insert(command, status);
+            }
             server.send(&told(command, status)).await;
             model.delivered.push(command.to_string());
-            if status > 1 {
-                model.finals.insert(command, status);
-            }
         }
         Step::Close => {
             server.frame(Frame::Close(None)).await;
@@ -98,7 +165,7 @@ async fn take(bench: &mut Bench, model: &mut Model, mut server: Server, step: &S
             while server.request().await.is_some() {}
             bench.until(|state| *state == ConnectionState::Offline).await;
             let from = (bench.now)();
-            tokio::time::sleep(std::time::Duration::from_secs(seconds.into())).await;
+            tokio::time::sleep(Duration::from_secs(seconds.into())).await;
             bench.aim(Aim::Online(ticket(model.number)));
             let server = bench.join().await;
             model.away.push((from, (bench.now)()));
@@ -120,7 +187,7 @@ async fn take(bench: &mut Bench, model: &mut Model, mut server: Server, step: &S
             while server.request().await.is_some() {}
             bench.until(|state| matches!(state, ConnectionState::TokenRefused { .. })).await;
             let (from, attempts) = ((bench.now)(), bench.network.attempts());
-            tokio::time::sleep(std::time::Duration::from_secs(seconds.into())).await;
+            tokio::time::sleep(Duration::from_secs(seconds.into())).await;
             assert_eq!(bench.network.attempts(), attempts, "a refused token was tried again");
             model.number += 1;
             bench.aim(Aim::Online(ticket(model.number)));
@@ -134,19 +201,20 @@ async fn take(bench: &mut Bench, model: &mut Model, mut server: Server, step: &S
 
 async fn run(steps: &[Step]) {
     let (mut bench, mut server) = Bench::live().await;
-    let mut model = Model { delivered: Vec::new(), finals: BTreeMap::new(), away: Vec::new(), number: 1 };
+    let truth = reconcile(&bench);
+    let mut model = Model { truth: truth.clone(), delivered: Vec::new(), away: Vec::new(), number: 1 };
     for step in steps {
         server = take(&mut bench, &mut model, server, step).await;
     }
     pass(&mut server, 30).await;
     settle().await;
-    assert_eq!(bench.ledger.ids(), model.delivered, "lost, twice, or in another order");
+    assert_eq!(heard(&bench), model.delivered, "lost, twice, or in another order");
     assert_eq!(bench.network.most_open(), 1, "two sockets at once");
-    let mut activities = Activities::new(std::time::Duration::from_mins(10));
+    let mut activities = Activities::new(Duration::from_mins(10));
     for entry in bench.ledger.entries() {
         activities.apply(&entry);
     }
-    for (command, status) in &model.finals {
+    for (command, status) in &*truth.finals.lock().expect("the finals") {
         let row = activities.find(&ActivityKey::Command(command.to_string().as_str().into())).expect("a row");
         let wanted = if *status == 2 { Status::Succeeded } else { Status::Failed };
         assert_eq!(activities.get(row).expect("a row").status(), wanted, "an outcome was covered");
@@ -156,6 +224,47 @@ async fn run(steps: &[Step]) {
         let covered = gaps.iter().any(|gap| gap.from <= *from && gap.to.is_some_and(|end| end >= *to));
         assert!(covered, "{from} to {to} is in no gap of {gaps:?}");
     }
+    reconciled(&bench, &truth);
+}
+
+/// The commands that were heard on the socket, in order.
+fn heard(bench: &Bench) -> Vec<String> {
+    let entries = bench.ledger.entries().into_iter();
+    entries.filter(|entry| matches!(entry.fact, Fact::Heard(_))).map(|entry| entry.key.id().to_owned()).collect()
+}
+
+/// For how long after a join a command that was open may wait for its turn.
+const TURN: Duration = Duration::from_secs(5);
+/// For how long a command that the socket has just called pending is not asked for.
+const SILENCE: Duration = Duration::from_secs(30);
+
+/// Each command that was open across a gap was asked for after the join that ended it, unless it was settled before its turn
+/// came; and the server was spared.
+fn reconciled(bench: &Bench, truth: &Truth) {
+    let entries = bench.ledger.entries();
+    let asked = truth.asked.lock().expect("what was asked");
+    for gap in bench.ledger.gaps() {
+        let Some(joined) = gap.to else { continue };
+        for command in &gap.open {
+            let was_asked = asked.iter().any(|(at, of)| of == command && *at >= joined);
+            let mut due = joined.plus(TURN);
+            let mut was_settled = false;
+            for entry in entries.iter().filter(|entry| entry.key == ActivityKey::Command(command.clone())) {
+                let is_final = match &entry.fact {
+                    Fact::Heard(Message::Command(report)) => report.status.is_final(),
+                    Fact::Enquired(Enquiry::Known { status, .. }) => status.is_final(),
+                    _ => continue,
+                };
+                if is_final {
+                    was_settled |= entry.at >= gap.from && entry.at <= due;
+                } else if entry.at >= joined && entry.at <= due {
+                    due = entry.at.plus(SILENCE + TURN);
+                }
+            }
+            assert!(was_asked || was_settled, "{command} was open across {gap:?} and not asked for; asked: {asked:?}");
+        }
+    }
+    assert!(truth.most.load(Ordering::SeqCst) <= 4, "more than four questions at once");
 }
 
 proptest! {

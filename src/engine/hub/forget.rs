@@ -1,0 +1,41 @@
+//! What the operator wishes gone: a profile's activity, and notices that were read.
+
+use crate::engine::event::Severity;
+use crate::engine::sign_in;
+use crate::settings::ProfileId;
+
+use super::Hub;
+
+impl Hub {
+    /// Forgets everything of a profile up to now; it stays signed in and connected.
+    pub(super) fn forget_activity(&self, profile: ProfileId) {
+        let Some(desk) = self.desks.get(&profile) else { return };
+        if !desk.downloads.is_empty() {
+            let sentence =
+                "The activity can't be forgotten while data is being saved. Wait for the downloads, or cancel them.";
+            return self.notice(Some(profile), Severity::Warning, sentence);
+        }
+        let (tools, scribe) = (self.tools.clone(), desk.scribe.clone());
+        let task = async move {
+            match scribe.forget().await {
+                Ok(Ok(())) => {}
+                Ok(Err(why)) => {
+                    sign_in::warn(&tools, profile, format!("The activity is still in the journal: {why}"));
+                }
+                Err(_closed) => tracing::debug!("the profile is being closed"),
+            }
+        };
+        drop(self.tools.spawner.task("forgetting a profile's activity", Some(profile), task));
+    }
+
+    /// A notice was read.
+    pub(super) fn notice_read(&self, profile: Option<ProfileId>, sentence: String) {
+        let tools = self.tools.clone();
+        let task = async move {
+            if let Err(why) = tools.ledger.notice_read(profile, sentence).await {
+                tracing::warn!(why, "a notice that was read will be told again");
+            }
+        };
+        drop(self.tools.spawner.task("writing the journal", profile, task));
+    }
+}

@@ -1,0 +1,31 @@
+//! Notices that stay until they are read, also over a restart: what was lost, or is not safe any more.
+
+use super::event::{Notice, Severity};
+use super::tools::Tools;
+use crate::journal::KeptNotice;
+use crate::settings::ProfileId;
+
+/// Tells a warning and keeps it until it is read.
+pub(super) async fn warn(tools: &Tools, profile: Option<ProfileId>, sentence: String) {
+    tools.outbox.notice(notice(profile, sentence.clone()));
+    let kept = KeptNotice { profile, at: (tools.clock)(), sentence };
+    if let Err(why) = tools.ledger.keep_notice(kept).await {
+        tracing::warn!(why, "a notice will not be told again at the next start");
+    }
+}
+
+/// Tells what was not read in earlier runs.
+pub(super) async fn remind(tools: &Tools) {
+    match tools.ledger.notices().await {
+        Ok(notices) => {
+            for kept in notices {
+                tools.outbox.notice(notice(kept.profile, kept.sentence));
+            }
+        }
+        Err(why) => tracing::warn!(why, "the notices of earlier runs can't be read"),
+    }
+}
+
+fn notice(profile: Option<ProfileId>, sentence: String) -> Notice {
+    Notice { severity: Severity::Warning, profile, sentence, remedy: None }
+}

@@ -1,0 +1,105 @@
+//! A window that does not drain: what waits for it is bounded, the journal has everything, and it is told the rest when it thaws.
+
+use std::fmt::Write as _;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::io::AsyncWriteExt as _;
+
+use super::bench::{Bench, ticket};
+use crate::activity::{ActivityKey, Entry, Moment, Seq};
+use crate::engine::event::Event;
+use crate::engine::ledger::Watched;
+use crate::engine::mailbox::{self, ENTRIES_LIMIT, EVENTS_LIMIT};
+use crate::engine::restore;
+use crate::engine::session::Aim;
+use crate::journal::Journal;
+
+/// A million, or, where nothing is optimised, as many as take a moment: several times what may wait for the window.
+const MESSAGES: usize = if cfg!(debug_assertions) { 200_000 } else { 1_000_000 };
+/// Generous: nothing here is about speed.
+const DEADLINE: Duration = Duration::from_mins(5);
+/// How many entries are read from the journal at once.
+const PAGE: usize = 10_000;
+
+/// Messages as a server writes them: unmasked text frames, each below 126 bytes.
+fn frames(numbers: std::ops::Range<usize>) -> Vec<u8> {
+    let (mut bytes, mut text) = (Vec::new(), String::new());
+    for number in numbers {
+        text.clear();
+        write!(text, r#"{{"data":{{"type":"X-DPT-CAB-ID","id":"{number}","command_status":2,"body":"done"}}}}"#)
+            .unwrap();
+        bytes.extend([0x81, u8::try_from(text.len()).expect("a short message")]);
+        bytes.extend(text.as_bytes());
+    }
+    bytes
+}
+
+/// The numbers of the commands among entries.
+fn numbers(entries: &[Entry]) -> impl Iterator<Item = usize> {
+    entries.iter().filter_map(|entry| match &entry.key {
+        ActivityKey::Command(id) => id.as_str().parse().ok(),
+        _ => None,
+    })
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_window_that_is_frozen_through_a_flood_costs_bounded_memory_and_is_told_all_of_it_when_it_thaws() {
+    let folder = tempfile::tempdir().unwrap();
+    let journal = Journal::open(folder.path()).unwrap().journal;
+    let (outbox, _nothing) = mailbox::pair(Arc::new(|| {}));
+    let watched = Arc::new(Watched { journal: journal.clone(), outbox, clock: Arc::new(|| Moment(0)) });
+    let mut bench = Bench::on(watched.clone(), Arc::default());
+    bench.aim(Aim::Online(ticket(1)));
+    let mut server = bench.join().await;
+    drop(bench.spawner.task("catching up", None, restore::catch_up(watched, bench.outbox.clone())));
+
+    // Nobody drains from here on.
+    let flood = async {
+        for first in (0..MESSAGES).step_by(PAGE) {
+            let last = MESSAGES.min(first + PAGE);
+            server.0.get_mut().write_all(&frames(first..last)).await.expect("the client reads on");
+        }
+        server
+    };
+    let mut most = (0, 0);
+    let filling = async {
+        let (mut next, mut expected) = (Seq(0), 0);
+        while expected < MESSAGES {
+            let page = journal.since(bench.profile, next, PAGE).await.expect("the journal is read");
+            for number in numbers(&page) {
+                assert_eq!(number, expected, "lost, twice, or in another order in the journal");
+                expected += 1;
+            }
+            next = page.last().map_or(next, |last| Seq(last.seq.0 + 1));
+            let (events, bytes) = bench.outbox.waiting();
+            most = (events.max(most.0), bytes.max(most.1));
+            tokio::task::yield_now().await;
+        }
+    };
+    let (_server, ()) =
+        tokio::time::timeout(DEADLINE, async { tokio::join!(flood, filling) }).await.expect("all of it in the journal");
+    assert!(most.1 <= ENTRIES_LIMIT, "{} bytes wait for the window", most.1);
+    assert!(most.0 <= EVENTS_LIMIT + 16, "{} events wait for the window", most.0);
+    assert!(most.1 > ENTRIES_LIMIT / 2, "never full, so this test tests nothing: {most:?}");
+    assert_eq!(bench.network.attempts(), 1, "the connection did not bear it");
+
+    // It thaws.
+    let thawing = async {
+        let mut told = 0;
+        while told < MESSAGES {
+            bench.events.begin_drain();
+            match bench.events.try_next() {
+                Some(Event::Committed { entries, .. }) => {
+                    for number in numbers(&entries) {
+                        assert_eq!(number, told, "lost, twice, or in another order for the window");
+                        told += 1;
+                    }
+                }
+                Some(_) => {}
+                None => tokio::task::yield_now().await,
+            }
+        }
+    };
+    tokio::time::timeout(DEADLINE, thawing).await.expect("all of it told");
+}

@@ -1,0 +1,114 @@
+//! The proxy of the operator's network: the system's, none, or one by its address.
+
+use std::fmt;
+
+use serde::de::{Deserialize, Deserializer};
+use serde::ser::{Serialize, Serializer};
+use url::Url;
+
+use super::{Address, AddressError, Protocol};
+
+/// Which proxy connections go through. This machine is always reached without one.
+///
+/// In the settings' file a word or an address: `system`, `none`, `http://proxy.example.com:3128`.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub enum ProxyChoice {
+    /// What the environment says: `HTTPS_PROXY`, `HTTP_PROXY`, `ALL_PROXY` and `NO_PROXY`.
+    #[default]
+    System,
+    /// None.
+    None,
+    /// This one, for everything. Checked when it is used, so that a wrong one can be shown and mended.
+    Address(Address),
+}
+
+/// What is wrong with a proxy's address, in words for the operator.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ProxyChoiceError {
+    /// It carries a user name or a password: those are never written into the settings.
+    #[error(
+        "A proxy's user name and password are not kept in the settings. Leave them out; where the proxy asks for them, choose \
+         the system's proxy, set HTTPS_PROXY to an address that has them, and start again."
+    )]
+    Credentials,
+    /// It is no address of a proxy.
+    #[error(transparent)]
+    Address(AddressError),
+}
+
+impl ProxyChoice {
+    /// From the word or address that stands in the settings' file.
+    #[must_use]
+    pub fn from_text(text: &str) -> Self {
+        match text.trim() {
+            "system" => Self::System,
+            "none" => Self::None,
+            address => Self::Address(Address::new(address)),
+        }
+    }
+
+    /// The address, where one was chosen.
+    ///
+    /// # Errors
+    ///
+    /// Where it is not that of a proxy, or carries credentials.
+    pub fn url(&self) -> Result<Option<Url>, ProxyChoiceError> {
+        match self {
+            Self::System | Self::None => Ok(None),
+            Self::Address(address) => address.url(Protocol::Proxy).map(Some).map_err(|error| match error {
+                AddressError::Credentials => ProxyChoiceError::Credentials,
+                other => ProxyChoiceError::Address(other),
+            }),
+        }
+    }
+}
+
+impl fmt::Display for ProxyChoice {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::System => f.write_str("system"),
+            Self::None => f.write_str("none"),
+            Self::Address(address) => address.fmt(f),
+        }
+    }
+}
+
+impl Serialize for ProxyChoice {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for ProxyChoice {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer).map(|text| Self::from_text(&text))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_proxy_is_a_word_or_an_address_and_comes_back_as_it_was_written() {
+        for (text, choice) in [
+            ("system", ProxyChoice::System),
+            ("none", ProxyChoice::None),
+            ("http://proxy:3128", ProxyChoice::Address(Address::new("http://proxy:3128"))),
+        ] {
+            assert_eq!(ProxyChoice::from_text(text), choice);
+            assert_eq!(choice.to_string(), text);
+        }
+    }
+
+    #[test]
+    fn an_address_that_is_no_proxy_or_has_a_password_in_it_is_refused_with_a_sentence() {
+        let check = |text: &str| ProxyChoice::from_text(text).url();
+        assert_eq!(check("https://proxy:3129").unwrap().unwrap().as_str(), "https://proxy:3129/");
+        for text in ["", "proxy:3128", "socks5://proxy", "http://me:CANARY@proxy", "http://me@proxy"] {
+            let error = check(text).expect_err(text).to_string();
+            assert!(error.ends_with('.') && !error.contains("CANARY"), "{text:?}: {error}");
+        }
+        assert_eq!(check("http://me:CANARY@proxy"), Err(ProxyChoiceError::Credentials));
+    }
+}

@@ -1,0 +1,220 @@
+//! The network that people have: proxies and private authorities, for the socket, REST calls and downloads alike.
+
+use std::path::PathBuf;
+
+use privicore_monitor::activity::{ActivityKey, Deed, Fact, NotSaved};
+use privicore_monitor::engine::{Action, ConnectionState, EngineOptions, Event, ProxyVariables};
+use privicore_monitor::protocol::RequestId;
+use privicore_monitor::sandbox::{DEMO_USERNAME, PASSWORD, Running};
+use privicore_monitor::settings::{Address, Preferences, Profile, ProfileId, ProxyChoice};
+use serde_json::json;
+
+use crate::quiet;
+use crate::window::{Machine, Window, profile_of, token_of, with_password, with_token};
+use crate::wires::{ELSEWHERE, Proxy, authority, encrypted, port_of};
+
+/// The value of `Proxy-Authorization` for `ops` with the password `canary`.
+const AUTHORIZATION: &str = "Basic b3BzOmNhbmFyeQ==";
+
+/// A profile of a sandbox that is elsewhere: behind TLS, under a name that only a proxy knows.
+async fn profile_elsewhere(sandbox: &Running) -> Profile {
+    let elsewhere = async |scheme: &str, url: &str| {
+        Address::new(format!("{scheme}://{ELSEWHERE}:{}", encrypted(port_of(url)).await))
+    };
+    Profile {
+        api: elsewhere("https", &sandbox.api_url()).await,
+        websocket: elsewhere("wss", &sandbox.ws_url()).await,
+        download: elsewhere("https", &sandbox.downstream_url()).await,
+        ..profile_of(sandbox)
+    }
+}
+
+/// What an engine is started with whose environment names a proxy for everything.
+fn with_variable(machine: &Machine, proxy: &str) -> EngineOptions {
+    let variable = proxy.to_owned();
+    EngineOptions {
+        extra_authority: Some(authority()),
+        proxies: ProxyVariables::read(|name| (name == "ALL_PROXY").then(|| variable.clone().into())),
+        ..machine.options()
+    }
+}
+
+fn through(proxy: &str) -> Preferences {
+    Preferences { proxy: ProxyChoice::from_text(proxy), ..Preferences::default() }
+}
+
+/// Has a link to the sandbox's store offered under another address, and waits for its row.
+async fn offer(window: &mut Window, sandbox: &Running, store: &Address) -> RequestId {
+    let link = sandbox.control().offer_download(b"payload".to_vec(), None);
+    let (_, auth) = link.expose().split_once("auth=").expect("a link with a token");
+    let body = format!("{store}/?auth={auth}");
+    let message = json!({"data": {"type": "X-DPT-CAB-REQUEST-ID", "id": "r", "output_type": 1, "body": body}});
+    sandbox.control().publish(DEMO_USERNAME, &message).await.expect("published");
+    let request = RequestId::from("r");
+    window.entry(&ActivityKey::Data(request.clone()), |_| true).await;
+    request
+}
+
+/// How a download ended.
+async fn download(window: &mut Window, profile: ProfileId, request: &RequestId, to: PathBuf) -> Deed {
+    window.act(Action::Download { profile, request: request.clone(), to });
+    let ended = |fact: &Fact| matches!(fact, Fact::Done(Deed::Saved { .. } | Deed::NotSaved { .. }));
+    let entry = window.entry(&ActivityKey::Data(request.clone()), |entry| ended(&entry.fact)).await;
+    let Fact::Done(deed) = entry.fact else { panic!("{entry:?}") };
+    deed
+}
+
+/// Waits for an attempt to fail; why it did.
+async fn failure(window: &mut Window) -> String {
+    match window.state("a failure", |state| matches!(state, ConnectionState::Reconnecting { .. })).await {
+        ConnectionState::Reconnecting { why, .. } => why,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[tokio::test]
+async fn socket_calls_and_downloads_go_through_one_proxy_with_tls_from_end_to_end() {
+    let sandbox = quiet().await;
+    let proxy = Proxy::start(Some(AUTHORIZATION)).await;
+    let profile = profile_elsewhere(&sandbox).await;
+    let machine = Machine::new();
+    let mut window = Window::with(with_variable(&machine, &format!("http://ops:canary@127.0.0.1:{}", proxy.port)));
+    window.act(Action::SignIn(Box::new(with_password(profile.clone(), PASSWORD))));
+    window.signed_in().await.expect("signed in through the proxy");
+    window.live(1).await;
+    let request = offer(&mut window, &sandbox, &profile.download).await;
+    let saved = download(&mut window, profile.id, &request, machine.file("saved.bin")).await;
+    assert!(matches!(saved, Deed::Saved { size: 7, .. }), "{saved:?}");
+
+    let asked = proxy.asked();
+    for address in [&profile.api, &profile.websocket, &profile.download] {
+        let line = format!("CONNECT {ELSEWHERE}:{} HTTP/1.1", port_of(address.as_str()));
+        assert!(asked.contains(&line), "{line} is not in {asked:?}");
+    }
+    for secret in [PASSWORD, "authorizationToken", "auth=", "payload"] {
+        assert!(!proxy.relayed(secret), "the proxy saw {secret:?} in clear");
+    }
+    let heard = format!("{:?}", window.quit().await);
+    assert!(!heard.contains("canary"), "the proxy's password is in an event");
+}
+
+#[tokio::test]
+async fn this_machine_is_reached_without_the_proxy() {
+    let sandbox = quiet().await;
+    let proxy = Proxy::start(None).await;
+    let machine = Machine::new();
+    let mut window = Window::with(with_variable(&machine, &proxy.url()));
+    window.act(Action::SetPreferences(through(&proxy.url())));
+    let profile = window.sign_in(&sandbox).await;
+    let request = offer(&mut window, &sandbox, &Address::new(sandbox.downstream_url())).await;
+    let saved = download(&mut window, profile, &request, machine.file("saved.bin")).await;
+    assert!(matches!(saved, Deed::Saved { .. }), "{saved:?}");
+    window.quit().await;
+    assert_eq!(proxy.asked(), [""; 0]);
+}
+
+#[tokio::test]
+async fn a_proxy_that_wants_a_password_says_so_for_the_socket_calls_and_downloads_and_no_link_is_used_up() {
+    const WORDS: &str = "asks for a user name and a password";
+    let sandbox = quiet().await;
+    let (open, closed) = (Proxy::start(None).await, Proxy::start(Some(AUTHORIZATION)).await);
+    let profile = profile_elsewhere(&sandbox).await;
+    let machine = Machine::new();
+    let mut window = Window::with(with_variable(&machine, &open.url()));
+    window.act(Action::SignIn(Box::new(with_password(profile.clone(), PASSWORD))));
+    window.signed_in().await.expect("signed in");
+    window.live(1).await;
+    let request = offer(&mut window, &sandbox, &profile.download).await;
+
+    window.act(Action::SetPreferences(through(&closed.url())));
+    let refused = download(&mut window, profile.id, &request, machine.file("saved.bin")).await;
+    let Deed::NotSaved { why: NotSaved::NotStarted, sentence, .. } = refused else { panic!("{refused:?}") };
+    assert!(sentence.contains(WORDS) && sentence.contains("The link was not used"), "{sentence}");
+    window.act(Action::RenewToken(profile.id));
+    window.notice(WORDS).await;
+    sandbox.control().drop_connections();
+    let why = loop {
+        let why = failure(&mut window).await;
+        if why.contains("proxy") {
+            break why;
+        }
+    };
+    assert!(why.contains(WORDS), "{why}");
+
+    // The change back is good at once: nobody waits for the next attempt, and the link still is.
+    window.act(Action::SetPreferences(through(&open.url())));
+    window.live(2).await;
+    let saved = download(&mut window, profile.id, &request, machine.file("saved.bin")).await;
+    assert!(matches!(saved, Deed::Saved { .. }), "{saved:?}");
+    window.quit().await;
+}
+
+#[tokio::test]
+async fn a_proxy_that_is_not_there_or_can_not_be_used_is_never_gone_around() {
+    let sandbox = quiet().await;
+    let profile = profile_elsewhere(&sandbox).await;
+    let gone = {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        listener.local_addr().expect("an address")
+    };
+    let machine = Machine::new();
+    let mut window = Window::with(with_variable(&machine, "socks5://127.0.0.1:1"));
+    let token = token_of(&sandbox).await;
+    for (choice, words) in [
+        (ProxyChoice::System, "The environment variable ALL_PROXY names no proxy".to_owned()),
+        (ProxyChoice::from_text("ftp://proxy"), "This address begins with ftp://".to_owned()),
+        (ProxyChoice::from_text("http://ops:canary@proxy"), "are not kept in the settings".to_owned()),
+        (ProxyChoice::from_text(&format!("http://{gone}")), format!("The proxy {gone} can't be reached: ")),
+    ] {
+        window.act(Action::SetPreferences(Preferences { proxy: choice, ..Preferences::default() }));
+        window.act(Action::SignIn(Box::new(with_token(profile.clone(), &token))));
+        let sentence = window.signed_in().await.expect_err("it went another way");
+        assert!(sentence.contains(&words) && !sentence.contains("canary"), "{sentence}");
+        window.act(Action::SignIn(Box::new(with_password(profile.clone(), PASSWORD))));
+        window.signed_in().await.expect_err("it went another way");
+    }
+    window.quit().await;
+}
+
+#[tokio::test]
+async fn an_authority_in_the_settings_is_trusted_from_the_next_connection_on() {
+    let sandbox = quiet().await;
+    let profile = Profile {
+        websocket: Address::new(format!("wss://localhost:{}", encrypted(port_of(&sandbox.ws_url())).await)),
+        api: Address::new(format!("https://localhost:{}", encrypted(port_of(&sandbox.api_url())).await)),
+        ..profile_of(&sandbox)
+    };
+    let machine = Machine::new();
+    let mut window = Window::open(&machine);
+    let sign_in = || Action::SignIn(Box::new(with_password(profile.clone(), PASSWORD)));
+    window.act(sign_in());
+    window.signed_in().await.expect_err("a stranger's certificate was trusted");
+
+    let missing = Preferences { authority_file: Some(machine.file("missing.pem")), ..Preferences::default() };
+    window.act(Action::SetPreferences(missing));
+    window.notice("The certificate file in the settings, ").await;
+    window.act(sign_in());
+    window.signed_in().await.expect_err("nobody vouches for it");
+
+    window.act(Action::SetPreferences(Preferences { authority_file: Some(authority()), ..Preferences::default() }));
+    window.act(sign_in());
+    window.signed_in().await.expect("the authority vouches for it");
+    window.live(1).await;
+
+    // And from a start on, without anybody setting it again.
+    window.kept().await;
+    window.quit().await;
+    let mut window = Window::open(&machine);
+    window.live(1).await;
+    // What is taken away is not trusted any more.
+    window.act(Action::SetPreferences(Preferences::default()));
+    window.wait("the settings", |event| matches!(event, Event::Settings(_)).then_some(())).await;
+    sandbox.control().drop_connections();
+    loop {
+        let why = failure(&mut window).await;
+        if why.contains("The encrypted connection to localhost failed") {
+            break;
+        }
+    }
+    window.quit().await;
+}

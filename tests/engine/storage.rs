@@ -1,0 +1,148 @@
+//! The journal under the engine: limits that take effect, activity that is forgotten, and a journal that is taken away.
+
+use std::time::Duration;
+
+use privicore_monitor::activity::{ActivityKey, Entry, Fact, Moment};
+use privicore_monitor::engine::{Action, Event, Severity};
+use privicore_monitor::protocol::CommandId;
+use privicore_monitor::sandbox::{DEMO_USERNAME, Running};
+use privicore_monitor::settings::Preferences;
+use serde_json::json;
+
+use crate::quiet;
+use crate::window::{Machine, Window};
+
+const DAY: i64 = 24 * 60 * 60 * 1_000_000;
+
+fn key(id: &str) -> ActivityKey {
+    ActivityKey::Command(CommandId::from(id))
+}
+
+/// The server tells of a command, and the window hears of it.
+async fn tell(window: &mut Window, sandbox: &Running, id: &str, status: u8) {
+    let message = json!({"data": {"type": "X-DPT-CAB-ID", "id": id, "command_status": status}});
+    sandbox.control().publish(DEMO_USERNAME, &message).await.expect("published");
+    window.entry(&key(id), |entry| matches!(entry.fact, Fact::Heard(_))).await;
+}
+
+/// The ids of what is restored at the start.
+async fn restored(window: &mut Window) -> Vec<String> {
+    let mut ids: Vec<String> = Vec::new();
+    loop {
+        let chunk = |event: &Event| match event {
+            Event::Restored { entries, complete, .. } => Some((entries.clone(), *complete)),
+            _ => None,
+        };
+        let (entries, complete): (Vec<Entry>, bool) = window.wait("history", chunk).await;
+        let heard = entries.iter().filter(|entry| !matches!(entry.key, ActivityKey::Gap(_)));
+        ids.extend(heard.map(|entry| entry.key.id().to_owned()));
+        if complete {
+            ids.sort();
+            ids.dedup();
+            return ids;
+        }
+    }
+}
+
+/// Makes everything that is in the journal older.
+#[expect(clippy::disallowed_methods, reason = "time passes in the journal alone")]
+fn age(machine: &Machine, days: i64) {
+    let journal = rusqlite::Connection::open(machine.folder.path().join("data/journal.sqlite")).expect("a journal");
+    journal.busy_timeout(Duration::from_secs(30)).expect("patience");
+    journal.execute("UPDATE entry SET at = at - ?1", [days * DAY]).expect("aged");
+}
+
+#[tokio::test]
+async fn limits_take_effect_at_once_and_what_is_open_stays() {
+    let sandbox = quiet().await;
+    let machine = Machine::new();
+    let mut window = Window::open(&machine);
+    window.sign_in(&sandbox).await;
+    for (id, status) in [("settled", 2), ("open", 1)] {
+        tell(&mut window, &sandbox, id, status).await;
+    }
+    age(&machine, 40);
+    tell(&mut window, &sandbox, "young", 2).await;
+    window.act(Action::SetPreferences(Preferences { retention_days: 50, ..Preferences::default() }));
+    window.act(Action::SetPreferences(Preferences { retention_days: 30, ..Preferences::default() }));
+    let oldest = |event: &Event| match event {
+        Event::Purged { oldest_left } => Some(*oldest_left),
+        _ => None,
+    };
+    let oldest: Option<Moment> = window.wait("what went", oldest).await;
+    assert!(oldest.is_some(), "the open command went");
+    let told = window
+        .since(0, "a notice of what went", |event| match event {
+            Event::Notice(notice) if notice.sentence.contains("went out of the journal") => Some(notice.clone()),
+            _ => None,
+        })
+        .await;
+    assert_eq!(told.severity, Severity::Info);
+    window.quit().await;
+    let mut window = Window::open(&machine);
+    assert_eq!(restored(&mut window).await, ["open", "young"]);
+    window.quit().await;
+}
+
+#[tokio::test]
+async fn a_profile_that_is_forgotten_is_off_the_disk_and_stays_live() {
+    let sandbox = quiet().await;
+    let machine = Machine::new();
+    let mut window = Window::open(&machine);
+    let profile = window.sign_in(&sandbox).await;
+    window.kept().await;
+    tell(&mut window, &sandbox, "CANARYOLD", 1).await;
+    window.act(Action::ForgetProfile(profile));
+    window.wait("the end of it", |event| matches!(event, Event::Forgotten { .. }).then_some(())).await;
+    let data = machine.folder.path().join("data");
+    let on_disk = |needle: &str| {
+        ["journal.sqlite", "journal.sqlite-wal"].iter().any(|file| {
+            let bytes = std::fs::read(data.join(file)).unwrap_or_default();
+            memchr::memmem::find(&bytes, needle.as_bytes()).is_some()
+        })
+    };
+    assert!(!on_disk("CANARYOLD"), "it is still on the disk");
+    tell(&mut window, &sandbox, "CANARYNEW", 2).await;
+    assert!(on_disk("CANARYNEW"), "the search finds nothing at all");
+    window.quit().await;
+    let mut window = Window::open(&machine);
+    assert_eq!(restored(&mut window).await, ["CANARYNEW"]);
+    window.live(1).await;
+    window.quit().await;
+}
+
+#[tokio::test]
+async fn a_journal_that_is_taken_away_is_told_until_that_is_read_and_goes_on() {
+    let sandbox = quiet().await;
+    let machine = Machine::new();
+    let mut window = Window::open(&machine);
+    window.sign_in(&sandbox).await;
+    window.kept().await;
+    tell(&mut window, &sandbox, "before", 2).await;
+    for file in ["journal.sqlite", "journal.sqlite-wal", "journal.sqlite-shm"] {
+        std::fs::remove_file(machine.folder.path().join("data").join(file)).expect("it is there");
+    }
+    tell(&mut window, &sandbox, "after", 2).await;
+    let vanished = |event: &Event| match event {
+        Event::Notice(notice) if notice.sentence.contains("moved, deleted or replaced") => Some(notice.clone()),
+        _ => None,
+    };
+    let told = window.since(0, "the loss", vanished).await;
+    assert_eq!(told.severity, Severity::Warning);
+    let heard = window.quit().await;
+    assert!(!heard.iter().any(|event| matches!(event, Event::NotKept { .. })), "it waited for nothing");
+
+    let mut window = Window::open(&machine);
+    assert_eq!(restored(&mut window).await, ["after"]);
+    let again = window.since(0, "the loss, which was not read", vanished).await;
+    assert_eq!(again.sentence, told.sentence);
+    window.act(Action::NoticeRead { profile: None, sentence: told.sentence });
+    window.live(1).await;
+    tell(&mut window, &sandbox, "later", 2).await;
+    window.quit().await;
+    let mut window = Window::open(&machine);
+    window.live(1).await;
+    tell(&mut window, &sandbox, "last", 2).await;
+    let heard = window.quit().await;
+    assert!(!heard.iter().any(|event| vanished(event).is_some()), "it was read");
+}

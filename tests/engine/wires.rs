@@ -1,0 +1,206 @@
+//! What stands between the engine and a server in these tests: TLS in front of it, and an HTTP proxy on the way to it.
+
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, copy_bidirectional};
+use tokio::net::{TcpListener, TcpStream};
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::rustls::ServerConfig;
+use tokio_rustls::rustls::pki_types::pem::PemObject as _;
+use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
+
+use crate::scripted::serve;
+
+/// A name that no resolver knows: only a proxy leads there. The tests' certificate is good for it and for `localhost`.
+pub(crate) const ELSEWHERE: &str = "privicore.test";
+
+/// The file of the tests' own authority, which vouches for the servers of [`encrypted`].
+pub(crate) fn authority() -> PathBuf {
+    concat!(env!("CARGO_MANIFEST_DIR"), "/tests/engine/tls/authority.pem").into()
+}
+
+/// The port of an address on this machine.
+pub(crate) fn port_of(url: &str) -> u16 {
+    let (_, port) = url.trim_end_matches('/').rsplit_once(':').expect("an address with a port");
+    port.parse().expect("a port")
+}
+
+/// TLS in front of a port of this machine; on which port it listens.
+pub(crate) async fn encrypted(to: u16) -> u16 {
+    let chain = CertificateDer::from_pem_slice(include_bytes!("tls/server.pem")).expect("a certificate");
+    let key = PrivateKeyDer::from_pem_slice(include_bytes!("tls/server.key")).expect("a key");
+    let provider = Arc::new(tokio_rustls::rustls::crypto::ring::default_provider());
+    let config = ServerConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .expect("TLS")
+        .with_no_client_auth()
+        .with_single_cert(vec![chain], key)
+        .expect("a certificate with its key");
+    let acceptor = TlsAcceptor::from(Arc::new(config));
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let port = listener.local_addr().expect("an address").port();
+    serve(async move {
+        loop {
+            let (stream, _) = listener.accept().await.expect("a client");
+            let acceptor = acceptor.clone();
+            serve(async move {
+                let Ok(mut stream) = acceptor.accept(stream).await else { return };
+                let mut server = TcpStream::connect(("127.0.0.1", to)).await.expect("the server");
+                drop(copy_bidirectional(&mut stream, &mut server).await);
+            });
+        }
+    });
+    port
+}
+
+/// What a proxy was asked, and what went through it.
+#[derive(Default)]
+struct Seen {
+    heads: Vec<String>,
+    relayed: Vec<u8>,
+}
+
+/// An HTTP proxy that leads every name to this machine, for those who give the password that it wants.
+#[derive(Clone)]
+pub(crate) struct Proxy {
+    /// The port that it listens on.
+    pub(crate) port: u16,
+    seen: Arc<Mutex<Seen>>,
+}
+
+impl Proxy {
+    /// One that wants this value of `Proxy-Authorization`, or none.
+    pub(crate) async fn start(wanted: Option<&'static str>) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let port = listener.local_addr().expect("an address").port();
+        let seen: Arc<Mutex<Seen>> = Arc::default();
+        let proxy = Self { port, seen };
+        let served = proxy.clone();
+        serve(async move {
+            loop {
+                let (stream, _) = listener.accept().await.expect("a client");
+                let proxy = served.clone();
+                serve(async move { proxy.relay(stream, wanted).await });
+            }
+        });
+        proxy
+    }
+
+    /// Its address.
+    pub(crate) fn url(&self) -> String {
+        format!("http://127.0.0.1:{}", self.port)
+    }
+
+    /// The first lines of what it was asked so far.
+    pub(crate) fn asked(&self) -> Vec<String> {
+        let seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        seen.heads.iter().filter_map(|head| head.lines().next().map(str::to_owned)).collect()
+    }
+
+    /// Whether what went through it so far had this in it.
+    pub(crate) fn relayed(&self, text: &str) -> bool {
+        let seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        memchr::memmem::find(&seen.relayed, text.as_bytes()).is_some()
+    }
+
+    async fn relay(&self, mut client: TcpStream, wanted: Option<&str>) {
+        let mut head = Vec::new();
+        while memchr::memmem::find(&head, b"\r\n\r\n").is_none() {
+            if client.read_buf(&mut head).await.unwrap_or(0) == 0 {
+                return;
+            }
+        }
+        let head = String::from_utf8(head).expect("text");
+        let authorised = wanted.is_none_or(|wanted| {
+            head.lines()
+                .any(|line| line.to_ascii_lowercase().starts_with("proxy-authorization: ") && line.ends_with(wanted))
+        });
+        let line = head.lines().next().unwrap_or_default().to_owned();
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner).heads.push(head);
+        if !authorised {
+            drop(client.write_all(b"HTTP/1.1 407 Proxy Authentication Required\r\nContent-Length: 0\r\n\r\n").await);
+            return;
+        }
+        let target = line.strip_prefix("CONNECT ").and_then(|rest| rest.split(' ').next());
+        let port = target.map(port_of).expect("a CONNECT");
+        let Ok(mut server) = TcpStream::connect(("127.0.0.1", port)).await else {
+            drop(client.write_all(b"HTTP/1.1 502 Bad Gateway\r\n\r\n").await);
+            return;
+        };
+        if client.write_all(b"HTTP/1.1 200 Connection established\r\n\r\n").await.is_err() {
+            return;
+        }
+        let (mut up, mut down) = (vec![0; 16 * 1024], vec![0; 16 * 1024]);
+        loop {
+            tokio::select! {
+                read = client.read(&mut up) => {
+                    let Ok(read @ 1..) = read else { return };
+                    self.note(&up[..read]);
+                    if server.write_all(&up[..read]).await.is_err() { return }
+                }
+                read = server.read(&mut down) => {
+                    let Ok(read @ 1..) = read else { return };
+                    self.note(&down[..read]);
+                    if client.write_all(&down[..read]).await.is_err() { return }
+                }
+            }
+        }
+    }
+
+    fn note(&self, bytes: &[u8]) {
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner).relayed.extend_from_slice(bytes);
+    }
+}
+
+/// The way to a port of this machine, on which connections can begin to lose every byte while both of their ends stay open.
+pub(crate) struct Line {
+    /// The port that it listens on.
+    pub(crate) port: u16,
+    losses: Arc<AtomicUsize>,
+}
+
+impl Line {
+    /// To a port.
+    pub(crate) async fn to(to: u16) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let port = listener.local_addr().expect("an address").port();
+        let losses = Arc::new(AtomicUsize::new(0));
+        let counted = losses.clone();
+        serve(async move {
+            loop {
+                let (client, _) = listener.accept().await.expect("a client");
+                let server = TcpStream::connect(("127.0.0.1", to)).await.expect("the server");
+                let (born, losses) = (counted.load(Ordering::SeqCst), counted.clone());
+                serve(carry(client, server, move || losses.load(Ordering::SeqCst) > born));
+            }
+        });
+        Self { port, losses }
+    }
+
+    /// Those that are open lose everything from here on.
+    pub(crate) fn lose(&self) {
+        self.losses.fetch_add(1, Ordering::SeqCst);
+    }
+}
+
+/// Carries bytes both ways until an end is closed; once it loses them, not even that is told to the other end.
+async fn carry(mut client: TcpStream, mut server: TcpStream, loses: impl Fn() -> bool) {
+    let (mut up, mut down) = (vec![0; 4096], vec![0; 4096]);
+    loop {
+        tokio::select! {
+            read = client.read(&mut up) => {
+                let Ok(read @ 1..) = read else { break };
+                if !loses() && server.write_all(&up[..read]).await.is_err() { break }
+            }
+            read = server.read(&mut down) => {
+                let Ok(read @ 1..) = read else { break };
+                if !loses() && client.write_all(&down[..read]).await.is_err() { break }
+            }
+        }
+    }
+    if loses() {
+        std::future::pending::<()>().await;
+    }
+}

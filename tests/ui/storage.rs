@@ -1,0 +1,92 @@
+//! What the window says of the journal: what is not kept in it, what went out of it, and what is forgotten.
+
+use egui::accesskit::Role;
+use privicore_monitor::activity::Seq;
+use privicore_monitor::engine::{Action, Event, Notice, Severity};
+
+use super::harness::{LINK, Window, at, command, data};
+
+#[test]
+fn a_row_that_is_not_kept_says_so_until_it_is() {
+    let mut window = Window::live();
+    window.hear(&[command("c-1", 1, "")]);
+    let mut entries = vec![window.entry(&command("c-1", 2, "done")), window.entry(&command("c-2", 2, "done"))];
+    for (entry, number) in entries.iter_mut().zip(Seq::FIRST_UNKEPT.0..) {
+        entry.seq = Seq(number);
+    }
+    let profile = window.id();
+    window.say(Event::NotKept { profile, entries });
+    window.run();
+    assert_eq!(window.rows(), ["Command c-2, Succeeded, Not kept", "Command c-1, Succeeded, Not kept"]);
+    window.click(Role::Row, "Command c-2, Succeeded, Not kept");
+    window.key(egui::Key::Enter);
+    let note = "Not kept: the newest messages are in memory only, until the journal can be written.";
+    assert!(window.reads(note), "{:?}", window.all(Role::Label));
+    window.say(Event::Kept { profile, from: Seq::FIRST_UNKEPT, to: Seq(2), count: 2 });
+    window.run();
+    assert_eq!(window.rows(), ["Command c-2, Succeeded", "Command c-1, Succeeded"]);
+    assert!(!window.reads(note), "the note stays");
+    window.hear(&[command("c-3", 2, "")]);
+    assert_eq!(window.rows().first().map(String::as_str), Some("Command c-3, Succeeded"));
+}
+
+#[test]
+fn forgetting_a_profile_asks_first_says_what_goes_and_leaves_it_signed_in() {
+    let mut window = Window::live();
+    window.hear(&[command("c-1", 2, "done"), data("r-1", "invoices", 1, LINK)]);
+    window.press("Profile ops");
+    window.press("Forget this profile…");
+    let says = |part: &str, window: &Window| window.all(Role::Label).iter().any(|label| label.contains(part));
+    assert!(says("goes off this computer", &window) && says("stays signed in", &window));
+    window.press("Cancel");
+    assert!(window.actions().is_empty(), "it was done without consent");
+    window.press("Profile ops");
+    window.press("Forget this profile…");
+    window.press("Forget activity");
+    let profile = window.id();
+    assert!(matches!(&*window.actions(), [Action::ForgetProfile(of)] if *of == profile), "the engine was not told");
+    window.say(Event::Forgotten { profile });
+    window.run();
+    assert!(window.rows().is_empty(), "{:?}", window.rows());
+    assert!(window.reads("Connection: Live"), "{:?}", window.all(Role::Label));
+    window.hear(&[command("c-2", 2, "")]);
+    assert_eq!(window.rows(), ["Command c-2, Succeeded"]);
+}
+
+#[test]
+fn a_warning_that_is_dismissed_is_read_for_good() {
+    let mut window = Window::live();
+    let profile = Some(window.id());
+    let say = |severity, sentence: &str| {
+        Event::Notice(Notice { severity, profile, sentence: sentence.to_owned(), remedy: None })
+    };
+    window.say(say(Severity::Warning, "Links were lost."));
+    window.run();
+    window.press("Dismiss");
+    let actions = window.actions();
+    assert!(
+        matches!(&*actions, [Action::NoticeRead { profile: of, sentence }] if *of == profile && sentence == "Links were lost."),
+        "{actions:?}"
+    );
+    window.say(say(Severity::Info, "The token was renewed."));
+    window.run();
+    window.press("Dismiss");
+    assert!(window.actions().is_empty(), "what passes by itself is kept nowhere");
+}
+
+#[test]
+fn completeness_claims_nothing_of_what_went_out_of_the_journal() {
+    let mut window = Window::live();
+    window.hear(&[command("c-1", 2, "done")]);
+    let complete = |window: &Window| {
+        window
+            .all(Role::Button)
+            .into_iter()
+            .find(|name| name.starts_with("No acknowledgement missing"))
+            .unwrap_or_default()
+    };
+    assert_eq!(complete(&window), "No acknowledgement missing since 12:04");
+    window.say(Event::Purged { oldest_left: Some(at("12:30:00")) });
+    window.run();
+    assert_eq!(complete(&window), "No acknowledgement missing since 12:30");
+}
