@@ -232,7 +232,7 @@ impl Desk {
         self.table = Table::default();
         self.details = None;
         self.restoring = false;
-        self.unseen = 0;
+        self.unseen = Unseen::default();
     }
 
     fn commit(&mut self, entries: &[Entry], in_front: bool, instant: Instant) {

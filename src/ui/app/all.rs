@@ -30,8 +30,13 @@ impl App {
             return News::None;
         }
         match event {
-            Event::Committed { entries, .. } => News::Changed(entries.iter().map(|entry| entry.key.clone()).collect()),
-            Event::Restored { complete: true, .. } | Event::LinksKept { .. } => News::Anew,
+            Event::Committed { entries, .. } | Event::NotKept { entries, .. } => {
+                News::Changed(entries.iter().map(|entry| entry.key.clone()).collect())
+            }
+            Event::Restored { complete: true, .. }
+            | Event::LinksKept { .. }
+            | Event::Kept { .. }
+            | Event::Forgotten { .. } => News::Anew,
             Event::Download { request, progress, .. } => News::Download(request.clone(), progress.clone()),
             Event::History { key, entries, .. } => News::History(key.clone(), entries.clone()),
             _ => News::None,
