@@ -55,6 +55,7 @@ impl Announcer {
         let response = widgets::label(ui, place, "failures", &self.said);
         ui.ctx().accesskit_node_builder(response.id, |node| {
             node.set_role(accesskit::Role::Status);
+            node.set_label(self.said.as_str());
             node.set_live(accesskit::Live::Polite);
         });
     }

@@ -136,11 +136,7 @@ pub(crate) struct Around<'a> {
 /// Draws a dialog over the window. `fresh` is whether it has just been opened.
 pub(crate) fn show(ctx: &egui::Context, dialog: &mut Dialog, fresh: bool, around: Around<'_>, scene: &mut Scene) {
     let palette = Palette::of(&ctx.global_style());
-    // The pages of the help are one dialog: what is in front of the window stays the same.
-    let id = match dialog {
-        Dialog::Help(_) => Id::unique(("dialog", "help")),
-        ref other => Id::unique(("dialog", other.title())),
-    };
+    let id = Id::unique(("dialog", dialog.title()));
     let is_palette = matches!(dialog, Dialog::Palette(_));
     let frame = Frame::popup(&ctx.global_style())
         .fill(palette.popup)
@@ -168,7 +164,7 @@ pub(crate) fn show(ctx: &egui::Context, dialog: &mut Dialog, fresh: bool, around
             Dialog::RequestData(request) => request_data::show(ui, request, fresh, scene),
             Dialog::Track(track) => track::show(ui, track, fresh, scene),
             Dialog::Rival(rival) => rival::explain(ui, *rival, fresh, scene),
-            Dialog::Help(page) => help::show(ui, page, fresh, scene),
+            Dialog::Help(page) => help::show(ui, *page, fresh, scene),
             Dialog::Export(form) => export::show(ui, form, fresh, scene),
             Dialog::Settings(form) => preferences::show(ui, form, fresh, scene),
             Dialog::Palette(commands) => palette::show(ui, commands, around.desks, around.front, fresh, scene),

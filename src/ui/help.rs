@@ -3,8 +3,8 @@
 use egui::{ScrollArea, Ui, pos2, vec2};
 
 use super::commands::Command;
-use super::dialogs::close_button;
-use super::scene::Scene;
+use super::dialogs::{Dialog, close_button};
+use super::scene::{Scene, Wish};
 use super::theme::{Palette, Type};
 use super::widgets::{self, Look, Press};
 
@@ -76,7 +76,7 @@ const GUIDE: [(&str, &str); 9] = [
 ];
 
 /// Draws what the dialog holds. `fresh` is whether it has just been opened.
-pub(super) fn show(ui: &mut Ui, page: &mut Page, fresh: bool, scene: &mut Scene) {
+pub(super) fn show(ui: &mut Ui, page: Page, fresh: bool, scene: &mut Scene) {
     pages(ui, page, scene);
     let room = (ui.ctx().content_rect().height() - 260.0).max(120.0);
     ScrollArea::vertical().id_salt(page.title()).max_height(room).auto_shrink([false, true]).show(
@@ -90,16 +90,14 @@ pub(super) fn show(ui: &mut Ui, page: &mut Page, fresh: bool, scene: &mut Scene)
 }
 
 /// The two pages, to choose from.
-fn pages(ui: &mut Ui, page: &mut Page, scene: &mut Scene) {
+fn pages(ui: &mut Ui, page: Page, scene: &mut Scene) {
     let (_, rect) = ui.allocate_space(vec2(ui.available_width(), 24.0));
     let mut x = rect.left();
     for (this, words) in [(Page::Shortcuts, "Shortcuts"), (Page::Guide, "Guide")] {
-        let look = if *page == this { Look::Chosen } else { Look::Plain };
-        let response = Press::new(words).look(look).on(*page == this).at(ui, pos2(x, rect.center().y));
+        let look = if page == this { Look::Chosen } else { Look::Plain };
+        let response = Press::new(words).look(look).on(page == this).at(ui, pos2(x, rect.center().y));
         if response.clicked() {
-            *page = this;
-            // The dialog has another name from the next frame on.
-            scene.changes_in(std::time::Duration::ZERO);
+            scene.wish(Wish::Open(Dialog::Help(this)));
         }
         x = response.rect.right() + 8.0;
     }

@@ -135,7 +135,10 @@ pub(crate) fn label(ui: &Ui, rect: Rect, salt: &str, name: &str) -> Response {
 /// Makes what was painted in `rect` a heading that a screen reader can jump to.
 pub(crate) fn heading(ui: &Ui, rect: Rect, words: &str) {
     let response = label(ui, rect, words, words);
-    ui.ctx().accesskit_node_builder(response.id, |node| node.set_role(accesskit::Role::Heading));
+    ui.ctx().accesskit_node_builder(response.id, |node| {
+        node.set_role(accesskit::Role::Heading);
+        node.set_label(words);
+    });
 }
 
 /// A sentence that a screen reader says at once.

@@ -115,13 +115,13 @@ fn failures_are_said_aloud_together_and_not_one_by_one() {
 fn all() -> (Window, Vec<Profile>) {
     let mut window = Window::live();
     let audit = Profile { name: "audit".to_owned(), ..ops() };
+    let (of_ops, profile) = (window.id(), audit.id);
     let profiles = vec![window.profile.clone(), audit];
     window.settings(profiles.clone(), Theme::Dark);
-    let profile = profiles[1].id;
     window.say(Event::Connection { profile, state: ConnectionState::Live });
     window.say(Event::Restored { profile, entries: Vec::new(), live_from: Seq(0), complete: true });
-    tell(&mut window, profiles[0].id, "of-ops", 1, "");
-    tell(&mut window, profiles[1].id, "of-audit", 1, "");
+    tell(&mut window, of_ops, "of-ops", 1, "");
+    tell(&mut window, profile, "of-audit", 1, "");
     window.run();
     window.press("All profiles");
     (window, profiles)
