@@ -4,11 +4,9 @@
 //! command is not watched, and the operator is told. Shared between the scribe, which writes it, and the reconciler.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
-use std::hash::BuildHasher as _;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use hashbrown::{DefaultHashBuilder, HashSet};
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
@@ -16,13 +14,12 @@ use crate::activity::{ActivityKey, Deed, Enquiry, Entry, Fact, Gap, Patience};
 use crate::protocol::{CommandId, CommandStatus, Delivery, Message, RequestId};
 
 use super::history::History;
+use super::outcomes::Outcomes;
 use super::rival::Rival;
 use super::session::Ticket;
 
 /// How many open commands are watched, and how many open data requests are counted.
 const MOST: usize = 100_000;
-/// How many outcomes are remembered, so that a repeated one counts once and a late question opens nothing.
-const OUTCOMES: usize = 100_000;
 /// How long after an answer the socket may still bring the outcome.
 const GRACE: Duration = Duration::from_secs(10);
 /// The longest pause between two questions.
@@ -82,39 +79,6 @@ struct Open {
     label: Box<str>,
     /// The join under which it was first seen.
     join: Option<u64>,
-}
-
-/// The newest outcomes, by hash.
-#[derive(Default)]
-struct Outcomes {
-    hasher: DefaultHashBuilder,
-    order: VecDeque<u64>,
-    known: HashSet<u64>,
-}
-
-impl Outcomes {
-    fn hash(&self, id: &str) -> u64 {
-        self.hasher.hash_one(id)
-    }
-
-    fn has(&self, id: &str) -> bool {
-        self.known.contains(&self.hash(id))
-    }
-
-    /// Whether it is new.
-    fn add(&mut self, id: &str) -> bool {
-        let hash = self.hash(id);
-        if !self.known.insert(hash) {
-            return false;
-        }
-        self.order.push_back(hash);
-        if self.order.len() > OUTCOMES
-            && let Some(oldest) = self.order.pop_front()
-        {
-            self.known.remove(&oldest);
-        }
-        true
-    }
 }
 
 impl Book {

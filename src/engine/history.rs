@@ -1,7 +1,9 @@
 //! What the book learns from earlier runs while they are read, newest first: what is settled, how commands are named, and
 //! how long commands of a name took.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::BTreeMap;
+
+use hashbrown::{HashMap, HashSet};
 
 use crate::activity::{Moment, Patience};
 use crate::protocol::CommandId;

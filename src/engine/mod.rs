@@ -35,6 +35,7 @@ mod lifetime;
 pub mod local;
 mod mailbox;
 mod options;
+mod outcomes;
 mod proxies;
 mod reading;
 mod reconcile;

@@ -116,9 +116,11 @@ async fn a_journal_that_can_not_be_written_holds_the_server_back_instead_of_fill
     written_again(&mut bench).await;
     server.send(&done("last")).await;
     while bench.told(1).await.last().is_none_or(|id| id != "last") {}
-    let mut sent: Vec<_> = (0..sent).map(|n| n.to_string()).collect();
-    sent.push("last".to_owned());
-    assert_eq!(bench.ledger.ids(), sent);
+    // The one whose sending was given up may have arrived all the same.
+    let ids = bench.ledger.ids();
+    let numbers = (0..ids.len() - 1).map(|n| n.to_string());
+    assert_eq!(ids, numbers.chain(["last".to_owned()]).collect::<Vec<_>>());
+    assert!(ids.len() > sent, "{} of {sent} are in the journal", ids.len());
 }
 
 #[tokio::test(start_paused = true)]
