@@ -3,10 +3,10 @@
 use egui::{ScrollArea, Ui, pos2, vec2};
 
 use super::commands::Command;
-use super::dialogs::{Dialog, close_button};
+use super::dialogs::{Dialog, First, buttons};
 use super::scene::{Scene, Wish};
 use super::theme::{Palette, Type};
-use super::widgets::{self, Look, Press};
+use super::widgets;
 
 /// Which of its pages is shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -77,7 +77,6 @@ const GUIDE: [(&str, &str); 9] = [
 
 /// Draws what the dialog holds. `fresh` is whether it has just been opened.
 pub(super) fn show(ui: &mut Ui, page: Page, fresh: bool, scene: &mut Scene) {
-    pages(ui, page, scene);
     let room = (ui.ctx().content_rect().height() - 260.0).max(120.0);
     ScrollArea::vertical().id_salt(page.title()).max_height(room).auto_shrink([false, true]).show(
         ui,
@@ -86,22 +85,13 @@ pub(super) fn show(ui: &mut Ui, page: Page, fresh: bool, scene: &mut Scene) {
             Page::Guide => guide(ui),
         },
     );
-    close_button(ui, fresh, scene);
-}
-
-/// The two pages, to choose from.
-fn pages(ui: &mut Ui, page: Page, scene: &mut Scene) {
-    let (_, rect) = ui.allocate_space(vec2(ui.available_width(), 24.0));
-    let mut x = rect.left();
-    for (this, words) in [(Page::Shortcuts, "Shortcuts"), (Page::Guide, "Guide")] {
-        let look = if page == this { Look::Chosen } else { Look::Plain };
-        let response = Press::new(words).look(look).on(page == this).at(ui, pos2(x, rect.center().y));
-        if response.clicked() {
-            scene.wish(Wish::Open(Dialog::Help(this)));
-        }
-        x = response.rect.right() + 8.0;
+    let (other, words) = match page {
+        Page::Shortcuts => (Page::Guide, "Guide"),
+        Page::Guide => (Page::Shortcuts, "Shortcuts"),
+    };
+    if buttons(ui, words, "Close", if fresh { First::Out } else { First::None }, scene) {
+        scene.wish(Wish::Open(Dialog::Help(other)));
     }
-    ui.add_space(12.0);
 }
 
 fn shortcuts(ui: &mut Ui) {
