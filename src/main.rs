@@ -12,7 +12,7 @@ use privicore_monitor::credentials::Keyring;
 use privicore_monitor::engine::{
     Action, Engine, EngineHandle, EngineOptions, Event, Events, ProxyVariables, SandboxLauncher, Waker,
 };
-use privicore_monitor::settings::Directories;
+use privicore_monitor::settings::{Directories, Store, WindowPlace};
 use privicore_monitor::ui;
 use secrecy::zeroize::Zeroizing;
 use secrecy::{ExposeSecret as _, SecretString};
@@ -67,7 +67,10 @@ fn run(arguments: Arguments) -> Result<(), Ending> {
     let profile = arguments.profile.clone();
     let ended = |error: CliError| (error.exit(), error.into());
     match arguments.task {
-        None => show(environment.clone(), profile, |waker| options(waker, sandboxed)),
+        None => {
+            let place = Store::peek(&directories).preferences.window;
+            show(environment.clone(), profile, place, |waker| options(waker, sandboxed))
+        }
         Some(Task::Watch(wanted)) => watch::run(Setup {
             wanted,
             profile,
@@ -92,6 +95,7 @@ fn run(arguments: Arguments) -> Result<(), Ending> {
 fn show(
     environment: Environment,
     profile: Option<String>,
+    place: Option<WindowPlace>,
     options: impl FnOnce(Waker) -> EngineOptions,
 ) -> Result<(), Ending> {
     let waker = ui::Waker::default();
@@ -111,6 +115,7 @@ fn show(
         profile,
         quit,
         waker,
+        place,
         reduced_motion: false,
     });
     // However the window ended: channels are left and what was heard is committed. Asking twice does no harm.

@@ -9,6 +9,8 @@ mod canary;
 mod decrypt;
 #[path = "engine/downloads.rs"]
 mod downloads;
+#[path = "engine/exporting.rs"]
+mod exporting;
 #[path = "engine/generations.rs"]
 mod generations;
 #[path = "engine/listening.rs"]

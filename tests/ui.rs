@@ -5,6 +5,8 @@
 
 #[path = "ui/columns.rs"]
 mod columns;
+#[path = "ui/commands.rs"]
+mod commands;
 #[path = "ui/completeness.rs"]
 mod completeness;
 #[path = "ui/data_settings.rs"]
@@ -13,16 +15,24 @@ mod data_settings;
 mod details;
 #[path = "ui/downloads.rs"]
 mod downloads;
+#[path = "ui/exporting.rs"]
+mod exporting;
 #[path = "ui/filter.rs"]
 mod filter;
 #[path = "ui/harness.rs"]
 mod harness;
+#[path = "ui/keyboard.rs"]
+mod keyboard;
+#[path = "ui/profiles.rs"]
+mod profiles;
 #[path = "ui/receipts.rs"]
 mod receipts;
 #[path = "ui/request_data.rs"]
 mod request_data;
 #[path = "ui/saving.rs"]
 mod saving;
+#[path = "ui/settings.rs"]
+mod settings;
 #[path = "ui/sign_in.rs"]
 mod sign_in;
 #[path = "ui/storage.rs"]

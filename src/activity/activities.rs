@@ -15,6 +15,8 @@ use super::throughput::Throughput;
 use super::unkept::Moved;
 use super::{Activity, ActivityKey, Counts, Entry, Fact, Gap, GapState, Kind, Ledger, Moment, Patience, Seq, Status};
 
+mod merged;
+
 /// How many changes are remembered one by one; beyond it a view looks at everything again.
 const MOST_CHANGES: usize = 50_000;
 
@@ -57,6 +59,8 @@ pub struct Activities {
     preparing: usize,
     /// The gaps, by row, each as the latest entry has it.
     gaps: BTreeMap<u32, (Seq, Gap)>,
+    /// Gaps of other models, as those tell them.
+    told_gaps: BTreeMap<u32, GapState>,
     patience: Patience,
     throughput: Throughput,
     link_lifetime: Duration,
@@ -88,6 +92,7 @@ impl Activities {
             ledger: Ledger::default(),
             preparing: 0,
             gaps: BTreeMap::new(),
+            told_gaps: BTreeMap::new(),
             patience: Patience::default(),
             throughput: Throughput::default(),
             link_lifetime,
@@ -99,6 +104,19 @@ impl Activities {
             changes: Changes::default(),
             latest: None,
         }
+    }
+
+    /// Links are taken to live so long from now on, those that are there already too.
+    pub fn set_link_lifetime(&mut self, lifetime: Duration) {
+        if lifetime == self.link_lifetime {
+            return;
+        }
+        self.link_lifetime = lifetime;
+        self.deadlines.clear();
+        for at in 0..u32::try_from(self.rows.len()).unwrap_or(u32::MAX) {
+            self.set_deadline(at);
+        }
+        self.recount();
     }
 
     /// How long a link is taken to live whose message does not say it.
@@ -239,6 +257,9 @@ impl Activities {
     /// A gap as it stands now; `None` for a row that is none.
     #[must_use]
     pub fn gap(&self, id: RowId) -> Option<GapState> {
+        if let Some(told) = self.told_gaps.get(&id.0) {
+            return Some(told.clone());
+        }
         let (_, gap) = self.gaps.get(&id.0)?;
         let is_settled = |key: ActivityKey| {
             self.find(&key).and_then(|row| self.get(row)).is_some_and(|activity| !activity.status().is_open())
@@ -311,6 +332,12 @@ impl Activities {
     #[must_use]
     pub fn latest(&self) -> Option<Moment> {
         self.latest
+    }
+
+    /// A row by arrival: 0 is the newest.
+    #[must_use]
+    pub fn newest(&self, index: usize) -> Option<RowId> {
+        self.order.get(self.order.len().checked_sub(index + 1)?).copied().map(RowId)
     }
 
     /// Rows by arrival, oldest first.

@@ -12,6 +12,7 @@ mod moment;
 mod patience;
 mod pool;
 mod read;
+pub mod record;
 mod row;
 mod since;
 mod status;

@@ -199,7 +199,7 @@ impl Known {
 }
 
 /// One activity.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Row {
     pub(super) id: PackedId,
     pub(super) first: Stamped<()>,

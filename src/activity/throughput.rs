@@ -43,6 +43,21 @@ impl Throughput {
         }
     }
 
+    /// The sum of several.
+    pub(super) fn of_all<'a>(parts: impl Iterator<Item = &'a Self> + Clone) -> Self {
+        let newest = parts.clone().filter(|part| !part.counts.is_empty()).map(|part| part.newest).max().unwrap_or(0);
+        let mut counts = VecDeque::from(vec![0; MINUTES as usize]);
+        for part in parts {
+            for (age, count) in part.counts.iter().enumerate() {
+                let behind = usize::try_from(newest - part.newest).unwrap_or(usize::MAX);
+                if let Some(sum) = counts.get_mut(age.saturating_add(behind)) {
+                    *sum += count;
+                }
+            }
+        }
+        Self { newest, counts }
+    }
+
     /// The counts of the last `minutes` minutes up to `now`, oldest first; the last is the minute under way.
     pub(super) fn last(&self, now: Moment, minutes: usize) -> Vec<u32> {
         let ahead = minute(now) - self.newest;

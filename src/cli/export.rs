@@ -1,17 +1,14 @@
-//! `export`: what the journal has, line by line. Reads beside a running window and holds one activity at a time.
+//! `export`: writes what the journal has to standard output or into a file, beside a running window too.
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use crate::activity::{
-    Activities, Activity, ActivityKey, Deed, Entry, Fact, Filter, Gap, GapState, Kind, Moment, Seq, Source,
-};
-use crate::journal::{Archive, JournalError, Sorter};
-use crate::settings::{Directories, ProfileId, Store};
+use crate::activity::record::Format as LineFormat;
+use crate::activity::{Chip, Moment};
+use crate::journal::{Archive, Export as Lines, JournalError};
+use crate::settings::{Directories, Store};
 
 use super::output::{Output, Reader};
 use super::people::{Guest, Names};
-use super::record::{HEADER, Record, text_of};
 use super::task::{Export, Format};
 use super::{CliError, Environment};
 
@@ -38,53 +35,29 @@ pub fn run(
         None => None,
     };
     let mut output = Output::open(wanted.file.as_deref())?;
-    if wanted.format == Format::Csv && output.write(HEADER)? == Reader::Gone {
-        return Ok(());
-    }
-    if let Some(archive) = Archive::open(directories.data())? {
-        let rules = Rules {
-            format: wanted.format,
-            filter: wanted.filter.clone().unwrap_or_default(),
-            since: wanted.since.map(|since| since.moment(now)),
-            link_lifetime: Duration::from_secs(u64::from(settings.preferences.link_lifetime)),
-            now,
-            names,
-        };
-        let background = Background::read(&archive)?;
-        let written = if wanted.messages {
-            messages(&archive, only, &rules, background, &mut output)
-        } else {
-            activities(&archive, only, &rules, background, &mut output)
-        };
-        match written {
-            Ok(()) => {}
-            Err(Stop::ReaderGone) => return Ok(()),
-            Err(Stop::Failed(error)) => return Err(error),
-        }
-    }
-    output.finish()
-}
-
-/// What lines are written, and how.
-struct Rules {
-    format: Format,
-    filter: Filter,
-    since: Option<Moment>,
-    link_lifetime: Duration,
-    now: Moment,
-    names: Names,
-}
-
-impl Rules {
-    fn line(&self, record: &Record) -> String {
-        match self.format {
-            Format::Csv => record.csv(),
-            Format::Ndjson => record.json(),
-        }
-    }
-
-    fn is_wanted(&self, activity: &Activity<'_>, at: Moment) -> bool {
-        self.since.is_none_or(|since| at >= since) && self.filter.matches(activity, self.now)
+    let lines = Lines {
+        format: match wanted.format {
+            Format::Csv => LineFormat::Csv,
+            Format::Ndjson => LineFormat::Ndjson,
+        },
+        only,
+        filter: wanted.filter.clone().unwrap_or_default(),
+        chip: Chip::All,
+        since: wanted.since.map(|since| since.moment(now)),
+        messages: wanted.messages,
+        link_lifetime: Duration::from_secs(u64::from(settings.preferences.link_lifetime)),
+        now,
+        names: names.into_map(),
+    };
+    let archive = Archive::open(directories.data())?;
+    let written = lines.write(archive.as_ref(), |line| match output.write(line)? {
+        Reader::Listens => Ok(()),
+        Reader::Gone => Err(Stop::ReaderGone),
+    });
+    match written {
+        Ok(()) => output.finish(),
+        Err(Stop::ReaderGone) => Ok(()),
+        Err(Stop::Failed(error)) => Err(error),
     }
 }
 
@@ -104,211 +77,4 @@ impl From<JournalError> for Stop {
     fn from(error: JournalError) -> Self {
         Self::Failed(error.into())
     }
-}
-
-fn write(output: &mut Output, line: &str) -> Result<(), Stop> {
-    match output.write(line)? {
-        Reader::Listens => Ok(()),
-        Reader::Gone => Err(Stop::ReaderGone),
-    }
-}
-
-/// What is known before the first line: the operator's labels, and what was open across gaps.
-#[derive(Default)]
-struct Background {
-    labels: BTreeMap<(ProfileId, ActivityKey), String>,
-    /// Open across a gap; settled by now where they are in `settled` once they have come by.
-    open: BTreeSet<(ProfileId, ActivityKey)>,
-    settled: BTreeSet<(ProfileId, ActivityKey)>,
-}
-
-impl Background {
-    fn read(archive: &Archive) -> Result<Self, CliError> {
-        let mut background = Self::default();
-        archive.ours(|profile, entry| match entry.fact {
-            Fact::Done(Deed::Labelled { label }) => {
-                background.labels.insert((profile, entry.key), label);
-            }
-            Fact::Gap(gap) => {
-                let commands = gap.open.into_iter().map(ActivityKey::Command);
-                let across = commands.chain(gap.open_requests.into_iter().map(ActivityKey::Data));
-                background.open.extend(across.map(|key| (profile, key)));
-            }
-            _ => {}
-        })?;
-        Ok(background)
-    }
-
-    /// Remembers what a gap will ask after. It was open across a gap because it was there before, so it comes by before the
-    /// gap does.
-    fn note(&mut self, profile: ProfileId, activity: &Activity<'_>) {
-        if matches!(activity.kind(), Kind::Command | Kind::Data)
-            && !activity.status().is_open()
-            && !self.open.is_empty()
-        {
-            let key = (profile, activity.key());
-            if self.open.contains(&key) {
-                self.settled.insert(key);
-            }
-        }
-    }
-
-    /// What became of a gap, as the latest of its entries has it.
-    fn state(&self, profile: ProfileId, gap: &Gap) -> GapState {
-        let is_settled = |key: ActivityKey| self.settled.contains(&(profile, key));
-        GapState {
-            from: gap.from,
-            to: gap.to,
-            cause: gap.cause,
-            open: gap.open.len(),
-            recovered: gap.open.iter().filter(|id| is_settled(ActivityKey::Command((*id).clone()))).count(),
-            requests: usize::try_from(gap.requests).unwrap_or(usize::MAX),
-            heard: gap.open_requests.iter().filter(|id| is_settled(ActivityKey::Data((*id).clone()))).count(),
-        }
-    }
-}
-
-/// One activity, while its entries come by.
-struct Current {
-    profile: ProfileId,
-    key: ActivityKey,
-    model: Activities,
-    whole: Option<String>,
-    /// The latest entry of a gap.
-    gap: Option<(Gap, Moment)>,
-}
-
-impl Current {
-    fn begin(profile: ProfileId, key: ActivityKey, rules: &Rules) -> Self {
-        Self { profile, key, model: Activities::new(rules.link_lifetime), whole: None, gap: None }
-    }
-
-    fn apply(&mut self, entry: &Entry) {
-        self.model.apply(entry);
-        if let Fact::Gap(gap) = &entry.fact {
-            self.gap = Some((gap.clone(), entry.at));
-        }
-        if let (Some(text), Some(activity)) = (text_of(entry), self.activity())
-            && activity.message().strip_suffix('…').is_some_and(|cut| text.starts_with(cut))
-        {
-            self.whole = Some(text.to_owned());
-        }
-    }
-
-    fn activity(&self) -> Option<Activity<'_>> {
-        self.model.find(&self.key).and_then(|row| self.model.get(row))
-    }
-
-    /// Its line, in the state that it is in, where it is wanted.
-    fn line(mut self, rules: &Rules, background: &mut Background) -> Option<String> {
-        self.model.expire(rules.now);
-        let activity = self.activity()?;
-        background.note(self.profile, &activity);
-        let name = rules.names.name(self.profile);
-        let record = if let Some((gap, seen)) = &self.gap {
-            let state = background.state(self.profile, gap);
-            let at = state.to.unwrap_or(*seen);
-            rules.is_wanted(&activity, at).then(|| Record::of_gap(name, &state, *seen))
-        } else {
-            let at = activity.updated();
-            rules.is_wanted(&activity, at).then(|| Record::of(name, &activity, self.whole.as_deref(), at))
-        };
-        record.map(|record| rules.line(&record))
-    }
-}
-
-/// One line an activity, in order of arrival.
-fn activities(
-    archive: &Archive,
-    only: Option<ProfileId>,
-    rules: &Rules,
-    mut background: Background,
-    output: &mut Output,
-) -> Result<(), Stop> {
-    let mut current: Option<Current> = None;
-    archive.by_activity(only, |profile, entry| {
-        let (mut open, done) = match current.take() {
-            Some(open) if open.profile == profile && open.key == entry.key => (open, None),
-            done => (Current::begin(profile, entry.key.clone(), rules), done),
-        };
-        open.apply(&entry);
-        current = Some(open);
-        match done.and_then(|done| done.line(rules, &mut background)) {
-            Some(line) => write(output, &line),
-            None => Ok(()),
-        }
-    })?;
-    match current.and_then(|done| done.line(rules, &mut background)) {
-        Some(line) => write(output, &line),
-        None => Ok(()),
-    }
-}
-
-/// One line a message received, in order of arrival, and one a gap, where it began. They are found activity by activity, so
-/// that each knows when its activity was first seen, and sorted in a scratch file.
-fn messages(
-    archive: &Archive,
-    only: Option<ProfileId>,
-    rules: &Rules,
-    mut background: Background,
-    output: &mut Output,
-) -> Result<(), Stop> {
-    let sorter = Sorter::new()?;
-    let mut current: Option<Current> = None;
-    // The first entry of the activity that comes by.
-    let mut first = Seq(0);
-    archive.by_activity(only, |profile, entry| {
-        let mut open = match current.take() {
-            Some(open) if open.profile == profile && open.key == entry.key => open,
-            done => {
-                if let Some(line) = done.and_then(|done| finished(done, rules, &mut background)) {
-                    sorter.push(first, &line)?;
-                }
-                first = entry.seq;
-                Current::begin(profile, entry.key.clone(), rules)
-            }
-        };
-        open.model.expire(entry.at);
-        open.apply(&entry);
-        if let Some(line) = message(&open, &entry, rules, &background) {
-            sorter.push(entry.seq, &line)?;
-        }
-        current = Some(open);
-        Ok::<_, Stop>(())
-    })?;
-    if let Some(line) = current.and_then(|done| finished(done, rules, &mut background)) {
-        sorter.push(first, &line)?;
-    }
-    sorter.each(|line| write(output, line))
-}
-
-/// The line of a gap whose entries have all come by. Of anything else its messages are there already.
-fn finished(mut done: Current, rules: &Rules, background: &mut Background) -> Option<String> {
-    if done.gap.is_some() {
-        return done.line(rules, background);
-    }
-    done.model.expire(rules.now);
-    if let Some(activity) = done.activity() {
-        background.note(done.profile, &activity);
-    }
-    None
-}
-
-/// The line of one message, where it is one and wanted. A command's says what this very message says, which a late or
-/// repeated one may contradict; that of a data request how it stands then, since several messages make it ready.
-fn message(open: &Current, entry: &Entry, rules: &Rules, background: &Background) -> Option<String> {
-    let source = match entry.fact {
-        Fact::Heard(_) | Fact::Unreadable { .. } => Source::Socket,
-        Fact::Enquired(_) => Source::Enquiry,
-        Fact::Done(_) | Fact::Gap(_) => return None,
-    };
-    let activity = open.activity().filter(|activity| rules.is_wanted(activity, entry.at))?;
-    let mut alone = Current::begin(open.profile, open.key.clone(), rules);
-    if activity.kind() == Kind::Command {
-        alone.apply(entry);
-    }
-    let told = alone.activity().unwrap_or(activity);
-    let label = background.labels.get(&(open.profile, open.key.clone())).map_or("", String::as_str);
-    let record = Record::of(rules.names.name(open.profile), &told, text_of(entry), entry.at);
-    Some(rules.line(&record.into_message(source, label, activity.first_seen())))
 }

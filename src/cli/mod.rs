@@ -11,7 +11,6 @@ pub mod export;
 pub mod logging;
 mod output;
 mod people;
-mod record;
 pub mod signals;
 mod task;
 pub mod track;
@@ -33,7 +32,7 @@ pub fn complain(error: &dyn std::error::Error) {
 /// Says something on standard error that is no failure of the program. Where nobody listens there, it goes on.
 fn say(sentence: &str) {
     use std::io::Write as _;
-    drop(writeln!(std::io::stderr(), "privicore-monitor: {}", record::visible(sentence)));
+    drop(writeln!(std::io::stderr(), "privicore-monitor: {}", crate::activity::record::visible(sentence)));
 }
 
 /// How the program ends.

@@ -4,9 +4,7 @@ use std::fs::{self, OpenOptions};
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
-use tempfile::NamedTempFile;
-
-use crate::settings::atomic::sync_folder;
+use crate::settings::atomic::NewFile;
 
 use super::CliError;
 
@@ -17,8 +15,8 @@ pub(super) enum Output {
     Standard(BufWriter<io::Stdout>),
     /// A device or a named pipe.
     Device { path: PathBuf, file: BufWriter<fs::File> },
-    /// A file under a name for now, beside the one that it will replace.
-    File { path: PathBuf, target: PathBuf, file: Box<BufWriter<NamedTempFile>> },
+    /// A file that is there once it is whole.
+    File { path: PathBuf, file: Box<NewFile> },
 }
 
 /// Whether whoever reads is still there.
@@ -41,11 +39,8 @@ impl Output {
             let file = OpenOptions::new().write(true).open(path).map_err(failed)?;
             return Ok(Self::Device { path: path.to_owned(), file: BufWriter::new(file) });
         }
-        // Where it is a symbolic link, what it leads to is replaced.
-        let target = fs::canonicalize(path).unwrap_or_else(|_not_there_yet| path.to_owned());
-        let folder = folder_of(&target);
-        let file = tempfile::Builder::new().prefix(".new-").tempfile_in(folder).map_err(failed)?;
-        Ok(Self::File { path: path.to_owned(), target, file: Box::new(BufWriter::new(file)) })
+        let file = NewFile::begin(path).map_err(failed)?;
+        Ok(Self::File { path: path.to_owned(), file: Box::new(file) })
     }
 
     /// Writes a line.
@@ -68,14 +63,8 @@ impl Output {
         if self.judge(flushed)? == Reader::Gone {
             return Ok(());
         }
-        let Self::File { path, target, file } = self else { return Ok(()) };
-        let named = || {
-            let file = file.into_inner().map_err(io::IntoInnerError::into_error)?;
-            file.as_file().sync_all()?;
-            file.persist(&target).map_err(|refused| refused.error)?;
-            sync_folder(folder_of(&target))
-        };
-        named().map_err(|source| CliError::File { path, source })
+        let Self::File { path, file } = self else { return Ok(()) };
+        file.finish().map_err(|source| CliError::File { path, source })
     }
 
     fn judge(&self, written: io::Result<()>) -> Result<Reader, CliError> {
@@ -88,11 +77,6 @@ impl Output {
             }
         }
     }
-}
-
-/// The folder that a file is in; a bare name is in the current one.
-fn folder_of(path: &Path) -> &Path {
-    path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
 #[cfg(test)]

@@ -101,6 +101,11 @@ impl Names {
         self.0.get(&profile).cloned().unwrap_or_else(|| profile.to_string())
     }
 
+    /// All of them.
+    pub(super) fn into_map(self) -> BTreeMap<ProfileId, String> {
+        self.0
+    }
+
     /// The profile of a name.
     pub(super) fn find(&self, name: &str) -> Option<ProfileId> {
         self.0.iter().find(|(_, known)| *known == name).map(|(id, _)| *id)

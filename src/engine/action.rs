@@ -4,7 +4,8 @@ use std::path::PathBuf;
 
 use secrecy::SecretString;
 
-use crate::activity::{ActivityKey, Seq};
+use crate::activity::record::Format;
+use crate::activity::{ActivityKey, Chip, Filter, Seq};
 use crate::protocol::{AuthorizationToken, CommandId, DataKey, RequestId, StoredData};
 use crate::settings::{Preferences, Profile, ProfileId, Saving};
 
@@ -161,12 +162,12 @@ pub enum Action {
         /// Which.
         request: RequestId,
     },
-    /// Ask the server for a command's state.
+    /// Ask the server for the state of commands, one after the other. The first that can't be asked for ends it.
     CheckStatus {
         /// Whose.
         profile: ProfileId,
         /// Which.
-        command: CommandId,
+        commands: Vec<CommandId>,
     },
     /// Ask the server for every command of a gap that is still open. Answers come as entries.
     Reconcile {
@@ -175,12 +176,12 @@ pub enum Action {
         /// The gap: an [`ActivityKey::Gap`].
         gap: ActivityKey,
     },
-    /// Name an activity; an empty label takes the name away.
+    /// Name activities; an empty label takes the name away.
     Label {
         /// Whose.
         profile: ProfileId,
         /// Which.
-        key: ActivityKey,
+        keys: Vec<ActivityKey>,
         /// The name.
         label: String,
     },
@@ -204,6 +205,8 @@ pub enum Action {
         /// Its last.
         to: Seq,
     },
+    /// Write what the journal has into a file, which is there once it is whole. How it went is a notice.
+    Export(Box<Export>),
     /// Open a saved file with the system's program for it.
     OpenFile(PathBuf),
     /// Show a saved file in the system's file manager.
@@ -226,6 +229,23 @@ pub enum Permission {
     Private,
     /// Fetching without a click.
     Automatic,
+}
+
+/// What is exported, and where to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Export {
+    /// One profile; `None` for all of them.
+    pub profile: Option<ProfileId>,
+    /// The form of the lines.
+    pub format: Format,
+    /// What rows have to be like.
+    pub filter: Filter,
+    /// What rows have to count as.
+    pub chip: Chip,
+    /// One line a message received, in order of arrival, instead of one an activity.
+    pub messages: bool,
+    /// The whole path that the operator chose.
+    pub to: PathBuf,
 }
 
 /// How a profile signs in.

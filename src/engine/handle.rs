@@ -107,6 +107,7 @@ impl Engine {
         start_helpers(&tools, options.directories.data());
         let start = hub::Start {
             tools,
+            data: options.directories.data().to_owned(),
             store,
             settings,
             live_from,

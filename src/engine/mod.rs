@@ -59,7 +59,7 @@ mod tunnel;
 mod vault;
 mod way;
 
-pub use action::{Action, Credential, DATA_TOKENS_A_PAGE, Permission, SignIn};
+pub use action::{Action, Credential, DATA_TOKENS_A_PAGE, Export, Permission, SignIn};
 pub use connector::{ConnectError, Connector, Network, Transport};
 pub use endpoints::Target;
 pub use event::{ConnectionState, Event, Notice, Progress, Severity, SignInState, Stage, Waiting};

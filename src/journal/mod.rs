@@ -21,6 +21,7 @@
 mod archive;
 mod database;
 mod error;
+mod export;
 mod generation;
 mod holder;
 mod mend;
@@ -50,6 +51,7 @@ use crate::settings::ProfileId;
 pub use archive::{Archive, Sorter};
 use database::Batch;
 pub use error::{JournalError, NotAppended};
+pub use export::Export;
 use generation::Generation;
 pub use holder::Holder;
 pub use mend::Recovery;

@@ -26,6 +26,49 @@ pub fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
     sync_folder(&folder)
 }
 
+/// A file that is written bit by bit and is there under its name once it is whole. Dropped before, it was never there.
+#[derive(Debug)]
+pub struct NewFile {
+    file: io::BufWriter<tempfile::NamedTempFile>,
+    target: PathBuf,
+}
+
+impl NewFile {
+    /// Begins one beside its place: mode 0600 where there are modes. Where `path` is a symbolic link, the file that it leads
+    /// to will be replaced.
+    ///
+    /// # Errors
+    ///
+    /// Where the folder refuses.
+    pub fn begin(path: &Path) -> io::Result<Self> {
+        let target = fs::canonicalize(path).unwrap_or_else(|_not_there_yet| path.to_owned());
+        let file = tempfile::Builder::new().prefix(".new-").tempfile_in(folder_of(&target))?;
+        Ok(Self { file: io::BufWriter::new(file), target })
+    }
+
+    /// Gives it its name; it is on the disk when this returns.
+    ///
+    /// # Errors
+    ///
+    /// Where the folder or the disk refuses; what was there before is then as it was.
+    pub fn finish(self) -> io::Result<()> {
+        let file = self.file.into_inner().map_err(io::IntoInnerError::into_error)?;
+        file.as_file().sync_all()?;
+        file.persist(&self.target).map_err(|refused| refused.error)?;
+        sync_folder(&folder_of(&self.target))
+    }
+}
+
+impl Write for NewFile {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.file.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.file.flush()
+    }
+}
+
 /// Makes a rename, or a file that was made or removed, survive a crash of the machine.
 ///
 /// # Errors

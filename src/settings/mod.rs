@@ -61,6 +61,13 @@ pub struct Preferences {
     pub looks: BTreeMap<ProfileId, Look>,
     /// Looks with names, for all profiles.
     pub saved_filters: Vec<SavedFilter>,
+    /// How large everything is drawn, in per cent of the system's size: one of [`SCALES`].
+    pub scale: u16,
+    /// Whether changes are shown with motion.
+    pub motion: Motion,
+    /// How the window was left, where it was open before.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub window: Option<WindowPlace>,
     /// The folder that the save dialog opened last. One whose name is no text is not kept: TOML has no form for it.
     #[serde(skip_serializing_if = "is_no_text")]
     pub last_folder: Option<std::path::PathBuf>,
@@ -84,11 +91,39 @@ impl Default for Preferences {
             times: Times::default(),
             looks: BTreeMap::new(),
             saved_filters: Vec::new(),
+            scale: *SCALES.start(),
+            motion: Motion::System,
+            window: None,
             last_folder: None,
             proxy: ProxyChoice::System,
             authority_file: None,
         }
     }
+}
+
+/// The scales that there are, in per cent.
+pub const SCALES: std::ops::RangeInclusive<u16> = 100..=200;
+
+/// How the window was left. No position: the screen that it was on may be gone, and systems place windows well.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct WindowPlace {
+    /// Its inner width in points at a scale of 100 %, before it was maximised.
+    pub width: u16,
+    /// Its inner height, likewise.
+    pub height: u16,
+    /// Whether it filled the screen.
+    pub maximised: bool,
+}
+
+/// Whether changes are shown with motion.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Motion {
+    /// As the system has it.
+    #[default]
+    System,
+    /// None, whatever the system says.
+    Reduced,
 }
 
 /// Whether there is no path, or one that is not UTF-8.

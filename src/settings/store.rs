@@ -120,6 +120,14 @@ impl Store {
         (Self { path, in_the_way, unknown: Unknown::default() }, Settings::default(), Some(sentence))
     }
 
+    /// What the settings say, without touching anything: for what has to be known before the engine opens them, such as the
+    /// window's size. The defaults where there are none or they can't be read; [`Store::open`] says why.
+    #[must_use]
+    pub fn peek(directories: &Directories) -> Settings {
+        let bytes = fs::read(directories.config().join(FILE)).unwrap_or_default();
+        read(&bytes).map(|(settings, _unknown)| settings).unwrap_or_default()
+    }
+
     /// Writes the settings, whole or not at all. Waits for the disk.
     ///
     /// # Errors

@@ -1,5 +1,6 @@
 use super::super::{
-    ColumnLook, Look, Preferences, Profile, ProfileId, SavedFilter, Saving, SortLook, TableColumn, Theme, Times,
+    ColumnLook, Look, Motion, Preferences, Profile, ProfileId, SavedFilter, Saving, SortLook, TableColumn, Theme,
+    Times, WindowPlace,
 };
 use super::*;
 
@@ -31,6 +32,9 @@ fn settings() -> Settings {
             times: Times { relative: true, utc: true, milliseconds: false },
             looks: [(ProfileId::from_u128(7), look())].into(),
             saved_filters: vec![SavedFilter { name: "\"failed\" = 'now'".to_owned(), look: look() }],
+            scale: 150,
+            motion: Motion::Reduced,
+            window: Some(WindowPlace { width: 1_400, height: 900, maximised: true }),
             last_folder: Some(PathBuf::from("/home/ünï \"quoted\"/\\back")),
             proxy: ProxyChoice::from_text("http://proxy.example.com:3128"),
             authority_file: Some(PathBuf::from("/etc/ünï/ca.pem")),
@@ -114,6 +118,18 @@ fn a_half_written_file_is_moved_aside_whole() {
 }
 
 #[test]
+fn a_look_beforehand_reads_what_is_there_and_touches_nothing() {
+    let (_root, directories) = directories();
+    assert_eq!(Store::peek(&directories), Settings::default());
+    let (store, _, _) = Store::open(&directories);
+    store.save(&settings()).unwrap();
+    assert_eq!(Store::peek(&directories).preferences, settings().preferences);
+    fs::write(store.path(), "profiles = [").unwrap();
+    assert_eq!(Store::peek(&directories), Settings::default());
+    assert_eq!(fs::read_to_string(store.path()).unwrap(), "profiles = [", "it was moved or written");
+}
+
+#[test]
 fn a_file_that_is_not_text_is_moved_aside() {
     let (_root, directories) = directories();
     fs::write(directories.config().join(FILE), [0xff, 0xfe, 0x00]).unwrap();
@@ -187,8 +203,8 @@ fn the_file_holds_nothing_secret() {
     assert_eq!(keys(&table), "preferences profiles");
     assert_eq!(
         keys(table["preferences"].as_table().unwrap()),
-        "authority_file downloads_at_once idle_limit last_folder link_lifetime looks message_limit proxy retention_bytes \
-         retention_days saved_filters theme times"
+        "authority_file downloads_at_once idle_limit last_folder link_lifetime looks message_limit motion proxy \
+         retention_bytes retention_days saved_filters scale theme times window"
     );
     assert_eq!(
         keys(table["profiles"][0].as_table().unwrap()),

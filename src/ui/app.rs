@@ -10,18 +10,22 @@ use std::time::{Duration, Instant};
 use egui::{Context, ThemePreference, ViewportCommand};
 
 use crate::engine::{Action, Event, Notice, Severity, SignInState};
-use crate::settings::{Preferences, ProfileId, Settings, Theme};
+use crate::settings::{Motion, Preferences, ProfileId, Settings, Theme, WindowPlace};
 
+use super::announce::Announcer;
 use super::desk::{Desk, SharedSettings};
 use super::dialogs::Dialog;
 use super::doors::{Backend, Clock, FileDialogs, Waker};
+use super::export::ExportForm;
 use super::notices::Notices;
 use super::saving::{FolderFor, SaveFor, Saving};
 use super::scene::Scene;
 use super::sign_in::{Form, Prefill};
 use super::theme;
 
+mod all;
 mod data;
+mod exporting;
 mod frame;
 mod looks;
 mod saving;
@@ -93,17 +97,34 @@ pub struct App {
     /// The form for a further profile, while there is one.
     form: Option<Form>,
     notices: Notices,
+    announcer: Announcer,
     dialog: Option<Dialog>,
     /// Whether the dialog has only just been opened.
     fresh: bool,
     saving: Saving<SaveFor>,
     folders: Saving<FolderFor>,
+    exporting: Saving<ExportForm>,
     journal: Option<u64>,
     closing: Closing,
     /// Whether a text field had the focus at the end of the last frame.
     in_text: bool,
     /// Whether the filter is to have the focus in the next frame.
     focus_filter: bool,
+    /// Where the keyboard's focus was.
+    focus: Focus,
+}
+
+/// Where the keyboard's focus was, so that it is never lost.
+#[derive(Debug, Clone, Copy, Default)]
+struct Focus {
+    /// At the end of the last frame.
+    last: Option<egui::Id>,
+    /// Before a dialog opened.
+    before: Option<egui::Id>,
+    /// Whether a dialog was open at the end of the last frame.
+    in_dialog: bool,
+    /// Where it goes back to in the next frame.
+    back: Option<egui::Id>,
 }
 
 impl std::fmt::Debug for App {
@@ -125,14 +146,17 @@ impl App {
             front: Front::New,
             form: None,
             notices: Notices::default(),
+            announcer: Announcer::default(),
             dialog: None,
             fresh: false,
             saving: Saving::new(),
             folders: Saving::new(),
+            exporting: Saving::new(),
             journal: None,
             closing: Closing::No,
             in_text: false,
             focus_filter: false,
+            focus: Focus::default(),
         }
     }
 
@@ -154,6 +178,9 @@ impl App {
         }
         while let Some((what, folder)) = self.folders.take() {
             self.save_into(what, folder);
+        }
+        while let Some((form, path)) = self.exporting.take() {
+            self.export_to(&form, path);
         }
         self.close(ctx);
     }
@@ -222,10 +249,12 @@ impl App {
             | Event::DataKey { profile, .. }
             | Event::History { profile, .. } => {
                 let (in_front, instant) = (self.front == Front::Desk(profile), self.parts.clock.instant());
+                let news = self.news_for_all(profile, &event);
                 // An event of a profile that is gone has nowhere to be shown.
                 if let Some(desk) = self.desk_of(profile) {
                     desk.take(event, in_front, instant);
                 }
+                self.tell_all(profile, news);
             }
         }
     }
@@ -261,10 +290,7 @@ impl App {
 
     fn take_settings(&mut self, ctx: &Context, settings: Arc<Settings>) {
         let first = self.settings.is_none();
-        let theme = settings.preferences.theme;
-        if first || self.preferences().theme != theme {
-            ctx.set_theme(preference(theme));
-        }
+        self.take_preferences(ctx, &settings.preferences, first);
         let mut old = std::mem::take(&mut self.desks);
         let mut added = None;
         for profile in &settings.profiles {
@@ -272,6 +298,7 @@ impl App {
             let desk = if let Some(at) = known {
                 let mut desk = old.swap_remove(at);
                 desk.set_profile(profile);
+                desk.set_preferences(&settings.preferences);
                 desk
             } else {
                 added = Some(profile.id);
@@ -279,8 +306,37 @@ impl App {
             };
             self.desks.push(desk);
         }
+        // Behind them the tab for all of them, where there are several.
+        if self.desks.len() > 1 {
+            let known = old.iter().position(Desk::is_all).map(|at| old.swap_remove(at));
+            let mut all = known.unwrap_or_else(|| Desk::all_profiles(&settings.preferences));
+            all.set_preferences(&settings.preferences);
+            if let Some(owners) = &mut all.owners {
+                // One may have gone, or have another name.
+                owners.stale |= self.settings.as_ref().is_none_or(|before| before.profiles != settings.profiles);
+            }
+            self.desks.push(all);
+        }
         self.settings = Some(settings);
         self.turn_front(first, added);
+    }
+
+    /// What is preferred takes effect at once.
+    fn take_preferences(&mut self, ctx: &Context, new: &Preferences, first: bool) {
+        let old = self.preferences();
+        if first || old.theme != new.theme {
+            ctx.set_theme(preference(new.theme));
+        }
+        if first || old.scale != new.scale {
+            ctx.set_zoom_factor(f32::from(new.scale) / 100.0);
+            ctx.send_viewport_cmd(ViewportCommand::MinInnerSize(theme::LEAST));
+        }
+        if first || old.motion != new.motion {
+            theme::set_styles(ctx, self.parts.reduced_motion || new.motion == Motion::Reduced);
+        }
+        if let Some(Dialog::Settings(form)) = &mut self.dialog {
+            form.follow(new);
+        }
     }
 
     /// After the profiles changed: what comes to the front.
@@ -318,7 +374,7 @@ impl App {
 
     /// How many downloads are under way.
     fn downloads(&self) -> usize {
-        self.desks.iter().map(|desk| desk.downloads.len()).sum()
+        self.desks.iter().filter(|desk| !desk.is_all()).map(|desk| desk.downloads.len()).sum()
     }
 
     /// Closes the window in order: asked about downloads first, then left, committed and gone.
@@ -350,7 +406,7 @@ impl App {
     fn go_on_leaving(&mut self, ctx: &Context) {
         if let Closing::Leaving { until, asked } = self.closing {
             let now = self.parts.clock.instant();
-            let asked = asked || self.parts.backend.send(Action::Quit);
+            let asked = asked || self.remember_window(ctx) && self.parts.backend.send(Action::Quit);
             if now >= until {
                 self.closing = Closing::Done;
             } else {
@@ -363,6 +419,31 @@ impl App {
         if self.closing == Closing::Done {
             ctx.send_viewport_cmd(ViewportCommand::Close);
         }
+    }
+
+    /// Has the engine keep how the window is left, before it is told to stop. False where it was too busy to be told.
+    fn remember_window(&mut self, ctx: &Context) -> bool {
+        let (rect, maximised) = ctx.input(|input| (input.viewport().inner_rect, input.viewport().maximized));
+        let size = rect.map(|rect| rect.size() * ctx.zoom_factor());
+        let (Some(size), Some(settings)) = (size, &self.settings) else { return true };
+        let maximised = maximised.unwrap_or(false);
+        let old = settings.preferences.window;
+        // Of a window that fills the screen the size from before is kept.
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "a float becomes the nearest that fits"
+        )]
+        let now = WindowPlace { width: size.x.round() as u16, height: size.y.round() as u16, maximised };
+        let new = match old {
+            Some(old) if maximised => WindowPlace { maximised, ..old },
+            _ => now,
+        };
+        old == Some(new)
+            || self
+                .parts
+                .backend
+                .send(Action::SetPreferences(Preferences { window: Some(new), ..settings.preferences.clone() }))
     }
 
     fn open(&mut self, dialog: Dialog) {
@@ -378,7 +459,7 @@ impl App {
         if scene.times.utc {
             scene.zone = jiff::tz::TimeZone::UTC;
         }
-        scene.reduced_motion = self.parts.reduced_motion;
+        scene.reduced_motion = self.parts.reduced_motion || self.preferences().motion == Motion::Reduced;
         scene.modal = self.dialog.is_some();
         scene
     }

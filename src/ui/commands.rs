@@ -1,14 +1,14 @@
-//! Every command of the window in one list: its words, its key, its icon and when it can be run. Menus, keys and the
-//! dialog `Keyboard shortcuts` are all made from it.
+//! Every command of the window in one list: its words, its key, its icon and, in `when`, why it can't be run just now.
+//! Menus, keys, the palette and the dialog `Keyboard shortcuts` are all made from it.
 
 use egui::{Key, KeyboardShortcut, Modifiers};
 
 use crate::activity::Chip;
-use crate::engine::ConnectionState;
 use crate::settings::Theme;
 
-use super::desk::Desk;
 use super::icons::{self, Icon};
+
+mod when;
 
 /// A command.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,10 +29,16 @@ pub(crate) enum Command {
     CheckStatus,
     /// Name the row.
     EditLabel,
-    /// Copy the selected rows.
+    /// Copy the selected rows as the table shows them.
     CopyRows,
+    /// Copy the selected rows as tab-separated cells with a header.
+    CopyTsv,
+    /// Copy the selected rows as JSON, one object a line.
+    CopyJson,
     /// Select every row.
     SelectAll,
+    /// Write what the journal has into a file.
+    Export,
     /// Freeze the view, or go on.
     Pause,
     /// To the newest rows, and stay there.
@@ -69,22 +75,42 @@ pub(crate) enum Command {
     Track,
     /// What is known to be complete.
     Completeness,
+    /// Draw everything larger.
+    Larger,
+    /// Draw everything smaller.
+    Smaller,
+    /// Draw everything at the system's size.
+    ActualSize,
+    /// How the program behaves.
+    Settings,
+    /// Every command, to be found by typing.
+    Palette,
     /// The list of keys.
     Shortcuts,
+    /// How to use this window.
+    Guide,
     /// What this program is.
     About,
 }
 
 impl Command {
-    /// Those with a key, in the order of the dialog.
-    pub(crate) const WITH_KEYS: [Self; 28] = [
+    /// All of them, in the order of the palette and of the dialog that lists the keys.
+    pub(crate) const ALL: [Self; 54] = [
+        Self::Palette,
         Self::Filter,
+        Self::ShowEverything,
         Self::Details,
         Self::Download,
+        Self::DownloadAll,
         Self::CheckStatus,
         Self::EditLabel,
-        Self::CopyRows,
         Self::SelectAll,
+        Self::CopyRows,
+        Self::CopyTsv,
+        Self::CopyJson,
+        Self::Export,
+        Self::Columns,
+        Self::SaveFilter,
         Self::Pause,
         Self::Follow,
         Self::Show(Chip::All),
@@ -104,9 +130,32 @@ impl Command {
         Self::Profile(8),
         Self::AddProfile,
         Self::RequestData,
+        Self::DataSettings,
         Self::Track,
+        Self::Completeness,
+        Self::Connect,
+        Self::Disconnect,
+        Self::RetryNow,
+        Self::RenewToken,
+        Self::SignOut,
+        Self::ForgetActivity,
+        Self::RemoveProfile,
+        Self::Theme(Theme::System),
+        Self::Theme(Theme::Light),
+        Self::Theme(Theme::Dark),
+        Self::Larger,
+        Self::Smaller,
+        Self::ActualSize,
+        Self::Settings,
         Self::Shortcuts,
+        Self::Guide,
+        Self::About,
     ];
+
+    /// Those with a key.
+    pub(crate) fn with_keys() -> impl Iterator<Item = Self> {
+        Self::ALL.into_iter().filter(|command| command.key().is_some())
+    }
 
     /// Its words.
     pub(crate) fn words(self) -> String {
@@ -127,7 +176,10 @@ impl Command {
             Self::CheckStatus => "Check status".into(),
             Self::EditLabel => "Edit label".into(),
             Self::CopyRows => "Copy rows".into(),
+            Self::CopyTsv => "Copy rows as tab-separated cells".into(),
+            Self::CopyJson => "Copy rows as JSON".into(),
             Self::SelectAll => "Select all rows".into(),
+            Self::Export => "Export…".into(),
             Self::Pause => "Pause or resume".into(),
             Self::Follow => "Follow newest".into(),
             Self::Profile(number) => format!("Profile {}", number + 1),
@@ -148,7 +200,13 @@ impl Command {
             Self::DataSettings => "Ready data settings…".into(),
             Self::Track => "Track commands…".into(),
             Self::Completeness => "Completeness".into(),
+            Self::Larger => "Larger".into(),
+            Self::Smaller => "Smaller".into(),
+            Self::ActualSize => "Actual size".into(),
+            Self::Settings => "Settings".into(),
+            Self::Palette => "Command palette".into(),
             Self::Shortcuts => "Keyboard shortcuts".into(),
+            Self::Guide => "Operator’s guide".into(),
             Self::About => "About Privicore Monitor".into(),
         }
     }
@@ -156,16 +214,18 @@ impl Command {
     /// Its icon in menus.
     pub(crate) fn icon(self) -> Icon {
         match self {
-            Self::Filter | Self::ShowEverything | Self::Show(_) => icons::SEARCH,
-            Self::Details => icons::ARTICLE,
+            Self::Palette | Self::Filter | Self::ShowEverything | Self::Show(_) => icons::SEARCH,
+            Self::Details | Self::Guide => icons::ARTICLE,
             Self::Download | Self::DownloadAll => icons::DOWNLOAD,
             Self::CheckStatus => icons::CHECK_STATUS,
             Self::EditLabel => icons::LABEL,
-            Self::CopyRows => icons::COPY,
+            Self::CopyRows | Self::CopyTsv | Self::CopyJson => icons::COPY,
             Self::SelectAll => icons::SELECT_ALL,
+            Self::Export => icons::EXPORT,
             Self::Pause => icons::PAUSE,
             Self::Follow => icons::FOLLOW,
-            Self::Profile(_) | Self::AddProfile => icons::ADD,
+            Self::Profile(_) => icons::PROFILE,
+            Self::AddProfile => icons::ADD,
             Self::Connect => icons::CONNECT,
             Self::Disconnect => icons::CLOUD_OFF,
             Self::RetryNow => icons::RETRY,
@@ -182,6 +242,10 @@ impl Command {
             Self::DataSettings => icons::FOLDER,
             Self::Track => icons::TRACK,
             Self::Completeness => icons::COMPLETENESS,
+            Self::Larger => icons::LARGER,
+            Self::Smaller => icons::SMALLER,
+            Self::ActualSize => icons::ACTUAL_SIZE,
+            Self::Settings => icons::SETTINGS,
             Self::Shortcuts => icons::KEYBOARD,
             Self::About => icons::INFO,
         }
@@ -194,6 +258,7 @@ impl Command {
         let plain = |key| Some(KeyboardShortcut::new(Modifiers::NONE, key));
         let command = |key| Some(KeyboardShortcut::new(Modifiers::COMMAND, key));
         match self {
+            Self::Palette => command(Key::K),
             Self::Filter => command(Key::F),
             Self::Show(chip) => {
                 let number = Chip::ORDER.iter().position(|other| *other == chip)?;
@@ -205,16 +270,23 @@ impl Command {
             Self::EditLabel => plain(Key::L),
             Self::CopyRows => command(Key::C),
             Self::SelectAll => command(Key::A),
+            Self::Export => command(Key::E),
             Self::Pause => plain(Key::Space),
             Self::Follow => plain(Key::F),
             Self::Profile(number) => command(*DIGITS.get(number)?),
             Self::AddProfile => command(Key::N),
             Self::RequestData => command(Key::R),
             Self::Track => command(Key::T),
+            Self::Larger => command(Key::Plus),
+            Self::Smaller => command(Key::Minus),
+            Self::ActualSize => command(Key::Num0),
+            Self::Settings => command(Key::Comma),
             Self::Shortcuts => plain(Key::F1),
             Self::ShowEverything
             | Self::DownloadAll
             | Self::DataSettings
+            | Self::CopyTsv
+            | Self::CopyJson
             | Self::Connect
             | Self::Disconnect
             | Self::RetryNow
@@ -226,6 +298,7 @@ impl Command {
             | Self::Completeness
             | Self::Columns
             | Self::SaveFilter
+            | Self::Guide
             | Self::About => None,
         }
     }
@@ -239,55 +312,6 @@ impl Command {
     pub(crate) fn presses(self) -> bool {
         matches!(self, Self::Details | Self::Pause)
     }
-
-    /// Whether it can be run at this desk.
-    pub(crate) fn is_available(self, desk: &Desk) -> bool {
-        let state = desk.connection.as_ref();
-        match self {
-            Self::Connect => matches!(state, None | Some(ConnectionState::Offline)),
-            Self::Disconnect => matches!(
-                state,
-                Some(
-                    ConnectionState::Connecting
-                        | ConnectionState::Joining
-                        | ConnectionState::Live
-                        | ConnectionState::Reconnecting { .. }
-                )
-            ),
-            Self::RetryNow => matches!(state, Some(ConnectionState::Reconnecting { .. })),
-            Self::RenewToken => desk.token.is_some() && !matches!(state, Some(ConnectionState::TokenRefused { .. })),
-            Self::SignOut => !matches!(state, None | Some(ConnectionState::SignedOut)),
-            Self::RequestData | Self::DataSettings => !desk.shows_form(),
-            Self::Details => desk.table.cursor().is_some(),
-            Self::EditLabel => at(desk).is_some(),
-            Self::Download => at(desk).is_some_and(|activity| activity.can_download() || activity.can_save_inline()),
-            Self::DownloadAll => desk.ready().next().is_some(),
-            Self::CheckStatus => at(desk).is_some_and(|activity| activity.can_check()),
-            Self::CopyRows => desk.table.selected_count() > 0,
-            Self::Filter
-            | Self::ShowEverything
-            | Self::Show(_)
-            | Self::SelectAll
-            | Self::Pause
-            | Self::Follow
-            | Self::Profile(_)
-            | Self::AddProfile
-            | Self::ForgetActivity
-            | Self::RemoveProfile
-            | Self::Theme(_)
-            | Self::Track
-            | Self::Columns
-            | Self::SaveFilter
-            | Self::Completeness
-            | Self::Shortcuts
-            | Self::About => true,
-        }
-    }
-}
-
-/// The activity that the keyboard is at.
-fn at(desk: &Desk) -> Option<crate::activity::Activity<'_>> {
-    desk.activity(desk.table.cursor()?)
 }
 
 #[cfg(test)]
@@ -295,9 +319,14 @@ mod tests {
     use super::*;
 
     #[test]
+    fn every_command_is_listed_once_and_with_words_of_its_own() {
+        let words: std::collections::BTreeSet<_> = Command::ALL.iter().map(|command| command.words()).collect();
+        assert_eq!(words.len(), Command::ALL.len());
+    }
+
+    #[test]
     fn no_two_commands_share_a_key() {
-        let keys: Vec<_> =
-            Command::WITH_KEYS.iter().filter_map(|command| Some((command.words(), command.key()?))).collect();
+        let keys: Vec<_> = Command::with_keys().filter_map(|command| Some((command.words(), command.key()?))).collect();
         for (index, (words, key)) in keys.iter().enumerate() {
             for (other, same) in keys.iter().skip(index + 1) {
                 assert_ne!(key, same, "{words} and {other}");

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::activity::{
-    Activities, Activity, ActivityKey, Entry, Fact, Filter, FilterError, Moment, Refresh, RowId, View,
+    Activities, Activity, ActivityKey, Chip, Entry, Fact, Filter, FilterError, Moment, Refresh, RowId, Status, View,
 };
 use crate::engine::{ConnectionState, Event, Progress, SignInState, Waiting};
 use crate::protocol::RequestId;
@@ -14,6 +14,7 @@ use crate::settings::{Look, Preferences, Profile};
 use super::completeness::Completeness;
 use super::details::Details;
 use super::expected::Expected;
+use super::merged::Owners;
 use super::rival::Rival;
 use super::saving::suggested_name;
 use super::sign_in::Form;
@@ -41,6 +42,15 @@ pub(crate) struct Pulse {
     pub message: Option<Instant>,
     /// The pause between messages that is seldom exceeded.
     pub usual: Option<Duration>,
+}
+
+/// What came while another tab was in front.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct Unseen {
+    /// How many activities.
+    pub new: usize,
+    /// How many failed, new ones or earlier ones.
+    pub failed: usize,
 }
 
 /// One profile's place.
@@ -84,12 +94,16 @@ pub(crate) struct Desk {
     pub downloads_open: bool,
     /// Whether older activities are still being read from the journal.
     pub restoring: bool,
-    /// Activities that came while another tab was in front.
-    pub unseen: usize,
+    /// What came while another tab was in front.
+    pub unseen: Unseen,
+    /// How many failed since this was last asked, and what the last of them is, in words.
+    failed: Option<(usize, String)>,
     /// The form to sign it in again.
     pub form: Form,
     /// Whether that form was asked for although there is a token.
     pub form_open: bool,
+    /// Whose its rows are, where they are of several profiles.
+    pub owners: Option<Owners>,
     /// The next moment at which a link expires.
     next_expiry: Option<Moment>,
     /// Data that was requested from here: its row is selected when it comes.
@@ -122,7 +136,9 @@ impl Desk {
             waiting: Vec::new(),
             downloads_open: false,
             restoring: true,
-            unseen: 0,
+            unseen: Unseen::default(),
+            failed: None,
+            owners: None,
             next_expiry: None,
             expected: Expected::default(),
         };
@@ -228,11 +244,12 @@ impl Desk {
         self.table = Table::default();
         self.details = None;
         self.restoring = false;
-        self.unseen = 0;
+        self.unseen = Unseen::default();
     }
 
     fn commit(&mut self, entries: &[Entry], in_front: bool, instant: Instant) {
-        let before = self.activities.len();
+        let counts = |activities: &Activities| (activities.len(), activities.counts().of(Chip::Failed));
+        let (rows, failures) = counts(&self.activities);
         for entry in entries {
             if matches!(entry.fact, Fact::Heard(_) | Fact::Unreadable { .. }) {
                 self.pulse.message = Some(instant);
@@ -241,9 +258,35 @@ impl Desk {
             self.activities.apply(entry);
             self.expected.note(entry, &self.activities, &mut self.table);
         }
+        let (rows_now, failures_now) = counts(&self.activities);
+        let failed = failures_now.saturating_sub(failures);
         if !in_front {
-            self.unseen += self.activities.len() - before;
+            self.unseen.new += rows_now.saturating_sub(rows);
+            self.unseen.failed += failed;
         }
+        if failed > 0 {
+            self.note_failures(failed, entries);
+        }
+    }
+
+    /// Remembers what failed until it is said.
+    fn note_failures(&mut self, failed: usize, entries: &[Entry]) {
+        let last = entries.iter().rev().find_map(|entry| {
+            let activity = self.activities.get(self.activities.find(&entry.key)?)?;
+            (activity.status() == Status::Failed).then(|| {
+                let label = super::table::label_of(&activity);
+                let what = if label.is_empty() { activity.id() } else { label };
+                let (what, why) = (visible(&what).into_owned(), activity.message());
+                if why.is_empty() { what } else { format!("{what}, {}", visible(&why)) }
+            })
+        });
+        let before = self.failed.take().map_or(0, |(count, _)| count);
+        self.failed = Some((before + failed, last.unwrap_or_default()));
+    }
+
+    /// How many failed since this was last asked, and what the last of them is, in words.
+    pub(crate) fn take_failures(&mut self) -> Option<(usize, String)> {
+        self.failed.take()
     }
 
     /// Takes the downloads of all profiles that wait for their turn.
@@ -298,6 +341,11 @@ impl Desk {
         self.set_filter(&look.filter);
     }
 
+    /// Takes the preferences as they are now.
+    pub(crate) fn set_preferences(&mut self, preferences: &Preferences) {
+        self.activities.set_link_lifetime(Duration::from_secs(u64::from(preferences.link_lifetime)));
+    }
+
     /// Takes another filter into the field, and into the view where it can be read.
     pub(crate) fn set_filter(&mut self, text: &str) {
         text.clone_into(&mut self.filter);
@@ -343,6 +391,31 @@ impl Desk {
     /// How many rows are shown.
     pub(crate) fn shown(&self) -> usize {
         self.view.len(&self.activities)
+    }
+
+    /// A row by arrival, whatever is shown: 0 is the newest.
+    pub(crate) fn newest(&self, index: usize) -> Option<RowId> {
+        self.activities.newest(index)
+    }
+
+    /// The rows that a command is for, in the order of the table: those that are selected and shown where there are several,
+    /// else the one that the keyboard is at. At most `limit`.
+    pub(crate) fn chosen(&self, limit: usize) -> Vec<RowId> {
+        if self.table.selected_count() > 1 {
+            self.table.selection(&self.activities, &self.view, limit)
+        } else {
+            self.table.cursor().into_iter().collect()
+        }
+    }
+
+    /// Some of the rows that a command is for, in any order: enough to say whether it can be run.
+    pub(crate) fn some_chosen(&self) -> Vec<RowId> {
+        const ENOUGH: usize = 1_000;
+        if self.table.selected_count() > 1 {
+            self.table.any_selected().take(ENOUGH).collect()
+        } else {
+            self.table.cursor().into_iter().collect()
+        }
     }
 
     /// The row at an index of the table.

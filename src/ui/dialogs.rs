@@ -1,16 +1,22 @@
 //! The dialogs that lie over the window: one at a time, closed by Escape, and nothing behind them is touched.
 
-use egui::{Frame, Id, Key, Margin, Modal, Rect, Stroke, Ui, pos2, vec2};
+use std::collections::BTreeMap;
+
+use egui::{Frame, Id, Key, Margin, Modal, Stroke, Ui, pos2, vec2};
 
 use crate::activity::ActivityKey;
 use crate::engine::Action;
 use crate::settings::ProfileId;
 
 use super::columns_dialog;
-use super::commands::Command;
 use super::completeness::{self, Report};
 use super::data_settings::{self, DataSettings};
+use super::desk::Desk;
+use super::export::{self, ExportForm};
 use super::field::{Field, Mark, choice};
+use super::help::{self, Page};
+use super::palette::{self, CommandPalette};
+use super::preferences;
 use super::request_data::{self, RequestData};
 use super::rival::{self, Rival};
 use super::saved;
@@ -46,12 +52,10 @@ pub(crate) enum Dialog {
         /// Its name.
         name: String,
     },
-    /// Names an activity.
+    /// Names activities.
     Label {
-        /// Whose.
-        profile: ProfileId,
-        /// Which.
-        key: ActivityKey,
+        /// Which, by their profiles.
+        keys: BTreeMap<ProfileId, Vec<ActivityKey>>,
         /// What is typed.
         text: String,
     },
@@ -79,8 +83,14 @@ pub(crate) enum Dialog {
     Track(Track),
     /// What it means that commands settle unheard.
     Rival(Rival),
-    /// The list of keys.
-    Shortcuts,
+    /// The list of keys, and the guide.
+    Help(Page),
+    /// What is exported, and how.
+    Export(ExportForm),
+    /// How the program behaves.
+    Settings(preferences::Form),
+    /// Every command, to be found by typing.
+    Palette(CommandPalette),
     /// What this program is.
     About,
 }
@@ -91,6 +101,7 @@ impl Dialog {
             Self::SignOut { .. } => "Sign out",
             Self::Forget { .. } => "Forget this profile",
             Self::Remove { .. } => "Remove profile",
+            Self::Label { keys, .. } if keys.values().map(Vec::len).sum::<usize>() > 1 => "Edit labels",
             Self::Label { .. } => "Edit label",
             Self::Leave { .. } => "Close Privicore Monitor",
             Self::Completeness { .. } => "Completeness",
@@ -100,7 +111,10 @@ impl Dialog {
             Self::Columns(_) => "Columns",
             Self::SaveFilter(_) => "Save filter",
             Self::Rival(_) => "Settled unheard",
-            Self::Shortcuts => "Keyboard shortcuts",
+            Self::Help(page) => page.title(),
+            Self::Export(_) => "Export",
+            Self::Settings(_) => "Settings",
+            Self::Palette(_) => "Command palette",
             Self::About => "About Privicore Monitor",
         }
     }
@@ -109,8 +123,9 @@ impl Dialog {
         match self {
             Self::RequestData(_) => 720.0,
             Self::Completeness { .. } => 620.0,
-            Self::DataSettings(_) => 560.0,
-            Self::Shortcuts | Self::Rival(_) | Self::Track(_) | Self::Columns(_) => 520.0,
+            Self::Palette(_) => 584.0,
+            Self::Help(_) | Self::Settings(_) | Self::Export(_) | Self::DataSettings(_) => 560.0,
+            Self::Rival(_) | Self::Track(_) | Self::Columns(_) => 520.0,
             Self::SignOut { .. }
             | Self::Forget { .. }
             | Self::Remove { .. }
@@ -122,26 +137,41 @@ impl Dialog {
     }
 }
 
+/// What lies around a dialog.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Around<'a> {
+    /// Every profile's place.
+    pub desks: &'a [Desk],
+    /// The one in front.
+    pub front: Option<&'a Desk>,
+}
+
 /// Draws a dialog over the window. `fresh` is whether it has just been opened.
-pub(crate) fn show(ctx: &egui::Context, dialog: &mut Dialog, fresh: bool, scene: &mut Scene) {
+pub(crate) fn show(ctx: &egui::Context, dialog: &mut Dialog, fresh: bool, around: Around<'_>, scene: &mut Scene) {
     let palette = Palette::of(&ctx.global_style());
     let id = Id::unique(("dialog", dialog.title()));
+    let is_palette = matches!(dialog, Dialog::Palette(_));
     let frame = Frame::popup(&ctx.global_style())
         .fill(palette.popup)
         .stroke(Stroke::new(1.0, palette.stroke_strong))
         .corner_radius(theme::RADIUS_DIALOG)
-        .inner_margin(Margin::same(24));
-    let area = Modal::default_area(id).accessible_name(dialog.title());
+        .inner_margin(Margin::same(if is_palette { 8 } else { 24 }));
+    let mut area = Modal::default_area(id).accessible_name(dialog.title());
+    if is_palette {
+        // Over the table, not over what is being looked for.
+        area = area.anchor(egui::Align2::CENTER_TOP, vec2(0.0, if scene.narrow { 48.0 } else { 112.0 }));
+    }
     let response = Modal::new(id).area(area).backdrop_color(theme::BACKDROP).frame(frame).show(ctx, |ui| {
         ui.set_width(dialog.width().min(ctx.content_rect().width() - 80.0));
         ui.spacing_mut().item_spacing.y = 0.0;
-        let title = dialog.title();
-        heading(ui, title);
+        if !is_palette {
+            heading(ui, dialog.title());
+        }
         match dialog {
             Dialog::SignOut { profile, name, revoke } => sign_out(ui, *profile, name, revoke, fresh, scene),
             Dialog::Forget { profile, name } => forget(ui, *profile, name, fresh, scene),
             Dialog::Remove { profile, name } => remove(ui, *profile, name, fresh, scene),
-            Dialog::Label { profile, key, text } => label(ui, *profile, key, text, fresh, scene),
+            Dialog::Label { keys, text } => label(ui, keys, text, fresh, scene),
             Dialog::Leave { downloads } => leave(ui, *downloads, fresh, scene),
             Dialog::Completeness { report, .. } => completeness::show(ui, report, fresh, scene),
             Dialog::DataSettings(settings) => data_settings::show(ui, settings, fresh, scene),
@@ -150,7 +180,10 @@ pub(crate) fn show(ctx: &egui::Context, dialog: &mut Dialog, fresh: bool, scene:
             Dialog::RequestData(request) => request_data::show(ui, request, fresh, scene),
             Dialog::Track(track) => track::show(ui, track, fresh, scene),
             Dialog::Rival(rival) => rival::explain(ui, *rival, fresh, scene),
-            Dialog::Shortcuts => shortcuts(ui, fresh, scene),
+            Dialog::Help(page) => help::show(ui, *page, fresh, scene),
+            Dialog::Export(form) => export::show(ui, form, fresh, scene),
+            Dialog::Settings(form) => preferences::show(ui, form, fresh, scene),
+            Dialog::Palette(commands) => palette::show(ui, commands, around.desks, around.front, fresh, scene),
             Dialog::About => about(ui, fresh, scene),
         }
     });
@@ -163,7 +196,7 @@ fn heading(ui: &mut Ui, title: &str) {
     let palette = Palette::of(ui.style());
     let (_, rect) = ui.allocate_space(vec2(ui.available_width(), 24.0));
     let text = widgets::text(ui, pos2(rect.left(), rect.center().y), title, Type::Heading, palette.text, rect.width());
-    widgets::label(ui, text, "heading", title);
+    widgets::heading(ui, text, title);
     ui.add_space(12.0);
 }
 
@@ -259,8 +292,12 @@ fn remove(ui: &mut Ui, profile: ProfileId, name: &str, fresh: bool, scene: &mut 
     }
 }
 
-fn label(ui: &mut Ui, profile: ProfileId, key: &ActivityKey, text: &mut String, fresh: bool, scene: &mut Scene) {
-    paragraph(ui, "A label stands in the table in place of the context. An empty one takes it away.");
+fn label(ui: &mut Ui, keys: &BTreeMap<ProfileId, Vec<ActivityKey>>, text: &mut String, fresh: bool, scene: &mut Scene) {
+    let words = "A label stands in the table in place of the context. An empty one takes it away.";
+    match keys.values().map(Vec::len).sum::<usize>() {
+        1 => paragraph(ui, words),
+        count => paragraph(ui, &format!("{words} This names {count} rows alike.")),
+    }
     let (_, rect) = ui.allocate_space(vec2(ui.available_width(), 28.0));
     let id = Id::unique("label field");
     let response = Field { hint: "approve device", ..Field::new(id, "Label") }.show(ui, rect, text);
@@ -270,7 +307,10 @@ fn label(ui: &mut Ui, profile: ProfileId, key: &ActivityKey, text: &mut String, 
     let entered = response.lost_focus() && ui.input(|input| input.key_pressed(Key::Enter));
     ui.add_space(8.0);
     if buttons(ui, "Save label", "Cancel", First::None, scene) || entered {
-        scene.wish(Wish::Send(Action::Label { profile, key: key.clone(), label: text.trim().to_owned() }));
+        for (profile, keys) in keys {
+            let label = text.trim().to_owned();
+            scene.wish(Wish::Send(Action::Label { profile: *profile, keys: keys.clone(), label }));
+        }
         scene.wish(Wish::CloseDialog);
     }
 }
@@ -288,40 +328,6 @@ fn leave(ui: &mut Ui, downloads: usize, fresh: bool, scene: &mut Scene) {
     if buttons(ui, "Stop and close", "Keep open", first(fresh, First::Out), scene) {
         scene.wish(Wish::Leave);
     }
-}
-
-fn shortcuts(ui: &mut Ui, fresh: bool, scene: &mut Scene) {
-    let room = (ui.ctx().content_rect().height() - 220.0).max(120.0);
-    egui::ScrollArea::vertical().max_height(room).auto_shrink([false, true]).show(ui, |ui| {
-        let command = ui.ctx().format_modifiers(egui::Modifiers::COMMAND);
-        let lines = Command::WITH_KEYS
-            .into_iter()
-            // The nine profiles are one line below.
-            .filter(|command| !matches!(command, Command::Profile(_)))
-            .filter_map(|command| Some((command.words(), ui.ctx().format_shortcut(&command.key()?))));
-        let by_hand = [
-            ("Profile 1 to 9".to_owned(), format!("{command}+1 … 9")),
-            ("Move through the rows".to_owned(), "↑ ↓ PgUp PgDn Home End".to_owned()),
-            ("Extend the selection".to_owned(), "Shift".to_owned()),
-            ("Back, one step at a time".to_owned(), "Esc".to_owned()),
-        ];
-        for (words, key) in lines.chain(by_hand).collect::<Vec<_>>() {
-            shortcut(ui, &words, &key);
-        }
-    });
-    close_button(ui, fresh, scene);
-}
-
-fn shortcut(ui: &mut Ui, words: &str, key: &str) {
-    let palette = Palette::of(ui.style());
-    let (_, rect) = ui.allocate_space(vec2(ui.available_width(), 26.0));
-    let middle = rect.center().y;
-    widgets::text(ui, pos2(rect.left(), middle), words, Type::Body, palette.text, rect.width());
-    let width = widgets::width(ui, key, Type::Small) + 12.0;
-    let cap = Rect::from_min_size(pos2(rect.right() - width - 12.0, middle - 9.0), vec2(width, 18.0));
-    ui.painter().rect(cap, 4.0, palette.button, Stroke::new(1.0, palette.stroke_strong), egui::StrokeKind::Inside);
-    widgets::text(ui, pos2(cap.left() + 6.0, middle), key, Type::Small, palette.secondary, f32::INFINITY);
-    widgets::label(ui, rect, words, &format!("{words}: {key}"));
 }
 
 fn about(ui: &mut Ui, fresh: bool, scene: &mut Scene) {

@@ -1,7 +1,7 @@
 //! From keys to commands. Single letters act only while no text field has the focus; keys that press whatever has the
 //! focus act only where nothing but the table has it.
 
-use egui::{Context, Event, FocusDirection, Key, Modifiers, Popup};
+use egui::{Context, Event, FocusDirection, Key, KeyboardShortcut, Modifiers, Popup};
 
 use super::commands::Command;
 use super::desk::Desk;
@@ -32,7 +32,7 @@ pub(crate) fn take(ctx: &Context, desk: Option<&mut Desk>, focus: Focus) -> Aske
         return asked;
     }
     let Some(desk) = desk else {
-        for command in [Command::AddProfile, Command::Shortcuts].into_iter().chain((0..9).map(Command::Profile)) {
+        for command in Command::with_keys().filter(|command| command.why_not(None).is_none()) {
             if consume(ctx, command) {
                 asked.commands.push(command);
             }
@@ -42,7 +42,7 @@ pub(crate) fn take(ctx: &Context, desk: Option<&mut Desk>, focus: Focus) -> Aske
     };
     let table = table_id(desk);
     let at_table = ctx.memory(egui::Memory::focused).is_none_or(|focused| focused == table);
-    for command in Command::WITH_KEYS {
+    for command in Command::with_keys() {
         let here = match command {
             Command::CopyRows | Command::SelectAll => !focus.in_text,
             _ if command.presses() => !focus.in_text && at_table,
@@ -54,6 +54,9 @@ pub(crate) fn take(ctx: &Context, desk: Option<&mut Desk>, focus: Focus) -> Aske
         }
     }
     if !focus.in_text {
+        if ctx.input_mut(|input| input.consume_key(Modifiers::SHIFT, Key::F10)) {
+            desk.table.open_menu();
+        }
         rows(ctx, desk);
     }
     asked.back = escape(ctx);
@@ -61,7 +64,10 @@ pub(crate) fn take(ctx: &Context, desk: Option<&mut Desk>, focus: Focus) -> Aske
 }
 
 fn consume(ctx: &Context, command: Command) -> bool {
-    command.key().is_some_and(|key| ctx.input_mut(|input| input.consume_shortcut(&key)))
+    // Plus stands where equals does on most keyboards, and is taken without Shift as well.
+    let also = (command == Command::Larger).then(|| KeyboardShortcut::new(Modifiers::COMMAND, Key::Equals));
+    let mut keys = command.key().into_iter().chain(also);
+    keys.any(|key| ctx.input_mut(|input| input.consume_shortcut(&key)))
 }
 
 /// The system's own copy, however it was asked for.

@@ -7,22 +7,26 @@
 //! | file | what |
 //! |---|---|
 //! | `app` | the whole: takes events, draws a frame, does what was wished in it |
-//! | `desk` | one profile's place: connection, activities, how they are looked at |
-//! | `top_bar`, `banner`, `chips`, `tools`, `status_bar`, `downloads`, `notices`, `rival` | the bars |
+//! | `desk`, `merged` | one profile's place: connection, activities, how they are looked at; and that of all profiles |
+//! | `top_bar`, `banner`, `chips`, `tools`, `status_bar`, `downloads`, `notices`, `announce`, `rival` | the bars, and what is said aloud |
 //! | `table` | the virtualised table: rows, selection, scrolling, what screen readers read |
 //! | `completeness`, `gaps` | what may be missing: in the status bar, in a dialog, in words |
 //! | `details` | one activity: messages, JSON, what is next |
-//! | `sign_in`, `dialogs`, `track`, `request_data`, `data_settings`, `columns_dialog`, `saved` | forms |
-//! | `commands`, `keys` | every command with its key |
+//! | `sign_in`, `dialogs`, `preferences`, `export`, `track`, `help` | forms and other dialogs |
+//! | `request_data`, `data_settings`, `columns_dialog`, `saved` | more of them |
+//! | `commands`, `keys`, `palette` | every command with its key, and how it is found |
+//! | `row_menu`, `copying` | the menu of the selected rows, and they as text for the clipboard |
 //! | `theme`, `icons`, `widgets`, `field`, `empty`, `text`, `open` | the look and the words |
 //! | `doors`, `saving`, `native` | what the window needs from outside |
 
+mod announce;
 mod app;
 mod banner;
 mod chips;
 mod columns_dialog;
 mod commands;
 mod completeness;
+mod copying;
 mod data_settings;
 mod desk;
 mod details;
@@ -31,15 +35,21 @@ mod doors;
 mod downloads;
 mod empty;
 mod expected;
+mod export;
 mod field;
 mod gaps;
+mod help;
 mod icons;
 mod keys;
+mod merged;
 mod native;
 mod notices;
 mod open;
+mod palette;
+mod preferences;
 mod request_data;
 mod rival;
+mod row_menu;
 mod saved;
 mod saving;
 mod scene;

@@ -12,10 +12,12 @@ use futures_util::future::BoxFuture;
 use rfd::AsyncFileDialog;
 
 use crate::activity::Moment;
+use crate::settings::WindowPlace;
 
 use super::app::{App, Parts};
 use super::doors::{Answer, Backend, Clock, FileDialogs, SaveSuggestion, Waker};
 use super::sign_in::Prefill;
+use super::theme;
 
 /// Runs a future to its end outside the window.
 pub type Spawner = Box<dyn Fn(BoxFuture<'static, ()>)>;
@@ -34,6 +36,8 @@ pub struct Launch {
     pub quit: Arc<AtomicBool>,
     /// Wakes the window; the engine has a clone of it.
     pub waker: Waker,
+    /// How the window was left, where it was open before.
+    pub place: Option<WindowPlace>,
     /// Whether the system asks for no motion.
     pub reduced_motion: bool,
 }
@@ -81,8 +85,9 @@ pub fn run(launch: Launch) -> Result<(), WindowError> {
     let viewport = egui::ViewportBuilder::default()
         .with_title("Privicore Monitor")
         .with_app_id("privicore-monitor")
-        .with_inner_size([1280.0, 800.0])
-        .with_min_inner_size([800.0, 500.0]);
+        .with_inner_size(launch.place.map_or([1280.0, 800.0], |place| [place.width.into(), place.height.into()]))
+        .with_maximized(launch.place.is_some_and(|place| place.maximised))
+        .with_min_inner_size(theme::LEAST);
     // An icon that can't be read leaves the system's own: no reason not to open the window.
     let viewport = match eframe::icon_data::from_png_bytes(include_bytes!("../../assets/icon/icon-256.png")) {
         Ok(icon) => viewport.with_icon(icon),

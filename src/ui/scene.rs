@@ -12,6 +12,7 @@ use crate::settings::{ColumnLook, ProfileId, Times};
 
 use super::commands::Command;
 use super::dialogs::Dialog;
+use super::export::ExportForm;
 use super::saving::FolderFor;
 use super::theme;
 
@@ -51,6 +52,8 @@ pub(crate) enum Wish {
         /// Whether what came in the message is meant.
         inline: bool,
     },
+    /// Ask where to export to, and have it done.
+    Export(ExportForm),
     /// Request stored data, and close the dialog that listed it.
     RequestData {
         /// Whose.

@@ -36,7 +36,9 @@ fn words(desk: &Desk, journal: Option<u64>, narrow: bool, count: impl Fn(usize) 
     if let Some(size) = journal {
         parts.push(format!("journal {}", bytes(size)));
     }
-    if !narrow {
+    if desk.is_all() {
+        parts.push("the newest of all profiles".to_owned());
+    } else if !narrow {
         let host = desk.profile.api.host().unwrap_or_default();
         let user = &desk.profile.username;
         parts.push(if user.is_empty() {
@@ -63,7 +65,7 @@ fn note(ui: &mut Ui, rect: Rect, desk: Option<&Desk>, middle: f32, scene: &mut S
                 format!("Searching {} % of {} activities…", looked_at * 100 / of.max(1), grouped(of))
             }
             Refresh::Done if desk.restoring => "Reading earlier activities…".to_owned(),
-            Refresh::Done if desk.shows_form() => return rect.right() - theme::EDGE,
+            Refresh::Done if desk.shows_form() || desk.is_all() => return rect.right() - theme::EDGE,
             Refresh::Done => return complete(ui, rect, desk, middle, scene),
         },
     };

@@ -172,6 +172,8 @@ pub(crate) const DETAILS_HEAD: f32 = 32.0;
 pub(crate) const DOWNLOAD: f32 = 28.0;
 /// Height of the status bar.
 pub(crate) const STATUS: f32 = 24.0;
+/// The smallest that the window can be made, in points.
+pub(crate) const LEAST: egui::Vec2 = vec2(800.0, 500.0);
 /// The window is narrow below this width: icons instead of words, fewer columns.
 pub(crate) const NARROW: f32 = 1000.0;
 
@@ -243,6 +245,13 @@ pub(crate) fn icon_font(filled: bool, size: f32) -> FontId {
 /// Puts faces, colours and spacing of both themes into a context. Once, before the first frame.
 pub(crate) fn install(ctx: &egui::Context, reduced_motion: bool) {
     ctx.set_fonts(fonts());
+    // The scale is a setting, and its keys are commands.
+    ctx.options_mut(|options| options.zoom_with_keyboard = false);
+    set_styles(ctx, reduced_motion);
+}
+
+/// Puts the styles of both themes into a context, with motion or without.
+pub(crate) fn set_styles(ctx: &egui::Context, reduced_motion: bool) {
     ctx.set_style_of(egui::Theme::Dark, style(&DARK, reduced_motion));
     ctx.set_style_of(egui::Theme::Light, style(&LIGHT, reduced_motion));
 }
@@ -373,6 +382,40 @@ mod tests {
     fn contrast(one: Color32, other: Color32) -> f64 {
         let (one, other) = (luminance(one), luminance(other));
         (one.max(other) + 0.05) / (one.min(other) + 0.05)
+    }
+
+    /// Lines that only part regions are no states and carry nothing; what shows where a control is, or what it is, is held
+    /// to 3 to 1 (WCAG 1.4.11), words to 4.5 to 1 (1.4.3).
+    #[test]
+    fn what_is_on_buttons_fields_and_menus_passes_wcag_aa_in_both_themes() {
+        for palette in [DARK, LIGHT] {
+            let words = [
+                ("a button", palette.text, palette.button),
+                ("a button under the pointer", palette.text, palette.button_hover),
+                ("a plain button", palette.secondary, palette.panel),
+                ("a plain button in the top bar", palette.secondary, palette.window),
+                ("a disabled entry of a menu", palette.muted, palette.popup),
+                ("a chosen entry's key", palette.muted, palette.selected),
+                ("a field", palette.text, palette.field),
+                ("a field's hint", palette.muted, palette.field),
+                ("a field's error", palette.failed, palette.popup),
+                ("the primary button", palette.on_accent, palette.accent_fill),
+                ("a key cap", palette.secondary, palette.button),
+                ("selected text", palette.text, palette.selected),
+            ];
+            for (what, ink, surface) in words {
+                let ratio = contrast(ink, surface);
+                assert!(ratio >= 4.5, "{what} has {ratio:.2}");
+            }
+            for surface in [palette.window, palette.panel, palette.row, palette.selected, palette.popup, palette.field]
+            {
+                for (what, ink) in [("the focus ring", palette.accent), ("a field's edge", palette.field_stroke)] {
+                    let ratio = contrast(ink, surface);
+                    assert!(ratio >= 3.0, "{what} on {surface:?} has {ratio:.2}");
+                }
+            }
+            assert!(contrast(palette.ready, palette.stroke_strong) >= 3.0, "a progress bar on its track");
+        }
     }
 
     #[test]

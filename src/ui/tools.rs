@@ -161,6 +161,14 @@ impl Tools {
         }
     }
 
+    fn export(&self) -> Press<'static> {
+        if self.narrow {
+            Press::icon_only(icons::EXPORT, "Export…")
+        } else {
+            Press::new("Export…").icon(icons::EXPORT)
+        }
+    }
+
     /// In the narrow window the menu has it.
     fn asks(&self) -> Option<[(Press<'static>, Command); 2]> {
         (!self.narrow).then(|| {
@@ -179,7 +187,8 @@ impl Tools {
         let waiting = self.waiting().map_or(0.0, |words| widgets::width(ui, &words, Type::Small) + 8.0);
         let asks =
             self.asks().map_or(0.0, |asks| asks.iter().map(|(press, _)| press.width(ui) + 8.0).sum::<f32>() + 17.0);
-        waiting + asks + self.pause().width(ui) + self.follow().width(ui) + self.columns().width(ui) + 24.0
+        let (columns, export) = (self.columns().width(ui), self.export().width(ui));
+        waiting + asks + self.pause().width(ui) + self.follow().width(ui) + columns + export + 32.0
     }
 
     fn show(&self, ui: &mut Ui, at: egui::Pos2, scene: &mut Scene) {
@@ -209,8 +218,13 @@ impl Tools {
         if follow.clicked() {
             scene.wish(Wish::Run(Command::Follow));
         }
-        if self.columns().at(ui, pos2(follow.rect.right() + 8.0, at.y)).clicked() {
+        let columns = self.columns().at(ui, pos2(follow.rect.right() + 8.0, at.y));
+        if columns.clicked() {
             scene.wish(Wish::Run(Command::Columns));
+        }
+        let export = self.export().at(ui, pos2(columns.rect.right() + 8.0, at.y));
+        if export.clicked() {
+            scene.wish(Wish::Run(Command::Export));
         }
     }
 }

@@ -5,11 +5,12 @@ use std::time::Duration;
 use egui::{Id, Popup, PopupCloseBehavior, Pos2, Rect, RectAlign, Response, Role, Sense, Stroke, Ui, WidgetInfo};
 use egui::{pos2, vec2};
 
+use crate::activity::Status;
 use crate::engine::ConnectionState;
 use crate::settings::Theme;
 
 use super::commands::Command;
-use super::desk::Desk;
+use super::desk::{Desk, Unseen};
 use super::icons::{self, Mark};
 use super::scene::{Scene, Wish};
 use super::text::{coarse, seconds_left, until, visible};
@@ -53,12 +54,21 @@ pub(crate) fn show(ui: &mut Ui, bar: &TopBar<'_>, scene: &mut Scene) {
     let rect = widgets::bar(ui, palette.window, true);
     let front = bar.front.and_then(|front| bar.desks.get(front));
     // The right side is measured first: tabs take what it leaves.
-    let words = state_words(front.and_then(|desk| desk.connection.as_ref()), scene);
+    let words = match front {
+        Some(desk) if desk.is_all() => how_many_live(bar.desks),
+        _ => state_words(front.and_then(|desk| desk.connection.as_ref()), scene),
+    };
     let state = Right::measure(ui, front, words, scene);
     let room = rect.right() - state.width - 16.0;
     let hidden = tabs(ui, rect, room, bar, scene);
     state.show(ui, rect, front, scene);
     menu(ui, rect, front, &hidden, bar.theme, scene);
+}
+
+/// How many of the profiles are live.
+fn how_many_live(desks: &[Desk]) -> String {
+    let profiles = || desks.iter().filter(|desk| !desk.is_all());
+    format!("{} of {} live", profiles().filter(|desk| desk.is_live()).count(), profiles().count())
 }
 
 /// How long no message came, where that is unusual for a live connection.
@@ -120,19 +130,27 @@ fn tabs<'a>(ui: &mut Ui, rect: Rect, room: f32, bar: &TopBar<'a>, scene: &mut Sc
     hidden
 }
 
-fn tab_name(desk: &Desk) -> String {
+/// What a tab is called.
+pub(crate) fn tab_name(desk: &Desk) -> String {
+    if desk.is_all() {
+        return desk.profile.name.clone();
+    }
     format!("Profile {}", visible(&desk.profile.name))
 }
 
-/// What a tab says behind its name while it is not in front.
-fn unseen(desk: &Desk) -> Option<String> {
-    (desk.unseen > 0).then(|| format!("{} new", desk.unseen))
+/// What a tab says behind its name while it is not in front: how many are new, and how many failed.
+fn unseen(desk: &Desk) -> (Option<String>, Option<String>) {
+    let Unseen { new, failed } = desk.unseen;
+    let some = |count: usize| (count > 0).then_some(count);
+    (some(new).map(|new| format!("{new} new")), some(failed).map(|failed| failed.to_string()))
 }
 
 fn tab_width(ui: &Ui, desk: &Desk) -> f32 {
     let name = widgets::width(ui, &super::text::cut(&tab_name(desk), 32), Type::Strong);
-    let new = unseen(desk).map_or(0.0, |new| widgets::width(ui, &new, Type::Caption) - 15.0);
-    28.0 + name + 36.0 + new.max(-8.0)
+    let (new, failed) = unseen(desk);
+    let new = new.map_or(0.0, |new| widgets::width(ui, &new, Type::Caption) - 15.0);
+    let failed = failed.map_or(0.0, |failed| widgets::width(ui, &failed, Type::Caption) + 26.0);
+    28.0 + name + 36.0 + new.max(-8.0) + failed
 }
 
 fn one_tab(ui: &mut Ui, rect: Rect, desk: &Desk, active: bool, scene: &mut Scene) {
@@ -144,12 +162,23 @@ fn one_tab(ui: &mut Ui, rect: Rect, desk: &Desk, active: bool, scene: &mut Scene
     let x = draw_mark(ui, pos2(rect.left() + 12.0, middle), &icons::connection(&state, palette), 14.0);
     let (face, ink) = if active { (Type::Strong, palette.text) } else { (Type::Body, palette.secondary) };
     let words = widgets::text(ui, pos2(x + 8.0, middle), &super::text::cut(&name, 32), face, ink, f32::INFINITY);
-    if active {
+    if active && !desk.is_all() {
         widgets::icon(ui, pos2(rect.right() - 20.0, middle), icons::EXPAND_MORE, 16.0, palette.secondary);
         popup(ui, &response, |ui| profile_items(ui, desk, scene, true));
     } else {
-        if let Some(new) = unseen(desk) {
-            widgets::text(ui, pos2(words.right() + 8.0, middle), &new, Type::Caption, palette.muted, f32::INFINITY);
+        let (new, failed) = unseen(desk);
+        let mut x = words.right();
+        if let Some(new) = &new {
+            x = widgets::text(ui, pos2(x + 8.0, middle), new, Type::Caption, palette.muted, f32::INFINITY).right();
+        }
+        if let Some(failed) = &failed {
+            let (icon, hue) = icons::status(Status::Failed, palette);
+            widgets::icon(ui, pos2(x + 15.0, middle), icon, 14.0, hue);
+            widgets::text(ui, pos2(x + 25.0, middle), failed, Type::Caption, palette.text, f32::INFINITY);
+        }
+        let told: Vec<String> = new.into_iter().chain(failed.map(|failed| format!("{failed} failed"))).collect();
+        if !told.is_empty() {
+            ui.ctx().accesskit_node_builder(response.id, |node| node.set_description(told.join(", ")));
         }
         if response.clicked() {
             scene.wish(Wish::Show(desk.profile.id));
@@ -338,7 +367,7 @@ fn menu(ui: &mut Ui, bar: Rect, front: Option<&Desk>, hidden: &[&Desk], chosen: 
             }
         }
         line(ui);
-        for command in [Command::Shortcuts, Command::About] {
+        for command in [Command::Settings, Command::Palette, Command::Shortcuts, Command::Guide, Command::About] {
             entry(ui, command, true, scene);
         }
     });
@@ -361,7 +390,8 @@ fn profile_items(ui: &mut Ui, desk: &Desk, scene: &mut Scene, whole: bool) {
     }
 }
 
-fn entry(ui: &mut Ui, command: Command, enabled: bool, scene: &mut Scene) {
+/// One entry of a menu that runs a command.
+pub(crate) fn entry(ui: &mut Ui, command: Command, enabled: bool, scene: &mut Scene) {
     let words = command.words();
     let mut press = Press::new(&words).icon(command.icon()).enabled(enabled);
     if let Some(key) = command.key() {
@@ -383,7 +413,8 @@ fn item(ui: &mut Ui, press: Press<'_>) -> bool {
     chosen
 }
 
-fn line(ui: &mut Ui) {
+/// The line between groups of a menu.
+pub(crate) fn line(ui: &mut Ui) {
     let (_, rect) = ui.allocate_space(vec2(ui.available_width(), 5.0));
     let stroke = Stroke::new(1.0, Palette::of(ui.style()).stroke);
     ui.painter().hline(rect.x_range(), rect.center().y, stroke);

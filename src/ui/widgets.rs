@@ -132,6 +132,15 @@ pub(crate) fn label(ui: &Ui, rect: Rect, salt: &str, name: &str) -> Response {
     response
 }
 
+/// Makes what was painted in `rect` a heading that a screen reader can jump to.
+pub(crate) fn heading(ui: &Ui, rect: Rect, words: &str) {
+    let response = label(ui, rect, words, words);
+    ui.ctx().accesskit_node_builder(response.id, |node| {
+        node.set_role(accesskit::Role::Heading);
+        node.set_label(words);
+    });
+}
+
 /// A sentence that a screen reader says at once.
 pub(crate) fn alert(ui: &Ui, rect: Rect, sentence: &str) -> Response {
     let response = ui.interact(rect, ui.make_persistent_id(("alert", sentence)), Sense::hover());
@@ -367,6 +376,22 @@ impl<'a> Press<'a> {
             }
         }
     }
+}
+
+/// Paints a shortcut as key caps that end at `right`; returns where they begin.
+pub(crate) fn key_caps(ui: &Ui, right: Pos2, shortcut: &str) -> f32 {
+    let palette = Palette::of(ui.style());
+    let mut x = right.x;
+    // `Ctrl++` is the key plus.
+    let (keys, plus) = shortcut.strip_suffix("++").map_or((shortcut, None), |keys| (keys, Some("+")));
+    for key in keys.split('+').chain(plus).collect::<Vec<_>>().into_iter().rev() {
+        let width = width(ui, key, Type::Caption) + 12.0;
+        let cap = Rect::from_min_size(pos2((x - width).round(), (right.y - 9.0).round()), vec2(width, 18.0));
+        ui.painter().rect(cap, 4.0, palette.button, Stroke::new(1.0, palette.stroke_strong), StrokeKind::Inside);
+        text(ui, pos2(cap.left() + 6.0, right.y), key, Type::Caption, palette.secondary, f32::INFINITY);
+        x = cap.left() - 6.0;
+    }
+    x + 6.0
 }
 
 /// A bar that fills from the left, with its value for screen readers. `fraction` is `None` where the end is not known.

@@ -8,6 +8,7 @@
 //!
 //! | file | holds |
 //! |---|---|
+//! | `by_tree`, `by_keys` | the main job again, through the tree alone and by keys alone |
 //! | `tree` | the accessibility tree: elements by role and name |
 //! | `hands` | keys, windows |
 //! | `monitor` | the program: its process and its window's parts |
@@ -17,6 +18,8 @@
 //! | `pictures` | the screenshots of the README |
 //! | `wait`, `failure` | deadlines, and why a step failed |
 
+mod by_keys;
+mod by_tree;
 mod failure;
 mod hands;
 mod monitor;
@@ -28,6 +31,7 @@ mod tree;
 mod wait;
 
 use std::fs;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use failure::{Outcome, ensure};
 use monitor::{Home, Monitor};
@@ -39,8 +43,16 @@ const COMMAND: &str = "23f7978a-5561-4718-84ca-c38d7db0843c";
 /// A request of ours, as the server names it.
 const REQUEST: &str = "b24b68f6-9d1e-4b9b-8a50-0f6a1f1f6c11";
 
+/// There is one keyboard and one screen: tests take turns.
+fn alone() -> MutexGuard<'static, ()> {
+    static DESKTOP: Mutex<()> = Mutex::new(());
+    // What another test left behind when it failed is its own window, which is gone.
+    DESKTOP.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 #[test]
 fn an_operator_signs_in_watches_saves_quits_and_comes_back() -> Outcome<()> {
+    let _alone = alone();
     let desktop = Desktop::join()?;
     let privicore = Privicore::start()?;
     let home = Home::new()?;

@@ -10,7 +10,7 @@ use tempfile::TempDir;
 
 use crate::failure::{Outcome, ensure};
 use crate::hands;
-use crate::privicore::{PASSWORD, Privicore, USERNAME};
+use crate::privicore::Privicore;
 use crate::tree::{Desktop, Node};
 use crate::wait::until;
 
@@ -18,9 +18,6 @@ use crate::wait::until;
 const PROGRAM: &str = "privicore-monitor";
 /// Part of the window's title.
 pub(crate) const TITLE: &str = "Privicore Monitor";
-/// The kept profile's name.
-const PROFILE: &str = "Ops";
-
 /// The folders of one operator; deleted at the end.
 pub(crate) struct Home {
     root: TempDir,
@@ -134,19 +131,13 @@ impl Monitor {
     ///
     /// When a part of the form is missing or does not take what is typed.
     pub(crate) fn fill_in(&self, privicore: &Privicore) -> Outcome<()> {
-        let fields = [
-            ("Profile name", PROFILE.to_owned()),
-            ("API address", privicore.api()),
-            ("WebSocket address", privicore.websocket()),
-            ("Download address", privicore.download()),
-            ("Username", USERNAME.to_owned()),
-        ];
-        for (name, text) in fields {
-            let field = self.window.find(Role::Entry, name)?;
+        for (role, name, text) in privicore.sign_in_fields() {
+            let field = self.window.find(role, name)?;
             retype(&field, &text)?;
-            field.wait_text(&text)?;
+            if role == Role::Entry {
+                field.wait_text(&text)?;
+            }
         }
-        retype(&self.window.find(Role::PasswordText, "Password")?, PASSWORD)?;
         let keep = self.window.find(Role::CheckBox, "Keep me signed in (system keyring)")?;
         if !keep.has(State::Checked)? {
             keep.click()?;
@@ -187,6 +178,26 @@ impl Monitor {
     /// Waits for a part of the window by its role and whole name.
     pub(crate) fn wait_part(&self, role: Role, name: &str) -> Outcome<()> {
         self.window.find(role, name).map(drop)
+    }
+
+    /// A part of the window by its role and whole name, once it is there.
+    pub(crate) fn part(&self, role: Role, name: &str) -> Outcome<Node> {
+        self.window.find(role, name)
+    }
+
+    /// Waits until no part of the window has this role and name.
+    pub(crate) fn wait_gone(&self, role: Role, name: &str) -> Outcome<()> {
+        self.window.wait_gone(role, name)
+    }
+
+    /// The name and the role of what has the keyboard now.
+    pub(crate) fn focused(&self) -> Option<(Role, String)> {
+        self.window.now(|node| node.states.contains(State::Focused)).map(|node| (node.role, node.name))
+    }
+
+    /// Waits for the program to end by itself.
+    pub(crate) fn ended(self) -> Outcome<ExitStatus> {
+        self.wait_end()
     }
 
     /// Clicks a button by its whole name.

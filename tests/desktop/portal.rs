@@ -10,12 +10,32 @@ use crate::wait::until;
 /// The program that draws the dialog.
 const PROGRAM: &str = "xdg-desktop-portal-gtk";
 
+/// How the dialog is used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Hands {
+    /// By keys and by the tree's actions, as it comes.
+    Both,
+    /// By the accessibility tree alone.
+    Tree,
+    /// By key presses alone.
+    Keys,
+}
+
 /// Waits for the save dialog, which must suggest a name, types a full path over it and saves.
 ///
 /// # Errors
 ///
 /// When a part of the dialog does not come, or it stays open.
 pub(crate) fn save_as(desktop: &Desktop, path: &str) -> Outcome<()> {
+    save_by(desktop, path, Hands::Both)
+}
+
+/// The same, by one kind of hands.
+///
+/// # Errors
+///
+/// When a part of the dialog does not come, or it stays open.
+pub(crate) fn save_by(desktop: &Desktop, path: &str, by: Hands) -> Outcome<()> {
     let program = desktop.application(PROGRAM)?;
     let dialog = program.find_where("the save dialog", |node| node.role == Role::FileChooser)?;
     // GTK gives the field no name of its own; it is the only one to type in.
@@ -23,10 +43,21 @@ pub(crate) fn save_as(desktop: &Desktop, path: &str) -> Outcome<()> {
         node.role == Role::Text && node.states.contains(State::Editable)
     })?;
     ensure(!name.text()?.is_empty(), "the save dialog suggests no name")?;
-    name.focus()?;
-    hands::press("ctrl+a")?;
-    hands::type_text(path)?;
+    match by {
+        Hands::Both => name.focus()?,
+        Hands::Tree => name.set_text(path)?,
+        // The dialog gives its field the keyboard by itself.
+        Hands::Keys => until("the field to have the keyboard", || Ok(name.has(State::Focused)?.then_some(())))?,
+    }
+    if by != Hands::Tree {
+        hands::press("ctrl+a")?;
+        hands::type_text(path)?;
+    }
     name.wait_text(path)?;
-    dialog.find(Role::Button, "Save")?.click()?;
+    if by == Hands::Keys {
+        hands::press("Return")?;
+    } else {
+        dialog.find(Role::Button, "Save")?.click()?;
+    }
     until("the save dialog to close", || Ok(program.now(|node| node.role == Role::FileChooser).is_none().then_some(())))
 }

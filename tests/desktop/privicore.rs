@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
+use atspi::Role;
 use privicore_monitor::protocol::Link;
 use privicore_monitor::sandbox::{self, Options, Running, Scenario};
-pub(crate) use privicore_monitor::sandbox::{DEMO_USERNAME as USERNAME, PASSWORD};
+use privicore_monitor::sandbox::{DEMO_USERNAME as USERNAME, PASSWORD};
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpListener;
@@ -14,6 +15,9 @@ use tokio::sync::{Notify, watch};
 use crate::failure::{Failure, Outcome};
 use crate::wait::until;
 
+/// The kept profile's name.
+const PROFILE: &str = "Ops";
+
 /// The sandbox and the runtime that it runs on.
 pub(crate) struct Privicore {
     // Dropped first: it stops on the runtime.
@@ -22,6 +26,18 @@ pub(crate) struct Privicore {
 }
 
 impl Privicore {
+    /// What the sign-in form is filled in with: the fields by role and name, in their order.
+    pub(crate) fn sign_in_fields(&self) -> [(Role, &'static str, String); 6] {
+        [
+            (Role::Entry, "Profile name", PROFILE.to_owned()),
+            (Role::Entry, "API address", self.api()),
+            (Role::Entry, "WebSocket address", self.websocket()),
+            (Role::Entry, "Download address", self.download()),
+            (Role::Entry, "Username", USERNAME.to_owned()),
+            (Role::PasswordText, "Password", PASSWORD.to_owned()),
+        ]
+    }
+
     /// Starts one on free ports in which nothing happens by itself.
     pub(crate) fn start() -> Outcome<Self> {
         Self::with(Scenario::Quiet)

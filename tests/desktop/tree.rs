@@ -201,6 +201,22 @@ impl Node {
         until(&format!("`{}` to have the keyboard", self.name), || Ok(self.has(State::Focused)?.then_some(())))
     }
 
+    /// Puts a text into it, in the place of what is in it, by the element's own interface for that.
+    ///
+    /// # Errors
+    ///
+    /// When it takes no text.
+    pub(crate) fn set_text(&self, text: &str) -> Outcome<()> {
+        block_on(async {
+            let field = proxy(&self.bus, &self.at).await?.proxies().await?.editable_text().await?;
+            if field.set_text_contents(text).await? {
+                Ok(())
+            } else {
+                Err(Failure::new(format!("`{}` takes no text", self.name)))
+            }
+        })
+    }
+
     /// The text in it.
     pub(crate) fn text(&self) -> Outcome<String> {
         block_on(async {

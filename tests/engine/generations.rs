@@ -91,7 +91,7 @@ async fn a_dead_token_is_said_by_rest_and_by_the_connection() {
     window.act(Action::SignIn(Box::new(with_password(scripted, "right"))));
     window.signed_in().await.expect("signed in");
     window.live(1).await;
-    window.act(Action::CheckStatus { profile: id, command: CommandId::from("c") });
+    window.act(Action::CheckStatus { profile: id, commands: vec![CommandId::from("c")] });
     let state = window.state("refused", |state| matches!(state, ConnectionState::TokenRefused { .. })).await;
     let ConnectionState::TokenRefused { why } = state else { panic!("{state:?}") };
     assert_eq!(why, "The server refused the token: Token hidden expired. Sign in again.");
@@ -113,11 +113,11 @@ async fn a_server_that_wants_post_for_a_status_gets_it_with_an_empty_object() {
     let id = profile.id;
     window.act(Action::SignIn(Box::new(with_password(profile, "right"))));
     window.signed_in().await.expect("signed in");
-    window.act(Action::CheckStatus { profile: id, command: CommandId::from("c/1") });
+    window.act(Action::CheckStatus { profile: id, commands: vec![CommandId::from("c/1")] });
     let entry = window.entry(&ActivityKey::Command(CommandId::from("c/1")), |_| true).await;
     assert_eq!(entry.fact, Fact::Enquired(Enquiry::Known { status: CommandStatus::Failed, text: None }));
     assert_eq!(backend.got_of("POST /request-status")[0].body, "{}");
-    window.act(Action::CheckStatus { profile: id, command: CommandId::from("other") });
+    window.act(Action::CheckStatus { profile: id, commands: vec![CommandId::from("other")] });
     window.notice("answered with status 500").await;
     window.quit().await;
 }
@@ -154,7 +154,7 @@ async fn how_a_server_wants_to_be_asked_is_learnt_from_its_first_answer_and_kept
         window.act(Action::SignIn(Box::new(with_password(profile, "right"))));
         window.signed_in().await.expect("signed in");
         for command in ["1", "2"] {
-            window.act(Action::CheckStatus { profile: id, command: CommandId::from(command) });
+            window.act(Action::CheckStatus { profile: id, commands: vec![CommandId::from(command)] });
             let key = ActivityKey::Command(CommandId::from(command));
             let entry = window.entry(&key, |entry| matches!(entry.fact, Fact::Enquired(_))).await;
             assert_eq!(entry.fact != Fact::Enquired(Enquiry::Unknown), known, "{get:?} {post:?}: {:?}", entry.fact);

@@ -104,14 +104,14 @@ async fn a_command_can_be_asked_for_named_and_read_back() {
         })
         .await;
 
-    window.act(Action::CheckStatus { profile, command: CommandId::from(id.as_str()) });
+    window.act(Action::CheckStatus { profile, commands: vec![CommandId::from(id.as_str())] });
     let asked = window.entry(&command(&id), |entry| matches!(entry.fact, Fact::Enquired(_))).await;
     assert!(matches!(asked.fact, Fact::Enquired(Enquiry::Known { status: CommandStatus::Failed, .. })), "{asked:?}");
-    window.act(Action::CheckStatus { profile, command: CommandId::from("unheard-of") });
+    window.act(Action::CheckStatus { profile, commands: vec![CommandId::from("unheard-of")] });
     let unknown = window.entry(&command("unheard-of"), |_| true).await;
     assert_eq!(unknown.fact, Fact::Enquired(Enquiry::Unknown));
 
-    window.act(Action::Label { profile, key: command(&id), label: "the lost tablet".to_owned() });
+    window.act(Action::Label { profile, keys: vec![command(&id)], label: "the lost tablet".to_owned() });
     let named = window.entry(&command(&id), |entry| matches!(entry.fact, Fact::Done(_))).await;
     assert_eq!(named.fact, Fact::Done(Deed::Labelled { label: "the lost tablet".to_owned() }));
     window.act(Action::History { profile, key: command(&id), from: Seq(0), to: named.seq });

@@ -249,6 +249,11 @@ impl Window {
         self.harness.get_by_role_and_label(role, name)
     }
 
+    /// The only part of a role, where there is one.
+    pub(crate) fn find_role(&self, role: Role) -> Option<Node<'_>> {
+        self.harness.query_by_role(role)
+    }
+
     /// Whether there is such a part.
     pub(crate) fn has(&self, role: Role, name: &str) -> bool {
         self.harness.query_by_role_and_label(role, name).is_some()
@@ -304,6 +309,49 @@ impl Window {
         field.focus();
         self.run();
         self.harness.event(egui::Event::Text(text.to_owned()));
+        self.run();
+    }
+
+    /// Types into whatever has the focus.
+    pub(crate) fn type_text(&mut self, text: &str) {
+        if !text.is_empty() {
+            self.harness.event(egui::Event::Text(text.to_owned()));
+            self.run();
+        }
+    }
+
+    /// Every part of a role.
+    pub(crate) fn nodes(&self, role: Role) -> impl Iterator<Item = Node<'_>> {
+        self.harness.query_all_by_role(role)
+    }
+
+    /// The name of what has the keyboard.
+    pub(crate) fn focused(&self) -> Option<String> {
+        let focused = self.harness.root().accesskit_node().tree_state.focus()?;
+        focused.label().or_else(|| focused.value())
+    }
+
+    /// Presses a button, and gives back what it put on the clipboard.
+    #[track_caller]
+    pub(crate) fn copies(&mut self, name: &str) -> String {
+        self.find(Role::Button, name).click();
+        for _ in 0..4 {
+            self.harness.step();
+            let copied = self.harness.output().platform_output.commands.iter().find_map(|command| match command {
+                egui::OutputCommand::CopyText(text) => Some(text.clone()),
+                _ => None,
+            });
+            if let Some(copied) = copied {
+                self.run();
+                return copied;
+            }
+        }
+        panic!("{name} copies nothing");
+    }
+
+    /// Presses the last of several buttons of one name: one in a menu over the others.
+    pub(crate) fn press_last(&mut self, name: &str) {
+        self.harness.get_all_by_role_and_label(Role::Button, name).last().expect(name).click();
         self.run();
     }
 

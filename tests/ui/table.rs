@@ -330,7 +330,7 @@ fn asking_for_a_commands_state_is_offered_when_no_answer_comes() {
     window.run();
     window.press("Check status c-1");
     assert!(
-        matches!(&*window.actions(), [Action::CheckStatus { command, .. }] if command.as_str() == "c-1"),
+        matches!(&*window.actions(), [Action::CheckStatus { commands, .. }] if commands == &["c-1".into()]),
         "not asked"
     );
     window.key(Key::ArrowDown);

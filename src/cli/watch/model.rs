@@ -4,10 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use crate::activity::record::{Record, text_of};
 use crate::activity::{Activities, Activity, ActivityKey, Entry, Fact, Filter, RowId, Seq, Status, View};
 use crate::cli::CliError;
 use crate::cli::people::Names;
-use crate::cli::record::{Record, text_of};
 use crate::cli::task::{Goal, Watch};
 use crate::journal::Archive;
 use crate::settings::ProfileId;

@@ -13,8 +13,8 @@ use crate::settings::ProfileId;
 use super::Hub;
 
 impl Hub {
-    /// Asks the server for a command's state; the answer is an entry.
-    pub(super) fn check_status(&mut self, profile: ProfileId, command: CommandId) {
+    /// Asks the server for the state of commands, one after the other; each answer is an entry.
+    pub(super) fn check_status(&mut self, profile: ProfileId, commands: Vec<CommandId>) {
         let Some(desk) = self.desks.get(&profile) else { return };
         let Some(held) = &desk.held else {
             self.notice(
@@ -27,32 +27,44 @@ impl Hub {
         let (ticket, scribe, tools) = (held.ticket.clone(), desk.scribe.clone(), self.tools.clone());
         let dialect = desk.dialect.clone();
         let task = async move {
-            let answer = tools.rest.request_status(&ticket.endpoints, &ticket.token, &command, &dialect).await;
-            match answer {
-                Ok(enquiry) => {
-                    let entry = Entry {
-                        seq: Seq::default(),
-                        at: (tools.clock)(),
-                        key: ActivityKey::Command(command),
-                        fact: Fact::Enquired(enquiry),
-                        raw: "".into(),
-                    };
-                    if scribe.record(entry).await.is_err() {
-                        tracing::debug!("the profile is being closed");
+            let mut left = commands.len();
+            for command in commands {
+                left -= 1;
+                match tools.rest.request_status(&ticket.endpoints, &ticket.token, &command, &dialect).await {
+                    Ok(enquiry) => {
+                        let entry = Entry {
+                            seq: Seq::default(),
+                            at: (tools.clock)(),
+                            key: ActivityKey::Command(command),
+                            fact: Fact::Enquired(enquiry),
+                            raw: "".into(),
+                        };
+                        if scribe.record(entry).await.is_err() {
+                            tracing::debug!("the profile is being closed");
+                            return;
+                        }
+                    }
+                    Err(error @ RestError::Unauthorised(_)) => {
+                        let report = Report::TokenDead { profile, ticket: ticket.number, why: error.to_string() };
+                        if tools.reports.send(report).await.is_err() {
+                            tracing::debug!("the engine is stopping");
+                        }
+                        return;
+                    }
+                    Err(error) => {
+                        // What stopped this one would stop the next: one notice, not hundreds.
+                        let rest = match left {
+                            0 => String::new(),
+                            1 => " One more command was not asked for.".to_owned(),
+                            left => format!(" {left} more commands were not asked for."),
+                        };
+                        return sign_in::warn(
+                            &tools,
+                            profile,
+                            format!("The status of {command} is not known: {error}{rest}"),
+                        );
                     }
                 }
-                Err(error @ RestError::Unauthorised(_)) => {
-                    let report = Report::TokenDead { profile, ticket: ticket.number, why: error.to_string() };
-                    if tools.reports.send(report).await.is_err() {
-                        tracing::debug!("the engine is stopping");
-                    }
-                }
-                Err(error) => tools.outbox.notice(Notice {
-                    severity: Severity::Warning,
-                    profile: Some(profile),
-                    sentence: format!("The status of {command} is not known: {error}"),
-                    remedy: None,
-                }),
             }
         };
         drop(self.tools.spawner.task("asking for a status", Some(profile), task));
@@ -81,23 +93,25 @@ impl Hub {
         drop(self.tools.spawner.task("reconciling a gap", Some(profile), task));
     }
 
-    /// Names an activity.
-    pub(super) fn label(&mut self, profile: ProfileId, key: ActivityKey, label: String) {
+    /// Names activities.
+    pub(super) fn label(&mut self, profile: ProfileId, keys: Vec<ActivityKey>, label: &str) {
         let Some(desk) = self.desks.get(&profile) else { return };
-        let entry = Entry {
+        let at = (self.tools.clock)();
+        let entry = |key| Entry {
             seq: Seq::default(),
-            at: (self.tools.clock)(),
+            at,
             key,
-            fact: Fact::Done(Deed::Labelled { label }),
+            fact: Fact::Done(Deed::Labelled { label: label.to_owned() }),
             raw: "".into(),
         };
+        let entries: Vec<Entry> = keys.into_iter().map(entry).collect();
         let scribe = desk.scribe.clone();
         let task = async move {
-            if scribe.record(entry).await.is_err() {
+            if scribe.record_all(entries).await.is_err() {
                 tracing::debug!("the profile is being closed");
             }
         };
-        drop(self.tools.spawner.task("naming an activity", Some(profile), task));
+        drop(self.tools.spawner.task("naming activities", Some(profile), task));
     }
 
     /// Reads every entry of an activity.

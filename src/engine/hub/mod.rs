@@ -8,6 +8,7 @@ mod data;
 mod data_key;
 mod desk;
 mod downloads;
+mod export;
 mod forget;
 mod sandbox;
 mod sealing;
@@ -16,6 +17,7 @@ mod track;
 
 use std::any::Any;
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -23,7 +25,7 @@ use tokio::sync::{mpsc, watch};
 
 use crate::activity::{Moment, Seq};
 use crate::credentials::JournalId;
-use crate::settings::{Preferences, ProfileId, Settings, Store};
+use crate::settings::{Preferences, ProfileId, SCALES, Settings, Store};
 
 use super::action::Action;
 use super::download::{Order, Queue};
@@ -54,6 +56,8 @@ const WRITING_BUDGET: Duration = Duration::from_secs(2);
 pub(super) struct Start {
     /// What tasks share.
     pub(super) tools: Tools,
+    /// The data folder.
+    pub(super) data: PathBuf,
     /// Where the settings are kept.
     pub(super) store: Store,
     /// The settings as they were read.
@@ -83,6 +87,8 @@ pub(super) struct Start {
 /// The centre.
 pub(super) struct Hub {
     tools: Tools,
+    /// The data folder.
+    data: PathBuf,
     store: Arc<Store>,
     settings: Settings,
     live_from: Seq,
@@ -118,12 +124,13 @@ pub(super) struct Hub {
 
 /// Runs the engine until the operator quits or the window is gone.
 pub(super) async fn run(start: Start) {
-    let Start { tools, store, settings, live_from, guide, sandbox, sandbox_at_once, only, .. } = start;
+    let Start { tools, data, store, settings, live_from, guide, sandbox, sandbox_at_once, only, .. } = start;
     let Start { journal, keeps_links, recovered, mut actions, mut reports, .. } = start;
     let (limits, preferences) = watch::channel(settings.preferences.clone());
     let started = (tools.clock)();
     let mut hub = Hub {
         tools,
+        data,
         store: Arc::new(store),
         settings,
         live_from,
@@ -237,11 +244,12 @@ impl Hub {
             Action::AllowHost { profile, host, permission } => self.allow_host(profile, host, permission).await,
             Action::SetDataKey { profile, key, keep } => self.set_data_key(profile, key, keep),
             Action::WarningRead { profile, request } => self.warning_read(profile, request),
-            Action::CheckStatus { profile, command } => self.check_status(profile, command),
+            Action::CheckStatus { profile, commands } => self.check_status(profile, commands),
             Action::Reconcile { profile, gap } => self.reconcile(profile, gap),
-            Action::Label { profile, key, label } => self.label(profile, key, label),
+            Action::Label { profile, keys, label } => self.label(profile, keys, &label),
             Action::Track { profile, commands, label } => self.track(profile, &commands, label.as_deref()),
             Action::History { profile, key, from, to } => self.history(profile, key, from, to),
+            Action::Export(wanted) => self.export(*wanted),
             Action::OpenFile(path) => self.hand_over(path, super::files::open),
             Action::ShowInFolder(path) => self.hand_over(path, super::files::show_in_folder),
             // `run` has taken it.
@@ -278,6 +286,7 @@ impl Hub {
         preferences.message_limit = preferences.message_limit.clamp(*MESSAGE_LIMITS.start(), *MESSAGE_LIMITS.end());
         preferences.downloads_at_once = preferences.downloads_at_once.clamp(1, 16);
         preferences.idle_limit = preferences.idle_limit.clamp(5, 3_600);
+        preferences.scale = preferences.scale.clamp(*SCALES.start(), *SCALES.end());
         let limit = preferences.message_limit;
         let limits = |of: &Preferences| (of.retention_days, of.retention_bytes, of.link_lifetime);
         self.limits.send_if_modified(|now| {

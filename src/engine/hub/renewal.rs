@@ -124,6 +124,7 @@ impl Bench {
         let (actions, wanted) = mpsc::channel(8);
         let hub = run(Start {
             tools,
+            data: directories.data().to_owned(),
             store,
             settings,
             live_from: Seq(1),

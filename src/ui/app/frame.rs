@@ -3,8 +3,10 @@
 use egui::{CentralPanel, Context, Frame, Panel, Ui};
 
 use crate::ui::app::{App, Closing, Front};
-use crate::ui::dialogs::Dialog;
+use crate::ui::desk::Unseen;
+use crate::ui::dialogs::{Around, Dialog};
 use crate::ui::scene::{Scene, Wish};
+use crate::ui::text::visible;
 use crate::ui::top_bar::{self, TopBar};
 use crate::ui::{banner, chips, details, dialogs, downloads, keys, rival, sign_in, status_bar, table, theme, tools};
 
@@ -20,26 +22,31 @@ impl App {
         ctx.accesskit_node_builder(egui::accesskit_root_id(), |window| window.set_label("Privicore Monitor"));
         self.press_keys(&ctx, &mut scene);
         self.do_wishes(&ctx, &mut scene);
+        self.make_all();
         self.refresh(&mut scene);
         if std::mem::take(&mut self.focus_filter) {
             ctx.memory_mut(|memory| memory.request_focus(tools::filter_id()));
         }
+        self.announcer.show(ui, &mut scene);
         self.bars(ui, &mut scene);
         self.middle(ui, &mut scene);
         self.follow_data_dialogs(&ctx);
         let fresh = std::mem::take(&mut self.fresh);
-        if let Some(dialog) = &mut self.dialog {
-            if let Dialog::Completeness { profile, report } = dialog
+        if let Some(mut dialog) = self.dialog.take() {
+            if let Dialog::Completeness { profile, report } = &mut dialog
                 && let Some(desk) = self.desks.iter().find(|desk| desk.profile.id == *profile)
             {
                 report.follow(desk);
             }
-            dialogs::show(&ctx, dialog, fresh, &mut scene);
+            let around = Around { desks: &self.desks, front: self.desk() };
+            dialogs::show(&ctx, &mut dialog, fresh, around, &mut scene);
+            self.dialog = Some(dialog);
         }
         self.do_wishes(&ctx, &mut scene);
         self.ask_history();
         self.in_text = ctx.text_edit_focused();
         self.remember_look(&ctx);
+        self.keep_focus(&ctx);
         if let Some(wake) = scene.wake() {
             ctx.request_repaint_after(wake);
         }
@@ -64,10 +71,13 @@ impl App {
     /// One step back.
     fn back(&mut self, ctx: &Context, in_text: bool, front: Front) {
         if in_text {
-            // egui has taken the focus from the field; what was typed stays.
-            ctx.memory_mut(|memory| {
-                if let Some(focused) = memory.focused() {
-                    memory.surrender_focus(focused);
+            // egui takes the focus from the field; what was typed stays.
+            ctx.memory_mut(|memory| match self.desk().filter(|desk| !desk.shows_form()) {
+                Some(desk) => memory.request_focus(table::table_id(desk)),
+                None => {
+                    if let Some(focused) = memory.focused() {
+                        memory.surrender_focus(focused);
+                    }
                 }
             });
             return;
@@ -92,6 +102,41 @@ impl App {
         }
     }
 
+    /// Never leaves the keyboard nowhere: where a dialog closes, the focus goes back to where it was; where what had it is
+    /// gone, to the table. Whoever clicks beside everything has taken it away on purpose.
+    fn keep_focus(&mut self, ctx: &Context) {
+        let (focused, pressed) = (ctx.memory(egui::Memory::focused), ctx.input(|input| input.pointer.any_down()));
+        let had = std::mem::replace(&mut self.focus.last, focused);
+        if self.dialog.is_some() {
+            if !self.focus.in_dialog {
+                self.focus.before = had;
+            }
+            self.focus.in_dialog = true;
+            return;
+        }
+        let table = self.desk().filter(|desk| !desk.shows_form()).map(table::table_id);
+        if std::mem::take(&mut self.focus.in_dialog) {
+            // Nothing below a dialog takes the focus in the frame in which it was still drawn: in the next one.
+            self.focus.back = self.focus.before.take().or(table);
+            ctx.request_repaint_after(std::time::Duration::from_millis(1));
+            return;
+        }
+        let there = |id| ctx.viewport(|viewport| viewport.this_pass.used_ids.contains_key(&id));
+        let back = self.focus.back.take().filter(|id| there(*id)).or_else(|| {
+            let lost = match (had, focused) {
+                (Some(_), None) => !pressed,
+                (Some(had), Some(focused)) => had == focused && !there(focused),
+                (None, _) => false,
+            };
+            table.filter(|_| lost)
+        });
+        if let Some(id) = back {
+            ctx.memory_mut(|memory| memory.request_focus(id));
+            self.focus.last = Some(id);
+            ctx.request_repaint_after(std::time::Duration::from_millis(1));
+        }
+    }
+
     /// Brings what is shown up to what is known.
     fn refresh(&mut self, scene: &mut Scene) {
         let (now, front, clock) = (scene.now, self.front, &self.parts.clock);
@@ -111,7 +156,15 @@ impl App {
             }
         }
         if let Some(desk) = self.desk_mut() {
-            desk.unseen = 0;
+            desk.unseen = Unseen::default();
+        }
+        let several = self.profiles() > 1;
+        for desk in &mut self.desks {
+            if let Some((count, last)) = desk.take_failures() {
+                // With several profiles, say whose it is.
+                let whose = if several { format!("{}: {last}", visible(&desk.profile.name)) } else { last };
+                self.announcer.failed(count, whose);
+            }
         }
         self.notices.pass(scene);
     }
@@ -143,7 +196,8 @@ impl App {
         if let Some(rival) = rival::of(desk) {
             bar(Panel::top("rival"), theme::BAR, ui, |ui| rival::bar(ui, rival, scene));
         }
-        let drawer = downloads::height(desk, scene.narrow);
+        // A download's line is in its own profile's tab; here its row shows how far it is.
+        let drawer = if desk.is_all() { 0.0 } else { downloads::height(desk, scene.narrow) };
         if drawer > 0.0 {
             bar(Panel::bottom("downloads"), drawer, ui, |ui| downloads::show(ui, desk, scene));
         }
@@ -188,7 +242,7 @@ impl App {
     pub(super) fn names_beside_front(&self) -> Vec<String> {
         self.desks
             .iter()
-            .filter(|desk| self.front != Front::Desk(desk.profile.id))
+            .filter(|desk| self.front != Front::Desk(desk.profile.id) && !desk.is_all())
             .map(|desk| desk.profile.name.clone())
             .collect()
     }
@@ -198,7 +252,9 @@ impl App {
         let now = self.parts.clock.instant();
         let Front::Desk(id) = self.front else { return };
         let Some(desk) = self.desks.iter_mut().find(|desk| desk.profile.id == id) else { return };
+        let owner = desk.details.as_ref().map(|details| desk.owner(details.row()));
         let Some(details) = &mut desk.details else { return };
+        let id = owner.unwrap_or(id);
         if let Some(action) = details.question(id, &desk.activities, now)
             && !self.parts.backend.send(action)
         {

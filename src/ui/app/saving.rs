@@ -20,7 +20,7 @@ impl App {
         let ActivityKey::Data(request) = activity.key() else { return };
         let suggestion = SaveSuggestion { title: "Save data".to_owned(), folder, file_name: suggested_name(&activity) };
         let how = if inline { How::Inline } else { How::Link };
-        let what = SaveFor { profile: desk.profile.id, request, how };
+        let what = SaveFor { profile: desk.owner(row), request, how };
         self.saving.ask(&*self.parts.dialogs, suggestion, what, &self.parts.waker);
     }
 

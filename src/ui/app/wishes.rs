@@ -1,26 +1,33 @@
 //! Does what the operator wished in a frame.
 
+use std::collections::BTreeMap;
+
 use egui::Context;
 
 use crate::activity::{ActivityKey, Chip, RowId};
 use crate::engine::{Action, Severity};
-use crate::settings::Theme;
+use crate::protocol::CommandId;
+use crate::settings::{Preferences, ProfileId, SCALES};
 use crate::ui::app::{App, Front};
 use crate::ui::commands::Command;
 use crate::ui::completeness::Report;
+use crate::ui::copying::{self, Form as CopyForm};
 use crate::ui::data_settings::DataSettings;
 use crate::ui::desk::Desk;
 use crate::ui::dialogs::Dialog;
+use crate::ui::help::Page;
+use crate::ui::palette::CommandPalette;
+use crate::ui::preferences;
 use crate::ui::request_data::RequestData;
 use crate::ui::saving::FolderFor;
 use crate::ui::scene::{Scene, Wish};
 use crate::ui::sign_in::Form;
-use crate::ui::table::label_of;
-use crate::ui::text::{cell_time, full_time, visible};
 use crate::ui::track::Track;
 
-/// The most rows that are copied at once.
-const MOST_COPIED: usize = 10_000;
+/// The most commands that the server is asked for at once.
+const MOST_CHECKED: usize = 200;
+/// The most rows that are named at once.
+const MOST_NAMED: usize = 1_000;
 
 impl App {
     pub(super) fn do_wishes(&mut self, ctx: &Context, scene: &mut Scene) {
@@ -36,11 +43,12 @@ impl App {
             }
             Wish::Run(command) => self.run(ctx, scene, command),
             Wish::Save { row, inline } => self.ask_where(row, inline),
+            Wish::Export(form) => self.ask_where_to_export(form),
             Wish::RequestData { profile, data, folder } => self.request_data(profile, data, folder),
             Wish::AskFolder(what) => self.ask_folder(what),
             Wish::MoveDownload { profile, request, file } => self.ask_where_else(profile, request, file),
             Wish::RequestAgain { profile, request } => self.request_again(profile, request),
-            Wish::Check(row) => self.check(row),
+            Wish::Check(row) => self.check(&[row]),
             Wish::Show(profile) => self.front = Front::Desk(profile),
             Wish::AddProfile => self.add_profile(),
             Wish::CloseForm => self.close_form(),
@@ -75,20 +83,35 @@ impl App {
 
     fn run(&mut self, ctx: &Context, scene: &mut Scene, command: Command) {
         match command {
-            Command::AddProfile => return self.add_profile(),
-            Command::Shortcuts => return self.open(Dialog::Shortcuts),
-            Command::About => return self.open(Dialog::About),
-            Command::Theme(theme) => return self.set_theme(theme),
-            Command::Columns => return self.choose_columns(),
-            Command::SaveFilter => return self.name_filter(),
+            Command::AddProfile => self.add_profile(),
+            Command::Palette => {
+                let palette = CommandPalette::new(&self.desks, self.desk(), scene);
+                self.open(Dialog::Palette(palette));
+            }
+            Command::Shortcuts => self.open(Dialog::Help(Page::Shortcuts)),
+            Command::Guide => self.open(Dialog::Help(Page::Guide)),
+            Command::About => self.open(Dialog::About),
+            Command::Settings => {
+                let form = preferences::Form::new(self.preferences(), self.parts.reduced_motion);
+                self.open(Dialog::Settings(form));
+            }
+            Command::Columns => self.choose_columns(),
+            Command::SaveFilter => self.name_filter(),
+            Command::Theme(theme) => self.prefer(|preferences| preferences.theme = theme),
+            Command::Larger => self.prefer(|new| new.scale = preferences::scaled(new.scale, true)),
+            Command::Smaller => self.prefer(|new| new.scale = preferences::scaled(new.scale, false)),
+            Command::ActualSize => self.prefer(|preferences| preferences.scale = *SCALES.start()),
             Command::Profile(number) => {
                 if let Some(desk) = self.desks.get(number) {
                     self.front = Front::Desk(desk.profile.id);
                 }
-                return;
             }
-            _ => {}
+            _ => self.run_in_front(ctx, scene, command),
         }
+    }
+
+    /// Runs a command of the profile in front.
+    fn run_in_front(&mut self, ctx: &Context, scene: &mut Scene, command: Command) {
         let Some(desk) = self.desk_mut() else { return };
         if !command.is_available(desk) {
             return;
@@ -121,12 +144,14 @@ impl App {
             }
             Command::DownloadAll => self.ask_folder(FolderFor::Ready(profile)),
             Command::CheckStatus => {
-                if let Some(row) = desk.table.cursor() {
-                    self.check(row);
-                }
+                let rows = desk.chosen(usize::MAX);
+                self.check(&rows);
             }
             Command::EditLabel => self.edit_label(),
-            Command::CopyRows => self.copy_rows(ctx, scene),
+            Command::CopyRows => self.copy_rows(ctx, scene, CopyForm::Text),
+            Command::CopyTsv => self.copy_rows(ctx, scene, CopyForm::Tsv),
+            Command::CopyJson => self.copy_rows(ctx, scene, CopyForm::Json),
+            Command::Export => self.open_export(),
             Command::Connect => _ = self.send(Action::Connect(profile)),
             Command::Disconnect => _ = self.send(Action::Disconnect(profile)),
             Command::RetryNow => _ = self.send(Action::RetryNow(profile)),
@@ -143,24 +168,18 @@ impl App {
             }
             Command::SignOut | Command::ForgetActivity | Command::RemoveProfile => self.ask_before(command),
             Command::AddProfile
+            | Command::Palette
             | Command::Shortcuts
+            | Command::Guide
             | Command::About
             | Command::Theme(_)
+            | Command::Larger
+            | Command::Smaller
+            | Command::ActualSize
+            | Command::Settings
             | Command::Columns
             | Command::SaveFilter
             | Command::Profile(_) => {}
-        }
-    }
-
-    /// Asks for a name for the activity that the keyboard is at.
-    fn edit_label(&mut self) {
-        let dialog = self.desk().and_then(|desk| {
-            let activity = desk.activity(desk.table.cursor()?)?;
-            let (key, text) = (activity.key(), activity.label().to_owned());
-            Some(Dialog::Label { profile: desk.profile.id, key, text })
-        });
-        if let Some(dialog) = dialog {
-            self.open(dialog);
         }
     }
 
@@ -188,10 +207,14 @@ impl App {
         }
     }
 
-    fn set_theme(&mut self, theme: Theme) {
-        let mut preferences = self.preferences();
-        preferences.theme = theme;
-        self.send(Action::SetPreferences(preferences));
+    /// Changes the preferences, where there is something to change.
+    pub(super) fn prefer(&mut self, change: impl FnOnce(&mut Preferences)) {
+        let before = self.preferences();
+        let mut preferences = before.clone();
+        change(&mut preferences);
+        if preferences != before {
+            self.send(Action::SetPreferences(preferences));
+        }
     }
 
     fn add_profile(&mut self) {
@@ -236,46 +259,74 @@ impl App {
         }
     }
 
-    fn check(&mut self, row: RowId) {
+    /// Asks the server for the state of rows, each profile's own.
+    fn check(&mut self, rows: &[RowId]) {
         let Some(desk) = self.desk() else { return };
-        let profile = desk.profile.id;
-        if let Some(ActivityKey::Command(command)) = desk.activity(row).map(|activity| activity.key()) {
-            self.send(Action::CheckStatus { profile, command });
+        let mut all = 0;
+        let mut asked: BTreeMap<ProfileId, Vec<CommandId>> = BTreeMap::new();
+        for (row, activity) in rows.iter().filter_map(|row| Some((*row, desk.activity(*row)?))) {
+            if rows.len() > 1 && !activity.can_check() {
+                continue;
+            }
+            if let ActivityKey::Command(command) = activity.key() {
+                all += 1;
+                if all <= MOST_CHECKED {
+                    asked.entry(desk.owner(row)).or_default().push(command);
+                }
+            }
+        }
+        for (profile, commands) in asked {
+            if !self.send(Action::CheckStatus { profile, commands }) {
+                return;
+            }
+        }
+        if all > MOST_CHECKED {
+            self.notices.say(
+                Severity::Warning,
+                format!("The server is asked for the first {MOST_CHECKED} of {all} commands. Select fewer to ask for them all."),
+            );
         }
     }
 
-    /// Copies the selected rows as text, tabs between the cells.
-    fn copy_rows(&mut self, ctx: &Context, scene: &Scene) {
+    /// Opens the dialog that names the chosen rows.
+    fn edit_label(&mut self) {
         let Some(desk) = self.desk() else { return };
-        let rows = desk.table.selection(&desk.activities, &desk.view, MOST_COPIED);
-        let selected = desk.table.selected_count();
-        let mut text = String::new();
-        for activity in rows.iter().filter_map(|row| desk.activity(*row)) {
-            let time = cell_time(activity.updated(), scene.now, &scene.zone);
-            let when = if time.millis.is_empty() {
-                full_time(activity.updated(), &scene.zone)
-            } else {
-                time.main + &time.millis
-            };
-            let cells = [
-                when,
-                activity.kind().word().to_owned(),
-                visible(&activity.id()).into_owned(),
-                visible(&label_of(&activity)).into_owned(),
-                activity.status().word().into_owned(),
-                visible(&activity.message()).into_owned(),
-            ];
-            text.push_str(&cells.join("\t"));
-            text.push('\n');
+        let rows = desk.chosen(usize::MAX);
+        let chosen: Vec<_> = rows.iter().take(MOST_NAMED).filter_map(|row| desk.activity(*row)).collect();
+        let Some(first) = chosen.first() else { return };
+        // What all of them are called already is where one begins.
+        let alike = chosen.iter().all(|activity| activity.label() == first.label());
+        let text = if alike { first.label().to_owned() } else { String::new() };
+        let mut keys: BTreeMap<ProfileId, Vec<ActivityKey>> = BTreeMap::new();
+        for (row, activity) in rows.iter().zip(&chosen) {
+            keys.entry(desk.owner(*row)).or_default().push(activity.key());
         }
+        let dialog = Dialog::Label { keys, text };
+        let all = rows.len();
+        self.open(dialog);
+        if all > MOST_NAMED {
+            self.notices.say(
+                Severity::Warning,
+                format!("The first {MOST_NAMED} of {all} selected rows get the label. Select fewer to name them all."),
+            );
+        }
+    }
+
+    /// Copies the selected rows.
+    fn copy_rows(&mut self, ctx: &Context, scene: &Scene, form: CopyForm) {
+        let Some(desk) = self.desk() else { return };
+        let rows = desk.table.selection(&desk.activities, &desk.view, copying::MOST);
+        let text = copying::rows(desk, &rows, form, scene);
         if text.is_empty() {
             return;
         }
+        let selected = desk.table.selected_count();
         ctx.copy_text(text);
-        if selected > MOST_COPIED {
+        if selected > copying::MOST {
+            let most = copying::MOST;
             self.notices.say(
                 Severity::Warning,
-                format!("Only the first {MOST_COPIED} of {selected} selected rows were copied. Select fewer to copy them all."),
+                format!("Only the first {most} of {selected} selected rows were copied. Select fewer to copy them all, or export them."),
             );
         }
     }

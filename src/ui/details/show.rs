@@ -170,8 +170,8 @@ fn panes(ui: &mut Ui, rect: Rect, details: &mut Details, of: (&Desk, &Activity<'
     if let Some(gap) = desk.activities.gap(details.row) {
         let place = pane(ui, middle, "Open across it", Some(gap.open));
         gap::show_open(ui, place, desk, details.row, scene);
-        let reconcile =
-            gaps::can_reconcile(&gap).then(|| Action::Reconcile { profile: desk.profile.id, gap: details.key.clone() });
+        let reconcile = gaps::can_reconcile(&gap)
+            .then(|| Action::Reconcile { profile: desk.owner(details.row), gap: details.key.clone() });
         show_next(ui, next, &gaps::next(&gap), &[], |ui, at| reconcile_button(ui, at, reconcile, scene));
     } else {
         let items = receipt::items(&details.entries, scene);
@@ -189,7 +189,7 @@ fn panes(ui: &mut Ui, rect: Rect, details: &mut Details, of: (&Desk, &Activity<'
             Some(contradiction) => format!("{contradiction} {}", story::next(activity, &details.entries, scene)),
             None => story::next(activity, &details.entries, scene),
         };
-        let of = (desk.profile.id, activity, details.entries.as_slice());
+        let of = (desk.owner(details.row), activity, details.entries.as_slice());
         show_next(ui, next, &words, below, |ui, at| next_buttons(ui, at, of, scene));
     }
 }

@@ -76,7 +76,7 @@ fn button(ui: &mut Ui, scene: &mut Scene, line: &Line<'_>, gap: &GapState, row_i
     let mut cell = ui.new_child(UiBuilder::new().max_rect(place).accessibility_parent(row_id).id_salt(row_id));
     let press = Press::new("Reconcile").look(Look::Outlined).in_row();
     if press.at(&mut cell, pos2(place.left() + PADDING, place.center().y)).clicked() {
-        let profile = line.desk.profile.id;
+        let profile = line.desk.owner(line.id);
         scene.wish(Wish::Send(Action::Reconcile { profile, gap: line.activity.key() }));
     }
     cell.expand_to_include_rect(place);

@@ -58,6 +58,8 @@ pub(crate) struct Table {
     pivot: Option<RowId>,
     /// Whether the row that the keyboard is at is to be in sight in the next frame, in whatever room there is then.
     wanted: bool,
+    /// Whether the menu of the selected rows is to open in the next frame.
+    menu_wanted: bool,
     /// The scroll bar is being dragged: how far from its top it was taken.
     grabbed: Option<f32>,
 }
@@ -75,6 +77,7 @@ impl Default for Table {
             cursor: None,
             pivot: None,
             wanted: false,
+            menu_wanted: false,
             grabbed: None,
         }
     }
@@ -111,6 +114,11 @@ impl Table {
     /// How many rows are selected, shown or not.
     pub(crate) fn selected_count(&self) -> usize {
         self.selected.len()
+    }
+
+    /// The selected rows, shown or not, in any order.
+    pub(crate) fn any_selected(&self) -> impl Iterator<Item = RowId> + '_ {
+        self.selected.iter().copied()
     }
 
     /// Selects nothing. Says whether anything was.
@@ -212,6 +220,12 @@ impl Table {
     /// The room is about to change: the row that the keyboard is at is to stay in sight.
     pub(crate) fn keep_in_sight(&mut self) {
         self.wanted = true;
+    }
+
+    /// The menu of the selected rows is to open.
+    pub(crate) fn open_menu(&mut self) {
+        self.wanted = self.cursor.is_some();
+        self.menu_wanted = self.wanted;
     }
 
     /// Scrolls as little as it takes to show a row whole.

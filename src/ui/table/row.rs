@@ -145,6 +145,9 @@ fn name_row(ui: &Ui, line: &Line<'_>, response: &Response, selected: bool, scene
 fn description(line: &Line<'_>, scene: &Scene) -> String {
     let activity = &line.activity;
     let mut parts = Vec::with_capacity(4);
+    if line.desk.is_all() {
+        parts.push(format!("of {}", visible(line.desk.owner_name(line.id))));
+    }
     if line.desk.activities.is_late(activity, scene.now) {
         parts.push("late".to_owned());
     }
@@ -240,8 +243,15 @@ fn marked(
 
 fn label(ui: &Ui, line: &Line<'_>, room: Rangef) {
     let palette = Palette::of(ui.style());
-    let (x, width) = text_room(room);
+    let (mut x, mut width) = text_room(room);
     let label = label_of(&line.activity);
+    if line.desk.is_all() {
+        // Whose it is comes first; a long name leaves half of the cell.
+        let at = pos2(x, line.rect.center().y);
+        let whose = format!("{} · ", visible(&cut(line.desk.owner_name(line.id), 24)));
+        let end = widgets::text(ui, at, &whose, Type::Body, palette.muted, width / 2.0).right();
+        (x, width) = (end, width - (end - x));
+    }
     let at = pos2(x, line.rect.center().y);
     if label.is_empty() {
         widgets::text(ui, at, "–", Type::Body, palette.muted, width);
@@ -404,7 +414,7 @@ fn actions(ui: &mut Ui, scene: &mut Scene, line: &Line<'_>, row_id: Id, room: Ra
 /// Wishes the same data once more.
 fn again(scene: &mut Scene, line: &Line<'_>) {
     if let ActivityKey::Data(request) = line.activity.key() {
-        scene.wish(Wish::RequestAgain { profile: line.desk.profile.id, request });
+        scene.wish(Wish::RequestAgain { profile: line.desk.owner(line.id), request });
     }
 }
 
@@ -419,7 +429,7 @@ fn cancel(ui: &mut Ui, scene: &mut Scene, line: &Line<'_>, at: egui::Pos2, reque
     // The drawer's button has the file's name; this one, like the others in a row, has the id.
     let name = format!("Cancel download {}", visible(request.as_str()));
     if Press::new("Cancel").name_owned(name).in_row().at(ui, at).clicked() {
-        let profile = line.desk.profile.id;
+        let profile = line.desk.owner(line.id);
         scene.wish(Wish::Send(Action::CancelDownload { profile, request }));
     }
 }

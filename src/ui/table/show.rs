@@ -7,7 +7,7 @@ use crate::ui::desk::Desk;
 use crate::ui::scene::Scene;
 use crate::ui::text::{cut, visible};
 use crate::ui::theme::{Palette, ROW};
-use crate::ui::{empty, icons, widgets};
+use crate::ui::{empty, icons, row_menu, widgets};
 
 use super::columns::Columns;
 use super::row::Line;
@@ -56,8 +56,21 @@ pub(crate) fn show(ui: &mut Ui, desk: &mut Desk, scene: &mut Scene) {
     } else {
         rows(&mut table, body, &columns, desk, scene);
     }
+    menu(&table, body, desk, scene);
     name_table(&table, place, desk);
     table.expand_to_include_rect(place);
+}
+
+/// The menu of the selected rows, also at the keyboard's wish.
+fn menu(table: &Ui, body: Rect, desk: &mut Desk, scene: &mut Scene) {
+    if std::mem::take(&mut desk.table.menu_wanted)
+        && let Some(index) = desk.table.cursor.and_then(|row| desk.view.position(&desk.activities, row))
+    {
+        #[expect(clippy::cast_possible_truncation, reason = "the row is in sight: a distance within the window")]
+        let below = (float(index + 1) * f64::from(ROW) - desk.table.offset) as f32;
+        row_menu::open(table, pos2(body.left() + 48.0, body.top() + below.clamp(0.0, body.height())));
+    }
+    row_menu::show(table, desk, scene);
 }
 
 /// Tells screen readers what the table is, how long, and at which row the keyboard is.
@@ -127,7 +140,7 @@ fn rows(ui: &mut Ui, body: Rect, columns: &Columns, desk: &mut Desk, scene: &mut
             if response.contains_pointer() {
                 hovered = Some(id);
             }
-            if response.clicked() {
+            if response.clicked() || response.secondary_clicked() {
                 pressed = Some((id, response));
             }
         }
@@ -150,6 +163,15 @@ fn press(ui: &Ui, desk: &mut Desk, id: RowId, response: &Response) {
     ui.memory_mut(|memory| memory.request_focus(ui.unique_id()));
     let modifiers = ui.input(|input| input.modifiers);
     let Desk { table, activities, view, .. } = desk;
+    if response.secondary_clicked() {
+        if !table.is_selected(id) {
+            table.select(id);
+        }
+        if let Some(at) = response.interact_pointer_pos() {
+            row_menu::open(ui, at);
+        }
+        return;
+    }
     if modifiers.command {
         table.toggle(id);
     } else if modifiers.shift {

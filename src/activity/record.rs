@@ -1,14 +1,37 @@
-//! One line of `watch` and `export`: an activity, a message or a gap, as JSON, as CSV, or for people.
+//! An activity, a message or a gap as one line for others: JSON, CSV or tab-separated cells, or words for people. The same
+//! fields in `watch`, in `export`, and in what the window copies. Holds no secret: entries have none.
 
-use crate::activity::{Activity, Enquiry, Entry, Fact, GapCause, GapState, Kind, Moment, Source};
 use crate::protocol::{Delivery, Message};
 
-/// The columns of CSV, which are the fields of JSON.
-pub(super) const HEADER: &str = "kind,id,profile,status,message,label,context,source,first_seen,at\r\n";
+use super::{Activity, Enquiry, Entry, Fact, GapCause, GapState, Kind, Moment, Source, Status};
+
+/// The form of exported lines.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Format {
+    /// Comma-separated values after RFC 4180, with a header line.
+    Csv,
+    /// One JSON object a line.
+    Ndjson,
+}
+
+impl Format {
+    /// What the names of such files end with.
+    #[must_use]
+    pub fn extension(self) -> &'static str {
+        match self {
+            Self::Csv => "csv",
+            Self::Ndjson => "ndjson",
+        }
+    }
+}
+
+/// The fields, in the order of JSON and of the columns.
+const FIELDS: [&str; 10] =
+    ["kind", "id", "profile", "status", "message", "label", "context", "source", "first_seen", "at"];
 
 /// One line. Holds no secret: the journal has none.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
-pub(super) struct Record {
+pub struct Record {
     kind: &'static str,
     /// `None` for a gap, whose id is ours and says nothing.
     id: Option<String>,
@@ -25,8 +48,21 @@ pub(super) struct Record {
 }
 
 impl Record {
+    /// The line above those of CSV.
+    #[must_use]
+    pub fn csv_header() -> String {
+        format!("{}\r\n", FIELDS.join(","))
+    }
+
+    /// The line above tab-separated ones.
+    #[must_use]
+    pub fn tsv_header() -> String {
+        format!("{}\n", FIELDS.join("\t"))
+    }
+
     /// An activity in the state that it is in. `whole` is the text of which the row shows the beginning, where it is known.
-    pub(super) fn of(profile: String, activity: &Activity<'_>, whole: Option<&str>, at: Moment) -> Self {
+    #[must_use]
+    pub fn of(profile: String, activity: &Activity<'_>, whole: Option<&str>, at: Moment) -> Self {
         let message = activity.message();
         let whole = whole.filter(|whole| message.strip_suffix('…').is_some_and(|cut| whole.starts_with(cut)));
         Self {
@@ -44,12 +80,13 @@ impl Record {
     }
 
     /// A gap as it stands.
-    pub(super) fn of_gap(profile: String, gap: &GapState, seen: Moment) -> Self {
+    #[must_use]
+    pub fn of_gap(profile: String, gap: &GapState, seen: Moment) -> Self {
         Self {
             kind: word(Kind::Gap),
             id: None,
             profile,
-            status: crate::activity::Status::Gap.word().into_owned(),
+            status: Status::Gap.word().into_owned(),
             message: gap_in_words(gap),
             label: String::new(),
             context: String::new(),
@@ -60,13 +97,15 @@ impl Record {
     }
 
     /// As the line of one message: how that one is known, and what is known of its activity beside it.
-    pub(super) fn into_message(self, source: Source, label: &str, first_seen: Moment) -> Self {
+    #[must_use]
+    pub fn into_message(self, source: Source, label: &str, first_seen: Moment) -> Self {
         let first_seen = first_seen.to_string();
         Self { source: Some(source.word()), label: label.to_owned(), first_seen, ..self }
     }
 
     /// As one line of JSON.
-    pub(super) fn json(&self) -> String {
+    #[must_use]
+    pub fn json(&self) -> String {
         // Texts alone have a form as JSON always.
         let mut line = serde_json::to_string(self).unwrap_or_default();
         line.push('\n');
@@ -74,8 +113,24 @@ impl Record {
     }
 
     /// As one line of CSV after RFC 4180.
-    pub(super) fn csv(&self) -> String {
-        let cells = [
+    #[must_use]
+    pub fn csv(&self) -> String {
+        let mut line = self.cells().map(cell).join(",");
+        line.push_str("\r\n");
+        line
+    }
+
+    /// As one line of cells with tabs between them. Tabs and line ends within a cell become spaces, and no cell is a formula.
+    #[must_use]
+    pub fn tsv(&self) -> String {
+        let mut line =
+            self.cells().map(|text| format!("{}{}", guard(text), text.replace(['\t', '\r', '\n'], " "))).join("\t");
+        line.push('\n');
+        line
+    }
+
+    fn cells(&self) -> [&str; FIELDS.len()] {
+        [
             self.kind,
             self.id.as_deref().unwrap_or_default(),
             &self.profile,
@@ -86,14 +141,12 @@ impl Record {
             self.source.unwrap_or_default(),
             &self.first_seen,
             &self.at,
-        ];
-        let mut line = cells.map(cell).join(",");
-        line.push_str("\r\n");
-        line
+        ]
     }
 
     /// For people: times in UTC, nothing that a terminal would obey.
-    pub(super) fn plain(&self) -> String {
+    #[must_use]
+    pub fn plain(&self) -> String {
         let parts = [
             self.at.as_str(),
             &self.profile,
@@ -144,8 +197,7 @@ fn gap_in_words(gap: &GapState) -> String {
 /// A cell of CSV. One that a spreadsheet would take for a formula gets an apostrophe in front, as spreadsheets themselves
 /// mark text: what a server says must not run in an operator's spreadsheet. JSON lines have every text as it is.
 fn cell(text: &str) -> String {
-    let formula = text.starts_with(['=', '+', '-', '@', '\t', '\r']);
-    let guard = if formula { "'" } else { "" };
+    let guard = guard(text);
     if text.contains(['"', ',', '\r', '\n']) {
         format!("\"{guard}{}\"", text.replace('"', "\"\""))
     } else {
@@ -153,8 +205,14 @@ fn cell(text: &str) -> String {
     }
 }
 
+/// What goes in front of a cell so that no spreadsheet runs it.
+fn guard(text: &str) -> &'static str {
+    if text.starts_with(['=', '+', '-', '@', '\t', '\r']) { "'" } else { "" }
+}
+
 /// The text with control characters and those that turn the direction of writing shown, not obeyed.
-pub(super) fn visible(text: &str) -> String {
+#[must_use]
+pub fn visible(text: &str) -> String {
     text.chars()
         .map(|c| match c {
             '\n' | '\r' | '\t' => ' ',
@@ -168,7 +226,8 @@ pub(super) fn visible(text: &str) -> String {
 }
 
 /// The whole text that an entry came with, of which a row shows the beginning.
-pub(super) fn text_of(entry: &Entry) -> Option<&str> {
+#[must_use]
+pub fn text_of(entry: &Entry) -> Option<&str> {
     match &entry.fact {
         Fact::Heard(Message::Command(report)) => report.body.text(),
         Fact::Heard(Message::Data(report)) => match &report.delivery {
@@ -230,9 +289,16 @@ mod tests {
         ] {
             assert_eq!(cell(text), wanted);
         }
-        let columns = HEADER.trim_end().split(',').count();
-        assert_eq!(record("x").csv().trim_end().split(',').count(), columns);
+        let columns = |line: String, between: char| line.trim_end().split(between).count();
+        assert_eq!(columns(record("x").csv(), ','), columns(Record::csv_header(), ','));
         assert!(record("x").csv().ends_with("\r\n"));
+    }
+
+    #[test]
+    fn tab_separated_lines_have_one_cell_a_field_and_no_formula() {
+        let line = record("=a\tb\nc").tsv();
+        assert_eq!(line.matches('\t').count(), Record::tsv_header().matches('\t').count(), "{line:?}");
+        assert!(line.contains("\t'=a b c\t") && line.ends_with('\n') && line.lines().count() == 1, "{line:?}");
     }
 
     #[test]

@@ -1,0 +1,94 @@
+//! What the tab `All profiles` is told of each profile's events, and when it is made.
+
+use crate::activity::{ActivityKey, Entry};
+use crate::engine::{ConnectionState, Event, Progress};
+use crate::protocol::RequestId;
+use crate::settings::ProfileId;
+use crate::ui::app::{App, Front};
+use crate::ui::desk::{Desk, Unseen};
+use crate::ui::merged;
+
+/// What an event means for the tab.
+pub(super) enum News {
+    /// Nothing.
+    None,
+    /// It has to be made anew.
+    Anew,
+    /// These activities changed.
+    Changed(Vec<ActivityKey>),
+    /// How far a download is.
+    Download(RequestId, Option<Progress>),
+    /// Every entry of one activity.
+    History(ActivityKey, Vec<Entry>),
+}
+
+impl App {
+    /// What an event of a profile means for the tab, before the profile takes it. Nothing while the tab waits to be made.
+    pub(super) fn news_for_all(&self, profile: ProfileId, event: &Event) -> News {
+        let all = self.desks.last().and_then(|desk| desk.owners.as_ref());
+        if profile == merged::id() || all.is_none_or(|owners| owners.stale) {
+            return News::None;
+        }
+        match event {
+            Event::Committed { entries, .. } | Event::NotKept { entries, .. } => {
+                News::Changed(entries.iter().map(|entry| entry.key.clone()).collect())
+            }
+            Event::Restored { complete: true, .. }
+            | Event::LinksKept { .. }
+            | Event::Kept { .. }
+            | Event::Forgotten { .. } => News::Anew,
+            Event::Download { request, progress, .. } => News::Download(request.clone(), progress.clone()),
+            Event::History { key, entries, .. } => News::History(key.clone(), entries.clone()),
+            _ => News::None,
+        }
+    }
+
+    /// Tells the tab, once the profile has taken the event.
+    pub(super) fn tell_all(&mut self, profile: ProfileId, news: News) {
+        let Some((all, parts)) = self.desks.split_last_mut().filter(|(all, _)| all.is_all()) else { return };
+        match news {
+            News::None => {}
+            News::Anew => {
+                if let Some(owners) = &mut all.owners {
+                    owners.stale = true;
+                }
+            }
+            News::Changed(keys) => {
+                if let Some(part) = parts.iter().find(|part| part.profile.id == profile) {
+                    all.follow(part, &keys);
+                    all.activities.merge_rest(parts.iter().map(|part| &part.activities));
+                }
+            }
+            News::Download(request, Some(progress)) => _ = all.downloads.insert(request, progress),
+            News::Download(request, None) => _ = all.downloads.remove(&request),
+            News::History(key, entries) => {
+                let row = all.details.as_ref().map(crate::ui::details::Details::row);
+                if row.is_some_and(|row| all.owner(row) == profile)
+                    && let Some(details) = &mut all.details
+                {
+                    details.answer(&key, entries);
+                }
+            }
+        }
+    }
+
+    /// Makes the tab, where it is in front and has to be made.
+    pub(super) fn make_all(&mut self) {
+        let preferences = self.preferences();
+        if self.front == Front::Desk(merged::id())
+            && let Some((all, parts)) = self.desks.split_last_mut()
+        {
+            all.make_anew(parts, &preferences);
+            all.connection = parts.iter().any(Desk::is_live).then_some(ConnectionState::Live);
+            for part in parts {
+                // They are seen here.
+                part.unseen = Unseen::default();
+            }
+        }
+    }
+
+    /// How many profiles there are.
+    pub(super) fn profiles(&self) -> usize {
+        self.desks.iter().filter(|desk| !desk.is_all()).count()
+    }
+}

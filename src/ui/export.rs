@@ -1,0 +1,123 @@
+//! The dialog `Export`: what is written, in which form, of whom; where to is asked by the system's own dialog after it.
+
+use egui::{Ui, pos2, vec2};
+
+use crate::activity::record::Format;
+use crate::activity::{Chip, Filter};
+use crate::engine::Export;
+use crate::protocol::file_name;
+use crate::settings::ProfileId;
+
+use super::dialogs::{First, buttons, paragraph};
+use super::field::{Mark, choice};
+use super::scene::{Scene, Wish};
+use super::text::visible;
+use super::theme::{Palette, Type};
+use super::widgets;
+
+/// What is chosen.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct ExportForm {
+    /// The profile in front, and its name; `None` where all of them are in front.
+    profile: Option<(ProfileId, String)>,
+    /// Whether all profiles are meant; `None` where there is nothing to choose.
+    all_profiles: Option<bool>,
+    format: Format,
+    messages: bool,
+    /// What the table shows, where that is not everything: the filter, the chip, and both in words.
+    shown: Option<(Filter, Chip, String)>,
+    only_shown: bool,
+}
+
+impl ExportForm {
+    /// The dialog for what is in front. `several` is whether there are other profiles.
+    pub(crate) fn new(
+        profile: Option<(ProfileId, String)>,
+        several: bool,
+        shown: Option<(Filter, Chip, String)>,
+    ) -> Self {
+        Self {
+            all_profiles: (several && profile.is_some()).then_some(false),
+            profile,
+            format: Format::Csv,
+            messages: false,
+            only_shown: shown.is_some(),
+            shown,
+        }
+    }
+
+    /// The one profile that is meant, and its name.
+    fn only(&self) -> Option<&(ProfileId, String)> {
+        self.profile.as_ref().filter(|_| self.all_profiles != Some(true))
+    }
+
+    /// The name that the file is suggested to have.
+    pub(crate) fn file_name(&self) -> String {
+        let whose = self.only().map_or("all", |(_, name)| name);
+        let what = if self.messages { "messages" } else { "activities" };
+        format!("privicore-{}-{what}.{}", file_name::safe_name(whose).unwrap_or_default(), self.format.extension())
+    }
+
+    /// What is to be exported, to a place.
+    pub(crate) fn export(&self, to: std::path::PathBuf) -> Export {
+        let (filter, chip) = match &self.shown {
+            Some((filter, chip, _)) if self.only_shown => (filter.clone(), *chip),
+            Some(_) | None => (Filter::default(), Chip::All),
+        };
+        Export {
+            profile: self.only().map(|(id, _)| *id),
+            format: self.format,
+            filter,
+            chip,
+            messages: self.messages,
+            to,
+        }
+    }
+}
+
+/// Draws what the dialog holds.
+pub(crate) fn show(ui: &mut Ui, form: &mut ExportForm, fresh: bool, scene: &mut Scene) {
+    paragraph(ui, "Writes what the journal has into a file. No secret is in it: neither tokens nor links.");
+    let format = form.format;
+    options(ui, "Format", &[("CSV", format == Format::Csv), ("JSON lines", format == Format::Ndjson)], |chosen| {
+        form.format = if chosen == 0 { Format::Csv } else { Format::Ndjson };
+    });
+    let messages = form.messages;
+    options(ui, "Lines", &[("One an activity", !messages), ("One a message", messages)], |chosen| {
+        form.messages = chosen == 1;
+    });
+    if let (Some(all), Some((_, name))) = (form.all_profiles, &form.profile) {
+        let name = format!("Only {}", visible(name));
+        options(ui, "Profiles", &[(&name, !all), ("All profiles", all)], |chosen| {
+            form.all_profiles = Some(chosen == 1);
+        });
+    }
+    if let Some((_, _, words)) = &form.shown {
+        let only = form.only_shown;
+        let words = format!("Only {words}");
+        options(ui, "Rows", &[(&words, only), ("Everything", !only)], |chosen| form.only_shown = chosen == 0);
+    }
+    if buttons(ui, "Choose a file…", "Cancel", if fresh { First::Main } else { First::None }, scene) {
+        scene.wish(Wish::Export(form.clone()));
+        scene.wish(Wish::CloseDialog);
+    }
+}
+
+/// A line of choices of which one holds; `choose` is called with the number of another that was clicked.
+fn options(ui: &mut Ui, words: &str, all: &[(&str, bool)], choose: impl FnOnce(usize)) {
+    let palette = Palette::of(ui.style());
+    let (_, rect) = ui.allocate_space(vec2(ui.available_width(), 30.0));
+    widgets::text(ui, pos2(rect.left(), rect.center().y), words, Type::Body, palette.secondary, 88.0);
+    let mut at = pos2(rect.left() + 96.0, rect.center().y);
+    let mut chosen = None;
+    for (index, (option, holds)) in all.iter().enumerate() {
+        let response = choice(ui, at, Mark::Radio(*holds), option, true);
+        if response.clicked() && !holds {
+            chosen = Some(index);
+        }
+        at.x = response.rect.right() + 16.0;
+    }
+    if let Some(index) = chosen {
+        choose(index);
+    }
+}

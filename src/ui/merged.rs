@@ -1,0 +1,106 @@
+//! The tab `All profiles`: every profile's rows in one table, each saying whose it is.
+//!
+//! It is made when it is first looked at, of the newest rows of all profiles, and follows what is committed from then on.
+//! What is done in it is done by the row's own profile.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use crate::activity::{Activities, ActivityKey, RowId, Seq, View};
+use crate::settings::{Preferences, Profile, ProfileId};
+
+use super::desk::Desk;
+
+/// How many of the newest rows it begins with: copying them is done within one frame, and memory stays bounded.
+pub(super) const MOST: usize = 200_000;
+
+/// Whose the rows of the tab are.
+#[derive(Debug, Default)]
+pub(crate) struct Owners {
+    /// By row: the profile, and its name.
+    rows: HashMap<RowId, ProfileId>,
+    names: HashMap<ProfileId, String>,
+    /// Whether it has to be made anew before it is looked at.
+    pub stale: bool,
+}
+
+/// The id of the tab, which is no profile's.
+pub(crate) fn id() -> ProfileId {
+    ProfileId::from_u128(0)
+}
+
+impl Desk {
+    /// The tab for several profiles.
+    pub(crate) fn all_profiles(preferences: &Preferences) -> Self {
+        let profile = Profile { id: id(), name: "All profiles".to_owned(), ..Profile::default() };
+        let mut desk = Self::new(profile, preferences);
+        desk.restoring = false;
+        desk.owners = Some(Owners { stale: true, ..Owners::default() });
+        desk
+    }
+
+    /// Whether it is the tab for several profiles.
+    pub(crate) fn is_all(&self) -> bool {
+        self.owners.is_some()
+    }
+
+    /// The profile that a row belongs to.
+    pub(crate) fn owner(&self, row: RowId) -> ProfileId {
+        self.owners.as_ref().and_then(|owners| owners.rows.get(&row).copied()).unwrap_or(self.profile.id)
+    }
+
+    /// The name of the profile that a row belongs to.
+    pub(crate) fn owner_name(&self, row: RowId) -> &str {
+        let owners = self.owners.as_ref();
+        owners.and_then(|owners| owners.names.get(&self.owner(row))).map_or(self.profile.name.as_str(), String::as_str)
+    }
+
+    /// Makes it anew of the profiles' rows, where it has to be. What was selected and open is gone then.
+    pub(crate) fn make_anew(&mut self, parts: &[Desk], preferences: &Preferences) {
+        let Some(owners) = self.owners.as_mut().filter(|owners| owners.stale) else { return };
+        owners.stale = false;
+        owners.rows.clear();
+        owners.names = parts.iter().map(|part| (part.profile.id, part.profile.name.clone())).collect();
+        self.activities = Activities::new(Duration::from_secs(u64::from(preferences.link_lifetime)));
+        self.table = super::table::Table::default();
+        self.details = None;
+        let mut view = View::new();
+        view.set_filter(self.view.filter().clone());
+        view.set_chip(self.view.chip());
+        view.set_sort(self.view.sort());
+        self.view = view;
+        let mut newest: Vec<(Seq, usize, RowId)> = Vec::new();
+        for (number, part) in parts.iter().enumerate() {
+            let rows = (0..MOST).map_while(|index| part.newest(index));
+            newest.extend(rows.filter_map(|row| Some((part.activity(row)?.first_seq(), number, row))));
+        }
+        newest.sort_unstable_by_key(|(seq, ..)| *seq);
+        let skip = newest.len().saturating_sub(MOST);
+        for (_, number, row) in newest.into_iter().skip(skip) {
+            if let Some(part) = parts.get(number) {
+                self.merge_row(part, row);
+            }
+        }
+        self.activities.merge_rest(parts.iter().map(|part| &part.activities));
+    }
+
+    /// Something was committed for a profile: its rows are copied again.
+    pub(crate) fn follow(&mut self, part: &Desk, keys: &[ActivityKey]) {
+        for row in keys.iter().filter_map(|key| part.activities.find(key)) {
+            self.merge_row(part, row);
+        }
+        // What a gap may have cost changes with its commands.
+        let gaps: Vec<RowId> = part.activities.gaps().collect();
+        for row in gaps {
+            self.merge_row(part, row);
+        }
+    }
+
+    fn merge_row(&mut self, part: &Desk, row: RowId) {
+        if let Some(here) = self.activities.merge_row(&part.activities, row)
+            && let Some(owners) = &mut self.owners
+        {
+            owners.rows.entry(here).or_insert(part.profile.id);
+        }
+    }
+}

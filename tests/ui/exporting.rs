@@ -1,0 +1,67 @@
+//! Exporting what is in front: the dialog, then the system's own for the place, then one wish to the engine.
+
+use egui::accesskit::Role;
+use egui::{Key, Modifiers};
+use privicore_monitor::activity::Chip;
+use privicore_monitor::activity::record::Format;
+use privicore_monitor::engine::{Action, Export};
+
+use super::harness::{Window, command};
+
+/// The export that the engine was asked for.
+#[track_caller]
+fn asked(window: &mut Window) -> Export {
+    let actions = window.actions();
+    let [Action::Export(export), Action::SetPreferences(_)] = &*actions else { panic!("{actions:?}") };
+    (**export).clone()
+}
+
+#[test]
+fn everything_of_the_profile_is_exported_where_nothing_is_filtered() {
+    let mut window = Window::live();
+    window.hear(&[command("c-1", 2, "done")]);
+    window.key_with(Modifiers::COMMAND, Key::E);
+    assert!(window.has(Role::Dialog, "Export"), "no dialog");
+    window.press("Choose a file…");
+    assert_eq!(window.suggestion().file_name, "privicore-ops-activities.csv");
+    window.answer(Some("/tmp/out/a.csv"));
+    let export = asked(&mut window);
+    assert_eq!((export.profile, export.format, export.chip), (Some(window.id()), Format::Csv, Chip::All));
+    assert!(export.filter.is_empty() && !export.messages, "{export:?}");
+    assert_eq!(export.to.to_str(), Some("/tmp/out/a.csv"));
+}
+
+#[test]
+fn what_is_filtered_is_exported_as_it_is_shown_unless_everything_is_wanted() {
+    let mut window = Window::live();
+    window.hear(&[command("c-1", 3, "no")]);
+    window.key(Key::Num4);
+    window.type_into(Role::TextInput, "Filter", "id:c");
+    window.press("Export…");
+    window.click(Role::RadioButton, "JSON lines");
+    window.click(Role::RadioButton, "One a message");
+    window.press("Choose a file…");
+    window.answer(Some("/tmp/out/a.ndjson"));
+    let export = asked(&mut window);
+    assert_eq!((export.format, export.chip, export.messages), (Format::Ndjson, Chip::Failed, true));
+    assert_eq!(export.filter.to_string(), "id:c");
+    window.press("Export…");
+    window.click(Role::RadioButton, "Everything");
+    window.press("Choose a file…");
+    window.answer(Some("/tmp/out/b.csv"));
+    let export = window.actions().into_iter().find_map(|action| match action {
+        Action::Export(export) => Some(*export),
+        _ => None,
+    });
+    let export = export.expect("nothing was asked for");
+    assert!(export.filter.is_empty() && export.chip == Chip::All, "{export:?}");
+}
+
+#[test]
+fn whoever_thinks_better_of_it_exports_nothing() {
+    let mut window = Window::live();
+    window.press("Export…");
+    window.press("Choose a file…");
+    window.answer(None);
+    assert!(window.actions().is_empty(), "something was exported to nowhere");
+}

@@ -1,0 +1,172 @@
+//! Everything is reached and operated by the keyboard alone, and the focus is always somewhere, on every screen.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use egui::accesskit::Role;
+use egui::{Key, Modifiers};
+use egui_kittest::kittest::NodeT as _;
+use privicore_monitor::engine::{Action, ConnectionState, Event, Notice, Severity};
+use privicore_monitor::ui::Prefill;
+
+use super::harness::{INLINE, LINK, Window, command, data};
+
+/// Roles that an operator can do something with.
+const OPERABLE: [Role; 7] = [
+    Role::Button,
+    Role::CheckBox,
+    Role::RadioButton,
+    Role::TextInput,
+    Role::PasswordInput,
+    Role::MultilineTextInput,
+    Role::SearchInput,
+];
+/// No screen has more stops than this.
+const MOST_STOPS: usize = 120;
+
+/// Presses Tab around the whole screen. Every part that can be operated must have had the focus by then, and at every
+/// stop exactly one part must have it. Within a dialog only its own parts count, and the focus must not leave it.
+#[track_caller]
+fn walk(window: &mut Window, screen: &str) {
+    let wanted = operable(window);
+    assert!(!wanted.is_empty(), "{screen}: nothing can be operated");
+    let mut visited = BTreeSet::new();
+    for _ in 0..MOST_STOPS {
+        window.key(Key::Tab);
+        let focused = window.focused();
+        assert!(focused.is_some(), "{screen}: the focus is lost after {visited:?}");
+        visited.extend(focused);
+    }
+    let missed: Vec<_> = wanted.difference(&visited).collect();
+    assert!(missed.is_empty(), "{screen}: not reached by Tab: {missed:?}\nreached: {visited:?}");
+    if has_dialog(window) {
+        let outside: Vec<_> = visited.difference(&wanted).collect();
+        assert!(outside.is_empty(), "{screen}: the focus left the dialog for {outside:?}");
+    }
+}
+
+fn has_dialog(window: &Window) -> bool {
+    window.find_role(Role::Dialog).is_some()
+}
+
+/// The names of what can be operated; of a dialog's parts alone where one is open.
+fn operable(window: &Window) -> BTreeSet<String> {
+    let only_dialog = has_dialog(window);
+    OPERABLE
+        .into_iter()
+        .flat_map(|role| window.nodes(role))
+        .filter(|node| !node.accesskit_node().is_disabled())
+        .filter(|node| !only_dialog || is_in_dialog(node))
+        .filter_map(|node| node.accesskit_node().label())
+        .collect()
+}
+
+fn is_in_dialog(node: &egui_kittest::Node<'_>) -> bool {
+    let mut above = node.accesskit_node().parent();
+    while let Some(parent) = above {
+        if parent.role() == Role::Dialog {
+            return true;
+        }
+        above = parent.parent();
+    }
+    false
+}
+
+/// A window with one of everything.
+fn full(size: [f32; 2]) -> Window {
+    let mut window = Window::live_in(size);
+    window.hear(&[
+        command("c-1", 1, ""),
+        command("c-2", 3, "no"),
+        data("r-1", "invoices/2026", 1, LINK),
+        data("r-2", "keys", 0, INLINE),
+    ]);
+    window.wait(Duration::from_secs(10));
+    window.run();
+    window
+}
+
+#[test]
+fn the_sign_in_form() {
+    let mut window = Window::unknown();
+    walk(&mut window, "sign in");
+    let mut narrow = Window::silent([800.0, 500.0], Prefill::default());
+    narrow.settings(Vec::new(), privicore_monitor::settings::Theme::Light);
+    narrow.run();
+    walk(&mut narrow, "sign in, small");
+}
+
+#[test]
+fn the_table_its_bars_and_its_details() {
+    for size in [[1280.0, 800.0], [800.0, 500.0]] {
+        let mut window = full(size);
+        walk(&mut window, "table");
+        window.key(Key::Escape);
+        window.key(Key::Home);
+        window.key(Key::Enter);
+        assert!(window.has(Role::Group, "Details"), "no details");
+        walk(&mut window, "details");
+    }
+}
+
+#[test]
+fn the_banner_and_notices() {
+    let mut window = full([1280.0, 800.0]);
+    let profile = window.id();
+    let at = privicore_monitor::ui::Clock::instant(&window.clock) + Duration::from_secs(7);
+    let why = "The server hung up.".to_owned();
+    window.say(Event::Connection { profile, state: ConnectionState::Reconnecting { at, attempt: 1, why } });
+    let remedy = Some(("Raise the limit".to_owned(), Action::SetMessageLimit(4_000_000)));
+    let sentence = "A message is larger than the limit.".to_owned();
+    window.say(Event::Notice(Notice { severity: Severity::Error, profile: Some(profile), sentence, remedy }));
+    window.run();
+    walk(&mut window, "banner and notice");
+    window.find(Role::Button, "Raise the limit").focus();
+    window.run();
+    window.key(Key::Enter);
+    assert!(window.actions().iter().any(|action| matches!(action, Action::SetMessageLimit(_))), "Enter does nothing");
+    assert!(window.focused().is_some(), "the focus went with the notice");
+}
+
+#[test]
+fn every_dialog() {
+    let mut window = full([1280.0, 800.0]);
+    window.key(Key::Home);
+    let dialogs: [(&str, Modifiers, Key); 6] = [
+        ("Settings", Modifiers::COMMAND, Key::Comma),
+        ("Keyboard shortcuts", Modifiers::NONE, Key::F1),
+        ("Command palette", Modifiers::COMMAND, Key::K),
+        ("Track commands", Modifiers::COMMAND, Key::T),
+        ("Export", Modifiers::COMMAND, Key::E),
+        ("Edit label", Modifiers::NONE, Key::L),
+    ];
+    for (name, modifiers, key) in dialogs {
+        window.key_with(modifiers, key);
+        assert!(window.has(Role::Dialog, name), "{name} does not open");
+        assert!(window.focused().is_some(), "{name} opens without the focus");
+        if name != "Command palette" {
+            walk(&mut window, name);
+        }
+        window.key(Key::Escape);
+        window.key(Key::Escape);
+        assert!(!has_dialog(&window), "{name} stays open");
+        window.key(Key::Home);
+    }
+}
+
+#[test]
+fn the_menus() {
+    for button in ["Menu", "Profile ops"] {
+        let mut window = full([1280.0, 800.0]);
+        window.find(Role::Button, button).focus();
+        window.run();
+        window.key(Key::Enter);
+        walk(&mut window, button);
+        window.find(Role::Button, "Sign out").focus();
+        window.run();
+        window.key(Key::Enter);
+        assert!(window.has(Role::Dialog, "Sign out"), "{button}: Enter runs nothing");
+        window.key(Key::Escape);
+        assert!(window.focused().is_some(), "{button}: the focus is lost");
+    }
+}

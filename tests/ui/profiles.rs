@@ -1,0 +1,190 @@
+//! Several profiles at once: each tab tells what came behind it, and trouble in one never touches another.
+
+use egui::accesskit::{Live, Role};
+use egui::{Key, Modifiers};
+use egui_kittest::kittest::NodeT as _;
+use privicore_monitor::activity::Seq;
+use privicore_monitor::engine::{Action, ConnectionState, Event};
+use privicore_monitor::settings::{Profile, ProfileId, Theme};
+use std::time::Duration;
+
+use super::harness::{Window, command, ops};
+
+/// A window of ten live profiles, the first in front.
+pub(super) fn ten() -> (Window, Vec<Profile>) {
+    let mut window = Window::live();
+    let mut profiles = vec![window.profile.clone()];
+    profiles.extend((2..=10).map(|number| Profile { name: format!("profile {number}"), ..ops() }));
+    window.settings(profiles.clone(), Theme::Dark);
+    for profile in &profiles {
+        let profile = profile.id;
+        window.say(Event::Connection { profile, state: ConnectionState::Live });
+        window.say(Event::Restored { profile, entries: Vec::new(), live_from: Seq(0), complete: true });
+    }
+    window.run();
+    // A new profile comes to the front; the tests look at the first.
+    window.key_with(Modifiers::COMMAND, Key::Num1);
+    (window, profiles)
+}
+
+/// A command of a profile is told.
+pub(super) fn tell(window: &mut Window, profile: ProfileId, id: &str, status: i64, body: &str) {
+    let entries = vec![window.entry(&command(id, status, body))];
+    window.say(Event::Committed { profile, entries });
+}
+
+fn description(window: &Window, tab: &str) -> Option<String> {
+    window.find(Role::Button, tab).accesskit_node().data().description().map(str::to_owned)
+}
+
+#[test]
+fn a_tab_tells_how_many_are_new_behind_it_and_how_many_failed() {
+    let (mut window, profiles) = ten();
+    tell(&mut window, profiles[1].id, "c-1", 1, "");
+    window.run();
+    assert_eq!(description(&window, "Profile profile 2").as_deref(), Some("1 new"));
+    tell(&mut window, profiles[1].id, "c-1", 3, "no");
+    tell(&mut window, profiles[1].id, "c-2", 2, "done");
+    window.run();
+    assert_eq!(description(&window, "Profile profile 2").as_deref(), Some("2 new, 1 failed"));
+    window.key_with(Modifiers::COMMAND, Key::Num2);
+    window.key_with(Modifiers::COMMAND, Key::Num1);
+    assert_eq!(description(&window, "Profile profile 2"), None, "what was seen is counted still");
+}
+
+#[test]
+fn one_failing_profile_never_disturbs_another() {
+    let (mut window, profiles) = ten();
+    window.find(Role::TextInput, "Filter").focus();
+    window.run();
+    for profile in &profiles[1..] {
+        let why = "The token is no longer valid.".to_owned();
+        window.say(Event::Connection { profile: profile.id, state: ConnectionState::TokenRefused { why } });
+    }
+    window.type_text("c-");
+    tell(&mut window, profiles[0].id, "c-1", 2, "done");
+    window.run();
+    assert!(window.reads("Connection: Live"), "{:?}", window.all(Role::Label));
+    assert_eq!(window.focused().as_deref(), Some("Filter"), "what was typed into is gone");
+    assert_eq!(window.rows(), ["Command c-1, Succeeded"]);
+    assert!(window.all(Role::Alert).is_empty(), "{:?}", window.all(Role::Alert));
+}
+
+#[test]
+fn ten_profiles_are_all_reached_though_there_is_no_room_for_their_tabs() {
+    let (mut window, profiles) = ten();
+    for (number, key) in
+        [Key::Num1, Key::Num2, Key::Num3, Key::Num4, Key::Num5, Key::Num6, Key::Num7, Key::Num8, Key::Num9]
+            .into_iter()
+            .enumerate()
+    {
+        tell(&mut window, profiles[number].id, &format!("of-{number}"), 2, "done");
+        window.key_with(Modifiers::COMMAND, key);
+        assert_eq!(window.rows(), [format!("Command of-{number}, Succeeded")]);
+    }
+    tell(&mut window, profiles[9].id, "of-9", 2, "done");
+    window.key_with(Modifiers::COMMAND, Key::K);
+    window.type_text("profile 10");
+    window.key(Key::Enter);
+    assert_eq!(window.rows(), ["Command of-9, Succeeded"]);
+}
+
+#[test]
+fn failures_are_said_aloud_together_and_not_one_by_one() {
+    let (mut window, profiles) = ten();
+    let said = |window: &Window| {
+        let node = window.find_role(Role::Status)?.accesskit_node();
+        assert_eq!(node.data().live(), Some(Live::Polite));
+        node.label()
+    };
+    assert_eq!(said(&window), None);
+    tell(&mut window, profiles[0].id, "c-1", 3, "no");
+    window.run();
+    assert_eq!(said(&window).as_deref(), Some("Failed: ops: c-1, no"));
+    for number in 2..500 {
+        tell(&mut window, profiles[1].id, &format!("c-{number}"), 3, "no");
+    }
+    window.run();
+    assert_eq!(said(&window).as_deref(), Some("Failed: ops: c-1, no"), "another sentence came within seconds");
+    window.wait(Duration::from_secs(6));
+    window.run();
+    assert_eq!(said(&window).as_deref(), Some("498 failed, the last: profile 2: c-499, no"));
+}
+
+/// A window with two profiles, each with a command, at the tab for all of them.
+fn all() -> (Window, Vec<Profile>) {
+    let mut window = Window::live();
+    let audit = Profile { name: "audit".to_owned(), ..ops() };
+    let (of_ops, profile) = (window.id(), audit.id);
+    let profiles = vec![window.profile.clone(), audit];
+    window.settings(profiles.clone(), Theme::Dark);
+    window.say(Event::Connection { profile, state: ConnectionState::Live });
+    window.say(Event::Restored { profile, entries: Vec::new(), live_from: Seq(0), complete: true });
+    tell(&mut window, of_ops, "of-ops", 1, "");
+    tell(&mut window, profile, "of-audit", 1, "");
+    window.run();
+    window.press("All profiles");
+    (window, profiles)
+}
+
+#[test]
+fn all_profiles_are_one_table_whose_rows_say_whose_they_are() {
+    let (mut window, profiles) = all();
+    assert_eq!(window.rows(), ["Command of-audit, Pending", "Command of-ops, Pending"]);
+    let whose = |window: &Window, row: &str| {
+        let node = window.find(Role::Row, row).accesskit_node();
+        node.data().description().map(str::to_owned).unwrap_or_default()
+    };
+    assert!(whose(&window, "Command of-audit, Pending").starts_with("of audit"));
+    assert!(whose(&window, "Command of-ops, Pending").starts_with("of ops"));
+    assert!(window.reads("Connection: 2 of 2 live"), "{:?}", window.all(Role::Label));
+    tell(&mut window, profiles[0].id, "of-ops", 3, "no");
+    tell(&mut window, profiles[0].id, "new", 2, "done");
+    window.run();
+    assert_eq!(
+        window.rows(),
+        ["Command new, Succeeded", "Command of-audit, Pending", "Command of-ops, Failed"],
+        "it does not follow"
+    );
+    assert!(window.has(Role::Button, "Show failed (1)"), "{:?}", window.all(Role::Button));
+    let back = description(&window, "Profile ops");
+    assert_eq!(back, None, "what was seen here counts as unseen there");
+}
+
+#[test]
+fn what_is_done_with_rows_of_several_profiles_is_done_by_each_rows_own() {
+    let (mut window, profiles) = all();
+    window.key_with(Modifiers::COMMAND, Key::A);
+    window.key(Key::S);
+    let actions = window.actions();
+    let mut asked: Vec<_> = actions
+        .iter()
+        .map(|action| match action {
+            Action::CheckStatus { profile, commands } => (*profile, commands[0].as_str().to_owned(), commands.len()),
+            other => panic!("{other:?}"),
+        })
+        .collect();
+    asked.sort_by(|a, b| a.1.cmp(&b.1));
+    assert_eq!(asked, [(profiles[1].id, "of-audit".to_owned(), 1), (profiles[0].id, "of-ops".to_owned(), 1)]);
+    window.key(Key::Home);
+    window.key(Key::Enter);
+    let asked = window.questions();
+    assert!(
+        matches!(asked.last(), Some(Action::History { profile, .. }) if *profile == profiles[1].id),
+        "the details ask another profile: {asked:?}"
+    );
+}
+
+#[test]
+fn all_profiles_are_made_anew_when_one_is_gone() {
+    let (mut window, profiles) = all();
+    let third = Profile { name: "third".to_owned(), ..ops() };
+    window.settings(vec![profiles[0].clone(), third], Theme::Dark);
+    window.run();
+    window.press("All profiles");
+    assert_eq!(window.rows(), ["Command of-ops, Pending"]);
+    window.settings(vec![profiles[0].clone()], Theme::Dark);
+    window.run();
+    assert!(!window.has(Role::Button, "All profiles"), "one profile is not several");
+    assert_eq!(window.rows(), ["Command of-ops, Pending"], "nothing is in front");
+}

@@ -1,0 +1,130 @@
+//! Settings: what is chosen takes effect at once, half a number never does, and the window is found again as it was left.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use egui::accesskit::Role;
+use egui::{Key, Modifiers, ViewportCommand, ViewportId};
+use egui_kittest::kittest::NodeT as _;
+use privicore_monitor::engine::{Action, Event};
+use privicore_monitor::settings::{Motion, Preferences, Settings, Theme, WindowPlace};
+
+use super::harness::{LINK, Window, data};
+
+/// Settings that the engine tells.
+fn told(window: &mut Window, preferences: Preferences) {
+    let profiles = vec![window.profile.clone()];
+    window.say(Event::Settings(Arc::new(Settings { preferences, profiles })));
+    window.run();
+}
+
+/// What the engine was asked to keep, once.
+#[track_caller]
+fn kept(window: &mut Window) -> Preferences {
+    match &*window.actions() {
+        [Action::SetPreferences(preferences)] => preferences.clone(),
+        other => panic!("not one wish: {other:?}"),
+    }
+}
+
+#[test]
+fn switches_take_effect_at_the_click() {
+    let mut window = Window::live();
+    window.key_with(Modifiers::COMMAND, Key::Comma);
+    assert!(window.has(Role::Dialog, "Settings"), "no dialog");
+    window.click(Role::RadioButton, "Light");
+    assert_eq!(kept(&mut window).theme, Theme::Light);
+    window.press("Larger");
+    assert_eq!(kept(&mut window).scale, 110);
+    window.click(Role::CheckBox, "Reduce motion");
+    assert_eq!(kept(&mut window).motion, Motion::Reduced);
+}
+
+#[test]
+fn a_number_takes_effect_when_its_field_is_left_and_a_wrong_one_never() {
+    let mut window = Window::live();
+    window.key_with(Modifiers::COMMAND, Key::Comma);
+    let name = "Keep history for (days)";
+    window.find(Role::TextInput, name).focus();
+    window.run();
+    window.key_with(Modifiers::COMMAND, Key::A);
+    window.type_text("3");
+    assert!(window.actions().is_empty(), "half a number throws history away");
+    window.type_text("0");
+    window.key(Key::Enter);
+    assert_eq!(kept(&mut window).retention_days, 30);
+    let name = "Largest message (MiB)";
+    window.find(Role::TextInput, name).focus();
+    window.run();
+    window.key_with(Modifiers::COMMAND, Key::A);
+    window.type_text("0");
+    window.key(Key::Tab);
+    assert!(window.actions().is_empty(), "a limit of nothing was taken");
+    assert_eq!(window.all(Role::Alert), ["Enter a whole number from 1 to 1024."]);
+}
+
+#[test]
+fn the_scale_has_keys_and_ends_at_200_per_cent() {
+    let mut window = Window::live();
+    window.key_with(Modifiers::COMMAND, Key::Plus);
+    assert_eq!(kept(&mut window).scale, 110);
+    told(&mut window, Preferences { scale: 200, ..Preferences::default() });
+    assert!((window.harness.ctx.zoom_factor() - 2.0).abs() < 0.01, "it is not drawn larger");
+    window.key_with(Modifiers::COMMAND, Key::Equals);
+    assert!(window.actions().is_empty(), "beyond the end");
+    window.key_with(Modifiers::COMMAND, Key::Num0);
+    assert_eq!(kept(&mut window).scale, 100);
+}
+
+#[test]
+fn at_every_scale_the_smallest_window_has_every_part_within_it() {
+    for scale in [100_u16, 125, 150, 200] {
+        // The least size grows with the scale.
+        let times = f32::from(scale) / 100.0;
+        let mut window = Window::live_in([800.0 * times, 500.0 * times]);
+        told(&mut window, Preferences { scale, ..Preferences::default() });
+        window.hear(&[data("r-1", "invoices/2026", 1, LINK)]);
+        let whole = window.harness.ctx.content_rect().expand(0.5);
+        for role in [Role::Button, Role::TextInput, Role::Label] {
+            for node in window.nodes(role) {
+                let name = node.accesskit_node().label().unwrap_or_default();
+                assert!(whole.contains_rect(node.rect()), "{scale} %: {role:?} `{name}` at {} is cut", node.rect());
+            }
+        }
+    }
+}
+
+#[test]
+fn a_links_life_is_counted_anew_when_it_is_set() {
+    let mut window = Window::live();
+    window.hear(&[data("r-1", "", 1, LINK)]);
+    window.wait(Duration::from_mins(2));
+    told(&mut window, Preferences { link_lifetime: 60, ..Preferences::default() });
+    assert_eq!(window.rows(), ["Data request r-1, Link expired"]);
+    told(&mut window, Preferences { link_lifetime: 600, ..Preferences::default() });
+    assert_eq!(window.rows(), ["Data request r-1, Ready"]);
+}
+
+#[test]
+fn reduced_motion_scrolls_at_once_and_tints_nothing() {
+    let mut window = Window::live();
+    told(&mut window, Preferences { motion: Motion::Reduced, ..Preferences::default() });
+    let style = window.harness.ctx.global_style();
+    assert_eq!(style.scroll_animation, egui::style::ScrollAnimation::none());
+    window.hear(&[data("r-1", "", 1, LINK)]);
+    assert!(window.repaint_delay() >= Duration::from_millis(500), "a tint passes: {:?}", window.repaint_delay());
+}
+
+#[test]
+fn how_the_window_is_left_is_kept_before_the_engine_stops() {
+    let mut window = Window::live();
+    let rect = egui::Rect::from_min_size(egui::pos2(10.0, 20.0), egui::vec2(1_100.0, 720.0));
+    let root = window.harness.input_mut().viewports.entry(ViewportId::ROOT).or_default();
+    root.inner_rect = Some(rect);
+    root.maximized = Some(false);
+    let commands = window.close();
+    assert!(commands.contains(&ViewportCommand::CancelClose), "closed at once");
+    let actions = window.actions();
+    let [Action::SetPreferences(preferences), Action::Quit] = &*actions else { panic!("{actions:?}") };
+    assert_eq!(preferences.window, Some(WindowPlace { width: 1_100, height: 720, maximised: false }));
+}
