@@ -1,11 +1,12 @@
 //! Asks a filter of a row.
 //!
 //! A million rows share few distinct texts, so a [`Matcher`], which stays with one set of activities, remembers of each
-//! shared text whether a pattern is in it: most rows then cost a look-up and not a search.
+//! shared text whether a pattern is in it, and of the words for the last status and kind: most rows then cost a look-up and
+//! not a search.
 
 use super::{Field, Filter, Pattern, Term, Test};
 use crate::activity::pool::{PackedId, TextId};
-use crate::activity::{Activity, Moment};
+use crate::activity::{Activity, Kind, Moment, Status};
 
 /// What is remembered of a pattern and a shared text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -16,20 +17,31 @@ enum Known {
     NotFound,
 }
 
+/// What is remembered of one part of the filter.
+#[derive(Debug, Default)]
+struct Memory {
+    /// What is known of each shared text.
+    shared: Vec<Known>,
+    /// The last status, and whether the pattern is in its word: neighbours mostly have the same.
+    status: Option<(Status, bool)>,
+    /// The same of the last kind.
+    kind: Option<(Kind, bool)>,
+}
+
 /// A filter with its memory, for the rows of one set of activities.
 #[derive(Debug, Default)]
 pub(in crate::activity) struct Matcher {
     filter: Filter,
-    /// For each part of the filter, what is known of each shared text.
-    known: Vec<Vec<Known>>,
+    /// For each part of the filter, what is remembered of it.
+    memory: Vec<Memory>,
     buffer: String,
 }
 
 impl Matcher {
     /// One that knows nothing yet.
     pub(in crate::activity) fn new(filter: Filter) -> Self {
-        let known = filter.terms.iter().map(|_| Vec::new()).collect();
-        Self { filter, known, buffer: String::new() }
+        let memory = filter.terms.iter().map(|_| Memory::default()).collect();
+        Self { filter, memory, buffer: String::new() }
     }
 
     /// The filter.
@@ -39,29 +51,29 @@ impl Matcher {
 
     /// Whether the filter lets a row through at a time.
     pub(in crate::activity) fn matches(&mut self, activity: &Activity<'_>, now: Moment) -> bool {
-        let Self { filter, known, buffer } = self;
-        let mut parts = filter.terms.iter().zip(known);
-        parts.all(|(term, known)| holds(term, activity, now, &mut Search { known: Some(known), buffer }))
+        let Self { filter, memory, buffer } = self;
+        let mut parts = filter.terms.iter().zip(memory);
+        parts.all(|(term, memory)| holds(term, activity, now, &mut Search { memory: Some(memory), buffer }))
     }
 }
 
 /// Asks without remembering anything.
 pub(super) fn without_memory(filter: &Filter, activity: &Activity<'_>, now: Moment) -> bool {
     let mut buffer = String::new();
-    filter.terms.iter().all(|term| holds(term, activity, now, &mut Search { known: None, buffer: &mut buffer }))
+    filter.terms.iter().all(|term| holds(term, activity, now, &mut Search { memory: None, buffer: &mut buffer }))
 }
 
 /// What a search may work with.
 struct Search<'a> {
-    known: Option<&'a mut Vec<Known>>,
+    memory: Option<&'a mut Memory>,
     buffer: &'a mut String,
 }
 
 impl Search<'_> {
     /// Whether a pattern is in a shared text.
     fn is_in_shared(&mut self, pattern: &Pattern, activity: &Activity<'_>, id: TextId) -> bool {
-        let Some(known) = &mut self.known else { return pattern.is_in(activity.pool.get(id), self.buffer) };
-        let at = id.index();
+        let Some(memory) = &mut self.memory else { return pattern.is_in(activity.pool.get(id), self.buffer) };
+        let (known, at) = (&mut memory.shared, id.index());
         if known.len() <= at {
             known.resize((at + 1).next_power_of_two(), Known::Nothing);
         }
@@ -71,6 +83,34 @@ impl Search<'_> {
             *slot = if found { Known::Found } else { Known::NotFound };
         }
         *slot == Known::Found
+    }
+
+    /// Whether a pattern is in the word for a status.
+    fn is_in_status(&mut self, pattern: &Pattern, status: Status) -> bool {
+        if let Some((last, found)) = self.memory.as_ref().and_then(|memory| memory.status)
+            && last == status
+        {
+            return found;
+        }
+        let found = pattern.is_in(&status.word(), self.buffer);
+        if let Some(memory) = &mut self.memory {
+            memory.status = Some((status, found));
+        }
+        found
+    }
+
+    /// Whether a pattern is in the word for a kind.
+    fn is_in_kind(&mut self, pattern: &Pattern, kind: Kind) -> bool {
+        if let Some((last, found)) = self.memory.as_ref().and_then(|memory| memory.kind)
+            && last == kind
+        {
+            return found;
+        }
+        let found = pattern.is_in(kind.word(), self.buffer);
+        if let Some(memory) = &mut self.memory {
+            memory.kind = Some((kind, found));
+        }
+        found
     }
 }
 
@@ -113,8 +153,8 @@ fn is_in(field: Field, pattern: &Pattern, activity: &Activity<'_>, search: &mut 
                     && pattern.is_in_uuid(uuid::Uuid::from_bytes(bytes).hyphenated().encode_lower(&mut room))
             }
         },
-        Field::Status => pattern.is_in(&activity.status().word(), search.buffer),
-        Field::Kind => pattern.is_in(activity.kind().word(), search.buffer),
+        Field::Status => search.is_in_status(pattern, activity.status()),
+        Field::Kind => search.is_in_kind(pattern, activity.kind()),
     }
 }
 

@@ -2,7 +2,7 @@
 //!
 //! Whatever is not plainly a command or a data message with each known field once, of its usual type and with no other
 //! field beside it, is left to the careful way of the parent module. So this way decides nothing: where it gives an answer,
-//! it is the answer of the careful way, which a property in the parent's tests holds.
+//! it is the answer of the careful way, which a test of the parent holds.
 
 use std::borrow::Cow;
 use std::fmt;
