@@ -40,6 +40,7 @@ mod icons;
 mod keys;
 mod merged;
 mod native;
+mod network;
 mod notices;
 mod open;
 mod palette;

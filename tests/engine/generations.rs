@@ -154,7 +154,7 @@ async fn how_a_server_wants_to_be_asked_is_learnt_from_its_first_answer_and_kept
         window.act(Action::SignIn(Box::new(with_password(profile, "right"))));
         window.signed_in().await.expect("signed in");
         for command in ["1", "2"] {
-            window.act(Action::CheckStatus { profile: id, command: CommandId::from(command) });
+            window.act(Action::CheckStatus { profile: id, commands: vec![CommandId::from(command)] });
             let key = ActivityKey::Command(CommandId::from(command));
             let entry = window.entry(&key, |entry| matches!(entry.fact, Fact::Enquired(_))).await;
             assert_eq!(entry.fact != Fact::Enquired(Enquiry::Unknown), known, "{get:?} {post:?}: {:?}", entry.fact);

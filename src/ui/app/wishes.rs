@@ -86,7 +86,7 @@ impl App {
             Command::About => self.open(Dialog::About),
             Command::Settings => {
                 let form = preferences::Form::new(self.preferences(), self.parts.reduced_motion);
-                self.open(Dialog::Settings(form));
+                self.open(Dialog::Settings(Box::new(form)));
             }
             Command::Theme(theme) => self.prefer(|preferences| preferences.theme = theme),
             Command::Larger => self.prefer(|new| new.scale = preferences::scaled(new.scale, true)),
