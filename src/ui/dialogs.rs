@@ -88,7 +88,7 @@ pub(crate) enum Dialog {
     /// What is exported, and how.
     Export(ExportForm),
     /// How the program behaves.
-    Settings(preferences::Form),
+    Settings(Box<preferences::Form>),
     /// Every command, to be found by typing.
     Palette(CommandPalette),
     /// What this program is.

@@ -43,6 +43,7 @@ mod icons;
 mod keys;
 mod merged;
 mod native;
+mod network;
 mod notices;
 mod open;
 mod palette;

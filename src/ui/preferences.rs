@@ -8,6 +8,7 @@ use crate::settings::{Motion, Preferences, SCALES, Theme};
 
 use super::dialogs::close_button;
 use super::field::{Field, Mark, choice};
+use super::network::{self, Network};
 use super::scene::{Scene, Wish};
 use super::theme::{Palette, Type};
 use super::widgets::{self, Look, Press};
@@ -104,6 +105,7 @@ pub(crate) struct Form {
     /// Whether the system asks for no motion.
     still: bool,
     typed: [String; Number::ALL.len()],
+    network: Network,
     /// Which number is wrong, and what is wrong with it.
     wrong: Option<(Number, String)>,
 }
@@ -112,7 +114,8 @@ impl Form {
     /// The settings as they are. `still` is whether the system asks for no motion.
     pub(crate) fn new(preferences: Preferences, still: bool) -> Self {
         let typed = Number::ALL.map(|number| number.of(&preferences).to_string());
-        Self { preferences, still, typed, wrong: None }
+        let network = Network::new(&preferences);
+        Self { preferences, still, typed, network, wrong: None }
     }
 
     /// The settings have changed elsewhere: what is not being typed follows.
@@ -122,6 +125,7 @@ impl Form {
                 *typed = number.of(preferences).to_string();
             }
         }
+        self.network.follow(&self.preferences, preferences);
         self.preferences = preferences.clone();
     }
 }
@@ -137,6 +141,8 @@ pub(crate) fn show(ui: &mut Ui, form: &mut Form, fresh: bool, scene: &mut Scene)
         for (number, typed) in Number::ALL.into_iter().zip(&mut form.typed) {
             field(ui, number, typed, &mut new, &mut form.wrong);
         }
+        ui.add_space(8.0);
+        network::show(ui, &mut form.network, &mut new);
     });
     if new != form.preferences {
         form.preferences = new.clone();
@@ -146,7 +152,7 @@ pub(crate) fn show(ui: &mut Ui, form: &mut Form, fresh: bool, scene: &mut Scene)
 }
 
 /// One line with its words on the left; returns where its controls begin, in the middle of the line.
-fn begin(ui: &mut Ui, words: &str) -> egui::Pos2 {
+pub(super) fn begin(ui: &mut Ui, words: &str) -> egui::Pos2 {
     let palette = Palette::of(ui.style());
     let (_, rect) = ui.allocate_space(vec2(ui.available_width(), LINE));
     let at = pos2(rect.left(), rect.center().y);

@@ -7,7 +7,7 @@ use egui::accesskit::Role;
 use egui::{Key, Modifiers, ViewportCommand, ViewportId};
 use egui_kittest::kittest::NodeT as _;
 use privicore_monitor::engine::{Action, Event};
-use privicore_monitor::settings::{Motion, Preferences, Settings, Theme, WindowPlace};
+use privicore_monitor::settings::{Motion, Preferences, ProxyChoice, Settings, Theme, WindowPlace};
 
 use super::harness::{LINK, Window, data};
 
@@ -61,6 +61,36 @@ fn a_number_takes_effect_when_its_field_is_left_and_a_wrong_one_never() {
     window.key(Key::Tab);
     assert!(window.actions().is_empty(), "a limit of nothing was taken");
     assert_eq!(window.all(Role::Alert), ["Enter a whole number from 1 to 1024."]);
+}
+
+#[test]
+fn a_proxy_takes_effect_at_the_click_or_when_its_address_is_whole_and_one_with_a_password_never() {
+    let mut window = Window::live();
+    window.key_with(Modifiers::COMMAND, Key::Comma);
+    window.click(Role::RadioButton, "No proxy");
+    assert_eq!(kept(&mut window).proxy, ProxyChoice::None);
+    window.click(Role::RadioButton, "Address");
+    assert!(window.actions().is_empty(), "no address is typed yet");
+    window.find(Role::TextInput, "Proxy address").focus();
+    window.run();
+    window.type_text("http://me:secret@proxy.example.com:3128");
+    window.key(Key::Enter);
+    assert!(window.actions().is_empty(), "a password was taken");
+    let alerts = window.all(Role::Alert);
+    assert!(alerts.iter().any(|words| words.contains("are not kept in the settings")), "{alerts:?}");
+    // Enter has left the field.
+    window.find(Role::TextInput, "Proxy address").focus();
+    window.run();
+    window.key_with(Modifiers::COMMAND, Key::A);
+    window.type_text("http://proxy.example.com:3128");
+    assert!(window.actions().is_empty(), "half an address takes effect");
+    window.key(Key::Tab);
+    assert_eq!(kept(&mut window).proxy, ProxyChoice::from_text("http://proxy.example.com:3128"));
+    window.find(Role::TextInput, "Authority file").focus();
+    window.run();
+    window.type_text("/etc/ssl/ours.pem");
+    window.key(Key::Enter);
+    assert_eq!(kept(&mut window).authority_file, Some("/etc/ssl/ours.pem".into()));
 }
 
 #[test]

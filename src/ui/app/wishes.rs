@@ -93,7 +93,7 @@ impl App {
             Command::About => self.open(Dialog::About),
             Command::Settings => {
                 let form = preferences::Form::new(self.preferences(), self.parts.reduced_motion);
-                self.open(Dialog::Settings(form));
+                self.open(Dialog::Settings(Box::new(form)));
             }
             Command::Columns => self.choose_columns(),
             Command::SaveFilter => self.name_filter(),
