@@ -3,14 +3,22 @@
 
 #![expect(clippy::expect_used, clippy::panic, reason = "a test's helper fails as its test does")]
 
+#[path = "ui/columns.rs"]
+mod columns;
 #[path = "ui/completeness.rs"]
 mod completeness;
+#[path = "ui/data_settings.rs"]
+mod data_settings;
 #[path = "ui/details.rs"]
 mod details;
+#[path = "ui/downloads.rs"]
+mod downloads;
 #[path = "ui/filter.rs"]
 mod filter;
 #[path = "ui/harness.rs"]
 mod harness;
+#[path = "ui/receipts.rs"]
+mod receipts;
 #[path = "ui/request_data.rs"]
 mod request_data;
 #[path = "ui/saving.rs"]

@@ -109,6 +109,10 @@ impl FileDialogs for NoDialogs {
     fn save_as(&self, _suggestion: SaveSuggestion, answer: Answer) {
         answer.give(None::<PathBuf>);
     }
+
+    fn choose_folder(&self, _title: &str, _folder: Option<PathBuf>, answer: Answer) {
+        answer.give(None::<PathBuf>);
+    }
 }
 
 /// A clock that moves when the bench says so.

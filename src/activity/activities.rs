@@ -205,6 +205,13 @@ impl Activities {
         self.deadlines.first().map(|&(at, _)| at)
     }
 
+    /// The rows whose links can be used, what expires first in front.
+    pub fn ready(&self) -> impl Iterator<Item = RowId> + '_ {
+        // A row with several links has several deadlines, of which one is its own.
+        let is_own = |&&(end, at): &&(Moment, u32)| self.get(RowId(at)).and_then(|row| row.link_expires()) == Some(end);
+        self.deadlines.iter().filter(is_own).map(|&(_, at)| RowId(at))
+    }
+
     /// How many rows there are.
     #[must_use]
     pub fn len(&self) -> usize {

@@ -268,6 +268,8 @@ pub struct Waiting {
     pub request: RequestId,
     /// The path or the folder that it goes to.
     pub to: PathBuf,
+    /// Whether that is a folder.
+    pub in_folder: bool,
     /// Its size in bytes, where it is known.
     pub size: Option<u64>,
     /// When its link expires; `None` for a payload that came inline.

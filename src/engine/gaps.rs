@@ -25,9 +25,10 @@ pub(super) struct Past {
     pub(super) now: Moment,
     /// The last moment at which the profile is known to have been alive; `None` for one that never was.
     pub(super) last_alive: Option<Moment>,
-    /// A gap that has begun and not ended, with its key.
-    pub(super) unfinished: Option<(Box<str>, Gap)>,
 }
+
+/// A gap that the last run left without its end, with its key; found when history has been read.
+pub(super) type Left = Option<(Box<str>, Gap)>;
 
 /// The gaps of one profile.
 #[derive(Debug, Default)]
@@ -36,6 +37,8 @@ pub(super) struct Gaps {
     current: Option<Current>,
     /// The last one that ended, and the join that ended it.
     ended: Option<(Current, Life)>,
+    /// When the time not running began: there a gap that the last run left has its end.
+    not_running: Option<Moment>,
 }
 
 #[derive(Debug)]
@@ -47,18 +50,31 @@ struct Current {
 }
 
 impl Gaps {
-    /// The run begins: goes on with the gap that the last run left, or opens the one since it was last alive.
-    pub(super) fn begin(&mut self, past: Past) -> Option<Entry> {
-        if let Some((key, gap)) = past.unfinished {
-            self.current = Some(Current { key, gap, began: None });
-            return None;
-        }
+    /// The run begins: opens the gap since the last one was alive. To be written before anything else of this run, which
+    /// would hide when that was.
+    pub(super) fn begin(&mut self, past: &Past) -> Option<Entry> {
         // Where the clock was set back meanwhile, the gap can't begin in the future.
         let from = past.last_alive?.min(past.now);
         let current = Current::new(from, GapCause::NotRunning, None);
         let entry = current.entry(past.now);
         self.current = Some(current);
+        self.not_running = Some(from);
         Some(entry)
+    }
+
+    /// Ends the gap that the last run left: where the time not running begins, which is a gap of its own. What is open now
+    /// was open across it.
+    pub(super) fn left(
+        &self,
+        now: Moment,
+        (key, mut gap): (Box<str>, Gap),
+        (open, requests): (Vec<CommandId>, Vec<RequestId>),
+    ) -> Entry {
+        gap.to = Some(self.not_running.unwrap_or(gap.from).max(gap.from));
+        name(&mut gap.open, open);
+        name(&mut gap.open_requests, requests);
+        gap.requests = gap.requests.max(u32::try_from(gap.open_requests.len()).unwrap_or(u32::MAX));
+        Current { key, gap, began: None }.entry(now)
     }
 
     /// A joined connection is gone. `last` was its last sign of life.
@@ -148,20 +164,17 @@ mod tests {
 
     #[test]
     fn the_time_not_running_is_a_gap_but_not_for_a_profile_that_was_never_alive() {
-        let past = Past { now: Moment(50), last_alive: None, unfinished: None };
-        assert_eq!(Gaps::default().begin(past), None);
-        let past = Past { now: Moment(50), last_alive: Some(Moment(20)), unfinished: None };
-        let (_, gap) = gap_of(Gaps::default().begin(past));
+        let past = |last_alive| Past { now: Moment(50), last_alive };
+        assert_eq!(Gaps::default().begin(&past(None)), None);
+        let (_, gap) = gap_of(Gaps::default().begin(&past(Some(Moment(20)))));
         assert_eq!((gap.from, gap.to, gap.cause), (Moment(20), None, GapCause::NotRunning));
-        let past = Past { now: Moment(50), last_alive: Some(Moment(90)), unfinished: None };
-        assert_eq!(gap_of(Gaps::default().begin(past)).1.from, Moment(50), "the clock was set back");
+        assert_eq!(gap_of(Gaps::default().begin(&past(Some(Moment(90))))).1.from, Moment(50), "the clock was set back");
     }
 
     #[test]
-    fn a_gap_that_the_last_run_left_goes_on_under_its_key() {
-        let clock: crate::engine::options::Clock = std::sync::Arc::new(|| Moment(70));
-        let clocks = crate::engine::clocks::Clocks::new(clock, std::sync::Arc::new(|| None));
+    fn a_gap_that_the_last_run_left_ends_where_the_time_not_running_begins() {
         let mut gaps = Gaps::default();
+        let (not_running, _) = gap_of(gaps.begin(&Past { now: Moment(50), last_alive: Some(Moment(20)) }));
         let left = Gap {
             from: Moment(5),
             to: None,
@@ -170,12 +183,14 @@ mod tests {
             requests: 2,
             open_requests: vec!["r".into()],
         };
-        let past = Past { now: Moment(50), last_alive: Some(Moment(20)), unfinished: Some(("k".into(), left)) };
-        assert_eq!(gaps.begin(past), None);
-        let (key, gap) = gap_of(gaps.joined(clocks.now(), (vec!["b".into()], vec!["s".into(), "r".into()])));
+        let open = || (vec!["b".into()], vec!["s".into(), "r".into(), "t".into()]);
+        let (key, gap) = gap_of(Some(gaps.left(Moment(60), ("k".into(), left), open())));
         assert_eq!(key, ActivityKey::Gap("k".into()));
-        assert_eq!((gap.from, gap.to, gap.requests), (Moment(5), Some(Moment(70)), 2));
-        assert_eq!(gap.open, ["a".into(), "b".into()]);
-        assert_eq!(gap.open_requests, ["r".into(), "s".into()]);
+        assert_eq!((gap.from, gap.to, gap.requests), (Moment(5), Some(Moment(20)), 3));
+        assert_eq!((gap.open.len(), gap.open_requests.len()), (2, 3));
+        let clock: crate::engine::options::Clock = std::sync::Arc::new(|| Moment(70));
+        let clocks = crate::engine::clocks::Clocks::new(clock, std::sync::Arc::new(|| None));
+        let (key, gap) = gap_of(gaps.joined(clocks.now(), open()));
+        assert_eq!((key, gap.from, gap.to), (not_running, Moment(20), Some(Moment(70))), "the other goes on");
     }
 }

@@ -68,8 +68,9 @@ impl Bench {
         book.restored();
         let (past, told) = oneshot::channel();
         past.send(Past::default()).unwrap();
+        let (_left, found) = oneshot::channel();
         let kept = (book.clone(), Vault::default());
-        let (scribe, _) = Scribe::start(profile, ledger.clone(), outbox.clone(), kept, told, &spawner);
+        let (scribe, _) = Scribe::start(profile, ledger.clone(), outbox.clone(), kept, (told, found), &spawner);
         let (reports, reported) = mpsc::channel(4);
         let reconciler = Reconciler {
             profile,

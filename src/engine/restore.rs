@@ -12,7 +12,7 @@ use super::book::Book;
 use super::chunk::Chunk;
 use super::download::Aftermath;
 use super::event::{Event, Notice, Severity};
-use super::gaps::Past;
+use super::gaps::{Left, Past};
 use super::ledger::Ledger;
 use super::mailbox::Outbox;
 
@@ -27,35 +27,43 @@ const PAUSE: Duration = Duration::from_secs(1);
 
 /// Restores a profile's entries of earlier runs, newest first. Runs beside the connection: live entries may come between.
 ///
-/// What is open is put into the book on the way, and what was left behind into the `aftermath`; at the end the scribe is told of the time before this run, by `past`.
+/// What is open is put into the book on the way, and what was left behind into the `aftermath`; at the end the scribe is told
+/// of the gap that the last run left, by `left`.
 pub(super) async fn restore(
     profile: ProfileId,
     ledger: Arc<dyn Ledger>,
     outbox: Outbox,
     live_from: Seq,
-    (book, past, now): (Book, oneshot::Sender<Past>, Moment),
+    (book, left): (Book, oneshot::Sender<Left>),
     aftermath: &mut Aftermath,
 ) {
-    // First of all: what comes in from now on is a proof of life of this run.
-    let alive = ledger.last_alive(profile).await;
-    let newest = restore_entries(profile, &*ledger, &outbox, live_from, (&book, aftermath)).await;
-    let unfinished = book.restored();
-    // Where the newest proof is of this run, that of the last one is hidden behind it.
-    let last_alive = alive.ok().flatten().filter(|at| *at < now || newest == Some(*at)).max(newest);
-    if past.send(Past { now, last_alive, unfinished }).is_err() {
+    restore_entries(profile, &*ledger, &outbox, live_from, (&book, aftermath)).await;
+    if left.send(book.restored()).is_err() {
         tracing::debug!("the profile is being closed");
     }
 }
 
-/// Restores the entries; says when the newest came.
+/// Tells the scribe when the last run was alive, which waits for it: what this run writes is a proof of life of its own.
+pub(super) async fn tell_past(profile: ProfileId, ledger: Arc<dyn Ledger>, past: oneshot::Sender<Past>, now: Moment) {
+    let last_alive = match ledger.last_alive(profile).await {
+        Ok(last_alive) => last_alive,
+        Err(why) => {
+            tracing::warn!(why, "it is not known since when the profile was not watched over");
+            None
+        }
+    };
+    if past.send(Past { now, last_alive }).is_err() {
+        tracing::debug!("the profile is being closed");
+    }
+}
+
 async fn restore_entries(
     profile: ProfileId,
     ledger: &dyn Ledger,
     outbox: &Outbox,
     live_from: Seq,
     (book, aftermath): (&Book, &mut Aftermath),
-) -> Option<Moment> {
-    let mut newest = None;
+) {
     let mut chunk = Chunk::new(FIRST_CHUNK, LARGEST_CHUNK);
     let mut before = live_from;
     let mut restored = 0_usize;
@@ -79,13 +87,12 @@ async fn restore_entries(
         chunk.learn(&entries);
         book.restore(&entries);
         aftermath.note(&entries);
-        newest = newest.or_else(|| entries.last().map(|entry| entry.at));
         if let Some(oldest) = entries.first() {
             before = oldest.seq;
         }
         outbox.restored(Event::Restored { profile, entries, live_from, complete }).await;
         if complete {
-            return newest;
+            return;
         }
     }
 }
@@ -144,10 +151,9 @@ mod tests {
         let (ledger, profile) = ledger_with(50_000).await;
         let (outbox, events) = mailbox::pair(Arc::new(|| {}));
         let live_from = Seq(49_001);
-        let (past, _told) = oneshot::channel();
+        let (left, _told) = oneshot::channel();
         let mut aftermath = Aftermath::default();
-        let restoring =
-            restore(profile, ledger, outbox, live_from, (Book::default(), past, Moment(0)), &mut aftermath).fuse();
+        let restoring = restore(profile, ledger, outbox, live_from, (Book::default(), left), &mut aftermath).fuse();
         tokio::pin!(restoring);
         let (mut next, mut chunks, mut last, mut ended) = (live_from.0, 0, false, false);
         while !last {

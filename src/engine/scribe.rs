@@ -5,21 +5,20 @@
 //! an acknowledgement comes once. Only while it refuses is something visible that is not durable, and marked so: what
 //! waits is shown as not kept, up to [`MOST_HELD`] entries or [`MOST_BYTES`]; beyond, the socket is left unread as well.
 
-use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
 
-use crate::activity::{ActivityKey, Deed, Entry, Fact, NotSaved, Seq};
+use crate::activity::{ActivityKey, Deed, Entry, Fact, Moment, NotSaved, Seq};
 use crate::journal::Secrets;
 use crate::settings::ProfileId;
 
 use super::book::Book;
 use super::clocks::Life;
 use super::event::{Event, Notice, Severity};
-use super::gaps::{Gaps, Past};
+use super::gaps::{Gaps, Left, Past};
 use super::ledger::Ledger;
 use super::mailbox::Outbox;
 use super::reading::Harvest;
@@ -40,9 +39,6 @@ const MOST_BYTES: usize = 4 * 1024 * 1024;
 const FIRST_PAUSE: Duration = Duration::from_millis(500);
 /// The longest.
 const LONGEST_PAUSE: Duration = Duration::from_secs(10);
-
-/// News of the connection that may wait until the journal's past is known.
-const EARLY: usize = 64;
 
 /// What is handed over, in order.
 #[derive(Debug)]
@@ -125,7 +121,7 @@ impl Scribe {
         ledger: Arc<dyn Ledger>,
         outbox: Outbox,
         (book, vault): (Book, Vault),
-        past: oneshot::Receiver<Past>,
+        (past, left): (oneshot::Receiver<Past>, oneshot::Receiver<Left>),
         spawner: &Spawner,
     ) -> (Self, Task<()>) {
         // Full: the session stops reading its socket; deeds of the operator wait.
@@ -137,8 +133,7 @@ impl Scribe {
             book,
             vault,
             gaps: Gaps::default(),
-            early: VecDeque::new(),
-            begun: false,
+            left: Some(left),
             waiting,
             carried: None,
             next_unkept: Seq::FIRST_UNKEPT,
@@ -197,10 +192,8 @@ struct Desk {
     book: Book,
     vault: Vault,
     gaps: Gaps,
-    /// News of the connection from before the past was known.
-    early: VecDeque<Presence>,
-    /// Whether the past is known.
-    begun: bool,
+    /// Tells, when history has been read, of the gap that the last run left.
+    left: Option<oneshot::Receiver<Left>>,
     waiting: mpsc::Receiver<Batch>,
     /// A batch that was taken and can't be joined to the one before it.
     carried: Option<Batch>,
@@ -209,33 +202,38 @@ struct Desk {
 }
 
 impl Desk {
-    async fn run(mut self, mut past: oneshot::Receiver<Past>) {
+    async fn run(mut self, past: oneshot::Receiver<Past>) {
+        // Nobody tells it where the profile is closed again at once: then there is nothing to write.
+        let past = past.await.unwrap_or_default();
+        if let Some(entry) = self.gaps.begin(&past) {
+            self.commit(Held::of(entry)).await;
+        }
         loop {
             let next = if self.carried.is_some() {
                 self.carried.take()
             } else {
+                let Self { left, waiting, .. } = &mut self;
                 tokio::select! {
                     biased;
-                    past = &mut past, if !self.begun => {
-                        // Nobody tells it where the journal could not be read: then nothing is known of it.
-                        self.begin(past.unwrap_or_default()).await;
+                    told = told(left), if left.is_some() => {
+                        self.end_left(told, past.now).await;
                         continue;
                     }
-                    batch = self.waiting.recv() => batch,
+                    batch = waiting.recv() => batch,
                 }
             };
             match next {
                 None => return,
                 Some(Batch::Presence(presence)) => {
-                    if let Some(entry) = self.presence(presence) {
+                    if let Some(entry) = self.presence(&presence) {
                         self.commit(Held::of(entry)).await;
                     }
                 }
                 Some(Batch::Forget(reply)) => {
-                    if !self.begun {
+                    if self.left.is_some() {
                         // History that is still being read must not come after it.
-                        let past = (&mut past).await;
-                        self.begin(past.unwrap_or_default()).await;
+                        let told = told(&mut self.left).await;
+                        self.end_left(told, past.now).await;
                     }
                     let forgotten = self.forget().await;
                     if reply.send(forgotten).is_err() {
@@ -309,7 +307,7 @@ impl Desk {
                     None => more = false,
                     Some(Batch::Entries(later)) => held.join(later),
                     Some(Batch::Presence(presence)) => {
-                        if let Some(entry) = self.presence(presence) {
+                        if let Some(entry) = self.presence(&presence) {
                             held.join(Held::of(entry));
                         }
                     }
@@ -345,35 +343,22 @@ impl Desk {
         Seq(self.next_unkept.0.saturating_sub(count as u64))
     }
 
-    /// The past is known: the gap since then, and whatever happened meanwhile.
-    async fn begin(&mut self, past: Past) {
-        self.begun = true;
-        let early = std::mem::take(&mut self.early);
-        if let Some(entry) = self.gaps.begin(past) {
+    /// History has been read: the gap that the last run left has its end.
+    async fn end_left(&mut self, left: Left, now: Moment) {
+        self.left = None;
+        if let Some(left) = left {
+            let entry = self.gaps.left(now, left, self.book.open());
             self.commit(Held::of(entry)).await;
-        }
-        for presence in early {
-            if let Some(entry) = self.gap(&presence) {
-                self.commit(Held::of(entry)).await;
-            }
         }
     }
 
     /// Takes news of the connection; gives the entry of a gap that began or ended.
-    fn presence(&mut self, presence: Presence) -> Option<Entry> {
-        match &presence {
+    fn presence(&mut self, presence: &Presence) -> Option<Entry> {
+        match presence {
             Presence::Joined { ticket, .. } => self.book.join(ticket.clone()),
             Presence::Lost { .. } => self.book.lose(),
         }
-        if self.begun {
-            return self.gap(&presence);
-        }
-        if self.early.len() >= EARLY {
-            // Two that belong together: the gap before them then reaches over the time of being joined.
-            self.early.drain(1..3);
-        }
-        self.early.push_back(presence);
-        None
+        self.gap(presence)
     }
 
     fn gap(&mut self, presence: &Presence) -> Option<Entry> {
@@ -410,6 +395,14 @@ impl Desk {
 
     fn tell(&self, severity: Severity, sentence: String) {
         self.outbox.notice(Notice { severity, profile: Some(self.profile), sentence, remedy: None });
+    }
+}
+
+/// What is told of the gap that the last run left; nothing, where the journal could not be read.
+async fn told(left: &mut Option<oneshot::Receiver<Left>>) -> Left {
+    match left {
+        Some(left) => left.await.unwrap_or_default(),
+        None => None,
     }
 }
 

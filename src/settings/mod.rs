@@ -2,15 +2,19 @@
 //!
 //! Kept as TOML in the OS's configuration directory, written atomically ([`atomic`]). Never holds a secret.
 
+use std::collections::BTreeMap;
+
 mod address;
 pub mod atomic;
 mod directories;
+mod look;
 mod profile;
 mod proxy;
 mod store;
 
 pub use address::{Address, AddressError, Protocol, is_loopback};
 pub use directories::Directories;
+pub use look::{ColumnLook, Look, SavedFilter, SortLook, TableColumn, Times};
 pub use profile::{Profile, ProfileId, Saving};
 pub use proxy::{ProxyChoice, ProxyChoiceError};
 pub use store::{SettingsError, Store};
@@ -51,6 +55,12 @@ pub struct Preferences {
     pub retention_days: u32,
     /// How many bytes the journal may grow to before its oldest entries go; 0 for no bound.
     pub retention_bytes: u64,
+    /// How times are told.
+    pub times: Times,
+    /// How the activities of each profile were looked at last.
+    pub looks: BTreeMap<ProfileId, Look>,
+    /// Looks with names, for all profiles.
+    pub saved_filters: Vec<SavedFilter>,
     /// The folder that the save dialog opened last. One whose name is no text is not kept: TOML has no form for it.
     #[serde(skip_serializing_if = "is_no_text")]
     pub last_folder: Option<std::path::PathBuf>,
@@ -71,6 +81,9 @@ impl Default for Preferences {
             idle_limit: 60,
             retention_days: 90,
             retention_bytes: 1024 * 1024 * 1024,
+            times: Times::default(),
+            looks: BTreeMap::new(),
+            saved_filters: Vec::new(),
             last_folder: None,
             proxy: ProxyChoice::System,
             authority_file: None,

@@ -1,10 +1,21 @@
-use super::super::{Preferences, Profile, Saving, Theme};
+use super::super::{
+    ColumnLook, Look, Preferences, Profile, ProfileId, SavedFilter, Saving, SortLook, TableColumn, Theme, Times,
+};
 use super::*;
 
 fn directories() -> (tempfile::TempDir, Directories) {
     let root = tempfile::tempdir().unwrap();
     let directories = Directories::at(root.path().join("data"), root.path().join("config")).unwrap();
     (root, directories)
+}
+
+fn look() -> Look {
+    let columns = [(TableColumn::Id, Some(300)), (TableColumn::FirstSeen, None)];
+    Look {
+        columns: columns.map(|(column, width)| ColumnLook { column, width }).to_vec(),
+        sort: Some(SortLook { column: TableColumn::Took, descending: true }),
+        filter: "status:failed -\"a \\\"b\\\"\" /x\\/y/".to_owned(),
+    }
 }
 
 fn settings() -> Settings {
@@ -17,6 +28,9 @@ fn settings() -> Settings {
             idle_limit: 30,
             retention_days: 7,
             retention_bytes: 5_000_000_000,
+            times: Times { relative: true, utc: true, milliseconds: false },
+            looks: [(ProfileId::from_u128(7), look())].into(),
+            saved_filters: vec![SavedFilter { name: "\"failed\" = 'now'".to_owned(), look: look() }],
             last_folder: Some(PathBuf::from("/home/ünï \"quoted\"/\\back")),
             proxy: ProxyChoice::from_text("http://proxy.example.com:3128"),
             authority_file: Some(PathBuf::from("/etc/ünï/ca.pem")),
@@ -173,8 +187,8 @@ fn the_file_holds_nothing_secret() {
     assert_eq!(keys(&table), "preferences profiles");
     assert_eq!(
         keys(table["preferences"].as_table().unwrap()),
-        "authority_file downloads_at_once idle_limit last_folder link_lifetime message_limit proxy retention_bytes \
-         retention_days theme"
+        "authority_file downloads_at_once idle_limit last_folder link_lifetime looks message_limit proxy retention_bytes \
+         retention_days saved_filters theme times"
     );
     assert_eq!(
         keys(table["profiles"][0].as_table().unwrap()),

@@ -16,13 +16,15 @@ use super::desk::{Desk, SharedSettings};
 use super::dialogs::Dialog;
 use super::doors::{Backend, Clock, FileDialogs, Waker};
 use super::notices::Notices;
-use super::saving::Saving;
+use super::saving::{FolderFor, SaveFor, Saving};
 use super::scene::Scene;
 use super::sign_in::{Form, Prefill};
 use super::theme;
 
 mod data;
 mod frame;
+mod looks;
+mod saving;
 mod wishes;
 
 /// How long one frame takes events for; what is left is taken in the next.
@@ -94,7 +96,8 @@ pub struct App {
     dialog: Option<Dialog>,
     /// Whether the dialog has only just been opened.
     fresh: bool,
-    saving: Saving,
+    saving: Saving<SaveFor>,
+    folders: Saving<FolderFor>,
     journal: Option<u64>,
     closing: Closing,
     /// Whether a text field had the focus at the end of the last frame.
@@ -125,6 +128,7 @@ impl App {
             dialog: None,
             fresh: false,
             saving: Saving::new(),
+            folders: Saving::new(),
             journal: None,
             closing: Closing::No,
             in_text: false,
@@ -147,6 +151,9 @@ impl App {
         }
         while let Some((what, path)) = self.saving.take() {
             self.save_to(what, path);
+        }
+        while let Some((what, folder)) = self.folders.take() {
+            self.save_into(what, folder);
         }
         self.close(ctx);
     }
@@ -194,8 +201,11 @@ impl App {
                 }
             }
             Event::Stopped => self.stopped(),
-            // Nothing shows it yet.
-            Event::Queue(_) => {}
+            Event::Queue(waiting) => {
+                for desk in &mut self.desks {
+                    desk.take_queue(&waiting);
+                }
+            }
             Event::SignIn { profile, state } => self.take_sign_in(profile, state),
             Event::DataTokens { profile, page, answer } => self.take_data_tokens(profile, page, answer),
             Event::Connection { profile, .. }
@@ -364,6 +374,10 @@ impl App {
     fn scene(&self, ctx: &Context) -> Scene {
         let clock = &self.parts.clock;
         let mut scene = Scene::new(clock.now(), clock.instant(), clock.zone(), ctx.content_rect().width());
+        scene.times = self.times();
+        if scene.times.utc {
+            scene.zone = jiff::tz::TimeZone::UTC;
+        }
         scene.reduced_motion = self.parts.reduced_motion;
         scene.modal = self.dialog.is_some();
         scene

@@ -23,6 +23,8 @@ pub(crate) enum Command {
     Details,
     /// Save the row's data.
     Download,
+    /// Save everything that is ready into one folder.
+    DownloadAll,
     /// Ask the server for the row's state.
     CheckStatus,
     /// Name the row.
@@ -55,8 +57,14 @@ pub(crate) enum Command {
     RemoveProfile,
     /// Light, dark, or as the system has it.
     Theme(Theme),
+    /// Which columns there are, and how times are told.
+    Columns,
+    /// Save the filter with its columns and its sort.
+    SaveFilter,
     /// Request stored data.
     RequestData,
+    /// What is done with ready data.
+    DataSettings,
     /// Follow commands by their ids.
     Track,
     /// What is known to be complete.
@@ -115,6 +123,7 @@ impl Command {
             },
             Self::Details => "Open details".into(),
             Self::Download => "Download".into(),
+            Self::DownloadAll => "Download all ready…".into(),
             Self::CheckStatus => "Check status".into(),
             Self::EditLabel => "Edit label".into(),
             Self::CopyRows => "Copy rows".into(),
@@ -133,7 +142,10 @@ impl Command {
             Self::Theme(Theme::System) => "Theme of the system".into(),
             Self::Theme(Theme::Light) => "Light theme".into(),
             Self::Theme(Theme::Dark) => "Dark theme".into(),
+            Self::Columns => "Columns".into(),
+            Self::SaveFilter => "Save filter…".into(),
             Self::RequestData => "Request data…".into(),
+            Self::DataSettings => "Ready data settings…".into(),
             Self::Track => "Track commands…".into(),
             Self::Completeness => "Completeness".into(),
             Self::Shortcuts => "Keyboard shortcuts".into(),
@@ -146,7 +158,7 @@ impl Command {
         match self {
             Self::Filter | Self::ShowEverything | Self::Show(_) => icons::SEARCH,
             Self::Details => icons::ARTICLE,
-            Self::Download => icons::DOWNLOAD,
+            Self::Download | Self::DownloadAll => icons::DOWNLOAD,
             Self::CheckStatus => icons::CHECK_STATUS,
             Self::EditLabel => icons::LABEL,
             Self::CopyRows => icons::COPY,
@@ -164,7 +176,10 @@ impl Command {
             Self::Theme(Theme::System) => icons::THEME_SYSTEM,
             Self::Theme(Theme::Light) => icons::THEME_LIGHT,
             Self::Theme(Theme::Dark) => icons::THEME_DARK,
+            Self::Columns => icons::COLUMNS,
+            Self::SaveFilter => icons::SAVED,
             Self::RequestData => icons::REQUEST,
+            Self::DataSettings => icons::FOLDER,
             Self::Track => icons::TRACK,
             Self::Completeness => icons::COMPLETENESS,
             Self::Shortcuts => icons::KEYBOARD,
@@ -198,6 +213,8 @@ impl Command {
             Self::Track => command(Key::T),
             Self::Shortcuts => plain(Key::F1),
             Self::ShowEverything
+            | Self::DownloadAll
+            | Self::DataSettings
             | Self::Connect
             | Self::Disconnect
             | Self::RetryNow
@@ -207,6 +224,8 @@ impl Command {
             | Self::RemoveProfile
             | Self::Theme(_)
             | Self::Completeness
+            | Self::Columns
+            | Self::SaveFilter
             | Self::About => None,
         }
     }
@@ -238,10 +257,11 @@ impl Command {
             Self::RetryNow => matches!(state, Some(ConnectionState::Reconnecting { .. })),
             Self::RenewToken => desk.token.is_some() && !matches!(state, Some(ConnectionState::TokenRefused { .. })),
             Self::SignOut => !matches!(state, None | Some(ConnectionState::SignedOut)),
-            Self::RequestData => !desk.shows_form(),
+            Self::RequestData | Self::DataSettings => !desk.shows_form(),
             Self::Details => desk.table.cursor().is_some(),
             Self::EditLabel => at(desk).is_some(),
             Self::Download => at(desk).is_some_and(|activity| activity.can_download() || activity.can_save_inline()),
+            Self::DownloadAll => desk.ready().next().is_some(),
             Self::CheckStatus => at(desk).is_some_and(|activity| activity.can_check()),
             Self::CopyRows => desk.table.selected_count() > 0,
             Self::Filter
@@ -256,6 +276,8 @@ impl Command {
             | Self::RemoveProfile
             | Self::Theme(_)
             | Self::Track
+            | Self::Columns
+            | Self::SaveFilter
             | Self::Completeness
             | Self::Shortcuts
             | Self::About => true,

@@ -4,17 +4,21 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crate::activity::{Activities, Activity, Entry, Fact, Filter, FilterError, Moment, Refresh, RowId, View};
-use crate::engine::{ConnectionState, Event, Progress, SignInState};
+use crate::activity::{
+    Activities, Activity, ActivityKey, Entry, Fact, Filter, FilterError, Moment, Refresh, RowId, View,
+};
+use crate::engine::{ConnectionState, Event, Progress, SignInState, Waiting};
 use crate::protocol::RequestId;
-use crate::settings::{Preferences, Profile};
+use crate::settings::{Look, Preferences, Profile};
 
 use super::completeness::Completeness;
 use super::details::Details;
 use super::expected::Expected;
 use super::rival::Rival;
+use super::saving::suggested_name;
 use super::sign_in::Form;
-use super::table::Table;
+use super::table::{Table, columns};
+use super::text::visible;
 
 /// How many rows a search looks at between two looks at the clock; well under a millisecond's work.
 const SEARCH_SLICE: usize = 5_000;
@@ -66,12 +70,16 @@ pub(crate) struct Desk {
     pub filter: String,
     /// What is wrong with it; the table keeps to the last filter that was right.
     pub filter_error: Option<FilterError>,
+    /// Its columns.
+    pub columns: Look,
     /// Where the table stands and what is selected in it.
     pub table: Table,
     /// The details of one activity, while they are open.
     pub details: Option<Details>,
     /// Downloads under way.
     pub downloads: BTreeMap<RequestId, Progress>,
+    /// Downloads that wait for their turn, each with its place among those of all profiles, from 1.
+    pub waiting: Vec<(usize, Waiting)>,
     /// Whether the narrow window shows every download.
     pub downloads_open: bool,
     /// Whether older activities are still being read from the journal.
@@ -91,7 +99,8 @@ pub(crate) struct Desk {
 impl Desk {
     pub(crate) fn new(profile: Profile, preferences: &Preferences) -> Self {
         let lifetime = Duration::from_secs(u64::from(preferences.link_lifetime));
-        Self {
+        let look = preferences.looks.get(&profile.id).cloned().unwrap_or_default();
+        let mut desk = Self {
             form: Form::of(&profile),
             form_open: false,
             profile,
@@ -106,15 +115,19 @@ impl Desk {
             search: Refresh::Done,
             filter: String::new(),
             filter_error: None,
+            columns: Look::default(),
             table: Table::default(),
             details: None,
             downloads: BTreeMap::new(),
+            waiting: Vec::new(),
             downloads_open: false,
             restoring: true,
             unseen: 0,
             next_expiry: None,
             expected: Expected::default(),
-        }
+        };
+        desk.show_look(&look);
+        desk
     }
 
     /// Whether the engine said that this profile has no token.
@@ -233,11 +246,56 @@ impl Desk {
         }
     }
 
+    /// Takes the downloads of all profiles that wait for their turn.
+    pub(crate) fn take_queue(&mut self, waiting: &[Waiting]) {
+        let ours = (1..).zip(waiting).filter(|(_, waiting)| waiting.profile == self.profile.id);
+        self.waiting = ours.map(|(place, waiting)| (place, waiting.clone())).collect();
+    }
+
+    /// The rows whose links can be used and that nobody has asked to fetch yet, what expires first in front.
+    pub(crate) fn ready(&self) -> impl Iterator<Item = RowId> + '_ {
+        self.activities.ready().filter(|row| self.waiting.is_empty() || self.turn_of(*row).is_none())
+    }
+
+    /// The place of a row among the downloads that wait, from 1, and the download.
+    pub(crate) fn turn_of(&self, row: RowId) -> Option<(usize, &Waiting)> {
+        let activity = self.activity(row).filter(|_| !self.waiting.is_empty())?;
+        let id = activity.id();
+        self.waiting
+            .iter()
+            .find(|(_, waiting)| waiting.request.as_str() == id)
+            .map(|(place, waiting)| (*place, waiting))
+    }
+
+    /// What a download that waits is called: the file that was chosen, or in a folder what would be suggested.
+    pub(crate) fn name_of(&self, waiting: &Waiting) -> String {
+        let row = self.activities.find(&ActivityKey::Data(waiting.request.clone())).and_then(|row| self.activity(row));
+        let suggested = row.map(|activity| suggested_name(&activity)).unwrap_or_default();
+        let chosen = waiting.to.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+        let name = if waiting.in_folder || chosen.is_empty() { suggested } else { chosen };
+        visible(&name).into_owned()
+    }
+
     /// Takes a profile's new settings.
     pub(crate) fn set_profile(&mut self, profile: &Profile) {
         if self.profile != *profile {
             self.profile = profile.clone();
         }
+    }
+
+    /// How its activities are looked at now. A filter that can't be read does not count.
+    pub(crate) fn look(&self) -> Look {
+        let filter = if self.filter_error.is_some() { self.view.filter().to_string() } else { self.filter.clone() };
+        let sort = self.view.sort().map(columns::remembered);
+        Look { columns: self.columns.columns.clone(), sort, filter: filter.trim().to_owned() }
+    }
+
+    /// Looks at its activities so.
+    pub(crate) fn show_look(&mut self, look: &Look) {
+        self.columns = Look { columns: look.columns.clone(), ..Look::default() };
+        let sort = look.sort.and_then(|sort| Some((columns::sorts_by(sort.column)?, sort.descending)));
+        self.view.set_sort(sort);
+        self.set_filter(&look.filter);
     }
 
     /// Takes another filter into the field, and into the view where it can be read.

@@ -6,11 +6,14 @@ use crate::activity::ActivityKey;
 use crate::engine::Action;
 use crate::settings::ProfileId;
 
+use super::columns_dialog;
 use super::commands::Command;
 use super::completeness::{self, Report};
+use super::data_settings::{self, DataSettings};
 use super::field::{Field, Mark, choice};
 use super::request_data::{self, RequestData};
 use super::rival::{self, Rival};
+use super::saved;
 use super::scene::{Scene, Wish};
 use super::text::visible;
 use super::theme::{self, Palette, Type};
@@ -52,6 +55,10 @@ pub(crate) enum Dialog {
         /// What is typed.
         text: String,
     },
+    /// Which columns there are, and how times are told.
+    Columns(columns_dialog::Chosen),
+    /// Names the filter in front.
+    SaveFilter(saved::Naming),
     /// Asks whether to close the window while downloads are under way.
     Leave {
         /// How many.
@@ -64,6 +71,8 @@ pub(crate) enum Dialog {
         /// What is listed.
         report: Report,
     },
+    /// What is done with a profile's ready data.
+    DataSettings(Box<DataSettings>),
     /// Requests stored data.
     RequestData(Box<RequestData>),
     /// Follows commands by their ids.
@@ -85,8 +94,11 @@ impl Dialog {
             Self::Label { .. } => "Edit label",
             Self::Leave { .. } => "Close Privicore Monitor",
             Self::Completeness { .. } => "Completeness",
+            Self::DataSettings(_) => "Ready data",
             Self::RequestData(_) => "Request data",
             Self::Track(_) => "Track commands",
+            Self::Columns(_) => "Columns",
+            Self::SaveFilter(_) => "Save filter",
             Self::Rival(_) => "Settled unheard",
             Self::Shortcuts => "Keyboard shortcuts",
             Self::About => "About Privicore Monitor",
@@ -97,11 +109,13 @@ impl Dialog {
         match self {
             Self::RequestData(_) => 720.0,
             Self::Completeness { .. } => 620.0,
-            Self::Shortcuts | Self::Rival(_) | Self::Track(_) => 520.0,
+            Self::DataSettings(_) => 560.0,
+            Self::Shortcuts | Self::Rival(_) | Self::Track(_) | Self::Columns(_) => 520.0,
             Self::SignOut { .. }
             | Self::Forget { .. }
             | Self::Remove { .. }
             | Self::Label { .. }
+            | Self::SaveFilter(_)
             | Self::Leave { .. }
             | Self::About => 400.0,
         }
@@ -130,6 +144,9 @@ pub(crate) fn show(ctx: &egui::Context, dialog: &mut Dialog, fresh: bool, scene:
             Dialog::Label { profile, key, text } => label(ui, *profile, key, text, fresh, scene),
             Dialog::Leave { downloads } => leave(ui, *downloads, fresh, scene),
             Dialog::Completeness { report, .. } => completeness::show(ui, report, fresh, scene),
+            Dialog::DataSettings(settings) => data_settings::show(ui, settings, fresh, scene),
+            Dialog::Columns(chosen) => columns_dialog::show(ui, chosen, fresh, scene),
+            Dialog::SaveFilter(naming) => saved::show(ui, naming, fresh, scene),
             Dialog::RequestData(request) => request_data::show(ui, request, fresh, scene),
             Dialog::Track(track) => track::show(ui, track, fresh, scene),
             Dialog::Rival(rival) => rival::explain(ui, *rival, fresh, scene),

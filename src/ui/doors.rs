@@ -41,6 +41,9 @@ pub struct SaveSuggestion {
 pub trait FileDialogs {
     /// Asks where to save. The answer is given through `answer`, now or later, from any thread.
     fn save_as(&self, suggestion: SaveSuggestion, answer: Answer);
+
+    /// Asks for a folder. `title` stands in the title bar; `folder` is shown first, where one is known.
+    fn choose_folder(&self, title: &str, folder: Option<PathBuf>, answer: Answer);
 }
 
 /// The way back from a dialog: its answer arrives in the window as an ordinary message. Dropped unanswered, it counts as

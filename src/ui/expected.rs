@@ -4,7 +4,7 @@
 use std::collections::HashSet;
 
 use crate::activity::{Activities, Deed, Entry, Fact};
-use crate::protocol::{DataToken, StoredData};
+use crate::protocol::{DataToken, RequestId, StoredData};
 
 use super::table::Table;
 
@@ -12,6 +12,8 @@ use super::table::Table;
 #[derive(Debug, Default)]
 pub(crate) struct Expected {
     tokens: HashSet<DataToken>,
+    /// The request whose data is wanted once more.
+    again: Option<RequestId>,
     /// Whether a row of it has come.
     begun: bool,
 }
@@ -19,13 +21,19 @@ pub(crate) struct Expected {
 impl Expected {
     /// What was requested just now; what was expected before is let go.
     pub(crate) fn of(data: &[StoredData]) -> Self {
-        Self { tokens: data.iter().map(|data| data.token.clone()).collect(), begun: false }
+        Self { tokens: data.iter().map(|data| data.token.clone()).collect(), ..Self::default() }
+    }
+
+    /// The data of a request was requested once more.
+    pub(crate) fn again(request: RequestId) -> Self {
+        Self { again: Some(request), ..Self::default() }
     }
 
     /// Looks whether an entry is the row of something expected, and selects it: the first alone, the others with it.
     pub(crate) fn note(&mut self, entry: &Entry, activities: &Activities, table: &mut Table) {
         let Fact::Done(Deed::Requested(requested)) = &entry.fact else { return };
-        if !self.tokens.remove(&requested.token) {
+        let again = requested.again.is_some() && requested.again == self.again;
+        if !again && !self.tokens.remove(&requested.token) {
             return;
         }
         let Some(row) = activities.find(&entry.key) else { return };

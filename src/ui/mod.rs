@@ -12,7 +12,7 @@
 //! | `table` | the virtualised table: rows, selection, scrolling, what screen readers read |
 //! | `completeness`, `gaps` | what may be missing: in the status bar, in a dialog, in words |
 //! | `details` | one activity: messages, JSON, what is next |
-//! | `sign_in`, `dialogs`, `track`, `request_data` | forms |
+//! | `sign_in`, `dialogs`, `track`, `request_data`, `data_settings`, `columns_dialog`, `saved` | forms |
 //! | `commands`, `keys` | every command with its key |
 //! | `theme`, `icons`, `widgets`, `field`, `empty`, `text`, `open` | the look and the words |
 //! | `doors`, `saving`, `native` | what the window needs from outside |
@@ -20,8 +20,10 @@
 mod app;
 mod banner;
 mod chips;
+mod columns_dialog;
 mod commands;
 mod completeness;
+mod data_settings;
 mod desk;
 mod details;
 mod dialogs;
@@ -38,6 +40,7 @@ mod notices;
 mod open;
 mod request_data;
 mod rival;
+mod saved;
 mod saving;
 mod scene;
 mod sign_in;

@@ -2,6 +2,7 @@
 
 #![expect(clippy::disallowed_methods, reason = "this is the clock that tests replace")]
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Instant;
@@ -163,5 +164,14 @@ impl FileDialogs for SystemDialogs {
         }
         let chosen = (self.over)(dialog).save_file();
         (self.spawner)(chosen.map(|file| answer.give(file.map(|file| file.path().to_owned()))).boxed());
+    }
+
+    fn choose_folder(&self, title: &str, folder: Option<PathBuf>, answer: Answer) {
+        let mut dialog = AsyncFileDialog::new().set_title(title);
+        if let Some(folder) = folder {
+            dialog = dialog.set_directory(folder);
+        }
+        let chosen = (self.over)(dialog).pick_folder();
+        (self.spawner)(chosen.map(|folder| answer.give(folder.map(|folder| folder.path().to_owned()))).boxed());
     }
 }

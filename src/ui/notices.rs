@@ -48,8 +48,10 @@ impl Notices {
             same.notice = notice;
             return;
         }
-        if self.all.len() >= KEPT {
-            self.all.remove(0);
+        if self.all.len() >= KEPT
+            && let Some(oldest) = self.all.iter().position(|held| !held.has_to_be_read())
+        {
+            self.all.remove(oldest);
         }
         self.last += 1;
         self.all.push(Held { number: self.last, notice, since: None, times: 1 });
@@ -66,9 +68,9 @@ impl Notices {
         Some(self.all.remove(at).notice)
     }
 
-    /// The number of the newest, if there is one.
+    /// The number of the newest, if there is one that may go unread.
     pub(crate) fn newest(&self) -> Option<u64> {
-        self.all.last().map(|held| held.number)
+        self.all.iter().rfind(|held| !held.has_to_be_read()).map(|held| held.number)
     }
 
     /// Lets what has been seen long enough pass.
@@ -108,6 +110,11 @@ impl Notices {
 }
 
 impl Held {
+    /// Whether it stays until the operator says that it was read.
+    fn has_to_be_read(&self) -> bool {
+        matches!(self.notice.remedy, Some((_, Action::WarningRead { .. })))
+    }
+
     fn sentence(&self) -> String {
         let sentence = visible(&self.notice.sentence);
         if self.times > 1 { format!("{sentence} ({} times)", self.times) } else { sentence.into_owned() }
@@ -149,7 +156,7 @@ impl Held {
         ui.ctx().accesskit_node_builder(response.id, |node| node.set_live(live));
         let dismiss = Press::icon_only(icons::CLOSE, "Dismiss").salt(Id::unique(("dismiss", self.number)));
         let mut right = rect.right() - 8.0 - dismiss.width(ui);
-        if dismiss.at(ui, pos2(right, middle)).clicked() {
+        if !self.has_to_be_read() && dismiss.at(ui, pos2(right, middle)).clicked() {
             scene.wish(Wish::Dismiss(self.number));
         }
         if let Some((words, action)) = &self.notice.remedy {

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::engine::Progress;
 
-use super::text::{bytes, coarse, visible};
+use super::text::{bytes, coarse, seconds_left, visible};
 
 /// How much of a download is there, where the whole is known.
 #[expect(clippy::cast_precision_loss, clippy::cast_possible_truncation, reason = "a share to be drawn")]
@@ -23,15 +23,15 @@ pub(crate) fn amount(progress: &Progress) -> String {
 }
 
 /// `34 s left`, where that can be told.
-#[expect(clippy::cast_precision_loss, reason = "an estimate")]
 pub(crate) fn left(progress: &Progress) -> Option<String> {
-    let rest = progress.total?.checked_sub(progress.received)? as f64;
-    if progress.rate < 1.0 {
-        return None;
-    }
-    let seconds = (rest / progress.rate).ceil();
-    // Beyond a few days nobody plans by it.
-    (seconds < 300_000.0).then(|| format!("{} left", coarse(Duration::from_secs_f64(seconds))))
+    // Whole seconds that are begun: while something is left there is never none.
+    let left = progress.left.map(|left| Duration::from_secs(seconds_left(left)))?;
+    Some(format!("{} left", coarse(left)))
+}
+
+/// Where a download stands among those that wait, from 1.
+pub(crate) fn in_line(place: usize) -> String {
+    if place == 1 { "Waits, next in line".to_owned() } else { format!("Waits, number {place} in line") }
 }
 
 /// The last part of a path, of either kind of separator, for showing.

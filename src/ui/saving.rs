@@ -25,20 +25,42 @@ pub(crate) struct SaveFor {
     pub profile: ProfileId,
     /// Which request.
     pub request: RequestId,
-    /// Whether the payload came in the message.
-    pub inline: bool,
+    /// How it gets there.
+    pub how: How,
 }
 
-/// The save dialog that is open, if any.
+/// How data gets into a chosen file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum How {
+    /// By the one GET of its link.
+    Link,
+    /// From the message that it came in.
+    Inline,
+    /// By a download that is under way and waits for room.
+    Moved,
+}
+
+/// What a chosen folder is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum FolderFor {
+    /// Everything of a profile that is ready then.
+    Ready(ProfileId),
+    /// Whatever becomes ready of a profile, from then on.
+    Automatic(ProfileId),
+    /// What is about to be requested of a profile.
+    Requested(ProfileId),
+}
+
+/// The save dialog that is open, if any, and what its answer is for.
 #[derive(Debug)]
-pub(crate) struct Saving {
+pub(crate) struct Saving<T> {
     sender: SyncSender<Answered>,
     answers: Receiver<Answered>,
-    open: Option<(u64, SaveFor)>,
+    open: Option<(u64, T)>,
     last: u64,
 }
 
-impl Saving {
+impl<T> Saving<T> {
     pub(crate) fn new() -> Self {
         // One dialog is open at a time; room for a late answer of one that was given up.
         let (sender, answers) = sync_channel(4);
@@ -51,18 +73,36 @@ impl Saving {
     }
 
     /// Opens a dialog. While one is open, a second wish does nothing: the first stands in front of the window.
-    pub(crate) fn ask(&mut self, dialogs: &dyn FileDialogs, suggestion: SaveSuggestion, what: SaveFor, waker: &Waker) {
+    pub(crate) fn ask(&mut self, dialogs: &dyn FileDialogs, suggestion: SaveSuggestion, what: T, waker: &Waker) {
+        if let Some(answer) = self.begin(what, waker) {
+            dialogs.save_as(suggestion, answer);
+        }
+    }
+
+    /// The same for a folder.
+    pub(crate) fn ask_folder(
+        &mut self,
+        dialogs: &dyn FileDialogs,
+        (title, folder): (&str, Option<PathBuf>),
+        what: T,
+        waker: &Waker,
+    ) {
+        if let Some(answer) = self.begin(what, waker) {
+            dialogs.choose_folder(title, folder, answer);
+        }
+    }
+
+    fn begin(&mut self, what: T, waker: &Waker) -> Option<Answer> {
         if self.is_open() {
-            return;
+            return None;
         }
         self.last += 1;
         self.open = Some((self.last, what));
-        let answer = Answer { sender: self.sender.clone(), number: self.last, given: false, waker: waker.clone() };
-        dialogs.save_as(suggestion, answer);
+        Some(Answer { sender: self.sender.clone(), number: self.last, given: false, waker: waker.clone() })
     }
 
     /// The answer, where one has come and something was chosen.
-    pub(crate) fn take(&mut self) -> Option<(SaveFor, PathBuf)> {
+    pub(crate) fn take(&mut self) -> Option<(T, PathBuf)> {
         let answered = self.answers.try_recv().ok()?;
         let (_, what) = self.open.take_if(|(number, _)| *number == answered.number)?;
         Some((what, answered.path?))

@@ -1,16 +1,18 @@
 //! What every view is handed while one frame is drawn: the time, the room there is, and where its wishes go.
 
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use jiff::tz::TimeZone;
 
 use crate::activity::{Moment, RowId};
 use crate::engine::Action;
-use crate::protocol::StoredData;
-use crate::settings::ProfileId;
+use crate::protocol::{RequestId, StoredData};
+use crate::settings::{ColumnLook, ProfileId, Times};
 
 use super::commands::Command;
 use super::dialogs::Dialog;
+use super::saving::FolderFor;
 use super::theme;
 
 /// One frame. Views draw and wish; what they wish is done after the frame, in one place.
@@ -22,6 +24,8 @@ pub(crate) struct Scene {
     pub instant: Instant,
     /// The zone in which times are shown.
     pub zone: TimeZone,
+    /// How times are told.
+    pub times: Times,
     /// Whether the window is too narrow for words on tools and all columns.
     pub narrow: bool,
     /// Whether changes are shown without motion or passing tints.
@@ -53,6 +57,26 @@ pub(crate) enum Wish {
         profile: ProfileId,
         /// What.
         data: Vec<StoredData>,
+        /// Where it is saved to as soon as it is ready, where it is.
+        folder: Option<PathBuf>,
+    },
+    /// Ask where else a download that waits for room is to be saved.
+    MoveDownload {
+        /// Whose.
+        profile: ProfileId,
+        /// Which.
+        request: RequestId,
+        /// The name that is suggested.
+        file: String,
+    },
+    /// Ask for a folder.
+    AskFolder(FolderFor),
+    /// Request the data of a request once more.
+    RequestAgain {
+        /// Whose.
+        profile: ProfileId,
+        /// Which.
+        request: RequestId,
     },
     /// Ask the server for a row's state.
     Check(RowId),
@@ -72,6 +96,16 @@ pub(crate) enum Wish {
     Open(Dialog),
     /// Close the dialog.
     CloseDialog,
+    /// Show these columns of a profile.
+    SetColumns(ProfileId, Vec<ColumnLook>),
+    /// Tell times so.
+    SetTimes(Times),
+    /// Look at what a saved filter looks at.
+    ShowSaved(usize),
+    /// Save the filter in front under a name.
+    SaveFilter(String),
+    /// Forget a saved filter.
+    ForgetSaved(usize),
     /// Take a notice away.
     Dismiss(u64),
     /// Close the window, whatever is under way.
@@ -85,6 +119,7 @@ impl Scene {
             now,
             instant,
             zone,
+            times: Times::default(),
             narrow: width < theme::NARROW,
             reduced_motion: false,
             modal: false,

@@ -132,6 +132,22 @@ pub(crate) fn until(time: Duration) -> String {
     if (60..3_600).contains(&time.as_secs()) { format!("{} min", time.as_secs() / 60) } else { coarse(time) }
 }
 
+/// How long ago something was, in one unit: `now`, `12 s ago`, `3 min ago`, `2 h ago`, `5 d ago`; and after how long that
+/// is told otherwise.
+pub(crate) fn ago(time: Duration) -> (String, Duration) {
+    let seconds = time.as_secs();
+    let (unit, word) = match seconds {
+        0..60 => (1, "s"),
+        60..3_600 => (60, "min"),
+        3_600..86_400 => (3_600, "h"),
+        _ => (86_400, "d"),
+    };
+    let words = if seconds == 0 { "now".to_owned() } else { format!("{} {word} ago", seconds / unit) };
+    let next = Duration::from_secs((seconds / unit + 1) * unit);
+    // A little late rather than a little early: early would show the old number for another second.
+    (words, next.saturating_sub(time) + Duration::from_millis(1))
+}
+
 /// A countdown: `9:58`, `1:02:03`.
 pub(crate) fn countdown(time: Duration) -> String {
     // Whole seconds that are begun: the display reaches zero when the time is over, not a second before.
@@ -268,6 +284,20 @@ mod tests {
         assert_eq!(grouped(1_234), "1\u{2009}234");
         assert_eq!(grouped(999), "999");
         assert_eq!(grouped(1_000_000), "1\u{2009}000\u{2009}000");
+    }
+
+    #[test]
+    fn an_age_is_told_in_one_unit_and_when_it_changes() {
+        for (millis, words, changes_in) in [
+            (0, "now", 1_001),
+            (12_400, "12 s ago", 601),
+            (59_999, "59 s ago", 2),
+            (60_000, "1 min ago", 60_001),
+            (7_000_000, "1 h ago", 200_001),
+            (200_000_000, "2 d ago", 59_200_001),
+        ] {
+            assert_eq!(ago(Duration::from_millis(millis)), (words.to_owned(), Duration::from_millis(changes_in)));
+        }
     }
 
     #[test]

@@ -376,6 +376,30 @@ mod tests {
     }
 
     #[test]
+    fn a_script_that_the_bundled_faces_lack_is_drawn_by_a_font_of_the_system() {
+        let georgian = "გამარჯობა";
+        let shown_in = |ctx: &egui::Context| {
+            let mut output = ctx.run_ui(egui::RawInput::default(), |ui| {
+                for face in [Type::Body, Type::Strong, Type::Mono] {
+                    let galley = ui.painter().layout_no_wrap(georgian.to_owned(), face.font(), Color32::WHITE);
+                    assert!(galley.size().x > 20.0, "nothing was laid out");
+                }
+            });
+            // Nothing paints them here.
+            output.textures_delta.clear();
+            [Type::Body, Type::Strong, Type::Mono]
+                .map(|face| ctx.fonts_mut(|fonts| fonts.has_glyphs(&face.font(), georgian)))
+        };
+        let ctx = egui::Context::default();
+        install(&ctx, false);
+        assert_eq!(shown_in(&ctx), [false; 3], "the bundled faces have it: take another script");
+        ctx.add_font_provider(Arc::new(egui_system_font_provider::SystemFontProvider::new()));
+        // A first frame makes it active, a second finds the font.
+        shown_in(&ctx);
+        assert_eq!(shown_in(&ctx), [true; 3], "boxes: tests/run installs fonts-dejavu-core, which has it");
+    }
+
+    #[test]
     fn text_and_states_pass_wcag_aa_on_every_surface_in_both_themes() {
         for palette in [DARK, LIGHT] {
             let surfaces = [

@@ -3,15 +3,20 @@
 use egui::{Id, Key, Rect, Ui, pos2, vec2};
 
 use crate::activity::FilterError;
+use crate::settings::SavedFilter;
 
 use super::commands::Command;
 use super::desk::Desk;
 use super::field::Field;
 use super::icons;
+use super::saved;
 use super::scene::{Scene, Wish};
 use super::text::grouped;
 use super::theme::{self, Palette, Type};
 use super::widgets::{self, Look, Press};
+
+/// The room for the menu of saved filters, between the field and what follows.
+const SAVED: f32 = 32.0;
 
 /// The filter's id: keys and commands put the focus into it.
 pub(crate) fn filter_id() -> Id {
@@ -19,7 +24,7 @@ pub(crate) fn filter_id() -> Id {
 }
 
 /// Draws the bar in the whole of `ui`.
-pub(crate) fn show(ui: &mut Ui, desk: &mut Desk, scene: &mut Scene) {
+pub(crate) fn show(ui: &mut Ui, desk: &mut Desk, saved: &[SavedFilter], scene: &mut Scene) {
     let palette = Palette::of(ui.style());
     let rect = widgets::bar(ui, palette.panel, true);
     let middle = rect.center().y;
@@ -31,11 +36,12 @@ pub(crate) fn show(ui: &mut Ui, desk: &mut Desk, scene: &mut Scene) {
     let new =
         Press::new(&newer_words).name(&newer_name).salt(Id::unique("newer")).icon(icons::ARROW_UP).look(Look::Outlined);
     let new_width = if newer > 0 { new.width(ui) + 12.0 } else { 0.0 };
-    let room = rect.width() - 2.0 * theme::EDGE - tools_width - new_width - 12.0;
+    let room = rect.width() - 2.0 * theme::EDGE - tools_width - new_width - 12.0 - SAVED;
     let width = if scene.narrow { room } else { room.min(488.0) };
     let field = Rect::from_min_size(pos2(rect.left() + theme::EDGE, middle - 12.0), vec2(width.max(80.0), 24.0));
     filter(ui, field, desk, scene);
-    if newer > 0 && new.at(ui, pos2(field.right() + 12.0, middle)).clicked() {
+    saved::menu(ui, pos2(field.right() + 4.0, middle), saved, scene);
+    if newer > 0 && new.at(ui, pos2(field.right() + SAVED + 8.0, middle)).clicked() {
         scene.wish(Wish::Run(Command::Follow));
     }
     tools.show(ui, pos2(rect.right() - theme::EDGE - tools_width + 8.0, middle), scene);
@@ -147,6 +153,14 @@ impl Tools {
         press.on(self.follows)
     }
 
+    fn columns(&self) -> Press<'static> {
+        if self.narrow {
+            Press::icon_only(icons::COLUMNS, "Columns")
+        } else {
+            Press::new("Columns").icon(icons::COLUMNS)
+        }
+    }
+
     /// In the narrow window the menu has it.
     fn asks(&self) -> Option<[(Press<'static>, Command); 2]> {
         (!self.narrow).then(|| {
@@ -165,7 +179,7 @@ impl Tools {
         let waiting = self.waiting().map_or(0.0, |words| widgets::width(ui, &words, Type::Small) + 8.0);
         let asks =
             self.asks().map_or(0.0, |asks| asks.iter().map(|(press, _)| press.width(ui) + 8.0).sum::<f32>() + 17.0);
-        waiting + asks + self.pause().width(ui) + self.follow().width(ui) + 16.0
+        waiting + asks + self.pause().width(ui) + self.follow().width(ui) + self.columns().width(ui) + 24.0
     }
 
     fn show(&self, ui: &mut Ui, at: egui::Pos2, scene: &mut Scene) {
@@ -194,6 +208,9 @@ impl Tools {
         let follow = self.follow().at(ui, pos2(pause.rect.right() + 8.0, at.y));
         if follow.clicked() {
             scene.wish(Wish::Run(Command::Follow));
+        }
+        if self.columns().at(ui, pos2(follow.rect.right() + 8.0, at.y)).clicked() {
+            scene.wish(Wish::Run(Command::Columns));
         }
     }
 }

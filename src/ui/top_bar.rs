@@ -323,6 +323,10 @@ fn menu(ui: &mut Ui, bar: Rect, front: Option<&Desk>, hidden: &[&Desk], chosen: 
                 entry(ui, Command::RequestData, true, scene);
                 entry(ui, Command::Track, true, scene);
             }
+            if desk.ready().next().is_some() {
+                entry(ui, Command::DownloadAll, true, scene);
+            }
+            entry(ui, Command::DataSettings, true, scene);
             entry(ui, Command::Completeness, true, scene);
             line(ui);
         }

@@ -158,3 +158,49 @@ fn a_megabyte_is_cut_with_a_note() {
     assert!(drawn < 100, "{drawn} labels were drawn");
     window.press("Copy message");
 }
+
+/// What was copied in the last frame.
+fn copied(window: &Window) -> Option<String> {
+    window.harness.output().platform_output.commands.iter().find_map(|command| match command {
+        egui::OutputCommand::CopyText(text) => Some(text.clone()),
+        _ => None,
+    })
+}
+
+#[test]
+fn every_part_is_copied_by_itself() {
+    let mut window = Window::live();
+    let entries = story(&mut window);
+    open(&mut window, entries);
+    for (button, text) in [
+        ("Copy message of 12:04:33.120", "Collecting 3 parts"),
+        ("Copy message of 12:04:35.590", "Single-use link received"),
+        ("Copy JSON of 12:04:33.120", &data("r-1", "invoices/2026-Q1", 0, "Collecting 3 parts")),
+        ("Copy JSON of 12:04:35.590", &data("r-1", "invoices/2026-Q1", 1, LINK)),
+    ] {
+        window.find(Role::Button, button).click();
+        window.harness.step();
+        assert_eq!(copied(&window).as_deref(), Some(text), "{button}");
+    }
+    assert!(window.reads("2.470 s in all"), "{:?}", window.all(Role::Label));
+}
+
+#[test]
+fn a_megabyte_costs_a_frame_no_more_than_a_screenful() {
+    let mut window = Window::live();
+    let huge = window.entry(&command("c-1", 1, &"word ".repeat(210_000)));
+    let list = window.entry(&data("r-1", "x", 0, &"é".repeat(500_000)));
+    window.hear(&[list.raw.to_string()]);
+    open(&mut window, vec![huge]);
+    let drawn: usize = window.harness.output().shapes.iter().map(|shape| glyphs(&shape.shape)).sum();
+    assert!(drawn < 20_000, "{drawn} characters were laid out and drawn");
+}
+
+/// How many characters a shape draws.
+fn glyphs(shape: &egui::Shape) -> usize {
+    match shape {
+        egui::Shape::Text(text) => text.galley.text().len(),
+        egui::Shape::Vec(shapes) => shapes.iter().map(glyphs).sum(),
+        _ => 0,
+    }
+}

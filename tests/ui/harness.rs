@@ -63,6 +63,11 @@ impl FileDialogs for Shared<Vec<(SaveSuggestion, Answer)>> {
     fn save_as(&self, suggestion: SaveSuggestion, answer: Answer) {
         self.0.borrow_mut().push((suggestion, answer));
     }
+
+    fn choose_folder(&self, title: &str, folder: Option<std::path::PathBuf>, answer: Answer) {
+        let suggestion = SaveSuggestion { title: title.to_owned(), folder, file_name: String::new() };
+        self.0.borrow_mut().push((suggestion, answer));
+    }
 }
 
 /// The clock of a test.

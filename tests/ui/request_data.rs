@@ -211,3 +211,20 @@ fn the_dialog_works_in_a_small_window() {
     window.key(Key::Escape);
     assert!(!window.has(Role::Dialog, "Request data"), "Escape does not close it");
 }
+
+#[test]
+fn what_is_requested_can_be_saved_to_a_folder_as_soon_as_it_is_ready() {
+    let mut window = Window::live();
+    let page = open(&mut window);
+    answer(&mut window, page, Ok(few()), None);
+    window.click(Role::CheckBox, "Save to a folder as soon as it is ready");
+    window.answer(Some("/home/ops/in"));
+    assert!(window.reads("Folder /home/ops/in"), "{:?}", window.all(Role::Label));
+    window.click(Role::ListBoxOption, "nda.pdf, contracts, 1.8 kB, 08:15:00");
+    window.press("Request");
+    let folder = window.actions().into_iter().find_map(|action| match action {
+        Action::RequestData { folder, .. } => Some(folder),
+        _ => None,
+    });
+    assert_eq!(folder.flatten().as_deref(), Some(std::path::Path::new("/home/ops/in")));
+}

@@ -256,6 +256,25 @@ fn what_is_scrolled_away_stays_where_it_is_and_new_leads_back() {
 }
 
 #[test]
+fn rows_that_leave_a_filter_do_not_move_the_others_under_the_pointer() {
+    let mut window = Window::live();
+    window.hear(&(0..200).map(|number| command(&format!("c-{number:05}"), 1, "")).collect::<Vec<_>>());
+    window.type_into(Role::TextInput, "Filter", "status:pending");
+    window.scroll(-28.0 * 30.0);
+    let (name, before) = {
+        let rows: Vec<_> = window.harness.query_all_by_role(Role::Row).collect();
+        let row = rows.iter().find(|row| row.rect().contains(egui::pos2(400.0, 400.0))).expect("a row there");
+        (row.accesskit_node().label().expect("a name"), row.rect())
+    };
+    // The one at the top, and some that are above it.
+    let top = window.rows().first().cloned().expect("rows");
+    let id = top.trim_start_matches("Command ").trim_end_matches(", Pending").to_owned();
+    window.hear(&[command(&id, 2, ""), command("c-00199", 3, ""), command("c-00198", 2, "")]);
+    assert!(!window.rows().contains(&top), "it is still there: {:?}", window.rows());
+    assert_eq!(window.find(Role::Row, &name).rect(), before, "the row under the pointer moved");
+}
+
+#[test]
 fn at_the_newest_end_new_rows_come_into_sight() {
     let mut window = Window::live();
     window.hear(&commands(200));

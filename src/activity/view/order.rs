@@ -12,6 +12,8 @@ use crate::activity::{Activities, Activity, Moment, RowId, Seq, Status};
 pub enum Column {
     /// When the last message came.
     Updated,
+    /// When the first message came.
+    FirstSeen,
     /// Command, data or message.
     Kind,
     /// The id.
@@ -24,6 +26,8 @@ pub enum Column {
     Message,
     /// The time from the first message to the outcome.
     Took,
+    /// How its state is known.
+    Source,
 }
 
 /// A row in an order. It holds all that the order depends on, so that a list of these stays in order while rows change.
@@ -105,6 +109,8 @@ fn short_form(column: Column, activity: &Activity<'_>, kept: &RefCell<TextPool>)
     let shared = |id: TextId| (beginning(activity.pool.get(id)), number(id));
     match column {
         Column::Updated => (ascending(activity.updated()), 0),
+        Column::FirstSeen => (ascending(activity.first_seen()), 0),
+        Column::Source => (activity.source().map_or(0, |source| source as u64 + 1), 0),
         Column::Kind => (activity.kind() as u64, 0),
         Column::Status => (rank(activity.status()), 0),
         Column::Took => {

@@ -85,6 +85,7 @@ impl Queue {
             to: match &queued.target {
                 Target::File(to) | Target::Folder(to) => PathBuf::clone(to),
             },
+            in_folder: matches!(queued.target, Target::Folder(_)),
             size: queued.size,
             expires: queued.expires,
             too_late: queued.warned,

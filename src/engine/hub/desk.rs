@@ -10,7 +10,7 @@ use crate::engine::book::Book;
 use crate::engine::download::{Aftermath, Arrivals, Reins};
 use crate::engine::endpoints::Endpoints;
 use crate::engine::event::{ConnectionState, Severity};
-use crate::engine::gaps::Past;
+use crate::engine::gaps::Left;
 use crate::engine::lifetime::Watch;
 use crate::engine::reconcile::{OverRest, Reconciler};
 use crate::engine::report::Report;
@@ -49,8 +49,8 @@ pub(super) struct Desk {
     pub(super) book: Book,
     /// How its server wants to be asked.
     pub(super) dialect: Dialect,
-    /// The way to tell the scribe of the time before this run, once that has been read.
-    pub(super) past: Option<oneshot::Sender<Past>>,
+    /// The way to tell the scribe of the gap that the last run left, once history has been read.
+    pub(super) left: Option<oneshot::Sender<Left>>,
     /// The reconciler. Dropping the sender ends it.
     keeper: (oneshot::Sender<()>, Task<()>),
     /// The key of its payloads, where the operator gave it.
@@ -140,9 +140,12 @@ impl Hub {
         let vault = Vault::default();
         let (book, dialect) = (Book::default(), Dialect::default());
         let (past, told) = oneshot::channel();
+        let (left, found) = oneshot::channel();
+        let tell = restore::tell_past(id, tools.ledger.clone(), past, self.started);
+        drop(tools.spawner.task("reading the journal", Some(id), tell));
         let (ledger, outbox) = (tools.ledger.clone(), tools.outbox.clone());
         let kept = (book.clone(), vault.clone());
-        let (scribe, writing) = Scribe::start(id, ledger, outbox, kept, told, &tools.spawner);
+        let (scribe, writing) = Scribe::start(id, ledger, outbox, kept, (told, found), &tools.spawner);
         let keeper = self.start_keeper(id, &book, &dialect, &scribe);
         let tools = &self.tools;
         let parts = session::Parts {
@@ -170,7 +173,7 @@ impl Hub {
             scribe,
             book,
             dialect,
-            past: Some(past),
+            left: Some(left),
             keeper,
             data_key: None,
             downloads: BTreeMap::new(),
@@ -221,8 +224,8 @@ impl Hub {
     /// Tells the window what the journal has of a profile. Once a profile and run.
     pub(super) fn restore(&mut self, profile: ProfileId) {
         let Some(desk) = self.desks.get_mut(&profile) else { return };
-        let Some(past) = desk.past.take() else { return };
-        let of_the_past = (desk.book.clone(), past, self.started);
+        let Some(left) = desk.left.take() else { return };
+        let of_the_past = (desk.book.clone(), left);
         let tools = &self.tools;
         let (ledger, outbox) = (tools.ledger.clone(), tools.outbox.clone());
         let (live_from, scribe, tools_for_later) = (self.live_from, desk.scribe.clone(), tools.clone());

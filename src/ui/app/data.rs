@@ -1,11 +1,12 @@
 //! Stored data and the dialog that requests it: pages in, questions and wishes out.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use egui::Context;
 
 use crate::engine::Action;
-use crate::protocol::{DataTokenPage, StoredData};
+use crate::protocol::{DataTokenPage, RequestId, StoredData};
 use crate::settings::ProfileId;
 use crate::ui::app::App;
 use crate::ui::dialogs::Dialog;
@@ -13,6 +14,9 @@ use crate::ui::expected::Expected;
 
 /// After how long a busy engine is asked again.
 const AGAIN: Duration = Duration::from_millis(50);
+
+/// When the frame comes that puts a dialog into the middle.
+const GROWN: Duration = Duration::ZERO;
 
 impl App {
     /// A page of data tokens came: it is of use while the dialog of its profile is open.
@@ -24,8 +28,16 @@ impl App {
         }
     }
 
-    /// Asks for the next page of data tokens, where the dialog needs it.
-    pub(super) fn ask_data_tokens(&mut self, ctx: &Context) {
+    /// Lets the dialogs about data follow their profile, and asks for the next page of data tokens where that is needed.
+    pub(super) fn follow_data_dialogs(&mut self, ctx: &Context) {
+        if let Some(Dialog::DataSettings(dialog)) = &mut self.dialog
+            && let Some(desk) = self.desks.iter().find(|desk| desk.profile.id == dialog.profile())
+        {
+            // A dialog that grew is put into the middle one frame later.
+            if dialog.follow(desk) {
+                ctx.request_repaint_after(GROWN);
+            }
+        }
         let Some(Dialog::RequestData(dialog)) = &mut self.dialog else { return };
         if let Some(desk) = self.desks.iter().find(|desk| desk.profile.id == dialog.profile()) {
             dialog.follow(desk);
@@ -39,13 +51,23 @@ impl App {
     }
 
     /// Requests stored data. Where the engine is busy, the dialog stays as it is.
-    pub(super) fn request_data(&mut self, profile: ProfileId, data: Vec<StoredData>) {
+    pub(super) fn request_data(&mut self, profile: ProfileId, data: Vec<StoredData>, folder: Option<PathBuf>) {
         let expected = Expected::of(&data);
-        if !self.send(Action::RequestData { profile, data, folder: None }) {
+        if !self.send(Action::RequestData { profile, data, folder }) {
             return;
         }
         self.dialog = None;
         if let Some(desk) = self.desk_of(profile) {
+            desk.expected = expected;
+        }
+    }
+
+    /// Requests the data of a request once more.
+    pub(super) fn request_again(&mut self, profile: ProfileId, request: RequestId) {
+        let expected = Expected::again(request.clone());
+        if self.send(Action::RequestAgain { profile, request })
+            && let Some(desk) = self.desk_of(profile)
+        {
             desk.expected = expected;
         }
     }

@@ -26,7 +26,7 @@ impl App {
         }
         self.bars(ui, &mut scene);
         self.middle(ui, &mut scene);
-        self.ask_data_tokens(&ctx);
+        self.follow_data_dialogs(&ctx);
         let fresh = std::mem::take(&mut self.fresh);
         if let Some(dialog) = &mut self.dialog {
             if let Dialog::Completeness { profile, report } = dialog
@@ -39,6 +39,7 @@ impl App {
         self.do_wishes(&ctx, &mut scene);
         self.ask_history();
         self.in_text = ctx.text_edit_focused();
+        self.remember_look(&ctx);
         if let Some(wake) = scene.wake() {
             ctx.request_repaint_after(wake);
         }
@@ -157,6 +158,8 @@ impl App {
     fn middle(&mut self, ui: &mut Ui, scene: &mut Scene) {
         let taken = self.names_beside_front();
         let form = &mut self.form;
+        let saved =
+            self.settings.as_ref().map(|settings| settings.preferences.saved_filters.as_slice()).unwrap_or_default();
         let desk = match self.front {
             Front::Desk(id) => self.desks.iter_mut().find(|desk| desk.profile.id == id),
             Front::New => None,
@@ -167,7 +170,7 @@ impl App {
             }
             Some(desk) => {
                 bar(Panel::top("chips"), theme::BAR, ui, |ui| chips::show(ui, desk, scene));
-                bar(Panel::top("tools"), theme::BAR, ui, |ui| tools::show(ui, desk, scene));
+                bar(Panel::top("tools"), theme::BAR, ui, |ui| tools::show(ui, desk, saved, scene));
                 CentralPanel::no_frame().show(ui, |ui| table::show(ui, desk, scene));
             }
             None => {

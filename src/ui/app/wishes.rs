@@ -1,7 +1,5 @@
 //! Does what the operator wished in a frame.
 
-use std::path::PathBuf;
-
 use egui::Context;
 
 use crate::activity::{ActivityKey, Chip, RowId};
@@ -10,11 +8,11 @@ use crate::settings::Theme;
 use crate::ui::app::{App, Front};
 use crate::ui::commands::Command;
 use crate::ui::completeness::Report;
+use crate::ui::data_settings::DataSettings;
 use crate::ui::desk::Desk;
 use crate::ui::dialogs::Dialog;
-use crate::ui::doors::SaveSuggestion;
 use crate::ui::request_data::RequestData;
-use crate::ui::saving::{SaveFor, suggested_name};
+use crate::ui::saving::FolderFor;
 use crate::ui::scene::{Scene, Wish};
 use crate::ui::sign_in::Form;
 use crate::ui::table::label_of;
@@ -38,7 +36,10 @@ impl App {
             }
             Wish::Run(command) => self.run(ctx, scene, command),
             Wish::Save { row, inline } => self.ask_where(row, inline),
-            Wish::RequestData { profile, data } => self.request_data(profile, data),
+            Wish::RequestData { profile, data, folder } => self.request_data(profile, data, folder),
+            Wish::AskFolder(what) => self.ask_folder(what),
+            Wish::MoveDownload { profile, request, file } => self.ask_where_else(profile, request, file),
+            Wish::RequestAgain { profile, request } => self.request_again(profile, request),
             Wish::Check(row) => self.check(row),
             Wish::Show(profile) => self.front = Front::Desk(profile),
             Wish::AddProfile => self.add_profile(),
@@ -57,6 +58,11 @@ impl App {
             }
             Wish::Open(dialog) => self.open(dialog),
             Wish::CloseDialog => self.dialog = None,
+            Wish::SetColumns(profile, columns) => self.set_columns(profile, columns),
+            Wish::SetTimes(times) => self.set_times(times),
+            Wish::ShowSaved(index) => self.show_saved(index),
+            Wish::SaveFilter(name) => self.save_filter(name),
+            Wish::ForgetSaved(index) => self.forget_saved(index),
             Wish::Dismiss(number) => self.dismiss(number),
             Wish::Leave => {
                 self.dialog = None;
@@ -73,6 +79,8 @@ impl App {
             Command::Shortcuts => return self.open(Dialog::Shortcuts),
             Command::About => return self.open(Dialog::About),
             Command::Theme(theme) => return self.set_theme(theme),
+            Command::Columns => return self.choose_columns(),
+            Command::SaveFilter => return self.name_filter(),
             Command::Profile(number) => {
                 if let Some(desk) = self.desks.get(number) {
                     self.front = Front::Desk(desk.profile.id);
@@ -111,26 +119,22 @@ impl App {
                     self.ask_where(row, inline);
                 }
             }
+            Command::DownloadAll => self.ask_folder(FolderFor::Ready(profile)),
             Command::CheckStatus => {
                 if let Some(row) = desk.table.cursor() {
                     self.check(row);
                 }
             }
-            Command::EditLabel => {
-                let dialog = desk.table.cursor().and_then(|row| desk.activity(row)).map(|activity| Dialog::Label {
-                    profile,
-                    key: activity.key(),
-                    text: activity.label().to_owned(),
-                });
-                if let Some(dialog) = dialog {
-                    self.open(dialog);
-                }
-            }
+            Command::EditLabel => self.edit_label(),
             Command::CopyRows => self.copy_rows(ctx, scene),
             Command::Connect => _ = self.send(Action::Connect(profile)),
             Command::Disconnect => _ = self.send(Action::Disconnect(profile)),
             Command::RetryNow => _ = self.send(Action::RetryNow(profile)),
             Command::RenewToken => _ = self.send(Action::RenewToken(profile)),
+            Command::DataSettings => {
+                let dialog = Dialog::DataSettings(Box::new(DataSettings::of(desk)));
+                self.open(dialog);
+            }
             Command::RequestData => self.open(Dialog::RequestData(Box::new(RequestData::new(profile)))),
             Command::Track => self.open(Dialog::Track(Track::new(profile))),
             Command::Completeness => {
@@ -138,7 +142,25 @@ impl App {
                 self.open(dialog);
             }
             Command::SignOut | Command::ForgetActivity | Command::RemoveProfile => self.ask_before(command),
-            Command::AddProfile | Command::Shortcuts | Command::About | Command::Theme(_) | Command::Profile(_) => {}
+            Command::AddProfile
+            | Command::Shortcuts
+            | Command::About
+            | Command::Theme(_)
+            | Command::Columns
+            | Command::SaveFilter
+            | Command::Profile(_) => {}
+        }
+    }
+
+    /// Asks for a name for the activity that the keyboard is at.
+    fn edit_label(&mut self) {
+        let dialog = self.desk().and_then(|desk| {
+            let activity = desk.activity(desk.table.cursor()?)?;
+            let (key, text) = (activity.key(), activity.label().to_owned());
+            Some(Dialog::Label { profile: desk.profile.id, key, text })
+        });
+        if let Some(dialog) = dialog {
+            self.open(dialog);
         }
     }
 
@@ -219,33 +241,6 @@ impl App {
         let profile = desk.profile.id;
         if let Some(ActivityKey::Command(command)) = desk.activity(row).map(|activity| activity.key()) {
             self.send(Action::CheckStatus { profile, command });
-        }
-    }
-
-    /// Opens the save dialog for a row's data. The link is not touched before a place is chosen.
-    fn ask_where(&mut self, row: RowId, inline: bool) {
-        let folder = self.preferences().last_folder;
-        let Some(desk) = self.desk() else { return };
-        let Some(activity) = desk.activity(row) else { return };
-        let ActivityKey::Data(request) = activity.key() else { return };
-        let suggestion = SaveSuggestion { title: "Save data".to_owned(), folder, file_name: suggested_name(&activity) };
-        let what = SaveFor { profile: desk.profile.id, request, inline };
-        self.saving.ask(&*self.parts.dialogs, suggestion, what, &self.parts.waker);
-    }
-
-    /// A place was chosen.
-    pub(super) fn save_to(&mut self, what: SaveFor, path: PathBuf) {
-        let mut preferences = self.preferences();
-        let folder = path.parent().map(PathBuf::from);
-        let SaveFor { profile, request, inline } = what;
-        let action = if inline {
-            Action::SaveInline { profile, request, to: path }
-        } else {
-            Action::Download { profile, request, to: path }
-        };
-        if self.send(action) && folder.is_some() && folder != preferences.last_folder {
-            preferences.last_folder = folder;
-            self.send(Action::SetPreferences(preferences));
         }
     }
 

@@ -13,8 +13,12 @@ pub(crate) enum Ink {
     Mark,
     /// A name.
     Name,
-    /// A value.
-    Value,
+    /// A value that is text, or no JSON at all.
+    Text,
+    /// A number.
+    Number,
+    /// `true`, `false` or `null`.
+    Word,
     /// What stands in a secret's place.
     Hidden,
 }
@@ -144,15 +148,20 @@ impl Setter {
             self.put(token, Ink::Hidden);
             return;
         }
+        let ink = match token {
+            "true" | "false" | "null" => Ink::Word,
+            _ if token.starts_with(['-', '0', '1', '2', '3', '4', '5', '6', '7', '8', '9']) => Ink::Number,
+            _ => Ink::Text,
+        };
         let mut rest = token;
         while let Some(at) = rest.find("=hidden").map(|at| at + 1) {
             let (before, from) = rest.split_at(at);
-            self.put(&visible(before), Ink::Value);
+            self.put(&visible(before), ink);
             self.lock();
             self.put("hidden", Ink::Hidden);
             rest = from.strip_prefix("hidden").unwrap_or_default();
         }
-        self.put(&visible(rest), Ink::Value);
+        self.put(&visible(rest), ink);
     }
 
     fn lock(&mut self) {
@@ -242,6 +251,25 @@ mod tests {
             lines.iter().flat_map(|line| &line.pieces).filter(|(_, ink)| *ink == Ink::Hidden).collect();
         assert_eq!(hidden, [&("hidden".to_owned(), Ink::Hidden)]);
         assert_eq!(lines.iter().filter(|line| line.locked).count(), 1);
+    }
+
+    #[test]
+    fn what_a_value_is_can_be_told_by_its_colour() {
+        let inks: Vec<(String, Ink)> = lay_out(r#"{"a":-1.5,"b":[true,null,"true"]}"#, 80)
+            .into_iter()
+            .flat_map(|line| line.pieces)
+            .filter(|(_, ink)| *ink != Ink::Mark)
+            .collect();
+        let inks: Vec<(&str, Ink)> = inks.iter().map(|(text, ink)| (text.as_str(), *ink)).collect();
+        let expected = [
+            ("\"a\"", Ink::Name),
+            ("-1.5", Ink::Number),
+            ("\"b\"", Ink::Name),
+            ("true", Ink::Word),
+            ("null", Ink::Word),
+            ("\"true\"", Ink::Text),
+        ];
+        assert_eq!(inks, expected);
     }
 
     #[test]

@@ -4,8 +4,12 @@
 
 mod gap;
 mod json;
+mod next;
+mod page;
+mod receipt;
 mod show;
 mod story;
+mod timeline;
 
 use std::collections::HashSet;
 use std::time::{Duration, Instant};
@@ -14,6 +18,7 @@ use crate::activity::{Activities, ActivityKey, Entry, RowId, Seq};
 use crate::engine::Action;
 use crate::settings::ProfileId;
 
+pub(crate) use receipt::can_request_again;
 pub(crate) use show::show;
 
 /// The most entries that are kept of one activity; of more, the newest.
@@ -35,7 +40,7 @@ pub(crate) struct Details {
     /// Entries whose JSON is shown although it is not the last, or is not although it is.
     turned: HashSet<Seq>,
     /// The JSON in lines, as it was last laid out.
-    page: show::Page,
+    page: page::Page,
 }
 
 impl Details {
@@ -48,7 +53,7 @@ impl Details {
             waiting: None,
             entries: Vec::new(),
             turned: HashSet::new(),
-            page: show::Page::default(),
+            page: page::Page::default(),
         }
     }
 
@@ -87,7 +92,7 @@ impl Details {
             entries.drain(..entries.len() - MOST);
         }
         self.entries = entries;
-        self.page = show::Page::default();
+        self.page = page::Page::default();
     }
 
     /// The JSON of every message, as it came with secrets masked, one a line.

@@ -1,5 +1,7 @@
 //! What happened to an activity, and what can be done next, in words.
 
+use std::borrow::Cow;
+
 use egui::Color32;
 
 use crate::activity::{Activity, Deed, Enquiry, Entry, Fact, Gap, GapCause, Kind, Source, Status};
@@ -55,6 +57,24 @@ pub(super) fn tell(entry: &Entry, palette: &Palette) -> Told {
     Told { icon, hue, words: visible(&cut(&words, LONGEST)).into_owned(), source }
 }
 
+/// The whole text of a message from the server, where it has one.
+pub(super) fn whole(entry: &Entry) -> Option<String> {
+    match &entry.fact {
+        Fact::Heard(Message::Command(report)) => report.body.text().map(str::to_owned),
+        Fact::Heard(Message::Data(report)) => match &report.delivery {
+            Delivery::Text(text) | Delivery::Inline { text, .. } => Some(text.clone()),
+            Delivery::Other { body, .. } => body.text().map(str::to_owned),
+            Delivery::Link(_) | Delivery::StreamToken(_) => None,
+        },
+        Fact::Heard(Message::Unrecognised(_)) => Some(entry.raw.to_string()),
+        Fact::Heard(Message::StreamReady(_))
+        | Fact::Unreadable { .. }
+        | Fact::Enquired(_)
+        | Fact::Done(_)
+        | Fact::Gap(_) => None,
+    }
+}
+
 /// The final outcome that an entry tells, and who told it.
 fn outcome(entry: &Entry) -> Option<(Source, CommandStatus)> {
     let told = match &entry.fact {
@@ -107,14 +127,15 @@ fn heard(message: &Message) -> (Option<Status>, String) {
         Message::Command(report) => {
             let status = status_of(report.status);
             let words = match report.body.text().map(str::trim).filter(|text| !text.is_empty()) {
-                Some(text) => text.to_owned(),
+                // Cut before it is copied: it may be a megabyte, and this is told anew in each frame.
+                Some(text) => cut(text, LONGEST).into_owned(),
                 None => status.word().into_owned(),
             };
             (Some(status), words)
         }
         Message::Data(report) => match &report.delivery {
             Delivery::Text(text) if text.trim().is_empty() => (Some(Status::Preparing), "Preparing".to_owned()),
-            Delivery::Text(text) => (Some(Status::Preparing), text.clone()),
+            Delivery::Text(text) => (Some(Status::Preparing), cut(text, LONGEST).into_owned()),
             Delivery::Inline { size, .. } => (Some(Status::Inline), format!("{} in the message", bytes(*size as u64))),
             Delivery::Link(_) => (Some(Status::Ready), "Single-use link received".to_owned()),
             Delivery::StreamToken(_) => {
@@ -123,7 +144,10 @@ fn heard(message: &Message) -> (Option<Status>, String) {
             Delivery::Other { output_type, body } => {
                 let kind =
                     output_type.map_or_else(|| "no output type".to_owned(), |number| format!("output type {number}"));
-                (Some(Status::Unrecognised), format!("Unrecognised, {kind}: {}", body.text().unwrap_or("no body")))
+                (
+                    Some(Status::Unrecognised),
+                    format!("Unrecognised, {kind}: {}", cut(body.text().unwrap_or("no body"), LONGEST)),
+                )
             }
         },
         Message::StreamReady(_) => (Some(Status::Ready), "The stream is ready".to_owned()),
@@ -162,7 +186,7 @@ fn done(deed: &Deed, palette: &Palette) -> Told {
 }
 
 /// What can be done next.
-pub(super) fn next(activity: &Activity<'_>, scene: &Scene) -> String {
+pub(super) fn next(activity: &Activity<'_>, entries: &[Entry], scene: &Scene) -> String {
     match activity.status() {
         Status::Ready => {
             let before = activity
@@ -177,11 +201,11 @@ pub(super) fn next(activity: &Activity<'_>, scene: &Scene) -> String {
             format!("Saved as {}. Open it or show it in its folder.", visible(activity.file().unwrap_or_default()))
         }
         Status::Inline => "The data came in the message. Save it to a file, as often as you like.".to_owned(),
-        Status::LinkExpired | Status::LinkUsed => sentence(&activity.message(), "Request the data again."),
+        Status::LinkExpired | Status::LinkUsed => sentence(&ended(activity, entries), "Request the data again."),
         Status::Failed if activity.kind() == Kind::Command => {
             "The command failed. The message says why; nothing more will come for it.".to_owned()
         }
-        Status::Failed => sentence(&activity.message(), "The data could not be saved. Request it again."),
+        Status::Failed => sentence(&ended(activity, entries), "The data could not be saved. Request it again."),
         Status::Pending => {
             "The outcome is still to come. If it does not, Check status asks the server for it.".to_owned()
         }
@@ -199,6 +223,17 @@ pub(super) fn next(activity: &Activity<'_>, scene: &Scene) -> String {
         }
         Status::Unrecognised => "This monitor does not know what this means. It is kept as it came.".to_owned(),
     }
+}
+
+/// How a download ended, whole: the row has the beginning of it.
+fn ended<'a>(activity: &Activity<'a>, entries: &'a [Entry]) -> Cow<'a, str> {
+    let row = activity.message();
+    let Some(beginning) = row.strip_suffix('…') else { return row };
+    let whole = entries.iter().rev().find_map(|entry| match &entry.fact {
+        Fact::Done(Deed::NotSaved { sentence, .. }) if sentence.starts_with(beginning) => Some(sentence.as_str()),
+        _ => None,
+    });
+    whole.map_or(row, Cow::Borrowed)
 }
 
 /// A message as a whole sentence, or another where there is none.

@@ -7,6 +7,7 @@ mod list;
 mod show;
 
 use std::collections::{BTreeSet, HashSet};
+use std::path::PathBuf;
 
 use crate::engine::{Action, DATA_TOKENS_A_PAGE};
 use crate::protocol::{DataToken, DataTokenPage, StoredData};
@@ -48,6 +49,8 @@ pub(crate) struct RequestData {
     at_end: bool,
     /// What is wrong with what was asked for.
     wrong: Option<String>,
+    /// Where the data is saved to as soon as it is ready; `None` to leave it `Ready`.
+    folder: Option<PathBuf>,
 }
 
 /// One row of the list.
@@ -90,7 +93,13 @@ impl RequestData {
             signed_in: true,
             at_end: false,
             wrong: None,
+            folder: None,
         }
+    }
+
+    /// A folder was chosen.
+    pub(crate) fn save_into(&mut self, folder: PathBuf) {
+        self.folder = Some(folder);
     }
 
     /// Whose data it lists.

@@ -3,8 +3,10 @@
 use egui::{Id, Key, Modifiers, Rect, StrokeKind, Ui, pos2, vec2};
 
 use crate::ui::dialogs::{First, buttons};
-use crate::ui::field::Field;
+use crate::ui::field::{Field, Mark, choice};
+use crate::ui::saving::FolderFor;
 use crate::ui::scene::{Scene, Wish};
+use crate::ui::text::visible;
 use crate::ui::theme::{self, Palette, Type};
 use crate::ui::widgets::{self, Look, Press};
 use crate::ui::{empty, icons};
@@ -15,7 +17,7 @@ use super::{RequestData, Stage};
 /// The highest that the list is: ten rows.
 const LIST: f32 = 10.0 * theme::ROW + 2.0;
 /// What the rest of the dialog and some of the window around it take.
-const AROUND: f32 = 276.0;
+const AROUND: f32 = 308.0;
 
 /// Draws what the dialog holds.
 pub(crate) fn show(ui: &mut Ui, dialog: &mut RequestData, fresh: bool, scene: &mut Scene) {
@@ -37,10 +39,14 @@ pub(crate) fn show(ui: &mut Ui, dialog: &mut RequestData, fresh: bool, scene: &m
         ui.memory_mut(|memory| memory.request_focus(field_id()));
     }
     foot(ui, dialog);
+    destination(ui, dialog, scene);
     let at_list = ui.memory(|memory| memory.has_focus(list::id()));
     if buttons(ui, "Request", "Cancel", First::None, scene) || asked == Asked::Request {
         match dialog.wanted(at_list || asked == Asked::Request) {
-            Ok(data) => scene.wish(Wish::RequestData { profile: dialog.profile, data }),
+            Ok(data) => {
+                let folder = dialog.folder.clone();
+                scene.wish(Wish::RequestData { profile: dialog.profile, data, folder });
+            }
             Err(sentence) => dialog.wrong = Some(sentence),
         }
     }
@@ -117,6 +123,24 @@ fn instead(ui: &mut Ui, rect: Rect, dialog: &mut RequestData) {
             let sentence = format!("{} data tokens have been read so far.", dialog.all.len());
             empty::show(ui, place, icons::SEARCH, "Searching…", &sentence);
         }
+    }
+}
+
+/// Whether the data is saved as soon as it is ready, and where to.
+fn destination(ui: &mut Ui, dialog: &mut RequestData, scene: &mut Scene) {
+    let palette = Palette::of(ui.style());
+    ui.add_space(8.0);
+    let (_, rect) = ui.allocate_space(vec2(ui.available_width(), 24.0));
+    let words = "Save to a folder as soon as it is ready";
+    let mark = choice(ui, pos2(rect.left(), rect.center().y), Mark::Check(dialog.folder.is_some()), words, true);
+    if mark.clicked() && dialog.folder.take().is_none() {
+        scene.wish(Wish::AskFolder(FolderFor::Requested(dialog.profile)));
+    }
+    if let Some(folder) = &dialog.folder {
+        let path = visible(&folder.display().to_string()).into_owned();
+        let at = pos2(mark.rect.right() + 16.0, rect.center().y);
+        let text = widgets::text(ui, at, &path, Type::Mono, palette.secondary, rect.right() - at.x);
+        widgets::label(ui, text, "folder", &format!("Folder {path}")).on_hover_text(path);
     }
 }
 

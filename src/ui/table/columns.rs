@@ -1,90 +1,228 @@
-//! The columns: which there are at a width, where they are, and how they are headed.
+//! The columns: which there are at a width, where they are, how they are headed, and what they sort by.
 
 use egui::{Rangef, Rect};
 
 use crate::activity::Column;
+use crate::settings::{ColumnLook, Look, SortLook, TableColumn};
 use crate::ui::theme;
 
 /// Left padding inside a column, and the space kept free at its end.
 pub(super) const PADDING: f32 = 12.0;
 /// What is kept free between a cell's text and the next column.
 const GAP: f32 = 4.0;
+/// The least that the column gets that takes what is left.
+const LEAST_LEFT: f32 = 60.0;
+/// The narrowest and the widest that a column can be made, in points.
+pub(crate) const WIDTHS: std::ops::RangeInclusive<u16> = 28..=1_200;
 
 /// The columns' places in one frame, from the left edge of the table.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, PartialEq)]
 pub(super) struct Columns {
-    pub updated: Rangef,
-    pub kind: Rangef,
-    pub id: Rangef,
-    pub label: Rangef,
-    pub status: Rangef,
-    pub message: Rangef,
-    /// Not there in the narrow window.
-    pub took: Option<Rangef>,
-    pub action: Rangef,
+    pub places: Vec<Place>,
     /// Whether the narrow forms of times and kinds are meant.
     pub narrow: bool,
+    /// The right edge of the table.
+    right: f32,
+}
+
+/// A column and its place.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Place {
+    pub column: TableColumn,
+    pub range: Rangef,
 }
 
 impl Columns {
     /// The columns for a table in this place.
-    pub(super) fn new(table: Rect, narrow: bool) -> Self {
-        let widths: [f32; 5] =
-            if narrow { [76.0, 36.0, 84.0, 148.0, 132.0] } else { [108.0, 100.0, 112.0, 184.0, 148.0] };
-        let (took, action) = if narrow { (0.0, 96.0) } else { (92.0, 124.0) };
+    pub(super) fn new(table: Rect, look: &Look, narrow: bool) -> Self {
+        let shown: Vec<ColumnLook> =
+            look.shown().into_iter().filter(|look| !narrow || fits_narrow(look.column)).collect();
+        let flexible = flexible(&shown);
+        let room = table.width() - theme::EDGE;
+        let widths: Vec<f32> = shown.iter().map(|look| width(*look, narrow)).collect();
+        let fixed: f32 =
+            widths.iter().enumerate().filter(|(index, _)| Some(*index) != flexible).map(|(_, width)| width).sum();
+        // Where they do not fit, all give way alike.
+        let share = if fixed > 0.0 { ((room - LEAST_LEFT) / fixed).clamp(0.1, 1.0) } else { 1.0 };
+        let left_over = (room - fixed * share).max(LEAST_LEFT);
         let mut x = table.left();
-        let [updated, kind, id, label, status] = widths.map(|width| {
-            let range = Rangef::new(x, x + width);
-            x += width;
-            range
-        });
-        // The columns on the right keep their width and the window's edge; the message takes what is left.
-        let action_left = (table.right() - theme::EDGE - action).max(x + 60.0 + took);
-        let message = Rangef::new(x, action_left - took);
-        Self {
-            updated,
-            kind,
-            id,
-            label,
-            status,
-            message,
-            took: (!narrow).then(|| Rangef::new(message.max, action_left)),
-            action: Rangef::new(action_left, action_left + action),
-            narrow,
-        }
+        let places = shown
+            .iter()
+            .zip(widths)
+            .enumerate()
+            .map(|(index, (look, width))| {
+                let width = if Some(index) == flexible { left_over } else { (width * share).round() };
+                let range = Rangef::new(x, x + width);
+                x += width;
+                Place { column: look.column, range }
+            })
+            .collect();
+        Self { places, narrow, right: table.right() - theme::EDGE }
     }
 
-    /// The headers that are shown, in order: their column where it can be sorted by, the words, the place, and whether
-    /// they stand on the right.
-    pub(super) fn headers(&self) -> Vec<Header> {
-        let header = |column, words, place| Header { column, words, place, right: false };
-        let mut headers = vec![header(Some(Column::Updated), "Last update", self.updated)];
-        // The narrow kind column is an icon without a header, as in the design; it sorts from the wide window.
-        if !self.narrow {
-            headers.push(header(Some(Column::Kind), "Kind", self.kind));
-        }
-        headers.push(header(Some(Column::Id), "Id", self.id));
-        headers.push(header(Some(Column::Label), "Label / context", self.label));
-        headers.push(header(Some(Column::Status), "Status", self.status));
-        headers.push(header(Some(Column::Message), "Message", self.message));
-        if let Some(place) = self.took {
-            headers.push(Header { column: Some(Column::Took), words: "Took", place, right: true });
-        }
-        headers.push(Header { column: None, words: "Action", place: self.action, right: false });
-        headers
+    /// Where the buttons of a row that has no cells are.
+    pub(super) fn action(&self) -> Rangef {
+        let place = self.places.iter().find(|place| place.column == TableColumn::Action);
+        place.map_or(Rangef::new(self.right - usual_width(TableColumn::Action), self.right), |place| place.range)
     }
 }
 
-/// One header.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Header {
-    pub column: Option<Column>,
-    pub words: &'static str,
-    pub place: Rangef,
-    pub right: bool,
+/// The column that takes what is left: the message, or else the last that holds text.
+fn flexible(shown: &[ColumnLook]) -> Option<usize> {
+    let at = |wanted| shown.iter().position(|look| look.column == wanted);
+    at(TableColumn::Message)
+        .or_else(|| shown.iter().rposition(|look| look.column != TableColumn::Action))
+        .or_else(|| shown.len().checked_sub(1))
+}
+
+/// Whether the width of a column is what is left by the others.
+pub(crate) fn is_flexible(look: &Look, column: TableColumn) -> bool {
+    let shown = look.shown();
+    flexible(&shown).and_then(|index| shown.get(index)).is_some_and(|look| look.column == column)
+}
+
+fn width(look: ColumnLook, narrow: bool) -> f32 {
+    match (look.width, narrow) {
+        (Some(width), false) => f32::from(width.clamp(*WIDTHS.start(), *WIDTHS.end())),
+        (_, true) => narrow_width(look.column),
+        (None, false) => usual_width(look.column),
+    }
+}
+
+/// The width that a column has where no other was chosen, in points.
+pub(crate) fn usual_width(column: TableColumn) -> f32 {
+    match column {
+        TableColumn::Updated | TableColumn::FirstSeen => 108.0,
+        TableColumn::Age | TableColumn::Source => 84.0,
+        TableColumn::Kind => 100.0,
+        TableColumn::Id => 112.0,
+        TableColumn::Label => 184.0,
+        TableColumn::Status => 148.0,
+        TableColumn::Message => 240.0,
+        TableColumn::Took => 92.0,
+        TableColumn::Action => 124.0,
+    }
+}
+
+fn narrow_width(column: TableColumn) -> f32 {
+    match column {
+        TableColumn::Kind => 36.0,
+        TableColumn::Id => 84.0,
+        TableColumn::Label => 148.0,
+        TableColumn::Status => 132.0,
+        TableColumn::Action => 96.0,
+        TableColumn::Updated
+        | TableColumn::Age
+        | TableColumn::FirstSeen
+        | TableColumn::Message
+        | TableColumn::Took
+        | TableColumn::Source => 76.0,
+    }
+}
+
+/// Whether the narrow window has room for a column.
+fn fits_narrow(column: TableColumn) -> bool {
+    match column {
+        TableColumn::Took | TableColumn::Source | TableColumn::FirstSeen => false,
+        TableColumn::Updated
+        | TableColumn::Age
+        | TableColumn::Kind
+        | TableColumn::Id
+        | TableColumn::Label
+        | TableColumn::Status
+        | TableColumn::Message
+        | TableColumn::Action => true,
+    }
+}
+
+/// What heads a column, and what it is called.
+pub(crate) fn words(column: TableColumn) -> &'static str {
+    match column {
+        TableColumn::Updated => "Last update",
+        TableColumn::Age => "Age",
+        TableColumn::FirstSeen => "First seen",
+        TableColumn::Kind => "Kind",
+        TableColumn::Id => "Id",
+        TableColumn::Label => "Label / context",
+        TableColumn::Status => "Status",
+        TableColumn::Message => "Message",
+        TableColumn::Took => "Took",
+        TableColumn::Source => "Source",
+        TableColumn::Action => "Action",
+    }
+}
+
+/// What a column sorts by.
+pub(crate) fn sorts_by(column: TableColumn) -> Option<Column> {
+    Some(match column {
+        TableColumn::Updated | TableColumn::Age => Column::Updated,
+        TableColumn::FirstSeen => Column::FirstSeen,
+        TableColumn::Kind => Column::Kind,
+        TableColumn::Id => Column::Id,
+        TableColumn::Label => Column::Label,
+        TableColumn::Status => Column::Status,
+        TableColumn::Message => Column::Message,
+        TableColumn::Took => Column::Took,
+        TableColumn::Source => Column::Source,
+        TableColumn::Action => return None,
+    })
+}
+
+/// A sort as it is remembered.
+pub(crate) fn remembered((column, descending): (Column, bool)) -> SortLook {
+    let column = match column {
+        Column::Updated => TableColumn::Updated,
+        Column::FirstSeen => TableColumn::FirstSeen,
+        Column::Kind => TableColumn::Kind,
+        Column::Id => TableColumn::Id,
+        Column::Label => TableColumn::Label,
+        Column::Status => TableColumn::Status,
+        Column::Message => TableColumn::Message,
+        Column::Took => TableColumn::Took,
+        Column::Source => TableColumn::Source,
+    };
+    SortLook { column, descending }
 }
 
 /// Where a cell's text begins and how wide it may be.
 pub(super) fn text_room(place: Rangef) -> (f32, f32) {
     (place.min + PADDING, (place.span() - PADDING - GAP).max(1.0))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn place(look: &Look, width: f32, column: TableColumn) -> Option<(f32, f32)> {
+        let table = Rect::from_min_size(egui::Pos2::ZERO, egui::vec2(width, 600.0));
+        let columns = Columns::new(table, look, width < theme::NARROW);
+        let place = columns.places.iter().find(|place| place.column == column)?;
+        Some((place.range.min, place.range.max))
+    }
+
+    #[test]
+    fn the_message_takes_what_is_left_and_the_others_keep_their_width() {
+        let mut look = Look::default();
+        assert_eq!(place(&look, 1280.0, TableColumn::Action), Some((1144.0, 1268.0)), "not at the window's edge");
+        assert_eq!(place(&look, 1280.0, TableColumn::Message), Some((652.0, 1052.0)));
+        look.columns = look.shown();
+        if let Some(id) = look.columns.iter_mut().find(|shown| shown.column == TableColumn::Id) {
+            id.width = Some(300);
+        }
+        assert_eq!(place(&look, 1280.0, TableColumn::Id), Some((208.0, 508.0)));
+        assert_eq!(place(&look, 1280.0, TableColumn::Action), Some((1144.0, 1268.0)));
+    }
+
+    #[test]
+    fn columns_that_do_not_fit_give_way_and_none_is_lost() {
+        let wide = |column| ColumnLook { column, width: Some(900) };
+        let look = Look { columns: TableColumn::ALL.map(wide).to_vec(), ..Look::default() };
+        let table = Rect::from_min_size(egui::Pos2::ZERO, egui::vec2(1280.0, 600.0));
+        let columns = Columns::new(table, &look, false);
+        assert_eq!(columns.places.len(), TableColumn::ALL.len());
+        assert!(
+            columns.places.iter().all(|place| place.range.span() > 20.0 && place.range.max < 1281.0),
+            "{columns:?}"
+        );
+    }
 }

@@ -72,7 +72,7 @@ fn button(ui: &mut Ui, scene: &mut Scene, line: &Line<'_>, gap: &GapState, row_i
     if !gaps::can_reconcile(gap) {
         return line.rect.right() - theme::EDGE;
     }
-    let place = Rect::from_x_y_ranges(line.columns.action, line.rect.y_range());
+    let place = Rect::from_x_y_ranges(line.columns.action(), line.rect.y_range());
     let mut cell = ui.new_child(UiBuilder::new().max_rect(place).accessibility_parent(row_id).id_salt(row_id));
     let press = Press::new("Reconcile").look(Look::Outlined).in_row();
     if press.at(&mut cell, pos2(place.left() + PADDING, place.center().y)).clicked() {

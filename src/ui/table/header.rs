@@ -1,26 +1,38 @@
-//! The table's header: what each column is, and sorting by it, by pointer and by keyboard.
+//! The table's header: what each column is, sorting by it, and how wide it is, by pointer and by keyboard.
 
-use egui::{Rect, Role, Sense, Stroke, Ui, WidgetInfo, accesskit, pos2};
+use egui::{CursorIcon, Rect, Role, Sense, Stroke, Ui, WidgetInfo, accesskit, pos2};
 
-use crate::activity::{Column, View};
+use crate::activity::Column;
+use crate::settings::{Look, TableColumn};
+use crate::ui::desk::Desk;
 use crate::ui::icons;
 use crate::ui::theme::{self, Palette, Type};
 use crate::ui::widgets;
 
-use super::columns::{Columns, Header, PADDING};
+use super::columns::{Columns, PADDING, Place, WIDTHS, is_flexible, sorts_by, words};
+
+/// How wide the edge is that a column is widened by.
+const EDGE: f32 = 7.0;
 
 /// Draws the header. A click sorts by the column, a second turns the order, a third goes back to arrival order. Returns
 /// whether the order changed.
-pub(super) fn show(ui: &mut Ui, rect: Rect, columns: &Columns, view: &mut View) -> bool {
+pub(super) fn show(ui: &mut Ui, rect: Rect, columns: &Columns, desk: &mut Desk) -> bool {
     let palette = Palette::of(ui.style());
     ui.painter().rect_filled(rect, 0.0, palette.panel);
     ui.painter().hline(rect.x_range(), rect.bottom() - 0.5, Stroke::new(1.0, palette.stroke));
     let mut changed = false;
-    for header in columns.headers() {
-        if let Some(order) = one(ui, rect, &header, view.sort()) {
-            view.set_sort(order.0);
+    for place in &columns.places {
+        // The narrow kind column is an icon without a header, as in the design; it sorts from the wide window.
+        if columns.narrow && place.column == TableColumn::Kind {
+            continue;
+        }
+        if let Some(order) = one(ui, rect, *place, desk.view.sort()) {
+            desk.view.set_sort(order.0);
             changed = true;
         }
+    }
+    if !columns.narrow {
+        edges(ui, rect, columns, &mut desk.columns);
     }
     changed
 }
@@ -29,28 +41,30 @@ pub(super) fn show(ui: &mut Ui, rect: Rect, columns: &Columns, view: &mut View) 
 struct Order(Option<(Column, bool)>);
 
 /// Draws one; returns the new order where it was asked for.
-fn one(ui: &Ui, bar: Rect, header: &Header, sort: Option<(Column, bool)>) -> Option<Order> {
+fn one(ui: &Ui, bar: Rect, header: Place, sort: Option<(Column, bool)>) -> Option<Order> {
     let palette = Palette::of(ui.style());
-    let place = Rect::from_x_y_ranges(header.place, bar.y_range());
-    let sorted = header.column.and_then(|column| sort.filter(|(by, _)| *by == column));
-    let sense = if header.column.is_some() { Sense::click() } else { Sense::hover() };
-    let response = ui.interact(place, ui.make_persistent_id(("header", header.words)), sense);
-    response.widget_info(|| WidgetInfo::labeled(Role::ColumnHeader, true, header.words));
+    let place = Rect::from_x_y_ranges(header.range, bar.y_range());
+    let (column, name) = (sorts_by(header.column), words(header.column));
+    // The age is the last update told otherwise: only one of the two shows the arrow, the one that is shown.
+    let sorted = column.and_then(|column| sort.filter(|(by, _)| *by == column));
+    let sense = if column.is_some() { Sense::click() } else { Sense::hover() };
+    let response = ui.interact(place, ui.make_persistent_id(("header", name)), sense);
+    response.widget_info(|| WidgetInfo::labeled(Role::ColumnHeader, true, name));
     if let Some((_, descending)) = sorted {
         let direction =
             if descending { accesskit::SortDirection::Descending } else { accesskit::SortDirection::Ascending };
         ui.ctx().accesskit_node_builder(response.id, |node| node.set_sort_direction(direction));
     }
-    let hot = response.hovered() && header.column.is_some();
+    let hot = response.hovered() && column.is_some();
     let ink = if sorted.is_some() || hot { palette.text } else { palette.muted };
     let middle = bar.center().y;
-    let end = if header.right {
+    let end = if header.column == TableColumn::Took {
         let right = place.right();
-        widgets::text_right(ui, pos2(right, middle), header.words, Type::CaptionStrong, ink);
-        right - widgets::width(ui, header.words, Type::CaptionStrong) - 16.0
+        widgets::text_right(ui, pos2(right, middle), name, Type::CaptionStrong, ink);
+        right - widgets::width(ui, name, Type::CaptionStrong) - 16.0
     } else {
         let left = place.left() + PADDING;
-        widgets::text(ui, pos2(left, middle), header.words, Type::CaptionStrong, ink, place.width() - PADDING).right()
+        widgets::text(ui, pos2(left, middle), name, Type::CaptionStrong, ink, place.width() - PADDING).right()
     };
     if let Some((_, descending)) = sorted {
         let arrow = if descending { icons::ARROW_DOWN } else { icons::ARROW_UP };
@@ -59,7 +73,7 @@ fn one(ui: &Ui, bar: Rect, header: &Header, sort: Option<(Column, bool)>) -> Opt
     if response.has_focus() {
         widgets::focus_ring(ui, place.shrink2(egui::vec2(4.0, 4.0)), theme::RADIUS_IN_ROW, false);
     }
-    let column = header.column.filter(|_| response.clicked())?;
+    let column = column.filter(|_| response.clicked())?;
     Some(Order(match sorted {
         None => Some((column, starts_descending(column))),
         Some((_, descending)) if descending == starts_descending(column) => Some((column, !descending)),
@@ -70,7 +84,42 @@ fn one(ui: &Ui, bar: Rect, header: &Header, sort: Option<(Column, bool)>) -> Opt
 /// Times and durations are asked for from their largest end, words from their beginning.
 fn starts_descending(column: Column) -> bool {
     match column {
-        Column::Updated | Column::Took => true,
-        Column::Kind | Column::Id | Column::Label | Column::Status | Column::Message => false,
+        Column::Updated | Column::FirstSeen | Column::Took => true,
+        Column::Kind | Column::Id | Column::Label | Column::Status | Column::Message | Column::Source => false,
+    }
+}
+
+/// The edges between columns, which are dragged; a double click gives a column its usual width back. By keyboard the dialog
+/// `Columns` does the same.
+fn edges(ui: &Ui, bar: Rect, columns: &Columns, look: &mut Look) {
+    for (left, right) in columns.places.iter().zip(columns.places.iter().skip(1)) {
+        // What takes the rest grows by its neighbour giving way.
+        let (place, sign) = if is_flexible(look, left.column) { (right, -1.0) } else { (left, 1.0) };
+        let edge = Rect::from_center_size(pos2(left.range.max, bar.center().y), egui::vec2(EDGE, bar.height()));
+        let id = ui.make_persistent_id(("edge", left.column));
+        let response = ui.interact(edge, id, Sense::CLICK | Sense::DRAG).on_hover_cursor(CursorIcon::ResizeColumn);
+        if response.hovered() || response.dragged() {
+            let stroke = Stroke::new(1.0, Palette::of(ui.style()).field_stroke);
+            ui.painter().vline(left.range.max - 0.5, bar.y_range().shrink(4.0), stroke);
+        }
+        if response.double_clicked() {
+            set_width(look, place.column, None);
+        } else if response.dragged() && response.drag_delta().x != 0.0 {
+            set_width(look, place.column, Some(place.range.span() + sign * response.drag_delta().x));
+        }
+    }
+}
+
+/// Gives a column a width; `None` for its usual one.
+pub(crate) fn set_width(look: &mut Look, column: TableColumn, width: Option<f32>) {
+    look.columns = look.shown();
+    if let Some(shown) = look.columns.iter_mut().find(|shown| shown.column == column) {
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "clamped to the widths that there are"
+        )]
+        let points = |width: f32| width.round().clamp(f32::from(*WIDTHS.start()), f32::from(*WIDTHS.end())) as u16;
+        shown.width = width.map(points);
     }
 }

@@ -4,9 +4,9 @@
 //! by row, never by index: it survives filters and sorting. What is scrolled away from the newest end stays where it is
 //! when rows arrive.
 
-mod columns;
+pub(crate) mod columns;
 mod gap_row;
-mod header;
+pub(crate) mod header;
 mod row;
 mod show;
 #[cfg(test)]
@@ -43,8 +43,11 @@ pub(crate) struct Table {
     height: f64,
     /// Whether the newest rows are kept in sight.
     follow: bool,
-    /// The row at the top and how much of it is above, where the table stays.
-    anchor: Option<(RowId, f64)>,
+    /// The rows in sight, from where the table stays: the one under the pointer first, each with how far its top is below
+    /// that of the table.
+    anchors: Vec<(RowId, f64)>,
+    /// The row under the pointer in the last frame.
+    hovered: Option<RowId>,
     /// The newest row when the newest end was left.
     left_at: Option<RowId>,
     /// The selected rows.
@@ -65,7 +68,8 @@ impl Default for Table {
             offset: 0.0,
             height: 0.0,
             follow: true,
-            anchor: None,
+            anchors: Vec::new(),
+            hovered: None,
             left_at: None,
             selected: HashSet::new(),
             cursor: None,
@@ -129,17 +133,17 @@ impl Table {
         (float(rows) * f64::from(ROW) - self.height).max(0.0)
     }
 
-    /// Rows came, went or moved: stays with the row that is at the top, or with the newest.
+    /// Rows came, went or moved: stays with the row that is under the pointer, with one that is in sight, or with the newest.
     pub(crate) fn settle(&mut self, activities: &Activities, view: &View) {
         let rows = view.len(activities);
         let arrival = view.sort().is_none();
         if self.follow && arrival && !view.is_paused() {
             self.offset = 0.0;
-        } else if let Some((row, above)) = self.anchor
-            && (arrival || self.offset > 0.0)
-            && let Some(index) = view.position(activities, row)
-        {
-            self.offset = float(index) * f64::from(ROW) + above;
+        } else if arrival || self.offset > 0.0 {
+            let standing = |&(row, below): &(RowId, f64)| Some((view.position(activities, row)?, below));
+            if let Some((index, below)) = self.anchors.iter().find_map(standing) {
+                self.offset = float(index) * f64::from(ROW) - below;
+            }
         }
         self.offset = self.offset.clamp(0.0, self.farthest(rows));
         if self.left_at.is_some_and(|row| view.position(activities, row).is_none()) {
@@ -148,10 +152,24 @@ impl Table {
         self.hold(activities, view);
     }
 
-    /// Remembers the row at the top.
+    /// Remembers the rows in sight.
     fn hold(&mut self, activities: &Activities, view: &View) {
-        let (index, above) = self.first();
-        self.anchor = view.row(activities, index).map(|row| (row, above));
+        let (first, above) = self.first();
+        let in_sight = row_index(self.height) + 2;
+        self.anchors.clear();
+        for index in first..first + in_sight {
+            let Some(row) = view.row(activities, index) else { break };
+            self.anchors.push((row, float(index - first) * f64::from(ROW) - above));
+        }
+        let at_pointer = self.hovered.and_then(|row| self.anchors.iter().position(|(other, _)| *other == row));
+        if let Some(at) = at_pointer {
+            self.anchors.swap(0, at);
+        }
+    }
+
+    /// The pointer is over a row, or over none.
+    pub(crate) fn hover(&mut self, row: Option<RowId>) {
+        self.hovered = row;
     }
 
     /// How many rows came since the newest end was left.

@@ -3,12 +3,14 @@
 use std::borrow::Cow;
 use std::time::Duration;
 
-use egui::{Color32, Id, Rect, Response, Role, Sense, Stroke, Ui, UiBuilder, WidgetInfo, pos2};
+use egui::{Color32, Id, Rangef, Rect, Response, Role, Sense, Stroke, Ui, UiBuilder, WidgetInfo, pos2};
 
-use crate::activity::{Activity, Field, Kind, RowId, Status};
+use crate::activity::{Activity, ActivityKey, Field, Kind, Moment, RowId, Source, Status};
 use crate::engine::{Action, Progress};
 use crate::protocol::RequestId;
+use crate::settings::TableColumn;
 use crate::ui::desk::Desk;
+use crate::ui::details::can_request_again;
 use crate::ui::scene::{Scene, Wish};
 use crate::ui::text::{self, cut, took, visible};
 use crate::ui::theme::{Palette, Type};
@@ -32,7 +34,7 @@ pub(super) struct Line<'a> {
     pub activity: Activity<'a>,
     pub index: usize,
     pub rect: Rect,
-    pub columns: Columns,
+    pub columns: &'a Columns,
     pub focused: bool,
 }
 
@@ -75,13 +77,25 @@ pub(super) fn show(ui: &mut Ui, scene: &mut Scene, line: &Line<'_>) -> Response 
     let selected = line.desk.table.is_selected(line.id);
     background(ui, scene, line, palette, &response);
     name_row(ui, line, &response, selected, scene);
-    time(ui, scene, line, palette);
-    kind_and_id(ui, line, palette);
-    label(ui, line, palette);
-    status(ui, scene, line, palette, row_id);
-    message(ui, line, palette, row_id);
-    took_cell(ui, scene, line, palette);
-    actions(ui, scene, line, row_id);
+    if line.activity.status().is_open() {
+        scene.counts_up_from(line.activity.first_seen());
+    }
+    for place in &line.columns.places {
+        let room = place.range;
+        match place.column {
+            TableColumn::Updated => time(ui, scene, line, line.activity.updated(), room),
+            TableColumn::FirstSeen => time(ui, scene, line, line.activity.first_seen(), room),
+            TableColumn::Age => age(ui, scene, line, line.activity.updated(), room),
+            TableColumn::Kind => kind(ui, line, room),
+            TableColumn::Id => id(ui, line, room),
+            TableColumn::Label => label(ui, line, room),
+            TableColumn::Status => status(ui, scene, line, row_id, room),
+            TableColumn::Message => message(ui, line, row_id, room),
+            TableColumn::Took => took_cell(ui, scene, line, room),
+            TableColumn::Source => source(ui, line, room),
+            TableColumn::Action => actions(ui, scene, line, row_id, room),
+        }
+    }
     if line.focused {
         let ring = line.rect.shrink(2.0);
         ui.painter().rect_stroke(ring, 2.0, Stroke::new(2.0, palette.accent), egui::StrokeKind::Inside);
@@ -152,32 +166,61 @@ fn description(line: &Line<'_>, scene: &Scene) -> String {
     parts.join(", ")
 }
 
-fn time(ui: &Ui, scene: &Scene, line: &Line<'_>, palette: &Palette) {
-    let time = text::cell_time(line.activity.updated(), scene.now, &scene.zone);
-    let (x, width) = text_room(line.columns.updated);
+fn time(ui: &Ui, scene: &mut Scene, line: &Line<'_>, moment: Moment, room: Rangef) {
+    if scene.times.relative {
+        return age(ui, scene, line, moment, room);
+    }
+    let palette = Palette::of(ui.style());
+    let time = text::cell_time(moment, scene.now, &scene.zone);
+    let (x, width) = text_room(room);
     let at = pos2(x, line.rect.center().y);
     if line.columns.narrow {
         widgets::text(ui, at, &time.short, Type::Mono, palette.secondary, width);
     } else {
         let main = widgets::text(ui, at, &time.main, Type::Mono, palette.secondary, width);
-        widgets::text(ui, pos2(main.right(), at.y), &time.millis, Type::Mono, palette.muted, width);
+        if scene.times.milliseconds {
+            let left = width - main.width();
+            widgets::text(ui, pos2(main.right(), at.y), &time.millis, Type::Mono, palette.muted, left);
+        }
     }
 }
 
-fn kind_and_id(ui: &Ui, line: &Line<'_>, palette: &Palette) {
+/// How long ago something was.
+fn age(ui: &Ui, scene: &mut Scene, line: &Line<'_>, moment: Moment, room: Rangef) {
+    let palette = Palette::of(ui.style());
+    let (words, changes_in) = text::ago(scene.now.since(moment));
+    scene.changes_in(changes_in);
+    let (x, width) = text_room(room);
+    widgets::text(ui, pos2(x, line.rect.center().y), &words, Type::Body, palette.secondary, width);
+}
+
+fn source(ui: &Ui, line: &Line<'_>, room: Rangef) {
+    let palette = Palette::of(ui.style());
+    let (x, width) = text_room(room);
+    let word = line.activity.source().map_or("–", Source::word);
+    widgets::text(ui, pos2(x, line.rect.center().y), word, Type::Body, palette.muted, width);
+}
+
+fn kind(ui: &Ui, line: &Line<'_>, room: Rangef) {
+    let palette = Palette::of(ui.style());
     let (middle, kind) = (line.rect.center().y, line.activity.kind());
-    let (x, width) = text_room(line.columns.kind);
+    let (x, width) = text_room(room);
     widgets::icon(ui, pos2(x + 8.0, middle), icons::kind(kind), 16.0, palette.muted);
     if !line.columns.narrow {
         let at = pos2(x + 22.0, middle);
         marked(ui, line, at, (Field::Kind, kind.word()), Type::Body, palette.muted, width - 16.0);
     }
-    let (x, width) = text_room(line.columns.id);
+}
+
+fn id(ui: &Ui, line: &Line<'_>, room: Rangef) {
+    let palette = Palette::of(ui.style());
+    let (x, width) = text_room(room);
     let id = line.activity.id();
     // In the wide window some air stays before the label; in the narrow one each character counts.
     let width = if line.columns.narrow { width } else { width - 12.0 };
     let id = cut(&id, 40);
-    marked(ui, line, pos2(x, middle), (Field::Id, &visible(&id)), Type::Mono, palette.secondary, width);
+    let at = pos2(x, line.rect.center().y);
+    marked(ui, line, at, (Field::Id, &visible(&id)), Type::Mono, palette.secondary, width);
 }
 
 /// Draws a text with what the filter finds in it marked; returns where it went.
@@ -195,8 +238,9 @@ fn marked(
     widgets::paint_line(ui, at, &widgets::marked_line(ui, text, &marks, face, ink, width))
 }
 
-fn label(ui: &Ui, line: &Line<'_>, palette: &Palette) {
-    let (x, width) = text_room(line.columns.label);
+fn label(ui: &Ui, line: &Line<'_>, room: Rangef) {
+    let palette = Palette::of(ui.style());
+    let (x, width) = text_room(room);
     let label = label_of(&line.activity);
     let at = pos2(x, line.rect.center().y);
     if label.is_empty() {
@@ -207,10 +251,11 @@ fn label(ui: &Ui, line: &Line<'_>, palette: &Palette) {
     }
 }
 
-fn status(ui: &mut Ui, scene: &mut Scene, line: &Line<'_>, palette: &Palette, row_id: Id) {
+fn status(ui: &mut Ui, scene: &mut Scene, line: &Line<'_>, row_id: Id, room: Rangef) {
+    let palette = Palette::of(ui.style());
     let status = line.activity.status();
     let (icon, hue) = icons::status(status, palette);
-    let (x, width) = text_room(line.columns.status);
+    let (x, width) = text_room(room);
     let middle = line.rect.center().y;
     widgets::icon(ui, pos2(x + 8.0, middle), icon, 16.0, hue);
     let shown = (Field::Status, &*status.word());
@@ -224,7 +269,7 @@ fn status(ui: &mut Ui, scene: &mut Scene, line: &Line<'_>, palette: &Palette, ro
         let gap = if line.columns.narrow { 4.0 } else { 8.0 };
         widgets::icon(ui, pos2(word.right() + gap + 7.0, middle), icons::NOT_KEPT, 14.0, palette.gap);
         let at = pos2(word.right() + gap + 17.0, middle);
-        widgets::text(ui, at, "Not kept", Type::Body, palette.text, line.columns.status.max - at.x);
+        widgets::text(ui, at, "Not kept", Type::Body, palette.text, room.max - at.x);
         return;
     }
     // The row counts while it is open, so it turns late no later than its next full second.
@@ -232,8 +277,7 @@ fn status(ui: &mut Ui, scene: &mut Scene, line: &Line<'_>, palette: &Palette, ro
         let gap = if line.columns.narrow { 4.0 } else { 8.0 };
         widgets::icon(ui, pos2(word.right() + gap + 7.0, middle), icons::LATE, 14.0, palette.pending);
         let at = pos2(word.right() + gap + 17.0, middle);
-        let room = line.columns.status.max - at.x;
-        widgets::text(ui, at, "Late", Type::Body, palette.text, room);
+        widgets::text(ui, at, "Late", Type::Body, palette.text, room.max - at.x);
     } else if line.activity.is_contradicted() {
         let mark = Rect::from_center_size(pos2(word.right() + 14.0, middle), egui::vec2(16.0, 16.0));
         widgets::icon(ui, mark.center(), icons::CONTRADICTED, 16.0, palette.text);
@@ -259,13 +303,18 @@ fn word_ink(status: Status, palette: &Palette) -> Color32 {
     }
 }
 
-fn message(ui: &mut Ui, line: &Line<'_>, palette: &Palette, row_id: Id) {
+fn message(ui: &mut Ui, line: &Line<'_>, row_id: Id, room: Rangef) {
+    let palette = Palette::of(ui.style());
     if let Some((_, progress)) = line.desk.download_of(&line.activity) {
-        progress_cell(ui, line, palette, row_id, progress);
+        progress_cell(ui, line, (row_id, room), progress);
         return;
     }
-    let (x, width) = text_room(line.columns.message);
+    let (x, width) = text_room(room);
     let at = pos2(x, line.rect.center().y);
+    if let Some((place, _)) = line.desk.turn_of(line.id) {
+        widgets::text(ui, at, &open::in_line(place), Type::Body, palette.secondary, width);
+        return;
+    }
     let message = line.activity.message();
     if message.is_empty() {
         widgets::text(ui, at, "–", Type::Body, palette.muted, width);
@@ -277,8 +326,9 @@ fn message(ui: &mut Ui, line: &Line<'_>, palette: &Palette, row_id: Id) {
     marked(ui, line, at, (Field::Message, &visible(&message)), face, ink, width);
 }
 
-fn progress_cell(ui: &mut Ui, line: &Line<'_>, palette: &Palette, row_id: Id, progress: &Progress) {
-    let (x, _) = text_room(line.columns.message);
+fn progress_cell(ui: &mut Ui, line: &Line<'_>, (row_id, room): (Id, Rangef), progress: &Progress) {
+    let palette = Palette::of(ui.style());
+    let (x, _) = text_room(room);
     let middle = line.rect.center().y;
     let track = if line.columns.narrow { 48.0 } else { 96.0 };
     let fraction = open::fraction(progress);
@@ -296,18 +346,14 @@ fn progress_cell(ui: &mut Ui, line: &Line<'_>, palette: &Palette, row_id: Id, pr
         x -= 32.0;
     }
     if !line.columns.narrow || fraction.is_none() {
-        let width = line.columns.message.max - x - 16.0;
+        let width = room.max - x - 16.0;
         widgets::text(ui, pos2(x + 10.0, middle), &open::amount(progress), Type::Small, palette.muted, width);
     }
 }
 
-fn took_cell(ui: &Ui, scene: &mut Scene, line: &Line<'_>, palette: &Palette) {
-    let open = line.activity.status().is_open();
-    if open {
-        scene.counts_up_from(line.activity.first_seen());
-    }
-    let Some(place) = line.columns.took else { return };
-    let at = pos2(place.max, line.rect.center().y);
+fn took_cell(ui: &Ui, scene: &Scene, line: &Line<'_>, room: Rangef) {
+    let palette = Palette::of(ui.style());
+    let at = pos2(room.max, line.rect.center().y);
     match line.activity.took(scene.now) {
         Some(time) => {
             let still = matches!(line.activity.status(), Status::Pending | Status::Preparing);
@@ -320,13 +366,15 @@ fn took_cell(ui: &Ui, scene: &mut Scene, line: &Line<'_>, palette: &Palette) {
     }
 }
 
-fn actions(ui: &mut Ui, scene: &mut Scene, line: &Line<'_>, row_id: Id) {
-    let place = Rect::from_x_y_ranges(line.columns.action, line.rect.y_range());
+fn actions(ui: &mut Ui, scene: &mut Scene, line: &Line<'_>, row_id: Id, room: Rangef) {
+    let place = Rect::from_x_y_ranges(room, line.rect.y_range());
     let mut cell = ui.new_child(UiBuilder::new().max_rect(place).accessibility_parent(row_id).id_salt(row_id));
     let at = pos2(place.left() + PADDING, line.rect.center().y);
     let id = visible(&line.activity.id()).into_owned();
     if let Some((request, _)) = line.desk.download_of(&line.activity) {
         cancel(&mut cell, scene, line, at, request);
+    } else if let Some((_, waiting)) = line.desk.turn_of(line.id) {
+        cancel(&mut cell, scene, line, at, waiting.request.clone());
     } else if line.activity.can_download() {
         let button = Press::new("Download").name_owned(format!("Download {id}")).look(Look::Outlined).in_row();
         if button.at(&mut cell, at).clicked() {
@@ -339,6 +387,11 @@ fn actions(ui: &mut Ui, scene: &mut Scene, line: &Line<'_>, row_id: Id) {
         if button.at(&mut cell, at).clicked() {
             scene.wish(Wish::Save { row: line.id, inline: true });
         }
+    } else if can_request_again(&line.activity) {
+        let button = Press::new("Request again").name_owned(format!("Request {id} again")).in_row();
+        if button.at(&mut cell, at).clicked() {
+            again(scene, line);
+        }
     } else if line.activity.can_check() && is_checkable(scene, line) {
         let button = Press::new("Check status").name_owned(format!("Check status {id}")).in_row();
         if button.at(&mut cell, at).clicked() {
@@ -346,6 +399,13 @@ fn actions(ui: &mut Ui, scene: &mut Scene, line: &Line<'_>, row_id: Id) {
         }
     }
     cell.expand_to_include_rect(place);
+}
+
+/// Wishes the same data once more.
+fn again(scene: &mut Scene, line: &Line<'_>) {
+    if let ActivityKey::Data(request) = line.activity.key() {
+        scene.wish(Wish::RequestAgain { profile: line.desk.profile.id, request });
+    }
 }
 
 /// A command that has only just been sent is not worth asking about yet; a selected one always is.

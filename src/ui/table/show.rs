@@ -35,10 +35,10 @@ pub(crate) fn show(ui: &mut Ui, desk: &mut Desk, scene: &mut Scene) {
         .accessibility_label("Activity");
     let mut table = ui.new_child(builder);
     table.set_clip_rect(place.intersect(ui.clip_rect()));
-    let columns = Columns::new(place, scene.narrow);
+    let columns = Columns::new(place, &desk.columns, scene.narrow);
     let head = Rect::from_min_size(place.min, egui::vec2(place.width(), ROW));
     let body = Rect::from_min_max(pos2(place.left(), head.bottom()), place.max);
-    if header::show(&mut table, head, &columns, &mut desk.view) {
+    if header::show(&mut table, head, &columns, desk) {
         desk.refresh(scene.now, || false);
         let Desk { table, activities, view, .. } = desk;
         table.scroll_to(0.0, activities, view);
@@ -54,7 +54,7 @@ pub(crate) fn show(ui: &mut Ui, desk: &mut Desk, scene: &mut Scene) {
     if desk.shown() == 0 {
         nothing(&mut table, body, desk, scene);
     } else {
-        rows(&mut table, body, columns, desk, scene);
+        rows(&mut table, body, &columns, desk, scene);
     }
     name_table(&table, place, desk);
     table.expand_to_include_rect(place);
@@ -102,7 +102,7 @@ fn scroll(ui: &Ui, body: Rect, desk: &mut Desk, scene: &Scene) {
     }
 }
 
-fn rows(ui: &mut Ui, body: Rect, columns: Columns, desk: &mut Desk, scene: &mut Scene) {
+fn rows(ui: &mut Ui, body: Rect, columns: &Columns, desk: &mut Desk, scene: &mut Scene) {
     ui.set_clip_rect(body.intersect(ui.clip_rect()));
     // The bar lies over the rows, but is asked first, so that it moves them in the same frame.
     let handle = scroll_bar(ui, body, desk);
@@ -111,6 +111,7 @@ fn rows(ui: &mut Ui, body: Rect, columns: Columns, desk: &mut Desk, scene: &mut 
     #[expect(clippy::cast_possible_truncation, reason = "less than a row's height")]
     let mut top = body.top() - above as f32;
     let mut pressed: Option<(RowId, Response)> = None;
+    let mut hovered = None;
     let mut index = first;
     while top < body.bottom()
         && let Some(id) = desk.row_at(index)
@@ -123,6 +124,9 @@ fn rows(ui: &mut Ui, body: Rect, columns: Columns, desk: &mut Desk, scene: &mut 
                 Some(gap) => gap_row::show(ui, scene, &line, &gap),
                 None => row::show(ui, scene, &line),
             };
+            if response.contains_pointer() {
+                hovered = Some(id);
+            }
             if response.clicked() {
                 pressed = Some((id, response));
             }
@@ -130,6 +134,7 @@ fn rows(ui: &mut Ui, body: Rect, columns: Columns, desk: &mut Desk, scene: &mut 
         top += ROW;
         index += 1;
     }
+    desk.table.hover(hovered);
     // Rows come and go under the same place: an id that changes there is no mistake.
     ui.ctx().allow_widget_id_changes_in(body);
     if let Some((bar, colour)) = handle {

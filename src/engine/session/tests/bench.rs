@@ -74,10 +74,11 @@ impl Bench {
         // There is nothing of an earlier run.
         book.restored();
         let (past, told) = oneshot::channel();
-        drop(past.send(Past { now: Moment(0), last_alive: None, unfinished: None }));
+        drop(past.send(Past { now: Moment(0), last_alive: None }));
+        let (_left, found) = oneshot::channel();
         let vault = Vault::default();
         let kept = (book.clone(), vault.clone());
-        let (scribe, _writing) = Scribe::start(profile, ledger, outbox.clone(), kept, told, &spawner);
+        let (scribe, _writing) = Scribe::start(profile, ledger, outbox.clone(), kept, (told, found), &spawner);
         let start = Instant::now();
         let (set_by, slept) = (Arc::new(AtomicI64::new(0)), Arc::new(AtomicU64::new(0)));
         let (set, asleep) = (set_by.clone(), slept.clone());

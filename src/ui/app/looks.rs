@@ -1,0 +1,126 @@
+//! How activities are looked at, across profiles and runs: columns, sort, filter, saved filters, how times are told.
+
+use std::sync::Arc;
+
+use egui::Context;
+
+use crate::engine::{Action, Severity};
+use crate::settings::{ColumnLook, Look, Preferences, ProfileId, SavedFilter, Times};
+use crate::ui::app::{App, Front};
+use crate::ui::columns_dialog::Chosen;
+use crate::ui::desk::Desk;
+use crate::ui::dialogs::Dialog;
+use crate::ui::saved::Naming;
+
+impl App {
+    /// Keeps preferences: they hold at once, and the engine writes them down. Returns whether it has taken them.
+    fn keep(&mut self, change: impl FnOnce(&mut Preferences)) -> bool {
+        let Some(settings) = &self.settings else { return false };
+        let mut preferences = settings.preferences.clone();
+        change(&mut preferences);
+        if preferences == settings.preferences {
+            return true;
+        }
+        let taken = self.parts.backend.send(Action::SetPreferences(preferences.clone()));
+        // The next change builds on this one, also where it comes before the engine's answer.
+        if taken && let Some(settings) = &mut self.settings {
+            Arc::make_mut(settings).preferences = preferences;
+        }
+        taken
+    }
+
+    /// How times are told.
+    pub(super) fn times(&self) -> Times {
+        self.settings.as_ref().map(|settings| settings.preferences.times).unwrap_or_default()
+    }
+
+    /// Tells times so from now on.
+    pub(super) fn set_times(&mut self, times: Times) {
+        if !self.keep(|preferences| preferences.times = times) {
+            self.is_busy();
+        }
+    }
+
+    /// Opens the dialog of the columns in front.
+    pub(super) fn choose_columns(&mut self) {
+        let times = self.times();
+        if let Some(desk) = self.desk() {
+            let chosen = Chosen::new(desk.profile.id, &desk.look(), times);
+            self.open(Dialog::Columns(chosen));
+        }
+    }
+
+    /// Asks for a name for the filter in front.
+    pub(super) fn name_filter(&mut self) {
+        if let Some(desk) = self.desk() {
+            let naming = Naming::new(&desk.look().filter);
+            self.open(Dialog::SaveFilter(naming));
+        }
+    }
+
+    /// Shows these columns of a profile. They are remembered with the rest of its look.
+    pub(super) fn set_columns(&mut self, profile: ProfileId, columns: Vec<ColumnLook>) {
+        if let Some(desk) = self.desk_of(profile) {
+            desk.columns = Look { columns, ..Look::default() };
+        }
+    }
+
+    /// Looks at what a saved filter looks at.
+    pub(super) fn show_saved(&mut self, index: usize) {
+        let saved = self.settings.as_ref().and_then(|settings| settings.preferences.saved_filters.get(index)).cloned();
+        if let (Some(saved), Some(desk)) = (saved, self.desk_mut()) {
+            desk.show_look(&saved.look);
+        }
+    }
+
+    /// Saves how the profile in front is looked at, in place of one of the same name.
+    pub(super) fn save_filter(&mut self, name: String) {
+        let Some(look) = self.desk().map(Desk::look) else { return };
+        let kept = self.keep(|preferences| {
+            let saved = SavedFilter { name, look };
+            match preferences.saved_filters.iter_mut().find(|other| other.name == saved.name) {
+                Some(other) => *other = saved,
+                None => preferences.saved_filters.push(saved),
+            }
+        });
+        if !kept {
+            self.is_busy();
+        }
+    }
+
+    /// Forgets a saved filter.
+    pub(super) fn forget_saved(&mut self, index: usize) {
+        let kept = self.keep(|preferences| {
+            if index < preferences.saved_filters.len() {
+                preferences.saved_filters.remove(index);
+            }
+        });
+        if !kept {
+            self.is_busy();
+        }
+    }
+
+    fn is_busy(&mut self) {
+        self.notices.say(Severity::Warning, "The engine is busy, so nothing was done. Try again in a moment.");
+    }
+
+    /// Remembers how the profile in front is looked at, once nothing is being typed or dragged. Where the engine is busy it is
+    /// tried again in a later frame.
+    pub(super) fn remember_look(&mut self, ctx: &Context) {
+        let Front::Desk(profile) = self.front else { return };
+        if self.in_text || ctx.input(|input| input.pointer.any_down()) {
+            return;
+        }
+        let Some((look, settings)) = self.desk().map(Desk::look).zip(self.settings.as_ref()) else {
+            return;
+        };
+        if settings.preferences.looks.get(&profile).unwrap_or(&Look::default()) != &look {
+            let there: Vec<ProfileId> = settings.profiles.iter().map(|profile| profile.id).collect();
+            self.keep(|preferences| {
+                preferences.looks.insert(profile, look);
+                // Those of profiles that are gone go with the next change.
+                preferences.looks.retain(|id, _| there.contains(id));
+            });
+        }
+    }
+}

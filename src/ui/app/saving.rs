@@ -1,0 +1,107 @@
+//! Where data is saved to: asks the operator before anything is fetched, and hands the engine what was chosen.
+
+use std::path::{Path, PathBuf};
+
+use crate::activity::{ActivityKey, RowId};
+use crate::engine::{Action, Severity};
+use crate::protocol::RequestId;
+use crate::settings::{ProfileId, Saving};
+use crate::ui::app::App;
+use crate::ui::dialogs::Dialog;
+use crate::ui::doors::SaveSuggestion;
+use crate::ui::saving::{FolderFor, How, SaveFor, suggested_name};
+
+impl App {
+    /// Opens the save dialog for a row's data. The link is not touched before a place is chosen.
+    pub(super) fn ask_where(&mut self, row: RowId, inline: bool) {
+        let folder = self.preferences().last_folder;
+        let Some(desk) = self.desk() else { return };
+        let Some(activity) = desk.activity(row) else { return };
+        let ActivityKey::Data(request) = activity.key() else { return };
+        let suggestion = SaveSuggestion { title: "Save data".to_owned(), folder, file_name: suggested_name(&activity) };
+        let how = if inline { How::Inline } else { How::Link };
+        let what = SaveFor { profile: desk.profile.id, request, how };
+        self.saving.ask(&*self.parts.dialogs, suggestion, what, &self.parts.waker);
+    }
+
+    /// Opens the save dialog for a download that waits for room; it waits on meanwhile.
+    pub(super) fn ask_where_else(&mut self, profile: ProfileId, request: RequestId, file_name: String) {
+        let suggestion = SaveSuggestion { title: "Choose another place".to_owned(), folder: None, file_name };
+        let what = SaveFor { profile, request, how: How::Moved };
+        self.saving.ask(&*self.parts.dialogs, suggestion, what, &self.parts.waker);
+    }
+
+    /// Opens the dialog for a folder.
+    pub(super) fn ask_folder(&mut self, what: FolderFor) {
+        let title = match what {
+            FolderFor::Ready(_) => "Folder for everything that is ready",
+            FolderFor::Automatic(_) => "Folder for ready data",
+            FolderFor::Requested(_) => "Folder for the requested data",
+        };
+        let of = (title, self.preferences().last_folder);
+        self.folders.ask_folder(&*self.parts.dialogs, of, what, &self.parts.waker);
+    }
+
+    /// A place was chosen.
+    pub(super) fn save_to(&mut self, what: SaveFor, path: PathBuf) {
+        let folder = path.parent().map(PathBuf::from);
+        let SaveFor { profile, request, how } = what;
+        let action = match how {
+            How::Link => Action::Download { profile, request, to: path },
+            How::Inline => Action::SaveInline { profile, request, to: path },
+            How::Moved => Action::MoveDownload { profile, request, to: path },
+        };
+        if self.send(action)
+            && let Some(folder) = folder
+        {
+            self.remember_folder(&folder);
+        }
+    }
+
+    /// A folder was chosen.
+    pub(super) fn save_into(&mut self, what: FolderFor, folder: PathBuf) {
+        match what {
+            FolderFor::Ready(profile) => self.download_all(profile, &folder),
+            FolderFor::Automatic(profile) => {
+                let Some(desk) = self.desk_of(profile) else { return };
+                let saving = Saving { folder: Some(folder), ..desk.profile.saving.clone() };
+                self.send(Action::SetSaving { profile, saving });
+            }
+            FolderFor::Requested(profile) => {
+                if let Some(Dialog::RequestData(dialog)) = &mut self.dialog
+                    && dialog.profile() == profile
+                {
+                    dialog.save_into(folder.clone());
+                }
+                self.remember_folder(&folder);
+            }
+        }
+    }
+
+    /// Has everything that is ready fetched into a folder.
+    fn download_all(&mut self, profile: ProfileId, folder: &Path) {
+        let Some(desk) = self.desk_of(profile) else { return };
+        let requests: Vec<RequestId> = desk
+            .ready()
+            .filter_map(|row| match desk.activity(row)?.key() {
+                ActivityKey::Data(request) => Some(request),
+                ActivityKey::Command(_) | ActivityKey::Message(_) | ActivityKey::Gap(_) => None,
+            })
+            .collect();
+        if requests.is_empty() {
+            self.notices
+                .say(Severity::Warning, "Nothing is ready any more: the links have expired. Request the data again.");
+        } else if self.send(Action::DownloadAll { profile, requests, folder: folder.to_owned() }) {
+            self.remember_folder(folder);
+        }
+    }
+
+    /// The next dialog opens with the folder that was chosen last.
+    fn remember_folder(&mut self, folder: &Path) {
+        let mut preferences = self.preferences();
+        if preferences.last_folder.as_deref() != Some(folder) {
+            preferences.last_folder = Some(folder.to_owned());
+            self.send(Action::SetPreferences(preferences));
+        }
+    }
+}

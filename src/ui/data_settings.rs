@@ -1,0 +1,223 @@
+//! The dialog `Ready data`: what is done with a profile's ready data, and which hosts it may be fetched from. What is chosen
+//! takes effect at once; what is shown is what the settings have.
+
+use egui::{Id, Key, Ui, pos2, vec2};
+
+use crate::engine::Action;
+use crate::settings::{Address, ProfileId, Saving};
+
+use super::desk::Desk;
+use super::dialogs::{close_button, paragraph};
+use super::field::{Field, Mark, choice};
+use super::saving::FolderFor;
+use super::scene::{Scene, Wish};
+use super::text::visible;
+use super::theme::{Palette, Type};
+use super::widgets::{self, Look, Press};
+
+/// How high a line is.
+const LINE: f32 = 28.0;
+
+/// The dialog.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct DataSettings {
+    profile: ProfileId,
+    /// Its name.
+    name: String,
+    /// The host of its download address, which needs no permission.
+    own: String,
+    saving: Saving,
+    /// What is typed as a further host.
+    host: String,
+    /// What is wrong with it.
+    wrong: Option<&'static str>,
+}
+
+impl DataSettings {
+    /// The dialog of a profile.
+    pub(crate) fn of(desk: &Desk) -> Self {
+        let mut dialog = Self {
+            profile: desk.profile.id,
+            name: String::new(),
+            own: String::new(),
+            saving: Saving::default(),
+            host: String::new(),
+            wrong: None,
+        };
+        dialog.follow(desk);
+        dialog
+    }
+
+    /// Whose it is.
+    pub(crate) fn profile(&self) -> ProfileId {
+        self.profile
+    }
+
+    /// Follows the settings; says whether they have changed.
+    pub(crate) fn follow(&mut self, desk: &Desk) -> bool {
+        let profile = &desk.profile;
+        if self.name != profile.name {
+            self.name.clone_from(&profile.name);
+        }
+        self.own = host_of(&profile.download);
+        let changed = self.saving != profile.saving;
+        if changed {
+            self.saving = profile.saving.clone();
+        }
+        changed
+    }
+
+    /// Asks for a change.
+    fn change(&self, scene: &mut Scene, change: impl FnOnce(&mut Saving)) {
+        let mut saving = self.saving.clone();
+        change(&mut saving);
+        scene.wish(Wish::Send(Action::SetSaving { profile: self.profile, saving }));
+    }
+
+    /// Allows the host that was typed.
+    fn allow(&mut self, scene: &mut Scene) {
+        match url::Host::parse(self.host.trim()) {
+            Ok(host) => {
+                let host = host.to_string();
+                if !self.saving.automatic_hosts.contains(&host) {
+                    self.change(scene, |saving| saving.automatic_hosts.push(host));
+                }
+                self.host.clear();
+                self.wrong = None;
+            }
+            Err(_) => self.wrong = Some("Enter a host alone, such as files.example.com."),
+        }
+    }
+}
+
+/// The host of an address; empty where it has none.
+fn host_of(address: &Address) -> String {
+    address.host().unwrap_or_default()
+}
+
+/// Draws what the dialog holds.
+pub(crate) fn show(ui: &mut Ui, dialog: &mut DataSettings, fresh: bool, scene: &mut Scene) {
+    let room = (ui.ctx().content_rect().height() - 200.0).max(120.0);
+    egui::ScrollArea::vertical().max_height(room).auto_shrink([false, true]).show(ui, |ui| {
+        ui.spacing_mut().item_spacing.y = 0.0;
+        automatic(ui, dialog, scene);
+        ui.add_space(12.0);
+        hosts(ui, dialog, scene);
+        private(ui, dialog, scene);
+    });
+    close_button(ui, fresh, scene);
+}
+
+/// One line; returns its left end in the middle, and its right end.
+fn line(ui: &mut Ui) -> (egui::Pos2, f32) {
+    let (_, rect) = ui.allocate_space(vec2(ui.available_width(), LINE));
+    (pos2(rect.left(), rect.center().y), rect.right() - 8.0)
+}
+
+fn head(ui: &mut Ui, words: &str) {
+    let palette = Palette::of(ui.style());
+    let (at, right) = line(ui);
+    let text = widgets::text(ui, at, words, Type::Strong, palette.text, right - at.x);
+    widgets::label(ui, text, words, words);
+}
+
+/// Whether ready data is saved by itself, and where to.
+fn automatic(ui: &mut Ui, dialog: &DataSettings, scene: &mut Scene) {
+    let palette = Palette::of(ui.style());
+    let (at, right) = line(ui);
+    let folder = dialog.saving.folder.as_ref();
+    let words = format!("Save ready data of {} by itself", visible(&dialog.name));
+    if choice(ui, at, Mark::Check(folder.is_some()), &words, true).clicked() {
+        if folder.is_some() {
+            dialog.change(scene, |saving| saving.folder = None);
+        } else {
+            scene.wish(Wish::AskFolder(FolderFor::Automatic(dialog.profile)));
+        }
+    }
+    if let Some(folder) = folder {
+        let press = Press::new("Choose folder…").look(Look::Outlined);
+        let left = right - press.width(ui);
+        if press.at(ui, pos2(left, at.y)).clicked() {
+            scene.wish(Wish::AskFolder(FolderFor::Automatic(dialog.profile)));
+        }
+        let (at, right) = line(ui);
+        let path = visible(&folder.display().to_string()).into_owned();
+        let text =
+            widgets::text(ui, pos2(at.x + 22.0, at.y), &path, Type::Mono, palette.secondary, right - at.x - 22.0);
+        widgets::label(ui, text, "folder", &format!("Folder {path}")).on_hover_text(path);
+    }
+    ui.add_space(4.0);
+    paragraph(
+        ui,
+        "As soon as it is ready, also while the window is hidden, from the hosts below and no others. A file that is there \
+         already stays: the new one gets a number.",
+    );
+}
+
+/// The hosts that are fetched from without a click.
+fn hosts(ui: &mut Ui, dialog: &mut DataSettings, scene: &mut Scene) {
+    let palette = Palette::of(ui.style());
+    head(ui, "Hosts that are fetched from without a click");
+    if !dialog.own.is_empty() {
+        let (at, right) = line(ui);
+        let own = visible(&dialog.own).into_owned();
+        let text = widgets::text(ui, at, &own, Type::Mono, palette.text, right - at.x - 160.0);
+        let note = pos2(text.right() + 12.0, at.y);
+        let end = widgets::text(ui, note, "the download address", Type::Small, palette.muted, right - note.x);
+        widgets::label(ui, text.union(end), "own host", &format!("{own}, the download address"));
+    }
+    for host in dialog.saving.automatic_hosts.clone() {
+        if listed(ui, &host, "Remove") {
+            dialog.change(scene, |saving| saving.automatic_hosts.retain(|other| *other != host));
+        }
+    }
+    ui.add_space(4.0);
+    let (at, _) = line(ui);
+    let place = egui::Rect::from_min_size(pos2(at.x, at.y - 14.0), vec2(260.0, 28.0));
+    let field = Field {
+        hint: "files.example.com",
+        face: Type::Mono,
+        wrong: dialog.wrong.is_some(),
+        ..Field::new(Id::unique("allow host"), "Host")
+    };
+    let response = field.show(ui, place, &mut dialog.host);
+    if response.changed() {
+        dialog.wrong = None;
+    }
+    let entered = response.lost_focus() && ui.input(|input| input.key_pressed(Key::Enter));
+    let allow = Press::new("Allow host").look(Look::Outlined).at(ui, pos2(place.right() + 8.0, at.y));
+    if allow.clicked() || entered {
+        dialog.allow(scene);
+    }
+    if let Some(wrong) = dialog.wrong {
+        let (at, right) = line(ui);
+        let text = widgets::text(ui, at, wrong, Type::Small, palette.failed, right - at.x);
+        widgets::alert(ui, text, wrong);
+    }
+}
+
+/// The hosts that may lead into a private network; each was allowed where a notice asked.
+fn private(ui: &mut Ui, dialog: &DataSettings, scene: &mut Scene) {
+    if dialog.saving.private_hosts.is_empty() {
+        return;
+    }
+    ui.add_space(12.0);
+    head(ui, "Hosts that may be on this computer or in a private network");
+    for host in &dialog.saving.private_hosts {
+        if listed(ui, host, "Forbid") {
+            dialog.change(scene, |saving| saving.private_hosts.retain(|other| other != host));
+        }
+    }
+}
+
+/// A host with the button that takes it away; returns whether it was pressed.
+fn listed(ui: &mut Ui, host: &str, words: &str) -> bool {
+    let palette = Palette::of(ui.style());
+    let (at, right) = line(ui);
+    let shown = visible(host).into_owned();
+    let press = Press::new(words).name_owned(format!("{words} {shown}"));
+    let left = right - press.width(ui);
+    let text = widgets::text(ui, at, &shown, Type::Mono, palette.text, left - at.x - 8.0);
+    widgets::label(ui, text, &format!("{words} {host}"), &shown);
+    press.at(ui, pos2(left, at.y)).clicked()
+}

@@ -1,0 +1,185 @@
+//! The JSON of every message as it came, secrets masked: folded message by message, coloured, and copied by the piece.
+
+use std::sync::Arc;
+
+use egui::epaint::text::LayoutJob;
+use egui::{Color32, Galley, Id, Rect, ScrollArea, Sense, Ui, UiBuilder, WidgetInfo, pos2, vec2};
+
+use crate::activity::{Filter, Seq};
+use crate::ui::icons;
+use crate::ui::scene::Scene;
+use crate::ui::text::{bytes, precise_time};
+use crate::ui::theme::{self, Palette, Type};
+use crate::ui::widgets::{self, Press};
+
+use super::Details;
+use super::json::{self, Ink, Line};
+use super::show::pane;
+
+/// The width of one character of the monospaced face at 12 px.
+const COLUMN: f32 = 7.2;
+/// The height of a line.
+const LINE: f32 = 16.0;
+
+/// The JSON in lines, for one width.
+#[derive(Debug, Default)]
+pub(super) struct Page {
+    columns: usize,
+    rows: Vec<PageRow>,
+}
+
+/// A line of the page.
+#[derive(Debug)]
+enum PageRow {
+    /// The head of an entry, which folds it: its time and its first words.
+    Head { seq: Seq, time: String, open: bool, line: Line },
+    /// A line of an entry that is open.
+    Body(Line),
+    /// A note of this program.
+    Note(String),
+}
+
+/// What was asked of a line.
+enum Asked {
+    /// Fold or unfold an entry.
+    Turn(Seq),
+    /// Copy an entry's JSON.
+    Copy(Seq),
+}
+
+/// Draws the page in `rect`; what the filter finds is marked.
+pub(super) fn show(ui: &mut Ui, rect: Rect, details: &mut Details, filter: &Filter, scene: &Scene) {
+    let place = pane(ui, rect, "JSON", None);
+    let room = ((place.width() - theme::EDGE - 24.0) / COLUMN).floor();
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a small count of characters")]
+    let columns = room.max(20.0) as usize;
+    if details.page.columns != columns {
+        details.page = lay_out(details, columns, scene);
+    }
+    let mut asked = None;
+    let mut pane = ui.new_child(UiBuilder::new().max_rect(place).id_salt(("page", details.row)));
+    pane.spacing_mut().item_spacing.y = 0.0;
+    let rows = &details.page.rows;
+    ScrollArea::vertical().auto_shrink(false).id_salt("page").show_rows(&mut pane, LINE, rows.len(), |ui, range| {
+        for row in rows.get(range).unwrap_or_default() {
+            let (_, line) = ui.allocate_space(vec2(ui.available_width(), LINE));
+            asked = page_line(ui, line, row, filter).or(asked.take());
+        }
+    });
+    match asked {
+        Some(Asked::Turn(seq)) => {
+            if !details.turned.remove(&seq) {
+                details.turned.insert(seq);
+            }
+            details.page = Page::default();
+        }
+        Some(Asked::Copy(seq)) => {
+            if let Some(entry) = details.entries.iter().find(|entry| entry.seq == seq) {
+                ui.copy_text(entry.raw.to_string());
+            }
+        }
+        None => {}
+    }
+}
+
+fn lay_out(details: &Details, columns: usize, scene: &Scene) -> Page {
+    let last = details.entries.iter().rev().find(|entry| !entry.raw.is_empty()).map(|entry| entry.seq);
+    let mut rows = Vec::new();
+    for entry in details.entries.iter().filter(|entry| !entry.raw.is_empty()) {
+        let open = (last == Some(entry.seq)) != details.turned.contains(&entry.seq);
+        let time = precise_time(entry.at, &scene.zone);
+        let mut lines = json::lay_out(&entry.raw, columns).into_iter();
+        // What follows the time on the head's line is shorter than the page is wide.
+        let mut head = lines.next().unwrap_or_default();
+        let folds = lines.len() > 0;
+        if !open && folds {
+            head.pieces.push(("…}}".to_owned(), Ink::Mark));
+        }
+        if open && !folds {
+            rows.push(PageRow::Head { seq: entry.seq, time, open, line: Line::default() });
+            rows.push(PageRow::Body(head));
+        } else {
+            rows.push(PageRow::Head { seq: entry.seq, time, open, line: head });
+        }
+        if open {
+            rows.extend(lines.map(PageRow::Body));
+            if entry.raw.len() > json::LONGEST {
+                let all = bytes(entry.raw.len() as u64);
+                let shown = bytes(json::LONGEST as u64);
+                rows.push(PageRow::Note(format!("The first {shown} of {all}. Copy JSON copies all of it.")));
+            }
+        }
+    }
+    Page { columns, rows }
+}
+
+/// Draws a line of the page; returns what was asked of it.
+fn page_line(ui: &mut Ui, line: Rect, row: &PageRow, filter: &Filter) -> Option<Asked> {
+    let palette = Palette::of(ui.style());
+    let middle = line.center().y;
+    let left = line.left() + theme::EDGE;
+    match row {
+        PageRow::Head { seq, time, open, line: words } => {
+            let name = format!("Copy JSON of {time}");
+            let copy = Press::icon_only(icons::COPY, &name).icon_size(12.0).height(LINE).padding(2.0);
+            let right = line.right() - 8.0 - copy.width(ui);
+            let id = ui.make_persistent_id(("fold", *seq));
+            let response = ui.interact(line.with_max_x(right), id, Sense::click());
+            let name = format!("{} {time}", if *open { "Fold" } else { "Unfold" });
+            response.widget_info(|| WidgetInfo::selected(egui::Role::Button, true, *open, &name));
+            let icon = if *open { icons::EXPAND_MORE } else { icons::CHEVRON_RIGHT };
+            widgets::icon(ui, pos2(left + 7.0, middle), icon, 14.0, palette.secondary);
+            let at = pos2(left + 16.0, middle);
+            let time = widgets::text(ui, at, time, Type::Mono, palette.secondary, f32::INFINITY);
+            let galley = set(ui, words, filter, right - time.right() - 16.0);
+            widgets::paint_line(ui, pos2(time.right() + 15.0, middle), &galley);
+            if response.has_focus() {
+                widgets::focus_ring(ui, response.rect.shrink2(vec2(6.0, 1.0)), theme::RADIUS_IN_ROW, false);
+            }
+            if copy.salt(Id::unique(("copy json", *seq))).at(ui, pos2(right, middle)).clicked() {
+                return Some(Asked::Copy(*seq));
+            }
+            return response.clicked().then_some(Asked::Turn(*seq));
+        }
+        PageRow::Body(words) => {
+            if words.locked {
+                widgets::icon(ui, pos2(left + 7.0, middle), icons::LOCK, 14.0, palette.muted);
+            }
+            let galley = set(ui, words, filter, f32::INFINITY);
+            let painted = widgets::paint_line(ui, pos2(left + 16.0, middle), &galley);
+            let text: String = words.pieces.iter().map(|(text, _)| text.as_str()).collect();
+            let salt = format!("{painted:?}");
+            widgets::label(ui, painted, &salt, &text);
+        }
+        PageRow::Note(note) => {
+            let at = pos2(left + 16.0, middle);
+            let painted = widgets::text(ui, at, note, Type::Caption, palette.muted, line.width());
+            widgets::label(ui, painted, note, note);
+        }
+    }
+    None
+}
+
+/// Sets a line in its colours.
+fn set(ui: &Ui, line: &Line, filter: &Filter, width: f32) -> Arc<Galley> {
+    let palette = Palette::of(ui.style());
+    let mut job = LayoutJob::default();
+    for (text, ink) in &line.pieces {
+        let colour = match ink {
+            Ink::Mark | Ink::Hidden => palette.muted,
+            Ink::Name => palette.accent,
+            Ink::Text => palette.text,
+            Ink::Number => palette.ready,
+            Ink::Word => palette.pending,
+        };
+        let marks = if filter.has_marks() { filter.marks(None, text) } else { Vec::new() };
+        widgets::append_marked(&mut job, text, &marks, widgets::format(Type::Mono, colour), palette);
+    }
+    if line.pieces.is_empty() {
+        job.append("", 0.0, widgets::format(Type::Mono, Color32::PLACEHOLDER));
+    }
+    job.wrap.max_width = width;
+    job.wrap.max_rows = 1;
+    job.wrap.break_anywhere = true;
+    ui.painter().layout_job(job)
+}

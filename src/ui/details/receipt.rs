@@ -1,0 +1,216 @@
+//! What the journal knows of a request's data beyond its messages: the receipt of a saved file, line by line, each to be
+//! copied; and what can be done with the data from here.
+
+use egui::{Id, Pos2, Rect, ScrollArea, Sense, Ui, UiBuilder, WidgetInfo, pos2, vec2};
+
+use crate::activity::{Activity, Decryption, Deed, Entry, Fact, Kind, Status};
+use crate::engine::Action;
+use crate::settings::ProfileId;
+use crate::ui::icons;
+use crate::ui::scene::{Scene, Wish};
+use crate::ui::text::{bytes, clock_time, cut, full_time, visible};
+use crate::ui::theme::{self, Palette, Type};
+use crate::ui::widgets::{self, Look, Press};
+
+/// The height of a line.
+pub(super) const LINE: f32 = 20.0;
+/// Where a line's value begins.
+const VALUE: f32 = 92.0;
+
+/// One line.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Item {
+    /// What it is.
+    words: &'static str,
+    /// As it is shown.
+    shown: String,
+    /// As it is copied.
+    copied: String,
+    /// Whether it is a machine's text.
+    mono: bool,
+}
+
+/// Gathers lines.
+#[derive(Debug, Default)]
+struct Items(Vec<Item>);
+
+impl Items {
+    fn text(&mut self, words: &'static str, text: &str) {
+        self.put(words, text, false);
+    }
+
+    fn code(&mut self, words: &'static str, text: &str) {
+        self.put(words, text, true);
+    }
+
+    fn put(&mut self, words: &'static str, text: &str, mono: bool) {
+        if !text.is_empty() {
+            let shown = visible(&cut(text, 400)).into_owned();
+            self.0.push(Item { words, shown, copied: text.to_owned(), mono });
+        }
+    }
+
+    fn time(&mut self, words: &'static str, at: crate::activity::Moment, scene: &Scene) {
+        let (shown, copied) = (clock_time(at, scene.now, &scene.zone), full_time(at, &scene.zone));
+        self.0.push(Item { words, shown, copied, mono: false });
+    }
+
+    fn size(&mut self, words: &'static str, size: u64) {
+        self.0.push(Item { words, shown: bytes(size), copied: size.to_string(), mono: false });
+    }
+}
+
+/// The lines of a request, from its entries in ascending order; none where nothing of it is known but its messages.
+pub(super) fn items(entries: &[Entry], scene: &Scene) -> Vec<Item> {
+    let mut items = Items::default();
+    let deeds = || {
+        entries.iter().rev().filter_map(|entry| match &entry.fact {
+            Fact::Done(deed) => Some((entry, deed)),
+            Fact::Heard(_) | Fact::Unreadable { .. } | Fact::Enquired(_) | Fact::Gap(_) => None,
+        })
+    };
+    let requested = deeds().find_map(|(entry, deed)| match deed {
+        Deed::Requested(requested) => Some((entry, requested)),
+        _ => None,
+    });
+    let end = deeds().find(|(_, deed)| matches!(deed, Deed::Saved { .. } | Deed::NotSaved { part: Some(_), .. }));
+    if requested.is_none() && end.is_none() {
+        return items.0;
+    }
+    if let Some(id) = entries.first().map(|entry| entry.key.id()) {
+        items.code("Request id", id);
+    }
+    let receipt = match end {
+        Some((_, Deed::Saved { receipt, .. })) => Some(receipt),
+        _ => None,
+    };
+    let token = requested.map(|(_, requested)| &requested.token);
+    if let Some(token) = receipt.and_then(|receipt| receipt.token.as_ref()).or(token) {
+        items.code("Data token", token.as_str());
+    }
+    if let Some((entry, requested)) = requested {
+        if let Some(command) = &requested.command {
+            items.code("Command id", command.as_str());
+        }
+        if let Some(again) = &requested.again {
+            items.code("Again for", again.as_str());
+        }
+        items.time("Requested", entry.at, scene);
+    }
+    match end {
+        Some((entry, Deed::Saved { to, size, receipt })) => saved(&mut items, (entry, to, *size), receipt, scene),
+        Some((_, Deed::NotSaved { part: Some(part), .. })) => items.text("Kept part", part),
+        _ => {}
+    }
+    items.0
+}
+
+fn saved(items: &mut Items, (entry, to, size): (&Entry, &str, u64), receipt: &crate::activity::Receipt, scene: &Scene) {
+    items.text("File", to);
+    items.size("Size", size);
+    items.code("SHA-256", &receipt.sha256);
+    items.text("From", if receipt.host.is_empty() && receipt.gets == 0 { "the message itself" } else { &receipt.host });
+    if let Some(began) = receipt.began {
+        items.time("Began", began, scene);
+    }
+    items.time("Saved", entry.at, scene);
+    items.text("GETs", &receipt.gets.to_string());
+    match receipt.decryption {
+        Decryption::Off => {}
+        Decryption::Done => items.text("Decrypted", "Yes, and its tag was right"),
+        Decryption::Refused => {
+            items.text("Decrypted", "No: the key is wrong or a byte was changed. The file is as it came");
+        }
+    }
+    if receipt.length_unproved {
+        items.text("Length", "Not proved: the server did not say how long the data is");
+    }
+}
+
+/// Draws the lines in a pane of their own, scrolled where they are more than fit.
+pub(super) fn pane(ui: &mut Ui, place: Rect, items: &[Item]) {
+    let mut pane = ui.new_child(UiBuilder::new().max_rect(place).id_salt("receipt"));
+    ScrollArea::vertical().auto_shrink(false).id_salt("receipt").show(&mut pane, |ui| {
+        let corner = ui.cursor().min;
+        let size = vec2(ui.available_width() - theme::EDGE - 8.0, height(items));
+        show(ui, Rect::from_min_size(corner + vec2(theme::EDGE, 0.0), size), items);
+        ui.allocate_space(vec2(ui.available_width(), size.y));
+    });
+}
+
+/// Draws the lines in `place`.
+pub(super) fn show(ui: &mut Ui, place: Rect, items: &[Item]) {
+    let palette = Palette::of(ui.style());
+    for (index, item) in (0_u8..).zip(items) {
+        let middle = place.top() + (f32::from(index) + 0.5) * LINE;
+        let right = place.right() - 24.0;
+        widgets::text(ui, pos2(place.left(), middle), item.words, Type::Caption, palette.muted, VALUE - 8.0);
+        let face = if item.mono { Type::Mono } else { Type::Small };
+        let at = pos2(place.left() + VALUE, middle);
+        let painted = widgets::text(ui, at, &item.shown, face, palette.text, right - at.x - 4.0);
+        let rect = Rect::from_min_max(pos2(place.left(), middle - LINE / 2.0), pos2(right - 4.0, painted.bottom()));
+        let response = ui.interact(rect, ui.make_persistent_id(("receipt", item.words)), Sense::hover());
+        let name = format!("{} {}", item.words, item.shown);
+        response.widget_info(|| WidgetInfo::labeled(egui::Role::Label, true, &name));
+        response.on_hover_text(item.shown.as_str());
+        let words = format!("Copy {}", in_a_sentence(item.words));
+        let copy = Press::icon_only(icons::COPY, &words).icon_size(14.0).height(18.0).padding(3.0);
+        let copy = copy.at(ui, pos2(right, middle));
+        if copy.gained_focus() {
+            copy.scroll_to_me(None);
+        }
+        if copy.clicked() {
+            ui.copy_text(item.copied.clone());
+        }
+    }
+}
+
+/// The words of a line within others: `request id`, but `SHA-256` and `GETs`.
+fn in_a_sentence(words: &str) -> String {
+    if words.chars().nth(1).is_some_and(char::is_uppercase) { words.to_owned() } else { words.to_lowercase() }
+}
+
+/// How high the lines are.
+pub(super) fn height(items: &[Item]) -> f32 {
+    items.iter().map(|_| LINE).sum()
+}
+
+/// Whether nobody has read yet that the link was spent elsewhere.
+fn is_unread(activity: &Activity<'_>, entries: &[Entry]) -> bool {
+    activity.is_spent_elsewhere() && !entries.iter().any(|entry| matches!(entry.fact, Fact::Done(Deed::WarningRead)))
+}
+
+/// Whether the same data can be had once more, and that makes sense.
+pub(crate) fn can_request_again(activity: &Activity<'_>) -> bool {
+    let over = matches!(activity.status(), Status::LinkExpired | Status::LinkUsed | Status::Failed | Status::Saved);
+    activity.kind() == Kind::Data && over && activity.can_request_again()
+}
+
+/// The buttons below what can be done next; returns whether there are any.
+pub(super) fn buttons(
+    ui: &mut Ui,
+    at: Pos2,
+    profile: ProfileId,
+    (activity, entries): (&Activity<'_>, &[Entry]),
+    scene: &mut Scene,
+) -> bool {
+    let crate::activity::ActivityKey::Data(request) = activity.key() else { return false };
+    let mut x = at.x;
+    if is_unread(activity, entries) {
+        let press = Press::new("I have read this").name("The warning was read").look(Look::Outlined);
+        let response = press.at(ui, pos2(x, at.y));
+        if response.clicked() {
+            scene.wish(Wish::Send(Action::WarningRead { profile, request: request.clone() }));
+        }
+        x = response.rect.right() + 8.0;
+    }
+    if can_request_again(activity) {
+        let press = Press::new("Request again").name("Request selected again").look(Look::Outlined);
+        let response = press.salt(Id::unique("request selected again")).at(ui, pos2(x, at.y));
+        if response.clicked() {
+            scene.wish(Wish::RequestAgain { profile, request });
+        }
+        x = response.rect.right();
+    }
+    x > at.x
+}

@@ -1,0 +1,118 @@
+//! The timeline of an activity: every message, enquiry and deed in order, each with its time and the time since the one before.
+
+use egui::{Id, Rect, ScrollArea, Sense, Stroke, Ui, UiBuilder, WidgetInfo, pos2, vec2};
+
+use crate::activity::{Entry, Filter};
+use crate::ui::icons;
+use crate::ui::scene::Scene;
+use crate::ui::text::{cell_time, coarse, full_time, precise_time};
+use crate::ui::theme::{self, Palette, Type};
+use crate::ui::widgets::{self, Press};
+
+use super::show::pane;
+use super::{Details, story};
+
+/// The height of a line.
+const LINE: f32 = 20.0;
+
+/// Draws the timeline in `rect`; what the filter finds is marked.
+pub(super) fn show(ui: &mut Ui, rect: Rect, details: &Details, filter: &Filter, scene: &Scene) {
+    let palette = Palette::of(ui.style());
+    let place = pane(ui, rect, "Messages", Some(details.entries.len()));
+    if details.entries.is_empty() {
+        let words = "Reading the journal…";
+        let at = pos2(place.left() + theme::EDGE, place.top() + LINE / 2.0);
+        widgets::text(ui, at, words, Type::Small, palette.muted, place.width());
+        return;
+    }
+    note(ui, rect, details, scene);
+    let mut pane = ui.new_child(UiBuilder::new().max_rect(place).id_salt(("story", details.row)));
+    pane.spacing_mut().item_spacing.y = 0.0;
+    let count = details.entries.len();
+    ScrollArea::vertical().auto_shrink(false).id_salt("story").show_rows(&mut pane, LINE, count, |ui, rows| {
+        for index in rows {
+            let (_, rect) = ui.allocate_space(vec2(ui.available_width(), LINE));
+            let before = index.checked_sub(1).and_then(|before| details.entries.get(before));
+            if let Some(entry) = details.entries.get(index) {
+                Step { entry, before, more: index + 1 < count, filter }.show(ui, rect, scene);
+            }
+        }
+    });
+}
+
+/// Above the timeline: the day, where it is not today, and how long all of it took.
+fn note(ui: &Ui, rect: Rect, details: &Details, scene: &Scene) {
+    let palette = Palette::of(ui.style());
+    let (Some(first), Some(last)) = (details.entries.first(), details.entries.last()) else { return };
+    let mut at = pos2(rect.right() - theme::EDGE, rect.top() + 15.0);
+    if details.entries.len() > 1 {
+        let words = format!("{} in all", span(last.at.since(first.at)));
+        let text = widgets::text_right(ui, at, &words, Type::Caption, palette.muted);
+        widgets::label(ui, text, "in all", &words);
+        at.x = text.left() - 10.0;
+    }
+    // The lines have the time of day; the day stands above them where it is another.
+    let day = cell_time(first.at, scene.now, &scene.zone);
+    if day.millis.is_empty() {
+        let text = widgets::text_right(ui, at, &day.short, Type::Caption, palette.muted);
+        widgets::label(ui, text, "day", &day.short);
+    }
+}
+
+/// A span to the millisecond while that is of use.
+fn span(time: std::time::Duration) -> String {
+    if time.as_secs() < 100 { format!("{}.{:03} s", time.as_secs(), time.subsec_millis()) } else { coarse(time) }
+}
+
+/// One step of the timeline.
+struct Step<'a> {
+    entry: &'a Entry,
+    before: Option<&'a Entry>,
+    /// Whether another follows.
+    more: bool,
+    filter: &'a Filter,
+}
+
+impl Step<'_> {
+    fn show(&self, ui: &mut Ui, line: Rect, scene: &Scene) {
+        let palette = Palette::of(ui.style());
+        let (entry, middle) = (self.entry, line.center().y);
+        let left = line.left() + theme::EDGE;
+        let stamp = precise_time(entry.at, &scene.zone);
+        let clock = widgets::text(ui, pos2(left, middle), &stamp, Type::Mono, palette.secondary, f32::INFINITY);
+        let since = self.before.map_or(std::time::Duration::ZERO, |before| entry.at.since(before.at));
+        let relative = format!("{}{}", if self.before.is_some() { "+" } else { "" }, span(since));
+        let right = (left + 157.0).max(clock.right() + 70.0);
+        widgets::text_right(ui, pos2(right, middle), &relative, Type::Mono, palette.muted);
+        let told = story::tell(entry, palette);
+        if self.more {
+            let x = (right + 14.0).round() + 0.5;
+            ui.painter().vline(x, (middle + 8.0)..=(middle + 12.0), Stroke::new(1.0, palette.stroke_strong));
+        }
+        widgets::icon(ui, pos2(right + 14.0, middle), told.icon, 14.0, told.hue);
+        let at = pos2(right + 29.0, middle);
+        let copy = format!("Copy message of {stamp}");
+        let button = Press::icon_only(icons::COPY, &copy).icon_size(12.0).height(18.0).padding(3.0);
+        let mut end = line.right() - 8.0 - button.width(ui);
+        if button.salt(Id::unique(("copy step", entry.seq))).at(ui, pos2(end, middle)).clicked() {
+            ui.copy_text(story::whole(entry).unwrap_or_else(|| told.words.clone()));
+        }
+        end -= 6.0;
+        if let Some(source) = told.source {
+            end = widgets::text_right(ui, pos2(end, middle), source.word(), Type::Caption, palette.muted).left() - 8.0;
+        }
+        let marks = if self.filter.has_marks() { self.filter.marks(None, &told.words) } else { Vec::new() };
+        let galley = widgets::marked_line(ui, &told.words, &marks, Type::Small, palette.text, end - at.x);
+        let elided = galley.elided;
+        let words = widgets::paint_line(ui, at, &galley);
+        let mut name = format!("{stamp}, {}", told.words);
+        if let Some(source) = told.source {
+            name = format!("{name}, by {}", source.word());
+        }
+        let id = ui.make_persistent_id(("entry", entry.seq));
+        let response = ui.interact(words.union(clock), id, Sense::hover());
+        response.widget_info(|| WidgetInfo::labeled(egui::Role::Label, true, &name));
+        let full = full_time(entry.at, &scene.zone);
+        response.on_hover_text(if elided { format!("{full}\n{}", told.words) } else { full });
+    }
+}

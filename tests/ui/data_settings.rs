@@ -1,0 +1,89 @@
+//! What is done with ready data, per profile: the folder, the hosts, and that it takes effect at once.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use egui::Key;
+use egui::accesskit::Role;
+use privicore_monitor::engine::{Action, Event};
+use privicore_monitor::settings::{Preferences, Saving, Settings, Theme};
+
+use super::harness::Window;
+
+/// Opens the dialog from the menu.
+fn open(window: &mut Window) {
+    window.press("Menu");
+    window.press("Ready data settings…");
+    assert!(window.has(Role::Dialog, "Ready data"), "no dialog");
+}
+
+/// The change that the engine was asked for, kept as the engine keeps it.
+#[track_caller]
+fn kept(window: &mut Window) -> Saving {
+    let asked = window.actions().into_iter().find_map(|action| match action {
+        Action::SetSaving { saving, .. } => Some(saving),
+        _ => None,
+    });
+    let saving = asked.expect("no change was asked for");
+    window.profile.saving = saving.clone();
+    let preferences = Preferences { theme: Theme::Dark, ..Preferences::default() };
+    let profiles = vec![window.profile.clone()];
+    window.say(Event::Settings(Arc::new(Settings { preferences, profiles })));
+    window.run();
+    saving
+}
+
+#[test]
+fn saving_by_itself_asks_for_a_folder_first_and_can_be_turned_off() {
+    let mut window = Window::live();
+    open(&mut window);
+    let automatic = "Save ready data of ops by itself";
+    window.click(Role::CheckBox, automatic);
+    assert!(window.actions().is_empty(), "on without a folder");
+    window.answer(Some("/home/ops/in"));
+    assert_eq!(kept(&mut window).folder.as_deref(), Some(Path::new("/home/ops/in")));
+    assert!(window.reads("Folder /home/ops/in"), "{:?}", window.all(Role::Label));
+    window.press("Choose folder…");
+    window.answer(Some("/home/ops/other"));
+    assert_eq!(kept(&mut window).folder.as_deref(), Some(Path::new("/home/ops/other")));
+    window.click(Role::CheckBox, automatic);
+    assert_eq!(kept(&mut window).folder, None);
+}
+
+#[test]
+fn hosts_are_allowed_by_name_and_taken_away_again() {
+    let mut window = Window::live();
+    open(&mut window);
+    assert!(window.reads("download.example.com, the download address"), "{:?}", window.all(Role::Label));
+    window.type_into(Role::TextInput, "Host", "https://x/");
+    window.press("Allow host");
+    assert!(window.actions().is_empty(), "that is no host");
+    assert!(window.all(Role::Alert).iter().any(|alert| alert.starts_with("Enter a host alone")));
+    window.harness.key_press_modifiers(egui::Modifiers::COMMAND, Key::A);
+    window.type_into(Role::TextInput, "Host", "");
+    open_again_and_type(&mut window, "Files.Example.com");
+    assert_eq!(kept(&mut window).automatic_hosts, ["files.example.com"]);
+    window.press("Remove files.example.com");
+    assert!(kept(&mut window).automatic_hosts.is_empty());
+}
+
+/// A fresh dialog, and a host with Enter.
+fn open_again_and_type(window: &mut Window, host: &str) {
+    window.key(Key::Escape);
+    window.key(Key::Escape);
+    open(window);
+    window.type_into(Role::TextInput, "Host", host);
+    window.key(Key::Enter);
+}
+
+#[test]
+fn a_private_host_that_was_allowed_can_be_forbidden() {
+    let mut window = Window::live();
+    window.profile.saving.private_hosts = vec!["nas.local".to_owned()];
+    window.settings(vec![window.profile.clone()], Theme::Dark);
+    window.run();
+    open(&mut window);
+    window.press("Forbid nas.local");
+    assert!(kept(&mut window).private_hosts.is_empty());
+    assert!(!window.has(Role::Button, "Forbid nas.local"), "still listed");
+}

@@ -1,0 +1,156 @@
+//! The drawer of downloads: what runs, what waits, what is ready; and the question where there is no room.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use egui::accesskit::Role;
+use privicore_monitor::activity::{ActivityKey, Deed, Fact};
+use privicore_monitor::engine::{Action, Event, Progress, Stage, Waiting};
+use privicore_monitor::protocol::RequestId;
+
+use super::harness::{LINK, Window, data};
+
+fn progress(name: &str, stage: Stage) -> Progress {
+    Progress {
+        file_name: name.to_owned(),
+        received: 18_000_000,
+        total: Some(29_000_000),
+        rate: 41e6,
+        left: Some(Duration::from_millis(270)),
+        stage,
+    }
+}
+
+fn running(window: &mut Window, request: &str, progress: Progress) {
+    let fetching = Fact::Done(Deed::Fetching { to: "/x".into(), part: None });
+    let fetching = window.fact(ActivityKey::Data(request.into()), fetching, "");
+    window.commit(vec![fetching]);
+    let profile = window.id();
+    window.say(Event::Download { profile, request: request.into(), progress: Some(progress) });
+    window.run();
+}
+
+fn waits(window: &Window, request: &str, to: &str, in_folder: bool) -> Waiting {
+    Waiting {
+        profile: window.id(),
+        request: request.into(),
+        to: to.into(),
+        in_folder,
+        size: Some(1_400_000_000),
+        expires: None,
+        too_late: false,
+    }
+}
+
+fn ready(window: &mut Window, requests: &[&str]) {
+    window.hear(&requests.iter().map(|id| data(id, &format!("reports/{id}.csv"), 1, LINK)).collect::<Vec<_>>());
+}
+
+#[test]
+fn everything_that_is_ready_goes_into_one_folder_what_expires_first_in_front() {
+    let mut window = Window::live();
+    ready(&mut window, &["r-1"]);
+    assert!(!window.has(Role::Group, "Downloads"), "one link has its own button");
+    window.wait(Duration::from_mins(1));
+    ready(&mut window, &["r-2", "r-3"]);
+    assert!(window.reads("3 ready · the first link expires in 9:00"), "{:?}", window.all(Role::Label));
+    window.press("Download all ready…");
+    assert!(window.actions().is_empty(), "a link was touched before a folder was chosen");
+    window.answer(Some("/home/ops/reports"));
+    match &*window.actions() {
+        [Action::DownloadAll { profile, requests, folder }, Action::SetPreferences(preferences)] => {
+            assert_eq!(*profile, window.id());
+            assert_eq!(requests.iter().map(RequestId::as_str).collect::<Vec<_>>(), ["r-1", "r-2", "r-3"]);
+            assert_eq!(folder, Path::new("/home/ops/reports"));
+            assert_eq!(preferences.last_folder.as_deref(), Some(Path::new("/home/ops/reports")));
+        }
+        other => panic!("not one wish for all: {other:?}"),
+    }
+}
+
+#[test]
+fn a_folder_that_is_not_chosen_fetches_nothing_and_links_that_expired_meanwhile_are_told() {
+    let mut window = Window::live();
+    ready(&mut window, &["r-1", "r-2"]);
+    window.press("Download all ready…");
+    window.answer(None);
+    assert!(window.actions().is_empty(), "fetched all the same");
+    window.press("Download all ready…");
+    window.wait(super::harness::LINK_LIFETIME);
+    window.run();
+    window.answer(Some("/home/ops"));
+    assert!(window.actions().is_empty(), "expired links were asked for");
+    assert!(window.all(Role::Alert).iter().any(|alert| alert.starts_with("Nothing is ready any more")));
+}
+
+#[test]
+fn what_waits_says_its_place_and_what_will_be_too_late_before_it_is() {
+    let mut window = Window::live();
+    ready(&mut window, &["r-1", "r-2", "r-3"]);
+    running(&mut window, "r-1", progress("one.bin", Stage::Receiving));
+    let late = Waiting { too_late: true, ..waits(&window, "r-3", "/home/ops", true) };
+    let queue = vec![waits(&window, "r-2", "/home/ops/two.bin", false), late];
+    window.say(Event::Queue(queue.into()));
+    window.run();
+    for words in [
+        "Downloads 3",
+        "two.bin: Waits, next in line",
+        "r-3.csv: Waits, number 2 in line",
+        "r-3.csv will not finish in time",
+        "1 s left of one.bin",
+    ] {
+        assert!(window.reads(words), "no {words}: {:?}", window.all(Role::Label));
+    }
+    assert!(!window.has(Role::Button, "Download r-2"), "what waits is offered again");
+    assert!(!window.has(Role::Button, "Download all ready…"), "nothing is left to fetch");
+    window.press("Cancel download two.bin");
+    assert!(matches!(&*window.actions(), [Action::CancelDownload { request, .. }] if request.as_str() == "r-2"));
+    window.say(Event::Queue(Vec::new().into()));
+    window.run();
+    assert!(window.has(Role::Button, "Download r-2"), "it cannot be fetched any more");
+}
+
+#[test]
+fn where_there_is_no_room_the_operator_is_asked_and_each_answer_is_one_press() {
+    let mut window = Window::live();
+    ready(&mut window, &["r-1"]);
+    let stage = Stage::NoRoom { needed: 1_400_000_000, free: 112_000_000, folder: PathBuf::from("/home/ops") };
+    running(&mut window, "r-1", progress("one.bin", stage));
+    let asked = "There is no room for one.bin: 1.4 GB are needed and 112 MB are free in /home/ops. Free some, or choose another \
+                 place; the download is held open meanwhile.";
+    assert!(window.all(Role::Alert).iter().any(|alert| alert == asked), "{:?}", window.all(Role::Alert));
+    window.press("Try again one.bin");
+    assert!(matches!(&*window.actions(), [Action::ResumeDownload { request, .. }] if request.as_str() == "r-1"));
+    window.press("Choose another place for one.bin");
+    assert_eq!(window.suggestion().file_name, "one.bin");
+    window.answer(Some("/mnt/large/one.bin"));
+    assert!(
+        matches!(&window.actions()[0], Action::MoveDownload { to, .. } if to == Path::new("/mnt/large/one.bin")),
+        "not moved"
+    );
+    window.press("Give up one.bin");
+    assert!(matches!(&*window.actions(), [Action::CancelDownload { .. }]), "not given up");
+}
+
+#[test]
+fn a_silent_download_says_for_how_long() {
+    let mut window = Window::live();
+    ready(&mut window, &["r-1"]);
+    let stage = Stage::Stalled { silent: Duration::from_secs(12), limit: Duration::from_mins(1) };
+    running(&mut window, "r-1", progress("one.bin", stage));
+    assert!(window.reads("one.bin: silent for 12 s, of 1 min 0 s"), "{:?}", window.all(Role::Label));
+}
+
+#[test]
+fn the_small_window_shows_one_line_and_more_when_asked() {
+    let mut window = Window::live_in([800.0, 500.0]);
+    ready(&mut window, &["r-1", "r-2"]);
+    assert!(window.has(Role::Button, "Download all ready…"), "no way to fetch them together");
+    running(&mut window, "r-1", progress("one.bin", Stage::Receiving));
+    let queue = vec![waits(&window, "r-2", "/home/ops/two.bin", false)];
+    window.say(Event::Queue(queue.into()));
+    window.run();
+    assert!(!window.has(Role::Button, "Cancel download two.bin"), "two lines");
+    window.press("Show every download");
+    assert!(window.has(Role::Button, "Cancel download two.bin"), "still one line");
+}
