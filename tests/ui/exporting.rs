@@ -12,7 +12,8 @@ use super::harness::{Window, command};
 #[track_caller]
 fn asked(window: &mut Window) -> Export {
     let actions = window.actions();
-    let [Action::Export(export), Action::SetPreferences(_)] = &*actions else { panic!("{actions:?}") };
+    // Before it, the window may have remembered how it is looked at.
+    let [.., Action::Export(export), Action::SetPreferences(_)] = &*actions else { panic!("{actions:?}") };
     (**export).clone()
 }
 
