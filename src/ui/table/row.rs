@@ -275,12 +275,9 @@ fn status(ui: &mut Ui, scene: &mut Scene, line: &Line<'_>, row_id: Id, room: Ran
         let at = pos2(word.right() + 7.0, middle);
         widgets::text(ui, at, &text::countdown(left), Type::Body, palette.secondary, f32::INFINITY);
     }
-    if !line.activity.is_kept() {
-        let gap = if line.columns.narrow { 4.0 } else { 8.0 };
-        widgets::icon(ui, pos2(word.right() + gap + 7.0, middle), icons::NOT_KEPT, 14.0, palette.gap);
-        let at = pos2(word.right() + gap + 17.0, middle);
-        widgets::text(ui, at, "Not kept", Type::Body, palette.text, room.max - at.x);
-        return;
+    if !line.activity.is_kept() && !line.columns.places.iter().any(|place| place.column == TableColumn::Message) {
+        // The word stands with the message; without that column the icon stays, and the row's name says it.
+        widgets::icon(ui, pos2(room.max - 12.0, middle), icons::NOT_KEPT, 14.0, palette.gap);
     }
     // The row counts while it is open, so it turns late no later than its next full second.
     if line.desk.activities.is_late(&line.activity, scene.now) {
@@ -319,8 +316,15 @@ fn message(ui: &mut Ui, line: &Line<'_>, row_id: Id, room: Rangef) {
         progress_cell(ui, line, (row_id, room), progress);
         return;
     }
-    let (x, width) = text_room(room);
-    let at = pos2(x, line.rect.center().y);
+    let (mut x, mut width) = text_room(room);
+    let middle = line.rect.center().y;
+    if !line.activity.is_kept() {
+        widgets::icon(ui, pos2(x + 7.0, middle), icons::NOT_KEPT, 14.0, palette.gap);
+        let mark = widgets::text(ui, pos2(x + 18.0, middle), "Not kept", Type::Body, palette.text, width - 18.0);
+        let taken = mark.right() + 10.0 - x;
+        (x, width) = (x + taken, (width - taken).max(0.0));
+    }
+    let at = pos2(x, middle);
     if let Some((place, _)) = line.desk.turn_of(line.id) {
         widgets::text(ui, at, &open::in_line(place), Type::Body, palette.secondary, width);
         return;
