@@ -1,5 +1,6 @@
 //! Where files are saved to: one save dialog at a time, and what its answer is for.
 
+use std::collections::{BTreeMap, HashSet};
 use std::path::PathBuf;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 
@@ -41,10 +42,12 @@ pub(crate) enum How {
 }
 
 /// What a chosen folder is for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum FolderFor {
     /// Everything of a profile that is ready then.
     Ready(ProfileId),
+    /// These requests of each profile, as far as they are ready then.
+    Chosen(BTreeMap<ProfileId, HashSet<RequestId>>),
     /// Whatever becomes ready of a profile, from then on.
     Automatic(ProfileId),
     /// What is about to be requested of a profile.

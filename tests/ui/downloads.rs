@@ -4,11 +4,12 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use egui::accesskit::Role;
+use egui::{Key, Modifiers};
 use privicore_monitor::activity::{ActivityKey, Deed, Fact};
 use privicore_monitor::engine::{Action, Event, Progress, Stage, Waiting};
 use privicore_monitor::protocol::RequestId;
 
-use super::harness::{LINK, Window, data};
+use super::harness::{LINK, Window, command, data};
 
 fn progress(name: &str, stage: Stage) -> Progress {
     Progress {
@@ -65,6 +66,27 @@ fn everything_that_is_ready_goes_into_one_folder_what_expires_first_in_front() {
             assert_eq!(preferences.last_folder.as_deref(), Some(Path::new("/home/ops/reports")));
         }
         other => panic!("not one wish for all: {other:?}"),
+    }
+}
+
+#[test]
+fn the_key_for_download_asks_once_for_a_folder_for_all_selected_rows_and_leaves_out_what_cannot_be_fetched() {
+    let mut window = Window::live();
+    ready(&mut window, &["r-1", "r-2", "r-3"]);
+    window.hear(&[command("c-1", 2, "done")]);
+    window.click(Role::Row, "Data request r-2, Ready");
+    window.key_with(Modifiers::SHIFT, Key::Home);
+    assert_eq!(window.selected().len(), 3, "{:?}", window.selected());
+    window.key(Key::D);
+    assert_eq!(window.suggestion().title, "Folder for the selected data");
+    assert!(window.actions().is_empty(), "a link was touched before a folder was chosen");
+    window.answer(Some("/home/ops/reports"));
+    match window.actions().first() {
+        Some(Action::DownloadAll { requests, folder, .. }) => {
+            assert_eq!(requests.iter().map(RequestId::as_str).collect::<Vec<_>>(), ["r-2", "r-3"]);
+            assert_eq!(folder, Path::new("/home/ops/reports"));
+        }
+        other => panic!("not one wish for what is selected: {other:?}"),
     }
 }
 

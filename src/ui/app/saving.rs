@@ -1,5 +1,6 @@
 //! Where data is saved to: asks the operator before anything is fetched, and hands the engine what was chosen.
 
+use std::collections::{BTreeMap, HashSet};
 use std::path::{Path, PathBuf};
 
 use crate::activity::{ActivityKey, RowId};
@@ -35,6 +36,7 @@ impl App {
     pub(super) fn ask_folder(&mut self, what: FolderFor) {
         let title = match what {
             FolderFor::Ready(_) => "Folder for everything that is ready",
+            FolderFor::Chosen(_) => "Folder for the selected data",
             FolderFor::Automatic(_) => "Folder for ready data",
             FolderFor::Requested(_) => "Folder for the requested data",
         };
@@ -61,7 +63,10 @@ impl App {
     /// A folder was chosen.
     pub(super) fn save_into(&mut self, what: FolderFor, folder: PathBuf) {
         match what {
-            FolderFor::Ready(profile) => self.download_all(profile, &folder),
+            FolderFor::Ready(profile) => self.download_all([(profile, None)], &folder),
+            FolderFor::Chosen(of) => {
+                self.download_all(of.into_iter().map(|(profile, requests)| (profile, Some(requests))), &folder);
+            }
             FolderFor::Automatic(profile) => {
                 let Some(desk) = self.desk_of(profile) else { return };
                 let saving = Saving { folder: Some(folder), ..desk.profile.saving.clone() };
@@ -78,21 +83,57 @@ impl App {
         }
     }
 
-    /// Has everything that is ready fetched into a folder.
-    fn download_all(&mut self, profile: ProfileId, folder: &Path) {
-        let Some(desk) = self.desk_of(profile) else { return };
-        let requests: Vec<RequestId> = desk
-            .ready()
-            .filter_map(|row| match desk.activity(row)?.key() {
-                ActivityKey::Data(request) => Some(request),
-                ActivityKey::Command(_) | ActivityKey::Message(_) | ActivityKey::Gap(_) => None,
-            })
-            .collect();
-        if requests.is_empty() {
+    /// Asks once for a folder for all selected rows whose links can be fetched; for a single one, for its place.
+    pub(super) fn download_chosen(&mut self) {
+        let Some(desk) = self.desk() else { return };
+        let can = |row: &RowId| desk.activity(*row).is_some_and(|activity| activity.can_download());
+        let rows: Vec<RowId> = desk.chosen(usize::MAX).into_iter().filter(can).collect();
+        match rows.as_slice() {
+            // What came in a message has no link that expires: each is saved to a place of its own.
+            [] => {
+                if let Some(row) = desk.table.cursor() {
+                    self.ask_where(row, true);
+                }
+            }
+            [row] => self.ask_where(*row, false),
+            rows => {
+                let mut chosen: BTreeMap<ProfileId, HashSet<RequestId>> = BTreeMap::new();
+                for row in rows {
+                    if let Some(ActivityKey::Data(request)) = desk.activity(*row).map(|activity| activity.key()) {
+                        chosen.entry(desk.owner(*row)).or_default().insert(request);
+                    }
+                }
+                self.ask_folder(FolderFor::Chosen(chosen));
+            }
+        }
+    }
+
+    /// Has what is ready of profiles fetched into a folder: all of it, or as much of it as was chosen.
+    fn download_all(&mut self, of: impl IntoIterator<Item = (ProfileId, Option<HashSet<RequestId>>)>, folder: &Path) {
+        let mut any = false;
+        for (profile, chosen) in of {
+            let Some(desk) = self.desk_of(profile) else { continue };
+            let requests: Vec<RequestId> = desk
+                .ready()
+                .filter_map(|row| match desk.activity(row)?.key() {
+                    ActivityKey::Data(request) => Some(request),
+                    ActivityKey::Command(_) | ActivityKey::Message(_) | ActivityKey::Gap(_) => None,
+                })
+                .filter(|request| chosen.as_ref().is_none_or(|chosen| chosen.contains(request)))
+                .collect();
+            if requests.is_empty() {
+                continue;
+            }
+            if !self.send(Action::DownloadAll { profile, requests, folder: folder.to_owned() }) {
+                return;
+            }
+            any = true;
+        }
+        if any {
+            self.remember_folder(folder);
+        } else {
             self.notices
                 .say(Severity::Warning, "Nothing is ready any more: the links have expired. Request the data again.");
-        } else if self.send(Action::DownloadAll { profile, requests, folder: folder.to_owned() }) {
-            self.remember_folder(folder);
         }
     }
 

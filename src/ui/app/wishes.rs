@@ -135,13 +135,7 @@ impl App {
                 let Desk { table, activities, view, .. } = desk;
                 table.select_all(activities, view);
             }
-            Command::Download => {
-                let row = desk.table.cursor();
-                let inline = row.and_then(|row| desk.activity(row)).is_some_and(|activity| !activity.can_download());
-                if let Some(row) = row {
-                    self.ask_where(row, inline);
-                }
-            }
+            Command::Download => self.download_chosen(),
             Command::DownloadAll => self.ask_folder(FolderFor::Ready(profile)),
             Command::CheckStatus => {
                 let rows = desk.chosen(usize::MAX);
