@@ -71,6 +71,19 @@ fn the_journal_is_asked_once_and_again_when_the_activity_changed() {
 }
 
 #[test]
+fn a_row_whose_messages_are_no_longer_in_the_journal_says_so() {
+    let mut window = Window::live();
+    window.hear(&[command("c-1", 2, "done")]);
+    window.key(Key::ArrowDown);
+    window.key(Key::Enter);
+    assert!(window.reads("Reading the journal…"), "{:?}", window.all(Role::Label));
+    answer(&mut window, Vec::new());
+    let says = window.all(Role::Label);
+    assert!(says.iter().any(|words| words.starts_with("The journal has no messages of this row")), "{says:?}");
+    assert!(!window.reads("Reading the journal…"), "it waits for ever");
+}
+
+#[test]
 fn a_busy_engine_is_asked_again() {
     let mut window = Window::live();
     window.hear(&[command("c-1", 2, "")]);

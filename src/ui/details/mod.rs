@@ -95,6 +95,15 @@ impl Details {
         self.page = page::Page::default();
     }
 
+    /// What stands in place of the messages while there are none.
+    fn without_messages(&self) -> &'static str {
+        if self.asked.is_some() && self.waiting.is_none() {
+            "The journal has no messages of this row: they were removed because of their age or its size, or could not be kept."
+        } else {
+            "Reading the journal…"
+        }
+    }
+
     /// The JSON of every message, as it came with secrets masked, one a line.
     pub(crate) fn json(&self) -> String {
         let raws: Vec<&str> = self.entries.iter().map(|entry| &*entry.raw).filter(|raw| !raw.is_empty()).collect();

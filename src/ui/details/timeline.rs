@@ -14,15 +14,20 @@ use super::{Details, story};
 
 /// The height of a line.
 const LINE: f32 = 20.0;
+/// A narrower pane leaves out the time since the step before and who told it: what was told comes first, and both are said in the
+/// line's name and where the pointer rests.
+const NARROW: f32 = 400.0;
 
 /// Draws the timeline in `rect`; what the filter finds is marked.
 pub(super) fn show(ui: &mut Ui, rect: Rect, details: &Details, filter: &Filter, scene: &Scene) {
     let palette = Palette::of(ui.style());
     let place = pane(ui, rect, "Messages", Some(details.entries.len()));
     if details.entries.is_empty() {
-        let words = "Reading the journal…";
-        let at = pos2(place.left() + theme::EDGE, place.top() + LINE / 2.0);
-        widgets::text(ui, at, words, Type::Small, palette.muted, place.width());
+        let words = details.without_messages();
+        let text = widgets::paragraph(ui, words, Type::Small, palette.muted, place.width() - 2.0 * theme::EDGE);
+        let rect = Rect::from_min_size(pos2(place.left() + theme::EDGE, place.top() + 2.0), text.size());
+        ui.painter().galley(rect.min, text, palette.muted);
+        widgets::label(ui, rect, "no messages", words);
         return;
     }
     note(ui, rect, details, scene);
@@ -82,8 +87,13 @@ impl Step<'_> {
         let clock = widgets::text(ui, pos2(left, middle), &stamp, Type::Mono, palette.secondary, f32::INFINITY);
         let since = self.before.map_or(std::time::Duration::ZERO, |before| entry.at.since(before.at));
         let relative = format!("{}{}", if self.before.is_some() { "+" } else { "" }, span(since));
-        let right = (left + 157.0).max(clock.right() + 70.0);
-        widgets::text_right(ui, pos2(right, middle), &relative, Type::Mono, palette.muted);
+        let narrow = line.width() < NARROW;
+        let mut right = clock.right();
+        if !narrow {
+            // As wide as the minutes of a long step, so that the icons stay in one line.
+            right += 92.0;
+            widgets::text_right(ui, pos2(right, middle), &relative, Type::Mono, palette.muted);
+        }
         let told = story::tell(entry, palette);
         if self.more {
             let x = (right + 14.0).round() + 0.5;
@@ -98,7 +108,7 @@ impl Step<'_> {
             ui.copy_text(story::whole(entry).unwrap_or_else(|| told.words.clone()));
         }
         end -= 6.0;
-        if let Some(source) = told.source {
+        if let Some(source) = told.source.filter(|_| !narrow) {
             end = widgets::text_right(ui, pos2(end, middle), source.word(), Type::Caption, palette.muted).left() - 8.0;
         }
         let marks = if self.filter.has_marks() { self.filter.marks(None, &told.words) } else { Vec::new() };
@@ -112,7 +122,7 @@ impl Step<'_> {
         let id = ui.make_persistent_id(("entry", entry.seq));
         let response = ui.interact(words.union(clock), id, Sense::hover());
         response.widget_info(|| WidgetInfo::labeled(egui::Role::Label, true, &name));
-        let full = full_time(entry.at, &scene.zone);
+        let full = format!("{}, {relative}", full_time(entry.at, &scene.zone));
         response.on_hover_text(if elided { format!("{full}\n{}", told.words) } else { full });
     }
 }

@@ -402,12 +402,15 @@ fn actions(ui: &mut Ui, scene: &mut Scene, line: &Line<'_>, row_id: Id, room: Ra
             scene.wish(Wish::Save { row: line.id, inline: true });
         }
     } else if can_request_again(&line.activity) {
-        let button = Press::new("Request again").name_owned(format!("Request {id} again")).in_row();
+        // The narrow column has no room for both words; what a screen reader says stays whole.
+        let words = if line.columns.narrow { "Again" } else { "Request again" };
+        let button = Press::new(words).name_owned(format!("Request {id} again")).in_row();
         if button.at(&mut cell, at).clicked() {
             again(scene, line);
         }
     } else if line.activity.can_check() && is_checkable(scene, line) {
-        let button = Press::new("Check status").name_owned(format!("Check status {id}")).in_row();
+        let words = if line.columns.narrow { "Check" } else { "Check status" };
+        let button = Press::new(words).name_owned(format!("Check status {id}")).in_row();
         if button.at(&mut cell, at).clicked() {
             scene.wish(Wish::Check(line.id));
         }
