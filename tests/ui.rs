@@ -23,6 +23,8 @@ mod filter;
 mod harness;
 #[path = "ui/keyboard.rs"]
 mod keyboard;
+#[path = "ui/picture.rs"]
+mod picture;
 #[path = "ui/profiles.rs"]
 mod profiles;
 #[path = "ui/receipts.rs"]
@@ -35,8 +37,12 @@ mod saving;
 mod settings;
 #[path = "ui/sign_in.rs"]
 mod sign_in;
+#[path = "ui/snapshots.rs"]
+mod snapshots;
 #[path = "ui/storage.rs"]
 mod storage;
+#[path = "ui/stored.rs"]
+mod stored;
 #[path = "ui/table.rs"]
 mod table;
 #[path = "ui/window.rs"]

@@ -74,7 +74,7 @@ impl FileDialogs for Shared<Vec<(SaveSuggestion, Answer)>> {
 #[derive(Clone, Copy)]
 pub(crate) struct Times {
     now: Moment,
-    instant: Instant,
+    pub(crate) instant: Instant,
 }
 
 impl Clock for Shared<Times> {
@@ -110,6 +110,8 @@ pub(crate) struct Window {
     pub(crate) dialogs: Shared<Vec<(SaveSuggestion, Answer)>>,
     pub(crate) clock: Shared<Times>,
     pub(crate) quit: Arc<AtomicBool>,
+    /// What was said of its textures, for whoever draws it.
+    pub(crate) textures: Shared<egui::TexturesDelta>,
     /// The profile in front.
     pub(crate) profile: Profile,
     seq: u64,
@@ -142,9 +144,13 @@ impl Window {
             waker: Waker::default(),
             reduced_motion: false,
         };
-        let harness =
-            Harness::builder().with_size(size).with_step_dt(0.05).build_eframe(|cc| App::new(&cc.egui_ctx, parts));
-        Self { harness, engine, dialogs, clock, quit, profile: ops(), seq: 0 }
+        let textures = Shared::<egui::TexturesDelta>::default();
+        let harness = Harness::builder()
+            .with_size(size)
+            .with_step_dt(0.05)
+            .renderer(textures.clone())
+            .build_eframe(|cc| App::new(&cc.egui_ctx, parts));
+        Self { harness, engine, dialogs, clock, quit, textures, profile: ops(), seq: 0 }
     }
 
     /// A window without any profile: the sign-in form.
@@ -213,6 +219,11 @@ impl Window {
         let mut times = self.clock.0.borrow_mut();
         times.now = times.now.plus(time);
         times.instant += time;
+    }
+
+    /// Sets the wall clock to a time of the day that all tests play on.
+    pub(crate) fn set_clock(&mut self, time: &str) {
+        self.clock.0.borrow_mut().now = at(time);
     }
 
     /// A message as the socket brings it, not yet committed.
@@ -363,6 +374,13 @@ impl Window {
             .filter(|node| node.is_selected() == Some(true))
             .filter_map(|node| node.label())
             .collect()
+    }
+}
+
+/// egui reports textures that nobody has taken; a test that draws nothing needs none.
+impl Drop for Window {
+    fn drop(&mut self) {
+        self.textures.with(egui::TexturesDelta::clear);
     }
 }
 

@@ -1,0 +1,337 @@
+//! Every screen in both themes as it was looked at. How they are renewed stands in `stored.rs`.
+
+use std::time::Duration;
+
+use egui::accesskit::Role;
+use egui::{Key, Modifiers};
+use privicore_monitor::activity::{ActivityKey, Deed, Entry, Fact, Gap, GapCause, Receipt, Seq};
+use privicore_monitor::engine::{Action, ConnectionState, Event, Progress, Stage};
+use privicore_monitor::protocol::{DataToken, DataTokenPage, StoredData};
+use privicore_monitor::settings::{Profile, Theme};
+use privicore_monitor::ui::Prefill;
+
+use super::harness::{INLINE, LINK, Window, at, command, data, ops};
+use super::picture::Picture;
+use super::stored;
+
+/// What a screen is called, and how one gets there from the beginning.
+type Screen = (&'static str, fn(Theme) -> Window);
+
+const SCREENS: [Screen; 20] = [
+    ("main", main),
+    ("details", details),
+    ("gap-details", gap_details),
+    ("downloads", downloads),
+    ("sign-in", sign_in),
+    ("reconnecting", reconnecting),
+    ("empty", empty),
+    ("palette", palette),
+    ("settings", settings),
+    ("export", export),
+    ("request-data", request_data),
+    ("track-commands", track_commands),
+    ("columns", columns),
+    ("completeness", completeness),
+    ("shortcuts", shortcuts),
+    ("guide", guide),
+    ("about", about),
+    ("small", small),
+    ("small-details", small_details),
+    ("all-profiles", all_profiles),
+];
+
+const SIZE: [f32; 2] = [1280.0, 800.0];
+const SMALL: [f32; 2] = [800.0, 500.0];
+
+#[track_caller]
+fn every_screen_is_as_it_was(theme: Theme, suffix: &str) {
+    let wrong: Vec<String> = SCREENS
+        .iter()
+        .filter_map(|(name, open)| {
+            let picture = picture(&mut open(theme));
+            stored::wrong(&format!("{name}-{suffix}"), &picture)
+        })
+        .collect();
+    assert!(
+        wrong.is_empty(),
+        "{}\nLook at them. Where the new ones are as they should be: `UPDATE_SNAPSHOTS=1 cargo test --test ui snapshots`.",
+        wrong.join("\n")
+    );
+}
+
+fn picture(window: &mut Window) -> Picture {
+    let harness = &window.harness;
+    let shapes = harness.ctx.tessellate(harness.output().shapes.clone(), harness.output().pixels_per_point);
+    let place = harness.ctx.content_rect();
+    window.textures.with(|textures| Picture::draw(place.size(), textures, &shapes))
+}
+
+#[test]
+fn every_screen_looks_in_the_dark_theme_as_it_was_looked_at() {
+    every_screen_is_as_it_was(Theme::Dark, "dark");
+}
+
+#[test]
+fn every_screen_looks_in_the_light_theme_as_it_was_looked_at() {
+    every_screen_is_as_it_was(Theme::Light, "light");
+}
+
+#[test]
+fn no_picture_is_kept_of_a_screen_that_is_gone() {
+    let mut expected: Vec<String> =
+        SCREENS.iter().flat_map(|(name, _)| ["dark", "light"].map(|theme| format!("{name}-{theme}"))).collect();
+    expected.sort();
+    assert_eq!(stored::names(), expected);
+}
+
+/// A window of these profiles, all live.
+fn live(theme: Theme, size: [f32; 2], beside: &[Profile]) -> Window {
+    let mut window = Window::silent(size, Prefill::default());
+    let profiles: Vec<Profile> = std::iter::once(&window.profile).chain(beside).cloned().collect();
+    window.settings(profiles.clone(), theme);
+    for profile in &profiles {
+        let profile = profile.id;
+        window.say(Event::Connection { profile, state: ConnectionState::Live });
+        window.say(Event::Pulse {
+            profile,
+            round_trip: Some(Duration::from_millis(12)),
+            keep_alives: 0,
+            pong: None,
+            message: None,
+            usual: None,
+        });
+        let expires_at = Some(at("15:17:00"));
+        window.say(Event::Token { profile, expires_at, kept: true });
+        window.say(Event::Restored { profile, entries: Vec::new(), live_from: Seq(0), complete: true });
+    }
+    window.say(Event::JournalSize(1_260_000));
+    window.run();
+    window.key_with(Modifiers::COMMAND, Key::Num1);
+    window
+}
+
+/// The morning of an operator.
+fn filled(theme: Theme, size: [f32; 2]) -> Window {
+    let mut window = live(theme, size, &[]);
+    window.set_clock("12:00:48.010");
+    window.hear(&[
+        command("90b1f3aa-2c7e-4f07-9f5e-1d2f0b7f6a11", 2, "Command completed successfully"),
+        data("5d5a1c66-0f43-4c88-8a6b-3c3c5e0a9d21", "reports/january", 0, INLINE),
+        command("c4d70f2e-7d44-41d6-bb0e-0a9e7b3f5521", 3, "profile.not_an_owner"),
+        r#"{"data":{"type":"X-DPT-QUOTA","id":"quota-7","used":0.82}}"#.to_owned(),
+    ]);
+    let gap = gap(&mut window);
+    window.commit(vec![gap]);
+    window.set_clock("12:01:02.400");
+    window.hear(&[
+        command("7be21a90-66a1-4d0c-8a7d-52a6d7f0a001", 7, "Queued for review"),
+        command("0e6fd5b3-9a3c-4ce2-9c2e-a6ed7c1b2a02", 2, "Device approved"),
+        data("e81d0b5c-12aa-4a55-9e5f-77c1f9a1d003", "invoices/2025-Q4", 1, LINK),
+        data("b24b68f6-e39f-4f8e-8f2d-4a5ef0b9c004", "invoices/2026-Q1", 0, "Collecting 3 parts"),
+    ]);
+    let saved = Deed::Saved { to: "/home/ops/q4.pdf".to_owned(), size: 48_213, receipt: Receipt::default() };
+    let saved = window.fact(ActivityKey::Data("e81d0b5c-12aa-4a55-9e5f-77c1f9a1d003".into()), Fact::Done(saved), "");
+    let label = Deed::Labelled { label: "approve device".to_owned() };
+    let label = window.fact(ActivityKey::Command("23f7978a-5561-4718-84ca-c38d7db0843c".into()), Fact::Done(label), "");
+    window.commit(vec![saved, label]);
+    window.set_clock("12:04:31.002");
+    window.hear(&[
+        command("23f7978a-5561-4718-84ca-c38d7db0843c", 1, ""),
+        command("3f2c9d1e-8b7a-4e6f-a5d4-c3b2a1908005", 1, "Waiting for the device"),
+        data("b24b68f6-e39f-4f8e-8f2d-4a5ef0b9c004", "invoices/2026-Q1", 1, LINK),
+    ]);
+    window.set_clock("12:04:33.120");
+    window.hear(&[command("23f7978a-5561-4718-84ca-c38d7db0843c", 2, "Command completed successfully")]);
+    // Nothing has changed just now.
+    window.set_clock("12:04:38.500");
+    window.run();
+    window
+}
+
+fn gap(window: &mut Window) -> Entry {
+    let gap = Gap {
+        from: at("12:00:49"),
+        to: Some(at("12:00:55")),
+        cause: GapCause::Disconnected,
+        open: vec!["3f2c9d1e-8b7a-4e6f-a5d4-c3b2a1908005".into(), "23f7978a-5561-4718-84ca-c38d7db0843c".into()],
+        requests: 0,
+        open_requests: Vec::new(),
+    };
+    window.fact(ActivityKey::Gap("gap-1".into()), Fact::Gap(gap), "")
+}
+
+fn main(theme: Theme) -> Window {
+    filled(theme, SIZE)
+}
+
+/// Opens the details of a data request and answers for the journal.
+fn with_details(mut window: Window) -> Window {
+    let id = "b24b68f6-e39f-4f8e-8f2d-4a5ef0b9c004";
+    window.click(Role::Row, &format!("Data request {id}, Ready"));
+    window.key(Key::Enter);
+    let Some(Action::History { key, .. }) = window.questions().pop() else { panic!("the journal was not asked") };
+    window.set_clock("12:01:02.400");
+    let first = window.entry(&data(id, "invoices/2026-Q1", 0, "Collecting 3 parts"));
+    window.set_clock("12:04:31.002");
+    let second = window.entry(&data(id, "invoices/2026-Q1", 1, LINK));
+    window.set_clock("12:04:38.500");
+    let profile = window.id();
+    window.say(Event::History { profile, key, entries: vec![first, second] });
+    window.run();
+    window
+}
+
+fn details(theme: Theme) -> Window {
+    with_details(filled(theme, SIZE))
+}
+
+fn gap_details(theme: Theme) -> Window {
+    let mut window = filled(theme, SIZE);
+    window.click(Role::Row, "Gap 12:00:49 to 12:00:55");
+    window.key(Key::Enter);
+    let Some(Action::History { key, .. }) = window.questions().pop() else { panic!("the journal was not asked") };
+    let entries = vec![gap(&mut window)];
+    let profile = window.id();
+    window.say(Event::History { profile, key, entries });
+    window.run();
+    window
+}
+
+fn downloads(theme: Theme) -> Window {
+    let mut window = filled(theme, SIZE);
+    window.hear(&["q2", "q3"].map(|name| data(name, &format!("reports/{name}.csv"), 1, LINK)));
+    let request = "b24b68f6-e39f-4f8e-8f2d-4a5ef0b9c004";
+    let fetching = Fact::Done(Deed::Fetching { to: "/home/ops/invoice.bin".into(), part: None });
+    let fetching = window.fact(ActivityKey::Data(request.into()), fetching, "");
+    window.commit(vec![fetching]);
+    let progress = Progress {
+        file_name: "invoice.bin".to_owned(),
+        received: 18_000_000,
+        total: Some(29_000_000),
+        rate: 41e6,
+        left: Some(Duration::from_millis(270)),
+        stage: Stage::Receiving,
+    };
+    let profile = window.id();
+    window.say(Event::Download { profile, request: request.into(), progress: Some(progress) });
+    window.set_clock("12:04:41.000");
+    window.run();
+    window
+}
+
+fn sign_in(theme: Theme) -> Window {
+    let mut window = Window::silent(SIZE, Prefill::default());
+    window.settings(Vec::new(), theme);
+    window.run();
+    window
+}
+
+fn reconnecting(theme: Theme) -> Window {
+    let mut window = filled(theme, SIZE);
+    let why = "The server closed the connection.".to_owned();
+    let at = window.clock.with(|clock| clock.instant) + Duration::from_secs(7);
+    let state = ConnectionState::Reconnecting { at, attempt: 3, why };
+    let profile = window.id();
+    window.say(Event::Connection { profile, state });
+    window.run();
+    window
+}
+
+fn empty(theme: Theme) -> Window {
+    live(theme, SIZE, &[])
+}
+
+/// The filled window after a key.
+fn after(theme: Theme, modifiers: Modifiers, key: Key) -> Window {
+    let mut window = filled(theme, SIZE);
+    window.key_with(modifiers, key);
+    window
+}
+
+/// The filled window after a command from the palette.
+fn by_palette(theme: Theme, command: &str) -> Window {
+    let mut window = after(theme, Modifiers::COMMAND, Key::K);
+    window.type_text(command);
+    window.key(Key::Enter);
+    window
+}
+
+fn palette(theme: Theme) -> Window {
+    let mut window = after(theme, Modifiers::COMMAND, Key::K);
+    window.type_text("down");
+    window
+}
+
+fn settings(theme: Theme) -> Window {
+    after(theme, Modifiers::COMMAND, Key::Comma)
+}
+
+fn export(theme: Theme) -> Window {
+    after(theme, Modifiers::COMMAND, Key::E)
+}
+
+fn request_data(theme: Theme) -> Window {
+    let mut window = after(theme, Modifiers::COMMAND, Key::R);
+    let stored = |token: &str, context: &str, file_name: &str, size| StoredData {
+        token: DataToken::new(token),
+        context: context.to_owned(),
+        file_name: file_name.to_owned(),
+        size: Some(size),
+        created: "2026-03-02T08:15:00Z".parse().ok(),
+    };
+    let items = vec![
+        stored("dtk-1", "invoices/2026-Q1", "q1.pdf", 48_213),
+        stored("dtk-2", "contracts", "nda.pdf", 1_800),
+        stored("dtk-3", "invoices/2026-Q2", "q2.pdf", 2_400_000),
+        stored("dtk-4", "keys", "", 96),
+    ];
+    let answer = Ok(DataTokenPage { items, count: Some(4) });
+    let profile = window.id();
+    window.say(Event::DataTokens { profile, page: 1, answer });
+    window.run();
+    window
+}
+
+fn track_commands(theme: Theme) -> Window {
+    after(theme, Modifiers::COMMAND, Key::T)
+}
+
+fn columns(theme: Theme) -> Window {
+    by_palette(theme, "Columns")
+}
+
+fn completeness(theme: Theme) -> Window {
+    by_palette(theme, "Completeness")
+}
+
+fn shortcuts(theme: Theme) -> Window {
+    after(theme, Modifiers::NONE, Key::F1)
+}
+
+fn guide(theme: Theme) -> Window {
+    by_palette(theme, "Operator’s guide")
+}
+
+fn about(theme: Theme) -> Window {
+    by_palette(theme, "About")
+}
+
+fn small(theme: Theme) -> Window {
+    filled(theme, SMALL)
+}
+
+fn small_details(theme: Theme) -> Window {
+    with_details(filled(theme, SMALL))
+}
+
+fn all_profiles(theme: Theme) -> Window {
+    let audit = Profile { name: "audit".to_owned(), username: "audit@example.com".to_owned(), ..ops() };
+    let mut window = live(theme, SIZE, std::slice::from_ref(&audit));
+    window.hear(&[command("c-1001", 2, "Command completed successfully"), command("c-1002", 1, "")]);
+    let entry = window.entry(&command("c-2001", 3, "policy.rejected"));
+    window.say(Event::Committed { profile: audit.id, entries: vec![entry] });
+    window.set_clock("12:04:38.500");
+    window.run();
+    window.press("All profiles");
+    window
+}
