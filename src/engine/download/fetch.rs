@@ -198,9 +198,10 @@ impl Job {
                     ..Failed::after(
                         NotSaved::SpentElsewhere,
                         format!(
-                            "The link has been used before, and not by Privicore Monitor: the server answered its first GET \
-                             with status {number}, although its time was not over. Somebody else may have the data. Find \
-                             out who can read this profile's messages, and request the data again."
+                            "The link has been used before, and not by Privicore Monitor, or the server has lost the data: it \
+                             answered the link's first GET with status {number}, although its time was not over. Somebody \
+                             else may have the data. Find out who can read this profile's messages, and request the data \
+                             again."
                         ),
                     )
                 }
