@@ -1,7 +1,7 @@
 //! Marks a saved file with where it came from: the host, and nothing of the link, which is a secret.
 //!
 //! Linux: the extended attribute `user.xdg.origin.url`. macOS: the quarantine attribute, so that the system asks before it
-//! opens the file for the first time. Windows: the zone identifier, for the same. Where a file system has no place for it
+//! opens the file for the first time. Windows: the zone identifier, for the same. These two have only been read, never run. Where a file system has no place for it
 //! the file stays unmarked: it is saved all the same. Other systems have no such mark.
 
 use std::fs::File;
