@@ -118,7 +118,11 @@ impl Broker {
             if holds(&queue) {
                 return;
             }
-            assert!(Instant::now() < deadline, "it never came true that {what}");
+            let (waiting, consumers) = (queue.message_count(), queue.consumer_count());
+            assert!(
+                Instant::now() < deadline,
+                "it never came true that {what}: {waiting} messages wait, {consumers} consumers are there"
+            );
             again.tick().await;
         }
     }
