@@ -22,10 +22,13 @@ mod queue;
 mod room;
 mod source;
 mod transfer;
+mod writing;
 
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
+
+use bytes::Bytes;
 
 use crate::activity::{ActivityKey, Decryption, Deed, Entry, Fact, Moment, Receipt, Seq};
 use crate::protocol::{DataKey, RequestId, file_name};
@@ -224,7 +227,7 @@ impl Job {
         let bytes = known.payload().map_err(|why| before(why.to_owned()))?;
         let mut part = self.create(&spot).await.map_err(|failed| (failed, None))?;
         let to = spot.path();
-        let written = self.blocking(move || match part.write(&bytes) {
+        let written = self.blocking(move || match part.write(&mut bytes.into()) {
             Ok(()) => Ok(part),
             Err(error) => Err(part::sentence(&to, &error)),
         });
@@ -464,7 +467,9 @@ fn open(part: Part, place: &Spot, key: &DataKey) -> Result<Part, Box<(Part, Stri
         Err(sentence) => return Err(Box::new((part, sentence.trim_end_matches('.').to_owned()))),
     };
     let opened = part.reopen().map_err(gcm::NotOpened::from);
-    let opened = opened.and_then(|mut file| gcm::open(&mut file, part.size(), key, |bytes| plain.write(bytes)));
+    let opened = opened.and_then(|mut file| {
+        gcm::open(&mut file, part.size(), key, |bytes| plain.write(&mut Bytes::copy_from_slice(bytes)))
+    });
     match opened {
         Ok(()) => Ok(plain),
         Err(why) => Err(Box::new((part, why.to_string()))),

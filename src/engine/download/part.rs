@@ -4,6 +4,7 @@ use std::fs::File;
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
+use bytes::Bytes;
 use ring::digest::{Context, SHA256};
 use tempfile::NamedTempFile;
 
@@ -104,11 +105,20 @@ impl Part {
         self.size
     }
 
-    /// Adds bytes.
-    pub(super) fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
-        self.file.write_all(bytes)?;
-        self.digest.0.update(bytes);
-        self.size = self.size.saturating_add(bytes.len() as u64);
+    /// Adds bytes, and takes off them what the disk has taken: where it refuses, the rest can be tried again.
+    pub(super) fn write(&mut self, bytes: &mut Bytes) -> io::Result<()> {
+        while !bytes.is_empty() {
+            match self.file.write(bytes) {
+                Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+                Ok(taken) => {
+                    let taken = bytes.split_to(taken.min(bytes.len()));
+                    self.digest.0.update(&taken);
+                    self.size = self.size.saturating_add(taken.len() as u64);
+                }
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
         Ok(())
     }
 
@@ -228,7 +238,7 @@ mod tests {
 
     fn part(spot: &Spot, content: &str) -> Part {
         let mut part = Part::create(spot).unwrap();
-        part.write(content.as_bytes()).unwrap();
+        part.write(&mut Bytes::copy_from_slice(content.as_bytes())).unwrap();
         part
     }
 
@@ -276,7 +286,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let spot = spot(folder.path(), "abc", false);
         let mut part = part(&spot, "a");
-        part.write(b"bc").unwrap();
+        part.write(&mut Bytes::from_static(b"bc")).unwrap();
         let finished = part.finish(&spot, "h").unwrap();
         assert_eq!(finished.size, 3);
         // FIPS 180-2, appendix B.1.

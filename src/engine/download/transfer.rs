@@ -16,6 +16,7 @@ use super::meter::{Meter, PROGRESS, time_for};
 use super::part::{Part, Spot};
 use super::room::RESERVE;
 use super::source::Opened;
+use super::writing::{Patience, patience};
 use super::{Job, Order};
 
 /// From how long a silence on it is said.
@@ -36,22 +37,35 @@ impl Job {
         spot: &Spot,
         control: &mut Control,
     ) -> (Result<(), Failed>, Option<Part>) {
-        let (pieces, mut arriving) = mpsc::channel::<Bytes>(PIECES);
-        let writer = self.tools.spawner.blocking("saving a file", Some(self.profile), move || {
+        let (pieces, arriving) = mpsc::channel::<Bytes>(PIECES);
+        let (patience, waiting) = patience();
+        let mut writer = self.tools.spawner.blocking("saving a file", Some(self.profile), move || {
             let mut part = part;
-            while let Some(piece) = arriving.blocking_recv() {
-                if let Err(error) = part.write(&piece) {
-                    return (part, Some(error));
-                }
-            }
-            (part, None)
+            let written = waiting.write_all(arriving, LOOK_AGAIN, |piece| part.write(piece));
+            (part, written.err())
         });
         let began = Instant::now();
-        let received = self.pump(opened, pieces, spot, control).await;
-        let Ok(Some((part, trouble))) = writer.await else {
+        let mut meter = Meter::new(began);
+        let mut received = self.pump(opened, pieces, spot, control, (&mut meter, &patience)).await;
+        // Who has given up on the network gives up on the disk; otherwise what has come still waits for room.
+        let mut patience = received.is_ok().then_some(patience);
+        let mut ticks = tokio::time::interval(LOOK_AGAIN);
+        let written = loop {
+            tokio::select! {
+                written = &mut writer => break written,
+                stop = control.stopped(), if patience.is_some() => {
+                    received = Err(stop.after());
+                    patience = None;
+                }
+                _ = ticks.tick() => if let Some(patience) = &patience {
+                    self.wait_for_room(spot, (&meter, opened.total), patience).await;
+                },
+            }
+        };
+        let Ok(Some((part, trouble))) = written else {
             return (Err(Failed::broken("The file could not be written. The link is used up.")), None);
         };
-        if let Some(error) = trouble {
+        if let (Ok(()), Some(error)) = (&received, trouble) {
             let sentence = format!(
                 "It can't be written to {}: {}. The link is used up.",
                 spot.folder.display(),
@@ -70,10 +84,10 @@ impl Job {
         pieces: mpsc::Sender<Bytes>,
         spot: &Spot,
         control: &mut Control,
+        (meter, patience): (&mut Meter, &Patience),
     ) -> Result<(), Failed> {
         let total = opened.total;
-        let mut meter = Meter::new(Instant::now());
-        self.tell(spot, &meter, total, Stage::Receiving);
+        self.tell(spot, meter, total, Stage::Receiving);
         let (mut received, mut last, mut looked) = (0_u64, Instant::now(), 0_u64);
         // Also tells what came with the last piece before a pause, and that nothing comes.
         let mut ticks = tokio::time::interval(PROGRESS);
@@ -82,7 +96,7 @@ impl Job {
                 piece = opened.source.next() => piece,
                 stop = control.stopped() => return Err(stop.after()),
                 now = ticks.tick() => {
-                    self.silence(spot, (&mut meter, received, total), now.saturating_duration_since(last))?;
+                    self.silence(spot, (&mut *meter, received, total), now.saturating_duration_since(last))?;
                     continue;
                 }
             };
@@ -92,20 +106,23 @@ impl Job {
                 Err(what) => return Err(broken(what, received, total)),
             };
             received = received.saturating_add(piece.len() as u64);
-            tokio::select! {
-                sent = pieces.send(piece) => if sent.is_err() {
-                    // The disk refused: the writer's result says why.
-                    return Ok(());
-                },
-                stop = control.stopped() => return Err(stop.after()),
-            }
+            let room = loop {
+                tokio::select! {
+                    room = pieces.reserve() => break room,
+                    stop = control.stopped() => return Err(stop.after()),
+                    _ = ticks.tick() => self.wait_for_room(spot, (&*meter, total), patience).await,
+                }
+            };
+            // The disk refused: the writer's result says why.
+            let Ok(room) = room else { return Ok(()) };
+            room.send(piece);
             if meter.count(received, Instant::now()) {
-                self.tell(spot, &meter, total, Stage::Receiving);
+                self.tell(spot, meter, total, Stage::Receiving);
             }
             if total.is_none() && received.saturating_sub(looked) >= BETWEEN_LOOKS {
                 looked = received;
                 while let Some(short) = self.shortage(&spot.folder, RESERVE).await {
-                    self.tell(spot, &meter, total, short);
+                    self.tell(spot, meter, total, short);
                     wait(control).await?;
                 }
             }
@@ -132,6 +149,20 @@ impl Job {
             self.tell(spot, meter, total, Stage::Receiving);
         }
         Ok(())
+    }
+
+    /// Tells that the disk is full, while the writer waits for room on it.
+    async fn wait_for_room(&self, spot: &Spot, (meter, total): (&Meter, Option<u64>), patience: &Patience) {
+        if !patience.is_waiting() {
+            return;
+        }
+        let needed = total.map_or(RESERVE, |total| total.saturating_sub(meter.received()).max(1));
+        // It may say that there is room, for somebody else: the writer knows better.
+        let free = match self.shortage(&spot.folder, u64::MAX).await {
+            Some(Stage::NoRoom { free, .. }) => free,
+            _ => 0,
+        };
+        self.tell(spot, meter, total, Stage::NoRoom { needed, free, folder: spot.folder.clone() });
     }
 
     /// What is short on the disk of a folder, where something is. A disk that does not say is taken to have room.
