@@ -78,14 +78,20 @@ impl Completeness {
         self.stale = true;
     }
 
-    /// Looks at the gaps again, where something came.
-    pub(crate) fn refresh(&mut self, activities: &Activities) {
+    /// A chunk of the journal was read, if only to find that there is no more.
+    pub(crate) fn restored(&mut self) {
+        self.stale = true;
+    }
+
+    /// Looks at the gaps again, where something came. While it is `restoring`, less is known than will be.
+    pub(crate) fn refresh(&mut self, activities: &Activities, restoring: bool) {
         if !std::mem::take(&mut self.stale) {
             return;
         }
         self.version += 1;
         (self.since, self.lasting, self.gaps) = (None, None, 0);
-        let nothing_is_open = activities.ledger().open == 0;
+        // Then the data requests that a gap counts without naming them have had their outcomes.
+        let nothing_is_open = !restoring && activities.ledger().open == 0;
         let mut missing = HashSet::new();
         for row in activities.gaps() {
             if self.settled.contains(&row) {
@@ -96,8 +102,9 @@ impl Completeness {
                 self.lasting = self.lasting.max(Some(gap.from));
                 continue;
             };
-            // Where nothing is open at all, the data requests that were open across a gap have had their outcomes.
-            if gaps::is_settled(&gap) || nothing_is_open {
+            // What it names and is not in memory is still open: an outcome would be newer than the gap, and so be in memory as well.
+            let named_are_settled = gap.recovered == gap.open && gap.heard == activities.requests_across(row).len();
+            if gaps::is_settled(&gap) || (named_are_settled && nothing_is_open) {
                 self.settled.insert(row);
                 continue;
             }

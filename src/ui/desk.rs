@@ -192,6 +192,7 @@ impl Desk {
                 }
                 self.activities.apply_restored(&entries);
                 self.restoring = !complete;
+                self.completeness.restored();
             }
             Event::LinksKept { requests, .. } => self.activities.keep_links(&requests),
             Event::Committed { entries, .. } | Event::NotKept { entries, .. } => {
@@ -367,7 +368,7 @@ impl Desk {
     /// Returns whether it is to go on in the next frame.
     pub(crate) fn refresh(&mut self, now: Moment, time: impl Fn() -> bool) -> bool {
         self.next_expiry = self.activities.expire(now);
-        self.completeness.refresh(&self.activities);
+        self.completeness.refresh(&self.activities, self.restoring);
         loop {
             self.search = self.view.refresh(&mut self.activities, SEARCH_SLICE);
             if self.search == Refresh::Done || !time() {

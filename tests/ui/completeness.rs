@@ -5,7 +5,7 @@ use std::time::Duration;
 use egui::accesskit::Role;
 use egui::{Key, Modifiers};
 use egui_kittest::kittest::NodeT as _;
-use privicore_monitor::activity::{ActivityKey, Enquiry, Entry, Fact, Gap, GapCause};
+use privicore_monitor::activity::{ActivityKey, Enquiry, Entry, Fact, Gap, GapCause, Seq};
 use privicore_monitor::engine::{Action, ConnectionState, Event};
 use privicore_monitor::protocol::{CommandId, CommandStatus};
 
@@ -139,11 +139,11 @@ fn the_status_bar_says_what_is_known_to_be_complete_and_no_more() {
 #[test]
 fn a_data_request_that_was_open_across_a_gap_is_not_taken_for_recovered() {
     let mut window = Window::live();
-    window.hear(&[data("r-1", "", 0, "Collecting")]);
+    window.hear(&[data("r-0", "", 0, "Collecting")]);
     let gap = gap(&mut window, Some("12:01:09"), &[], 1);
     window.commit(vec![gap]);
     assert!(window.has(Role::Button, "Data requests may be unsettled, 1 gap"), "{:?}", window.all(Role::Button));
-    window.hear(&[data("r-1", "", 1, super::harness::LINK)]);
+    window.hear(&[data("r-0", "", 1, super::harness::LINK)]);
     assert!(window.has(Role::Button, "No acknowledgement missing since 12:04"), "{:?}", window.all(Role::Button));
 }
 
@@ -293,4 +293,26 @@ fn commands_are_tracked_by_their_ids() {
     assert!(!window.has(Role::Dialog, "Track commands"), "the dialog stays");
     window.press("Track commands…");
     assert!(window.has(Role::Dialog, "Track commands"), "the button opens none");
+}
+
+/// The journal is read newest first: what an early gap names may not be in memory yet.
+#[test]
+fn a_gap_that_names_what_has_not_been_read_yet_warns_until_its_outcome_is_known() {
+    let mut window = Window::live();
+    let profile = window.id();
+    let old = window.entry(&command("c-1", 1, ""));
+    let mut old_requests = vec![window.entry(&data("r-0", "", 0, "Collecting"))];
+    let gap = gap(&mut window, Some("12:01:09"), &["c-1"], 1);
+    let restored = |entries, complete| Event::Restored { profile, entries, live_from: Seq(100), complete };
+    window.say(restored(vec![gap], false));
+    window.run();
+    assert!(window.reads("Reading earlier activities…"), "it claims something already: {:?}", window.all(Role::Button));
+    old_requests.insert(0, old);
+    window.say(restored(old_requests, true));
+    window.run();
+    assert!(window.has(Role::Button, "1 command unsettled, 1 gap"), "{:?}", window.all(Role::Button));
+    answered(&mut window, "c-1", CommandStatus::Succeeded);
+    assert!(window.has(Role::Button, "Data requests may be unsettled, 1 gap"), "{:?}", window.all(Role::Button));
+    window.hear(&[data("r-0", "", 1, super::harness::LINK)]);
+    assert!(window.has(Role::Button, "No acknowledgement missing since 12:04"), "{:?}", window.all(Role::Button));
 }
