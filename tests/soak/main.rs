@@ -41,6 +41,11 @@ fn main() -> ExitCode {
     let seconds = number("SOAK_SECONDS").unwrap_or(SECONDS);
     let seed = number("SOAK_SEED").unwrap_or_else(|| fastrand::u64(..));
     println!("soak: {seconds} s of faults, SOAK_SEED={seed}");
+    if let Some(path) = std::env::var_os("SOAK_LOG") {
+        let file = std::fs::File::create(path).expect("the log can be written");
+        let logging = tracing_subscriber::fmt().with_max_level(tracing::Level::DEBUG).with_ansi(false);
+        logging.with_writer(std::sync::Mutex::new(file)).init();
+    }
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
     runtime.expect("a runtime").block_on(soak(Duration::from_secs(seconds), seed))
 }
@@ -63,13 +68,13 @@ async fn soak(time: Duration, seed: u64) -> ExitCode {
     mischief.make(&mut broker, &monitor, time).await;
 
     let sent = stream.end().await;
+    println!("{mischief}\n{sent:>9}  sent after {} s", began.elapsed().as_secs());
     broker.waiting_in(QUEUE, 0).await;
     let settled = timeout(SETTLING, monitor.quiet()).await;
     assert!(settled.is_ok(), "messages went on arriving for minutes after the last was sent");
     monitor.stop().await;
     let kept = monitor.journal().await;
     sandbox.shutdown().await;
-    println!("{mischief}");
     let tally = tally::of(sent, &kept);
     println!("{tally}\nafter {} s in all", began.elapsed().as_secs());
     if tally.is_whole() { ExitCode::SUCCESS } else { ExitCode::FAILURE }

@@ -22,6 +22,12 @@ const LONG_STALL: Duration = Duration::from_secs(28);
 /// Below this there is no time for long stalls, and for one crash of the broker only.
 const SHORT: Duration = Duration::from_mins(2);
 
+/// How often nothing is struck for a while, counted from the end of the last time.
+const BETWEEN_CALMS: Duration = Duration::from_secs(25);
+
+/// Longer than a connection has to hold for the journal to end a gap: it begins another one after it.
+const CALM: Duration = Duration::from_secs(35);
+
 /// How long a connection that was struck may take to fall.
 const FALL: Duration = Duration::from_millis(500);
 
@@ -56,8 +62,8 @@ impl Mischief {
                 stalled += 1;
                 self.strike("long stalls", Fault::Stall { count: None, lasting: LONG_STALL });
                 monitor.lost_within(join, LONG_STALL).await;
-            } else if calmed.elapsed() > Duration::from_secs(20) {
-                sleep(Duration::from_secs(2)).await;
+            } else if calmed.elapsed() > BETWEEN_CALMS {
+                sleep(CALM).await;
                 calmed = Instant::now();
             } else {
                 self.strike_once(monitor, join).await;

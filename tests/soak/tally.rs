@@ -27,6 +27,8 @@ pub(crate) struct Tally {
     lengths: (Duration, Duration),
     named: Vec<u64>,
     silent: Vec<u64>,
+    /// Of the first of those: when its neighbours were heard, and the gaps before and after that.
+    first_silent: String,
 }
 
 /// Of the numbers below `sent`: what the journal says of each.
@@ -49,7 +51,20 @@ pub(crate) fn of(sent: u64, Kept { heard, gaps }: &Kept) -> Tally {
         let after = heard.range(number..).next().and_then(|(_, times)| times.iter().max().copied());
         let (before, after) = (before.unwrap_or(Moment(i64::MIN)), after.unwrap_or(Moment(i64::MAX)));
         let between = |gap: &Gap| gap.from <= after.plus(SLACK) && gap.to >= before;
-        if gaps.iter().any(between) { &mut tally.named } else { &mut tally.silent }.push(number);
+        if gaps.iter().any(between) {
+            tally.named.push(number);
+            continue;
+        }
+        if tally.silent.is_empty() {
+            let earlier = gaps.iter().filter(|gap| gap.to < before).max_by_key(|gap| gap.to);
+            let later = gaps.iter().filter(|gap| gap.from > after).min_by_key(|gap| gap.from);
+            tally.first_silent = format!(
+                "{number} stood between {before} and {after}, gaps are {} and {}",
+                earlier.map_or_else(|| "none".to_owned(), |gap| format!("{} – {}", gap.from, gap.to)),
+                later.map_or_else(|| "none".to_owned(), |gap| format!("{} – {}", gap.from, gap.to)),
+            );
+        }
+        tally.silent.push(number);
     }
     tally
 }
@@ -63,7 +78,7 @@ impl Tally {
 
 impl fmt::Display for Tally {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { sent, journaled, entries, unsent, gaps, lengths, named, silent } = self;
+        let Self { sent, journaled, entries, unsent, gaps, lengths, named, silent, first_silent } = self;
         let (middle, longest) = lengths;
         let again = entries.saturating_sub(*journaled).saturating_sub(*unsent);
         writeln!(f, "{gaps:>9}  gaps in the journal (median {middle:.0?}, longest {longest:.1?})")?;
@@ -73,6 +88,9 @@ impl fmt::Display for Tally {
         write!(f, "{:>9}  lost in silence", silent.len())?;
         for number in silent.iter().take(20) {
             write!(f, " {number}")?;
+        }
+        if !silent.is_empty() {
+            write!(f, "\n{first_silent}")?;
         }
         Ok(())
     }

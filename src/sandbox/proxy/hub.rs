@@ -154,7 +154,7 @@ impl Hub {
             if shares.is_empty() {
                 return written;
             }
-            let sent = shares.into_iter().map(async |(member, share)| {
+            let sent = shares.into_iter().map(|(member, share)| async move {
                 let (places, frames): (Vec<usize>, Vec<Utf8Bytes>) = share.into_iter().unzip();
                 if hand_over(member, frames.into()).await { places } else { Vec::new() }
             });
@@ -194,12 +194,18 @@ impl Hub {
 /// Hands frames to a member's connection and waits; whether it has written them.
 async fn hand_over(member: mpsc::Sender<Parcel>, frames: Arc<[Utf8Bytes]>) -> bool {
     let (written, heard) = oneshot::channel();
-    member.send(Parcel { frames, written }).await.is_ok() && heard.await.is_ok()
+    let sent = member.send(Parcel { frames, written }).await.is_ok();
+    // A parcel that was sent in the very moment in which the connection let go of its inbox stays in the channel for as long as
+    // there is a sender: kept, this one would wait for itself.
+    drop(member);
+    sent && heard.await.is_ok()
 }
 
 #[cfg(test)]
 mod tests {
     use std::time::Duration;
+
+    use futures_util::FutureExt as _;
 
     use super::*;
     use crate::sandbox::queues::memory::MemoryQueues;
@@ -287,5 +293,27 @@ mod tests {
         drop((second, membership));
         let (_membership, mut third) = hub.join(&profile);
         assert_eq!(texts(&next(&mut third).await), ["1", "3"], "not those alone that nobody has written");
+    }
+
+    /// The two meet by chance, so often that they do.
+    #[test]
+    fn a_parcel_that_meets_the_end_of_its_connection_is_not_waited_for_for_ever() {
+        let (connections, ends) = std::sync::mpsc::sync_channel(0);
+        let ending = std::thread::spawn(move || ends.into_iter().for_each(drop));
+        for round in 0..4_000 {
+            let (member, inbox) = mpsc::channel(PARCELS);
+            let mut handing_over = std::pin::pin!(hand_over(member, Arc::new([])));
+            connections.send(inbox).unwrap();
+            for _ in 0..round % 64 {
+                std::hint::spin_loop();
+            }
+            // It is polled once more after the inbox is gone, if need be.
+            let deadline = std::time::Instant::now() + Duration::from_secs(10);
+            while (&mut handing_over).now_or_never().is_none() {
+                assert!(std::time::Instant::now() < deadline, "it waits for nobody, in round {round}");
+            }
+        }
+        drop(connections);
+        ending.join().unwrap();
     }
 }
