@@ -5,7 +5,7 @@ use egui::{Id, Rect, ScrollArea, Ui, pos2, vec2};
 
 use crate::settings::{ColumnLook, Look, ProfileId, TableColumn, Times};
 
-use super::dialogs::close_button;
+use super::dialogs::{close_button, room};
 use super::field::{Mark, choice};
 use super::icons;
 use super::scene::{Scene, Wish};
@@ -37,7 +37,7 @@ impl Chosen {
 /// Draws what the dialog holds.
 pub(crate) fn show(ui: &mut Ui, chosen: &mut Chosen, fresh: bool, scene: &mut Scene) {
     let before = chosen.clone();
-    let room = (ui.ctx().content_rect().height() - 300.0).max(120.0);
+    let room = room(ui, 264.0).max(120.0);
     ScrollArea::vertical().max_height(room).auto_shrink([false, true]).show(ui, |ui| {
         for column in offered(&chosen.look) {
             line(ui, column, &mut chosen.look);

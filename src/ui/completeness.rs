@@ -9,7 +9,7 @@ use crate::activity::{Activities, ActivityKey, Entry, Fact, GapState, Ledger, Mo
 use crate::protocol::{CommandStatus, Message};
 
 use super::desk::Desk;
-use super::dialogs::{close_button, paragraph};
+use super::dialogs::{close_button, paragraph, room};
 use super::gaps::{self, counted};
 use super::icons;
 use super::scene::{Scene, Wish};
@@ -224,7 +224,7 @@ pub(crate) fn show(ui: &mut Ui, report: &Report, fresh: bool, scene: &mut Scene)
         total(ui, words, count);
     }
     ui.add_space(8.0);
-    let room = (ui.ctx().content_rect().height() - 420.0).max(90.0);
+    let room = room(ui, 384.0).max(90.0);
     let mut pane = ScrollArea::vertical().max_height(room).auto_shrink([false, true]).id_salt("completeness");
     pane = pane.min_scrolled_height(90.0);
     pane.show(ui, |ui| {

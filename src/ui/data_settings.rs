@@ -7,7 +7,7 @@ use crate::engine::Action;
 use crate::settings::{Address, ProfileId, Saving};
 
 use super::desk::Desk;
-use super::dialogs::{close_button, paragraph};
+use super::dialogs::{close_button, paragraph, room};
 use super::field::{Field, Mark, choice};
 use super::saving::FolderFor;
 use super::scene::{Scene, Wish};
@@ -53,18 +53,16 @@ impl DataSettings {
         self.profile
     }
 
-    /// Follows the settings; says whether they have changed.
-    pub(crate) fn follow(&mut self, desk: &Desk) -> bool {
+    /// Follows the settings.
+    pub(crate) fn follow(&mut self, desk: &Desk) {
         let profile = &desk.profile;
         if self.name != profile.name {
             self.name.clone_from(&profile.name);
         }
         self.own = host_of(&profile.download);
-        let changed = self.saving != profile.saving;
-        if changed {
+        if self.saving != profile.saving {
             self.saving = profile.saving.clone();
         }
-        changed
     }
 
     /// Asks for a change.
@@ -97,7 +95,7 @@ fn host_of(address: &Address) -> String {
 
 /// Draws what the dialog holds.
 pub(crate) fn show(ui: &mut Ui, dialog: &mut DataSettings, fresh: bool, scene: &mut Scene) {
-    let room = (ui.ctx().content_rect().height() - 200.0).max(120.0);
+    let room = room(ui, 164.0).max(120.0);
     egui::ScrollArea::vertical().max_height(room).auto_shrink([false, true]).show(ui, |ui| {
         ui.spacing_mut().item_spacing.y = 0.0;
         automatic(ui, dialog, scene);

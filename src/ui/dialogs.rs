@@ -156,11 +156,15 @@ pub(crate) fn show(ctx: &egui::Context, dialog: &mut Dialog, fresh: bool, around
         .stroke(Stroke::new(1.0, palette.stroke_strong))
         .corner_radius(theme::RADIUS_DIALOG)
         .inner_margin(Margin::same(if is_palette { 8 } else { 24 }));
-    let mut area = Modal::default_area(id).accessible_name(dialog.title());
-    if is_palette {
+    let below = match (is_palette, scene.narrow) {
         // Over the table, not over what is being looked for.
-        area = area.anchor(egui::Align2::CENTER_TOP, vec2(0.0, if scene.narrow { 48.0 } else { 112.0 }));
-    }
+        (true, true) => 48.0,
+        (true, false) => 112.0,
+        // A dialog that grows or shrinks stays where it is: in the middle it would jump under the pointer.
+        (false, _) => top(ctx.content_rect().height()),
+    };
+    let area =
+        Modal::default_area(id).accessible_name(dialog.title()).anchor(egui::Align2::CENTER_TOP, vec2(0.0, below));
     let response = Modal::new(id).area(area).backdrop_color(theme::BACKDROP).frame(frame).show(ctx, |ui| {
         ui.set_width(dialog.width().min(ctx.content_rect().width() - 80.0));
         ui.spacing_mut().item_spacing.y = 0.0;
@@ -190,6 +194,18 @@ pub(crate) fn show(ctx: &egui::Context, dialog: &mut Dialog, fresh: bool, around
     if response.should_close() {
         scene.wish(Wish::CloseDialog);
     }
+}
+
+/// How far below the upper edge of a window of this height a dialog begins.
+fn top(height: f32) -> f32 {
+    (height * 0.09).floor()
+}
+
+/// How high a list in a dialog may be, so that the whole dialog is in sight. `beside` is what else takes height: the other
+/// parts of the dialog, its margins, and what is left free below it.
+pub(super) fn room(ui: &Ui, beside: f32) -> f32 {
+    let height = ui.ctx().content_rect().height();
+    height - top(height) - beside
 }
 
 fn heading(ui: &mut Ui, title: &str) {

@@ -3,7 +3,7 @@
 use egui::{ScrollArea, Ui, pos2, vec2};
 
 use super::commands::Command;
-use super::dialogs::{Dialog, First, buttons};
+use super::dialogs::{Dialog, First, buttons, room};
 use super::scene::{Scene, Wish};
 use super::theme::{Palette, Type};
 use super::widgets;
@@ -77,7 +77,7 @@ const GUIDE: [(&str, &str); 9] = [
 
 /// Draws what the dialog holds. `fresh` is whether it has just been opened.
 pub(super) fn show(ui: &mut Ui, page: Page, fresh: bool, scene: &mut Scene) {
-    let room = (ui.ctx().content_rect().height() - 260.0).max(120.0);
+    let room = room(ui, 224.0).max(120.0);
     ScrollArea::vertical().id_salt(page.title()).max_height(room).auto_shrink([false, true]).show(
         ui,
         |ui| match page {

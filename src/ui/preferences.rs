@@ -6,7 +6,7 @@ use egui::{Id, Key, Ui, pos2, vec2};
 use crate::engine::Action;
 use crate::settings::{Motion, Preferences, SCALES, Theme};
 
-use super::dialogs::close_button;
+use super::dialogs::{close_button, room};
 use super::field::{Field, Mark, choice};
 use super::network::{self, Network};
 use super::scene::{Scene, Wish};
@@ -133,7 +133,7 @@ impl Form {
 /// Draws what the dialog holds.
 pub(crate) fn show(ui: &mut Ui, form: &mut Form, fresh: bool, scene: &mut Scene) {
     let mut new = form.preferences.clone();
-    let room = (ui.ctx().content_rect().height() - 200.0).max(120.0);
+    let room = room(ui, 164.0).max(120.0);
     egui::ScrollArea::vertical().max_height(room).auto_shrink([false, true]).show(ui, |ui| {
         ui.spacing_mut().item_spacing.y = 0.0;
         looks(ui, &mut new, form.still);

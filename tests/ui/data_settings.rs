@@ -51,6 +51,19 @@ fn saving_by_itself_asks_for_a_folder_first_and_can_be_turned_off() {
 }
 
 #[test]
+fn a_dialog_that_grows_stays_under_the_pointer() {
+    let mut window = Window::live();
+    open(&mut window);
+    let automatic = "Save ready data of ops by itself";
+    let before = window.find(Role::CheckBox, automatic).rect();
+    window.profile.saving.folder = Some("/home/ops/in".into());
+    window.settings(vec![window.profile.clone()], Theme::Dark);
+    window.run();
+    assert!(window.reads("Folder /home/ops/in"), "{:?}", window.all(Role::Label));
+    assert_eq!(window.find(Role::CheckBox, automatic).rect(), before);
+}
+
+#[test]
 fn hosts_are_allowed_by_name_and_taken_away_again() {
     let mut window = Window::live();
     open(&mut window);

@@ -15,9 +15,6 @@ use crate::ui::expected::Expected;
 /// After how long a busy engine is asked again.
 const AGAIN: Duration = Duration::from_millis(50);
 
-/// When the frame comes that puts a dialog into the middle.
-const GROWN: Duration = Duration::ZERO;
-
 impl App {
     /// A page of data tokens came: it is of use while the dialog of its profile is open.
     pub(super) fn take_data_tokens(&mut self, profile: ProfileId, page: u32, answer: Result<DataTokenPage, String>) {
@@ -33,10 +30,7 @@ impl App {
         if let Some(Dialog::DataSettings(dialog)) = &mut self.dialog
             && let Some(desk) = self.desks.iter().find(|desk| desk.profile.id == dialog.profile())
         {
-            // A dialog that grew is put into the middle one frame later.
-            if dialog.follow(desk) {
-                ctx.request_repaint_after(GROWN);
-            }
+            dialog.follow(desk);
         }
         let Some(Dialog::RequestData(dialog)) = &mut self.dialog else { return };
         if let Some(desk) = self.desks.iter().find(|desk| desk.profile.id == dialog.profile()) {

@@ -2,7 +2,7 @@
 
 use egui::{Id, Key, Modifiers, Rect, StrokeKind, Ui, pos2, vec2};
 
-use crate::ui::dialogs::{First, buttons};
+use crate::ui::dialogs::{First, buttons, room};
 use crate::ui::field::{Field, Mark, choice};
 use crate::ui::saving::FolderFor;
 use crate::ui::scene::{Scene, Wish};
@@ -16,13 +16,13 @@ use super::{RequestData, Stage};
 
 /// The highest that the list is: ten rows.
 const LIST: f32 = 10.0 * theme::ROW + 2.0;
-/// What the rest of the dialog and some of the window around it take.
-const AROUND: f32 = 308.0;
+/// What the rest of the dialog and some of the window below it take.
+const AROUND: f32 = 272.0;
 
 /// Draws what the dialog holds.
 pub(crate) fn show(ui: &mut Ui, dialog: &mut RequestData, fresh: bool, scene: &mut Scene) {
     field(ui, dialog, fresh);
-    let height = (ui.ctx().content_rect().height() - AROUND).clamp(4.0 * theme::ROW, LIST);
+    let height = room(ui, AROUND).clamp(4.0 * theme::ROW, LIST);
     let (_, head) = ui.allocate_space(vec2(ui.available_width(), theme::ROW));
     list::head(ui, head);
     let (_, rect) = ui.allocate_space(vec2(ui.available_width(), height));
