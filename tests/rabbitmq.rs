@@ -104,6 +104,20 @@ async fn outcomes_go_through_rabbitmq_wait_in_it_and_survive_its_crash() {
 const DEMO_QUEUE: &str = "privicore.profile.prf-01KE6M0DEM0000000000000000";
 
 #[tokio::test]
+async fn a_client_that_leaves_while_its_consumer_opens_leaves_none_behind_that_takes_messages_for_nobody() {
+    let broker = Broker::start().await;
+    let running = sandbox_on(&broker).await;
+    let client = Client::signed_in(&running, DEMO_USERNAME).await;
+    for pause in 0..200 {
+        let socket = Socket::joined(&running, &client).await;
+        tokio::time::sleep(Duration::from_micros(pause * 50)).await;
+        drop(socket);
+    }
+    broker.consumers_of(DEMO_QUEUE, 0).await;
+    running.shutdown().await;
+}
+
+#[tokio::test]
 async fn a_broker_that_is_not_there_is_a_sentence_without_its_password() {
     let address = format!("amqp://guest:canary@127.0.0.1:{}/%2f", free_port());
     let options = Options { amqp: Some(address), ..Options::embedded() };

@@ -75,6 +75,8 @@ async fn soak(time: Duration, seed: u64) -> ExitCode {
     monitor.stop().await;
     let kept = monitor.journal().await;
     sandbox.shutdown().await;
+    // What a consumer held for nobody is in the queue again now.
+    broker.waiting_in(QUEUE, 0).await;
     let tally = tally::of(sent, &kept);
     println!("{tally}\nafter {} s in all", began.elapsed().as_secs());
     if tally.is_whole() { ExitCode::SUCCESS } else { ExitCode::FAILURE }

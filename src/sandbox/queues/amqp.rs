@@ -45,6 +45,9 @@ const LONGEST_WAIT: Duration = Duration::from_secs(5);
 /// How many messages wait for the broker. When there are more, publishers wait.
 const OUTBOX: usize = 1_024;
 
+/// `reply-code` of a channel that is closed because it is not needed any more.
+const REPLY_SUCCESS: u16 = 200;
+
 /// `delivery_mode` of a message that survives the broker.
 const PERSISTENT: u8 = 2;
 
@@ -58,6 +61,7 @@ struct Posting {
 /// All queues.
 pub(crate) struct AmqpQueues {
     broker: Arc<Broker>,
+    tasks: Tasks,
     outbox: mpsc::Sender<Posting>,
 }
 
@@ -74,7 +78,7 @@ impl AmqpQueues {
         }
         let (outbox, postings) = mpsc::channel(OUTBOX);
         tasks.spawn("publisher to RabbitMQ", publish_all(Arc::clone(&broker), postings));
-        Ok(Self { broker, outbox })
+        Ok(Self { broker, tasks: tasks.clone(), outbox })
     }
 }
 
@@ -92,7 +96,9 @@ impl Queues for AmqpQueues {
     fn consume(&self, profile: &ProfileId) -> Box<dyn Deliveries> {
         Box::new(AmqpDeliveries {
             broker: Arc::clone(&self.broker),
+            tasks: self.tasks.clone(),
             profile: profile.clone(),
+            opening: None,
             consuming: None,
             in_hand: Vec::new(),
             unreadable: Vec::new(),
@@ -110,6 +116,8 @@ enum Failure {
     Amqp(#[from] lapin::Error),
     #[error("the queue is gone")]
     QueueGone,
+    #[error("the sandbox stops")]
+    Stopping,
 }
 
 /// The broker, and the one connection to it that all share.
@@ -258,7 +266,10 @@ async fn publish_on(
 /// A consumer of one queue.
 struct AmqpDeliveries {
     broker: Arc<Broker>,
+    tasks: Tasks,
     profile: ProfileId,
+    /// A consumer that the broker has been asked for.
+    opening: Option<oneshot::Receiver<Result<Consuming, Failure>>>,
     consuming: Option<Consuming>,
     /// What the last call gave and is not settled, in the same order.
     in_hand: Vec<Acker>,
@@ -274,20 +285,45 @@ struct Consuming {
     _channel: Channel,
 }
 
-impl AmqpDeliveries {
-    async fn open(&self) -> Result<Consuming, Failure> {
-        let channel = self.broker.channel().await?;
+impl Consuming {
+    async fn open(broker: &Broker, profile: &ProfileId) -> Result<Self, Failure> {
+        let channel = broker.channel().await?;
         let consumer = within(ANSWERING, async {
             // The library holds what it was given in an unbounded buffer; this bounds it.
             let prefetch = u16::try_from(BATCH).unwrap_or(u16::MAX);
             channel.basic_qos(prefetch, BasicQosOptions::default()).await?;
-            declare(&channel, &self.profile).await?;
-            let queue = queue_name(&self.profile).into();
+            declare(&channel, profile).await?;
             let options = BasicConsumeOptions::default();
-            Ok(channel.basic_consume(queue, "".into(), options, FieldTable::default()).await?)
+            Ok(channel.basic_consume(queue_name(profile).into(), "".into(), options, FieldTable::default()).await?)
         });
-        let consumer = consumer.await?;
-        Ok(Consuming { consumer, _channel: channel })
+        match consumer.await {
+            Ok(consumer) => Ok(Self { consumer, _channel: channel }),
+            Err(error) => {
+                // The library lets go of a consumer that came too late only with its channel.
+                drop(within(ANSWERING, async { Ok(channel.close(REPLY_SUCCESS, "late".into()).await?) }).await);
+                Err(error)
+            }
+        }
+    }
+}
+
+impl AmqpDeliveries {
+    /// Waits for a consumer. May be dropped while it waits: in a task of its own the attempt comes to its end all the same, and
+    /// what it got is closed. Broken off in its middle, it would leave a consumer behind that takes messages for nobody.
+    async fn open(&mut self) -> Result<Consuming, Failure> {
+        let opening = self.opening.get_or_insert_with(|| {
+            let (opened, opening) = oneshot::channel();
+            let (broker, profile) = (Arc::clone(&self.broker), self.profile.clone());
+            self.tasks.spawn("consumer of a profile's queue", async move {
+                if opened.send(Consuming::open(&broker, &profile).await).is_err() {
+                    tracing::debug!(%profile, "nobody waits for a consumer any more");
+                }
+            });
+            opening
+        });
+        let opened = opening.await.unwrap_or(Err(Failure::Stopping));
+        self.opening = None;
+        opened
     }
 
     /// Waits for messages on the open consumer; none if it broke.
