@@ -47,9 +47,9 @@ pub struct Preferences {
     pub message_limit: usize,
     /// How long a link is taken to live when the message does not say, in seconds.
     pub link_lifetime: u32,
-    /// How many downloads run at once, from 1 to 16; the others wait, what expires first in front.
+    /// How many downloads run at once, one of [`DOWNLOADS_AT_ONCE`]; the others wait, what expires first in front.
     pub downloads_at_once: u32,
-    /// After how long without a byte a download is given up, in seconds, from 5 to 3600.
+    /// After how long without a byte a download is given up, in seconds: one of [`IDLE_LIMITS`].
     pub idle_limit: u32,
     /// How many days an entry of the journal is kept; 0 for as long as there is room.
     pub retention_days: u32,
@@ -100,6 +100,12 @@ impl Default for Preferences {
         }
     }
 }
+
+/// How many downloads may run at once.
+pub const DOWNLOADS_AT_ONCE: std::ops::RangeInclusive<u32> = 1..=16;
+
+/// After how long a silence a download may be given up, in seconds.
+pub const IDLE_LIMITS: std::ops::RangeInclusive<u32> = 5..=3_600;
 
 /// The scales that there are, in per cent.
 pub const SCALES: std::ops::RangeInclusive<u16> = 100..=200;

@@ -25,6 +25,8 @@ pub(crate) enum Command {
     Download,
     /// Save everything that is ready into one folder.
     DownloadAll,
+    /// Request the row's data once more.
+    RequestAgain,
     /// Ask the server for the row's state.
     CheckStatus,
     /// Name the row.
@@ -95,13 +97,14 @@ pub(crate) enum Command {
 
 impl Command {
     /// All of them, in the order of the palette and of the dialog that lists the keys.
-    pub(crate) const ALL: [Self; 54] = [
+    pub(crate) const ALL: [Self; 55] = [
         Self::Palette,
         Self::Filter,
         Self::ShowEverything,
         Self::Details,
         Self::Download,
         Self::DownloadAll,
+        Self::RequestAgain,
         Self::CheckStatus,
         Self::EditLabel,
         Self::SelectAll,
@@ -173,6 +176,7 @@ impl Command {
             Self::Details => "Open details".into(),
             Self::Download => "Download".into(),
             Self::DownloadAll => "Download all ready…".into(),
+            Self::RequestAgain => "Request again".into(),
             Self::CheckStatus => "Check status".into(),
             Self::EditLabel => "Edit label".into(),
             Self::CopyRows => "Copy rows".into(),
@@ -238,7 +242,7 @@ impl Command {
             Self::Theme(Theme::Dark) => icons::THEME_DARK,
             Self::Columns => icons::COLUMNS,
             Self::SaveFilter => icons::SAVED,
-            Self::RequestData => icons::REQUEST,
+            Self::RequestData | Self::RequestAgain => icons::REQUEST,
             Self::DataSettings => icons::FOLDER,
             Self::Track => icons::TRACK,
             Self::Completeness => icons::COMPLETENESS,
@@ -284,6 +288,7 @@ impl Command {
             Self::Shortcuts => plain(Key::F1),
             Self::ShowEverything
             | Self::DownloadAll
+            | Self::RequestAgain
             | Self::DataSettings
             | Self::CopyTsv
             | Self::CopyJson

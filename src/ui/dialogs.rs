@@ -186,7 +186,7 @@ pub(crate) fn show(ctx: &egui::Context, dialog: &mut Dialog, fresh: bool, around
             Dialog::Rival(rival) => rival::explain(ui, *rival, fresh, scene),
             Dialog::Help(page) => help::show(ui, *page, fresh, scene),
             Dialog::Export(form) => export::show(ui, form, fresh, scene),
-            Dialog::Settings(form) => preferences::show(ui, form, fresh, scene),
+            Dialog::Settings(form) => preferences::show(ui, form, around.front, fresh, scene),
             Dialog::Palette(commands) => palette::show(ui, commands, around.desks, around.front, fresh, scene),
             Dialog::About => about(ui, fresh, scene),
         }

@@ -12,8 +12,8 @@ use super::table::Table;
 #[derive(Debug, Default)]
 pub(crate) struct Expected {
     tokens: HashSet<DataToken>,
-    /// The request whose data is wanted once more.
-    again: Option<RequestId>,
+    /// The requests whose data is wanted once more.
+    again: HashSet<RequestId>,
     /// Whether a row of it has come.
     begun: bool,
 }
@@ -24,15 +24,15 @@ impl Expected {
         Self { tokens: data.iter().map(|data| data.token.clone()).collect(), ..Self::default() }
     }
 
-    /// The data of a request was requested once more.
-    pub(crate) fn again(request: RequestId) -> Self {
-        Self { again: Some(request), ..Self::default() }
+    /// The data of requests was requested once more.
+    pub(crate) fn again(requests: impl IntoIterator<Item = RequestId>) -> Self {
+        Self { again: requests.into_iter().collect(), ..Self::default() }
     }
 
     /// Looks whether an entry is the row of something expected, and selects it: the first alone, the others with it.
     pub(crate) fn note(&mut self, entry: &Entry, activities: &Activities, table: &mut Table) {
         let Fact::Done(Deed::Requested(requested)) = &entry.fact else { return };
-        let again = requested.again.is_some() && requested.again == self.again;
+        let again = requested.again.as_ref().is_some_and(|request| self.again.remove(request));
         if !again && !self.tokens.remove(&requested.token) {
             return;
         }

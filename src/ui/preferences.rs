@@ -1,11 +1,15 @@
 //! The dialog `Settings`: what it holds takes effect at once. Switches at the click, numbers when their field is left, since
 //! half a number could throw away history.
 
+use std::ops::RangeInclusive;
+
 use egui::{Id, Key, Ui, pos2, vec2};
 
 use crate::engine::Action;
-use crate::settings::{Motion, Preferences, SCALES, Theme};
+use crate::settings::{DOWNLOADS_AT_ONCE, IDLE_LIMITS, Motion, Preferences, SCALES, Theme};
 
+use super::commands::Command;
+use super::desk::Desk;
 use super::dialogs::{close_button, room};
 use super::field::{Field, Mark, choice};
 use super::network::{self, Network};
@@ -25,18 +29,29 @@ const LINE: f32 = 34.0;
 enum Number {
     MessageLimit,
     LinkLifetime,
+    DownloadsAtOnce,
+    IdleLimit,
     RetentionDays,
     RetentionSize,
 }
 
 impl Number {
-    const ALL: [Self; 4] = [Self::MessageLimit, Self::LinkLifetime, Self::RetentionDays, Self::RetentionSize];
+    const ALL: [Self; 6] = [
+        Self::MessageLimit,
+        Self::LinkLifetime,
+        Self::DownloadsAtOnce,
+        Self::IdleLimit,
+        Self::RetentionDays,
+        Self::RetentionSize,
+    ];
 
     /// Its words, which are the field's accessible name.
     fn words(self) -> &'static str {
         match self {
             Self::MessageLimit => "Largest message (MiB)",
             Self::LinkLifetime => "Links live for (minutes)",
+            Self::DownloadsAtOnce => "Downloads at once",
+            Self::IdleLimit => "Idle limit (seconds)",
             Self::RetentionDays => "Keep history for (days)",
             Self::RetentionSize => "Journal at most (MiB)",
         }
@@ -47,16 +62,20 @@ impl Number {
         match self {
             Self::MessageLimit => "A larger one ends the connection.",
             Self::LinkLifetime => "Where the message does not say.",
+            Self::DownloadsAtOnce => "Others wait; what expires first is next.",
+            Self::IdleLimit => "A download silent for longer is given up.",
             Self::RetentionDays => "Older entries are removed. 0 keeps all.",
             Self::RetentionSize => "The oldest entries go first. 0 has no bound.",
         }
     }
 
     /// The smallest and the largest that make sense, in its unit.
-    fn range(self) -> std::ops::RangeInclusive<u64> {
+    fn range(self) -> RangeInclusive<u64> {
         match self {
             Self::MessageLimit => 1..=1_024,
             Self::LinkLifetime => 1..=7 * 24 * 60,
+            Self::DownloadsAtOnce => from_small(&DOWNLOADS_AT_ONCE),
+            Self::IdleLimit => from_small(&IDLE_LIMITS),
             Self::RetentionDays => 0..=36_500,
             Self::RetentionSize => 0..=1_000_000_000,
         }
@@ -68,6 +87,8 @@ impl Number {
             // What the file says in bytes beyond whole units is rounded up: nothing that was taken before is refused.
             Self::MessageLimit => u64::try_from(preferences.message_limit).unwrap_or(u64::MAX).div_ceil(1 << 20),
             Self::LinkLifetime => u64::from(preferences.link_lifetime.div_ceil(60)),
+            Self::DownloadsAtOnce => u64::from(preferences.downloads_at_once),
+            Self::IdleLimit => u64::from(preferences.idle_limit),
             Self::RetentionDays => u64::from(preferences.retention_days),
             Self::RetentionSize => preferences.retention_bytes.div_ceil(1 << 20),
         }
@@ -81,6 +102,8 @@ impl Number {
                 preferences.message_limit = usize::try_from(number.saturating_mul(1 << 20)).unwrap_or(usize::MAX);
             }
             Self::LinkLifetime => preferences.link_lifetime = small(number.saturating_mul(60)),
+            Self::DownloadsAtOnce => preferences.downloads_at_once = small(number),
+            Self::IdleLimit => preferences.idle_limit = small(number),
             Self::RetentionDays => preferences.retention_days = small(number),
             Self::RetentionSize => preferences.retention_bytes = number.saturating_mul(1 << 20),
         }
@@ -96,6 +119,10 @@ impl Number {
             .filter(|number| self.range().contains(number))
             .ok_or_else(|| format!("Enter a whole number from {least} to {most}."))
     }
+}
+
+fn from_small(range: &RangeInclusive<u32>) -> RangeInclusive<u64> {
+    u64::from(*range.start())..=u64::from(*range.end())
 }
 
 /// What is typed.
@@ -130,8 +157,8 @@ impl Form {
     }
 }
 
-/// Draws what the dialog holds.
-pub(crate) fn show(ui: &mut Ui, form: &mut Form, fresh: bool, scene: &mut Scene) {
+/// Draws what the dialog holds. `front` is the profile in front.
+pub(crate) fn show(ui: &mut Ui, form: &mut Form, front: Option<&Desk>, fresh: bool, scene: &mut Scene) {
     let mut new = form.preferences.clone();
     let room = room(ui, 164.0).max(120.0);
     egui::ScrollArea::vertical().max_height(room).auto_shrink([false, true]).show(ui, |ui| {
@@ -141,6 +168,7 @@ pub(crate) fn show(ui: &mut Ui, form: &mut Form, fresh: bool, scene: &mut Scene)
         for (number, typed) in Number::ALL.into_iter().zip(&mut form.typed) {
             field(ui, number, typed, &mut new, &mut form.wrong);
         }
+        of_profile(ui, front, scene);
         ui.add_space(8.0);
         network::show(ui, &mut form.network, &mut new);
     });
@@ -158,6 +186,23 @@ pub(super) fn begin(ui: &mut Ui, words: &str) -> egui::Pos2 {
     let at = pos2(rect.left(), rect.center().y);
     widgets::text(ui, at, words, Type::Body, palette.secondary, CONTROLS - 12.0);
     pos2(rect.left() + CONTROLS, rect.center().y)
+}
+
+/// The way to the settings of the profile in front, where people look for them too.
+fn of_profile(ui: &mut Ui, front: Option<&Desk>, scene: &mut Scene) {
+    let palette = Palette::of(ui.style());
+    let at = begin(ui, "Ready data");
+    let (words, why_not) = (Command::DataSettings.words(), Command::DataSettings.why_not(front));
+    let press = Press::new(&words).look(Look::Outlined).enabled(why_not.is_none());
+    let response = press.at(ui, at);
+    if response.clicked() {
+        scene.wish(Wish::Run(Command::DataSettings));
+    }
+    if let Some(why) = why_not {
+        let beside = pos2(response.rect.right() + 12.0, at.y);
+        let text = widgets::text(ui, beside, why, Type::Small, palette.muted, ui.max_rect().right() - beside.x);
+        widgets::label(ui, text, &words, why);
+    }
 }
 
 fn looks(ui: &mut Ui, new: &mut Preferences, by_system: bool) {

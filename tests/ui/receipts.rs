@@ -1,6 +1,6 @@
 //! Receipts, requesting the same data once more, and the warning that a link was spent elsewhere.
 
-use egui::Key;
+use egui::{Key, Modifiers};
 use egui::accesskit::Role;
 use privicore_monitor::activity::{ActivityKey, Deed, Entry, Fact, NotSaved, Receipt, Requested};
 use privicore_monitor::engine::{Action, Event, Notice, Severity};
@@ -111,6 +111,23 @@ fn data_whose_token_is_known_can_be_requested_again_and_its_row_is_at_hand() {
     let entry = window.fact(ActivityKey::Data("r-2".into()), Fact::Done(Deed::Requested(again)), "");
     window.commit(vec![entry]);
     assert_eq!(window.selected(), ["Data request r-2, Preparing"]);
+}
+
+#[test]
+fn the_palette_requests_the_data_of_the_selected_rows_again() {
+    let mut window = Window::live();
+    let entries = saved_story(&mut window);
+    window.commit(entries);
+    window.hear(&[data("r-9", "not this one", 1, LINK)]);
+    window.key(Key::ArrowDown);
+    window.key_with(Modifiers::COMMAND, Key::A);
+    window.key_with(Modifiers::COMMAND, Key::K);
+    window.type_text("request again");
+    window.key(Key::Enter);
+    match &*window.actions() {
+        [Action::RequestAgain { request, .. }] => assert_eq!(request.as_str(), "r-1"),
+        other => panic!("{other:?}"),
+    }
 }
 
 #[test]

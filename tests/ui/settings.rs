@@ -64,6 +64,25 @@ fn a_number_takes_effect_when_its_field_is_left_and_a_wrong_one_never() {
 }
 
 #[test]
+fn how_downloads_go_is_set_beside_the_rest_and_ready_data_is_a_step_away() {
+    let mut window = Window::live();
+    window.key_with(Modifiers::COMMAND, Key::Comma);
+    for (name, typed) in [("Downloads at once", "5"), ("Idle limit (seconds)", "120")] {
+        window.find(Role::TextInput, name).focus();
+        window.run();
+        window.key_with(Modifiers::COMMAND, Key::A);
+        window.type_text(typed);
+        window.key(Key::Enter);
+    }
+    let asked = window.actions();
+    let [Action::SetPreferences(first), Action::SetPreferences(second)] = &*asked else { panic!("{asked:?}") };
+    assert_eq!((first.downloads_at_once, second.downloads_at_once, second.idle_limit), (5, 5, 120));
+    window.press("Ready data settings…");
+    assert!(window.has(Role::Dialog, "Ready data"), "{:?}", window.all(Role::Dialog));
+    assert!(!window.has(Role::Dialog, "Settings"), "both are open");
+}
+
+#[test]
 fn a_proxy_takes_effect_at_the_click_or_when_its_address_is_whole_and_one_with_a_password_never() {
     let mut window = Window::live();
     window.key_with(Modifiers::COMMAND, Key::Comma);

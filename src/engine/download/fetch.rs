@@ -24,6 +24,7 @@ use super::guard::{self, Resolver};
 use super::meter::Rates;
 use super::room::{self, Disk};
 use super::source::{LARGEST_FRAME, Opened, Source};
+use super::transfer::IdleLimit;
 use super::{Action, Job};
 
 /// For DNS, TCP and TLS.
@@ -42,6 +43,8 @@ pub(in crate::engine) struct Fetcher {
     pub(super) disk: Disk,
     /// How fast downloads were.
     pub(in crate::engine) rates: Rates,
+    /// After how long a silence a transfer is given up.
+    pub(in crate::engine) idle: IdleLimit,
 }
 
 /// The client of downloads, but for whom it trusts, its proxies and where names lead: it sends no token, keeps no connection,
@@ -58,7 +61,7 @@ pub(in crate::engine) fn client() -> ClientBuilder {
 impl Fetcher {
     /// That goes the way that is in force when it fetches.
     pub(in crate::engine) fn new(ways: Ways) -> Self {
-        Self { ways, resolve: guard::system(), disk: room::system(), rates: Rates::default() }
+        Self { ways, resolve: guard::system(), disk: room::system(), rates: Rates::default(), idle: IdleLimit::default() }
     }
 
     /// Whether a proxy reaches this address for us: names are then resolved by it.

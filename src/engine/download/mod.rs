@@ -85,8 +85,6 @@ pub(super) struct Job {
     pub(super) saving: Saving,
     /// How long links live.
     pub(super) lifetime: Duration,
-    /// After how long a silence a transfer is given up.
-    pub(super) idle: Duration,
     /// The key to decrypt with, where that is wanted and it is known.
     pub(super) key: Option<DataKey>,
     /// The engine's tools.

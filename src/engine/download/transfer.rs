@@ -1,6 +1,8 @@
 //! From the network to the part-file: bytes in, progress out, and every way in which it can stand still or break.
 
 use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -8,7 +10,7 @@ use tokio::sync::mpsc;
 use tokio::time::Instant;
 
 use crate::engine::event::{Event, Progress, Stage};
-use crate::settings::atomic;
+use crate::settings::{IDLE_LIMITS, Preferences, atomic};
 
 use super::control::Control;
 use super::failed::Failed;
@@ -27,6 +29,29 @@ const LOOK_AGAIN: Duration = Duration::from_secs(2);
 const BETWEEN_LOOKS: u64 = 32 * 1024 * 1024;
 /// Pieces on their way from the network to the disk. Full: the network is not read until the disk has caught up.
 const PIECES: usize = 16;
+
+/// After how long a silence a transfer is given up, as the settings have it at the moment. Clones share it.
+#[derive(Debug, Clone)]
+pub(in crate::engine) struct IdleLimit(Arc<AtomicU32>);
+
+impl Default for IdleLimit {
+    fn default() -> Self {
+        Self(Arc::new(Preferences::default().idle_limit.into()))
+    }
+}
+
+impl IdleLimit {
+    /// So many seconds from here on, for what is under way too; the nearest that makes sense, which is given back.
+    pub(in crate::engine) fn set(&self, seconds: u32) -> u32 {
+        let seconds = seconds.clamp(*IDLE_LIMITS.start(), *IDLE_LIMITS.end());
+        self.0.store(seconds, Ordering::Relaxed);
+        seconds
+    }
+
+    fn get(&self) -> Duration {
+        Duration::from_secs(u64::from(self.0.load(Ordering::Relaxed)))
+    }
+}
 
 impl Job {
     /// Receives a payload into its part-file, which is given back however it ends, unless the disk swallowed it.
@@ -137,14 +162,15 @@ impl Job {
     /// Nothing has come for a while: says so, and gives up when it has been too long.
     fn silence(&self, spot: &Spot, measured: (&mut Meter, u64, Option<u64>), silent: Duration) -> Result<(), Failed> {
         let (meter, received, total) = measured;
-        if silent >= self.idle {
-            let what = format!("nothing came for {} s", self.idle.as_secs());
+        let limit = self.tools.fetcher.idle.get();
+        if silent >= limit {
+            let what = format!("nothing came for {} s", limit.as_secs());
             return Err(broken(&what, received, total));
         }
         let (before, rate) = (meter.received(), meter.rate());
         let changed = meter.count(received, Instant::now()) && (before != received || rate > 0.0);
         if silent >= SILENCE {
-            self.tell(spot, meter, total, Stage::Stalled { silent, limit: self.idle });
+            self.tell(spot, meter, total, Stage::Stalled { silent, limit });
         } else if changed {
             self.tell(spot, meter, total, Stage::Receiving);
         }

@@ -210,7 +210,6 @@ impl Hub {
             saving: desk.profile.saving.clone(),
             key: desk.data_key.clone().filter(|_key| desk.profile.saving.decrypt),
             lifetime: self.link_lifetime(),
-            idle: Duration::from_secs(u64::from(self.settings.preferences.idle_limit)),
             tools: self.tools.clone(),
         })
     }

@@ -25,7 +25,7 @@ use tokio::sync::{mpsc, watch};
 
 use crate::activity::{Moment, Seq};
 use crate::credentials::JournalId;
-use crate::settings::{Preferences, ProfileId, SCALES, Settings, Store};
+use crate::settings::{DOWNLOADS_AT_ONCE, Preferences, ProfileId, SCALES, Settings, Store};
 
 use super::action::Action;
 use super::download::{Order, Queue};
@@ -127,6 +127,7 @@ pub(super) async fn run(start: Start) {
     let Start { tools, data, store, settings, live_from, guide, sandbox, sandbox_at_once, only, .. } = start;
     let Start { journal, keeps_links, recovered, mut actions, mut reports, .. } = start;
     let (limits, preferences) = watch::channel(settings.preferences.clone());
+    tools.fetcher.idle.set(settings.preferences.idle_limit);
     let started = (tools.clock)();
     let mut hub = Hub {
         tools,
@@ -284,8 +285,9 @@ impl Hub {
 
     async fn set_preferences(&mut self, mut preferences: Preferences) {
         preferences.message_limit = preferences.message_limit.clamp(*MESSAGE_LIMITS.start(), *MESSAGE_LIMITS.end());
-        preferences.downloads_at_once = preferences.downloads_at_once.clamp(1, 16);
-        preferences.idle_limit = preferences.idle_limit.clamp(5, 3_600);
+        let most = DOWNLOADS_AT_ONCE;
+        preferences.downloads_at_once = preferences.downloads_at_once.clamp(*most.start(), *most.end());
+        preferences.idle_limit = self.tools.fetcher.idle.set(preferences.idle_limit);
         preferences.scale = preferences.scale.clamp(*SCALES.start(), *SCALES.end());
         let limit = preferences.message_limit;
         let limits = |of: &Preferences| (of.retention_days, of.retention_bytes, of.link_lifetime);

@@ -1,16 +1,22 @@
 //! Stored data and the dialog that requests it: pages in, questions and wishes out.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use egui::Context;
 
-use crate::engine::Action;
+use crate::activity::ActivityKey;
+use crate::engine::{Action, Severity};
 use crate::protocol::{DataTokenPage, RequestId, StoredData};
 use crate::settings::ProfileId;
 use crate::ui::app::App;
+use crate::ui::details::can_request_again;
 use crate::ui::dialogs::Dialog;
 use crate::ui::expected::Expected;
+
+/// The most rows whose data is requested once more at once.
+const MOST_AGAIN: usize = 32;
 
 /// After how long a busy engine is asked again.
 const AGAIN: Duration = Duration::from_millis(50);
@@ -58,11 +64,42 @@ impl App {
 
     /// Requests the data of a request once more.
     pub(super) fn request_again(&mut self, profile: ProfileId, request: RequestId) {
-        let expected = Expected::again(request.clone());
+        let expected = Expected::again([request.clone()]);
         if self.send(Action::RequestAgain { profile, request })
             && let Some(desk) = self.desk_of(profile)
         {
             desk.expected = expected;
+        }
+    }
+
+    /// Requests the data of the chosen rows once more, as far as that can be done.
+    pub(super) fn request_chosen_again(&mut self) {
+        let Some(desk) = self.desk() else { return };
+        let mut chosen: BTreeMap<ProfileId, Vec<RequestId>> = BTreeMap::new();
+        let mut all = 0;
+        for row in desk.chosen(usize::MAX) {
+            let activity = desk.activity(row).filter(can_request_again);
+            if let Some(ActivityKey::Data(request)) = activity.map(|activity| activity.key()) {
+                all += 1;
+                if all <= MOST_AGAIN {
+                    chosen.entry(desk.owner(row)).or_default().push(request);
+                }
+            }
+        }
+        for (profile, requests) in chosen {
+            let expected = Expected::again(requests.iter().cloned());
+            for request in requests {
+                if !self.send(Action::RequestAgain { profile, request }) {
+                    return;
+                }
+            }
+            if let Some(desk) = self.desk_of(profile) {
+                desk.expected = expected;
+            }
+        }
+        if all > MOST_AGAIN {
+            let sentence = format!("The data of the first {MOST_AGAIN} of {all} rows is requested. Select the others for theirs.");
+            self.notices.say(Severity::Warning, sentence);
         }
     }
 }

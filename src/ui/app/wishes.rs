@@ -137,6 +137,7 @@ impl App {
             }
             Command::Download => self.download_chosen(),
             Command::DownloadAll => self.ask_folder(FolderFor::Ready(profile)),
+            Command::RequestAgain => self.request_chosen_again(),
             Command::CheckStatus => {
                 let rows = desk.chosen(usize::MAX);
                 self.check(&rows);

@@ -3,6 +3,7 @@
 use crate::activity::Activity;
 use crate::engine::ConnectionState;
 use crate::ui::desk::Desk;
+use crate::ui::details;
 
 use super::Command;
 
@@ -48,6 +49,7 @@ impl Command {
             | Self::Details
             | Self::Download
             | Self::DownloadAll
+            | Self::RequestAgain
             | Self::CheckStatus
             | Self::EditLabel
             | Self::CopyRows
@@ -132,6 +134,7 @@ impl Command {
                 "None of the selected rows has data to fetch.",
             ),
             Self::DownloadAll => desk.ready().next().is_none().then_some("Nothing is ready to be fetched."),
+            Self::RequestAgain => any(can_again, "None of the selected rows has data that can be requested again."),
             Self::CheckStatus => any(can_check, "What is selected has an outcome already."),
             Self::CopyRows | Self::CopyTsv | Self::CopyJson => (desk.table.selected_count() == 0).then_some(NO_ROW),
             _ => None,
@@ -142,4 +145,9 @@ impl Command {
 /// As a function for any activity, however long it is borrowed.
 fn can_check(activity: &Activity<'_>) -> bool {
     activity.can_check()
+}
+
+/// Likewise.
+fn can_again(activity: &Activity<'_>) -> bool {
+    details::can_request_again(activity)
 }
