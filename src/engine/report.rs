@@ -33,8 +33,9 @@ pub(super) enum Report {
     TokenDead { profile: ProfileId, ticket: u64, why: String },
     /// This program requested data; with the folder that it goes to by itself, and its size.
     Requested { profile: ProfileId, request: RequestId, folder: Option<PathBuf>, size: Option<u64> },
-    /// The keyring was asked for, or told of, the key of a profile's payloads: the key, and whether the keyring holds it.
-    DataKey { profile: ProfileId, key: Option<DataKey>, kept: bool },
+    /// The keyring was asked for, or told of, the key of a profile's payloads, after so many changes: the key, and whether the
+    /// keyring holds it.
+    DataKey { profile: ProfileId, change: u64, key: Option<DataKey>, kept: bool },
     /// Data has come and is in the journal; whether it came in the message.
     Arrived { profile: ProfileId, requests: Vec<(RequestId, bool)> },
     /// The journal seals links from now on, or says why not.

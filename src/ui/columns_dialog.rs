@@ -1,11 +1,11 @@
 //! The dialog `Columns`: which columns there are, in which order and how wide, and how times are told; all of it by keyboard.
 //! What is changed takes effect at once.
 
-use egui::{Id, Rect, ScrollArea, Ui, pos2, vec2};
+use egui::{Id, Rect, Ui, pos2, vec2};
 
 use crate::settings::{ColumnLook, Look, ProfileId, TableColumn, Times};
 
-use super::dialogs::{close_button, room};
+use super::dialogs::{close_button, pane};
 use super::field::{Mark, choice};
 use super::icons;
 use super::scene::{Scene, Wish};
@@ -37,8 +37,7 @@ impl Chosen {
 /// Draws what the dialog holds.
 pub(crate) fn show(ui: &mut Ui, chosen: &mut Chosen, fresh: bool, scene: &mut Scene) {
     let before = chosen.clone();
-    let room = room(ui, 264.0).max(120.0);
-    ScrollArea::vertical().max_height(room).auto_shrink([false, true]).show(ui, |ui| {
+    pane(ui, 264.0, 120.0).show(ui, |ui| {
         for column in offered(&chosen.look) {
             line(ui, column, &mut chosen.look);
         }

@@ -3,13 +3,13 @@
 
 use std::collections::HashSet;
 
-use egui::{Id, Rect, Role, ScrollArea, Sense, Ui, WidgetInfo, pos2, vec2};
+use egui::{Id, Rect, Role, Sense, Ui, WidgetInfo, pos2, vec2};
 
 use crate::activity::{Activities, ActivityKey, Entry, Fact, GapState, Ledger, Moment, RowId, Source, Status, View};
 use crate::protocol::{CommandStatus, Message};
 
 use super::desk::Desk;
-use super::dialogs::{close_button, paragraph, room};
+use super::dialogs::{close_button, pane, paragraph};
 use super::gaps::{self, counted};
 use super::icons;
 use super::scene::{Scene, Wish};
@@ -224,10 +224,7 @@ pub(crate) fn show(ui: &mut Ui, report: &Report, fresh: bool, scene: &mut Scene)
         total(ui, words, count);
     }
     ui.add_space(8.0);
-    let room = room(ui, 384.0).max(90.0);
-    let mut pane = ScrollArea::vertical().max_height(room).auto_shrink([false, true]).id_salt("completeness");
-    pane = pane.min_scrolled_height(90.0);
-    pane.show(ui, |ui| {
+    pane(ui, 384.0, 90.0).id_salt("completeness").show(ui, |ui| {
         list_head(ui, "Gaps", report.gaps.len(), ledger.gaps);
         for (row, gap) in &report.gaps {
             let standing = gaps::standing(gap);

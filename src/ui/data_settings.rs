@@ -6,8 +6,9 @@ use egui::{Id, Key, Ui, pos2, vec2};
 use crate::engine::Action;
 use crate::settings::{Address, ProfileId, Saving};
 
+use super::data_key::{self, KeyForm};
 use super::desk::Desk;
-use super::dialogs::{close_button, paragraph, room};
+use super::dialogs::{close_button, pane, paragraph};
 use super::field::{Field, Mark, choice};
 use super::saving::FolderFor;
 use super::scene::{Scene, Wish};
@@ -31,6 +32,7 @@ pub(crate) struct DataSettings {
     host: String,
     /// What is wrong with it.
     wrong: Option<&'static str>,
+    key: KeyForm,
 }
 
 impl DataSettings {
@@ -43,6 +45,7 @@ impl DataSettings {
             saving: Saving::default(),
             host: String::new(),
             wrong: None,
+            key: KeyForm::default(),
         };
         dialog.follow(desk);
         dialog
@@ -63,6 +66,7 @@ impl DataSettings {
         if self.saving != profile.saving {
             self.saving = profile.saving.clone();
         }
+        self.key.follow(desk.data_key);
     }
 
     /// Asks for a change.
@@ -95,24 +99,29 @@ fn host_of(address: &Address) -> String {
 
 /// Draws what the dialog holds.
 pub(crate) fn show(ui: &mut Ui, dialog: &mut DataSettings, fresh: bool, scene: &mut Scene) {
-    let room = room(ui, 164.0).max(120.0);
-    egui::ScrollArea::vertical().max_height(room).auto_shrink([false, true]).show(ui, |ui| {
+    pane(ui, 164.0, 120.0).show(ui, |ui| {
         ui.spacing_mut().item_spacing.y = 0.0;
         automatic(ui, dialog, scene);
         ui.add_space(12.0);
         hosts(ui, dialog, scene);
         private(ui, dialog, scene);
+        ui.add_space(12.0);
+        let decrypt = dialog.saving.decrypt;
+        if data_key::show(ui, &mut dialog.key, dialog.profile, decrypt, scene) {
+            dialog.change(scene, |saving| saving.decrypt = !decrypt);
+        }
     });
     close_button(ui, fresh, scene);
 }
 
 /// One line; returns its left end in the middle, and its right end.
-fn line(ui: &mut Ui) -> (egui::Pos2, f32) {
+pub(super) fn line(ui: &mut Ui) -> (egui::Pos2, f32) {
     let (_, rect) = ui.allocate_space(vec2(ui.available_width(), LINE));
     (pos2(rect.left(), rect.center().y), rect.right() - 8.0)
 }
 
-fn head(ui: &mut Ui, words: &str) {
+/// The words above a part.
+pub(super) fn head(ui: &mut Ui, words: &str) {
     let palette = Palette::of(ui.style());
     let (at, right) = line(ui);
     let text = widgets::text(ui, at, words, Type::Strong, palette.text, right - at.x);

@@ -12,6 +12,7 @@ use crate::protocol::RequestId;
 use crate::settings::{Look, Preferences, Profile};
 
 use super::completeness::Completeness;
+use super::data_key::KnownKey;
 use super::details::Details;
 use super::expected::Expected;
 use super::merged::Owners;
@@ -70,6 +71,8 @@ pub(crate) struct Desk {
     pub completeness: Completeness,
     /// What is known of its token.
     pub token: Option<Token>,
+    /// What is known of the key of its payloads.
+    pub data_key: KnownKey,
     /// Its activities.
     pub activities: Activities,
     /// Which of them are shown, in which order.
@@ -124,6 +127,7 @@ impl Desk {
             rival: None,
             completeness: Completeness::default(),
             token: None,
+            data_key: KnownKey::default(),
             activities: Activities::new(lifetime),
             view: View::new(),
             search: Refresh::Done,
@@ -221,10 +225,10 @@ impl Desk {
                     self.form.forget_secrets();
                 }
             }
+            Event::DataKey { known, kept, .. } => self.data_key = KnownKey { known, kept },
             // Not a desk's.
             Event::DataTokens { .. }
             | Event::Queue(_)
-            | Event::DataKey { .. }
             | Event::Settings(_)
             | Event::JournalSize(_)
             | Event::Notice(_)

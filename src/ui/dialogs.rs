@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use egui::{Frame, Id, Key, Margin, Modal, Stroke, Ui, pos2, vec2};
+use egui::{Frame, Id, Key, Margin, Modal, ScrollArea, Stroke, Ui, pos2, vec2};
 
 use crate::activity::ActivityKey;
 use crate::engine::Action;
@@ -206,6 +206,13 @@ fn top(height: f32) -> f32 {
 pub(super) fn room(ui: &Ui, beside: f32) -> f32 {
     let height = ui.ctx().content_rect().height();
     height - top(height) - beside
+}
+
+/// The part of a dialog that scrolls where it is higher than [`room`] leaves it, and else is as high as what it holds: in its
+/// first frame too, when the dialog does not know its own height yet.
+pub(super) fn pane(ui: &Ui, beside: f32, least: f32) -> ScrollArea {
+    let room = room(ui, beside).max(least);
+    ScrollArea::vertical().max_height(room).min_scrolled_height(room).auto_shrink([false, true])
 }
 
 fn heading(ui: &mut Ui, title: &str) {

@@ -1,9 +1,9 @@
 //! The dialog behind F1: every key, and one click away the operator's guide.
 
-use egui::{ScrollArea, Ui, pos2, vec2};
+use egui::{Ui, pos2, vec2};
 
 use super::commands::Command;
-use super::dialogs::{Dialog, First, buttons, room};
+use super::dialogs::{Dialog, First, buttons, pane};
 use super::scene::{Scene, Wish};
 use super::theme::{Palette, Type};
 use super::widgets;
@@ -77,14 +77,10 @@ const GUIDE: [(&str, &str); 9] = [
 
 /// Draws what the dialog holds. `fresh` is whether it has just been opened.
 pub(super) fn show(ui: &mut Ui, page: Page, fresh: bool, scene: &mut Scene) {
-    let room = room(ui, 224.0).max(120.0);
-    ScrollArea::vertical().id_salt(page.title()).max_height(room).auto_shrink([false, true]).show(
-        ui,
-        |ui| match page {
-            Page::Shortcuts => shortcuts(ui),
-            Page::Guide => guide(ui),
-        },
-    );
+    pane(ui, 224.0, 120.0).id_salt(page.title()).show(ui, |ui| match page {
+        Page::Shortcuts => shortcuts(ui),
+        Page::Guide => guide(ui),
+    });
     let (other, words) = match page {
         Page::Shortcuts => (Page::Guide, "Guide"),
         Page::Guide => (Page::Shortcuts, "Shortcuts"),

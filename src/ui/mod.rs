@@ -27,6 +27,7 @@ mod columns_dialog;
 mod commands;
 mod completeness;
 mod copying;
+mod data_key;
 mod data_settings;
 mod desk;
 mod details;

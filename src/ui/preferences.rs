@@ -10,7 +10,7 @@ use crate::settings::{DOWNLOADS_AT_ONCE, IDLE_LIMITS, Motion, Preferences, SCALE
 
 use super::commands::Command;
 use super::desk::Desk;
-use super::dialogs::{close_button, room};
+use super::dialogs::{close_button, pane};
 use super::field::{Field, Mark, choice};
 use super::network::{self, Network};
 use super::scene::{Scene, Wish};
@@ -160,8 +160,7 @@ impl Form {
 /// Draws what the dialog holds. `front` is the profile in front.
 pub(crate) fn show(ui: &mut Ui, form: &mut Form, front: Option<&Desk>, fresh: bool, scene: &mut Scene) {
     let mut new = form.preferences.clone();
-    let room = room(ui, 164.0).max(120.0);
-    egui::ScrollArea::vertical().max_height(room).auto_shrink([false, true]).show(ui, |ui| {
+    pane(ui, 164.0, 120.0).show(ui, |ui| {
         ui.spacing_mut().item_spacing.y = 0.0;
         looks(ui, &mut new, form.still);
         ui.add_space(8.0);

@@ -1,10 +1,13 @@
 //! Payloads that are encrypted: opened on their way to the disk, or kept as they came and said so.
 
+use std::collections::BTreeMap;
+
 use privicore_monitor::activity::{Decryption, Deed};
+use privicore_monitor::credentials::{Keyring, SecretBytes, SecretStore, StoreError};
 use privicore_monitor::engine::{Action, Event};
 use privicore_monitor::protocol::DataKey;
 use privicore_monitor::sandbox::Running;
-use privicore_monitor::settings::{ProfileId, Saving};
+use privicore_monitor::settings::{Preferences, ProfileId, Saving};
 use ring::aead;
 
 use crate::downloads::{bytes, download, no_hidden_parts, offer};
@@ -63,6 +66,72 @@ async fn a_payload_is_decrypted_on_its_way_and_the_key_outlives_the_run_if_asked
     let heard = window.quit().await;
     assert!(!format!("{heard:?}").contains("1, 1, 1, 1"), "the key showed itself");
     no_hidden_parts(&machine);
+}
+
+#[tokio::test]
+async fn a_key_that_is_forgotten_while_the_keyring_is_asked_stays_forgotten() {
+    let sandbox = quiet().await;
+    let mut machine = Machine::new();
+    let mut window = Window::open(&machine);
+    let profile = window.sign_in(&sandbox).await;
+    window.kept().await;
+    window.quit().await;
+
+    let (open, gate) = std::sync::mpsc::sync_channel(64);
+    let held = BTreeMap::from([(format!("data:{profile}"), vec![1; 32])]);
+    machine.keyring = Keyring::with_store(Box::new(Slow { gate, held }));
+    let mut window = Window::open(&machine);
+    window.act(Action::SetSaving { profile, saving: Saving { decrypt: true, ..Saving::default() } });
+    window.act(Action::SetDataKey { profile, key: None, keep: false });
+    // What is asked after them is done: both are with the keyring.
+    window.act(Action::SetPreferences(Preferences { idle_limit: 77, ..Preferences::default() }));
+    window
+        .since(0, "the settings", |event| match event {
+            Event::Settings(settings) => (settings.preferences.idle_limit == 77).then_some(()),
+            _ => None,
+        })
+        .await;
+    for _ in 0..32 {
+        open.send(()).expect("there is room");
+    }
+    window.wait("the answer", |event| matches!(event, Event::DataKey { .. }).then_some(())).await;
+    let heard = window.quit().await;
+    let told = heard.iter().filter_map(|event| match event {
+        Event::DataKey { known, .. } => Some(*known),
+        _ => None,
+    });
+    assert_eq!(told.collect::<Vec<_>>(), [false], "it was put back");
+}
+
+/// A keyring that answers each question once it is let.
+struct Slow {
+    gate: std::sync::mpsc::Receiver<()>,
+    held: BTreeMap<String, Vec<u8>>,
+}
+
+impl Slow {
+    fn wait(&self) -> Result<(), StoreError> {
+        self.gate.recv().map_err(|_gone| StoreError::Stopped)
+    }
+}
+
+impl SecretStore for Slow {
+    fn get(&mut self, user: &str) -> Result<Option<SecretBytes>, StoreError> {
+        self.wait()?;
+        Ok(self.held.get(user).cloned().map(SecretBytes::new))
+    }
+
+    fn set(&mut self, user: &str, secret: &[u8]) -> Result<(), StoreError> {
+        self.wait()?;
+        self.held.insert(user.to_owned(), secret.to_vec());
+        Ok(())
+    }
+
+    fn delete(&mut self, user: &str) -> Result<(), StoreError> {
+        self.wait()?;
+        self.held.remove(user);
+        Ok(())
+    }
 }
 
 #[tokio::test]

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use egui::Key;
 use egui::accesskit::Role;
 use privicore_monitor::engine::{Action, Event};
+use privicore_monitor::protocol::DataKey;
 use privicore_monitor::settings::{Preferences, Saving, Settings, Theme};
 
 use super::harness::Window;
@@ -87,6 +88,45 @@ fn open_again_and_type(window: &mut Window, host: &str) {
     open(window);
     window.type_into(Role::TextInput, "Host", host);
     window.key(Key::Enter);
+}
+
+#[test]
+fn a_key_is_given_masked_and_forgotten_again() {
+    let mut window = Window::live();
+    open(&mut window);
+    let switch = "Decrypt on the way";
+    assert!(!window.has(Role::PasswordInput, "Key"), "asked for although nothing is decrypted");
+    window.click(Role::CheckBox, switch);
+    assert!(kept(&mut window).decrypt);
+    assert!(window.reads("No key is known: data is kept encrypted."), "{:?}", window.all(Role::Label));
+    window.type_into(Role::PasswordInput, "Key", "00ff");
+    window.press("Use key");
+    assert!(window.actions().is_empty(), "half a key was taken");
+    assert_eq!(window.all(Role::Alert), ["A key has 64 hex digits; there are 4 here."]);
+    let key = "00ff".repeat(16);
+    window.find(Role::PasswordInput, "Key").focus();
+    window.run();
+    window.key_with(egui::Modifiers::COMMAND, Key::A);
+    window.type_text(&key);
+    window.click(Role::CheckBox, "Keep in the keyring");
+    window.press("Use key");
+    match &*window.actions() {
+        [Action::SetDataKey { key: given, keep: true, .. }] => assert_eq!(*given, DataKey::from_hex(&key)),
+        other => panic!("{other:?}"),
+    }
+    let profile = window.id();
+    window.say(Event::DataKey { profile, known: true, kept: true });
+    window.run();
+    assert!(window.reads("The key is known, and kept in the keyring."), "{:?}", window.all(Role::Label));
+    window.press("Use key");
+    assert_eq!(window.all(Role::Alert), ["A key has 64 hex digits; there are 0 here."], "it is still in the field");
+    window.press("Forget key");
+    match &*window.actions() {
+        [Action::SetDataKey { key: None, .. }] => {}
+        other => panic!("{other:?}"),
+    }
+    window.click(Role::CheckBox, switch);
+    assert!(!kept(&mut window).decrypt);
 }
 
 #[test]

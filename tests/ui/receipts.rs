@@ -1,7 +1,7 @@
 //! Receipts, requesting the same data once more, and the warning that a link was spent elsewhere.
 
-use egui::{Key, Modifiers};
 use egui::accesskit::Role;
+use egui::{Key, Modifiers};
 use privicore_monitor::activity::{ActivityKey, Deed, Entry, Fact, NotSaved, Receipt, Requested};
 use privicore_monitor::engine::{Action, Event, Notice, Severity};
 use privicore_monitor::protocol::DataToken;

@@ -7,7 +7,7 @@ use egui::{Key, Modifiers};
 use privicore_monitor::activity::{ActivityKey, Deed, Entry, Fact, Gap, GapCause, Receipt, Seq};
 use privicore_monitor::engine::{Action, ConnectionState, Event, Progress, Stage};
 use privicore_monitor::protocol::{DataToken, DataTokenPage, StoredData};
-use privicore_monitor::settings::{Profile, Theme};
+use privicore_monitor::settings::{Profile, Saving, Theme};
 use privicore_monitor::ui::Prefill;
 
 use super::harness::{INLINE, LINK, Window, at, command, data, ops};
@@ -17,7 +17,7 @@ use super::stored;
 /// What a screen is called, and how one gets there from the beginning.
 type Screen = (&'static str, fn(Theme) -> Window);
 
-const SCREENS: [Screen; 20] = [
+const SCREENS: [Screen; 21] = [
     ("main", main),
     ("details", details),
     ("gap-details", gap_details),
@@ -27,6 +27,7 @@ const SCREENS: [Screen; 20] = [
     ("empty", empty),
     ("palette", palette),
     ("settings", settings),
+    ("data-settings", data_settings),
     ("export", export),
     ("request-data", request_data),
     ("track-commands", track_commands),
@@ -264,6 +265,24 @@ fn palette(theme: Theme) -> Window {
 
 fn settings(theme: Theme) -> Window {
     after(theme, Modifiers::COMMAND, Key::Comma)
+}
+
+/// With hosts, and with a key that is known.
+fn data_settings(theme: Theme) -> Window {
+    let mut window = filled(theme, SIZE);
+    window.profile.saving = Saving {
+        folder: Some("/home/ops/in".into()),
+        automatic_hosts: vec!["files.example.com".to_owned()],
+        decrypt: true,
+        ..Saving::default()
+    };
+    window.settings(vec![window.profile.clone()], theme);
+    let profile = window.id();
+    window.say(Event::DataKey { profile, known: true, kept: true });
+    window.run();
+    window.press("Menu");
+    window.press("Ready data settings…");
+    window
 }
 
 fn export(theme: Theme) -> Window {

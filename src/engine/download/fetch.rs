@@ -61,7 +61,13 @@ pub(in crate::engine) fn client() -> ClientBuilder {
 impl Fetcher {
     /// That goes the way that is in force when it fetches.
     pub(in crate::engine) fn new(ways: Ways) -> Self {
-        Self { ways, resolve: guard::system(), disk: room::system(), rates: Rates::default(), idle: IdleLimit::default() }
+        Self {
+            ways,
+            resolve: guard::system(),
+            disk: room::system(),
+            rates: Rates::default(),
+            idle: IdleLimit::default(),
+        }
     }
 
     /// Whether a proxy reaches this address for us: names are then resolved by it.

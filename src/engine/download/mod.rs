@@ -303,8 +303,8 @@ impl Job {
         spot.name = file_name::safe_name(&format!("{name}.encrypted")).unwrap_or_else(|| name.clone());
         spot.replace = false;
         let sentence = format!(
-            "{name} could not be decrypted: {why}. It is kept as it came, encrypted, under the name {}. Check the key in the \
-             profile's settings.",
+            "{name} could not be decrypted: {why}. It is kept as it came, encrypted, under the name {}. Check the key in \
+             the profile's ready data settings.",
             spot.name
         );
         self.notice(Severity::Warning, sentence, None);

@@ -1,4 +1,12 @@
 //! The key of a profile's payloads: given by the operator, kept in the keyring if asked.
+//!
+//! The keyring may take its time. What it answers counts only where the operator has changed nothing since it was asked, and
+//! of two changes the later one is the last that it is told.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use tokio::sync::Mutex;
 
 use crate::engine::event::Event;
 use crate::engine::report::Report;
@@ -8,34 +16,78 @@ use crate::settings::ProfileId;
 
 use super::Hub;
 
+/// The key of a profile's payloads, as far as it is known.
+#[derive(Debug, Default)]
+pub(super) struct HeldKey {
+    key: Option<DataKey>,
+    changes: Changes,
+}
+
+impl HeldKey {
+    /// The key.
+    pub(super) fn key(&self) -> Option<&DataKey> {
+        self.key.as_ref()
+    }
+}
+
+/// How often the operator has changed a key in this run. Clones share it.
+#[derive(Debug, Clone, Default)]
+struct Changes {
+    newest: Arc<AtomicU64>,
+    /// Whoever has it may tell the keyring.
+    turn: Arc<Mutex<()>>,
+}
+
+impl Changes {
+    /// Counts one more; its number.
+    fn next(&self) -> u64 {
+        self.newest.fetch_add(1, Ordering::SeqCst) + 1
+    }
+
+    /// The number of the newest; 0 before the first.
+    fn newest(&self) -> u64 {
+        self.newest.load(Ordering::SeqCst)
+    }
+}
+
 impl Hub {
     /// Takes the key of a profile's payloads, or forgets it.
     pub(super) fn set_data_key(&mut self, profile: ProfileId, key: Option<DataKey>, keep: bool) {
         let Some(desk) = self.desks.get_mut(&profile) else { return };
-        desk.data_key.clone_from(&key);
+        let changes = desk.data_key.changes.clone();
+        let change = changes.next();
+        desk.data_key.key.clone_from(&key);
         // The sandbox leaves the keyring untouched.
         if profile == super::sandbox::profile_id() {
-            return self.data_key(profile, key, false);
+            return self.data_key(profile, change, key, false);
         }
         let tools = self.tools.clone();
         let task = async move {
+            let turn = changes.turn.lock().await;
+            if changes.newest() != change {
+                // A later change was quicker, or waits: what it leaves in the keyring is what counts.
+                return;
+            }
             let kept = match key.as_ref().filter(|_key| keep) {
                 Some(key) => tools.keyring.store_data_key(profile, key).await.map(|()| true),
                 None => tools.keyring.forget_data_key(profile).await.map(|()| false),
             };
+            drop(turn);
             let kept = kept.unwrap_or_else(|error| {
                 sign_in::warn(&tools, profile, error.to_string());
                 false
             });
-            sign_in::report(&tools, Report::DataKey { profile, key, kept }).await;
+            sign_in::report(&tools, Report::DataKey { profile, change, key, kept }).await;
         };
         drop(self.tools.spawner.task("writing the keyring", Some(profile), task));
     }
 
-    /// Asks the keyring for the key of a profile's payloads, where they are to be decrypted and it is not known.
+    /// Asks the keyring for the key of a profile's payloads, where they are to be decrypted and the operator has neither given
+    /// nor taken one in this run.
     pub(super) fn recall_data_key(&self, profile: ProfileId) {
         let Some(desk) = self.desks.get(&profile) else { return };
-        let wanted = desk.profile.saving.decrypt && desk.data_key.is_none();
+        let change = desk.data_key.changes.newest();
+        let wanted = desk.profile.saving.decrypt && desk.data_key.key.is_none() && change == 0;
         if !wanted || profile == super::sandbox::profile_id() {
             return;
         }
@@ -44,7 +96,7 @@ impl Hub {
             match tools.keyring.data_key(profile).await {
                 Ok(key) => {
                     let kept = key.is_some();
-                    sign_in::report(&tools, Report::DataKey { profile, key, kept }).await;
+                    sign_in::report(&tools, Report::DataKey { profile, change, key, kept }).await;
                 }
                 Err(error) => sign_in::warn(&tools, profile, error.to_string()),
             }
@@ -52,14 +104,33 @@ impl Hub {
         drop(self.tools.spawner.task("reading the keyring", Some(profile), task));
     }
 
-    /// The keyring has answered.
-    pub(super) fn data_key(&mut self, profile: ProfileId, key: Option<DataKey>, kept: bool) {
+    /// The keyring has answered what it was asked when there had been so many changes.
+    pub(super) fn data_key(&mut self, profile: ProfileId, change: u64, key: Option<DataKey>, kept: bool) {
         let Some(desk) = self.desks.get_mut(&profile) else { return };
-        // One that was given meanwhile counts more than what the keyring had.
-        if desk.data_key.is_none() {
-            desk.data_key = key;
+        // Where the operator has changed it since, that change has an answer of its own.
+        if desk.data_key.changes.newest() != change {
+            return;
         }
-        let known = desk.data_key.is_some();
+        desk.data_key.key = key;
+        let known = desk.data_key.key.is_some();
         self.tools.outbox.post(Event::DataKey { profile, known, kept });
+    }
+
+    /// Takes the key of a profile that is removed out of the keyring.
+    pub(super) fn drop_data_key(&self, profile: ProfileId) {
+        if profile == super::sandbox::profile_id() {
+            return;
+        }
+        let Some(desk) = self.desks.get(&profile) else { return };
+        let changes = desk.data_key.changes.clone();
+        changes.next();
+        let tools = self.tools.clone();
+        let task = async move {
+            let _turn = changes.turn.lock().await;
+            if let Err(error) = tools.keyring.forget_data_key(profile).await {
+                sign_in::warn(&tools, profile, error.to_string());
+            }
+        };
+        drop(self.tools.spawner.task("writing the keyring", Some(profile), task));
     }
 }

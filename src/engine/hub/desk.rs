@@ -20,10 +20,11 @@ use crate::engine::scribe::Scribe;
 use crate::engine::session::{self, Aim, Ticket, Wish};
 use crate::engine::spawn::Task;
 use crate::engine::vault::Vault;
-use crate::protocol::{AuthorizationToken, DataKey, RequestId};
+use crate::protocol::{AuthorizationToken, RequestId};
 use crate::settings::{Profile, ProfileId};
 
 use super::Hub;
+use super::data_key::HeldKey;
 
 /// What the centre holds of one profile.
 pub(super) struct Desk {
@@ -54,7 +55,7 @@ pub(super) struct Desk {
     /// The reconciler. Dropping the sender ends it.
     keeper: (oneshot::Sender<()>, Task<()>),
     /// The key of its payloads, where the operator gave it.
-    pub(super) data_key: Option<DataKey>,
+    pub(super) data_key: HeldKey,
     /// Its downloads.
     pub(super) downloads: BTreeMap<RequestId, Download>,
     /// Downloads that are writing down their end.
@@ -175,7 +176,7 @@ impl Hub {
             dialect,
             left: Some(left),
             keeper,
-            data_key: None,
+            data_key: HeldKey::default(),
             downloads: BTreeMap::new(),
             ending: Vec::new(),
             session,
@@ -246,6 +247,7 @@ impl Hub {
 
     /// Takes a profile out of the settings, its token out of the keyring and its activity out of the journal.
     pub(super) async fn remove(&mut self, profile: ProfileId) {
+        self.drop_data_key(profile);
         let Some(desk) = self.desks.remove(&profile) else { return };
         let name = desk.profile.name.clone();
         let ending = desk.end();

@@ -208,7 +208,7 @@ impl Hub {
             scribe: desk.scribe.clone(),
             endpoints,
             saving: desk.profile.saving.clone(),
-            key: desk.data_key.clone().filter(|_key| desk.profile.saving.decrypt),
+            key: desk.data_key.key().filter(|_key| desk.profile.saving.decrypt).cloned(),
             lifetime: self.link_lifetime(),
             tools: self.tools.clone(),
         })

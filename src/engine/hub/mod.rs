@@ -270,7 +270,7 @@ impl Hub {
             Report::TokenDead { profile, ticket, why } => self.token_dead(profile, ticket, why),
             Report::Track(asked) => self.asked_to_track(asked),
             Report::Requested { profile, request, folder, size } => self.requested(profile, request, (folder, size)),
-            Report::DataKey { profile, key, kept } => self.data_key(profile, key, kept),
+            Report::DataKey { profile, change, key, kept } => self.data_key(profile, change, key, kept),
             Report::Arrived { profile, requests } => self.arrived(profile, requests),
             Report::Sealing(sealing) => self.sealing(&sealing),
             Report::DownloadEnded { profile, request } => self.download_ended(profile, &request),

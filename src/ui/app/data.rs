@@ -98,7 +98,8 @@ impl App {
             }
         }
         if all > MOST_AGAIN {
-            let sentence = format!("The data of the first {MOST_AGAIN} of {all} rows is requested. Select the others for theirs.");
+            let sentence =
+                format!("The data of the first {MOST_AGAIN} of {all} rows is requested. Select the others for theirs.");
             self.notices.say(Severity::Warning, sentence);
         }
     }
