@@ -1,16 +1,26 @@
 //! The engine from its doors, against the real sandbox over loopback: actions in, events out, files and journal on the disk.
 
 #![cfg(feature = "sandbox")]
-#![expect(clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "tests fail by panicking")]
+#![expect(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::print_stdout,
+    reason = "tests fail by panicking, and say what they leave out"
+)]
 
 #[path = "engine/canary.rs"]
 mod canary;
+#[path = "journal/child.rs"]
+mod child;
 #[path = "engine/decrypt.rs"]
 mod decrypt;
 #[path = "engine/downloads.rs"]
 mod downloads;
 #[path = "engine/exporting.rs"]
 mod exporting;
+#[path = "engine/full_disk.rs"]
+mod full_disk;
 #[path = "engine/generations.rs"]
 mod generations;
 #[path = "engine/listening.rs"]

@@ -70,6 +70,8 @@ pub struct Activities {
     kept_links: HashSet<Box<str>>,
     /// Rows with entries that are shown although the journal refuses them.
     unkept: BTreeSet<u32>,
+    /// Rows whose payload came in a message and was not saved.
+    inline: BTreeSet<u32>,
     /// The time as of the last [`Activities::expire`].
     now: Moment,
     /// When which row's link expires.
@@ -100,6 +102,7 @@ impl Activities {
             live_from: Seq(0),
             kept_links: HashSet::new(),
             unkept: BTreeSet::new(),
+            inline: BTreeSet::new(),
             now: Moment(0),
             deadlines: BTreeSet::new(),
             changes: Changes::default(),
@@ -231,6 +234,11 @@ impl Activities {
         self.deadlines.iter().filter(is_own).map(|&(_, at)| RowId(at))
     }
 
+    /// The rows whose payload came in a message and was not saved. It does not expire.
+    pub fn inline(&self) -> impl Iterator<Item = RowId> + '_ {
+        self.inline.iter().map(|&at| RowId(at))
+    }
+
     /// How many rows there are.
     #[must_use]
     pub fn len(&self) -> usize {
@@ -349,11 +357,17 @@ impl Activities {
             self.counts.remove(status);
             self.ledger.remove(standing);
             self.preparing = self.preparing.saturating_sub(usize::from(status == Status::Preparing));
+            if status == Status::Inline {
+                self.inline.remove(&at);
+            }
         }
         if let Some(Counted { status, standing }) = self.counted(at) {
             self.counts.add(status);
             self.ledger.add(standing);
             self.preparing += usize::from(status == Status::Preparing);
+            if status == Status::Inline {
+                self.inline.insert(at);
+            }
         }
     }
 
@@ -447,6 +461,7 @@ impl Activities {
         self.counts = Counts::default();
         self.ledger = Ledger::default();
         self.preparing = 0;
+        self.inline.clear();
         for at in 0..self.rows.len() {
             if let Ok(at) = u32::try_from(at) {
                 self.recount_one(at, None);

@@ -301,8 +301,17 @@ impl Desk {
     }
 
     /// The rows whose links can be used and that nobody has asked to fetch yet, what expires first in front.
+    pub(crate) fn links(&self) -> impl Iterator<Item = RowId> + '_ {
+        self.activities.ready().filter(|row| self.is_not_waiting(*row))
+    }
+
+    /// The rows whose data can be had and that nobody has asked for yet: links first, then what came in messages.
     pub(crate) fn ready(&self) -> impl Iterator<Item = RowId> + '_ {
-        self.activities.ready().filter(|row| self.waiting.is_empty() || self.turn_of(*row).is_none())
+        self.links().chain(self.activities.inline().filter(|row| self.is_not_waiting(*row)))
+    }
+
+    fn is_not_waiting(&self, row: RowId) -> bool {
+        self.waiting.is_empty() || self.turn_of(row).is_none()
     }
 
     /// The place of a row among the downloads that wait, from 1, and the download.

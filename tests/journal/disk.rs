@@ -4,7 +4,6 @@
 #![expect(clippy::disallowed_methods, reason = "a file that takes the room away is written in place")]
 
 use std::fs;
-use std::path::Path;
 use std::process::Command;
 
 use privicore_monitor::activity::Seq;
@@ -12,42 +11,12 @@ use privicore_monitor::journal::{Holder, Journal, JournalError};
 
 use crate::{child, entry, profile};
 
-/// Runs the test of that name as a child with mounts of its own: as root, or as root of a user namespace. Where the system
-/// grants neither, this says so, and the same promises are held by the tests of the writer with SQLite's own bounds.
-fn in_a_child(test: &str) {
-    let folder = tempfile::tempdir().unwrap();
-    let allowed = |wrapper: &[&str]| {
-        let (program, arguments) = wrapper.split_first().unwrap();
-        let probe = ["sh", "-c", "mount -t tmpfs -o size=64k none \"$0\""];
-        Command::new(program)
-            .args(arguments)
-            .args(probe)
-            .arg(folder.path())
-            .output()
-            .is_ok_and(|out| out.status.success())
-    };
-    let ways: [&[&str]; 2] = [&["unshare", "--mount"], &["unshare", "--user", "--map-root-user", "--mount"]];
-    let Some(wrapper) = ways.into_iter().find(|wrapper| allowed(wrapper)) else {
-        println!("{test} was not run: this system lets nobody mount a small disk");
-        return;
-    };
-    let output = child::command(wrapper, test, folder.path()).output().unwrap();
-    let said = String::from_utf8_lossy(&output.stdout);
-    assert!(output.status.success(), "{said}\n{}", String::from_utf8_lossy(&output.stderr));
-    assert!(said.contains("1 passed"), "the child ran something else: {said}");
-}
-
-fn mount(options: &str, folder: &Path) {
-    let mounted = Command::new("mount").args(["-t", "tmpfs", "-o", options, "none"]).arg(folder).status().unwrap();
-    assert!(mounted.success(), "mount {options}: {mounted}");
-}
-
 #[tokio::test]
 async fn on_a_full_disk_appends_come_back_whole_and_go_on_once_there_is_room() {
     let Some(folder) = child::folder() else {
-        return in_a_child("disk::on_a_full_disk_appends_come_back_whole_and_go_on_once_there_is_room");
+        return child::with_mounts("disk::on_a_full_disk_appends_come_back_whole_and_go_on_once_there_is_room");
     };
-    mount("size=2m", &folder);
+    child::mount("size=2m", &folder);
     let ballast = folder.join("ballast");
     fs::write(&ballast, vec![0; 1024 * 1024]).unwrap();
     let _holder = Holder::take(&folder).unwrap();
@@ -85,19 +54,19 @@ async fn on_a_full_disk_appends_come_back_whole_and_go_on_once_there_is_room() {
 #[tokio::test]
 async fn a_journal_on_a_read_only_disk_is_refused_with_a_sentence_and_left_untouched() {
     let Some(folder) = child::folder() else {
-        return in_a_child("disk::a_journal_on_a_read_only_disk_is_refused_with_a_sentence_and_left_untouched");
+        return child::with_mounts("disk::a_journal_on_a_read_only_disk_is_refused_with_a_sentence_and_left_untouched");
     };
-    mount("size=4m", &folder);
+    child::mount("size=4m", &folder);
     let journal = Journal::open(&folder).unwrap().journal;
     journal.append(profile(), (1..=10).map(entry).collect()).await.unwrap();
     journal.close().await;
     drop(journal);
     let before = fs::read(folder.join("journal.sqlite")).unwrap();
-    mount("remount,ro", &folder);
+    child::mount("remount,ro", &folder);
     let sentence = Journal::open(&folder).unwrap_err().to_string();
     assert!(sentence.contains("the file system is read-only. Check the folder"), "{sentence}");
     assert_eq!(fs::read(folder.join("journal.sqlite")).unwrap(), before);
-    mount("remount,rw", &folder);
+    child::mount("remount,rw", &folder);
     let journal = Journal::open(&folder).unwrap().journal;
     assert_eq!(journal.since(profile(), Seq(0), usize::MAX).await.unwrap().len(), 10);
 }
@@ -105,12 +74,14 @@ async fn a_journal_on_a_read_only_disk_is_refused_with_a_sentence_and_left_untou
 #[tokio::test]
 async fn a_disk_that_is_unmounted_and_mounted_again_is_written_again_by_the_same_handle() {
     let Some(folder) = child::folder() else {
-        return in_a_child("disk::a_disk_that_is_unmounted_and_mounted_again_is_written_again_by_the_same_handle");
+        return child::with_mounts(
+            "disk::a_disk_that_is_unmounted_and_mounted_again_is_written_again_by_the_same_handle",
+        );
     };
     let (disk, kept) = (folder.join("disk"), folder.join("kept"));
     fs::create_dir(&disk).unwrap();
     fs::create_dir(&kept).unwrap();
-    mount("size=4m", &kept);
+    child::mount("size=4m", &kept);
     let bind = |options: &[&str]| {
         let done = Command::new("mount").args(options).arg(&kept).arg(&disk).status().unwrap();
         assert!(done.success(), "mount {options:?}: {done}");

@@ -5,11 +5,11 @@ use std::time::Duration;
 
 use egui::accesskit::Role;
 use egui::{Key, Modifiers};
-use privicore_monitor::activity::{ActivityKey, Deed, Fact};
+use privicore_monitor::activity::{ActivityKey, Deed, Fact, Receipt};
 use privicore_monitor::engine::{Action, Event, Progress, Stage, Waiting};
 use privicore_monitor::protocol::RequestId;
 
-use super::harness::{LINK, Window, command, data};
+use super::harness::{INLINE, LINK, Window, command, data};
 
 fn progress(name: &str, stage: Stage) -> Progress {
     Progress {
@@ -67,6 +67,27 @@ fn everything_that_is_ready_goes_into_one_folder_what_expires_first_in_front() {
         }
         other => panic!("not one wish for all: {other:?}"),
     }
+}
+
+#[test]
+fn what_came_in_a_message_is_saved_with_everything_else_that_is_ready_and_only_once() {
+    let mut window = Window::live();
+    window.hear(&[data("r-0", "in the message", 0, INLINE)]);
+    assert!(!window.has(Role::Group, "Downloads"), "what does not expire does not hurry");
+    ready(&mut window, &["r-1", "r-2"]);
+    assert!(window.reads("3 ready · the first link expires in 10:00"), "{:?}", window.all(Role::Label));
+    window.press("Download all ready…");
+    window.answer(Some("/home/ops/reports"));
+    match window.actions().first() {
+        Some(Action::DownloadAll { requests, .. }) => {
+            assert_eq!(requests.iter().map(RequestId::as_str).collect::<Vec<_>>(), ["r-1", "r-2", "r-0"]);
+        }
+        other => panic!("not one wish for all: {other:?}"),
+    }
+    let saved = Deed::Saved { to: "/home/ops/reports/r-0".to_owned(), size: 5, receipt: Receipt::default() };
+    let entry = window.fact(ActivityKey::Data("r-0".into()), Fact::Done(saved), "");
+    window.commit(vec![entry]);
+    assert!(window.reads("2 ready · the first link expires in 10:00"), "{:?}", window.all(Role::Label));
 }
 
 #[test]

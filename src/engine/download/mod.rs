@@ -10,6 +10,7 @@
 mod aftermath;
 mod arrivals;
 mod control;
+mod expiry;
 mod failed;
 mod fetch;
 mod gcm;
@@ -24,7 +25,7 @@ mod source;
 mod transfer;
 mod writing;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -197,7 +198,7 @@ impl Job {
         };
         let began = (self.tools.clock)();
         let recorded = tokio::select! {
-            recorded = self.record(fetching(&spot, &part)) => recorded,
+            recorded = self.record(fetching(&spot, part.path())) => recorded,
             _ = control.stopped() => false,
         };
         if !recorded {
@@ -213,7 +214,7 @@ impl Job {
         }
         let needed = self.with_room_to_decrypt(opened.total.unwrap_or(RESERVE));
         self.find_room(&mut spot, &mut part, needed, (true, control)).await.map_err(|failed| (failed, None))?;
-        let (received, part) = self.receive(&mut opened, part, &spot, control).await;
+        let (received, part) = self.receive(&mut opened, part, &mut spot, control).await;
         let receipt = receipt(known, (host, opened.gets, began), opened.unproved);
         self.finish(received, part, spot, receipt).await
     }
@@ -338,7 +339,7 @@ impl Job {
             match elsewhere {
                 Ok(elsewhere) => {
                     (*spot, *part) = elsewhere;
-                    if begun && !self.record(fetching(spot, part)).await {
+                    if begun && !self.record(fetching(spot, part.path())).await {
                         return Err(failed::Stop::Closing.after());
                     }
                 }
@@ -348,17 +349,10 @@ impl Job {
         Ok(())
     }
 
-    /// Says before the GET what will not finish in time, from the rates seen.
+    /// Says before the GET what will not finish in time, as far as that can be told.
     fn warn_of_expiry(&self, taken: &Taken, known: &Known, spot: &Spot) {
-        let Some(needed) = known.size.and_then(|size| self.tools.fetcher.rates.takes(size)) else { return };
         let left = taken.ready.expiry(self.lifetime).since((self.tools.clock)());
-        if needed > left {
-            let (needed, left) = (needed.as_secs(), left.as_secs());
-            let sentence = format!(
-                "{} will not finish in time: at the rates seen it takes about {needed} s, and its link lives {left} s more. \
-                 Some servers cut such a download off.",
-                spot.name
-            );
+        if let Some(sentence) = expiry::warning(&spot.name, known.size, left, &self.tools.fetcher.rates) {
             self.notice(Severity::Warning, sentence, None);
         }
     }
@@ -454,8 +448,8 @@ fn receipt(known: &Known, (host, gets, began): (String, u32, Moment), unproved: 
 }
 
 /// The GET is about to be sent.
-fn fetching(spot: &Spot, part: &Part) -> Deed {
-    Deed::Fetching { to: spot.path().display().to_string(), part: Some(part.path().display().to_string()) }
+fn fetching(spot: &Spot, part: &Path) -> Deed {
+    Deed::Fetching { to: spot.path().display().to_string(), part: Some(part.display().to_string()) }
 }
 
 /// Decrypts a part-file into another at the same place; or gives it back, and says why.
@@ -490,6 +484,6 @@ impl From<Unwritten> for (String, Option<PathBuf>) {
 }
 
 /// The file's name, for showing.
-fn name_of(path: &std::path::Path) -> String {
+fn name_of(path: &Path) -> String {
     path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned()
 }

@@ -12,6 +12,7 @@ use crate::protocol::file_name;
 use crate::settings::atomic;
 
 use super::origin;
+use super::writing::Sink;
 
 /// How many numbers are tried where a name is taken.
 const MOST_NUMBERS: u32 = 10_000;
@@ -122,6 +123,16 @@ impl Part {
         Ok(())
     }
 
+    /// Copies everything into the empty part-file of another place, and becomes that one; the file here is gone then.
+    fn relocate(&mut self, mut place: Self) -> io::Result<()> {
+        let copied = io::copy(&mut self.reopen()?, place.file.as_file_mut())?;
+        if copied != self.size {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+        self.file = place.file;
+        Ok(())
+    }
+
     /// The file, to be read.
     pub(super) fn reopen(&self) -> io::Result<File> {
         self.file.reopen()
@@ -159,6 +170,16 @@ impl Part {
             return None;
         }
         keep_file(self.file, &spot.folder, &format!("{}.part", spot.name))
+    }
+}
+
+impl Sink for Part {
+    fn write(&mut self, piece: &mut Bytes) -> io::Result<()> {
+        self.write(piece)
+    }
+
+    fn move_to(&mut self, place: Self) -> io::Result<()> {
+        self.relocate(place)
     }
 }
 
@@ -304,6 +325,20 @@ mod tests {
         assert_eq!(std::fs::read_to_string(kept).unwrap(), "half", "the first part was lost");
         assert_eq!(Part::create(&spot).unwrap().keep(&spot), None, "nothing had come");
         assert_eq!(names_in(folder.path()), ["data.bin (2).part", "data.bin.part"]);
+    }
+
+    #[test]
+    fn a_part_goes_on_at_another_place_with_what_has_come() {
+        let (here, there) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let mut moved = part(&spot(here.path(), "data.bin", true), "half ");
+        let to = spot(there.path(), "data.bin", true);
+        moved.relocate(Part::create(&to).unwrap()).unwrap();
+        assert_eq!(names_in(here.path()), [""; 0], "a part-file was left behind");
+        moved.write(&mut Bytes::from_static(b"and half")).unwrap();
+        let whole = part(&to, "half and half");
+        let (finished, whole) = (moved.finish(&to, "h").unwrap(), whole.finish(&to, "h").unwrap());
+        assert_eq!(std::fs::read_to_string(&finished.to).unwrap(), "half and half");
+        assert_eq!((finished.size, finished.sha256), (whole.size, whole.sha256));
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! From the network to the part-file: bytes in, progress out, and every way in which it can stand still or break.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
@@ -9,17 +9,17 @@ use bytes::Bytes;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
-use crate::engine::event::{Event, Progress, Stage};
+use crate::engine::event::{Event, Progress, Severity, Stage};
 use crate::settings::{IDLE_LIMITS, Preferences, atomic};
 
 use super::control::Control;
-use super::failed::Failed;
+use super::failed::{Failed, Stop};
 use super::meter::{Meter, PROGRESS, time_for};
-use super::part::{Part, Spot};
+use super::part::{self, Part, Spot};
 use super::room::RESERVE;
 use super::source::Opened;
 use super::writing::{Patience, patience};
-use super::{Job, Order};
+use super::{Job, Order, fetching};
 
 /// From how long a silence on it is said.
 const SILENCE: Duration = Duration::from_secs(5);
@@ -53,37 +53,48 @@ impl IdleLimit {
     }
 }
 
+/// Where a transfer goes, as long as the operator chooses no other place.
+#[derive(Debug)]
+pub(super) struct Place<'a> {
+    spot: &'a mut Spot,
+    /// The part-file.
+    part: PathBuf,
+}
+
 impl Job {
     /// Receives a payload into its part-file, which is given back however it ends, unless the disk swallowed it.
     pub(super) async fn receive(
         &self,
         opened: &mut Opened,
         part: Part,
-        spot: &Spot,
+        spot: &mut Spot,
         control: &mut Control,
     ) -> (Result<(), Failed>, Option<Part>) {
         let (pieces, arriving) = mpsc::channel::<Bytes>(PIECES);
-        let (patience, waiting) = patience();
+        let (patience, waiting) = patience::<Part>();
+        let mut place = Place { spot, part: part.path().to_owned() };
         let mut writer = self.tools.spawner.blocking("saving a file", Some(self.profile), move || {
             let mut part = part;
-            let written = waiting.write_all(arriving, LOOK_AGAIN, |piece| part.write(piece));
+            let written = waiting.write_all(arriving, LOOK_AGAIN, &mut part);
             (part, written.err())
         });
         let began = Instant::now();
         let mut meter = Meter::new(began);
-        let mut received = self.pump(opened, pieces, spot, control, (&mut meter, &patience)).await;
+        let mut received = self.pump(opened, pieces, &mut place, control, (&mut meter, &patience)).await;
         // Who has given up on the network gives up on the disk; otherwise what has come still waits for room.
         let mut patience = received.is_ok().then_some(patience);
         let mut ticks = tokio::time::interval(LOOK_AGAIN);
         let written = loop {
             tokio::select! {
                 written = &mut writer => break written,
-                stop = control.stopped(), if patience.is_some() => {
-                    received = Err(stop.after());
+                order = control.order(), if patience.is_some() => if let Some(waits) = &patience
+                    && let Err(failed) = self.obey(order, &mut place, opened.total, (waits, None), control).await
+                {
+                    received = Err(failed);
                     patience = None;
-                }
+                },
                 _ = ticks.tick() => if let Some(patience) = &patience {
-                    self.wait_for_room(spot, (&meter, opened.total), patience).await;
+                    self.wait_for_room(place.spot, (&meter, opened.total), patience).await;
                 },
             }
         };
@@ -107,12 +118,12 @@ impl Job {
         &self,
         opened: &mut Opened,
         pieces: mpsc::Sender<Bytes>,
-        spot: &Spot,
+        place: &mut Place<'_>,
         control: &mut Control,
-        (meter, patience): (&mut Meter, &Patience),
+        (meter, patience): (&mut Meter, &Patience<Part>),
     ) -> Result<(), Failed> {
         let total = opened.total;
-        self.tell(spot, meter, total, Stage::Receiving);
+        self.tell(place.spot, meter, total, Stage::Receiving);
         let (mut received, mut last, mut looked) = (0_u64, Instant::now(), 0_u64);
         // Also tells what came with the last piece before a pause, and that nothing comes.
         let mut ticks = tokio::time::interval(PROGRESS);
@@ -121,7 +132,7 @@ impl Job {
                 piece = opened.source.next() => piece,
                 stop = control.stopped() => return Err(stop.after()),
                 now = ticks.tick() => {
-                    self.silence(spot, (&mut *meter, received, total), now.saturating_duration_since(last))?;
+                    self.silence(place.spot, (&mut *meter, received, total), now.saturating_duration_since(last))?;
                     continue;
                 }
             };
@@ -134,21 +145,25 @@ impl Job {
             let room = loop {
                 tokio::select! {
                     room = pieces.reserve() => break room,
-                    stop = control.stopped() => return Err(stop.after()),
-                    _ = ticks.tick() => self.wait_for_room(spot, (&*meter, total), patience).await,
+                    order = control.order() => {
+                        self.obey(order, place, total, (patience, Some(&pieces)), control).await?;
+                    }
+                    _ = ticks.tick() => self.wait_for_room(place.spot, (&*meter, total), patience).await,
                 }
             };
             // The disk refused: the writer's result says why.
             let Ok(room) = room else { return Ok(()) };
             room.send(piece);
             if meter.count(received, Instant::now()) {
-                self.tell(spot, meter, total, Stage::Receiving);
+                self.tell(place.spot, meter, total, Stage::Receiving);
             }
             if total.is_none() && received.saturating_sub(looked) >= BETWEEN_LOOKS {
                 looked = received;
-                while let Some(short) = self.shortage(&spot.folder, RESERVE).await {
-                    self.tell(spot, meter, total, short);
-                    wait(control).await?;
+                while let Some(short) = self.shortage(&place.spot.folder, RESERVE).await {
+                    self.tell(place.spot, meter, total, short);
+                    if let Some(order) = wait(control).await? {
+                        self.obey(Ok(order), place, total, (patience, Some(&pieces)), control).await?;
+                    }
                 }
             }
             last = Instant::now();
@@ -159,12 +174,68 @@ impl Job {
         }
     }
 
+    /// Does what the operator ordered in the middle of a transfer: goes on at another place, and takes what has come along. A place
+    /// that is no good is told, and all stays as it is. `pieces` leads to a writer that may be waiting for the next one.
+    async fn obey(
+        &self,
+        order: Result<Order, Stop>,
+        place: &mut Place<'_>,
+        total: Option<u64>,
+        (patience, pieces): (&Patience<Part>, Option<&mpsc::Sender<Bytes>>),
+        control: &mut Control,
+    ) -> Result<(), Failed> {
+        let Order::Move(to) = order.map_err(Stop::after)? else { return Ok(()) };
+        let (spot, part) = match self.elsewhere(&to, total.unwrap_or(RESERVE)).await {
+            Ok(elsewhere) => elsewhere,
+            Err(sentence) => {
+                self.notice(Severity::Warning, sentence, None);
+                return Ok(());
+            }
+        };
+        let path = part.path().to_owned();
+        // Wherever a crash comes in between, the journal names a part-file that is not whole.
+        if !self.record(fetching(&spot, &path)).await {
+            return Err(Stop::Closing.after());
+        }
+        let Some(answer) = patience.move_to(part) else { return Ok(()) };
+        // Full: it has a next piece anyway.
+        let woken = pieces.is_none_or(|pieces| pieces.try_send(Bytes::new()).is_ok());
+        tracing::debug!(woken, "a download goes on at another place");
+        let moved = tokio::select! {
+            moved = answer => moved,
+            stop = control.stopped() => return Err(stop.after()),
+        };
+        match moved {
+            Ok(Ok(())) => {
+                *place.spot = spot;
+                place.part = path;
+                return Ok(());
+            }
+            Ok(Err(error)) => self.notice(Severity::Warning, part::sentence(&to, &error), None),
+            Err(_ended) => tracing::debug!("everything was written before the other place was there"),
+        }
+        if self.record(fetching(place.spot, &place.part)).await { Ok(()) } else { Err(Stop::Closing.after()) }
+    }
+
+    /// A part-file at another place, where there is so much room; or in a sentence why not.
+    async fn elsewhere(&self, to: &Path, needed: u64) -> Result<(Spot, Part), String> {
+        let spot = Spot::chosen(to)?;
+        let part = self.create(&spot).await.map_err(|failed| failed.sentence)?;
+        if let Some(Stage::NoRoom { needed, free, folder }) = self.shortage(&spot.folder, needed).await {
+            return Err(format!(
+                "There is too little room in {} too: {needed} bytes are needed and {free} are free. Choose another place.",
+                folder.display()
+            ));
+        }
+        Ok((spot, part))
+    }
+
     /// Nothing has come for a while: says so, and gives up when it has been too long.
     fn silence(&self, spot: &Spot, measured: (&mut Meter, u64, Option<u64>), silent: Duration) -> Result<(), Failed> {
         let (meter, received, total) = measured;
         let limit = self.tools.fetcher.idle.get();
         if silent >= limit {
-            let what = format!("nothing came for {} s", limit.as_secs());
+            let what = format!("nothing came for {} s", silent.as_secs());
             return Err(broken(&what, received, total));
         }
         let (before, rate) = (meter.received(), meter.rate());
@@ -178,7 +249,7 @@ impl Job {
     }
 
     /// Tells that the disk is full, while the writer waits for room on it.
-    async fn wait_for_room(&self, spot: &Spot, (meter, total): (&Meter, Option<u64>), patience: &Patience) {
+    async fn wait_for_room(&self, spot: &Spot, (meter, total): (&Meter, Option<u64>), patience: &Patience<Part>) {
         if !patience.is_waiting() {
             return;
         }
@@ -228,3 +299,7 @@ fn broken(what: &str, received: u64, total: Option<u64>) -> Failed {
     let what: String = words.next().map(|first| first.to_uppercase().chain(words).collect()).unwrap_or_default();
     Failed::broken(format!("{what} after {received}{of} bytes. The link is used up."))
 }
+
+#[cfg(test)]
+#[path = "idle_tests.rs"]
+mod tests;

@@ -32,7 +32,7 @@ fn lines(desk: &Desk, narrow: bool) -> usize {
     if narrow && !desk.downloads_open { all.min(1) } else { all }
 }
 
-/// How many links are ready, up to [`COUNTED`], and not fetched yet.
+/// How much is ready, up to [`COUNTED`], and not saved yet.
 fn ready(desk: &Desk) -> usize {
     desk.ready().take(COUNTED).count()
 }
@@ -40,7 +40,8 @@ fn ready(desk: &Desk) -> usize {
 /// How high the drawer is; 0 where there is none.
 pub(crate) fn height(desk: &Desk, narrow: bool) -> f32 {
     let lines = match lines(desk, narrow) {
-        0 if desk.ready().nth(SEVERAL - 1).is_none() => return 0.0,
+        // What came in a message does not hurry.
+        0 if desk.links().nth(SEVERAL - 1).is_none() => return 0.0,
         // The second line has the button for the rest.
         1 if !narrow && desk.ready().next().is_some() => 2,
         lines => lines.max(1),

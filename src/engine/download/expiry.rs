@@ -1,0 +1,56 @@
+//! What is said before the GET of a link about whether its download will finish in time.
+
+use std::time::Duration;
+
+use super::meter::Rates;
+
+/// A link with less time than this ahead is pointed out where it can't be told how long its download will take. One with more is
+/// no news: nearly every link would be.
+const SHORT_LIFE: Duration = Duration::from_mins(1);
+
+/// What speaks against a download of a link that lives for so long, in sentences; `None` where nothing does. `size` is in bytes,
+/// where it is known.
+pub(super) fn warning(name: &str, size: Option<u64>, left: Duration, rates: &Rates) -> Option<String> {
+    let lives = left.as_secs();
+    let what = match size.map(|size| rates.takes(size)) {
+        Some(Some(needed)) if needed > left => {
+            let needed = needed.as_secs();
+            format!(
+                "{name} will not finish in time: at the rates seen it takes about {needed} s, and its link lives {lives} s more."
+            )
+        }
+        Some(Some(_)) => return None,
+        _ if left >= SHORT_LIFE => return None,
+        Some(None) => {
+            format!(
+                "{name} may not finish in time: its link lives {lives} s more, and how fast it will come is not known."
+            )
+        }
+        None => {
+            format!("{name} may not finish in time: its link lives {lives} s more, and how large it is is not known.")
+        }
+    };
+    Some(format!("{what} Some servers cut such a download off."))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_will_not_finish_in_time_is_said_and_what_may_not_where_little_time_is_left() {
+        let (unknown, known) = (Rates::default(), Rates::default());
+        // 100 bytes a second.
+        known.learn(1_000, Duration::from_secs(10));
+        let says = |size, left, rates| warning("a.bin", size, Duration::from_secs(left), rates).unwrap_or_default();
+        assert!(
+            says(Some(20_000), 199, &known)
+                .starts_with("a.bin will not finish in time: at the rates seen it takes about 200 s")
+        );
+        assert_eq!(says(Some(20_000), 200, &known), "");
+        assert_eq!(says(Some(20_000), 60, &unknown), "");
+        assert!(says(Some(1), 59, &unknown).contains("lives 59 s more, and how fast it will come is not known."));
+        assert_eq!(says(None, 60, &known), "");
+        assert!(says(None, 59, &known).contains("and how large it is is not known. Some servers"));
+    }
+}

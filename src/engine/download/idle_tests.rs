@@ -1,0 +1,151 @@
+//! How long a silence a transfer bears, under paused time: nothing here touches a disk or a network.
+
+use futures_util::SinkExt as _;
+use tokio::io::DuplexStream;
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
+use tokio_tungstenite::WebSocketStream;
+use tokio_tungstenite::tungstenite::Message as Frame;
+use tokio_tungstenite::tungstenite::protocol::Role;
+
+use super::*;
+use crate::activity::Moment;
+use crate::credentials::Keyring;
+use crate::engine::book::Book;
+use crate::engine::clocks::Clocks;
+use crate::engine::connector::Transport;
+use crate::engine::download::source::Source;
+use crate::engine::download::{Fetcher, Reins, Target, control};
+use crate::engine::endpoints::Endpoints;
+use crate::engine::gaps::Past;
+use crate::engine::mailbox;
+use crate::engine::proxies::ProxyVariables;
+use crate::engine::rest::Rest;
+use crate::engine::scribe::Scribe;
+use crate::engine::spawn::Spawner;
+use crate::engine::testing::{MemoryLedger, Scripted};
+use crate::engine::tools::Tools;
+use crate::engine::vault::Vault;
+use crate::engine::way::{Guide, Surroundings, Way};
+use crate::settings::{Address, Profile, Saving};
+
+/// Longer than any of these takes.
+const NEVER: Duration = Duration::from_hours(2);
+
+/// A transfer that is under way, and its server.
+struct Bench {
+    idle: IdleLimit,
+    server: WebSocketStream<DuplexStream>,
+    ended: JoinHandle<Result<(), Failed>>,
+    _reins: Reins,
+}
+
+impl Bench {
+    async fn new() -> Self {
+        let (outbox, _events) = mailbox::pair(Arc::new(|| {}));
+        let spawner = Spawner::new(tokio::runtime::Handle::current(), outbox.clone());
+        let ledger = Arc::new(MemoryLedger::default());
+        let surroundings = Surroundings { authority: None, proxies: ProxyVariables::default() };
+        let way = Way::load(&Preferences::default(), &surroundings).unwrap();
+        let (_guide, ways) = Guide::new(way, surroundings);
+        let (reports, _reported) = mpsc::channel(8);
+        let clock: crate::engine::Clock = Arc::new(|| Moment(0));
+        let vault = Vault::default();
+        let profile = Profile {
+            api: Address::new("https://cab.example.com"),
+            websocket: Address::new("wss://cab.example.com"),
+            download: Address::new("https://download.example.com"),
+            ..Profile::default()
+        };
+        let (past, told) = oneshot::channel();
+        drop(past.send(Past { now: Moment(0), last_alive: None }));
+        let (_left, found) = oneshot::channel();
+        let kept = (Book::default(), vault.clone());
+        let (scribe, _writing) =
+            Scribe::start(profile.id, ledger.clone(), outbox.clone(), kept, (told, found), &spawner);
+        let tools = Tools {
+            outbox,
+            spawner,
+            clocks: Clocks::new(clock.clone(), Arc::new(|| None)),
+            clock,
+            ledger,
+            keyring: Keyring::in_memory(),
+            rest: Rest::new(ways.clone()),
+            fetcher: Fetcher::new(ways),
+            connector: Scripted::new().0,
+            reports,
+        };
+        let idle = tools.fetcher.idle.clone();
+        let job = Job {
+            profile: profile.id,
+            request: "r-1".into(),
+            target: Target::Folder("/in".into()),
+            inline: false,
+            automatic: false,
+            vault,
+            scribe,
+            endpoints: Arc::new(Endpoints::of(&profile).unwrap()),
+            saving: Saving::default(),
+            lifetime: NEVER,
+            key: None,
+            tools,
+        };
+        let (ours, theirs) = tokio::io::duplex(1024);
+        let ours: Box<dyn Transport> = Box::new(ours);
+        let socket = WebSocketStream::from_raw_socket(ours, Role::Client, None).await;
+        let server = WebSocketStream::from_raw_socket(theirs, Role::Server, None).await;
+        let (reins, mut control) = control();
+        let ended = async move {
+            let source = Source::Socket(Box::new(socket));
+            let mut opened = Opened { source, total: None, name: None, unproved: false, gets: 1 };
+            let mut spot = Spot { folder: "/in".into(), name: "data.bin".to_owned(), replace: false };
+            let mut place = Place { spot: &mut spot, part: "/in/part".into() };
+            let (pieces, _arriving) = mpsc::channel(PIECES);
+            let (patience, _waiting) = patience();
+            let mut meter = Meter::new(Instant::now());
+            job.pump(&mut opened, pieces, &mut place, &mut control, (&mut meter, &patience)).await
+        };
+        #[expect(clippy::disallowed_methods, reason = "the test waits for it itself")]
+        let ended = tokio::spawn(ended);
+        Self { idle, server, ended, _reins: reins }
+    }
+
+    async fn bytes(&mut self) {
+        self.server.send(Frame::binary(vec![7; 100])).await.unwrap();
+    }
+
+    /// Why it was given up.
+    async fn end(self) -> String {
+        let ended = tokio::time::timeout(NEVER, self.ended).await.expect("it was never given up").unwrap();
+        ended.expect_err("it ended as if all had come").sentence
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_download_that_falls_silent_is_given_up_at_the_limit_and_not_before() {
+    let mut bench = Bench::new().await;
+    let start = Instant::now();
+    // Slow is not silent.
+    for _ in 0..10 {
+        bench.bytes().await;
+        tokio::time::sleep(Duration::from_secs(50)).await;
+    }
+    let last = start + Duration::from_secs(450);
+    let sentence = bench.end().await;
+    assert_eq!(sentence, "Nothing came for 60 s after 1000 bytes. The link is used up.");
+    let silent = last.elapsed();
+    assert!(silent >= Duration::from_mins(1) && silent < Duration::from_secs(61), "given up after {silent:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn another_idle_limit_is_in_force_for_what_is_under_way() {
+    let mut bench = Bench::new().await;
+    bench.idle.set(600);
+    bench.bytes().await;
+    let start = Instant::now();
+    tokio::time::sleep(Duration::from_mins(5)).await;
+    bench.idle.set(1);
+    let sentence = bench.end().await;
+    assert_eq!(sentence, "Nothing came for 300 s after 100 bytes. The link is used up.");
+    assert!(start.elapsed() < Duration::from_secs(302), "not at once: {:?}", start.elapsed());
+}
