@@ -52,17 +52,17 @@ pub(crate) fn measure_and_print(count: usize) {
         activities.apply(&entry);
         raw += entry.raw.len();
         // The first row brings what a model has without any.
-        before.get_or_insert_with(resident);
+        before.get_or_insert_with(|| from_status("VmRSS:"));
     }
-    let after = resident();
+    let after = from_status("VmRSS:");
     assert_eq!(activities.len(), count, "rows are missing");
     println!("{}", json!({"resident": after - before.unwrap_or(after), "raw": raw}));
 }
 
-/// Bytes of this process that are in memory.
-fn resident() -> u64 {
+/// What the system says of this process's memory in a line that begins so, in bytes.
+pub(crate) fn from_status(name: &str) -> u64 {
     let status = std::fs::read_to_string("/proc/self/status").expect("memory is measured on Linux");
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).expect("VmRSS");
+    let line = status.lines().find_map(|line| line.strip_prefix(name)).expect("the line is there");
     let kib: u64 = line.trim().trim_end_matches("kB").trim().parse().expect("a number");
     kib * 1024
 }
