@@ -17,6 +17,9 @@ use super::writing::Sink;
 /// How many numbers are tried where a name is taken.
 const MOST_NUMBERS: u32 = 10_000;
 
+/// After so many bytes the system is asked to bring them to the disk: else all of them would wait for the end.
+const PUSH: u64 = 8 * 1024 * 1024;
+
 /// Where a file goes, and under which name.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Spot {
@@ -58,6 +61,8 @@ pub(super) struct Part {
     file: NamedTempFile,
     digest: Digest,
     size: u64,
+    /// How much of it the system was asked to bring to the disk.
+    pushed: u64,
 }
 
 /// The running SHA-256 of what was written.
@@ -93,7 +98,7 @@ impl Part {
             .suffix(".part")
             .tempfile_in(&spot.folder)
             .map_err(|error| sentence(&spot.path(), &error))?;
-        Ok(Self { file, digest: Digest(Context::new(&SHA256)), size: 0 })
+        Ok(Self { file, digest: Digest(Context::new(&SHA256)), size: 0, pushed: 0 })
     }
 
     /// Where it is.
@@ -120,6 +125,10 @@ impl Part {
                 Err(error) => return Err(error),
             }
         }
+        if self.size.saturating_sub(self.pushed) >= PUSH {
+            push(self.file.as_file(), self.pushed, self.size);
+            self.pushed = self.size;
+        }
         Ok(())
     }
 
@@ -130,6 +139,7 @@ impl Part {
             return Err(io::ErrorKind::UnexpectedEof.into());
         }
         self.file = place.file;
+        self.pushed = 0;
         Ok(())
     }
 
@@ -144,9 +154,10 @@ impl Part {
     ///
     /// A sentence for the operator, and the part-file back; the target is then as it was.
     pub(super) fn finish(self, spot: &Spot, host: &str) -> Result<Finished, (String, Box<Self>)> {
-        let Self { file, digest, size } = self;
-        let back =
-            |file, digest, error: &io::Error| (sentence(&spot.path(), error), Box::new(Self { file, digest, size }));
+        let Self { file, digest, size, pushed } = self;
+        let back = |file, digest, error: &io::Error| {
+            (sentence(&spot.path(), error), Box::new(Self { file, digest, size, pushed }))
+        };
         origin::mark(file.as_file(), host);
         if let Err(error) = file.as_file().sync_all() {
             return Err(back(file, digest, &error));
@@ -203,6 +214,20 @@ pub(super) fn keep_left_behind(part: &Path, to: &Path) -> Option<PathBuf> {
     let file = NamedTempFile::from_parts(File::open(part).ok()?, tempfile::TempPath::try_from_path(part).ok()?);
     if size == 0 { None } else { keep_file(file, folder, &format!("{name}.part")) }
 }
+
+/// Has the system begin to bring bytes to the disk, without waiting for it.
+#[cfg(target_os = "linux")]
+fn push(file: &File, from: u64, to: u64) {
+    let Some(length) = std::num::NonZeroU64::new(to.saturating_sub(from)) else { return };
+    // Linux begins to write out what is said to be needed no longer, and drops nothing that is not on the disk yet.
+    if let Err(error) = rustix::fs::fadvise(file, from, Some(length), rustix::fs::Advice::DontNeed) {
+        tracing::debug!(%error, "the system does not begin to flush a file");
+    }
+}
+
+/// Elsewhere the system begins when it likes.
+#[cfg(not(target_os = "linux"))]
+fn push(_file: &File, _from: u64, _to: u64) {}
 
 /// Gives a file its name; where that is taken and not to be replaced, the next that is free: ` (2)`, ` (3)`, …
 fn name_it(mut file: NamedTempFile, spot: &Spot) -> Result<PathBuf, (NamedTempFile, io::Error)> {
@@ -335,9 +360,9 @@ mod tests {
         moved.relocate(Part::create(&to).unwrap()).unwrap();
         assert_eq!(names_in(here.path()), [""; 0], "a part-file was left behind");
         moved.write(&mut Bytes::from_static(b"and half")).unwrap();
-        let whole = part(&to, "half and half");
-        let (finished, whole) = (moved.finish(&to, "h").unwrap(), whole.finish(&to, "h").unwrap());
+        let finished = moved.finish(&to, "h").unwrap();
         assert_eq!(std::fs::read_to_string(&finished.to).unwrap(), "half and half");
+        let whole = part(&to, "half and half").finish(&to, "h").unwrap();
         assert_eq!((finished.size, finished.sha256), (whole.size, whole.sha256));
     }
 
