@@ -297,6 +297,7 @@ mod tests {
 
     /// The two meet by chance, so often that they do.
     #[test]
+    #[expect(clippy::disallowed_methods, reason = "two threads meet here, and the patience is the machine's")]
     fn a_parcel_that_meets_the_end_of_its_connection_is_not_waited_for_for_ever() {
         let (connections, ends) = std::sync::mpsc::sync_channel(0);
         let ending = std::thread::spawn(move || ends.into_iter().for_each(drop));
