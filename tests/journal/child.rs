@@ -13,7 +13,7 @@ pub(crate) fn folder() -> Option<PathBuf> {
 
 /// This program, to run one test alone as a child in a folder. What it prints goes to the parent.
 pub(crate) fn command(wrapper: &[&str], test: &str, folder: &Path) -> Command {
-    let program = std::env::current_exe().unwrap();
+    let program = std::env::current_exe().expect("this program");
     let mut command = match wrapper {
         [first, rest @ ..] => {
             let mut command = Command::new(first);
