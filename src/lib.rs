@@ -10,7 +10,8 @@
 //! ```
 //!
 //! An acknowledgement is delivered once, so the engine commits it to the journal *before* the window hears of it.
-//! What goes up is free of secrets: links and tokens stay in the engine, and the window only knows that they are there.
+//! What goes up is free of secrets: links and tokens stay in the engine, and the window only knows that they are there. Only what the
+//! operator asks to see goes up, once, in an event of its own.
 //!
 //! # The rooms
 //!

@@ -17,6 +17,8 @@ mod details;
 mod downloads;
 #[path = "ui/exporting.rs"]
 mod exporting;
+#[path = "ui/fakes.rs"]
+mod fakes;
 #[path = "ui/filter.rs"]
 mod filter;
 #[path = "ui/harness.rs"]

@@ -11,8 +11,11 @@ use std::time::{Duration, Instant};
 use egui::{Context, FullOutput, Key, Modifiers, RawInput, Rect, Ui, ViewportId};
 use privicore_monitor::activity::{Entry, Moment, Seq};
 use privicore_monitor::engine::{Action, ConnectionState, Event};
+use privicore_monitor::protocol::Original;
 use privicore_monitor::settings::{Preferences, Profile, ProfileId, Settings};
-use privicore_monitor::ui::{Answer, App, Backend, Clock, FileDialogs, Parts, Prefill, SaveSuggestion, Waker};
+use privicore_monitor::ui::{
+    Answer, App, Backend, Clock, FileDialogs, Parts, Prefill, SaveSuggestion, SecretClipboard, Waker,
+};
 
 use crate::messages;
 
@@ -115,6 +118,14 @@ impl FileDialogs for NoDialogs {
     }
 }
 
+struct NoClipboard;
+
+impl SecretClipboard for NoClipboard {
+    fn copy(&mut self, _: &Original) -> Result<(), String> {
+        Ok(())
+    }
+}
+
 /// A clock that moves when the bench says so.
 #[derive(Clone)]
 struct Time(Rc<Cell<(Moment, Instant)>>);
@@ -152,6 +163,7 @@ impl Window {
         let parts = Parts {
             backend: Box::new(engine.clone()),
             dialogs: Box::new(NoDialogs),
+            clipboard: Box::new(NoClipboard),
             clock: Box::new(clock.clone()),
             prefill: Prefill::default(),
             profile: None,

@@ -205,6 +205,18 @@ pub enum Action {
         /// Its last.
         to: Seq,
     },
+    /// Read the messages of one activity with their secrets, but for credentials, because the operator asks to see them;
+    /// answered by [`super::Event::Revealed`].
+    Reveal {
+        /// Whose.
+        profile: ProfileId,
+        /// Which.
+        key: ActivityKey,
+        /// Its first entry that is shown.
+        from: Seq,
+        /// Its last.
+        to: Seq,
+    },
     /// Write what the journal has into a file, which is there once it is whole. How it went is a notice.
     Export(Box<Export>),
     /// Open a saved file with the system's program for it.

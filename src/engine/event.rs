@@ -1,11 +1,11 @@
-//! What the engine tells the window. No event holds a secret.
+//! What the engine tells the window. No event holds a secret, but for the one that answers the operator who asks to see them.
 
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::activity::{ActivityKey, Entry, Moment, Seq};
-use crate::protocol::{DataTokenPage, RequestId};
+use crate::protocol::{DataTokenPage, Original, RequestId};
 use crate::settings::{ProfileId, Settings};
 
 use super::Action;
@@ -158,6 +158,16 @@ pub enum Event {
         key: ActivityKey,
         /// The entries.
         entries: Vec<Entry>,
+    },
+    /// The messages of one activity with their secrets, but for credentials: those of which something masked is still kept.
+    /// The answer to [`Action::Reveal`], and never told otherwise.
+    Revealed {
+        /// Whose.
+        profile: ProfileId,
+        /// Which.
+        key: ActivityKey,
+        /// The messages; wiped when dropped.
+        messages: Vec<(Seq, Original)>,
     },
     /// The journal's size on disk in bytes.
     JournalSize(u64),

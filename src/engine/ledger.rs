@@ -8,7 +8,7 @@ use futures_util::future::BoxFuture;
 use crate::activity::{ActivityKey, Entry, Moment, Seq};
 use crate::credentials::{KeyringError, SealKey};
 use crate::journal::{Journal, JournalError, KeptNotice, Limits, NotAppended, Purged, Sealing, Secrets, Unsealed};
-use crate::protocol::RequestId;
+use crate::protocol::{Original, RequestId};
 use crate::settings::ProfileId;
 
 use super::event::{Notice, Severity};
@@ -68,6 +68,8 @@ pub(super) trait Ledger: Send + Sync + 'static {
         from: Seq,
         to: Seq,
     ) -> BoxFuture<'_, Result<Vec<Entry>, String>>;
+    /// The message that an entry was made of, where it is kept sealed.
+    fn original(&self, profile: ProfileId, seq: Seq) -> BoxFuture<'_, Result<Option<Original>, String>>;
     /// Notes that a profile was alive at a moment.
     fn alive(&self, profile: ProfileId, at: Moment) -> BoxFuture<'_, Result<(), String>>;
     /// The last proof that a profile was alive.
@@ -183,6 +185,10 @@ impl Ledger for Watched {
         to: Seq,
     ) -> BoxFuture<'_, Result<Vec<Entry>, String>> {
         Box::pin(async move { self.ask(|| self.journal.history(profile, &key, from, to)).await })
+    }
+
+    fn original(&self, profile: ProfileId, seq: Seq) -> BoxFuture<'_, Result<Option<Original>, String>> {
+        Box::pin(self.ask(move || self.journal.original(profile, seq)))
     }
 
     fn scan(&self, from: Seq, limit: usize) -> BoxFuture<'_, Result<Vec<(ProfileId, Entry)>, String>> {

@@ -313,6 +313,7 @@ impl Mailbox {
             Event::Committed { profile: of, .. }
             | Event::Restored { profile: of, .. }
             | Event::NotKept { profile: of, .. }
+            | Event::Revealed { profile: of, .. }
             | Event::Kept { profile: of, .. } => *of == profile,
             _ => false,
         });
@@ -340,6 +341,7 @@ enum Slot {
     Token(ProfileId),
     Download(ProfileId, RequestId),
     History(ProfileId),
+    Revealed(ProfileId),
     DataTokens(ProfileId, u32),
     Queue,
     DataKey(ProfileId),
@@ -358,6 +360,7 @@ impl Slot {
             Event::Token { profile, .. } => Self::Token(*profile),
             Event::Download { profile, request, .. } => Self::Download(*profile, request.clone()),
             Event::History { profile, .. } => Self::History(*profile),
+            Event::Revealed { profile, .. } => Self::Revealed(*profile),
             Event::Queue(_) => Self::Queue,
             Event::DataKey { profile, .. } => Self::DataKey(*profile),
             Event::DataTokens { profile, page, .. } => Self::DataTokens(*profile, *page),
@@ -382,6 +385,7 @@ fn weight_of(event: &Event) -> usize {
         | Event::Committed { entries, .. }
         | Event::NotKept { entries, .. }
         | Event::History { entries, .. } => weight_of_entries(entries),
+        Event::Revealed { messages, .. } => messages.iter().map(|(_, message)| message.expose().len()).sum(),
         _ => 0,
     }
 }

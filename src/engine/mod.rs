@@ -12,7 +12,7 @@
 //! * One session a profile owns its socket as a state machine (`session`), told its aim and never a sequence of steps.
 //! * One scribe a profile commits what was heard and only then tells the window (`scribe`).
 //! * The outbox is bounded and never holds the engine up (`mailbox`); links and tokens never get into it (`vault`,
-//!   `reading`).
+//!   `reading`), but for those that the operator asks to see (`reveal`).
 //!
 //! May use every room above `ui`; knows nothing of egui. Runs on threads of its own, started by [`Engine::start`].
 
@@ -45,6 +45,7 @@ mod request_data;
 mod rest;
 mod restore;
 mod retention;
+mod reveal;
 mod rival;
 mod scribe;
 mod session;

@@ -21,7 +21,7 @@ use super::ledger::{Ledger, NotWritten};
 use crate::activity::{ActivityKey, Entry, Fact, Gap, Moment, Seq};
 use crate::credentials::{KeyringError, SealKey};
 use crate::journal::{KeptNotice, Limits, Purged, RequestSecret, Sealing, Secrets, Unsealed};
-use crate::protocol::RequestId;
+use crate::protocol::{Original, RequestId};
 use crate::settings::ProfileId;
 
 /// A journal in memory.
@@ -32,6 +32,7 @@ pub(super) struct MemoryLedger {
     takes: Mutex<Duration>,
     alive: Mutex<Option<Moment>>,
     secrets: Mutex<Vec<RequestSecret>>,
+    originals: Mutex<Vec<(Seq, Original)>>,
     notices: Mutex<Vec<KeptNotice>>,
 }
 
@@ -90,6 +91,8 @@ impl Ledger for MemoryLedger {
                 entry.seq = Seq(written.len() as u64 + 1);
                 written.push(entry.clone());
             }
+            let mut originals = self.originals.lock().unwrap();
+            originals.extend(secrets.originals.into_iter().map(|(at, original)| (entries[at].seq, original)));
             Ok(entries)
         })
     }
@@ -110,6 +113,12 @@ impl Ledger for MemoryLedger {
         let written = self.entries.lock().unwrap();
         let of_key = written.iter().filter(|entry| entry.key == key).cloned().collect();
         Box::pin(async move { Ok(of_key) })
+    }
+
+    fn original(&self, _: ProfileId, seq: Seq) -> BoxFuture<'_, Result<Option<Original>, String>> {
+        let originals = self.originals.lock().unwrap();
+        let original = originals.iter().find(|(of, _)| *of == seq).map(|(_, original)| original.clone());
+        Box::pin(async move { Ok(original) })
     }
 
     fn seal_with(&self, _: Result<SealKey, KeyringError>) -> BoxFuture<'_, Result<Sealing, String>> {

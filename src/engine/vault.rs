@@ -129,6 +129,11 @@ impl Vault {
         all
     }
 
+    /// What is held of a request and was not used.
+    pub(super) fn unused(&self, request: &RequestId) -> Vec<Secret> {
+        self.lock().requests.get(request).map(OfRequest::each).unwrap_or_default()
+    }
+
     /// Forgets everything.
     pub(super) fn forget(&self) {
         *self.lock() = Held::default();

@@ -15,7 +15,7 @@ use crate::settings::{Motion, Preferences, ProfileId, Settings, Theme, WindowPla
 use super::announce::Announcer;
 use super::desk::{Desk, SharedSettings};
 use super::dialogs::Dialog;
-use super::doors::{Backend, Clock, FileDialogs, Waker};
+use super::doors::{Backend, Clock, FileDialogs, SecretClipboard, Waker};
 use super::export::ExportForm;
 use super::notices::Notices;
 use super::saving::{FolderFor, SaveFor, Saving};
@@ -42,6 +42,8 @@ pub struct Parts {
     pub backend: Box<dyn Backend>,
     /// The system's dialogs.
     pub dialogs: Box<dyn FileDialogs>,
+    /// The system's clipboard, for secrets.
+    pub clipboard: Box<dyn SecretClipboard>,
     /// The clock.
     pub clock: Box<dyn Clock>,
     /// What fills the sign-in form at first.
@@ -247,7 +249,8 @@ impl App {
             | Event::Rival { profile, .. }
             | Event::LinksKept { profile, .. }
             | Event::DataKey { profile, .. }
-            | Event::History { profile, .. } => {
+            | Event::History { profile, .. }
+            | Event::Revealed { profile, .. } => {
                 let (in_front, instant) = (self.front == Front::Desk(profile), self.parts.clock.instant());
                 let news = self.news_for_all(profile, &event);
                 // An event of a profile that is gone has nowhere to be shown.

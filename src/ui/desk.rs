@@ -217,6 +217,11 @@ impl Desk {
                     details.answer(&key, entries);
                 }
             }
+            Event::Revealed { key, messages, .. } => {
+                if let Some(details) = &mut self.details {
+                    details.reveal(&key, messages);
+                }
+            }
             Event::SignIn { state, .. } => {
                 let done = state == SignInState::Done;
                 self.form.answer(state);

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use crate::activity::Moment;
 use crate::engine::{Action, Event};
+use crate::protocol::Original;
 
 use super::saving::Answered;
 
@@ -44,6 +45,16 @@ pub trait FileDialogs {
 
     /// Asks for a folder. `title` stands in the title bar; `folder` is shown first, where one is known.
     fn choose_folder(&self, title: &str, folder: Option<PathBuf>, answer: Answer);
+}
+
+/// Puts secrets on the system's clipboard.
+pub trait SecretClipboard {
+    /// Copies a secret, marked so that the clipboard's history leaves it out where the system can.
+    ///
+    /// # Errors
+    ///
+    /// Why nothing was copied, in a sentence.
+    fn copy(&mut self, secret: &Original) -> Result<(), String>;
 }
 
 /// The way back from a dialog: its answer arrives in the window as an ordinary message. Dropped unanswered, it counts as

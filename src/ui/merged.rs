@@ -10,6 +10,7 @@ use crate::activity::{Activities, ActivityKey, RowId, Seq, View};
 use crate::settings::{Preferences, Profile, ProfileId};
 
 use super::desk::Desk;
+use super::details::Details;
 
 /// How many of the newest rows it begins with: copying them is done within one frame, and memory stays bounded.
 pub(super) const MOST: usize = 200_000;
@@ -53,6 +54,12 @@ impl Desk {
     pub(crate) fn owner_name(&self, row: RowId) -> &str {
         let owners = self.owners.as_ref();
         owners.and_then(|owners| owners.names.get(&self.owner(row))).map_or(self.profile.name.as_str(), String::as_str)
+    }
+
+    /// The details that are open, where they are of a row of this profile.
+    pub(crate) fn details_of(&mut self, profile: ProfileId) -> Option<&mut Details> {
+        let row = self.details.as_ref()?.row();
+        if self.owner(row) == profile { self.details.as_mut() } else { None }
     }
 
     /// Makes it anew of the profiles' rows, where it has to be. What was selected and open is gone then.

@@ -17,12 +17,13 @@
 //! | `commands`, `keys`, `palette` | every command with its key, and how it is found |
 //! | `row_menu`, `copying` | the menu of the selected rows, and they as text for the clipboard |
 //! | `theme`, `icons`, `widgets`, `field`, `empty`, `text`, `open` | the look and the words |
-//! | `doors`, `saving`, `native` | what the window needs from outside |
+//! | `doors`, `saving`, `native`, `clipboard` | what the window needs from outside |
 
 mod announce;
 mod app;
 mod banner;
 mod chips;
+mod clipboard;
 mod columns_dialog;
 mod commands;
 mod completeness;
@@ -66,6 +67,6 @@ mod track;
 mod widgets;
 
 pub use app::{App, Parts};
-pub use doors::{Answer, Backend, Clock, FileDialogs, SaveSuggestion, Waker};
+pub use doors::{Answer, Backend, Clock, FileDialogs, SaveSuggestion, SecretClipboard, Waker};
 pub use native::{Launch, Spawner, SystemClock, WindowError, find_display, run};
 pub use sign_in::Prefill;

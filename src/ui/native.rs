@@ -15,6 +15,7 @@ use crate::activity::Moment;
 use crate::settings::WindowPlace;
 
 use super::app::{App, Parts};
+use super::clipboard::SystemClipboard;
 use super::doors::{Answer, Backend, Clock, FileDialogs, SaveSuggestion, Waker};
 use super::sign_in::Prefill;
 use super::theme;
@@ -115,6 +116,7 @@ pub fn run(launch: Launch) -> Result<(), WindowError> {
             let parts = Parts {
                 backend: launch.backend,
                 dialogs: Box::new(dialogs),
+                clipboard: Box::new(SystemClipboard::default()),
                 clock: Box::new(SystemClock),
                 prefill: launch.prefill,
                 profile: launch.profile,

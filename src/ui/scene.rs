@@ -7,7 +7,7 @@ use jiff::tz::TimeZone;
 
 use crate::activity::{Moment, RowId};
 use crate::engine::Action;
-use crate::protocol::{RequestId, StoredData};
+use crate::protocol::{Original, RequestId, StoredData};
 use crate::settings::{ColumnLook, ProfileId, Times};
 
 use super::commands::Command;
@@ -52,6 +52,8 @@ pub(crate) enum Wish {
         /// Whether what came in the message is meant.
         inline: bool,
     },
+    /// Copy a message with its secrets.
+    CopySecret(Original),
     /// Ask where to export to, and have it done.
     Export(ExportForm),
     /// Request stored data, and close the dialog that listed it.

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use privicore_monitor::activity::{ActivityKey, Deed, Entry, Fact};
+use privicore_monitor::activity::{ActivityKey, Deed, Entry, Fact, Seq};
 use privicore_monitor::credentials::{Keyring, SecretBytes, SecretStore, StoreError};
 use privicore_monitor::engine::{Action, Event, Notice, Severity};
 use privicore_monitor::protocol::RequestId;
@@ -82,6 +82,42 @@ fn warnings(events: &[Event]) -> Vec<&Notice> {
             _ => None,
         })
         .collect()
+}
+
+/// What an activity's messages were before they were masked.
+async fn reveal(window: &mut Window, profile: ProfileId, of: &ActivityKey) -> Vec<String> {
+    window.act(Action::Reveal { profile, key: of.clone(), from: Seq(0), to: Seq(1_000_000) });
+    let revealed = |event: &Event| match event {
+        Event::Revealed { key, messages, .. } if key == of => Some(messages.clone()),
+        _ => None,
+    };
+    let messages = window.since(0, "the messages with their secrets", revealed).await;
+    messages.iter().map(|(_, message)| message.expose().to_owned()).collect()
+}
+
+#[tokio::test]
+async fn what_was_masked_is_told_on_request_also_after_a_restart() {
+    let sandbox = quiet().await;
+    let machine = Machine::new();
+    let mut window = Window::open(&machine);
+    let profile = window.sign_in(&sandbox).await;
+    window.kept().await;
+    let link = sandbox.control().offer_download(vec![1; 100], None).expose().to_owned();
+    let with_link = message("r", &link);
+    hear(&mut window, &sandbox, "r", &with_link).await;
+    let told = json!({"data": {"type": "X-DPT-CAB-ID", "id": "c", "command_status": 2, "body": "see https://h/?auth=canary"}});
+    sandbox.control().publish(DEMO_USERNAME, &told).await.expect("published");
+    let command = ActivityKey::Command("c".into());
+    window.entry(&command, |entry| matches!(entry.fact, Fact::Heard(_))).await;
+    assert_eq!(reveal(&mut window, profile, &data("r")).await, [with_link.to_string()]);
+    assert_eq!(reveal(&mut window, profile, &command).await, [told.to_string()]);
+    window.quit().await;
+
+    let (mut window, _) = again(&machine).await;
+    assert_eq!(reveal(&mut window, profile, &data("r")).await, [with_link.to_string()]);
+    assert_eq!(reveal(&mut window, profile, &command).await, [told.to_string()]);
+    let heard = window.quit().await;
+    assert!(!format!("{heard:?}").contains("canary"), "an event shows a secret");
 }
 
 #[tokio::test]

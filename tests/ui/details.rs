@@ -3,8 +3,9 @@
 use egui::Key;
 use egui::accesskit::Role;
 use egui_kittest::kittest::{NodeT as _, Queryable as _};
-use privicore_monitor::activity::{ActivityKey, Deed, Entry, Fact, Receipt};
+use privicore_monitor::activity::{ActivityKey, Deed, Entry, Fact, Receipt, Seq};
 use privicore_monitor::engine::{Action, Event};
+use privicore_monitor::protocol::Original;
 
 use super::harness::{LINK, Window, command, data};
 
@@ -207,6 +208,103 @@ fn a_megabyte_costs_a_frame_no_more_than_a_screenful() {
     open(&mut window, vec![huge]);
     let drawn: usize = window.harness.output().shapes.iter().map(|shape| glyphs(&shape.shape)).sum();
     assert!(drawn < 20_000, "{drawn} characters were laid out and drawn");
+}
+
+/// What was masked in the story's last message.
+const SECRET: &str = "https://download.example.com/p?auth=canary";
+
+/// Asks for the secrets; returns which message of the row could be told.
+fn ask_for_secrets(window: &mut Window, entries: &[Entry]) -> (ActivityKey, Vec<(Seq, Original)>) {
+    window.press("Show secrets");
+    let last = entries.last().expect("entries");
+    match &*window.actions() {
+        [Action::Reveal { key, from, to, .. }] => {
+            assert_eq!((*from, *to), (entries[0].seq, last.seq));
+            (key.clone(), vec![(last.seq, Original::new(data("r-1", "invoices/2026-Q1", 1, SECRET)))])
+        }
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn secrets_are_shown_on_request_and_copied_past_the_clipboards_history() {
+    let mut window = Window::live();
+    let entries = story(&mut window);
+    open(&mut window, entries.clone());
+    let (key, messages) = ask_for_secrets(&mut window, &entries);
+    let profile = window.id();
+    let labels = |window: &Window| window.all(Role::Label).concat();
+    assert!(!labels(&window).contains("canary"), "shown before they are known");
+    window.say(Event::Revealed { profile, key, messages: messages.clone() });
+    window.run();
+    assert!(labels(&window).contains("?auth=canary"), "{}", labels(&window));
+    assert!(!window.copies("Copy JSON").contains("canary"), "it went through the history");
+    window.press("Copy JSON of 12:04:35.590 with its secrets");
+    assert_eq!(window.clipboard.with(|clipboard| clipboard.copied.clone()), [messages[0].1.expose()]);
+    assert!(window.all(Role::Alert).concat().contains("copied with its secrets"), "{:?}", window.all(Role::Alert));
+    window.clipboard.with(|clipboard| clipboard.broken = Some("Nothing was copied.".to_owned()));
+    window.press("Copy JSON of 12:04:35.590 with its secrets");
+    assert!(window.all(Role::Alert).concat().contains("Nothing was copied."), "{:?}", window.all(Role::Alert));
+    window.press("Hide secrets");
+    assert!(!labels(&window).contains("canary"), "still shown");
+}
+
+#[test]
+fn secrets_are_masked_again_when_the_details_change_or_close() {
+    type Change = fn(&mut Window);
+    let changes: [(&str, Change); 3] = [
+        ("closed", |window| {
+            window.key(Key::Escape);
+            window.key(Key::Enter);
+        }),
+        ("another row", |window| {
+            window.key(Key::ArrowDown);
+            window.key(Key::ArrowUp);
+        }),
+        ("another message", |window| {
+            let more = window.entry(&data("r-1", "invoices/2026-Q1", 1, LINK));
+            window.commit(vec![more]);
+        }),
+    ];
+    for (name, change) in changes {
+        let mut window = Window::live();
+        window.hear(&[command("c-1", 2, "")]);
+        let entries = story(&mut window);
+        open(&mut window, entries.clone());
+        let (key, messages) = ask_for_secrets(&mut window, &entries);
+        let profile = window.id();
+        window.say(Event::Revealed { profile, key: key.clone(), messages: messages.clone() });
+        window.run();
+        assert!(window.has(Role::Button, "Hide secrets"), "{name}: not shown");
+        change(&mut window);
+        answer(&mut window, entries.clone());
+        assert!(!window.all(Role::Label).concat().contains("canary"), "{name}: still shown");
+        assert!(window.has(Role::Button, "Show secrets"), "{name}: they can't be asked for");
+        // An answer that comes too late is not what was asked for.
+        window.say(Event::Revealed { profile, key, messages });
+        window.run();
+        assert!(!window.all(Role::Label).concat().contains("canary"), "{name}: shown unasked");
+    }
+}
+
+#[test]
+fn secrets_that_are_not_kept_are_said_to_be_gone() {
+    let mut window = Window::live();
+    let entries = story(&mut window);
+    open(&mut window, entries.clone());
+    let (key, _) = ask_for_secrets(&mut window, &entries);
+    let profile = window.id();
+    window.say(Event::Revealed { profile, key, messages: Vec::new() });
+    window.run();
+    assert!(window.reads("What is still hidden is not kept any more, or never was."), "{:?}", window.all(Role::Label));
+}
+
+#[test]
+fn where_nothing_is_masked_nothing_can_be_shown() {
+    let mut window = Window::live();
+    let entry = window.entry(&command("c-1", 2, "done"));
+    open(&mut window, vec![entry]);
+    assert!(!window.has(Role::Button, "Show secrets"), "there are none");
 }
 
 /// How many characters a shape draws.

@@ -1,12 +1,9 @@
 //! The window on fakes: an engine that says what a test tells it and remembers what it was asked, dialogs that a test
 //! answers, a clock that a test moves.
 
-use std::cell::RefCell;
-use std::collections::VecDeque;
-use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use egui::accesskit::Role;
 use egui_kittest::kittest::{NodeT as _, Queryable as _};
@@ -15,88 +12,9 @@ use privicore_monitor::activity::{ActivityKey, Entry, Fact, Moment, Seq};
 use privicore_monitor::engine::{Action, ConnectionState, Event};
 use privicore_monitor::protocol::incoming::{self, Incoming};
 use privicore_monitor::settings::{Address, Preferences, Profile, ProfileId, Settings, Theme};
-use privicore_monitor::ui::{Answer, App, Backend, Clock, FileDialogs, Parts, Prefill, SaveSuggestion, Waker};
+use privicore_monitor::ui::{Answer, App, Parts, Prefill, SaveSuggestion, Waker};
 
-/// The engine of a test.
-#[derive(Default)]
-pub(crate) struct Engine {
-    events: VecDeque<Event>,
-    actions: Vec<Action>,
-    /// Whether its channel is full.
-    pub(crate) busy: bool,
-}
-
-/// What a fake shares with its test.
-#[derive(Default)]
-pub(crate) struct Shared<T>(Rc<RefCell<T>>);
-
-impl<T> Clone for Shared<T> {
-    fn clone(&self) -> Self {
-        Self(Rc::clone(&self.0))
-    }
-}
-
-impl<T> Shared<T> {
-    pub(crate) fn with<R>(&self, look: impl FnOnce(&mut T) -> R) -> R {
-        look(&mut self.0.borrow_mut())
-    }
-}
-
-impl Backend for Shared<Engine> {
-    fn send(&mut self, action: Action) -> bool {
-        let mut engine = self.0.borrow_mut();
-        if !engine.busy {
-            engine.actions.push(action);
-        }
-        !engine.busy
-    }
-
-    fn next_event(&mut self) -> Option<Event> {
-        self.0.borrow_mut().events.pop_front()
-    }
-
-    fn begin_drain(&mut self) {}
-}
-
-/// The save dialogs of a test: each is open until the test answers it.
-impl FileDialogs for Shared<Vec<(SaveSuggestion, Answer)>> {
-    fn save_as(&self, suggestion: SaveSuggestion, answer: Answer) {
-        self.0.borrow_mut().push((suggestion, answer));
-    }
-
-    fn choose_folder(&self, title: &str, folder: Option<std::path::PathBuf>, answer: Answer) {
-        let suggestion = SaveSuggestion { title: title.to_owned(), folder, file_name: String::new() };
-        self.0.borrow_mut().push((suggestion, answer));
-    }
-}
-
-/// The clock of a test.
-#[derive(Clone, Copy)]
-pub(crate) struct Times {
-    now: Moment,
-    pub(crate) instant: Instant,
-}
-
-impl Clock for Shared<Times> {
-    fn now(&self) -> Moment {
-        self.0.borrow().now
-    }
-
-    fn instant(&self) -> Instant {
-        self.0.borrow().instant
-    }
-
-    fn zone(&self) -> jiff::tz::TimeZone {
-        jiff::tz::TimeZone::UTC
-    }
-}
-
-impl Default for Times {
-    fn default() -> Self {
-        #[expect(clippy::disallowed_methods, reason = "where the still clock of a test begins does not matter")]
-        Self { now: at("12:04:33.120"), instant: Instant::now() }
-    }
-}
+use super::fakes::{Clipboard, Engine, Shared, Times};
 
 /// A moment of the day that all tests play on.
 pub(crate) fn at(time: &str) -> Moment {
@@ -108,6 +26,8 @@ pub(crate) struct Window {
     pub(crate) harness: Harness<'static, App>,
     pub(crate) engine: Shared<Engine>,
     pub(crate) dialogs: Shared<Vec<(SaveSuggestion, Answer)>>,
+    /// Which secrets were copied, or why none can be.
+    pub(crate) clipboard: Shared<Clipboard>,
     pub(crate) clock: Shared<Times>,
     pub(crate) quit: Arc<AtomicBool>,
     /// What was said of its textures, for whoever draws it.
@@ -133,10 +53,12 @@ impl Window {
     /// A window to which the engine has said nothing yet.
     pub(crate) fn silent(size: [f32; 2], prefill: Prefill) -> Self {
         let (engine, dialogs, clock) = (Shared::default(), Shared::default(), Shared::<Times>::default());
+        let clipboard = Shared::default();
         let quit = Arc::new(AtomicBool::new(false));
         let parts = Parts {
             backend: Box::new(engine.clone()),
             dialogs: Box::new(dialogs.clone()),
+            clipboard: Box::new(clipboard.clone()),
             clock: Box::new(clock.clone()),
             prefill,
             profile: None,
@@ -150,7 +72,7 @@ impl Window {
             .with_step_dt(0.05)
             .renderer(textures.clone())
             .build_eframe(|cc| App::new(&cc.egui_ctx, parts));
-        Self { harness, engine, dialogs, clock, quit, textures, profile: ops(), seq: 0 }
+        Self { harness, engine, dialogs, clipboard, clock, quit, textures, profile: ops(), seq: 0 }
     }
 
     /// A window without any profile: the sign-in form.

@@ -147,6 +147,7 @@ impl Live {
                 | Event::Purged { .. }
                 | Event::Download { .. }
                 | Event::History { .. }
+                | Event::Revealed { .. }
                 | Event::DataTokens { .. }
                 | Event::Queue(_)
                 | Event::DataKey { .. }

@@ -6,6 +6,7 @@ use crate::activity::{ActivityKey, Deed, Entry, Fact, Seq};
 use crate::engine::event::{Event, Notice, Severity};
 use crate::engine::report::Report;
 use crate::engine::rest::RestError;
+use crate::engine::reveal::reveal;
 use crate::engine::sign_in;
 use crate::protocol::CommandId;
 use crate::settings::ProfileId;
@@ -124,6 +125,24 @@ impl Hub {
                     severity: Severity::Error,
                     profile: Some(profile),
                     sentence: format!("The messages of {} can't be shown: {why}", key.id()),
+                    remedy: None,
+                }),
+            }
+        };
+        drop(self.tools.spawner.task("reading the journal", Some(profile), task));
+    }
+
+    /// Reads the messages of an activity with their secrets.
+    pub(super) fn reveal(&self, profile: ProfileId, key: ActivityKey, between: (Seq, Seq)) {
+        let Some(desk) = self.desks.get(&profile) else { return };
+        let (tools, vault) = (self.tools.clone(), desk.vault.clone());
+        let task = async move {
+            match reveal(tools.ledger.as_ref(), &vault, profile, key.clone(), between).await {
+                Ok(messages) => tools.outbox.post(Event::Revealed { profile, key, messages }),
+                Err(why) => tools.outbox.notice(Notice {
+                    severity: Severity::Error,
+                    profile: Some(profile),
+                    sentence: format!("The secrets of {} can't be shown: {why}", key.id()),
                     remedy: None,
                 }),
             }

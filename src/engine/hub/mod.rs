@@ -250,6 +250,7 @@ impl Hub {
             Action::Label { profile, keys, label } => self.label(profile, keys, &label),
             Action::Track { profile, commands, label } => self.track(profile, &commands, label.as_deref()),
             Action::History { profile, key, from, to } => self.history(profile, key, from, to),
+            Action::Reveal { profile, key, from, to } => self.reveal(profile, key, (from, to)),
             Action::Export(wanted) => self.export(*wanted),
             Action::OpenFile(path) => self.hand_over(path, super::files::open),
             Action::ShowInFolder(path) => self.hand_over(path, super::files::show_in_folder),

@@ -1,8 +1,8 @@
 //! What the tab `All profiles` is told of each profile's events, and when it is made.
 
-use crate::activity::{ActivityKey, Entry};
+use crate::activity::{ActivityKey, Entry, Seq};
 use crate::engine::{ConnectionState, Event, Progress};
-use crate::protocol::RequestId;
+use crate::protocol::{Original, RequestId};
 use crate::settings::ProfileId;
 use crate::ui::app::{App, Front};
 use crate::ui::desk::{Desk, Unseen};
@@ -20,6 +20,8 @@ pub(super) enum News {
     Download(RequestId, Option<Progress>),
     /// Every entry of one activity.
     History(ActivityKey, Vec<Entry>),
+    /// Messages of one activity with their secrets.
+    Revealed(ActivityKey, Vec<(Seq, Original)>),
 }
 
 impl App {
@@ -39,6 +41,7 @@ impl App {
             | Event::Forgotten { .. } => News::Anew,
             Event::Download { request, progress, .. } => News::Download(request.clone(), progress.clone()),
             Event::History { key, entries, .. } => News::History(key.clone(), entries.clone()),
+            Event::Revealed { key, messages, .. } => News::Revealed(key.clone(), messages.clone()),
             _ => News::None,
         }
     }
@@ -62,11 +65,13 @@ impl App {
             News::Download(request, Some(progress)) => _ = all.downloads.insert(request, progress),
             News::Download(request, None) => _ = all.downloads.remove(&request),
             News::History(key, entries) => {
-                let row = all.details.as_ref().map(crate::ui::details::Details::row);
-                if row.is_some_and(|row| all.owner(row) == profile)
-                    && let Some(details) = &mut all.details
-                {
+                if let Some(details) = all.details_of(profile) {
                     details.answer(&key, entries);
+                }
+            }
+            News::Revealed(key, messages) => {
+                if let Some(details) = all.details_of(profile) {
+                    details.reveal(&key, messages);
                 }
             }
         }

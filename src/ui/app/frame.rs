@@ -143,6 +143,9 @@ impl App {
         let began = clock.instant();
         for desk in &mut self.desks {
             let in_front = front == Front::Desk(desk.profile.id);
+            if !in_front && let Some(details) = &mut desk.details {
+                details.hide_secrets();
+            }
             let time = || in_front && clock.instant().saturating_duration_since(began) < SEARCH;
             if desk.refresh(now, time) {
                 scene.changes_in(std::time::Duration::ZERO);

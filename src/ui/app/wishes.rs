@@ -6,7 +6,7 @@ use egui::Context;
 
 use crate::activity::{ActivityKey, Chip, RowId};
 use crate::engine::{Action, Severity};
-use crate::protocol::CommandId;
+use crate::protocol::{CommandId, Original};
 use crate::settings::{Preferences, ProfileId, SCALES};
 use crate::ui::app::{App, Front};
 use crate::ui::commands::Command;
@@ -43,6 +43,7 @@ impl App {
             }
             Wish::Run(command) => self.run(ctx, scene, command),
             Wish::Save { row, inline } => self.ask_where(row, inline),
+            Wish::CopySecret(secret) => self.copy_secret(&secret),
             Wish::Export(form) => self.ask_where_to_export(form),
             Wish::RequestData { profile, data, folder } => self.request_data(profile, data, folder),
             Wish::AskFolder(what) => self.ask_folder(what),
@@ -304,6 +305,17 @@ impl App {
                 Severity::Warning,
                 format!("The first {MOST_NAMED} of {all} selected rows get the label. Select fewer to name them all."),
             );
+        }
+    }
+
+    /// Copies a message with its secrets.
+    fn copy_secret(&mut self, secret: &Original) {
+        match self.parts.clipboard.copy(secret) {
+            Ok(()) => self.notices.say(
+                Severity::Info,
+                "The message was copied with its secrets, marked so that a clipboard history leaves it out.",
+            ),
+            Err(sentence) => self.notices.say(Severity::Warning, sentence),
         }
     }
 

@@ -7,6 +7,7 @@ mod json;
 mod next;
 mod page;
 mod receipt;
+mod secrets;
 mod show;
 mod story;
 mod timeline;
@@ -16,6 +17,7 @@ use std::time::{Duration, Instant};
 
 use crate::activity::{Activities, ActivityKey, Entry, RowId, Seq};
 use crate::engine::Action;
+use crate::protocol::Original;
 use crate::settings::ProfileId;
 
 pub(crate) use receipt::can_request_again;
@@ -41,6 +43,10 @@ pub(crate) struct Details {
     turned: HashSet<Seq>,
     /// The JSON in lines, as it was last laid out.
     page: page::Page,
+    /// Whether something in the messages is masked.
+    masked: bool,
+    /// Whether that is shown.
+    secrets: secrets::Secrets,
 }
 
 impl Details {
@@ -54,6 +60,8 @@ impl Details {
             entries: Vec::new(),
             turned: HashSet::new(),
             page: page::Page::default(),
+            masked: false,
+            secrets: secrets::Secrets::default(),
         }
     }
 
@@ -91,8 +99,25 @@ impl Details {
         if entries.len() > MOST {
             entries.drain(..entries.len() - MOST);
         }
+        self.masked = secrets::any_masked(&entries);
         self.entries = entries;
         self.page = page::Page::default();
+        self.hide_secrets();
+    }
+
+    /// Takes the messages with their secrets, where they were asked for and not hidden again since.
+    pub(crate) fn reveal(&mut self, key: &ActivityKey, messages: Vec<(Seq, Original)>) {
+        if *key == self.key && matches!(self.secrets, secrets::Secrets::Asked) {
+            self.secrets = secrets::Secrets::Shown(messages);
+            self.page = page::Page::default();
+        }
+    }
+
+    /// Masks the secrets again.
+    pub(crate) fn hide_secrets(&mut self) {
+        if !matches!(std::mem::take(&mut self.secrets), secrets::Secrets::Masked) {
+            self.page = page::Page::default();
+        }
     }
 
     /// What stands in place of the messages while there are none.

@@ -1,20 +1,25 @@
-//! The JSON of every message as it came, secrets masked: folded message by message, coloured, and copied by the piece.
+//! The JSON of every message as it came: folded message by message, coloured, and copied by the piece. Secrets are masked unless the
+//! operator asked for them.
 
 use std::sync::Arc;
 
 use egui::epaint::text::LayoutJob;
 use egui::{Color32, Galley, Id, Rect, ScrollArea, Sense, Ui, UiBuilder, WidgetInfo, pos2, vec2};
 
+use secrecy::zeroize::Zeroize as _;
+
 use crate::activity::{Filter, Seq};
+use crate::protocol::Original;
+use crate::settings::ProfileId;
 use crate::ui::icons;
-use crate::ui::scene::Scene;
+use crate::ui::scene::{Scene, Wish};
 use crate::ui::text::{bytes, precise_time};
 use crate::ui::theme::{self, Palette, Type};
 use crate::ui::widgets::{self, Press};
 
-use super::Details;
 use super::json::{self, Ink, Line};
 use super::show::pane;
+use super::{Details, secrets};
 
 /// The width of one character of the monospaced face at 12 px.
 const COLUMN: f32 = 7.2;
@@ -28,11 +33,21 @@ pub(super) struct Page {
     rows: Vec<PageRow>,
 }
 
+/// A secret may be in it. What is painted goes through egui's memory of set texts, which forgets it unwiped one frame later.
+impl Drop for Page {
+    fn drop(&mut self) {
+        for row in &mut self.rows {
+            let (PageRow::Head { line, .. } | PageRow::Body(line)) = row else { continue };
+            line.pieces.iter_mut().for_each(|(text, _)| text.zeroize());
+        }
+    }
+}
+
 /// A line of the page.
 #[derive(Debug)]
 enum PageRow {
     /// The head of an entry, which folds it: its time and its first words.
-    Head { seq: Seq, time: String, open: bool, line: Line },
+    Head { seq: Seq, time: String, open: bool, bare: bool, line: Line },
     /// A line of an entry that is open.
     Body(Line),
     /// A note of this program.
@@ -48,8 +63,15 @@ enum Asked {
 }
 
 /// Draws the page in `rect`; what the filter finds is marked.
-pub(super) fn show(ui: &mut Ui, rect: Rect, details: &mut Details, filter: &Filter, scene: &Scene) {
+pub(super) fn show(
+    ui: &mut Ui,
+    rect: Rect,
+    details: &mut Details,
+    (profile, filter): (ProfileId, &Filter),
+    scene: &mut Scene,
+) {
     let place = pane(ui, rect, "JSON", None);
+    secrets::button(ui, rect, details, profile, scene);
     let room = ((place.width() - theme::EDGE - 24.0) / COLUMN).floor();
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a small count of characters")]
     let columns = room.max(20.0) as usize;
@@ -74,7 +96,9 @@ pub(super) fn show(ui: &mut Ui, rect: Rect, details: &mut Details, filter: &Filt
             details.page = Page::default();
         }
         Some(Asked::Copy(seq)) => {
-            if let Some(entry) = details.entries.iter().find(|entry| entry.seq == seq) {
+            if let Some(original) = details.secrets.of(seq) {
+                scene.wish(Wish::CopySecret(original.clone()));
+            } else if let Some(entry) = details.entries.iter().find(|entry| entry.seq == seq) {
                 ui.copy_text(entry.raw.to_string());
             }
         }
@@ -88,7 +112,10 @@ fn lay_out(details: &Details, columns: usize, scene: &Scene) -> Page {
     for entry in details.entries.iter().filter(|entry| !entry.raw.is_empty()) {
         let open = (last == Some(entry.seq)) != details.turned.contains(&entry.seq);
         let time = precise_time(entry.at, &scene.zone);
-        let mut lines = json::lay_out(&entry.raw, columns).into_iter();
+        let original = details.secrets.of(entry.seq);
+        let raw = original.map_or(&*entry.raw, Original::expose);
+        let bare = original.is_some();
+        let mut lines = json::lay_out(raw, columns).into_iter();
         // What follows the time on the head's line is shorter than the page is wide.
         let mut head = lines.next().unwrap_or_default();
         let folds = lines.len() > 0;
@@ -96,17 +123,20 @@ fn lay_out(details: &Details, columns: usize, scene: &Scene) -> Page {
             head.pieces.push(("…}}".to_owned(), Ink::Mark));
         }
         if open && !folds {
-            rows.push(PageRow::Head { seq: entry.seq, time, open, line: Line::default() });
+            rows.push(PageRow::Head { seq: entry.seq, time, open, bare, line: Line::default() });
             rows.push(PageRow::Body(head));
         } else {
-            rows.push(PageRow::Head { seq: entry.seq, time, open, line: head });
+            rows.push(PageRow::Head { seq: entry.seq, time, open, bare, line: head });
         }
         if open {
             rows.extend(lines.map(PageRow::Body));
-            if entry.raw.len() > json::LONGEST {
-                let all = bytes(entry.raw.len() as u64);
+            if raw.len() > json::LONGEST {
+                let all = bytes(raw.len() as u64);
                 let shown = bytes(json::LONGEST as u64);
                 rows.push(PageRow::Note(format!("The first {shown} of {all}. Copy JSON copies all of it.")));
+            }
+            if details.secrets.are_shown() && secrets::is_masked(raw) {
+                rows.push(PageRow::Note("What is still hidden is not kept any more, or never was.".to_owned()));
             }
         }
     }
@@ -119,8 +149,8 @@ fn page_line(ui: &mut Ui, line: Rect, row: &PageRow, filter: &Filter) -> Option<
     let middle = line.center().y;
     let left = line.left() + theme::EDGE;
     match row {
-        PageRow::Head { seq, time, open, line: words } => {
-            let name = format!("Copy JSON of {time}");
+        PageRow::Head { seq, time, open, bare, line: words } => {
+            let name = format!("Copy JSON of {time}{}", if *bare { " with its secrets" } else { "" });
             let copy = Press::icon_only(icons::COPY, &name).icon_size(12.0).height(LINE).padding(2.0);
             let right = line.right() - 8.0 - copy.width(ui);
             let id = ui.make_persistent_id(("fold", *seq));

@@ -192,7 +192,9 @@ pub(super) fn next(activity: &Activity<'_>, entries: &[Entry], scene: &Scene) ->
             let before = activity
                 .link_expires()
                 .map_or_else(String::new, |end| format!("Download before {}. ", time_of_day(end, &scene.zone)));
-            format!("{before}The link works once, and whoever holds it can fetch the data, so it is never shown.")
+            format!(
+                "{before}The link works once, and whoever holds it can fetch the data, so it is masked until you ask."
+            )
         }
         Status::Downloading => {
             "The link is being used. If you cancel, it is used up, and the data has to be requested again.".to_owned()

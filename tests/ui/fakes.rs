@@ -1,0 +1,114 @@
+//! What a test's window stands on: an engine, save dialogs, a clipboard and a clock, all played.
+
+use std::cell::RefCell;
+use std::collections::VecDeque;
+use std::rc::Rc;
+use std::time::Instant;
+
+use privicore_monitor::activity::Moment;
+use privicore_monitor::engine::{Action, Event};
+use privicore_monitor::protocol::Original;
+use privicore_monitor::ui::{Answer, Backend, Clock, FileDialogs, SaveSuggestion, SecretClipboard};
+
+use super::harness::at;
+
+/// The engine of a test.
+#[derive(Default)]
+pub(crate) struct Engine {
+    pub(super) events: VecDeque<Event>,
+    pub(super) actions: Vec<Action>,
+    /// Whether its channel is full.
+    pub(crate) busy: bool,
+}
+
+/// What a fake shares with its test.
+#[derive(Default)]
+pub(crate) struct Shared<T>(pub(super) Rc<RefCell<T>>);
+
+impl<T> Clone for Shared<T> {
+    fn clone(&self) -> Self {
+        Self(Rc::clone(&self.0))
+    }
+}
+
+impl<T> Shared<T> {
+    pub(crate) fn with<R>(&self, look: impl FnOnce(&mut T) -> R) -> R {
+        look(&mut self.0.borrow_mut())
+    }
+}
+
+impl Backend for Shared<Engine> {
+    fn send(&mut self, action: Action) -> bool {
+        let mut engine = self.0.borrow_mut();
+        if !engine.busy {
+            engine.actions.push(action);
+        }
+        !engine.busy
+    }
+
+    fn next_event(&mut self) -> Option<Event> {
+        self.0.borrow_mut().events.pop_front()
+    }
+
+    fn begin_drain(&mut self) {}
+}
+
+/// The save dialogs of a test: each is open until the test answers it.
+impl FileDialogs for Shared<Vec<(SaveSuggestion, Answer)>> {
+    fn save_as(&self, suggestion: SaveSuggestion, answer: Answer) {
+        self.0.borrow_mut().push((suggestion, answer));
+    }
+
+    fn choose_folder(&self, title: &str, folder: Option<std::path::PathBuf>, answer: Answer) {
+        let suggestion = SaveSuggestion { title: title.to_owned(), folder, file_name: String::new() };
+        self.0.borrow_mut().push((suggestion, answer));
+    }
+}
+
+/// The clipboard of a test.
+#[derive(Default)]
+pub(crate) struct Clipboard {
+    pub(crate) copied: Vec<String>,
+    /// Why nothing can be copied.
+    pub(crate) broken: Option<String>,
+}
+
+impl SecretClipboard for Shared<Clipboard> {
+    fn copy(&mut self, secret: &Original) -> Result<(), String> {
+        self.with(|clipboard| match &clipboard.broken {
+            Some(why) => Err(why.clone()),
+            None => {
+                clipboard.copied.push(secret.expose().to_owned());
+                Ok(())
+            }
+        })
+    }
+}
+
+/// The clock of a test.
+#[derive(Clone, Copy)]
+pub(crate) struct Times {
+    pub(super) now: Moment,
+    pub(crate) instant: Instant,
+}
+
+impl Clock for Shared<Times> {
+    fn now(&self) -> Moment {
+        self.0.borrow().now
+    }
+
+    fn instant(&self) -> Instant {
+        self.0.borrow().instant
+    }
+
+    fn zone(&self) -> jiff::tz::TimeZone {
+        jiff::tz::TimeZone::UTC
+    }
+}
+
+impl Default for Times {
+    fn default() -> Self {
+        #[expect(clippy::disallowed_methods, reason = "where the still clock of a test begins does not matter")]
+        Self { now: at("12:04:33.120"), instant: Instant::now() }
+    }
+}
