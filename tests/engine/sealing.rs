@@ -105,7 +105,8 @@ async fn what_was_masked_is_told_on_request_also_after_a_restart() {
     let link = sandbox.control().offer_download(vec![1; 100], None).expose().to_owned();
     let with_link = message("r", &link);
     hear(&mut window, &sandbox, "r", &with_link).await;
-    let told = json!({"data": {"type": "X-DPT-CAB-ID", "id": "c", "command_status": 2, "body": "see https://h/?auth=canary"}});
+    let told =
+        json!({"data": {"type": "X-DPT-CAB-ID", "id": "c", "command_status": 2, "body": "see https://h/?auth=canary"}});
     sandbox.control().publish(DEMO_USERNAME, &told).await.expect("published");
     let command = ActivityKey::Command("c".into());
     window.entry(&command, |entry| matches!(entry.fact, Fact::Heard(_))).await;

@@ -17,7 +17,7 @@ use egui::epaint::{ClippedPrimitive, ImageData, Primitive, Vertex, WHITE_UV};
 use egui::{Color32, ColorImage, Mesh, Pos2, Rect, TextureId, TexturesDelta};
 use egui_kittest::TestRenderer;
 
-use super::harness::Shared;
+use super::fakes::Shared;
 
 /// The textures are only remembered here; they are put together when a picture is drawn.
 impl TestRenderer for Shared<TexturesDelta> {

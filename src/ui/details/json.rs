@@ -1,10 +1,14 @@
-//! Sets JSON as it came from the server, secrets masked, into lines of a given width. Bounded: a text of any size costs
-//! the same small time.
+//! Sets JSON as it came from the server into lines of a given width, folded where the operator folded it. Bounded: a text of any
+//! size costs the same small time.
 
+use super::nest::{self, Nest};
 use crate::ui::text::visible;
 
 /// How much of one text is laid out; the whole is copied by `Copy JSON`.
 pub(crate) const LONGEST: usize = 16 * 1024;
+
+/// How much of a name is said where it is folded.
+const LONGEST_NAME: usize = 64;
 
 /// What a piece of text is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -30,11 +34,26 @@ pub(crate) struct Line {
     pub pieces: Vec<(String, Ink)>,
     /// Whether a secret was taken out of it.
     pub locked: bool,
+    /// What begins on it and can be folded.
+    pub fold: Option<Fold>,
 }
 
-/// Lays a text out in lines of at most `columns` characters. Text that is not JSON is only wrapped.
-pub(crate) fn lay_out(raw: &str, columns: usize) -> Vec<Line> {
+/// An object or a list that can be folded.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Fold {
+    /// Its place among all of them in the text.
+    pub number: usize,
+    /// Whether it is not folded.
+    pub open: bool,
+    /// What it is called and how much is in it.
+    pub words: String,
+}
+
+/// Lays a text out in lines of at most `columns` characters, with what `is_folded` says folded. Text that is not JSON is only
+/// wrapped.
+pub(crate) fn lay_out(raw: &str, columns: usize, is_folded: impl Fn(usize) -> bool) -> Vec<Line> {
     let shown = bounded(raw);
+    let nests = nest::all(shown);
     let mut setter = Setter {
         lines: vec![Line::default()],
         used: 0,
@@ -42,11 +61,33 @@ pub(crate) fn lay_out(raw: &str, columns: usize) -> Vec<Line> {
         columns: columns.max(20),
         bare: false,
         opened: false,
+        broken: Vec::new(),
+        inline: 0,
+        alone: false,
+        name: String::new(),
     };
     let mut rest = shown.trim_start();
     while let Some(first) = rest.chars().next() {
-        let (token, after) = rest.split_at(token_end(rest, first));
-        setter.token(first, token, after);
+        let at = shown.len() - rest.len();
+        let (token, mut after) = rest.split_at(token_end(rest, first));
+        match nest::find(&nests, at) {
+            Some((number, nest)) if setter.folds(nest) => {
+                let open = !is_folded(number);
+                setter.fold(number, open, nest);
+                if open {
+                    setter.open(token, nest);
+                } else {
+                    after = nest.end.and_then(|end| shown.get(end..)).unwrap_or_default();
+                    setter.folded(token, nest);
+                }
+            }
+            _ => {
+                let value = after.trim_start().strip_prefix(':').map(str::trim_start);
+                let nest = value.and_then(|value| nest::find(&nests, shown.len() - value.len()));
+                setter.before(nest.is_some_and(|(_, nest)| setter.folds(nest)));
+                setter.token(first, token, after);
+            }
+        }
         rest = after.trim_start();
     }
     setter.lines
@@ -62,7 +103,7 @@ fn bounded(raw: &str) -> &str {
 }
 
 /// Where the token that begins a text ends.
-fn token_end(text: &str, first: char) -> usize {
+pub(super) fn token_end(text: &str, first: char) -> usize {
     match first {
         '{' | '}' | '[' | ']' | ':' | ',' => 1,
         '"' => {
@@ -95,6 +136,14 @@ struct Setter {
     bare: bool,
     /// Whether the last token opened a list or an object.
     opened: bool,
+    /// Of each list and object that is open, whether what is in it begins a line of its own.
+    broken: Vec<bool>,
+    /// How many of these, from the innermost on, are set on one line with all that is in them.
+    inline: usize,
+    /// Whether what ended last stands for itself: what follows its comma begins a line.
+    alone: bool,
+    /// The last name, as it is shown.
+    name: String,
 }
 
 impl Setter {
@@ -105,29 +154,37 @@ impl Setter {
                 self.depth += 1;
                 let empty = after.trim_start().starts_with(['}', ']']);
                 // The envelope stays on one line, what is in it begins the next.
-                if self.depth == 2 && !empty {
+                let breaks = self.depth == 2 && !empty && self.inline == 0;
+                self.broken.push(breaks);
+                if breaks {
                     self.new_line();
+                } else if self.inline > 0 {
+                    self.inline += 1;
                 }
             }
-            '}' | ']' => {
-                let space = self.depth == 2 && self.used > self.indent() && !self.opened;
-                self.depth = self.depth.saturating_sub(1);
-                self.put(if space { " " } else { "" }, Ink::Mark);
-                self.put(token, Ink::Mark);
-            }
+            '}' | ']' => self.close(token),
             ':' => self.put(": ", Ink::Mark),
             ',' => {
                 self.put(",", Ink::Mark);
-                if !self.break_if_long(after) {
+                if self.alone {
+                    self.new_line();
+                } else if !self.break_if_long(after) {
                     self.put(" ", Ink::Mark);
                 }
+                self.alone = false;
             }
             '"' => {
                 if self.bare {
                     self.put(" ", Ink::Mark);
                 }
                 let is_name = after.trim_start().starts_with(':');
-                if is_name { self.put(&visible(token), Ink::Name) } else { self.value(token) }
+                if is_name {
+                    let name = visible(token);
+                    self.put(&name, Ink::Name);
+                    self.name = name.trim_matches('"').chars().take(LONGEST_NAME).collect();
+                } else {
+                    self.value(token);
+                }
             }
             _ => {
                 // Two bare words in a row are not JSON: they stay apart.
@@ -139,6 +196,67 @@ impl Setter {
         }
         self.opened = matches!(first, '{' | '[');
         self.bare = !matches!(first, '{' | '[' | '}' | ']' | ':' | ',');
+    }
+
+    /// Whether an object or a list can be folded here. The envelope and what is on its line fold with the message.
+    fn folds(&self, nest: &Nest) -> bool {
+        nest.members > 0 && self.lines.len() > 1 && self.inline == 0
+    }
+
+    /// Something that can be folded comes, perhaps behind its name: it begins a line.
+    fn before(&mut self, folds: bool) {
+        if folds && self.used > self.indent() {
+            self.new_line();
+        }
+    }
+
+    /// Marks the line as one that something begins on that can be folded.
+    fn fold(&mut self, number: usize, open: bool, nest: &Nest) {
+        // In a list it has no name, and no line yet.
+        if nest.in_list {
+            self.before(true);
+        }
+        let name = if nest.in_list { "item" } else { &self.name };
+        let words = format!("{name}, {}", nest.words());
+        if let Some(line) = self.lines.last_mut() {
+            line.fold = Some(Fold { number, open, words });
+        }
+    }
+
+    /// Opens it: on the line, where all of it has room there.
+    fn open(&mut self, token: &str, nest: &Nest) {
+        self.put(token, Ink::Mark);
+        self.depth += 1;
+        self.opened = true;
+        self.bare = false;
+        let fits = nest.end.is_some() && self.used + nest.width <= self.columns;
+        self.broken.push(!fits);
+        if fits {
+            self.inline = 1;
+        } else {
+            self.new_line();
+        }
+    }
+
+    /// Sets it folded.
+    fn folded(&mut self, token: &str, nest: &Nest) {
+        let end = if token == "{" { "}" } else { "]" };
+        self.put(token, Ink::Mark);
+        self.put("…", Ink::Mark);
+        self.put(end, Ink::Mark);
+        self.put(&format!(" {}", nest.words()), Ink::Mark);
+        (self.opened, self.bare, self.alone) = (false, false, true);
+    }
+
+    fn close(&mut self, token: &str) {
+        let broken = self.broken.pop().unwrap_or_default();
+        let space = broken && self.used > self.indent() && !self.opened;
+        self.depth = self.depth.saturating_sub(1);
+        self.put(if space { " " } else { "" }, Ink::Mark);
+        self.put(token, Ink::Mark);
+        let was_inline = self.inline > 0;
+        self.inline = self.inline.saturating_sub(1);
+        self.alone = self.inline == 0 && (was_inline || (broken && self.depth > 1));
     }
 
     /// A value, in which what was masked is told apart.
@@ -172,6 +290,9 @@ impl Setter {
 
     /// Begins a new line where the next member would not fit on this one. Returns whether it did.
     fn break_if_long(&mut self, after: &str) -> bool {
+        if self.inline > 0 {
+            return false;
+        }
         // As far as the next comma outside a string: a member, or the beginning of a nested one.
         let mut in_string = false;
         let mut escaped = false;
@@ -232,7 +353,12 @@ mod tests {
     use super::*;
 
     fn text(raw: &str, columns: usize) -> Vec<String> {
-        lay_out(raw, columns).iter().map(|line| line.pieces.iter().map(|(text, _)| text.as_str()).collect()).collect()
+        folded(raw, columns, &[])
+    }
+
+    fn folded(raw: &str, columns: usize, folded: &[usize]) -> Vec<String> {
+        let lines = lay_out(raw, columns, |number| folded.contains(&number));
+        lines.iter().map(|line| line.pieces.iter().map(|(text, _)| text.as_str()).collect()).collect()
     }
 
     #[test]
@@ -246,7 +372,7 @@ mod tests {
                 r#"  "output_type": 1, "body": "https://h/…?auth=hidden" }}"#,
             ]
         );
-        let lines = lay_out(raw, 60);
+        let lines = lay_out(raw, 60, |_| false);
         let hidden: Vec<_> =
             lines.iter().flat_map(|line| &line.pieces).filter(|(_, ink)| *ink == Ink::Hidden).collect();
         assert_eq!(hidden, [&("hidden".to_owned(), Ink::Hidden)]);
@@ -255,7 +381,7 @@ mod tests {
 
     #[test]
     fn what_a_value_is_can_be_told_by_its_colour() {
-        let inks: Vec<(String, Ink)> = lay_out(r#"{"a":-1.5,"b":[true,null,"true"]}"#, 80)
+        let inks: Vec<(String, Ink)> = lay_out(r#"{"a":-1.5,"b":[true,null,"true"]}"#, 80, |_| false)
             .into_iter()
             .flat_map(|line| line.pieces)
             .filter(|(_, ink)| *ink != Ink::Mark)
@@ -277,6 +403,70 @@ mod tests {
         assert_eq!(text(r#"{"a":"x, {y}: [\"z\"]","b":[]}"#, 80), [r#"{"a": "x, {y}: [\"z\"]", "b": []}"#]);
     }
 
+    const NESTED: &str = r#"{"data":{"type":"new","tags":["a","b"],"owner":{"name":"a long name that fills a line","at":{"x":1,"y":[]}},"more":[{"id":1},{"id":2,"words":"as long as a line is wide, and more"}],"n":1}}"#;
+
+    #[test]
+    fn every_object_and_list_begins_a_line_on_which_it_can_be_folded() {
+        assert_eq!(
+            text(NESTED, 40),
+            [
+                r#"{"data": {"#,
+                r#"  "type": "new","#,
+                r#"  "tags": ["a", "b"],"#,
+                r#"  "owner": {"#,
+                r#"    "name": "#,
+                r#"    "a long name that fills a line","#,
+                r#"    "at": {"x": 1, "y": []} },"#,
+                r#"  "more": ["#,
+                r#"    {"id": 1},"#,
+                r#"    {"#,
+                r#"      "id": 2,"#,
+                r#"      "words": "as long as a line is wide"#,
+                r#"      , and more" } ],"#,
+                r#"  "n": 1 }}"#,
+            ]
+        );
+        let folds: Vec<_> = lay_out(NESTED, 40, |_| false).into_iter().filter_map(|line| line.fold).collect();
+        let words: Vec<&str> = folds.iter().map(|fold| fold.words.as_str()).collect();
+        let expected = [
+            "tags, 2 items",
+            "owner, 2 members",
+            "at, 2 members",
+            "more, 2 items",
+            "item, 1 member",
+            "item, 2 members",
+        ];
+        assert_eq!(words, expected);
+        assert!(folds.iter().all(|fold| fold.open));
+    }
+
+    #[test]
+    fn what_is_folded_says_how_much_is_in_it() {
+        let numbers: Vec<_> =
+            lay_out(NESTED, 80, |_| false).into_iter().filter_map(|line| line.fold).map(|fold| fold.number).collect();
+        assert_eq!(
+            folded(NESTED, 80, &numbers),
+            [
+                r#"{"data": {"#,
+                r#"  "type": "new","#,
+                r#"  "tags": […] 2 items,"#,
+                r#"  "owner": {…} 2 members,"#,
+                r#"  "more": […] 2 items,"#,
+                r#"  "n": 1 }}"#,
+            ]
+        );
+    }
+
+    #[test]
+    fn what_is_cut_can_be_folded_too() {
+        let cut = format!(r#"{{"data":{{"list":[{}"#, "123,".repeat(LONGEST));
+        let lines = lay_out(&cut, 60, |_| false);
+        let number = lines.iter().find_map(|line| line.fold.as_ref()).unwrap().number;
+        let lines = folded(&cut, 60, &[number]);
+        assert_eq!(lines.len(), 2);
+        assert!(lines[1].starts_with(r#"  "list": […] "#) && lines[1].ends_with(" items or more"), "{lines:?}");
+    }
+
     #[test]
     fn what_is_not_json_is_shown_too() {
         assert_eq!(text("no json at all", 40), ["no json at all"]);
@@ -287,7 +477,7 @@ mod tests {
     #[test]
     fn a_megabyte_is_cut_and_every_line_keeps_its_width() {
         let raw = format!(r#"{{"data":{{"body":"{}"}}}}"#, "ü".repeat(500_000));
-        let lines = lay_out(&raw, 64);
+        let lines = lay_out(&raw, 64, |_| false);
         assert!(lines.len() < LONGEST / 64 + 10, "{} lines", lines.len());
         for line in &lines {
             let width: usize = line.pieces.iter().map(|(text, _)| text.chars().count()).sum();

@@ -4,6 +4,7 @@
 
 mod gap;
 mod json;
+mod nest;
 mod next;
 mod page;
 mod receipt;
@@ -41,6 +42,8 @@ pub(crate) struct Details {
     entries: Vec<Entry>,
     /// Entries whose JSON is shown although it is not the last, or is not although it is.
     turned: HashSet<Seq>,
+    /// Objects and lists in their JSON that are folded, by their numbers.
+    folded: HashSet<(Seq, usize)>,
     /// The JSON in lines, as it was last laid out.
     page: page::Page,
     /// Whether something in the messages is masked.
@@ -59,6 +62,7 @@ impl Details {
             waiting: None,
             entries: Vec::new(),
             turned: HashSet::new(),
+            folded: HashSet::new(),
             page: page::Page::default(),
             masked: false,
             secrets: secrets::Secrets::default(),

@@ -17,7 +17,7 @@ use crate::ui::text::{bytes, precise_time};
 use crate::ui::theme::{self, Palette, Type};
 use crate::ui::widgets::{self, Press};
 
-use super::json::{self, Ink, Line};
+use super::json::{self, Fold, Ink, Line};
 use super::show::pane;
 use super::{Details, secrets};
 
@@ -37,7 +37,7 @@ pub(super) struct Page {
 impl Drop for Page {
     fn drop(&mut self) {
         for row in &mut self.rows {
-            let (PageRow::Head { line, .. } | PageRow::Body(line)) = row else { continue };
+            let (PageRow::Head { line, .. } | PageRow::Body(_, line)) = row else { continue };
             line.pieces.iter_mut().for_each(|(text, _)| text.zeroize());
         }
     }
@@ -49,7 +49,7 @@ enum PageRow {
     /// The head of an entry, which folds it: its time and its first words.
     Head { seq: Seq, time: String, open: bool, bare: bool, line: Line },
     /// A line of an entry that is open.
-    Body(Line),
+    Body(Seq, Line),
     /// A note of this program.
     Note(String),
 }
@@ -58,6 +58,8 @@ enum PageRow {
 enum Asked {
     /// Fold or unfold an entry.
     Turn(Seq),
+    /// Fold or unfold an object or a list of an entry.
+    Fold(Seq, usize),
     /// Copy an entry's JSON.
     Copy(Seq),
 }
@@ -95,6 +97,12 @@ pub(super) fn show(
             }
             details.page = Page::default();
         }
+        Some(Asked::Fold(seq, number)) => {
+            if !details.folded.remove(&(seq, number)) {
+                details.folded.insert((seq, number));
+            }
+            details.page = Page::default();
+        }
         Some(Asked::Copy(seq)) => {
             if let Some(original) = details.secrets.of(seq) {
                 scene.wish(Wish::CopySecret(original.clone()));
@@ -115,7 +123,7 @@ fn lay_out(details: &Details, columns: usize, scene: &Scene) -> Page {
         let original = details.secrets.of(entry.seq);
         let raw = original.map_or(&*entry.raw, Original::expose);
         let bare = original.is_some();
-        let mut lines = json::lay_out(raw, columns).into_iter();
+        let mut lines = json::lay_out(raw, columns, |number| details.folded.contains(&(entry.seq, number))).into_iter();
         // What follows the time on the head's line is shorter than the page is wide.
         let mut head = lines.next().unwrap_or_default();
         let folds = lines.len() > 0;
@@ -124,12 +132,12 @@ fn lay_out(details: &Details, columns: usize, scene: &Scene) -> Page {
         }
         if open && !folds {
             rows.push(PageRow::Head { seq: entry.seq, time, open, bare, line: Line::default() });
-            rows.push(PageRow::Body(head));
+            rows.push(PageRow::Body(entry.seq, head));
         } else {
             rows.push(PageRow::Head { seq: entry.seq, time, open, bare, line: head });
         }
         if open {
-            rows.extend(lines.map(PageRow::Body));
+            rows.extend(lines.map(|line| PageRow::Body(entry.seq, line)));
             if raw.len() > json::LONGEST {
                 let all = bytes(raw.len() as u64);
                 let shown = bytes(json::LONGEST as u64);
@@ -171,8 +179,11 @@ fn page_line(ui: &mut Ui, line: Rect, row: &PageRow, filter: &Filter) -> Option<
             }
             return response.clicked().then_some(Asked::Turn(*seq));
         }
-        PageRow::Body(words) => {
-            if words.locked {
+        PageRow::Body(seq, words) => {
+            let mut asked = None;
+            if let Some(fold) = &words.fold {
+                asked = fold_mark(ui, line, (*seq, fold));
+            } else if words.locked {
                 widgets::icon(ui, pos2(left + 7.0, middle), icons::LOCK, 14.0, palette.muted);
             }
             let galley = set(ui, words, filter, f32::INFINITY);
@@ -180,6 +191,7 @@ fn page_line(ui: &mut Ui, line: Rect, row: &PageRow, filter: &Filter) -> Option<
             let text: String = words.pieces.iter().map(|(text, _)| text.as_str()).collect();
             let salt = format!("{painted:?}");
             widgets::label(ui, painted, &salt, &text);
+            return asked;
         }
         PageRow::Note(note) => {
             let at = pos2(left + 16.0, middle);
@@ -188,6 +200,23 @@ fn page_line(ui: &mut Ui, line: Rect, row: &PageRow, filter: &Filter) -> Option<
         }
     }
     None
+}
+
+/// Draws the mark that folds what begins on a line.
+fn fold_mark(ui: &Ui, line: Rect, (seq, fold): (Seq, &Fold)) -> Option<Asked> {
+    let palette = Palette::of(ui.style());
+    let left = line.left() + theme::EDGE;
+    let mark = line.with_max_x(left + 15.0);
+    let response = ui.interact(mark, ui.make_persistent_id(("fold", seq, fold.number)), Sense::click());
+    let name = format!("{} {}", if fold.open { "Fold" } else { "Unfold" }, fold.words);
+    response.widget_info(|| WidgetInfo::selected(egui::Role::Button, true, fold.open, &name));
+    let icon = if fold.open { icons::EXPAND_MORE } else { icons::CHEVRON_RIGHT };
+    let hue = if response.hovered() { palette.text } else { palette.secondary };
+    widgets::icon(ui, pos2(left + 7.0, line.center().y), icon, 14.0, hue);
+    if response.has_focus() {
+        widgets::focus_ring(ui, mark.with_min_x(left - 1.0), theme::RADIUS_IN_ROW, false);
+    }
+    response.clicked().then_some(Asked::Fold(seq, fold.number))
 }
 
 /// Sets a line in its colours.
