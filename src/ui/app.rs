@@ -375,12 +375,7 @@ impl App {
         }
     }
 
-    /// How many downloads are under way.
-    fn downloads(&self) -> usize {
-        self.desks.iter().filter(|desk| !desk.is_all()).map(|desk| desk.downloads.len()).sum()
-    }
-
-    /// Closes the window in order: asked about downloads first, then left, committed and gone.
+    /// Closes the window in order: asked about what would be lost first, then left, committed and gone.
     fn close(&mut self, ctx: &Context) {
         let asked = ctx.input(|input| input.viewport().close_requested());
         if self.parts.quit.load(Ordering::Acquire) && self.closing == Closing::No {
@@ -389,8 +384,9 @@ impl App {
         if asked && self.closing != Closing::Done {
             ctx.send_viewport_cmd(ViewportCommand::CancelClose);
             if self.closing == Closing::No {
-                if self.downloads() > 0 {
-                    self.open(Dialog::Leave { downloads: self.downloads() });
+                let (downloads, unkept) = (self.downloads(), self.unkept());
+                if downloads + unkept > 0 {
+                    self.open(Dialog::Leave { downloads, unkept });
                 } else {
                     self.leave();
                 }

@@ -21,6 +21,7 @@ use super::saving::suggested_name;
 use super::sign_in::Form;
 use super::table::{Table, columns};
 use super::text::visible;
+use super::unkept::Unkept;
 
 /// How many rows a search looks at between two looks at the clock; well under a millisecond's work.
 const SEARCH_SLICE: usize = 5_000;
@@ -89,6 +90,8 @@ pub(crate) struct Desk {
     pub table: Table,
     /// The details of one activity, while they are open.
     pub details: Option<Details>,
+    /// What its journal refuses.
+    pub unkept: Unkept,
     /// Downloads under way.
     pub downloads: BTreeMap<RequestId, Progress>,
     /// Downloads that wait for their turn, each with its place among those of all profiles, from 1.
@@ -136,6 +139,7 @@ impl Desk {
             columns: Look::default(),
             table: Table::default(),
             details: None,
+            unkept: Unkept::default(),
             downloads: BTreeMap::new(),
             waiting: Vec::new(),
             downloads_open: false,
@@ -199,10 +203,18 @@ impl Desk {
                 self.completeness.restored();
             }
             Event::LinksKept { requests, .. } => self.activities.keep_links(&requests),
-            Event::Committed { entries, .. } | Event::NotKept { entries, .. } => {
+            Event::Committed { entries, .. } => self.commit(&entries, in_front, instant),
+            Event::NotKept { entries, .. } => {
+                self.unkept.take(&entries);
+                if let Some(details) = &mut self.details {
+                    details.add(&entries);
+                }
                 self.commit(&entries, in_front, instant);
             }
-            Event::Kept { from, to, count, .. } => self.activities.keep(from, to, count),
+            Event::Kept { from, to, count, .. } => {
+                self.unkept.kept(from, count);
+                self.activities.keep(from, to, count);
+            }
             Event::Forgotten { .. } => self.forget(),
             Event::Download { request, progress, .. } => match progress {
                 Some(progress) => {
@@ -212,7 +224,8 @@ impl Desk {
                     self.downloads.remove(&request);
                 }
             },
-            Event::History { key, entries, .. } => {
+            Event::History { key, mut entries, .. } => {
+                entries.extend(self.unkept.of(&key));
                 if let Some(details) = &mut self.details {
                     details.answer(&key, entries);
                 }
@@ -253,6 +266,7 @@ impl Desk {
         self.view = view;
         self.table = Table::default();
         self.details = None;
+        self.unkept = Unkept::default();
         self.restoring = false;
         self.unseen = Unseen::default();
     }

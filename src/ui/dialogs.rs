@@ -63,10 +63,12 @@ pub(crate) enum Dialog {
     Columns(columns_dialog::Chosen),
     /// Names the filter in front.
     SaveFilter(saved::Naming),
-    /// Asks whether to close the window while downloads are under way.
+    /// Asks whether to close the window while something would be lost by it.
     Leave {
-        /// How many.
+        /// How many downloads are under way.
         downloads: usize,
+        /// How many messages the journal refuses.
+        unkept: usize,
     },
     /// What is known to be complete.
     Completeness {
@@ -176,7 +178,7 @@ pub(crate) fn show(ctx: &egui::Context, dialog: &mut Dialog, fresh: bool, around
             Dialog::Forget { profile, name } => forget(ui, *profile, name, fresh, scene),
             Dialog::Remove { profile, name } => remove(ui, *profile, name, fresh, scene),
             Dialog::Label { keys, text } => label(ui, keys, text, fresh, scene),
-            Dialog::Leave { downloads } => leave(ui, *downloads, fresh, scene),
+            Dialog::Leave { downloads, unkept } => leave(ui, *downloads, *unkept, fresh, scene),
             Dialog::Completeness { report, .. } => completeness::show(ui, report, fresh, scene),
             Dialog::DataSettings(settings) => data_settings::show(ui, settings, fresh, scene),
             Dialog::Columns(chosen) => columns_dialog::show(ui, chosen, fresh, scene),
@@ -338,17 +340,38 @@ fn label(ui: &mut Ui, keys: &BTreeMap<ProfileId, Vec<ActivityKey>>, text: &mut S
     }
 }
 
-fn leave(ui: &mut Ui, downloads: usize, fresh: bool, scene: &mut Scene) {
-    let words = if downloads == 1 {
-        "A download is under way. Closing stops it and uses up its link: the data has to be requested again.".to_owned()
-    } else {
-        format!(
-            "{downloads} downloads are under way. Closing stops them and uses up their links: the data has to be requested \
-             again."
-        )
-    };
-    paragraph(ui, &words);
-    if buttons(ui, "Stop and close", "Keep open", first(fresh, First::Out), scene) {
+fn leave(ui: &mut Ui, downloads: usize, unkept: usize, fresh: bool, scene: &mut Scene) {
+    match unkept {
+        0 => {}
+        1 => paragraph(
+            ui,
+            "The journal can't be written, and a message is in memory only. It is tried once more while closing; where that \
+             fails too, the message is lost.",
+        ),
+        _ => paragraph(
+            ui,
+            &format!(
+                "The journal can't be written, and {unkept} messages are in memory only. It is tried once more while closing; \
+                 where that fails too, they are lost."
+            ),
+        ),
+    }
+    match downloads {
+        0 => {}
+        1 => paragraph(
+            ui,
+            "A download is under way. Closing stops it and uses up its link: the data has to be requested again.",
+        ),
+        _ => paragraph(
+            ui,
+            &format!(
+                "{downloads} downloads are under way. Closing stops them and uses up their links: the data has to be \
+                 requested again."
+            ),
+        ),
+    }
+    let out = if downloads > 0 { "Stop and close" } else { "Close all the same" };
+    if buttons(ui, out, "Keep open", first(fresh, First::Out), scene) {
         scene.wish(Wish::Leave);
     }
 }

@@ -10,7 +10,7 @@
 //! | `desk`, `merged` | one profile's place: connection, activities, how they are looked at; and that of all profiles |
 //! | `top_bar`, `banner`, `chips`, `tools`, `status_bar`, `downloads`, `notices`, `announce`, `rival` | the bars, and what is said aloud |
 //! | `table` | the virtualised table: rows, selection, scrolling, what screen readers read |
-//! | `completeness`, `gaps` | what may be missing: in the status bar, in a dialog, in words |
+//! | `completeness`, `gaps`, `unkept` | what may be missing or lost: in the status bar, in a dialog, in words |
 //! | `details` | one activity: messages, JSON, what is next |
 //! | `sign_in`, `dialogs`, `preferences`, `export`, `track`, `help` | forms and other dialogs |
 //! | `request_data`, `data_settings`, `columns_dialog`, `saved` | more of them |
@@ -64,6 +64,7 @@ mod theme;
 mod tools;
 mod top_bar;
 mod track;
+mod unkept;
 mod widgets;
 
 pub use app::{App, Parts};

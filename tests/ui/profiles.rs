@@ -8,7 +8,7 @@ use privicore_monitor::engine::{Action, ConnectionState, Event};
 use privicore_monitor::settings::{Profile, ProfileId, Theme};
 use std::time::Duration;
 
-use super::harness::{Window, command, ops};
+use super::harness::{LINK, Window, command, data, ops};
 
 /// A window of ten live profiles, the first in front.
 pub(super) fn ten() -> (Window, Vec<Profile>) {
@@ -173,6 +173,52 @@ fn what_is_done_with_rows_of_several_profiles_is_done_by_each_rows_own() {
         matches!(asked.last(), Some(Action::History { profile, .. }) if *profile == profiles[1].id),
         "the details ask another profile: {asked:?}"
     );
+}
+
+#[test]
+fn what_is_ready_is_fetched_into_one_folder_across_profiles() {
+    let (mut window, profiles) = all();
+    for (number, profile) in profiles.iter().enumerate() {
+        let entry = window.entry(&data(&format!("r-{number}"), "", 1, LINK));
+        window.say(Event::Committed { profile: profile.id, entries: vec![entry] });
+    }
+    window.run();
+    window.key_with(Modifiers::COMMAND, Key::A);
+    window.key(Key::D);
+    assert_eq!(window.dialogs_open(), 1, "one folder is asked for");
+    window.answer(Some("/home/ops/data"));
+    let mut fetched: Vec<_> = window
+        .actions()
+        .into_iter()
+        .filter_map(|action| match action {
+            Action::DownloadAll { profile, requests, folder } => Some((profile, requests, folder)),
+            _ => None,
+        })
+        .collect();
+    fetched.sort_by_key(|(_, requests, _)| requests.clone());
+    let expected: Vec<_> = (0..)
+        .zip(&profiles)
+        .map(|(number, profile)| (profile.id, vec![format!("r-{number}").as_str().into()], "/home/ops/data".into()))
+        .collect();
+    assert_eq!(fetched, expected);
+}
+
+#[test]
+fn the_filter_of_all_profiles_finds_in_each_and_goes_on_when_more_comes() {
+    let (mut window, profiles) = all();
+    for profile in &profiles {
+        tell(&mut window, profile.id, &format!("c-{}", profile.name), 3, "profile.not_an_owner");
+    }
+    window.run();
+    window.key_with(Modifiers::COMMAND, Key::F);
+    window.type_text("status:failed owner");
+    assert_eq!(window.rows(), ["Command c-audit, Failed", "Command c-ops, Failed"]);
+    tell(&mut window, profiles[0].id, "late", 3, "no owner");
+    tell(&mut window, profiles[1].id, "other", 3, "refused");
+    window.run();
+    assert_eq!(window.rows(), ["Command late, Failed", "Command c-audit, Failed", "Command c-ops, Failed"]);
+    window.press("Profile ops");
+    assert_eq!(window.rows().len(), 3, "a tab's filter is its own");
 }
 
 #[test]

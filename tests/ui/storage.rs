@@ -30,6 +30,67 @@ fn a_row_that_is_not_kept_says_so_until_it_is() {
     assert_eq!(window.rows().first().map(String::as_str), Some("Command c-3, Succeeded"));
 }
 
+/// Messages that the journal refuses.
+fn refuse(window: &mut Window, raws: &[String]) {
+    let mut entries: Vec<_> = raws.iter().map(|raw| window.entry(raw)).collect();
+    for (entry, number) in entries.iter_mut().zip(Seq::FIRST_UNKEPT.0..) {
+        entry.seq = Seq(number);
+    }
+    let profile = window.id();
+    window.say(Event::NotKept { profile, entries });
+    window.run();
+}
+
+#[test]
+fn details_have_the_messages_that_are_not_kept() {
+    let mut window = Window::live();
+    let kept = window.entry(&command("c-1", 1, "under way"));
+    window.commit(vec![kept.clone()]);
+    window.key(egui::Key::ArrowDown);
+    window.key(egui::Key::Enter);
+    let profile = window.id();
+    let answer = |window: &mut Window| {
+        let Some(Action::History { key, .. }) = window.questions().pop() else { panic!("the journal was not asked") };
+        window.say(Event::History { profile, key, entries: vec![kept.clone()] });
+        window.run();
+    };
+    answer(&mut window);
+    refuse(&mut window, &[command("c-1", 2, "done"), command("c-2", 2, "of another")]);
+    let told =
+        |window: &Window, what: &str| window.all(Role::Label).iter().filter(|words| words.contains(what)).count();
+    assert!(
+        told(&window, ", under way, by socket") == 1 && told(&window, ", done, by socket") == 1,
+        "before the answer"
+    );
+    answer(&mut window);
+    assert!(
+        told(&window, ", under way, by socket") == 1 && told(&window, ", done, by socket") == 1,
+        "after the answer"
+    );
+    assert_eq!(told(&window, ", of another, by socket"), 0);
+    window.say(Event::Kept { profile, from: Seq::FIRST_UNKEPT, to: Seq(2), count: 2 });
+    window.run();
+    answer(&mut window);
+    assert_eq!(told(&window, ", done, by socket"), 0, "what the journal has comes from the journal");
+}
+
+#[test]
+fn closing_while_the_journal_refuses_warns_of_what_is_lost() {
+    let mut window = Window::live();
+    refuse(&mut window, &[command("c-1", 2, ""), command("c-2", 2, "")]);
+    window.close();
+    window.run();
+    assert!(window.has(Role::Dialog, "Close Privicore Monitor"), "no warning");
+    let words = window.all(Role::Label).concat();
+    assert!(words.contains("2 messages are in memory only") && !words.contains("download"), "{words}");
+    window.press("Keep open");
+    assert!(window.actions().is_empty(), "it leaves all the same");
+    window.close();
+    window.run();
+    window.press("Close all the same");
+    assert!(window.actions().iter().any(|action| matches!(action, Action::Quit)), "it stays open");
+}
+
 #[test]
 fn forgetting_a_profile_asks_first_says_what_goes_and_leaves_it_signed_in() {
     let mut window = Window::live();

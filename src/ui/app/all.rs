@@ -40,7 +40,10 @@ impl App {
             | Event::Kept { .. }
             | Event::Forgotten { .. } => News::Anew,
             Event::Download { request, progress, .. } => News::Download(request.clone(), progress.clone()),
-            Event::History { key, entries, .. } => News::History(key.clone(), entries.clone()),
+            Event::History { key, entries, .. } => {
+                let refused = self.desks.iter().find(|desk| desk.profile.id == profile).map(|desk| desk.unkept.of(key));
+                News::History(key.clone(), entries.iter().cloned().chain(refused.into_iter().flatten()).collect())
+            }
             Event::Revealed { key, messages, .. } => News::Revealed(key.clone(), messages.clone()),
             _ => News::None,
         }
@@ -90,6 +93,16 @@ impl App {
                 part.unseen = Unseen::default();
             }
         }
+    }
+
+    /// How many downloads are under way.
+    pub(super) fn downloads(&self) -> usize {
+        self.desks.iter().filter(|desk| !desk.is_all()).map(|desk| desk.downloads.len()).sum()
+    }
+
+    /// How many messages the journal refuses.
+    pub(super) fn unkept(&self) -> usize {
+        self.desks.iter().map(|desk| desk.unkept.len()).sum()
     }
 
     /// How many profiles there are.

@@ -95,11 +95,24 @@ impl Details {
     }
 
     /// Takes the journal's answer.
-    pub(crate) fn answer(&mut self, key: &ActivityKey, mut entries: Vec<Entry>) {
+    pub(crate) fn answer(&mut self, key: &ActivityKey, entries: Vec<Entry>) {
         if *key != self.key {
             return;
         }
         self.waiting = None;
+        self.show_entries(entries);
+    }
+
+    /// Takes what the journal has just refused: it is shown as well.
+    pub(crate) fn add(&mut self, entries: &[Entry]) {
+        let ours: Vec<Entry> = entries.iter().filter(|entry| entry.key == self.key).cloned().collect();
+        if !ours.is_empty() {
+            let shown = [std::mem::take(&mut self.entries), ours].concat();
+            self.show_entries(shown);
+        }
+    }
+
+    fn show_entries(&mut self, mut entries: Vec<Entry>) {
         if entries.len() > MOST {
             entries.drain(..entries.len() - MOST);
         }
