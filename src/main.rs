@@ -98,6 +98,7 @@ fn show(
     place: Option<WindowPlace>,
     options: impl FnOnce(Waker) -> EngineOptions,
 ) -> Result<(), Ending> {
+    let stillness = ui::Stillness::ask();
     let waker = ui::Waker::default();
     let wake = waker.clone();
     let (engine, events) = Engine::start(options(Arc::new(move || wake.wake()))).map_err(failed)?;
@@ -116,7 +117,7 @@ fn show(
         quit,
         waker,
         place,
-        reduced_motion: false,
+        reduced_motion: stillness.is_wanted(),
     });
     // However the window ended: channels are left and what was heard is committed. Asking twice does no harm.
     if engine.send(Action::Quit).is_err() {

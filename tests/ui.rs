@@ -25,6 +25,8 @@ mod filter;
 mod harness;
 #[path = "ui/keyboard.rs"]
 mod keyboard;
+#[path = "ui/notifying.rs"]
+mod notifying;
 #[path = "ui/picture.rs"]
 mod picture;
 #[path = "ui/profiles.rs"]

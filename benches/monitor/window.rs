@@ -14,7 +14,8 @@ use privicore_monitor::engine::{Action, ConnectionState, Event};
 use privicore_monitor::protocol::Original;
 use privicore_monitor::settings::{Preferences, Profile, ProfileId, Settings};
 use privicore_monitor::ui::{
-    Answer, App, Backend, Clock, FileDialogs, Parts, Prefill, SaveSuggestion, SecretClipboard, Waker,
+    Answer, App, Backend, Clock, FileDialogs, Notification, Notifier, Parts, Prefill, SaveSuggestion, SecretClipboard,
+    Waker,
 };
 
 use crate::messages;
@@ -118,9 +119,14 @@ impl FileDialogs for NoDialogs {
     }
 }
 
-struct NoClipboard;
+/// Neither copies nor notifies.
+struct Nobody;
 
-impl SecretClipboard for NoClipboard {
+impl Notifier for Nobody {
+    fn show(&mut self, _: Notification) {}
+}
+
+impl SecretClipboard for Nobody {
     fn copy(&mut self, _: &Original) -> Result<(), String> {
         Ok(())
     }
@@ -163,7 +169,8 @@ impl Window {
         let parts = Parts {
             backend: Box::new(engine.clone()),
             dialogs: Box::new(NoDialogs),
-            clipboard: Box::new(NoClipboard),
+            clipboard: Box::new(Nobody),
+            notifier: Box::new(Nobody),
             clock: Box::new(clock.clone()),
             prefill: Prefill::default(),
             profile: None,

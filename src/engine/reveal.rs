@@ -52,8 +52,8 @@ fn take_own(entry: &Entry, held: &mut Vec<Secret>) -> Option<Secret> {
         (Message::Data(DataReport { delivery: Delivery::Link(masked), .. }), Secret::Link(link)) => {
             link.redacted() == masked.expose()
         }
-        (Message::Data(DataReport { delivery: Delivery::StreamToken(_), .. }), Secret::StreamToken(_)) => true,
-        (Message::StreamReady(StreamReport { url: Some(_), .. }), Secret::StreamReady(Some(_))) => true,
+        (Message::Data(DataReport { delivery: Delivery::StreamToken(_), .. }), Secret::StreamToken(_))
+        | (Message::StreamReady(StreamReport { url: Some(_), .. }), Secret::StreamReady(Some(_))) => true,
         _ => false,
     })?;
     Some(held.swap_remove(at))
@@ -115,7 +115,7 @@ mod tests {
         }
         let (entries, secrets) = harvest.into_parts();
         assert!(!format!("{entries:?}").contains("canary"), "{entries:?}");
-        let profile = ProfileId::default();
+        let profile = ProfileId::random();
         ledger.append(profile, entries, secrets).await.unwrap();
         if use_up {
             vault.take(&RequestId::from("r"), &url::Url::parse("https://d/").unwrap()).unwrap();

@@ -65,6 +65,10 @@ pub struct Preferences {
     pub scale: u16,
     /// Whether changes are shown with motion.
     pub motion: Motion,
+    /// Whether the desktop is told of failures while the window has not the focus.
+    pub notify_failed: bool,
+    /// Whether it is told of ready data.
+    pub notify_ready: bool,
     /// How the window was left, where it was open before.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub window: Option<WindowPlace>,
@@ -93,6 +97,8 @@ impl Default for Preferences {
             saved_filters: Vec::new(),
             scale: *SCALES.start(),
             motion: Motion::System,
+            notify_failed: true,
+            notify_ready: true,
             window: None,
             last_folder: None,
             proxy: ProxyChoice::System,

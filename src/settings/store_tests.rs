@@ -33,6 +33,8 @@ fn settings() -> Settings {
             looks: [(ProfileId::from_u128(7), look())].into(),
             saved_filters: vec![SavedFilter { name: "\"failed\" = 'now'".to_owned(), look: look() }],
             scale: 150,
+            notify_failed: false,
+            notify_ready: false,
             motion: Motion::Reduced,
             window: Some(WindowPlace { width: 1_400, height: 900, maximised: true }),
             last_folder: Some(PathBuf::from("/home/ünï \"quoted\"/\\back")),
@@ -203,7 +205,7 @@ fn the_file_holds_nothing_secret() {
     assert_eq!(keys(&table), "preferences profiles");
     assert_eq!(
         keys(table["preferences"].as_table().unwrap()),
-        "authority_file downloads_at_once idle_limit last_folder link_lifetime looks message_limit motion proxy \
+        "authority_file downloads_at_once idle_limit last_folder link_lifetime looks message_limit motion notify_failed notify_ready proxy \
          retention_bytes retention_days saved_filters scale theme times window"
     );
     assert_eq!(

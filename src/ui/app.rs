@@ -15,9 +15,10 @@ use crate::settings::{Motion, Preferences, ProfileId, Settings, Theme, WindowPla
 use super::announce::Announcer;
 use super::desk::{Desk, SharedSettings};
 use super::dialogs::Dialog;
-use super::doors::{Backend, Clock, FileDialogs, SecretClipboard, Waker};
+use super::doors::{Backend, Clock, FileDialogs, Notifier, SecretClipboard, Waker};
 use super::export::ExportForm;
 use super::notices::Notices;
+use super::notify::Notifications;
 use super::saving::{FolderFor, SaveFor, Saving};
 use super::scene::Scene;
 use super::sign_in::{Form, Prefill};
@@ -28,6 +29,7 @@ mod data;
 mod exporting;
 mod frame;
 mod looks;
+mod notifying;
 mod saving;
 mod wishes;
 
@@ -44,6 +46,8 @@ pub struct Parts {
     pub dialogs: Box<dyn FileDialogs>,
     /// The system's clipboard, for secrets.
     pub clipboard: Box<dyn SecretClipboard>,
+    /// The desktop's notifications.
+    pub notifier: Box<dyn Notifier>,
     /// The clock.
     pub clock: Box<dyn Clock>,
     /// What fills the sign-in form at first.
@@ -100,6 +104,7 @@ pub struct App {
     form: Option<Form>,
     notices: Notices,
     announcer: Announcer,
+    notifications: Notifications,
     dialog: Option<Dialog>,
     /// Whether the dialog has only just been opened.
     fresh: bool,
@@ -149,6 +154,7 @@ impl App {
             form: None,
             notices: Notices::default(),
             announcer: Announcer::default(),
+            notifications: Notifications::default(),
             dialog: None,
             fresh: false,
             saving: Saving::new(),
@@ -184,6 +190,7 @@ impl App {
         while let Some((form, path)) = self.exporting.take() {
             self.export_to(&form, path);
         }
+        self.notify(ctx);
         self.close(ctx);
     }
 

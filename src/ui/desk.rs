@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::activity::{
-    Activities, Activity, ActivityKey, Chip, Entry, Fact, Filter, FilterError, Moment, Refresh, RowId, Status, View,
+    Activities, Activity, ActivityKey, Chip, Entry, Fact, Filter, FilterError, Moment, Refresh, RowId, View,
 };
 use crate::engine::{ConnectionState, Event, Progress, SignInState, Waiting};
 use crate::protocol::RequestId;
@@ -16,6 +16,7 @@ use super::data_key::KnownKey;
 use super::details::Details;
 use super::expected::Expected;
 use super::merged::Owners;
+use super::notify::News;
 use super::rival::Rival;
 use super::saving::suggested_name;
 use super::sign_in::Form;
@@ -103,7 +104,9 @@ pub(crate) struct Desk {
     /// What came while another tab was in front.
     pub unseen: Unseen,
     /// How many failed since this was last asked, and what the last of them is, in words.
-    failed: Option<(usize, String)>,
+    pub failed: Option<(usize, String)>,
+    /// What failed and what became ready since this was last asked, for the desktop.
+    pub news: News,
     /// The form to sign it in again.
     pub form: Form,
     /// Whether that form was asked for although there is a token.
@@ -146,6 +149,7 @@ impl Desk {
             restoring: true,
             unseen: Unseen::default(),
             failed: None,
+            news: News::default(),
             owners: None,
             next_expiry: None,
             expected: Expected::default(),
@@ -272,8 +276,11 @@ impl Desk {
     }
 
     fn commit(&mut self, entries: &[Entry], in_front: bool, instant: Instant) {
-        let counts = |activities: &Activities| (activities.len(), activities.counts().of(Chip::Failed));
-        let (rows, failures) = counts(&self.activities);
+        let counts = |activities: &Activities| {
+            let counts = activities.counts();
+            (activities.len(), counts.of(Chip::Failed), counts.of(Chip::Ready))
+        };
+        let (rows, failures, ready) = counts(&self.activities);
         for entry in entries {
             if matches!(entry.fact, Fact::Heard(_) | Fact::Unreadable { .. }) {
                 self.pulse.message = Some(instant);
@@ -282,7 +289,7 @@ impl Desk {
             self.activities.apply(entry);
             self.expected.note(entry, &self.activities, &mut self.table);
         }
-        let (rows_now, failures_now) = counts(&self.activities);
+        let (rows_now, failures_now, ready_now) = counts(&self.activities);
         let failed = failures_now.saturating_sub(failures);
         if !in_front {
             self.unseen.new += rows_now.saturating_sub(rows);
@@ -291,26 +298,10 @@ impl Desk {
         if failed > 0 {
             self.note_failures(failed, entries);
         }
-    }
-
-    /// Remembers what failed until it is said.
-    fn note_failures(&mut self, failed: usize, entries: &[Entry]) {
-        let last = entries.iter().rev().find_map(|entry| {
-            let activity = self.activities.get(self.activities.find(&entry.key)?)?;
-            (activity.status() == Status::Failed).then(|| {
-                let label = super::table::label_of(&activity);
-                let what = if label.is_empty() { activity.id() } else { label };
-                let (what, why) = (visible(&what).into_owned(), activity.message());
-                if why.is_empty() { what } else { format!("{what}, {}", visible(&why)) }
-            })
-        });
-        let before = self.failed.take().map_or(0, |(count, _)| count);
-        self.failed = Some((before + failed, last.unwrap_or_default()));
-    }
-
-    /// How many failed since this was last asked, and what the last of them is, in words.
-    pub(crate) fn take_failures(&mut self) -> Option<(usize, String)> {
-        self.failed.take()
+        let ready = ready_now.saturating_sub(ready);
+        if failed + ready > 0 {
+            self.news.note(&self.activities, entries, failed, ready);
+        }
     }
 
     /// Takes the downloads of all profiles that wait for their turn.

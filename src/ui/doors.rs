@@ -57,6 +57,21 @@ pub trait SecretClipboard {
     fn copy(&mut self, secret: &Original) -> Result<(), String>;
 }
 
+/// What the desktop is to show. No secret is ever in it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Notification {
+    /// What happened, in a few words.
+    pub title: String,
+    /// More of it; empty where there is no more. Plain text.
+    pub body: String,
+}
+
+/// Shows notifications on the desktop.
+pub trait Notifier {
+    /// Has one shown, without waiting for it. One that can't be shown is dropped: what it tells is in the window as well.
+    fn show(&mut self, notification: Notification);
+}
+
 /// The way back from a dialog: its answer arrives in the window as an ordinary message. Dropped unanswered, it counts as
 /// cancelled.
 #[derive(Debug)]

@@ -17,7 +17,8 @@
 //! | `commands`, `keys`, `palette` | every command with its key, and how it is found |
 //! | `row_menu`, `copying` | the menu of the selected rows, and they as text for the clipboard |
 //! | `theme`, `icons`, `widgets`, `field`, `empty`, `text`, `open` | the look and the words |
-//! | `doors`, `saving`, `native`, `clipboard` | what the window needs from outside |
+//! | `notify` | what is told on the desktop while the window has not the focus |
+//! | `doors`, `saving`, `native`, `clipboard`, `system` | what the window needs from outside |
 
 mod announce;
 mod app;
@@ -47,6 +48,7 @@ mod merged;
 mod native;
 mod network;
 mod notices;
+mod notify;
 mod open;
 mod palette;
 mod preferences;
@@ -58,6 +60,7 @@ mod saving;
 mod scene;
 mod sign_in;
 mod status_bar;
+mod system;
 mod table;
 mod text;
 mod theme;
@@ -68,6 +71,7 @@ mod unkept;
 mod widgets;
 
 pub use app::{App, Parts};
-pub use doors::{Answer, Backend, Clock, FileDialogs, SaveSuggestion, SecretClipboard, Waker};
+pub use doors::{Answer, Backend, Clock, FileDialogs, Notification, Notifier, SaveSuggestion, SecretClipboard, Waker};
 pub use native::{Launch, Spawner, SystemClock, WindowError, find_display, run};
 pub use sign_in::Prefill;
+pub use system::Stillness;

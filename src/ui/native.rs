@@ -18,6 +18,7 @@ use super::app::{App, Parts};
 use super::clipboard::SystemClipboard;
 use super::doors::{Answer, Backend, Clock, FileDialogs, SaveSuggestion, Waker};
 use super::sign_in::Prefill;
+use super::system::SystemNotifier;
 use super::theme;
 
 /// Runs a future to its end outside the window.
@@ -117,6 +118,7 @@ pub fn run(launch: Launch) -> Result<(), WindowError> {
                 backend: launch.backend,
                 dialogs: Box::new(dialogs),
                 clipboard: Box::new(SystemClipboard::default()),
+                notifier: Box::new(SystemNotifier::start()),
                 clock: Box::new(SystemClock),
                 prefill: launch.prefill,
                 profile: launch.profile,

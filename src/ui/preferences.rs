@@ -232,6 +232,16 @@ fn looks(ui: &mut Ui, new: &mut Preferences, by_system: bool) {
     if choice(ui, at, Mark::Check(reduced || by_system), words, !by_system).clicked() {
         new.motion = if reduced { Motion::System } else { Motion::Reduced };
     }
+    let mut at = begin(ui, "On the desktop");
+    for (wanted, words) in
+        [(&mut new.notify_failed, "Notify of failures"), (&mut new.notify_ready, "Notify of ready data")]
+    {
+        let response = choice(ui, at, Mark::Check(*wanted), words, true);
+        if response.clicked() {
+            *wanted = !*wanted;
+        }
+        at.x = response.rect.right() + 16.0;
+    }
 }
 
 /// The next scale, larger or smaller, in whole steps.

@@ -21,7 +21,11 @@ const RULES: &[Rule] = &[
     },
     Rule { said: &["rusqlite::"], only_in: &["journal"], why: "`journal` owns the database" },
     Rule { said: &["keyring::", "keyring_core::"], only_in: &["credentials"], why: "`credentials` owns the keyring" },
-    Rule { said: &["arboard::"], only_in: &["ui"], why: "what is copied is copied in the window" },
+    Rule {
+        said: &["arboard::", "zbus::", "notify_rust::"],
+        only_in: &["ui"],
+        why: "clipboard and desktop are asked where the window meets the system",
+    },
     Rule { said: &["reqwest::"], only_in: &["engine", "sandbox"], why: "`engine` speaks HTTP" },
     Rule { said: &["tokio_tungstenite::"], only_in: &["engine", "sandbox"], why: "`engine` owns the socket" },
     Rule { said: &["axum::", "lapin::"], only_in: &["sandbox"], why: "servers and queues belong to the sandbox" },

@@ -216,10 +216,10 @@ const SECRET: &str = "https://download.example.com/p?auth=canary";
 /// Asks for the secrets; returns which message of the row could be told.
 fn ask_for_secrets(window: &mut Window, entries: &[Entry]) -> (ActivityKey, Vec<(Seq, Original)>) {
     window.press("Show secrets");
-    let last = entries.last().expect("entries");
+    let [first, .., last] = entries else { panic!("too few") };
     match &*window.actions() {
         [Action::Reveal { key, from, to, .. }] => {
-            assert_eq!((*from, *to), (entries[0].seq, last.seq));
+            assert_eq!((*from, *to), (first.seq, last.seq));
             (key.clone(), vec![(last.seq, Original::new(data("r-1", "invoices/2026-Q1", 1, SECRET)))])
         }
         other => panic!("{other:?}"),

@@ -8,7 +8,9 @@ use std::time::Instant;
 use privicore_monitor::activity::Moment;
 use privicore_monitor::engine::{Action, Event};
 use privicore_monitor::protocol::Original;
-use privicore_monitor::ui::{Answer, Backend, Clock, FileDialogs, SaveSuggestion, SecretClipboard};
+use privicore_monitor::ui::{
+    Answer, Backend, Clock, FileDialogs, Notification, Notifier, SaveSuggestion, SecretClipboard,
+};
 
 use super::harness::at;
 
@@ -75,13 +77,20 @@ pub(crate) struct Clipboard {
 
 impl SecretClipboard for Shared<Clipboard> {
     fn copy(&mut self, secret: &Original) -> Result<(), String> {
-        self.with(|clipboard| match &clipboard.broken {
-            Some(why) => Err(why.clone()),
-            None => {
-                clipboard.copied.push(secret.expose().to_owned());
-                Ok(())
+        self.with(|clipboard| {
+            if let Some(why) = &clipboard.broken {
+                return Err(why.clone());
             }
+            clipboard.copied.push(secret.expose().to_owned());
+            Ok(())
         })
+    }
+}
+
+/// The desktop of a test.
+impl Notifier for Shared<Vec<Notification>> {
+    fn show(&mut self, notification: Notification) {
+        self.0.borrow_mut().push(notification);
     }
 }
 

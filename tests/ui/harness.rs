@@ -12,7 +12,7 @@ use privicore_monitor::activity::{ActivityKey, Entry, Fact, Moment, Seq};
 use privicore_monitor::engine::{Action, ConnectionState, Event};
 use privicore_monitor::protocol::incoming::{self, Incoming};
 use privicore_monitor::settings::{Address, Preferences, Profile, ProfileId, Settings, Theme};
-use privicore_monitor::ui::{Answer, App, Parts, Prefill, SaveSuggestion, Waker};
+use privicore_monitor::ui::{Answer, App, Notification, Parts, Prefill, SaveSuggestion, Waker};
 
 use super::fakes::{Clipboard, Engine, Shared, Times};
 
@@ -28,6 +28,8 @@ pub(crate) struct Window {
     pub(crate) dialogs: Shared<Vec<(SaveSuggestion, Answer)>>,
     /// Which secrets were copied, or why none can be.
     pub(crate) clipboard: Shared<Clipboard>,
+    /// What the desktop was told.
+    pub(crate) notified: Shared<Vec<Notification>>,
     pub(crate) clock: Shared<Times>,
     pub(crate) quit: Arc<AtomicBool>,
     /// What was said of its textures, for whoever draws it.
@@ -53,12 +55,13 @@ impl Window {
     /// A window to which the engine has said nothing yet.
     pub(crate) fn silent(size: [f32; 2], prefill: Prefill) -> Self {
         let (engine, dialogs, clock) = (Shared::default(), Shared::default(), Shared::<Times>::default());
-        let clipboard = Shared::default();
+        let (clipboard, notified) = (Shared::default(), Shared::default());
         let quit = Arc::new(AtomicBool::new(false));
         let parts = Parts {
             backend: Box::new(engine.clone()),
             dialogs: Box::new(dialogs.clone()),
             clipboard: Box::new(clipboard.clone()),
+            notifier: Box::new(notified.clone()),
             clock: Box::new(clock.clone()),
             prefill,
             profile: None,
@@ -72,7 +75,7 @@ impl Window {
             .with_step_dt(0.05)
             .renderer(textures.clone())
             .build_eframe(|cc| App::new(&cc.egui_ctx, parts));
-        Self { harness, engine, dialogs, clipboard, clock, quit, textures, profile: ops(), seq: 0 }
+        Self { harness, engine, dialogs, clipboard, notified, clock, quit, textures, profile: ops(), seq: 0 }
     }
 
     /// A window without any profile: the sign-in form.

@@ -411,18 +411,18 @@ mod tests {
             text(NESTED, 40),
             [
                 r#"{"data": {"#,
-                r#"  "type": "new","#,
+                r#"  "type": "new", "#,
                 r#"  "tags": ["a", "b"],"#,
                 r#"  "owner": {"#,
-                r#"    "name": "#,
-                r#"    "a long name that fills a line","#,
+                r#"    "name": "a long name that fills a li"#,
+                r#"    ne", "#,
                 r#"    "at": {"x": 1, "y": []} },"#,
                 r#"  "more": ["#,
                 r#"    {"id": 1},"#,
-                r#"    {"#,
+                "    {",
                 r#"      "id": 2,"#,
-                r#"      "words": "as long as a line is wide"#,
-                r#"      , and more" } ],"#,
+                r#"      "words": "as long as a line is wid"#,
+                r#"      e, and more" } ],"#,
                 r#"  "n": 1 }}"#,
             ]
         );
@@ -448,7 +448,7 @@ mod tests {
             folded(NESTED, 80, &numbers),
             [
                 r#"{"data": {"#,
-                r#"  "type": "new","#,
+                r#"  "type": "new", "#,
                 r#"  "tags": […] 2 items,"#,
                 r#"  "owner": {…} 2 members,"#,
                 r#"  "more": […] 2 items,"#,

@@ -1,0 +1,18 @@
+//! What the window asks of the desktop beside its frame: notifications, and whether it wants motion. Each is asked in a thread of its
+//! own, so that a desktop that does not answer holds up nothing.
+
+mod motion;
+mod notifier;
+
+pub use motion::Stillness;
+pub(super) use notifier::SystemNotifier;
+
+/// How long the desktop may take to answer.
+#[cfg(all(unix, not(target_os = "macos")))]
+const PATIENCE: std::time::Duration = std::time::Duration::from_secs(5);
+
+/// The session bus.
+#[cfg(all(unix, not(target_os = "macos")))]
+fn bus() -> zbus::Result<zbus::blocking::Connection> {
+    zbus::blocking::connection::Builder::session()?.method_timeout(PATIENCE).build()
+}

@@ -1,0 +1,76 @@
+//! The desktop is told what came while nobody looks at the window, seldom and without secrets.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use egui::accesskit::Role;
+use egui::{Key, Modifiers, ViewportId};
+use privicore_monitor::engine::{Action, Event};
+use privicore_monitor::settings::{Preferences, Profile, Settings};
+
+use super::harness::{LINK, Window, command, data, ops};
+
+/// Gives the window the focus, or takes it.
+fn focus(window: &mut Window, focused: bool) {
+    window.harness.input_mut().viewports.entry(ViewportId::ROOT).or_default().focused = Some(focused);
+    window.run();
+}
+
+/// What the desktop was told since the last time, after what came was gathered.
+fn told(window: &mut Window) -> Vec<(String, String)> {
+    window.wait(Duration::from_secs(3));
+    window.run();
+    window.notified.with(|notified| notified.drain(..).map(|one| (one.title, one.body)).collect())
+}
+
+fn pair(title: &str, body: &str) -> (String, String) {
+    (title.to_owned(), body.to_owned())
+}
+
+#[test]
+fn a_burst_of_failures_and_ready_data_are_told_once_each_while_nobody_looks() {
+    let mut window = Window::live();
+    focus(&mut window, false);
+    let failures: Vec<String> = (0..12).map(|number| command(&format!("c-{number}"), 3, "refused")).collect();
+    window.hear(&failures);
+    window.hear(&[data("r-1", "invoices/2026-Q1", 1, LINK), command("c-99", 2, "done")]);
+    assert!(window.repaint_delay() <= Duration::from_secs(2), "the window sleeps on");
+    let expected = [pair("12 commands failed", "The last: c-11, refused"), pair("Ready: invoices/2026-Q1", "")];
+    assert_eq!(told(&mut window), expected);
+    assert!(!format!("{expected:?}").contains("auth="), "a link is told");
+    window.hear(&[command("c-50", 3, "no")]);
+    assert_eq!(told(&mut window), [], "the next comes too soon");
+    window.wait(Duration::from_secs(15));
+    assert_eq!(told(&mut window), [pair("Failed: c-50", "no")]);
+}
+
+#[test]
+fn whoever_looks_is_not_told() {
+    let mut window = Window::live();
+    window.hear(&[command("c-1", 3, "no")]);
+    assert_eq!(told(&mut window), [], "a system that does not say where the focus is");
+    focus(&mut window, false);
+    window.hear(&[command("c-2", 3, "no")]);
+    focus(&mut window, true);
+    assert_eq!(told(&mut window), []);
+    focus(&mut window, false);
+    assert_eq!(told(&mut window), [], "what was seen is told later");
+}
+
+#[test]
+fn each_can_be_switched_off_and_the_profile_is_named_where_there_are_several() {
+    let mut window = Window::live();
+    let profiles = vec![window.profile.clone(), Profile { name: "audit".to_owned(), ..ops() }];
+    let preferences = Preferences { notify_failed: false, ..Preferences::default() };
+    window.say(Event::Settings(Arc::new(Settings { preferences, profiles })));
+    focus(&mut window, false);
+    window.hear(&[command("c-1", 3, "no"), data("r-1", "", 1, LINK)]);
+    assert_eq!(told(&mut window), [pair("Ready: ops: r-1", "")]);
+    focus(&mut window, true);
+    window.key_with(Modifiers::COMMAND, Key::Comma);
+    window.click(Role::CheckBox, "Notify of ready data");
+    match &*window.actions() {
+        [Action::SetPreferences(new)] => assert!(!new.notify_ready && !new.notify_failed, "{new:?}"),
+        other => panic!("{other:?}"),
+    }
+}
