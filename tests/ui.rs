@@ -23,6 +23,8 @@ mod fakes;
 mod filter;
 #[path = "ui/harness.rs"]
 mod harness;
+#[path = "ui/insight.rs"]
+mod insight;
 #[path = "ui/keyboard.rs"]
 mod keyboard;
 #[path = "ui/notifying.rs"]

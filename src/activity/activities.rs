@@ -8,13 +8,14 @@ use hashbrown::{DefaultHashBuilder, HashTable};
 
 use crate::protocol::RequestId;
 
-use super::ledger::Standing;
+use super::insight::Outcomes;
 use super::pool::{PackedId, TextId, TextPool};
 use super::row::{DataRow, Row};
 use super::throughput::Throughput;
 use super::unkept::Moved;
-use super::{Activity, ActivityKey, Counts, Entry, Fact, Gap, GapState, Kind, Ledger, Moment, Patience, Seq, Status};
+use super::{Activity, ActivityKey, Counts, Entry, Fact, Gap, GapState, Kind, Ledger, Moment, Patience, Seq};
 
+mod counting;
 mod gaps;
 mod merged;
 
@@ -32,13 +33,6 @@ pub(super) struct Changes {
     pub(super) rows: Vec<(RowId, Seq)>,
     /// More changed than was listed.
     pub(super) everything: bool,
-}
-
-/// What a row counts as.
-#[derive(Debug, Clone, Copy)]
-struct Counted {
-    status: Status,
-    standing: Standing,
 }
 
 /// The activities of one profile.
@@ -64,6 +58,7 @@ pub struct Activities {
     told_gaps: BTreeMap<u32, GapState>,
     patience: Patience,
     throughput: Throughput,
+    outcomes: Outcomes,
     link_lifetime: Duration,
     live_from: Seq,
     /// Requests whose links of earlier runs can be used and of which there is no row yet.
@@ -98,6 +93,7 @@ impl Activities {
             told_gaps: BTreeMap::new(),
             patience: Patience::default(),
             throughput: Throughput::default(),
+            outcomes: Outcomes::default(),
             link_lifetime,
             live_from: Seq(0),
             kept_links: HashSet::new(),
@@ -215,7 +211,7 @@ impl Activities {
         if now > self.now {
             // A row with several links has several deadlines.
             let due: BTreeSet<u32> = self.deadlines.range(..=(now, u32::MAX)).map(|&(_, at)| at).collect();
-            let before: Vec<Option<Counted>> = due.iter().map(|&at| self.counted(at)).collect();
+            let before: Vec<_> = due.iter().map(|&at| self.counted(at)).collect();
             self.now = now;
             for (at, before) in due.into_iter().zip(before) {
                 self.recount_one(at, before);
@@ -293,7 +289,7 @@ impl Activities {
         Some(RowId(*found))
     }
 
-    /// Messages received in each of the last minutes up to `now` (at most 60), oldest first.
+    /// Messages received in each of the last minutes up to `now` (at most a day of them), oldest first.
     #[must_use]
     pub fn per_minute(&self, now: Moment, minutes: usize) -> Vec<u32> {
         self.throughput.last(now, minutes)
@@ -344,44 +340,6 @@ impl Activities {
 
     fn context(&self) -> super::read::Context {
         super::read::Context { now: self.now, live_from: self.live_from, link_lifetime: self.link_lifetime }
-    }
-
-    /// What a row counts as; `None` before its first entry.
-    fn counted(&self, at: u32) -> Option<Counted> {
-        let activity = self.get(RowId(at)).filter(|activity| activity.row.first.is_set())?;
-        Some(Counted { status: activity.status(), standing: activity.standing() })
-    }
-
-    fn recount_one(&mut self, at: u32, before: Option<Counted>) {
-        if let Some(Counted { status, standing }) = before {
-            self.counts.remove(status);
-            self.ledger.remove(standing);
-            self.preparing = self.preparing.saturating_sub(usize::from(status == Status::Preparing));
-            if status == Status::Inline {
-                self.inline.remove(&at);
-            }
-        }
-        if let Some(Counted { status, standing }) = self.counted(at) {
-            self.counts.add(status);
-            self.ledger.add(standing);
-            self.preparing += usize::from(status == Status::Preparing);
-            if status == Status::Inline {
-                self.inline.insert(at);
-            }
-        }
-    }
-
-    /// What is usual for a label is learned from outcomes that the socket brought.
-    fn learn(&mut self, at: u32, entry: &Entry) {
-        if !matches!(entry.fact, Fact::Heard(_))
-            || self.rows.get(at as usize).is_none_or(|row| row.kind != Kind::Command)
-        {
-            return;
-        }
-        let Some(activity) = self.get(RowId(at)).filter(|activity| !activity.status().is_open()) else { return };
-        if let (label, Some(took)) = (activity.label().to_owned(), activity.took(entry.at)) {
-            self.patience.learn(&label, took);
-        }
     }
 
     fn place(&self, at: u32) -> Seq {
@@ -455,19 +413,5 @@ impl Activities {
             drop(self.take_changes());
             self.changes.everything = true;
         }
-    }
-
-    fn recount(&mut self) {
-        self.counts = Counts::default();
-        self.ledger = Ledger::default();
-        self.preparing = 0;
-        self.inline.clear();
-        for at in 0..self.rows.len() {
-            if let Ok(at) = u32::try_from(at) {
-                self.recount_one(at, None);
-            }
-        }
-        drop(self.take_changes());
-        self.changes.everything = true;
     }
 }

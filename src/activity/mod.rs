@@ -7,6 +7,7 @@
 mod activities;
 mod entry;
 mod filter;
+mod insight;
 mod ledger;
 mod moment;
 mod patience;
@@ -25,6 +26,7 @@ pub use entry::{
     ActivityKey, Decryption, Deed, Enquiry, Entry, Fact, Gap, GapCause, Kind, NotSaved, Receipt, Requested, Seq,
 };
 pub use filter::{Field, Filter, FilterError, Problem};
+pub use insight::{BINS, BINS_A_DECADE, Insight, Stretch, bin_start};
 pub use ledger::{GapState, Ledger};
 pub use moment::Moment;
 pub use patience::Patience;

@@ -1,11 +1,11 @@
-//! How many messages came in each of the last minutes: the sparkline above the table.
+//! How many messages came in each of the last minutes: the sparkline above the table, and Insight.
 
 use std::collections::VecDeque;
 
 use super::Moment;
 
-/// How many minutes are kept.
-const MINUTES: u32 = 60;
+/// How many minutes are kept: a day, the longest stretch that is looked at.
+pub(super) const MINUTES: u32 = 1_440;
 
 /// Messages a minute.
 #[derive(Debug, Default)]
@@ -14,11 +14,14 @@ pub(super) struct Throughput {
     newest: i64,
     /// Counts, the newest minute first.
     counts: VecDeque<u32>,
+    /// How many messages were counted ever, late ones too.
+    counted: u64,
 }
 
 impl Throughput {
     /// Counts a message.
     pub(super) fn count(&mut self, at: Moment) {
+        self.counted += 1;
         let minute = minute(at);
         if self.counts.is_empty() {
             self.newest = minute;
@@ -46,6 +49,7 @@ impl Throughput {
     /// The sum of several.
     pub(super) fn of_all<'a>(parts: impl Iterator<Item = &'a Self> + Clone) -> Self {
         let newest = parts.clone().filter(|part| !part.counts.is_empty()).map(|part| part.newest).max().unwrap_or(0);
+        let counted = parts.clone().map(|part| part.counted).sum();
         let mut counts = VecDeque::from(vec![0; MINUTES as usize]);
         for part in parts {
             for (age, count) in part.counts.iter().enumerate() {
@@ -55,7 +59,12 @@ impl Throughput {
                 }
             }
         }
-        Self { newest, counts }
+        Self { newest, counts, counted }
+    }
+
+    /// Equal only where nothing was counted in between.
+    pub(super) fn version(&self) -> u64 {
+        self.counted
     }
 
     /// The counts of the last `minutes` minutes up to `now`, oldest first; the last is the minute under way.
@@ -71,7 +80,8 @@ impl Throughput {
     }
 }
 
-fn minute(at: Moment) -> i64 {
+/// The minute that a moment is in, since the epoch.
+pub(super) fn minute(at: Moment) -> i64 {
     at.0.div_euclid(60_000_000)
 }
 

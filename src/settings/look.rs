@@ -109,6 +109,29 @@ pub struct SavedFilter {
     pub look: Look,
 }
 
+/// How Insight is looked at: what came, why commands failed, how long they took.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize)]
+#[serde(default)]
+pub struct InsightLook {
+    /// Whether it is shown.
+    pub open: bool,
+    /// The stretch of time up to now that it looks at.
+    pub span: InsightSpan,
+}
+
+/// A stretch of time up to now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum InsightSpan {
+    /// The last hour.
+    #[default]
+    Hour,
+    /// The last six hours.
+    SixHours,
+    /// The last 24 hours.
+    Day,
+}
+
 /// How times are told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(default)]

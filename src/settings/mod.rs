@@ -14,7 +14,7 @@ mod store;
 
 pub use address::{Address, AddressError, Protocol, is_loopback};
 pub use directories::Directories;
-pub use look::{ColumnLook, Look, SavedFilter, SortLook, TableColumn, Times};
+pub use look::{ColumnLook, InsightLook, InsightSpan, Look, SavedFilter, SortLook, TableColumn, Times};
 pub use profile::{Profile, ProfileId, Saving};
 pub use proxy::{ProxyChoice, ProxyChoiceError};
 pub use store::{SettingsError, Store};
@@ -59,6 +59,8 @@ pub struct Preferences {
     pub times: Times,
     /// How the activities of each profile were looked at last.
     pub looks: BTreeMap<ProfileId, Look>,
+    /// How Insight is looked at, for all profiles.
+    pub insight: InsightLook,
     /// Looks with names, for all profiles.
     pub saved_filters: Vec<SavedFilter>,
     /// How large everything is drawn, in per cent of the system's size: one of [`SCALES`].
@@ -94,6 +96,7 @@ impl Default for Preferences {
             retention_bytes: 1024 * 1024 * 1024,
             times: Times::default(),
             looks: BTreeMap::new(),
+            insight: InsightLook::default(),
             saved_filters: Vec::new(),
             scale: *SCALES.start(),
             motion: Motion::System,

@@ -1,6 +1,6 @@
 use super::super::{
-    ColumnLook, Look, Motion, Preferences, Profile, ProfileId, SavedFilter, Saving, SortLook, TableColumn, Theme,
-    Times, WindowPlace,
+    ColumnLook, InsightLook, InsightSpan, Look, Motion, Preferences, Profile, ProfileId, SavedFilter, Saving, SortLook,
+    TableColumn, Theme, Times, WindowPlace,
 };
 use super::*;
 
@@ -31,6 +31,7 @@ fn settings() -> Settings {
             retention_bytes: 5_000_000_000,
             times: Times { relative: true, utc: true, milliseconds: false },
             looks: [(ProfileId::from_u128(7), look())].into(),
+            insight: InsightLook { open: true, span: InsightSpan::SixHours },
             saved_filters: vec![SavedFilter { name: "\"failed\" = 'now'".to_owned(), look: look() }],
             scale: 150,
             notify_failed: false,
@@ -205,7 +206,7 @@ fn the_file_holds_nothing_secret() {
     assert_eq!(keys(&table), "preferences profiles");
     assert_eq!(
         keys(table["preferences"].as_table().unwrap()),
-        "authority_file downloads_at_once idle_limit last_folder link_lifetime looks message_limit motion notify_failed notify_ready proxy \
+        "authority_file downloads_at_once idle_limit insight last_folder link_lifetime looks message_limit motion notify_failed notify_ready proxy \
          retention_bytes retention_days saved_filters scale theme times window"
     );
     assert_eq!(

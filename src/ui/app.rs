@@ -461,7 +461,7 @@ impl App {
     fn scene(&self, ctx: &Context) -> Scene {
         let clock = &self.parts.clock;
         let mut scene = Scene::new(clock.now(), clock.instant(), clock.zone(), ctx.content_rect().width());
-        scene.times = self.times();
+        (scene.times, scene.insight) = (self.times(), self.insight());
         if scene.times.utc {
             scene.zone = jiff::tz::TimeZone::UTC;
         }

@@ -77,7 +77,7 @@ fn throughput(ui: &Ui, bar: Rect, left: f32, desk: &Desk, scene: &mut Scene) {
 }
 
 /// Messages in the last 60 seconds: those of the minute under way, and of the one before as large a part as still counts.
-fn last_minute(minutes: &[u32], now: Moment) -> u64 {
+pub(crate) fn last_minute(minutes: &[u32], now: Moment) -> u64 {
     let mut newest = minutes.iter().rev().map(|&count| u64::from(count));
     let (under_way, before) = (newest.next().unwrap_or(0), newest.next().unwrap_or(0));
     let gone = u64::try_from(now.0.rem_euclid(60_000_000) / 1_000_000).unwrap_or(0);

@@ -67,6 +67,8 @@ pub(crate) enum Command {
     Theme(Theme),
     /// Which columns there are, and how times are told.
     Columns,
+    /// What came, why commands failed and how long they took, or away with it.
+    Insight,
     /// Save the filter with its columns and its sort.
     SaveFilter,
     /// Request stored data.
@@ -97,7 +99,7 @@ pub(crate) enum Command {
 
 impl Command {
     /// All of them, in the order of the palette and of the dialog that lists the keys.
-    pub(crate) const ALL: [Self; 55] = [
+    pub(crate) const ALL: [Self; 56] = [
         Self::Palette,
         Self::Filter,
         Self::ShowEverything,
@@ -114,6 +116,7 @@ impl Command {
         Self::Export,
         Self::Columns,
         Self::SaveFilter,
+        Self::Insight,
         Self::Pause,
         Self::Follow,
         Self::Show(Chip::All),
@@ -199,6 +202,7 @@ impl Command {
             Self::Theme(Theme::Light) => "Light theme".into(),
             Self::Theme(Theme::Dark) => "Dark theme".into(),
             Self::Columns => "Columns".into(),
+            Self::Insight => "Insight".into(),
             Self::SaveFilter => "Save filter…".into(),
             Self::RequestData => "Request data…".into(),
             Self::DataSettings => "Ready data settings…".into(),
@@ -241,6 +245,7 @@ impl Command {
             Self::Theme(Theme::Light) => icons::THEME_LIGHT,
             Self::Theme(Theme::Dark) => icons::THEME_DARK,
             Self::Columns => icons::COLUMNS,
+            Self::Insight => icons::INSIGHT,
             Self::SaveFilter => icons::SAVED,
             Self::RequestData | Self::RequestAgain => icons::REQUEST,
             Self::DataSettings => icons::FOLDER,
@@ -277,6 +282,7 @@ impl Command {
             Self::Export => command(Key::E),
             Self::Pause => plain(Key::Space),
             Self::Follow => plain(Key::F),
+            Self::Insight => plain(Key::I),
             Self::Profile(number) => command(*DIGITS.get(number)?),
             Self::AddProfile => command(Key::N),
             Self::RequestData => command(Key::R),

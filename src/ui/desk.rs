@@ -15,6 +15,7 @@ use super::completeness::Completeness;
 use super::data_key::KnownKey;
 use super::details::Details;
 use super::expected::Expected;
+use super::insight::Shown;
 use super::merged::Owners;
 use super::notify::News;
 use super::rival::Rival;
@@ -93,6 +94,8 @@ pub(crate) struct Desk {
     pub details: Option<Details>,
     /// What its journal refuses.
     pub unkept: Unkept,
+    /// What Insight shows, as it was last counted.
+    pub insight: Shown,
     /// Downloads under way.
     pub downloads: BTreeMap<RequestId, Progress>,
     /// Downloads that wait for their turn, each with its place among those of all profiles, from 1.
@@ -143,6 +146,7 @@ impl Desk {
             table: Table::default(),
             details: None,
             unkept: Unkept::default(),
+            insight: Shown::default(),
             downloads: BTreeMap::new(),
             waiting: Vec::new(),
             downloads_open: false,
@@ -271,6 +275,7 @@ impl Desk {
         self.table = Table::default();
         self.details = None;
         self.unkept = Unkept::default();
+        self.insight = Shown::default();
         self.restoring = false;
         self.unseen = Unseen::default();
     }

@@ -28,7 +28,7 @@ impl Page {
 }
 
 /// The guide: headings, and what stands below each.
-const GUIDE: [(&str, &str); 9] = [
+const GUIDE: [(&str, &str); 10] = [
     (
         "What you see",
         "Each command and each data request of a profile is one row, updated in place: Pending until its outcome comes, then \
@@ -52,6 +52,11 @@ const GUIDE: [(&str, &str); 9] = [
         "Following",
         "New rows come in at the top. Scroll away and nothing moves under the pointer: the button that counts what is new \
          leads back. Space pauses the view, never the receiving.",
+    ),
+    (
+        "Understanding",
+        "I opens Insight: how much came, why commands failed and how long they took, over the last hour, six hours or day. \
+         A click on a reason shows the commands that failed for it.",
     ),
     (
         "Ready data",

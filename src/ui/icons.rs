@@ -61,6 +61,7 @@ pub(crate) const RETRY_PROBLEM: Icon = outlined(symbols::ICON_SYNC_PROBLEM);
 pub(crate) const SANDBOX: Icon = outlined(symbols::ICON_SCIENCE);
 pub(crate) const SAVED: Icon = outlined(symbols::ICON_BOOKMARK);
 pub(crate) const COLUMNS: Icon = outlined(symbols::ICON_VIEW_COLUMN);
+pub(crate) const INSIGHT: Icon = outlined(symbols::ICON_MONITORING);
 pub(crate) const NARROWER: Icon = outlined(symbols::ICON_CHEVRON_LEFT);
 pub(crate) const WIDER: Icon = outlined(symbols::ICON_CHEVRON_RIGHT);
 pub(crate) const SEARCH: Icon = outlined(symbols::ICON_SEARCH);

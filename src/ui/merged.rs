@@ -71,6 +71,7 @@ impl Desk {
         self.activities = Activities::new(Duration::from_secs(u64::from(preferences.link_lifetime)));
         self.table = super::table::Table::default();
         self.details = None;
+        self.insight = super::insight::Shown::default();
         let mut view = View::new();
         view.set_filter(self.view.filter().clone());
         view.set_chip(self.view.chip());

@@ -43,6 +43,7 @@ mod field;
 mod gaps;
 mod help;
 mod icons;
+mod insight;
 mod keys;
 mod merged;
 mod native;

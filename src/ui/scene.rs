@@ -8,7 +8,7 @@ use jiff::tz::TimeZone;
 use crate::activity::{Moment, RowId};
 use crate::engine::Action;
 use crate::protocol::{Original, RequestId, StoredData};
-use crate::settings::{ColumnLook, ProfileId, Times};
+use crate::settings::{ColumnLook, InsightLook, ProfileId, Times};
 
 use super::commands::Command;
 use super::dialogs::Dialog;
@@ -27,6 +27,8 @@ pub(crate) struct Scene {
     pub zone: TimeZone,
     /// How times are told.
     pub times: Times,
+    /// How Insight is looked at.
+    pub insight: InsightLook,
     /// Whether the window is too narrow for words on tools and all columns.
     pub narrow: bool,
     /// Whether changes are shown without motion or passing tints.
@@ -105,6 +107,10 @@ pub(crate) enum Wish {
     SetColumns(ProfileId, Vec<ColumnLook>),
     /// Tell times so.
     SetTimes(Times),
+    /// Look at Insight so.
+    SetInsight(InsightLook),
+    /// Show the commands that failed for this reason in the time that Insight looks at; empty for those without one.
+    ShowFailures(String),
     /// Look at what a saved filter looks at.
     ShowSaved(usize),
     /// Save the filter in front under a name.
@@ -125,6 +131,7 @@ impl Scene {
             instant,
             zone,
             times: Times::default(),
+            insight: InsightLook::default(),
             narrow: width < theme::NARROW,
             reduced_motion: false,
             modal: false,

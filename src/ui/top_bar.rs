@@ -357,6 +357,7 @@ fn menu(ui: &mut Ui, bar: Rect, front: Option<&Desk>, hidden: &[&Desk], chosen: 
             }
             entry(ui, Command::DataSettings, true, scene);
             entry(ui, Command::Completeness, true, scene);
+            entry(ui, Command::Insight, true, scene);
             line(ui);
         }
         for theme in [Theme::System, Theme::Light, Theme::Dark] {

@@ -11,13 +11,14 @@ use privicore_monitor::settings::{Profile, Saving, Theme};
 use privicore_monitor::ui::Prefill;
 
 use super::harness::{INLINE, LINK, Window, at, command, data, ops};
+use super::insight::ended;
 use super::picture::Picture;
 use super::stored;
 
 /// What a screen is called, and how one gets there from the beginning.
 type Screen = (&'static str, fn(Theme) -> Window);
 
-const SCREENS: [Screen; 21] = [
+const SCREENS: [Screen; 23] = [
     ("main", main),
     ("details", details),
     ("gap-details", gap_details),
@@ -39,6 +40,8 @@ const SCREENS: [Screen; 21] = [
     ("small", small),
     ("small-details", small_details),
     ("all-profiles", all_profiles),
+    ("insight", insight),
+    ("small-insight", small_insight),
 ];
 
 const SIZE: [f32; 2] = [1280.0, 800.0];
@@ -114,6 +117,11 @@ fn live(theme: Theme, size: [f32; 2], beside: &[Profile]) -> Window {
 /// The morning of an operator.
 fn filled(theme: Theme, size: [f32; 2]) -> Window {
     let mut window = live(theme, size, &[]);
+    fill(&mut window);
+    window
+}
+
+fn fill(window: &mut Window) {
     window.set_clock("12:00:48.010");
     window.hear(&[
         command("90b1f3aa-2c7e-4f07-9f5e-1d2f0b7f6a11", 2, "Command completed successfully"),
@@ -121,7 +129,7 @@ fn filled(theme: Theme, size: [f32; 2]) -> Window {
         command("c4d70f2e-7d44-41d6-bb0e-0a9e7b3f5521", 3, "profile.not_an_owner"),
         r#"{"data":{"type":"X-DPT-QUOTA","id":"quota-7","used":0.82}}"#.to_owned(),
     ]);
-    let gap = gap(&mut window);
+    let gap = gap(window);
     window.commit(vec![gap]);
     window.set_clock("12:01:02.400");
     window.hear(&[
@@ -146,7 +154,6 @@ fn filled(theme: Theme, size: [f32; 2]) -> Window {
     // Nothing has changed just now.
     window.set_clock("12:04:38.500");
     window.run();
-    window
 }
 
 fn gap(window: &mut Window) -> Entry {
@@ -353,4 +360,43 @@ fn all_profiles(theme: Theme) -> Window {
     window.run();
     window.press("All profiles");
     window
+}
+
+/// An hour of commands before the morning of an operator, with Insight open.
+fn with_insight(theme: Theme, size: [f32; 2]) -> Window {
+    const REASONS: [&str; 4] =
+        ["data_token.space_expired", "policy.already_active", "profile.not_an_owner", "device.not_found"];
+    const TOOK: [u64; 12] = [80, 210, 380, 520, 760, 900, 1_150, 1_700, 2_600, 4_100, 7_300, 19_000];
+    let mut window = live(theme, size, &[]);
+    let (mut count, mut entries) = (0, Vec::new());
+    for minute in 0..59_u64 {
+        for second in 0..4 + minute * 7 % 9 + minute / 12 {
+            count += 1;
+            let took = pick(&TOOK, count * 5 % 17 * 12 / 17) + count * 13 % 90;
+            let failed = minute % 13 == 5 && second < 1 + minute % 3;
+            let reason = if minute == 18 { "" } else { pick(&REASONS, minute + second * 3) };
+            let failed = failed.then_some(reason);
+            let time = 11 * 60 + 5 + minute;
+            let time = format!("{}:{:02}:{second:02}", time / 60, time % 60);
+            entries.extend(ended(&mut window, &format!("c-{count}"), &time, Duration::from_millis(took), failed));
+        }
+    }
+    window.commit(entries);
+    fill(&mut window);
+    window.key(Key::I);
+    window
+}
+
+/// The one of a list at a place, which goes on from its beginning.
+fn pick<T: Copy>(list: &[T], at: u64) -> T {
+    let at = usize::try_from(at).unwrap_or_default();
+    list.iter().copied().cycle().nth(at).expect("an empty list")
+}
+
+fn insight(theme: Theme) -> Window {
+    with_insight(theme, SIZE)
+}
+
+fn small_insight(theme: Theme) -> Window {
+    with_insight(theme, SMALL)
 }

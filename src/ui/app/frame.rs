@@ -2,13 +2,16 @@
 
 use egui::{CentralPanel, Context, Frame, Panel, Ui};
 
+use crate::settings::InsightLook;
 use crate::ui::app::{App, Closing, Front};
 use crate::ui::desk::Unseen;
 use crate::ui::dialogs::{Around, Dialog};
 use crate::ui::scene::{Scene, Wish};
 use crate::ui::text::visible;
 use crate::ui::top_bar::{self, TopBar};
-use crate::ui::{banner, chips, details, dialogs, downloads, keys, rival, sign_in, status_bar, table, theme, tools};
+use crate::ui::{
+    banner, chips, details, dialogs, downloads, insight, keys, rival, sign_in, status_bar, table, theme, tools,
+};
 
 /// How long one frame searches and sorts for; what is left is done in the next.
 const SEARCH: std::time::Duration = std::time::Duration::from_millis(4);
@@ -86,6 +89,7 @@ impl App {
             self.close_form();
             return;
         }
+        let open = self.insight().open;
         let Some(desk) = self.desk_mut() else { return };
         if desk.form_open {
             desk.form_open = false;
@@ -95,6 +99,8 @@ impl App {
             desk.set_filter("");
         } else if desk.view.chip() != crate::activity::Chip::All {
             desk.view.set_chip(crate::activity::Chip::All);
+        } else if open {
+            self.set_insight(InsightLook { open: false, ..self.insight() });
         } else if !desk.table.deselect()
             && let Some(newest) = self.notices.newest()
         {
@@ -228,6 +234,15 @@ impl App {
             Some(desk) => {
                 bar(Panel::top("chips"), theme::BAR, ui, |ui| chips::show(ui, desk, scene));
                 bar(Panel::top("tools"), theme::BAR, ui, |ui| tools::show(ui, desk, saved, scene));
+                match insight::Place::of(ui, desk, scene) {
+                    Some(insight::Place::Beside(width)) => {
+                        bar(Panel::right("insight"), width, ui, |ui| insight::show(ui, desk, scene));
+                    }
+                    Some(insight::Place::Below(height)) => {
+                        bar(Panel::bottom("insight"), height, ui, |ui| insight::show(ui, desk, scene));
+                    }
+                    None => {}
+                }
                 CentralPanel::no_frame().show(ui, |ui| table::show(ui, desk, scene));
             }
             None => {

@@ -4,12 +4,14 @@ use std::sync::Arc;
 
 use egui::Context;
 
+use crate::activity::Chip;
 use crate::engine::{Action, Severity};
-use crate::settings::{ColumnLook, Look, Preferences, ProfileId, SavedFilter, Times};
+use crate::settings::{ColumnLook, InsightLook, Look, Preferences, ProfileId, SavedFilter, Times};
 use crate::ui::app::{App, Front};
 use crate::ui::columns_dialog::Chosen;
 use crate::ui::desk::Desk;
 use crate::ui::dialogs::Dialog;
+use crate::ui::insight;
 use crate::ui::saved::Naming;
 
 impl App {
@@ -38,6 +40,36 @@ impl App {
     pub(super) fn set_times(&mut self, times: Times) {
         if !self.keep(|preferences| preferences.times = times) {
             self.is_busy();
+        }
+    }
+
+    /// How Insight is looked at.
+    pub(super) fn insight(&self) -> InsightLook {
+        self.settings.as_ref().map(|settings| settings.preferences.insight).unwrap_or_default()
+    }
+
+    /// Looks at Insight so from now on.
+    pub(super) fn set_insight(&mut self, look: InsightLook) {
+        if !self.keep(|preferences| preferences.insight = look) {
+            self.is_busy();
+        }
+    }
+
+    /// Shows Insight, or takes it away. Where there is room for only one of the two, the details give way to it.
+    pub(super) fn turn_insight(&mut self, narrow: bool) {
+        let look = self.insight();
+        if let Some(desk) = self.desk_mut().filter(|_| narrow && !look.open) {
+            desk.details = None;
+        }
+        self.set_insight(InsightLook { open: !look.open, ..look });
+    }
+
+    /// Shows the commands that failed for a reason in the time that Insight looks at.
+    pub(super) fn show_failures(&mut self, reason: &str) {
+        let filter = insight::filter(reason, self.insight().span);
+        if let Some(desk) = self.desk_mut() {
+            desk.view.set_chip(Chip::All);
+            desk.set_filter(&filter);
         }
     }
 

@@ -69,6 +69,8 @@ impl App {
             Wish::CloseDialog => self.dialog = None,
             Wish::SetColumns(profile, columns) => self.set_columns(profile, columns),
             Wish::SetTimes(times) => self.set_times(times),
+            Wish::SetInsight(look) => self.set_insight(look),
+            Wish::ShowFailures(reason) => self.show_failures(&reason),
             Wish::ShowSaved(index) => self.show_saved(index),
             Wish::SaveFilter(name) => self.save_filter(name),
             Wish::ForgetSaved(index) => self.forget_saved(index),
@@ -130,6 +132,7 @@ impl App {
                     desk.open_details(row);
                 }
             }
+            Command::Insight => self.turn_insight(scene.narrow),
             Command::Pause => pause(desk),
             Command::Follow => follow(desk),
             Command::SelectAll => {

@@ -61,6 +61,7 @@ impl Command {
             | Self::Export
             | Self::Columns
             | Self::SaveFilter
+            | Self::Insight
             | Self::RequestData
             | Self::DataSettings
             | Self::Track

@@ -12,6 +12,8 @@ pub(super) const PADDING: f32 = 12.0;
 const GAP: f32 = 4.0;
 /// The least that the column gets that takes what is left.
 const LEAST_LEFT: f32 = 60.0;
+/// The narrowest table that shows times to the millisecond and buttons in full words.
+const LEAST_BESIDE: f32 = 820.0;
 /// The narrowest and the widest that a column can be made, in points.
 pub(crate) const WIDTHS: std::ops::RangeInclusive<u16> = 28..=1_200;
 
@@ -19,10 +21,36 @@ pub(crate) const WIDTHS: std::ops::RangeInclusive<u16> = 28..=1_200;
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Columns {
     pub places: Vec<Place>,
-    /// Whether the narrow forms of times and kinds are meant.
+    /// Whether the short forms of times and buttons are meant.
     pub narrow: bool,
+    /// Whether kinds have words and a header.
+    pub wide: bool,
     /// The right edge of the table.
     right: f32,
+}
+
+/// How much room a table has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Room {
+    /// The whole of a wide window.
+    Wide,
+    /// Beside Insight: kinds are icons, how long it took is hidden.
+    Beside,
+    /// A narrow window, or what Insight leaves of one that is not wide.
+    Narrow,
+}
+
+impl Room {
+    /// That of a table of this width, in a narrow window or not.
+    pub(super) fn of(width: f32, narrow: bool) -> Self {
+        if narrow || width < LEAST_BESIDE {
+            Self::Narrow
+        } else if width < theme::NARROW {
+            Self::Beside
+        } else {
+            Self::Wide
+        }
+    }
 }
 
 /// A column and its place.
@@ -34,12 +62,12 @@ pub(super) struct Place {
 
 impl Columns {
     /// The columns for a table in this place.
-    pub(super) fn new(table: Rect, look: &Look, narrow: bool) -> Self {
-        let shown: Vec<ColumnLook> =
-            look.shown().into_iter().filter(|look| !narrow || fits_narrow(look.column)).collect();
+    pub(super) fn new(table: Rect, look: &Look, space: Room) -> Self {
+        let (narrow, wide) = (space == Room::Narrow, space == Room::Wide);
+        let shown: Vec<ColumnLook> = look.shown().into_iter().filter(|look| wide || fits_narrow(look.column)).collect();
         let flexible = flexible(&shown);
         let room = table.width() - theme::EDGE;
-        let widths: Vec<f32> = shown.iter().map(|look| width(*look, narrow)).collect();
+        let widths: Vec<f32> = shown.iter().map(|look| width(*look, space)).collect();
         let fixed: f32 =
             widths.iter().enumerate().filter(|(index, _)| Some(*index) != flexible).map(|(_, width)| width).sum();
         // Where they do not fit, all give way alike.
@@ -57,7 +85,7 @@ impl Columns {
                 Place { column: look.column, range }
             })
             .collect();
-        Self { places, narrow, right: table.right() - theme::EDGE }
+        Self { places, narrow, wide, right: table.right() - theme::EDGE }
     }
 
     /// Where the buttons of a row that has no cells are.
@@ -81,11 +109,31 @@ pub(crate) fn is_flexible(look: &Look, column: TableColumn) -> bool {
     flexible(&shown).and_then(|index| shown.get(index)).is_some_and(|look| look.column == column)
 }
 
-fn width(look: ColumnLook, narrow: bool) -> f32 {
-    match (look.width, narrow) {
-        (Some(width), false) => f32::from(width.clamp(*WIDTHS.start(), *WIDTHS.end())),
-        (_, true) => narrow_width(look.column),
-        (None, false) => usual_width(look.column),
+fn width(look: ColumnLook, space: Room) -> f32 {
+    match (look.width, space) {
+        (_, Room::Narrow) => narrow_width(look.column),
+        // An icon without a word needs no other width.
+        (_, Room::Beside) if look.column == TableColumn::Kind => narrow_width(look.column),
+        (Some(width), Room::Wide | Room::Beside) => f32::from(width.clamp(*WIDTHS.start(), *WIDTHS.end())),
+        (None, Room::Wide) => usual_width(look.column),
+        (None, Room::Beside) => beside_width(look.column),
+    }
+}
+
+/// The width that a column has beside Insight where no other was chosen, in points.
+fn beside_width(column: TableColumn) -> f32 {
+    match column {
+        TableColumn::Label => 176.0,
+        TableColumn::Status => 136.0,
+        TableColumn::Action => 112.0,
+        TableColumn::Updated
+        | TableColumn::FirstSeen
+        | TableColumn::Age
+        | TableColumn::Source
+        | TableColumn::Kind
+        | TableColumn::Id
+        | TableColumn::Message
+        | TableColumn::Took => usual_width(column),
     }
 }
 
@@ -120,7 +168,7 @@ fn narrow_width(column: TableColumn) -> f32 {
     }
 }
 
-/// Whether the narrow window has room for a column.
+/// Whether a table that is not wide has room for a column.
 fn fits_narrow(column: TableColumn) -> bool {
     match column {
         TableColumn::Took | TableColumn::Source | TableColumn::FirstSeen => false,
@@ -195,7 +243,7 @@ mod tests {
 
     fn place(look: &Look, width: f32, column: TableColumn) -> Option<(f32, f32)> {
         let table = Rect::from_min_size(egui::Pos2::ZERO, egui::vec2(width, 600.0));
-        let columns = Columns::new(table, look, width < theme::NARROW);
+        let columns = Columns::new(table, look, Room::of(width, false));
         let place = columns.places.iter().find(|place| place.column == column)?;
         Some((place.range.min, place.range.max))
     }
@@ -214,11 +262,21 @@ mod tests {
     }
 
     #[test]
+    fn beside_insight_the_message_keeps_room_and_kinds_are_icons() {
+        let look = Look::default();
+        assert_eq!(place(&look, 880.0, TableColumn::Kind), Some((108.0, 144.0)));
+        assert_eq!(place(&look, 880.0, TableColumn::Message), Some((568.0, 756.0)));
+        assert_eq!(place(&look, 880.0, TableColumn::Action), Some((756.0, 868.0)));
+        assert_eq!(place(&look, 880.0, TableColumn::Took), None);
+        assert_eq!(place(&look, 700.0, TableColumn::Updated), Some((0.0, 76.0)), "as in a narrow window");
+    }
+
+    #[test]
     fn columns_that_do_not_fit_give_way_and_none_is_lost() {
         let wide = |column| ColumnLook { column, width: Some(900) };
         let look = Look { columns: TableColumn::ALL.map(wide).to_vec(), ..Look::default() };
         let table = Rect::from_min_size(egui::Pos2::ZERO, egui::vec2(1280.0, 600.0));
-        let columns = Columns::new(table, &look, false);
+        let columns = Columns::new(table, &look, Room::Wide);
         assert_eq!(columns.places.len(), TableColumn::ALL.len());
         assert!(
             columns.places.iter().all(|place| place.range.span() > 20.0 && place.range.max < 1281.0),

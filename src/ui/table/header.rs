@@ -22,8 +22,8 @@ pub(super) fn show(ui: &mut Ui, rect: Rect, columns: &Columns, desk: &mut Desk) 
     ui.painter().hline(rect.x_range(), rect.bottom() - 0.5, Stroke::new(1.0, palette.stroke));
     let mut changed = false;
     for place in &columns.places {
-        // The narrow kind column is an icon without a header, as in the design; it sorts from the wide window.
-        if columns.narrow && place.column == TableColumn::Kind {
+        // Where it is not wide the kind column is an icon without a header, as in the design; it sorts from the wide window.
+        if !columns.wide && place.column == TableColumn::Kind {
             continue;
         }
         if let Some(order) = one(ui, rect, *place, desk.view.sort()) {
@@ -95,6 +95,9 @@ fn edges(ui: &Ui, bar: Rect, columns: &Columns, look: &mut Look) {
     for (left, right) in columns.places.iter().zip(columns.places.iter().skip(1)) {
         // What takes the rest grows by its neighbour giving way.
         let (place, sign) = if is_flexible(look, left.column) { (right, -1.0) } else { (left, 1.0) };
+        if place.column == TableColumn::Kind && !columns.wide {
+            continue;
+        }
         let edge = Rect::from_center_size(pos2(left.range.max, bar.center().y), egui::vec2(EDGE, bar.height()));
         let id = ui.make_persistent_id(("edge", left.column));
         let response = ui.interact(edge, id, Sense::CLICK | Sense::DRAG).on_hover_cursor(CursorIcon::ResizeColumn);

@@ -209,7 +209,7 @@ fn kind(ui: &Ui, line: &Line<'_>, room: Rangef) {
     let (middle, kind) = (line.rect.center().y, line.activity.kind());
     let (x, width) = text_room(room);
     widgets::icon(ui, pos2(x + 8.0, middle), icons::kind(kind), 16.0, palette.muted);
-    if !line.columns.narrow {
+    if line.columns.wide {
         let at = pos2(x + 22.0, middle);
         marked(ui, line, at, (Field::Kind, kind.word()), Type::Body, palette.muted, width - 16.0);
     }

@@ -9,7 +9,7 @@ use crate::ui::text::{cut, visible};
 use crate::ui::theme::{Palette, ROW};
 use crate::ui::{empty, icons, row_menu, widgets};
 
-use super::columns::Columns;
+use super::columns::{Columns, Room};
 use super::row::Line;
 use super::{float, gap_row, header, row};
 
@@ -35,7 +35,7 @@ pub(crate) fn show(ui: &mut Ui, desk: &mut Desk, scene: &mut Scene) {
         .accessibility_label("Activity");
     let mut table = ui.new_child(builder);
     table.set_clip_rect(place.intersect(ui.clip_rect()));
-    let columns = Columns::new(place, &desk.columns, scene.narrow);
+    let columns = Columns::new(place, &desk.columns, Room::of(place.width(), scene.narrow));
     let head = Rect::from_min_size(place.min, egui::vec2(place.width(), ROW));
     let body = Rect::from_min_max(pos2(place.left(), head.bottom()), place.max);
     if header::show(&mut table, head, &columns, desk) {

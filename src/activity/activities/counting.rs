@@ -1,0 +1,91 @@
+//! What the rows add up to, kept up row by row: the chips' counts, the ledger, the outcomes by the minute, and what is usual.
+
+use crate::activity::insight::{Insight, Outcome, Stretch};
+use crate::activity::ledger::Standing;
+use crate::activity::{Counts, Entry, Fact, Kind, Ledger, Moment, Status};
+
+use super::{Activities, RowId};
+
+/// What a row counts as.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Counted {
+    status: Status,
+    standing: Standing,
+    /// Only of commands that are settled.
+    outcome: Option<Outcome>,
+}
+
+impl Activities {
+    /// What a row counts as; `None` before its first entry.
+    pub(super) fn counted(&self, at: u32) -> Option<Counted> {
+        let activity = self.get(RowId(at)).filter(|activity| activity.row.first.is_set())?;
+        Some(Counted { status: activity.status(), standing: activity.standing(), outcome: Outcome::of(&activity) })
+    }
+
+    pub(super) fn recount_one(&mut self, at: u32, before: Option<Counted>) {
+        if let Some(Counted { status, standing, outcome }) = before {
+            self.counts.remove(status);
+            self.ledger.remove(standing);
+            self.preparing = self.preparing.saturating_sub(usize::from(status == Status::Preparing));
+            if status == Status::Inline {
+                self.inline.remove(&at);
+            }
+            if let Some(outcome) = outcome {
+                self.outcomes.remove(outcome);
+            }
+        }
+        if let Some(Counted { status, standing, outcome }) = self.counted(at) {
+            self.counts.add(status);
+            self.ledger.add(standing);
+            self.preparing += usize::from(status == Status::Preparing);
+            if status == Status::Inline {
+                self.inline.insert(at);
+            }
+            if let Some(outcome) = outcome {
+                self.outcomes.add(outcome);
+            }
+        }
+    }
+
+    pub(super) fn recount(&mut self) {
+        self.counts = Counts::default();
+        self.ledger = Ledger::default();
+        self.preparing = 0;
+        self.inline.clear();
+        self.outcomes.clear();
+        for at in 0..self.rows.len() {
+            if let Ok(at) = u32::try_from(at) {
+                self.recount_one(at, None);
+            }
+        }
+        drop(self.take_changes());
+        self.changes.everything = true;
+    }
+
+    /// What is usual for a label is learned from outcomes that the socket brought.
+    pub(super) fn learn(&mut self, at: u32, entry: &Entry) {
+        if !matches!(entry.fact, Fact::Heard(_))
+            || self.rows.get(at as usize).is_none_or(|row| row.kind != Kind::Command)
+        {
+            return;
+        }
+        let Some(activity) = self.get(RowId(at)).filter(|activity| !activity.status().is_open()) else { return };
+        if let (label, Some(took)) = (activity.label().to_owned(), activity.took(entry.at)) {
+            self.patience.learn(&label, took);
+        }
+    }
+
+    /// What came and how commands ended in a stretch of time up to `now`.
+    #[must_use]
+    pub fn insight(&self, stretch: Stretch, now: Moment) -> Insight {
+        let messages = stretch.sums(&self.throughput.last(now, stretch.minutes(now)));
+        self.outcomes.insight(stretch, now, messages, &self.pool)
+    }
+
+    /// Whether [`Activities::insight`] may say anything else than at another time within the same minute: two equal numbers
+    /// mean that nothing came between them.
+    #[must_use]
+    pub fn insight_version(&self) -> (u64, u64) {
+        (self.throughput.version(), self.outcomes.version())
+    }
+}

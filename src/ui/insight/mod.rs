@@ -1,0 +1,234 @@
+//! Insight: how much came, why commands failed, and how long they took, over the last hour, six hours or day.
+//!
+//! Beside the table in a wide window, under it in a narrow one. It is counted anew only when something came or a minute
+//! turned.
+
+mod charts;
+mod reasons;
+mod words;
+
+use egui::{Id, Popup, PopupCloseBehavior, Rect, RectAlign, ScrollArea, Stroke, Ui, pos2, vec2};
+
+use crate::activity::{Activities, Insight, Moment, Stretch};
+use crate::settings::{InsightLook, InsightSpan};
+
+use super::commands::Command;
+use super::desk::Desk;
+use super::icons;
+use super::scene::{Scene, Wish};
+use super::theme::{self, Palette, Type};
+use super::widgets::{self, Look, Press};
+
+pub(crate) use words::filter;
+
+/// Beside the table: the narrowest and the widest that it is, and its share of the window in between.
+const WIDTHS: (f32, f32) = (320.0, 400.0);
+const SHARE: f32 = 0.3125;
+/// Its height under the table.
+const BELOW: f32 = 164.0;
+/// The least that it leaves of the table's height: the header and four rows.
+const LEAST_TABLE: f32 = 5.0 * theme::ROW;
+/// What is kept free at its sides.
+const MARGIN: f32 = 16.0;
+/// The heights of the two charts and of what heads a part, beside the table.
+const CHART: f32 = 166.0;
+const HEAD: f32 = 28.0;
+/// Up to this width a part says less in its head.
+const SHORT: f32 = 270.0;
+/// What is kept free between two parts.
+const BETWEEN: f32 = 20.0;
+
+/// Where it is in the window.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) enum Place {
+    /// At the right edge, with this width.
+    Beside(f32),
+    /// Under the table, with this height.
+    Below(f32),
+}
+
+impl Place {
+    /// Where it goes in what `ui` has left for it and the table; `None` where it is not open, or there is no room: under the
+    /// table the details come first.
+    pub(crate) fn of(ui: &Ui, desk: &Desk, scene: &Scene) -> Option<Self> {
+        let room = ui.available_size();
+        if !scene.insight.open {
+            None
+        } else if !scene.narrow {
+            Some(Self::Beside((room.x * SHARE).clamp(WIDTHS.0, WIDTHS.1).round()))
+        } else {
+            (desk.details.is_none() && room.y - BELOW >= LEAST_TABLE).then_some(Self::Below(BELOW))
+        }
+    }
+}
+
+/// What is shown, as it was last counted.
+#[derive(Debug, Default)]
+pub(crate) struct Shown(Option<(Key, Insight)>);
+
+/// What the numbers depend on: the span, the minute, and what came.
+type Key = (InsightSpan, i64, (u64, u64));
+
+impl Shown {
+    /// The numbers as they are now; counted only where they may have changed.
+    fn refresh(&mut self, activities: &Activities, span: InsightSpan, now: Moment) -> &Insight {
+        let key = (span, now.0.div_euclid(60_000_000), activities.insight_version());
+        if self.0.as_ref().is_some_and(|(old, _)| *old != key) {
+            self.0 = None;
+        }
+        &self.0.get_or_insert_with(|| (key, activities.insight(stretch(span), now))).1
+    }
+}
+
+/// The stretch of time of a span.
+fn stretch(span: InsightSpan) -> Stretch {
+    match span {
+        InsightSpan::Hour => Stretch::HOUR,
+        InsightSpan::SixHours => Stretch::SIX_HOURS,
+        InsightSpan::Day => Stretch::DAY,
+    }
+}
+
+/// Draws it in the whole of `ui`.
+pub(crate) fn show(ui: &mut Ui, desk: &mut Desk, scene: &mut Scene) {
+    let palette = Palette::of(ui.style());
+    widgets::name_group(ui, "Insight");
+    let rect = widgets::bar(ui, palette.panel, false);
+    let edge = Stroke::new(1.0, palette.stroke);
+    if scene.narrow {
+        ui.painter().hline(rect.x_range(), rect.top() + 0.5, edge);
+    } else {
+        ui.painter().vline(rect.left() + 0.5, rect.y_range(), edge);
+    }
+    let head = rect.with_max_y(rect.top() + HEAD);
+    ui.painter().hline(head.x_range(), head.bottom() - 0.5, edge);
+    show_head(ui, head, scene);
+    let now = super::chips::last_minute(&desk.activities.per_minute(scene.now, 2), scene.now);
+    let mut shown = std::mem::take(&mut desk.insight);
+    let insight = shown.refresh(&desk.activities, scene.insight.span, scene.now);
+    if now > 0 {
+        scene.counts(std::time::Duration::from_secs(1));
+    } else if insight.settled > 0 || insight.messages.iter().any(|count| *count > 0) {
+        // Nothing comes any more, but what there is grows older with the minute.
+        scene.counts(std::time::Duration::from_hours(1));
+    }
+    let body = rect.with_min_y(head.bottom());
+    if scene.narrow {
+        in_columns(ui, body, insight, now, scene);
+    } else {
+        in_rows(ui, body, insight, now, scene);
+    }
+    desk.insight = shown;
+}
+
+/// The name, the span and the way out.
+fn show_head(ui: &mut Ui, rect: Rect, scene: &mut Scene) {
+    let palette = Palette::of(ui.style());
+    let middle = rect.center().y;
+    let margin = if scene.narrow { theme::EDGE } else { MARGIN };
+    let at = pos2(rect.left() + margin, middle);
+    let text = widgets::text(ui, at, "Insight", Type::Strong, palette.text, f32::INFINITY);
+    widgets::heading(ui, text, "Insight");
+    let close = Press::icon_only(icons::CLOSE, "Close insight");
+    let left = rect.right() - 4.0 - close.width(ui);
+    span(ui, pos2(left - 4.0, middle), scene);
+    if close.at(ui, pos2(left, middle)).clicked() {
+        scene.wish(Wish::Run(Command::Insight));
+    }
+}
+
+/// The span with its menu, up to `right`.
+fn span(ui: &mut Ui, right: egui::Pos2, scene: &mut Scene) {
+    const WIDTH: f32 = 160.0;
+    let palette = Palette::of(ui.style());
+    let look = scene.insight;
+    let words = words::span(look.span);
+    let press =
+        Press::new(words).name_owned(format!("Time span {}", words.to_lowercase())).salt(Id::unique("time span"));
+    let size = vec2(press.width(ui) + 20.0, 24.0);
+    let button = press.within(ui, Rect::from_min_size(pos2(right.x - size.x, right.y - 12.0), size));
+    let chevron = pos2(button.rect.right() - 15.0, right.y);
+    widgets::icon(ui, chevron, icons::EXPAND_MORE, 16.0, palette.secondary);
+    Popup::menu(&button)
+        .id(Id::unique("time span menu"))
+        .align(RectAlign::BOTTOM_END)
+        .gap(2.0)
+        .width(WIDTH)
+        .close_behavior(PopupCloseBehavior::CloseOnClick)
+        .accessible_name("Time span")
+        .show(|ui| {
+            ui.spacing_mut().item_spacing.y = 0.0;
+            ui.set_min_width(WIDTH);
+            for span in [InsightSpan::Hour, InsightSpan::SixHours, InsightSpan::Day] {
+                let (_, rect) = ui.allocate_space(vec2(WIDTH, 28.0));
+                let on = span == look.span;
+                let press = Press::new(words::span(span)).look(Look::MenuItem).on(on);
+                if press.within(ui, rect).clicked() {
+                    scene.wish(Wish::SetInsight(InsightLook { span, ..look }));
+                }
+                if on {
+                    widgets::icon(ui, pos2(rect.right() - 16.0, rect.center().y), icons::CHECK, 16.0, palette.accent);
+                }
+            }
+        });
+}
+
+/// One part below the other; what has no room is scrolled to.
+fn in_rows(ui: &mut Ui, body: Rect, insight: &Insight, now: u64, scene: &mut Scene) {
+    let charts = 2.0 * (HEAD + CHART) + 2.0 * BETWEEN + 24.0;
+    let lines = reasons::lines(insight, body.height() - charts - HEAD);
+    let list = HEAD + lines * reasons::LINE;
+    let whole = (charts + list).max(body.height());
+    let mut inner = ui.new_child(egui::UiBuilder::new().max_rect(body).id_salt("insight parts"));
+    inner.set_clip_rect(body.intersect(ui.clip_rect()));
+    ScrollArea::vertical().id_salt("insight").auto_shrink(false).show(&mut inner, |ui| {
+        let (_, all) = ui.allocate_space(vec2(body.width(), whole));
+        let mut top = all.top() + 12.0;
+        let mut next = |height: f32| {
+            let part = Rect::from_min_size(pos2(all.left() + MARGIN, top), vec2(all.width() - 2.0 * MARGIN, height));
+            top += height + BETWEEN;
+            part
+        };
+        charts::throughput(ui, next(HEAD + CHART), insight, now, scene);
+        reasons::show(ui, next(list), insight, scene);
+        charts::took(ui, next(HEAD + CHART), insight, scene);
+    });
+}
+
+/// One part beside the other.
+fn in_columns(ui: &mut Ui, body: Rect, insight: &Insight, now: u64, scene: &mut Scene) {
+    const APART: f32 = 24.0;
+    let width = ((body.width() - 2.0 * theme::EDGE - 2.0 * APART) / 3.0).floor();
+    let mut left = body.left() + theme::EDGE;
+    let mut next = || {
+        let part = Rect::from_min_size(pos2(left, body.top() + 2.0), vec2(width, body.height() - 6.0));
+        left += width + APART;
+        part
+    };
+    charts::throughput(ui, next(), insight, now, scene);
+    reasons::show(ui, next(), insight, scene);
+    charts::took(ui, next(), insight, scene);
+}
+
+/// The head of a part: what it is, and in short what it says. `note` is for the eye, `said` for screen readers.
+fn head(ui: &Ui, part: Rect, title: &str, note: &str, said: &str) {
+    let palette = Palette::of(ui.style());
+    let middle = part.top() + HEAD / 2.0;
+    let at = pos2(part.left(), middle);
+    let text = widgets::text(ui, at, title, Type::Strong, palette.text, part.width());
+    widgets::heading(ui, text, title);
+    let room = part.right() - text.right() - 12.0;
+    let line = widgets::line(ui, note, Type::Small, palette.secondary, room);
+    let at = pos2(part.right() - line.size().x, middle);
+    // The heading has the title for its own.
+    widgets::label(ui, widgets::paint_line(ui, at, &line), &format!("{title}, in short"), said);
+}
+
+/// What stands in place of a chart that has nothing to show.
+fn nothing(ui: &Ui, part: Rect, words: &str) {
+    let palette = Palette::of(ui.style());
+    let line = widgets::paragraph(ui, words, Type::Small, palette.muted, part.width());
+    let place = Rect::from_min_size(pos2(part.left(), part.top() + HEAD + 4.0), line.size());
+    ui.painter().galley(place.min, line, palette.muted);
+    widgets::label(ui, place, words, words);
+}

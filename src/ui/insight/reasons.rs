@@ -1,0 +1,116 @@
+//! Why commands failed: one line a reason, the most frequent first. A click shows its commands.
+
+use egui::{Id, Rect, Role, Sense, Ui, WidgetInfo, pos2, vec2};
+
+use crate::activity::Insight;
+use crate::ui::scene::{Scene, Wish};
+use crate::ui::text::{cut, grouped, visible};
+use crate::ui::theme::{self, Palette, Type};
+use crate::ui::widgets;
+
+use super::{SHORT, head, nothing, words};
+
+/// The height of a line.
+pub(super) const LINE: f32 = 24.0;
+/// The fewest and the most lines beside the table.
+const LINES: (f32, f32) = (3.0, 12.0);
+
+/// How many lines there are in a room of this height, or are to be where it is less than the fewest.
+pub(super) fn lines(insight: &Insight, room: f32) -> f32 {
+    #[expect(clippy::cast_precision_loss, reason = "bounded by the most lines")]
+    let wanted = insight.reasons.len().clamp(1, 12) as f32;
+    wanted.min((room / LINE).floor().clamp(LINES.0, LINES.1))
+}
+
+/// Draws them.
+pub(super) fn show(ui: &mut Ui, part: Rect, insight: &Insight, scene: &mut Scene) {
+    let (failed, settled) = (insight.failed, insight.settled);
+    if failed == 0 {
+        head(ui, part, "Failure reasons", "", "No failures");
+        let within = words::within(scene.insight.span);
+        let words = if settled == 0 {
+            format!("No command ended {within}.")
+        } else {
+            format!("None of {settled} commands failed {within}.")
+        };
+        nothing(ui, part, &words);
+        return;
+    }
+    let share = words::share(failed, settled);
+    let note = if part.width() > SHORT {
+        format!("{} of {} commands · {share}", group(failed), group(settled))
+    } else {
+        share.clone()
+    };
+    head(ui, part, "Failure reasons", &note, &format!("{failed} of {settled} commands failed, {share}"));
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a few lines")]
+    let room = ((part.height() - super::HEAD) / LINE).floor().max(1.0) as usize;
+    // Where not all have room, the last line tells how many there are.
+    let count = if insight.reasons.len() > room { room - 1 } else { insight.reasons.len() };
+    let most = insight.reasons.first().map_or(1, |(_, count)| *count);
+    let mut top = part.top() + super::HEAD;
+    for (reason, count) in insight.reasons.iter().take(count) {
+        let line = Rect::from_min_size(pos2(part.left(), top), vec2(part.width(), LINE));
+        one(ui, line, reason, (*count, most), scene);
+        top += LINE;
+    }
+    let rest = insight.reasons.get(count..).unwrap_or_default();
+    if !rest.is_empty() {
+        let palette = Palette::of(ui.style());
+        let noun = if rest.len() == 1 { "reason" } else { "reasons" };
+        let sum: u64 = rest.iter().map(|(_, count)| count).sum();
+        let at = pos2(part.left(), top + LINE / 2.0);
+        let shown = format!("{} other {noun}", group(rest.len() as u64));
+        let text = widgets::text(ui, at, &shown, Type::Small, palette.muted, part.width() - 48.0);
+        widgets::text_right(ui, pos2(part.right(), at.y), &group(sum), Type::Small, palette.muted);
+        widgets::label(ui, text, "other reasons", &format!("{} other {noun} ({sum})", rest.len()));
+    }
+}
+
+/// One reason: its words, a bar beside the most frequent one's, how often.
+fn one(ui: &Ui, line: Rect, reason: &str, (count, most): (u64, u64), scene: &mut Scene) {
+    let palette = Palette::of(ui.style());
+    let shown = visible(reason);
+    let name = if reason.is_empty() {
+        format!("Show failed without a reason ({count})")
+    } else {
+        format!("Show failed with {shown} ({count})")
+    };
+    let press = ui.interact(line.expand2(vec2(6.0, 0.0)), Id::unique(("failure reason", reason)), Sense::click());
+    press.widget_info(|| WidgetInfo::labeled(Role::Button, true, &name));
+    if press.hovered() || press.is_pointer_button_down_on() {
+        ui.painter().rect_filled(press.rect, theme::RADIUS_IN_ROW, palette.button_hover);
+    }
+    if press.has_focus() {
+        widgets::focus_ring(ui, press.rect.shrink(2.0), theme::RADIUS_IN_ROW, false);
+    }
+    if press.gained_focus() {
+        press.scroll_to_me(None);
+    }
+    let middle = line.center().y;
+    let words_width = (line.width() * 0.535).floor();
+    let at = pos2(line.left(), middle);
+    if reason.is_empty() {
+        widgets::text(ui, at, "no reason given", Type::Body, palette.secondary, words_width - 8.0);
+    } else {
+        let is_key = reason.contains('.') && !reason.contains(char::is_whitespace);
+        let face = if is_key { Type::Mono } else { Type::Small };
+        widgets::text(ui, at, &cut(&shown, 80), face, palette.text, words_width - 8.0);
+    }
+    let count_width = 32.0;
+    widgets::text_right(ui, pos2(line.right(), middle), &group(count), Type::Small, palette.text);
+    let room = line.width() - words_width - count_width;
+    #[expect(clippy::cast_precision_loss, reason = "the length of a bar")]
+    let length = (count as f32 / most.max(1) as f32 * room).max(2.0).round();
+    let bar = Rect::from_min_size(pos2(line.left() + words_width, (middle - 3.0).round()), vec2(length, 6.0));
+    ui.painter().rect_filled(bar, 0.0, palette.failed);
+    if press.clicked() {
+        scene.wish(Wish::ShowFailures(reason.to_owned()));
+    }
+    press.on_hover_text(if reason.is_empty() { "No reason came with these failures." } else { &*shown });
+}
+
+/// A count for the eye.
+pub(super) fn group(count: u64) -> String {
+    grouped(usize::try_from(count).unwrap_or(usize::MAX))
+}
