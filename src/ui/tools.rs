@@ -126,6 +126,8 @@ struct Tools {
     waiting: usize,
     follows: bool,
     narrow: bool,
+    /// Why nothing can be asked for in this tab, in a sentence.
+    asks_not: Option<&'static str>,
 }
 
 impl Tools {
@@ -135,6 +137,7 @@ impl Tools {
             waiting: desk.view.waiting(&desk.activities),
             follows: desk.table.follows() && desk.view.sort().is_none(),
             narrow,
+            asks_not: Command::RequestData.why_not(Some(desk)).or(Command::Track.why_not(Some(desk))),
         }
     }
 
@@ -201,11 +204,14 @@ impl Tools {
         }
         if let Some(asks) = self.asks() {
             for (press, command) in asks {
-                let response = press.at(ui, pos2(x, at.y));
+                let response = press.enabled(self.asks_not.is_none()).at(ui, pos2(x, at.y));
+                x = response.rect.right() + 8.0;
                 if response.clicked() {
                     scene.wish(Wish::Run(command));
                 }
-                x = response.rect.right() + 8.0;
+                if let Some(why) = self.asks_not {
+                    response.on_hover_text(why);
+                }
             }
             widgets::divider(ui, x + 4.5, at.y, 16.0);
             x += 17.0;

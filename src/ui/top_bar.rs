@@ -349,14 +349,15 @@ fn menu(ui: &mut Ui, bar: Rect, front: Option<&Desk>, hidden: &[&Desk], chosen: 
         if let Some(desk) = front {
             profile_items(ui, desk, scene, false);
             if scene.narrow {
-                entry(ui, Command::RequestData, true, scene);
-                entry(ui, Command::Track, true, scene);
+                for command in [Command::RequestData, Command::Track] {
+                    entry(ui, command, command.is_available(desk), scene);
+                }
             }
             if desk.ready().next().is_some() {
                 entry(ui, Command::DownloadAll, true, scene);
             }
-            entry(ui, Command::DataSettings, true, scene);
-            entry(ui, Command::Completeness, true, scene);
+            entry(ui, Command::DataSettings, Command::DataSettings.is_available(desk), scene);
+            entry(ui, Command::Completeness, Command::Completeness.is_available(desk), scene);
             entry(ui, Command::Insight, true, scene);
             line(ui);
         }

@@ -222,6 +222,19 @@ fn the_filter_of_all_profiles_finds_in_each_and_goes_on_when_more_comes() {
 }
 
 #[test]
+fn what_belongs_to_one_profile_cannot_be_pressed_in_all_of_them() {
+    let (mut window, _profiles) = all();
+    let can_press = |window: &Window, name: &str| !window.find(Role::Button, name).accesskit_node().is_disabled();
+    for name in ["Request data…", "Track commands…"] {
+        assert!(!can_press(&window, name), "{name}");
+    }
+    window.press("Profile ops");
+    for name in ["Request data…", "Track commands…"] {
+        assert!(can_press(&window, name), "{name}");
+    }
+}
+
+#[test]
 fn all_profiles_are_made_anew_when_one_is_gone() {
     let (mut window, profiles) = all();
     let third = Profile { name: "third".to_owned(), ..ops() };
