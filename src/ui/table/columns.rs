@@ -272,6 +272,20 @@ mod tests {
     }
 
     #[test]
+    fn a_sort_is_remembered_as_a_column_that_sorts_so_and_only_buttons_do_not_sort() {
+        for column in TableColumn::ALL {
+            let Some(sort) = sorts_by(column) else {
+                assert_eq!(column, TableColumn::Action);
+                continue;
+            };
+            let SortLook { column: stored, descending } = remembered((sort, true));
+            assert!(descending);
+            assert_eq!(sorts_by(stored), Some(sort), "{column:?} comes back as {stored:?}");
+            assert!(stored == column || column == TableColumn::Age, "{column:?} is remembered as {stored:?}");
+        }
+    }
+
+    #[test]
     fn columns_that_do_not_fit_give_way_and_none_is_lost() {
         let wide = |column| ColumnLook { column, width: Some(900) };
         let look = Look { columns: TableColumn::ALL.map(wide).to_vec(), ..Look::default() };
