@@ -110,6 +110,7 @@ async fn a_client_that_leaves_while_its_consumer_opens_leaves_none_behind_that_t
     let client = Client::signed_in(&running, DEMO_USERNAME).await;
     for pause in 0..200 {
         let socket = Socket::joined(&running, &client).await;
+        // Not waited for anything: the client leaves at another point of the opening each time.
         tokio::time::sleep(Duration::from_micros(pause * 50)).await;
         drop(socket);
     }

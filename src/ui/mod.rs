@@ -13,10 +13,11 @@
 //! | `completeness`, `gaps`, `unkept` | what may be missing or lost: in the status bar, in a dialog, in words |
 //! | `details` | one activity: messages, JSON, what is next |
 //! | `sign_in`, `dialogs`, `preferences`, `export`, `track`, `help` | forms and other dialogs |
-//! | `request_data`, `data_settings`, `columns_dialog`, `saved` | more of them |
+//! | `request_data`, `data_settings`, `data_key`, `columns_dialog`, `saved` | more of them |
 //! | `commands`, `keys`, `palette` | every command with its key, and how it is found |
 //! | `row_menu`, `copying` | the menu of the selected rows, and they as text for the clipboard |
 //! | `theme`, `icons`, `widgets`, `field`, `empty`, `text`, `open` | the look and the words |
+//! | `insight` | what came, why commands failed and how long they took, beside the table |
 //! | `notify` | what is told on the desktop while the window has not the focus |
 //! | `doors`, `saving`, `native`, `clipboard`, `system` | what the window needs from outside |
 

@@ -117,32 +117,38 @@ impl Hub {
 
     /// Reads every entry of an activity.
     pub(super) fn history(&self, profile: ProfileId, key: ActivityKey, from: Seq, to: Seq) {
-        let tools = self.tools.clone();
-        let task = async move {
-            match tools.ledger.history(profile, key.clone(), from, to).await {
-                Ok(entries) => tools.outbox.post(Event::History { profile, key, entries }),
-                Err(why) => tools.outbox.notice(Notice {
-                    severity: Severity::Error,
-                    profile: Some(profile),
-                    sentence: format!("The messages of {} can't be shown: {why}", key.id()),
-                    remedy: None,
-                }),
-            }
-        };
-        drop(self.tools.spawner.task("reading the journal", Some(profile), task));
+        let (tools, what) = (self.tools.clone(), format!("The messages of {}", key.id()));
+        self.read(profile, what, async move {
+            let entries = tools.ledger.history(profile, key.clone(), from, to).await?;
+            Ok(Event::History { profile, key, entries })
+        });
     }
 
     /// Reads the messages of an activity with their secrets.
     pub(super) fn reveal(&self, profile: ProfileId, key: ActivityKey, between: (Seq, Seq)) {
         let Some(desk) = self.desks.get(&profile) else { return };
-        let (tools, vault) = (self.tools.clone(), desk.vault.clone());
+        let (tools, vault, what) = (self.tools.clone(), desk.vault.clone(), format!("The secrets of {}", key.id()));
+        self.read(profile, what, async move {
+            let messages = reveal(tools.ledger.as_ref(), &vault, profile, key.clone(), between).await?;
+            Ok(Event::Revealed { profile, key, messages })
+        });
+    }
+
+    /// Reads `what` from the journal for the window, and says where that can't be done.
+    fn read(
+        &self,
+        profile: ProfileId,
+        what: String,
+        reading: impl Future<Output = Result<Event, String>> + Send + 'static,
+    ) {
+        let outbox = self.tools.outbox.clone();
         let task = async move {
-            match reveal(tools.ledger.as_ref(), &vault, profile, key.clone(), between).await {
-                Ok(messages) => tools.outbox.post(Event::Revealed { profile, key, messages }),
-                Err(why) => tools.outbox.notice(Notice {
+            match reading.await {
+                Ok(event) => outbox.post(event),
+                Err(why) => outbox.notice(Notice {
                     severity: Severity::Error,
                     profile: Some(profile),
-                    sentence: format!("The secrets of {} can't be shown: {why}", key.id()),
+                    sentence: format!("{what} can't be shown: {why}"),
                     remedy: None,
                 }),
             }

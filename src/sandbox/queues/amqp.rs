@@ -286,7 +286,7 @@ struct Consuming {
 }
 
 impl Consuming {
-    async fn open(broker: &Broker, profile: &ProfileId) -> Result<Self, Failure> {
+    async fn open(broker: &Broker, tasks: &Tasks, profile: &ProfileId) -> Result<Self, Failure> {
         let channel = broker.channel().await?;
         let consumer = within(ANSWERING, async {
             // The library holds what it was given in an unbounded buffer; this bounds it.
@@ -299,8 +299,11 @@ impl Consuming {
         match consumer.await {
             Ok(consumer) => Ok(Self { consumer, _channel: channel }),
             Err(error) => {
-                // The library lets go of a consumer that came too late only with its channel.
-                drop(within(ANSWERING, async { Ok(channel.close(REPLY_SUCCESS, "late".into()).await?) }).await);
+                // The library lets go of a consumer that comes too late only with its channel. Nobody waits for that: on a
+                // connection that is silent it takes as long again.
+                tasks.spawn("closing a channel without a consumer", async move {
+                    drop(within(ANSWERING, async { Ok(channel.close(REPLY_SUCCESS, "late".into()).await?) }).await);
+                });
                 Err(error)
             }
         }
@@ -313,9 +316,9 @@ impl AmqpDeliveries {
     async fn open(&mut self) -> Result<Consuming, Failure> {
         let opening = self.opening.get_or_insert_with(|| {
             let (opened, opening) = oneshot::channel();
-            let (broker, profile) = (Arc::clone(&self.broker), self.profile.clone());
+            let (broker, tasks, profile) = (Arc::clone(&self.broker), self.tasks.clone(), self.profile.clone());
             self.tasks.spawn("consumer of a profile's queue", async move {
-                if opened.send(Consuming::open(&broker, &profile).await).is_err() {
+                if opened.send(Consuming::open(&broker, &tasks, &profile).await).is_err() {
                     tracing::debug!(%profile, "nobody waits for a consumer any more");
                 }
             });

@@ -6,6 +6,7 @@ use memchr::memmem;
 use crate::activity::{Entry, Seq};
 use crate::engine::Action;
 use crate::protocol::Original;
+use crate::protocol::mask::HIDDEN;
 use crate::settings::ProfileId;
 use crate::ui::icons;
 use crate::ui::scene::{Scene, Wish};
@@ -40,7 +41,13 @@ impl Secrets {
 
 /// Whether something in a message is masked.
 pub(super) fn is_masked(raw: &str) -> bool {
-    ["=hidden", "\"hidden\""].iter().any(|sign| memmem::find(raw.as_bytes(), sign.as_bytes()).is_some())
+    let raw = raw.as_bytes();
+    let byte = |at: Option<usize>| at.and_then(|at| raw.get(at));
+    memmem::find_iter(raw, HIDDEN).any(|at| match byte(at.checked_sub(1)) {
+        Some(b'=') => true,
+        Some(b'"') => byte(Some(at + HIDDEN.len())) == Some(&b'"'),
+        _ => false,
+    })
 }
 
 /// Whether something in one of these is masked.
