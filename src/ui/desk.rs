@@ -1,13 +1,10 @@
 //! One profile's place in the window: its connection, its activities, and how they are looked at.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crate::activity::{
-    Activities, Activity, ActivityKey, Chip, Entry, Fact, Filter, FilterError, Moment, Refresh, RowId, View,
-};
-use crate::engine::{ConnectionState, Event, Progress, SignInState, Waiting};
+use crate::activity::{Activities, FilterError, Moment, Refresh, RowId, View};
+use crate::engine::{ConnectionState, Progress, Waiting};
 use crate::protocol::RequestId;
 use crate::settings::{Look, Preferences, Profile};
 
@@ -19,11 +16,13 @@ use super::insight::Shown;
 use super::merged::Owners;
 use super::notify::News;
 use super::rival::Rival;
-use super::saving::suggested_name;
 use super::sign_in::Form;
-use super::table::{Table, columns};
-use super::text::visible;
+use super::table::Table;
 use super::unkept::Unkept;
+
+mod events;
+mod look;
+mod rows;
 
 /// How many rows a search looks at between two looks at the clock; well under a millisecond's work.
 const SEARCH_SLICE: usize = 5_000;
@@ -177,221 +176,6 @@ impl Desk {
         self.connection == Some(ConnectionState::Live)
     }
 
-    /// A row, to read.
-    pub(crate) fn activity(&self, row: RowId) -> Option<Activity<'_>> {
-        self.activities.get(row)
-    }
-
-    /// Takes an event of this profile at an `instant`. `in_front` is whether its tab is the one that is looked at.
-    pub(crate) fn take(&mut self, event: Event, in_front: bool, instant: Instant) {
-        match event {
-            Event::Connection { state, .. } => {
-                if state != ConnectionState::Live {
-                    self.round_trip = None;
-                    self.pulse.pong = None;
-                }
-                if state == ConnectionState::SignedOut {
-                    self.token = None;
-                }
-                self.connection = Some(state);
-            }
-            Event::Pulse { round_trip, pong, message, usual, .. } => {
-                self.round_trip = round_trip;
-                self.pulse = Pulse { pong, message: self.pulse.message.max(message), usual };
-            }
-            Event::Rival { unheard, of, .. } => self.rival = Some(Rival { unheard, of }),
-            Event::Token { expires_at, kept, .. } => self.token = Some(Token { expires_at, kept }),
-            Event::Restored { entries, live_from, complete, .. } => {
-                self.activities.set_live_from(live_from);
-                for entry in &entries {
-                    self.completeness.note(entry, &self.activities);
-                }
-                self.activities.apply_restored(&entries);
-                self.restoring = !complete;
-                self.completeness.restored();
-            }
-            Event::LinksKept { requests, .. } => self.activities.keep_links(&requests),
-            Event::Committed { entries, .. } => self.commit(&entries, in_front, instant),
-            Event::NotKept { entries, .. } => {
-                self.unkept.take(&entries);
-                if let Some(details) = &mut self.details {
-                    details.add(&entries);
-                }
-                self.commit(&entries, in_front, instant);
-            }
-            Event::Kept { from, to, count, .. } => {
-                self.unkept.kept(from, count);
-                self.activities.keep(from, to, count);
-            }
-            Event::Forgotten { .. } => self.forget(),
-            Event::Download { request, progress, .. } => match progress {
-                Some(progress) => {
-                    self.downloads.insert(request, progress);
-                }
-                None => {
-                    self.downloads.remove(&request);
-                }
-            },
-            Event::History { key, mut entries, .. } => {
-                entries.extend(self.unkept.of(&key));
-                if let Some(details) = &mut self.details {
-                    details.answer(&key, entries);
-                }
-            }
-            Event::Revealed { key, messages, .. } => {
-                if let Some(details) = &mut self.details {
-                    details.reveal(&key, messages);
-                }
-            }
-            Event::SignIn { state, .. } => {
-                let done = state == SignInState::Done;
-                self.form.answer(state);
-                if done {
-                    self.form_open = false;
-                    self.form.forget_secrets();
-                }
-            }
-            Event::DataKey { known, kept, .. } => self.data_key = KnownKey { known, kept },
-            // Not a desk's.
-            Event::DataTokens { .. }
-            | Event::Queue(_)
-            | Event::Settings(_)
-            | Event::JournalSize(_)
-            | Event::Notice(_)
-            | Event::Purged { .. }
-            | Event::Stopped => {}
-        }
-    }
-
-    /// Everything up to now is gone. How it is looked at stays.
-    fn forget(&mut self) {
-        self.activities = Activities::new(self.activities.link_lifetime());
-        self.completeness = Completeness::default();
-        let mut view = View::new();
-        view.set_chip(self.view.chip());
-        view.set_filter(self.view.filter().clone());
-        view.set_sort(self.view.sort());
-        self.view = view;
-        self.table = Table::default();
-        self.details = None;
-        self.unkept = Unkept::default();
-        self.insight = Shown::default();
-        self.restoring = false;
-        self.unseen = Unseen::default();
-    }
-
-    fn commit(&mut self, entries: &[Entry], in_front: bool, instant: Instant) {
-        let counts = |activities: &Activities| {
-            let counts = activities.counts();
-            (activities.len(), counts.of(Chip::Failed), counts.of(Chip::Ready))
-        };
-        let (rows, failures, ready) = counts(&self.activities);
-        for entry in entries {
-            if matches!(entry.fact, Fact::Heard(_) | Fact::Unreadable { .. }) {
-                self.pulse.message = Some(instant);
-            }
-            self.completeness.note(entry, &self.activities);
-            self.activities.apply(entry);
-            self.expected.note(entry, &self.activities, &mut self.table);
-        }
-        let (rows_now, failures_now, ready_now) = counts(&self.activities);
-        let failed = failures_now.saturating_sub(failures);
-        if !in_front {
-            self.unseen.new += rows_now.saturating_sub(rows);
-            self.unseen.failed += failed;
-        }
-        if failed > 0 {
-            self.note_failures(failed, entries);
-        }
-        let ready = ready_now.saturating_sub(ready);
-        if failed + ready > 0 {
-            self.news.note(&self.activities, entries, failed, ready);
-        }
-    }
-
-    /// Takes the downloads of all profiles that wait for their turn.
-    pub(crate) fn take_queue(&mut self, waiting: &[Waiting]) {
-        let ours = (1..).zip(waiting).filter(|(_, waiting)| waiting.profile == self.profile.id);
-        self.waiting = ours.map(|(place, waiting)| (place, waiting.clone())).collect();
-    }
-
-    /// The rows whose links can be used and that nobody has asked to fetch yet, what expires first in front.
-    pub(crate) fn links(&self) -> impl Iterator<Item = RowId> + '_ {
-        self.activities.ready().filter(|row| self.is_not_waiting(*row))
-    }
-
-    /// The rows whose data can be had and that nobody has asked for yet: links first, then what came in messages.
-    pub(crate) fn ready(&self) -> impl Iterator<Item = RowId> + '_ {
-        self.links().chain(self.activities.inline().filter(|row| self.is_not_waiting(*row)))
-    }
-
-    fn is_not_waiting(&self, row: RowId) -> bool {
-        self.waiting.is_empty() || self.turn_of(row).is_none()
-    }
-
-    /// The place of a row among the downloads that wait, from 1, and the download.
-    pub(crate) fn turn_of(&self, row: RowId) -> Option<(usize, &Waiting)> {
-        let activity = self.activity(row).filter(|_| !self.waiting.is_empty())?;
-        let id = activity.id();
-        self.waiting
-            .iter()
-            .find(|(_, waiting)| waiting.request.as_str() == id)
-            .map(|(place, waiting)| (*place, waiting))
-    }
-
-    /// What a download that waits is called: the file that was chosen, or in a folder what would be suggested.
-    pub(crate) fn name_of(&self, waiting: &Waiting) -> String {
-        let row = self.activities.find(&ActivityKey::Data(waiting.request.clone())).and_then(|row| self.activity(row));
-        let suggested = row.map(|activity| suggested_name(&activity)).unwrap_or_default();
-        let chosen = waiting.to.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-        let name = if waiting.in_folder || chosen.is_empty() { suggested } else { chosen };
-        visible(&name).into_owned()
-    }
-
-    /// Takes a profile's new settings.
-    pub(crate) fn set_profile(&mut self, profile: &Profile) {
-        if self.profile != *profile {
-            self.profile = profile.clone();
-        }
-    }
-
-    /// How its activities are looked at now. A filter that can't be read does not count.
-    pub(crate) fn look(&self) -> Look {
-        let filter = if self.filter_error.is_some() { self.view.filter().to_string() } else { self.filter.clone() };
-        let sort = self.view.sort().map(columns::remembered);
-        Look { columns: self.columns.columns.clone(), sort, filter: filter.trim().to_owned() }
-    }
-
-    /// Looks at its activities so.
-    pub(crate) fn show_look(&mut self, look: &Look) {
-        self.columns = Look { columns: look.columns.clone(), ..Look::default() };
-        let sort = look.sort.and_then(|sort| Some((columns::sorts_by(sort.column)?, sort.descending)));
-        self.view.set_sort(sort);
-        self.set_filter(&look.filter);
-    }
-
-    /// Takes the preferences as they are now.
-    pub(crate) fn set_preferences(&mut self, preferences: &Preferences) {
-        self.activities.set_link_lifetime(Duration::from_secs(u64::from(preferences.link_lifetime)));
-    }
-
-    /// Takes another filter into the field, and into the view where it can be read.
-    pub(crate) fn set_filter(&mut self, text: &str) {
-        text.clone_into(&mut self.filter);
-        self.read_filter();
-    }
-
-    /// Reads what stands in the filter's field.
-    pub(crate) fn read_filter(&mut self) {
-        match Filter::parse(&self.filter) {
-            Ok(filter) => {
-                self.filter_error = None;
-                self.view.set_filter(filter);
-            }
-            Err(error) => self.filter_error = Some(error),
-        }
-    }
-
     /// Brings the view up to the activities, before it is drawn. A search goes on for as long as there is `time` left.
     /// Returns whether it is to go on in the next frame.
     pub(crate) fn refresh(&mut self, now: Moment, time: impl Fn() -> bool) -> bool {
@@ -417,41 +201,6 @@ impl Desk {
         self.view.next_turn()
     }
 
-    /// How many rows are shown.
-    pub(crate) fn shown(&self) -> usize {
-        self.view.len(&self.activities)
-    }
-
-    /// A row by arrival, whatever is shown: 0 is the newest.
-    pub(crate) fn newest(&self, index: usize) -> Option<RowId> {
-        self.activities.newest(index)
-    }
-
-    /// The rows that a command is for, in the order of the table: those that are selected and shown where there are several,
-    /// else the one that the keyboard is at. At most `limit`.
-    pub(crate) fn chosen(&self, limit: usize) -> Vec<RowId> {
-        if self.table.selected_count() > 1 {
-            self.table.selection(&self.activities, &self.view, limit)
-        } else {
-            self.table.cursor().into_iter().collect()
-        }
-    }
-
-    /// Some of the rows that a command is for, in any order: enough to say whether it can be run.
-    pub(crate) fn some_chosen(&self) -> Vec<RowId> {
-        const ENOUGH: usize = 1_000;
-        if self.table.selected_count() > 1 {
-            self.table.any_selected().take(ENOUGH).collect()
-        } else {
-            self.table.cursor().into_iter().collect()
-        }
-    }
-
-    /// The row at an index of the table.
-    pub(crate) fn row_at(&self, index: usize) -> Option<RowId> {
-        self.view.row(&self.activities, index)
-    }
-
     /// Opens the details of a row, or turns them to it.
     pub(crate) fn open_details(&mut self, row: RowId) {
         let Some(key) = self.activities.get(row).map(|activity| activity.key()) else { return };
@@ -471,19 +220,4 @@ impl Desk {
         table.reveal(row, activities, view);
         self.open_details(row);
     }
-
-    /// The file name of a download under way.
-    pub(crate) fn download_of(&self, activity: &Activity<'_>) -> Option<(RequestId, &Progress)> {
-        let request = match activity.key() {
-            crate::activity::ActivityKey::Data(request) => request,
-            crate::activity::ActivityKey::Command(_)
-            | crate::activity::ActivityKey::Message(_)
-            | crate::activity::ActivityKey::Gap(_) => return None,
-        };
-        let progress = self.downloads.get(&request)?;
-        Some((request, progress))
-    }
 }
-
-/// The settings as the window knows them.
-pub(crate) type SharedSettings = Arc<crate::settings::Settings>;

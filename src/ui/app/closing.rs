@@ -1,0 +1,113 @@
+//! Closes the window in order: asked about what would be lost first, then left, committed and gone.
+
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
+
+use egui::{Context, ViewportCommand};
+
+use crate::engine::{Action, Severity};
+use crate::settings::{Preferences, WindowPlace};
+use crate::ui::app::App;
+use crate::ui::dialogs::Dialog;
+
+/// How long closing waits for the engine to leave its channels and commit: a little over the engine's own second.
+const PATIENCE: Duration = Duration::from_millis(2_500);
+
+/// How far closing is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Closing {
+    /// The window is open.
+    No,
+    /// The engine has been asked to stop, or will be as soon as it listens.
+    Leaving {
+        /// When the window stops waiting for it.
+        until: Instant,
+        /// Whether the engine has taken the wish.
+        asked: bool,
+    },
+    /// Nothing is left to wait for.
+    Done,
+}
+
+impl App {
+    pub(super) fn stopped(&mut self) {
+        match self.closing {
+            Closing::Leaving { .. } => self.closing = Closing::Done,
+            Closing::Done => {}
+            Closing::No => self.notices.say(
+                Severity::Error,
+                "The engine has stopped, and nothing is received any more. Close the window and start the program again.",
+            ),
+        }
+    }
+
+    /// Closes the window in order: asked about what would be lost first, then left, committed and gone.
+    pub(super) fn close(&mut self, ctx: &Context) {
+        let asked = ctx.input(|input| input.viewport().close_requested());
+        if self.parts.quit.load(Ordering::Acquire) && self.closing == Closing::No {
+            self.leave();
+        }
+        if asked && self.closing != Closing::Done {
+            ctx.send_viewport_cmd(ViewportCommand::CancelClose);
+            if self.closing == Closing::No {
+                let (downloads, unkept) = (self.downloads(), self.unkept());
+                if downloads + unkept > 0 {
+                    self.open(Dialog::Leave { downloads, unkept });
+                } else {
+                    self.leave();
+                }
+            }
+        }
+        self.go_on_leaving(ctx);
+    }
+
+    /// Begins to leave.
+    pub(super) fn leave(&mut self) {
+        if self.closing == Closing::No {
+            self.closing = Closing::Leaving { until: self.parts.clock.instant() + PATIENCE, asked: false };
+        }
+    }
+
+    fn go_on_leaving(&mut self, ctx: &Context) {
+        if let Closing::Leaving { until, asked } = self.closing {
+            let now = self.parts.clock.instant();
+            let asked = asked || self.remember_window(ctx) && self.parts.backend.send(Action::Quit);
+            if now >= until {
+                self.closing = Closing::Done;
+            } else {
+                self.closing = Closing::Leaving { until, asked };
+                // An engine that was busy is asked again; else the end of patience is what is left to wait for.
+                let next = if asked { until - now } else { Duration::from_millis(20) };
+                ctx.request_repaint_after(next);
+            }
+        }
+        if self.closing == Closing::Done {
+            ctx.send_viewport_cmd(ViewportCommand::Close);
+        }
+    }
+
+    /// Has the engine keep how the window is left, before it is told to stop. False where it was too busy to be told.
+    fn remember_window(&mut self, ctx: &Context) -> bool {
+        let (rect, maximised) = ctx.input(|input| (input.viewport().inner_rect, input.viewport().maximized));
+        let size = rect.map(|rect| rect.size() * ctx.zoom_factor());
+        let (Some(size), Some(settings)) = (size, &self.settings) else { return true };
+        let maximised = maximised.unwrap_or(false);
+        let old = settings.preferences.window;
+        // Of a window that fills the screen the size from before is kept.
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "a float becomes the nearest that fits"
+        )]
+        let now = WindowPlace { width: size.x.round() as u16, height: size.y.round() as u16, maximised };
+        let new = match old {
+            Some(old) if maximised => WindowPlace { maximised, ..old },
+            _ => now,
+        };
+        old == Some(new)
+            || self
+                .parts
+                .backend
+                .send(Action::SetPreferences(Preferences { window: Some(new), ..settings.preferences.clone() }))
+    }
+}

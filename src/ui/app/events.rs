@@ -1,0 +1,169 @@
+//! Takes what the engine says: each event goes to the desk or the part of the window that it is for.
+
+use std::sync::Arc;
+
+use egui::{Context, ThemePreference, ViewportCommand};
+
+use crate::engine::{Event, Notice, SignInState};
+use crate::settings::{Motion, Preferences, ProfileId, Settings, Theme};
+use crate::ui::app::{App, Front};
+use crate::ui::desk::Desk;
+use crate::ui::dialogs::Dialog;
+use crate::ui::sign_in::Form;
+use crate::ui::theme;
+
+impl App {
+    pub(super) fn take(&mut self, ctx: &Context, event: Event) {
+        match event {
+            Event::Settings(settings) => self.take_settings(ctx, settings),
+            Event::JournalSize(size) => self.journal = Some(size),
+            Event::Notice(notice) => self.take_notice(notice),
+            Event::Purged { oldest_left } => {
+                for desk in &mut self.desks {
+                    desk.completeness.begins(oldest_left);
+                }
+            }
+            Event::Stopped => self.stopped(),
+            Event::Queue(waiting) => {
+                for desk in &mut self.desks {
+                    desk.take_queue(&waiting);
+                }
+            }
+            Event::SignIn { profile, state } => self.take_sign_in(profile, state),
+            Event::DataTokens { profile, page, answer } => self.take_data_tokens(profile, page, answer),
+            Event::Connection { profile, .. }
+            | Event::Pulse { profile, .. }
+            | Event::Token { profile, .. }
+            | Event::Restored { profile, .. }
+            | Event::Committed { profile, .. }
+            | Event::NotKept { profile, .. }
+            | Event::Kept { profile, .. }
+            | Event::Forgotten { profile }
+            | Event::Download { profile, .. }
+            | Event::Rival { profile, .. }
+            | Event::LinksKept { profile, .. }
+            | Event::DataKey { profile, .. }
+            | Event::History { profile, .. }
+            | Event::Revealed { profile, .. } => {
+                let (in_front, instant) = (self.front == Front::Desk(profile), self.parts.clock.instant());
+                let news = self.news_for_all(profile, &event);
+                // An event of a profile that is gone has nowhere to be shown.
+                if let Some(desk) = self.desk_of(profile) {
+                    desk.take(event, in_front, instant);
+                }
+                self.tell_all(profile, news);
+            }
+        }
+    }
+
+    fn take_notice(&mut self, mut notice: Notice) {
+        // With several profiles, say whose it is.
+        if self.desks.len() > 1
+            && let Some(name) = notice.profile.and_then(|id| self.desk_of(id).map(|desk| desk.profile.name.clone()))
+        {
+            notice.sentence = format!("{name}: {}", notice.sentence);
+        }
+        self.notices.push(notice);
+    }
+
+    fn take_sign_in(&mut self, profile: ProfileId, state: SignInState) {
+        if let Some(form) = self.form.as_mut().filter(|form| form.profile_id() == profile) {
+            if state == SignInState::Done {
+                form.forget_secrets();
+                self.form = None;
+                if self.desk_of(profile).is_some() {
+                    self.front = Front::Desk(profile);
+                }
+            } else {
+                form.answer(state);
+            }
+        } else {
+            let instant = self.parts.clock.instant();
+            if let Some(desk) = self.desk_of(profile) {
+                desk.take(Event::SignIn { profile, state }, true, instant);
+            }
+        }
+    }
+
+    fn take_settings(&mut self, ctx: &Context, settings: Arc<Settings>) {
+        let first = self.settings.is_none();
+        self.take_preferences(ctx, &settings.preferences, first);
+        let mut old = std::mem::take(&mut self.desks);
+        let mut added = None;
+        for profile in &settings.profiles {
+            let known = old.iter().position(|desk| desk.profile.id == profile.id);
+            let desk = if let Some(at) = known {
+                let mut desk = old.swap_remove(at);
+                desk.set_profile(profile);
+                desk.set_preferences(&settings.preferences);
+                desk
+            } else {
+                added = Some(profile.id);
+                Desk::new(profile.clone(), &settings.preferences)
+            };
+            self.desks.push(desk);
+        }
+        // Behind them the tab for all of them, where there are several.
+        if self.desks.len() > 1 {
+            let known = old.iter().position(Desk::is_all).map(|at| old.swap_remove(at));
+            let mut all = known.unwrap_or_else(|| Desk::all_profiles(&settings.preferences));
+            all.set_preferences(&settings.preferences);
+            if let Some(owners) = &mut all.owners {
+                // One may have gone, or have another name.
+                owners.stale |= self.settings.as_ref().is_none_or(|before| before.profiles != settings.profiles);
+            }
+            self.desks.push(all);
+        }
+        self.settings = Some(settings);
+        self.turn_front(first, added);
+    }
+
+    /// What is preferred takes effect at once.
+    fn take_preferences(&mut self, ctx: &Context, new: &Preferences, first: bool) {
+        let old = self.preferences();
+        if first || old.theme != new.theme {
+            ctx.set_theme(preference(new.theme));
+        }
+        if first || old.scale != new.scale {
+            ctx.set_zoom_factor(f32::from(new.scale) / 100.0);
+            ctx.send_viewport_cmd(ViewportCommand::MinInnerSize(theme::LEAST));
+        }
+        if first || old.motion != new.motion {
+            theme::set_styles(ctx, self.parts.reduced_motion || new.motion == Motion::Reduced);
+        }
+        if let Some(Dialog::Settings(form)) = &mut self.dialog {
+            form.follow(new);
+        }
+    }
+
+    /// After the profiles changed: what comes to the front.
+    fn turn_front(&mut self, first: bool, added: Option<ProfileId>) {
+        let wanted = self.parts.profile.as_ref();
+        let named = first.then(|| self.desks.iter().find(|desk| wanted == Some(&desk.profile.name))).flatten();
+        let there = self.desk().is_some();
+        if let Some(desk) = named.or_else(|| self.desks.first().filter(|_| first)) {
+            self.front = Front::Desk(desk.profile.id);
+        } else if let Some(added) = added {
+            self.front = Front::Desk(added);
+            // The form has become a profile; another's form stays where it is.
+            if self.form.as_ref().is_some_and(|form| form.profile_id() == added || !form.is_asking()) {
+                self.form = None;
+            }
+        } else if !there && (self.front != Front::New || self.form.is_none()) {
+            self.front = self.desks.first().map_or(Front::New, |desk| Front::Desk(desk.profile.id));
+        }
+        if self.desks.is_empty() && self.form.is_none() {
+            self.form = Some(Form::new(&self.parts.prefill));
+            self.front = Front::New;
+        }
+    }
+}
+
+/// The settings' theme as egui has it.
+fn preference(theme: Theme) -> ThemePreference {
+    match theme {
+        Theme::System => ThemePreference::System,
+        Theme::Light => ThemePreference::Light,
+        Theme::Dark => ThemePreference::Dark,
+    }
+}

@@ -1,0 +1,162 @@
+//! Takes what the engine says of a profile.
+
+use std::time::{Duration, Instant};
+
+use crate::activity::{Activities, Chip, Entry, Fact, View};
+use crate::engine::{ConnectionState, Event, SignInState, Waiting};
+use crate::settings::{Preferences, Profile};
+use crate::ui::completeness::Completeness;
+use crate::ui::data_key::KnownKey;
+use crate::ui::insight::Shown;
+use crate::ui::rival::Rival;
+use crate::ui::table::Table;
+use crate::ui::unkept::Unkept;
+
+use super::{Desk, Pulse, Token, Unseen};
+
+impl Desk {
+    /// Takes an event of this profile at an `instant`. `in_front` is whether its tab is the one that is looked at.
+    pub(crate) fn take(&mut self, event: Event, in_front: bool, instant: Instant) {
+        match event {
+            Event::Connection { state, .. } => {
+                if state != ConnectionState::Live {
+                    self.round_trip = None;
+                    self.pulse.pong = None;
+                }
+                if state == ConnectionState::SignedOut {
+                    self.token = None;
+                }
+                self.connection = Some(state);
+            }
+            Event::Pulse { round_trip, pong, message, usual, .. } => {
+                self.round_trip = round_trip;
+                self.pulse = Pulse { pong, message: self.pulse.message.max(message), usual };
+            }
+            Event::Rival { unheard, of, .. } => self.rival = Some(Rival { unheard, of }),
+            Event::Token { expires_at, kept, .. } => self.token = Some(Token { expires_at, kept }),
+            Event::Restored { entries, live_from, complete, .. } => {
+                self.activities.set_live_from(live_from);
+                for entry in &entries {
+                    self.completeness.note(entry, &self.activities);
+                }
+                self.activities.apply_restored(&entries);
+                self.restoring = !complete;
+                self.completeness.restored();
+            }
+            Event::LinksKept { requests, .. } => self.activities.keep_links(&requests),
+            Event::Committed { entries, .. } => self.commit(&entries, in_front, instant),
+            Event::NotKept { entries, .. } => {
+                self.unkept.take(&entries);
+                if let Some(details) = &mut self.details {
+                    details.add(&entries);
+                }
+                self.commit(&entries, in_front, instant);
+            }
+            Event::Kept { from, to, count, .. } => {
+                self.unkept.kept(from, count);
+                self.activities.keep(from, to, count);
+            }
+            Event::Forgotten { .. } => self.forget(),
+            Event::Download { request, progress, .. } => match progress {
+                Some(progress) => {
+                    self.downloads.insert(request, progress);
+                }
+                None => {
+                    self.downloads.remove(&request);
+                }
+            },
+            Event::History { key, mut entries, .. } => {
+                entries.extend(self.unkept.of(&key));
+                if let Some(details) = &mut self.details {
+                    details.answer(&key, entries);
+                }
+            }
+            Event::Revealed { key, messages, .. } => {
+                if let Some(details) = &mut self.details {
+                    details.reveal(&key, messages);
+                }
+            }
+            Event::SignIn { state, .. } => {
+                let done = state == SignInState::Done;
+                self.form.answer(state);
+                if done {
+                    self.form_open = false;
+                    self.form.forget_secrets();
+                }
+            }
+            Event::DataKey { known, kept, .. } => self.data_key = KnownKey { known, kept },
+            // Not a desk's.
+            Event::DataTokens { .. }
+            | Event::Queue(_)
+            | Event::Settings(_)
+            | Event::JournalSize(_)
+            | Event::Notice(_)
+            | Event::Purged { .. }
+            | Event::Stopped => {}
+        }
+    }
+
+    /// Takes the downloads of all profiles that wait for their turn.
+    pub(crate) fn take_queue(&mut self, waiting: &[Waiting]) {
+        let ours = (1..).zip(waiting).filter(|(_, waiting)| waiting.profile == self.profile.id);
+        self.waiting = ours.map(|(place, waiting)| (place, waiting.clone())).collect();
+    }
+
+    /// Everything up to now is gone. How it is looked at stays.
+    fn forget(&mut self) {
+        self.activities = Activities::new(self.activities.link_lifetime());
+        self.completeness = Completeness::default();
+        let mut view = View::new();
+        view.set_chip(self.view.chip());
+        view.set_filter(self.view.filter().clone());
+        view.set_sort(self.view.sort());
+        self.view = view;
+        self.table = Table::default();
+        self.details = None;
+        self.unkept = Unkept::default();
+        self.insight = Shown::default();
+        self.restoring = false;
+        self.unseen = Unseen::default();
+    }
+
+    fn commit(&mut self, entries: &[Entry], in_front: bool, instant: Instant) {
+        let counts = |activities: &Activities| {
+            let counts = activities.counts();
+            (activities.len(), counts.of(Chip::Failed), counts.of(Chip::Ready))
+        };
+        let (rows, failures, ready) = counts(&self.activities);
+        for entry in entries {
+            if matches!(entry.fact, Fact::Heard(_) | Fact::Unreadable { .. }) {
+                self.pulse.message = Some(instant);
+            }
+            self.completeness.note(entry, &self.activities);
+            self.activities.apply(entry);
+            self.expected.note(entry, &self.activities, &mut self.table);
+        }
+        let (rows_now, failures_now, ready_now) = counts(&self.activities);
+        let failed = failures_now.saturating_sub(failures);
+        if !in_front {
+            self.unseen.new += rows_now.saturating_sub(rows);
+            self.unseen.failed += failed;
+        }
+        if failed > 0 {
+            self.note_failures(failed, entries);
+        }
+        let ready = ready_now.saturating_sub(ready);
+        if failed + ready > 0 {
+            self.news.note(&self.activities, entries, failed, ready);
+        }
+    }
+
+    /// Takes a profile's new settings.
+    pub(crate) fn set_profile(&mut self, profile: &Profile) {
+        if self.profile != *profile {
+            self.profile = profile.clone();
+        }
+    }
+
+    /// Takes the preferences as they are now.
+    pub(crate) fn set_preferences(&mut self, preferences: &Preferences) {
+        self.activities.set_link_lifetime(Duration::from_secs(u64::from(preferences.link_lifetime)));
+    }
+}
