@@ -1,23 +1,26 @@
 //! Every activity of one profile, in memory: one compact row each, in arrival order, with an index by id.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet, VecDeque};
-use std::hash::BuildHasher as _;
 use std::time::Duration;
 
-use hashbrown::{DefaultHashBuilder, HashTable};
+use hashbrown::DefaultHashBuilder;
 
 use crate::protocol::RequestId;
 
+use super::growth::{Bits, Blocks, Index};
 use super::insight::Outcomes;
-use super::pool::{PackedId, TextId, TextPool};
+use super::pool::{TextId, TextPool};
 use super::row::{DataRow, Row};
 use super::throughput::Throughput;
 use super::unkept::Moved;
 use super::{Activity, ActivityKey, Counts, Entry, Fact, Gap, GapState, Kind, Ledger, Moment, Patience, Seq};
 
 mod counting;
+mod finding;
 mod gaps;
 mod merged;
+
+pub use finding::{LOOKED_UP, Place};
 
 /// How many changes are remembered one by one; beyond it a view looks at everything again.
 const MOST_CHANGES: usize = 50_000;
@@ -41,10 +44,10 @@ pub(super) struct Changes {
 /// a live stream.
 #[derive(Debug)]
 pub struct Activities {
-    rows: Vec<Row>,
-    data: Vec<DataRow>,
+    rows: Blocks<Row>,
+    data: Blocks<DataRow>,
     pool: TextPool,
-    index: HashTable<u32>,
+    index: Index,
     hasher: DefaultHashBuilder,
     /// Rows in the order of their first entries, oldest first.
     order: VecDeque<u32>,
@@ -72,6 +75,8 @@ pub struct Activities {
     /// When which row's link expires.
     deadlines: BTreeSet<(Moment, u32)>,
     changes: Changes,
+    /// Whether a row waits in `changes`.
+    listed: Bits,
     latest: Option<Moment>,
 }
 
@@ -80,10 +85,10 @@ impl Activities {
     #[must_use]
     pub fn new(link_lifetime: Duration) -> Self {
         Self {
-            rows: Vec::new(),
-            data: Vec::new(),
+            rows: Blocks::default(),
+            data: Blocks::default(),
             pool: TextPool::default(),
-            index: HashTable::new(),
+            index: Index::default(),
             hasher: DefaultHashBuilder::default(),
             order: VecDeque::new(),
             counts: Counts::default(),
@@ -102,6 +107,7 @@ impl Activities {
             now: Moment(0),
             deadlines: BTreeSet::new(),
             changes: Changes::default(),
+            listed: Bits::default(),
             latest: None,
         }
     }
@@ -142,7 +148,7 @@ impl Activities {
                 continue;
             };
             let (before, place) = (self.counted(at), self.place(at));
-            if let Some(data) = self.rows.get(at as usize).and_then(|row| self.data.get_mut(row.data as usize)) {
+            if let Some(data) = self.rows.get(at).and_then(|row| self.data.get_mut(row.data)) {
                 data.kept = true;
             }
             self.set_deadline(at);
@@ -151,12 +157,18 @@ impl Activities {
         }
     }
 
-    /// Applies one entry.
+    /// Applies one entry. Several are applied faster by [`Activities::look_up`].
     pub fn apply(&mut self, entry: &Entry) {
-        let at = self.row_of(&entry.key);
+        let place = self.place_of_key(&entry.key);
+        self.apply_at(entry, place);
+    }
+
+    /// Applies an entry that was looked up.
+    pub fn apply_at(&mut self, entry: &Entry, place: Place) {
+        let at = self.row_of(&entry.key, place);
         let (before, place) = (self.counted(at), self.place(at));
-        let Some(row) = self.rows.get_mut(at as usize) else { return };
-        row.apply(entry, self.data.get_mut(row.data as usize), &mut self.pool);
+        let Some(row) = self.rows.get_mut(at) else { return };
+        row.apply(entry, self.data.get_mut(row.data), &mut self.pool);
         if let Fact::Gap(gap) = &entry.fact {
             let known = self.gaps.entry(at).or_insert_with(|| (entry.seq, gap.clone()));
             if entry.seq > known.0 {
@@ -185,8 +197,8 @@ impl Activities {
     pub fn keep(&mut self, from: Seq, to: Seq, count: u64) {
         let moved = Moved { from, to, count };
         for at in std::mem::take(&mut self.unkept) {
-            let Some(row) = self.rows.get_mut(at as usize) else { continue };
-            moved.row(row, self.data.get_mut(row.data as usize));
+            let Some(row) = self.rows.get_mut(at) else { continue };
+            moved.row(row, self.data.get_mut(row.data));
             if let Some((seq, _)) = self.gaps.get_mut(&at) {
                 *seq = moved.of(*seq);
             }
@@ -201,8 +213,10 @@ impl Activities {
 
     /// Applies a chunk that was restored from the journal. Best from its end, where the newest is.
     pub fn apply_restored(&mut self, entries: &[Entry]) {
-        for entry in entries.iter().rev() {
-            self.apply(entry);
+        for batch in entries.rchunks(LOOKED_UP) {
+            for (entry, place) in self.look_up(batch).into_iter().rev() {
+                self.apply_at(entry, place);
+            }
         }
     }
 
@@ -270,23 +284,9 @@ impl Activities {
     /// A row, to read.
     #[must_use]
     pub fn get(&self, id: RowId) -> Option<Activity<'_>> {
-        let row = self.rows.get(id.0 as usize)?;
-        let data = self.data.get(row.data as usize);
+        let row = self.rows.get(id.0)?;
+        let data = self.data.get(row.data);
         Some(Activity { row, data, pool: &self.pool, context: self.context() })
-    }
-
-    /// The row of an activity.
-    #[must_use]
-    pub fn find(&self, key: &ActivityKey) -> Option<RowId> {
-        self.find_packed(key.kind(), PackedId::find(key.id(), &self.pool)?)
-    }
-
-    fn find_packed(&self, kind: Kind, id: PackedId) -> Option<RowId> {
-        let hash = self.hasher.hash_one((kind, id));
-        let found = self
-            .index
-            .find(hash, |&at| self.rows.get(at as usize).is_some_and(|row| row.id == id && row.kind == kind))?;
-        Some(RowId(*found))
     }
 
     /// Messages received in each of the last minutes up to `now` (at most a day of them), oldest first.
@@ -331,9 +331,7 @@ impl Activities {
     pub(super) fn take_changes(&mut self) -> Changes {
         let changes = std::mem::take(&mut self.changes);
         for &(id, _) in &changes.rows {
-            if let Some(row) = self.rows.get_mut(id.0 as usize) {
-                row.listed = false;
-            }
+            self.listed.set(id, false);
         }
         changes
     }
@@ -343,29 +341,7 @@ impl Activities {
     }
 
     fn place(&self, at: u32) -> Seq {
-        self.rows.get(at as usize).map(|row| row.first.seq).unwrap_or_default()
-    }
-
-    /// The row of a key, a new one where there is none.
-    fn row_of(&mut self, key: &ActivityKey) -> u32 {
-        let (kind, id) = (key.kind(), PackedId::pack(key.id(), &mut self.pool));
-        if let Some(found) = self.find_packed(kind, id) {
-            return found.0;
-        }
-        let at = u32::try_from(self.rows.len()).unwrap_or(u32::MAX);
-        let data = if kind == Kind::Data {
-            let kept = !self.kept_links.is_empty() && self.kept_links.remove(key.id());
-            self.data.push(DataRow { kept, ..DataRow::default() });
-            u32::try_from(self.data.len() - 1).unwrap_or(u32::MAX)
-        } else {
-            u32::MAX
-        };
-        self.rows.push(Row::new(id, kind, data));
-        let Self { index, hasher, rows, .. } = self;
-        index.insert_unique(hasher.hash_one((kind, id)), at, |&at| {
-            rows.get(at as usize).map_or(0, |row| hasher.hash_one((row.kind, row.id)))
-        });
-        at
+        self.rows.get(at).map(|row| row.first.seq).unwrap_or_default()
     }
 
     /// Moves a row to where its first entry belongs. New ones go to an end nearly always, and the rest to near one.
@@ -403,11 +379,10 @@ impl Activities {
         if self.changes.everything {
             return;
         }
-        let Some(row) = self.rows.get_mut(at as usize) else { return };
-        if row.listed {
+        if self.listed.get(RowId(at)) {
             return;
         }
-        row.listed = true;
+        self.listed.set(RowId(at), true);
         self.changes.rows.push((RowId(at), place_before));
         if self.changes.rows.len() > MOST_CHANGES {
             drop(self.take_changes());

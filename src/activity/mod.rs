@@ -7,6 +7,7 @@
 mod activities;
 mod entry;
 mod filter;
+mod growth;
 mod insight;
 mod ledger;
 mod moment;
@@ -21,7 +22,7 @@ mod throughput;
 mod unkept;
 mod view;
 
-pub use activities::{Activities, RowId};
+pub use activities::{Activities, LOOKED_UP, Place, RowId};
 pub use entry::{
     ActivityKey, Decryption, Deed, Enquiry, Entry, Fact, Gap, GapCause, Kind, NotSaved, Receipt, Requested, Seq,
 };

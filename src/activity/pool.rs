@@ -3,7 +3,9 @@
 use std::borrow::Cow;
 use std::hash::BuildHasher as _;
 
-use hashbrown::{DefaultHashBuilder, HashTable};
+use hashbrown::DefaultHashBuilder;
+
+use super::growth::{Blocks, Index};
 
 /// A text of the pool.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
@@ -21,22 +23,33 @@ impl TextId {
     }
 }
 
-/// Every distinct text once, in one piece of memory.
+/// Every distinct text once, in large pieces of memory.
 #[derive(Debug)]
 pub(super) struct TextPool {
-    bytes: String,
-    ends: Vec<u64>,
-    index: HashTable<u32>,
+    pieces: Vec<String>,
+    places: Blocks<Place>,
+    index: Index,
     hasher: DefaultHashBuilder,
+}
+
+/// How large a piece of memory is; a longer text has one to itself.
+const PIECE: usize = 64 * 1_024;
+
+/// Where a text stands.
+#[derive(Debug, Clone, Copy)]
+struct Place {
+    piece: u32,
+    start: u32,
+    end: u32,
 }
 
 impl Default for TextPool {
     /// A pool in which [`TextId::default`] is the empty text.
     fn default() -> Self {
         let mut pool = Self {
-            bytes: String::new(),
-            ends: Vec::new(),
-            index: HashTable::new(),
+            pieces: Vec::new(),
+            places: Blocks::default(),
+            index: Index::default(),
             hasher: DefaultHashBuilder::default(),
         };
         pool.intern("");
@@ -51,12 +64,22 @@ impl TextPool {
         if let Some(found) = self.find_hashed(text, hash) {
             return found;
         }
-        let at = u32::try_from(self.ends.len()).unwrap_or(u32::MAX);
-        self.bytes.push_str(text);
-        self.ends.push(self.bytes.len() as u64);
-        let Self { bytes, ends, index, hasher } = self;
-        index.insert_unique(hash, at, |&at| hasher.hash_one(slice(bytes, ends, at)));
+        let place = self.add(text);
+        let at = self.places.push(place);
+        self.index.insert(hash, at);
         TextId(at)
+    }
+
+    fn add(&mut self, text: &str) -> Place {
+        if self.pieces.last().is_none_or(|last| last.capacity() - last.len() < text.len()) {
+            self.pieces.push(String::with_capacity(text.len().max(PIECE)));
+        }
+        let number = |size: usize| u32::try_from(size).unwrap_or(u32::MAX);
+        let piece = number(self.pieces.len().saturating_sub(1));
+        let Some(last) = self.pieces.last_mut() else { return Place { piece, start: 0, end: 0 } };
+        let start = number(last.len());
+        last.push_str(text);
+        Place { piece, start, end: number(last.len()) }
     }
 
     /// The text's place, where it is there.
@@ -65,20 +88,18 @@ impl TextPool {
     }
 
     fn find_hashed(&self, text: &str, hash: u64) -> Option<TextId> {
-        self.index.find(hash, |&at| self.get(TextId(at)) == text).copied().map(TextId)
+        self.index.find(hash, |at| self.get(TextId(at)) == text).map(TextId)
     }
 
     /// The text at a place.
     pub(super) fn get(&self, id: TextId) -> &str {
-        slice(&self.bytes, &self.ends, id.0)
+        self.text_at(id.0).unwrap_or_default()
     }
-}
 
-fn slice<'a>(bytes: &'a str, ends: &[u64], at: u32) -> &'a str {
-    let at = at as usize;
-    let end_of = |index: usize| ends.get(index).map_or(0, |&end| usize::try_from(end).unwrap_or(usize::MAX));
-    let start = if at == 0 { 0 } else { end_of(at - 1) };
-    bytes.get(start..end_of(at)).unwrap_or_default()
+    fn text_at(&self, at: u32) -> Option<&str> {
+        let place = self.places.get(at)?;
+        self.pieces.get(place.piece as usize)?.get(place.start as usize..place.end as usize)
+    }
 }
 
 /// An id: a canonical UUID as its number, anything else as a text of the pool.

@@ -213,8 +213,6 @@ pub(super) struct Row {
     pub(super) kind: Kind,
     /// How its state is known.
     pub(super) known: Known,
-    /// Whether the row waits in the list of changes.
-    pub(super) listed: bool,
 }
 
 impl Row {
@@ -230,7 +228,6 @@ impl Row {
             message: TextId::default(),
             label: Label::default(),
             known: Known::default(),
-            listed: false,
         }
     }
 

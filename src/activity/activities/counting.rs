@@ -64,9 +64,7 @@ impl Activities {
 
     /// What is usual for a label is learned from outcomes that the socket brought.
     pub(super) fn learn(&mut self, at: u32, entry: &Entry) {
-        if !matches!(entry.fact, Fact::Heard(_))
-            || self.rows.get(at as usize).is_none_or(|row| row.kind != Kind::Command)
-        {
+        if !matches!(entry.fact, Fact::Heard(_)) || self.rows.get(at).is_none_or(|row| row.kind != Kind::Command) {
             return;
         }
         let Some(activity) = self.get(RowId(at)).filter(|activity| !activity.status().is_open()) else { return };

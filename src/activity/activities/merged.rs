@@ -12,14 +12,14 @@ impl Activities {
     /// Copies a row of another model in, as it is there now. Returns which row it is here; quick where rows come in the order
     /// of their arrival.
     pub fn merge_row(&mut self, part: &Self, row: RowId) -> Option<RowId> {
-        let theirs = part.rows.get(row.0 as usize)?;
+        let theirs = part.rows.get(row.0)?;
         let key = part.get(row)?.key();
-        let at = self.row_of(&key);
+        let place = self.place_of_key(&key);
+        let at = self.row_of(&key, place);
         let (before, place) = (self.counted(at), self.place(at));
-        let ours = self.rows.get_mut(at as usize)?;
+        let ours = self.rows.get_mut(at)?;
         *ours = moved(theirs, ours, &part.pool, &mut self.pool);
-        if let (Some(theirs), Some(ours)) = (part.data.get(theirs.data as usize), self.data.get_mut(ours.data as usize))
-        {
+        if let (Some(theirs), Some(ours)) = (part.data.get(theirs.data), self.data.get_mut(ours.data)) {
             *ours = moved_data(theirs, &part.pool, &mut self.pool);
         }
         if let (Some(gap), Some(told)) = (part.gaps.get(&row.0), part.gap(row)) {
@@ -49,7 +49,7 @@ impl Activities {
 /// A row of another model with its texts in this one's pool, at the place of one of this model's.
 fn moved(theirs: &Row, ours: &Row, from: &TextPool, to: &mut TextPool) -> Row {
     let mut row = theirs.clone();
-    (row.id, row.data, row.listed) = (ours.id, ours.data, ours.listed);
+    (row.id, row.data) = (ours.id, ours.data);
     row.message = to.intern(from.get(theirs.message));
     if let CommandState::Other(digits) = theirs.state.value {
         row.state.value = CommandState::Other(to.intern(from.get(digits)));

@@ -16,6 +16,7 @@ use std::collections::BTreeSet;
 
 use super::activities::Changes;
 use super::filter::Matcher;
+use super::growth::Bits;
 use super::pool::TextPool;
 use super::{Activities, Chip, Filter, Moment, RowId, Seq};
 
@@ -74,26 +75,6 @@ struct Pause {
     newest: Seq,
     /// Whether something else was asked for since: the rows are gathered anew, without what came after the pause.
     stale: bool,
-}
-
-/// A yes or no for each row.
-#[derive(Debug, Default)]
-struct Bits(Vec<bool>);
-
-impl Bits {
-    fn get(&self, RowId(row): RowId) -> bool {
-        self.0.get(row as usize).copied().unwrap_or(false)
-    }
-
-    fn set(&mut self, RowId(row): RowId, value: bool) {
-        let number = row as usize;
-        if self.0.len() <= number && value {
-            self.0.resize((number + 1).next_power_of_two(), false);
-        }
-        if let Some(bit) = self.0.get_mut(number) {
-            *bit = value;
-        }
-    }
 }
 
 impl View {

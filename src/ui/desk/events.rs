@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use crate::activity::{Activities, Chip, Entry, Fact, View};
+use crate::activity::{Activities, Chip, Entry, Fact, LOOKED_UP, View};
 use crate::engine::{ConnectionState, Event, SignInState, Waiting};
 use crate::settings::{Preferences, Profile};
 use crate::ui::completeness::Completeness;
@@ -125,13 +125,15 @@ impl Desk {
             (activities.len(), counts.of(Chip::Failed), counts.of(Chip::Ready))
         };
         let (rows, failures, ready) = counts(&self.activities);
-        for entry in entries {
-            if matches!(entry.fact, Fact::Heard(_) | Fact::Unreadable { .. }) {
-                self.pulse.message = Some(instant);
+        for batch in entries.chunks(LOOKED_UP) {
+            for (entry, place) in self.activities.look_up(batch) {
+                if matches!(entry.fact, Fact::Heard(_) | Fact::Unreadable { .. }) {
+                    self.pulse.message = Some(instant);
+                }
+                self.completeness.note(entry, &self.activities);
+                self.activities.apply_at(entry, place);
+                self.expected.note(entry, &self.activities, &mut self.table);
             }
-            self.completeness.note(entry, &self.activities);
-            self.activities.apply(entry);
-            self.expected.note(entry, &self.activities, &mut self.table);
         }
         let (rows_now, failures_now, ready_now) = counts(&self.activities);
         let failed = failures_now.saturating_sub(failures);

@@ -1,0 +1,211 @@
+//! What holds a row each and grows a little at a time: a list and an index that never move a million rows at once, so that no
+//! frame has to wait for it.
+
+use hashbrown::HashTable;
+
+use super::RowId;
+
+/// How many entries a block has.
+const BLOCK: usize = 4_096;
+/// How many places a table of an index has after a split; before its next one it has about twice as many.
+const FULL: usize = 800;
+
+/// A list that is only ever added to, in blocks that stay where they are.
+#[derive(Debug)]
+pub(super) struct Blocks<T> {
+    blocks: Vec<Vec<T>>,
+}
+
+impl<T> Default for Blocks<T> {
+    fn default() -> Self {
+        Self { blocks: Vec::new() }
+    }
+}
+
+impl<T> Blocks<T> {
+    /// How many there are.
+    pub(super) fn len(&self) -> usize {
+        self.blocks.last().map_or(0, |last| (self.blocks.len() - 1) * BLOCK + last.len())
+    }
+
+    /// The one at a place, from 0.
+    pub(super) fn get(&self, at: u32) -> Option<&T> {
+        let at = at as usize;
+        self.blocks.get(at / BLOCK)?.get(at % BLOCK)
+    }
+
+    /// The one at a place, from 0, to change it.
+    pub(super) fn get_mut(&mut self, at: u32) -> Option<&mut T> {
+        let at = at as usize;
+        self.blocks.get_mut(at / BLOCK)?.get_mut(at % BLOCK)
+    }
+
+    /// Adds one; its place.
+    pub(super) fn push(&mut self, entry: T) -> u32 {
+        let at = u32::try_from(self.len()).unwrap_or(u32::MAX);
+        match self.blocks.last_mut().filter(|last| last.len() < BLOCK) {
+            Some(last) => last.push(entry),
+            None => {
+                let mut block = Vec::with_capacity(BLOCK);
+                block.push(entry);
+                self.blocks.push(block);
+            }
+        }
+        at
+    }
+}
+
+/// Places found by the hash of what stands there.
+///
+/// Linear hashing: many small tables, of which one is split in two whenever there are [`FULL`] places more than before. So an
+/// addition moves some thousand places at most, where one large table would move all of them at once.
+#[derive(Debug)]
+pub(super) struct Index {
+    /// As many as a power of two, and those that are split already.
+    tables: Vec<HashTable<Slot>>,
+    /// One less than that power of two.
+    mask: u32,
+    /// The table that is split next.
+    next: u32,
+    len: usize,
+}
+
+/// A place under its hash, which spares a look at what stands there.
+type Slot = (u32, u32);
+
+impl Default for Index {
+    fn default() -> Self {
+        Self { tables: vec![HashTable::new()], mask: 0, next: 0, len: 0 }
+    }
+}
+
+impl Index {
+    /// The place with this hash of which `is_it` says yes.
+    pub(super) fn find(&self, hash: u64, is_it: impl Fn(u32) -> bool) -> Option<u32> {
+        let hash = folded(hash);
+        let found = self.tables.get(self.table_of(hash))?.find(within(hash), |&(other, at)| other == hash && is_it(at));
+        found.map(|&(_, at)| at)
+    }
+
+    /// Adds a place that is not there yet.
+    pub(super) fn insert(&mut self, hash: u64, at: u32) {
+        let hash = folded(hash);
+        let table = self.table_of(hash);
+        if let Some(table) = self.tables.get_mut(table) {
+            table.insert_unique(within(hash), (hash, at), |&(hash, _)| within(hash));
+        }
+        self.len += 1;
+        if self.len > self.tables.len() * FULL {
+            self.split();
+        }
+    }
+
+    fn table_of(&self, hash: u32) -> usize {
+        let table = hash & self.mask;
+        // Those before `next` are split: one more bit tells which half.
+        let table = if table < self.next { hash & (self.mask << 1 | 1) } else { table };
+        table as usize
+    }
+
+    fn split(&mut self) {
+        let Some(whole) = self.tables.get_mut(self.next as usize).map(std::mem::take) else { return };
+        let new_bit = self.mask + 1;
+        let upper_half = |hash: u32| hash & new_bit != 0;
+        // Room up to their own split: else they would all grow at about the same time.
+        let (mut lower, mut upper) = (HashTable::with_capacity(2 * FULL), HashTable::with_capacity(2 * FULL));
+        for (hash, at) in whole {
+            let half = if upper_half(hash) { &mut upper } else { &mut lower };
+            half.insert_unique(within(hash), (hash, at), |&(hash, _)| within(hash));
+        }
+        if let Some(table) = self.tables.get_mut(self.next as usize) {
+            *table = lower;
+        }
+        self.tables.push(upper);
+        self.next += 1;
+        if self.next > self.mask {
+            (self.mask, self.next) = (self.mask << 1 | 1, 0);
+        }
+    }
+}
+
+/// As much of a hash as is kept.
+fn folded(hash: u64) -> u32 {
+    let [a, b, c, d, e, f, g, h] = hash.to_le_bytes();
+    u32::from_le_bytes([a, b, c, d]) ^ u32::from_le_bytes([e, f, g, h])
+}
+
+/// A hash as a table wants it, which looks at the lowest bits and at the highest: the lowest are other ones than those that
+/// choose the table and are alike in it.
+fn within(hash: u32) -> u64 {
+    let turned = u64::from(hash.rotate_left(16));
+    turned | turned.wrapping_mul(0x9E37_79B9_7F4A_7C15) & 0xFFFF_FFFF_0000_0000
+}
+
+/// A yes or no for each row.
+#[derive(Debug, Default)]
+pub(super) struct Bits(Vec<bool>);
+
+impl Bits {
+    pub(super) fn get(&self, RowId(row): RowId) -> bool {
+        self.0.get(row as usize).copied().unwrap_or(false)
+    }
+
+    pub(super) fn set(&mut self, RowId(row): RowId, value: bool) {
+        let number = row as usize;
+        if self.0.len() <= number && value {
+            self.0.resize((number + 1).next_power_of_two(), false);
+        }
+        if let Some(bit) = self.0.get_mut(number) {
+            *bit = value;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_list_gives_back_what_was_added_and_nothing_behind_it() {
+        let mut list = Blocks::default();
+        let count = 3 * BLOCK + 1;
+        for number in 0..count {
+            assert_eq!(list.push(number) as usize, number);
+            assert_eq!(list.len(), number + 1);
+        }
+        for at in 0..count {
+            assert_eq!(list.get(u32::try_from(at).unwrap()), Some(&at));
+        }
+        assert_eq!(list.get(u32::try_from(count).unwrap()), None);
+        *list.get_mut(5_000).unwrap() = 7;
+        assert_eq!(list.get(5_000), Some(&7));
+    }
+
+    #[test]
+    fn an_index_finds_everything_at_each_moment_of_its_growth() {
+        // All of a few hashes, so that only `is_it` tells most apart.
+        let few = |at: u32| u64::from(at % 977).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+        let many = |at: u32| u64::from(at).wrapping_mul(0x9E37_79B9_7F4A_7C15).rotate_left(29);
+        for hash_of in [few, many] {
+            let mut index = Index::default();
+            for at in 0..20_000 {
+                index.insert(hash_of(at), at);
+                for known in [0, at / 3, at / 2, at - at / 4, at] {
+                    assert_eq!(index.find(hash_of(known), |other| other == known), Some(known), "{known} of {at}");
+                }
+                assert_eq!(index.find(hash_of(at + 1), |other| other == at + 1), None);
+            }
+        }
+    }
+
+    #[test]
+    fn no_table_of_an_index_grows_beyond_what_is_moved_in_a_moment() {
+        let mut random = fastrand::Rng::with_seed(7);
+        let mut index = Index::default();
+        for at in 0..200_000 {
+            index.insert(random.u64(..), at);
+            let fullest = index.tables.iter().map(HashTable::len).max().unwrap();
+            assert!(at % 100 != 0 || fullest < 3 * FULL, "{fullest} in one of {}", index.tables.len());
+        }
+    }
+}
