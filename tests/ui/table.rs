@@ -368,3 +368,15 @@ fn the_narrow_window_keeps_its_names() {
     }
     assert_eq!(window.rows().len(), 2);
 }
+
+#[test]
+fn a_number_that_is_not_known_is_shown_in_a_narrow_cell_too_and_told_in_full() {
+    let mut window = Window::live_in([800.0, 500.0]);
+    window.hear(&[command("c-1", 7, ""), command("c-2", 1_234, "")]);
+    assert_eq!(window.rows(), ["Command c-2, Unrecognised 1234", "Command c-1, Unrecognised 7"]);
+    assert!(!window.has(Role::Label, "Unrecognised 7"), "a word that fits is shortened");
+    window.find(Role::Label, "Unrecognised 1234").hover();
+    window.harness.run_steps(60);
+    let told = window.all(Role::Label).iter().filter(|words| *words == "Unrecognised 1234").count();
+    assert_eq!(told, 2, "no tooltip: {:?}", window.all(Role::Label));
+}

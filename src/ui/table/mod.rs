@@ -9,6 +9,7 @@ mod gap_row;
 pub(crate) mod header;
 mod row;
 mod show;
+mod status_word;
 #[cfg(test)]
 mod tests;
 

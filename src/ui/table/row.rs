@@ -18,6 +18,7 @@ use crate::ui::widgets::{self, Look, Press};
 use crate::ui::{icons, open};
 
 use super::columns::{Columns, PADDING, text_room};
+use super::status_word;
 
 /// How long a changed row is tinted.
 const TINT: Duration = Duration::from_secs(1);
@@ -227,7 +228,7 @@ fn id(ui: &Ui, line: &Line<'_>, room: Rangef) {
 }
 
 /// Draws a text with what the filter finds in it marked; returns where it went.
-fn marked(
+pub(super) fn marked(
     ui: &Ui,
     line: &Line<'_>,
     at: egui::Pos2,
@@ -265,11 +266,10 @@ fn status(ui: &mut Ui, scene: &mut Scene, line: &Line<'_>, row_id: Id, room: Ran
     let palette = Palette::of(ui.style());
     let status = line.activity.status();
     let (icon, hue) = icons::status(status, palette);
-    let (x, width) = text_room(room);
+    let (x, _) = text_room(room);
     let middle = line.rect.center().y;
     widgets::icon(ui, pos2(x + 8.0, middle), icon, 16.0, hue);
-    let shown = (Field::Status, &*status.word());
-    let word = marked(ui, line, pos2(x + 22.0, middle), shown, Type::Body, word_ink(status, palette), width - 22.0);
+    let word = status_word::show(ui, line, row_id, pos2(x + 22.0, middle), room.max);
     if let Some(expires) = line.activity.link_expires() {
         let left = scene.counts_down_to(expires);
         let at = pos2(word.right() + 7.0, middle);
@@ -295,7 +295,7 @@ fn status(ui: &mut Ui, scene: &mut Scene, line: &Line<'_>, row_id: Id, room: Ran
 }
 
 /// What is settled recedes, what is open or can be acted on stands out, and only failure colours the word.
-fn word_ink(status: Status, palette: &Palette) -> Color32 {
+pub(super) fn word_ink(status: Status, palette: &Palette) -> Color32 {
     match status {
         Status::Failed => palette.failed,
         Status::Pending | Status::Preparing | Status::Ready | Status::Downloading | Status::Inline => palette.text,

@@ -1,0 +1,35 @@
+//! The word of a status in its cell. A number that this program does not know is all there is to tell such a status by: in a cell
+//! that is too narrow it is the word that gives way.
+
+use std::borrow::Cow;
+
+use egui::{Id, Pos2, Rect, Ui, UiBuilder};
+
+use crate::activity::{Field, Status};
+use crate::ui::theme::{Palette, Type};
+use crate::ui::widgets;
+
+use super::row::{Line, marked, word_ink};
+
+/// How far the word may go into the padding of the next column, so that something stays between them.
+const INTO_NEXT: f32 = 6.0;
+
+/// Draws the word with its left end and its middle at `at`, in a cell that ends at `end`; returns where it went.
+pub(super) fn show(ui: &mut Ui, line: &Line<'_>, row_id: Id, at: Pos2, end: f32) -> Rect {
+    let status = line.activity.status();
+    let ink = word_ink(status, Palette::of(ui.style()));
+    let most = end + INTO_NEXT - at.x;
+    let whole = status.word();
+    let shown = match status {
+        Status::UnrecognisedNumber(number) if widgets::width(ui, &whole, Type::Body) > most => {
+            Cow::Owned(format!("Unrecog. {number}"))
+        }
+        _ => Cow::Borrowed(&*whole),
+    };
+    let place = marked(ui, line, at, (Field::Status, &shown), Type::Body, ink, most);
+    if shown != whole {
+        let cell = ui.new_child(UiBuilder::new().max_rect(place).accessibility_parent(row_id));
+        widgets::label(&cell, place, &format!("status {row_id:?}"), &whole).on_hover_text(&*whole);
+    }
+    place
+}
