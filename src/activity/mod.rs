@@ -26,7 +26,7 @@ pub use activities::{Activities, LOOKED_UP, Place, RowId};
 pub use entry::{
     ActivityKey, Decryption, Deed, Enquiry, Entry, Fact, Gap, GapCause, Kind, NotSaved, Receipt, Requested, Seq,
 };
-pub use filter::{Field, Filter, FilterError, Problem};
+pub use filter::{Field, Filter, FilterError, Problem, Slip};
 pub use insight::{BINS, BINS_A_DECADE, Insight, Stretch, bin_start};
 pub use ledger::{GapState, Ledger};
 pub use moment::Moment;

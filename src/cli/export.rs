@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::activity::record::Format as LineFormat;
-use crate::activity::{Chip, Moment};
+use crate::activity::{Chip, Moment, Slip};
 use crate::journal::{Archive, Export as Lines, JournalError};
 use crate::settings::{Directories, Store};
 
@@ -50,12 +50,24 @@ pub fn run(
         names: names.into_map(),
     };
     let archive = Archive::open(directories.data())?;
+    let mut count = 0_u64;
     let written = lines.write(archive.as_ref(), |line| match output.write(line)? {
-        Reader::Listens => Ok(()),
+        Reader::Listens => {
+            count += 1;
+            Ok(())
+        }
         Reader::Gone => Err(Stop::ReaderGone),
     });
+    let header = u64::from(lines.format == LineFormat::Csv);
     match written {
-        Ok(()) => output.finish(),
+        Ok(()) => {
+            if count <= header
+                && let Some(slip) = Slip::find(&lines.filter.to_string())
+            {
+                super::say(&format!("Nothing matches. {}", slip.question()));
+            }
+            output.finish()
+        }
         Err(Stop::ReaderGone) => Ok(()),
         Err(Stop::Failed(error)) => Err(error),
     }

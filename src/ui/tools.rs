@@ -23,6 +23,14 @@ pub(crate) fn filter_id() -> Id {
     Id::unique("filter")
 }
 
+/// Puts the caret of the filter's field behind so many characters.
+pub(crate) fn type_at(ui: &Ui, characters: usize) {
+    let mut state = egui::text_edit::TextEditState::load(ui.ctx(), filter_id()).unwrap_or_default();
+    let caret = egui::text::CCursor::new(characters);
+    state.cursor.set_char_range(Some(egui::text::CCursorRange::one(caret)));
+    state.store(ui.ctx(), filter_id());
+}
+
 /// Draws the bar in the whole of `ui`.
 pub(crate) fn show(ui: &mut Ui, desk: &mut Desk, saved: &[SavedFilter], scene: &mut Scene) {
     let palette = Palette::of(ui.style());

@@ -127,6 +127,10 @@ fn what_is_wanted_can_be_narrowed() {
     let count = |more: &[&str]| home.run(&[&["export", "--format", "ndjson"], more].concat()).with(0).json().len();
     assert_eq!(count(&["--filter", "FAILED c-1"]), 1);
     assert_eq!(count(&["--filter", "nowhere"]), 0);
+    for (filter, said) in [("nowhere", false), ("status=failed", true), ("status", true), ("stat -nowhere", true)] {
+        let run = home.run(&["export", "--format", "csv", "--filter", filter]).with(0);
+        assert_eq!(run.said.contains("Did you mean"), said, "{filter}: {}", run.said);
+    }
     assert_eq!(count(&["--filter", "status:failed -id:c-2 /c-\\d/"]), 1, "it is the window's language");
     assert_eq!(count(&["--since", "1d"]), 5, "the gap of 1970 counts as of today");
     assert_eq!(count(&["--since", "1970-01-01"]), 6);

@@ -94,6 +94,8 @@ fn a_filter_chooses_what_is_printed_and_not_what_is_waited_for() {
     assert_eq!(watch.end().code(), Some(0), "{}", watch.said());
     let wrong = home.run(&["watch", "--filter", "staus:failed"]).with(2);
     assert!(wrong.said.contains("Character 1: There is no field staus. Is status meant?"), "{}", wrong.said);
+    let slipped = home.run(&["watch", "--filter", "status=failed", "--exit-on", "final:c-2"]).with(0);
+    assert!(slipped.said.contains("is looked for as a word. Did you mean status:failed?"), "{}", slipped.said);
 }
 
 #[test]

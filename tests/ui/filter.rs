@@ -72,6 +72,36 @@ fn an_empty_table_says_what_keeps_its_rows_away() {
 }
 
 #[test]
+fn a_field_that_was_looked_for_as_a_word_is_asked_about_and_put_right() {
+    let mut window = filled();
+    let told = |window: &Window, words: &str| {
+        assert!(window.all(Role::Label).iter().any(|label| label.contains(words)), "{:?}", window.all(Role::Label));
+    };
+    window.type_into(Role::TextInput, "Filter", "status=failed");
+    told(&window, "“status=failed” is looked for as a word. Did you mean status:failed?");
+    window.press("Change to status:failed");
+    assert_eq!(window.rows(), ["Command bb-2, Failed"]);
+
+    // Typed on from a word that nothing matches, it can't be read: the table is still empty.
+    retype(&mut window, "staus");
+    told(&window, "“staus” is looked for as a word. Did you mean the field status?");
+    window.type_text(":succeeded aa");
+    told(&window, "so this is the last filter that could. Did you mean status:succeeded?");
+    window.press("Change to status:succeeded");
+    assert_eq!(window.rows(), ["Command aa-1, Succeeded"]);
+
+    // What waits for a value is typed on at its place.
+    retype(&mut window, "stau -kind:data");
+    window.press("Change to status:");
+    assert_eq!(window.focused().as_deref(), Some("Filter"));
+    window.type_text("failed");
+    assert_eq!(window.rows(), ["Command bb-2, Failed"]);
+
+    retype(&mut window, "nowhere");
+    assert!(!window.all(Role::Button).iter().any(|name| name.starts_with("Change to")), "a word is a word");
+}
+
+#[test]
 fn a_pause_in_an_empty_window_says_so() {
     let mut window = Window::live();
     window.press("Pause");

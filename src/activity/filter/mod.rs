@@ -18,6 +18,7 @@ mod evaluate;
 mod names;
 mod parse;
 mod pattern;
+mod slip;
 #[cfg(test)]
 mod tests;
 
@@ -33,6 +34,7 @@ pub(super) use evaluate::Matcher;
 pub use names::Field;
 use names::StatusName;
 use pattern::Pattern;
+pub use slip::Slip;
 
 /// A filter, read. Empty, it lets every row through. [`fmt::Display`] writes it in a form that is read back as the same.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

@@ -54,29 +54,57 @@ impl Field {
 /// Every name that may stand in front of a colon.
 pub(super) const FIELDS: [&str; 9] = ["status", "kind", "id", "label", "context", "message", "source", "since", "took"];
 
-/// The field that a name is like: with one letter wrong, missing, too many, or two swapped.
+/// The field that a name in front of a colon is like: its beginning, or with as many letters wrong, missing, too many, or swapped
+/// with the next, as leave no doubt.
 pub(super) fn like(name: &str) -> Option<&'static str> {
-    FIELDS.into_iter().find(|field| is_like(name.as_bytes(), field.as_bytes()))
+    if name.len() < 2 {
+        return None;
+    }
+    if let Some(begun) = FIELDS.into_iter().find(|field| field.starts_with(name)) {
+        return Some(begun);
+    }
+    let slips = FIELDS.into_iter().map(|field| (slips(name.as_bytes(), field.as_bytes()), field));
+    let most = |field: &str| match field.len() {
+        // Every word of two letters is one letter away from it.
+        ..=2 if name.len() <= 2 => 0,
+        ..=4 => 1,
+        _ => 2,
+    };
+    slips.filter(|(slips, field)| *slips <= most(field)).min_by_key(|(slips, _)| *slips).map(|(_, field)| field)
 }
 
-fn is_like(typed: &[u8], field: &[u8]) -> bool {
-    if typed.len() > field.len() {
-        return typed.len() == field.len() + 1 && is_like_with_one_left_out(typed, field);
-    }
-    if typed.len() < field.len() {
-        return typed.len() > 1 && typed.len() + 1 == field.len() && is_like_with_one_left_out(field, typed);
-    }
-    let wrong: Vec<usize> = (0..typed.len()).filter(|&at| typed.get(at) != field.get(at)).collect();
-    match *wrong.as_slice() {
-        [_] => typed.len() > 2,
-        [one, next] => one + 1 == next && typed.get(one) == field.get(next) && typed.get(next) == field.get(one),
-        _ => false,
-    }
+/// The field that a word is like that stands alone. More speaks for it than in front of a colon: words are many.
+pub(super) fn begun(word: &str) -> Option<&'static str> {
+    let alike = |field: &str| field.len() > 2 && word.len() > 2 && field.get(..1) == word.get(..1);
+    let exact = FIELDS.into_iter().find(|field| *field == word);
+    exact.or_else(|| like(word).filter(|field| alike(field)))
 }
 
-fn is_like_with_one_left_out(long: &[u8], short: &[u8]) -> bool {
-    let same = long.iter().zip(short).take_while(|(long, short)| long == short).count();
-    long.get(same + 1..) == short.get(same..)
+/// Whether whatever stands behind a field's colon is searched in it.
+pub(super) fn is_text(field: &str) -> bool {
+    Field::NAMED.into_iter().any(|named| named.word() == field)
+}
+
+/// How many letters are wrong, missing, too many, or swapped with the next.
+fn slips(typed: &[u8], field: &[u8]) -> usize {
+    // Of what was typed up to the letter before last, the last and this one: the slips to each beginning of the field.
+    let (mut before, mut last): (Vec<usize>, Vec<usize>) = (Vec::new(), (0..=field.len()).collect());
+    let at = |row: &[usize], index: usize| row.get(index).copied().unwrap_or(usize::MAX / 2);
+    for (row, letter) in typed.iter().enumerate() {
+        let mut this = vec![row + 1];
+        for (column, meant) in field.iter().enumerate() {
+            let changed = at(&last, column) + usize::from(letter != meant);
+            let mut fewest = changed.min(at(&last, column + 1) + 1).min(at(&this, column) + 1);
+            let swapped =
+                row > 0 && column > 0 && typed.get(row - 1) == Some(meant) && field.get(column - 1) == Some(letter);
+            if swapped {
+                fewest = fewest.min(at(&before, column - 1) + 1);
+            }
+            this.push(fewest);
+        }
+        before = std::mem::replace(&mut last, this);
+    }
+    at(&last, field.len())
 }
 
 /// A status as it is asked for.

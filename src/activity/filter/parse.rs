@@ -15,8 +15,30 @@ type Wrong = (Range<usize>, Problem);
 
 /// Reads every part.
 pub(super) fn read(text: &str) -> Result<Vec<Term>, FilterError> {
+    Ok(parts(text)?.into_iter().map(|(_, term)| term).collect())
+}
+
+/// A word that was typed as it is: neither in quotation marks nor left out.
+pub(super) struct Word<'a> {
+    pub(super) text: &'a str,
+    /// Where, in bytes.
+    pub(super) at: Range<usize>,
+}
+
+/// The words of a filter.
+pub(super) fn words(text: &str) -> Result<Vec<Word<'_>>, FilterError> {
+    let words = parts(text)?.into_iter().filter_map(|(at, term)| {
+        let typed = text.get(at.clone())?;
+        let is_word = !term.not && matches!(term.test, Test::Text(None, _)) && !typed.starts_with(['"', '/']);
+        is_word.then_some(Word { text: typed, at })
+    });
+    Ok(words.collect())
+}
+
+/// Reads every part, with its place.
+fn parts(text: &str) -> Result<Vec<(Range<usize>, Term)>, FilterError> {
     let mut reader = Reader { text, at: 0 };
-    reader.terms().map_err(|(range, problem)| FilterError::new(text, range, problem))
+    reader.parts().map_err(|(range, problem)| FilterError::new(text, range, problem))
 }
 
 struct Reader<'a> {
@@ -26,17 +48,19 @@ struct Reader<'a> {
 }
 
 impl<'a> Reader<'a> {
-    fn terms(&mut self) -> Result<Vec<Term>, Wrong> {
-        let mut terms = Vec::new();
+    fn parts(&mut self) -> Result<Vec<(Range<usize>, Term)>, Wrong> {
+        let mut parts = Vec::new();
         loop {
             self.skip(char::is_whitespace);
+            let from = self.at;
             if self.rest().is_empty() {
-                return Ok(terms);
+                return Ok(parts);
             }
-            if terms.len() == MOST {
-                return Err((self.at..self.text.len(), Problem::TooMany { most: MOST }));
+            if parts.len() == MOST {
+                return Err((from..self.text.len(), Problem::TooMany { most: MOST }));
             }
-            terms.push(self.term()?);
+            let term = self.term()?;
+            parts.push((from..self.at, term));
         }
     }
 

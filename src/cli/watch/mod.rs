@@ -15,6 +15,7 @@ use std::time::Duration;
 
 use tokio::sync::mpsc;
 
+use crate::activity::Slip;
 use crate::engine::{EngineError, EngineOptions, Waker};
 use crate::journal::{Holder, JournalError};
 use crate::settings::{Directories, Settings, Store};
@@ -120,6 +121,10 @@ impl<'a> Watcher<'a> {
         let names = Names::of(&settings, guest.as_ref());
         let whose = whose(&setup, guest.as_ref(), &settings, &names)?;
         let lifetime = Duration::from_secs(u64::from(settings.preferences.link_lifetime));
+        let typed = setup.wanted.filter.as_ref().map(ToString::to_string);
+        if let Some(slip) = typed.as_deref().and_then(Slip::find) {
+            super::say(&slip.question());
+        }
         let (model, end) = Model::new(setup.directories.data(), whose, setup.wanted.clone(), lifetime)?;
         Ok(Self { setup, guest, settings, names, model, end, lines, live: None, done: false })
     }

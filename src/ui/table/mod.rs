@@ -7,6 +7,7 @@
 pub(crate) mod columns;
 mod gap_row;
 pub(crate) mod header;
+mod nothing;
 mod row;
 mod show;
 mod status_word;

@@ -1,17 +1,16 @@
-//! Draws the table: its header, the rows in sight and nothing else, its scroll bar, and what an empty place says.
+//! Draws the table: its header, the rows in sight and nothing else, and its scroll bar.
 
 use egui::{EventFilter, Rect, Response, Role, Sense, Ui, UiBuilder, accesskit, pos2};
 
-use crate::activity::{Chip, Refresh, RowId};
+use crate::activity::RowId;
 use crate::ui::desk::Desk;
+use crate::ui::row_menu;
 use crate::ui::scene::Scene;
-use crate::ui::text::{cut, visible};
 use crate::ui::theme::{Palette, ROW};
-use crate::ui::{empty, icons, row_menu, widgets};
 
 use super::columns::{Columns, Room};
 use super::row::Line;
-use super::{float, gap_row, header, row};
+use super::{float, gap_row, header, nothing, row};
 
 /// The shortest that the scroll bar's handle gets.
 const SHORTEST_HANDLE: f32 = 64.0;
@@ -52,7 +51,7 @@ pub(crate) fn show(ui: &mut Ui, desk: &mut Desk, scene: &mut Scene) {
     }
     scroll(&table, body, desk, scene);
     if desk.shown() == 0 {
-        nothing(&mut table, body, desk, scene);
+        nothing::show(&mut table, body, desk, scene);
     } else {
         rows(&mut table, body, &columns, desk, scene);
     }
@@ -217,50 +216,4 @@ fn scroll_bar(ui: &Ui, body: Rect, desk: &mut Desk) -> Option<(Rect, egui::Color
     let handle = Rect::from_min_size(pos2(track.left(), top), egui::vec2(track.width(), length));
     let hot = bar.hovered() || table.grabbed.is_some();
     Some((handle, if hot { palette.field_stroke } else { palette.stroke_strong }))
-}
-
-/// Why a filter, a chip or both leave nothing.
-fn why_nothing(desk: &Desk) -> String {
-    let filter = desk.view.filter();
-    let among = match desk.view.chip() {
-        Chip::All => String::new(),
-        chip => format!(" that is {}", chip.word().to_lowercase()),
-    };
-    let mut sentence = if filter.is_empty() {
-        format!("There is no activity{among}.")
-    } else {
-        format!("No activity{among} matches {}.", visible(&cut(&filter.to_string(), 200)))
-    };
-    if desk.view.is_paused() {
-        sentence.push_str(" The view is paused: what came since is not looked at.");
-    }
-    if desk.filter_error.is_some() {
-        sentence.push_str(" What is typed above can't be read, so this is the last filter that could.");
-    }
-    sentence
-}
-
-/// What an empty table says: what will appear here, and what to do.
-fn nothing(ui: &mut Ui, body: Rect, desk: &mut Desk, scene: &mut Scene) {
-    if let Refresh::Searching { .. } = desk.search {
-        empty::show(ui, body, icons::SEARCH, "Searching…", "Rows appear here as they are found.");
-    } else if desk.view.is_filtered() && !desk.activities.is_empty() {
-        let below = empty::show(ui, body, icons::SEARCH, "Nothing matches.", &why_nothing(desk));
-        let button = widgets::Press::new("Show everything").look(widgets::Look::Outlined);
-        let at = pos2(body.center().x - button.width(ui) / 2.0, below + 24.0);
-        if button.at(ui, at).clicked() {
-            scene.wish(crate::ui::scene::Wish::Run(crate::ui::commands::Command::ShowEverything));
-        }
-    } else if desk.view.is_paused() && !desk.activities.is_empty() {
-        let sentence = "There was no activity yet when the view was paused. Resume shows what has come since.";
-        empty::show(ui, body, icons::PAUSE, "Paused.", sentence);
-    } else if desk.restoring {
-        empty::show(ui, body, icons::ARTICLE, "Reading the journal…", "Earlier activity appears here in a moment.");
-    } else if desk.is_live() || desk.connection.is_none() {
-        let sentence = "Outcomes appear here the moment Privicore sends them.";
-        empty::show(ui, body, icons::LIVE_EMPTY, "No activity yet.", sentence);
-    } else {
-        let sentence = "Outcomes appear here the moment Privicore sends them, once this profile is connected.";
-        empty::show(ui, body, icons::LIVE_EMPTY, "No activity yet.", sentence);
-    }
 }

@@ -1,0 +1,142 @@
+//! What was typed as a word and looks like a field: half of its name, its name with a letter wrong, or without the colon. Such a
+//! filter can be read, so it is no mistake; where it finds nothing, this may be why.
+
+use std::ops::Range;
+
+use super::error::Problem;
+use super::names;
+use super::parse::{self, Word};
+
+/// A part of a filter with which something else may have been meant.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Slip {
+    /// The part as it was typed.
+    pub typed: String,
+    /// What may have been meant: the part as it would be read, or a field's name and colon that wait for a value.
+    pub meant: String,
+    /// The whole filter with what may have been meant in its place.
+    pub mended: String,
+    /// Where in `mended` that place ends, in characters.
+    pub end: usize,
+    /// Whether the part is looked for as a word; else the filter can't be read.
+    pub is_word: bool,
+}
+
+impl Slip {
+    /// Finds the first in a filter as it was typed; `None` where nothing in it looks like one.
+    #[must_use]
+    pub fn find(text: &str) -> Option<Self> {
+        match parse::words(text) {
+            Ok(words) => {
+                let (at, meant) =
+                    words.iter().enumerate().find_map(|(at, word)| of_word(text, word, words.get(at + 1)))?;
+                Self::new(text, at, meant, true)
+            }
+            Err(error) => {
+                let Problem::UnknownField { like: Some(field), .. } = error.problem else { return None };
+                let rest = text.get(error.range.end..)?;
+                let value = rest.split(char::is_whitespace).next().unwrap_or_default();
+                let at = error.range.start..error.range.end + value.len();
+                Self::new(text, at, format!("{field}{value}"), false)
+            }
+        }
+    }
+
+    fn new(text: &str, at: Range<usize>, meant: String, is_word: bool) -> Option<Self> {
+        let typed = text.get(at.clone())?.to_owned();
+        let (before, after) = (text.get(..at.start)?, text.get(at.end..)?);
+        let mended = format!("{before}{meant}{after}");
+        let end = before.chars().count() + meant.chars().count();
+        Some(Self { typed, meant, mended, end, is_word })
+    }
+
+    /// The question that it raises, in sentences.
+    #[must_use]
+    pub fn question(&self) -> String {
+        let question = match self.meant.strip_suffix(':') {
+            Some(field) => format!("Did you mean the field {field}?"),
+            None => format!("Did you mean {}?", self.meant),
+        };
+        if self.is_word { format!("“{}” is looked for as a word. {question}", self.typed) } else { question }
+    }
+}
+
+/// The part that begins with a word, where that looks like a field, and what may have been meant.
+fn of_word(text: &str, word: &Word<'_>, next: Option<&Word<'_>>) -> Option<(Range<usize>, String)> {
+    let letters = word.text.find(|c: char| !c.is_ascii_alphabetic()).unwrap_or(word.text.len());
+    let (name, behind) = word.text.split_at_checked(letters)?;
+    let field = names::begun(&name.to_lowercase())?;
+    // Another sign than the colon, as in `status=failed`.
+    if let Some(value) = behind.strip_prefix(['=', ';']) {
+        return Some((word.at.clone(), format!("{field}:{value}")));
+    }
+    if !behind.is_empty() {
+        return None;
+    }
+    let whole = next.filter(|next| is_space(text, word.at.end..next.at.start)).and_then(|next| {
+        let value = next.text.trim_start_matches([':', '=']);
+        // Whatever follows may be searched in a field of text; that it is meant so, only a sign says.
+        let is_meant = value.len() < next.text.len() || !names::is_text(field);
+        let both = format!("{field}:{value}");
+        (is_meant && parse::read(&both).is_ok()).then_some((word.at.start..next.at.end, both))
+    });
+    Some(whole.unwrap_or_else(|| (word.at.clone(), format!("{field}:"))))
+}
+
+fn is_space(text: &str, between: Range<usize>) -> bool {
+    text.get(between).is_some_and(|between| between.trim().is_empty())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn mended(text: &str) -> Option<(String, String)> {
+        let slip = Slip::find(text)?;
+        let before: String = slip.mended.chars().take(slip.end).collect();
+        assert!(before.ends_with(&slip.meant), "{slip:?}");
+        Some((slip.question(), slip.mended))
+    }
+
+    #[test]
+    fn what_looks_like_a_field_is_asked_about_and_put_right() {
+        let word = |typed: &str, question: &str| format!("“{typed}” is looked for as a word. Did you mean {question}?");
+        for (typed, question, right) in [
+            ("stau", word("stau", "the field status"), "status:"),
+            ("ü STAT x", word("STAT", "the field status"), "ü status: x"),
+            ("contxet", word("contxet", "the field context"), "context:"),
+            ("status=failed", word("status=failed", "status:failed"), "status:failed"),
+            ("a lable=x b", word("lable=x", "label:x"), "a label:x b"),
+            ("status failed", word("status failed", "status:failed"), "status:failed"),
+            ("stats  open -x", word("stats  open", "status:open"), "status:open -x"),
+            ("label :x", word("label :x", "label:x"), "label:x"),
+            ("since 10m", word("since 10m", "since:10m"), "since:10m"),
+            ("label x", word("label", "the field label"), "label: x"),
+            ("status kind:data failed", word("status", "the field status"), "status: kind:data failed"),
+            ("staus:failed", "Did you mean status:failed?".to_owned(), "status:failed"),
+            ("ü -sta:", "Did you mean the field status?".to_owned(), "ü -status:"),
+            ("a lebal:\"b c\" d", "Did you mean label:\"b?".to_owned(), "a label:\"b c\" d"),
+        ] {
+            assert_eq!(mended(typed), Some((question, right.to_owned())), "{typed}");
+        }
+    }
+
+    #[test]
+    fn what_is_meant_as_it_is_typed_raises_no_question() {
+        for typed in [
+            "",
+            "owner",
+            "\"status\"",
+            "-stau",
+            "status:failed",
+            "http://x",
+            "so",
+            "st",
+            "/stau/",
+            "status:",
+            "took:2s",
+        ] {
+            assert_eq!(Slip::find(typed), None, "{typed}");
+        }
+    }
+}

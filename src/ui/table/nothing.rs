@@ -1,0 +1,80 @@
+//! What an empty table says: why it is empty, what will appear there, and what to do.
+
+use egui::{Rect, Ui, pos2};
+
+use crate::activity::{Chip, Refresh, Slip};
+use crate::ui::commands::Command;
+use crate::ui::desk::Desk;
+use crate::ui::scene::{Scene, Wish};
+use crate::ui::text::{cut, visible};
+use crate::ui::widgets::{Look, Press};
+use crate::ui::{empty, icons, tools};
+
+/// Why a filter, a chip or both leave nothing.
+fn why_nothing(desk: &Desk, slip: Option<&Slip>) -> String {
+    let filter = desk.view.filter();
+    let among = match desk.view.chip() {
+        Chip::All => String::new(),
+        chip => format!(" that is {}", chip.word().to_lowercase()),
+    };
+    let mut sentence = if filter.is_empty() {
+        format!("There is no activity{among}.")
+    } else {
+        format!("No activity{among} matches {}.", visible(&cut(&filter.to_string(), 200)))
+    };
+    if desk.view.is_paused() {
+        sentence.push_str(" The view is paused: what came since is not looked at.");
+    }
+    if desk.filter_error.is_some() {
+        sentence.push_str(" What is typed above can't be read, so this is the last filter that could.");
+    }
+    if let Some(slip) = slip {
+        sentence.push(' ');
+        sentence.push_str(&visible(&cut(&slip.question(), 200)));
+    }
+    sentence
+}
+
+/// What an empty table says: what will appear here, and what to do.
+pub(super) fn show(ui: &mut Ui, body: Rect, desk: &mut Desk, scene: &mut Scene) {
+    if let Refresh::Searching { .. } = desk.search {
+        empty::show(ui, body, icons::SEARCH, "Searching…", "Rows appear here as they are found.");
+    } else if desk.view.is_filtered() && !desk.activities.is_empty() {
+        nothing_matches(ui, body, desk, scene);
+    } else if desk.view.is_paused() && !desk.activities.is_empty() {
+        let sentence = "There was no activity yet when the view was paused. Resume shows what has come since.";
+        empty::show(ui, body, icons::PAUSE, "Paused.", sentence);
+    } else if desk.restoring {
+        empty::show(ui, body, icons::ARTICLE, "Reading the journal…", "Earlier activity appears here in a moment.");
+    } else if desk.is_live() || desk.connection.is_none() {
+        let sentence = "Outcomes appear here the moment Privicore sends them.";
+        empty::show(ui, body, icons::LIVE_EMPTY, "No activity yet.", sentence);
+    } else {
+        let sentence = "Outcomes appear here the moment Privicore sends them, once this profile is connected.";
+        empty::show(ui, body, icons::LIVE_EMPTY, "No activity yet.", sentence);
+    }
+}
+
+/// What an empty table says where a filter or a chip is why it is empty, with the ways out.
+fn nothing_matches(ui: &mut Ui, body: Rect, desk: &mut Desk, scene: &mut Scene) {
+    let slip = Slip::find(&desk.filter);
+    let below = empty::show(ui, body, icons::SEARCH, "Nothing matches.", &why_nothing(desk, slip.as_ref()));
+    let meant = slip.as_ref().map(|slip| format!("Change to {}", visible(&cut(&slip.meant, 40))));
+    let change = meant.as_deref().map(|words| Press::new(words).look(Look::Outlined));
+    let everything = Press::new("Show everything").look(Look::Outlined);
+    let change_width = change.as_ref().map_or(0.0, |change| change.width(ui) + 8.0);
+    let width = change_width + everything.width(ui);
+    let mut at = pos2(body.center().x - width / 2.0, below + 24.0);
+    if let (Some(change), Some(slip)) = (change, &slip) {
+        if change.at(ui, at).clicked() {
+            desk.set_filter(&slip.mended);
+            // Typing goes on where it has been put right.
+            tools::type_at(ui, slip.end);
+            scene.wish(Wish::Run(Command::Filter));
+        }
+        at.x += change_width;
+    }
+    if everything.at(ui, at).clicked() {
+        scene.wish(Wish::Run(Command::ShowEverything));
+    }
+}
