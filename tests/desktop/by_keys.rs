@@ -6,23 +6,21 @@ use atspi::{Role, State};
 
 use crate::failure::{Failure, Outcome, ensure};
 use crate::hands::{press, type_text};
-use crate::monitor::{Home, Monitor};
+use crate::monitor::Monitor;
 use crate::portal::{self, Hands};
-use crate::privicore::{self, Privicore};
-use crate::tree::Desktop;
+use crate::privicore;
+use crate::stage::Stage;
 use crate::wait::until;
-use crate::{COMMAND, REQUEST, alone};
+use crate::{COMMAND, REQUEST};
 
 /// No form has more stops than this.
 const MOST_STOPS: usize = 40;
 
 #[test]
 fn the_main_job_is_done_by_key_presses_alone() -> Outcome<()> {
-    let _alone = alone();
-    let desktop = Desktop::join()?;
-    let privicore = Privicore::start()?;
-    let home = Home::new()?;
-    let monitor = Monitor::start(&desktop, &home)?;
+    let stage = Stage::set()?;
+    let Stage { desktop, privicore, home, .. } = &stage;
+    let monitor = stage.start()?;
 
     // Signing in: Tab from field to field, Enter to send.
     for (role, name, text) in privicore.sign_in_fields() {
@@ -42,7 +40,7 @@ fn the_main_job_is_done_by_key_presses_alone() -> Outcome<()> {
     press("Home")?;
     press("d")?;
     let target = home.saved().join("by keys.bin");
-    portal::save_by(&desktop, &target.display().to_string(), Hands::Keys)?;
+    portal::save_by(desktop, &target.display().to_string(), Hands::Keys)?;
     monitor.wait_row(&format!("Data request {REQUEST}, Saved"))?;
     ensure(fs::read(&target)? == payload, "the saved file holds other bytes than Privicore sent")?;
 

@@ -5,19 +5,16 @@ use std::fs;
 use atspi::Role;
 
 use crate::failure::{Outcome, ensure};
-use crate::monitor::{Home, Monitor};
 use crate::portal::{self, Hands};
-use crate::privicore::{self, Privicore};
-use crate::tree::Desktop;
-use crate::{COMMAND, REQUEST, alone};
+use crate::privicore;
+use crate::stage::Stage;
+use crate::{COMMAND, REQUEST};
 
 #[test]
 fn the_main_job_is_done_through_the_accessibility_tree_alone() -> Outcome<()> {
-    let _alone = alone();
-    let desktop = Desktop::join()?;
-    let privicore = Privicore::start()?;
-    let home = Home::new()?;
-    let monitor = Monitor::start(&desktop, &home)?;
+    let stage = Stage::set()?;
+    let Stage { desktop, privicore, home, .. } = &stage;
+    let monitor = stage.start()?;
 
     // Signing in: each field says what it is, and takes what it is given.
     for (role, name, text) in privicore.sign_in_fields() {
@@ -50,7 +47,7 @@ fn the_main_job_is_done_through_the_accessibility_tree_alone() -> Outcome<()> {
     monitor.wait_row(&format!("Data request {REQUEST}, Ready"))?;
     monitor.click_button(&format!("Download {REQUEST}"))?;
     let target = home.saved().join("by tree.bin");
-    portal::save_by(&desktop, &target.display().to_string(), Hands::Tree)?;
+    portal::save_by(desktop, &target.display().to_string(), Hands::Tree)?;
     monitor.wait_row(&format!("Data request {REQUEST}, Saved"))?;
     ensure(fs::read(&target)? == payload, "the saved file holds other bytes than Privicore sent")?;
 

@@ -9,58 +9,53 @@
 //! | file | holds |
 //! |---|---|
 //! | `by_tree`, `by_keys` | the main job again, through the tree alone and by keys alone |
+//! | `notified`, `still`, `copied` | what the desktop is told, what it asks for, what is on its clipboard |
+//! | `stage` | what every test begins with |
 //! | `tree` | the accessibility tree: elements by role and name |
 //! | `hands` | keys, windows |
-//! | `monitor` | the program: its process and its window's parts |
+//! | `monitor`, `process` | the program: its process and its window's parts |
+//! | `bus` | services of the desktop that a test plays |
 //! | `portal` | the save dialog |
 //! | `privicore` | the sandbox, and what it is made to say |
 //! | `traces` | what is left on disk and in the keyring |
 //! | `pictures` | the screenshots of the README |
 //! | `wait`, `failure` | deadlines, and why a step failed |
 
+mod bus;
 mod by_keys;
 mod by_tree;
+mod copied;
 mod failure;
 mod hands;
 mod monitor;
+mod notified;
 mod pictures;
 mod portal;
 mod privicore;
+mod process;
+mod stage;
+mod still;
 mod traces;
 mod tree;
 mod wait;
 
 use std::fs;
-use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use failure::{Outcome, ensure};
-use monitor::{Home, Monitor};
-use privicore::Privicore;
-use tree::Desktop;
+use stage::Stage;
 
 /// A command of ours, as the server names it.
 const COMMAND: &str = "23f7978a-5561-4718-84ca-c38d7db0843c";
 /// A request of ours, as the server names it.
 const REQUEST: &str = "b24b68f6-9d1e-4b9b-8a50-0f6a1f1f6c11";
 
-/// There is one keyboard and one screen: tests take turns.
-fn alone() -> MutexGuard<'static, ()> {
-    static DESKTOP: Mutex<()> = Mutex::new(());
-    // What another test left behind when it failed is its own window, which is gone.
-    DESKTOP.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
 #[test]
 fn an_operator_signs_in_watches_saves_quits_and_comes_back() -> Outcome<()> {
-    let _alone = alone();
-    let desktop = Desktop::join()?;
-    let privicore = Privicore::start()?;
-    let home = Home::new()?;
+    let stage = Stage::set()?;
+    let Stage { desktop, privicore, home, .. } = &stage;
 
     // The first start: the form is there by itself, and signs in.
-    let monitor = Monitor::start(&desktop, &home)?;
-    monitor.sign_in(&privicore)?;
-    monitor.wait_connection("Live")?;
+    let monitor = stage.start_live()?;
 
     // An outcome: heard of, then settled, in one row.
     privicore.report_command(COMMAND, 1)?;
@@ -75,24 +70,24 @@ fn an_operator_signs_in_watches_saves_quits_and_comes_back() -> Outcome<()> {
     monitor.wait_row(&format!("Data request {REQUEST}, Ready"))?;
     monitor.click_button(&format!("Download {REQUEST}"))?;
     let target = home.saved().join("invoices 2026-Q1.bin");
-    portal::save_as(&desktop, &target.display().to_string())?;
+    portal::save_as(desktop, &target.display().to_string())?;
     monitor.wait_row(&format!("Data request {REQUEST}, Saved"))?;
     ensure(fs::read(&target)? == payload, "the saved file holds other bytes than Privicore sent")?;
 
     // The token is where it belongs, and nowhere else.
-    let token = traces::stored_token(&home)?;
+    let token = traces::stored_token(home)?;
     let auth = privicore::auth_of(&link)?;
     ensure(!monitor.command_line()?.contains(&token), "the token is on the command line")?;
-    traces::ensure_untold(&home, &[&token, auth])?;
+    traces::ensure_untold(home, &[&token, auth])?;
 
     // Closed by its window, it ends well and leaves nothing behind.
     let exit = monitor.close()?;
     ensure(exit.success(), format!("closing the window ended with {exit}"))?;
     privicore.wait_nobody_joined()?;
-    traces::ensure_untold(&home, &[&token, auth])?;
+    traces::ensure_untold(home, &[&token, auth])?;
 
     // The second start: live without a question, and what was seen is there.
-    let monitor = Monitor::start(&desktop, &home)?;
+    let monitor = stage.start()?;
     monitor.wait_connection("Live")?;
     monitor.wait_row(&format!("Command {COMMAND}, Succeeded"))?;
     monitor.wait_row(&format!("Data request {REQUEST}, Saved"))?;
@@ -101,5 +96,5 @@ fn an_operator_signs_in_watches_saves_quits_and_comes_back() -> Outcome<()> {
     let exit = monitor.terminate()?;
     ensure(exit.code() == Some(0), format!("SIGTERM ended with {exit}"))?;
     privicore.wait_nobody_joined()?;
-    traces::ensure_untold(&home, &[&token, auth])
+    traces::ensure_untold(home, &[&token, auth])
 }

@@ -3,7 +3,7 @@
 use std::fs::{self, File};
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::process::{Command, ExitStatus, Stdio};
 
 use atspi::{Role, State};
 use tempfile::TempDir;
@@ -11,8 +11,9 @@ use tempfile::TempDir;
 use crate::failure::{Outcome, ensure};
 use crate::hands;
 use crate::privicore::Privicore;
-use crate::tree::{Desktop, Node};
-use crate::wait::until;
+use crate::process::Process;
+use crate::tree::{self, Desktop, Node};
+use crate::wait::{until, until_at_last};
 
 /// What the program calls itself on the accessibility bus.
 const PROGRAM: &str = "privicore-monitor";
@@ -81,17 +82,6 @@ impl Home {
     }
 }
 
-/// A process that does not outlive the test.
-struct Process(Child);
-
-impl Drop for Process {
-    fn drop(&mut self) {
-        // It has ended by itself unless the test failed before.
-        _ = self.0.kill();
-        _ = self.0.wait();
-    }
-}
-
 /// The running program.
 pub(crate) struct Monitor {
     process: Process,
@@ -105,6 +95,20 @@ impl Monitor {
     ///
     /// When no window comes.
     pub(crate) fn start(desktop: &Desktop, home: &Home) -> Outcome<Self> {
+        Self::start_as(desktop, home, &[])
+    }
+
+    /// The same with another session bus in place of the desktop's. Its accessibility tree is where the desktop's are.
+    ///
+    /// # Errors
+    ///
+    /// When no window comes.
+    pub(crate) fn start_on(desktop: &Desktop, home: &Home, bus: &str) -> Outcome<Self> {
+        let tree = tree::address()?;
+        Self::start_as(desktop, home, &[("DBUS_SESSION_BUS_ADDRESS", bus), ("AT_SPI_BUS_ADDRESS", &tree)])
+    }
+
+    fn start_as(desktop: &Desktop, home: &Home, environment: &[(&str, &str)]) -> Outcome<Self> {
         let (number, log) = home.next_log()?;
         let process = Process(
             Command::new(env!("CARGO_BIN_EXE_privicore-monitor"))
@@ -113,6 +117,7 @@ impl Monitor {
                 .arg("--config-dir")
                 .arg(home.config())
                 .args(["--log", "trace"])
+                .envs(environment.iter().copied())
                 .current_dir(home.saved())
                 .stdin(Stdio::null())
                 .stdout(log.try_clone()?)
@@ -162,7 +167,10 @@ impl Monitor {
 
     /// Waits for a row of the table by its whole name.
     pub(crate) fn wait_row(&self, name: &str) -> Outcome<()> {
-        self.window.find(Role::TableRow, name).map(drop)
+        let fits = |node: &Node| node.role == Role::TableRow && node.name == name;
+        until_at_last(&format!("the row `{name}`"), || Ok(self.window.now(fits)))
+            .map(drop)
+            .map_err(|failure| failure.with(&self.window.dump()))
     }
 
     /// Waits until no row has this name.
@@ -185,6 +193,11 @@ impl Monitor {
         self.window.find(role, name)
     }
 
+    /// The first part of the window that fits, once it is there.
+    pub(crate) fn part_where(&self, what: &str, fits: impl Fn(&Node) -> bool) -> Outcome<Node> {
+        self.window.find_where(what, fits)
+    }
+
     /// Waits until no part of the window has this role and name.
     pub(crate) fn wait_gone(&self, role: Role, name: &str) -> Outcome<()> {
         self.window.wait_gone(role, name)
@@ -193,6 +206,25 @@ impl Monitor {
     /// The name and the role of what has the keyboard now.
     pub(crate) fn focused(&self) -> Option<(Role, String)> {
         self.window.now(|node| node.states.contains(State::Focused)).map(|node| (node.role, node.name))
+    }
+
+    /// Puts the window out of sight, and waits until the program knows.
+    pub(crate) fn minimise(&self) -> Outcome<()> {
+        self.lose_focus(|| hands::run("xdotool", &["windowminimize", &hands::window_id(TITLE)?]).map(drop))
+    }
+
+    /// Lets another program's window have the focus for as long as it lives; this one stays in sight.
+    pub(crate) fn look_away(&self) -> Outcome<Process> {
+        hands::raise_window(TITLE)?;
+        self.lose_focus(|| Ok(Process(Command::new("xmessage").arg("Something else").stderr(Stdio::null()).spawn()?)))
+    }
+
+    fn lose_focus<T>(&self, by: impl FnOnce() -> Outcome<T>) -> Outcome<T> {
+        let active = |node: &Node| node.states.contains(State::Active);
+        self.window.find_where("the window to have the focus", active)?;
+        let done = by()?;
+        until("the window to lose the focus", || Ok(self.window.now(active).is_none().then_some(())))?;
+        Ok(done)
     }
 
     /// Waits for the program to end by itself.

@@ -72,6 +72,11 @@ impl Privicore {
         self.publish(&json!({"data": {"type": "X-DPT-CAB-ID", "id": id, "command_status": status, "body": null}}))
     }
 
+    /// The same, with its message.
+    pub(crate) fn report_command_with(&self, id: &str, status: u8, body: &str) -> Outcome<()> {
+        self.publish(&json!({"data": {"type": "X-DPT-CAB-ID", "id": id, "command_status": status, "body": body}}))
+    }
+
     /// Says that a payload can be fetched, and gives the link back.
     pub(crate) fn offer(&self, request: &str, payload: &[u8]) -> Outcome<Link> {
         let link = self.running.control().offer_download(payload.to_vec(), Some("invoices.bin"));

@@ -5,6 +5,7 @@ use std::ops::ControlFlow;
 
 use atspi::connection::set_session_accessibility;
 use atspi::proxy::accessible::AccessibleProxy;
+use atspi::proxy::bus::BusProxy;
 use atspi::proxy::proxy_ext::ProxyExt as _;
 use atspi::zbus::proxy::CacheProperties;
 use atspi::zbus::{Connection, block_on};
@@ -64,6 +65,15 @@ impl Desktop {
         let applications = self.applications().unwrap_or_default();
         applications.iter().map(Node::dump).collect()
     }
+}
+
+/// Where the accessibility bus of this desktop can be reached.
+///
+/// # Errors
+///
+/// Outside a desktop session.
+pub(crate) fn address() -> Outcome<String> {
+    block_on(async { Ok(BusProxy::new(&Connection::session().await?).await?.get_address().await?) })
 }
 
 /// An element of a tree, with what was read of it.

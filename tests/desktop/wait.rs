@@ -10,7 +10,9 @@ use std::time::{Duration, Instant};
 use crate::failure::{Failure, Outcome};
 
 /// Generous: only a test that fails waits this long.
-pub(crate) const DEADLINE: Duration = Duration::from_mins(1);
+const DEADLINE: Duration = Duration::from_mins(1);
+/// For what has a long way: over a socket, a disk and a window into the accessibility tree, all beside a compiler, perhaps.
+const LONG: Duration = Duration::from_mins(3);
 /// Between two questions.
 const PAUSE: Duration = Duration::from_millis(40);
 
@@ -18,9 +20,22 @@ const PAUSE: Duration = Duration::from_millis(40);
 ///
 /// # Errors
 ///
-/// The last reason why there was none, after `DEADLINE`. A question may fail while it is asked, since what it asks about may be
+/// The last reason why there was none, after a minute. A question may fail while it is asked, since what it asks about may be
 /// starting, closing or being drawn anew: that is one more "not yet".
-pub(crate) fn until<T>(what: &str, mut ask: impl FnMut() -> Outcome<Option<T>>) -> Outcome<T> {
+pub(crate) fn until<T>(what: &str, ask: impl FnMut() -> Outcome<Option<T>>) -> Outcome<T> {
+    within(DEADLINE, what, ask)
+}
+
+/// The same for what has a long way.
+///
+/// # Errors
+///
+/// The last reason why there was none, after three minutes.
+pub(crate) fn until_at_last<T>(what: &str, ask: impl FnMut() -> Outcome<Option<T>>) -> Outcome<T> {
+    within(LONG, what, ask)
+}
+
+fn within<T>(bound: Duration, what: &str, mut ask: impl FnMut() -> Outcome<Option<T>>) -> Outcome<T> {
     let begun = Instant::now();
     loop {
         let last = match ask() {
@@ -28,8 +43,8 @@ pub(crate) fn until<T>(what: &str, mut ask: impl FnMut() -> Outcome<Option<T>>) 
             Ok(None) => String::new(),
             Err(failure) => format!("; the last attempt: {failure}"),
         };
-        if begun.elapsed() > DEADLINE {
-            return Err(Failure::new(format!("waited {} s in vain for {what}{last}", DEADLINE.as_secs())));
+        if begun.elapsed() > bound {
+            return Err(Failure::new(format!("waited {} s in vain for {what}{last}", bound.as_secs())));
         }
         std::thread::sleep(PAUSE);
     }

@@ -1,0 +1,234 @@
+//! Services of the desktop that a test plays itself: on the session bus what is missing there, on a bus of its own what would stand
+//! in another's place.
+
+use std::collections::HashMap;
+use std::env;
+use std::fs::File;
+use std::future::pending;
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use tempfile::TempDir;
+use zbus::blocking::Connection;
+use zbus::blocking::connection::Builder;
+use zbus::blocking::fdo::DBusProxy;
+use zbus::message::Header;
+use zbus::names::{BusName, OwnedUniqueName};
+use zbus::zvariant::OwnedValue;
+
+use crate::failure::{Failure, Outcome, ensure};
+use crate::process::Process;
+use crate::wait::{until, until_at_last};
+
+/// What was asked for over the bus, in its order.
+type Record<T> = Arc<Mutex<Vec<T>>>;
+
+fn look<T: Clone>(record: &Record<T>) -> Vec<T> {
+    record.lock().unwrap_or_else(PoisonError::into_inner).clone()
+}
+
+fn note<T>(record: &Record<T>, what: T) {
+    record.lock().unwrap_or_else(PoisonError::into_inner).push(what);
+}
+
+/// A notification, as it came over the bus.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Notice {
+    /// Who shows it.
+    pub(crate) app: String,
+    /// The number of the one that it replaces; 0 for none.
+    pub(crate) replaces: u32,
+    /// The name of the icon.
+    pub(crate) icon: String,
+    /// The first line.
+    pub(crate) title: String,
+    /// What follows, which many desktops read as markup.
+    pub(crate) body: String,
+    /// What can be done with it.
+    pub(crate) actions: Vec<String>,
+    /// The hints, of which only texts are understood here.
+    pub(crate) hints: Vec<(String, String)>,
+    /// When it goes, in milliseconds; -1 leaves that to the desktop.
+    pub(crate) expires: i32,
+}
+
+/// The desktop's notifications. This desktop has nobody else for them.
+pub(crate) struct Board {
+    _bus: Connection,
+    notices: Record<Notice>,
+}
+
+impl Board {
+    /// Takes the service's name on the session bus.
+    ///
+    /// # Errors
+    ///
+    /// Where somebody else has it.
+    pub(crate) fn hang() -> Outcome<Self> {
+        let notices = Record::default();
+        let bus = Builder::session()?
+            .serve_at("/org/freedesktop/Notifications", Notifications(Arc::clone(&notices)))?
+            .name("org.freedesktop.Notifications")?
+            .build()?;
+        Ok(Self { _bus: bus, notices })
+    }
+
+    /// What was shown up to now.
+    pub(crate) fn notices(&self) -> Vec<Notice> {
+        look(&self.notices)
+    }
+
+    /// Waits until what was shown is enough. The program lets minutes pass between two of them.
+    ///
+    /// # Errors
+    ///
+    /// With what was shown, when it is not enough.
+    pub(crate) fn wait_for(&self, what: &str, is_enough: impl Fn(&[Notice]) -> bool) -> Outcome<()> {
+        until_at_last(what, || Ok(is_enough(&self.notices()).then_some(())))
+            .map_err(|failure| failure.with(&format!("{:#?}", self.notices())))
+    }
+}
+
+struct Notifications(Record<Notice>);
+
+#[zbus::interface(name = "org.freedesktop.Notifications")]
+impl Notifications {
+    #[expect(clippy::too_many_arguments, reason = "so the desktop notifications specification has it")]
+    fn notify(
+        &self,
+        app: String,
+        replaces: u32,
+        icon: String,
+        title: String,
+        body: String,
+        actions: Vec<String>,
+        hints: HashMap<String, OwnedValue>,
+        expires: i32,
+    ) -> u32 {
+        let text = |value: OwnedValue| String::try_from(value).unwrap_or_else(|error| error.to_string());
+        let mut hints: Vec<_> = hints.into_iter().map(|(name, value)| (name, text(value))).collect();
+        hints.sort();
+        note(&self.0, Notice { app, replaces, icon, title, body, actions, hints, expires });
+        u32::try_from(look(&self.0).len()).unwrap_or(u32::MAX)
+    }
+}
+
+/// A session bus of a test's own: nothing answers on it but what the test puts there.
+pub(crate) struct PrivateBus {
+    address: String,
+    _daemon: Process,
+    // Dropped last: the socket and the rules are in it.
+    _folder: TempDir,
+}
+
+impl PrivateBus {
+    /// Starts one.
+    ///
+    /// # Errors
+    ///
+    /// Where there is no `dbus-daemon`, or it does not start.
+    pub(crate) fn start() -> Outcome<Self> {
+        let folder = TempDir::with_prefix("bus-")?;
+        let rules = folder.path().join("rules.conf");
+        // It knows no folders of services, so it starts none.
+        write!(
+            File::create_new(&rules)?,
+            "<busconfig><type>session</type><listen>unix:dir={}</listen><policy context='default'>\
+             <allow send_destination='*'/><allow receive_sender='*'/><allow own='*'/></policy></busconfig>",
+            folder.path().display()
+        )?;
+        let log = PathBuf::from(env::var("SESSION_ROOT")?).join("logs/private-bus.log");
+        let mut daemon = Process(
+            Command::new("dbus-daemon")
+                .arg("--config-file")
+                .arg(&rules)
+                .args(["--nofork", "--nopidfile", "--print-address"])
+                .stdin(Stdio::null())
+                .stdout(Stdio::piped())
+                .stderr(File::options().create(true).append(true).open(log)?)
+                .spawn()?,
+        );
+        let said = daemon.0.stdout.take().ok_or_else(|| Failure::new("the bus can't be heard"))?;
+        let mut address = String::new();
+        BufReader::new(said).read_line(&mut address)?;
+        ensure(!address.is_empty(), "the bus did not start; logs/private-bus.log says why")?;
+        Ok(Self { address: address.trim().to_owned(), _daemon: daemon, _folder: folder })
+    }
+
+    /// Where it can be reached.
+    pub(crate) fn address(&self) -> &str {
+        &self.address
+    }
+}
+
+/// The desktop's portal on a bus of a test's own. It says there, too, that the accessibility tree is wanted.
+pub(crate) struct Portal {
+    bus: Connection,
+    askers: Record<OwnedUniqueName>,
+}
+
+impl Portal {
+    /// Opens one that says whether less motion is wanted, or that never answers.
+    ///
+    /// # Errors
+    ///
+    /// Where the bus does not answer.
+    pub(crate) fn open(on: &PrivateBus, reduced_motion: Option<bool>) -> Outcome<Self> {
+        let askers = Record::default();
+        let bus = Builder::address(on.address())?
+            .serve_at("/org/a11y/bus", Accessibility)?
+            .name("org.a11y.Bus")?
+            .serve_at("/org/freedesktop/portal/desktop", Settings { reduced_motion, askers: Arc::clone(&askers) })?
+            .name("org.freedesktop.portal.Desktop")?
+            .build()?;
+        Ok(Self { bus, askers })
+    }
+
+    /// Whether whoever asked first still waits for an answer. Waits until somebody asks.
+    ///
+    /// # Errors
+    ///
+    /// Where nobody asks.
+    pub(crate) fn is_waited_for(&self) -> Outcome<bool> {
+        let asker = until("the portal to be asked", || Ok(look(&self.askers).into_iter().next()))?;
+        Ok(DBusProxy::new(&self.bus)?.name_has_owner(BusName::from(asker.into_inner()))?)
+    }
+}
+
+struct Accessibility;
+
+#[zbus::interface(name = "org.a11y.Status")]
+impl Accessibility {
+    #[zbus(property)]
+    #[expect(clippy::unused_self, reason = "a property belongs to an object")]
+    fn is_enabled(&self) -> bool {
+        true
+    }
+}
+
+struct Settings {
+    reduced_motion: Option<bool>,
+    askers: Record<OwnedUniqueName>,
+}
+
+#[zbus::interface(name = "org.freedesktop.portal.Settings")]
+impl Settings {
+    async fn read_all(
+        &self,
+        namespaces: Vec<String>,
+        #[zbus(header)] header: Header<'_>,
+    ) -> HashMap<String, HashMap<String, OwnedValue>> {
+        if let Some(asker) = header.sender() {
+            note(&self.askers, asker.to_owned().into());
+        }
+        let Some(reduced_motion) = self.reduced_motion else { pending().await };
+        let space = "org.freedesktop.appearance";
+        let settings = [("color-scheme", 0), ("reduced-motion", u32::from(reduced_motion))];
+        let values = settings.map(|(name, value)| (name.to_owned(), OwnedValue::from(value)));
+        // Only what was asked for, as the portal does.
+        let asked = namespaces.iter().any(|asked| asked == space);
+        asked.then(|| (space.to_owned(), HashMap::from(values))).into_iter().collect()
+    }
+}

@@ -1,0 +1,62 @@
+//! What is copied, as another program finds it on the clipboard.
+
+use atspi::Role;
+use serde_json::Value;
+
+use crate::REQUEST;
+use crate::failure::{Failure, Outcome, ensure};
+use crate::hands::{press, run};
+use crate::stage::Stage;
+use crate::traces;
+use crate::wait::until;
+
+/// The format whose contents `secret` keep a text out of the clipboard's history, in Klipper and others.
+const HINT: &str = "x-kde-passwordManagerHint";
+
+#[test]
+fn a_secret_is_copied_past_the_clipboards_history() -> Outcome<()> {
+    let stage = Stage::set()?;
+    let monitor = stage.start_live()?;
+    let link = stage.privicore.offer(REQUEST, b"payload")?;
+    monitor.wait_row(&format!("Data request {REQUEST}, Ready"))?;
+    monitor.part(Role::TableRow, &format!("Data request {REQUEST}, Ready"))?.click()?;
+    press("Return")?;
+    monitor.wait_part(Role::Panel, "Details")?;
+
+    // What is no secret may be remembered.
+    monitor.click_button("Copy id")?;
+    until("the id to be on the clipboard", || Ok((paste("UTF8_STRING")? == REQUEST).then_some(())))?;
+    ensure(!formats()?.iter().any(|format| format == HINT), "what is no secret is kept out of the history")?;
+
+    monitor.click_button("Show secrets")?;
+    let copy = monitor.part_where("the button that copies a message with its secrets", |node| {
+        node.role == Role::Button && node.name.starts_with("Copy JSON of ") && node.name.ends_with(" with its secrets")
+    })?;
+    copy.click()?;
+    until("the hint to be on the clipboard", || Ok(formats()?.iter().any(|format| format == HINT).then_some(())))?;
+    ensure(paste(HINT)? == "secret", "the hint says otherwise")?;
+    let message: Value = serde_json::from_str(&paste("UTF8_STRING")?)?;
+    let copied = message.pointer("/data/body").and_then(Value::as_str);
+    // Told without what was copied: it is a secret.
+    ensure(copied == Some(link.expose()), "the link that was copied is another than came")?;
+
+    let exit = monitor.terminate()?;
+    ensure(exit.success(), format!("the program ended with {exit}"))?;
+    traces::ensure_untold(&stage.home, &[crate::privicore::auth_of(&link)?])
+}
+
+/// The formats in which the clipboard offers what is on it.
+fn formats() -> Outcome<Vec<String>> {
+    Ok(paste("TARGETS")?.lines().map(str::to_owned).collect())
+}
+
+/// What is on the clipboard, in a format.
+///
+/// # Errors
+///
+/// When there is nothing in this format, or whoever has it does not hand it out.
+fn paste(format: &str) -> Outcome<String> {
+    // Whoever has the clipboard may be busy, and xclip waits for ever.
+    run("timeout", &["20", "xclip", "-selection", "clipboard", "-out", "-target", format])
+        .map_err(|failure| Failure::new(format!("nothing can be pasted as {format}: {failure}")))
+}

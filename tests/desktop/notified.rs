@@ -1,0 +1,75 @@
+//! What the desktop is told while nobody looks at the window, over the session bus.
+
+use uuid::Uuid;
+
+use crate::bus::{Board, Notice};
+use crate::failure::{Outcome, ensure};
+use crate::privicore;
+use crate::stage::Stage;
+use crate::{COMMAND, REQUEST};
+
+/// How many failures make a burst.
+const BURST: usize = 12;
+
+/// A notification as it must come.
+fn notice(title: &str, body: &str) -> Notice {
+    Notice {
+        app: "Privicore Monitor".to_owned(),
+        replaces: 0,
+        icon: "privicore-monitor".to_owned(),
+        title: title.to_owned(),
+        body: body.to_owned(),
+        actions: Vec::new(),
+        hints: vec![("desktop-entry".to_owned(), "privicore-monitor".to_owned())],
+        expires: -1,
+    }
+}
+
+/// How many failures a notification tells of.
+fn failures(notice: &Notice) -> usize {
+    match notice.title.split_once(' ') {
+        Some(("Failed:", _)) => 1,
+        Some((count, "commands failed")) => count.parse().unwrap_or(0),
+        _ => 0,
+    }
+}
+
+#[test]
+fn what_comes_while_the_window_is_out_of_sight_is_told_on_the_desktop_and_a_burst_seldom() -> Outcome<()> {
+    let stage = Stage::set()?;
+    let board = Board::hang()?;
+    let monitor = stage.start_live()?;
+    let fail = |id: &str, why: &str| stage.privicore.report_command_with(id, 3, why);
+
+    // Whoever looks has seen it.
+    let seen = Uuid::new_v4().to_string();
+    fail(&seen, "seen")?;
+    monitor.wait_row(&format!("Command {seen}, Failed"))?;
+
+    // Out of sight, the window goes on by itself. What a server says is no markup.
+    monitor.minimise()?;
+    fail(COMMAND, "<b>device.not_found</b> & \"no\"")?;
+    board.wait_for("the first notification", |told| !told.is_empty())?;
+    let first = notice(&format!("Failed: {COMMAND}"), "&lt;b&gt;device.not_found&lt;/b&gt; &amp; \"no\"");
+    ensure(board.notices() == [first], format!("the desktop was told otherwise: {:#?}", board.notices()))?;
+
+    // In sight, but nobody looks: one after the other they come, and seldom are they told.
+    let _elsewhere = monitor.look_away()?;
+    let link = stage.privicore.offer(REQUEST, b"payload")?;
+    for number in 1..=BURST {
+        let id = Uuid::new_v4().to_string();
+        fail(&id, &format!("no {number}"))?;
+        monitor.wait_row(&format!("Command {id}, Failed"))?;
+    }
+    board.wait_for("every failure to be told", |told| told.iter().map(failures).sum::<usize>() == 1 + BURST)?;
+    let exit = monitor.terminate()?;
+    ensure(exit.success(), format!("the program ended with {exit}"))?;
+
+    let told = board.notices();
+    let said = format!("{told:#?}");
+    ensure(told.contains(&notice("Ready: invoices/2026-Q1", "")), format!("ready data was not told: {said}"))?;
+    let of_burst = told.iter().skip(1).filter(|notice| failures(notice) > 0).count();
+    // More than one only where they took longer to come than the program lets pass.
+    ensure(of_burst <= BURST / 4, format!("a burst is told as a burst: {said}"))?;
+    ensure(!said.contains(privicore::auth_of(&link)?), "a notification tells a secret")
+}
