@@ -43,13 +43,12 @@ impl<T> Blocks<T> {
     /// Adds one; its place.
     pub(super) fn push(&mut self, entry: T) -> u32 {
         let at = u32::try_from(self.len()).unwrap_or(u32::MAX);
-        match self.blocks.last_mut().filter(|last| last.len() < BLOCK) {
-            Some(last) => last.push(entry),
-            None => {
-                let mut block = Vec::with_capacity(BLOCK);
-                block.push(entry);
-                self.blocks.push(block);
-            }
+        if let Some(last) = self.blocks.last_mut().filter(|last| last.len() < BLOCK) {
+            last.push(entry);
+        } else {
+            let mut block = Vec::with_capacity(BLOCK);
+            block.push(entry);
+            self.blocks.push(block);
         }
         at
     }
@@ -130,8 +129,9 @@ impl Index {
 
 /// As much of a hash as is kept.
 fn folded(hash: u64) -> u32 {
-    let [a, b, c, d, e, f, g, h] = hash.to_le_bytes();
-    u32::from_le_bytes([a, b, c, d]) ^ u32::from_le_bytes([e, f, g, h])
+    let (upper, lower) = (hash >> 32, hash & u64::from(u32::MAX));
+    // Both have 32 bits.
+    u32::try_from(upper ^ lower).unwrap_or(0)
 }
 
 /// A hash as a table wants it, which looks at the lowest bits and at the highest: the lowest are other ones than those that
