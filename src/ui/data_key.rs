@@ -179,7 +179,9 @@ mod tests {
     fn what_is_no_key_says_why_and_a_form_shows_nothing_of_it() {
         let key = "00ff".repeat(16);
         assert!(read(&format!(" {key}\n")).is_ok(), "a key with space around it is refused");
-        assert_eq!(read("").unwrap_err(), "A key has 64 hex digits; there are 0 here.");
+        for nothing in ["", " \n"] {
+            assert_eq!(read(nothing).unwrap_err(), "A key has 64 hex digits; there are 0 here.");
+        }
         assert_eq!(read(&key.replacen('0', "", 1)).unwrap_err(), "A key has 64 hex digits; there are 63 here.");
         assert!(read(&key.replacen('0', "x", 1)).unwrap_err().contains("letters a to f"));
         let form = KeyForm { typed: Zeroizing::new(key.clone()), ..KeyForm::default() };

@@ -128,17 +128,20 @@ fn another_span_looks_further_back_and_is_there_at_the_next_start() {
 
 #[test]
 fn in_the_small_window_it_stands_under_the_table_and_gives_way_to_details() {
-    let mut window = busy(Window::live_in([800.0, 500.0]));
-    window.key(Key::I);
-    let insight = window.find(Role::Heading, "Insight").rect();
-    let table = window.find(Role::Table, "Activity").rect();
-    assert!(insight.top() >= table.bottom() && table.height() >= 140.0, "{insight:?} {table:?}");
-    assert!(window.has(Role::Button, "Show failed with profile.not_an_owner (2)"));
-    window.click(Role::Row, "Command c-5, Failed");
-    window.key(Key::Enter);
-    assert!(window.has(Role::Group, "Details") && !is_open(&window));
-    window.key(Key::Escape);
-    assert!(is_open(&window), "it comes back when the details are closed");
+    // The higher one would have room for both.
+    for height in [500.0, 1_000.0] {
+        let mut window = busy(Window::live_in([800.0, height]));
+        window.key(Key::I);
+        let insight = window.find(Role::Heading, "Insight").rect();
+        let table = window.find(Role::Table, "Activity").rect();
+        assert!(insight.top() >= table.bottom() && table.height() >= 140.0, "{insight:?} {table:?}");
+        assert!(window.has(Role::Button, "Show failed with profile.not_an_owner (2)"));
+        window.click(Role::Row, "Command c-5, Failed");
+        window.key(Key::Enter);
+        assert!(window.has(Role::Group, "Details") && !is_open(&window), "at a height of {height}");
+        window.key(Key::Escape);
+        assert!(is_open(&window), "it comes back when the details are closed");
+    }
 }
 
 #[test]

@@ -34,7 +34,6 @@ fn a_burst_of_failures_and_ready_data_are_told_once_each_while_nobody_looks() {
     let failures: Vec<String> = (0..12).map(|number| command(&format!("c-{number}"), 3, "refused")).collect();
     window.hear(&failures);
     window.hear(&[data("r-1", "invoices/2026-Q1", 1, LINK), command("c-99", 2, "done")]);
-    assert!(window.repaint_delay() <= Duration::from_secs(2), "the window sleeps on");
     let expected = [pair("12 commands failed", "The last: c-11, refused"), pair("Ready: invoices/2026-Q1", "")];
     assert_eq!(told(&mut window), expected);
     assert!(!format!("{expected:?}").contains("auth="), "a link is told");
@@ -42,6 +41,28 @@ fn a_burst_of_failures_and_ready_data_are_told_once_each_while_nobody_looks() {
     assert_eq!(told(&mut window), [], "the next comes too soon");
     window.wait(Duration::from_secs(15));
     assert_eq!(told(&mut window), [pair("Failed: c-50", "no")]);
+}
+
+#[test]
+fn a_window_at_rest_wakes_for_what_waits_to_be_told() {
+    let mut window = Window::live();
+    focus(&mut window, false);
+    // Told ever more seldom, it waits longer than anything else keeps the window awake.
+    for (number, pause) in [0, 15, 30, 60].into_iter().enumerate() {
+        window.wait(Duration::from_secs(pause));
+        window.hear(&[command(&format!("c-{number}"), 3, "no")]);
+        assert_eq!(told(&mut window).len(), 1, "after {pause} s");
+    }
+    window.hear(&[command("c-4", 3, "no")]);
+    window.wait(Duration::from_secs(90));
+    window.run();
+    window.step();
+    let delay = window.repaint_delay();
+    assert!(delay > Duration::from_secs(25) && delay <= Duration::from_secs(30), "{delay:?}");
+    window.wait(delay);
+    window.run();
+    let titles = window.notified.with(|notified| notified.drain(..).map(|one| one.title).collect::<Vec<_>>());
+    assert_eq!(titles, ["Failed: c-4"]);
 }
 
 #[test]
