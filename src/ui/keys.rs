@@ -41,7 +41,8 @@ pub(crate) fn take(ctx: &Context, desk: Option<&mut Desk>, focus: Focus) -> Aske
         return asked;
     };
     let table = table_id(desk);
-    let at_table = ctx.memory(egui::Memory::focused).is_none_or(|focused| focused == table);
+    let focused = ctx.memory(egui::Memory::focused);
+    let at_table = focused.is_none_or(|focused| focused == table);
     for command in Command::with_keys() {
         let here = match command {
             Command::CopyRows | Command::SelectAll => !focus.in_text,
@@ -57,7 +58,9 @@ pub(crate) fn take(ctx: &Context, desk: Option<&mut Desk>, focus: Focus) -> Aske
         if ctx.input_mut(|input| input.consume_key(Modifiers::SHIFT, Key::F10)) {
             desk.table.open_menu();
         }
-        rows(ctx, desk);
+        let arrows =
+            !focused.zip(desk.details.as_ref()).is_some_and(|(focused, details)| details.takes_arrows(focused));
+        rows(ctx, desk, arrows);
     }
     asked.back = escape(ctx);
     asked
@@ -79,8 +82,8 @@ fn escape(ctx: &Context) -> bool {
     ctx.input_mut(|input| input.consume_key(Modifiers::NONE, Key::Escape))
 }
 
-/// Moves through the rows.
-fn rows(ctx: &Context, desk: &mut Desk) {
+/// Moves through the rows, by `arrows` too where nothing else takes them.
+fn rows(ctx: &Context, desk: &mut Desk, arrows: bool) {
     const KEYS: [(Key, Move); 6] = [
         (Key::ArrowUp, Move::By(-1)),
         (Key::ArrowDown, Move::By(1)),
@@ -90,7 +93,7 @@ fn rows(ctx: &Context, desk: &mut Desk) {
         (Key::End, Move::Last),
     ];
     let mut moved = false;
-    for (key, way) in KEYS {
+    for (key, way) in KEYS.into_iter().filter(|(_, way)| arrows || !matches!(way, Move::By(_))) {
         for extend in [true, false] {
             let modifiers = if extend { Modifiers::SHIFT } else { Modifiers::NONE };
             let presses = ctx.input_mut(|input| input.count_and_consume_key(modifiers, key));

@@ -156,11 +156,65 @@ fn earlier_json_is_folded_and_can_be_unfolded() {
     let entries = story(&mut window);
     open(&mut window, entries);
     let fold = window.find(Role::Button, "Unfold 12:04:33.120");
-    assert_eq!(fold.accesskit_node().toggled(), Some(egui::accesskit::Toggled::False));
+    assert_eq!(fold.accesskit_node().data().is_expanded(), Some(false));
     fold.click();
     window.run();
     assert!(window.has(Role::Button, "Fold 12:04:33.120"), "still folded");
     assert!(window.harness.query_by_role_and_label(Role::Button, "Fold 12:04:35.590").is_some(), "the last is open");
+}
+
+/// A message with more that can be folded than the page shows at once.
+fn nested() -> String {
+    let list: Vec<_> = (0..12)
+        .map(|number| serde_json::json!({"n": number, "words": "as long as a line is wide, and more"}))
+        .collect();
+    serde_json::json!({"data": {"type": "NEW", "id": "m-1", "list": list, "owner": {"name": "ops"}}}).to_string()
+}
+
+#[test]
+fn json_is_folded_by_the_keyboard_alone_and_screen_readers_are_told() {
+    let mut window = Window::live();
+    let entry = window.entry(&nested());
+    open(&mut window, vec![entry]);
+    let list = |open: bool| format!("{} list, 12 items", if open { "Fold" } else { "Unfold" });
+    for _ in 0..60 {
+        window.key(Key::Tab);
+        if window.focused() == Some(list(true)) {
+            break;
+        }
+    }
+    let told = |window: &Window, open: bool| {
+        assert_eq!(window.focused(), Some(list(open)), "the focus is elsewhere");
+        let expanded = window.find(Role::Button, &list(open)).accesskit_node().data().is_expanded();
+        assert_eq!(expanded, Some(open), "a screen reader is told otherwise");
+    };
+    told(&window, true);
+    for (key, open) in [
+        (Key::Enter, false),
+        (Key::Space, true),
+        (Key::ArrowRight, true),
+        (Key::ArrowLeft, false),
+        (Key::ArrowLeft, false),
+        (Key::ArrowRight, true),
+    ] {
+        window.key(key);
+        told(&window, open);
+    }
+    // What is not in sight is reached as well, and the table stays where it is.
+    let selected = window.selected();
+    let mut seen = Vec::new();
+    for _ in 0..14 {
+        window.key(Key::ArrowDown);
+        seen.extend(window.focused());
+    }
+    assert_eq!(seen.len(), 14, "the focus was lost");
+    assert_eq!(seen.iter().filter(|name| *name == "Fold item, 2 members").count(), 12, "{seen:?}");
+    assert_eq!(seen.last().map(String::as_str), Some("Fold owner, 1 member"), "it goes on below the last");
+    for _ in 0..13 {
+        window.key(Key::ArrowUp);
+    }
+    told(&window, true);
+    assert_eq!(window.selected(), selected);
 }
 
 #[test]

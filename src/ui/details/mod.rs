@@ -2,6 +2,7 @@
 //!
 //! The messages are read from the journal by the engine, anew whenever the activity has changed, one reading at a time.
 
+mod fold_keys;
 mod gap;
 mod json;
 mod nest;
@@ -44,6 +45,8 @@ pub(crate) struct Details {
     turned: HashSet<Seq>,
     /// Objects and lists in their JSON that are folded, by their numbers.
     folded: HashSet<(Seq, usize)>,
+    /// What folds JSON and has the focus.
+    fold: Option<egui::Id>,
     /// The JSON in lines, as it was last laid out.
     page: page::Page,
     /// Whether something in the messages is masked.
@@ -63,6 +66,7 @@ impl Details {
             entries: Vec::new(),
             turned: HashSet::new(),
             folded: HashSet::new(),
+            fold: None,
             page: page::Page::default(),
             masked: false,
             secrets: secrets::Secrets::default(),
@@ -72,6 +76,11 @@ impl Details {
     /// The row that they are of.
     pub(crate) fn row(&self) -> RowId {
         self.row
+    }
+
+    /// Whether the arrows are for what has the focus: it goes up and down through what can be folded.
+    pub(crate) fn takes_arrows(&self, focused: egui::Id) -> bool {
+        self.fold == Some(focused)
     }
 
     /// The question for the journal, where there is something that is not known yet.

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use egui::epaint::text::LayoutJob;
-use egui::{Color32, Galley, Id, Rect, ScrollArea, Sense, Ui, UiBuilder, WidgetInfo, pos2, vec2};
+use egui::{Color32, Galley, Id, Rect, ScrollArea, Sense, Ui, UiBuilder, pos2, vec2};
 
 use secrecy::zeroize::Zeroize as _;
 
@@ -17,6 +17,7 @@ use crate::ui::text::{bytes, precise_time};
 use crate::ui::theme::{self, Palette, Type};
 use crate::ui::widgets::{self, Press};
 
+use super::fold_keys::{self, Key};
 use super::json::{self, Fold, Ink, Line};
 use super::show::pane;
 use super::{Details, secrets};
@@ -31,6 +32,8 @@ const LINE: f32 = 16.0;
 pub(super) struct Page {
     columns: usize,
     rows: Vec<PageRow>,
+    /// The row whose fold gets the focus as soon as it is drawn.
+    next: Option<usize>,
 }
 
 /// A secret may be in it. What is painted goes through egui's memory of set texts, which forgets it unwiped one frame later.
@@ -54,6 +57,17 @@ enum PageRow {
     Note(String),
 }
 
+impl PageRow {
+    /// Whether something begins on it that can be folded.
+    fn folds(&self) -> bool {
+        match self {
+            Self::Head { .. } => true,
+            Self::Body(_, line) => line.fold.is_some(),
+            Self::Note(_) => false,
+        }
+    }
+}
+
 /// What was asked of a line.
 enum Asked {
     /// Fold or unfold an entry.
@@ -62,6 +76,11 @@ enum Asked {
     Fold(Seq, usize),
     /// Copy an entry's JSON.
     Copy(Seq),
+    /// Go to what can be folded next below, or above.
+    Go {
+        /// Whether below.
+        down: bool,
+    },
 }
 
 /// Draws the page in `rect`; what the filter finds is marked.
@@ -83,11 +102,22 @@ pub(super) fn show(
     let mut asked = None;
     let mut pane = ui.new_child(UiBuilder::new().max_rect(place).id_salt(("page", details.row)));
     pane.spacing_mut().item_spacing.y = 0.0;
-    let rows = &details.page.rows;
+    let Page { rows, next, .. } = &mut details.page;
+    details.fold = None;
     ScrollArea::vertical().auto_shrink(false).id_salt("page").show_rows(&mut pane, LINE, rows.len(), |ui, range| {
-        for row in rows.get(range).unwrap_or_default() {
+        for (index, row) in rows.iter().enumerate().skip(range.start).take(range.len()) {
             let (_, line) = ui.allocate_space(vec2(ui.available_width(), LINE));
-            asked = page_line(ui, line, row, filter).or(asked.take());
+            let mut fold = None;
+            let here = page_line(ui, line, (row, next.take_if(|next| *next == index).is_some()), filter, &mut fold);
+            details.fold = fold.or(details.fold);
+            if let Some(Asked::Go { down }) = here {
+                *next = fold_keys::step(rows, PageRow::folds, index, down);
+                if let Some(to) = *next {
+                    fold_keys::reveal(ui, line, LINE, index, to);
+                    scene.changes_in(std::time::Duration::ZERO);
+                }
+            }
+            asked = here.or(asked.take());
         }
     });
     match asked {
@@ -110,7 +140,7 @@ pub(super) fn show(
                 ui.copy_text(entry.raw.to_string());
             }
         }
-        None => {}
+        Some(Asked::Go { .. }) | None => {}
     }
 }
 
@@ -148,11 +178,18 @@ fn lay_out(details: &Details, columns: usize, scene: &Scene) -> Page {
             }
         }
     }
-    Page { columns, rows }
+    Page { columns, rows, next: None }
 }
 
-/// Draws a line of the page; returns what was asked of it.
-fn page_line(ui: &mut Ui, line: Rect, row: &PageRow, filter: &Filter) -> Option<Asked> {
+/// Draws a line of the page; returns what was asked of it. Where it is `next`, what folds it gets the focus; where that has it,
+/// `fold` becomes its id.
+fn page_line(
+    ui: &mut Ui,
+    line: Rect,
+    (row, next): (&PageRow, bool),
+    filter: &Filter,
+    fold: &mut Option<Id>,
+) -> Option<Asked> {
     let palette = Palette::of(ui.style());
     let middle = line.center().y;
     let left = line.left() + theme::EDGE;
@@ -163,8 +200,8 @@ fn page_line(ui: &mut Ui, line: Rect, row: &PageRow, filter: &Filter) -> Option<
             let right = line.right() - 8.0 - copy.width(ui);
             let id = ui.make_persistent_id(("fold", *seq));
             let response = ui.interact(line.with_max_x(right), id, Sense::click());
-            let name = format!("{} {time}", if *open { "Fold" } else { "Unfold" });
-            response.widget_info(|| WidgetInfo::selected(egui::Role::Button, true, *open, &name));
+            let key = fold_keys::name(ui, &response, time, *open, next);
+            *fold = response.has_focus().then_some(response.id);
             let icon = if *open { icons::EXPAND_MORE } else { icons::CHEVRON_RIGHT };
             widgets::icon(ui, pos2(left + 7.0, middle), icon, 14.0, palette.secondary);
             let at = pos2(left + 16.0, middle);
@@ -177,12 +214,16 @@ fn page_line(ui: &mut Ui, line: Rect, row: &PageRow, filter: &Filter) -> Option<
             if copy.salt(Id::unique(("copy json", *seq))).at(ui, pos2(right, middle)).clicked() {
                 return Some(Asked::Copy(*seq));
             }
-            return response.clicked().then_some(Asked::Turn(*seq));
+            return match key {
+                Some(Key::Go { down }) => Some(Asked::Go { down }),
+                Some(Key::Turn) => Some(Asked::Turn(*seq)),
+                None => response.clicked().then_some(Asked::Turn(*seq)),
+            };
         }
         PageRow::Body(seq, words) => {
             let mut asked = None;
-            if let Some(fold) = &words.fold {
-                asked = fold_mark(ui, line, (*seq, fold));
+            if let Some(begun) = &words.fold {
+                asked = fold_mark(ui, line, (*seq, begun), next, fold);
             } else if words.locked {
                 widgets::icon(ui, pos2(left + 7.0, middle), icons::LOCK, 14.0, palette.muted);
             }
@@ -203,20 +244,24 @@ fn page_line(ui: &mut Ui, line: Rect, row: &PageRow, filter: &Filter) -> Option<
 }
 
 /// Draws the mark that folds what begins on a line.
-fn fold_mark(ui: &Ui, line: Rect, (seq, fold): (Seq, &Fold)) -> Option<Asked> {
+fn fold_mark(ui: &Ui, line: Rect, (seq, fold): (Seq, &Fold), next: bool, focused: &mut Option<Id>) -> Option<Asked> {
     let palette = Palette::of(ui.style());
     let left = line.left() + theme::EDGE;
     let mark = line.with_max_x(left + 15.0);
     let response = ui.interact(mark, ui.make_persistent_id(("fold", seq, fold.number)), Sense::click());
-    let name = format!("{} {}", if fold.open { "Fold" } else { "Unfold" }, fold.words);
-    response.widget_info(|| WidgetInfo::selected(egui::Role::Button, true, fold.open, &name));
+    let key = fold_keys::name(ui, &response, &fold.words, fold.open, next);
+    *focused = response.has_focus().then_some(response.id);
     let icon = if fold.open { icons::EXPAND_MORE } else { icons::CHEVRON_RIGHT };
     let hue = if response.hovered() { palette.text } else { palette.secondary };
     widgets::icon(ui, pos2(left + 7.0, line.center().y), icon, 14.0, hue);
     if response.has_focus() {
         widgets::focus_ring(ui, mark.with_min_x(left - 1.0), theme::RADIUS_IN_ROW, false);
     }
-    response.clicked().then_some(Asked::Fold(seq, fold.number))
+    match key {
+        Some(Key::Go { down }) => Some(Asked::Go { down }),
+        Some(Key::Turn) => Some(Asked::Fold(seq, fold.number)),
+        None => response.clicked().then_some(Asked::Fold(seq, fold.number)),
+    }
 }
 
 /// Sets a line in its colours.
