@@ -31,6 +31,10 @@ pub(crate) enum Command {
     CheckStatus,
     /// Name the row.
     EditLabel,
+    /// Show what is masked in the details.
+    ShowSecrets,
+    /// Mask it again.
+    HideSecrets,
     /// Copy the selected rows as the table shows them.
     CopyRows,
     /// Copy the selected rows as tab-separated cells with a header.
@@ -99,7 +103,7 @@ pub(crate) enum Command {
 
 impl Command {
     /// All of them, in the order of the palette and of the dialog that lists the keys.
-    pub(crate) const ALL: [Self; 56] = [
+    pub(crate) const ALL: [Self; 58] = [
         Self::Palette,
         Self::Filter,
         Self::ShowEverything,
@@ -109,6 +113,8 @@ impl Command {
         Self::RequestAgain,
         Self::CheckStatus,
         Self::EditLabel,
+        Self::ShowSecrets,
+        Self::HideSecrets,
         Self::SelectAll,
         Self::CopyRows,
         Self::CopyTsv,
@@ -182,6 +188,8 @@ impl Command {
             Self::RequestAgain => "Request again".into(),
             Self::CheckStatus => "Check status".into(),
             Self::EditLabel => "Edit label".into(),
+            Self::ShowSecrets => "Show secrets".into(),
+            Self::HideSecrets => "Hide secrets".into(),
             Self::CopyRows => "Copy rows".into(),
             Self::CopyTsv => "Copy rows as tab-separated cells".into(),
             Self::CopyJson => "Copy rows as JSON".into(),
@@ -227,6 +235,8 @@ impl Command {
             Self::Download | Self::DownloadAll => icons::DOWNLOAD,
             Self::CheckStatus => icons::CHECK_STATUS,
             Self::EditLabel => icons::LABEL,
+            Self::ShowSecrets => icons::EYE,
+            Self::HideSecrets => icons::EYE_OFF,
             Self::CopyRows | Self::CopyTsv | Self::CopyJson => icons::COPY,
             Self::SelectAll => icons::SELECT_ALL,
             Self::Export => icons::EXPORT,
@@ -296,6 +306,8 @@ impl Command {
             | Self::DownloadAll
             | Self::RequestAgain
             | Self::DataSettings
+            | Self::ShowSecrets
+            | Self::HideSecrets
             | Self::CopyTsv
             | Self::CopyJson
             | Self::Connect

@@ -361,6 +361,52 @@ fn where_nothing_is_masked_nothing_can_be_shown() {
     assert!(!window.has(Role::Button, "Show secrets"), "there are none");
 }
 
+#[test]
+fn secrets_are_shown_and_hidden_from_the_palette_while_details_with_some_are_open() {
+    /// Types a command into the palette; returns why it can't be run, where it can't.
+    fn typed(window: &mut Window, command: &str) -> Option<String> {
+        window.key_with(egui::Modifiers::COMMAND, Key::K);
+        window.type_text(command);
+        let entry = window.find(Role::ListBoxOption, command).accesskit_node();
+        entry.is_disabled().then(|| entry.data().description().unwrap_or_default().to_owned())
+    }
+    let mut window = Window::live();
+    let why_not = |window: &mut Window, command: &str, why: &str| {
+        assert_eq!(typed(window, command).as_deref(), Some(why), "{command}");
+        window.key(Key::Escape);
+    };
+    why_not(&mut window, "Show secrets", "Open the details of a row first.");
+    let entries = story(&mut window);
+    open(&mut window, entries.clone());
+    why_not(&mut window, "Hide secrets", "No secrets are shown.");
+    assert_eq!(typed(&mut window, "Show secrets"), None);
+    window.key(Key::Enter);
+    let Some(Action::Reveal { key, .. }) = window.actions().pop() else { panic!("they were not asked for") };
+    let messages = vec![(entries[1].seq, Original::new(data("r-1", "invoices/2026-Q1", 1, SECRET)))];
+    let profile = window.id();
+    window.say(Event::Revealed { profile, key, messages });
+    window.run();
+    assert!(window.all(Role::Label).concat().contains("canary"), "not shown");
+    why_not(&mut window, "Show secrets", "They are shown.");
+    assert_eq!(typed(&mut window, "Hide secrets"), None);
+    window.key(Key::Enter);
+    assert!(!window.all(Role::Label).concat().contains("canary"), "still shown");
+    // The engine is too busy to be asked: they can be asked for again.
+    window.busy(true);
+    window.press("Show secrets");
+    window.busy(false);
+    window.press("Show secrets");
+    assert!(matches!(&*window.actions(), [Action::Reveal { .. }]), "they were not asked for again");
+    // What has no key is not in the list of keys.
+    window.key(Key::F1);
+    assert!(!window.reads("Show secrets"), "it has no key");
+    window.key(Key::Escape);
+    window.key(Key::Escape);
+    let plain = window.entry(&command("c-1", 2, "done"));
+    open(&mut window, vec![plain]);
+    why_not(&mut window, "Show secrets", "Nothing in these messages is masked.");
+}
+
 /// How many characters a shape draws.
 fn glyphs(shape: &egui::Shape) -> usize {
     match shape {

@@ -147,6 +147,12 @@ impl App {
                 self.check(&rows);
             }
             Command::EditLabel => self.edit_label(),
+            Command::ShowSecrets => self.show_secrets(),
+            Command::HideSecrets => {
+                if let Some(details) = &mut desk.details {
+                    details.hide_secrets();
+                }
+            }
             Command::CopyRows => self.copy_rows(ctx, scene, CopyForm::Text),
             Command::CopyTsv => self.copy_rows(ctx, scene, CopyForm::Tsv),
             Command::CopyJson => self.copy_rows(ctx, scene, CopyForm::Json),
@@ -308,6 +314,20 @@ impl App {
                 Severity::Warning,
                 format!("The first {MOST_NAMED} of {all} selected rows get the label. Select fewer to name them all."),
             );
+        }
+    }
+
+    /// Asks for the secrets in the messages of the details.
+    fn show_secrets(&mut self) {
+        let Some(desk) = self.desk_mut() else { return };
+        let Some(profile) = desk.details.as_ref().map(|details| desk.owner(details.row())) else { return };
+        let action = desk.details.as_mut().and_then(|details| details.ask_for_secrets(profile));
+        if let Some(action) = action
+            && !self.send(action)
+            && let Some(details) = self.desk_mut().and_then(|desk| desk.details.as_mut())
+        {
+            // No answer will come.
+            details.hide_secrets();
         }
     }
 

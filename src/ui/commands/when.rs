@@ -52,6 +52,8 @@ impl Command {
             | Self::RequestAgain
             | Self::CheckStatus
             | Self::EditLabel
+            | Self::ShowSecrets
+            | Self::HideSecrets
             | Self::CopyRows
             | Self::CopyTsv
             | Self::CopyJson
@@ -130,6 +132,10 @@ impl Command {
         match self {
             Self::Details => desk.table.cursor().is_none().then_some(NO_ROW),
             Self::EditLabel => any(|_| true, NO_ROW),
+            Self::ShowSecrets | Self::HideSecrets => {
+                let Some(details) = &desk.details else { return Some("Open the details of a row first.") };
+                if self == Self::ShowSecrets { details.why_not_show() } else { details.why_not_hide() }
+            }
             Self::Download => any(
                 |activity| activity.can_download() || activity.can_save_inline(),
                 "None of the selected rows has data to fetch.",

@@ -10,7 +10,6 @@ use secrecy::zeroize::Zeroize as _;
 
 use crate::activity::{Filter, Seq};
 use crate::protocol::Original;
-use crate::settings::ProfileId;
 use crate::ui::icons;
 use crate::ui::scene::{Scene, Wish};
 use crate::ui::text::{bytes, precise_time};
@@ -84,15 +83,9 @@ enum Asked {
 }
 
 /// Draws the page in `rect`; what the filter finds is marked.
-pub(super) fn show(
-    ui: &mut Ui,
-    rect: Rect,
-    details: &mut Details,
-    (profile, filter): (ProfileId, &Filter),
-    scene: &mut Scene,
-) {
+pub(super) fn show(ui: &mut Ui, rect: Rect, details: &mut Details, filter: &Filter, scene: &mut Scene) {
     let place = pane(ui, rect, "JSON", None);
-    secrets::button(ui, rect, details, profile, scene);
+    secrets::button(ui, rect, details, scene);
     let room = ((place.width() - theme::EDGE - 24.0) / COLUMN).floor();
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a small count of characters")]
     let columns = room.max(20.0) as usize;

@@ -8,7 +8,7 @@ use crate::engine::Action;
 use crate::protocol::Original;
 use crate::protocol::mask::HIDDEN;
 use crate::settings::ProfileId;
-use crate::ui::icons;
+use crate::ui::commands::Command;
 use crate::ui::scene::{Scene, Wish};
 use crate::ui::widgets::Press;
 
@@ -55,23 +55,41 @@ pub(super) fn any_masked(entries: &[Entry]) -> bool {
     entries.iter().any(|entry| is_masked(&entry.raw))
 }
 
+impl Details {
+    /// Why they can't be shown, in a sentence; `None` where they can.
+    pub(crate) fn why_not_show(&self) -> Option<&'static str> {
+        match self.secrets {
+            _ if !self.masked => Some("Nothing in these messages is masked."),
+            // An answer may be lost: then it can be asked again.
+            Secrets::Masked | Secrets::Asked => None,
+            Secrets::Shown(_) => Some("They are shown."),
+        }
+    }
+
+    /// Why there is nothing to hide, in a sentence; `None` where there is.
+    pub(crate) fn why_not_hide(&self) -> Option<&'static str> {
+        (!self.secrets.are_shown()).then_some("No secrets are shown.")
+    }
+
+    /// What asks the engine for them; `None` where there is no message yet.
+    pub(crate) fn ask_for_secrets(&mut self, profile: ProfileId) -> Option<Action> {
+        let (from, to) = (self.entries.first()?.seq, self.entries.last()?.seq);
+        self.secrets = Secrets::Asked;
+        Some(Action::Reveal { profile, key: self.key.clone(), from, to })
+    }
+}
+
 /// Draws the button that shows them, at the right end of a pane's head, where there are some.
-pub(super) fn button(ui: &mut Ui, pane: Rect, details: &mut Details, profile: ProfileId, scene: &mut Scene) {
+pub(super) fn button(ui: &mut Ui, pane: Rect, details: &Details, scene: &mut Scene) {
     if !details.masked {
         return;
     }
-    let shown = details.secrets.are_shown();
-    let (icon, words) = if shown { (icons::EYE_OFF, "Hide secrets") } else { (icons::EYE, "Show secrets") };
-    let press = Press::new(words).icon(icon).icon_size(14.0).height(20.0).padding(6.0).salt(Id::unique("secrets"));
+    let command = if details.secrets.are_shown() { Command::HideSecrets } else { Command::ShowSecrets };
+    let words = command.words();
+    let press =
+        Press::new(&words).icon(command.icon()).icon_size(14.0).height(20.0).padding(6.0).salt(Id::unique("secrets"));
     let at = pos2(pane.right() - 8.0 - press.width(ui), pane.top() + 14.0);
-    if !press.at(ui, at).clicked() {
-        return;
-    }
-    if shown {
-        details.hide_secrets();
-    } else if let (Some(first), Some(last)) = (details.entries.first(), details.entries.last()) {
-        details.secrets = Secrets::Asked;
-        let (from, to) = (first.seq, last.seq);
-        scene.wish(Wish::Send(Action::Reveal { profile, key: details.key.clone(), from, to }));
+    if press.at(ui, at).clicked() {
+        scene.wish(Wish::Run(command));
     }
 }

@@ -178,7 +178,7 @@ fn panes(ui: &mut Ui, rect: Rect, details: &mut Details, of: (&Desk, &Activity<'
         // In the wide window the receipt has a pane of its own; in the narrow one it stands below what is next.
         let apart = !scene.narrow && !items.is_empty();
         let (left, beside) = if apart { middle.split_left_right_at_fraction(0.5) } else { (middle, middle) };
-        page::show(ui, left, details, (desk.owner(details.row), desk.view.filter()), scene);
+        page::show(ui, left, details, desk.view.filter(), scene);
         if apart {
             ui.painter().vline(left.right() - 0.5, rect.y_range(), Stroke::new(1.0, palette.stroke_soft));
             let place = pane(ui, beside, "Receipt", None);
