@@ -52,7 +52,9 @@ pub(crate) fn show(ui: &mut Ui, desk: &mut Desk, saved: &[SavedFilter], scene: &
     if newer > 0 && new.at(ui, pos2(field.right() + SAVED + 8.0, middle)).clicked() {
         scene.wish(Wish::Run(Command::Follow));
     }
-    tools.show(ui, pos2(rect.right() - theme::EDGE - tools_width + 8.0, middle), scene);
+    // The last button's text, or in the narrow window its icon, ends where everything does; its padding lies beyond.
+    let beyond = if scene.narrow { 4.0 } else { 8.0 };
+    tools.show(ui, pos2(rect.right() - theme::EDGE + beyond - tools_width, middle), scene);
 }
 
 fn filter(ui: &mut Ui, rect: Rect, desk: &mut Desk, scene: &Scene) {
@@ -199,7 +201,7 @@ impl Tools {
         let asks =
             self.asks().map_or(0.0, |asks| asks.iter().map(|(press, _)| press.width(ui) + 8.0).sum::<f32>() + 17.0);
         let (columns, export) = (self.columns().width(ui), self.export().width(ui));
-        waiting + asks + self.pause().width(ui) + self.follow().width(ui) + columns + export + 32.0
+        waiting + asks + self.pause().width(ui) + self.follow().width(ui) + columns + export + 24.0
     }
 
     fn show(&self, ui: &mut Ui, at: egui::Pos2, scene: &mut Scene) {

@@ -150,7 +150,9 @@ fn tab_width(ui: &Ui, desk: &Desk) -> f32 {
     let (new, failed) = unseen(desk);
     let new = new.map_or(0.0, |new| widgets::width(ui, &new, Type::Caption) - 15.0);
     let failed = failed.map_or(0.0, |failed| widgets::width(ui, &failed, Type::Caption) + 26.0);
-    28.0 + name + 36.0 + new.max(-8.0) + failed
+    let state = desk.connection.as_ref().unwrap_or(&ConnectionState::SignedOut);
+    let mark = mark_width(&icons::connection(state, Palette::of(ui.style())), 14.0);
+    12.0 + mark + 8.0 + name + 36.0 + new.max(-8.0) + failed
 }
 
 fn one_tab(ui: &mut Ui, rect: Rect, desk: &Desk, active: bool, scene: &mut Scene) {
@@ -229,22 +231,28 @@ fn tab_base(ui: &Ui, rect: Rect, name: &str, active: bool, salt: impl std::hash:
     response
 }
 
+/// How wide a state's mark is.
+fn mark_width(mark: &Mark, size: f32) -> f32 {
+    match mark {
+        Mark::Disc(_) | Mark::Ring(_) => 8.0,
+        Mark::Icon(..) => size,
+    }
+}
+
 /// Draws a state's mark with its left edge at `at`; returns its right end.
 fn draw_mark(ui: &Ui, at: Pos2, mark: &Mark, size: f32) -> f32 {
     match mark {
         Mark::Disc(colour) => {
             ui.painter().circle_filled(pos2(at.x + 4.0, at.y), 4.0, *colour);
-            at.x + 8.0
         }
         Mark::Ring(colour) => {
             ui.painter().circle_stroke(pos2(at.x + 4.0, at.y), 3.5, Stroke::new(1.0, *colour));
-            at.x + 8.0
         }
         Mark::Icon(icon, colour) => {
             widgets::icon(ui, pos2(at.x + size / 2.0, at.y), *icon, size, *colour);
-            at.x + size
         }
     }
+    at.x + mark_width(mark, size)
 }
 
 /// The right side of the bar, measured before it is drawn.
@@ -272,8 +280,10 @@ impl Right {
         let quiet = desk.and_then(|desk| quiet(desk, scene));
         let mut right = Self { words, round_trip, expires, quiet, width: 0.0 };
         let strong = |text: &str| widgets::width(ui, text, Type::Strong);
+        let state = desk.and_then(|desk| desk.connection.as_ref()).unwrap_or(&ConnectionState::SignedOut);
         right.width = 12.0
-            + 18.0
+            + mark_width(&icons::connection(state, Palette::of(ui.style())), 16.0)
+            + 10.0
             + widgets::width(ui, "Connection: ", Type::Body)
             + strong(&right.words)
             + right.quiet.as_ref().map_or(0.0, |words| widgets::width(ui, words, Type::Body) + 12.0)

@@ -378,13 +378,22 @@ impl<'a> Press<'a> {
     }
 }
 
+/// The keys of a shortcut as the system writes it. `Ctrl++` is the key plus.
+fn keys_of(shortcut: &str) -> Vec<&str> {
+    let (keys, plus) = shortcut.strip_suffix("++").map_or((shortcut, None), |keys| (keys, Some("+")));
+    keys.split('+').chain(plus).collect()
+}
+
+/// How wide a shortcut is as key caps.
+pub(crate) fn key_caps_width(ui: &Ui, shortcut: &str) -> f32 {
+    keys_of(shortcut).into_iter().map(|key| width(ui, key, Type::Caption) + 18.0).sum::<f32>() - 6.0
+}
+
 /// Paints a shortcut as key caps that end at `right`; returns where they begin.
 pub(crate) fn key_caps(ui: &Ui, right: Pos2, shortcut: &str) -> f32 {
     let palette = Palette::of(ui.style());
     let mut x = right.x;
-    // `Ctrl++` is the key plus.
-    let (keys, plus) = shortcut.strip_suffix("++").map_or((shortcut, None), |keys| (keys, Some("+")));
-    for key in keys.split('+').chain(plus).collect::<Vec<_>>().into_iter().rev() {
+    for key in keys_of(shortcut).into_iter().rev() {
         let width = width(ui, key, Type::Caption) + 12.0;
         let cap = Rect::from_min_size(pos2((x - width).round(), (right.y - 9.0).round()), vec2(width, 18.0));
         ui.painter().rect(cap, 4.0, palette.button, Stroke::new(1.0, palette.stroke_strong), StrokeKind::Inside);

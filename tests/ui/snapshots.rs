@@ -236,6 +236,16 @@ fn sign_in(theme: Theme) -> Window {
 
 fn reconnecting(theme: Theme) -> Window {
     let mut window = filled(theme, SIZE);
+    let gap = Gap {
+        from: at("12:04:35"),
+        to: None,
+        cause: GapCause::Disconnected,
+        open: vec!["3f2c9d1e-8b7a-4e6f-a5d4-c3b2a1908005".into()],
+        requests: 1,
+        open_requests: vec!["b24b68f6-e39f-4f8e-8f2d-4a5ef0b9c004".into()],
+    };
+    let gap = window.fact(ActivityKey::Gap("gap-2".into()), Fact::Gap(gap), "");
+    window.commit(vec![gap]);
     let why = "The server closed the connection.".to_owned();
     let at = window.clock.with(|clock| clock.instant) + Duration::from_secs(7);
     let state = ConnectionState::Reconnecting { at, attempt: 3, why };
@@ -266,7 +276,7 @@ fn by_palette(theme: Theme, command: &str) -> Window {
 
 fn palette(theme: Theme) -> Window {
     let mut window = after(theme, Modifiers::COMMAND, Key::K);
-    window.type_text("down");
+    window.type_text("re");
     window
 }
 

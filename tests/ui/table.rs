@@ -380,3 +380,13 @@ fn a_number_that_is_not_known_is_shown_in_a_narrow_cell_too_and_told_in_full() {
     let told = window.all(Role::Label).iter().filter(|words| *words == "Unrecognised 1234").count();
     assert_eq!(told, 2, "no tooltip: {:?}", window.all(Role::Label));
 }
+
+#[test]
+fn an_empty_table_says_which_keys_make_something_happen() {
+    let mut window = Window::live();
+    for words in ["Ctrl+R to request data", "Ctrl+T to track commands"] {
+        assert!(window.reads(words), "no {words}: {:?}", window.all(Role::Label));
+    }
+    window.hear(&[command("c-1", 2, "")]);
+    assert!(!window.reads("Ctrl+R to request data"), "in a table with rows");
+}

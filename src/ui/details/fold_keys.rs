@@ -16,8 +16,8 @@ pub(super) enum Key {
     },
 }
 
-/// Names what folds `words`, gives it the focus where it is `next`, and returns what its keys ask for. Enter and Space are clicks.
-pub(super) fn name(ui: &Ui, response: &Response, words: &str, open: bool, next: bool) -> Option<Key> {
+/// Names what folds `words`, and returns what its keys ask for. Enter and Space are clicks.
+pub(super) fn name(ui: &Ui, response: &Response, words: &str, open: bool) -> Option<Key> {
     let name = format!("{} {words}", if open { "Fold" } else { "Unfold" });
     response.widget_info(|| WidgetInfo::labeled(Role::Button, true, &name));
     let turn = if open { Action::Collapse } else { Action::Expand };
@@ -25,9 +25,6 @@ pub(super) fn name(ui: &Ui, response: &Response, words: &str, open: bool, next: 
         node.set_expanded(open);
         node.add_action(turn);
     });
-    if next {
-        response.request_focus();
-    }
     if ui.input(|input| input.has_accesskit_action_request(response.id, turn)) {
         return Some(Key::Turn);
     }

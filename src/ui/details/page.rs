@@ -193,7 +193,10 @@ fn page_line(
             let right = line.right() - 8.0 - copy.width(ui);
             let id = ui.make_persistent_id(("fold", *seq));
             let response = ui.interact(line.with_max_x(right), id, Sense::click());
-            let key = fold_keys::name(ui, &response, time, *open, next);
+            if next {
+                response.request_focus();
+            }
+            let key = fold_keys::name(ui, &response, time, *open);
             *fold = response.has_focus().then_some(response.id);
             let icon = if *open { icons::EXPAND_MORE } else { icons::CHEVRON_RIGHT };
             widgets::icon(ui, pos2(left + 7.0, middle), icon, 14.0, palette.secondary);
@@ -242,7 +245,10 @@ fn fold_mark(ui: &Ui, line: Rect, (seq, fold): (Seq, &Fold), next: bool, focused
     let left = line.left() + theme::EDGE;
     let mark = line.with_max_x(left + 15.0);
     let response = ui.interact(mark, ui.make_persistent_id(("fold", seq, fold.number)), Sense::click());
-    let key = fold_keys::name(ui, &response, &fold.words, fold.open, next);
+    if next {
+        response.request_focus();
+    }
+    let key = fold_keys::name(ui, &response, &fold.words, fold.open);
     *focused = response.has_focus().then_some(response.id);
     let icon = if fold.open { icons::EXPAND_MORE } else { icons::CHEVRON_RIGHT };
     let hue = if response.hovered() { palette.text } else { palette.secondary };

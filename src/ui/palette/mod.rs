@@ -90,6 +90,10 @@ impl CommandPalette {
         commands.extend(front.into_iter().flat_map(|desk| reconcilable(desk, scene)));
         self.of = commands.len();
         commands.retain_mut(|entry| entry.fit(&self.typed));
+        // Letters here and there are looked for only where nothing better is found.
+        if commands.iter().any(Entry::is_close) {
+            commands.retain(Entry::is_close);
+        }
         // What can be run comes first among what fits equally well.
         commands.sort_by_key(|entry| (std::cmp::Reverse(entry.score), entry.why_not.is_some()));
         self.entries = commands;

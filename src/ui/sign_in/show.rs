@@ -57,7 +57,7 @@ pub(crate) fn show(ui: &mut Ui, form: &mut Form, taken: &[String], scene: &mut S
             taken: taken.to_vec(),
         };
         let bottom = fields(ui, form, &mut lines, narrow, scene);
-        let advice = Rect::from_min_max(pos2(left + left_width + 24.0, top + inner), pos2(card.right() - 16.0, top));
+        let advice = Rect::from_min_max(pos2(left + left_width + 24.0, top + inner), pos2(card.right() - inner, top));
         let advised = explain(ui, advice);
         let needed = bottom.max(advised) + inner - top;
         if (needed - height).abs() > 0.5 {

@@ -1,13 +1,14 @@
 //! What an empty table says: why it is empty, what will appear there, and what to do.
 
-use egui::{Rect, Ui, pos2};
+use egui::{Pos2, Rect, Ui, pos2};
 
 use crate::activity::{Chip, Refresh, Slip};
 use crate::ui::commands::Command;
 use crate::ui::desk::Desk;
 use crate::ui::scene::{Scene, Wish};
 use crate::ui::text::{cut, visible};
-use crate::ui::widgets::{Look, Press};
+use crate::ui::theme::{Palette, Type};
+use crate::ui::widgets::{self, Look, Press};
 use crate::ui::{empty, icons, tools};
 
 /// Why a filter, a chip or both leave nothing.
@@ -48,10 +49,36 @@ pub(super) fn show(ui: &mut Ui, body: Rect, desk: &mut Desk, scene: &mut Scene) 
         empty::show(ui, body, icons::ARTICLE, "Reading the journal…", "Earlier activity appears here in a moment.");
     } else if desk.is_live() || desk.connection.is_none() {
         let sentence = "Outcomes appear here the moment Privicore sends them.";
-        empty::show(ui, body, icons::LIVE_EMPTY, "No activity yet.", sentence);
+        let below = empty::show(ui, body, icons::LIVE_EMPTY, "No activity yet.", sentence);
+        keys(ui, pos2(body.center().x, below + 28.0), desk);
     } else {
         let sentence = "Outcomes appear here the moment Privicore sends them, once this profile is connected.";
         empty::show(ui, body, icons::LIVE_EMPTY, "No activity yet.", sentence);
+    }
+}
+
+/// Which keys make something happen, centred at `at`.
+fn keys(ui: &Ui, at: Pos2, desk: &Desk) {
+    const APART: f32 = 22.0;
+    let palette = Palette::of(ui.style());
+    let hints: Vec<(String, &str, f32)> =
+        [(Command::RequestData, "to request data"), (Command::Track, "to track commands")]
+            .into_iter()
+            .filter(|(command, _)| command.is_available(desk))
+            .filter_map(|(command, words)| {
+                let key = ui.ctx().format_shortcut(&command.key()?);
+                let width = widgets::key_caps_width(ui, &key) + 6.0 + widgets::width(ui, words, Type::Small);
+                Some((key, words, width))
+            })
+            .collect();
+    let width: f32 = hints.iter().map(|(.., width)| width + APART).sum::<f32>() - APART;
+    let mut left = at.x - width / 2.0;
+    for (key, words, width) in hints {
+        let right = left + widgets::key_caps_width(ui, &key);
+        widgets::key_caps(ui, pos2(right, at.y), &key);
+        let text = widgets::text(ui, pos2(right + 6.0, at.y), words, Type::Small, palette.muted, f32::INFINITY);
+        widgets::label(ui, text.with_min_x(left), words, &format!("{key} {words}"));
+        left += width + APART;
     }
 }
 
