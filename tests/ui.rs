@@ -49,6 +49,8 @@ mod snapshots;
 mod storage;
 #[path = "ui/stored.rs"]
 mod stored;
+#[path = "ui/streaming.rs"]
+mod streaming;
 #[path = "ui/table.rs"]
 mod table;
 #[path = "ui/window.rs"]

@@ -14,8 +14,8 @@ use privicore_monitor::engine::{Action, ConnectionState, Event};
 use privicore_monitor::protocol::Original;
 use privicore_monitor::settings::{Preferences, Profile, ProfileId, Settings};
 use privicore_monitor::ui::{
-    Answer, App, Backend, Clock, FileDialogs, Notification, Notifier, Parts, Prefill, SaveSuggestion, SecretClipboard,
-    Waker,
+    Answer, App, Backend, Beside, Clock, FileDialogs, Notification, Notifier, Parts, Prefill, SaveSuggestion,
+    SecretClipboard, Waker,
 };
 
 use crate::messages;
@@ -177,6 +177,7 @@ impl Window {
             quit: Arc::new(AtomicBool::new(false)),
             waker: Waker::default(),
             reduced_motion: false,
+            beside: Beside::start(Waker::default()),
         };
         let app = App::new(&screen.context, parts);
         let profile = Profile { name: "Bench".to_owned(), ..Profile::default() };

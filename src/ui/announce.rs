@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use egui::{Rect, Ui, accesskit, vec2};
 
-use crate::activity::{Entry, Status};
+use crate::activity::{Activities, Entry, Status};
 
 use super::desk::Desk;
 use super::notify::News;
@@ -72,23 +72,22 @@ impl Desk {
         std::mem::take(&mut self.news)
     }
 
-    /// Remembers what failed until it is said.
-    pub(super) fn note_failures(&mut self, failed: usize, entries: &[Entry]) {
-        let last = entries.iter().rev().find_map(|entry| {
-            let activity = self.activities.get(self.activities.find(&entry.key)?)?;
-            (activity.status() == Status::Failed).then(|| {
-                let label = super::table::label_of(&activity);
-                let what = if label.is_empty() { activity.id() } else { label };
-                let (what, why) = (visible(&what).into_owned(), activity.message());
-                if why.is_empty() { what } else { format!("{what}, {}", visible(&why)) }
-            })
-        });
-        let before = self.failed.take().map_or(0, |(count, _)| count);
-        self.failed = Some((before + failed, last.unwrap_or_default()));
-    }
-
     /// How many failed since this was last asked, and what the last of them is, in words.
     pub(crate) fn take_failures(&mut self) -> Option<(usize, String)> {
         self.failed.take()
     }
+}
+
+/// The last of the entries whose activity failed, in words.
+pub(super) fn last_failed(activities: &Activities, entries: &[Entry]) -> String {
+    let last = entries.iter().rev().find_map(|entry| {
+        let activity = activities.get(activities.find(&entry.key)?)?;
+        (activity.status() == Status::Failed).then(|| {
+            let label = super::table::label_of(&activity);
+            let what = if label.is_empty() { activity.id() } else { label };
+            let (what, why) = (visible(&what).into_owned(), activity.message());
+            if why.is_empty() { what } else { format!("{what}, {}", visible(&why)) }
+        })
+    });
+    last.unwrap_or_default()
 }

@@ -13,6 +13,7 @@ use crate::engine::{Action, Severity};
 use crate::settings::{Motion, Preferences, ProfileId, Settings};
 
 use super::announce::Announcer;
+use super::beside::Beside;
 use super::desk::Desk;
 use super::dialogs::Dialog;
 use super::doors::{Backend, Clock, FileDialogs, Notifier, SecretClipboard, Waker};
@@ -27,6 +28,7 @@ use super::theme;
 use closing::Closing;
 
 mod all;
+mod beside;
 mod closing;
 mod data;
 mod events;
@@ -62,6 +64,8 @@ pub struct Parts {
     pub waker: Waker,
     /// Whether the system asks for no motion.
     pub reduced_motion: bool,
+    /// Applies what a stream brings between the frames. Without it, all of it is applied within them.
+    pub beside: Option<Beside>,
 }
 
 impl std::fmt::Debug for Parts {
@@ -105,6 +109,8 @@ pub struct App {
     focus_filter: bool,
     /// Where the keyboard's focus was.
     focus: Focus,
+    /// How often news was taken since a frame was drawn: more than once, and the window is hidden.
+    undrawn: u32,
 }
 
 /// Where the keyboard's focus was, so that it is never lost.
@@ -151,6 +157,7 @@ impl App {
             in_text: false,
             focus_filter: false,
             focus: Focus::default(),
+            undrawn: 0,
         }
     }
 
@@ -160,12 +167,21 @@ impl App {
         self.parts.waker.looked();
         self.parts.backend.begin_drain();
         let began = self.parts.clock.instant();
-        while let Some(event) = self.parts.backend.next_event() {
+        self.take_back();
+        let is_over = |app: &Self| app.parts.clock.instant().saturating_duration_since(began) >= DRAIN;
+        self.clear_pile(&is_over);
+        while self.has_room()
+            && let Some(event) = self.parts.backend.next_event()
+        {
             self.take(ctx, event);
-            if self.parts.clock.instant().saturating_duration_since(began) >= DRAIN {
+            if is_over(self) {
                 self.parts.waker.wake();
                 break;
             }
+        }
+        if self.is_behind() {
+            // Where no frame follows, nothing is handed over: then it is applied here.
+            self.parts.waker.wake();
         }
         while let Some((what, path)) = self.saving.take() {
             self.save_to(what, path);

@@ -8,6 +8,7 @@ use crate::engine::{ConnectionState, Progress, Waiting};
 use crate::protocol::RequestId;
 use crate::settings::{Look, Preferences, Profile};
 
+use super::beside;
 use super::completeness::Completeness;
 use super::data_key::KnownKey;
 use super::details::Details;
@@ -20,6 +21,7 @@ use super::sign_in::Form;
 use super::table::Table;
 use super::unkept::Unkept;
 
+pub(crate) mod commit;
 mod events;
 mod look;
 mod rows;
@@ -77,6 +79,8 @@ pub(crate) struct Desk {
     pub data_key: KnownKey,
     /// Its activities.
     pub activities: Activities,
+    /// Entries that are still to be applied.
+    pub behind: beside::Waiting,
     /// Which of them are shown, in which order.
     pub view: View,
     /// How far a search is.
@@ -137,6 +141,7 @@ impl Desk {
             token: None,
             data_key: KnownKey::default(),
             activities: Activities::new(lifetime),
+            behind: beside::Waiting::default(),
             view: View::new(),
             search: Refresh::Done,
             filter: String::new(),

@@ -17,6 +17,7 @@
 //! | `commands`, `keys`, `palette` | every command with its key, and how it is found |
 //! | `row_menu`, `copying` | the menu of the selected rows, and they as text for the clipboard |
 //! | `theme`, `icons`, `widgets`, `field`, `empty`, `text`, `open` | the look and the words |
+//! | `beside` | the thread that applies what a stream brings, between two frames |
 //! | `insight` | what came, why commands failed and how long they took, beside the table |
 //! | `notify` | what is told on the desktop while the window has not the focus |
 //! | `doors`, `saving`, `native`, `clipboard`, `system` | what the window needs from outside |
@@ -24,6 +25,7 @@
 mod announce;
 mod app;
 mod banner;
+mod beside;
 mod chips;
 mod clipboard;
 mod columns_dialog;
@@ -73,6 +75,7 @@ mod unkept;
 mod widgets;
 
 pub use app::{App, Parts};
+pub use beside::Beside;
 pub use doors::{Answer, Backend, Clock, FileDialogs, Notification, Notifier, SaveSuggestion, SecretClipboard, Waker};
 pub use native::{Launch, Spawner, SystemClock, WindowError, find_display, run};
 pub use sign_in::Prefill;

@@ -15,6 +15,7 @@ use crate::activity::Moment;
 use crate::settings::WindowPlace;
 
 use super::app::{App, Parts};
+use super::beside::Beside;
 use super::clipboard::SystemClipboard;
 use super::doors::{Answer, Backend, Clock, FileDialogs, SaveSuggestion, Waker};
 use super::sign_in::Prefill;
@@ -123,6 +124,7 @@ pub fn run(launch: Launch) -> Result<(), WindowError> {
                 prefill: launch.prefill,
                 profile: launch.profile,
                 quit: launch.quit,
+                beside: Beside::start(launch.waker.clone()),
                 waker: launch.waker,
                 reduced_motion: launch.reduced_motion,
             };

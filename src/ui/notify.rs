@@ -72,6 +72,11 @@ impl News {
         self.last_ready = last_ready.unwrap_or_else(|| std::mem::take(&mut self.last_ready));
     }
 
+    /// Adds what came later of the same profile.
+    pub(crate) fn join(&mut self, later: Self) {
+        self.add(later, Wanted { failed: true, ready: true }, None);
+    }
+
     /// Adds what came later, of a profile that is named where there are several.
     fn add(&mut self, later: Self, wanted: Wanted, whose: Option<&str>) {
         let of = |what: String| whose.map_or_else(|| what.clone(), |whose| format!("{whose}: {what}"));

@@ -12,7 +12,7 @@ use privicore_monitor::activity::{ActivityKey, Entry, Fact, Moment, Seq};
 use privicore_monitor::engine::{Action, ConnectionState, Event};
 use privicore_monitor::protocol::incoming::{self, Incoming};
 use privicore_monitor::settings::{Address, Preferences, Profile, ProfileId, Settings, Theme};
-use privicore_monitor::ui::{Answer, App, Notification, Parts, Prefill, SaveSuggestion, Waker};
+use privicore_monitor::ui::{Answer, App, Beside, Notification, Parts, Prefill, SaveSuggestion, Waker};
 
 use super::fakes::{Clipboard, Engine, Shared, Times};
 
@@ -54,10 +54,18 @@ pub(crate) fn ops() -> Profile {
 impl Window {
     /// A window to which the engine has said nothing yet.
     pub(crate) fn silent(size: [f32; 2], prefill: Prefill) -> Self {
+        Self::made(size, prefill, |_| None)
+    }
+
+    /// The same, with or without a thread beside it.
+    pub(crate) fn made(size: [f32; 2], prefill: Prefill, beside: fn(Waker) -> Option<Beside>) -> Self {
         let (engine, dialogs, clock) = (Shared::default(), Shared::default(), Shared::<Times>::default());
         let (clipboard, notified) = (Shared::default(), Shared::default());
         let quit = Arc::new(AtomicBool::new(false));
+        let waker = Waker::default();
         let parts = Parts {
+            beside: beside(waker.clone()),
+            waker,
             backend: Box::new(engine.clone()),
             dialogs: Box::new(dialogs.clone()),
             clipboard: Box::new(clipboard.clone()),
@@ -66,7 +74,6 @@ impl Window {
             prefill,
             profile: None,
             quit: Arc::clone(&quit),
-            waker: Waker::default(),
             reduced_motion: false,
         };
         let textures = Shared::<egui::TexturesDelta>::default();
@@ -93,7 +100,16 @@ impl Window {
 
     /// The same in another size.
     pub(crate) fn live_in(size: [f32; 2]) -> Self {
-        let mut window = Self::silent(size, Prefill::default());
+        Self::silent(size, Prefill::default()).signed_in()
+    }
+
+    /// The same with a thread beside it.
+    pub(crate) fn live_beside() -> Self {
+        Self::made([1280.0, 800.0], Prefill::default(), Beside::start).signed_in()
+    }
+
+    fn signed_in(self) -> Self {
+        let mut window = self;
         window.settings(vec![window.profile.clone()], Theme::Dark);
         let profile = window.id();
         window.say(Event::Connection { profile, state: ConnectionState::Live });

@@ -25,10 +25,14 @@ pub(super) enum News {
 }
 
 impl App {
-    /// What an event of a profile means for the tab, before the profile takes it. Nothing while the tab waits to be made.
+    /// Whether the tab is there and follows what the profiles take. Not while it waits to be made.
+    pub(super) fn all_follows(&self) -> bool {
+        self.desks.last().and_then(|desk| desk.owners.as_ref()).is_some_and(|owners| !owners.stale)
+    }
+
+    /// What an event of a profile means for the tab, before the profile takes it.
     pub(super) fn news_for_all(&self, profile: ProfileId, event: &Event) -> News {
-        let all = self.desks.last().and_then(|desk| desk.owners.as_ref());
-        if profile == merged::id() || all.is_none_or(|owners| owners.stale) {
+        if profile == merged::id() || !self.all_follows() {
             return News::None;
         }
         match event {

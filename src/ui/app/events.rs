@@ -45,6 +45,7 @@ impl App {
             | Event::DataKey { profile, .. }
             | Event::History { profile, .. }
             | Event::Revealed { profile, .. } => {
+                let Some(event) = self.put_behind(profile, event) else { return };
                 let (in_front, instant) = (self.front == Front::Desk(profile), self.parts.clock.instant());
                 let news = self.news_for_all(profile, &event);
                 // An event of a profile that is gone has nowhere to be shown.

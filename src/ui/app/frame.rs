@@ -53,6 +53,7 @@ impl App {
         if let Some(wake) = scene.wake() {
             ctx.request_repaint_after(wake);
         }
+        self.hand_over();
     }
 
     fn press_keys(&mut self, ctx: &Context, scene: &mut Scene) {

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use crate::activity::{Activities, Chip, Entry, Fact, LOOKED_UP, View};
+use crate::activity::{Activities, Entry, View};
 use crate::engine::{ConnectionState, Event, SignInState, Waiting};
 use crate::settings::{Preferences, Profile};
 use crate::ui::completeness::Completeness;
@@ -12,7 +12,7 @@ use crate::ui::rival::Rival;
 use crate::ui::table::Table;
 use crate::ui::unkept::Unkept;
 
-use super::{Desk, Pulse, Token, Unseen};
+use super::{Desk, Pulse, Token, Unseen, commit};
 
 impl Desk {
     /// Takes an event of this profile at an `instant`. `in_front` is whether its tab is the one that is looked at.
@@ -120,34 +120,8 @@ impl Desk {
     }
 
     fn commit(&mut self, entries: &[Entry], in_front: bool, instant: Instant) {
-        let counts = |activities: &Activities| {
-            let counts = activities.counts();
-            (activities.len(), counts.of(Chip::Failed), counts.of(Chip::Ready))
-        };
-        let (rows, failures, ready) = counts(&self.activities);
-        for batch in entries.chunks(LOOKED_UP) {
-            for (entry, place) in self.activities.look_up(batch) {
-                if matches!(entry.fact, Fact::Heard(_) | Fact::Unreadable { .. }) {
-                    self.pulse.message = Some(instant);
-                }
-                self.completeness.note(entry, &self.activities);
-                self.activities.apply_at(entry, place);
-                self.expected.note(entry, &self.activities, &mut self.table);
-            }
-        }
-        let (rows_now, failures_now, ready_now) = counts(&self.activities);
-        let failed = failures_now.saturating_sub(failures);
-        if !in_front {
-            self.unseen.new += rows_now.saturating_sub(rows);
-            self.unseen.failed += failed;
-        }
-        if failed > 0 {
-            self.note_failures(failed, entries);
-        }
-        let ready = ready_now.saturating_sub(ready);
-        if failed + ready > 0 {
-            self.news.note(&self.activities, entries, failed, ready);
-        }
+        let changed = commit::apply(&mut self.activities, &mut self.completeness, entries);
+        self.changed(changed, in_front, instant);
     }
 
     /// Takes a profile's new settings.

@@ -1,0 +1,119 @@
+//! What is applied within a frame and what between two.
+
+use std::cell::Cell;
+
+use crate::activity::{Activities, ActivityKey};
+use crate::engine::Event;
+use crate::settings::ProfileId;
+use crate::ui::app::all::News;
+use crate::ui::app::{App, Front};
+use crate::ui::beside::{MANY, MOST, PILE, Work};
+use crate::ui::desk::commit::Changed;
+
+impl App {
+    /// Whether an event waits to be applied between two frames; otherwise it is returned, to be taken now.
+    pub(super) fn put_behind(&mut self, profile: ProfileId, event: Event) -> Option<Event> {
+        let beside = self.parts.beside.is_some();
+        let Some(desk) = self.desk_of(profile) else { return Some(event) };
+        match event {
+            Event::Committed { entries, .. } if beside && (entries.len() >= MANY || !desk.behind.is_empty()) => {
+                desk.behind.push(entries);
+                None
+            }
+            // These are to come after what came before.
+            Event::NotKept { .. } | Event::Kept { .. } | Event::Forgotten { .. } | Event::LinksKept { .. } => {
+                self.catch_up(profile, &|_: &Self| false);
+                Some(event)
+            }
+            other => Some(other),
+        }
+    }
+
+    /// Whether anything waits.
+    pub(super) fn is_behind(&self) -> bool {
+        self.desks.iter().any(|desk| !desk.behind.is_empty())
+    }
+
+    /// Whether more can wait; else what comes stays with the engine.
+    pub(super) fn has_room(&self) -> bool {
+        self.desks.iter().map(|desk| desk.behind.len()).sum::<usize>() < MOST
+    }
+
+    /// Applies what waits for a profile, until it `is_over`.
+    fn catch_up(&mut self, profile: ProfileId, is_over: &dyn Fn(&Self) -> bool) {
+        let mut keys = self.all_follows().then(Vec::new);
+        while let Some(desk) = self.desk_of(profile).filter(|desk| !desk.behind.is_empty()) {
+            let (once, model) = (Cell::new(true), (&mut desk.activities, &mut desk.completeness));
+            let changed = desk.behind.apply(model, keys.as_mut(), || once.replace(false));
+            self.changed(profile, changed, keys.as_mut().map(std::mem::take));
+            if is_over(self) {
+                self.parts.waker.wake();
+                break;
+            }
+        }
+    }
+
+    /// Applies what waits itself, where it piles up, or where nothing is drawn and so nothing handed over.
+    pub(super) fn clear_pile(&mut self, is_over: &dyn Fn(&Self) -> bool) {
+        let hidden = self.undrawn > 0;
+        self.undrawn = self.undrawn.saturating_add(1);
+        let piled: Vec<_> = self
+            .desks
+            .iter()
+            .filter(|desk| desk.behind.len() > if hidden { 0 } else { PILE })
+            .map(|desk| desk.profile.id)
+            .collect();
+        for profile in piled {
+            if !is_over(self) {
+                self.catch_up(profile, is_over);
+            }
+        }
+    }
+
+    /// A frame is drawn: what waits is applied until the next one.
+    pub(super) fn hand_over(&mut self) {
+        self.undrawn = 0;
+        let follows = self.all_follows();
+        let Some(beside) = &self.parts.beside else { return };
+        let work: Vec<_> = self
+            .desks
+            .iter_mut()
+            .filter(|desk| !desk.behind.is_empty())
+            .map(|desk| {
+                let empty = Activities::new(desk.activities.link_lifetime());
+                Work {
+                    profile: desk.profile.id,
+                    activities: std::mem::replace(&mut desk.activities, empty),
+                    completeness: std::mem::take(&mut desk.completeness),
+                    waiting: std::mem::take(&mut desk.behind),
+                    changed: Changed::default(),
+                    keys: follows.then(Vec::new),
+                }
+            })
+            .collect();
+        if !work.is_empty() {
+            beside.give(work);
+        }
+    }
+
+    /// Takes back what was handed over. Before anything else of a frame: until then the desks have no rows.
+    pub(super) fn take_back(&mut self) {
+        let Some(beside) = &mut self.parts.beside else { return };
+        for Work { profile, activities, completeness, waiting, changed, keys } in beside.take_back() {
+            if let Some(desk) = self.desk_of(profile) {
+                (desk.activities, desk.completeness, desk.behind) = (activities, completeness, waiting);
+            }
+            self.changed(profile, changed, keys);
+        }
+    }
+
+    fn changed(&mut self, profile: ProfileId, changed: Changed, keys: Option<Vec<ActivityKey>>) {
+        let (in_front, instant) = (self.front == Front::Desk(profile), self.parts.clock.instant());
+        if let Some(desk) = self.desk_of(profile) {
+            desk.changed(changed, in_front, instant);
+        }
+        if let Some(keys) = keys {
+            self.tell_all(profile, News::Changed(keys));
+        }
+    }
+}

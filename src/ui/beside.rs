@@ -1,0 +1,314 @@
+//! Applies what a stream brings beside the window: in a thread of its own, between two frames.
+//!
+//! A profile's rows belong to the window while it draws. Between two frames they may be handed over together with entries that wait;
+//! at the next frame they are taken back, however far that is, so the window waits for the entries in hand at most (some tenths of a
+//! millisecond). Few entries are applied within the frame, as they come: nothing is handed over for them.
+
+use std::collections::VecDeque;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread::JoinHandle;
+
+use crate::activity::{Activities, ActivityKey, Entry};
+use crate::settings::ProfileId;
+
+use super::completeness::Completeness;
+use super::desk::commit::{self, Changed};
+use super::doors::Waker;
+
+/// How many entries are applied between two looks whether the window wants its rows back: some tenths of a millisecond.
+const IN_HAND: usize = 256;
+/// From how many entries on it is worth handing them over.
+pub(super) const MANY: usize = 256;
+/// How many may wait: beyond this the engine keeps what comes, and reads it from the journal again.
+pub(super) const MOST: usize = 65_536;
+/// From how many on the window applies what waits itself, rather than let it pile up.
+pub(super) const PILE: usize = 16_384;
+
+/// Entries that wait, batch by batch, in order.
+#[derive(Debug, Default)]
+pub(crate) struct Waiting {
+    batches: VecDeque<Vec<Entry>>,
+    /// How many of the first batch are applied.
+    applied: usize,
+    /// How many are left in all.
+    left: usize,
+}
+
+impl Waiting {
+    /// How many wait.
+    pub(crate) fn len(&self) -> usize {
+        self.left
+    }
+
+    /// Whether none does.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.left == 0
+    }
+
+    /// Adds a batch behind the others.
+    pub(crate) fn push(&mut self, batch: Vec<Entry>) {
+        self.left += batch.len();
+        if !batch.is_empty() {
+            self.batches.push_back(batch);
+        }
+    }
+
+    /// Applies entries for as long as `go_on` says so, which is asked every few hundred. Their keys are added to `keys`, where
+    /// somebody wants them.
+    pub(crate) fn apply(
+        &mut self,
+        (activities, completeness): (&mut Activities, &mut Completeness),
+        mut keys: Option<&mut Vec<ActivityKey>>,
+        go_on: impl Fn() -> bool,
+    ) -> Changed {
+        let mut changed = Changed::default();
+        while let Some(batch) = self.batches.front().filter(|_| go_on()) {
+            let rest = batch.get(self.applied..).unwrap_or_default();
+            let (now, later) = rest.split_at(rest.len().min(IN_HAND));
+            changed.add(commit::apply(activities, completeness, now));
+            if let Some(keys) = &mut keys {
+                keys.extend(now.iter().map(|entry| entry.key.clone()));
+            }
+            self.left -= now.len();
+            self.applied += now.len();
+            if later.is_empty() {
+                self.batches.pop_front();
+                self.applied = 0;
+            }
+        }
+        changed
+    }
+}
+
+/// What is handed over of a profile.
+#[derive(Debug)]
+pub(super) struct Work {
+    pub(super) profile: ProfileId,
+    pub(super) activities: Activities,
+    pub(super) completeness: Completeness,
+    pub(super) waiting: Waiting,
+    /// What was changed.
+    pub(super) changed: Changed,
+    /// Which activities, where somebody wants to know.
+    pub(super) keys: Option<Vec<ActivityKey>>,
+}
+
+/// Where the work is.
+#[derive(Debug)]
+enum Hand {
+    /// With the window.
+    Empty,
+    /// Handed over, not begun.
+    Given(Vec<Work>),
+    /// Under way.
+    Busy,
+    /// Done, or broken off for the window.
+    Done(Vec<Work>),
+    /// The thread is gone, or is to go.
+    Over,
+}
+
+struct Shared {
+    hand: Mutex<Hand>,
+    turned: Condvar,
+    /// Whether the window wants it back.
+    wanted: AtomicBool,
+}
+
+impl Shared {
+    fn hand(&self) -> MutexGuard<'_, Hand> {
+        self.hand.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn turn(&self, hand: Hand) {
+        *self.hand() = hand;
+        self.turned.notify_all();
+    }
+}
+
+/// The thread beside the window.
+pub struct Beside {
+    shared: Arc<Shared>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl std::fmt::Debug for Beside {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Beside")
+    }
+}
+
+impl Beside {
+    /// Starts the thread; it wakes the window when it has changed something. `None` where it can't be started: everything is applied
+    /// within the frames then.
+    #[must_use]
+    pub fn start(waker: Waker) -> Option<Self> {
+        let shared =
+            Arc::new(Shared { hand: Mutex::new(Hand::Empty), turned: Condvar::new(), wanted: AtomicBool::new(false) });
+        let theirs = shared.clone();
+        let thread = std::thread::Builder::new().name("beside the window".to_owned()).spawn(move || {
+            let end = End(theirs);
+            run(&end.0, &waker);
+        });
+        match thread {
+            Ok(thread) => Some(Self { shared, thread: Some(thread) }),
+            Err(error) => {
+                tracing::warn!(%error, "what comes is applied within the frames: the thread beside the window could not be started");
+                None
+            }
+        }
+    }
+
+    /// Hands work over, until it is taken back.
+    pub(super) fn give(&self, work: Vec<Work>) {
+        self.shared.wanted.store(false, Ordering::Release);
+        self.shared.turn(Hand::Given(work));
+    }
+
+    /// Takes the work back, however far it is.
+    pub(super) fn take_back(&mut self) -> Vec<Work> {
+        self.shared.wanted.store(true, Ordering::Release);
+        let mut hand = self.shared.hand();
+        loop {
+            match std::mem::replace(&mut *hand, Hand::Empty) {
+                Hand::Empty => return Vec::new(),
+                Hand::Given(work) | Hand::Done(work) => return work,
+                Hand::Busy => *hand = Hand::Busy,
+                Hand::Over => {
+                    drop(hand);
+                    self.pass_the_panic_on();
+                    return Vec::new();
+                }
+            }
+            hand = self.shared.turned.wait(hand).unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+
+    /// A mistake in the thread is one of the window, as where the entries are applied within its frames.
+    fn pass_the_panic_on(&mut self) {
+        if let Some(Err(panic)) = self.thread.take().map(JoinHandle::join) {
+            std::panic::resume_unwind(panic);
+        }
+    }
+}
+
+impl Drop for Beside {
+    fn drop(&mut self) {
+        self.shared.wanted.store(true, Ordering::Release);
+        self.shared.turn(Hand::Over);
+    }
+}
+
+/// Tells the window when the thread ends, however it does.
+struct End(Arc<Shared>);
+
+impl Drop for End {
+    fn drop(&mut self) {
+        self.0.turn(Hand::Over);
+    }
+}
+
+fn run(shared: &Shared, waker: &Waker) {
+    loop {
+        let mut hand = shared.hand();
+        let mut work = loop {
+            match std::mem::replace(&mut *hand, Hand::Busy) {
+                Hand::Given(work) => break work,
+                Hand::Over => return,
+                other => *hand = other,
+            }
+            hand = shared.turned.wait(hand).unwrap_or_else(PoisonError::into_inner);
+        };
+        drop(hand);
+        let go_on = || !shared.wanted.load(Ordering::Acquire);
+        for Work { activities, completeness, waiting, changed, keys, .. } in &mut work {
+            changed.add(waiting.apply((activities, completeness), keys.as_mut(), go_on));
+        }
+        let mut hand = shared.hand();
+        if matches!(*hand, Hand::Over) {
+            return;
+        }
+        *hand = Hand::Done(work);
+        drop(hand);
+        shared.turned.notify_all();
+        waker.wake();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use crate::activity::{Fact, Moment, Seq};
+    use crate::protocol::Incoming;
+    use crate::protocol::incoming::parse;
+
+    use super::*;
+
+    fn heard(number: usize) -> Entry {
+        let raw = format!(r#"{{"data":{{"type":"X-DPT-CAB-ID","id":"c-{number}","command_status":2,"body":""}}}}"#);
+        let Incoming::Message(message) = parse(&raw) else { panic!("not a message: {raw}") };
+        let (seq, key) = (Seq(number as u64 + 1), ActivityKey::of(&message));
+        Entry { seq, at: Moment(1), key, fact: Fact::Heard(message), raw: raw.into() }
+    }
+
+    fn work(count: usize) -> Work {
+        let mut waiting = Waiting::default();
+        for from in (0..count).step_by(1_000) {
+            waiting.push((from..count.min(from + 1_000)).map(heard).collect());
+        }
+        Work {
+            profile: ProfileId::from_u128(1),
+            activities: Activities::new(Duration::from_mins(1)),
+            completeness: Completeness::default(),
+            waiting,
+            changed: Changed::default(),
+            keys: None,
+        }
+    }
+
+    #[test]
+    fn what_is_taken_back_early_is_applied_so_far_and_the_rest_still_waits() {
+        const COUNT: usize = 20_000;
+        let mut beside = Beside::start(Waker::default()).unwrap();
+        let mut given = vec![work(COUNT)];
+        while given.iter().any(|work| !work.waiting.is_empty()) {
+            beside.give(given);
+            given = beside.take_back();
+            let [work] = given.as_slice() else { panic!("{} came back", given.len()) };
+            assert_eq!(work.activities.len() + work.waiting.len(), COUNT);
+        }
+        assert!(beside.take_back().is_empty(), "it came back twice");
+    }
+
+    #[test]
+    fn entries_in_hand_are_few_and_batches_are_left_in_the_middle() {
+        let Work { mut activities, mut completeness, mut waiting, .. } = work(2_500);
+        let mut keys = Vec::new();
+        for step in 1..=10 {
+            let asked = std::cell::Cell::new(0);
+            let go_on = || asked.replace(asked.get() + 1) == 0;
+            let changed = waiting.apply((&mut activities, &mut completeness), Some(&mut keys), go_on);
+            assert!(format!("{changed:?}").contains("heard: true"), "{changed:?}");
+            assert!(activities.len() <= step * IN_HAND && keys.len() == activities.len());
+        }
+        let changed = waiting.apply((&mut activities, &mut completeness), None, || true);
+        assert_eq!((activities.len(), waiting.len()), (2_500, 0), "{changed:?}");
+    }
+
+    #[test]
+    fn a_mistake_in_the_thread_is_one_of_the_window() {
+        let mut beside = Beside::start(Waker::default()).unwrap();
+        beside.shared.turn(Hand::Busy);
+        let theirs = beside.shared.clone();
+        let thread = std::thread::Builder::new().spawn(move || {
+            let _end = End(theirs);
+            panic!("as a test wants it");
+        });
+        beside.thread = Some(thread.unwrap());
+        let taken = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| beside.take_back()));
+        let panic = taken.expect_err("the window goes on without its rows");
+        assert_eq!(panic.downcast_ref::<&str>(), Some(&"as a test wants it"));
+    }
+}

@@ -1,0 +1,120 @@
+//! What a stream brings is applied beside the window, between two frames, and comes out as if it had been applied within them.
+
+use std::time::Duration;
+
+use egui::accesskit::Role;
+use egui::{Key, Modifiers, ViewportId};
+use privicore_monitor::activity::{Entry, Seq};
+use privicore_monitor::engine::{ConnectionState, Event};
+use privicore_monitor::settings::{Profile, Theme};
+
+use super::harness::{Window, command, ops};
+
+/// So many commands, of which every tenth failed.
+fn commands(window: &mut Window, from: usize, count: usize) -> Vec<Entry> {
+    (from..from + count)
+        .map(|number| {
+            let (status, body) = if number % 10 == 0 { (3, "refused") } else { (2, "done") };
+            window.entry(&command(&format!("c-{number}"), status, body))
+        })
+        .collect()
+}
+
+fn commit(window: &mut Window, entries: Vec<Entry>) {
+    let profile = window.id();
+    window.say(Event::Committed { profile, entries });
+}
+
+/// Draws until a button of this name is there. What is applied beside the window comes when it comes.
+#[track_caller]
+fn draw_until(window: &mut Window, button: &str) {
+    for _ in 0..20_000 {
+        if window.has(Role::Button, button) {
+            return;
+        }
+        window.harness.step();
+        std::thread::yield_now();
+    }
+    panic!("no {button}: {:?}", window.all(Role::Button));
+}
+
+#[test]
+fn a_flood_is_applied_whole_and_in_order_while_frames_are_drawn() {
+    let mut window = Window::live_beside();
+    for batch in 0..40 {
+        let entries = commands(&mut window, batch * 500, 500);
+        commit(&mut window, entries);
+        window.harness.step();
+    }
+    // Few, and behind many.
+    let last = vec![window.entry(&command("c-1", 3, "after all"))];
+    commit(&mut window, last);
+    draw_until(&mut window, "Show failed (2001)");
+    assert!(window.has(Role::Button, "Show all (20000)"), "{:?}", window.all(Role::Button));
+    assert!(window.has(Role::Button, "Show succeeded (17999)"), "{:?}", window.all(Role::Button));
+    window.run();
+    assert_eq!(window.rows().first().map(String::as_str), Some("Command c-19999, Succeeded"));
+    let said: Vec<_> = window
+        .nodes(Role::Status)
+        .filter_map(|node| {
+            use egui_kittest::kittest::NodeT as _;
+            node.accesskit_node().label()
+        })
+        .collect();
+    assert!(said.iter().any(|said| said.contains("failed")), "{said:?}");
+}
+
+#[test]
+fn what_forgets_or_renumbers_comes_after_what_came_before_it() {
+    let mut window = Window::live_beside();
+    let profile = window.id();
+    let (before, after) = (commands(&mut window, 0, 5_000), commands(&mut window, 5_000, 300));
+    commit(&mut window, before);
+    window.say(Event::Forgotten { profile });
+    commit(&mut window, after);
+    draw_until(&mut window, "Show all (300)");
+    for _ in 0..10 {
+        window.harness.step();
+    }
+    assert!(window.has(Role::Button, "Show all (300)"), "what was forgotten came back");
+}
+
+#[test]
+fn a_window_that_is_not_drawn_applies_what_comes_and_tells_of_failures() {
+    let mut window = Window::live_beside();
+    window.harness.input_mut().viewports.entry(ViewportId::ROOT).or_default().focused = Some(false);
+    window.run();
+    for batch in 0..8 {
+        let entries = commands(&mut window, batch * 1_000, 1_000);
+        commit(&mut window, entries);
+    }
+    // As while it is minimised: news is taken, nothing is drawn.
+    let context = window.harness.ctx.clone();
+    window.harness.state_mut().update(&context);
+    window.wait(Duration::from_secs(3));
+    window.harness.state_mut().update(&context);
+    let told = window.notified.with(|notified| notified.iter().map(|one| one.title.clone()).collect::<Vec<_>>());
+    window.wait(Duration::from_secs(3));
+    window.harness.state_mut().update(&context);
+    let told_later = window.notified.with(|notified| notified.iter().map(|one| one.title.clone()).collect::<Vec<_>>());
+    assert_eq!(told_later, ["800 commands failed"], "{told:?}");
+    window.harness.step();
+    assert!(window.has(Role::Button, "Show all (8000)"), "{:?}", window.all(Role::Button));
+}
+
+#[test]
+fn all_profiles_follows_what_is_applied_beside_it() {
+    let mut window = Window::live_beside();
+    let other = Profile { name: "audit".to_owned(), ..ops() };
+    window.settings(vec![window.profile.clone(), other.clone()], Theme::Dark);
+    window.say(Event::Connection { profile: other.id, state: ConnectionState::Live });
+    window.say(Event::Restored { profile: other.id, entries: Vec::new(), live_from: Seq(0), complete: true });
+    window.run();
+    window.key_with(Modifiers::COMMAND, Key::Num3);
+    assert!(window.has(Role::Button, "Show all (0)"), "{:?}", window.all(Role::Button));
+    let (ours, theirs) = (commands(&mut window, 0, 2_000), commands(&mut window, 2_000, 1_000));
+    commit(&mut window, ours);
+    window.say(Event::Committed { profile: other.id, entries: theirs });
+    draw_until(&mut window, "Show all (3000)");
+    assert!(window.has(Role::Button, "Show failed (300)"), "{:?}", window.all(Role::Button));
+}
