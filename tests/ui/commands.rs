@@ -42,6 +42,8 @@ fn the_palette_lists_every_command_and_finds_by_a_few_letters() {
     assert_eq!(chosen, ["Keyboard shortcuts"]);
     let (found, _) = offered(&palette("re"));
     assert!(found.iter().all(|words| words.to_lowercase().contains("re")), "letters here and there: {found:?}");
+    let (found, _) = offered(&palette("fail"));
+    assert!(found.iter().any(|words| words == "Show failed (1)"), "no count: {found:?}");
     let (found, _) = offered(&palette("eyshc"));
     assert_eq!(found.first().map(String::as_str), Some("Keyboard shortcuts"), "nothing is closer: {found:?}");
 }

@@ -76,6 +76,10 @@ impl CommandPalette {
             .filter_map(|command| {
                 let words = match command {
                     Command::Profile(number) => super::top_bar::tab_name(desks.get(number)?),
+                    Command::Show(chip) => match front.filter(|desk| !desk.shows_form()) {
+                        Some(desk) => chip.accessible_name(desk.activities.counts().of(chip)),
+                        None => command.words(),
+                    },
                     other => other.words(),
                 };
                 Some(Entry {
