@@ -43,8 +43,10 @@ impl App {
     /// A place was chosen.
     pub(super) fn export_to(&mut self, form: &ExportForm, path: PathBuf) {
         let folder = path.parent().map(PathBuf::from);
-        if self.send(Action::Export(Box::new(form.export(path)))) && folder.is_some() {
-            self.prefer(|preferences| preferences.last_folder = folder);
+        if self.send(Action::Export(Box::new(form.export(path))))
+            && let Some(folder) = folder
+        {
+            self.remember_folder(&folder);
         }
     }
 }

@@ -138,11 +138,7 @@ impl App {
     }
 
     /// The next dialog opens with the folder that was chosen last.
-    fn remember_folder(&mut self, folder: &Path) {
-        let mut preferences = self.preferences();
-        if preferences.last_folder.as_deref() != Some(folder) {
-            preferences.last_folder = Some(folder.to_owned());
-            self.send(Action::SetPreferences(preferences));
-        }
+    pub(super) fn remember_folder(&mut self, folder: &Path) {
+        self.prefer(|preferences| preferences.last_folder = Some(folder.to_owned()));
     }
 }

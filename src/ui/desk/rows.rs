@@ -82,14 +82,9 @@ impl Desk {
         visible(&name).into_owned()
     }
 
-    /// The file name of a download under way.
+    /// The download of an activity's data, where one is under way: its request, and how far it is.
     pub(crate) fn download_of(&self, activity: &Activity<'_>) -> Option<(RequestId, &Progress)> {
-        let request = match activity.key() {
-            crate::activity::ActivityKey::Data(request) => request,
-            crate::activity::ActivityKey::Command(_)
-            | crate::activity::ActivityKey::Message(_)
-            | crate::activity::ActivityKey::Gap(_) => return None,
-        };
+        let ActivityKey::Data(request) = activity.key() else { return None };
         let progress = self.downloads.get(&request)?;
         Some((request, progress))
     }
