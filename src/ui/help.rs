@@ -107,6 +107,7 @@ fn shortcuts(ui: &mut Ui) {
         ("Move through the rows", "↑ ↓ PgUp PgDn Home End".to_owned()),
         ("Extend the selection", "Shift".to_owned()),
         ("Menu of the row", "Shift+F10".to_owned()),
+        ("Fold, unfold and go through JSON", "← → ↑ ↓".to_owned()),
         ("Back, one step at a time", "Esc".to_owned()),
     ];
     for (words, key) in &lines {
