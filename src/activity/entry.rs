@@ -109,6 +109,14 @@ pub struct Entry {
     pub raw: Box<str>,
 }
 
+impl Entry {
+    /// What this program did or found out by itself, before the commit.
+    #[must_use]
+    pub fn ours(at: Moment, key: ActivityKey, fact: Fact) -> Self {
+        Self { seq: Seq::default(), at, key, fact, raw: "".into() }
+    }
+}
+
 /// What happened.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Fact {

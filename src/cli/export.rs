@@ -1,7 +1,5 @@
 //! `export`: writes what the journal has to standard output or into a file, beside a running window too.
 
-use std::time::Duration;
-
 use crate::activity::record::Format as LineFormat;
 use crate::activity::{Chip, Moment, Slip};
 use crate::journal::{Archive, Export as Lines, JournalError};
@@ -45,7 +43,7 @@ pub fn run(
         chip: Chip::All,
         since: wanted.since.map(|since| since.moment(now)),
         messages: wanted.messages,
-        link_lifetime: Duration::from_secs(u64::from(settings.preferences.link_lifetime)),
+        link_lifetime: settings.preferences.link_lifetime(),
         now,
         names: names.into_map(),
     };

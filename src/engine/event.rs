@@ -301,6 +301,14 @@ pub struct Notice {
     pub remedy: Option<(String, Action)>,
 }
 
+impl Notice {
+    /// A sentence alone.
+    #[must_use]
+    pub fn new(severity: Severity, profile: Option<ProfileId>, sentence: impl Into<String>) -> Self {
+        Self { severity, profile, sentence: sentence.into(), remedy: None }
+    }
+}
+
 /// How much a notice matters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Severity {

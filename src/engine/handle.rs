@@ -81,7 +81,7 @@ impl Engine {
         let way = Way::load(&settings.preferences, &surroundings)?;
         let (outbox, events) = mailbox::pair(options.waker);
         for sentence in [broken, way.trust.shortfall.clone()].into_iter().flatten() {
-            outbox.notice(Notice { severity: Severity::Warning, profile: None, sentence, remedy: None });
+            outbox.notice(Notice::new(Severity::Warning, None, sentence));
         }
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(2)

@@ -27,5 +27,5 @@ pub(super) async fn remind(tools: &Tools) {
 }
 
 fn notice(profile: Option<ProfileId>, sentence: String) -> Notice {
-    Notice { severity: Severity::Warning, profile, sentence, remedy: None }
+    Notice::new(Severity::Warning, profile, sentence)
 }

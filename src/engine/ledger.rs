@@ -114,7 +114,7 @@ impl Watched {
     /// Tells that there is another journal now, until that is read.
     async fn tell(&self, error: &JournalError) {
         let sentence = error.to_string();
-        let notice = Notice { severity: Severity::Warning, profile: None, sentence: sentence.clone(), remedy: None };
+        let notice = Notice::new(Severity::Warning, None, sentence.clone());
         self.outbox.notice(notice);
         let kept = KeptNotice { profile: None, at: (self.clock)(), sentence };
         if let Err(error) = self.journal.keep_notice(kept).await {

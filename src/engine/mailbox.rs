@@ -198,12 +198,11 @@ impl Mailbox {
         let Some(event) = self.queue.pop_front() else {
             let left_out = std::mem::take(&mut self.notices_left_out);
             return (left_out > 0).then(|| {
-                Event::Notice(Notice {
-                    severity: Severity::Warning,
-                    profile: None,
-                    sentence: format!("{left_out} more notices came while the window was busy; the log has them."),
-                    remedy: None,
-                })
+                Event::Notice(Notice::new(
+                    Severity::Warning,
+                    None,
+                    format!("{left_out} more notices came while the window was busy; the log has them."),
+                ))
             });
         };
         self.weight = self.weight.saturating_sub(weight_of(&event));

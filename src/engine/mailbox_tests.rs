@@ -108,12 +108,7 @@ fn states_replace_their_older_selves_where_the_window_stalls() {
 #[test]
 fn notices_are_said_once_and_never_lost_uncounted() {
     let (outbox, events) = mailbox();
-    let notice = |n: usize| Notice {
-        severity: Severity::Warning,
-        profile: None,
-        sentence: format!("Notice {n}."),
-        remedy: None,
-    };
+    let notice = |n: usize| Notice::new(Severity::Warning, None, format!("Notice {n}."));
     for n in 0..NOTICES_LIMIT + 10 {
         outbox.notice(notice(n));
         outbox.notice(notice(n));

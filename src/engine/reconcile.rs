@@ -203,7 +203,7 @@ impl Reconciler {
 
     fn warn(&self, sentence: String) {
         let profile = Some(self.profile);
-        self.outbox.notice(Notice { severity: Severity::Warning, profile, sentence, remedy: None });
+        self.outbox.notice(Notice::new(Severity::Warning, profile, sentence));
     }
 }
 

@@ -88,7 +88,7 @@ impl Bench {
 
     async fn write(&self, id: &str, fact: Fact) {
         let key = ActivityKey::Command(id.into());
-        self.scribe.record(Entry { seq: Seq(0), at: Moment(0), key, fact, raw: "".into() }).await.unwrap();
+        self.scribe.record(Entry::ours(Moment(0), key, fact)).await.unwrap();
     }
 
     async fn hear(&self, id: &str, status: i64) {

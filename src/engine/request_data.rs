@@ -11,7 +11,7 @@ use crate::protocol::{CommandId, RequestId, StoredData};
 use crate::settings::ProfileId;
 
 use super::action::DATA_TOKENS_A_PAGE;
-use super::event::{Event, Notice, Severity};
+use super::event::Event;
 use super::report::Report;
 use super::rest::{RequestedData, RestError};
 use super::scribe::Scribe;
@@ -104,13 +104,7 @@ impl Asking {
     /// Writes a request down. Says whether that can go on.
     async fn write(&self, answer: RequestedData, stored: StoredData, again: Option<RequestId>) -> bool {
         let RequestedData { request, command } = answer;
-        let entry = |key, deed| Entry {
-            seq: Seq::default(),
-            at: (self.tools.clock)(),
-            key,
-            fact: Fact::Done(deed),
-            raw: "".into(),
-        };
+        let entry = |key, deed| Entry::ours((self.tools.clock)(), key, Fact::Done(deed));
         let StoredData { token, context, file_name, size, .. } = stored;
         let requested = Requested { token, file_name, context, size, command: command.clone(), again };
         let mut entries = vec![entry(ActivityKey::Data(request), Deed::Requested(requested))];
@@ -134,17 +128,14 @@ impl Asking {
     }
 
     fn warn(&self, sentence: String) {
-        let notice = Notice { severity: Severity::Warning, profile: Some(self.profile), sentence, remedy: None };
-        self.tools.outbox.notice(notice);
+        self.tools.warn(self.profile, sentence);
     }
 
     async fn token_may_be_dead(&self, error: &RestError) {
         if matches!(error, RestError::Unauthorised(_)) {
             let why = error.to_string();
             let report = Report::TokenDead { profile: self.profile, ticket: self.ticket.number, why };
-            if self.tools.reports.send(report).await.is_err() {
-                tracing::debug!("the engine is stopping");
-            }
+            self.tools.report(report).await;
         }
     }
 }

@@ -75,12 +75,11 @@ async fn restore_entries(
                 (entries, complete)
             }
             Err(why) => {
-                outbox.notice(Notice {
-                    severity: Severity::Error,
-                    profile: Some(profile),
-                    sentence: format!("Earlier activity can't be shown: {why}"),
-                    remedy: None,
-                });
+                outbox.notice(Notice::new(
+                    Severity::Error,
+                    Some(profile),
+                    format!("Earlier activity can't be shown: {why}"),
+                ));
                 (Vec::new(), true)
             }
         };
@@ -108,12 +107,11 @@ pub(super) async fn catch_up(ledger: Arc<dyn Ledger>, outbox: Outbox) {
                 outbox.caught_up(profile, entries);
             }
             Err(why) => {
-                outbox.notice(Notice {
-                    severity: Severity::Error,
-                    profile: Some(profile),
-                    sentence: format!("New activity can't be shown for now: {why}"),
-                    remedy: None,
-                });
+                outbox.notice(Notice::new(
+                    Severity::Error,
+                    Some(profile),
+                    format!("New activity can't be shown for now: {why}"),
+                ));
                 tokio::time::sleep(PAUSE).await;
             }
         }

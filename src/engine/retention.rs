@@ -51,7 +51,7 @@ pub(super) async fn run(tools: Tools, mut preferences: watch::Receiver<Preferenc
 
 /// Takes out what is to go.
 async fn look(tools: &Tools, preferences: &Preferences) -> Result<(), String> {
-    let lifetime = Duration::from_secs(u64::from(preferences.link_lifetime));
+    let lifetime = preferences.link_lifetime();
     tools.ledger.forget_expired_secrets((tools.clock)(), lifetime).await?;
     let limits = Limits::of(preferences, Arc::default());
     if !tools.ledger.is_purge_due((tools.clock)(), limits.clone()).await? {
@@ -77,7 +77,7 @@ async fn look(tools: &Tools, preferences: &Preferences) -> Result<(), String> {
 }
 
 fn tell(tools: &Tools, severity: Severity, sentence: String) {
-    tools.outbox.notice(Notice { severity, profile: None, sentence, remedy: None });
+    tools.outbox.notice(Notice::new(severity, None, sentence));
 }
 
 /// What went.

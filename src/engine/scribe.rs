@@ -394,7 +394,7 @@ impl Desk {
     }
 
     fn tell(&self, severity: Severity, sentence: String) {
-        self.outbox.notice(Notice { severity, profile: Some(self.profile), sentence, remedy: None });
+        self.outbox.notice(Notice::new(severity, Some(self.profile), sentence));
     }
 }
 

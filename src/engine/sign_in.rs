@@ -9,7 +9,7 @@ use crate::settings::ProfileId;
 
 use super::action::Credential;
 use super::endpoints::Endpoints;
-use super::event::{Notice, Severity, SignInState};
+use super::event::SignInState;
 use super::report::{Renewed, Report};
 use super::rest::{Granted, RestError};
 use super::session::Ticket;
@@ -29,7 +29,7 @@ pub(super) async fn ask(
         granted = grant(&tools, &endpoints, username.trim(), credential) => granted,
         _ = stop => return,
     };
-    report(&tools, Report::SignedIn { profile, attempt, granted }).await;
+    tools.report(Report::SignedIn { profile, attempt, granted }).await;
 }
 
 async fn grant(
@@ -66,9 +66,9 @@ async fn grant(
 pub(super) async fn ask_expiry(tools: Tools, profile: ProfileId, ticket: Arc<Ticket>) {
     let number = ticket.number;
     match tools.rest.expiry(&ticket.endpoints, &ticket.token).await {
-        Ok(ends) => report(&tools, Report::Expiry { profile, ticket: number, ends }).await,
+        Ok(ends) => tools.report(Report::Expiry { profile, ticket: number, ends }).await,
         Err(error @ RestError::Unauthorised(_)) => {
-            report(&tools, Report::TokenDead { profile, ticket: number, why: error.to_string() }).await;
+            tools.report(Report::TokenDead { profile, ticket: number, why: error.to_string() }).await;
         }
         // Nothing depends on it but what is shown; the session says whether the server is there.
         Err(error) => tracing::debug!(%error, "the end of the token is not known"),
@@ -84,7 +84,7 @@ pub(super) async fn renew(tools: Tools, profile: ProfileId, ticket: Arc<Ticket>,
         }
         Err(error) => Err(error),
     };
-    report(&tools, Report::Renewed { profile, ticket: ticket.number, outcome }).await;
+    tools.report(Report::Renewed { profile, ticket: ticket.number, outcome }).await;
 }
 
 /// Puts a token into the keyring; where that fails the operator is told and the session goes on.
@@ -92,20 +92,8 @@ pub(super) async fn keep(tools: &Tools, profile: ProfileId, token: &Authorizatio
     match tools.keyring.store_token(profile, token).await {
         Ok(()) => true,
         Err(error) => {
-            warn(tools, profile, error.to_string());
+            tools.warn(profile, error.to_string());
             false
         }
-    }
-}
-
-/// Tells the operator what did not work.
-pub(super) fn warn(tools: &Tools, profile: ProfileId, sentence: String) {
-    tools.outbox.notice(Notice { severity: Severity::Warning, profile: Some(profile), sentence, remedy: None });
-}
-
-/// Tells the centre.
-pub(super) async fn report(tools: &Tools, report: Report) {
-    if tools.reports.send(report).await.is_err() {
-        tracing::debug!("the engine is stopping");
     }
 }

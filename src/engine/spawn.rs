@@ -68,14 +68,13 @@ impl Spawner {
 /// Puts the panic on the screen.
 fn tell(outbox: &Outbox, name: &'static str, profile: Option<ProfileId>) {
     tracing::error!(task = name, "a task panicked");
-    outbox.notice(Notice {
-        severity: Severity::Error,
+    outbox.notice(Notice::new(
+        Severity::Error,
         profile,
-        sentence: format!(
+        format!(
             "Something went wrong inside Privicore Monitor while {name}. Restart it, and report this if it comes again."
         ),
-        remedy: None,
-    });
+    ));
 }
 
 #[cfg(test)]

@@ -5,10 +5,12 @@ use std::sync::Arc;
 use tokio::sync::mpsc;
 
 use crate::credentials::Keyring;
+use crate::settings::ProfileId;
 
 use super::clocks::Clocks;
 use super::connector::Connector;
 use super::download::Fetcher;
+use super::event::{Notice, Severity};
 use super::ledger::Ledger;
 use super::mailbox::Outbox;
 use super::options::Clock;
@@ -39,4 +41,18 @@ pub(super) struct Tools {
     pub(super) fetcher: Fetcher,
     /// Tells the engine's centre. Full: the task waits; the centre never waits for a task.
     pub(super) reports: mpsc::Sender<Report>,
+}
+
+impl Tools {
+    /// Tells the operator what did not work.
+    pub(super) fn warn(&self, profile: ProfileId, sentence: impl Into<String>) {
+        self.outbox.notice(Notice::new(Severity::Warning, Some(profile), sentence));
+    }
+
+    /// Tells the centre. When it has gone, nobody waits for it.
+    pub(super) async fn report(&self, report: Report) {
+        if self.reports.send(report).await.is_err() {
+            tracing::debug!("the engine is stopping");
+        }
+    }
 }

@@ -220,13 +220,7 @@ mod tests {
     use crate::journal::Journal;
 
     fn labelled(id: &str, label: &str) -> Entry {
-        Entry {
-            seq: Seq(0),
-            at: Moment(1),
-            key: ActivityKey::Command(id.into()),
-            fact: Fact::Done(Deed::Labelled { label: label.to_owned() }),
-            raw: "".into(),
-        }
+        Entry::ours(Moment(1), ActivityKey::Command(id.into()), Fact::Done(Deed::Labelled { label: label.to_owned() }))
     }
 
     fn ids(found: &[(ProfileId, Entry)]) -> Vec<&str> {

@@ -21,13 +21,11 @@ fn heard(raw: &str) -> Entry {
 }
 
 fn nothing() -> Entry {
-    Entry {
-        seq: Seq(0),
-        at: Moment(1_700_000_000_000_000),
-        key: ActivityKey::Message("m".into()),
-        fact: Fact::Done(Deed::Labelled { label: String::new() }),
-        raw: "".into(),
-    }
+    Entry::ours(
+        Moment(1_700_000_000_000_000),
+        ActivityKey::Message("m".into()),
+        Fact::Done(Deed::Labelled { label: String::new() }),
+    )
 }
 
 fn command(id: &str, status: i64) -> Entry {

@@ -3,6 +3,7 @@
 //! Kept as TOML in the OS's configuration directory, written atomically ([`atomic`]). Never holds a secret.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 mod address;
 pub mod atomic;
@@ -82,6 +83,14 @@ pub struct Preferences {
     /// A PEM file with a certificate authority to trust beside the system's. One whose name is no text is not kept.
     #[serde(skip_serializing_if = "is_no_text")]
     pub authority_file: Option<std::path::PathBuf>,
+}
+
+impl Preferences {
+    /// How long a link is taken to live when the message does not say.
+    #[must_use]
+    pub fn link_lifetime(&self) -> Duration {
+        Duration::from_secs(u64::from(self.link_lifetime))
+    }
 }
 
 impl Default for Preferences {

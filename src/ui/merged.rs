@@ -4,7 +4,6 @@
 //! What is done in it is done by the row's own profile.
 
 use std::collections::HashMap;
-use std::time::Duration;
 
 use crate::activity::{Activities, ActivityKey, RowId, Seq, View};
 use crate::settings::{Preferences, Profile, ProfileId};
@@ -68,7 +67,7 @@ impl Desk {
         owners.stale = false;
         owners.rows.clear();
         owners.names = parts.iter().map(|part| (part.profile.id, part.profile.name.clone())).collect();
-        self.activities = Activities::new(Duration::from_secs(u64::from(preferences.link_lifetime)));
+        self.activities = Activities::new(preferences.link_lifetime());
         self.table = super::table::Table::default();
         self.details = None;
         self.insight = super::insight::Shown::default();

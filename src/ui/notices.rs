@@ -59,7 +59,7 @@ impl Notices {
 
     /// A notice of the window's own.
     pub(crate) fn say(&mut self, severity: Severity, sentence: impl Into<String>) {
-        self.push(Notice { severity, profile: None, sentence: sentence.into(), remedy: None });
+        self.push(Notice::new(severity, None, sentence));
     }
 
     /// Takes one away and gives it.

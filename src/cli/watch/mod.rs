@@ -120,7 +120,7 @@ impl<'a> Watcher<'a> {
         }
         let names = Names::of(&settings, guest.as_ref());
         let whose = whose(&setup, guest.as_ref(), &settings, &names)?;
-        let lifetime = Duration::from_secs(u64::from(settings.preferences.link_lifetime));
+        let lifetime = settings.preferences.link_lifetime();
         let typed = setup.wanted.filter.as_ref().map(ToString::to_string);
         if let Some(slip) = typed.as_deref().and_then(Slip::find) {
             super::say(&slip.question());

@@ -6,7 +6,7 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use crate::activity::{ActivityKey, Deed, Entry, Fact, NotSaved, Seq};
+use crate::activity::{ActivityKey, Deed, Entry, Fact, NotSaved};
 use crate::engine::action::Action;
 use crate::engine::event::{Notice, Severity};
 use crate::engine::scribe::Scribe;
@@ -94,13 +94,11 @@ impl Aftermath {
             let Ok(Some((mut sentence, kept))) = kept.await else { continue };
             sentence.push_str(&what_now(kept.as_deref(), can_request));
             let part = kept.map(|part| part.display().to_string());
-            let entry = Entry {
-                seq: Seq::default(),
-                at: (tools.clock)(),
-                key: ActivityKey::Data(request),
-                fact: Fact::Done(Deed::NotSaved { why: NotSaved::Broken, sentence, part }),
-                raw: "".into(),
-            };
+            let entry = Entry::ours(
+                (tools.clock)(),
+                ActivityKey::Data(request),
+                Fact::Done(Deed::NotSaved { why: NotSaved::Broken, sentence, part }),
+            );
             if scribe.record(entry).await.is_err() {
                 return;
             }

@@ -102,9 +102,7 @@ pub(super) async fn run(job: Job, mut control: Control) {
     };
     // Before the window hears of the end: it may ask for the same data again as soon as it has.
     let report = Report::DownloadEnded { profile: job.profile, request: job.request.clone() };
-    if job.tools.reports.send(report).await.is_err() {
-        tracing::debug!("the engine is stopping");
-    }
+    job.tools.report(report).await;
     if let Some(outcome) = outcome {
         job.end(outcome, known.is_ok_and(|known| known.token.is_some())).await;
     }
@@ -127,9 +125,7 @@ pub(super) async fn look_for(tools: Tools, profile: ProfileId, request: RequestI
     let inline = Known::of(history).inline.is_some();
     // A link that has come is in the vault, which the centre looks into.
     let report = Report::Arrived { profile, requests: vec![(request, inline)] };
-    if tools.reports.send(report).await.is_err() {
-        tracing::debug!("the engine is stopping");
-    }
+    tools.report(report).await;
 }
 
 /// What is saved, and how it was had.
@@ -425,13 +421,7 @@ impl Job {
 
     /// Whether the deed is in the journal.
     async fn record(&self, deed: Deed) -> bool {
-        let entry = Entry {
-            seq: Seq::default(),
-            at: (self.tools.clock)(),
-            key: ActivityKey::Data(self.request.clone()),
-            fact: Fact::Done(deed),
-            raw: "".into(),
-        };
+        let entry = Entry::ours((self.tools.clock)(), ActivityKey::Data(self.request.clone()), Fact::Done(deed));
         self.scribe.record(entry).await.is_ok()
     }
 }

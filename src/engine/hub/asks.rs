@@ -7,11 +7,11 @@ use crate::engine::event::{Event, Notice, Severity};
 use crate::engine::report::Report;
 use crate::engine::rest::RestError;
 use crate::engine::reveal::reveal;
-use crate::engine::sign_in;
 use crate::protocol::CommandId;
 use crate::settings::ProfileId;
 
 use super::Hub;
+use super::desk::Desk;
 
 impl Hub {
     /// Asks the server for the state of commands, one after the other; each answer is an entry.
@@ -33,13 +33,8 @@ impl Hub {
                 left -= 1;
                 match tools.rest.request_status(&ticket.endpoints, &ticket.token, &command, &dialect).await {
                     Ok(enquiry) => {
-                        let entry = Entry {
-                            seq: Seq::default(),
-                            at: (tools.clock)(),
-                            key: ActivityKey::Command(command),
-                            fact: Fact::Enquired(enquiry),
-                            raw: "".into(),
-                        };
+                        let entry =
+                            Entry::ours((tools.clock)(), ActivityKey::Command(command), Fact::Enquired(enquiry));
                         if scribe.record(entry).await.is_err() {
                             tracing::debug!("the profile is being closed");
                             return;
@@ -47,9 +42,7 @@ impl Hub {
                     }
                     Err(error @ RestError::Unauthorised(_)) => {
                         let report = Report::TokenDead { profile, ticket: ticket.number, why: error.to_string() };
-                        if tools.reports.send(report).await.is_err() {
-                            tracing::debug!("the engine is stopping");
-                        }
+                        tools.report(report).await;
                         return;
                     }
                     Err(error) => {
@@ -59,11 +52,7 @@ impl Hub {
                             1 => " One more command was not asked for.".to_owned(),
                             left => format!(" {left} more commands were not asked for."),
                         };
-                        return sign_in::warn(
-                            &tools,
-                            profile,
-                            format!("The status of {command} is not known: {error}{rest}"),
-                        );
+                        return tools.warn(profile, format!("The status of {command} is not known: {error}{rest}"));
                     }
                 }
             }
@@ -82,7 +71,7 @@ impl Hub {
         let task = async move {
             let entries = match tools.ledger.history(profile, gap, Seq(0), Seq(u64::MAX)).await {
                 Ok(entries) => entries,
-                Err(why) => return sign_in::warn(&tools, profile, format!("The gap can't be reconciled: {why}")),
+                Err(why) => return tools.warn(profile, format!("The gap can't be reconciled: {why}")),
             };
             let open = entries.into_iter().rev().find_map(|entry| match entry.fact {
                 Fact::Gap(gap) => Some(gap.open),
@@ -98,21 +87,19 @@ impl Hub {
     pub(super) fn label(&mut self, profile: ProfileId, keys: Vec<ActivityKey>, label: &str) {
         let Some(desk) = self.desks.get(&profile) else { return };
         let at = (self.tools.clock)();
-        let entry = |key| Entry {
-            seq: Seq::default(),
-            at,
-            key,
-            fact: Fact::Done(Deed::Labelled { label: label.to_owned() }),
-            raw: "".into(),
-        };
-        let entries: Vec<Entry> = keys.into_iter().map(entry).collect();
+        let entry = |key| Entry::ours(at, key, Fact::Done(Deed::Labelled { label: label.to_owned() }));
+        self.write_down(desk, keys.into_iter().map(entry).collect());
+    }
+
+    /// Has the scribe write what the operator did.
+    pub(super) fn write_down(&self, desk: &Desk, entries: Vec<Entry>) {
         let scribe = desk.scribe.clone();
         let task = async move {
             if scribe.record_all(entries).await.is_err() {
                 tracing::debug!("the profile is being closed");
             }
         };
-        drop(self.tools.spawner.task("naming activities", Some(profile), task));
+        drop(self.tools.spawner.task("writing the journal", Some(desk.profile.id), task));
     }
 
     /// Reads every entry of an activity.
@@ -145,12 +132,9 @@ impl Hub {
         let task = async move {
             match reading.await {
                 Ok(event) => outbox.post(event),
-                Err(why) => outbox.notice(Notice {
-                    severity: Severity::Error,
-                    profile: Some(profile),
-                    sentence: format!("{what} can't be shown: {why}"),
-                    remedy: None,
-                }),
+                Err(why) => {
+                    outbox.notice(Notice::new(Severity::Error, Some(profile), format!("{what} can't be shown: {why}")));
+                }
             }
         };
         drop(self.tools.spawner.task("reading the journal", Some(profile), task));
@@ -161,7 +145,7 @@ impl Hub {
         let outbox = self.tools.outbox.clone();
         let work = move || {
             if let Err(sentence) = how(&path) {
-                outbox.notice(Notice { severity: Severity::Error, profile: None, sentence, remedy: None });
+                outbox.notice(Notice::new(Severity::Error, None, sentence));
             }
         };
         drop(self.tools.spawner.blocking("opening a file", None, work));

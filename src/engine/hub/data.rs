@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use crate::activity::{ActivityKey, Deed, Entry, Fact, Seq};
+use crate::activity::{ActivityKey, Deed, Entry, Fact};
 use crate::engine::action::Permission;
 use crate::engine::event::Severity;
 use crate::engine::request_data::Asking;
@@ -82,19 +82,7 @@ impl Hub {
     /// The operator has read that a link was spent elsewhere.
     pub(super) fn warning_read(&self, profile: ProfileId, request: RequestId) {
         let Some(desk) = self.desks.get(&profile) else { return };
-        let entry = Entry {
-            seq: Seq::default(),
-            at: (self.tools.clock)(),
-            key: ActivityKey::Data(request),
-            fact: Fact::Done(Deed::WarningRead),
-            raw: "".into(),
-        };
-        let scribe = desk.scribe.clone();
-        let task = async move {
-            if scribe.record(entry).await.is_err() {
-                tracing::debug!("the profile is being closed");
-            }
-        };
-        drop(self.tools.spawner.task("noting that a warning was read", Some(profile), task));
+        let entry = Entry::ours((self.tools.clock)(), ActivityKey::Data(request), Fact::Done(Deed::WarningRead));
+        self.write_down(desk, vec![entry]);
     }
 }

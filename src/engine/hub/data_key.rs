@@ -10,7 +10,6 @@ use tokio::sync::Mutex;
 
 use crate::engine::event::Event;
 use crate::engine::report::Report;
-use crate::engine::sign_in;
 use crate::protocol::DataKey;
 use crate::settings::ProfileId;
 
@@ -74,10 +73,10 @@ impl Hub {
             };
             drop(turn);
             let kept = kept.unwrap_or_else(|error| {
-                sign_in::warn(&tools, profile, error.to_string());
+                tools.warn(profile, error.to_string());
                 false
             });
-            sign_in::report(&tools, Report::DataKey { profile, change, key, kept }).await;
+            tools.report(Report::DataKey { profile, change, key, kept }).await;
         };
         drop(self.tools.spawner.task("writing the keyring", Some(profile), task));
     }
@@ -96,9 +95,9 @@ impl Hub {
             match tools.keyring.data_key(profile).await {
                 Ok(key) => {
                     let kept = key.is_some();
-                    sign_in::report(&tools, Report::DataKey { profile, change, key, kept }).await;
+                    tools.report(Report::DataKey { profile, change, key, kept }).await;
                 }
-                Err(error) => sign_in::warn(&tools, profile, error.to_string()),
+                Err(error) => tools.warn(profile, error.to_string()),
             }
         };
         drop(self.tools.spawner.task("reading the keyring", Some(profile), task));
@@ -128,7 +127,7 @@ impl Hub {
         let task = async move {
             let _turn = changes.turn.lock().await;
             if let Err(error) = tools.keyring.forget_data_key(profile).await {
-                sign_in::warn(&tools, profile, error.to_string());
+                tools.warn(profile, error.to_string());
             }
         };
         drop(self.tools.spawner.task("writing the keyring", Some(profile), task));

@@ -264,12 +264,11 @@ impl Hub {
             futures_util::future::join_all([ending.session, ending.scribe]).await;
             tools.outbox.forget(profile);
             if let Err(why) = tools.ledger.forget_profile(profile).await {
-                tools.outbox.notice(crate::engine::event::Notice {
-                    severity: Severity::Error,
-                    profile: None,
-                    sentence: format!("The activity of {name} is still in the journal: {why}"),
-                    remedy: None,
-                });
+                tools.outbox.notice(crate::engine::event::Notice::new(
+                    Severity::Error,
+                    None,
+                    format!("The activity of {name} is still in the journal: {why}"),
+                ));
             }
         };
         let task = self.tools.spawner.task("removing a profile", Some(profile), task);

@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
 
 use crate::engine::download::{self, Control, Job, Order, Queued, Target};
 use crate::engine::endpoints::Endpoints;
@@ -52,7 +51,7 @@ impl Hub {
             return;
         }
         let ready = Endpoints::of(&desk.profile).ok().and_then(|to| desk.vault.ready(&request, &to.download));
-        let expires = ready.map(|ready| ready.expiry(self.link_lifetime()));
+        let expires = ready.map(|ready| ready.expiry(self.settings.preferences.link_lifetime()));
         let size = self.followed.0.get(&(profile, request.clone())).and_then(|following| following.size);
         let queued = Queued { profile, request, target, automatic, expires, size, warned: false };
         if !self.queue.add(queued) {
@@ -209,12 +208,8 @@ impl Hub {
             endpoints,
             saving: desk.profile.saving.clone(),
             key: desk.data_key.key().filter(|_key| desk.profile.saving.decrypt).cloned(),
-            lifetime: self.link_lifetime(),
+            lifetime: self.settings.preferences.link_lifetime(),
             tools: self.tools.clone(),
         })
-    }
-
-    fn link_lifetime(&self) -> Duration {
-        Duration::from_secs(u64::from(self.settings.preferences.link_lifetime))
     }
 }

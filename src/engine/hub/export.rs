@@ -2,7 +2,6 @@
 
 use std::io::{self, Write as _};
 use std::path::Path;
-use std::time::Duration;
 
 use crate::activity::record::Format;
 use crate::engine::action::{Action, Export};
@@ -33,7 +32,7 @@ impl Hub {
             chip: wanted.chip,
             since: None,
             messages: wanted.messages,
-            link_lifetime: Duration::from_secs(u64::from(self.settings.preferences.link_lifetime)),
+            link_lifetime: self.settings.preferences.link_lifetime(),
             now: (self.tools.clock)(),
             names: self.settings.profiles.iter().map(|profile| (profile.id, profile.name.clone())).collect(),
         };
@@ -46,9 +45,7 @@ impl Hub {
                     sentence: format!("{} exported to {}.", counted(count), wanted.to.display()),
                     remedy: Some(("Show in folder".to_owned(), Action::ShowInFolder(wanted.to))),
                 },
-                Err(error) => {
-                    Notice { severity: Severity::Error, profile: None, sentence: error.to_string(), remedy: None }
-                }
+                Err(error) => Notice::new(Severity::Error, None, error.to_string()),
             };
             outbox.notice(notice);
         };

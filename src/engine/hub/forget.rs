@@ -1,7 +1,6 @@
 //! What the operator wishes gone: a profile's activity, and notices that were read.
 
 use crate::engine::event::Severity;
-use crate::engine::sign_in;
 use crate::settings::ProfileId;
 
 use super::Hub;
@@ -20,7 +19,7 @@ impl Hub {
             match scribe.forget().await {
                 Ok(Ok(())) => {}
                 Ok(Err(why)) => {
-                    sign_in::warn(&tools, profile, format!("The activity is still in the journal: {why}"));
+                    tools.warn(profile, format!("The activity is still in the journal: {why}"));
                 }
                 Err(_closed) => tracing::debug!("the profile is being closed"),
             }

@@ -10,6 +10,8 @@ mod desk;
 mod downloads;
 mod export;
 mod forget;
+#[cfg(test)]
+mod renewal_tests;
 mod sandbox;
 mod sealing;
 mod tokens;
@@ -350,7 +352,7 @@ impl Hub {
     }
 
     fn notice(&self, profile: Option<ProfileId>, severity: Severity, sentence: impl Into<String>) {
-        self.tools.outbox.notice(Notice { severity, profile, sentence: sentence.into(), remedy: None });
+        self.tools.outbox.notice(Notice::new(severity, profile, sentence));
     }
 
     fn number(&mut self) -> u64 {
@@ -411,6 +413,3 @@ fn failure(state: &ConnectionState) -> Option<&str> {
         | ConnectionState::Leaving => None,
     }
 }
-
-#[cfg(test)]
-mod renewal;

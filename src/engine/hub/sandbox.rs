@@ -42,9 +42,7 @@ impl Hub {
                 tracing::warn!(why, "activity of an earlier sandbox is still in the journal");
             }
             let started = starting.await;
-            if tools.reports.send(Report::Sandbox(started)).await.is_err() {
-                tracing::debug!("the engine is stopping");
-            }
+            tools.report(Report::Sandbox(started)).await;
         };
         drop(self.tools.spawner.task("starting the sandbox", None, task));
     }

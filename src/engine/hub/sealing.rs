@@ -5,7 +5,6 @@ use std::time::Duration;
 use crate::engine::event::{Event, Severity};
 use crate::engine::lasting;
 use crate::engine::report::Report;
-use crate::engine::sign_in;
 use crate::engine::tools::Tools;
 use crate::engine::vault::Vault;
 use crate::journal::{Sealing, Secrets};
@@ -39,7 +38,7 @@ impl Hub {
             let sealing = tools.ledger.seal_with(key).await.unwrap_or_else(|why| Sealing::MemoryOnly {
                 why: format!("Links to data are kept in memory only: {why} After a restart, request the data again."),
             });
-            sign_in::report(&tools, Report::Sealing(sealing)).await;
+            tools.report(Report::Sealing(sealing)).await;
         };
         drop(self.tools.spawner.task("reading the keyring", None, task));
     }
@@ -70,7 +69,7 @@ impl Hub {
 
     /// Brings the links of earlier runs back, once a profile and run; and has those sealed that came before the key did.
     pub(super) fn recall(&mut self, profile: ProfileId) {
-        let lifetime = Duration::from_secs(u64::from(self.settings.preferences.link_lifetime));
+        let lifetime = self.settings.preferences.link_lifetime();
         let Some(desk) = self.desks.get_mut(&profile).filter(|desk| self.seal == Seal::On && !desk.recalled) else {
             return;
         };
@@ -83,11 +82,11 @@ impl Hub {
 async fn recall(tools: Tools, profile: ProfileId, vault: Vault, lifetime: Duration) {
     let failed = |why: String| format!("Links of earlier runs can't be read: {why} Request that data again.");
     if let Err(why) = tools.ledger.forget_expired_secrets((tools.clock)(), lifetime).await {
-        return sign_in::warn(&tools, profile, failed(why));
+        return tools.warn(profile, failed(why));
     }
     let unsealed = match tools.ledger.secrets(profile).await {
         Ok(unsealed) => unsealed,
-        Err(why) => return sign_in::warn(&tools, profile, failed(why)),
+        Err(why) => return tools.warn(profile, failed(why)),
     };
     if let Some(sentence) = unsealed.sentence() {
         lasting::warn(&tools, Some(profile), sentence).await;

@@ -142,7 +142,7 @@ impl Hub {
         let tools = self.tools.clone();
         let task = async move {
             let token = tools.keyring.token(profile).await.map_err(|error| error.to_string());
-            sign_in::report(&tools, Report::Remembered { profile, token }).await;
+            tools.report(Report::Remembered { profile, token }).await;
         };
         drop(self.tools.spawner.task("reading the keyring", Some(profile), task));
     }
@@ -215,7 +215,7 @@ impl Hub {
         let (tools, ticket) = (self.tools.clone(), held.ticket.clone());
         let task = async move {
             if sign_in::keep(&tools, profile, &ticket.token).await {
-                sign_in::report(&tools, Report::Kept { profile, ticket: ticket.number }).await;
+                tools.report(Report::Kept { profile, ticket: ticket.number }).await;
             }
         };
         drop(self.tools.spawner.task("writing the keyring", Some(profile), task));
@@ -242,7 +242,7 @@ impl Hub {
         let tools = self.tools.clone();
         let task = async move {
             if let Err(error) = tools.keyring.forget_token(profile).await {
-                sign_in::warn(&tools, profile, error.to_string());
+                tools.warn(profile, error.to_string());
             }
         };
         drop(self.tools.spawner.task("writing the keyring", Some(profile), task));
@@ -362,7 +362,7 @@ impl Hub {
                 // A token that is dead already is what was wanted.
                 Ok(()) | Err(RestError::Unauthorised(_)) => {}
                 Err(error) => {
-                    sign_in::warn(&tools, profile, format!("Signed out, but the token was not revoked. {error}"));
+                    tools.warn(profile, format!("Signed out, but the token was not revoked. {error}"));
                 }
             }
         };

@@ -17,13 +17,7 @@ impl Hub {
         if entries.is_empty() {
             return self.notice(Some(profile), Severity::Warning, "There is no command to track. Give its id.");
         }
-        let scribe = desk.scribe.clone();
-        let task = async move {
-            if scribe.record_all(entries).await.is_err() {
-                tracing::debug!("the profile is being closed");
-            }
-        };
-        drop(self.tools.spawner.task("tracking commands", Some(profile), task));
+        self.write_down(desk, entries);
     }
 
     /// Does what another process asked for, and tells it once that is durable.

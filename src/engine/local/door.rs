@@ -49,7 +49,7 @@ pub(crate) async fn listen(data: PathBuf, tools: Tools) {
         Ok(bound) => bound,
         Err(why) => {
             let sentence = format!("Other programs can't hand commands to this one by `track`. {why}");
-            tools.outbox.notice(Notice { severity: Severity::Warning, profile: None, sentence, remedy: None });
+            tools.outbox.notice(Notice::new(Severity::Warning, None, sentence));
             return;
         }
     };

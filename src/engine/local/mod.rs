@@ -13,7 +13,7 @@ use std::path::Path;
 
 use tokio::sync::oneshot;
 
-use crate::activity::{ActivityKey, Deed, Entry, Fact, Moment, Seq};
+use crate::activity::{ActivityKey, Deed, Entry, Fact, Moment};
 use crate::protocol::CommandId;
 
 #[cfg(unix)]
@@ -118,13 +118,7 @@ impl Tracking {
 
 /// What the journal keeps of the wish to follow commands.
 pub(super) fn entries(commands: &[CommandId], label: Option<&str>, at: Moment) -> Vec<Entry> {
-    let entry = |command: &CommandId, deed| Entry {
-        seq: Seq(0),
-        at,
-        key: ActivityKey::Command(command.clone()),
-        fact: Fact::Done(deed),
-        raw: "".into(),
-    };
+    let entry = |command: &CommandId, deed| Entry::ours(at, ActivityKey::Command(command.clone()), Fact::Done(deed));
     let mut entries = Vec::new();
     for command in commands {
         entries.push(entry(command, Deed::Tracked));

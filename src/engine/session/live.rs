@@ -175,12 +175,11 @@ impl Session {
             Heard::Reply(reply) => match End::of_refusal(reply) {
                 refused @ End::TokenRefused { .. } => Some(refused),
                 other => {
-                    self.outbox.notice(Notice {
-                        severity: Severity::Warning,
-                        profile: Some(self.profile),
-                        sentence: format!("{other} The connection stays open."),
-                        remedy: None,
-                    });
+                    self.outbox.notice(Notice::new(
+                        Severity::Warning,
+                        Some(self.profile),
+                        format!("{other} The connection stays open."),
+                    ));
                     None
                 }
             },

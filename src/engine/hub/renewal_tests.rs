@@ -1,4 +1,4 @@
-//! Test: automatic renewal from its beginning to its end, through hub, session, keyring and REST, with time in the test's hand.
+//! Automatic renewal from its beginning to its end, through hub, session, keyring and REST, with time in the test's hand.
 
 use std::sync::mpsc::{SyncSender, sync_channel};
 use std::sync::{Arc, Mutex};
