@@ -88,6 +88,8 @@ pub struct App {
     parts: Parts,
     /// `None` until the engine has sent them.
     settings: Option<Arc<Settings>>,
+    /// The preferences that the theme, the scale and the styles were last made by.
+    applied: Option<Preferences>,
     desks: Vec<Desk>,
     front: Front,
     /// The form for a further profile, while there is one.
@@ -141,6 +143,7 @@ impl App {
         Self {
             parts,
             settings: None,
+            applied: None,
             desks: Vec::new(),
             front: Front::New,
             form: None,
@@ -223,9 +226,14 @@ impl App {
     fn send(&mut self, action: Action) -> bool {
         let taken = self.parts.backend.send(action);
         if !taken {
-            self.notices.say(Severity::Warning, "The engine is busy, so nothing was done. Try again in a moment.");
+            self.is_busy();
         }
         taken
+    }
+
+    /// Says that the engine took nothing.
+    fn is_busy(&mut self) {
+        self.notices.say(Severity::Warning, "The engine is busy, so nothing was done. Try again in a moment.");
     }
 
     fn open(&mut self, dialog: Dialog) {

@@ -126,6 +126,23 @@ fn the_scale_has_keys_and_ends_at_200_per_cent() {
 }
 
 #[test]
+fn what_is_chosen_before_the_engine_answers_builds_on_what_was_chosen_before() {
+    let mut window = Window::live();
+    window.key_with(Modifiers::COMMAND, Key::Plus);
+    window.key_with(Modifiers::COMMAND, Key::Plus);
+    window.key_with(Modifiers::COMMAND, Key::K);
+    window.type_text("Dark theme");
+    window.key(Key::Enter);
+    let wishes = window.actions();
+    let Some(Action::SetPreferences(last)) = wishes.last() else { panic!("nothing was kept: {wishes:?}") };
+    assert_eq!((last.scale, last.theme), (120, Theme::Dark), "a choice was lost: {wishes:?}");
+    assert!((window.harness.ctx.zoom_factor() - 1.0).abs() < 0.01, "it takes effect once the engine has taken it");
+    told(&mut window, last.clone());
+    assert!((window.harness.ctx.zoom_factor() - 1.2).abs() < 0.01, "it is not drawn larger");
+    assert_eq!(window.harness.ctx.theme(), egui::Theme::Dark);
+}
+
+#[test]
 fn at_every_scale_the_smallest_window_has_every_part_within_it() {
     for scale in [100_u16, 125, 150, 200] {
         // The least size grows with the scale.

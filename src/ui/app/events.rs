@@ -88,7 +88,7 @@ impl App {
 
     fn take_settings(&mut self, ctx: &Context, settings: Arc<Settings>) {
         let first = self.settings.is_none();
-        self.take_preferences(ctx, &settings.preferences, first);
+        self.take_preferences(ctx, &settings.preferences);
         let mut old = std::mem::take(&mut self.desks);
         let mut added = None;
         for profile in &settings.profiles {
@@ -120,16 +120,17 @@ impl App {
     }
 
     /// What is preferred takes effect at once.
-    fn take_preferences(&mut self, ctx: &Context, new: &Preferences, first: bool) {
-        let old = self.preferences();
-        if first || old.theme != new.theme {
+    fn take_preferences(&mut self, ctx: &Context, new: &Preferences) {
+        let old = self.applied.replace(new.clone());
+        let differs = |is: fn(&Preferences, &Preferences) -> bool| old.as_ref().is_none_or(|old| is(old, new));
+        if differs(|old, new| old.theme != new.theme) {
             ctx.set_theme(preference(new.theme));
         }
-        if first || old.scale != new.scale {
+        if differs(|old, new| old.scale != new.scale) {
             ctx.set_zoom_factor(f32::from(new.scale) / 100.0);
             ctx.send_viewport_cmd(ViewportCommand::MinInnerSize(theme::LEAST));
         }
-        if first || old.motion != new.motion {
+        if differs(|old, new| old.motion != new.motion) {
             theme::set_styles(ctx, self.parts.reduced_motion || new.motion == Motion::Reduced);
         }
         if let Some(Dialog::Settings(form)) = &mut self.dialog {

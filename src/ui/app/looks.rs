@@ -5,7 +5,7 @@ use std::sync::Arc;
 use egui::Context;
 
 use crate::activity::Chip;
-use crate::engine::{Action, Severity};
+use crate::engine::Action;
 use crate::settings::{ColumnLook, InsightLook, Look, Preferences, ProfileId, SavedFilter, Times};
 use crate::ui::app::{App, Front};
 use crate::ui::columns_dialog::Chosen;
@@ -31,6 +31,13 @@ impl App {
         taken
     }
 
+    /// Changes the preferences; says so where the engine is too busy to take them.
+    pub(super) fn prefer(&mut self, change: impl FnOnce(&mut Preferences)) {
+        if !self.keep(change) {
+            self.is_busy();
+        }
+    }
+
     /// How times are told.
     pub(super) fn times(&self) -> Times {
         self.settings.as_ref().map(|settings| settings.preferences.times).unwrap_or_default()
@@ -38,9 +45,7 @@ impl App {
 
     /// Tells times so from now on.
     pub(super) fn set_times(&mut self, times: Times) {
-        if !self.keep(|preferences| preferences.times = times) {
-            self.is_busy();
-        }
+        self.prefer(|preferences| preferences.times = times);
     }
 
     /// How Insight is looked at.
@@ -50,9 +55,7 @@ impl App {
 
     /// Looks at Insight so from now on.
     pub(super) fn set_insight(&mut self, look: InsightLook) {
-        if !self.keep(|preferences| preferences.insight = look) {
-            self.is_busy();
-        }
+        self.prefer(|preferences| preferences.insight = look);
     }
 
     /// Shows Insight, or takes it away. Where there is room for only one of the two, the details give way to it.
@@ -108,32 +111,22 @@ impl App {
     /// Saves how the profile in front is looked at, in place of one of the same name.
     pub(super) fn save_filter(&mut self, name: String) {
         let Some(look) = self.desk().map(Desk::look) else { return };
-        let kept = self.keep(|preferences| {
+        self.prefer(|preferences| {
             let saved = SavedFilter { name, look };
             match preferences.saved_filters.iter_mut().find(|other| other.name == saved.name) {
                 Some(other) => *other = saved,
                 None => preferences.saved_filters.push(saved),
             }
         });
-        if !kept {
-            self.is_busy();
-        }
     }
 
     /// Forgets a saved filter.
     pub(super) fn forget_saved(&mut self, index: usize) {
-        let kept = self.keep(|preferences| {
+        self.prefer(|preferences| {
             if index < preferences.saved_filters.len() {
                 preferences.saved_filters.remove(index);
             }
         });
-        if !kept {
-            self.is_busy();
-        }
-    }
-
-    fn is_busy(&mut self) {
-        self.notices.say(Severity::Warning, "The engine is busy, so nothing was done. Try again in a moment.");
     }
 
     /// Remembers how the profile in front is looked at, once nothing is being typed or dragged. Where the engine is busy it is

@@ -7,7 +7,7 @@ use egui::Context;
 use crate::activity::{ActivityKey, Chip, RowId};
 use crate::engine::{Action, Severity};
 use crate::protocol::{CommandId, Original};
-use crate::settings::{Preferences, ProfileId, SCALES};
+use crate::settings::{ProfileId, SCALES};
 use crate::ui::app::{App, Front};
 use crate::ui::commands::Command;
 use crate::ui::completeness::Report;
@@ -209,16 +209,6 @@ impl App {
         let read = Action::NoticeRead { profile: notice.profile, sentence: told.to_owned() };
         if !self.parts.backend.send(read) {
             tracing::debug!("the engine is busy: the notice is told again at the next start");
-        }
-    }
-
-    /// Changes the preferences, where there is something to change.
-    pub(super) fn prefer(&mut self, change: impl FnOnce(&mut Preferences)) {
-        let before = self.preferences();
-        let mut preferences = before.clone();
-        change(&mut preferences);
-        if preferences != before {
-            self.send(Action::SetPreferences(preferences));
         }
     }
 
