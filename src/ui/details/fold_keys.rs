@@ -33,7 +33,7 @@ pub(super) fn name(ui: &Ui, response: &Response, words: &str, open: bool) -> Opt
     }
     if response.gained_focus() {
         // Tab also goes to what is only half in sight.
-        ui.scroll_to_rect_animation(response.rect, None, egui::style::ScrollAnimation::none());
+        into_sight(ui, response.rect);
     }
     let arrows = EventFilter { horizontal_arrows: true, vertical_arrows: true, ..EventFilter::default() };
     ui.memory_mut(|memory| memory.set_focus_lock_filter(response.id, arrows));
@@ -64,5 +64,11 @@ pub(super) fn step<T>(rows: &[T], folds: impl Fn(&T) -> bool, from: usize, down:
 pub(super) fn reveal(ui: &Ui, line: Rect, height: f32, from: usize, to: usize) {
     #[expect(clippy::cast_precision_loss, reason = "a page has a few thousand lines")]
     let by = (to as f32 - from as f32) * height;
-    ui.scroll_to_rect_animation(line.translate(vec2(0.0, by)), None, egui::style::ScrollAnimation::none());
+    into_sight(ui, line.translate(vec2(0.0, by)));
+}
+
+/// Scrolls at once until a line is in sight, with the ring around it.
+fn into_sight(ui: &Ui, line: Rect) {
+    const RING: f32 = 4.0;
+    ui.scroll_to_rect_animation(line.expand2(vec2(0.0, RING)), None, egui::style::ScrollAnimation::none());
 }
