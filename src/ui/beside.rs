@@ -22,40 +22,54 @@ const IN_HAND: usize = 256;
 pub(super) const MANY: usize = 256;
 /// How many may wait: beyond this the engine keeps what comes, and reads it from the journal again.
 pub(super) const MOST: usize = 65_536;
-/// From how many on the window applies what waits itself, rather than let it pile up.
-pub(super) const PILE: usize = 16_384;
+/// From how many on the window applies what waits itself, rather than let it pile up: more than two chunks of the journal.
+pub(super) const PILE: usize = 50_000;
 
-/// Entries that wait, batch by batch, in order.
+/// Entries that wait.
+#[derive(Debug)]
+pub(crate) enum Batch {
+    /// They were committed.
+    Committed(Vec<Entry>),
+    /// They were read from the journal, whose older end is best applied last; and whether it was the last chunk.
+    Restored(Vec<Entry>, bool),
+}
+
+impl Batch {
+    fn entries(&self) -> &[Entry] {
+        let (Self::Committed(entries) | Self::Restored(entries, _)) = self;
+        entries
+    }
+}
+
+/// Batches that wait, in order.
 #[derive(Debug, Default)]
 pub(crate) struct Waiting {
-    batches: VecDeque<Vec<Entry>>,
-    /// How many of the first batch are applied.
+    batches: VecDeque<Batch>,
+    /// How many entries of the first batch are applied.
     applied: usize,
     /// How many are left in all.
     left: usize,
 }
 
 impl Waiting {
-    /// How many wait.
+    /// How many entries wait.
     pub(crate) fn len(&self) -> usize {
         self.left
     }
 
-    /// Whether none does.
+    /// Whether nothing waits.
     pub(crate) fn is_empty(&self) -> bool {
-        self.left == 0
+        self.batches.is_empty()
     }
 
     /// Adds a batch behind the others.
-    pub(crate) fn push(&mut self, batch: Vec<Entry>) {
-        self.left += batch.len();
-        if !batch.is_empty() {
-            self.batches.push_back(batch);
-        }
+    pub(crate) fn push(&mut self, batch: Batch) {
+        self.left += batch.entries().len();
+        self.batches.push_back(batch);
     }
 
-    /// Applies entries for as long as `go_on` says so, which is asked every few hundred. Their keys are added to `keys`, where
-    /// somebody wants them.
+    /// Applies entries for as long as `go_on` says so, which is asked every few hundred. The keys of those that were committed are
+    /// added to `keys`, where somebody wants them.
     pub(crate) fn apply(
         &mut self,
         (activities, completeness): (&mut Activities, &mut Completeness),
@@ -64,15 +78,27 @@ impl Waiting {
     ) -> Changed {
         let mut changed = Changed::default();
         while let Some(batch) = self.batches.front().filter(|_| go_on()) {
-            let rest = batch.get(self.applied..).unwrap_or_default();
-            let (now, later) = rest.split_at(rest.len().min(IN_HAND));
-            changed.add(commit::apply(activities, completeness, now));
-            if let Some(keys) = &mut keys {
-                keys.extend(now.iter().map(|entry| entry.key.clone()));
+            let left = batch.entries().len().saturating_sub(self.applied);
+            let in_hand = left.min(IN_HAND);
+            match batch {
+                Batch::Committed(entries) => {
+                    let now = entries.get(self.applied..self.applied + in_hand).unwrap_or_default();
+                    changed.add(commit::apply(activities, completeness, now));
+                    if let Some(keys) = &mut keys {
+                        keys.extend(now.iter().map(|entry| entry.key.clone()));
+                    }
+                }
+                Batch::Restored(entries, is_last) => {
+                    let now = entries.get(left - in_hand..left).unwrap_or_default();
+                    commit::apply_restored(activities, completeness, now);
+                    if left == in_hand {
+                        changed.add(Changed::restored(*is_last));
+                    }
+                }
             }
-            self.left -= now.len();
-            self.applied += now.len();
-            if later.is_empty() {
+            self.left -= in_hand;
+            self.applied += in_hand;
+            if left == in_hand {
                 self.batches.pop_front();
                 self.applied = 0;
             }
@@ -256,7 +282,7 @@ mod tests {
     fn work(count: usize) -> Work {
         let mut waiting = Waiting::default();
         for from in (0..count).step_by(1_000) {
-            waiting.push((from..count.min(from + 1_000)).map(heard).collect());
+            waiting.push(Batch::Committed((from..count.min(from + 1_000)).map(heard).collect()));
         }
         Work {
             profile: ProfileId::from_u128(1),
@@ -295,6 +321,25 @@ mod tests {
         }
         let changed = waiting.apply((&mut activities, &mut completeness), None, || true);
         assert_eq!((activities.len(), waiting.len()), (2_500, 0), "{changed:?}");
+    }
+
+    #[test]
+    fn a_chunk_of_the_journal_is_applied_from_its_newer_end_and_said_to_be_so_once_it_is_whole() {
+        let Work { mut activities, mut completeness, .. } = work(0);
+        let mut waiting = Waiting::default();
+        waiting.push(Batch::Restored((0..600).map(heard).collect(), false));
+        waiting.push(Batch::Restored(Vec::new(), true));
+        let mut restored = Vec::new();
+        for expected in [344, 88, 0, 0] {
+            let asked = std::cell::Cell::new(0);
+            let go_on = || asked.replace(asked.get() + 1) == 0;
+            restored.push(waiting.apply((&mut activities, &mut completeness), None, go_on).restored);
+            let oldest =
+                activities.newest(activities.len() - 1).and_then(|row| activities.get(row)).map(|row| row.id());
+            assert_eq!(oldest.as_deref(), Some(format!("c-{expected}").as_str()));
+        }
+        assert_eq!(restored, [None, None, Some(false), Some(true)]);
+        assert!(waiting.is_empty());
     }
 
     #[test]

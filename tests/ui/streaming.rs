@@ -7,6 +7,7 @@ use egui::{Key, Modifiers, ViewportId};
 use privicore_monitor::activity::{Entry, Seq};
 use privicore_monitor::engine::{ConnectionState, Event};
 use privicore_monitor::settings::{Profile, Theme};
+use privicore_monitor::ui::{Beside, Prefill};
 
 use super::harness::{Window, command, ops};
 
@@ -117,4 +118,24 @@ fn all_profiles_follows_what_is_applied_beside_it() {
     window.say(Event::Committed { profile: other.id, entries: theirs });
     draw_until(&mut window, "Show all (3000)");
     assert!(window.has(Role::Button, "Show failed (300)"), "{:?}", window.all(Role::Button));
+}
+
+#[test]
+fn a_long_journal_is_read_beside_the_window_while_messages_come() {
+    let mut window = Window::made([1280.0, 800.0], Prefill::default(), Beside::start);
+    window.settings(vec![window.profile.clone()], Theme::Dark);
+    let profile = window.id();
+    window.say(Event::Connection { profile, state: ConnectionState::Live });
+    let (older, newer) = (commands(&mut window, 0, 3_000), commands(&mut window, 3_000, 2_000));
+    let live = commands(&mut window, 5_000, 300);
+    let live_from = Seq(5_001);
+    window.say(Event::Restored { profile, entries: newer, live_from, complete: false });
+    commit(&mut window, live);
+    window.say(Event::Restored { profile, entries: older, live_from, complete: true });
+    draw_until(&mut window, "Show all (5300)");
+    window.run();
+    assert!(window.has(Role::Button, "Show failed (530)"), "{:?}", window.all(Role::Button));
+    assert_eq!(window.rows().first().map(String::as_str), Some("Command c-5299, Succeeded"));
+    let labels = window.all(Role::Label);
+    assert!(labels.iter().all(|label| !label.contains("Reading earlier")), "{labels:?}");
 }

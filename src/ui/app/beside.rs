@@ -7,7 +7,7 @@ use crate::engine::Event;
 use crate::settings::ProfileId;
 use crate::ui::app::all::News;
 use crate::ui::app::{App, Front};
-use crate::ui::beside::{MANY, MOST, PILE, Work};
+use crate::ui::beside::{Batch, MANY, MOST, PILE, Work};
 use crate::ui::desk::commit::Changed;
 
 impl App {
@@ -17,7 +17,14 @@ impl App {
         let Some(desk) = self.desk_of(profile) else { return Some(event) };
         match event {
             Event::Committed { entries, .. } if beside && (entries.len() >= MANY || !desk.behind.is_empty()) => {
-                desk.behind.push(entries);
+                desk.behind.push(Batch::Committed(entries));
+                None
+            }
+            Event::Restored { entries, live_from, complete, .. }
+                if beside && (entries.len() >= MANY || !desk.behind.is_empty()) =>
+            {
+                desk.activities.set_live_from(live_from);
+                desk.behind.push(Batch::Restored(entries, complete));
                 None
             }
             // These are to come after what came before.
@@ -109,8 +116,13 @@ impl App {
 
     fn changed(&mut self, profile: ProfileId, changed: Changed, keys: Option<Vec<ActivityKey>>) {
         let (in_front, instant) = (self.front == Front::Desk(profile), self.parts.clock.instant());
+        let is_restored = changed.restored == Some(true);
         if let Some(desk) = self.desk_of(profile) {
             desk.changed(changed, in_front, instant);
+        }
+        if is_restored && self.all_follows() {
+            self.tell_all(profile, News::Anew);
+            return;
         }
         if let Some(keys) = keys {
             self.tell_all(profile, News::Changed(keys));

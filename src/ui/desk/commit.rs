@@ -26,9 +26,16 @@ pub(crate) struct Changed {
     news: News,
     /// Those that say that data was requested from here.
     requested: Vec<Entry>,
+    /// Whether a chunk of the journal was applied, and whether it was the last.
+    pub restored: Option<bool>,
 }
 
 impl Changed {
+    /// What a chunk of the journal changed that was applied whole.
+    pub(crate) fn restored(is_last: bool) -> Self {
+        Self { restored: Some(is_last), ..Self::default() }
+    }
+
     /// Adds what later ones changed.
     pub(crate) fn add(&mut self, later: Self) {
         self.heard |= later.heard;
@@ -37,6 +44,7 @@ impl Changed {
         self.last_failed = later.last_failed.or_else(|| self.last_failed.take());
         self.news.join(later.news);
         self.requested.extend(later.requested);
+        self.restored = later.restored.or(self.restored);
     }
 }
 
@@ -71,6 +79,14 @@ pub(crate) fn apply(activities: &mut Activities, completeness: &mut Completeness
     changed
 }
 
+/// Applies entries that were read from the journal.
+pub(crate) fn apply_restored(activities: &mut Activities, completeness: &mut Completeness, entries: &[Entry]) {
+    for entry in entries {
+        completeness.note(entry, activities);
+    }
+    activities.apply_restored(entries);
+}
+
 impl Desk {
     /// Entries were applied. `in_front` is whether its tab is the one that is looked at.
     pub(crate) fn changed(&mut self, changed: Changed, in_front: bool, instant: Instant) {
@@ -89,5 +105,9 @@ impl Desk {
             self.failed = Some((before + changed.failed, changed.last_failed.unwrap_or_default()));
         }
         self.news.join(changed.news);
+        if let Some(is_last) = changed.restored {
+            self.restoring = !is_last;
+            self.completeness.restored();
+        }
     }
 }

@@ -12,7 +12,8 @@ use crate::ui::rival::Rival;
 use crate::ui::table::Table;
 use crate::ui::unkept::Unkept;
 
-use super::{Desk, Pulse, Token, Unseen, commit};
+use super::commit::{self, Changed};
+use super::{Desk, Pulse, Token, Unseen};
 
 impl Desk {
     /// Takes an event of this profile at an `instant`. `in_front` is whether its tab is the one that is looked at.
@@ -36,12 +37,8 @@ impl Desk {
             Event::Token { expires_at, kept, .. } => self.token = Some(Token { expires_at, kept }),
             Event::Restored { entries, live_from, complete, .. } => {
                 self.activities.set_live_from(live_from);
-                for entry in &entries {
-                    self.completeness.note(entry, &self.activities);
-                }
-                self.activities.apply_restored(&entries);
-                self.restoring = !complete;
-                self.completeness.restored();
+                commit::apply_restored(&mut self.activities, &mut self.completeness, &entries);
+                self.changed(Changed::restored(complete), in_front, instant);
             }
             Event::LinksKept { requests, .. } => self.activities.keep_links(&requests),
             Event::Committed { entries, .. } => self.commit(&entries, in_front, instant),
