@@ -43,7 +43,7 @@ impl Batch {
 
 /// Batches that wait, in order.
 #[derive(Debug, Default)]
-pub(crate) struct Waiting {
+pub(crate) struct Behind {
     batches: VecDeque<Batch>,
     /// How many entries of the first batch are applied.
     applied: usize,
@@ -51,7 +51,7 @@ pub(crate) struct Waiting {
     left: usize,
 }
 
-impl Waiting {
+impl Behind {
     /// How many entries wait.
     pub(crate) fn len(&self) -> usize {
         self.left
@@ -113,7 +113,7 @@ pub(super) struct Work {
     pub(super) profile: ProfileId,
     pub(super) activities: Activities,
     pub(super) completeness: Completeness,
-    pub(super) waiting: Waiting,
+    pub(super) behind: Behind,
     /// What was changed.
     pub(super) changed: Changed,
     /// Which activities, where somebody wants to know.
@@ -248,8 +248,8 @@ fn run(shared: &Shared, waker: &Waker) {
         };
         drop(hand);
         let go_on = || !shared.wanted.load(Ordering::Acquire);
-        for Work { activities, completeness, waiting, changed, keys, .. } in &mut work {
-            changed.add(waiting.apply((activities, completeness), keys.as_mut(), go_on));
+        for Work { activities, completeness, behind, changed, keys, .. } in &mut work {
+            changed.add(behind.apply((activities, completeness), keys.as_mut(), go_on));
         }
         let mut hand = shared.hand();
         if matches!(*hand, Hand::Over) {
@@ -280,15 +280,15 @@ mod tests {
     }
 
     fn work(count: usize) -> Work {
-        let mut waiting = Waiting::default();
+        let mut behind = Behind::default();
         for from in (0..count).step_by(1_000) {
-            waiting.push(Batch::Committed((from..count.min(from + 1_000)).map(heard).collect()));
+            behind.push(Batch::Committed((from..count.min(from + 1_000)).map(heard).collect()));
         }
         Work {
             profile: ProfileId::from_u128(1),
             activities: Activities::new(Duration::from_mins(1)),
             completeness: Completeness::default(),
-            waiting,
+            behind,
             changed: Changed::default(),
             keys: None,
         }
@@ -299,47 +299,47 @@ mod tests {
         const COUNT: usize = 20_000;
         let mut beside = Beside::start(Waker::default()).unwrap();
         let mut given = vec![work(COUNT)];
-        while given.iter().any(|work| !work.waiting.is_empty()) {
+        while given.iter().any(|work| !work.behind.is_empty()) {
             beside.give(given);
             given = beside.take_back();
             let [work] = given.as_slice() else { panic!("{} came back", given.len()) };
-            assert_eq!(work.activities.len() + work.waiting.len(), COUNT);
+            assert_eq!(work.activities.len() + work.behind.len(), COUNT);
         }
         assert!(beside.take_back().is_empty(), "it came back twice");
     }
 
     #[test]
     fn entries_in_hand_are_few_and_batches_are_left_in_the_middle() {
-        let Work { mut activities, mut completeness, mut waiting, .. } = work(2_500);
+        let Work { mut activities, mut completeness, mut behind, .. } = work(2_500);
         let mut keys = Vec::new();
         for step in 1..=10 {
             let asked = std::cell::Cell::new(0);
             let go_on = || asked.replace(asked.get() + 1) == 0;
-            let changed = waiting.apply((&mut activities, &mut completeness), Some(&mut keys), go_on);
+            let changed = behind.apply((&mut activities, &mut completeness), Some(&mut keys), go_on);
             assert!(format!("{changed:?}").contains("heard: true"), "{changed:?}");
             assert!(activities.len() <= step * IN_HAND && keys.len() == activities.len());
         }
-        let changed = waiting.apply((&mut activities, &mut completeness), None, || true);
-        assert_eq!((activities.len(), waiting.len()), (2_500, 0), "{changed:?}");
+        let changed = behind.apply((&mut activities, &mut completeness), None, || true);
+        assert_eq!((activities.len(), behind.len()), (2_500, 0), "{changed:?}");
     }
 
     #[test]
     fn a_chunk_of_the_journal_is_applied_from_its_newer_end_and_said_to_be_so_once_it_is_whole() {
         let Work { mut activities, mut completeness, .. } = work(0);
-        let mut waiting = Waiting::default();
-        waiting.push(Batch::Restored((0..600).map(heard).collect(), false));
-        waiting.push(Batch::Restored(Vec::new(), true));
+        let mut behind = Behind::default();
+        behind.push(Batch::Restored((0..600).map(heard).collect(), false));
+        behind.push(Batch::Restored(Vec::new(), true));
         let mut restored = Vec::new();
         for expected in [344, 88, 0, 0] {
             let asked = std::cell::Cell::new(0);
             let go_on = || asked.replace(asked.get() + 1) == 0;
-            restored.push(waiting.apply((&mut activities, &mut completeness), None, go_on).restored);
+            restored.push(behind.apply((&mut activities, &mut completeness), None, go_on).restored);
             let oldest =
                 activities.newest(activities.len() - 1).and_then(|row| activities.get(row)).map(|row| row.id());
             assert_eq!(oldest.as_deref(), Some(format!("c-{expected}").as_str()));
         }
         assert_eq!(restored, [None, None, Some(false), Some(true)]);
-        assert!(waiting.is_empty());
+        assert!(behind.is_empty());
     }
 
     #[test]

@@ -80,7 +80,7 @@ pub(crate) struct Desk {
     /// Its activities.
     pub activities: Activities,
     /// Entries that are still to be applied.
-    pub behind: beside::Waiting,
+    pub behind: beside::Behind,
     /// Which of them are shown, in which order.
     pub view: View,
     /// How far a search is.
@@ -141,7 +141,7 @@ impl Desk {
             token: None,
             data_key: KnownKey::default(),
             activities: Activities::new(lifetime),
-            behind: beside::Waiting::default(),
+            behind: beside::Behind::default(),
             view: View::new(),
             search: Refresh::Done,
             filter: String::new(),

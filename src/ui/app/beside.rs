@@ -92,7 +92,7 @@ impl App {
                     profile: desk.profile.id,
                     activities: std::mem::replace(&mut desk.activities, empty),
                     completeness: std::mem::take(&mut desk.completeness),
-                    waiting: std::mem::take(&mut desk.behind),
+                    behind: std::mem::take(&mut desk.behind),
                     changed: Changed::default(),
                     keys: follows.then(Vec::new),
                 }
@@ -106,9 +106,9 @@ impl App {
     /// Takes back what was handed over. Before anything else of a frame: until then the desks have no rows.
     pub(super) fn take_back(&mut self) {
         let Some(beside) = &mut self.parts.beside else { return };
-        for Work { profile, activities, completeness, waiting, changed, keys } in beside.take_back() {
+        for Work { profile, activities, completeness, behind, changed, keys } in beside.take_back() {
             if let Some(desk) = self.desk_of(profile) {
-                (desk.activities, desk.completeness, desk.behind) = (activities, completeness, waiting);
+                (desk.activities, desk.completeness, desk.behind) = (activities, completeness, behind);
             }
             self.changed(profile, changed, keys);
         }
