@@ -178,11 +178,6 @@ impl Monitor {
         self.window.wait_gone(Role::TableRow, name)
     }
 
-    /// The rows that the table shows.
-    pub(crate) fn rows(&self) -> Vec<Node> {
-        self.window.all(|node| node.role == Role::TableRow)
-    }
-
     /// Waits for a part of the window by its role and whole name.
     pub(crate) fn wait_part(&self, role: Role, name: &str) -> Outcome<()> {
         self.window.find(role, name).map(drop)

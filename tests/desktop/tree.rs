@@ -135,18 +135,6 @@ impl Node {
         found
     }
 
-    /// Every element from this one down that fits now.
-    pub(crate) fn all(&self, fits: impl Fn(&Self) -> bool) -> Vec<Self> {
-        let mut found = Vec::new();
-        self.walk(|_, node| {
-            if fits(&node) {
-                found.push(node);
-            }
-            ControlFlow::Continue(())
-        });
-        found
-    }
-
     /// The first element from this one down that fits, once it is there.
     ///
     /// # Errors
