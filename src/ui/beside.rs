@@ -4,108 +4,24 @@
 //! at the next frame they are taken back, however far that is, so the window waits for the entries in hand at most (some tenths of a
 //! millisecond). Few entries are applied within the frame, as they come: nothing is handed over for them.
 
-use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 
-use crate::activity::{Activities, ActivityKey, Entry};
+use crate::activity::{Activities, ActivityKey};
 use crate::settings::ProfileId;
 
 use super::completeness::Completeness;
-use super::desk::commit::{self, Changed};
+use super::desk::behind::Behind;
+use super::desk::commit::Changed;
 use super::doors::Waker;
 
-/// How many entries are applied between two looks whether the window wants its rows back: some tenths of a millisecond.
-const IN_HAND: usize = 256;
 /// From how many entries on it is worth handing them over.
 pub(super) const MANY: usize = 256;
 /// How many may wait: beyond this the engine keeps what comes, and reads it from the journal again.
 pub(super) const MOST: usize = 65_536;
 /// From how many on the window applies what waits itself, rather than let it pile up: more than two chunks of the journal.
 pub(super) const PILE: usize = 50_000;
-
-/// Entries that wait.
-#[derive(Debug)]
-pub(crate) enum Batch {
-    /// They were committed.
-    Committed(Vec<Entry>),
-    /// They were read from the journal, whose older end is best applied last; and whether it was the last chunk.
-    Restored(Vec<Entry>, bool),
-}
-
-impl Batch {
-    fn entries(&self) -> &[Entry] {
-        let (Self::Committed(entries) | Self::Restored(entries, _)) = self;
-        entries
-    }
-}
-
-/// Batches that wait, in order.
-#[derive(Debug, Default)]
-pub(crate) struct Behind {
-    batches: VecDeque<Batch>,
-    /// How many entries of the first batch are applied.
-    applied: usize,
-    /// How many are left in all.
-    left: usize,
-}
-
-impl Behind {
-    /// How many entries wait.
-    pub(crate) fn len(&self) -> usize {
-        self.left
-    }
-
-    /// Whether nothing waits.
-    pub(crate) fn is_empty(&self) -> bool {
-        self.batches.is_empty()
-    }
-
-    /// Adds a batch behind the others.
-    pub(crate) fn push(&mut self, batch: Batch) {
-        self.left += batch.entries().len();
-        self.batches.push_back(batch);
-    }
-
-    /// Applies entries for as long as `go_on` says so, which is asked every few hundred. The keys of those that were committed are
-    /// added to `keys`, where somebody wants them.
-    pub(crate) fn apply(
-        &mut self,
-        (activities, completeness): (&mut Activities, &mut Completeness),
-        mut keys: Option<&mut Vec<ActivityKey>>,
-        go_on: impl Fn() -> bool,
-    ) -> Changed {
-        let mut changed = Changed::default();
-        while let Some(batch) = self.batches.front().filter(|_| go_on()) {
-            let left = batch.entries().len().saturating_sub(self.applied);
-            let in_hand = left.min(IN_HAND);
-            match batch {
-                Batch::Committed(entries) => {
-                    let now = entries.get(self.applied..self.applied + in_hand).unwrap_or_default();
-                    changed.add(commit::apply(activities, completeness, now));
-                    if let Some(keys) = &mut keys {
-                        keys.extend(now.iter().map(|entry| entry.key.clone()));
-                    }
-                }
-                Batch::Restored(entries, is_last) => {
-                    let now = entries.get(left - in_hand..left).unwrap_or_default();
-                    commit::apply_restored(activities, completeness, now);
-                    if left == in_hand {
-                        changed.add(Changed::restored(*is_last));
-                    }
-                }
-            }
-            self.left -= in_hand;
-            self.applied += in_hand;
-            if left == in_hand {
-                self.batches.pop_front();
-                self.applied = 0;
-            }
-        }
-        changed
-    }
-}
 
 /// What is handed over of a profile.
 #[derive(Debug)]
@@ -266,24 +182,12 @@ fn run(shared: &Shared, waker: &Waker) {
 mod tests {
     use std::time::Duration;
 
-    use crate::activity::{Fact, Moment, Seq};
-    use crate::protocol::Incoming;
-    use crate::protocol::incoming::parse;
+    use crate::ui::desk::behind::tests::many;
 
     use super::*;
 
-    fn heard(number: usize) -> Entry {
-        let raw = format!(r#"{{"data":{{"type":"X-DPT-CAB-ID","id":"c-{number}","command_status":2,"body":""}}}}"#);
-        let Incoming::Message(message) = parse(&raw) else { panic!("not a message: {raw}") };
-        let (seq, key) = (Seq(number as u64 + 1), ActivityKey::of(&message));
-        Entry { seq, at: Moment(1), key, fact: Fact::Heard(message), raw: raw.into() }
-    }
-
     fn work(count: usize) -> Work {
-        let mut behind = Behind::default();
-        for from in (0..count).step_by(1_000) {
-            behind.push(Batch::Committed((from..count.min(from + 1_000)).map(heard).collect()));
-        }
+        let behind = many(count);
         Work {
             profile: ProfileId::from_u128(1),
             activities: Activities::new(Duration::from_mins(1)),
@@ -306,40 +210,6 @@ mod tests {
             assert_eq!(work.activities.len() + work.behind.len(), COUNT);
         }
         assert!(beside.take_back().is_empty(), "it came back twice");
-    }
-
-    #[test]
-    fn entries_in_hand_are_few_and_batches_are_left_in_the_middle() {
-        let Work { mut activities, mut completeness, mut behind, .. } = work(2_500);
-        let mut keys = Vec::new();
-        for step in 1..=10 {
-            let asked = std::cell::Cell::new(0);
-            let go_on = || asked.replace(asked.get() + 1) == 0;
-            let changed = behind.apply((&mut activities, &mut completeness), Some(&mut keys), go_on);
-            assert!(format!("{changed:?}").contains("heard: true"), "{changed:?}");
-            assert!(activities.len() <= step * IN_HAND && keys.len() == activities.len());
-        }
-        let changed = behind.apply((&mut activities, &mut completeness), None, || true);
-        assert_eq!((activities.len(), behind.len()), (2_500, 0), "{changed:?}");
-    }
-
-    #[test]
-    fn a_chunk_of_the_journal_is_applied_from_its_newer_end_and_said_to_be_so_once_it_is_whole() {
-        let Work { mut activities, mut completeness, .. } = work(0);
-        let mut behind = Behind::default();
-        behind.push(Batch::Restored((0..600).map(heard).collect(), false));
-        behind.push(Batch::Restored(Vec::new(), true));
-        let mut restored = Vec::new();
-        for expected in [344, 88, 0, 0] {
-            let asked = std::cell::Cell::new(0);
-            let go_on = || asked.replace(asked.get() + 1) == 0;
-            restored.push(behind.apply((&mut activities, &mut completeness), None, go_on).restored);
-            let oldest =
-                activities.newest(activities.len() - 1).and_then(|row| activities.get(row)).map(|row| row.id());
-            assert_eq!(oldest.as_deref(), Some(format!("c-{expected}").as_str()));
-        }
-        assert_eq!(restored, [None, None, Some(false), Some(true)]);
-        assert!(behind.is_empty());
     }
 
     #[test]

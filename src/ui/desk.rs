@@ -8,7 +8,6 @@ use crate::engine::{ConnectionState, Progress, Waiting};
 use crate::protocol::RequestId;
 use crate::settings::{Look, Preferences, Profile};
 
-use super::beside;
 use super::completeness::Completeness;
 use super::data_key::KnownKey;
 use super::details::Details;
@@ -21,6 +20,9 @@ use super::sign_in::Form;
 use super::table::Table;
 use super::unkept::Unkept;
 
+use behind::Behind;
+
+pub(crate) mod behind;
 pub(crate) mod commit;
 mod events;
 mod look;
@@ -80,7 +82,7 @@ pub(crate) struct Desk {
     /// Its activities.
     pub activities: Activities,
     /// Entries that are still to be applied.
-    pub behind: beside::Behind,
+    pub behind: Behind,
     /// Which of them are shown, in which order.
     pub view: View,
     /// How far a search is.
@@ -141,7 +143,7 @@ impl Desk {
             token: None,
             data_key: KnownKey::default(),
             activities: Activities::new(lifetime),
-            behind: beside::Behind::default(),
+            behind: Behind::default(),
             view: View::new(),
             search: Refresh::Done,
             filter: String::new(),

@@ -7,7 +7,8 @@ use crate::engine::Event;
 use crate::settings::ProfileId;
 use crate::ui::app::all::News;
 use crate::ui::app::{App, Front};
-use crate::ui::beside::{Batch, MANY, MOST, PILE, Work};
+use crate::ui::beside::{MANY, MOST, PILE, Work};
+use crate::ui::desk::behind::Batch;
 use crate::ui::desk::commit::Changed;
 
 impl App {
