@@ -28,8 +28,8 @@ impl App {
                 desk.behind.push(Batch::Restored(entries, complete));
                 None
             }
-            // These are to come after what came before.
-            Event::NotKept { .. } | Event::Kept { .. } | Event::Forgotten { .. } | Event::LinksKept { .. } => {
+            // These are to come after what came before. What is restored, and which links were kept, may come in any order.
+            Event::NotKept { .. } | Event::Kept { .. } | Event::Forgotten { .. } => {
                 self.catch_up(profile, &|_: &Self| false);
                 Some(event)
             }
@@ -68,7 +68,7 @@ impl App {
         let piled: Vec<_> = self
             .desks
             .iter()
-            .filter(|desk| desk.behind.len() > if hidden { 0 } else { PILE })
+            .filter(|desk| !desk.behind.is_empty() && (hidden || desk.behind.len() > PILE))
             .map(|desk| desk.profile.id)
             .collect();
         for profile in piled {
