@@ -17,7 +17,7 @@ use super::connector::{Connector, Network};
 use super::download::Fetcher;
 use super::event::{Event, Notice, Severity};
 use super::hub;
-use super::ledger::Watched;
+use super::journal_store::JournalStore;
 use super::local;
 use super::mailbox::{self, Events, Outbox};
 use super::options::EngineOptions;
@@ -96,7 +96,7 @@ impl Engine {
             outbox: outbox.clone(),
             spawner: spawner.clone(),
             clocks: Clocks::new(options.clock.clone(), Arc::new(suspend::boot_clock)),
-            ledger: Arc::new(Watched { journal, outbox: outbox.clone(), clock: options.clock.clone() }),
+            ledger: JournalStore::new(journal, outbox.clone(), options.clock.clone()),
             clock: options.clock,
             keyring: options.keyring,
             rest: Rest::new(ways.clone()),

@@ -9,8 +9,8 @@ use crate::settings::ProfileId;
 pub(super) async fn warn(tools: &Tools, profile: Option<ProfileId>, sentence: String) {
     tools.outbox.notice(notice(profile, sentence.clone()));
     let kept = KeptNotice { profile, at: (tools.clock)(), sentence };
-    if let Err(why) = tools.ledger.keep_notice(kept).await {
-        tracing::warn!(why, "a notice will not be told again at the next start");
+    if let Err(error) = tools.ledger.keep_notice(kept).await {
+        tracing::warn!(%error, "a notice will not be told again at the next start");
     }
 }
 
@@ -22,7 +22,7 @@ pub(super) async fn remind(tools: &Tools) {
                 tools.outbox.notice(notice(kept.profile, kept.sentence));
             }
         }
-        Err(why) => tracing::warn!(why, "the notices of earlier runs can't be read"),
+        Err(error) => tracing::warn!(%error, "the notices of earlier runs can't be read"),
     }
 }
 

@@ -18,7 +18,7 @@ use crate::settings::ProfileId;
 
 use super::book::Book;
 use super::event::{Event, Notice, Severity};
-use super::ledger::Ledger;
+use super::journal_store::JournalStore;
 use super::mailbox::Outbox;
 use super::options::Clock;
 use super::report::Report;
@@ -65,7 +65,7 @@ pub(super) struct Reconciler {
     /// Where answers are committed.
     pub(super) scribe: Scribe,
     /// Where proofs of life go.
-    pub(super) ledger: Arc<dyn Ledger>,
+    pub(super) ledger: JournalStore,
     /// Tells the window.
     pub(super) outbox: Outbox,
     /// Tells the engine's centre.
@@ -119,9 +119,9 @@ impl Reconciler {
                 () = at(self.book.next_rival()) => self.tell_rival(),
                 () = at(proof) => {
                     round.next_proof = Instant::now() + PROOF;
-                    if let Err(why) = self.ledger.alive(self.profile, (self.clock)()).await {
+                    if let Err(error) = self.ledger.alive(self.profile, (self.clock)()).await {
                         // The scribe tells the operator of a journal that can't be written.
-                        tracing::warn!(why, "a proof of life could not be written");
+                        tracing::warn!(%error, "a proof of life could not be written");
                     }
                 }
             }

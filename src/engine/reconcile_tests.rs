@@ -10,7 +10,7 @@ use crate::engine::endpoints::Endpoints;
 use crate::engine::gaps::Past;
 use crate::engine::mailbox::{self, Events};
 use crate::engine::spawn::Spawner;
-use crate::engine::testing::MemoryLedger;
+use crate::engine::testing::TestJournal;
 use crate::engine::vault::Vault;
 use crate::protocol::AuthorizationToken;
 use crate::protocol::incoming::{Incoming, parse};
@@ -46,9 +46,10 @@ impl Asker for ServerAsked {
 }
 
 struct Bench {
+    profile: ProfileId,
     server: Arc<Server>,
     book: Book,
-    ledger: Arc<MemoryLedger>,
+    journal: TestJournal,
     scribe: Scribe,
     events: Events,
     reported: mpsc::Receiver<Report>,
@@ -63,27 +64,28 @@ impl Bench {
     fn new() -> Self {
         let (outbox, events) = mailbox::pair(Arc::new(|| {}));
         let spawner = Spawner::new(tokio::runtime::Handle::current(), outbox.clone());
-        let (server, ledger) = (Arc::new(Server::default()), Arc::new(MemoryLedger::default()));
+        let (server, journal) = (Arc::new(Server::default()), TestJournal::new(outbox.clone()));
         let (book, profile) = (Book::default(), ProfileId::random());
         book.restored();
         let (past, told) = oneshot::channel();
         past.send(Past::default()).unwrap();
         let (_left, found) = oneshot::channel();
         let kept = (book.clone(), Vault::default());
-        let (scribe, _) = Scribe::start(profile, ledger.clone(), outbox.clone(), kept, (told, found), &spawner);
+        let store = journal.store.clone();
+        let (scribe, _) = Scribe::start(profile, store.clone(), outbox.clone(), kept, (told, found), &spawner);
         let (reports, reported) = mpsc::channel(4);
         let reconciler = Reconciler {
             profile,
             book: book.clone(),
             asker: Arc::new(ServerAsked(server.clone())),
             scribe: scribe.clone(),
-            ledger: ledger.clone(),
+            ledger: store,
             outbox,
             reports,
             clock: Arc::new(|| Moment(0)),
         };
         drop(spawner.task("reconciling", None, Box::pin(reconciler.run())));
-        Self { server, book, ledger, scribe, events, reported }
+        Self { profile, server, book, journal, scribe, events, reported }
     }
 
     async fn write(&self, id: &str, fact: Fact) {
@@ -109,7 +111,7 @@ impl Bench {
 
     fn answers_written(&self) -> Vec<Fact> {
         let enquired = |entry: &Entry| matches!(entry.fact, Fact::Enquired(_));
-        self.ledger.entries().into_iter().filter(enquired).map(|entry| entry.fact).collect()
+        self.journal.entries().into_iter().filter(enquired).map(|entry| entry.fact).collect()
     }
 
     fn rivals(&self) -> Vec<(u64, u64)> {
@@ -214,9 +216,9 @@ async fn what_settles_unheard_over_a_live_connection_is_a_rival_for_an_hour() {
 async fn a_profile_proves_once_a_minute_that_it_is_alive_while_joined() {
     let bench = Bench::new();
     pass(300).await;
-    let profile = ProfileId::random();
-    assert_eq!(bench.ledger.last_alive(profile).await.unwrap(), None);
+    let profile = bench.profile;
+    assert_eq!(bench.journal.journal.last_alive(profile).await.unwrap(), None);
     bench.book.join(ticket(1));
     pass(1).await;
-    assert_eq!(bench.ledger.last_alive(profile).await.unwrap(), Some(Moment(0)));
+    assert_eq!(bench.journal.journal.last_alive(profile).await.unwrap(), Some(Moment(0)));
 }

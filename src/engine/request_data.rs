@@ -84,7 +84,7 @@ impl Asking {
         let key = ActivityKey::Data(request.clone());
         let history = match self.tools.ledger.history(self.profile, key, Seq(0), Seq(u64::MAX)).await {
             Ok(history) => history,
-            Err(why) => return self.warn(format!("The data can't be requested again: {why}")),
+            Err(error) => return self.warn(format!("The data can't be requested again: {error}")),
         };
         let known = history.into_iter().rev().find_map(|entry| match entry.fact {
             Fact::Done(Deed::Requested(requested)) => Some(requested),

@@ -1,6 +1,5 @@
 //! From the journal to the window: history at the start, newest first, and what the window missed while it stalled.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::oneshot;
@@ -13,7 +12,7 @@ use super::chunk::Chunk;
 use super::download::Aftermath;
 use super::event::{Event, Notice, Severity};
 use super::gaps::{Left, Past};
-use super::ledger::Ledger;
+use super::journal_store::JournalStore;
 use super::mailbox::Outbox;
 
 /// The first chunk is what a large window shows, so that it is not empty for long.
@@ -31,24 +30,24 @@ const PAUSE: Duration = Duration::from_secs(1);
 /// of the gap that the last run left, by `left`.
 pub(super) async fn restore(
     profile: ProfileId,
-    ledger: Arc<dyn Ledger>,
+    ledger: JournalStore,
     outbox: Outbox,
     live_from: Seq,
     (book, left): (Book, oneshot::Sender<Left>),
     aftermath: &mut Aftermath,
 ) {
-    restore_entries(profile, &*ledger, &outbox, live_from, (&book, aftermath)).await;
+    restore_entries(profile, &ledger, &outbox, live_from, (&book, aftermath)).await;
     if left.send(book.restored()).is_err() {
         tracing::debug!("the profile is being closed");
     }
 }
 
 /// Tells the scribe when the last run was alive, which waits for it: what this run writes is a proof of life of its own.
-pub(super) async fn tell_past(profile: ProfileId, ledger: Arc<dyn Ledger>, past: oneshot::Sender<Past>, now: Moment) {
+pub(super) async fn tell_past(profile: ProfileId, ledger: JournalStore, past: oneshot::Sender<Past>, now: Moment) {
     let last_alive = match ledger.last_alive(profile).await {
         Ok(last_alive) => last_alive,
-        Err(why) => {
-            tracing::warn!(why, "it is not known since when the profile was not watched over");
+        Err(error) => {
+            tracing::warn!(%error, "it is not known since when the profile was not watched over");
             None
         }
     };
@@ -59,7 +58,7 @@ pub(super) async fn tell_past(profile: ProfileId, ledger: Arc<dyn Ledger>, past:
 
 async fn restore_entries(
     profile: ProfileId,
-    ledger: &dyn Ledger,
+    ledger: &JournalStore,
     outbox: &Outbox,
     live_from: Seq,
     (book, aftermath): (&Book, &mut Aftermath),
@@ -74,11 +73,11 @@ async fn restore_entries(
                 let complete = !chunk.is_full(&entries) || restored >= MOST;
                 (entries, complete)
             }
-            Err(why) => {
+            Err(error) => {
                 outbox.notice(Notice::new(
                     Severity::Error,
                     Some(profile),
-                    format!("Earlier activity can't be shown: {why}"),
+                    format!("Earlier activity can't be shown: {error}"),
                 ));
                 (Vec::new(), true)
             }
@@ -97,7 +96,7 @@ async fn restore_entries(
 }
 
 /// Tells the window what it was not told while it stalled, for as long as the engine runs.
-pub(super) async fn catch_up(ledger: Arc<dyn Ledger>, outbox: Outbox) {
+pub(super) async fn catch_up(ledger: JournalStore, outbox: Outbox) {
     let mut chunk = Chunk::new(FIRST_CHUNK, LARGEST_CHUNK);
     loop {
         let (profile, from) = outbox.lagging().await;
@@ -106,11 +105,11 @@ pub(super) async fn catch_up(ledger: Arc<dyn Ledger>, outbox: Outbox) {
                 chunk.learn(&entries);
                 outbox.caught_up(profile, entries);
             }
-            Err(why) => {
+            Err(error) => {
                 outbox.notice(Notice::new(
                     Severity::Error,
                     Some(profile),
-                    format!("New activity can't be shown for now: {why}"),
+                    format!("New activity can't be shown for now: {error}"),
                 ));
                 tokio::time::sleep(PAUSE).await;
             }
@@ -121,18 +120,19 @@ pub(super) async fn catch_up(ledger: Arc<dyn Ledger>, outbox: Outbox) {
 #[cfg(test)]
 mod tests {
     use std::sync::Arc;
+    use std::task::Poll;
 
     use futures_util::FutureExt as _;
+    use futures_util::future::FusedFuture as _;
 
     use super::*;
     use crate::activity::{ActivityKey, Entry, Fact, Moment};
     use crate::engine::mailbox;
-    use crate::engine::testing::MemoryLedger;
-    use crate::journal::Secrets;
+    use crate::engine::testing::TestJournal;
     use crate::protocol::UnreadableReason;
 
-    async fn ledger_with(count: usize) -> (Arc<MemoryLedger>, ProfileId) {
-        let (ledger, profile) = (Arc::new(MemoryLedger::default()), ProfileId::random());
+    async fn journal_with(count: usize) -> (TestJournal, ProfileId) {
+        let (journal, profile) = (TestJournal::unobserved(), ProfileId::random());
         let entry = Entry {
             seq: Seq::default(),
             at: Moment(0),
@@ -140,24 +140,31 @@ mod tests {
             fact: Fact::Unreadable { reason: UnreadableReason::NotJson, size: 1 },
             raw: "x".into(),
         };
-        ledger.append(profile, vec![entry; count], Secrets::default()).await.expect("it takes them");
-        (ledger, profile)
+        journal.journal.append(profile, vec![entry; count]).await.expect("it takes them");
+        (journal, profile)
     }
 
     #[tokio::test]
     async fn history_comes_newest_first_in_ascending_chunks_and_each_entry_once() {
-        let (ledger, profile) = ledger_with(50_000).await;
+        let (journal, profile) = journal_with(50_000).await;
         let (outbox, events) = mailbox::pair(Arc::new(|| {}));
         let live_from = Seq(49_001);
         let (left, _told) = oneshot::channel();
         let mut aftermath = Aftermath::default();
-        let restoring = restore(profile, ledger, outbox, live_from, (Book::default(), left), &mut aftermath).fuse();
+        let store = journal.store.clone();
+        let restoring = restore(profile, store, outbox, live_from, (Book::default(), left), &mut aftermath).fuse();
         tokio::pin!(restoring);
-        let (mut next, mut chunks, mut last, mut ended) = (live_from.0, 0, false, false);
+        let (mut next, mut chunks, mut last) = (live_from.0, 0, false);
         while !last {
-            // Either it waits for room, or it has come to its end.
-            ended |= restoring.as_mut().now_or_never().is_some();
-            let Some(Event::Restored { entries, complete, .. }) = events.try_next() else { panic!("nothing restored") };
+            let restored = std::future::poll_fn(|context| {
+                let ended = restoring.as_mut().poll(context).is_ready();
+                match events.try_next() {
+                    Some(event) => Poll::Ready(event),
+                    None if ended => panic!("nothing restored"),
+                    None => Poll::Pending,
+                }
+            });
+            let Event::Restored { entries, complete, .. } = restored.await else { panic!("something else is told") };
             let seqs: Vec<u64> = entries.iter().map(|entry| entry.seq.0).collect();
             assert_eq!(seqs, (next - entries.len() as u64..next).collect::<Vec<_>>());
             if chunks == 0 {
@@ -166,14 +173,17 @@ mod tests {
             (next, chunks, last) = (next - entries.len() as u64, chunks + 1, complete);
         }
         assert_eq!(next, 1, "not everything was restored");
-        assert!(ended, "it goes on after the last chunk");
+        if !restoring.is_terminated() {
+            restoring.await;
+        }
+        assert!(events.try_next().is_none(), "it goes on after the last chunk");
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_window_that_lags_is_told_from_the_journal() {
-        let (ledger, profile) = ledger_with(0).await;
+        let (journal, profile) = journal_with(0).await;
         let (outbox, events) = mailbox::pair(Arc::new(|| {}));
-        let catching_up = catch_up(ledger.clone(), outbox.clone());
+        let catching_up = catch_up(journal.store.clone(), outbox.clone());
         let mut told = Vec::new();
         let writing = async {
             for n in 0..300 {
@@ -184,10 +194,7 @@ mod tests {
                     fact: Fact::Unreadable { reason: UnreadableReason::NotJson, size: 1 },
                     raw: "x".repeat(256 * 1024).into(),
                 };
-                outbox.committed(
-                    profile,
-                    ledger.append(profile, vec![entry], Secrets::default()).await.expect("it takes it"),
-                );
+                outbox.committed(profile, journal.journal.append(profile, vec![entry]).await.expect("it takes it"));
             }
             while told.len() < 300 {
                 match events.try_next() {

@@ -11,7 +11,7 @@ use std::time::Duration;
 use tokio::sync::watch;
 
 use crate::activity::{ActivityKey, Deed, Entry, Fact, Moment, NotSaved, Seq, bytes};
-use crate::journal::{Limits, Protected};
+use crate::journal::{JournalError, Limits, Protected};
 use crate::protocol::{Delivery, Message};
 use crate::settings::{Preferences, ProfileId};
 
@@ -32,6 +32,20 @@ const CHUNKS: (usize, usize) = (1_000, 20_000);
 /// be able to cause.
 const MOST: usize = 200_000;
 
+/// Why the journal is not within its limits.
+#[derive(Debug, thiserror::Error)]
+enum RetentionError {
+    /// The journal refused.
+    #[error(transparent)]
+    Journal(#[from] JournalError),
+    /// More is open than can be protected.
+    #[error(
+        "More than {MOST} activities in it are open. Check the status of the commands among them, or forget the profile's \
+         activity."
+    )]
+    TooManyOpen,
+}
+
 /// Keeps the journal within the limits of the preferences, for as long as they are told.
 pub(super) async fn run(tools: Tools, mut preferences: watch::Receiver<Preferences>) {
     let mut pause = FIRST;
@@ -42,25 +56,25 @@ pub(super) async fn run(tools: Tools, mut preferences: watch::Receiver<Preferenc
         }
         pause = EVERY;
         let now = preferences.borrow_and_update().clone();
-        if let Err(why) = look(&tools, &now).await {
-            let sentence = format!("The journal could not be kept within its limits: {why}");
+        if let Err(error) = look(&tools, &now).await {
+            let sentence = format!("The journal could not be kept within its limits: {error}");
             tell(&tools, Severity::Warning, sentence);
         }
     }
 }
 
 /// Takes out what is to go.
-async fn look(tools: &Tools, preferences: &Preferences) -> Result<(), String> {
+async fn look(tools: &Tools, preferences: &Preferences) -> Result<(), RetentionError> {
     let lifetime = preferences.link_lifetime();
     tools.ledger.forget_expired_secrets((tools.clock)(), lifetime).await?;
     let limits = Limits::of(preferences, Arc::default());
-    if !tools.ledger.is_purge_due((tools.clock)(), limits.clone()).await? {
+    if !tools.ledger.is_purge_due((tools.clock)(), &limits).await? {
         return Ok(());
     }
     let limits = Limits { protected: Arc::new(protected(tools).await?), ..limits };
     let (mut entries, mut size) = (0_u64, 0_u64);
     let oldest_left = loop {
-        let step = tools.ledger.purge_step((tools.clock)(), limits.clone()).await?;
+        let step = tools.ledger.purge_step((tools.clock)(), &limits).await?;
         entries = entries.saturating_add(step.entries);
         size = size.saturating_add(step.bytes);
         if !step.more {
@@ -94,7 +108,7 @@ fn sentence(entries: u64, size: u64, oldest_left: Option<Moment>) -> String {
 }
 
 /// Reads the whole journal for what must stay.
-async fn protected(tools: &Tools) -> Result<Protected, String> {
+async fn protected(tools: &Tools) -> Result<Protected, RetentionError> {
     let mut standing = Standing::default();
     let mut chunk = Chunk::new(CHUNKS.0, CHUNKS.1);
     let mut from = Seq(0);
@@ -105,10 +119,7 @@ async fn protected(tools: &Tools) -> Result<Protected, String> {
             standing.note(profile, entry);
         }
         if standing.count() > MOST {
-            return Err(format!(
-                "More than {MOST} activities in it are open. Check the status of the commands among them, or forget the \
-                 profile's activity."
-            ));
+            return Err(RetentionError::TooManyOpen);
         }
         match entries.last() {
             Some(last) if chunk.is_full(&entries) => from = Seq(last.seq.0.saturating_add(1)),

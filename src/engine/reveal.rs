@@ -2,12 +2,12 @@
 //! holds. Credentials are never in them.
 
 use crate::activity::{ActivityKey, Entry, Fact, Seq};
-use crate::journal::Secret;
+use crate::journal::{JournalError, Secret};
 use crate::protocol::incoming::{self, Incoming};
 use crate::protocol::{DataReport, Delivery, Message, Original, StreamReport, mask};
 use crate::settings::ProfileId;
 
-use super::ledger::Ledger;
+use super::journal_store::JournalStore;
 use super::vault::Vault;
 
 /// The most messages of one activity: the newest.
@@ -19,14 +19,14 @@ const MOST_PLACES: usize = 64;
 ///
 /// # Errors
 ///
-/// Why the journal can't be read, in a sentence.
+/// If the journal can't be read.
 pub(super) async fn reveal(
-    ledger: &dyn Ledger,
+    ledger: &JournalStore,
     vault: &Vault,
     profile: ProfileId,
     key: ActivityKey,
     (from, to): (Seq, Seq),
-) -> Result<Vec<(Seq, Original)>, String> {
+) -> Result<Vec<(Seq, Original)>, JournalError> {
     let entries = ledger.history(profile, key.clone(), from, to).await?;
     let mut held = match &key {
         ActivityKey::Data(request) => vault.unused(request),
@@ -96,7 +96,7 @@ mod tests {
     use super::*;
     use crate::activity::Moment;
     use crate::engine::reading::{Harvest, Reading};
-    use crate::engine::testing::MemoryLedger;
+    use crate::engine::testing::TestJournal;
     use crate::protocol::{AuthorizationToken, RequestId};
 
     fn data(body: &str) -> String {
@@ -107,7 +107,7 @@ mod tests {
 
     /// What is revealed of messages as a server sent them, the oldest first.
     async fn revealed(raws: &[&str], use_up: bool) -> Vec<String> {
-        let (vault, ledger) = (Vault::default(), MemoryLedger::default());
+        let (vault, journal) = (Vault::default(), TestJournal::sealed().await);
         let reading = Reading::new(AuthorizationToken::new("T-canary"), vault.clone());
         let mut harvest = Harvest::default();
         for raw in raws {
@@ -116,12 +116,12 @@ mod tests {
         let (entries, secrets) = harvest.into_parts();
         assert!(!format!("{entries:?}").contains("canary"), "{entries:?}");
         let profile = ProfileId::random();
-        ledger.append(profile, entries, secrets).await.unwrap();
+        journal.store.append(profile, entries, secrets).await.unwrap();
         if use_up {
             vault.take(&RequestId::from("r"), &url::Url::parse("https://d/").unwrap()).unwrap();
         }
         let key = ActivityKey::Data("r".into());
-        let mut all = reveal(&ledger, &vault, profile, key, (Seq(0), Seq(99))).await.unwrap();
+        let mut all = reveal(&journal.store, &vault, profile, key, (Seq(0), Seq(99))).await.unwrap();
         all.reverse();
         assert!(!format!("{all:?}").contains("canary"), "{all:?}");
         all.iter().map(|(_, original)| original.expose().to_owned()).collect()

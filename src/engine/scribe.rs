@@ -12,14 +12,14 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
 
 use crate::activity::{ActivityKey, Deed, Entry, Fact, Moment, NotSaved, Seq};
-use crate::journal::Secrets;
+use crate::journal::{JournalError, NotAppended, Secrets};
 use crate::settings::ProfileId;
 
 use super::book::Book;
 use super::clocks::Life;
 use super::event::{Event, Notice, Severity};
 use super::gaps::{Gaps, Left, Past};
-use super::ledger::Ledger;
+use super::journal_store::JournalStore;
 use super::mailbox::Outbox;
 use super::reading::Harvest;
 use super::session::Ticket;
@@ -48,7 +48,7 @@ pub(super) enum Batch {
     /// News of the connection.
     Presence(Presence),
     /// To forget everything of the profile. Answered when it is gone, or why it is not.
-    Forget(oneshot::Sender<Result<(), String>>),
+    Forget(oneshot::Sender<Result<(), JournalError>>),
 }
 
 /// Entries on their way into the journal.
@@ -118,7 +118,7 @@ impl Scribe {
     /// Starts a scribe.
     pub(super) fn start(
         profile: ProfileId,
-        ledger: Arc<dyn Ledger>,
+        ledger: JournalStore,
         outbox: Outbox,
         (book, vault): (Book, Vault),
         (past, left): (oneshot::Receiver<Past>, oneshot::Receiver<Left>),
@@ -176,8 +176,8 @@ impl Scribe {
         done.await.map_err(|_closed| Closed)
     }
 
-    /// Forgets everything of the profile up to now, and waits until it is gone; why it is not, in a sentence.
-    pub(super) async fn forget(&self) -> Result<Result<(), String>, Closed> {
+    /// Forgets everything of the profile up to now, and waits until it is gone.
+    pub(super) async fn forget(&self) -> Result<Result<(), JournalError>, Closed> {
         let (reply, done) = oneshot::channel();
         self.batches.send(Batch::Forget(reply)).await.map_err(|_closed| Closed)?;
         done.await.map_err(|_closed| Closed)
@@ -187,7 +187,7 @@ impl Scribe {
 /// The scribe's side.
 struct Desk {
     profile: ProfileId,
-    ledger: Arc<dyn Ledger>,
+    ledger: JournalStore,
     outbox: Outbox,
     book: Book,
     vault: Vault,
@@ -265,10 +265,10 @@ impl Desk {
                     held.entries = written;
                     break;
                 }
-                Err(back) => {
-                    (held.entries, held.secrets) = (back.entries, back.secrets);
+                Err(NotAppended { entries, secrets, source }) => {
+                    (held.entries, held.secrets) = (entries, secrets);
                     if !std::mem::replace(&mut refused, true) {
-                        self.tell(Severity::Error, refusal(&back.why));
+                        self.tell(Severity::Error, refusal(&source));
                     }
                 }
             }
@@ -369,7 +369,7 @@ impl Desk {
     }
 
     /// Forgets everything of the profile. The connection and its gap go on.
-    async fn forget(&self) -> Result<(), String> {
+    async fn forget(&self) -> Result<(), JournalError> {
         self.ledger.forget_profile(self.profile).await?;
         self.book.forget();
         self.vault.forget();
@@ -385,10 +385,10 @@ impl Desk {
             if let (ActivityKey::Data(request), Fact::Done(deed)) = (&entry.key, &entry.fact)
                 && is_end_of_link(deed)
                 && self.vault.is_spent(request)
-                && let Err(why) = self.ledger.forget_secret(self.profile, request.clone()).await
+                && let Err(error) = self.ledger.forget_secret(self.profile, request.clone()).await
             {
                 // It goes with its time; the row says that it is used.
-                tracing::warn!(why, "a used link is still in the journal, sealed");
+                tracing::warn!(%error, "a used link is still in the journal, sealed");
             }
         }
     }
@@ -407,9 +407,9 @@ async fn told(left: &mut Option<oneshot::Receiver<Left>>) -> Left {
 }
 
 /// What the operator is told while the journal refuses.
-fn refusal(why: &str) -> String {
+fn refusal(error: &JournalError) -> String {
     format!(
-        "New messages can't be written to the journal: {why} Until they can, they are in memory only and shown as not kept; \
+        "New messages can't be written to the journal: {error} Until they can, they are in memory only and shown as not kept; \
          nothing is lost as long as Privicore Monitor runs."
     )
 }

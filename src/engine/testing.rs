@@ -1,4 +1,4 @@
-//! What the engine's tests stand on: a journal in memory that refuses on demand, and a server that a test scripts over a pipe.
+//! What the engine's tests use: a real journal that refuses on demand, and a server that a test scripts over a pipe.
 
 use std::io;
 use std::pin::Pin;
@@ -17,48 +17,68 @@ use tokio_tungstenite::tungstenite::Message as Frame;
 
 use super::connector::{ConnectError, Connector, Transport};
 use super::endpoints::Target;
-use super::ledger::{Ledger, NotWritten};
+use super::journal_store::JournalStore;
+use super::mailbox::{self, Outbox};
 use crate::activity::{ActivityKey, Entry, Fact, Gap, Moment, Seq};
-use crate::credentials::{KeyringError, SealKey};
-use crate::journal::{KeptNotice, Limits, Purged, RequestSecret, Sealing, Secrets, Unsealed};
-use crate::protocol::{Original, RequestId};
-use crate::settings::ProfileId;
+use crate::credentials::{JournalId, Keyring};
+use crate::journal::{Archive, Journal, Opened, Sealing};
 
-/// A journal in memory.
-#[derive(Default)]
-pub(super) struct MemoryLedger {
-    entries: Mutex<Vec<Entry>>,
-    refuses: AtomicBool,
-    takes: Mutex<Duration>,
-    alive: Mutex<Option<Moment>>,
-    secrets: Mutex<Vec<RequestSecret>>,
-    originals: Mutex<Vec<(Seq, Original)>>,
-    notices: Mutex<Vec<KeptNotice>>,
+/// A real journal in a folder of its own, which a test can read at any time and make refuse.
+pub(super) struct TestJournal {
+    /// What the engine uses.
+    pub(super) store: JournalStore,
+    /// The journal itself.
+    pub(super) journal: Journal,
+    id: JournalId,
+    folder: tempfile::TempDir,
 }
 
-impl MemoryLedger {
-    /// Whether it refuses to write from here on.
+impl TestJournal {
+    /// An empty journal, which tells the window through `outbox`.
+    pub(super) fn new(outbox: Outbox) -> Self {
+        // In memory where the system has such a folder: some of these tests commit tens of thousands of times.
+        let folder = tempfile::tempdir_in("/dev/shm").or_else(|_none| tempfile::tempdir()).unwrap();
+        let Opened { journal, id, .. } = Journal::open(folder.path()).unwrap();
+        let store = JournalStore::new(journal.clone(), outbox, Arc::new(|| Moment(0)));
+        Self { store, journal, id, folder }
+    }
+
+    /// An empty journal that tells nobody.
+    pub(super) fn unobserved() -> Self {
+        Self::new(mailbox::pair(Arc::new(|| {})).0)
+    }
+
+    /// An empty journal that keeps secrets.
+    pub(super) async fn sealed() -> Self {
+        let journal = Self::unobserved();
+        let key = Keyring::in_memory().seal_key(journal.id).await;
+        assert_eq!(journal.journal.seal_with(key).await.unwrap(), Sealing::On);
+        journal
+    }
+
+    /// Whether it refuses to take entries from now on.
     pub(super) fn refuse(&self, refuses: bool) {
-        self.refuses.store(refuses, Ordering::SeqCst);
+        crate::journal::testing::refuse_entries(self.folder.path(), refuses);
     }
 
-    /// How long it takes to write from here on.
+    /// How long each append takes from now on, by tokio's clock.
     pub(super) fn take(&self, time: Duration) {
-        *self.takes.lock().unwrap() = time;
+        self.store.append_takes(time);
     }
 
-    /// The ids of what was written but gaps, in order.
-    pub(super) fn ids(&self) -> Vec<String> {
-        let heard = |entry: &&Entry| !matches!(entry.key, ActivityKey::Gap(_));
-        self.entries.lock().unwrap().iter().filter(heard).map(|entry| entry.key.id().to_owned()).collect()
-    }
-
-    /// What was written, in order.
+    /// What was committed, in order.
     pub(super) fn entries(&self) -> Vec<Entry> {
-        self.entries.lock().unwrap().clone()
+        let archive = Archive::open(self.folder.path()).unwrap().expect("it has been made");
+        archive.since(Seq(0), usize::MAX).unwrap().into_iter().map(|(_, entry)| entry).collect()
     }
 
-    /// The gaps, each as it was written last, in the order in which they began.
+    /// The ids of what was committed but gaps, in order.
+    pub(super) fn ids(&self) -> Vec<String> {
+        let heard = |entry: &Entry| !matches!(entry.key, ActivityKey::Gap(_));
+        self.entries().into_iter().filter(heard).map(|entry| entry.key.id().to_owned()).collect()
+    }
+
+    /// The gaps, each as it was committed last, in the order in which they began.
     pub(super) fn gaps(&self) -> Vec<Gap> {
         let mut gaps: Vec<(ActivityKey, Gap)> = Vec::new();
         for entry in self.entries() {
@@ -69,132 +89,6 @@ impl MemoryLedger {
             }
         }
         gaps.into_iter().map(|(_, gap)| gap).collect()
-    }
-}
-
-impl Ledger for MemoryLedger {
-    fn append(
-        &self,
-        _: ProfileId,
-        mut entries: Vec<Entry>,
-        secrets: Secrets,
-    ) -> BoxFuture<'_, Result<Vec<Entry>, NotWritten>> {
-        Box::pin(async move {
-            let takes = *self.takes.lock().unwrap();
-            tokio::time::sleep(takes).await;
-            if self.refuses.load(Ordering::SeqCst) {
-                return Err(NotWritten { entries, secrets, why: "The disk is full.".to_owned() });
-            }
-            self.secrets.lock().unwrap().extend(secrets.requests);
-            let mut written = self.entries.lock().unwrap();
-            for entry in &mut entries {
-                entry.seq = Seq(written.len() as u64 + 1);
-                written.push(entry.clone());
-            }
-            let mut originals = self.originals.lock().unwrap();
-            originals.extend(secrets.originals.into_iter().map(|(at, original)| (entries[at].seq, original)));
-            Ok(entries)
-        })
-    }
-
-    fn restore(&self, _: ProfileId, before: Seq, limit: usize) -> BoxFuture<'_, Result<Vec<Entry>, String>> {
-        let written = self.entries.lock().unwrap();
-        let earlier: Vec<_> = written.iter().filter(|entry| entry.seq < before).cloned().collect();
-        Box::pin(async move { Ok(earlier[earlier.len().saturating_sub(limit)..].to_vec()) })
-    }
-
-    fn since(&self, _: ProfileId, from: Seq, limit: usize) -> BoxFuture<'_, Result<Vec<Entry>, String>> {
-        let written = self.entries.lock().unwrap();
-        let later = written.iter().filter(|entry| entry.seq >= from).take(limit).cloned().collect();
-        Box::pin(async move { Ok(later) })
-    }
-
-    fn history(&self, _: ProfileId, key: ActivityKey, _: Seq, _: Seq) -> BoxFuture<'_, Result<Vec<Entry>, String>> {
-        let written = self.entries.lock().unwrap();
-        let of_key = written.iter().filter(|entry| entry.key == key).cloned().collect();
-        Box::pin(async move { Ok(of_key) })
-    }
-
-    fn original(&self, _: ProfileId, seq: Seq) -> BoxFuture<'_, Result<Option<Original>, String>> {
-        let originals = self.originals.lock().unwrap();
-        let original = originals.iter().find(|(of, _)| *of == seq).map(|(_, original)| original.clone());
-        Box::pin(async move { Ok(original) })
-    }
-
-    fn seal_with(&self, _: Result<SealKey, KeyringError>) -> BoxFuture<'_, Result<Sealing, String>> {
-        Box::pin(async { Ok(Sealing::On) })
-    }
-
-    fn secrets(&self, _: ProfileId) -> BoxFuture<'_, Result<Unsealed, String>> {
-        let secrets = self.secrets.lock().unwrap().clone();
-        Box::pin(async move { Ok(Unsealed { secrets, ..Unsealed::default() }) })
-    }
-
-    fn forget_secret(&self, _: ProfileId, request: RequestId) -> BoxFuture<'_, Result<(), String>> {
-        self.secrets.lock().unwrap().retain(|secret| secret.request != request);
-        Box::pin(async { Ok(()) })
-    }
-
-    fn forget_expired_secrets(&self, now: Moment, lifetime: Duration) -> BoxFuture<'_, Result<u64, String>> {
-        let mut secrets = self.secrets.lock().unwrap();
-        let held = secrets.len();
-        secrets.retain(|secret| secret.expires.unwrap_or_else(|| secret.at.plus(lifetime)) >= now);
-        let gone = (held - secrets.len()) as u64;
-        Box::pin(async move { Ok(gone) })
-    }
-
-    fn scan(&self, from: Seq, limit: usize) -> BoxFuture<'_, Result<Vec<(ProfileId, Entry)>, String>> {
-        Box::pin(async move {
-            let entries = self.since(ProfileId::from_u128(0), from, limit).await?;
-            Ok(entries.into_iter().map(|entry| (ProfileId::from_u128(0), entry)).collect())
-        })
-    }
-
-    fn is_purge_due(&self, _: Moment, _: Limits) -> BoxFuture<'_, Result<bool, String>> {
-        Box::pin(async { Ok(false) })
-    }
-
-    fn purge_step(&self, _: Moment, _: Limits) -> BoxFuture<'_, Result<Purged, String>> {
-        Box::pin(async { Ok(Purged::default()) })
-    }
-
-    fn keep_notice(&self, notice: KeptNotice) -> BoxFuture<'_, Result<(), String>> {
-        self.notices.lock().unwrap().push(notice);
-        Box::pin(async { Ok(()) })
-    }
-
-    fn notices(&self) -> BoxFuture<'_, Result<Vec<KeptNotice>, String>> {
-        let notices = self.notices.lock().unwrap().clone();
-        Box::pin(async move { Ok(notices) })
-    }
-
-    fn notice_read(&self, profile: Option<ProfileId>, sentence: String) -> BoxFuture<'_, Result<(), String>> {
-        self.notices.lock().unwrap().retain(|kept| kept.profile != profile || kept.sentence != sentence);
-        Box::pin(async { Ok(()) })
-    }
-
-    fn forget_profile(&self, _: ProfileId) -> BoxFuture<'_, Result<(), String>> {
-        self.entries.lock().unwrap().clear();
-        Box::pin(async { Ok(()) })
-    }
-
-    fn alive(&self, _: ProfileId, at: Moment) -> BoxFuture<'_, Result<(), String>> {
-        *self.alive.lock().unwrap() = Some(at);
-        Box::pin(async { Ok(()) })
-    }
-
-    fn last_alive(&self, _: ProfileId) -> BoxFuture<'_, Result<Option<Moment>, String>> {
-        let newest = self.entries.lock().unwrap().last().map(|entry| entry.at);
-        let last = newest.max(*self.alive.lock().unwrap());
-        Box::pin(async move { Ok(last) })
-    }
-
-    fn size(&self) -> u64 {
-        0
-    }
-
-    fn close(&self) -> BoxFuture<'_, ()> {
-        Box::pin(async {})
     }
 }
 

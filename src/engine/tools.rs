@@ -11,7 +11,7 @@ use super::clocks::Clocks;
 use super::connector::Connector;
 use super::download::Fetcher;
 use super::event::{Notice, Severity};
-use super::ledger::Ledger;
+use super::journal_store::JournalStore;
 use super::mailbox::Outbox;
 use super::options::Clock;
 use super::report::Report;
@@ -30,7 +30,7 @@ pub(super) struct Tools {
     /// The time of day, and the clocks that can't be set.
     pub(super) clocks: Clocks,
     /// The journal.
-    pub(super) ledger: Arc<dyn Ledger>,
+    pub(super) ledger: JournalStore,
     /// Keeps tokens.
     pub(super) keyring: Keyring,
     /// Connects sockets.

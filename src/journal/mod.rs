@@ -34,6 +34,8 @@ mod salvage;
 mod schema;
 mod seal;
 mod secret;
+#[cfg(test)]
+pub(crate) mod testing;
 mod wait;
 mod writer;
 

@@ -10,6 +10,7 @@ use std::fs;
 use proptest::prelude::*;
 use serde_json::json;
 
+use super::testing::behind_its_back;
 use super::*;
 use crate::activity::{Deed, Enquiry, Fact, Gap, GapCause, Moment};
 use crate::protocol::{CommandId, CommandStatus, Incoming, RequestId, UnreadableReason, incoming};
@@ -47,12 +48,6 @@ fn open(folder: &Path) -> Journal {
 
 async fn all(journal: &Journal, profile: ProfileId) -> Vec<Entry> {
     journal.since(profile, Seq(0), usize::MAX).await.unwrap()
-}
-
-/// Another program that changes the database behind the journal's back.
-#[expect(clippy::disallowed_methods, reason = "a test stands in for another program")]
-fn behind_its_back(folder: &Path, sql: &str) {
-    rusqlite::Connection::open(folder.join(FILE)).unwrap().execute_batch(sql).unwrap();
 }
 
 pub(super) fn profile() -> ProfileId {

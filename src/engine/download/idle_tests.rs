@@ -23,7 +23,7 @@ use crate::engine::proxies::ProxyVariables;
 use crate::engine::rest::Rest;
 use crate::engine::scribe::Scribe;
 use crate::engine::spawn::Spawner;
-use crate::engine::testing::{MemoryLedger, Scripted};
+use crate::engine::testing::{Scripted, TestJournal};
 use crate::engine::tools::Tools;
 use crate::engine::vault::Vault;
 use crate::engine::way::{Guide, Surroundings, Way};
@@ -38,13 +38,14 @@ struct Bench {
     server: WebSocketStream<DuplexStream>,
     ended: JoinHandle<Result<(), Failed>>,
     _reins: Reins,
+    _journal: TestJournal,
 }
 
 impl Bench {
     async fn new() -> Self {
         let (outbox, _events) = mailbox::pair(Arc::new(|| {}));
         let spawner = Spawner::new(tokio::runtime::Handle::current(), outbox.clone());
-        let ledger = Arc::new(MemoryLedger::default());
+        let journal = TestJournal::new(outbox.clone());
         let surroundings = Surroundings { authority: None, proxies: ProxyVariables::default() };
         let way = Way::load(&Preferences::default(), &surroundings).unwrap();
         let (_guide, ways) = Guide::new(way, surroundings);
@@ -62,13 +63,13 @@ impl Bench {
         let (_left, found) = oneshot::channel();
         let kept = (Book::default(), vault.clone());
         let (scribe, _writing) =
-            Scribe::start(profile.id, ledger.clone(), outbox.clone(), kept, (told, found), &spawner);
+            Scribe::start(profile.id, journal.store.clone(), outbox.clone(), kept, (told, found), &spawner);
         let tools = Tools {
             outbox,
             spawner,
             clocks: Clocks::new(clock.clone(), Arc::new(|| None)),
             clock,
-            ledger,
+            ledger: journal.store.clone(),
             keyring: Keyring::in_memory(),
             rest: Rest::new(ways.clone()),
             fetcher: Fetcher::new(ways),
@@ -107,7 +108,7 @@ impl Bench {
         };
         #[expect(clippy::disallowed_methods, reason = "the test waits for it itself")]
         let ended = tokio::spawn(ended);
-        Self { idle, server, ended, _reins: reins }
+        Self { idle, server, ended, _reins: reins, _journal: journal }
     }
 
     async fn bytes(&mut self) {

@@ -32,6 +32,7 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use crate::activity::{ActivityKey, Decryption, Deed, Entry, Fact, Moment, Receipt, Seq};
+use crate::journal::JournalError;
 use crate::protocol::{DataKey, RequestId, file_name};
 use crate::settings::{ProfileId, Saving};
 
@@ -98,7 +99,7 @@ pub(super) async fn run(job: Job, mut control: Control) {
     let outcome = match &known {
         Ok(known) if job.automatic && known.saved => None,
         Ok(known) => Some(job.save(known, &mut control).await),
-        Err(why) => Some(Err((Failed::before(why.clone()), None))),
+        Err(error) => Some(Err((Failed::before(error.to_string()), None))),
     };
     // Before the window hears of the end: it may ask for the same data again as soon as it has.
     let report = Report::DownloadEnded { profile: job.profile, request: job.request.clone() };
@@ -113,7 +114,7 @@ pub(super) async fn run(job: Job, mut control: Control) {
 pub(super) async fn save_inline(job: Job) {
     let outcome = match job.known().await {
         Ok(known) => job.save(&known, &mut control().1).await,
-        Err(why) => Err((Failed::before(why), None)),
+        Err(error) => Err((Failed::before(error.to_string()), None)),
     };
     job.end(outcome, false).await;
 }
@@ -135,7 +136,7 @@ type NotDone = (Failed, Option<PathBuf>);
 
 impl Job {
     /// What the journal knows of the request.
-    async fn known(&self) -> Result<Known, String> {
+    async fn known(&self) -> Result<Known, JournalError> {
         let key = ActivityKey::Data(self.request.clone());
         self.tools.ledger.history(self.profile, key, Seq(0), Seq(u64::MAX)).await.map(Known::of)
     }

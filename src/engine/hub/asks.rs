@@ -7,6 +7,7 @@ use crate::engine::event::{Event, Notice, Severity};
 use crate::engine::report::Report;
 use crate::engine::rest::RestError;
 use crate::engine::reveal::reveal;
+use crate::journal::JournalError;
 use crate::protocol::CommandId;
 use crate::settings::ProfileId;
 
@@ -71,7 +72,7 @@ impl Hub {
         let task = async move {
             let entries = match tools.ledger.history(profile, gap, Seq(0), Seq(u64::MAX)).await {
                 Ok(entries) => entries,
-                Err(why) => return tools.warn(profile, format!("The gap can't be reconciled: {why}")),
+                Err(error) => return tools.warn(profile, format!("The gap can't be reconciled: {error}")),
             };
             let open = entries.into_iter().rev().find_map(|entry| match entry.fact {
                 Fact::Gap(gap) => Some(gap.open),
@@ -116,7 +117,7 @@ impl Hub {
         let Some(desk) = self.desks.get(&profile) else { return };
         let (tools, vault, what) = (self.tools.clone(), desk.vault.clone(), format!("The secrets of {}", key.id()));
         self.read(profile, what, async move {
-            let messages = reveal(tools.ledger.as_ref(), &vault, profile, key.clone(), between).await?;
+            let messages = reveal(&tools.ledger, &vault, profile, key.clone(), between).await?;
             Ok(Event::Revealed { profile, key, messages })
         });
     }
@@ -126,14 +127,15 @@ impl Hub {
         &self,
         profile: ProfileId,
         what: String,
-        reading: impl Future<Output = Result<Event, String>> + Send + 'static,
+        reading: impl Future<Output = Result<Event, JournalError>> + Send + 'static,
     ) {
         let outbox = self.tools.outbox.clone();
         let task = async move {
             match reading.await {
                 Ok(event) => outbox.post(event),
-                Err(why) => {
-                    outbox.notice(Notice::new(Severity::Error, Some(profile), format!("{what} can't be shown: {why}")));
+                Err(error) => {
+                    let sentence = format!("{what} can't be shown: {error}");
+                    outbox.notice(Notice::new(Severity::Error, Some(profile), sentence));
                 }
             }
         };

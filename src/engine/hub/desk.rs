@@ -263,11 +263,11 @@ impl Hub {
             futures_util::future::join_all(ending.downloads).await;
             futures_util::future::join_all([ending.session, ending.scribe]).await;
             tools.outbox.forget(profile);
-            if let Err(why) = tools.ledger.forget_profile(profile).await {
+            if let Err(error) = tools.ledger.forget_profile(profile).await {
                 tools.outbox.notice(crate::engine::event::Notice::new(
                     Severity::Error,
                     None,
-                    format!("The activity of {name} is still in the journal: {why}"),
+                    format!("The activity of {name} is still in the journal: {error}"),
                 ));
             }
         };

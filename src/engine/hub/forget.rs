@@ -18,8 +18,8 @@ impl Hub {
         let task = async move {
             match scribe.forget().await {
                 Ok(Ok(())) => {}
-                Ok(Err(why)) => {
-                    tools.warn(profile, format!("The activity is still in the journal: {why}"));
+                Ok(Err(error)) => {
+                    tools.warn(profile, format!("The activity is still in the journal: {error}"));
                 }
                 Err(_closed) => tracing::debug!("the profile is being closed"),
             }
@@ -31,8 +31,8 @@ impl Hub {
     pub(super) fn notice_read(&self, profile: Option<ProfileId>, sentence: String) {
         let tools = self.tools.clone();
         let task = async move {
-            if let Err(why) = tools.ledger.notice_read(profile, sentence).await {
-                tracing::warn!(why, "a notice that was read will be told again");
+            if let Err(error) = tools.ledger.notice_read(profile, sentence).await {
+                tracing::warn!(%error, "a notice that was read will be told again");
             }
         };
         drop(self.tools.spawner.task("writing the journal", profile, task));

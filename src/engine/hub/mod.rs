@@ -386,12 +386,12 @@ impl Hub {
             futures_util::future::join_all(scribes.into_iter().chain(removals.into_values())).await;
             // The proof of life that is as late as can be: the next run counts the time not running from here.
             for profile in live {
-                if let Err(why) = tools.ledger.alive(profile, (tools.clock)()).await {
-                    tracing::warn!(why, "the last proof of life could not be written");
+                if let Err(error) = tools.ledger.alive(profile, (tools.clock)()).await {
+                    tracing::warn!(%error, "the last proof of life could not be written");
                 }
             }
-            if had_sandbox && let Err(why) = tools.ledger.forget_profile(sandbox::profile_id()).await {
-                tracing::warn!(why, "the sandbox's activity is still in the journal");
+            if had_sandbox && let Err(error) = tools.ledger.forget_profile(sandbox::profile_id()).await {
+                tracing::warn!(%error, "the sandbox's activity is still in the journal");
             }
             tools.ledger.close().await;
         };

@@ -18,7 +18,7 @@ use crate::engine::mailbox::{self, Events};
 use crate::engine::proxies::ProxyVariables;
 use crate::engine::rest::Rest;
 use crate::engine::spawn::Spawner;
-use crate::engine::testing::{MemoryLedger, Scripted, Server};
+use crate::engine::testing::{Scripted, Server, TestJournal};
 use crate::engine::way::Surroundings;
 use crate::settings::{Address, Directories, Profile};
 
@@ -76,6 +76,7 @@ struct Bench {
     kept: Arc<Mutex<std::collections::BTreeMap<String, Vec<u8>>>>,
     /// While this is held the clock moves only where the test moves it: tokio lets no time pass beside work that blocks.
     _still: SyncSender<()>,
+    _journal: TestJournal,
     _folder: tempfile::TempDir,
 }
 
@@ -109,12 +110,13 @@ impl Bench {
         let way = Way::load(&settings.preferences, &surroundings).unwrap();
         let (guide, ways) = Guide::new(way, surroundings);
         let (reports, reported) = mpsc::channel(64);
+        let journal = TestJournal::new(outbox.clone());
         let tools = Tools {
             outbox,
             spawner: spawner.clone(),
             clocks: Clocks::new(clock.clone(), Arc::new(|| None)),
             clock,
-            ledger: Arc::new(MemoryLedger::default()),
+            ledger: journal.store.clone(),
             keyring: Keyring::in_place(Box::new(Noting { log: log.clone(), kept: Arc::clone(&kept) })),
             rest: Rest::new(ways.clone()),
             fetcher: Fetcher::new(ways),
@@ -142,7 +144,17 @@ impl Bench {
         let profile = Profile { api: Address::new(api), username: "somebody".to_owned(), ..Profile::default() };
         let credential = Credential::Password("right".to_owned().into());
         actions.send(Action::SignIn(Box::new(SignIn { profile, credential }))).await.unwrap();
-        let mut bench = Self { log, events, heard: Vec::new(), actions, renewal, kept, _still: still, _folder: folder };
+        let mut bench = Self {
+            log,
+            events,
+            heard: Vec::new(),
+            actions,
+            renewal,
+            kept,
+            _still: still,
+            _journal: journal,
+            _folder: folder,
+        };
         bench.until("join T-1").await;
         bench.until("keep T-1").await;
         bench

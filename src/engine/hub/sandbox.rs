@@ -38,8 +38,8 @@ impl Hub {
             {
                 tracing::debug!("the removal of the last sandbox was cut off");
             }
-            if let Err(why) = tools.ledger.forget_profile(profile_id()).await {
-                tracing::warn!(why, "activity of an earlier sandbox is still in the journal");
+            if let Err(error) = tools.ledger.forget_profile(profile_id()).await {
+                tracing::warn!(%error, "activity of an earlier sandbox is still in the journal");
             }
             let started = starting.await;
             tools.report(Report::Sandbox(started)).await;

@@ -7,7 +7,7 @@ use crate::engine::lasting;
 use crate::engine::report::Report;
 use crate::engine::tools::Tools;
 use crate::engine::vault::Vault;
-use crate::journal::{Sealing, Secrets};
+use crate::journal::{JournalError, Sealing, Secrets};
 use crate::settings::ProfileId;
 
 use super::Hub;
@@ -35,8 +35,8 @@ impl Hub {
         let (tools, journal) = (self.tools.clone(), self.journal);
         let task = async move {
             let key = tools.keyring.seal_key(journal).await;
-            let sealing = tools.ledger.seal_with(key).await.unwrap_or_else(|why| Sealing::MemoryOnly {
-                why: format!("Links to data are kept in memory only: {why} After a restart, request the data again."),
+            let sealing = tools.ledger.seal_with(key).await.unwrap_or_else(|error| Sealing::MemoryOnly {
+                why: format!("Links to data are kept in memory only: {error} After a restart, request the data again."),
             });
             tools.report(Report::Sealing(sealing)).await;
         };
@@ -80,13 +80,13 @@ impl Hub {
 }
 
 async fn recall(tools: Tools, profile: ProfileId, vault: Vault, lifetime: Duration) {
-    let failed = |why: String| format!("Links of earlier runs can't be read: {why} Request that data again.");
-    if let Err(why) = tools.ledger.forget_expired_secrets((tools.clock)(), lifetime).await {
-        return tools.warn(profile, failed(why));
+    let failed = |error: JournalError| format!("Links of earlier runs can't be read: {error} Request that data again.");
+    if let Err(error) = tools.ledger.forget_expired_secrets((tools.clock)(), lifetime).await {
+        return tools.warn(profile, failed(error));
     }
     let unsealed = match tools.ledger.secrets(profile).await {
         Ok(unsealed) => unsealed,
-        Err(why) => return tools.warn(profile, failed(why)),
+        Err(error) => return tools.warn(profile, failed(error)),
     };
     if let Some(sentence) = unsealed.sentence() {
         lasting::warn(&tools, Some(profile), sentence).await;
@@ -96,8 +96,8 @@ async fn recall(tools: Tools, profile: ProfileId, vault: Vault, lifetime: Durati
     if !requests.is_empty() {
         tools.outbox.post(Event::LinksKept { profile, requests });
     }
-    if let Err(refused) = tools.ledger.append(profile, Vec::new(), ours).await {
+    if let Err(error) = tools.ledger.append(profile, Vec::new(), ours).await {
         // The scribe tells the operator of a journal that can't be written.
-        tracing::warn!(why = refused.why, "links that came before the key are in memory only");
+        tracing::warn!(%error, "links that came before the key are in memory only");
     }
 }

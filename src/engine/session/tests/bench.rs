@@ -14,13 +14,12 @@ use crate::engine::clocks::{BootClock, Clocks};
 use crate::engine::endpoints::Endpoints;
 use crate::engine::event::{ConnectionState, Event, Notice};
 use crate::engine::gaps::Past;
-use crate::engine::ledger::Ledger;
 use crate::engine::mailbox::{self, Events, Outbox};
 use crate::engine::options::Clock;
 use crate::engine::scribe::Scribe;
 use crate::engine::session::{self, Aim, Parts, Ticket, Wish};
 use crate::engine::spawn::{Spawner, Task};
-use crate::engine::testing::{MemoryLedger, Scripted, Server};
+use crate::engine::testing::{Scripted, Server, TestJournal};
 use crate::engine::vault::Vault;
 use crate::protocol::AuthorizationToken;
 use crate::settings::{Profile, ProfileId};
@@ -34,7 +33,7 @@ const NEVER: Duration = Duration::from_hours(1);
 
 pub(super) struct Bench {
     pub(super) network: Arc<Scripted>,
-    pub(super) ledger: Arc<MemoryLedger>,
+    pub(super) ledger: TestJournal,
     pub(super) wish: watch::Sender<Wish>,
     pub(super) session: Task<()>,
     /// The time of day.
@@ -58,15 +57,10 @@ pub(super) struct Bench {
 impl Bench {
     /// A session that is signed out.
     pub(super) fn new() -> Self {
-        let ledger = Arc::new(MemoryLedger::default());
-        Self::on(ledger.clone(), ledger)
-    }
-
-    /// A session that is signed out, on another journal; `memory` is what the bench is asked for.
-    pub(super) fn on(ledger: Arc<dyn Ledger>, memory: Arc<MemoryLedger>) -> Self {
         let rung = Arc::new(Notify::new());
         let bell = rung.clone();
         let (outbox, events) = mailbox::pair(Arc::new(move || bell.notify_one()));
+        let ledger = TestJournal::new(outbox.clone());
         let spawner = Spawner::new(tokio::runtime::Handle::current(), outbox.clone());
         let (network, servers) = Scripted::new();
         let profile = ProfileId::random();
@@ -78,7 +72,8 @@ impl Bench {
         let (_left, found) = oneshot::channel();
         let vault = Vault::default();
         let kept = (book.clone(), vault.clone());
-        let (scribe, _writing) = Scribe::start(profile, ledger, outbox.clone(), kept, (told, found), &spawner);
+        let (scribe, _writing) =
+            Scribe::start(profile, ledger.store.clone(), outbox.clone(), kept, (told, found), &spawner);
         let start = Instant::now();
         let (set_by, slept) = (Arc::new(AtomicI64::new(0)), Arc::new(AtomicU64::new(0)));
         let (set, asleep) = (set_by.clone(), slept.clone());
@@ -109,7 +104,7 @@ impl Bench {
         let (wish, session) = session::start(parts, Wish::new(Aim::SignedOut, LIMIT), &spawner);
         Self {
             network,
-            ledger: memory,
+            ledger,
             wish,
             session,
             now: clock_of_test,
@@ -237,6 +232,11 @@ impl Bench {
         self.until(|state| *state == ConnectionState::Live).await;
         server
     }
+}
+
+/// Waits until nothing has anything left to do, the journal's threads included: a paused clock moves only then.
+pub(super) async fn settle() {
+    tokio::time::sleep(Duration::from_millis(1)).await;
 }
 
 /// A ticket by its number; its token is `T-<number>`.

@@ -8,7 +8,7 @@ use tokio_tungstenite::tungstenite::Message as Frame;
 use tokio_tungstenite::tungstenite::protocol::frame::Frame as RawFrame;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::{Data, OpCode};
 
-use super::bench::{Bench, LIMIT, ticket};
+use super::bench::{Bench, LIMIT, settle, ticket};
 use crate::engine::action::Action;
 use crate::engine::event::ConnectionState;
 use crate::engine::session::Aim;
@@ -254,9 +254,7 @@ async fn whatever_servers_and_operators_do_there_is_one_socket_and_nothing_heard
         bench.aim(Aim::Stopped);
         assert_eq!((&mut bench.session).await.unwrap(), Some(()), "it panicked");
         // The scribe may still be writing.
-        for _ in 0..10_000 {
-            tokio::task::yield_now().await;
-        }
+        settle().await;
         assert_eq!(bench.ledger.ids(), sent, "seed {seed}");
         assert_eq!((bench.network.open(), bench.network.most_open()), (0, 1), "seed {seed}");
     }
@@ -281,6 +279,7 @@ async fn a_message_above_the_limit_is_a_notice_with_a_remedy_and_the_wait_is_not
         assert!(limit > LIMIT && limit.is_power_of_two(), "{limit}");
         assert_eq!(bench.failure().await.1, attempt, "the wait was reset");
     }
+    settle().await;
     assert_eq!(bench.ledger.ids(), ["fits", "fits"], "what came before it is kept");
 }
 

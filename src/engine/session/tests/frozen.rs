@@ -1,19 +1,15 @@
 //! A window that does not drain: what waits for it is bounded, the journal has everything, and it is told the rest when it thaws.
 
 use std::fmt::Write as _;
-use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::io::AsyncWriteExt as _;
 
-use super::bench::{Bench, ticket};
-use crate::activity::{ActivityKey, Entry, Moment, Seq};
+use super::bench::Bench;
+use crate::activity::{ActivityKey, Entry, Seq};
 use crate::engine::event::Event;
-use crate::engine::ledger::Watched;
-use crate::engine::mailbox::{self, ENTRIES_LIMIT, EVENTS_LIMIT};
+use crate::engine::mailbox::{ENTRIES_LIMIT, EVENTS_LIMIT};
 use crate::engine::restore;
-use crate::engine::session::Aim;
-use crate::journal::Journal;
 
 /// A million, or, where nothing is optimised, as many as take a moment: several times what may wait for the window.
 const MESSAGES: usize = if cfg!(debug_assertions) { 200_000 } else { 1_000_000 };
@@ -45,14 +41,9 @@ fn numbers(entries: &[Entry]) -> impl Iterator<Item = usize> {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_window_that_is_frozen_through_a_flood_costs_bounded_memory_and_is_told_all_of_it_when_it_thaws() {
-    let folder = tempfile::tempdir().unwrap();
-    let journal = Journal::open(folder.path()).unwrap().journal;
-    let (outbox, _nothing) = mailbox::pair(Arc::new(|| {}));
-    let watched = Arc::new(Watched { journal: journal.clone(), outbox, clock: Arc::new(|| Moment(0)) });
-    let mut bench = Bench::on(watched.clone(), Arc::default());
-    bench.aim(Aim::Online(ticket(1)));
-    let mut server = bench.join().await;
-    drop(bench.spawner.task("catching up", None, restore::catch_up(watched, bench.outbox.clone())));
+    let (bench, mut server) = Bench::live().await;
+    let (store, journal) = (bench.ledger.store.clone(), bench.ledger.journal.clone());
+    drop(bench.spawner.task("catching up", None, restore::catch_up(store, bench.outbox.clone())));
 
     // Nobody drains from here on.
     let flood = async {

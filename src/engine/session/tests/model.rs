@@ -13,7 +13,7 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 use tokio_tungstenite::tungstenite::Message as Frame;
 
-use super::bench::{Bench, ticket};
+use super::bench::{Bench, settle, ticket};
 use crate::activity::{Activities, ActivityKey, Enquiry, Fact, Moment, Status};
 use crate::engine::event::ConnectionState;
 use crate::engine::options::Clock;
@@ -61,12 +61,6 @@ fn told(command: u8, status: u8) -> Value {
 /// Lets time pass while the server reads, which is what makes it answer pings.
 async fn pass(server: &mut Server, seconds: u64) {
     drop(tokio::time::timeout(Duration::from_secs(seconds), server.request()).await);
-}
-
-async fn settle() {
-    for _ in 0..2_000 {
-        tokio::task::yield_now().await;
-    }
 }
 
 /// How long the server takes to say how a command stands. What it says may be out of date by then.
@@ -119,7 +113,7 @@ fn reconcile(bench: &Bench) -> Arc<Truth> {
         book: bench.book.clone(),
         asker: Arc::new(OverModel(truth.clone(), bench.now.clone())),
         scribe: bench.scribe.clone(),
-        ledger: bench.ledger.clone(),
+        ledger: bench.ledger.store.clone(),
         outbox: bench.outbox.clone(),
         reports,
         clock: bench.now.clone(),

@@ -1,0 +1,184 @@
+//! The journal as the engine uses it: what fails because another journal is in its place now is tried once more, and the
+//! operator is told about that.
+
+use std::future::Future;
+use std::time::Duration;
+
+use crate::activity::{ActivityKey, Entry, Moment, Seq};
+use crate::credentials::{KeyringError, SealKey};
+use crate::journal::{Journal, JournalError, KeptNotice, Limits, NotAppended, Purged, Sealing, Secrets, Unsealed};
+use crate::protocol::{Original, RequestId};
+use crate::settings::ProfileId;
+
+use super::event::{Notice, Severity};
+use super::mailbox::Outbox;
+use super::options::Clock;
+
+/// The engine's handle to the journal; clones share it. See [`Journal`] for what each method does.
+#[derive(Clone)]
+pub(super) struct JournalStore {
+    journal: Journal,
+    outbox: Outbox,
+    clock: Clock,
+    /// How long each append takes at least.
+    #[cfg(test)]
+    append_takes: std::sync::Arc<std::sync::Mutex<Duration>>,
+}
+
+impl JournalStore {
+    /// A handle to a journal. The clock gives the time of its notices.
+    pub(super) fn new(journal: Journal, outbox: Outbox, clock: Clock) -> Self {
+        Self {
+            journal,
+            outbox,
+            clock,
+            #[cfg(test)]
+            append_takes: std::sync::Arc::default(),
+        }
+    }
+
+    /// Appends take so long from now on, by tokio's clock.
+    #[cfg(test)]
+    pub(super) fn append_takes(&self, time: Duration) {
+        *self.append_takes.lock().unwrap() = time;
+    }
+
+    /// Commits entries and what was masked in them; returns the entries with their numbers.
+    pub(super) async fn append(
+        &self,
+        profile: ProfileId,
+        entries: Vec<Entry>,
+        secrets: Secrets,
+    ) -> Result<Vec<Entry>, NotAppended> {
+        #[cfg(test)]
+        {
+            let takes = *self.append_takes.lock().unwrap();
+            tokio::time::sleep(takes).await;
+        }
+        match self.journal.append_with(profile, entries, secrets).await {
+            Err(NotAppended { entries, secrets, source }) if is_another(&source) => {
+                self.notify(&source).await;
+                self.journal.append_with(profile, entries, secrets).await
+            }
+            other => other,
+        }
+    }
+
+    pub(super) async fn seal_with(&self, key: Result<SealKey, KeyringError>) -> Result<Sealing, JournalError> {
+        self.ask(|| self.journal.seal_with(key.clone())).await
+    }
+
+    pub(super) async fn secrets(&self, profile: ProfileId) -> Result<Unsealed, JournalError> {
+        self.ask(|| self.journal.secrets(profile)).await
+    }
+
+    pub(super) async fn forget_secret(&self, profile: ProfileId, request: RequestId) -> Result<(), JournalError> {
+        self.ask(|| self.journal.forget_secret(profile, &request)).await
+    }
+
+    pub(super) async fn forget_expired_secrets(&self, now: Moment, lifetime: Duration) -> Result<u64, JournalError> {
+        self.ask(|| self.journal.forget_expired_secrets(now, lifetime)).await
+    }
+
+    pub(super) async fn restore(
+        &self,
+        profile: ProfileId,
+        before: Seq,
+        limit: usize,
+    ) -> Result<Vec<Entry>, JournalError> {
+        self.ask(|| self.journal.restore(profile, Some(before), limit)).await
+    }
+
+    pub(super) async fn since(&self, profile: ProfileId, from: Seq, limit: usize) -> Result<Vec<Entry>, JournalError> {
+        self.ask(|| self.journal.since(profile, from, limit)).await
+    }
+
+    pub(super) async fn history(
+        &self,
+        profile: ProfileId,
+        key: ActivityKey,
+        from: Seq,
+        to: Seq,
+    ) -> Result<Vec<Entry>, JournalError> {
+        self.ask(|| self.journal.history(profile, &key, from, to)).await
+    }
+
+    pub(super) async fn original(&self, profile: ProfileId, seq: Seq) -> Result<Option<Original>, JournalError> {
+        self.ask(|| self.journal.original(profile, seq)).await
+    }
+
+    pub(super) async fn scan(&self, from: Seq, limit: usize) -> Result<Vec<(ProfileId, Entry)>, JournalError> {
+        self.ask(|| self.journal.scan(from, limit)).await
+    }
+
+    pub(super) async fn is_purge_due(&self, now: Moment, limits: &Limits) -> Result<bool, JournalError> {
+        self.ask(|| self.journal.is_purge_due(now, limits)).await
+    }
+
+    pub(super) async fn purge_step(&self, now: Moment, limits: &Limits) -> Result<Purged, JournalError> {
+        self.ask(|| self.journal.purge_step(now, limits)).await
+    }
+
+    pub(super) async fn keep_notice(&self, notice: KeptNotice) -> Result<(), JournalError> {
+        self.ask(|| self.journal.keep_notice(notice.clone())).await
+    }
+
+    pub(super) async fn notices(&self) -> Result<Vec<KeptNotice>, JournalError> {
+        self.ask(|| self.journal.notices()).await
+    }
+
+    pub(super) async fn notice_read(&self, profile: Option<ProfileId>, sentence: String) -> Result<(), JournalError> {
+        self.ask(|| self.journal.notice_read(profile, sentence.clone())).await
+    }
+
+    pub(super) async fn forget_profile(&self, profile: ProfileId) -> Result<(), JournalError> {
+        self.ask(|| self.journal.forget_profile(profile)).await
+    }
+
+    pub(super) async fn alive(&self, profile: ProfileId, at: Moment) -> Result<(), JournalError> {
+        self.ask(|| self.journal.alive(profile, at)).await
+    }
+
+    pub(super) async fn last_alive(&self, profile: ProfileId) -> Result<Option<Moment>, JournalError> {
+        self.ask(|| self.journal.last_alive(profile)).await
+    }
+
+    /// The size on disk in bytes.
+    pub(super) fn size(&self) -> u64 {
+        self.journal.size()
+    }
+
+    pub(super) async fn close(&self) {
+        self.journal.close().await;
+    }
+
+    /// Asks the journal, and once more if there is another one in its place now.
+    async fn ask<T, F>(&self, ask: impl Fn() -> F) -> Result<T, JournalError>
+    where
+        F: Future<Output = Result<T, JournalError>>,
+    {
+        let outcome = match ask().await {
+            Err(error) if is_another(&error) => {
+                self.notify(&error).await;
+                ask().await
+            }
+            other => other,
+        };
+        outcome.inspect_err(|error| tracing::warn!(%error, "the journal failed"))
+    }
+
+    /// Tells the operator that there is another journal now, until that is read.
+    async fn notify(&self, error: &JournalError) {
+        let sentence = error.to_string();
+        self.outbox.notice(Notice::new(Severity::Warning, None, sentence.clone()));
+        let kept = KeptNotice { profile: None, at: (self.clock)(), sentence };
+        if let Err(error) = self.journal.keep_notice(kept).await {
+            tracing::warn!(%error, "a notice will not be told again at the next start");
+        }
+    }
+}
+
+/// Whether asking again works, because another journal is in the place of the one that was asked.
+fn is_another(error: &JournalError) -> bool {
+    matches!(error, JournalError::Vanished { .. } | JournalError::Mended(_))
+}
