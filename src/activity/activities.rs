@@ -1,6 +1,7 @@
 //! Every activity of one profile, in memory: one compact row each, in arrival order, with an index by id.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet, VecDeque};
+use std::ops::Bound;
 use std::time::Duration;
 
 use hashbrown::DefaultHashBuilder;
@@ -10,6 +11,7 @@ use crate::protocol::RequestId;
 use super::growth::{Bits, Blocks, Index};
 use super::insight::Outcomes;
 use super::pool::{TextId, TextPool};
+use super::read::NO_END;
 use super::row::{DataRow, Row};
 use super::throughput::Throughput;
 use super::unkept::Moved;
@@ -72,7 +74,9 @@ pub struct Activities {
     inline: BTreeSet<u32>,
     /// The time as of the last [`Activities::expire`].
     now: Moment,
-    /// When which row's link expires.
+    /// See [`Activities::set_server_offset`].
+    server_offset: Option<i64>,
+    /// When which row's link expires or expired, of the links that were not used: no more and no less.
     deadlines: BTreeSet<(Moment, u32)>,
     changes: Changes,
     /// Whether a row waits in `changes`.
@@ -105,6 +109,7 @@ impl Activities {
             unkept: BTreeSet::new(),
             inline: BTreeSet::new(),
             now: Moment(0),
+            server_offset: Some(0),
             deadlines: BTreeSet::new(),
             changes: Changes::default(),
             listed: Bits::default(),
@@ -118,10 +123,19 @@ impl Activities {
             return;
         }
         self.link_lifetime = lifetime;
-        self.deadlines.clear();
-        for at in 0..u32::try_from(self.rows.len()).unwrap_or(u32::MAX) {
-            self.set_deadline(at);
+        self.set_deadlines();
+        self.recount();
+    }
+
+    /// The server's time of day is at least this many microseconds ahead of the time of [`Activities::expire`] (negative:
+    /// behind it). `None`: nothing is known of it. Links of earlier runs, and ends that a server told by its own clock, are
+    /// judged by it; as long as it is not known they do not expire.
+    pub fn set_server_offset(&mut self, offset: Option<i64>) {
+        if offset == self.server_offset {
+            return;
         }
+        self.server_offset = offset;
+        self.set_deadlines();
         self.recount();
     }
 
@@ -137,6 +151,7 @@ impl Activities {
             return;
         }
         self.live_from = seq;
+        self.set_deadlines();
         self.recount();
     }
 
@@ -147,11 +162,11 @@ impl Activities {
                 self.kept_links.insert(request.as_str().into());
                 continue;
             };
-            let (before, place) = (self.counted(at), self.place(at));
+            let (before, place, deadline) = (self.counted(at), self.place(at), self.deadline(at));
             if let Some(data) = self.rows.get(at).and_then(|row| self.data.get_mut(row.data)) {
                 data.kept = true;
             }
-            self.set_deadline(at);
+            self.set_deadline(at, deadline);
             self.recount_one(at, before);
             self.list_change(at, place);
         }
@@ -166,7 +181,7 @@ impl Activities {
     /// Applies an entry that was looked up.
     pub fn apply_at(&mut self, entry: &Entry, place: Place) {
         let at = self.row_of(&entry.key, place);
-        let (before, place) = (self.counted(at), self.place(at));
+        let (before, place, deadline) = (self.counted(at), self.place(at), self.deadline(at));
         let Some(row) = self.rows.get_mut(at) else { return };
         row.apply(entry, self.data.get_mut(row.data), &mut self.pool);
         if let Fact::Gap(gap) = &entry.fact {
@@ -182,7 +197,7 @@ impl Activities {
         if after != place {
             self.reorder(at, place, after);
         }
-        self.set_deadline(at);
+        self.set_deadline(at, deadline);
         self.recount_one(at, before);
         self.learn(at, entry);
         if matches!(entry.fact, Fact::Heard(_) | Fact::Unreadable { .. }) {
@@ -220,28 +235,40 @@ impl Activities {
         }
     }
 
-    /// Turns links whose time is over into expired ones. Returns when the next one expires.
+    /// Turns links whose time is over into expired ones, and back where the time is earlier than it was. Returns when the
+    /// next one expires.
     pub fn expire(&mut self, now: Moment) -> Option<Moment> {
-        if now > self.now {
-            // A row with several links has several deadlines.
-            let due: BTreeSet<u32> = self.deadlines.range(..=(now, u32::MAX)).map(|&(_, at)| at).collect();
-            let before: Vec<_> = due.iter().map(|&at| self.counted(at)).collect();
+        if now != self.now {
+            let (earlier, later) = (now.min(self.now), now.max(self.now));
+            let between = (Bound::Excluded((earlier, u32::MAX)), Bound::Included((later, u32::MAX)));
+            let turned: Vec<u32> = self.deadlines.range(between).map(|&(_, at)| at).collect();
+            let before: Vec<_> = turned.iter().map(|&at| self.counted(at)).collect();
+            let went_back = now < self.now;
             self.now = now;
-            for (at, before) in due.into_iter().zip(before) {
+            for (at, before) in turned.into_iter().zip(before) {
                 self.recount_one(at, before);
                 let place = self.place(at);
                 self.list_change(at, place);
             }
-            self.deadlines = self.deadlines.split_off(&(now, u32::MAX));
+            if went_back {
+                // What a filter says of rows may depend on the time as well.
+                drop(self.take_changes());
+                self.changes.everything = true;
+            }
+            self.throughput.prune(now);
+            self.outcomes.prune(now);
         }
-        self.deadlines.first().map(|&(at, _)| at)
+        self.to_come().next().map(|&(at, _)| at).filter(|&at| at != NO_END)
+    }
+
+    /// The links that can be used, by their ends.
+    fn to_come(&self) -> impl Iterator<Item = &(Moment, u32)> {
+        self.deadlines.range((Bound::Excluded((self.now, u32::MAX)), Bound::Unbounded))
     }
 
     /// The rows whose links can be used, what expires first in front.
     pub fn ready(&self) -> impl Iterator<Item = RowId> + '_ {
-        // A row with several links has several deadlines, of which one is its own.
-        let is_own = |&&(end, at): &&(Moment, u32)| self.get(RowId(at)).and_then(|row| row.link_expires()) == Some(end);
-        self.deadlines.iter().filter(is_own).map(|&(_, at)| RowId(at))
+        self.to_come().map(|&(_, at)| RowId(at))
     }
 
     /// The rows whose payload came in a message and was not saved. It does not expire.
@@ -337,7 +364,12 @@ impl Activities {
     }
 
     fn context(&self) -> super::read::Context {
-        super::read::Context { now: self.now, live_from: self.live_from, link_lifetime: self.link_lifetime }
+        super::read::Context {
+            now: self.now,
+            server_offset: self.server_offset,
+            live_from: self.live_from,
+            link_lifetime: self.link_lifetime,
+        }
     }
 
     fn place(&self, at: u32) -> Seq {
@@ -368,10 +400,29 @@ impl Activities {
         if other == moved { before } else { self.place(other) }
     }
 
-    fn set_deadline(&mut self, at: u32) {
-        let expires = self.get(RowId(at)).and_then(|activity| activity.link_expires());
-        if let Some(expires) = expires.filter(|&expires| expires > self.now) {
-            self.deadlines.insert((expires, at));
+    /// When the link of a row expires or expired; `None` if it has none that can be used.
+    fn deadline(&self, at: u32) -> Option<Moment> {
+        self.get(RowId(at)).and_then(|activity| activity.deadline())
+    }
+
+    /// Lists a row under its deadline. `before` is the one that it had.
+    fn set_deadline(&mut self, at: u32, before: Option<Moment>) {
+        let deadline = self.deadline(at);
+        if deadline == before {
+            return;
+        }
+        if let Some(before) = before {
+            self.deadlines.remove(&(before, at));
+        }
+        if let Some(deadline) = deadline {
+            self.deadlines.insert((deadline, at));
+        }
+    }
+
+    fn set_deadlines(&mut self) {
+        self.deadlines.clear();
+        for at in 0..u32::try_from(self.rows.len()).unwrap_or(u32::MAX) {
+            self.set_deadline(at, None);
         }
     }
 

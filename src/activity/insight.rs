@@ -4,12 +4,12 @@
 //! out of its old bucket and put into its new one. So memory is bounded by the minutes and by the distinct reasons in them,
 //! whatever the number of rows, and a look at it costs a sum over the minutes.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::pool::{TextId, TextPool};
 use super::row::CommandState;
-use super::throughput::{MINUTES, minute};
+use super::throughput::{MOST, minute, prune};
 use super::{Activity, Kind, Moment};
 
 /// How many bins there are for how long a command took: from 1 ms on, over eight decades.
@@ -123,13 +123,10 @@ impl Bucket {
     }
 }
 
-/// The outcomes of the last day.
+/// The outcomes of the last days, by the minute since the epoch. Each minute counts for itself.
 #[derive(Debug, Default)]
 pub(super) struct Outcomes {
-    /// The newest minute in which something ended, since the epoch.
-    newest: i64,
-    /// The newest minute first.
-    buckets: VecDeque<Bucket>,
+    buckets: BTreeMap<i64, Bucket>,
     version: u64,
 }
 
@@ -145,44 +142,25 @@ impl Outcomes {
         self.version += 1;
     }
 
-    /// Counts an outcome. One that is older than a day, by the newest, is left out.
+    /// Counts an outcome.
     pub(super) fn add(&mut self, outcome: Outcome) {
         self.version += 1;
-        if self.buckets.is_empty() {
-            self.newest = outcome.minute;
-        }
-        let ahead = outcome.minute.saturating_sub(self.newest);
-        if ahead > 0 {
-            if ahead >= i64::from(MINUTES) {
-                self.buckets.clear();
-            } else {
-                for _ in 0..ahead {
-                    self.buckets.push_front(Bucket::default());
-                }
-                self.buckets.truncate(MINUTES as usize);
-            }
-            self.newest = outcome.minute;
-        }
-        let Some(age) = self.age(outcome.minute) else { return };
-        if self.buckets.len() <= age {
-            self.buckets.resize(age + 1, Bucket::default());
-        }
-        if let Some(bucket) = self.buckets.get_mut(age) {
-            bucket.add(outcome);
+        if self.buckets.len() < MOST || self.buckets.contains_key(&outcome.minute) {
+            self.buckets.entry(outcome.minute).or_default().add(outcome);
         }
     }
 
     /// Takes an outcome back that was counted.
     pub(super) fn remove(&mut self, outcome: Outcome) {
         self.version += 1;
-        if let Some(bucket) = self.age(outcome.minute).and_then(|age| self.buckets.get_mut(age)) {
+        if let Some(bucket) = self.buckets.get_mut(&outcome.minute) {
             bucket.remove(outcome);
         }
     }
 
-    /// How many minutes before the newest one this is, where it is kept.
-    fn age(&self, minute: i64) -> Option<usize> {
-        usize::try_from(self.newest.saturating_sub(minute)).ok().filter(|age| *age < MINUTES as usize)
+    /// Forgets minutes that are far from now, if there are many.
+    pub(super) fn prune(&mut self, now: Moment) {
+        prune(&mut self.buckets, now);
     }
 
     /// What ended in a stretch up to `now`, beside how many messages came in each bar of it.
@@ -202,7 +180,7 @@ impl Outcomes {
         let mut failures = Vec::with_capacity(minutes);
         let mut reasons: BTreeMap<TextId, u64> = BTreeMap::new();
         for minute in first..=last {
-            let bucket = self.age(minute).and_then(|age| self.buckets.get(age));
+            let bucket = self.buckets.get(&minute);
             failures.push(bucket.map_or(0, |bucket| bucket.failed));
             let Some(bucket) = bucket else { continue };
             insight.settled += u64::from(bucket.settled);

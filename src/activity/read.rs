@@ -3,6 +3,8 @@
 use std::borrow::Cow;
 use std::time::Duration;
 
+use crate::protocol::LinkLife;
+
 use super::ledger::Standing;
 use super::pool::TextPool;
 use super::row::{CommandState, DataRow, End, Row};
@@ -11,10 +13,16 @@ use super::{ActivityKey, Kind, Moment, NotSaved, Seq, Status};
 /// What a status depends on beside the row itself.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Context {
+    /// The time on the clock of this run.
     pub(super) now: Moment,
+    /// How far the server's time of day is ahead of it at least, in microseconds; `None` while nothing is known of it.
+    pub(super) server_offset: Option<i64>,
     pub(super) live_from: Seq,
     pub(super) link_lifetime: Duration,
 }
+
+/// The end of a link of which no end is known.
+pub(super) const NO_END: Moment = Moment(i64::MAX);
 
 /// How a state is known: the words of the export.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -111,7 +119,7 @@ impl<'a> Activity<'a> {
         }
         match ready {
             Some((seq, at)) if data.inline.seq < seq => {
-                let expired = self.expiry(data, at) <= self.context.now;
+                let expired = self.expiry(data, (seq, at)).is_some_and(|end| end <= self.context.now);
                 if expired || (seq < self.context.live_from && !data.kept) {
                     Status::LinkExpired
                 } else {
@@ -274,17 +282,32 @@ impl<'a> Activity<'a> {
         self.row.kind == Kind::Command && !matches!(self.status(), Status::Succeeded | Status::Failed)
     }
 
-    /// When the link expires, where there is one that was not used.
+    /// When the link expires, if there is one that was not used and its end is known.
     #[must_use]
     pub fn link_expires(&self) -> Option<Moment> {
-        (self.status() == Status::Ready)
-            .then(|| self.data.and_then(|data| Some(self.expiry(data, data.ready()?.1))))
-            .flatten()
+        let data = self.data.filter(|_| self.status() == Status::Ready)?;
+        self.expiry(data, data.ready()?)
     }
 
-    /// When a link that came at a moment expires: as its message said, else after the usual lifetime.
-    fn expiry(&self, data: &DataRow, came: Moment) -> Moment {
-        data.expires.value.unwrap_or_else(|| came.plus(self.context.link_lifetime))
+    /// When a link that can be used expires or expired, whatever the time is now; [`NO_END`] if that is not known.
+    pub(super) fn deadline(&self) -> Option<Moment> {
+        let data = self.data?;
+        let before_all = Context { now: Moment(i64::MIN), ..self.context };
+        let can_be_used = Self { context: before_all, ..*self }.status() == Status::Ready;
+        can_be_used.then(|| data.ready().and_then(|came| self.expiry(data, came)).unwrap_or(NO_END))
+    }
+
+    /// When a link expires on the clock of this run, by the entry with which it came: as its message said, else after the
+    /// usual lifetime. What an earlier run received, and what the message tells by the server's clock, is compared with the
+    /// server's time of day: `None` while that is not known.
+    fn expiry(&self, data: &DataRow, (seq, came): (Seq, Moment)) -> Option<Moment> {
+        let of_server = |end: Moment| Some(Moment(end.0.saturating_sub(self.context.server_offset?)));
+        let end = match data.expires.value {
+            Some(life @ LinkLife::Until(_)) => return of_server(came.end_of(life)),
+            Some(life @ LinkLife::For(_)) => data.expires.at.end_of(life),
+            None => came.plus(self.context.link_lifetime),
+        };
+        if seq < self.context.live_from { of_server(end) } else { Some(end) }
     }
 
     /// The file name that is known for its data token; empty where none is. For a suggestion only, as it came from a server.

@@ -3,7 +3,7 @@
 //! Every part of a row remembers the entry that it comes from by its place in the journal, and the later place wins
 //! within its class. So entries can be applied in any order to the same end, and a late `pending` never covers an outcome.
 
-use crate::protocol::{Body, CommandStatus, Delivery, Message};
+use crate::protocol::{Body, CommandStatus, Delivery, LinkLife, Message};
 
 use super::pool::{PackedId, TextId, TextPool};
 use super::{Deed, Enquiry, Entry, Fact, Kind, Moment, NotSaved, Seq};
@@ -97,8 +97,8 @@ pub(super) struct DataRow {
     pub(super) kept: bool,
     /// `data_context`.
     pub(super) context: Stamped<TextId>,
-    /// When the newest link expires, where its message said.
-    pub(super) expires: Stamped<Option<Moment>>,
+    /// How long the newest link can be used, if its message said.
+    pub(super) expires: Stamped<Option<LinkLife>>,
     /// This program requested it: the file name that is known for its data token.
     pub(super) requested: Stamped<TextId>,
 }
@@ -260,14 +260,14 @@ impl Row {
                     data.context.offer(entry, pool.intern(&cut(context)));
                 }
                 if matches!(report.delivery, Delivery::Link(_) | Delivery::StreamToken(_)) {
-                    data.expires.offer(entry, report.life.map(|life| entry.at.end_of(life)));
+                    data.expires.offer(entry, report.life);
                 }
                 apply_delivery(entry, &report.delivery, data, pool);
             }
             (Fact::Heard(Message::StreamReady(report)), Some(data)) => {
                 data.stream.offer(entry, report.url.is_some());
                 if report.life.is_some() {
-                    data.expires.offer(entry, report.life.map(|life| entry.at.end_of(life)));
+                    data.expires.offer(entry, report.life);
                 }
             }
             (Fact::Heard(Message::Unrecognised(_)), _) => self.offer_message(entry, &entry.raw, pool),

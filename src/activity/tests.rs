@@ -9,6 +9,8 @@ use crate::protocol::{CommandStatus, Incoming, UnreadableReason};
 
 use super::*;
 
+mod time;
+
 const LIFETIME: Duration = Duration::from_mins(10);
 
 fn heard(seq: u64, raw: &str) -> Entry {

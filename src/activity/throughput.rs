@@ -1,20 +1,23 @@
 //! How many messages came in each of the last minutes: the sparkline above the table, and Insight.
 
-use std::collections::VecDeque;
+use std::collections::BTreeMap;
 
 use super::Moment;
 
 /// How many minutes are kept: a day, the longest stretch that is looked at.
 pub(super) const MINUTES: u32 = 1_440;
+/// How many minutes are kept before those that are far from now go.
+const ENOUGH: usize = 6 * MINUTES as usize;
+/// How many minutes are kept at most, whatever comes between two looks at the time.
+pub(super) const MOST: usize = 2 * ENOUGH;
 
-/// Messages a minute.
+/// Messages a minute. Each minute counts for itself: an entry that a wrong clock put years away takes nothing from the
+/// others.
 #[derive(Debug, Default)]
 pub(super) struct Throughput {
-    /// The newest minute that was counted, since the epoch.
-    newest: i64,
-    /// Counts, the newest minute first.
-    counts: VecDeque<u32>,
-    /// How many messages were counted ever, late ones too.
+    /// Counts, by the minute since the epoch.
+    counts: BTreeMap<i64, u32>,
+    /// How many messages were counted ever.
     counted: u64,
 }
 
@@ -23,43 +26,29 @@ impl Throughput {
     pub(super) fn count(&mut self, at: Moment) {
         self.counted += 1;
         let minute = minute(at);
-        if self.counts.is_empty() {
-            self.newest = minute;
-        }
-        while self.newest < minute {
-            if minute - self.newest > i64::from(MINUTES) {
-                self.counts.clear();
-                self.newest = minute - 1;
-            }
-            self.counts.push_front(0);
-            self.counts.truncate(MINUTES as usize);
-            self.newest += 1;
-        }
-        let Ok(age) = usize::try_from(self.newest - minute) else { return };
-        if age < MINUTES as usize {
-            if self.counts.len() <= age {
-                self.counts.resize(age + 1, 0);
-            }
-            if let Some(count) = self.counts.get_mut(age) {
-                *count += 1;
-            }
+        if let Some(count) = self.counts.get_mut(&minute) {
+            *count = count.saturating_add(1);
+        } else if self.counts.len() < MOST {
+            self.counts.insert(minute, 1);
         }
     }
 
+    /// Forgets minutes that are far from now, if there are many.
+    pub(super) fn prune(&mut self, now: Moment) {
+        prune(&mut self.counts, now);
+    }
+
     /// The sum of several.
-    pub(super) fn of_all<'a>(parts: impl Iterator<Item = &'a Self> + Clone) -> Self {
-        let newest = parts.clone().filter(|part| !part.counts.is_empty()).map(|part| part.newest).max().unwrap_or(0);
-        let counted = parts.clone().map(|part| part.counted).sum();
-        let mut counts = VecDeque::from(vec![0; MINUTES as usize]);
+    pub(super) fn of_all<'a>(parts: impl Iterator<Item = &'a Self>) -> Self {
+        let mut sum = Self::default();
         for part in parts {
-            for (age, count) in part.counts.iter().enumerate() {
-                let behind = usize::try_from(newest - part.newest).unwrap_or(usize::MAX);
-                if let Some(sum) = counts.get_mut(age.saturating_add(behind)) {
-                    *sum += count;
-                }
+            sum.counted += part.counted;
+            for (minute, count) in &part.counts {
+                let total = sum.counts.entry(*minute).or_default();
+                *total = total.saturating_add(*count);
             }
         }
-        Self { newest, counts, counted }
+        sum
     }
 
     /// Equal only where nothing was counted in between.
@@ -69,14 +58,18 @@ impl Throughput {
 
     /// The counts of the last `minutes` minutes up to `now`, oldest first; the last is the minute under way.
     pub(super) fn last(&self, now: Moment, minutes: usize) -> Vec<u32> {
-        let ahead = minute(now) - self.newest;
-        (0..minutes.min(MINUTES as usize))
-            .rev()
-            .map(|age| {
-                let age = i64::try_from(age).unwrap_or(i64::MAX) - ahead;
-                usize::try_from(age).ok().and_then(|age| self.counts.get(age)).copied().unwrap_or(0)
-            })
-            .collect()
+        let last = minute(now);
+        let first = last.saturating_sub(i64::try_from(minutes.min(MINUTES as usize)).unwrap_or(0));
+        (first..last).map(|before| self.counts.get(&(before + 1)).copied().unwrap_or(0)).collect()
+    }
+}
+
+/// Forgets minutes that are far from now, if there are many. Two days stay on either side, since the time may yet turn out
+/// to be another.
+pub(super) fn prune<T>(minutes: &mut BTreeMap<i64, T>, now: Moment) {
+    let (now, far) = (minute(now), i64::from(2 * MINUTES));
+    if minutes.len() > ENOUGH {
+        minutes.retain(|minute, _| minute.abs_diff(now) <= far.unsigned_abs());
     }
 }
 
@@ -103,5 +96,23 @@ mod tests {
         assert_eq!(throughput.last(at(104), 5), [1, 1, 3, 0, 0], "silent minutes count as silent");
         throughput.count(at(100_000));
         assert_eq!(throughput.last(at(100_000), 3), [0, 0, 1]);
+        assert_eq!(throughput.last(at(102), 5), [1, 0, 1, 1, 3], "a clock that was wrong blanks nothing");
+        throughput.count(at(103));
+        assert_eq!(throughput.last(at(103), 2), [3, 1], "nor what comes after it was put right");
+        throughput.count(Moment(i64::MAX));
+        throughput.count(Moment(i64::MIN));
+        assert_eq!(throughput.last(Moment(i64::MIN), 1).len(), 1);
+    }
+
+    #[test]
+    fn memory_stays_bounded_whatever_the_stamps() {
+        let mut throughput = Throughput::default();
+        for minute in 0..100_000 {
+            throughput.count(at(minute * 1_000));
+        }
+        assert_eq!(throughput.counts.len(), MOST);
+        throughput.prune(at(5_000_000));
+        assert_eq!(throughput.last(at(5_000_000), 1), [1]);
+        assert!(throughput.counts.len() < 10, "{}", throughput.counts.len());
     }
 }

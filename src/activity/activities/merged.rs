@@ -16,7 +16,7 @@ impl Activities {
         let key = part.get(row)?.key();
         let place = self.place_of_key(&key);
         let at = self.row_of(&key, place);
-        let (before, place) = (self.counted(at), self.place(at));
+        let (before, place, deadline) = (self.counted(at), self.place(at), self.deadline(at));
         let ours = self.rows.get_mut(at)?;
         *ours = moved(theirs, ours, &part.pool, &mut self.pool);
         if let (Some(theirs), Some(ours)) = (part.data.get(theirs.data), self.data.get_mut(ours.data)) {
@@ -30,7 +30,7 @@ impl Activities {
         if after != place {
             self.reorder(at, place, after);
         }
-        self.set_deadline(at);
+        self.set_deadline(at, deadline);
         self.recount_one(at, before);
         self.list_change(at, place);
         Some(RowId(at))

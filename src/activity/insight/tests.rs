@@ -1,6 +1,7 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::activity::throughput::MINUTES;
 
 fn outcome(minute: i64, failed: Option<u32>, bin: Option<u8>) -> Outcome {
     Outcome { minute, failed: failed.map(TextId::at), bin }
@@ -94,8 +95,8 @@ proptest! {
                 outcomes.add(outcome);
             }
         }
-        prop_assert!(outcomes.buckets.len() <= MINUTES as usize);
-        let now = outcomes.newest;
+        prop_assert!(outcomes.buckets.len() <= MOST);
+        let now = outcomes.buckets.keys().next_back().copied().unwrap_or(0);
         for stretch in [Stretch::HOUR, Stretch::SIX_HOURS, Stretch::DAY] {
             let insight = look(&outcomes, stretch, now, &TextPool::default());
             let first = minute(insight.begins);

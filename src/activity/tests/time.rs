@@ -1,0 +1,156 @@
+//! The model and its time, which may turn out to be another: no state depends on its having gone forward only.
+
+use super::*;
+
+fn at(mut entry: Entry, at: Moment) -> Entry {
+    entry.at = at;
+    entry
+}
+
+fn link(seq: u64, id: &str, came: Moment) -> Entry {
+    at(data(seq, id, 1, "https://h/…?auth=hidden"), came)
+}
+
+fn living(seq: u64, id: &str, life: &str, came: Moment) -> Entry {
+    let body = "https://h/…?auth=hidden";
+    at(
+        heard(
+            seq,
+            &format!(
+                r#"{{"data":{{"type":"X-DPT-CAB-REQUEST-ID","id":"{id}","output_type":1,"body":"{body}",{life}}}}}"#
+            ),
+        ),
+        came,
+    )
+}
+
+fn status(activities: &Activities, id: &str) -> Status {
+    status_of(activities, &ActivityKey::Data(id.into()))
+}
+
+fn ready(activities: &Activities) -> Vec<String> {
+    activities.ready().filter_map(|row| activities.get(row)).map(|row| row.id().into_owned()).collect()
+}
+
+const MINUTE: i64 = 60_000_000;
+const DAY: i64 = 24 * 60 * MINUTE;
+const NOON: Moment = Moment(1_000 * DAY);
+
+#[test]
+fn a_time_that_was_ahead_once_expires_nothing_after_it_was_put_right() {
+    for ahead in [120 * MINUTE, 2 * DAY, -120 * MINUTE, -2 * DAY] {
+        let mut activities = Activities::new(LIFETIME);
+        activities.expire(NOON);
+        activities.apply(&link(1, "old", NOON));
+        activities.expire(Moment(NOON.0 + ahead));
+        activities.expire(Moment(NOON.0 + MINUTE));
+        activities.apply(&link(2, "new", Moment(NOON.0 + MINUTE)));
+        assert_eq!(activities.expire(Moment(NOON.0 + 2 * MINUTE)), Some(NOON.plus(LIFETIME)));
+        assert_eq!([status(&activities, "old"), status(&activities, "new")], [Status::Ready; 2], "{ahead}");
+        assert_eq!((ready(&activities), activities.counts().of(Chip::Ready)), (vec!["old".into(), "new".into()], 2));
+    }
+}
+
+#[test]
+fn ends_that_a_server_told_by_its_clock_are_judged_by_the_server() {
+    let until = Moment(NOON.0 + 10 * MINUTE);
+    let mut activities = Activities::new(LIFETIME);
+    activities.set_server_offset(None);
+    activities.expire(NOON);
+    activities.apply(&living(1, "absolute", &format!(r#""expiresAt":"{}""#, until.timestamp()), NOON));
+    activities.apply(&living(2, "relative", r#""expiresIn":3600"#, NOON));
+    let row = activities.get(RowId(0)).unwrap();
+    assert_eq!((row.status(), row.link_expires()), (Status::Ready, None), "how long it lives is not known");
+    activities.expire(Moment(NOON.0 + 2 * DAY));
+    let statuses = |activities: &Activities| [status(activities, "absolute"), status(activities, "relative")];
+    assert_eq!(statuses(&activities), [Status::Ready, Status::LinkExpired], "our clock counts what lasts so long");
+    assert_eq!(ready(&activities), ["absolute"]);
+    // This computer is two days ahead of the server.
+    activities.set_server_offset(Some(-2 * DAY));
+    assert_eq!(statuses(&activities), [Status::Ready, Status::LinkExpired]);
+    assert_eq!(activities.get(RowId(0)).unwrap().link_expires(), Some(Moment(until.0 + 2 * DAY)));
+    activities.expire(Moment(NOON.0 + 2 * DAY + 10 * MINUTE));
+    assert_eq!(statuses(&activities), [Status::LinkExpired; 2]);
+    assert_eq!(activities.counts().of(Chip::Ready), 0);
+}
+
+#[test]
+fn a_kept_link_of_an_earlier_run_expires_once_the_server_has_told_the_time() {
+    let mut activities = Activities::new(LIFETIME);
+    activities.set_live_from(Seq(2));
+    activities.keep_links(&["r".into()]);
+    activities.set_server_offset(None);
+    activities.apply(&link(1, "r", NOON));
+    activities.expire(Moment(NOON.0 + 2 * DAY));
+    assert_eq!(status(&activities, "r"), Status::Ready);
+    activities.set_server_offset(Some(9 * MINUTE - 2 * DAY));
+    assert_eq!(status(&activities, "r"), Status::Ready, "9 minutes old");
+    activities.set_server_offset(Some(10 * MINUTE - 2 * DAY));
+    assert_eq!((status(&activities, "r"), ready(&activities)), (Status::LinkExpired, Vec::new()));
+}
+
+#[test]
+fn an_entry_that_a_wrong_clock_stamped_blanks_no_chart() {
+    for wrong in [-800 * DAY, -2 * DAY, 2 * DAY, 800 * DAY] {
+        let mut activities = Activities::new(LIFETIME);
+        activities.expire(NOON);
+        let told = |seq, at: Moment| self::at(command(seq, &seq.to_string(), 2, ""), at);
+        activities.apply_restored(&[told(1, NOON), told(2, Moment(NOON.0 + wrong)), told(3, NOON)]);
+        activities.apply(&told(4, NOON));
+        assert_eq!(activities.per_minute(NOON, 2), [0, 3], "{wrong}");
+        let insight = activities.insight(Stretch::HOUR, NOON);
+        assert_eq!((insight.messages.iter().sum::<u32>(), insight.settled), (3, 3), "{wrong}");
+        activities.expire(Moment(NOON.0 + wrong));
+        activities.expire(NOON);
+        assert_eq!(activities.per_minute(NOON, 2), [0, 3], "{wrong}");
+    }
+}
+
+proptest! {
+    /// Whatever the time was meanwhile, what is seen is what a model sees that only knows the last one.
+    #[test]
+    fn only_the_last_time_counts(
+        steps in prop::collection::vec((any_fact(), prop::option::of(-3 * DAY..3 * DAY)), 1..60),
+        end in prop_oneof![-2 * DAY..2 * DAY, 0..20 * MINUTE],
+        live_from in 0_u64..20,
+        offset in prop::option::of(-2 * DAY..2 * DAY),
+        chip in 0_usize..6,
+    ) {
+        let entries: Vec<Entry> = (1..)
+            .zip(&steps)
+            .map(|(seq, &((what, id), _))| at(build(seq, what, id), Moment(NOON.0 + i64::try_from(seq).unwrap())))
+            .collect();
+        let end = Moment(NOON.0 + end);
+        let (mut moved, mut still) = (Activities::new(LIFETIME), Activities::new(LIFETIME));
+        let (mut following, mut anew) = (View::new(), View::new());
+        following.set_chip(Chip::ORDER[chip]);
+        anew.set_chip(Chip::ORDER[chip]);
+        still.set_live_from(Seq(live_from));
+        still.keep_links(&["id-1".into(), "id-2".into()]);
+        still.set_server_offset(offset);
+        still.expire(end);
+        for (entry, (_, jump)) in entries.iter().zip(&steps) {
+            still.apply(entry);
+            moved.apply(entry);
+            if let Some(jump) = jump {
+                moved.set_server_offset((jump % 2 == 0).then_some(*jump));
+                moved.expire(Moment(NOON.0 + jump));
+                following.refresh(&mut moved, 3);
+            }
+        }
+        moved.set_live_from(Seq(live_from));
+        moved.keep_links(&["id-1".into(), "id-2".into()]);
+        moved.set_server_offset(offset);
+        prop_assert_eq!(moved.expire(end), still.expire(end));
+        prop_assert_eq!(seen(&moved), seen(&still));
+        prop_assert_eq!(ready(&moved), ready(&still));
+        let counts = |activities: &Activities| Chip::ORDER.map(|chip| activities.counts().of(chip));
+        prop_assert_eq!(counts(&moved), counts(&still));
+        while following.refresh(&mut moved, 100) != Refresh::Done {}
+        while anew.refresh(&mut still, 100) != Refresh::Done {}
+        let rows = |view: &View, activities: &Activities| -> Vec<RowId> {
+            (0..view.len(activities)).filter_map(|index| view.row(activities, index)).collect()
+        };
+        prop_assert_eq!(rows(&following, &moved), rows(&anew, &still));
+    }
+}
