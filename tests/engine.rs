@@ -29,6 +29,8 @@ mod listening;
 mod mishaps;
 #[path = "engine/network.rs"]
 mod network;
+#[path = "engine/quitting.rs"]
+mod quitting;
 #[path = "engine/requests.rs"]
 mod requests;
 #[path = "engine/saving.rs"]

@@ -126,9 +126,10 @@ impl Engine {
         std::thread::Builder::new().name("engine".to_owned()).spawn(move || {
             // However this thread ends, whoever waits for it is told, and last of all.
             let _told = Told { ended: end, outbox };
-            let spawner = start.tools.spawner.clone();
-            let hub = spawner.task("running", None, Box::pin(hub::run(start)));
-            if runtime.block_on(hub).is_err() {
+            // It belongs to nobody that it stops.
+            let owner = Spawner::new(runtime.handle().clone(), start.tools.outbox.clone());
+            let hub = owner.start("running", Box::pin(hub::run(start)));
+            if runtime.block_on(hub).is_none() {
                 tracing::error!("the engine was cut off");
             }
             runtime.shutdown_timeout(LAST_TASKS);
@@ -141,11 +142,11 @@ impl Engine {
 /// Starts what runs as long as the engine and belongs to no profile.
 fn start_helpers(tools: &Tools, data: &Path) {
     let catch_up = restore::catch_up(tools.ledger.clone(), tools.outbox.clone());
-    drop(tools.spawner.task("reading the journal", None, catch_up));
+    tools.spawner.spawn("reading the journal", catch_up);
     let watch = suspend::watch(suspend::boot_clock, tools.reports.clone());
-    drop(tools.spawner.task("watching for sleep", None, watch));
+    tools.spawner.spawn("watching for sleep", watch);
     let listen = local::listen(data.to_owned(), tools.clone());
-    drop(tools.spawner.task("listening to other processes", None, listen));
+    tools.spawner.spawn("listening to other processes", listen);
 }
 
 /// The window's way down. Clones speak to the same engine; it stops when the last one is dropped, or at [`Action::Quit`].
@@ -171,7 +172,7 @@ impl EngineHandle {
 
     /// Runs a dialog's future on the engine's threads. `name` completes the sentence "Something went wrong while …".
     pub fn spawn(&self, name: &'static str, future: impl Future<Output = ()> + Send + 'static) {
-        drop(self.spawner.task(name, None, future));
+        self.spawner.spawn(name, future);
     }
 
     /// Waits until the engine has stopped, at most so long. Says whether it has.

@@ -44,7 +44,7 @@ pub(super) fn watch(tools: &Tools, profile: ProfileId, ticket: u64, ends: Ends) 
             _ = given_up => {}
         }
     };
-    drop(tools.spawner.task("watching the token's end", Some(profile), Box::pin(task)));
+    tools.spawner.spawn("watching the token's end", Box::pin(task));
     Some(watch)
 }
 

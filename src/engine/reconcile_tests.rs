@@ -72,7 +72,7 @@ impl Bench {
         let (_left, found) = oneshot::channel();
         let kept = (book.clone(), Vault::default());
         let store = journal.store.clone();
-        let (scribe, _) = Scribe::start(profile, store.clone(), outbox.clone(), kept, (told, found), &spawner);
+        let scribe = Scribe::start(profile, store.clone(), outbox.clone(), kept, (told, found), &spawner);
         let (reports, reported) = mpsc::channel(4);
         let reconciler = Reconciler {
             profile,
@@ -84,7 +84,7 @@ impl Bench {
             reports,
             clock: Arc::new(|| Moment(0)),
         };
-        drop(spawner.task("reconciling", None, Box::pin(reconciler.run())));
+        spawner.spawn("reconciling", Box::pin(reconciler.run()));
         Self { profile, server, book, journal, scribe, events, reported }
     }
 

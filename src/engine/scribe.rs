@@ -23,7 +23,7 @@ use super::journal_store::JournalStore;
 use super::mailbox::Outbox;
 use super::reading::Harvest;
 use super::session::Ticket;
-use super::spawn::{Spawner, Task};
+use super::spawn::Spawner;
 use super::vault::Vault;
 
 /// Batches that wait for the one before them.
@@ -123,7 +123,7 @@ impl Scribe {
         (book, vault): (Book, Vault),
         (past, left): (oneshot::Receiver<Past>, oneshot::Receiver<Left>),
         spawner: &Spawner,
-    ) -> (Self, Task<()>) {
+    ) -> Self {
         // Full: the session stops reading its socket; deeds of the operator wait.
         let (batches, waiting) = mpsc::channel(WAITING);
         let desk = Desk {
@@ -137,9 +137,10 @@ impl Scribe {
             waiting,
             carried: None,
             next_unkept: Seq::FIRST_UNKEPT,
+            spawner: spawner.clone(),
         };
-        let task = spawner.task("writing the journal", Some(profile), Box::pin(desk.run(past)));
-        (Self { batches }, task)
+        spawner.finish("writing the journal", Box::pin(desk.run(past)));
+        Self { batches }
     }
 
     /// Waits for room for one batch.
@@ -199,6 +200,8 @@ struct Desk {
     carried: Option<Batch>,
     /// The number under which the window is shown the next entry that is not kept.
     next_unkept: Seq,
+    /// Tells when the profile is being closed.
+    spawner: Spawner,
 }
 
 impl Desk {
@@ -255,11 +258,13 @@ impl Desk {
         }
     }
 
-    /// Writes entries until they are written, then tells everybody.
+    /// Writes entries until they are written, then tells everybody. Once the profile is being closed it tries only once more,
+    /// and says what is lost.
     async fn commit(&mut self, mut held: Held) {
         let mut pause = FIRST_PAUSE;
         let mut refused = false;
         loop {
+            let is_last = self.spawner.is_stopping();
             match self.ledger.append(self.profile, held.entries, held.secrets).await {
                 Ok(written) => {
                     held.entries = written;
@@ -267,6 +272,9 @@ impl Desk {
                 }
                 Err(NotAppended { entries, secrets, source }) => {
                     (held.entries, held.secrets) = (entries, secrets);
+                    if is_last {
+                        return self.tell(Severity::Error, loss(held.entries.len(), &source));
+                    }
                     if !std::mem::replace(&mut refused, true) {
                         self.tell(Severity::Error, refusal(&source));
                     }
@@ -303,6 +311,7 @@ impl Desk {
         loop {
             tokio::select! {
                 () = tokio::time::sleep_until(until) => return,
+                () = self.spawner.stopping() => return,
                 batch = self.waiting.recv(), if more && self.carried.is_none() && !held.is_full() => match batch {
                     None => more = false,
                     Some(Batch::Entries(later)) => held.join(later),
@@ -412,6 +421,12 @@ fn refusal(error: &JournalError) -> String {
         "New messages can't be written to the journal: {error} Until they can, they are in memory only and shown as not kept; \
          nothing is lost as long as Privicore Monitor runs."
     )
+}
+
+/// What the operator is told if the journal refuses to the end.
+fn loss(count: usize, why: &JournalError) -> String {
+    let (messages, are) = if count == 1 { ("1 message", "is") } else { (&*format!("{count} messages"), "are") };
+    format!("{messages} could not be written to the journal before Privicore Monitor closed, and {are} lost: {why}")
 }
 
 /// Whether a deed ends a link: it was fetched, or is good for nothing.

@@ -23,7 +23,7 @@ use super::spawn::Spawner;
 pub(super) struct Tools {
     /// Tells the window.
     pub(super) outbox: Outbox,
-    /// Runs tasks.
+    /// Runs the tasks of the engine, or of one profile.
     pub(super) spawner: Spawner,
     /// The time of day.
     pub(super) clock: Clock,
@@ -44,6 +44,11 @@ pub(super) struct Tools {
 }
 
 impl Tools {
+    /// The same tools for one profile: what they spawn belongs to it.
+    pub(super) fn for_profile(&self, profile: ProfileId) -> Self {
+        Self { spawner: self.spawner.for_profile(profile), ..self.clone() }
+    }
+
     /// Tells the operator what did not work.
     pub(super) fn warn(&self, profile: ProfileId, sentence: impl Into<String>) {
         self.outbox.notice(Notice::new(Severity::Warning, Some(profile), sentence));

@@ -71,6 +71,11 @@ impl Backend {
         self.got.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
+    /// Whether it was asked something of this kind.
+    pub(crate) fn is_asked(&self, line: &str) -> bool {
+        !self.got_of(line).is_empty()
+    }
+
     /// What it was asked of this kind.
     pub(crate) fn got_of(&self, line: &str) -> Vec<Got> {
         self.got().into_iter().filter(|got| got.line.starts_with(line)).collect()

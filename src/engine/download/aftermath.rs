@@ -90,8 +90,8 @@ impl Aftermath {
         for unfinished in unfinished {
             let can_request = requested.contains(&unfinished.request);
             let request = unfinished.request.clone();
-            let kept = tools.spawner.blocking("keeping a part-file", Some(profile), move || unfinished.keep());
-            let Ok(Some((mut sentence, kept))) = kept.await else { continue };
+            let kept = tools.spawner.blocking("keeping a part-file", move || unfinished.keep());
+            let Some((mut sentence, kept)) = kept.await else { continue };
             sentence.push_str(&what_now(kept.as_deref(), can_request));
             let part = kept.map(|part| part.display().to_string());
             let entry = Entry::ours(

@@ -62,8 +62,8 @@ impl Bench {
         drop(past.send(Past { now: Moment(0), last_alive: None }));
         let (_left, found) = oneshot::channel();
         let kept = (Book::default(), vault.clone());
-        let (scribe, _writing) =
-            Scribe::start(profile.id, journal.store.clone(), outbox.clone(), kept, (told, found), &spawner);
+        let store = journal.store.clone();
+        let scribe = Scribe::start(profile.id, store, outbox.clone(), kept, (told, found), &spawner);
         let tools = Tools {
             outbox,
             spawner,

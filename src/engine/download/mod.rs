@@ -366,9 +366,9 @@ impl Job {
         E: From<Unwritten> + Send + 'static,
         W: FnOnce() -> Result<T, E> + Send + 'static,
     {
-        match self.tools.spawner.blocking("saving a file", Some(self.profile), work).await {
-            Ok(Some(done)) => done,
-            _ => Err(E::from(Unwritten)),
+        match self.tools.spawner.blocking("saving a file", work).await {
+            Some(done) => done,
+            None => Err(E::from(Unwritten)),
         }
     }
 

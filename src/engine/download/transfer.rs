@@ -73,7 +73,7 @@ impl Job {
         let (pieces, arriving) = mpsc::channel::<Bytes>(PIECES);
         let (patience, waiting) = patience::<Part>();
         let mut place = Place { spot, part: part.path().to_owned() };
-        let mut writer = self.tools.spawner.blocking("saving a file", Some(self.profile), move || {
+        let mut writer = self.tools.spawner.blocking("saving a file", move || {
             let mut part = part;
             let written = waiting.write_all(arriving, LOOK_AGAIN, &mut part);
             (part, written.err())
@@ -98,7 +98,7 @@ impl Job {
                 },
             }
         };
-        let Ok(Some((part, trouble))) = written else {
+        let Some((part, trouble)) = written else {
             return (Err(Failed::broken("The file could not be written. The link is used up.")), None);
         };
         if let (Ok(()), Some(error)) = (&received, trouble) {
@@ -265,8 +265,8 @@ impl Job {
     /// What is short on the disk of a folder, where something is. A disk that does not say is taken to have room.
     pub(super) async fn shortage(&self, folder: &Path, needed: u64) -> Option<Stage> {
         let (disk, at) = (self.tools.fetcher.disk.clone(), folder.to_owned());
-        let asked = self.tools.spawner.blocking("looking for room on the disk", Some(self.profile), move || disk(&at));
-        let free = asked.await.ok().flatten()?.ok()?;
+        let asked = self.tools.spawner.blocking("looking for room on the disk", move || disk(&at));
+        let free = asked.await?.ok()?;
         (free < needed).then(|| Stage::NoRoom { needed, free, folder: folder.to_owned() })
     }
 

@@ -26,7 +26,7 @@ impl Hub {
             );
             return;
         };
-        let (ticket, scribe, tools) = (held.ticket.clone(), desk.scribe.clone(), self.tools.clone());
+        let (ticket, scribe, tools) = (held.ticket.clone(), desk.scribe.clone(), desk.tools.clone());
         let dialect = desk.dialect.clone();
         let task = async move {
             let mut left = commands.len();
@@ -58,7 +58,7 @@ impl Hub {
                 }
             }
         };
-        drop(self.tools.spawner.task("asking for a status", Some(profile), task));
+        desk.tools.spawner.spawn("asking for a status", task);
     }
 
     /// Asks the server again for every command of a gap that is still open; the reconciler does it, at its pace.
@@ -68,7 +68,7 @@ impl Hub {
             let sentence = "What was open across the gap is asked for as soon as the profile is connected.";
             return self.notice(Some(profile), Severity::Info, sentence);
         }
-        let (book, tools) = (desk.book.clone(), self.tools.clone());
+        let (book, tools) = (desk.book.clone(), desk.tools.clone());
         let task = async move {
             let entries = match tools.ledger.history(profile, gap, Seq(0), Seq(u64::MAX)).await {
                 Ok(entries) => entries,
@@ -81,7 +81,7 @@ impl Hub {
             let asked = book.hurry(&open.unwrap_or_default());
             tracing::debug!(asked, "reconciling a gap");
         };
-        drop(self.tools.spawner.task("reconciling a gap", Some(profile), task));
+        desk.tools.spawner.spawn("reconciling a gap", task);
     }
 
     /// Names activities.
@@ -100,7 +100,7 @@ impl Hub {
                 tracing::debug!("the profile is being closed");
             }
         };
-        drop(self.tools.spawner.task("writing the journal", Some(desk.profile.id), task));
+        desk.tools.spawner.finish("writing the journal", task);
     }
 
     /// Reads every entry of an activity.
@@ -139,7 +139,7 @@ impl Hub {
                 }
             }
         };
-        drop(self.tools.spawner.task("reading the journal", Some(profile), task));
+        self.tools_of(profile).spawner.spawn("reading the journal", task);
     }
 
     /// Hands a file to the system.
@@ -150,6 +150,7 @@ impl Hub {
                 outbox.notice(Notice::new(Severity::Error, None, sentence));
             }
         };
-        drop(self.tools.spawner.blocking("opening a file", None, work));
+        let spawner = self.tools.spawner.clone();
+        self.tools.spawner.spawn("opening a file", async move { _ = spawner.blocking("opening a file", work).await });
     }
 }

@@ -15,24 +15,27 @@ impl Hub {
     /// Reads one page of a profile's data tokens.
     pub(super) fn list_data_tokens(&self, profile: ProfileId, page: u32) {
         if let Some(asking) = self.asking(profile) {
+            let spawner = asking.tools.spawner.clone();
             let task = Box::pin(asking.list(page));
-            drop(self.tools.spawner.task("listing data tokens", Some(profile), task));
+            spawner.spawn("listing data tokens", task);
         }
     }
 
     /// Requests stored data.
     pub(super) fn request_data(&self, profile: ProfileId, data: Vec<StoredData>, folder: Option<PathBuf>) {
         if let Some(asking) = self.asking(profile) {
+            let spawner = asking.tools.spawner.clone();
             let task = Box::pin(asking.request(data, folder, None));
-            drop(self.tools.spawner.task("requesting data", Some(profile), task));
+            spawner.spawn("requesting data", task);
         }
     }
 
     /// Requests the data of an earlier request once more.
     pub(super) fn request_again(&self, profile: ProfileId, request: RequestId) {
         if let Some(asking) = self.asking(profile) {
+            let spawner = asking.tools.spawner.clone();
             let task = Box::pin(asking.request_again(request));
-            drop(self.tools.spawner.task("requesting data", Some(profile), task));
+            spawner.spawn("requesting data", task);
         }
     }
 
@@ -43,7 +46,7 @@ impl Hub {
             self.notice(Some(profile), Severity::Warning, sentence);
             return None;
         };
-        Some(Asking { profile, ticket: held.ticket.clone(), scribe: desk.scribe.clone(), tools: self.tools.clone() })
+        Some(Asking { profile, ticket: held.ticket.clone(), scribe: desk.scribe.clone(), tools: desk.tools.clone() })
     }
 
     /// Changes what is done with a profile's ready data.

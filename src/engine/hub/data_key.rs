@@ -78,7 +78,7 @@ impl Hub {
             });
             tools.report(Report::DataKey { profile, change, key, kept }).await;
         };
-        drop(self.tools.spawner.task("writing the keyring", Some(profile), task));
+        self.tools.spawner.spawn("writing the keyring", task);
     }
 
     /// Asks the keyring for the key of a profile's payloads, where they are to be decrypted and the operator has neither given
@@ -100,7 +100,7 @@ impl Hub {
                 Err(error) => tools.warn(profile, error.to_string()),
             }
         };
-        drop(self.tools.spawner.task("reading the keyring", Some(profile), task));
+        self.tools_of(profile).spawner.spawn("reading the keyring", task);
     }
 
     /// The keyring has answered what it was asked when there had been so many changes.
@@ -130,6 +130,6 @@ impl Hub {
                 tools.warn(profile, error.to_string());
             }
         };
-        drop(self.tools.spawner.task("writing the keyring", Some(profile), task));
+        self.tools.spawner.spawn("writing the keyring", task);
     }
 }

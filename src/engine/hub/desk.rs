@@ -18,7 +18,8 @@ use crate::engine::rest::Dialect;
 use crate::engine::restore;
 use crate::engine::scribe::Scribe;
 use crate::engine::session::{self, Aim, Ticket, Wish};
-use crate::engine::spawn::Task;
+use crate::engine::spawn::{Spawner, Task};
+use crate::engine::tools::Tools;
 use crate::engine::vault::Vault;
 use crate::protocol::{AuthorizationToken, RequestId};
 use crate::settings::{Profile, ProfileId};
@@ -30,6 +31,8 @@ use super::data_key::HeldKey;
 pub(super) struct Desk {
     /// As the settings have it, or as the sign-in form has it until it has signed in.
     pub(super) profile: Profile,
+    /// The tools of its tasks.
+    pub(super) tools: Tools,
     /// The token, if there is one.
     pub(super) held: Option<Held>,
     /// What its session should do.
@@ -52,8 +55,6 @@ pub(super) struct Desk {
     pub(super) dialect: Dialect,
     /// The way to tell the scribe of the gap that the last run left, once history has been read.
     pub(super) left: Option<oneshot::Sender<Left>>,
-    /// The reconciler. Dropping the sender ends it.
-    keeper: (oneshot::Sender<()>, Task<()>),
     /// The key of its payloads, where the operator gave it.
     pub(super) data_key: HeldKey,
     /// Its downloads.
@@ -61,7 +62,6 @@ pub(super) struct Desk {
     /// Downloads that are writing down their end.
     pub(super) ending: Vec<Task<()>>,
     session: Task<()>,
-    writing: Task<()>,
 }
 
 /// A token in use.
@@ -112,21 +112,20 @@ pub(super) struct Ending {
     pub(super) downloads: Vec<Task<()>>,
     /// It leaves its channel.
     pub(super) session: Task<()>,
-    /// It writes what is left, once the others have ended.
-    pub(super) scribe: Task<()>,
+    /// All of them. The last one is the scribe: it writes what is left, once the others have ended.
+    pub(super) tasks: Spawner,
 }
 
 impl Desk {
     /// Tells everything that belongs to the profile to end.
     pub(super) fn end(self) -> Ending {
         self.wish.send_modify(|wish| wish.aim = Aim::Stopped);
-        let (stop, keeper) = self.keeper;
-        drop(stop);
+        let tasks = self.tools.spawner;
+        tasks.stop();
         let mut downloads = self.ending;
-        downloads.push(keeper);
         // Dropping its reins ends a download.
         downloads.extend(self.downloads.into_values().map(|download| download.task));
-        Ending { downloads, session: self.session, scribe: self.writing }
+        Ending { downloads, session: self.session, tasks }
     }
 }
 
@@ -137,18 +136,17 @@ impl Hub {
         if self.desks.contains_key(&id) {
             return;
         }
-        let tools = &self.tools;
+        let tools = self.tools.for_profile(id);
         let vault = Vault::default();
         let (book, dialect) = (Book::default(), Dialect::default());
         let (past, told) = oneshot::channel();
         let (left, found) = oneshot::channel();
         let tell = restore::tell_past(id, tools.ledger.clone(), past, self.started);
-        drop(tools.spawner.task("reading the journal", Some(id), tell));
+        tools.spawner.finish("reading the journal", tell);
         let (ledger, outbox) = (tools.ledger.clone(), tools.outbox.clone());
         let kept = (book.clone(), vault.clone());
-        let (scribe, writing) = Scribe::start(id, ledger, outbox, kept, (told, found), &tools.spawner);
-        let keeper = self.start_keeper(id, &book, &dialect, &scribe);
-        let tools = &self.tools;
+        let scribe = Scribe::start(id, ledger, outbox, kept, (told, found), &tools.spawner);
+        start_reconciler(&tools, id, (&book, &dialect), &scribe);
         let parts = session::Parts {
             profile: id,
             connector: tools.connector.clone(),
@@ -164,6 +162,7 @@ impl Hub {
         let (wish, session) = session::start(parts, wish, &tools.spawner);
         let desk = Desk {
             profile,
+            tools,
             held: None,
             wish,
             state: ConnectionState::SignedOut,
@@ -175,12 +174,10 @@ impl Hub {
             book,
             dialect,
             left: Some(left),
-            keeper,
             data_key: HeldKey::default(),
             downloads: BTreeMap::new(),
             ending: Vec::new(),
             session,
-            writing,
         };
         self.desks.insert(id, desk);
         self.watch_arrivals(id);
@@ -191,51 +188,23 @@ impl Hub {
         self.recall(id);
     }
 
-    /// Starts what asks for open commands; it ends when the sender is dropped.
-    fn start_keeper(
-        &self,
-        profile: ProfileId,
-        book: &Book,
-        dialect: &Dialect,
-        scribe: &Scribe,
-    ) -> (oneshot::Sender<()>, Task<()>) {
-        let tools = &self.tools;
-        let reconciler = Reconciler {
-            profile,
-            book: book.clone(),
-            asker: Arc::new(OverRest { rest: tools.rest.clone(), dialect: dialect.clone() }),
-            scribe: scribe.clone(),
-            ledger: tools.ledger.clone(),
-            outbox: tools.outbox.clone(),
-            reports: tools.reports.clone(),
-            clock: tools.clock.clone(),
-        };
-        let (stop, stopped) = oneshot::channel::<()>();
-        let arriving = tell_arrivals(profile, book.arrivals().clone(), tools.reports.clone());
-        let task = async move {
-            tokio::select! {
-                () = reconciler.run() => {}
-                () = arriving => {}
-                _ = stopped => {}
-            }
-        };
-        (stop, tools.spawner.task("asking for open commands", Some(profile), Box::pin(task)))
-    }
-
     /// Tells the window what the journal has of a profile. Once a profile and run.
     pub(super) fn restore(&mut self, profile: ProfileId) {
         let Some(desk) = self.desks.get_mut(&profile) else { return };
         let Some(left) = desk.left.take() else { return };
         let of_the_past = (desk.book.clone(), left);
-        let tools = &self.tools;
+        let tools = desk.tools.clone();
         let (ledger, outbox) = (tools.ledger.clone(), tools.outbox.clone());
-        let (live_from, scribe, tools_for_later) = (self.live_from, desk.scribe.clone(), tools.clone());
+        let (live_from, scribe) = (self.live_from, desk.scribe.clone());
         let task = async move {
             let mut aftermath = Aftermath::default();
-            restore::restore(profile, ledger, outbox, live_from, of_the_past, &mut aftermath).await;
-            aftermath.settle(profile, scribe, tools_for_later).await;
+            let restoring = restore::restore(profile, ledger, outbox, live_from, of_the_past, &mut aftermath);
+            // What was read half tells nothing of what was left behind.
+            if tools.spawner.until_stopped(restoring).await.is_some() {
+                aftermath.settle(profile, scribe, tools).await;
+            }
         };
-        drop(tools.spawner.task("reading the journal", Some(profile), task));
+        desk.tools.spawner.finish("reading the journal", task);
     }
 
     /// Says where a profile's session should be.
@@ -260,8 +229,7 @@ impl Hub {
         }
         let tools = self.tools.clone();
         let task = async move {
-            futures_util::future::join_all(ending.downloads).await;
-            futures_util::future::join_all([ending.session, ending.scribe]).await;
+            ending.tasks.wait().await;
             tools.outbox.forget(profile);
             if let Err(error) = tools.ledger.forget_profile(profile).await {
                 tools.outbox.notice(crate::engine::event::Notice::new(
@@ -271,10 +239,27 @@ impl Hub {
                 ));
             }
         };
-        let task = self.tools.spawner.task("removing a profile", Some(profile), task);
+        let task = self.tools.spawner.start("removing a profile", task);
         self.removals.retain(|_, removal| !removal.is_finished());
         self.removals.insert(profile, task);
     }
+}
+
+/// Starts what asks for open commands, and what tells of data that has come.
+fn start_reconciler(tools: &Tools, profile: ProfileId, (book, dialect): (&Book, &Dialect), scribe: &Scribe) {
+    let reconciler = Reconciler {
+        profile,
+        book: book.clone(),
+        asker: Arc::new(OverRest { rest: tools.rest.clone(), dialect: dialect.clone() }),
+        scribe: scribe.clone(),
+        ledger: tools.ledger.clone(),
+        outbox: tools.outbox.clone(),
+        reports: tools.reports.clone(),
+        clock: tools.clock.clone(),
+    };
+    tools.spawner.spawn("asking for open commands", Box::pin(reconciler.run()));
+    let arriving = tell_arrivals(profile, book.arrivals().clone(), tools.reports.clone());
+    tools.spawner.spawn("listening for data", arriving);
 }
 
 /// Tells the centre of data that has come, until it stops listening.

@@ -88,7 +88,7 @@ impl Hub {
         let Some(job) = self.job(profile, request.clone(), target, (false, automatic)) else { return };
         self.followed.0.remove(&(profile, request.clone()));
         let (reins, control): (_, Control) = download::control();
-        let task = self.tools.spawner.task("downloading", Some(profile), Box::pin(download::run(job, control)));
+        let task = job.tools.spawner.clone().start("downloading", Box::pin(download::run(job, control)));
         if let Some(desk) = self.desks.get_mut(&profile) {
             desk.downloads.insert(request, Download { reins, task });
         }
@@ -125,7 +125,8 @@ impl Hub {
     /// Saves the payload that came inline.
     pub(super) fn save_inline(&mut self, profile: ProfileId, request: RequestId, to: PathBuf) {
         if let Some(job) = self.job(profile, request, Target::File(to), (true, false)) {
-            drop(self.tools.spawner.task("saving a file", Some(profile), Box::pin(download::save_inline(job))));
+            let spawner = job.tools.spawner.clone();
+            spawner.finish("saving a file", Box::pin(download::save_inline(job)));
         }
     }
 
@@ -146,8 +147,8 @@ impl Hub {
         if to_disk {
             desk.book.arrivals().want(true);
             // It may have come already.
-            let looking = download::look_for(self.tools.clone(), profile, request);
-            drop(self.tools.spawner.task("looking for data that came", Some(profile), looking));
+            let looking = download::look_for(desk.tools.clone(), profile, request);
+            desk.tools.spawner.spawn("looking for data that came", looking);
         }
     }
 
@@ -209,7 +210,7 @@ impl Hub {
             saving: desk.profile.saving.clone(),
             key: desk.data_key.key().filter(|_key| desk.profile.saving.decrypt).cloned(),
             lifetime: self.settings.preferences.link_lifetime(),
-            tools: self.tools.clone(),
+            tools: desk.tools.clone(),
         })
     }
 }

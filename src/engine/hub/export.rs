@@ -49,7 +49,8 @@ impl Hub {
             };
             outbox.notice(notice);
         };
-        drop(self.tools.spawner.blocking("exporting", None, work));
+        let spawner = self.tools.spawner.clone();
+        self.tools.spawner.spawn("exporting", async move { _ = spawner.blocking("exporting", work).await });
     }
 }
 

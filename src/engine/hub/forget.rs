@@ -14,7 +14,7 @@ impl Hub {
                 "The activity can't be forgotten while data is being saved. Wait for the downloads, or cancel them.";
             return self.notice(Some(profile), Severity::Warning, sentence);
         }
-        let (tools, scribe) = (self.tools.clone(), desk.scribe.clone());
+        let (tools, scribe) = (desk.tools.clone(), desk.scribe.clone());
         let task = async move {
             match scribe.forget().await {
                 Ok(Ok(())) => {}
@@ -24,7 +24,7 @@ impl Hub {
                 Err(_closed) => tracing::debug!("the profile is being closed"),
             }
         };
-        drop(self.tools.spawner.task("forgetting a profile's activity", Some(profile), task));
+        desk.tools.spawner.finish("forgetting a profile's activity", task);
     }
 
     /// A notice was read.
@@ -35,6 +35,6 @@ impl Hub {
                 tracing::warn!(%error, "a notice that was read will be told again");
             }
         };
-        drop(self.tools.spawner.task("writing the journal", profile, task));
+        self.tools.spawner.finish("writing the journal", task);
     }
 }

@@ -37,7 +37,7 @@ use super::options::SandboxLauncher;
 use super::report::Report;
 use super::retention;
 use super::session::Aim;
-use super::spawn::Task;
+use super::spawn::{Spawner, Task};
 use super::tools::Tools;
 use super::way::{Guide, Way};
 
@@ -51,8 +51,10 @@ const MESSAGE_LIMITS: std::ops::RangeInclusive<usize> = 16 * 1024..=1024 * 1024 
 const DOWNLOADS_BUDGET: Duration = Duration::from_millis(500);
 /// At the end, for sessions to leave: a second, and a little for what is around it.
 const SESSIONS_BUDGET: Duration = Duration::from_millis(1_300);
-/// At the end, for what was heard to be written, and for the journal to close.
-const WRITING_BUDGET: Duration = Duration::from_secs(2);
+/// At the end, for what was heard to be written.
+const WRITING_BUDGET: Duration = Duration::from_secs(1);
+/// After that, for the last proof of life, and for the journal to close.
+const CLOSING_BUDGET: Duration = Duration::from_secs(1);
 
 /// What the hub starts with.
 pub(super) struct Start {
@@ -184,9 +186,9 @@ impl Hub {
                 lasting::warn(&tools, None, sentence).await;
             }
         };
-        drop(self.tools.spawner.task("reading the journal", None, remind));
+        self.tools.spawner.spawn("reading the journal", remind);
         let keep = retention::run(self.tools.clone(), preferences);
-        drop(self.tools.spawner.task("keeping the journal within its limits", None, Box::pin(keep)));
+        self.tools.spawner.spawn("keeping the journal within its limits", Box::pin(keep));
     }
 
     /// Opens every profile of the settings and signs in those whose token is kept.
@@ -318,8 +320,8 @@ impl Hub {
     /// Reaches the network as the preferences say now: what connects from here on, and at once what waits to try again.
     async fn lead_another_way(&mut self) {
         let load = self.guide.load(&self.settings.preferences);
-        match self.tools.spawner.blocking("reading certificates", None, load).await {
-            Ok(Some(Ok(loaded))) => {
+        match self.tools.spawner.blocking("reading certificates", load).await {
+            Some(Ok(loaded)) => {
                 let shortfall = loaded.trust.shortfall.clone();
                 self.guide.lead(loaded);
                 for desk in self.desks.values() {
@@ -329,10 +331,15 @@ impl Hub {
                     self.notice(None, Severity::Warning, sentence);
                 }
             }
-            Ok(Some(Err(error))) => self.notice(None, Severity::Error, error.to_string()),
+            Some(Err(error)) => self.notice(None, Severity::Error, error.to_string()),
             // The notice of the task that failed has said it.
-            Ok(None) | Err(_) => {}
+            None => {}
         }
+    }
+
+    /// The tools of a profile's tasks; the engine's own if it is not open.
+    fn tools_of(&self, profile: ProfileId) -> &Tools {
+        self.desks.get(&profile).map_or(&self.tools, |desk| &desk.tools)
     }
 
     fn tell_settings(&self) {
@@ -345,8 +352,8 @@ impl Hub {
         let mut kept = self.settings.clone();
         kept.profiles.retain(|profile| profile.id != sandbox::profile_id() && !self.guests.contains(&profile.id));
         let store = self.store.clone();
-        let saved = self.tools.spawner.blocking("saving the settings", None, move || store.save(&kept)).await;
-        if let Ok(Some(Err(error))) = saved {
+        let saved = self.tools.spawner.blocking("saving the settings", move || store.save(&kept)).await;
+        if let Some(Err(error)) = saved {
             self.notice(None, Severity::Error, error.to_string());
         }
     }
@@ -363,7 +370,8 @@ impl Hub {
     /// Leaves every channel, writes what was heard, and closes the journal; each within its budget.
     async fn stop(self) {
         let Self { tools, desks, sandbox, removals, .. } = self;
-        let (mut downloads, mut sessions, mut scribes) = (Vec::new(), Vec::new(), Vec::new());
+        tools.spawner.stop();
+        let (mut downloads, mut sessions, mut profiles) = (Vec::new(), Vec::new(), Vec::new());
         let mut live = Vec::new();
         for (profile, desk) in desks {
             if desk.state == ConnectionState::Live {
@@ -372,7 +380,7 @@ impl Hub {
             let ending = desk.end();
             downloads.extend(ending.downloads);
             sessions.push(ending.session);
-            scribes.push(ending.scribe);
+            profiles.push(ending.tasks);
         }
         let (downloads, sessions) = tokio::join!(
             tokio::time::timeout(DOWNLOADS_BUDGET, futures_util::future::join_all(downloads)),
@@ -381,9 +389,15 @@ impl Hub {
         if downloads.is_err() || sessions.is_err() {
             tracing::warn!("not everything ended in time");
         }
+        let writing = async {
+            futures_util::future::join_all(profiles.iter().map(Spawner::wait)).await;
+            futures_util::future::join_all(removals.into_values()).await;
+        };
+        if tokio::time::timeout(WRITING_BUDGET, writing).await.is_err() {
+            tracing::error!("not everything was written in time");
+        }
         let had_sandbox = sandbox.is_some();
-        let written = async {
-            futures_util::future::join_all(scribes.into_iter().chain(removals.into_values())).await;
+        let closing = async {
             // The proof of life that is as late as can be: the next run counts the time not running from here.
             for profile in live {
                 if let Err(error) = tools.ledger.alive(profile, (tools.clock)()).await {
@@ -395,7 +409,7 @@ impl Hub {
             }
             tools.ledger.close().await;
         };
-        if tokio::time::timeout(WRITING_BUDGET, written).await.is_err() {
+        if tokio::time::timeout(CLOSING_BUDGET, closing).await.is_err() {
             tracing::error!("the journal could not be closed in time");
         }
     }

@@ -93,15 +93,18 @@ impl Bench {
         let (outbox, events) = mailbox::pair(Arc::new(|| {}));
         let spawner = Spawner::new(tokio::runtime::Handle::current(), outbox.clone());
         let (still, held) = sync_channel(0);
-        drop(spawner.blocking("holding the clock", None, move || held.recv().is_err()));
+        let holding = spawner.clone();
+        spawner.spawn("holding the clock", async move {
+            holding.blocking("holding the clock", move || held.recv().is_err()).await;
+        });
 
         let (log, kept) = (Log::default(), Arc::default());
         let renewal = Arc::new(Mutex::new(Renewal::Grants));
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let api = format!("http://{}", listener.local_addr().unwrap());
-        drop(spawner.task("the backend", None, backend(listener, log.clone(), renewal.clone(), server_now)));
+        spawner.spawn("the backend", backend(listener, log.clone(), renewal.clone(), server_now));
         let (network, servers) = Scripted::new();
-        drop(spawner.task("the proxy", None, proxy(servers, spawner.clone(), log.clone())));
+        spawner.spawn("the proxy", proxy(servers, spawner.clone(), log.clone()));
 
         let folder = tempfile::tempdir().unwrap();
         let directories = Directories::at(folder.path().join("data"), folder.path().join("config")).unwrap();
@@ -112,8 +115,8 @@ impl Bench {
         let (reports, reported) = mpsc::channel(64);
         let journal = TestJournal::new(outbox.clone());
         let tools = Tools {
-            outbox,
-            spawner: spawner.clone(),
+            outbox: outbox.clone(),
+            spawner: Spawner::new(tokio::runtime::Handle::current(), outbox.clone()),
             clocks: Clocks::new(clock.clone(), Arc::new(|| None)),
             clock,
             ledger: journal.store.clone(),
@@ -140,7 +143,8 @@ impl Bench {
             actions: wanted,
             reports: reported,
         });
-        drop(spawner.task("running", None, Box::pin(hub)));
+        // It stops what belongs to the other owner.
+        Spawner::new(tokio::runtime::Handle::current(), outbox).spawn("running", Box::pin(hub));
         let profile = Profile { api: Address::new(api), username: "somebody".to_owned(), ..Profile::default() };
         let credential = Credential::Password("right".to_owned().into());
         actions.send(Action::SignIn(Box::new(SignIn { profile, credential }))).await.unwrap();
@@ -277,7 +281,7 @@ async fn proxy(mut servers: mpsc::Receiver<DuplexStream>, spawner: Spawner, log:
                 server.send(&crate::engine::testing::joined(&request)).await;
             }
         };
-        drop(spawner.task("a connection of the proxy", None, Box::pin(connection)));
+        spawner.spawn("a connection of the proxy", Box::pin(connection));
     }
 }
 

@@ -34,7 +34,7 @@ impl Hub {
         let task = async move {
             // A sandbox that was just removed is still leaving, and its rows are still going.
             if let Some(removal) = removal
-                && removal.await.is_err()
+                && removal.await.is_none()
             {
                 tracing::debug!("the removal of the last sandbox was cut off");
             }
@@ -44,7 +44,7 @@ impl Hub {
             let started = starting.await;
             tools.report(Report::Sandbox(started)).await;
         };
-        drop(self.tools.spawner.task("starting the sandbox", None, task));
+        self.tools.spawner.spawn("starting the sandbox", task);
     }
 
     /// Signs in to the sandbox.

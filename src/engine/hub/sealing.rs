@@ -40,7 +40,7 @@ impl Hub {
             });
             tools.report(Report::Sealing(sealing)).await;
         };
-        drop(self.tools.spawner.task("reading the keyring", None, task));
+        self.tools.spawner.spawn("reading the keyring", task);
     }
 
     /// The journal seals from now on, or does not.
@@ -51,7 +51,7 @@ impl Hub {
                 // What is lost stays told until it is read.
                 let tools = self.tools.clone();
                 let warn = async move { lasting::warn(&tools, None, sentence).await };
-                drop(self.tools.spawner.task("writing the journal", None, warn));
+                self.tools.spawner.finish("writing the journal", warn);
             } else {
                 self.notice(None, Severity::Warning, sentence);
             }
@@ -74,8 +74,8 @@ impl Hub {
             return;
         };
         desk.recalled = true;
-        let task = recall(self.tools.clone(), profile, desk.vault.clone(), lifetime);
-        drop(self.tools.spawner.task("reading the journal", Some(profile), Box::pin(task)));
+        let task = recall(desk.tools.clone(), profile, desk.vault.clone(), lifetime);
+        desk.tools.spawner.spawn("reading the journal", Box::pin(task));
     }
 }
 

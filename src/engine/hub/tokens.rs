@@ -47,7 +47,7 @@ impl Hub {
         let attempt = self.number();
         let (given_up, stop) = oneshot::channel();
         let task = sign_in::ask(self.tools.clone(), id, attempt, endpoints, profile.username.clone(), credential, stop);
-        drop(self.tools.spawner.task("signing in", Some(id), Box::pin(task)));
+        self.tools_of(id).spawner.spawn("signing in", Box::pin(task));
         if let Some(desk) = self.desks.get_mut(&id) {
             desk.signing = Some(Signing { attempt, profile, visit: false, stage: Stage::Asking(given_up) });
         }
@@ -77,7 +77,7 @@ impl Hub {
         let ends = granted.ends();
         let Granted { token, expires_at, proved, .. } = granted;
         let ticket = Arc::new(Ticket { number, endpoints, token });
-        let watch = lifetime::watch(&self.tools, profile, number, ends);
+        let watch = lifetime::watch(&desk.tools, profile, number, ends);
         let held = Held { ticket: ticket.clone(), expires_at, kept: false, previous: None, watch };
         signing.stage = Stage::Proving(held);
         self.aim(profile, Aim::Online(ticket));
@@ -144,7 +144,7 @@ impl Hub {
             let token = tools.keyring.token(profile).await.map_err(|error| error.to_string());
             tools.report(Report::Remembered { profile, token }).await;
         };
-        drop(self.tools.spawner.task("reading the keyring", Some(profile), task));
+        self.tools_of(profile).spawner.spawn("reading the keyring", task);
     }
 
     /// The keyring answered.
@@ -176,12 +176,12 @@ impl Hub {
         self.aim(profile, Aim::Online(ticket.clone()));
         self.tell_token(profile);
         let task = sign_in::ask_expiry(self.tools.clone(), profile, ticket);
-        drop(self.tools.spawner.task("asking for the token's end", Some(profile), Box::pin(task)));
+        self.tools_of(profile).spawner.spawn("asking for the token's end", Box::pin(task));
     }
 
     /// The server said when a token ends.
     pub(super) fn expiry(&mut self, profile: ProfileId, ticket: u64, ends: Ends) {
-        let tools = self.tools.clone();
+        let tools = self.tools_of(profile).clone();
         if let Some(held) = self.held(profile, ticket) {
             held.expires_at = ends.at;
             held.watch = lifetime::watch(&tools, profile, ticket, ends);
@@ -218,7 +218,7 @@ impl Hub {
                 tools.report(Report::Kept { profile, ticket: ticket.number }).await;
             }
         };
-        drop(self.tools.spawner.task("writing the keyring", Some(profile), task));
+        self.tools.spawner.spawn("writing the keyring", task);
     }
 
     /// The keyring has a token.
@@ -245,7 +245,7 @@ impl Hub {
                 tools.warn(profile, error.to_string());
             }
         };
-        drop(self.tools.spawner.task("writing the keyring", Some(profile), task));
+        self.tools.spawner.spawn("writing the keyring", task);
     }
 
     /// Connects a profile with the token that it has, or that the keyring has.
@@ -284,7 +284,7 @@ impl Hub {
             return self.notice(Some(profile), Severity::Warning, "There is no token to renew. Sign in first.");
         };
         let task = sign_in::renew(self.tools.clone(), profile, held.ticket.clone(), desk.profile.keep_signed_in);
-        drop(self.tools.spawner.task("renewing the token", Some(profile), Box::pin(task)));
+        self.tools_of(profile).spawner.spawn("renewing the token", Box::pin(task));
     }
 
     /// The server answered the request for a new token.
@@ -300,7 +300,7 @@ impl Hub {
             }
         };
         let Renewed { granted, kept } = renewed;
-        let watch = lifetime::watch(&self.tools, profile, number, granted.ends());
+        let watch = lifetime::watch(self.tools_of(profile), profile, number, granted.ends());
         let Some(held) = self.held(profile, ticket) else {
             // Signed out, or signed in anew, meanwhile: this token is nobody's.
             return self.forget_if_signed_out(profile);
@@ -366,7 +366,7 @@ impl Hub {
                 }
             }
         };
-        drop(self.tools.spawner.task("revoking the token", Some(profile), Box::pin(task)));
+        self.tools.spawner.spawn("revoking the token", Box::pin(task));
     }
 
     /// A session changed its state.

@@ -23,9 +23,9 @@ impl Hub {
     /// Does what another process asked for, and tells it once that is durable.
     pub(super) fn asked_to_track(&self, asked: Asked) {
         let Asked { tracking, reply } = asked;
-        let (profile, scribe) = match self.profile_to_track(&tracking) {
+        let (tools, scribe) = match self.profile_to_track(&tracking) {
             Ok(profile) => match self.desks.get(&profile) {
-                Some(desk) => (profile, desk.scribe.clone()),
+                Some(desk) => (desk.tools.clone(), desk.scribe.clone()),
                 None => return answer(reply, Err(Refusal::Failed("The profile is being removed.".to_owned()))),
             },
             Err(why) => return answer(reply, Err(Refusal::Usage(why))),
@@ -39,7 +39,7 @@ impl Hub {
                 });
             answer(reply, done);
         };
-        drop(self.tools.spawner.task("tracking commands", Some(profile), task));
+        tools.spawner.finish("tracking commands", task);
     }
 
     /// The profile that is meant.

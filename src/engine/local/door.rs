@@ -58,12 +58,12 @@ pub(crate) async fn listen(data: PathBuf, tools: Tools) {
         let Ok(place) = places.clone().acquire_owned().await else { return };
         match bound.listener.accept().await {
             Ok((stream, _unnamed)) => {
-                let (reports, owner) = (tools.reports.clone(), bound.owner);
+                let (answering, owner) = (tools.clone(), bound.owner);
                 let answering = async move {
-                    serve(stream, owner, reports).await;
+                    serve(stream, owner, answering).await;
                     drop(place);
                 };
-                drop(tools.spawner.task("answering another program", None, answering));
+                tools.spawner.finish("answering another program", answering);
             }
             Err(error) => {
                 tracing::warn!(%error, "the local socket gave no connection");
@@ -88,7 +88,7 @@ fn in_place(place: &Place, error: &io::Error) -> String {
 }
 
 /// Answers one question.
-async fn serve(stream: UnixStream, owner: u32, reports: mpsc::Sender<Report>) {
+async fn serve(stream: UnixStream, owner: u32, tools: Tools) {
     match stream.peer_cred() {
         Ok(peer) if peer.uid() == owner => {}
         Ok(_) | Err(_) => {
@@ -99,15 +99,17 @@ async fn serve(stream: UnixStream, owner: u32, reports: mpsc::Sender<Report>) {
     let (read, mut write) = stream.into_split();
     let mut line = Vec::new();
     let mut question = tokio::io::BufReader::new(read.take(LONGEST_LINE));
-    match tokio::time::timeout(QUESTION_BUDGET, question.read_until(b'\n', &mut line)).await {
-        Ok(Ok(_)) if line.ends_with(b"\n") => {}
-        Ok(_) | Err(_) => {
+    let arrives = tokio::time::timeout(QUESTION_BUDGET, question.read_until(b'\n', &mut line));
+    // An engine that stops waits for no question, but does answer one that it has.
+    match tools.spawner.until_stopped(arrives).await {
+        Some(Ok(Ok(_))) if line.ends_with(b"\n") => {}
+        Some(_) | None => {
             tracing::debug!("a question on the local socket was not whole");
             return;
         }
     }
     let answer = match Question::read(&line) {
-        Ok(tracking) => pass_on(tracking, &reports).await,
+        Ok(tracking) => pass_on(tracking, &tools.reports).await,
         Err(refused) => Err(refused),
     };
     let answer = match answer {

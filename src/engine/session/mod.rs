@@ -95,7 +95,7 @@ pub(super) fn start(parts: Parts, wish: Wish, spawner: &Spawner) -> (watch::Send
         ticket: 0,
         connections: 0,
     };
-    let task = spawner.task("keeping a connection", Some(profile), Box::pin(session.run()));
+    let task = spawner.start("keeping a connection", Box::pin(session.run()));
     (sender, task)
 }
 

@@ -72,8 +72,7 @@ impl Bench {
         let (_left, found) = oneshot::channel();
         let vault = Vault::default();
         let kept = (book.clone(), vault.clone());
-        let (scribe, _writing) =
-            Scribe::start(profile, ledger.store.clone(), outbox.clone(), kept, (told, found), &spawner);
+        let scribe = Scribe::start(profile, ledger.store.clone(), outbox.clone(), kept, (told, found), &spawner);
         let start = Instant::now();
         let (set_by, slept) = (Arc::new(AtomicI64::new(0)), Arc::new(AtomicU64::new(0)));
         let (set, asleep) = (set_by.clone(), slept.clone());
@@ -88,7 +87,7 @@ impl Bench {
         let listening = async move {
             while listens.wait_for(|listens| *listens).await.is_ok() && reported.recv().await.is_some() {}
         };
-        drop(spawner.task("listening", None, listening));
+        spawner.spawn("listening", listening);
         let parts = Parts {
             profile,
             connector: network.clone(),

@@ -43,7 +43,7 @@ fn numbers(entries: &[Entry]) -> impl Iterator<Item = usize> {
 async fn a_window_that_is_frozen_through_a_flood_costs_bounded_memory_and_is_told_all_of_it_when_it_thaws() {
     let (bench, mut server) = Bench::live().await;
     let (store, journal) = (bench.ledger.store.clone(), bench.ledger.journal.clone());
-    drop(bench.spawner.task("catching up", None, restore::catch_up(store, bench.outbox.clone())));
+    bench.spawner.spawn("catching up", restore::catch_up(store, bench.outbox.clone()));
 
     // Nobody drains from here on.
     let flood = async {

@@ -118,7 +118,7 @@ fn reconcile(bench: &Bench) -> Arc<Truth> {
         reports,
         clock: bench.now.clone(),
     };
-    drop(bench.spawner.task("asking for open commands", None, Box::pin(reconciler.run())));
+    bench.spawner.spawn("asking for open commands", Box::pin(reconciler.run()));
     truth
 }
 

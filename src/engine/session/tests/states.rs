@@ -89,14 +89,14 @@ async fn a_wish_to_stop_leaves_and_ends_the_session() {
     assert_eq!(server.request().await.unwrap()["action"], "leaveChannel");
     server.send(&json!({"status": 200})).await;
     bench.until(|state| *state == ConnectionState::Offline).await;
-    assert_eq!(bench.session.await.unwrap(), Some(()), "it panicked");
+    assert_eq!(bench.session.await, Some(()), "it panicked");
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_session_that_nobody_holds_ends() {
     let (bench, _server) = Bench::live().await;
     drop(bench.wish);
-    assert_eq!(bench.session.await.unwrap(), Some(()), "it panicked");
+    assert_eq!(bench.session.await, Some(()), "it panicked");
     assert_eq!(bench.network.open(), 0);
 }
 
