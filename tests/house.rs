@@ -46,6 +46,13 @@ fn sources(folder: &str) -> Vec<Source> {
     found
 }
 
+/// Every file below a folder.
+fn files_below(folder: &Path) -> Vec<PathBuf> {
+    let (folders, mut found): (Vec<_>, Vec<_>) = files(folder).into_iter().partition(|path| path.is_dir());
+    found.extend(folders.iter().flat_map(|folder| files_below(folder)));
+    found
+}
+
 fn files(folder: &Path) -> Vec<PathBuf> {
     let entries = fs::read_dir(folder).and_then(Iterator::collect::<Result<Vec<_>, _>>);
     entries.unwrap_or_else(|error| unreadable(folder, &error)).iter().map(fs::DirEntry::path).collect()
@@ -118,6 +125,25 @@ fn no_file_is_too_long_to_be_read() {
                 Vec::new()
             }
         }));
+    }
+}
+
+#[test]
+fn cases_that_property_tests_failed_on_are_kept_and_belong_to_a_test() {
+    let ignored = read(&root().join(".gitignore"));
+    assert!(!ignored.contains("proptest"), "git ignores the cases that property tests failed on: {ignored}");
+    // Where proptest writes them: in a folder beside `src` with the source's path, and beside the source for those in `tests`.
+    let kept = root().join("proptest-regressions");
+    let of_src = if kept.is_dir() { files_below(&kept) } else { Vec::new() };
+    let sources = of_src.iter().map(|path| {
+        let source = path.strip_prefix(&kept).expect("it is below").with_extension("rs");
+        (path.clone(), root().join("src").join(source))
+    });
+    let of_tests = files_below(&root().join("tests")).into_iter();
+    let of_tests = of_tests.filter(|path| path.extension().is_some_and(|end| end == "proptest-regressions"));
+    for (kept, source) in sources.chain(of_tests.map(|path| (path.clone(), path.with_extension("rs")))) {
+        let has_test = source.is_file() && read(&source).contains("proptest");
+        assert!(has_test, "{} is of no property test any more: move it to where its test is", kept.display());
     }
 }
 

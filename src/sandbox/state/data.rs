@@ -41,6 +41,8 @@ pub(crate) struct DataToken {
     pub(crate) size: u64,
     /// When the token was issued, in milliseconds since 1970.
     pub(crate) created: u64,
+    /// How many tokens were issued before it: the order of issue, also within one millisecond and after the clock was set back.
+    issued: u64,
     /// The bytes.
     pub(crate) content: Content,
 }
@@ -78,8 +80,10 @@ pub(crate) struct MetaChange {
 pub(crate) struct DataStore {
     /// By temporary token.
     reservations: HashMap<String, Reservation>,
-    /// By permanent token, which are random: the order of issue is in `created`.
+    /// By permanent token, which is random: the order of issue is in `issued`.
     tokens: BTreeMap<String, DataToken>,
+    /// How many permanent tokens were issued.
+    issued: u64,
 }
 
 impl DataStore {
@@ -173,7 +177,9 @@ impl DataStore {
         }
         let FileMeta { file_name, extension, context, size } = meta;
         let permanent = secrets::data_token();
-        let token = DataToken { owner: owner.clone(), context, file_name, extension, size, created, content };
+        let issued = self.issued;
+        self.issued += 1;
+        let token = DataToken { owner: owner.clone(), context, file_name, extension, size, created, issued, content };
         self.tokens.insert(permanent.clone(), token);
         Ok(permanent)
     }
@@ -214,7 +220,7 @@ impl DataStore {
     /// One page of a profile's data tokens, newest first, and how many there are in all.
     pub(crate) fn list(&self, owner: &ProfileId, page: usize, per_page: usize) -> (Vec<Listed>, usize) {
         let mut own: Vec<_> = self.tokens.iter().filter(|(_, kept)| kept.owner == *owner).collect();
-        own.sort_by_key(|(_, kept)| std::cmp::Reverse(kept.created));
+        own.sort_by_key(|(_, kept)| std::cmp::Reverse(kept.issued));
         let skipped = page.saturating_sub(1).saturating_mul(per_page);
         let items = own.iter().skip(skipped).take(per_page).map(|(token, kept)| Listed {
             token: (*token).clone(),
@@ -225,5 +231,27 @@ impl DataStore {
             created_at: clock::utc(kept.created),
         });
         (items.collect(), own.len())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn meta(file_name: String) -> FileMeta {
+        FileMeta { file_name, extension: "pdf".to_owned(), context: "reports".to_owned(), size: 1 }
+    }
+
+    #[test]
+    fn data_tokens_of_one_moment_are_listed_newest_first_on_every_page() {
+        let owner = ProfileId::new("prf-1");
+        let mut store = DataStore::default();
+        for number in 0..50 {
+            store.keep(&owner, meta(format!("{number}.pdf")), Content::Kept(vec![7].into()), 1_000).expect("kept");
+        }
+        let pages = (1..=5).flat_map(|page| store.list(&owner, page, 10).0);
+        let names: Vec<_> = pages.map(|item| item.file_name).collect();
+        let newest_first: Vec<_> = (0..50).rev().map(|number| format!("{number}.pdf")).collect();
+        assert_eq!(names, newest_first);
     }
 }
