@@ -17,6 +17,8 @@ mod child;
 mod decrypt;
 #[path = "engine/downloads.rs"]
 mod downloads;
+#[path = "engine/earlier_versions.rs"]
+mod earlier_versions;
 #[path = "engine/exporting.rs"]
 mod exporting;
 #[path = "engine/full_disk.rs"]
