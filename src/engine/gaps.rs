@@ -148,7 +148,8 @@ fn name<T: Ord>(named: &mut Vec<T>, open: Vec<T>) {
     *named = all.into_iter().collect();
 }
 
-fn before(at: Moment, by: Duration) -> Moment {
+/// The moment that was so long before another.
+pub(super) fn before(at: Moment, by: Duration) -> Moment {
     Moment(at.0.saturating_sub(i64::try_from(by.as_micros()).unwrap_or(i64::MAX)))
 }
 

@@ -3,7 +3,7 @@
 //! One task a profile. At most [`AT_ONCE`] questions are under way and [`PAUSE`] lies between two, so that a server that
 //! comes back is not flooded. Only while joined: asking before the join would leave a seam between the answer and what
 //! the socket brings, and the token is known to be good. An answer is an entry like what was heard; "pending" is written
-//! once. Beside it this task proves once a minute that the profile is alive, and tells when commands settle unheard.
+//! once. Beside it this task tells when commands settle unheard.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,7 +18,6 @@ use crate::settings::ProfileId;
 
 use super::book::Book;
 use super::event::{Event, Notice, Severity};
-use super::journal_store::JournalStore;
 use super::mailbox::Outbox;
 use super::options::Clock;
 use super::report::Report;
@@ -30,8 +29,6 @@ use super::session::Ticket;
 const AT_ONCE: usize = 4;
 /// Between the beginnings of two questions: ten a second.
 const PAUSE: Duration = Duration::from_millis(100);
-/// Between two proofs of life.
-const PROOF: Duration = Duration::from_mins(1);
 
 /// Who is asked.
 pub(super) trait Asker: Send + Sync + 'static {
@@ -64,8 +61,6 @@ pub(super) struct Reconciler {
     pub(super) asker: Arc<dyn Asker>,
     /// Where answers are committed.
     pub(super) scribe: Scribe,
-    /// Where proofs of life go.
-    pub(super) ledger: JournalStore,
     /// Tells the window.
     pub(super) outbox: Outbox,
     /// Tells the engine's centre.
@@ -84,7 +79,6 @@ struct Answer {
 /// What a run remembers.
 struct Round {
     next_start: Instant,
-    next_proof: Instant,
     /// The ticket whose token a call refused: nothing is asked with it any more.
     refused: Option<u64>,
     /// Whether the operator knows that no answer comes.
@@ -95,8 +89,7 @@ impl Reconciler {
     /// Works until it is dropped.
     pub(super) async fn run(self) {
         let mut flying: FuturesUnordered<BoxFuture<'static, Answer>> = FuturesUnordered::new();
-        let now = Instant::now();
-        let mut round = Round { next_start: now, next_proof: now, refused: None, told: false };
+        let mut round = Round { next_start: Instant::now(), refused: None, told: false };
         loop {
             self.tell_shortfalls();
             let joined = self.book.joined();
@@ -105,7 +98,6 @@ impl Reconciler {
                 Some(_) if flying.len() < AT_ONCE => self.book.next_question().map(|due| due.max(round.next_start)),
                 _ => None,
             };
-            let proof = ticket.as_ref().map(|_joined| round.next_proof);
             tokio::select! {
                 () = self.book.changed() => self.tell_rival(),
                 Some(answer) = flying.next(), if !flying.is_empty() => self.answered(answer, &mut round).await,
@@ -117,13 +109,6 @@ impl Reconciler {
                     }
                 }
                 () = at(self.book.next_rival()) => self.tell_rival(),
-                () = at(proof) => {
-                    round.next_proof = Instant::now() + PROOF;
-                    if let Err(error) = self.ledger.alive(self.profile, (self.clock)()).await {
-                        // The scribe tells the operator of a journal that can't be written.
-                        tracing::warn!(%error, "a proof of life could not be written");
-                    }
-                }
             }
         }
     }

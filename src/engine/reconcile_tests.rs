@@ -46,7 +46,6 @@ impl Asker for ServerAsked {
 }
 
 struct Bench {
-    profile: ProfileId,
     server: Arc<Server>,
     book: Book,
     journal: TestJournal,
@@ -79,13 +78,12 @@ impl Bench {
             book: book.clone(),
             asker: Arc::new(ServerAsked(server.clone())),
             scribe: scribe.clone(),
-            ledger: store,
             outbox,
             reports,
             clock: Arc::new(|| Moment(0)),
         };
         spawner.spawn("reconciling", Box::pin(reconciler.run()));
-        Self { profile, server, book, journal, scribe, events, reported }
+        Self { server, book, journal, scribe, events, reported }
     }
 
     async fn write(&self, id: &str, fact: Fact) {
@@ -210,15 +208,4 @@ async fn what_settles_unheard_over_a_live_connection_is_a_rival_for_an_hour() {
     assert_eq!(bench.rivals(), [(1, 4)], "only one was taken by somebody else");
     pass(3_600).await;
     assert_eq!(bench.rivals(), [(0, 0)], "cleared after an hour");
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_profile_proves_once_a_minute_that_it_is_alive_while_joined() {
-    let bench = Bench::new();
-    pass(300).await;
-    let profile = bench.profile;
-    assert_eq!(bench.journal.journal.last_alive(profile).await.unwrap(), None);
-    bench.book.join(ticket(1));
-    pass(1).await;
-    assert_eq!(bench.journal.journal.last_alive(profile).await.unwrap(), Some(Moment(0)));
 }

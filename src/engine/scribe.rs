@@ -47,6 +47,8 @@ pub(super) enum Batch {
     Entries(Held),
     /// News of the connection.
     Presence(Presence),
+    /// The connection gave a sign of life then.
+    Alive(Moment),
     /// To forget everything of the profile. Answered when it is gone, or why it is not.
     Forget(oneshot::Sender<Result<(), JournalError>>),
 }
@@ -164,6 +166,11 @@ impl Scribe {
         room.send(Batch::Presence(presence));
     }
 
+    /// Has a sign of life written down.
+    pub(super) fn prove(room: Room, alive: Moment) {
+        room.send(Batch::Alive(alive));
+    }
+
     /// Writes one entry and waits until it is durable.
     pub(super) async fn record(&self, entry: Entry) -> Result<(), Closed> {
         self.record_all(vec![entry]).await
@@ -230,6 +237,12 @@ impl Desk {
                 Some(Batch::Presence(presence)) => {
                     if let Some(entry) = self.presence(&presence) {
                         self.commit(Held::of(entry)).await;
+                    }
+                }
+                Some(Batch::Alive(at)) => {
+                    if let Err(error) = self.ledger.alive(self.profile, at).await {
+                        // The operator is told of a journal that can't be written as soon as there is something to write.
+                        tracing::warn!(%error, "a sign of life could not be written");
                     }
                 }
                 Some(Batch::Forget(reply)) => {
@@ -320,6 +333,7 @@ impl Desk {
                             held.join(Held::of(entry));
                         }
                     }
+                    Some(Batch::Alive(_)) => {}
                     Some(forget @ Batch::Forget(_)) => self.carried = Some(forget),
                 },
             }

@@ -289,11 +289,13 @@ pub(super) fn give_back(connection: &Connection, pages: u32) -> rusqlite::Result
     Ok(())
 }
 
-/// The last moment at which a profile is known to have been alive.
+/// The last moment at which a profile is known to have been alive. What it did by itself is no sign that messages could
+/// arrive: only what came from the server is, and a gap, which covers the time from there on or ended with a join.
 pub(super) fn last_alive(connection: &Connection, profile: i64) -> rusqlite::Result<Option<Moment>> {
     let number = |sql| connection.query_row(sql, [profile], |row| row.get::<_, i64>(0)).optional();
     let beat = number("SELECT at FROM alive WHERE profile = ?1")?;
-    let entry = number("SELECT at FROM entry WHERE profile = ?1 ORDER BY seq DESC LIMIT 1")?;
+    let entry =
+        number("SELECT at FROM entry WHERE profile = ?1 AND kind NOT BETWEEN 30 AND 49 ORDER BY seq DESC LIMIT 1")?;
     Ok(beat.max(entry).map(Moment))
 }
 

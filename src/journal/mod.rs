@@ -306,9 +306,9 @@ impl Journal {
         self.order(|reply| Order::Alive { profile, at, reply }).await
     }
 
-    /// The last proof that a profile was watched over: the later of the last [`Self::alive`] and its newest entry. To be
-    /// asked before this run writes an entry. An entry that the operator caused proves that this program ran, not that it was
-    /// joined: of that, the gap tells that was open then.
+    /// The last proof that a profile was watched over: the later of the last [`Self::alive`], its newest message and its newest
+    /// gap. To be asked before this run writes an entry. An entry that the operator or an enquiry caused proves that this program
+    /// ran, not that messages could arrive.
     ///
     /// # Errors
     ///

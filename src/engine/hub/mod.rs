@@ -372,11 +372,7 @@ impl Hub {
         let Self { tools, desks, sandbox, removals, .. } = self;
         tools.spawner.stop();
         let (mut downloads, mut sessions, mut profiles) = (Vec::new(), Vec::new(), Vec::new());
-        let mut live = Vec::new();
-        for (profile, desk) in desks {
-            if desk.state == ConnectionState::Live {
-                live.push(profile);
-            }
+        for desk in desks.into_values() {
             let ending = desk.end();
             downloads.extend(ending.downloads);
             sessions.push(ending.session);
@@ -398,12 +394,6 @@ impl Hub {
         }
         let had_sandbox = sandbox.is_some();
         let closing = async {
-            // The proof of life that is as late as can be: the next run counts the time not running from here.
-            for profile in live {
-                if let Err(error) = tools.ledger.alive(profile, (tools.clock)()).await {
-                    tracing::warn!(%error, "the last proof of life could not be written");
-                }
-            }
             if had_sandbox && let Err(error) = tools.ledger.forget_profile(sandbox::profile_id()).await {
                 tracing::warn!(%error, "the sandbox's activity is still in the journal");
             }

@@ -1,7 +1,7 @@
 //! Whether a connection lives: a ping after 15 s of silence, dead 10 s later. Any frame from the server is life.
 //!
 //! Pure: told what happened and when, it says what is due. The clock is tokio's monotonic one, which stands still while the
-//! machine sleeps; [`Heartbeat::doubt`] is for the moment it wakes.
+//! machine sleeps; [`Heartbeat::doubt_after_sleep`] is for the moment it wakes.
 
 use std::time::Duration;
 
@@ -34,21 +34,30 @@ pub(super) struct Heartbeat {
     pinged: Option<(u64, Instant)>,
     measured: Option<Instant>,
     dead_at: Option<Instant>,
-    doubted: Option<Duration>,
+    doubt: Option<Doubt>,
     count: u64,
+}
+
+/// The connection may have died while nobody read it. What lies in the receive buffer then may be old: only the answer to a
+/// ping that was sent afterwards shows that nothing was missed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Doubt {
+    /// A ping is due at once, and may take so long to be answered.
+    Ask(Duration),
+    /// The ping is sent.
+    Asked,
 }
 
 impl Heartbeat {
     /// Of a connection that was just joined. The first ping is due at once: it measures the round trip.
     pub(super) fn new(now: Instant) -> Self {
-        Self { heard: now, pinged: None, measured: None, dead_at: None, doubted: None, count: 0 }
+        Self { heard: now, pinged: None, measured: None, dead_at: None, doubt: None, count: 0 }
     }
 
-    /// Something came.
+    /// Something came. It ends no doubt: it may have been sent before the pause.
     pub(super) fn heard(&mut self, now: Instant) {
         self.heard = now;
         self.dead_at = None;
-        self.doubted = None;
     }
 
     /// A pong came: the round trip, if it answers the last ping.
@@ -59,21 +68,38 @@ impl Heartbeat {
             return None;
         }
         self.pinged = None;
+        self.doubt = None;
         Some(now.saturating_duration_since(sent))
     }
 
-    /// The machine has slept: ask at once, and wait less long.
-    pub(super) fn doubt(&mut self) {
+    /// The machine has slept: ask at once, and wait less long for the answer.
+    pub(super) fn doubt_after_sleep(&mut self) {
+        self.doubt(PATIENCE_AFTER_SLEEP);
+    }
+
+    /// Nobody read the socket for a while: ask at once.
+    pub(super) fn doubt_after_pause(&mut self) {
+        self.doubt(PATIENCE);
+    }
+
+    /// Whether the connection may have died unnoticed.
+    pub(super) fn is_in_doubt(&self) -> bool {
+        self.doubt.is_some()
+    }
+
+    fn doubt(&mut self, patience: Duration) {
         self.dead_at = None;
-        self.doubted = Some(PATIENCE_AFTER_SLEEP);
+        // The answer to an earlier ping proves nothing, and took no round trip.
+        self.pinged = None;
+        self.doubt = Some(Doubt::Ask(patience));
     }
 
     /// When to look again.
     pub(super) fn next(&self, now: Instant) -> Instant {
-        match (self.doubted, self.dead_at, self.measured) {
-            (Some(_), None, _) | (_, None, None) => now,
+        match (self.doubt, self.dead_at, self.measured) {
+            (Some(Doubt::Ask(_)), None, _) | (_, None, None) => now,
             (_, Some(dead_at), _) => dead_at,
-            (None, None, Some(measured)) => (self.heard + SILENCE).min(measured + MEASURE),
+            (_, None, Some(measured)) => (self.heard + SILENCE).min(measured + MEASURE),
         }
     }
 
@@ -82,7 +108,8 @@ impl Heartbeat {
         if let Some(dead_at) = self.dead_at {
             return if now >= dead_at { Beat::Dead } else { Beat::Nothing };
         }
-        if let Some(patience) = self.doubted {
+        if let Some(Doubt::Ask(patience)) = self.doubt {
+            self.doubt = Some(Doubt::Asked);
             self.dead_at = Some(now + patience);
         } else if now >= self.heard + SILENCE {
             self.dead_at = Some(now + PATIENCE);
@@ -145,10 +172,27 @@ mod tests {
         let start = Instant::now();
         let mut beat = Heartbeat::new(start);
         assert!(matches!(beat.due(start), Beat::Ping(_)));
-        beat.doubt();
+        beat.doubt_after_sleep();
         assert_eq!(beat.next(start + seconds(1)), start + seconds(1));
         assert!(matches!(beat.due(start + seconds(1)), Beat::Ping(_)));
         assert_eq!(beat.due(start + seconds(4)), Beat::Dead);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn only_the_answer_to_a_ping_that_was_sent_after_a_pause_ends_the_doubt() {
+        let start = Instant::now();
+        let mut beat = Heartbeat::new(start);
+        let Beat::Ping(before) = beat.due(start) else { panic!("no ping") };
+        beat.doubt_after_pause();
+        beat.heard(start + seconds(1));
+        assert_eq!(beat.pong(&before, start + seconds(1)), None, "it was sent before the pause");
+        assert!(beat.is_in_doubt(), "what lay in the buffer proves nothing");
+        assert_eq!(beat.next(start + seconds(1)), start + seconds(1), "it does not ask");
+        let Beat::Ping(after) = beat.due(start + seconds(1)) else { panic!("no ping") };
+        beat.heard(start + seconds(2));
+        assert!(beat.is_in_doubt());
+        assert_eq!(beat.pong(&after, start + seconds(2)), Some(seconds(1)));
+        assert!(!beat.is_in_doubt());
     }
 
     #[tokio::test(start_paused = true)]

@@ -8,17 +8,21 @@ use tokio::time::Instant;
 use crate::engine::clocks::Life;
 use crate::engine::event::{Event, Notice, Severity};
 use crate::engine::reading::Harvest;
-use crate::engine::scribe::{Room, Scribe};
+use crate::engine::scribe::{Closed, Room, Scribe};
 use crate::protocol::ChannelId;
 
 use super::connection::{Connection, End, Heard};
 use super::heartbeat::{Beat, Heartbeat};
-use super::{Leaving, Session, State, changed, current};
+use super::{Leaving, Session, State, Wish, changed, current};
 
 /// How long a ping may take to be sent. Longer, and the server reads nothing any more.
 const SEND_BUDGET: Duration = Duration::from_secs(10);
 /// How often keep-alives are told at most.
 const PULSE: Duration = Duration::from_secs(1);
+/// How often a sign of life is written down.
+const PROOF: Duration = Duration::from_mins(1);
+/// How late the session may be at something that was due. Later, and this process stood still.
+const LATE: Duration = Duration::from_secs(2);
 
 /// A joined connection.
 pub(super) struct Live {
@@ -33,6 +37,16 @@ pub(super) struct Live {
     pong: Option<Instant>,
     keep_alives: u64,
     told: Option<Instant>,
+    /// When a sign of life was written down last.
+    proved: Option<Instant>,
+}
+
+/// What a step waited for.
+enum Happened {
+    Wish(Wish),
+    Look,
+    Room(Result<Room, Closed>),
+    Frame(Heard),
 }
 
 /// What to do after a step.
@@ -56,6 +70,7 @@ impl Live {
             pong: None,
             keep_alives: 0,
             told: None,
+            proved: None,
         }
     }
 }
@@ -78,7 +93,7 @@ impl Session {
                     return State::Leaving(Box::new(Leaving {
                         connection: live.connection,
                         channel: live.channel,
-                        joined: true,
+                        life: Some(live.life),
                     }));
                 }
                 Next::Lost(end) => {
@@ -94,14 +109,29 @@ impl Session {
 
     /// Waits for one thing and does it.
     async fn step(&mut self, live: &mut Live, room: &mut Option<Room>, woken: &mut u64) -> Next {
-        let look = live.beat.next(Instant::now());
+        let began = Instant::now();
+        let look = live.beat.next(began);
+        let reads = room.is_some();
         let mut harvest = Harvest::default();
-        tokio::select! {
+        let happened = tokio::select! {
             biased;
-            wish = changed(&mut self.wish) => {
+            wish = changed(&mut self.wish) => Happened::Wish(wish),
+            // Without room nothing is read: then the silence is ours and says nothing about the server.
+            () = tokio::time::sleep_until(look), if reads => Happened::Look,
+            got = self.scribe.room(), if !reads => Happened::Room(got),
+            first = live.connection.next(&mut harvest), if reads => Happened::Frame(first),
+        };
+        let late = Instant::now().saturating_duration_since(if reads { look.max(began) } else { began }) > LATE;
+        if late {
+            // This process stood still, or could not read because the journal took nothing.
+            tracing::debug!(profile = %self.profile, reads, "the socket was not read for a while");
+            live.beat.doubt_after_pause();
+        }
+        match happened {
+            Happened::Wish(wish) => {
                 if wish.woken != *woken {
                     *woken = wish.woken;
-                    live.beat.doubt();
+                    live.beat.doubt_after_sleep();
                 }
                 // A connection has the limit that it was opened with.
                 if wish.wants(&live.connection.ticket) && wish.message_limit == live.connection.limit {
@@ -110,26 +140,52 @@ impl Session {
                     Next::Leave
                 }
             }
-            // Without room nothing is read: then the silence is ours and says nothing about the server.
-            () = tokio::time::sleep_until(look), if room.is_some() => beat(live).await,
-            got = self.scribe.room(), if room.is_none() => match got {
-                Ok(got) => {
-                    *room = Some(got);
-                    live.beat.heard(Instant::now());
-                    Next::Stay
-                }
-                // Nothing can be kept any more, and what can't be kept must not be taken from the server.
-                Err(_closed) => Next::Leave,
-            },
-            first = live.connection.next(&mut harvest), if room.is_some() => {
+            Happened::Look => self.beat(live, room).await,
+            Happened::Room(Ok(got)) => {
+                *room = Some(got);
+                live.beat.heard(Instant::now());
+                Next::Stay
+            }
+            // Nothing can be kept any more, and what can't be kept must not be taken from the server.
+            Happened::Room(Err(_closed)) => Next::Leave,
+            Happened::Frame(first) => {
                 let end = self.gather(live, first, &mut harvest);
-                if !harvest.is_empty()
-                    && let Some(room) = room.take()
-                {
-                    Scribe::write(room, harvest);
-                }
+                hand_over(harvest, room);
                 end.map_or(Next::Stay, Next::Lost)
             }
+        }
+    }
+
+    /// Does what the heartbeat says.
+    async fn beat(&mut self, live: &mut Live, room: &mut Option<Room>) -> Next {
+        match live.beat.due(Instant::now()) {
+            Beat::Nothing => Next::Stay,
+            Beat::Dead => self.look_once_more(live, room, End::Dead, false).await,
+            Beat::Ping(payload) => match tokio::time::timeout(SEND_BUDGET, live.connection.ping(payload)).await {
+                Ok(Ok(())) => Next::Stay,
+                Ok(Err(end)) => self.look_once_more(live, room, end, true).await,
+                Err(_elapsed) => self.look_once_more(live, room, End::Dead, true).await,
+            },
+        }
+    }
+
+    /// Reads what lies in the receive buffer before a connection is given up: an acknowledgement comes once, and the sign of life
+    /// that was missed may be there. `broken` is whether the connection ends all the same.
+    async fn look_once_more(&mut self, live: &mut Live, room: &mut Option<Room>, end: End, broken: bool) -> Next {
+        // The runtime looks at its sockets in between: after a pause their data may not be known of yet.
+        tokio::task::yield_now().await;
+        if broken {
+            // Nothing was read while it was written to.
+            live.beat.doubt_after_pause();
+        }
+        let mut harvest = Harvest::default();
+        let Some(first) = live.connection.next(&mut harvest).now_or_never() else { return Next::Lost(end) };
+        let found = self.gather(live, first, &mut harvest);
+        hand_over(harvest, room);
+        match found {
+            Some(found) => Next::Lost(found),
+            None if broken => Next::Lost(end),
+            None => Next::Stay,
         }
     }
 
@@ -144,12 +200,27 @@ impl Session {
             heard = if ready { live.connection.next(harvest).now_or_never() } else { None };
         }
         if !matches!(end, Some(End::Broken | End::Closed { .. })) || !harvest.is_empty() {
-            live.life = self.clocks.soon_after(live.life);
+            self.note_life(live, now);
         }
         if !harvest.is_empty() {
             self.pace.message(now);
         }
         end
+    }
+
+    /// Something came. That is a sign of life of now, unless it may have waited in the receive buffer through a pause.
+    fn note_life(&self, live: &mut Live, now: Instant) {
+        let life = self.clocks.soon_after(live.life);
+        if !live.beat.is_in_doubt() && !life.slept_since(live.life).is_zero() {
+            live.beat.doubt_after_sleep();
+        }
+        if live.beat.is_in_doubt() {
+            return;
+        }
+        live.life = life;
+        if live.proved.is_none_or(|proved| now >= proved + PROOF) && self.prove(life) {
+            live.proved = Some(now);
+        }
     }
 
     fn take(&self, live: &mut Live, heard: Heard, now: Instant) -> Option<End> {
@@ -165,7 +236,12 @@ impl Session {
             }
             Heard::Pong(payload) => {
                 live.pong = Some(now);
+                let doubted = live.beat.is_in_doubt();
                 if let Some(round_trip) = live.beat.pong(&payload, now) {
+                    if doubted {
+                        // It lived through the pause, and a connection keeps the order: nothing was missed.
+                        live.life = self.clocks.now();
+                    }
                     live.round_trip = Some(round_trip);
                     self.pulse(live, now);
                 }
@@ -200,15 +276,11 @@ impl Session {
     }
 }
 
-/// Does what the heartbeat says.
-async fn beat(live: &mut Live) -> Next {
-    match live.beat.due(Instant::now()) {
-        Beat::Nothing => Next::Stay,
-        Beat::Dead => Next::Lost(End::Dead),
-        Beat::Ping(payload) => match tokio::time::timeout(SEND_BUDGET, live.connection.ping(payload)).await {
-            Ok(Ok(())) => Next::Stay,
-            Ok(Err(end)) => Next::Lost(end),
-            Err(_elapsed) => Next::Lost(End::Dead),
-        },
+/// Hands what was read over, where there is any.
+fn hand_over(harvest: Harvest, room: &mut Option<Room>) {
+    if !harvest.is_empty()
+        && let Some(room) = room.take()
+    {
+        Scribe::write(room, harvest);
     }
 }

@@ -23,6 +23,7 @@ mod wish;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
 use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
@@ -34,6 +35,7 @@ use super::action::Action;
 use super::clocks::{Clocks, Life};
 use super::connector::{self, ConnectError, Connector, Socket};
 use super::event::{ConnectionState, Event, Notice, Severity};
+use super::gaps::before;
 use super::mailbox::Outbox;
 use super::options::Clock;
 use super::reading::{Harvest, Reading};
@@ -139,8 +141,8 @@ struct Connecting {
 struct Leaving {
     connection: Connection,
     channel: Option<ChannelId>,
-    /// Whether it is joined.
-    joined: bool,
+    /// Its last sign of life, if it is joined.
+    life: Option<Life>,
 }
 
 /// What outlives the states.
@@ -280,7 +282,7 @@ impl Session {
         // What came with the join is an acknowledgement like any other, however the join ended.
         self.write(harvest).await;
         match outcome {
-            None => State::Leaving(Box::new(Leaving { connection: *connection, channel: None, joined: false })),
+            None => State::Leaving(Box::new(Leaving { connection: *connection, channel: None, life: None })),
             Some(Ok(reply)) => {
                 let since = self.clocks.now();
                 self.joined(since, &ticket).await;
@@ -294,8 +296,13 @@ impl Session {
     }
 
     async fn leave(&mut self, leaving: Box<Leaving>) -> State {
-        let Leaving { mut connection, channel, joined } = *leaving;
+        let Leaving { mut connection, channel, mut life } = *leaving;
         let mut harvest = Harvest::default();
+        // What has come already must not depend on whether the leave can be sent.
+        while !harvest.is_full()
+            && let Some(heard) = connection.next(&mut harvest).now_or_never()
+            && !matches!(heard, Heard::End(_))
+        {}
         let farewell = async {
             let asked = correlation();
             let frame = outgoing::leave(&connection.ticket.token, &asked, channel.as_ref());
@@ -311,6 +318,8 @@ impl Session {
                     Heard::Entry | Heard::Reply(_) | Heard::KeepAlive | Heard::Pong(_) | Heard::Ping => {}
                 }
             }
+            // Only the answer shows that it lived until now.
+            life = life.map(|_before| self.clocks.now());
             connection.close().await;
         };
         if tokio::time::timeout(LEAVE_BUDGET, farewell).await.is_err() {
@@ -318,9 +327,13 @@ impl Session {
         }
         drop(connection);
         self.write(harvest).await;
-        if joined && !matches!(self.wish.borrow().aim, Aim::Stopped) {
-            let now = self.clocks.now();
-            self.gone(now);
+        match life {
+            None => {}
+            // The next run begins its gap there.
+            Some(life) if matches!(current(&mut self.wish).aim, Aim::Stopped) => {
+                self.prove(life);
+            }
+            Some(life) => self.gone(life),
         }
         self.follow()
     }
@@ -365,6 +378,14 @@ impl Session {
             Some(room) => Scribe::tell(room, news),
             None => self.untold = Some(news),
         }
+    }
+
+    /// Has a sign of life written down, where there is room for that. Without it the next run's gap begins earlier.
+    fn prove(&self, life: Life) -> bool {
+        let Some(room) = self.scribe.room_now() else { return false };
+        let now = self.clocks.now();
+        Scribe::prove(room, before(now.at, now.since(life)));
+        true
     }
 
     /// Says that a message could not be read, and offers to raise the limit.

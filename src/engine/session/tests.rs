@@ -5,5 +5,6 @@ mod ends;
 mod frozen;
 mod gaps;
 mod journal;
+mod life;
 mod model;
 mod states;

@@ -158,6 +158,11 @@ async fn a_profile_was_alive_at_its_last_beat_or_its_last_entry() {
     let at = |at| commands(0..1).into_iter().map(|entry| Entry { at: Moment(at), ..entry }).collect();
     journal.append(profile(), at(150)).await.unwrap();
     assert_eq!(last(&journal).await, Some(150));
+    // `track` writes while nobody listens, and the server can be asked without a connection.
+    let own = [Fact::Done(Deed::Tracked), Fact::Enquired(Enquiry::Unknown)];
+    let own = own.map(|fact| Entry::ours(Moment(180), ActivityKey::Command("c".into()), fact));
+    journal.append(profile(), own.to_vec()).await.unwrap();
+    assert_eq!(last(&journal).await, Some(150), "our own doing is no sign of life");
     journal.alive(profile(), Moment(200)).await.unwrap();
     journal.close().await;
     let journal = open(folder.path());

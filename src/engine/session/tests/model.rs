@@ -40,6 +40,25 @@ enum Step {
     DiskFull(u8),
     /// The server refuses the token; the operator signs in again after so many seconds.
     Refuse(u16),
+    /// The network loses everything for so many seconds; then something else ends the connection, which does not know it yet.
+    Die(u8, Ending),
+}
+
+/// Who ends a connection.
+#[derive(Debug, Clone, Copy)]
+enum Ending {
+    /// The operator disconnects and connects again.
+    Disconnect,
+    /// The operator signs out and in again.
+    SignOut,
+    /// The token is renewed.
+    Renewal,
+    /// A REST call says that the token is dead; there is another one.
+    DeadToken,
+    /// The operator chooses another limit for messages.
+    Limit,
+    /// Its heartbeat.
+    Heartbeat,
 }
 
 fn step() -> impl Strategy<Value = Step> {
@@ -51,7 +70,14 @@ fn step() -> impl Strategy<Value = Step> {
         1 => Just(Step::Wake),
         1 => (0..60_u8).prop_map(Step::DiskFull),
         1 => (0..900_u16).prop_map(Step::Refuse),
+        // Less than its heartbeat takes to find out.
+        2 => (0..9_u8, ending()).prop_map(|(seconds, ending)| Step::Die(seconds, ending)),
     ]
+}
+
+fn ending() -> impl Strategy<Value = Ending> {
+    use Ending::{DeadToken, Disconnect, Heartbeat, Limit, Renewal, SignOut};
+    prop::sample::select(vec![Disconnect, SignOut, Renewal, DeadToken, Limit, Heartbeat])
 }
 
 fn told(command: u8, status: u8) -> Value {
@@ -113,7 +139,6 @@ fn reconcile(bench: &Bench) -> Arc<Truth> {
         book: bench.book.clone(),
         asker: Arc::new(OverModel(truth.clone(), bench.now.clone())),
         scribe: bench.scribe.clone(),
-        ledger: bench.ledger.store.clone(),
         outbox: bench.outbox.clone(),
         reports,
         clock: bench.now.clone(),
@@ -188,6 +213,33 @@ async fn take(bench: &mut Bench, model: &mut Model, mut server: Server, step: &S
             let server = bench.join().await;
             model.away.push((from, (bench.now)()));
             return server;
+        }
+        Step::Die(seconds, ending) => {
+            let from = (bench.now)();
+            tokio::time::sleep(Duration::from_secs(seconds.into())).await;
+            let away = match ending {
+                Ending::Disconnect => Some(Aim::Offline),
+                Ending::SignOut => Some(Aim::SignedOut),
+                Ending::DeadToken => Some(Aim::Refused { why: "It is over.".to_owned() }),
+                Ending::Renewal | Ending::Limit | Ending::Heartbeat => None,
+            };
+            if let Some(away) = away {
+                bench.aim(away);
+                tokio::time::sleep(Duration::from_secs(2)).await;
+            }
+            match ending {
+                Ending::Limit => bench.wish.send_modify(|wish| wish.message_limit += 1),
+                Ending::Heartbeat => {}
+                Ending::Disconnect | Ending::SignOut | Ending::Renewal | Ending::DeadToken => {
+                    model.number += 1;
+                    bench.aim(Aim::Online(ticket(model.number)));
+                }
+            }
+            // The old one stays open and silent until the new one is joined.
+            let next = bench.join().await;
+            model.away.push((from, (bench.now)()));
+            drop(server);
+            return next;
         }
     }
     server

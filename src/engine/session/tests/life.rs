@@ -1,0 +1,212 @@
+//! How long a connection is known to have lived, whoever ends it, and that what lies in the receive buffer is read first.
+
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use serde_json::json;
+use tokio::time::Instant;
+use tokio_tungstenite::tungstenite::Message as Frame;
+
+use super::bench::{Bench, LIMIT, settle, ticket};
+use crate::activity::{Gap, Moment};
+use crate::engine::event::ConnectionState;
+use crate::engine::session::Aim;
+use crate::engine::testing::{Server, done};
+
+fn seconds(n: u64) -> Duration {
+    Duration::from_secs(n)
+}
+
+/// The server reads for so long, which is what makes it answer pings.
+async fn read(server: &mut Server, time: Duration) {
+    assert!(tokio::time::timeout(time, server.request()).await.is_err(), "the client said something");
+}
+
+/// A session that was live for a while and whose server answers nothing any more since the moment that is returned; 12 s have
+/// passed since, and the connection does not know it.
+async fn dying() -> (Bench, Server, Moment) {
+    let (bench, mut server) = Bench::live().await;
+    read(&mut server, seconds(100)).await;
+    let died = (bench.now)();
+    tokio::time::sleep(seconds(12)).await;
+    (bench, server, died)
+}
+
+fn last_gap(bench: &Bench) -> Gap {
+    bench.ledger.gaps().pop().expect("a gap")
+}
+
+#[tokio::test(start_paused = true)]
+async fn whoever_leaves_a_dead_connection_its_gap_begins_at_its_last_sign_of_life() {
+    let endings: [(&str, fn(&Bench)); 6] = [
+        ("disconnect", |bench| bench.aim(Aim::Offline)),
+        ("sign out", |bench| bench.aim(Aim::SignedOut)),
+        ("another token", |bench| bench.aim(Aim::Online(ticket(2)))),
+        ("a dead token", |bench| bench.aim(Aim::Refused { why: "No.".to_owned() })),
+        ("another limit", |bench| bench.wish.send_modify(|wish| wish.message_limit = 2 * LIMIT)),
+        ("disconnect and connect", |bench| {
+            bench.aim(Aim::Offline);
+            bench.aim(Aim::Online(ticket(3)));
+        }),
+    ];
+    for (name, end) in endings {
+        let (mut bench, _server, died) = dying().await;
+        end(&bench);
+        bench.until(|state| *state == ConnectionState::Leaving).await;
+        bench.until(|state| *state != ConnectionState::Leaving).await;
+        settle().await;
+        let gap = last_gap(&bench);
+        assert!(gap.from <= died, "{name}: it claims {} s of a dead connection", gap.from.since(died).as_secs());
+        if matches!(name, "disconnect" | "sign out" | "a dead token") {
+            bench.aim(Aim::Online(ticket(4)));
+        }
+        let _server = bench.join().await;
+        let joined = (bench.now)();
+        settle().await;
+        assert_eq!(last_gap(&bench).to, Some(joined), "{name}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_leave_that_the_server_answers_shows_that_the_connection_lived_until_then() {
+    let (mut bench, mut server) = Bench::live().await;
+    read(&mut server, seconds(100)).await;
+    tokio::time::sleep(seconds(14)).await;
+    bench.aim(Aim::Offline);
+    server.request().await.expect("it leaves");
+    server.send(&json!({"status": 200})).await;
+    bench.until(|state| *state == ConnectionState::Offline).await;
+    let left = (bench.now)();
+    settle().await;
+    assert_eq!(last_gap(&bench).from, left);
+}
+
+/// When the profile was alive last, as the next run will read it.
+async fn alive(bench: &Bench) -> Option<Moment> {
+    settle().await;
+    bench.ledger.journal.last_alive(bench.profile).await.unwrap()
+}
+
+/// Quits; when the profile was alive last, as the next run will read it.
+async fn quit(bench: &Bench) -> Option<Moment> {
+    bench.aim(Aim::Stopped);
+    tokio::time::sleep(seconds(2)).await;
+    alive(&bench).await
+}
+
+#[tokio::test(start_paused = true)]
+async fn quitting_writes_down_the_last_sign_of_life_and_not_the_time_of_the_quit() {
+    let (bench, _server, died) = dying().await;
+    let alive = quit(&bench).await.expect("a sign of life");
+    assert!(alive <= died, "{} s too late", alive.since(died).as_secs());
+    assert!(died.since(alive) <= seconds(60), "{} s too early", died.since(alive).as_secs());
+    assert!(bench.ledger.gaps().is_empty(), "the next run makes the gap");
+}
+
+#[tokio::test(start_paused = true)]
+async fn quitting_a_connection_that_answers_the_leave_writes_down_that_time() {
+    let (bench, mut server) = Bench::live().await;
+    read(&mut server, seconds(70)).await;
+    tokio::time::sleep(seconds(14)).await;
+    bench.aim(Aim::Stopped);
+    server.request().await.expect("it leaves");
+    let left = (bench.now)();
+    server.send(&json!({"status": 200})).await;
+    settle().await;
+    assert_eq!(alive(&bench).await, Some(left));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_sign_of_life_is_written_down_once_a_minute_for_a_run_that_is_killed() {
+    let (bench, mut server) = Bench::live().await;
+    let start = (bench.now)();
+    read(&mut server, seconds(1)).await;
+    assert_eq!(alive(&bench).await, Some(start), "not at the join");
+    read(&mut server, seconds(600)).await;
+    let died = (bench.now)();
+    tokio::time::sleep(seconds(12)).await;
+    let alive = alive(&bench).await.expect("a sign of life");
+    assert!(alive <= died && died.since(alive) <= seconds(76), "{}", died.since(alive).as_secs());
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_lies_in_the_receive_buffer_is_read_before_a_connection_is_called_dead() {
+    let (mut bench, mut server) = Bench::live().await;
+    let start = Instant::now();
+    read(&mut server, Duration::from_millis(1)).await;
+    // The pong is overdue, and comes together with an outcome at the very moment at which the session gives up.
+    tokio::time::sleep_until(start + seconds(25)).await;
+    server.send(&done("late")).await;
+    assert_eq!(bench.told(1).await, ["late"]);
+    read(&mut server, seconds(120)).await;
+    assert_eq!(bench.network.attempts(), 1, "it was given up");
+    assert_eq!(bench.ledger.ids(), ["late"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_lies_in_the_receive_buffer_is_kept_where_the_leave_cannot_be_sent() {
+    let (mut bench, mut server) = Bench::live().await;
+    read(&mut server, seconds(5)).await;
+    server.send(&done("last")).await;
+    server.frame(Frame::Close(None)).await;
+    drop(server);
+    bench.aim(Aim::Offline);
+    bench.until(|state| *state == ConnectionState::Offline).await;
+    settle().await;
+    assert_eq!(bench.ledger.ids(), ["last"]);
+}
+
+/// Messages that lay in the buffer while the journal took nothing, and then the end: they say nothing of now.
+#[tokio::test(start_paused = true)]
+async fn messages_that_waited_unread_are_no_sign_of_life_of_the_time_when_they_are_read() {
+    let (mut bench, mut server) = Bench::live().await;
+    read(&mut server, seconds(30)).await;
+    bench.ledger.refuse(true);
+    // Until no more is taken.
+    for n in 0..5_000 {
+        server.send(&done(&n.to_string())).await;
+        if n % 100 == 0 {
+            settle().await;
+        }
+    }
+    tokio::time::sleep(seconds(1)).await;
+    server.send(&done("last")).await;
+    let died = (bench.now)();
+    drop(server);
+    tokio::time::sleep(seconds(300)).await;
+    bench.ledger.refuse(false);
+    let _server = bench.join().await;
+    settle().await;
+    assert_eq!(bench.ledger.ids().last().map(String::as_str), Some("last"));
+    let gap = last_gap(&bench);
+    assert!(gap.from <= died, "{} s are in no gap", gap.from.since(died).as_secs());
+}
+
+/// An outcome that the network card took before the lid was closed.
+#[tokio::test(start_paused = true)]
+async fn messages_that_waited_through_a_sleep_are_no_sign_of_life_of_the_time_after_it() {
+    for answers in [false, true] {
+        let (mut bench, mut server) = Bench::live().await;
+        read(&mut server, seconds(50)).await;
+        let from = (bench.now)();
+        bench.slept.store(6 * 3_600, Ordering::SeqCst);
+        bench.set_by.store(6 * 3_600 * 1_000_000, Ordering::SeqCst);
+        server.send(&done("before the sleep")).await;
+        bench.wish.send_modify(|wish| wish.woken += 1);
+        assert_eq!(bench.told(1).await, ["before the sleep"]);
+        if answers {
+            read(&mut server, seconds(60)).await;
+            assert_eq!(bench.network.attempts(), 1, "it lives");
+            assert!(bench.ledger.gaps().is_empty(), "nothing was missed");
+            continue;
+        }
+        let start = Instant::now();
+        bench.failure().await;
+        assert!(start.elapsed() <= seconds(25), "{:?}", start.elapsed());
+        let _server = bench.join().await;
+        settle().await;
+        let gap = last_gap(&bench);
+        let lasted = gap.to.expect("an end").since(gap.from);
+        assert!(lasted >= seconds(6 * 3_600), "the sleep is in no gap: {lasted:?} since {from}");
+    }
+}
