@@ -85,8 +85,12 @@ pub(super) struct DataRow {
     pub(super) link: Stamped<()>,
     /// A bare stream token came.
     pub(super) token: Stamped<()>,
-    /// `STREAM-READY` came; whether with a URL.
-    pub(super) stream: Stamped<bool>,
+    /// The token before it came.
+    pub(super) earlier_token: Stamped<()>,
+    /// `STREAM-READY` came.
+    pub(super) stream: Stamped<()>,
+    /// `STREAM-READY` came with an address.
+    pub(super) address: Stamped<()>,
     /// A payload came in the message: its size.
     pub(super) inline: Stamped<u64>,
     /// What became of the download.
@@ -120,11 +124,26 @@ pub(super) enum End {
 impl DataRow {
     /// Gives every part the number that its entry has now.
     pub(super) fn renumber(&mut self, now: impl Fn(Seq) -> Seq) {
-        let Self { link, token, stream, inline, end, text, kept: _, context, expires, requested } = self;
+        let Self {
+            link,
+            token,
+            earlier_token,
+            stream,
+            address,
+            inline,
+            end,
+            text,
+            kept: _,
+            context,
+            expires,
+            requested,
+        } = self;
         for seq in [
             &mut link.seq,
             &mut token.seq,
+            &mut earlier_token.seq,
             &mut stream.seq,
+            &mut address.seq,
             &mut inline.seq,
             &mut end.seq,
             &mut text.seq,
@@ -136,29 +155,39 @@ impl DataRow {
         }
     }
 
+    fn offer_token(&mut self, entry: &Entry) {
+        let token = Stamped { seq: entry.seq, at: entry.at, value: () };
+        if entry.seq > self.token.seq {
+            self.earlier_token = std::mem::replace(&mut self.token, token);
+        } else if entry.seq < self.token.seq && entry.seq > self.earlier_token.seq {
+            self.earlier_token = token;
+        }
+    }
+
     /// The entry since when the payload can be fetched, and when that was.
     pub(super) fn ready(&self) -> Option<(Seq, Moment)> {
-        let mut best: Option<(Seq, Moment)> = None;
-        let mut offer = |seq: Seq, at: Moment| {
-            if best.is_none_or(|(other, _)| seq > other) {
-                best = Some((seq, at));
-            }
+        let used = match self.end.value {
+            End::None | End::NotSaved(NotSaved::NotStarted, _) => return self.ready_after(Seq(0)),
+            End::Fetching | End::Saved(..) | End::NotSaved(..) => self.end.seq,
         };
-        if self.link.is_set() {
-            offer(self.link.seq, self.link.at);
-        }
-        if self.stream.is_set() && self.stream.value {
-            offer(self.stream.seq, self.stream.at);
-        }
-        if self.stream.is_set() && self.token.is_set() {
-            let later = if self.token.seq > self.stream.seq {
-                (self.token.seq, self.token.at)
-            } else {
-                (self.stream.seq, self.stream.at)
-            };
-            offer(later.0, later.1);
-        }
-        best
+        // What was used counts as long as there is nothing newer.
+        self.ready_after(used).or_else(|| self.ready_after(Seq(0)).filter(|(seq, _)| *seq < used))
+    }
+
+    /// The same of what came after an entry. Each link, and each token after the first one, begins a delivery of its own.
+    fn ready_after(&self, entry: Seq) -> Option<(Seq, Moment)> {
+        let later = |one: Stamped<()>, other: Stamped<()>| if one.seq > other.seq { one } else { other };
+        let begin = entry.max(self.link.seq);
+        let ready = if self.token.seq > begin {
+            let stream_after = if self.earlier_token.seq > begin { self.token.seq } else { begin };
+            (self.stream.seq > stream_after).then(|| later(self.token, self.stream))?
+        } else if entry == Seq(0) || self.link.seq > entry {
+            later(self.link, self.address)
+        } else {
+            // After a use, an address alone may be the one that was used.
+            return None;
+        };
+        (ready.seq > entry).then_some((ready.seq, ready.at))
     }
 }
 
@@ -265,7 +294,10 @@ impl Row {
                 apply_delivery(entry, &report.delivery, data, pool);
             }
             (Fact::Heard(Message::StreamReady(report)), Some(data)) => {
-                data.stream.offer(entry, report.url.is_some());
+                data.stream.offer(entry, ());
+                if report.url.is_some() {
+                    data.address.offer(entry, ());
+                }
                 if report.life.is_some() {
                     data.expires.offer(entry, report.life);
                 }
@@ -304,7 +336,7 @@ fn apply_delivery(entry: &Entry, delivery: &Delivery, data: &mut DataRow, pool: 
         Delivery::Text(text) => data.text.offer(entry, pool.intern(&cut(text))),
         Delivery::Inline { size, .. } => data.inline.offer(entry, *size as u64),
         Delivery::Link(_) => data.link.offer(entry, ()),
-        Delivery::StreamToken(_) => data.token.offer(entry, ()),
+        Delivery::StreamToken(_) => data.offer_token(entry),
         Delivery::Other { body, .. } => data.text.offer(entry, pool.intern(&cut(text_of(body).unwrap_or_default()))),
     }
 }

@@ -37,6 +37,8 @@ struct OfRequest {
     token: Option<StreamToken>,
     stream: Option<Link>,
     stream_ready: bool,
+    /// Whether what came in earlier runs is of an earlier delivery.
+    is_newer_delivery: bool,
     came: Moment,
     /// When what came expires, where its message said.
     expires: Option<Moment>,
@@ -157,6 +159,8 @@ impl Vault {
         if !matches!(url.scheme(), "http" | "https" | "ws" | "wss") {
             return Err(NoLink::Malformed);
         }
+        // A token and its stream are used up together.
+        secrets.begin_delivery();
         secrets.way = Some(Way::Taken);
         Ok(Taken { url, ready: Ready { came: secrets.came, expires: secrets.expires }, kept: link })
     }
@@ -226,14 +230,25 @@ pub(super) fn secret_of(message: &Message, at: Moment) -> Option<RequestSecret> 
 }
 
 impl OfRequest {
+    /// Another delivery of the same request begins: what made the one before ready says nothing of it.
+    fn begin_delivery(&mut self) {
+        (self.way, self.token, self.stream, self.stream_ready) = (None, None, None, false);
+        self.is_newer_delivery = true;
+    }
+
     /// Takes what came.
     fn take(&mut self, &RequestSecret { ref secret, at, expires, .. }: &RequestSecret) {
         match secret {
             Secret::Link(link) => {
+                self.begin_delivery();
                 self.way = Some(Way::Link(link.clone()));
                 (self.came, self.expires) = (at, expires);
             }
             Secret::StreamToken(token) => {
+                // `STREAM-READY` may come before its token, but not before two.
+                if self.token.is_some() {
+                    self.begin_delivery();
+                }
                 self.token = Some(token.clone());
                 self.way = None;
                 (self.came, self.expires) = (at, expires);
@@ -249,12 +264,15 @@ impl OfRequest {
         }
     }
 
-    /// Adds what came before all of this. A link is not older news than a token that came after it.
+    /// Adds what came before all of this.
     fn add_earlier(&mut self, earlier: Self) {
-        if self.way.is_none() && self.token.is_none() {
-            self.way = earlier.way;
+        let is_second_token = self.token.is_some() && earlier.token.is_some();
+        if self.is_newer_delivery || is_second_token {
+            return;
         }
-        self.token = self.token.take().or(earlier.token);
+        if self.token.is_none() {
+            (self.way, self.token) = (earlier.way, earlier.token);
+        }
         self.stream = self.stream.take().or(earlier.stream);
         self.stream_ready |= earlier.stream_ready;
         self.came = self.came.max(earlier.came);
@@ -295,6 +313,9 @@ impl OfRequest {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::activity::{Activities, ActivityKey, Deed, Entry, Fact, Openness, Seq};
+    use crate::engine::testing::TestJournal;
+    use crate::journal::Secrets;
 
     fn data(id: &str, delivery: Delivery, at: i64) -> RequestSecret {
         let message = Message::Data(DataReport { id: RequestId::from(id), context: None, delivery, life: None });
@@ -350,6 +371,116 @@ mod tests {
                 }
             }
             assert_eq!(take(&vault, "r").unwrap(), "https://down.example.com/base/?auth=a%2Fb%2Bc%3D%26d", "{order:?}");
+        }
+    }
+
+    /// What a server sends for a request, and what this program does with it.
+    #[derive(Debug, Clone, Copy)]
+    enum Step {
+        Link,
+        Token,
+        Ready,
+        Address,
+        Fetch,
+    }
+
+    const STEPS: [Step; 5] = [Step::Link, Step::Token, Step::Ready, Step::Address, Step::Fetch];
+
+    /// Every order of so many steps.
+    fn orders(length: u32) -> impl Iterator<Item = Vec<Step>> {
+        (0..5_usize.pow(length)).map(move |number| (0..length).map(|at| STEPS[number / 5_usize.pow(at) % 5]).collect())
+    }
+
+    /// The entry of a step, and what it brings. Each has a number of its own.
+    fn entry_of(step: Step, id: &str, number: i64) -> (Entry, Option<RequestSecret>) {
+        let secret = match step {
+            Step::Link => Some(link(id, &format!("https://h/{number}"), number)),
+            Step::Token => Some(token(id, &number.to_string(), number)),
+            Step::Ready => Some(ready(id, None, number)),
+            Step::Address => Some(ready(id, Some(&format!("https://s/{number}")), number)),
+            Step::Fetch => None,
+        };
+        let fact = match &secret {
+            Some(RequestSecret { secret: Secret::Link(link), .. }) => Fact::Heard(Message::Data(DataReport {
+                id: id.into(),
+                context: None,
+                delivery: Delivery::Link(link.clone()),
+                life: None,
+            })),
+            Some(RequestSecret { secret: Secret::StreamToken(token), .. }) => Fact::Heard(Message::Data(DataReport {
+                id: id.into(),
+                context: None,
+                delivery: Delivery::StreamToken(token.clone()),
+                life: None,
+            })),
+            Some(RequestSecret { secret: Secret::StreamReady(url), .. }) => {
+                Fact::Heard(Message::StreamReady(StreamReport { id: id.into(), url: url.clone(), life: None }))
+            }
+            None => Fact::Done(Deed::Fetching { to: String::new(), part: None }),
+        };
+        let entry = Entry::ours(Moment(number), ActivityKey::Data(id.into()), fact);
+        (Entry { seq: Seq(u64::try_from(number).unwrap()), ..entry }, secret)
+    }
+
+    #[test]
+    fn in_every_order_the_window_the_journal_and_the_vault_agree_on_what_can_be_fetched() {
+        let download = Url::parse("https://down.example.com/base/").unwrap();
+        for order in (1..=5).flat_map(orders) {
+            let (vault, key) = (Vault::default(), ActivityKey::Data("r".into()));
+            let (mut activities, mut openness) = (Activities::new(Duration::from_hours(1)), Openness::SETTLED);
+            // The addresses so far, and those of them that came before a second token.
+            let (mut tokens, mut addresses, mut old) = (0, Vec::new(), Vec::new());
+            for (step, number) in order.iter().copied().zip(1_i64..) {
+                let (entry, secret) = entry_of(step, "r", number);
+                match secret {
+                    Some(secret) => vault.keep(&secret),
+                    // Nothing is fetched of what is not ready.
+                    None if vault.take(&RequestId::from("r"), &download).is_err() => continue,
+                    None => {}
+                }
+                activities.apply(&entry);
+                openness = openness.after(&entry.key, &entry.fact);
+                match step {
+                    Step::Token if tokens > 0 => old.clone_from(&addresses),
+                    Step::Link | Step::Fetch => tokens = 0,
+                    Step::Address => addresses.push(format!("https://s/{number}")),
+                    Step::Token | Step::Ready => {}
+                }
+                tokens += i32::from(matches!(step, Step::Token));
+                let ready = vault.ready(&RequestId::from("r"), &download).is_some();
+                let row = activities.get(activities.find(&key).unwrap()).unwrap();
+                assert_eq!(ready, row.can_download(), "the window after {number} of {order:?}: {:?}", row.status());
+                assert_eq!(ready, openness.is_ready(), "the journal after {number} of {order:?}: {openness:?}");
+            }
+            if let Ok(address) = take(&vault, "r") {
+                assert!(!old.contains(&address), "the old address for the new token: {order:?}");
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn what_the_journal_kept_opens_the_same_as_what_came() {
+        let journal = TestJournal::sealed().await;
+        let profile = crate::settings::ProfileId::from_u128(7);
+        let (now, mut all) = (Vault::default(), Vec::new());
+        let (mut entries, mut secrets) = (Vec::new(), Vec::new());
+        for order in (1..=4).flat_map(orders) {
+            let id = format!("{order:?}");
+            for (step, number) in order.into_iter().zip(1_i64..) {
+                let (entry, secret) = entry_of(step, &id, number);
+                entries.push(entry);
+                if let Some(secret) = &secret {
+                    now.keep(secret);
+                }
+                secrets.extend(secret);
+            }
+            all.push(id);
+        }
+        journal.store.append(profile, entries, Secrets::from(secrets)).await.unwrap();
+        let then = Vault::default();
+        then.restore(journal.store.secrets(profile).await.unwrap().secrets);
+        for id in all {
+            assert_eq!(take(&then, &id), take(&now, &id), "{id}");
         }
     }
 

@@ -23,6 +23,11 @@ mod fact {
     pub(super) const GAP: i64 = 50;
 }
 
+/// Whether an entry of that `kind` is something that this program did or found out, not what a server said.
+pub(super) fn is_ours(kind: i64) -> bool {
+    kind >= fact::DONE
+}
+
 /// The `kind` of an entry.
 pub(super) fn kind(entry: &Entry) -> i64 {
     let fact = match entry.fact {
@@ -46,6 +51,7 @@ pub(super) fn unit(kind: Kind) -> i64 {
 }
 
 /// An id as it is stored: the 16 bytes of a UUID that is written the canonical way, or the text.
+#[derive(Debug, Clone, Copy)]
 pub(super) enum StoredId<'a> {
     Uuid([u8; 16]),
     Text(&'a str),

@@ -12,6 +12,11 @@ use crate::settings::ProfileId;
 use super::row::{StoredId, id_text};
 use super::seal::{Place, Sealer};
 
+/// The numbers in the column `kind`.
+const LINK: i64 = 1;
+const STREAM_TOKEN: i64 = 2;
+const STREAM_READY: i64 = 3;
+
 /// What came for a request and opens its data.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Secret {
@@ -27,9 +32,9 @@ impl Secret {
     /// Its number in the column `kind`.
     fn kind(&self) -> i64 {
         match self {
-            Self::Link(_) => 1,
-            Self::StreamToken(_) => 2,
-            Self::StreamReady(_) => 3,
+            Self::Link(_) => LINK,
+            Self::StreamToken(_) => STREAM_TOKEN,
+            Self::StreamReady(_) => STREAM_READY,
         }
     }
 
@@ -44,9 +49,9 @@ impl Secret {
 
     fn of(kind: i64, text: &str) -> Option<Self> {
         match kind {
-            1 => Some(Self::Link(Link::new(text))),
-            2 => Some(Self::StreamToken(StreamToken::new(text))),
-            3 => Some(Self::StreamReady((!text.is_empty()).then(|| Link::new(text)))),
+            LINK => Some(Self::Link(Link::new(text))),
+            STREAM_TOKEN => Some(Self::StreamToken(StreamToken::new(text))),
+            STREAM_READY => Some(Self::StreamReady((!text.is_empty()).then(|| Link::new(text)))),
             _ => None,
         }
     }
@@ -176,8 +181,25 @@ pub(super) fn insert(
         "INSERT OR REPLACE INTO secret (profile, request, kind, at, expires, seal, sealed)
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
     )?;
+    // Each link, and each token after the first one, begins a delivery: what belongs to the one before opens nothing of it.
+    let mut of_link =
+        transaction.prepare_cached("DELETE FROM secret WHERE profile = ?1 AND request = ?2 AND kind IN (?3, ?4)")?;
+    let mut of_token = transaction.prepare_cached(
+        "DELETE FROM secret WHERE profile = ?1 AND request = ?2 AND (kind = ?3 OR (kind = ?4
+             AND EXISTS (SELECT 1 FROM secret WHERE profile = ?1 AND request = ?2 AND kind = ?5)))",
+    )?;
+    // `STREAM-READY` without an address takes none away.
+    let mut unless_there = transaction.prepare_cached(
+        "INSERT OR IGNORE INTO secret (profile, request, kind, at, expires, seal, sealed)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+    )?;
     for RequestSecret { request, secret, at, expires } in secrets {
-        let kind = secret.kind();
+        let (kind, id) = (secret.kind(), StoredId::of(request.as_str()));
+        match secret {
+            Secret::Link(_) => _ = of_link.execute((number, id, STREAM_TOKEN, STREAM_READY))?,
+            Secret::StreamToken(_) => _ = of_token.execute((number, id, LINK, STREAM_READY, STREAM_TOKEN))?,
+            Secret::StreamReady(_) => {}
+        }
         let Some(bytes) = sealer.seal(Place { profile, request, kind, at: *at }, secret.expose()) else {
             tracing::warn!(
                 "a link could not be sealed, since the system gives no random numbers: it is in memory only"
@@ -185,7 +207,8 @@ pub(super) fn insert(
             continue;
         };
         let expires = expires.map(|expires| expires.0);
-        statement.execute((number, StoredId::of(request.as_str()), kind, at.0, expires, sealer.number, bytes))?;
+        let insert = if *secret == Secret::StreamReady(None) { &mut unless_there } else { &mut statement };
+        insert.execute((number, id, kind, at.0, expires, sealer.number, bytes))?;
     }
     Ok(())
 }

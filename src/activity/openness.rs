@@ -1,0 +1,186 @@
+//! What is open of an activity: the one set of rules, entry by entry, that the journal, the engine and the model share.
+
+use crate::protocol::{CommandStatus, DataReport, Delivery, Message};
+
+use super::{ActivityKey, Deed, Enquiry, Entry, Fact, Gap, Moment, NotSaved};
+
+/// What is still open of one activity, as a set of facts. Settled when there is none.
+///
+/// Apply the activity's entries in ascending order with [`Openness::after`]. It remembers nothing of what was settled
+/// before: an outcome that is repeated as pending counts as open again, which keeps too much and never too little.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub struct Openness(u16);
+
+impl Openness {
+    /// Nothing is open.
+    pub const SETTLED: Self = Self(0);
+
+    /// An outcome is expected.
+    const PENDING: u16 = 1;
+    /// A whole link came.
+    const LINK: u16 = 1 << 1;
+    /// A stream token came.
+    const TOKEN: u16 = 1 << 2;
+    /// `STREAM-READY` came.
+    const STREAM: u16 = 1 << 3;
+    /// `STREAM-READY` came with an address.
+    const ADDRESS: u16 = 1 << 4;
+    /// A payload came in a message and was not saved.
+    const INLINE: u16 = 1 << 5;
+    /// The one GET of the link was begun.
+    const FETCHING: u16 = 1 << 6;
+    /// A warning that nobody has read.
+    const WARNING: u16 = 1 << 7;
+    /// A gap that lasts.
+    const GAP: u16 = 1 << 8;
+    /// A gap that has ended and names what was open across it.
+    const ACROSS: u16 = 1 << 9;
+
+    /// Everything of a link and a stream: used up together.
+    const DELIVERY: u16 = Self::LINK | Self::TOKEN | Self::STREAM | Self::ADDRESS;
+
+    /// From the number that [`Openness::bits`] gave.
+    #[must_use]
+    pub fn from_bits(bits: u16) -> Self {
+        Self(bits)
+    }
+
+    /// As a number, for keeping.
+    #[must_use]
+    pub fn bits(self) -> u16 {
+        self.0
+    }
+
+    fn has(self, any: u16) -> bool {
+        self.0 & any != 0
+    }
+
+    fn without(self, facts: u16) -> Self {
+        Self(self.0 & !facts)
+    }
+
+    fn with(self, facts: u16) -> Self {
+        Self(self.0 | facts)
+    }
+
+    /// Whether nothing is open.
+    #[must_use]
+    pub fn is_settled(self) -> bool {
+        self.0 == 0
+    }
+
+    /// Whether the outcome of a command or a data request is still to come.
+    #[must_use]
+    pub fn is_pending(self) -> bool {
+        self.has(Self::PENDING | Self::TOKEN | Self::STREAM) && !self.is_ready() && !self.has(Self::INLINE)
+    }
+
+    /// Whether there is something to fetch that was not used: a link, an address, or a token whose stream is ready.
+    #[must_use]
+    pub fn is_ready(self) -> bool {
+        self.has(Self::LINK | Self::ADDRESS) || (self.has(Self::TOKEN) && self.has(Self::STREAM))
+    }
+
+    /// Whether all that is open is something to fetch: it is settled when its time is over.
+    #[must_use]
+    pub fn is_only_ready(self) -> bool {
+        self.is_ready() && !self.has(Self::INLINE | Self::FETCHING | Self::WARNING)
+    }
+
+    /// Whether a download was begun and has not ended.
+    #[must_use]
+    pub fn is_fetching(self) -> bool {
+        self.has(Self::FETCHING)
+    }
+
+    /// Whether this is a gap that lasts.
+    #[must_use]
+    pub fn is_lasting_gap(self) -> bool {
+        self.has(Self::GAP)
+    }
+
+    /// Whether this is a gap that has ended, and is open as long as what it names is.
+    #[must_use]
+    pub fn is_ended_gap(self) -> bool {
+        self.has(Self::ACROSS)
+    }
+
+    /// What is open after a further entry of the activity.
+    #[must_use]
+    pub fn after(self, key: &ActivityKey, fact: &Fact) -> Self {
+        match (key, fact) {
+            (ActivityKey::Command(_), fact) => match command_is_pending(fact) {
+                Some(true) => self.with(Self::PENDING),
+                Some(false) => Self::SETTLED,
+                None => self,
+            },
+            (ActivityKey::Data(_), Fact::Heard(Message::Data(report))) => self.after_delivery(&report.delivery),
+            (ActivityKey::Data(_), Fact::Heard(Message::StreamReady(report))) => {
+                // After a use, an address alone may be the one that was used.
+                let address = if report.url.is_some() && !self.is_fetching() { Self::ADDRESS } else { 0 };
+                self.with(Self::STREAM | address)
+            }
+            (ActivityKey::Data(_), Fact::Done(deed)) => self.after_deed(deed),
+            (ActivityKey::Gap(_), Fact::Gap(gap)) => Self::of_gap(gap),
+            (ActivityKey::Data(_) | ActivityKey::Gap(_) | ActivityKey::Message(_), _) => self,
+        }
+    }
+
+    fn after_delivery(self, delivery: &Delivery) -> Self {
+        match delivery {
+            Delivery::Text(_) | Delivery::Other { .. } => self.with(Self::PENDING),
+            Delivery::Inline { .. } => self.without(Self::PENDING).with(Self::INLINE),
+            // A delivery of its own: what came before is not of it.
+            Delivery::Link(_) => self.without(Self::PENDING | Self::DELIVERY).with(Self::LINK),
+            // `STREAM-READY` may come before its token, but what made one token ready says nothing of the next.
+            Delivery::StreamToken(_) if self.has(Self::TOKEN) => self.without(Self::DELIVERY).with(Self::TOKEN),
+            Delivery::StreamToken(_) => self.without(Self::LINK).with(Self::TOKEN),
+        }
+    }
+
+    fn after_deed(self, deed: &Deed) -> Self {
+        match deed {
+            Deed::Requested(_) | Deed::Tracked => self.with(Self::PENDING),
+            Deed::Fetching { .. } => self.without(Self::PENDING | Self::DELIVERY).with(Self::FETCHING),
+            Deed::Saved { .. } => Self::SETTLED,
+            Deed::NotSaved { why: NotSaved::NotStarted, .. } => self.without(Self::FETCHING),
+            Deed::NotSaved { why, .. } => {
+                let rest = self.without(Self::PENDING | Self::FETCHING | Self::DELIVERY);
+                if *why == NotSaved::SpentElsewhere { rest.with(Self::WARNING) } else { rest }
+            }
+            Deed::WarningRead => self.without(Self::WARNING),
+            Deed::Labelled { .. } => self,
+        }
+    }
+
+    fn of_gap(gap: &Gap) -> Self {
+        match gap.to {
+            None => Self(Self::GAP),
+            Some(_) if gap.open.is_empty() && gap.open_requests.is_empty() => Self::SETTLED,
+            Some(_) => Self(Self::ACROSS),
+        }
+    }
+}
+
+/// What an entry says of a command: whether its outcome is still to come; `None` if it says nothing of that.
+#[must_use]
+pub fn command_is_pending(fact: &Fact) -> Option<bool> {
+    match fact {
+        Fact::Heard(Message::Command(report)) => Some(report.status == CommandStatus::Pending),
+        Fact::Enquired(Enquiry::Known { status, .. }) => Some(*status == CommandStatus::Pending),
+        Fact::Enquired(Enquiry::Unknown) => Some(false),
+        Fact::Done(Deed::Tracked) => Some(true),
+        _ => None,
+    }
+}
+
+/// When what an entry brings to fetch expires, if its message says so.
+#[must_use]
+pub fn expiry_of(entry: &Entry) -> Option<Moment> {
+    let life = match &entry.fact {
+        Fact::Heard(Message::Data(DataReport { life, .. })) => *life,
+        Fact::Heard(Message::StreamReady(report)) => report.life,
+        _ => None,
+    };
+    life.map(|life| entry.at.end_of(life))
+}
