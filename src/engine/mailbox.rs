@@ -191,6 +191,9 @@ struct Mailbox {
     notices: usize,
     notices_left_out: usize,
     lagging: BTreeMap<ProfileId, Lag>,
+    /// The newest committed entry of each profile that was put into the queue. The journal may give entries to a window that
+    /// lags before they are announced: the announcement then brings nothing new.
+    queued_up_to: BTreeMap<ProfileId, Seq>,
 }
 
 impl Mailbox {
@@ -257,7 +260,8 @@ impl Mailbox {
     }
 
     /// Whether the profile lags afterwards.
-    fn committed(&mut self, profile: ProfileId, entries: Vec<Entry>) -> bool {
+    fn committed(&mut self, profile: ProfileId, mut entries: Vec<Entry>) -> bool {
+        self.drop_queued(profile, &mut entries);
         let (Some(first), Some(last)) = (entries.first(), entries.last()) else { return false };
         let (first, last) = (first.seq, last.seq);
         if let Some(lag) = self.lagging.get_mut(&profile) {
@@ -269,6 +273,7 @@ impl Mailbox {
             self.lagging.insert(profile, Lag { from: first, newest: last });
             return true;
         }
+        self.queued_up_to.insert(profile, last);
         if let Some(Event::Committed { profile: waiting_profile, entries: waiting }) = self.queue.back_mut()
             && *waiting_profile == profile
             && waiting.len() + entries.len() <= JOIN_LIMIT
@@ -292,8 +297,20 @@ impl Mailbox {
         told
     }
 
-    fn caught_up(&mut self, profile: ProfileId, entries: Vec<Entry>) {
+    /// Removes entries that are in the queue already, or were taken out of it.
+    fn drop_queued(&self, profile: ProfileId, entries: &mut Vec<Entry>) {
+        if let (Some(queued), Some(first)) = (self.queued_up_to.get(&profile), entries.first())
+            && first.seq <= *queued
+        {
+            entries.retain(|entry| entry.seq > *queued);
+        }
+    }
+
+    fn caught_up(&mut self, profile: ProfileId, mut entries: Vec<Entry>) {
+        self.drop_queued(profile, &mut entries);
         let Some(lag) = self.lagging.get_mut(&profile) else { return };
+        // Read before the profile was forgotten, for an earlier lag.
+        entries.retain(|entry| entry.seq >= lag.from);
         match entries.last() {
             Some(last) if last.seq < lag.newest => lag.from = Seq(last.seq.0.saturating_add(1)),
             // Nothing more in the journal, or all that was committed: up to date.
@@ -301,13 +318,15 @@ impl Mailbox {
                 self.lagging.remove(&profile);
             }
         }
-        if !entries.is_empty() {
+        if let Some(last) = entries.last() {
+            self.queued_up_to.insert(profile, last.seq);
             self.push(Event::Committed { profile, entries });
         }
     }
 
     fn forget(&mut self, profile: ProfileId) {
         self.lagging.remove(&profile);
+        self.queued_up_to.remove(&profile);
         self.remove_where(|event| match event {
             Event::Committed { profile: of, .. }
             | Event::Restored { profile: of, .. }

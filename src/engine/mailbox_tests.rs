@@ -1,6 +1,7 @@
 use std::sync::atomic::AtomicUsize;
 
 use futures_util::FutureExt as _;
+use proptest::prelude::*;
 
 use super::*;
 use crate::activity::{ActivityKey, Fact, Moment};
@@ -86,6 +87,95 @@ fn entries_committed_while_the_window_catches_up_are_not_told_twice() {
     outbox.caught_up(profile, entries(3..4, 1));
     outbox.committed(profile, entries(4..5, 1));
     assert_eq!(seqs(&events), [1, 2, 3, 4]);
+}
+
+/// What happens to a profile's entries on their way to the window.
+#[derive(Debug, Clone, Copy)]
+enum Act {
+    /// The journal commits so many.
+    Commit(u64),
+    /// The oldest batch that was committed and not announced is announced.
+    Announce,
+    /// So much waits that there is no room for more.
+    Fill,
+    /// So many are read from the journal for a window that lags.
+    Read(usize),
+    /// What was read is told.
+    CatchUp,
+    /// The window drains.
+    Drain,
+}
+
+#[test]
+fn each_entry_is_told_once_however_announcements_and_the_journal_interleave() {
+    let acts = prop_oneof![
+        4 => (1_u64..4).prop_map(Act::Commit),
+        4 => Just(Act::Announce),
+        1 => Just(Act::Fill),
+        3 => (1_usize..6).prop_map(Act::Read),
+        3 => Just(Act::CatchUp),
+        2 => Just(Act::Drain),
+    ];
+    proptest!(|(acts in proptest::collection::vec(acts, 1..60))| {
+        let (outbox, events) = mailbox();
+        let profile = ProfileId::from_u128(1);
+        let (mut durable, mut announced) = (Vec::new(), VecDeque::new());
+        let (mut told, mut found) = (Vec::new(), None);
+        let read = |durable: &[Entry], limit: usize| {
+            let (_, from) = outbox.lagging().now_or_never()?;
+            Some(durable.iter().filter(|entry| entry.seq >= from).take(limit).cloned().collect::<Vec<_>>())
+        };
+        let drain = || {
+            let told = seqs(&events);
+            outbox.0.lock().weight = 0;
+            told
+        };
+        for act in acts {
+            match act {
+                Act::Commit(count) => {
+                    let next = durable.len() as u64 + 1;
+                    let batch = entries(next..next + count, 1);
+                    durable.extend(batch.clone());
+                    announced.push_back(batch);
+                }
+                Act::Announce => {
+                    if let Some(batch) = announced.pop_front() {
+                        outbox.committed(profile, batch);
+                    }
+                }
+                Act::Fill => outbox.0.lock().weight = ENTRIES_LIMIT,
+                Act::Read(limit) => found = found.or_else(|| read(&durable, limit)),
+                Act::CatchUp => {
+                    if let Some(found) = found.take() {
+                        outbox.caught_up(profile, found);
+                    }
+                }
+                Act::Drain => told.extend(drain()),
+            }
+        }
+        for batch in announced {
+            outbox.committed(profile, batch);
+        }
+        for _ in 0..=durable.len() {
+            if let Some(found) = found.take() {
+                outbox.caught_up(profile, found);
+            }
+            told.extend(drain());
+            found = read(&durable, 3);
+        }
+        prop_assert_eq!(told, (1..=durable.len() as u64).collect::<Vec<_>>());
+    });
+}
+
+#[test]
+fn what_was_read_for_a_forgotten_profile_is_not_told() {
+    let (outbox, events) = mailbox();
+    let profile = ProfileId::random();
+    outbox.0.lock().lagging.insert(profile, Lag { from: Seq(1), newest: Seq(2) });
+    outbox.forget(profile);
+    outbox.0.lock().lagging.insert(profile, Lag { from: Seq(8), newest: Seq(9) });
+    outbox.caught_up(profile, entries(1..3, 1));
+    assert_eq!(seqs(&events), [0_u64; 0]);
 }
 
 #[test]
