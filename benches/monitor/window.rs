@@ -94,7 +94,7 @@ impl Backend for Played {
         // The messages of the activity whose details are open; an answer at once, as from a journal at rest.
         if let Action::History { profile, key, .. } = action {
             let entries = messages::entries(1).map(|entry| Entry { key: key.clone(), ..entry }).collect();
-            self.0.borrow_mut().push_back(Event::History { profile, key, entries });
+            self.0.borrow_mut().push_back(Event::History { profile, key, entries, is_cut: false });
         }
         true
     }

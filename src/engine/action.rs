@@ -101,6 +101,8 @@ pub enum Action {
         request: RequestId,
         /// The whole path that the operator chose.
         to: PathBuf,
+        /// Its first and its last entry, if they are known: without them the journal finds it only if it was not saved yet.
+        span: Option<(Seq, Seq)>,
     },
     /// Read one page of the profile's data tokens; answered by [`super::Event::DataTokens`]. A page has
     /// [`DATA_TOKENS_A_PAGE`] rows; whoever searches asks for one page after the other until all have come.
@@ -128,6 +130,8 @@ pub enum Action {
         profile: ProfileId,
         /// The request whose data is wanted again.
         request: RequestId,
+        /// Its first and its last entry, if they are known: without them the journal finds it only while it is open.
+        span: Option<(Seq, Seq)>,
     },
     /// Change what is done with a profile's ready data.
     SetSaving {

@@ -150,7 +150,7 @@ pub enum Event {
         /// The page.
         answer: Result<DataTokenPage, String>,
     },
-    /// Every entry of one activity, in ascending order.
+    /// The entries of one activity, in ascending order.
     History {
         /// Whose.
         profile: ProfileId,
@@ -158,6 +158,8 @@ pub enum Event {
         key: ActivityKey,
         /// The entries.
         entries: Vec<Entry>,
+        /// Whether it has more than these, which are the newest.
+        is_cut: bool,
     },
     /// The messages of one activity with their secrets, but for credentials: those of which something masked is still kept.
     /// The answer to [`Action::Reveal`], and never told otherwise.

@@ -6,7 +6,9 @@ use std::time::Duration;
 
 use crate::activity::{ActivityKey, Entry, Moment, Seq};
 use crate::credentials::{KeyringError, SealKey};
-use crate::journal::{Journal, JournalError, KeptNotice, Limits, NotAppended, Purged, Sealing, Secrets, Unsealed};
+use crate::journal::{
+    History, Journal, JournalError, KeptNotice, Limits, NotAppended, Purged, Sealing, Secrets, Unsealed,
+};
 use crate::protocol::{Original, RequestId};
 use crate::settings::ProfileId;
 
@@ -96,19 +98,14 @@ impl JournalStore {
     pub(super) async fn history(
         &self,
         profile: ProfileId,
-        key: ActivityKey,
-        from: Seq,
-        to: Seq,
-    ) -> Result<Vec<Entry>, JournalError> {
-        self.ask(|| self.journal.history(profile, &key, from, to)).await
+        key: &ActivityKey,
+        known: Option<(Seq, Seq)>,
+    ) -> Result<History, JournalError> {
+        self.ask(|| self.journal.history(profile, key, known)).await
     }
 
     pub(super) async fn original(&self, profile: ProfileId, seq: Seq) -> Result<Option<Original>, JournalError> {
         self.ask(|| self.journal.original(profile, seq)).await
-    }
-
-    pub(super) async fn scan(&self, from: Seq, limit: usize) -> Result<Vec<(ProfileId, Entry)>, JournalError> {
-        self.ask(|| self.journal.scan(from, limit)).await
     }
 
     pub(super) async fn is_purge_due(&self, now: Moment, limits: &Limits) -> Result<bool, JournalError> {

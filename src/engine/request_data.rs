@@ -79,14 +79,14 @@ impl Asking {
         }
     }
 
-    /// Requests the data of an earlier request once more.
-    pub(super) async fn request_again(self, request: RequestId) {
+    /// Requests the data of an earlier request once more. `span` is its first and last entry, where the window knows them.
+    pub(super) async fn request_again(self, request: RequestId, span: Option<(Seq, Seq)>) {
         let key = ActivityKey::Data(request.clone());
-        let history = match self.tools.ledger.history(self.profile, key, Seq(0), Seq(u64::MAX)).await {
+        let history = match self.tools.ledger.history(self.profile, &key, span).await {
             Ok(history) => history,
             Err(error) => return self.warn(format!("The data can't be requested again: {error}")),
         };
-        let known = history.into_iter().rev().find_map(|entry| match entry.fact {
+        let known = history.entries.into_iter().rev().find_map(|entry| match entry.fact {
             Fact::Done(Deed::Requested(requested)) => Some(requested),
             _ => None,
         });

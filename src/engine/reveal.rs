@@ -27,7 +27,7 @@ pub(super) async fn reveal(
     key: ActivityKey,
     (from, to): (Seq, Seq),
 ) -> Result<Vec<(Seq, Original)>, JournalError> {
-    let entries = ledger.history(profile, key.clone(), from, to).await?;
+    let entries = ledger.history(profile, &key, Some((from, to))).await?.entries;
     let mut held = match &key {
         ActivityKey::Data(request) => vault.unused(request),
         ActivityKey::Command(_) | ActivityKey::Message(_) | ActivityKey::Gap(_) => Vec::new(),

@@ -10,6 +10,7 @@ use crate::credentials::{JournalId, SealKey};
 use crate::protocol::{Original, RequestId};
 use crate::settings::ProfileId;
 
+use super::open_activity::{self, OpenActivity, OpenIndex};
 use super::place::{Identity, is_missing};
 use super::row::{self, StoredId};
 use super::seal::Sealer;
@@ -35,6 +36,7 @@ pub(super) struct Database {
     /// Profiles that are known to be in the table `profile`, with their numbers there.
     profiles: HashMap<ProfileId, i64>,
     sealer: Option<Sealer>,
+    pub(super) open: OpenIndex,
 }
 
 /// Whether the files that are open are the ones at the path.
@@ -49,10 +51,13 @@ pub(super) enum Standing {
 }
 
 impl Database {
-    /// Opens it, making it where there is none.
-    pub(super) fn open(path: &Path) -> Result<Self, JournalError> {
+    /// Opens it, making it where there is none. `open` learns what is open in it.
+    pub(super) fn open(path: &Path, open: OpenIndex) -> Result<Self, JournalError> {
         let failed = |source| JournalError::of(path, source);
-        let connection = schema::open_for_writing(path)?;
+        let mut connection = schema::open_for_writing(path)?;
+        open.load(&connection).map_err(failed)?;
+        // One step completes the table of a journal that is new or small.
+        open_activity::build_step(&mut connection, &open).map_err(failed)?;
         let id: [u8; 16] = connection
             .query_row("SELECT value FROM meta WHERE name = 'journal'", (), |row| row.get(0))
             .map_err(failed)?;
@@ -65,6 +70,7 @@ impl Database {
             log: None,
             profiles: HashMap::new(),
             sealer: None,
+            open,
         })
     }
 
@@ -100,6 +106,7 @@ impl Database {
         let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         let mut firsts = Vec::new();
         let mut entered = Vec::new();
+        let mut changes = self.open.changes();
         for (profile, batch) in batches {
             let number = match self.profiles.get(&profile) {
                 Some(number) => *number,
@@ -109,13 +116,16 @@ impl Database {
             firsts.push(Seq(u64::try_from(next).unwrap_or_default()));
             let first = next;
             next = insert(&transaction, number, &batch.entries, first)?;
+            changes.note(number, &batch.entries, first);
             if let Some(sealer) = self.sealer.as_ref().filter(|_sealer| !batch.secrets.is_empty()) {
                 let Secrets { requests, originals } = &batch.secrets;
                 secret::insert(&transaction, sealer, (profile, number), requests)?;
                 secret::insert_originals(&transaction, sealer, profile, (&batch.entries, first), originals)?;
             }
         }
+        let flushed = changes.flush(&transaction)?;
         transaction.commit()?;
+        self.open.apply(flushed);
         self.profiles.extend(entered);
         Ok((firsts, next))
     }
@@ -129,11 +139,12 @@ impl Database {
         notice::forget(&transaction, profile)?;
         transaction
             .execute("DELETE FROM original WHERE seq IN (SELECT seq FROM entry WHERE profile = ?1)", [number])?;
-        for table in ["entry", "secret", "alive"] {
+        for table in ["entry", "secret", "alive", "open_activity"] {
             transaction.execute(&format!("DELETE FROM {table} WHERE profile = ?1"), [number])?;
         }
         transaction.execute("DELETE FROM profile WHERE number = ?1", [number])?;
         transaction.commit()?;
+        self.open.load(&self.connection)?;
         give_back(&self.connection, ALL)?;
         schema::checkpoint(&self.connection)
     }
@@ -171,6 +182,12 @@ impl Database {
     pub(super) fn original(&self, profile: ProfileId, seq: i64) -> rusqlite::Result<Option<Original>> {
         let Some(number) = number_of(&self.connection, profile)? else { return Ok(None) };
         secret::original(&self.connection, self.sealer.as_ref(), (profile, number), seq)
+    }
+
+    /// What is open of a profile.
+    pub(super) fn open_activities(&self, profile: ProfileId) -> rusqlite::Result<Vec<OpenActivity>> {
+        let Some(number) = number_of(&self.connection, profile)? else { return Ok(Vec::new()) };
+        open_activity::all_of(&self.connection, number)
     }
 
     /// Takes the secrets of a request out.

@@ -23,9 +23,11 @@ mod database;
 mod error;
 mod export;
 mod generation;
+mod history;
 mod holder;
 mod mend;
 mod notice;
+mod open_activity;
 mod place;
 mod reader;
 mod retention;
@@ -55,11 +57,14 @@ use database::Batch;
 pub use error::{JournalError, NotAppended};
 pub use export::Export;
 use generation::Generation;
+pub use history::History;
 pub use holder::Holder;
 pub use mend::Recovery;
 pub use notice::KeptNotice;
+pub use open_activity::OpenActivity;
+use open_activity::OpenIndex;
 use reader::{Query, Reading};
-pub use retention::{Limits, Protected, Purged};
+pub use retention::{Limits, Purged};
 pub use secret::{RequestSecret, Sealing, Secret, Secrets, Unsealed};
 use wait::answer;
 use writer::{Append, Order, Reply};
@@ -81,6 +86,8 @@ pub struct Journal {
     orders: mpsc::Sender<Order>,
     queries: mpsc::Sender<Reading>,
     generation: Generation,
+    #[cfg(test)]
+    open: OpenIndex,
     /// One value, the newest.
     sealing: watch::Receiver<Sealing>,
 }
@@ -107,17 +114,25 @@ impl Journal {
     /// Where it can't be opened. One that a newer version wrote is left untouched.
     pub fn open(folder: &Path) -> Result<Opened, JournalError> {
         let path = folder.join(FILE);
-        let generation = Generation::default();
+        let (generation, open) = (Generation::default(), OpenIndex::default());
         let (sealing, seen) = watch::channel(Sealing::MemoryOnly {
             why: "Links to data are kept in memory only until the system keyring has answered.".to_owned(),
         });
-        let (writer, opening) = writer::Writer::open(&path, generation.clone(), sealing)?;
-        let reader = reader::Reader::open(&path, generation.clone())?;
+        let (writer, opening) = writer::Writer::open(&path, generation.clone(), sealing, open.clone())?;
+        let reader = reader::Reader::open(&path, generation.clone(), open.clone())?;
         let (orders, received) = mpsc::channel(ORDERS);
         thread("journal-writer", &path, move || writer.run(received))?;
         let (queries, received) = mpsc::channel(QUERIES);
         thread("journal-reader", &path, move || reader.run(received))?;
-        let journal = Self { path: Arc::new(path), orders, queries, generation, sealing: seen };
+        let journal = Self {
+            path: Arc::new(path),
+            orders,
+            queries,
+            generation,
+            #[cfg(test)]
+            open,
+            sealing: seen,
+        };
         Ok(Opened { journal, live_from: opening.next, id: opening.id, recovered: opening.recovered })
     }
 
@@ -187,20 +202,30 @@ impl Journal {
         self.entries(Query::Since { profile, from, limit }).await
     }
 
-    /// Every entry of one activity from `from` to `to`, both included, in ascending order. Its time grows with the span,
-    /// since ids are not indexed: give the first and the last entry that are known of.
+    /// The entries of one activity, in ascending order; the newest, if there are very many. `known` is the first and the
+    /// last entry that the caller knows of: the time grows with the entries between them, because ids are not indexed. An
+    /// activity that is open needs none, and is found at once.
     ///
     /// # Errors
     ///
-    /// Where the journal can't be read.
+    /// If the journal can't be read.
     pub async fn history(
         &self,
         profile: ProfileId,
         key: &ActivityKey,
-        from: Seq,
-        to: Seq,
-    ) -> Result<Vec<Entry>, JournalError> {
-        self.entries(Query::History { profile, key: key.clone(), from, to }).await
+        known: Option<(Seq, Seq)>,
+    ) -> Result<History, JournalError> {
+        let wanted = history::Wanted { profile, key: key.clone(), known };
+        self.read(|reply| Reading::History { wanted: wanted.clone(), reply }).await
+    }
+
+    /// What is open of a profile. After an update of this program it waits until all entries have been looked at once.
+    ///
+    /// # Errors
+    ///
+    /// If the journal can't be read.
+    pub async fn open_activities(&self, profile: ProfileId) -> Result<Vec<OpenActivity>, JournalError> {
+        self.order(|reply| Order::Open { profile, reply }).await
     }
 
     /// Takes everything of a profile out, and off the disk.
@@ -317,16 +342,7 @@ impl Journal {
         self.read(|reply| Reading::LastAlive { profile, reply }).await
     }
 
-    /// Entries of all profiles with whose they are: the oldest `limit` from `from` on, in ascending order.
-    ///
-    /// # Errors
-    ///
-    /// Where the journal can't be read.
-    pub async fn scan(&self, from: Seq, limit: usize) -> Result<Vec<(ProfileId, Entry)>, JournalError> {
-        self.read(|reply| Reading::Scan { from, limit, reply }).await
-    }
-
-    /// Whether something may have to go, by these limits; what they protect counts as well.
+    /// Whether something may have to go, by these limits; what is open counts as well.
     ///
     /// # Errors
     ///
@@ -336,7 +352,7 @@ impl Journal {
     }
 
     /// Takes a little of what the limits no longer allow out. Appends that wait come in between two steps: go on while
-    /// [`Purged::more`] says so. See [`Limits::protected`] for what must stay.
+    /// [`Purged::more`] says so. What is open stays.
     ///
     /// # Errors
     ///
@@ -367,6 +383,12 @@ impl Journal {
         if self.orders.send(Order::Close(reply)).await.is_ok() {
             answer(closed).await;
         }
+    }
+
+    /// About how many instructions SQLite has executed for the reader: several for each row that it looked at.
+    #[cfg(test)]
+    pub(crate) fn reader_steps(&self) -> u64 {
+        self.open.steps().load(std::sync::atomic::Ordering::Relaxed)
     }
 
     async fn entries(&self, query: Query) -> Result<Vec<Entry>, JournalError> {

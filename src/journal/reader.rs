@@ -5,11 +5,13 @@ use std::path::{Path, PathBuf};
 use rusqlite::{CachedStatement, Connection, Params};
 use tokio::sync::{mpsc, oneshot};
 
-use crate::activity::{ActivityKey, Entry, Moment, Seq};
+use crate::activity::{Entry, Moment, Seq};
 use crate::settings::ProfileId;
 
 use super::database::{last_alive, number_of};
-use super::row::{self, COLUMNS, StoredId};
+use super::history::{self, History};
+use super::open_activity::OpenIndex;
+use super::row::{self, COLUMNS};
 use super::writer::Reply;
 use super::{Generation, JournalError, Limits, retention, schema};
 
@@ -23,14 +25,12 @@ pub(super) enum Reading {
         /// The answer.
         reply: Reply<Vec<Entry>>,
     },
-    /// Entries of all profiles: the oldest from a number on.
-    Scan {
-        /// The number.
-        from: Seq,
-        /// How many at most.
-        limit: usize,
+    /// Entries of one activity.
+    History {
+        /// Which.
+        wanted: history::Wanted,
         /// The answer.
-        reply: Reply<Vec<(ProfileId, Entry)>>,
+        reply: Reply<History>,
     },
     /// Whether there is something that the limits no longer allow.
     Due {
@@ -59,22 +59,21 @@ pub(super) enum Query {
     Before { profile: ProfileId, before: Option<Seq>, limit: usize },
     /// The oldest from a number on.
     Since { profile: ProfileId, from: Seq, limit: usize },
-    /// Those of one activity, between two numbers.
-    History { profile: ProfileId, key: ActivityKey, from: Seq, to: Seq },
 }
 
 /// The connection that reads.
 pub(super) struct Reader {
     path: PathBuf,
     generation: Generation,
+    open: OpenIndex,
     /// The connection, and the generation that it is of; `None` where it failed, or the writer has another database.
     connection: Option<(u64, Connection)>,
 }
 
 impl Reader {
-    pub(super) fn open(path: &Path, generation: Generation) -> Result<Self, JournalError> {
-        let connection = Some((generation.get(), schema::open_for_reading(path)?));
-        Ok(Self { path: path.to_owned(), generation, connection })
+    pub(super) fn open(path: &Path, generation: Generation, open: OpenIndex) -> Result<Self, JournalError> {
+        let connection = Some((generation.get(), connect(path, &open)?));
+        Ok(Self { path: path.to_owned(), generation, open, connection })
     }
 
     /// Answers until it is told to close or the last handle is gone. Whoever has gone needs no answer.
@@ -86,8 +85,11 @@ impl Reader {
                         drop(reply.send(self.with(|connection| answer(connection, &query))));
                     }
                 }
-                Reading::Scan { from, limit, reply } => {
-                    drop(reply.send(self.with(|connection| scan(connection, from, limit))));
+                Reading::History { wanted, reply } => {
+                    if !reply.is_closed() {
+                        let open = self.open.clone();
+                        drop(reply.send(self.with(|connection| history::read(connection, &open, &wanted))));
+                    }
                 }
                 Reading::Due { now, limits, reply } => {
                     drop(reply.send(self.with(|connection| retention::is_due(connection, now, &limits))));
@@ -115,7 +117,7 @@ impl Reader {
                 if let Some((_, old)) = old {
                     schema::abandon(old);
                 }
-                schema::open_for_reading(&self.path)?
+                connect(&self.path, &self.open)?
             }
         };
         let outcome = read(&connection).map_err(|source| JournalError::of(&self.path, source));
@@ -125,6 +127,24 @@ impl Reader {
         }
         outcome
     }
+}
+
+#[cfg(not(test))]
+fn connect(path: &Path, _open: &OpenIndex) -> Result<Connection, JournalError> {
+    schema::open_for_reading(path)
+}
+
+/// Counts what SQLite does, for tests.
+#[cfg(test)]
+fn connect(path: &Path, open: &OpenIndex) -> Result<Connection, JournalError> {
+    let mut connection = schema::open_for_reading(path)?;
+    let steps = open.steps();
+    let count = move || {
+        steps.fetch_add(10, std::sync::atomic::Ordering::Relaxed);
+        false
+    };
+    connection.progress_handler(10, Some(count)).map_err(|source| JournalError::of(path, source))?;
+    Ok(connection)
 }
 
 fn answer(connection: &Connection, query: &Query) -> rusqlite::Result<Vec<Entry>> {
@@ -142,29 +162,7 @@ fn answer(connection: &Connection, query: &Query) -> rusqlite::Result<Vec<Entry>
             let mut statement = prepare(connection, "profile = ?1 AND seq >= ?2 ORDER BY seq LIMIT ?3")?;
             collect(&mut statement, (profile, to_sql(*from), limit_to_sql(*limit)))
         }
-        Query::History { profile, key, from, to } => {
-            let Some(profile) = number_of(connection, *profile)? else { return Ok(Vec::new()) };
-            // The plus keeps SQLite from the index on profiles: reading the span itself is quicker.
-            let condition = "seq BETWEEN ?2 AND ?3 AND id = ?5 AND kind % 10 = ?4 AND +profile = ?1 ORDER BY seq";
-            let params = (profile, to_sql(*from), to_sql(*to), row::unit(key.kind()), StoredId::of(key.id()));
-            collect(&mut prepare(connection, condition)?, params)
-        }
     }
-}
-
-fn scan(connection: &Connection, from: Seq, limit: usize) -> rusqlite::Result<Vec<(ProfileId, Entry)>> {
-    let profiles = retention::profiles(connection)?;
-    let sql = format!("SELECT {COLUMNS}, profile FROM entry WHERE seq >= ?1 ORDER BY seq LIMIT ?2");
-    let mut statement = connection.prepare_cached(&sql)?;
-    let mut rows = statement.query((to_sql(from), limit_to_sql(limit)))?;
-    let mut entries = Vec::new();
-    while let Some(row) = rows.next()? {
-        // One that belongs to no profile is of changed bytes, and nobody's.
-        if let Some(profile) = profiles.get(&row.get("profile")?) {
-            entries.push((*profile, row::read(row)?));
-        }
-    }
-    Ok(entries)
 }
 
 fn prepare<'a>(connection: &'a Connection, condition: &str) -> rusqlite::Result<CachedStatement<'a>> {

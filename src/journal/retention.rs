@@ -5,20 +5,19 @@
 //! at the newest entry. An entry goes when it is older than the limit, or while the journal is larger than its limit; what
 //! is protected stays.
 //!
-//! There is no index on ids, so the journal does not know by itself what is protected: whoever asks for a step knows which
-//! activities are not to go (commands that are pending, requests that have not ended, payloads not saved) and says so by
-//! their keys. A step compares each entry that it would take out with that set.
+//! What is open is protected ([`super::open_activity`]): commands that are pending, requests that have not ended, payloads
+//! that were not saved, gaps that are not settled. So nothing goes before all that is open is known.
 
-use std::collections::{HashMap, HashSet};
-use std::sync::Arc;
+use std::collections::HashMap;
 use std::time::Duration;
 
 use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior};
 
-use crate::activity::{ActivityKey, Moment};
-use crate::settings::{Preferences, ProfileId};
+use crate::activity::Moment;
+use crate::settings::Preferences;
 
 use super::database::{give_back, remember};
+use super::open_activity::{OpenIndex, build_step};
 use super::row;
 
 /// Entries that a step looks at.
@@ -39,9 +38,6 @@ const PAGES: u32 = 256;
 /// Empty pages that the file may keep: appends use them again.
 const SPARE: i64 = 64;
 
-/// The activities of which no entry is taken out.
-pub type Protected = HashSet<(ProfileId, ActivityKey)>;
-
 /// What may stay in the journal.
 #[derive(Debug, Clone, Default)]
 pub struct Limits {
@@ -49,20 +45,17 @@ pub struct Limits {
     pub age: Option<Duration>,
     /// How large the journal may be, in bytes, without the pages that hold nothing; `None` for any size.
     pub bytes: Option<u64>,
-    /// What stays whatever the limits. It has to be complete: begin once all history has been read.
-    pub protected: Arc<Protected>,
 }
 
 impl Limits {
     /// As the operator set them.
     #[must_use]
-    pub fn of(preferences: &Preferences, protected: Arc<Protected>) -> Self {
+    pub fn of(preferences: &Preferences) -> Self {
         const DAY: u64 = 24 * 60 * 60;
         let days = u64::from(preferences.retention_days);
         Self {
             age: (days > 0).then(|| Duration::from_secs(days.saturating_mul(DAY))),
             bytes: Some(preferences.retention_bytes).filter(|bytes| *bytes > 0),
-            protected,
         }
     }
 }
@@ -102,10 +95,15 @@ struct Looked {
 /// Does one step of a pass. `next` is the number that the next entry will have.
 pub(super) fn step(
     connection: &mut Connection,
+    open: &OpenIndex,
     pass: &mut Pass,
     (now, limits): (Moment, &Limits),
     next: i64,
 ) -> rusqlite::Result<Purged> {
+    if !open.is_complete() {
+        build_step(connection, open)?;
+        return Ok(Purged { more: true, ..Purged::default() });
+    }
     let too_large = match limits.bytes {
         // Half of it: an entry takes up to twice its bytes, since a page holds whole entries. Never more than is needed goes.
         Some(bytes) => match used(connection)?.saturating_sub(bytes) {
@@ -116,7 +114,7 @@ pub(super) fn step(
     };
     let before = oldest_allowed(now, limits);
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-    let looked = look(&transaction, pass.from, before, too_large, &limits.protected)?;
+    let looked = look(&transaction, pass.from, before, too_large, open)?;
     take_out(&transaction, &looked, next)?;
     if let Some(before) = before {
         transaction.execute("DELETE FROM secret WHERE at < ?1", [before])?;
@@ -139,8 +137,8 @@ pub(super) fn step(
     Ok(Purged { entries: looked.doomed.len() as u64, bytes: looked.bytes, oldest_left: oldest.map(Moment), more })
 }
 
-/// Whether a pass would find something that is to go, as far as the oldest entry and the size tell: cheap, to be asked
-/// before it is found out what is protected.
+/// Whether a pass would find something that is to go, as far as the oldest entry and the size tell. What is open counts as
+/// well.
 pub(super) fn is_due(connection: &Connection, now: Moment, limits: &Limits) -> rusqlite::Result<bool> {
     if let Some(bytes) = limits.bytes
         && used(connection)? > bytes
@@ -164,9 +162,8 @@ fn look(
     from: i64,
     before: Option<i64>,
     too_large: u64,
-    protected: &Protected,
+    open: &OpenIndex,
 ) -> rusqlite::Result<Looked> {
-    let profiles = profiles(transaction)?;
     let mut looked = Looked::default();
     let mut select = transaction.prepare_cached(
         "SELECT seq, profile, at, kind, id, octet_length(payload) FROM entry WHERE seq >= ?1 ORDER BY seq LIMIT ?2",
@@ -179,7 +176,7 @@ fn look(
         let is_old = before.is_some_and(|before| at < before);
         if is_old || looked.bytes < too_large {
             looked.any_to_go = true;
-            if !is_protected(row, profiles.get(&profile), protected)? {
+            if !open.contains(profile, &row::key(row.get(3)?, row.get_ref(4)?)) {
                 let size = u64::try_from(row.get::<_, i64>(5)?).unwrap_or(0).saturating_add(BESIDE);
                 looked.doomed.push(seq);
                 looked.bytes = looked.bytes.saturating_add(size);
@@ -215,19 +212,6 @@ fn take_out(transaction: &Transaction<'_>, looked: &Looked, next: i64) -> rusqli
         alive.execute(moment)?;
     }
     Ok(())
-}
-
-fn is_protected(row: &rusqlite::Row<'_>, profile: Option<&ProfileId>, protected: &Protected) -> rusqlite::Result<bool> {
-    let Some(profile) = profile.filter(|_| !protected.is_empty()) else { return Ok(false) };
-    Ok(protected.contains(&(*profile, row::key(row.get(3)?, row.get_ref(4)?))))
-}
-
-/// The profiles by their numbers.
-pub(super) fn profiles(connection: &Connection) -> rusqlite::Result<HashMap<i64, ProfileId>> {
-    let mut select = connection.prepare_cached("SELECT number, uuid FROM profile")?;
-    let profiles =
-        select.query_map((), |row| Ok((row.get(0)?, ProfileId::from_u128(u128::from_be_bytes(row.get(1)?)))))?;
-    profiles.collect()
 }
 
 /// The bytes of the pages that hold something.

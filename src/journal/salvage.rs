@@ -3,6 +3,8 @@
 use rusqlite::types::ToSqlOutput;
 use rusqlite::{Connection, Row, params_from_iter};
 
+use super::open_activity;
+
 /// Rows that are copied in one transaction.
 const TOGETHER: u32 = 1_000;
 
@@ -45,6 +47,8 @@ pub(super) fn copy(damaged: Option<&Connection>, fresh: &mut Connection, size: u
          WHERE name = 'seq'",
         (LARGEST, last.unwrap_or(0), unknown),
     )?;
+    // What is open is found out from the entries that could be read.
+    open_activity::rebuild(fresh)?;
     Ok(copied)
 }
 

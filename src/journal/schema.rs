@@ -18,7 +18,7 @@ const APPLICATION: i64 = 0x5076_4d6f;
 /// Each step makes the next format out of the one before; the format is how many were taken (`PRAGMA user_version`).
 ///
 /// Steps are only ever added.
-const STEPS: [&str; 4] = [
+const STEPS: [&str; 5] = [
     // `entry` has no index on `id`: with one, appends are ten times as slow, since ids are random. The index on
     // `profile` is cheap: within a profile it grows at its end only. `id` is a UUID's 16 bytes, or text.
     "CREATE TABLE profile (
@@ -79,6 +79,19 @@ const STEPS: [&str; 4] = [
          sentence TEXT NOT NULL,
          UNIQUE (profile, sentence)
      ) STRICT;",
+    // What is open. `first` is the number of the activity's first entry, `entries` the numbers of its entries, 8 bytes each.
+    // There is no index on `id`: ids are looked up by their hashes in memory. `open_to` says how far the table is built.
+    "CREATE TABLE open_activity (
+         first INTEGER PRIMARY KEY,
+         profile INTEGER NOT NULL,
+         kind INTEGER NOT NULL,
+         id ANY NOT NULL,
+         state INTEGER NOT NULL,
+         at INTEGER NOT NULL,
+         expires INTEGER,
+         entries BLOB NOT NULL
+     ) STRICT;
+     INSERT INTO meta VALUES ('open_to', 0);",
 ];
 
 /// How large the log grows before it goes into the database, in bytes.

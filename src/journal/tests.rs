@@ -1,6 +1,7 @@
 mod deeds;
 mod faults;
 mod formats;
+mod open_activity;
 mod retention;
 mod secrets;
 
@@ -36,6 +37,11 @@ fn command(id: &str, status: i64) -> Entry {
 /// So many commands, each with an id of its own.
 pub(super) fn commands(range: std::ops::Range<u32>) -> Vec<Entry> {
     range.map(|number| command(&uuid::Uuid::from_u128(u128::from(number)).to_string(), 1)).collect()
+}
+
+/// So many commands that succeeded.
+fn settled(range: std::ops::Range<u32>) -> Vec<Entry> {
+    range.map(|number| command(&uuid::Uuid::from_u128(u128::from(number)).to_string(), 2)).collect()
 }
 
 fn seqs(entries: &[Entry]) -> Vec<u64> {
@@ -172,7 +178,7 @@ fn every_entry_comes_back_as_it_was() {
             }
             // An activity is found by its key, and nothing else is.
             let key = &entries[0].key;
-            let history = journal.history(profile, key, Seq(0), Seq(u64::MAX)).await.unwrap();
+            let history = journal.history(profile, key, Some((Seq(0), Seq(u64::MAX)))).await.unwrap().entries;
             let expected: Vec<_> = committed.into_iter().filter(|entry| entry.key == *key).collect();
             prop_assert_eq!(history, expected);
             Ok(())
@@ -240,7 +246,7 @@ async fn the_history_of_an_activity_is_its_own_within_the_span() {
     let entries = vec![command(id, 1), command("other", 1), same_id, label, command(id, 2)];
     journal.append(profile(), entries.clone()).await.unwrap();
     journal.append(ProfileId::from_u128(8), entries).await.unwrap();
-    let history = async |from, to| seqs(&journal.history(profile(), &key, from, to).await.unwrap());
+    let history = async |from, to| seqs(&journal.history(profile(), &key, Some((from, to))).await.unwrap().entries);
     assert_eq!(history(Seq(0), Seq(u64::MAX)).await, [1, 4, 5]);
     assert_eq!(history(Seq(1), Seq(4)).await, [1, 4]);
     assert_eq!(history(Seq(2), Seq(3)).await, [0_u64; 0]);

@@ -6,6 +6,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use tokio::sync::mpsc::error::TryRecvError;
 use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::activity::{Moment, Seq};
@@ -15,6 +16,7 @@ use crate::settings::{ProfileId, atomic};
 
 use super::database::{Batch, Database, Standing};
 use super::notice::{self, KeptNotice};
+use super::open_activity::{self, OpenActivity, OpenIndex};
 use super::place::{Identity, is_missing};
 use super::retention::{self, Limits, Pass, Purged};
 use super::secret::{self, Sealing, Unsealed};
@@ -50,6 +52,8 @@ pub(super) enum Order {
     Notices(Reply<Vec<KeptNotice>>),
     /// A notice that was read.
     NoticeRead { profile: Option<ProfileId>, sentence: String, reply: Reply<()> },
+    /// What is open of a profile. The answer comes when the table of what is open is complete.
+    Open { profile: ProfileId, reply: Reply<Vec<OpenActivity>> },
     /// A step of taking out what is old.
     Purge { now: Moment, limits: Limits, reply: Reply<Purged> },
     /// A database of that generation that the reader found damaged. No error where it has been mended since.
@@ -83,6 +87,10 @@ pub(super) struct Writer {
     pass: Pass,
     generation: Generation,
     sealing: watch::Sender<Sealing>,
+    /// What is open.
+    open: OpenIndex,
+    /// Who waits until all of that is known.
+    waiting: Vec<(ProfileId, Reply<Vec<OpenActivity>>)>,
     /// The journal's name: a journal that is begun in this one's place is called the same.
     id: Option<JournalId>,
     /// The key of the seal, for when the database is opened again.
@@ -99,6 +107,7 @@ impl Writer {
         path: &Path,
         generation: Generation,
         sealing: watch::Sender<Sealing>,
+        open: OpenIndex,
     ) -> Result<(Self, Opening), JournalError> {
         mend::finish(path)?;
         let mut writer = Self {
@@ -108,6 +117,8 @@ impl Writer {
             pass: Pass::default(),
             generation,
             sealing,
+            open,
+            waiting: Vec::new(),
             id: None,
             key: None,
             lock: path.parent().and_then(|folder| Identity::at(&holder::lock_in(folder))),
@@ -130,7 +141,7 @@ impl Writer {
         let mut closing = Vec::new();
         // An order that came while appends were being gathered, and is none.
         let mut put_off = None;
-        while let Some(order) = put_off.take().or_else(|| orders.blocking_recv()) {
+        while let Some(order) = put_off.take().or_else(|| self.next(&mut orders)) {
             match order {
                 Order::Append(first) => {
                     let mut size = first.batch.entries.len();
@@ -154,11 +165,43 @@ impl Writer {
                 }
                 other => self.obey(other),
             }
+            self.build_a_little();
         }
         if let Some(database) = self.database {
             database.shut();
         }
         drop(closing);
+    }
+
+    /// The next order. While none waits, the table of what is open is built.
+    fn next(&mut self, orders: &mut mpsc::Receiver<Order>) -> Option<Order> {
+        while !self.open.is_complete() {
+            match orders.try_recv() {
+                Ok(order) => return Some(order),
+                Err(TryRecvError::Disconnected) => return None,
+                Err(TryRecvError::Empty) if self.build_a_little() => {}
+                // It is tried again after the next order.
+                Err(TryRecvError::Empty) => break,
+            }
+        }
+        orders.blocking_recv()
+    }
+
+    /// Builds a little of the table of what is open, if it is not complete. Says whether that could be done.
+    fn build_a_little(&mut self) -> bool {
+        if !self.open.is_complete() {
+            let step = self.with(|database| open_activity::build_step(&mut database.connection, &database.open));
+            if let Err(error) = step {
+                tracing::warn!(%error, "what is open in the journal could not be found out yet");
+                return false;
+            }
+        }
+        if self.open.is_complete() {
+            for (profile, reply) in std::mem::take(&mut self.waiting) {
+                drop(reply.send(self.with(|database| database.open_activities(profile))));
+            }
+        }
+        true
     }
 
     /// Does what is neither an append nor the end. Whoever has gone needs no answer.
@@ -184,7 +227,10 @@ impl Writer {
                 drop(reply.send(self.with(|database| database.forget_secret(profile, &request))));
             }
             Order::ForgetExpired { now, came_before, reply } => {
-                let forget = |database: &mut Database| secret::forget_expired(&database.connection, now, came_before);
+                let forget = |database: &mut Database| {
+                    open_activity::settle_expired(&mut database.connection, &database.open, now, came_before)?;
+                    secret::forget_expired(&database.connection, now, came_before)
+                };
                 drop(reply.send(self.with(forget)));
             }
             Order::KeepNotice { notice, reply } => {
@@ -194,10 +240,12 @@ impl Writer {
             Order::NoticeRead { profile, sentence, reply } => {
                 drop(reply.send(self.with(|database| notice::read(&database.connection, profile, &sentence))));
             }
+            Order::Open { profile, reply } => self.waiting.push((profile, reply)),
             Order::Purge { now, limits, reply } => {
                 let (next, mut pass) = (self.next, self.pass);
-                let step =
-                    self.with(|database| retention::step(&mut database.connection, &mut pass, (now, &limits), next));
+                let step = self.with(|database| {
+                    retention::step(&mut database.connection, &database.open, &mut pass, (now, &limits), next)
+                });
                 self.pass = pass;
                 drop(reply.send(step));
             }
@@ -332,7 +380,7 @@ impl Writer {
 
     /// Opens the database that is at the path, and goes on there with what this run has.
     fn database(&mut self) -> Result<Database, JournalError> {
-        let mut database = Database::open(&self.path)?;
+        let mut database = Database::open(&self.path, self.open.clone())?;
         let failed = |source| JournalError::of(&self.path, source);
         let id = *self.id.get_or_insert(database.id);
         database.adopt(id).map_err(failed)?;

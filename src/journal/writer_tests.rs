@@ -5,7 +5,7 @@ use crate::journal::tests::{commands, profile};
 
 fn writer(folder: &Path) -> Writer {
     let (sealing, _seen) = watch::channel(Sealing::On);
-    Writer::open(&folder.join(super::super::FILE), Generation::default(), sealing).unwrap().0
+    Writer::open(&folder.join(super::super::FILE), Generation::default(), sealing, OpenIndex::default()).unwrap().0
 }
 
 fn append(writer: &mut Writer, entries: Vec<Entry>) -> Result<Seq, JournalError> {

@@ -1,10 +1,10 @@
 //! Ready data into files: one GET, whole files or none, and a sentence for every way it can fail.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use privicore_monitor::activity::{ActivityKey, Deed, Entry, Fact, NotSaved};
+use privicore_monitor::activity::{ActivityKey, Deed, Entry, Fact, NotSaved, Seq};
 use privicore_monitor::engine::{Action, Event};
 use privicore_monitor::protocol::{Link, RequestId};
 use privicore_monitor::sandbox::{DEMO_USERNAME, Running};
@@ -236,14 +236,13 @@ async fn a_payload_that_came_inline_is_saved_from_the_journal() {
     }});
     publish(&mut window, &sandbox, "inline", &message).await;
     let to = machine.file("inline.bin");
-    window.act(Action::SaveInline { profile, request: RequestId::from("inline"), to: to.clone() });
+    let save = |to: PathBuf, span| Action::SaveInline { profile, request: RequestId::from("inline"), to, span };
+    window.act(save(to.clone(), None));
     assert!(matches!(end_of(&mut window, "inline").await, Deed::Saved { size: 5_000, .. }));
     assert!(std::fs::read(&to).expect("the file") == payload, "other bytes");
-    window.act(Action::SaveInline {
-        profile,
-        request: RequestId::from("inline"),
-        to: machine.file("no such folder").join("x"),
-    });
+    // Saved, it is not open any more: the window knows where it is.
+    let span = Some((Seq(0), Seq(u64::MAX)));
+    window.act(save(machine.file("no such folder").join("x"), span));
     window.notice("Choose another place.").await;
     window.quit().await;
 }

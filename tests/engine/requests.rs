@@ -68,7 +68,7 @@ async fn data_tokens_are_listed_by_the_page_and_requested_with_their_names() {
         .await;
 
     let ActivityKey::Data(id) = key else { panic!("{key:?}") };
-    window.act(Action::RequestAgain { profile, request: id.clone() });
+    window.act(Action::RequestAgain { profile, request: id.clone(), span: None });
     let (key, request) = requested(&mut window).await;
     assert_ne!(key, ActivityKey::Data(id.clone()), "the new request has the old id");
     assert_eq!((request.token, request.again), (wanted.token, Some(id)));
@@ -91,7 +91,7 @@ async fn what_can_not_be_requested_is_said_by_its_name() {
     window.act(Action::RequestData { profile, data: vec![gone], folder: None });
     let notice = window.notice("gone.pdf was not requested").await;
     assert!(notice.sentence.contains("does not know this data"), "{}", notice.sentence);
-    window.act(Action::RequestAgain { profile, request: "never".into() });
+    window.act(Action::RequestAgain { profile, request: "never".into(), span: None });
     window.notice("its data token is not known").await;
     sandbox.control().expire_tokens(DEMO_USERNAME).expect("a profile");
     let refused = page(&mut window, profile, 1).await.expect_err("an expired token lists");

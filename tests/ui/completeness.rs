@@ -209,7 +209,7 @@ fn a_contradiction_is_marked_and_told_with_who_said_what_and_when() {
     window.key(Key::ArrowDown);
     window.key(Key::Enter);
     let profile = window.id();
-    window.say(Event::History { profile, key, entries: vec![heard, asked] });
+    window.say(Event::History { profile, key, entries: vec![heard, asked], is_cut: false });
     window.run();
     let labels = window.all(Role::Label);
     let told = "The socket said Succeeded at 12:04:33, the server answered Failed at 12:04:43.";

@@ -20,7 +20,7 @@ fn open(window: &mut Window, entries: Vec<Entry>) {
 fn answer(window: &mut Window, entries: Vec<Entry>) {
     let profile = window.id();
     let Some(Action::History { key, .. }) = window.questions().pop() else { panic!("the journal was not asked") };
-    window.say(Event::History { profile, key, entries });
+    window.say(Event::History { profile, key, entries, is_cut: false });
     window.run();
 }
 

@@ -184,7 +184,7 @@ fn with_details(mut window: Window) -> Window {
     let second = window.entry(&data(id, "invoices/2026-Q1", 1, LINK));
     window.set_clock("12:04:38.500");
     let profile = window.id();
-    window.say(Event::History { profile, key, entries: vec![first, second] });
+    window.say(Event::History { profile, key, entries: vec![first, second], is_cut: false });
     window.run();
     window
 }
@@ -200,7 +200,7 @@ fn gap_details(theme: Theme) -> Window {
     let Some(Action::History { key, .. }) = window.questions().pop() else { panic!("the journal was not asked") };
     let entries = vec![gap(&mut window)];
     let profile = window.id();
-    window.say(Event::History { profile, key, entries });
+    window.say(Event::History { profile, key, entries, is_cut: false });
     window.run();
     window
 }

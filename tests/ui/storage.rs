@@ -51,7 +51,7 @@ fn details_have_the_messages_that_are_not_kept() {
     let profile = window.id();
     let answer = |window: &mut Window| {
         let Some(Action::History { key, .. }) = window.questions().pop() else { panic!("the journal was not asked") };
-        window.say(Event::History { profile, key, entries: vec![kept.clone()] });
+        window.say(Event::History { profile, key, entries: vec![kept.clone()], is_cut: false });
         window.run();
     };
     answer(&mut window);

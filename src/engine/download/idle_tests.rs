@@ -80,6 +80,7 @@ impl Bench {
         let job = Job {
             profile: profile.id,
             request: "r-1".into(),
+            span: None,
             target: Target::Folder("/in".into()),
             inline: false,
             automatic: false,

@@ -3,7 +3,7 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
-use crate::activity::{Deed, Entry, Fact, Requested};
+use crate::activity::{Deed, Entry, Fact, Requested, Seq};
 use crate::protocol::{DataToken, Delivery, Message, RequestId, file_name};
 
 /// What the journal knows of a request.
@@ -21,6 +21,8 @@ pub(super) struct Known {
     pub(super) inline: Option<String>,
     /// Whether it was saved before.
     pub(super) saved: bool,
+    /// Its first and last entry.
+    pub(super) span: Option<(Seq, Seq)>,
 }
 
 impl Known {
@@ -28,6 +30,7 @@ impl Known {
     pub(super) fn of(history: Vec<Entry>) -> Self {
         let mut known = Self::default();
         for entry in history {
+            known.span = Some((known.span.map_or(entry.seq, |(first, _)| first), entry.seq));
             match entry.fact {
                 Fact::Heard(Message::Data(report)) => {
                     if let Some(context) = report.context {

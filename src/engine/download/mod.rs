@@ -71,6 +71,8 @@ pub(super) struct Job {
     pub(super) profile: ProfileId,
     /// Which.
     pub(super) request: RequestId,
+    /// Its first and last entry, where the window knows them: the journal finds by itself what is open.
+    pub(super) span: Option<(Seq, Seq)>,
     /// Where to.
     pub(super) target: Target,
     /// Which of the two, where both came.
@@ -105,7 +107,8 @@ pub(super) async fn run(job: Job, mut control: Control) {
     let report = Report::DownloadEnded { profile: job.profile, request: job.request.clone() };
     job.tools.report(report).await;
     if let Some(outcome) = outcome {
-        job.end(outcome, known.is_ok_and(|known| known.token.is_some())).await;
+        let requested = known.ok().and_then(|known| known.token.and(known.span));
+        job.end(outcome, requested).await;
     }
     job.tools.outbox.post(Event::Download { profile: job.profile, request: job.request, progress: None });
 }
@@ -116,14 +119,14 @@ pub(super) async fn save_inline(job: Job) {
         Ok(known) => job.save(&known, &mut control().1).await,
         Err(error) => Err((Failed::before(error.to_string()), None)),
     };
-    job.end(outcome, false).await;
+    job.end(outcome, None).await;
 }
 
 /// Looks whether the data of a request has come already, and tells the centre if it has.
 pub(super) async fn look_for(tools: Tools, profile: ProfileId, request: RequestId) {
     let key = ActivityKey::Data(request.clone());
-    let Ok(history) = tools.ledger.history(profile, key, Seq(0), Seq(u64::MAX)).await else { return };
-    let inline = Known::of(history).inline.is_some();
+    let Ok(history) = tools.ledger.history(profile, &key, None).await else { return };
+    let inline = Known::of(history.entries).inline.is_some();
     // A link that has come is in the vault, which the centre looks into.
     let report = Report::Arrived { profile, requests: vec![(request, inline)] };
     tools.report(report).await;
@@ -138,7 +141,8 @@ impl Job {
     /// What the journal knows of the request.
     async fn known(&self) -> Result<Known, JournalError> {
         let key = ActivityKey::Data(self.request.clone());
-        self.tools.ledger.history(self.profile, key, Seq(0), Seq(u64::MAX)).await.map(Known::of)
+        let history = self.tools.ledger.history(self.profile, &key, self.span).await?;
+        Ok(Known::of(history.entries))
     }
 
     async fn save(&self, known: &Known, control: &mut Control) -> Result<Saved, NotDone> {
@@ -372,8 +376,9 @@ impl Job {
         }
     }
 
-    /// Writes how it ended; what failed is also a notice.
-    async fn end(&self, outcome: Result<Saved, NotDone>, can_request: bool) {
+    /// Writes how it ended; what failed is also a notice. `requested` are the entries between which a request of this program
+    /// is, so that the data can be requested again.
+    async fn end(&self, outcome: Result<Saved, NotDone>, requested: Option<(Seq, Seq)>) {
         let deed = match outcome {
             Ok((Finished { to, size, .. }, receipt)) => {
                 if receipt.length_unproved {
@@ -385,7 +390,7 @@ impl Job {
                 }
                 Some(Deed::Saved { to: to.display().to_string(), size, receipt })
             }
-            Err((failure, kept)) => self.failure(failure, kept, can_request),
+            Err((failure, kept)) => self.failure(failure, kept, requested),
         };
         if let Some(deed) = deed
             && !self.record(deed).await
@@ -395,15 +400,16 @@ impl Job {
     }
 
     /// Tells the operator of a failure. Gives the deed that goes into the journal.
-    fn failure(&self, failure: Failed, kept: Option<PathBuf>, can_request: bool) -> Option<Deed> {
+    fn failure(&self, failure: Failed, kept: Option<PathBuf>, requested: Option<(Seq, Seq)>) -> Option<Deed> {
         let Failed { deed, mut sentence, quiet, keep, remedy } = failure;
         if keep {
-            sentence.push_str(&what_now(kept.as_deref(), can_request));
+            sentence.push_str(&what_now(kept.as_deref(), requested.is_some()));
         }
         if !quiet {
             let again = || {
-                let action = Action::RequestAgain { profile: self.profile, request: self.request.clone() };
-                (deed.is_some() && can_request).then(|| ("Request again".to_owned(), action))
+                let (profile, request, span) = (self.profile, self.request.clone(), requested);
+                let action = Action::RequestAgain { profile, request, span };
+                (deed.is_some() && requested.is_some()).then(|| ("Request again".to_owned(), action))
             };
             let name = match &self.target {
                 Target::File(to) => name_of(to),

@@ -7,7 +7,7 @@ use crate::engine::event::{Event, Notice, Severity};
 use crate::engine::report::Report;
 use crate::engine::rest::RestError;
 use crate::engine::reveal::reveal;
-use crate::journal::JournalError;
+use crate::journal::{History, JournalError};
 use crate::protocol::CommandId;
 use crate::settings::ProfileId;
 
@@ -70,8 +70,9 @@ impl Hub {
         }
         let (book, tools) = (desk.book.clone(), desk.tools.clone());
         let task = async move {
-            let entries = match tools.ledger.history(profile, gap, Seq(0), Seq(u64::MAX)).await {
-                Ok(entries) => entries,
+            // A gap that is not open names nothing that is.
+            let entries = match tools.ledger.history(profile, &gap, None).await {
+                Ok(history) => history.entries,
                 Err(error) => return tools.warn(profile, format!("The gap can't be reconciled: {error}")),
             };
             let open = entries.into_iter().rev().find_map(|entry| match entry.fact {
@@ -103,12 +104,12 @@ impl Hub {
         desk.tools.spawner.finish("writing the journal", task);
     }
 
-    /// Reads every entry of an activity.
+    /// Reads the entries of an activity.
     pub(super) fn history(&self, profile: ProfileId, key: ActivityKey, from: Seq, to: Seq) {
         let (tools, what) = (self.tools.clone(), format!("The messages of {}", key.id()));
         self.read(profile, what, async move {
-            let entries = tools.ledger.history(profile, key.clone(), from, to).await?;
-            Ok(Event::History { profile, key, entries })
+            let History { entries, is_cut } = tools.ledger.history(profile, &key, Some((from, to))).await?;
+            Ok(Event::History { profile, key, entries, is_cut })
         });
     }
 

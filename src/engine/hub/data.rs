@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use crate::activity::{ActivityKey, Deed, Entry, Fact};
+use crate::activity::{ActivityKey, Deed, Entry, Fact, Seq};
 use crate::engine::action::Permission;
 use crate::engine::event::Severity;
 use crate::engine::request_data::Asking;
@@ -31,10 +31,10 @@ impl Hub {
     }
 
     /// Requests the data of an earlier request once more.
-    pub(super) fn request_again(&self, profile: ProfileId, request: RequestId) {
+    pub(super) fn request_again(&self, profile: ProfileId, request: RequestId, span: Option<(Seq, Seq)>) {
         if let Some(asking) = self.asking(profile) {
             let spawner = asking.tools.spawner.clone();
-            let task = Box::pin(asking.request_again(request));
+            let task = Box::pin(asking.request_again(request, span));
             spawner.spawn("requesting data", task);
         }
     }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use crate::activity::Seq;
 use crate::engine::download::{self, Control, Job, Order, Queued, Target};
 use crate::engine::endpoints::Endpoints;
 use crate::engine::event::{Event, Severity};
@@ -123,8 +124,15 @@ impl Hub {
     }
 
     /// Saves the payload that came inline.
-    pub(super) fn save_inline(&mut self, profile: ProfileId, request: RequestId, to: PathBuf) {
+    pub(super) fn save_inline(
+        &mut self,
+        profile: ProfileId,
+        request: RequestId,
+        to: PathBuf,
+        span: Option<(Seq, Seq)>,
+    ) {
         if let Some(job) = self.job(profile, request, Target::File(to), (true, false)) {
+            let job = Job { span, ..job };
             let spawner = job.tools.spawner.clone();
             spawner.finish("saving a file", Box::pin(download::save_inline(job)));
         }
@@ -201,6 +209,7 @@ impl Hub {
         Some(Job {
             profile,
             request,
+            span: None,
             target,
             inline,
             automatic,

@@ -13,8 +13,8 @@ fn old(age: i64, entries: Vec<Entry>) -> Vec<Entry> {
 
 const NOW: Moment = Moment(1_000 * DAY);
 
-fn ten_days(protected: Protected) -> Limits {
-    Limits { age: Some(Duration::from_hours(10 * 24)), bytes: None, protected: Arc::new(protected) }
+fn ten_days() -> Limits {
+    Limits { age: Some(Duration::from_hours(10 * 24)), bytes: None }
 }
 
 /// A whole pass: its steps.
@@ -36,24 +36,25 @@ fn total(steps: &[Purged]) -> u64 {
 }
 
 #[tokio::test]
-async fn entries_beyond_their_age_go_in_small_steps_and_protected_ones_stay() {
+async fn entries_beyond_their_age_go_in_small_steps_and_open_ones_stay() {
     let folder = tempfile::tempdir().unwrap();
     let journal = open(folder.path());
     let other = ProfileId::from_u128(8);
-    journal.append(profile(), old(20 * DAY, commands(0..5_000))).await.unwrap();
-    journal.append(other, old(20 * DAY, commands(0..10))).await.unwrap();
+    let mut first = settled(0..5_000);
+    first.splice(7..9, commands(7..9));
+    journal.append(profile(), old(20 * DAY, first)).await.unwrap();
+    journal.append(other, old(20 * DAY, settled(0..10))).await.unwrap();
     // An activity that began long ago and goes on.
     journal.append(profile(), old(9 * DAY, commands(7..8))).await.unwrap();
-    journal.append(profile(), old(DAY, commands(6_000..6_020))).await.unwrap();
+    journal.append(profile(), old(DAY, settled(6_000..6_020))).await.unwrap();
     // Of a clock that was wrong: it is old and stands behind younger ones.
-    journal.append(profile(), old(11 * DAY, commands(6_020..6_021))).await.unwrap();
-    let protected: Protected = commands(7..9).into_iter().map(|entry| (profile(), entry.key)).collect();
+    journal.append(profile(), old(11 * DAY, settled(6_020..6_021))).await.unwrap();
     let mut steps = Vec::new();
     loop {
-        let step = journal.purge_step(NOW, &ten_days(protected.clone())).await.unwrap();
+        let step = journal.purge_step(NOW, &ten_days()).await.unwrap();
         assert!(step.entries <= 2_000, "a step of {} entries", step.entries);
         // Whoever appends in between does not wait for the end.
-        journal.append(profile(), old(0, commands(9_000..9_001))).await.unwrap();
+        journal.append(profile(), old(0, settled(9_000..9_001))).await.unwrap();
         steps.push(step);
         if !steps.last().unwrap().more {
             break;
@@ -66,10 +67,11 @@ async fn entries_beyond_their_age_go_in_small_steps_and_protected_ones_stay() {
     assert_eq!(kept.len(), 2 + 1 + 20 + steps.len());
     assert_eq!(seqs(&kept)[..3], [8, 9, 5_011]);
     assert_eq!(all(&journal, other).await, [], "the other profile's command of the same id was protected");
-    // No longer protected, they go with the next pass.
-    assert_eq!(total(&pass(&journal, &ten_days(Protected::new())).await), 2);
+    // No longer open, they go with the next pass.
+    journal.append(profile(), old(0, settled(7..9))).await.unwrap();
+    assert_eq!(total(&pass(&journal, &ten_days()).await), 2);
     assert_eq!(seqs(&all(&journal, profile()).await)[0], 5_011);
-    assert_eq!(total(&pass(&journal, &ten_days(Protected::new())).await), 0);
+    assert_eq!(total(&pass(&journal, &ten_days()).await), 0);
 }
 
 #[tokio::test]
@@ -78,16 +80,17 @@ async fn a_journal_beyond_its_size_loses_its_oldest_entries_and_its_file_shrinks
     let journal = open(folder.path());
     let bulky = |range: std::ops::Range<u32>| -> Vec<Entry> {
         let raw = "x".repeat(2_000);
-        commands(range)
+        settled(range)
             .into_iter()
             .map(|entry| Entry { raw: raw.clone().into(), fact: nothing().fact, ..entry })
             .collect()
     };
+    journal.append(profile(), bulky(0..3)).await.unwrap();
+    journal.append(profile(), commands(3..4)).await.unwrap();
     for batch in 0..8 {
-        journal.append(profile(), bulky(batch * 500..(batch + 1) * 500)).await.unwrap();
+        journal.append(profile(), bulky((batch * 500).max(4)..(batch + 1) * 500)).await.unwrap();
     }
-    let protected: Protected = bulky(3..4).into_iter().map(|entry| (profile(), entry.key)).collect();
-    let limits = Limits { age: None, bytes: Some(2 * 1024 * 1024), protected: Arc::new(protected) };
+    let limits = Limits { age: None, bytes: Some(2 * 1024 * 1024) };
     let file = || fs::metadata(folder.path().join(FILE)).unwrap().len();
     let steps = pass(&journal, &limits).await;
     assert!(steps.len() > 2, "all at once: {steps:?}");
@@ -101,13 +104,11 @@ async fn a_journal_beyond_its_size_loses_its_oldest_entries_and_its_file_shrinks
 }
 
 #[tokio::test]
-async fn a_pass_ends_also_where_everything_is_protected() {
+async fn a_pass_ends_also_if_everything_is_open() {
     let folder = tempfile::tempdir().unwrap();
     let journal = open(folder.path());
-    let entries = old(20 * DAY, commands(0..4_500));
-    let protected: Protected = entries.iter().map(|entry| (profile(), entry.key.clone())).collect();
-    journal.append(profile(), entries).await.unwrap();
-    let limits = Limits { bytes: Some(1), ..ten_days(protected) };
+    journal.append(profile(), old(20 * DAY, commands(0..4_500))).await.unwrap();
+    let limits = Limits { bytes: Some(1), ..ten_days() };
     assert_eq!(total(&pass(&journal, &limits).await), 0);
     assert_eq!(all(&journal, profile()).await.len(), 4_500);
 }
@@ -116,10 +117,10 @@ async fn a_pass_ends_also_where_everything_is_protected() {
 async fn a_pass_ends_also_where_the_file_cannot_shrink() {
     let folder = tempfile::tempdir().unwrap();
     let journal = open(folder.path());
-    journal.append(profile(), old(20 * DAY, commands(0..4_500))).await.unwrap();
+    journal.append(profile(), old(20 * DAY, settled(0..4_500))).await.unwrap();
     behind_its_back(folder.path(), "PRAGMA auto_vacuum = none; VACUUM");
-    assert_eq!(total(&pass(&journal, &ten_days(Protected::new())).await), 4_500);
-    journal.append(profile(), commands(0..10)).await.unwrap();
+    assert_eq!(total(&pass(&journal, &ten_days()).await), 4_500);
+    journal.append(profile(), settled(0..10)).await.unwrap();
 }
 
 #[tokio::test]
@@ -127,9 +128,9 @@ async fn large_entries_make_small_steps() {
     let folder = tempfile::tempdir().unwrap();
     let journal = open(folder.path());
     let raw: Box<str> = "x".repeat(1024 * 1024).into();
-    let entries = commands(0..12).into_iter().map(|entry| Entry { raw: raw.clone(), fact: nothing().fact, ..entry });
+    let entries = settled(0..12).into_iter().map(|entry| Entry { raw: raw.clone(), fact: nothing().fact, ..entry });
     journal.append(profile(), old(20 * DAY, entries.collect())).await.unwrap();
-    let steps = pass(&journal, &ten_days(Protected::new())).await;
+    let steps = pass(&journal, &ten_days()).await;
     assert_eq!(total(&steps), 12);
     assert!(steps.iter().all(|step| step.entries <= 4), "{steps:?}");
 }
@@ -138,8 +139,8 @@ async fn large_entries_make_small_steps() {
 async fn what_is_remembered_of_a_purged_journal_are_its_numbers_and_the_last_sign_of_life() {
     let folder = tempfile::tempdir().unwrap();
     let journal = open(folder.path());
-    journal.append(profile(), old(20 * DAY, commands(0..10))).await.unwrap();
-    let steps = pass(&journal, &ten_days(Protected::new())).await;
+    journal.append(profile(), old(20 * DAY, settled(0..10))).await.unwrap();
+    let steps = pass(&journal, &ten_days()).await;
     assert_eq!((total(&steps), steps.last().unwrap().oldest_left), (10, None));
     assert_eq!(journal.last_alive(profile()).await.unwrap(), Some(Moment(NOW.0 - 20 * DAY)));
     journal.close().await;
@@ -155,7 +156,7 @@ async fn a_profile_was_alive_at_its_last_beat_or_its_last_entry() {
     journal.alive(profile(), Moment(100)).await.unwrap();
     assert_eq!(last(&journal).await, Some(100));
     journal.alive(ProfileId::from_u128(8), Moment(900)).await.unwrap();
-    let at = |at| commands(0..1).into_iter().map(|entry| Entry { at: Moment(at), ..entry }).collect();
+    let at = |at| settled(0..1).into_iter().map(|entry| Entry { at: Moment(at), ..entry }).collect();
     journal.append(profile(), at(150)).await.unwrap();
     assert_eq!(last(&journal).await, Some(150));
     // `track` writes while nobody listens, and the server can be asked without a connection.
@@ -175,7 +176,7 @@ async fn a_profile_was_alive_at_its_last_beat_or_its_last_entry() {
 #[test]
 fn limits_are_what_the_operator_set_and_nought_is_none() {
     let of = |preferences: &Preferences| {
-        let limits = Limits::of(preferences, Arc::default());
+        let limits = Limits::of(preferences);
         (limits.age, limits.bytes)
     };
     let defaults = Preferences::default();
@@ -184,32 +185,18 @@ fn limits_are_what_the_operator_set_and_nought_is_none() {
 }
 
 #[tokio::test]
-async fn whether_something_is_to_go_is_known_before_what_is_protected() {
+async fn whether_something_is_to_go_is_known_before_a_pass() {
     let folder = tempfile::tempdir().unwrap();
     let journal = open(folder.path());
-    let limits = ten_days(Protected::new());
+    let limits = ten_days();
     let size = |bytes| Limits { bytes: Some(bytes), ..Limits::default() };
     assert!(!journal.is_purge_due(NOW, &limits).await.unwrap(), "of nothing");
-    journal.append(profile(), old(9 * DAY, commands(0..5))).await.unwrap();
+    journal.append(profile(), old(9 * DAY, settled(0..5))).await.unwrap();
     assert!(!journal.is_purge_due(NOW, &limits).await.unwrap(), "of what is young");
     assert!(!journal.is_purge_due(NOW, &Limits::default()).await.unwrap(), "without a limit");
     assert!(!journal.is_purge_due(NOW, &size(1 << 30)).await.unwrap(), "of what is small");
     assert!(journal.is_purge_due(NOW, &size(1)).await.unwrap());
     assert!(journal.is_purge_due(Moment(NOW.0 + 2 * DAY), &limits).await.unwrap());
-}
-
-#[tokio::test]
-async fn all_profiles_are_scanned_in_the_order_in_which_they_were_written() {
-    let folder = tempfile::tempdir().unwrap();
-    let journal = open(folder.path());
-    let other = ProfileId::from_u128(8);
-    journal.append(profile(), commands(0..2)).await.unwrap();
-    journal.append(other, commands(2..3)).await.unwrap();
-    journal.append(profile(), commands(3..4)).await.unwrap();
-    let scanned = journal.scan(Seq(2), 2).await.unwrap();
-    let found: Vec<_> = scanned.iter().map(|(profile, entry)| (*profile, entry.seq.0)).collect();
-    assert_eq!(found, [(profile(), 2), (other, 3)]);
-    assert_eq!(journal.scan(Seq(4), 9).await.unwrap().len(), 1);
 }
 
 #[tokio::test]
@@ -228,7 +215,7 @@ async fn a_notice_stays_over_restarts_until_it_is_read_and_is_never_purged() {
     assert_eq!(journal.notices().await.unwrap(), [one.clone(), other.clone()]);
     journal.notice_read(None, "One.".to_owned()).await.unwrap();
     assert_eq!(journal.notices().await.unwrap(), [other]);
-    journal.append(profile(), commands(0..1)).await.unwrap();
+    journal.append(profile(), settled(0..1)).await.unwrap();
     journal.forget_profile(profile()).await.unwrap();
     for number in 0..200 {
         journal.keep_notice(notice(None, &number.to_string())).await.unwrap();

@@ -217,8 +217,8 @@ async fn a_message_of_which_more_was_masked_is_kept_sealed_as_it_came_and_goes_w
     let other = ProfileId::from_u128(8);
     let original = |text: &str| Original::new(format!("https://h.example/?auth=CANARY{text}"));
     let secrets = Secrets { requests: Vec::new(), originals: vec![(1, original("ONE"))] };
-    journal.append(profile(), commands(0..4)).await.unwrap();
-    let committed = journal.append_with(profile(), commands(4..7), secrets).await.unwrap();
+    journal.append(profile(), settled(0..4)).await.unwrap();
+    let committed = journal.append_with(profile(), settled(4..7), secrets).await.unwrap();
     let place = committed[1].seq;
     let secrets = Secrets { requests: Vec::new(), originals: vec![(0, original("TWO"))] };
     let others = journal.append_with(other, commands(0..1), secrets).await.unwrap()[0].seq;

@@ -19,7 +19,7 @@ pub(super) enum News {
     /// How far a download is.
     Download(RequestId, Option<Progress>),
     /// Every entry of one activity.
-    History(ActivityKey, Vec<Entry>),
+    History(ActivityKey, Vec<Entry>, bool),
     /// Messages of one activity with their secrets.
     Revealed(ActivityKey, Vec<(Seq, Original)>),
 }
@@ -44,9 +44,10 @@ impl App {
             | Event::Kept { .. }
             | Event::Forgotten { .. } => News::Anew,
             Event::Download { request, progress, .. } => News::Download(request.clone(), progress.clone()),
-            Event::History { key, entries, .. } => {
+            Event::History { key, entries, is_cut, .. } => {
                 let refused = self.desks.iter().find(|desk| desk.profile.id == profile).map(|desk| desk.unkept.of(key));
-                News::History(key.clone(), entries.iter().cloned().chain(refused.into_iter().flatten()).collect())
+                let entries = entries.iter().cloned().chain(refused.into_iter().flatten()).collect();
+                News::History(key.clone(), entries, *is_cut)
             }
             Event::Revealed { key, messages, .. } => News::Revealed(key.clone(), messages.clone()),
             _ => News::None,
@@ -71,9 +72,9 @@ impl App {
             }
             News::Download(request, Some(progress)) => _ = all.downloads.insert(request, progress),
             News::Download(request, None) => _ = all.downloads.remove(&request),
-            News::History(key, entries) => {
+            News::History(key, entries, is_cut) => {
                 if let Some(details) = all.details_of(profile) {
-                    details.answer(&key, entries);
+                    details.answer(&key, entries, is_cut);
                 }
             }
             News::Revealed(key, messages) => {

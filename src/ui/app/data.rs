@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use egui::Context;
 
-use crate::activity::ActivityKey;
+use crate::activity::{ActivityKey, Seq};
 use crate::engine::{Action, Severity};
 use crate::protocol::{DataTokenPage, RequestId, StoredData};
 use crate::settings::ProfileId;
@@ -62,10 +62,18 @@ impl App {
         }
     }
 
+    /// The first and the last entry of an activity in the journal.
+    pub(super) fn span_of(&self, profile: ProfileId, key: &ActivityKey) -> Option<(Seq, Seq)> {
+        let desk = self.desks.iter().find(|desk| desk.profile.id == profile)?;
+        let activity = desk.activity(desk.activities.find(key)?)?;
+        Some((activity.first_seq(), activity.last_seq()))
+    }
+
     /// Requests the data of a request once more.
     pub(super) fn request_again(&mut self, profile: ProfileId, request: RequestId) {
         let expected = Expected::again([request.clone()]);
-        if self.send(Action::RequestAgain { profile, request })
+        let span = self.span_of(profile, &ActivityKey::Data(request.clone()));
+        if self.send(Action::RequestAgain { profile, request, span })
             && let Some(desk) = self.desk_of(profile)
         {
             desk.expected = expected;
@@ -89,7 +97,8 @@ impl App {
         for (profile, requests) in chosen {
             let expected = Expected::again(requests.iter().cloned());
             for request in requests {
-                if !self.send(Action::RequestAgain { profile, request }) {
+                let span = self.span_of(profile, &ActivityKey::Data(request.clone()));
+                if !self.send(Action::RequestAgain { profile, request, span }) {
                     return;
                 }
             }

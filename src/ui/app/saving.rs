@@ -50,7 +50,10 @@ impl App {
         let SaveFor { profile, request, how } = what;
         let action = match how {
             How::Link => Action::Download { profile, request, to: path },
-            How::Inline => Action::SaveInline { profile, request, to: path },
+            How::Inline => {
+                let span = self.span_of(profile, &ActivityKey::Data(request.clone()));
+                Action::SaveInline { profile, request, to: path, span }
+            }
             How::Moved => Action::MoveDownload { profile, request, to: path },
         };
         if self.send(action)

@@ -62,10 +62,10 @@ impl Desk {
                     self.downloads.remove(&request);
                 }
             },
-            Event::History { key, mut entries, .. } => {
+            Event::History { key, mut entries, is_cut, .. } => {
                 entries.extend(self.unkept.of(&key));
                 if let Some(details) = &mut self.details {
-                    details.answer(&key, entries);
+                    details.answer(&key, entries, is_cut);
                 }
             }
             Event::Revealed { key, messages, .. } => {

@@ -41,6 +41,8 @@ pub(crate) struct Details {
     waiting: Option<Instant>,
     /// What came, in ascending order.
     entries: Vec<Entry>,
+    /// Whether there are more in the journal.
+    is_cut: bool,
     /// Entries whose JSON is shown although it is not the last, or is not although it is.
     turned: HashSet<Seq>,
     /// Objects and lists in their JSON that are folded, by their numbers.
@@ -64,6 +66,7 @@ impl Details {
             asked: None,
             waiting: None,
             entries: Vec::new(),
+            is_cut: false,
             turned: HashSet::new(),
             folded: HashSet::new(),
             fold: None,
@@ -104,11 +107,12 @@ impl Details {
     }
 
     /// Takes the journal's answer.
-    pub(crate) fn answer(&mut self, key: &ActivityKey, entries: Vec<Entry>) {
+    pub(crate) fn answer(&mut self, key: &ActivityKey, entries: Vec<Entry>, is_cut: bool) {
         if *key != self.key {
             return;
         }
         self.waiting = None;
+        self.is_cut = is_cut;
         self.show_entries(entries);
     }
 
@@ -124,6 +128,7 @@ impl Details {
     fn show_entries(&mut self, mut entries: Vec<Entry>) {
         if entries.len() > MOST {
             entries.drain(..entries.len() - MOST);
+            self.is_cut = true;
         }
         self.masked = secrets::any_masked(&entries);
         self.entries = entries;

@@ -18,6 +18,9 @@ const LINE: f32 = 20.0;
 /// line's name and where the pointer rests.
 const NARROW: f32 = 400.0;
 
+/// What is said if there are more messages than the timeline has.
+const CUT: &str = "Only the newest messages are shown; an export has all";
+
 /// Draws the timeline in `rect`; what the filter finds is marked.
 pub(super) fn show(ui: &mut Ui, rect: Rect, details: &Details, filter: &Filter, scene: &Scene) {
     let palette = Palette::of(ui.style());
@@ -45,12 +48,16 @@ pub(super) fn show(ui: &mut Ui, rect: Rect, details: &Details, filter: &Filter, 
     });
 }
 
-/// Above the timeline: the day, where it is not today, and how long all of it took.
+/// Above the timeline: the day, where it is not today, and how long all of it took, or that this is not all.
 fn note(ui: &Ui, rect: Rect, details: &Details, scene: &Scene) {
     let palette = Palette::of(ui.style());
     let (Some(first), Some(last)) = (details.entries.first(), details.entries.last()) else { return };
     let mut at = pos2(rect.right() - theme::EDGE, rect.top() + 15.0);
-    if details.entries.len() > 1 {
+    if details.is_cut {
+        let text = widgets::text_right(ui, at, CUT, Type::Caption, palette.muted);
+        widgets::label(ui, text, "more messages", CUT);
+        at.x = text.left() - 10.0;
+    } else if details.entries.len() > 1 {
         let words = format!("{} in all", span(last.at.since(first.at)));
         let text = widgets::text_right(ui, at, &words, Type::Caption, palette.muted);
         widgets::label(ui, text, "in all", &words);

@@ -1,0 +1,435 @@
+//! The one place that knows what is open: a small table, kept by the writer in the transaction of the entries themselves.
+//!
+//! Its rows are the activities that are open by [`Openness`]: commands and data requests without an outcome, data that was
+//! not saved, gaps that are not settled. A row is stored under the number of its activity's first entry, so that rows are
+//! only ever added at the end; it lists the activity's entries, so that reading them needs no search. Ids are looked up
+//! by their hash in memory ([`OpenIndex`]), because an index on random ids would slow appends down. An activity that
+//! begins and settles within one transaction never touches the table.
+//!
+//! A journal of an earlier version, or one that was recovered, has no such table yet: the writer builds it in steps, oldest
+//! entry first, between appends ([`build_step`]). `meta` holds how far it got. Until it is complete appends leave the table
+//! alone, because the steps will come to their entries.
+
+use std::borrow::Cow;
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
+
+use hashbrown::{DefaultHashBuilder, HashMap};
+use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior};
+
+use crate::activity::{ActivityKey, Entry, Fact, Gap, Moment, Openness, Seq, expiry_of};
+use crate::protocol::{Delivery, Message};
+
+use super::row::{self, COLUMNS, StoredId};
+
+/// How many entries one step of building reads: some milliseconds.
+const ENTRIES_A_STEP: i64 = 4_000;
+
+/// How many entries a row lists: the first ones, and the newest. Those between can be found by their span.
+const FIRST_LISTED: usize = 16;
+const NEWEST_LISTED: usize = 240;
+
+/// An activity that is open.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OpenActivity {
+    /// Which.
+    pub key: ActivityKey,
+    /// What is open of it.
+    pub openness: Openness,
+    /// The first entry since it is open.
+    pub first: Seq,
+    /// Its newest entry.
+    pub last: Seq,
+}
+
+/// Which activities are open, by the hashes of their ids. Clones share it: the writer changes it after each commit.
+#[derive(Debug, Clone, Default)]
+pub(super) struct OpenIndex(Arc<Shared>);
+
+#[derive(Debug, Default)]
+struct Shared {
+    hasher: DefaultHashBuilder,
+    state: RwLock<State>,
+    /// How many instructions SQLite executed for the reader.
+    #[cfg(test)]
+    steps: Arc<std::sync::atomic::AtomicU64>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    /// Whether the table knows every entry.
+    complete: bool,
+    open: HashMap<u64, Known>,
+}
+
+/// What is known of an open activity without a look into the table.
+#[derive(Debug, Clone, Copy)]
+struct Known {
+    first: i64,
+    openness: Openness,
+}
+
+/// What a commit changes in the index.
+pub(super) struct Flushed(Vec<(u64, Option<Known>)>);
+
+impl OpenIndex {
+    /// Reads the table of a database that was opened.
+    pub(super) fn load(&self, connection: &Connection) -> rusqlite::Result<()> {
+        let mut open = HashMap::new();
+        let mut select = connection.prepare("SELECT first, profile, kind, id, state FROM open_activity")?;
+        let mut rows = select.query(())?;
+        while let Some(row) = rows.next()? {
+            let key = row::key(row.get(2)?, row.get_ref(3)?);
+            let known = Known { first: row.get(0)?, openness: Openness::from_bits(row.get(4)?) };
+            open.insert(self.hash(row.get(1)?, &key), known);
+        }
+        let complete = built_to(connection)?.is_none();
+        *self.0.state.write().unwrap_or_else(PoisonError::into_inner) = State { complete, open };
+        Ok(())
+    }
+
+    /// Whether the table knows every entry.
+    pub(super) fn is_complete(&self) -> bool {
+        self.read().complete
+    }
+
+    /// Whether an activity of a profile is open.
+    pub(super) fn contains(&self, profile: i64, key: &ActivityKey) -> bool {
+        self.read().open.contains_key(&self.hash(profile, key))
+    }
+
+    /// Collects what a transaction changes.
+    pub(super) fn changes<'entries>(&self) -> Changes<'entries> {
+        Changes { index: self.clone(), by_hash: HashMap::new() }
+    }
+
+    /// A transaction was committed.
+    pub(super) fn apply(&self, flushed: Flushed) {
+        if flushed.0.is_empty() {
+            return;
+        }
+        let mut state = self.0.state.write().unwrap_or_else(PoisonError::into_inner);
+        for (hash, known) in flushed.0 {
+            match known {
+                Some(known) => _ = state.open.insert(hash, known),
+                None => _ = state.open.remove(&hash),
+            }
+        }
+    }
+
+    #[cfg(test)]
+    pub(super) fn steps(&self) -> Arc<std::sync::atomic::AtomicU64> {
+        Arc::clone(&self.0.steps)
+    }
+
+    fn read(&self) -> RwLockReadGuard<'_, State> {
+        // The map is whole after every statement, also where a panic went through.
+        self.0.state.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn hash(&self, profile: i64, key: &ActivityKey) -> u64 {
+        std::hash::BuildHasher::hash_one(&self.0.hasher, (profile, key.kind(), key.id()))
+    }
+}
+
+/// What one transaction changes in the table.
+pub(super) struct Changes<'entries> {
+    index: OpenIndex,
+    by_hash: HashMap<u64, Change<'entries>>,
+}
+
+struct Change<'entries> {
+    profile: i64,
+    key: Cow<'entries, ActivityKey>,
+    /// The row that there is.
+    before: Option<i64>,
+    openness: Openness,
+    at: Moment,
+    /// When what can be fetched expires, where an entry of this transaction brought something.
+    expires: Option<Option<Moment>>,
+    entries: Vec<i64>,
+}
+
+impl<'entries> Changes<'entries> {
+    /// Takes note of entries of a profile that are inserted under the numbers from `first` on.
+    pub(super) fn note(&mut self, profile: i64, entries: &'entries [Entry], first: i64) {
+        let index = self.index.clone();
+        let state = index.read();
+        if state.complete {
+            for (entry, seq) in entries.iter().zip(first..) {
+                self.note_entry(&state, (profile, seq), entry, || Cow::Borrowed(&entry.key));
+            }
+        }
+    }
+
+    fn note_entry(
+        &mut self,
+        state: &State,
+        (profile, seq): (i64, i64),
+        entry: &Entry,
+        key: impl FnOnce() -> Cow<'entries, ActivityKey>,
+    ) {
+        let opens = !Openness::SETTLED.after(&entry.key, &entry.fact).is_settled();
+        if !opens && self.by_hash.is_empty() && state.open.is_empty() {
+            return;
+        }
+        let hash = self.index.hash(profile, &entry.key);
+        let change = match self.by_hash.entry(hash) {
+            hashbrown::hash_map::Entry::Occupied(found) => found.into_mut(),
+            hashbrown::hash_map::Entry::Vacant(vacant) => {
+                let known = state.open.get(&hash);
+                if known.is_none() && !opens {
+                    return;
+                }
+                vacant.insert(Change {
+                    profile,
+                    key: key(),
+                    before: known.map(|known| known.first),
+                    openness: known.map_or(Openness::SETTLED, |known| known.openness),
+                    at: entry.at,
+                    expires: None,
+                    entries: Vec::new(),
+                })
+            }
+        };
+        change.openness = change.openness.after(&entry.key, &entry.fact);
+        change.at = entry.at;
+        if brings_data(&entry.fact) {
+            change.expires = Some(expiry_of(entry));
+        }
+        change.entries.push(seq);
+    }
+
+    /// Writes the changes into the table. Give what this returns to [`OpenIndex::apply`] after the commit.
+    pub(super) fn flush(self, transaction: &Transaction<'_>) -> rusqlite::Result<Flushed> {
+        let mut changes: Vec<_> = self
+            .by_hash
+            .into_iter()
+            .filter(|(_, change)| change.before.is_some() || !change.openness.is_settled())
+            .collect();
+        // In the order of their numbers new rows are added at the end.
+        changes.sort_unstable_by_key(|(_, change)| change.entries.first().copied());
+        let mut flushed = Vec::with_capacity(changes.len());
+        for (hash, change) in changes {
+            flushed.push((hash, change.write(transaction)?));
+        }
+        Ok(Flushed(flushed))
+    }
+}
+
+impl Change<'_> {
+    fn write(self, transaction: &Transaction<'_>) -> rusqlite::Result<Option<Known>> {
+        let Self { profile, key, before, openness, at, expires, mut entries } = self;
+        if openness.is_settled() {
+            if let Some(first) = before {
+                delete(transaction, first)?;
+            }
+            return Ok(None);
+        }
+        let expiry = expires.flatten().map(|expires| expires.0);
+        let Some(first) = before else {
+            let Some(first) = entries.first().copied() else { return Ok(None) };
+            transaction
+                .prepare_cached(
+                    "INSERT OR REPLACE INTO open_activity (first, profile, kind, id, state, at, expires, entries)
+                     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+                )?
+                .execute((
+                    first,
+                    profile,
+                    row::unit(key.kind()),
+                    StoredId::of(key.id()),
+                    openness.bits(),
+                    at.0,
+                    expiry,
+                    to_bytes(&shortened(entries)),
+                ))?;
+            return Ok(Some(Known { first, openness }));
+        };
+        let listed: Option<Vec<u8>> = transaction
+            .prepare_cached("SELECT entries FROM open_activity WHERE first = ?1")?
+            .query_row([first], |row| row.get(0))
+            .optional()?;
+        let mut all = from_bytes(&listed.unwrap_or_default());
+        all.append(&mut entries);
+        transaction
+            .prepare_cached(
+                "UPDATE open_activity SET state = ?2, at = ?3, expires = iif(?4, ?5, expires), entries = ?6
+                 WHERE first = ?1",
+            )?
+            .execute((first, openness.bits(), at.0, expires.is_some(), expiry, to_bytes(&shortened(all))))?;
+        Ok(Some(Known { first, openness }))
+    }
+}
+
+/// Whether an entry brings something to fetch, with a time of its own.
+fn brings_data(fact: &Fact) -> bool {
+    match fact {
+        Fact::Heard(Message::Data(report)) => {
+            matches!(report.delivery, Delivery::Link(_) | Delivery::StreamToken(_))
+        }
+        Fact::Heard(Message::StreamReady(report)) => report.life.is_some(),
+        _ => false,
+    }
+}
+
+/// The first and the newest of the numbers.
+fn shortened(mut entries: Vec<i64>) -> Vec<i64> {
+    if entries.len() > FIRST_LISTED + NEWEST_LISTED {
+        entries.drain(FIRST_LISTED..entries.len() - NEWEST_LISTED);
+    }
+    entries
+}
+
+fn to_bytes(entries: &[i64]) -> Vec<u8> {
+    entries.iter().flat_map(|seq| seq.to_be_bytes()).collect()
+}
+
+fn from_bytes(bytes: &[u8]) -> Vec<i64> {
+    let (entries, _rest) = bytes.as_chunks();
+    entries.iter().map(|seq| i64::from_be_bytes(*seq)).collect()
+}
+
+fn delete(connection: &Connection, first: i64) -> rusqlite::Result<usize> {
+    connection.prepare_cached("DELETE FROM open_activity WHERE first = ?1")?.execute([first])
+}
+
+/// The entries of an open activity, ascending, and whether some between them are not listed; `None` if it is not open.
+pub(super) fn entries_of(
+    connection: &Connection,
+    index: &OpenIndex,
+    profile: i64,
+    key: &ActivityKey,
+) -> rusqlite::Result<Option<(Vec<i64>, bool)>> {
+    let known = index.read().open.get(&index.hash(profile, key)).copied();
+    let Some(Known { first, .. }) = known else { return Ok(None) };
+    let sql = "SELECT entries FROM open_activity WHERE first = ?1 AND profile = ?2 AND kind = ?3 AND id = ?4";
+    let listed: Option<Vec<u8>> = connection
+        .prepare_cached(sql)?
+        .query_row((first, profile, row::unit(key.kind()), StoredId::of(key.id())), |row| row.get(0))
+        .optional()?;
+    Ok(listed.map(|listed| {
+        let entries = from_bytes(&listed);
+        let some_left_out = entries.len() >= FIRST_LISTED + NEWEST_LISTED;
+        (entries, some_left_out)
+    }))
+}
+
+/// The open activities of a profile, in the order of their first entries.
+pub(super) fn all_of(connection: &Connection, profile: i64) -> rusqlite::Result<Vec<OpenActivity>> {
+    let mut select = connection.prepare_cached(
+        "SELECT first, kind, id, state, entries FROM open_activity WHERE profile = ?1 ORDER BY first",
+    )?;
+    let mut rows = select.query([profile])?;
+    let mut all = Vec::new();
+    while let Some(row) = rows.next()? {
+        let first: i64 = row.get(0)?;
+        let listed: Vec<u8> = row.get(4)?;
+        let last = from_bytes(&listed).last().copied().unwrap_or(first);
+        let seq = |number: i64| Seq(u64::try_from(number).unwrap_or(0));
+        all.push(OpenActivity {
+            key: row::key(row.get(1)?, row.get_ref(2)?),
+            openness: Openness::from_bits(row.get(3)?),
+            first: seq(first),
+            last: seq(last),
+        });
+    }
+    Ok(all)
+}
+
+/// How far the table is built: the last entry that it knows. `None` when it is complete.
+fn built_to(connection: &Connection) -> rusqlite::Result<Option<i64>> {
+    connection.query_row("SELECT value FROM meta WHERE name = 'open_to'", (), |row| row.get(0)).optional()
+}
+
+/// Has the table built anew from the entries that there are.
+pub(super) fn rebuild(connection: &Connection) -> rusqlite::Result<()> {
+    connection.execute_batch("DELETE FROM open_activity; INSERT OR REPLACE INTO meta VALUES ('open_to', 0);")
+}
+
+/// Builds a little more of the table. Says whether it is complete now.
+pub(super) fn build_step(connection: &mut Connection, index: &OpenIndex) -> rusqlite::Result<bool> {
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    let Some(from) = built_to(&transaction)? else { return Ok(true) };
+    let (mut changes, mut last, mut count) = (index.changes(), from, 0);
+    {
+        let state = index.read();
+        let sql = format!("SELECT {COLUMNS}, profile FROM entry WHERE seq > ?1 ORDER BY seq LIMIT ?2");
+        let mut select = transaction.prepare_cached(&sql)?;
+        let mut rows = select.query((from, ENTRIES_A_STEP))?;
+        while let Some(found) = rows.next()? {
+            let entry = row::read(found)?;
+            last = found.get(0)?;
+            count += 1;
+            changes.note_entry(&state, (found.get("profile")?, last), &entry, || Cow::Owned(entry.key.clone()));
+        }
+    }
+    let complete = count < ENTRIES_A_STEP;
+    let flushed = changes.flush(&transaction)?;
+    if complete {
+        transaction.execute("DELETE FROM meta WHERE name = 'open_to'", ())?;
+    } else {
+        transaction.execute("UPDATE meta SET value = ?1 WHERE name = 'open_to'", [last])?;
+    }
+    transaction.commit()?;
+    index.apply(flushed);
+    index.0.state.write().unwrap_or_else(PoisonError::into_inner).complete = complete;
+    Ok(complete)
+}
+
+/// Settles what time settles: what could only be fetched, once it has expired (as its message said, else if it came before
+/// a moment), and gaps of which nothing that they name is open any more.
+pub(super) fn settle_expired(
+    connection: &mut Connection,
+    index: &OpenIndex,
+    now: Moment,
+    came_before: Moment,
+) -> rusqlite::Result<()> {
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    let mut settled = Vec::new();
+    {
+        let mut select = transaction
+            .prepare_cached("SELECT first, profile, kind, id, state, at, expires, entries FROM open_activity")?;
+        let mut rows = select.query(())?;
+        while let Some(found) = rows.next()? {
+            let (profile, openness) = (found.get(1)?, Openness::from_bits(found.get(4)?));
+            let is_over = if openness.is_ended_gap() {
+                let listed: Vec<u8> = found.get(7)?;
+                is_gap_settled(&transaction, index, profile, from_bytes(&listed).last().copied())?
+            } else if openness.is_only_ready() {
+                match found.get::<_, Option<i64>>(6)? {
+                    Some(expires) => expires < now.0,
+                    None => found.get::<_, i64>(5)? < came_before.0,
+                }
+            } else {
+                false
+            };
+            if is_over {
+                let hash = index.hash(profile, &row::key(found.get(2)?, found.get_ref(3)?));
+                settled.push((found.get(0)?, hash));
+            }
+        }
+    }
+    for (first, _) in &settled {
+        delete(&transaction, *first)?;
+    }
+    transaction.commit()?;
+    index.apply(Flushed(settled.into_iter().map(|(_, hash)| (hash, None)).collect()));
+    Ok(())
+}
+
+/// Whether nothing that an ended gap names is open. `last` is its newest entry.
+fn is_gap_settled(
+    connection: &Connection,
+    index: &OpenIndex,
+    profile: i64,
+    last: Option<i64>,
+) -> rusqlite::Result<bool> {
+    let entry = connection
+        .prepare_cached(&format!("SELECT {COLUMNS} FROM entry WHERE seq = ?1"))?
+        .query_row([last], row::read)
+        .optional()?;
+    let Some(Entry { fact: Fact::Gap(Gap { open, open_requests, .. }), .. }) = entry else { return Ok(true) };
+    let commands = open.into_iter().map(ActivityKey::Command);
+    let requests = open_requests.into_iter().map(ActivityKey::Data);
+    Ok(!commands.chain(requests).any(|key| index.contains(profile, &key)))
+}

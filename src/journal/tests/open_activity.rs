@@ -1,0 +1,341 @@
+//! One place knows what is open, and nobody reads the whole journal to find something.
+
+use std::collections::BTreeMap;
+
+use super::*;
+use crate::activity::{NotSaved, Openness, Receipt};
+
+fn data(id: &str, output: i64, body: &str) -> Entry {
+    let data = json!({"type": "X-DPT-CAB-REQUEST-ID", "id": id, "output_type": output, "body": body});
+    heard(&json!({ "data": data }).to_string())
+}
+
+const INLINE: &str = "QUJDREVGR0hJSktMTU5PUFFSU1RVVldY";
+
+fn link(id: &str) -> Entry {
+    data(id, 1, "https://h.example/?auth=hidden")
+}
+
+fn stream(id: &str, address: bool) -> Entry {
+    let mut message = json!({"type": "STREAM-READY", "id": id});
+    if address {
+        message["streamUrl"] = json!("https://s.example/?auth=hidden");
+    }
+    heard(&json!({ "data": message }).to_string())
+}
+
+fn did(id: &str, deed: Deed) -> Entry {
+    Entry::ours(Moment(5), ActivityKey::Data(RequestId::from(id)), Fact::Done(deed))
+}
+
+fn saved() -> Deed {
+    Deed::Saved { to: "/tmp/a".to_owned(), size: 1, receipt: Receipt::default() }
+}
+
+fn not_saved(why: NotSaved) -> Deed {
+    Deed::NotSaved { why, sentence: String::new(), part: None }
+}
+
+fn gap(id: &str, to: Option<Moment>, commands: &[&str], requests: &[&str]) -> Entry {
+    let gap = Gap {
+        from: Moment(1),
+        to,
+        cause: GapCause::Disconnected,
+        open: commands.iter().map(|id| CommandId::from(*id)).collect(),
+        requests: 0,
+        open_requests: requests.iter().map(|id| RequestId::from(*id)).collect(),
+    };
+    Entry::ours(Moment(5), ActivityKey::Gap(id.into()), Fact::Gap(gap))
+}
+
+async fn open_keys(journal: &Journal) -> Vec<ActivityKey> {
+    let open = journal.open_activities(profile()).await.unwrap();
+    let mut keys: Vec<_> = open.into_iter().map(|open| open.key).collect();
+    keys.sort();
+    keys
+}
+
+#[tokio::test]
+async fn what_has_no_outcome_is_not_saved_not_settled_or_not_read_is_open_and_nothing_else() {
+    let folder = tempfile::tempdir().unwrap();
+    let journal = open(folder.path());
+    let tracked = Entry::ours(Moment(5), ActivityKey::Command("tracked".into()), Fact::Done(Deed::Tracked));
+    let unknown = Entry { fact: Fact::Enquired(Enquiry::Unknown), ..command("unknown", 1) };
+    let entries = [
+        command("open", 1),
+        command("settled", 1),
+        command("unknown", 1),
+        tracked,
+        data("preparing", 0, "wait"),
+        data("ready", 0, "wait"),
+        data("unsaved", 0, INLINE),
+        data("saved", 0, INLINE),
+        data("broken", 0, INLINE),
+        link("used"),
+        link("failed before"),
+        gap("lasts", None, &[], &[]),
+        gap("settled", None, &["settled"], &[]),
+        gap("settled", Some(Moment(2)), &["settled"], &[]),
+        gap("unsettled", Some(Moment(2)), &["settled", "open"], &[]),
+        gap("empty", Some(Moment(2)), &[], &[]),
+        did("spent", not_saved(NotSaved::SpentElsewhere)),
+        did("read", not_saved(NotSaved::SpentElsewhere)),
+        did("read", Deed::WarningRead),
+        command("settled", 2),
+        unknown,
+        link("ready"),
+        did("saved", saved()),
+        did("used", Deed::Fetching { to: String::new(), part: None }),
+        did("used", not_saved(NotSaved::Broken)),
+        did("failed before", not_saved(NotSaved::NotStarted)),
+        did("broken", not_saved(NotSaved::Broken)),
+    ];
+    for entry in entries {
+        journal.append(profile(), vec![entry]).await.unwrap();
+    }
+    // What another profile hears of the same id settles nothing here.
+    journal.append(ProfileId::from_u128(8), vec![command("open", 2), command("theirs", 1)]).await.unwrap();
+    let keys = |commands: &[&str], requests: &[&str], gaps: &[&str]| -> Vec<ActivityKey> {
+        let commands = commands.iter().map(|id| ActivityKey::Command(CommandId::from(*id)));
+        let requests = requests.iter().map(|id| ActivityKey::Data(RequestId::from(*id)));
+        let gaps = gaps.iter().map(|id| ActivityKey::Gap((*id).into()));
+        commands.chain(requests).chain(gaps).collect()
+    };
+    let requests = ["broken", "failed before", "preparing", "ready", "spent", "unsaved"];
+    assert_eq!(open_keys(&journal).await, keys(&["open", "tracked"], &requests, &["lasts", "settled", "unsettled"]));
+    // Time settles what could only be fetched, and gaps whose commands have ended meanwhile.
+    journal.forget_expired_secrets(Moment(i64::MAX), Duration::ZERO).await.unwrap();
+    let requests = ["broken", "preparing", "spent", "unsaved"];
+    assert_eq!(open_keys(&journal).await, keys(&["open", "tracked"], &requests, &["lasts", "unsettled"]));
+    journal.forget_profile(profile()).await.unwrap();
+    assert_eq!(open_keys(&journal).await, []);
+    assert_eq!(journal.open_activities(ProfileId::from_u128(8)).await.unwrap().len(), 1, "theirs went as well");
+}
+
+#[tokio::test]
+async fn a_link_is_open_until_its_message_says_that_its_time_is_over() {
+    let folder = tempfile::tempdir().unwrap();
+    let journal = open(folder.path());
+    let data = json!({"type": "X-DPT-CAB-REQUEST-ID", "id": "r", "output_type": 1, "body": "https://h.example/?auth=hidden",
+        "expiresIn": 3_600});
+    let long = heard(&json!({ "data": data }).to_string());
+    let came = long.at;
+    journal.append(profile(), vec![long, link("usual")]).await.unwrap();
+    let ten_minutes = Duration::from_mins(10);
+    let after = |minutes: u64| came.plus(Duration::from_mins(minutes));
+    for (minutes, left) in [(9, 2), (11, 1), (59, 1), (61, 0)] {
+        journal.forget_expired_secrets(after(minutes), ten_minutes).await.unwrap();
+        assert_eq!(open_keys(&journal).await.len(), left, "after {minutes} minutes");
+    }
+}
+
+#[tokio::test]
+async fn what_begins_and_settles_in_one_transaction_never_touches_the_table() {
+    let folder = tempfile::tempdir().unwrap();
+    let journal = open(folder.path());
+    journal.append(profile(), vec![command("before", 1)]).await.unwrap();
+    behind_its_back(
+        folder.path(),
+        "CREATE TRIGGER added BEFORE INSERT ON open_activity BEGIN SELECT RAISE(ABORT, 'touched'); END;
+         CREATE TRIGGER changed BEFORE UPDATE ON open_activity BEGIN SELECT RAISE(ABORT, 'touched'); END;
+         CREATE TRIGGER removed BEFORE DELETE ON open_activity BEGIN SELECT RAISE(ABORT, 'touched'); END;",
+    );
+    let mut batch: Vec<_> = commands(0..100).into_iter().chain(settled(0..100)).collect();
+    batch.extend([command("only its end", 3), data("saved", 0, INLINE), did("saved", saved())]);
+    batch.push(gap("empty", Some(Moment(2)), &[], &[]));
+    journal.append(profile(), batch).await.unwrap();
+    let touching = journal.append(profile(), vec![command("new", 1)]).await.unwrap_err();
+    assert!(touching.to_string().contains("touched"), "{touching}");
+    assert_eq!(open_keys(&journal).await.len(), 1, "a transaction that failed changed what is open");
+}
+
+/// Entries of few activities, so that they meet.
+fn any_entry() -> impl Strategy<Value = Entry> {
+    let ids = proptest::sample::select(vec!["a", "b", "23f7978a-5561-4718-84ca-c38d7db0843c"]);
+    (ids, 0..19).prop_map(|(id, what)| match what {
+        0..4 => command(id, i64::from(what)),
+        4 => Entry::ours(Moment(5), ActivityKey::Command(id.into()), Fact::Done(Deed::Tracked)),
+        5 => Entry { key: ActivityKey::Command(id.into()), ..nothing() },
+        6 => data(id, 0, "wait"),
+        7 => data(id, 0, INLINE),
+        8 => link(id),
+        9 => data(id, 1, "a-token"),
+        10 => stream(id, false),
+        11 => stream(id, true),
+        12 => did(id, saved()),
+        13 => did(id, Deed::Fetching { to: String::new(), part: None }),
+        14 => did(id, not_saved(NotSaved::Broken)),
+        15 => did(id, not_saved(NotSaved::SpentElsewhere)),
+        16 => did(id, Deed::WarningRead),
+        17 => gap(id, None, &[], &[]),
+        _ => gap(id, Some(Moment(2)), &["a"], &["b"]),
+    })
+}
+
+#[derive(Debug, Clone)]
+enum Act {
+    Append(Vec<Entry>),
+    Restart,
+    /// As after an update, or after a damaged journal was recovered.
+    BuildAnew,
+}
+
+#[test]
+fn the_table_says_what_all_entries_together_say() {
+    let acts = prop_oneof![
+        6 => proptest::collection::vec(any_entry(), 1..6).prop_map(Act::Append),
+        1 => Just(Act::Restart),
+        1 => Just(Act::BuildAnew),
+    ];
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    proptest!(ProptestConfig::with_cases(64), |(acts in proptest::collection::vec(acts, 1..12))| {
+        runtime.block_on(async {
+            let folder = tempfile::tempdir().unwrap();
+            let mut journal = open(folder.path());
+            let mut committed: Vec<Entry> = Vec::new();
+            for act in acts {
+                match act {
+                    Act::Append(entries) => committed.extend(journal.append(profile(), entries).await.unwrap()),
+                    Act::Restart => {
+                        journal.close().await;
+                        journal = open(folder.path());
+                    }
+                    Act::BuildAnew => {
+                        journal.close().await;
+                        behind_its_back(
+                            folder.path(),
+                            "DELETE FROM open_activity; INSERT OR REPLACE INTO meta VALUES ('open_to', 0)",
+                        );
+                        journal = open(folder.path());
+                    }
+                }
+            }
+            let mut expected: BTreeMap<ActivityKey, Openness> = BTreeMap::new();
+            for entry in &committed {
+                let openness = expected.entry(entry.key.clone()).or_default();
+                *openness = openness.after(&entry.key, &entry.fact);
+            }
+            for (key, openness) in &expected {
+                let history = journal.history(profile(), key, None).await.unwrap().entries;
+                let first = history.first().map_or(Seq(u64::MAX), |entry| entry.seq);
+                prop_assert_eq!(history.is_empty(), openness.is_settled());
+                let all: Vec<_> = committed.iter().filter(|entry| entry.key == *key && entry.seq >= first).collect();
+                prop_assert_eq!(history.iter().collect::<Vec<_>>(), all, "{:?}", key);
+            }
+            expected.retain(|_, openness| !openness.is_settled());
+            let open = journal.open_activities(profile()).await.unwrap();
+            let open: BTreeMap<_, _> = open.into_iter().map(|open| (open.key, open.openness)).collect();
+            prop_assert_eq!(open, expected);
+            Ok(())
+        })?;
+    });
+}
+
+/// Makes a journal look as one of the version before this table.
+async fn without_the_table(folder: &Path, journal: Journal) {
+    journal.close().await;
+    behind_its_back(
+        folder,
+        "DROP TABLE open_activity; DELETE FROM meta WHERE name = 'open_to'; PRAGMA user_version = 4",
+    );
+}
+
+#[tokio::test]
+async fn a_large_journal_of_an_earlier_version_is_used_at_once_and_its_table_built_meanwhile() {
+    let folder = tempfile::tempdir().unwrap();
+    let journal = open(folder.path());
+    let mut entries = commands(0..3);
+    entries.extend(settled(10..30_000));
+    entries.extend([command("late", 1), command("settled later", 1)]);
+    journal.append(profile(), entries).await.unwrap();
+    without_the_table(folder.path(), journal).await;
+    let journal = open(folder.path());
+    let limits = Limits { age: Some(Duration::ZERO), bytes: None };
+    let step = journal.purge_step(Moment(i64::MAX), &limits).await.unwrap();
+    assert_eq!((step.entries, step.more), (0, true), "something went before it was known what is open");
+    // Found although the table is not complete; what is written meanwhile counts as well.
+    let key = ActivityKey::Command("late".into());
+    assert_eq!(journal.history(profile(), &key, None).await.unwrap().entries.len(), 1);
+    journal.append(profile(), vec![command("settled later", 2), command("new", 1)]).await.unwrap();
+    let mut expected: Vec<_> = commands(0..3).into_iter().map(|entry| entry.key).collect();
+    expected.extend([key, ActivityKey::Command("new".into())]);
+    expected.sort();
+    assert_eq!(open_keys(&journal).await, expected);
+    while journal.purge_step(Moment(i64::MAX), &limits).await.unwrap().more {}
+    assert_eq!(all(&journal, profile()).await.len(), expected.len());
+    // It is built once.
+    journal.close().await;
+    assert_eq!(open_keys(&open(folder.path())).await, expected);
+}
+
+#[tokio::test]
+async fn a_journal_that_was_closed_while_its_table_is_built_goes_on_where_it_was() {
+    let folder = tempfile::tempdir().unwrap();
+    let journal = open(folder.path());
+    journal.append(profile(), settled(0..20_000)).await.unwrap();
+    journal.append(profile(), vec![command("late", 1)]).await.unwrap();
+    without_the_table(folder.path(), journal).await;
+    for _ in 0..20 {
+        // Each start builds at least one step.
+        open(folder.path()).close().await;
+    }
+    let journal = open(folder.path());
+    let key = ActivityKey::Command("late".into());
+    assert_eq!(open_keys(&journal).await, [key]);
+}
+
+#[tokio::test]
+async fn an_open_activity_is_found_without_reading_what_lies_between_its_entries() {
+    let folder = tempfile::tempdir().unwrap();
+    let journal = open(folder.path());
+    journal.append(profile(), vec![data("r", 0, "wait"), data("saved", 0, INLINE)]).await.unwrap();
+    journal.append(profile(), settled(0..20_000)).await.unwrap();
+    journal.append(profile(), vec![link("r")]).await.unwrap();
+    let read = async |id: &str, known| {
+        let before = journal.reader_steps();
+        let key = ActivityKey::Data(RequestId::from(id));
+        let found = journal.history(profile(), &key, known).await.unwrap().entries.len();
+        (found, journal.reader_steps() - before)
+    };
+    let all = Some((Seq(0), Seq(u64::MAX)));
+    let (found, whole) = read("saved", all).await;
+    assert_eq!(found, 1);
+    assert!(whole >= 20_000, "{whole} steps: the count sees no scan");
+    for (id, known, expected) in
+        [("r", None, 2), ("saved", None, 1), ("never", None, 0), ("r", Some((Seq(1), Seq(20_003))), 2)]
+    {
+        let (found, steps) = read(id, known).await;
+        assert_eq!(found, expected, "{id}");
+        assert!(steps < 1_000, "{id}: {steps} steps for {found} entries");
+    }
+    // Settled since: between its first and its last entry.
+    journal.append(profile(), vec![did("r", saved())]).await.unwrap();
+    assert_eq!(read("r", Some((Seq(20_003), Seq(20_004)))).await.0, 2);
+    assert_eq!(read("r", None).await.0, 0);
+}
+
+#[tokio::test]
+async fn an_activity_with_very_many_entries_gives_the_newest_and_all_that_this_program_did() {
+    let folder = tempfile::tempdir().unwrap();
+    let journal = open(folder.path());
+    let key = ActivityKey::Data(RequestId::from("r"));
+    journal.append(profile(), vec![did("r", Deed::Labelled { label: "mine".to_owned() })]).await.unwrap();
+    for status in [link("r"), did("r", not_saved(NotSaved::Broken))] {
+        for _ in 0..3 {
+            journal.append(profile(), vec![data("r", 0, "wait"); 1_000]).await.unwrap();
+        }
+        journal.append(profile(), vec![status]).await.unwrap();
+        let history = journal.history(profile(), &key, Some((Seq(1), Seq(u64::MAX)))).await.unwrap();
+        assert!(history.is_cut && history.entries.len() <= 1_002, "{} entries", history.entries.len());
+        assert_eq!(history.entries[0].seq, Seq(1), "what this program did was pushed out");
+        assert!(history.entries.len() > 200);
+    }
+    let open = journal.history(profile(), &key, None).await.unwrap();
+    assert!(open.entries.is_empty());
+    let large = Entry { raw: "x".repeat(5 * 1024 * 1024).into(), ..command("large", 1) };
+    let first = journal.append(profile(), vec![large; 5]).await.unwrap()[0].seq;
+    let key = ActivityKey::Command("large".into());
+    let history = journal.history(profile(), &key, Some((first, Seq(u64::MAX)))).await.unwrap();
+    assert_eq!((history.entries.len(), history.is_cut), (3, true), "too many bytes");
+    assert_eq!(history.entries[2].seq, Seq(first.0 + 4), "not the newest");
+}
