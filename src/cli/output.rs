@@ -4,7 +4,7 @@ use std::fs::{self, OpenOptions};
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
-use crate::settings::atomic::NewFile;
+use crate::settings::atomic::{NewFile, WriteError, in_words};
 
 use super::CliError;
 
@@ -64,7 +64,18 @@ impl Output {
             return Ok(());
         }
         let Self::File { path, file } = self else { return Ok(()) };
-        file.finish().map_err(|source| CliError::File { path, source })
+        match file.finish() {
+            Ok(()) => Ok(()),
+            Err(WriteError::NotWritten(source)) => Err(CliError::File { path, source }),
+            Err(WriteError::NotConfirmed(error)) => {
+                super::say(&format!(
+                    "{} is written, but the system did not confirm it: {}. After a crash of the computer it may be gone.",
+                    path.display(),
+                    in_words(&error)
+                ));
+                Ok(())
+            }
+        }
     }
 
     fn judge(&self, written: io::Result<()>) -> Result<Reader, CliError> {

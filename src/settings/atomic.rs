@@ -8,22 +8,43 @@ use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
+/// Why a file is not known to be on the disk.
+#[derive(Debug, thiserror::Error)]
+pub enum WriteError {
+    /// The folder or the disk refuses: what was there before is as it was.
+    #[error(transparent)]
+    NotWritten(#[from] io::Error),
+    /// The file is whole and under its name, but the system did not confirm that the name is on the disk: after a crash of the
+    /// machine the earlier file may be back.
+    #[error("the file is written, but its folder could not be flushed: {0}")]
+    NotConfirmed(#[source] io::Error),
+}
+
 /// Writes a file whole: mode 0600 where there are modes, on the disk when this returns.
 ///
 /// Where `path` is a symbolic link, the file that it leads to is replaced and the link stays.
 ///
 /// # Errors
 ///
-/// Where the folder or the disk refuses; the file is then as it was before.
-pub fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
+/// See [`WriteError`].
+pub fn write(path: &Path, bytes: &[u8]) -> Result<(), WriteError> {
     let target = fs::canonicalize(path).unwrap_or_else(|_not_there_yet| path.to_owned());
     let folder = folder_of(&target);
     // The name is random and the mode 0600 from the first byte on: that is `tempfile`'s default.
     let mut temporary = tempfile::Builder::new().prefix(".new-").tempfile_in(&folder)?;
     temporary.write_all(bytes)?;
-    temporary.as_file().sync_all()?;
-    temporary.persist(&target).map_err(|refused| refused.error)?;
-    sync_folder(&folder)
+    name_it(temporary, &target, sync_folder)
+}
+
+/// Flushes a file and gives it its name. From the rename on it is there: what fails afterwards takes nothing back.
+fn name_it(
+    file: tempfile::NamedTempFile,
+    target: &Path,
+    sync_folder: impl Fn(&Path) -> io::Result<()>,
+) -> Result<(), WriteError> {
+    file.as_file().sync_all()?;
+    file.persist(target).map_err(|refused| refused.error)?;
+    sync_folder(&folder_of(target)).map_err(WriteError::NotConfirmed)
 }
 
 /// A file that is written bit by bit and is there under its name once it is whole. Dropped before, it was never there.
@@ -50,12 +71,10 @@ impl NewFile {
     ///
     /// # Errors
     ///
-    /// Where the folder or the disk refuses; what was there before is then as it was.
-    pub fn finish(self) -> io::Result<()> {
+    /// See [`WriteError`].
+    pub fn finish(self) -> Result<(), WriteError> {
         let file = self.file.into_inner().map_err(io::IntoInnerError::into_error)?;
-        file.as_file().sync_all()?;
-        file.persist(&self.target).map_err(|refused| refused.error)?;
-        sync_folder(&folder_of(&self.target))
+        name_it(file, &self.target, sync_folder)
     }
 }
 
@@ -190,6 +209,23 @@ mod tests {
             assert_eq!(aside, folder.path().join(expected));
             write(&aside, b"").unwrap();
         }
+    }
+
+    #[test]
+    fn a_folder_that_is_not_flushed_after_the_rename_does_not_mean_that_nothing_was_written() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.toml");
+        write(&path, b"old").unwrap();
+        let mut file = tempfile::NamedTempFile::new_in(folder.path()).unwrap();
+        file.write_all(b"new").unwrap();
+        let refuses = |flushed: &Path| {
+            assert_eq!(flushed, folder.path());
+            Err(io::ErrorKind::PermissionDenied.into())
+        };
+        let error = name_it(file, &path, refuses).unwrap_err();
+        assert!(matches!(error, WriteError::NotConfirmed(_)), "{error:?}");
+        assert_eq!(fs::read(&path).unwrap(), b"new");
+        assert_eq!(names_in(folder.path()), ["a.toml"]);
     }
 
     #[cfg(unix)]

@@ -42,6 +42,15 @@ pub enum SettingsError {
         /// Why.
         source: io::Error,
     },
+    /// The file is written, but a crash of the machine could still take that back.
+    #[error("The settings are saved in {}, but the system did not confirm it: {}. After a crash of the computer the earlier \
+        ones may be back. Check the disk.", path.display(), atomic::in_words(source))]
+    NotConfirmed {
+        /// Where to.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
     /// The settings have no form as TOML.
     #[error("The settings could not be put into words for {}. What you changed holds until you quit.", path.display())]
     NotTold {
@@ -60,6 +69,16 @@ pub enum SettingsError {
         /// Which.
         path: PathBuf,
     },
+}
+
+impl SettingsError {
+    fn of(path: &Path, error: atomic::WriteError) -> Self {
+        let path = path.to_owned();
+        match error {
+            atomic::WriteError::NotWritten(source) => Self::NotSaved { path, source },
+            atomic::WriteError::NotConfirmed(source) => Self::NotConfirmed { path, source },
+        }
+    }
 }
 
 /// The settings' file.
@@ -132,7 +151,7 @@ impl Store {
     ///
     /// # Errors
     ///
-    /// Where the file can't be written; it is then as it was before.
+    /// Where the file can't be written; it is then as it was before, but for [`SettingsError::NotConfirmed`].
     pub fn save(&self, settings: &Settings) -> Result<(), SettingsError> {
         if self.in_the_way {
             return Err(SettingsError::InTheWay { path: self.path.clone() });
@@ -142,7 +161,7 @@ impl Store {
         self.unknown.put_back(&mut table);
         let text = toml::to_string_pretty(&table).map_err(told)?;
         atomic::write(&self.path, format!("{HEADER}{text}").as_bytes())
-            .map_err(|source| SettingsError::NotSaved { path: self.path.clone(), source })
+            .map_err(|error| SettingsError::of(&self.path, error))
     }
 
     /// The file.

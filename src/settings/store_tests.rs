@@ -238,3 +238,14 @@ fn a_save_that_fails_says_where_and_leaves_the_file() {
     let error = store.save(&settings).unwrap_err().to_string();
     assert!(error.contains(FILE) && error.ends_with('.'), "not a helpful sentence: {error}");
 }
+
+#[test]
+fn settings_that_are_written_but_not_confirmed_are_not_said_to_be_unsaved() {
+    let path = Path::new("/config/settings.toml");
+    let why = || io::Error::from(io::ErrorKind::PermissionDenied);
+    let written = SettingsError::of(path, atomic::WriteError::NotConfirmed(why())).to_string();
+    assert!(written.starts_with("The settings are saved in /config/settings.toml"), "{written}");
+    assert!(!written.contains("could not be saved") && !written.contains("until you quit"), "{written}");
+    let refused = SettingsError::of(path, atomic::WriteError::NotWritten(why())).to_string();
+    assert!(refused.starts_with("The settings could not be saved to /config/settings.toml"), "{refused}");
+}

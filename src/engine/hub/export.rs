@@ -7,7 +7,7 @@ use crate::activity::record::Format;
 use crate::engine::action::{Action, Export};
 use crate::engine::event::{Notice, Severity};
 use crate::journal::{Archive, Export as Lines, JournalError};
-use crate::settings::atomic::{NewFile, in_words};
+use crate::settings::atomic::{NewFile, WriteError, in_words};
 
 use super::Hub;
 
@@ -20,6 +20,18 @@ enum ExportError {
     /// The file can't be written.
     #[error("Nothing was exported, because the file could not be written: {}. Choose another place.", in_words(.0))]
     File(#[from] io::Error),
+    /// The file is there, but a crash of the machine could still take it away.
+    #[error("The export is written, but the system did not confirm it: {}. After a crash of the computer it may be gone.", in_words(.0))]
+    NotConfirmed(#[source] io::Error),
+}
+
+impl From<WriteError> for ExportError {
+    fn from(error: WriteError) -> Self {
+        match error {
+            WriteError::NotWritten(source) => Self::File(source),
+            WriteError::NotConfirmed(source) => Self::NotConfirmed(source),
+        }
+    }
 }
 
 impl Hub {
