@@ -6,7 +6,7 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use crate::activity::{ActivityKey, Deed, Entry, Fact, NotSaved};
+use crate::activity::{ActivityKey, Deed, Entry, Fact, NotSaved, path_of_text, text_of_path};
 use crate::engine::action::Action;
 use crate::engine::event::{Notice, Severity};
 use crate::engine::scribe::Scribe;
@@ -58,8 +58,8 @@ impl Aftermath {
             }
             Deed::Fetching { to, part } => {
                 if self.decided.insert(request.clone()) {
-                    let part = part.as_ref().map(PathBuf::from);
-                    self.unfinished.push(Unfinished { request: request.clone(), to: to.into(), part });
+                    let part = part.as_deref().map(path_of_text);
+                    self.unfinished.push(Unfinished { request: request.clone(), to: path_of_text(to), part });
                 }
             }
             Deed::NotSaved { why: NotSaved::SpentElsewhere, sentence, .. } => {
@@ -93,7 +93,7 @@ impl Aftermath {
             let kept = tools.spawner.blocking("keeping a part-file", move || unfinished.keep());
             let Some((mut sentence, kept)) = kept.await else { continue };
             sentence.push_str(&what_now(kept.as_deref(), can_request));
-            let part = kept.map(|part| part.display().to_string());
+            let part = kept.as_deref().map(text_of_path);
             let entry = Entry::ours(
                 (tools.clock)(),
                 ActivityKey::Data(request),

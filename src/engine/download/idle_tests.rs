@@ -100,7 +100,7 @@ impl Bench {
         let ended = async move {
             let source = Source::Socket(Box::new(socket));
             let mut opened = Opened { source, total: None, name: None, unproved: false, gets: 1 };
-            let mut spot = Spot { folder: "/in".into(), name: "data.bin".to_owned(), replace: false };
+            let mut spot = Spot { folder: "/in".into(), name: "data.bin".into(), replace: false };
             let mut place = Place { spot: &mut spot, part: "/in/part".into() };
             let (pieces, _arriving) = mpsc::channel(PIECES);
             let (patience, _waiting) = patience();

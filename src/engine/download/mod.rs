@@ -31,9 +31,9 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use crate::activity::{ActivityKey, Decryption, Deed, Entry, Fact, Moment, Receipt, Seq};
+use crate::activity::{ActivityKey, Decryption, Deed, Entry, Fact, Moment, Receipt, Seq, text_of_path};
 use crate::journal::JournalError;
-use crate::protocol::{DataKey, RequestId, file_name};
+use crate::protocol::{DataKey, RequestId};
 use crate::settings::{ProfileId, Saving};
 
 use super::action::Action;
@@ -150,7 +150,7 @@ impl Job {
         let spot = match &self.target {
             Target::File(to) => Spot::chosen(to).map_err(before)?,
             Target::Folder(folder) => {
-                Spot { folder: folder.clone(), name: known.suggestion(&self.request), replace: false }
+                Spot { folder: folder.clone(), name: known.suggestion(&self.request).into(), replace: false }
             }
         };
         if self.inline {
@@ -211,7 +211,7 @@ impl Job {
         if !spot.replace
             && let Some(name) = opened.name.take()
         {
-            spot.name = name;
+            spot.name = name.into();
         }
         let needed = self.with_room_to_decrypt(opened.total.unwrap_or(RESERVE));
         self.find_room(&mut spot, &mut part, needed, (true, control)).await.map_err(|failed| (failed, None))?;
@@ -302,12 +302,13 @@ impl Job {
         };
         receipt.decryption = Decryption::Refused;
         let name = std::mem::take(&mut spot.name);
-        spot.name = file_name::safe_name(&format!("{name}.encrypted")).unwrap_or_else(|| name.clone());
+        spot.name = part::with_ending(&name, ".encrypted");
         spot.replace = false;
         let sentence = format!(
-            "{name} could not be decrypted: {why}. It is kept as it came, encrypted, under the name {}. Check the key in \
-             the profile's ready data settings.",
-            spot.name
+            "{} could not be decrypted: {why}. It is kept as it came, encrypted, under the name {}. Check the key in the \
+             profile's ready data settings.",
+            name.display(),
+            spot.name.display()
         );
         self.notice(Severity::Warning, sentence, None);
         Some(part)
@@ -353,7 +354,9 @@ impl Job {
     /// Says before the GET what will not finish in time, as far as that can be told.
     fn warn_of_expiry(&self, taken: &Taken, known: &Known, spot: &Spot) {
         let left = taken.ready.expiry(self.lifetime).since((self.tools.clock)());
-        if let Some(sentence) = expiry::warning(&spot.name, known.size, left, &self.tools.fetcher.rates) {
+        if let Some(sentence) =
+            expiry::warning(&spot.name.to_string_lossy(), known.size, left, &self.tools.fetcher.rates)
+        {
             self.notice(Severity::Warning, sentence, None);
         }
     }
@@ -388,7 +391,7 @@ impl Job {
                     );
                     self.notice(Severity::Warning, sentence, None);
                 }
-                Some(Deed::Saved { to: to.display().to_string(), size, receipt })
+                Some(Deed::Saved { to: text_of_path(&to), size, receipt })
             }
             Err((failure, kept)) => self.failure(failure, kept, requested),
         };
@@ -418,7 +421,7 @@ impl Job {
             let remedy = remedy.map(|remedy| *remedy).or_else(again);
             self.notice(Severity::Error, format!("{name} was not saved. {sentence}"), remedy);
         }
-        let part = kept.map(|part| part.display().to_string());
+        let part = kept.as_deref().map(text_of_path);
         deed.map(|why| Deed::NotSaved { why, sentence, part })
     }
 
@@ -446,7 +449,7 @@ fn receipt(known: &Known, (host, gets, began): (String, u32, Moment), unproved: 
 
 /// The GET is about to be sent.
 fn fetching(spot: &Spot, part: &Path) -> Deed {
-    Deed::Fetching { to: spot.path().display().to_string(), part: Some(part.display().to_string()) }
+    Deed::Fetching { to: text_of_path(&spot.path()), part: Some(text_of_path(part)) }
 }
 
 /// Decrypts a part-file into another at the same place; or gives it back, and says why.

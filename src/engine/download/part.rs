@@ -1,5 +1,6 @@
 //! The part-file: beside its target from before the GET, and under the target's name only when it is whole.
 
+use std::ffi::{OsStr, OsString};
 use std::fs::File;
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
@@ -25,8 +26,8 @@ const PUSH: u64 = 8 * 1024 * 1024;
 pub(super) struct Spot {
     /// The folder.
     pub(super) folder: PathBuf,
-    /// The name.
-    pub(super) name: String,
+    /// The name: one that an operator chose is used byte by byte, whatever its encoding.
+    pub(super) name: OsString,
     /// Whether a file of that name is replaced: only where a dialog has asked. Otherwise the name gets a number.
     pub(super) replace: bool,
 }
@@ -42,9 +43,7 @@ impl Spot {
             return Err(sentence(to, &io::ErrorKind::IsADirectory.into()));
         }
         match (to.parent().filter(|folder| !folder.as_os_str().is_empty()), to.file_name()) {
-            (Some(folder), Some(name)) => {
-                Ok(Self { folder: folder.to_owned(), name: name.to_string_lossy().into_owned(), replace: true })
-            }
+            (Some(folder), Some(name)) => Ok(Self { folder: folder.to_owned(), name: name.to_owned(), replace: true }),
             _ => Err(sentence(to, &io::ErrorKind::NotFound.into())),
         }
     }
@@ -180,7 +179,7 @@ impl Part {
         if self.size == 0 {
             return None;
         }
-        keep_file(self.file, &spot.folder, &format!("{}.part", spot.name))
+        keep_file(self.file, &spot.folder, with_ending(&spot.name, ".part"))
     }
 }
 
@@ -194,9 +193,36 @@ impl Sink for Part {
     }
 }
 
+/// A name with an ending, fit for a new file.
+pub(super) fn with_ending(name: &OsStr, ending: &str) -> OsString {
+    let safe = name.to_str().and_then(|name| file_name::safe_name(&format!("{name}{ending}")));
+    safe.map_or_else(
+        || {
+            let mut longer = name.to_owned();
+            longer.push(ending);
+            longer
+        },
+        OsString::from,
+    )
+}
+
+/// A name with a number, for a place where the name is taken.
+fn numbered(name: &OsStr, number: u32) -> OsString {
+    if let Some(name) = name.to_str() {
+        return file_name::numbered(name, number).into();
+    }
+    let path = Path::new(name);
+    let mut numbered = path.file_stem().unwrap_or(name).to_owned();
+    numbered.push(format!(" ({number})"));
+    if let Some(extension) = path.extension() {
+        numbered.push(".");
+        numbered.push(extension);
+    }
+    numbered
+}
+
 /// Keeps a file under a name, or the next that is free.
-fn keep_file(file: NamedTempFile, folder: &Path, name: &str) -> Option<PathBuf> {
-    let name = file_name::safe_name(name)?;
+fn keep_file(file: NamedTempFile, folder: &Path, name: OsString) -> Option<PathBuf> {
     match name_it(file, &Spot { folder: folder.to_owned(), name, replace: false }) {
         Ok(path) => Some(path),
         Err((file, error)) => {
@@ -210,9 +236,9 @@ fn keep_file(file: NamedTempFile, folder: &Path, name: &str) -> Option<PathBuf> 
 /// Keeps a part-file that an earlier run left behind.
 pub(super) fn keep_left_behind(part: &Path, to: &Path) -> Option<PathBuf> {
     let size = std::fs::symlink_metadata(part).ok().filter(std::fs::Metadata::is_file)?.len();
-    let (folder, name) = (to.parent()?, to.file_name()?.to_string_lossy().into_owned());
+    let (folder, name) = (to.parent()?, to.file_name()?);
     let file = NamedTempFile::from_parts(File::open(part).ok()?, tempfile::TempPath::try_from_path(part).ok()?);
-    if size == 0 { None } else { keep_file(file, folder, &format!("{name}.part")) }
+    if size == 0 { None } else { keep_file(file, folder, with_ending(name, ".part")) }
 }
 
 /// Has the system begin to bring bytes to the disk, without waiting for it.
@@ -243,7 +269,7 @@ fn name_it(mut file: NamedTempFile, spot: &Spot) -> Result<PathBuf, (NamedTempFi
             Ok(_file) => return Ok(to),
             Err(refused) if refused.error.kind() == io::ErrorKind::AlreadyExists => {
                 file = refused.file;
-                to = spot.folder.join(file_name::numbered(&spot.name, number));
+                to = spot.folder.join(numbered(&spot.name, number));
             }
             Err(refused) => return Err((refused.file, refused.error)),
         }
@@ -272,7 +298,7 @@ mod tests {
     use super::*;
 
     fn spot(folder: &Path, name: &str, replace: bool) -> Spot {
-        Spot { folder: folder.to_owned(), name: name.to_owned(), replace }
+        Spot { folder: folder.to_owned(), name: name.into(), replace }
     }
 
     fn names_in(folder: &Path) -> Vec<String> {
@@ -350,6 +376,29 @@ mod tests {
         assert_eq!(std::fs::read_to_string(kept).unwrap(), "half", "the first part was lost");
         assert_eq!(Part::create(&spot).unwrap().keep(&spot), None, "nothing had come");
         assert_eq!(names_in(folder.path()), ["data.bin (2).part", "data.bin.part"]);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_chosen_name_that_is_no_text_is_used_byte_by_byte() {
+        use std::os::unix::ffi::OsStrExt as _;
+        let folder = tempfile::tempdir().unwrap();
+        let chosen = |bytes: &[u8]| folder.path().join(OsStr::from_bytes(bytes));
+        // What the name would become if it were read as text: another file, that nobody chose to replace.
+        let other = chosen("r\u{fffd}sum\u{fffd}.pdf".as_bytes());
+        atomic::write(&other, b"mine").unwrap();
+        let to = chosen(b"r\xe9sum\xe9.pdf");
+        let spot = Spot::chosen(&to).unwrap();
+        assert_eq!(part(&spot, "data").finish(&spot, "h").unwrap().to, to);
+        assert_eq!(std::fs::read_to_string(&to).unwrap(), "data");
+        assert_eq!(std::fs::read_to_string(&other).unwrap(), "mine", "another file was replaced");
+
+        let numbered = Spot { replace: false, ..spot.clone() };
+        let again = part(&numbered, "again").finish(&numbered, "h").unwrap().to;
+        assert_eq!(again, chosen(b"r\xe9sum\xe9 (2).pdf"));
+        assert_eq!(part(&spot, "half").keep(&spot).unwrap(), chosen(b"r\xe9sum\xe9.pdf.part"));
+        let (_file, left) = part(&spot, "left behind").file.keep().unwrap();
+        assert_eq!(keep_left_behind(&left, &to).unwrap(), chosen(b"r\xe9sum\xe9.pdf (2).part"));
     }
 
     #[test]

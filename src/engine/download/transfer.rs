@@ -274,7 +274,8 @@ impl Job {
     pub(super) fn tell(&self, spot: &Spot, meter: &Meter, total: Option<u64>, stage: Stage) {
         let (received, rate) = (meter.received(), meter.rate());
         let left = total.and_then(|total| time_for(total.checked_sub(received)?, rate));
-        let progress = Progress { file_name: spot.name.clone(), received, total, rate, left, stage };
+        let progress =
+            Progress { file_name: spot.name.to_string_lossy().into_owned(), received, total, rate, left, stage };
         self.tools.outbox.post(Event::Download {
             profile: self.profile,
             request: self.request.clone(),

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use egui::{Color32, Id, Rangef, Rect, Response, Role, Sense, Stroke, Ui, UiBuilder, WidgetInfo, pos2};
 
-use crate::activity::{Activity, ActivityKey, Field, Kind, Moment, RowId, Source, Status};
+use crate::activity::{Activity, ActivityKey, Field, Kind, Moment, RowId, Source, Status, path_of_text};
 use crate::engine::{Action, Progress};
 use crate::protocol::RequestId;
 use crate::settings::TableColumn;
@@ -446,12 +446,12 @@ fn saved(ui: &mut Ui, scene: &mut Scene, at: egui::Pos2, path: &str) {
     let button = Press::new("Open").name_owned(format!("Open {file}")).in_row();
     let width = button.width(ui);
     if button.at(ui, at).clicked() {
-        scene.wish(Wish::Send(Action::OpenFile(path.into())));
+        scene.wish(Wish::Send(Action::OpenFile(path_of_text(path))));
     }
     let name = format!("Show {file} in folder");
     let folder = Press::icon_only(icons::FOLDER, &name).in_row();
     if folder.at(ui, pos2(at.x + width + 5.0, at.y)).clicked() {
-        scene.wish(Wish::Send(Action::ShowInFolder(path.into())));
+        scene.wish(Wish::Send(Action::ShowInFolder(path_of_text(path))));
     }
 }
 
