@@ -1,9 +1,10 @@
 //! What the operator asks of an activity: check, label, read.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use crate::activity::{ActivityKey, Deed, Entry, Fact, Seq};
 use crate::engine::event::{Event, Notice, Severity};
+use crate::engine::files::HandOver;
 use crate::engine::report::Report;
 use crate::engine::rest::RestError;
 use crate::engine::reveal::reveal;
@@ -144,14 +145,9 @@ impl Hub {
     }
 
     /// Hands a file to the system.
-    pub(super) fn hand_over(&self, path: PathBuf, how: fn(&Path) -> Result<(), String>) {
+    pub(super) fn hand_over(&self, path: PathBuf, how: HandOver) {
         let outbox = self.tools.outbox.clone();
-        let work = move || {
-            if let Err(sentence) = how(&path) {
-                outbox.notice(Notice::new(Severity::Error, None, sentence));
-            }
-        };
-        let spawner = self.tools.spawner.clone();
-        self.tools.spawner.spawn("opening a file", async move { _ = spawner.blocking("opening a file", work).await });
+        let failed = move |sentence| outbox.notice(Notice::new(Severity::Error, None, sentence));
+        self.tools.spawner.spawn("opening a file", how.run(path, failed));
     }
 }

@@ -32,6 +32,7 @@ use crate::settings::{DOWNLOADS_AT_ONCE, Preferences, ProfileId, SCALES, Setting
 use super::action::Action;
 use super::download::{Order, Queue};
 use super::event::{ConnectionState, Event, Notice, Severity};
+use super::files::HandOver;
 use super::lasting;
 use super::options::SandboxLauncher;
 use super::report::Report;
@@ -256,8 +257,8 @@ impl Hub {
             Action::History { profile, key, from, to } => self.history(profile, key, from, to),
             Action::Reveal { profile, key, from, to } => self.reveal(profile, key, (from, to)),
             Action::Export(wanted) => self.export(*wanted),
-            Action::OpenFile(path) => self.hand_over(path, super::files::open),
-            Action::ShowInFolder(path) => self.hand_over(path, super::files::show_in_folder),
+            Action::OpenFile(path) => self.hand_over(path, HandOver::Open),
+            Action::ShowInFolder(path) => self.hand_over(path, HandOver::ShowInFolder),
             // `run` has taken it.
             Action::Quit => {}
         }
