@@ -12,6 +12,7 @@ use tokio::sync::{Semaphore, mpsc, oneshot};
 
 use crate::engine::event::{Notice, Severity};
 use crate::engine::report::Report;
+use crate::engine::spawn::Spawner;
 use crate::engine::tools::Tools;
 use crate::settings::atomic::in_words;
 
@@ -58,9 +59,9 @@ pub(crate) async fn listen(data: PathBuf, tools: Tools) {
         let Ok(place) = places.clone().acquire_owned().await else { return };
         match bound.listener.accept().await {
             Ok((stream, _unnamed)) => {
-                let (answering, owner) = (tools.clone(), bound.owner);
+                let (spawner, reports, owner) = (tools.spawner.clone(), tools.reports.clone(), bound.owner);
                 let answering = async move {
-                    serve(stream, owner, answering).await;
+                    serve(stream, owner, spawner, reports).await;
                     drop(place);
                 };
                 tools.spawner.finish("answering another program", answering);
@@ -88,7 +89,7 @@ fn in_place(place: &Place, error: &io::Error) -> String {
 }
 
 /// Answers one question.
-async fn serve(stream: UnixStream, owner: u32, tools: Tools) {
+async fn serve(stream: UnixStream, owner: u32, spawner: Spawner, reports: mpsc::Sender<Report>) {
     match stream.peer_cred() {
         Ok(peer) if peer.uid() == owner => {}
         Ok(_) | Err(_) => {
@@ -101,7 +102,7 @@ async fn serve(stream: UnixStream, owner: u32, tools: Tools) {
     let mut question = tokio::io::BufReader::new(read.take(LONGEST_LINE));
     let arrives = tokio::time::timeout(QUESTION_BUDGET, question.read_until(b'\n', &mut line));
     // An engine that stops waits for no question, but does answer one that it has.
-    match tools.spawner.until_stopped(arrives).await {
+    match spawner.until_stopped(arrives).await {
         Some(Ok(Ok(_))) if line.ends_with(b"\n") => {}
         Some(_) | None => {
             tracing::debug!("a question on the local socket was not whole");
@@ -109,7 +110,7 @@ async fn serve(stream: UnixStream, owner: u32, tools: Tools) {
         }
     }
     let answer = match Question::read(&line) {
-        Ok(tracking) => pass_on(tracking, &tools.reports).await,
+        Ok(tracking) => pass_on(tracking, &reports).await,
         Err(refused) => Err(refused),
     };
     let answer = match answer {
@@ -138,6 +139,10 @@ async fn pass_on(tracking: Tracking, reports: &mpsc::Sender<Report>) -> Result<u
 
 /// Asks the holder.
 pub(super) fn ask(data: &Path, tracking: &Tracking) -> Result<Result<usize, Refusal>, AskError> {
+    ask_within(data, tracking, ANSWER_BUDGET)
+}
+
+fn ask_within(data: &Path, tracking: &Tracking, patience: Duration) -> Result<Result<usize, Refusal>, AskError> {
     let place = place::of(data, place::runtime_folder()).map_err(AskError::Place)?;
     let mut stream = match BlockingStream::connect(&place.socket) {
         Ok(stream) => stream,
@@ -146,21 +151,73 @@ pub(super) fn ask(data: &Path, tracking: &Tracking) -> Result<Result<usize, Refu
         }
         Err(error) => return Err(AskError::Place(in_place(&place, &error))),
     };
-    let converse = || {
-        stream.set_read_timeout(Some(ANSWER_BUDGET))?;
+    let asking = |stream: &mut BlockingStream| {
         stream.set_write_timeout(Some(QUESTION_BUDGET))?;
         let mut line = serde_json::to_vec(&Question::of(tracking))?;
         line.push(b'\n');
-        stream.write_all(&line)?;
+        stream.write_all(&line)
+    };
+    let hearing = |stream: BlockingStream| {
+        stream.set_read_timeout(Some(patience))?;
         let mut answer = Vec::new();
         BufReader::new(stream.take(LONGEST_LINE)).read_until(b'\n', &mut answer)?;
-        serde_json::from_slice(&answer).map_err(io::Error::from)
+        Ok(answer)
     };
-    let answer: io::Result<Answer> = converse();
-    match answer {
+    asking(&mut stream).map_err(|error| match error {
+        error if is_late(&error) => AskError::NotTaken { seconds: QUESTION_BUDGET.as_secs() },
+        error => AskError::Answer(in_words(&error)),
+    })?;
+    let answer = hearing(stream).map_err(|error: io::Error| match error {
+        error if is_late(&error) => AskError::NotConfirmed { seconds: patience.as_secs() },
+        error => AskError::Answer(in_words(&error)),
+    })?;
+    match serde_json::from_slice(&answer) {
         Ok(Answer::Accepted(count)) => Ok(Ok(count)),
         Ok(Answer::Usage(why)) => Ok(Err(Refusal::Usage(why))),
         Ok(Answer::Failed(why)) => Ok(Err(Refusal::Failed(why))),
-        Err(error) => Err(AskError::Answer(in_words(&error))),
+        Err(error) => Err(AskError::Answer(in_words(&error.into()))),
+    }
+}
+
+/// Whether a socket's budget was used up.
+fn is_late(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::mailbox;
+
+    #[tokio::test]
+    #[expect(clippy::disallowed_methods, reason = "another process asks")]
+    async fn an_answer_that_does_not_come_in_time_is_told_as_that_and_the_ids_have_arrived() {
+        let data = tempfile::tempdir().unwrap();
+        let bound = bind(data.path()).unwrap();
+        let tracking = Tracking::new(Some("ops".into()), &["c-1".into(), "c-2".into()], Some("deploy")).unwrap();
+        let (reports, mut reported) = mpsc::channel(1);
+        let (folder, asked) = (data.path().to_owned(), tracking.clone());
+        let asking = tokio::task::spawn_blocking(move || ask_within(&folder, &asked, Duration::from_millis(1)));
+        let (stream, _unnamed) = bound.listener.accept().await.unwrap();
+        let (outbox, _events) = mailbox::pair(Arc::new(|| {}));
+        let spawner = Spawner::new(tokio::runtime::Handle::current(), outbox);
+        let serving = serve(stream, bound.owner, spawner, reports);
+        tokio::pin!(serving);
+        // The journal does not answer for as long as the asking process waits.
+        let told = tokio::select! {
+            told = asking => told.unwrap().unwrap_err(),
+            () = &mut serving => panic!("it was answered"),
+        };
+        assert!(matches!(told, AskError::NotConfirmed { .. }), "{told:?}");
+        let sentence = told.to_string();
+        assert!(sentence.contains("follows them") && !sentence.contains("version"), "{sentence}");
+        let arrived = tokio::select! {
+            Some(Report::Track(arrived)) = reported.recv() => arrived,
+            () = &mut serving => panic!("it was answered"),
+        };
+        assert_eq!(arrived.tracking, tracking);
+        arrived.reply.send(Ok(2)).unwrap();
+        // Nobody waits for the answer any more: that is no failure.
+        serving.await;
     }
 }

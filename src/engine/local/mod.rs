@@ -165,6 +165,24 @@ pub enum AskError {
     /// The place can't be used.
     #[error("{0}")]
     Place(String),
+    /// It did not take what was asked.
+    #[error(
+        "The running Privicore Monitor did not take the command ids within {seconds} s, because it is busy. They are not \
+         tracked. Try again in a moment."
+    )]
+    NotTaken {
+        /// How long it had for that.
+        seconds: u64,
+    },
+    /// It has what was asked, and has not answered yet.
+    #[error(
+        "The running Privicore Monitor has the command ids and follows them, but did not confirm within {seconds} s that they are \
+         in its journal: the journal is busy or can't be written. Look at its window before you close it."
+    )]
+    NotConfirmed {
+        /// How long it had for that.
+        seconds: u64,
+    },
     /// The answer can't be read.
     #[error("The running Privicore Monitor gave no answer that can be read: {0}. Is it of another version?")]
     Answer(String),
