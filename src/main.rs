@@ -39,7 +39,9 @@ type Ending = (Exit, Box<dyn std::error::Error>);
 
 fn run(arguments: Arguments) -> Result<(), Ending> {
     let environment = Environment::read().map_err(|error| (Exit::Usage, error.into()))?;
-    cli::logging::start(&arguments.log).map_err(failed)?;
+    let log = arguments.log.clone();
+    let says_notices = matches!(arguments.task, Some(Task::Watch(_)));
+    cli::logging::start(&if says_notices { log.without_notices() } else { log }).map_err(failed)?;
     if arguments.task.is_none() {
         // Before the engine: without a window it would take messages that nobody sees.
         ui::find_display().map_err(failed)?;

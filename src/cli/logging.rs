@@ -13,6 +13,8 @@ use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 
+use crate::engine::NOTICES_LOG;
+
 /// What is heard unless `--log` says otherwise.
 const DEFAULT: &str = "error,privicore_monitor=warn";
 
@@ -84,6 +86,15 @@ impl FromStr for LogFilter {
             };
         }
         Ok(Self { text: text.to_owned(), targets: held(targets) })
+    }
+}
+
+impl LogFilter {
+    /// Leaves notices out: for whoever says each of them anyway.
+    #[must_use]
+    pub fn without_notices(mut self) -> Self {
+        self.targets = self.targets.with_target(NOTICES_LOG, LevelFilter::OFF);
+        self
     }
 }
 

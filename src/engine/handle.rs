@@ -32,6 +32,8 @@ use super::way::{Guide, Surroundings, Way};
 const ACTIONS: usize = 64;
 /// Reports that wait for the engine's centre. Full: the task that reports waits.
 const REPORTS: usize = 64;
+/// How long another process may hold the data directory before it counts as running: `track` holds it for a moment.
+const HOLDER_PATIENCE: Duration = Duration::from_secs(1);
 /// How long tasks that block, such as a name that is being resolved, may hold up the end.
 const LAST_TASKS: Duration = Duration::from_millis(200);
 
@@ -74,7 +76,7 @@ impl Engine {
     ///
     /// See [`EngineError`].
     pub fn start(options: EngineOptions) -> Result<(EngineHandle, Events), EngineError> {
-        let holder = Holder::take(options.directories.data())?;
+        let holder = Holder::take_within(options.directories.data(), HOLDER_PATIENCE)?;
         let Opened { journal, live_from, id, recovered } = Journal::open(options.directories.data())?;
         let (store, settings, broken) = Store::open(&options.directories);
         let surroundings = Surroundings { authority: options.extra_authority, proxies: options.proxies };

@@ -28,6 +28,8 @@ const RESTORED_LIMIT: usize = 8 * 1024 * 1024;
 pub(super) const EVENTS_LIMIT: usize = 1024;
 /// How many notices may wait; more are counted.
 const NOTICES_LIMIT: usize = 128;
+/// The log's target for notices: who shows each of them anyway leaves it out.
+pub const NOTICES_LOG: &str = "privicore_monitor::notices";
 /// The largest batch that a later one is joined to.
 const JOIN_LIMIT: usize = 4096;
 
@@ -239,11 +241,6 @@ impl Mailbox {
     }
 
     fn notice(&mut self, notice: Notice) {
-        match notice.severity {
-            Severity::Info => tracing::info!("{}", notice.sentence),
-            Severity::Warning => tracing::warn!("{}", notice.sentence),
-            Severity::Error => tracing::error!("{}", notice.sentence),
-        }
         let waits = |event: &Event| {
             matches!(event, Event::Notice(waiting)
                 if waiting.sentence == notice.sentence && waiting.profile == notice.profile)
@@ -252,8 +249,15 @@ impl Mailbox {
             return;
         }
         if self.notices >= NOTICES_LIMIT {
+            // Nobody shows it: it is in the log, whoever leaves out notices that are shown.
+            tracing::warn!("{}", notice.sentence);
             self.notices_left_out += 1;
             return;
+        }
+        match notice.severity {
+            Severity::Info => tracing::info!(target: NOTICES_LOG, "{}", notice.sentence),
+            Severity::Warning => tracing::warn!(target: NOTICES_LOG, "{}", notice.sentence),
+            Severity::Error => tracing::error!(target: NOTICES_LOG, "{}", notice.sentence),
         }
         self.notices += 1;
         self.push(Event::Notice(notice));

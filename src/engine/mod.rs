@@ -65,6 +65,6 @@ pub use connector::{ConnectError, Connector, Network, Transport};
 pub use endpoints::Target;
 pub use event::{ConnectionState, Event, Notice, Progress, Severity, SignInState, Stage, Waiting};
 pub use handle::{Busy, Engine, EngineError, EngineHandle};
-pub use mailbox::{Events, Waker};
+pub use mailbox::{Events, NOTICES_LOG, Waker};
 pub use options::{Clock, EngineOptions, SandboxAddresses, SandboxLauncher};
 pub use proxies::{ProxyError, ProxyVariables};

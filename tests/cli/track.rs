@@ -2,9 +2,15 @@
 
 use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _};
 use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use privicore_monitor::credentials::Keyring;
+use privicore_monitor::engine::{Action, Engine, EngineOptions, ProxyVariables};
+use privicore_monitor::settings::Directories;
 
 use super::Privicore;
-use super::program::{Home, contents};
+use super::program::{DEADLINE, Home, contents};
 
 /// The socket in the runtime folder.
 fn socket(home: &Home) -> Option<PathBuf> {
@@ -69,6 +75,60 @@ fn without_a_holder_they_are_written_into_the_journal() {
     home.set("PRIVICORE_PASSWORD", "x");
     let journal = contents(&home.folder("data"));
     assert!(journal.iter().any(|(path, _)| path.ends_with("journal.sqlite")), "no journal");
+}
+
+#[test]
+fn a_loop_of_it_keeps_neither_the_window_nor_watch_from_starting() {
+    let home = Home::new();
+    home.with_profiles(&["ops"]);
+    let stop = AtomicBool::new(false);
+    let tracks = |of: usize| {
+        let numbers = (0..).take_while(|_number| !stop.load(Ordering::Relaxed));
+        numbers.map(|number: u32| home.run(&["track", &format!("c-{of}-{number}")]).with(0)).count()
+    };
+    let tracked: Vec<usize> = std::thread::scope(|scope| {
+        let loops: Vec<_> = (0..3).map(|of| scope.spawn(move || tracks(of))).collect();
+        // Whatever fails ends the loops too.
+        let _stops = Stops(&stop);
+        for _ in 0..8 {
+            // The window starts by this.
+            let (engine, _events) = Engine::start(options(&home)).expect("the window starts");
+            engine.send(Action::Quit).expect("it takes it");
+            assert!(engine.join(DEADLINE), "it did not stop");
+            let watched = home.run(&["watch"]).with(3);
+            assert!(watched.said.contains("ops is not kept signed in"), "{}", watched.said);
+            assert!(!watched.said.contains("Another"), "a moment was taken for a running window: {}", watched.said);
+        }
+        stop.store(true, Ordering::Relaxed);
+        loops.into_iter().map(|tracking| tracking.join().expect("every id was tracked")).collect()
+    });
+    assert!(tracked.iter().all(|count| *count > 0), "{tracked:?}");
+}
+
+/// Sets a flag when it is dropped.
+struct Stops<'a>(&'a AtomicBool);
+
+impl Drop for Stops<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
+/// What the window would start its engine with.
+fn options(home: &Home) -> EngineOptions {
+    EngineOptions {
+        directories: Directories::at(home.folder("data"), home.folder("config")).expect("folders"),
+        keyring: Keyring::in_memory(),
+        keeps_links: true,
+        sandbox: None,
+        start_in_sandbox: false,
+        profile: None,
+        connector: None,
+        extra_authority: None,
+        proxies: ProxyVariables::default(),
+        clock: Arc::new(|| jiff::Timestamp::now().into()),
+        waker: Arc::new(|| {}),
+    }
 }
 
 #[test]

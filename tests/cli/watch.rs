@@ -1,5 +1,9 @@
 //! `watch`: lines, the end, the codes.
 
+use privicore_monitor::activity::{ActivityKey, Entry, Fact, Moment};
+use privicore_monitor::journal::Journal;
+use privicore_monitor::protocol::{Body, CommandId, CommandReport, CommandStatus, Message};
+use privicore_monitor::settings::ProfileId;
 use serde_json::json;
 
 use super::Privicore;
@@ -163,6 +167,76 @@ fn beside_another_it_follows_the_journal_and_takes_over_when_that_ends() {
     privicore.outcome("c-9", 2, "");
     assert_eq!(second.end().code(), Some(0), "{}", second.said());
     assert!(second.said().contains("this one connects now"), "the takeover was not said");
+}
+
+/// Fills the journal with so much of another profile that reading it takes far longer than connecting.
+fn with_long_history(home: &Home) {
+    let profile = ProfileId::random();
+    let entry = |number: u32| {
+        let id = format!("old-{number}");
+        let raw = json!({"data": {"type": "X-DPT-CAB-ID", "id": id, "command_status": 2, "body": "done"}}).to_string();
+        let body = Body::Text("done".to_owned());
+        let report = CommandReport { id: CommandId::new(id), status: CommandStatus::Succeeded, body };
+        let message = Message::Command(report);
+        let key = ActivityKey::of(&message);
+        Entry { raw: raw.into(), ..Entry::ours(Moment(i64::from(number)), key, Fact::Heard(message)) }
+    };
+    let written = async {
+        let journal = Journal::open(&home.folder("data")).expect("a journal").journal;
+        for batch in 0..30 {
+            let entries = (batch * 10_000..(batch + 1) * 10_000).map(entry).collect();
+            journal.append(profile, entries).await.expect("it takes them");
+        }
+        journal.close().await;
+    };
+    tokio::runtime::Runtime::new().expect("threads").block_on(written);
+}
+
+#[test]
+fn it_connects_before_it_has_read_a_long_journal() {
+    let privicore = Privicore::start();
+    let home = Home::of(privicore.running());
+    let mut first = home.start(&["watch", "--json", "--exit-on", "final:c-1"]);
+    privicore.until_joined(1);
+    privicore.outcome("c-1", 2, "");
+    assert_eq!(first.end().code(), Some(0), "{}", first.said());
+    privicore.until_joined(0);
+    with_long_history(&home);
+    // What it waits for is in the journal: it ends as soon as it has read all of it. Before that it is joined.
+    let mut again = home.start(&["watch", "--json", "--exit-on", "final:c-1"]);
+    privicore.until_joined(1);
+    assert_eq!(again.end().code(), Some(0), "{}", again.said());
+    assert_eq!(again.rest().len(), 1);
+}
+
+#[test]
+fn what_comes_while_it_reads_a_long_journal_is_printed_once_and_in_order() {
+    let privicore = Privicore::start();
+    let home = Home::of(privicore.running());
+    with_long_history(&home);
+    let mut watch = home.start(&["watch", "--json", "--filter", "kind:command", "--exit-on", "final:c-49"]);
+    privicore.until_joined(1);
+    for number in 0..50 {
+        privicore.outcome(&format!("c-{number}"), 2, "");
+    }
+    assert_eq!(watch.end().code(), Some(0), "{}", watch.said());
+    let printed: Vec<_> = watch.rest().iter().map(|line| line["id"].clone()).collect();
+    let expected: Vec<_> = (0..50).map(|number| json!(format!("c-{number}"))).collect();
+    assert_eq!(printed, expected);
+}
+
+#[test]
+fn each_warning_is_said_once() {
+    let privicore = Privicore::start();
+    let home = Home::of(privicore.running());
+    let settings = "[preferences]\nauthority_file = \"/nowhere/authority.pem\"\n";
+    std::fs::write(home.folder("config/settings.toml"), settings).expect("written");
+    let mut watch = home.start(&["watch", "--json", "--exit-on", "final:c-1"]);
+    privicore.until_joined(1);
+    privicore.outcome("c-1", 2, "");
+    assert_eq!(watch.end().code(), Some(0), "{}", watch.said());
+    let said = watch.said();
+    assert_eq!(said.matches("/nowhere/authority.pem").count(), 1, "{said}");
 }
 
 #[test]

@@ -81,14 +81,28 @@ impl Live {
         tokio::select! {
             () = self.bell.notified() => self.hear(names, model)?,
             () = tokio::time::sleep_until(self.sign_in_at.unwrap_or(never)) => self.sign_in(),
-            () = tokio::time::sleep_until(self.deadline.unwrap_or(never)) => {
-                self.deadline = None;
-                if let Some(error) = self.standings.too_late(FIRST_CONNECTION.as_secs()) {
-                    return Err(error);
-                }
-            }
+            () = tokio::time::sleep_until(self.deadline.unwrap_or(never)) => self.first_connection()?,
         }
         self.standings.nothing_left().map_or(Ok(()), Err)
+    }
+
+    /// Hears what the engine has said, and does what is due, without waiting.
+    pub(super) fn look(&mut self, names: &mut Names, model: &mut Model) -> Result<(), CliError> {
+        let now = Instant::now();
+        if self.sign_in_at.is_some_and(|due| due <= now) {
+            self.sign_in();
+        }
+        self.hear(names, model)?;
+        if self.deadline.is_some_and(|due| due <= now) {
+            self.first_connection()?;
+        }
+        self.standings.nothing_left().map_or(Ok(()), Err)
+    }
+
+    /// The time for the first connection is over.
+    fn first_connection(&mut self) -> Result<(), CliError> {
+        self.deadline = None;
+        self.standings.too_late(FIRST_CONNECTION.as_secs()).map_or(Ok(()), Err)
     }
 
     /// Leaves every channel, commits and stops. Blocks for as long as that may take.

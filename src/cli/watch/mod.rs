@@ -10,10 +10,10 @@ mod model;
 mod printer;
 mod standing;
 
-use std::path::Path;
 use std::time::Duration;
 
 use tokio::sync::mpsc;
+use tokio::time::Instant;
 
 use crate::activity::Slip;
 use crate::engine::{EngineError, EngineOptions, Waker};
@@ -28,6 +28,10 @@ use live::Live;
 use model::{Model, Whose};
 use printer::Printer;
 
+/// How long another process may hold the journal before it counts as running: `track` holds it for a moment.
+const MOMENT: Duration = Duration::from_secs(1);
+/// The pause between two looks within that.
+const MOMENT_LOOK: Duration = Duration::from_millis(20);
 /// How often the journal of another process is looked at.
 const LOOK: Duration = Duration::from_millis(250);
 /// How many looks pass between two attempts to take over.
@@ -131,18 +135,15 @@ impl<'a> Watcher<'a> {
 
     /// Watches for as long as there is something to watch.
     async fn watch(&mut self) -> Result<(), CliError> {
-        while self.model.remember(self.end)? {
-            tokio::task::yield_now().await;
-        }
+        self.begin().await?;
+        let trouble = self.remember().await?;
         if let Some(lines) = self.model.reached_before(&self.names) {
             self.print(lines).await;
             self.done = true;
             return Ok(());
         }
-        if !self.take_over()? {
-            super::say(
-                "Another Privicore Monitor holds the journal: its events are shown, and no connection is opened.",
-            );
+        if let Some(error) = trouble {
+            return Err(error);
         }
         let mut looks = 0_u32;
         loop {
@@ -159,6 +160,34 @@ impl<'a> Watcher<'a> {
                 super::say("The other Privicore Monitor has ended: this one connects now.");
             }
         }
+    }
+
+    /// Starts the engine, or says that another process has the journal and holds it for longer than a moment.
+    async fn begin(&mut self) -> Result<(), CliError> {
+        let deadline = Instant::now() + MOMENT;
+        while !self.take_over()? {
+            if Instant::now() >= deadline {
+                super::say(
+                    "Another Privicore Monitor holds the journal: its events are shown, and no connection is opened.",
+                );
+                return Ok(());
+            }
+            tokio::time::sleep(MOMENT_LOOK).await;
+        }
+        Ok(())
+    }
+
+    /// Reads what the journal had at the start, beside the engine: what comes meanwhile is received and is read afterwards.
+    /// Why nothing is left to watch, where that turns out meanwhile: what is waited for may be in the journal all the same.
+    async fn remember(&mut self) -> Result<Option<CliError>, CliError> {
+        let mut trouble = None;
+        while self.model.remember(self.end)? {
+            if let Some(live) = self.live.as_mut().filter(|_live| trouble.is_none()) {
+                trouble = live.look(&mut self.names, &mut self.model).err();
+            }
+            tokio::task::yield_now().await;
+        }
+        Ok(trouble)
     }
 
     /// Prints what is new in the journal; whether what was waited for has come.
@@ -193,9 +222,12 @@ impl<'a> Watcher<'a> {
 
     /// Starts the engine where nobody else holds the journal; whether it runs.
     fn take_over(&mut self) -> Result<bool, CliError> {
+        if Holder::is_held(self.setup.directories.data())? {
+            return Ok(false);
+        }
         if !self.setup.sandbox && self.guest.is_none() && self.settings.profiles.is_empty() {
             // Nobody could be signed in. That is not wrong beside a window, which has somebody.
-            return if is_held(self.setup.directories.data())? { Ok(false) } else { Err(CliError::NoProfile) };
+            return Err(CliError::NoProfile);
         }
         let tokens = if self.guest.is_some() { Tokens::InMemory } else { Tokens::InKeyring };
         let make = |waker| {
@@ -238,7 +270,7 @@ impl<'a> Watcher<'a> {
 
 /// Whose events are shown.
 fn whose(setup: &Setup<'_>, guest: Option<&Guest>, settings: &Settings, names: &Names) -> Result<Whose, CliError> {
-    let held = || is_held(setup.directories.data());
+    let held = || Holder::is_held(setup.directories.data());
     Ok(match (&setup.profile, guest) {
         (_, Some(guest)) => Whose::Only([guest.profile.id].into()),
         (None, None) if setup.sandbox || settings.profiles.is_empty() => {
@@ -255,13 +287,4 @@ fn whose(setup: &Setup<'_>, guest: Option<&Guest>, settings: &Settings, names: &
             None => return Err(CliError::UnknownProfile(name.clone())),
         },
     })
-}
-
-/// Whether another process holds the journal.
-fn is_held(data: &Path) -> Result<bool, CliError> {
-    match Holder::take(data) {
-        Ok(_let_go_at_once) => Ok(false),
-        Err(JournalError::Held { .. }) => Ok(true),
-        Err(error) => Err(error.into()),
-    }
 }
