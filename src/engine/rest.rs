@@ -203,9 +203,20 @@ impl Rest {
     /// `POST /profile/authorization-token/expiry`: when a token ends, where the server says.
     pub(super) async fn expiry(&self, endpoints: &Endpoints, token: &AuthorizationToken) -> Result<Ends, RestError> {
         let path = ["profile", "authorization-token", "expiry"];
-        let answer = self.call(endpoints, token, &path, Payload::Form(&[])).await?;
-        let answer = success(answer, endpoints)?;
+        let answer = match self.call(endpoints, token, &path, Payload::Form(&[])).await {
+            // Whoever may not ask for the end of its own token has no token.
+            Err(RestError::Status { status: 403, words, .. }) => return Err(RestError::Unauthorised(words)),
+            other => success(other?, endpoints)?,
+        };
         Ok(Ends { at: rest::expiry(&answer.body).map(Moment::from), server_now: answer.date })
+    }
+
+    /// The server's words if it refuses a token when asked for its end. No answer, and any other error, refuse nothing.
+    pub(super) async fn token_refusal(&self, endpoints: &Endpoints, token: &AuthorizationToken) -> Option<String> {
+        match self.expiry(endpoints, token).await {
+            Err(RestError::Unauthorised(words)) => Some(words.trim_start_matches(": ").to_owned()),
+            Ok(_) | Err(_) => None,
+        }
     }
 
     /// `POST /profile/reauthorize-authorization-token`: a new token for an old one.

@@ -13,6 +13,9 @@ use super::theme::{self, Palette, Type};
 use super::top_bar::state_words;
 use super::widgets::{self, Look, Press};
 
+/// Between two buttons.
+const GAP: f32 = 10.0;
+
 /// Whether the state of a desk's connection asks for a banner.
 pub(crate) fn is_due(desk: &Desk) -> bool {
     matches!(
@@ -57,30 +60,29 @@ pub(crate) fn show(ui: &mut Ui, desk: &Desk, scene: &mut Scene) {
 
 /// The buttons, from the right end; returns where they begin.
 fn buttons(ui: &mut Ui, desk: &Desk, right: f32, middle: f32, scene: &mut Scene) -> f32 {
-    let (first, second) = match desk.connection {
-        Some(ConnectionState::Reconnecting { .. }) => (Some(Command::Disconnect), Some(Command::RetryNow)),
-        Some(ConnectionState::TokenRefused { .. }) => (Some(Command::SignOut), None),
-        _ => (None, Some(Command::Connect)),
+    let run = |command: Command, look| (command.words(), Wish::Run(command), look);
+    let buttons = match desk.connection {
+        Some(ConnectionState::Reconnecting { .. }) => {
+            vec![run(Command::Disconnect, Look::Plain), run(Command::RetryNow, Look::Outlined)]
+        }
+        Some(ConnectionState::TokenRefused { .. }) => vec![
+            run(Command::SignOut, Look::Plain),
+            run(Command::RetryNow, Look::Plain),
+            ("Sign in".to_owned(), Wish::SignInAgain(desk.profile.id), Look::Outlined),
+        ],
+        _ => vec![run(Command::Connect, Look::Outlined)],
     };
-    let refused = matches!(desk.connection, Some(ConnectionState::TokenRefused { .. }));
-    let words = second.map_or_else(|| "Sign in".to_owned(), Command::words);
-    let main = Press::new(&words).look(Look::Outlined);
-    let main_left = right - main.width(ui);
-    let mut left = main_left;
-    if let Some(command) = first {
-        let words = command.words();
-        let press = Press::new(&words);
-        left = main_left - 10.0 - press.width(ui);
-        if press.at(ui, pos2(left, middle)).clicked() {
-            scene.wish(Wish::Run(command));
+    let width = |(words, _, look): &(String, Wish, Look)| Press::new(words).look(*look).width(ui) + GAP;
+    let left = right - buttons.iter().map(width).sum::<f32>();
+    let mut at = left;
+    for (words, wish, look) in buttons {
+        let press = Press::new(&words).look(look);
+        at += GAP;
+        let width = press.width(ui);
+        if press.at(ui, pos2(at, middle)).clicked() {
+            scene.wish(wish);
         }
+        at += width;
     }
-    if main.at(ui, pos2(main_left, middle)).clicked() {
-        match second {
-            Some(command) => scene.wish(Wish::Run(command)),
-            None if refused => scene.wish(Wish::SignInAgain(desk.profile.id)),
-            None => {}
-        }
-    }
-    left
+    left + GAP
 }

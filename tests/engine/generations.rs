@@ -1,5 +1,8 @@
 //! What other generations of servers do: each kind of answer, and what must never follow from one.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+
 use axum::body::Body;
 use axum::response::Response;
 use privicore_monitor::activity::{ActivityKey, Deed, Enquiry, Fact, NotSaved};
@@ -10,7 +13,7 @@ use privicore_monitor::settings::{Address, Profile};
 use serde_json::json;
 
 use crate::quiet;
-use crate::scripted::{Backend, proxy};
+use crate::scripted::{Backend, proxy, proxy_that};
 use crate::window::{Machine, Window, with_password, with_token};
 use crate::wires::{authority, encrypted, port_of};
 
@@ -96,6 +99,43 @@ async fn a_dead_token_is_said_by_rest_and_by_the_connection() {
     let ConnectionState::TokenRefused { why } = state else { panic!("{state:?}") };
     assert_eq!(why, "The server refused the token: Token hidden expired. Sign in again.");
     window.quit().await;
+}
+
+#[tokio::test]
+async fn a_join_that_is_refused_with_400_makes_the_token_dead_only_if_its_end_is_refused_with_401_or_403() {
+    for (expiry, dead) in
+        [(401, true), (403, true), (400, false), (404, false), (429, false), (500, false), (200, false)]
+    {
+        let backend = Backend::start(move |line| match line {
+            "POST /profile/authenticate" => (200, OLD.to_owned()),
+            "POST /profile/authorization-token/expiry" => (expiry, r#"{"message":"Token trouble."}"#.to_owned()),
+            _ => (404, String::new()),
+        })
+        .await;
+        let status = Arc::new(AtomicI64::new(400));
+        let answered = status.clone();
+        let websocket = proxy_that(move |_token| answered.load(Ordering::SeqCst)).await;
+        let mut window = Window::open(&Machine::new());
+        let profile = profile(&backend.url, &websocket);
+        let id = profile.id;
+        window.act(Action::SignIn(Box::new(with_password(profile, "right"))));
+        window.signed_in().await.expect("signed in");
+        let ended = |state: &ConnectionState| {
+            matches!(state, ConnectionState::TokenRefused { .. } | ConnectionState::Reconnecting { .. })
+        };
+        match window.state("the end of the join", ended).await {
+            ConnectionState::TokenRefused { why } => {
+                assert!(dead, "{expiry}");
+                assert_eq!(why, "The server refused the token: Token trouble. Sign in again.");
+            }
+            other => assert!(!dead, "{expiry}: {other:?}"),
+        }
+        assert_eq!(backend.got_of("POST /profile/authorization-token/expiry")[0].token.as_deref(), Some("T-old"));
+        status.store(200, Ordering::SeqCst);
+        window.act(Action::RetryNow(id));
+        window.state("live", |state| *state == ConnectionState::Live).await;
+        window.quit().await;
+    }
 }
 
 #[tokio::test]

@@ -84,25 +84,30 @@ impl Backend {
 
 /// A proxy that accepts these tokens and refuses all others. Returns its address.
 pub(crate) async fn proxy(good: &'static [&'static str]) -> String {
+    proxy_that(move |token| if good.contains(&token) { 200 } else { 401 }).await
+}
+
+/// A proxy that answers by the token, with a status. Returns its address.
+pub(crate) async fn proxy_that(answer: impl Fn(&str) -> i64 + Clone + Send + 'static) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let url = format!("ws://{}", listener.local_addr().expect("an address"));
     serve(async move {
         loop {
             let (stream, _) = listener.accept().await.expect("a client");
-            serve(connection(stream, good));
+            serve(connection(stream, answer.clone()));
         }
     });
     url
 }
 
 /// One connection of a proxy.
-async fn connection(stream: impl AsyncRead + AsyncWrite + Unpin, good: &'static [&'static str]) {
+async fn connection(stream: impl AsyncRead + AsyncWrite + Unpin, answer: impl Fn(&str) -> i64) {
     let Ok(mut socket) = tokio_tungstenite::accept_async(stream).await else { return };
     while let Some(Ok(frame)) = socket.next().await {
         let Message::Text(text) = frame else { continue };
         let request: Value = serde_json::from_str(text.as_str()).expect("JSON");
         let token = request["data"]["authorizationToken"].as_str().expect("a token");
-        let status = if good.contains(&token) { 200 } else { 401 };
+        let status = answer(token);
         let reply = json!({"correlationId": request["correlationId"], "status": status, "data": {"channelId": "ch"}});
         if socket.send(Message::text(reply.to_string())).await.is_err() {
             return;

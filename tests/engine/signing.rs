@@ -121,7 +121,12 @@ async fn an_expired_token_is_refused_once_and_not_tried_again() {
     let ConnectionState::TokenRefused { why } = refused else { panic!("{refused:?}") };
     assert!(why.ends_with("Sign in again."), "{why}");
 
-    window.act(Action::RetryNow(id));
+    // By hand it can be tried at any time, and is refused once more.
+    for action in [Action::RetryNow(id), Action::Connect(id)] {
+        window.act(action);
+        window.state("joining", |state| *state == ConnectionState::Joining).await;
+        window.state("refused", |state| matches!(state, ConnectionState::TokenRefused { .. })).await;
+    }
     window.act(Action::SignIn(Box::new(with_password(profile_with(&sandbox, id), PASSWORD))));
     window.signed_in().await.expect("signed in anew");
     window.live(2).await;

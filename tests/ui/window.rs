@@ -78,6 +78,30 @@ fn a_refused_token_leads_to_signing_in() {
 }
 
 #[test]
+fn a_refused_token_can_be_tried_again_by_hand_everywhere() {
+    let mut window = Window::live();
+    connection(
+        &mut window,
+        ConnectionState::TokenRefused { why: "The server refused the token. Sign in again.".into() },
+    );
+    for name in ["Sign out", "Retry now", "Sign in"] {
+        assert!(window.has(Role::Button, name), "no {name} in the banner");
+    }
+    window.press("Retry now");
+    assert!(matches!(&*window.actions(), [Action::RetryNow(_)]), "the engine was not told");
+    window.press("Menu");
+    window.press("Connect");
+    assert!(matches!(&*window.actions(), [Action::Connect(_)]), "the menu does not connect");
+    for (command, told) in [("Retry now", "RetryNow"), ("Connect", "Connect")] {
+        window.key_with(Modifiers::COMMAND, Key::K);
+        window.type_text(command);
+        window.key(Key::Enter);
+        let actions = format!("{:?}", window.actions());
+        assert!(actions.starts_with(&format!("[{told}(")), "{command}: {actions}");
+    }
+}
+
+#[test]
 fn the_round_trip_and_the_tokens_end_are_labels_of_their_own() {
     let mut window = Window::live();
     let profile = window.id();

@@ -147,9 +147,14 @@ impl Hub {
         let kept = (book.clone(), vault.clone());
         let scribe = Scribe::start(id, ledger, outbox, kept, (told, found), &tools.spawner);
         start_reconciler(&tools, id, (&book, &dialect), &scribe);
+        let rest = tools.rest.clone();
         let parts = session::Parts {
             profile: id,
             connector: tools.connector.clone(),
+            token_check: Arc::new(move |ticket| {
+                let rest = rest.clone();
+                Box::pin(async move { rest.token_refusal(&ticket.endpoints, &ticket.token).await })
+            }),
             scribe: scribe.clone(),
             vault: vault.clone(),
             outbox: tools.outbox.clone(),

@@ -252,7 +252,14 @@ impl Hub {
     pub(super) fn connect(&mut self, profile: ProfileId) {
         let Some(desk) = self.desks.get(&profile) else { return };
         match &desk.held {
-            Some(held) => self.aim(profile, Aim::Online(held.ticket.clone())),
+            Some(held) => {
+                let ticket = held.ticket.clone();
+                desk.wish.send_modify(|wish| {
+                    wish.aim = Aim::Online(ticket);
+                    // A token that was refused is tried again only when somebody asks for that.
+                    wish.retry += 1;
+                });
+            }
             None if desk.profile.keep_signed_in => self.remember(profile),
             None => {
                 self.aim(profile, Aim::SignedOut);
@@ -270,7 +277,11 @@ impl Hub {
     /// Does not wait for the next attempt.
     pub(super) fn retry_now(&mut self, profile: ProfileId) {
         let Some(desk) = self.desks.get(&profile) else { return };
-        if matches!(desk.state, ConnectionState::Offline | ConnectionState::SignedOut) {
+        let is_idle = matches!(
+            desk.state,
+            ConnectionState::Offline | ConnectionState::SignedOut | ConnectionState::TokenRefused { .. }
+        );
+        if is_idle {
             self.connect(profile);
         } else {
             desk.wish.send_modify(|wish| wish.retry += 1);

@@ -65,7 +65,7 @@ pub(super) enum End {
 }
 
 /// A reason as the end of a sentence.
-fn reason_of(reason: &str) -> Cow<'_, str> {
+pub(super) fn reason_of(reason: &str) -> Cow<'_, str> {
     let reason = reason.trim();
     match reason.chars().next_back() {
         None => ".".into(),
@@ -74,15 +74,26 @@ fn reason_of(reason: &str) -> Cow<'_, str> {
     }
 }
 
+/// Whether a status says that the token is dead.
+pub(super) fn refuses_token(status: i64) -> bool {
+    matches!(status, 401 | 403)
+}
+
 impl End {
-    /// What a refusal of the join means: the token's fault or another.
+    /// What a refusal of the join means by its status alone: words are for people.
     pub(super) fn of_refusal(reply: Reply) -> Self {
         let reason = reply.text.unwrap_or_default();
-        if matches!(reply.status, 401 | 403) || reason.to_ascii_lowercase().contains("token") {
+        if refuses_token(reply.status) {
             Self::TokenRefused { reason }
         } else {
             Self::JoinRefused { status: reply.status, reason }
         }
+    }
+
+    /// Whether only the server can say if the token is dead: it refused the join as the client's fault, with a status that
+    /// names neither the token nor the time.
+    pub(super) fn may_be_the_tokens_fault(&self) -> bool {
+        matches!(self, Self::JoinRefused { status: 400..=428 | 430..=499, .. })
     }
 
     /// Only the error's kind is looked at: its text can quote what the server sent.

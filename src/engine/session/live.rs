@@ -9,10 +9,11 @@ use crate::engine::clocks::Life;
 use crate::engine::event::{Event, Notice, Severity};
 use crate::engine::reading::Harvest;
 use crate::engine::scribe::{Closed, Room, Scribe};
-use crate::protocol::ChannelId;
+use crate::protocol::{ChannelId, CorrelationId, Reply};
 
-use super::connection::{Connection, End, Heard};
+use super::connection::{Connection, End, Heard, reason_of, refuses_token};
 use super::heartbeat::{Beat, Heartbeat};
+use super::join::answers;
 use super::{Leaving, Session, State, Wish, changed, current};
 
 /// How long a ping may take to be sent. Longer, and the server reads nothing any more.
@@ -27,6 +28,8 @@ const LATE: Duration = Duration::from_secs(2);
 /// A joined connection.
 pub(super) struct Live {
     connection: Connection,
+    /// What the join was asked under.
+    asked: CorrelationId,
     channel: Option<ChannelId>,
     joined: Instant,
     /// When it last gave a sign of life.
@@ -58,10 +61,11 @@ enum Next {
 
 impl Live {
     /// A connection that was joined just now, at `since`.
-    pub(super) fn new(connection: Connection, channel: Option<ChannelId>, since: Life) -> Self {
+    pub(super) fn new(connection: Connection, asked: CorrelationId, channel: Option<ChannelId>, since: Life) -> Self {
         let now = Instant::now();
         Self {
             connection,
+            asked,
             channel,
             joined: now,
             life: since,
@@ -248,19 +252,23 @@ impl Session {
                 None
             }
             Heard::Reply(reply) if reply.is_ok() => None,
-            Heard::Reply(reply) => match End::of_refusal(reply) {
-                refused @ End::TokenRefused { .. } => Some(refused),
-                other => {
-                    self.outbox.notice(Notice::new(
-                        Severity::Warning,
-                        Some(self.profile),
-                        format!("{other} The connection stays open."),
-                    ));
-                    None
-                }
-            },
+            Heard::Reply(reply) => self.refused(live, reply),
             Heard::End(end) => Some(end),
         }
+    }
+
+    /// A refusal over a joined connection. Nothing is asked over it but the join, so only a word about the token ends it.
+    fn refused(&self, live: &Live, reply: Reply) -> Option<End> {
+        if refuses_token(reply.status) && answers(&reply, &live.asked) {
+            return Some(End::of_refusal(reply));
+        }
+        let (status, reason) = (reply.status, reply.text.unwrap_or_default());
+        let reason = reason_of(&reason);
+        let sentence = format!(
+            "The server sent an error with status {status} that answers nothing it was asked{reason} The connection stays open."
+        );
+        self.outbox.notice(Notice::new(Severity::Warning, Some(self.profile), sentence));
+        None
     }
 
     fn pulse(&self, live: &mut Live, now: Instant) {

@@ -16,6 +16,7 @@
 mod backoff;
 mod connection;
 mod heartbeat;
+mod join;
 mod live;
 mod pace;
 mod wish;
@@ -28,7 +29,7 @@ use futures_util::future::BoxFuture;
 use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
 
-use crate::protocol::{ChannelId, CorrelationId, Reply, outgoing};
+use crate::protocol::{ChannelId, outgoing};
 use crate::settings::ProfileId;
 
 use super::action::Action;
@@ -46,14 +47,16 @@ use super::vault::Vault;
 
 use backoff::{Backoff, STABLE};
 use connection::{Connection, End, Heard};
+use join::{answers, correlation};
 use live::Live;
 use pace::Pace;
 pub(super) use wish::{Aim, Ticket, Wish};
 
-/// How long the server has to answer a join.
-const JOIN_BUDGET: Duration = Duration::from_secs(5);
 /// How long leaving may take, from the frame to the closed socket.
 const LEAVE_BUDGET: Duration = Duration::from_secs(1);
+
+/// Asks the server whether it refuses a token: its words if it does. `None` if it does not, or if nothing can be learnt.
+pub(super) type TokenCheck = Arc<dyn Fn(Arc<Ticket>) -> BoxFuture<'static, Option<String>> + Send + Sync>;
 
 /// What a session is made of.
 pub(super) struct Parts {
@@ -61,6 +64,8 @@ pub(super) struct Parts {
     pub(super) profile: ProfileId,
     /// How sockets are connected.
     pub(super) connector: Arc<dyn Connector>,
+    /// Asks whether a token is dead when the answer to a join does not say.
+    pub(super) token_check: TokenCheck,
     /// Where what it hears is committed.
     pub(super) scribe: Scribe,
     /// Where secrets that it hears are kept.
@@ -85,6 +90,7 @@ pub(super) fn start(parts: Parts, wish: Wish, spawner: &Spawner) -> (watch::Send
         backoff: Backoff::new(parts.random),
         profile,
         connector: parts.connector,
+        token_check: parts.token_check,
         scribe: parts.scribe,
         vault: parts.vault,
         outbox: parts.outbox,
@@ -123,9 +129,10 @@ enum State {
 enum Rest {
     SignedOut,
     Offline,
-    /// The token of the ticket with this number was refused.
+    /// The token of the ticket with this number was refused, when the operator had asked so often for another attempt.
     Refused {
         number: u64,
+        retry: u64,
         why: String,
     },
 }
@@ -149,6 +156,7 @@ struct Leaving {
 struct Session {
     profile: ProfileId,
     connector: Arc<dyn Connector>,
+    token_check: TokenCheck,
     scribe: Scribe,
     vault: Vault,
     outbox: Outbox,
@@ -189,7 +197,9 @@ impl Session {
         match current(&mut self.wish) {
             Wish { aim: Aim::SignedOut, .. } => State::Resting(Rest::SignedOut),
             Wish { aim: Aim::Offline, .. } => State::Resting(Rest::Offline),
-            Wish { aim: Aim::Refused { why }, .. } => State::Resting(Rest::Refused { number: self.ticket, why }),
+            Wish { aim: Aim::Refused { why }, retry, .. } => {
+                State::Resting(Rest::Refused { number: self.ticket, retry, why })
+            }
             Wish { aim: Aim::Stopped, .. } => State::Ended,
             Wish { aim: Aim::Online(ticket), message_limit: limit, .. } => {
                 self.ticket = ticket.number;
@@ -203,19 +213,23 @@ impl Session {
     }
 
     async fn rest(&mut self, rest: Rest) -> State {
+        // The wish may have changed while this state was told.
+        let mut wish = current(&mut self.wish);
         loop {
-            let wish = changed(&mut self.wish).await;
             let stays = match (&rest, &wish.aim) {
                 (Rest::SignedOut, Aim::SignedOut)
                 | (Rest::Offline, Aim::Offline)
                 | (Rest::Refused { .. }, Aim::Refused { .. }) => true,
-                // Only another token is a reason to try again.
-                (Rest::Refused { number, .. }, Aim::Online(ticket)) => ticket.number == *number,
+                // Another token is a reason to try again, and so is the operator who asks for it.
+                (Rest::Refused { number, retry, .. }, Aim::Online(ticket)) => {
+                    ticket.number == *number && wish.retry == *retry
+                }
                 _ => false,
             };
             if !stays {
                 return self.follow();
             }
+            wish = changed(&mut self.wish).await;
         }
     }
 
@@ -262,35 +276,6 @@ impl Session {
                         self.failed(error.to_string())
                     }
                 },
-            }
-        }
-    }
-
-    async fn join(&mut self, mut connection: Box<Connection>) -> State {
-        let ticket = connection.ticket.clone();
-        let mut harvest = Harvest::default();
-        let outcome = {
-            let attempt = tokio::time::timeout(JOIN_BUDGET, joined(&mut connection, &self.scribe, &mut harvest));
-            tokio::pin!(attempt);
-            loop {
-                tokio::select! {
-                    outcome = &mut attempt => break Some(outcome.unwrap_or(Err(End::JoinUnanswered))),
-                    wish = changed(&mut self.wish) => if !wish.wants(&ticket) { break None },
-                }
-            }
-        };
-        // What came with the join is an acknowledgement like any other, however the join ended.
-        self.write(harvest).await;
-        match outcome {
-            None => State::Leaving(Box::new(Leaving { connection: *connection, channel: None, life: None })),
-            Some(Ok(reply)) => {
-                let since = self.clocks.now();
-                self.joined(since, &ticket).await;
-                State::Live(Box::new(Live::new(*connection, reply.channel_id, since)))
-            }
-            Some(Err(end)) => {
-                drop(connection);
-                self.lost(&end, &ticket, Duration::ZERO)
             }
         }
     }
@@ -343,7 +328,10 @@ impl Session {
         let why = end.to_string();
         tracing::debug!(profile = %self.profile, %why, "the connection ended");
         match end {
-            End::TokenRefused { .. } => return State::Resting(Rest::Refused { number: ticket.number, why }),
+            End::TokenRefused { .. } => {
+                let retry = current(&mut self.wish).retry;
+                return State::Resting(Rest::Refused { number: ticket.number, retry, why });
+            }
             // The next connection may well end the same way, however long this one held: no reset.
             End::TooLarge { size, limit } => self.cannot_read(&why, Some(next_limit(*size, *limit))),
             End::NotUtf8 => self.cannot_read(&why, None),
@@ -434,36 +422,6 @@ impl Session {
             tracing::debug!("the engine is stopping");
         }
     }
-}
-
-/// Joins: sends the frame and reads up to the answer. Events that come before it are kept.
-async fn joined(connection: &mut Connection, scribe: &Scribe, harvest: &mut Harvest) -> Result<Reply, End> {
-    let asked = correlation();
-    let frame = outgoing::join(&connection.ticket.token, &asked);
-    connection.send_secret(&frame).await?;
-    loop {
-        match connection.next(harvest).await {
-            Heard::Reply(reply) if answers(&reply, &asked) => {
-                return if reply.is_ok() { Ok(reply) } else { Err(End::of_refusal(reply)) };
-            }
-            Heard::End(end) => return Err(end),
-            Heard::Entry | Heard::Reply(_) | Heard::KeepAlive | Heard::Pong(_) | Heard::Ping => {}
-        }
-        if harvest.is_full()
-            && let Ok(room) = scribe.room().await
-        {
-            Scribe::write(room, std::mem::take(harvest));
-        }
-    }
-}
-
-/// Whether a reply answers what was asked. A server may leave the correlation id out; one with another answers something else.
-fn answers(reply: &Reply, asked: &CorrelationId) -> bool {
-    reply.correlation_id.as_ref().is_none_or(|id| id == asked)
-}
-
-fn correlation() -> CorrelationId {
-    CorrelationId::new(uuid::Uuid::new_v4().to_string())
 }
 
 /// A limit under which a message of this size could have been read: the size that is known may be that of its first part.

@@ -7,4 +7,5 @@ mod gaps;
 mod journal;
 mod life;
 mod model;
+mod refusals;
 mod states;

@@ -87,9 +87,8 @@ impl Command {
         let signed_out = matches!(state, None | Some(ConnectionState::SignedOut));
         let (can, why) = match self {
             Self::Connect => match state {
-                None | Some(ConnectionState::Offline) => return None,
+                None | Some(ConnectionState::Offline | ConnectionState::TokenRefused { .. }) => return None,
                 Some(ConnectionState::SignedOut) => (false, "Sign in first."),
-                Some(ConnectionState::TokenRefused { .. }) => (false, "The token was refused: sign in again."),
                 Some(_) => (false, "The connection is under way or there."),
             },
             Self::Disconnect => {
@@ -105,7 +104,9 @@ impl Command {
                 (there, "There is no connection.")
             }
             Self::RetryNow => {
-                (matches!(state, Some(ConnectionState::Reconnecting { .. })), "Nothing waits for another attempt.")
+                let waits =
+                    matches!(state, Some(ConnectionState::Reconnecting { .. } | ConnectionState::TokenRefused { .. }));
+                (waits, "Nothing waits for another attempt.")
             }
             Self::RenewToken if matches!(state, Some(ConnectionState::TokenRefused { .. })) => {
                 (false, "The token was refused: sign in again.")

@@ -1,7 +1,7 @@
 //! A session on a bench: its wish, its network, its journal, and what it tells.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use tokio::io::DuplexStream;
@@ -31,7 +31,22 @@ pub(super) const BEGIN: Moment = Moment(1_700_000_000_000_000);
 /// Virtual time after which something will never come.
 const NEVER: Duration = Duration::from_hours(1);
 
+/// What the server says of a token when it is asked for its end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Expiry {
+    /// It does not refuse it, or can't be asked.
+    Silent,
+    /// It refuses it.
+    Refuses,
+    /// It never answers.
+    Never,
+}
+
 pub(super) struct Bench {
+    /// What is said of a token.
+    pub(super) expiry: Arc<Mutex<Expiry>>,
+    /// How often that was asked.
+    pub(super) expiry_asked: Arc<AtomicU64>,
     pub(super) network: Arc<Scripted>,
     pub(super) ledger: TestJournal,
     pub(super) wish: watch::Sender<Wish>,
@@ -88,9 +103,22 @@ impl Bench {
             while listens.wait_for(|listens| *listens).await.is_ok() && reported.recv().await.is_some() {}
         };
         spawner.spawn("listening", listening);
+        let (expiry, expiry_asked) = (Arc::new(Mutex::new(Expiry::Silent)), Arc::new(AtomicU64::new(0)));
+        let (answer, asked) = (expiry.clone(), expiry_asked.clone());
         let parts = Parts {
             profile,
             connector: network.clone(),
+            token_check: Arc::new(move |_ticket| {
+                asked.fetch_add(1, Ordering::SeqCst);
+                let answer = *answer.lock().unwrap();
+                Box::pin(async move {
+                    match answer {
+                        Expiry::Silent => None,
+                        Expiry::Refuses => Some("It has expired.".to_owned()),
+                        Expiry::Never => std::future::pending().await,
+                    }
+                })
+            }),
             scribe: scribe.clone(),
             vault,
             outbox: outbox.clone(),
@@ -102,6 +130,8 @@ impl Bench {
         let clock_of_test = parts.clock.clone();
         let (wish, session) = session::start(parts, Wish::new(Aim::SignedOut, LIMIT), &spawner);
         Self {
+            expiry,
+            expiry_asked,
             network,
             ledger,
             wish,

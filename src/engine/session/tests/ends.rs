@@ -12,9 +12,7 @@ use super::bench::{Bench, LIMIT, settle, ticket};
 use crate::engine::action::Action;
 use crate::engine::event::ConnectionState;
 use crate::engine::session::Aim;
-use crate::engine::session::connection::End;
 use crate::engine::testing::{Network, Relay, Server, done};
-use crate::protocol::Reply;
 
 fn seconds(n: u64) -> Duration {
     Duration::from_secs(n)
@@ -111,23 +109,6 @@ async fn a_refusal_of_another_kind_is_tried_again() {
     let (_, attempt, why) = bench.failure().await;
     assert_eq!((attempt, why.as_str()), (1, "The server refused the join with status 503: Try later."));
     bench.join().await;
-}
-
-#[test]
-fn a_refusal_is_the_tokens_fault_by_its_status_or_its_words() {
-    for (status, text, is_token) in [
-        (401, None, true),
-        (403, Some("no"), true),
-        (400, Some("Invalid TOKEN"), true),
-        (422, Some("authorizationToken: required"), true),
-        (500, Some("oops"), false),
-        (503, None, false),
-    ] {
-        let reply = Reply { status, correlation_id: None, channel_id: None, text: text.map(str::to_owned) };
-        let end = End::of_refusal(reply);
-        assert_eq!(matches!(end, End::TokenRefused { .. }), is_token, "{status} {text:?}: {end}");
-        assert!(end.to_string().ends_with('.'), "{end}");
-    }
 }
 
 #[tokio::test(start_paused = true)]

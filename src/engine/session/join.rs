@@ -1,0 +1,105 @@
+//! The state in which the join is under way, and what its refusal means.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::engine::reading::Harvest;
+use crate::engine::scribe::Scribe;
+use crate::protocol::{CorrelationId, Reply, outgoing};
+
+use super::connection::{Connection, End, Heard};
+use super::live::Live;
+use super::wish::Ticket;
+use super::{Leaving, Session, State, changed, current};
+
+/// How long the server has to answer a join.
+const JOIN_BUDGET: Duration = Duration::from_secs(5);
+
+impl Session {
+    pub(super) async fn join(&mut self, mut connection: Box<Connection>) -> State {
+        let ticket = connection.ticket.clone();
+        let asked = correlation();
+        let mut harvest = Harvest::default();
+        let outcome = {
+            let attempt = joined(&mut connection, &asked, &self.scribe, &mut harvest);
+            let attempt = tokio::time::timeout(JOIN_BUDGET, attempt);
+            tokio::pin!(attempt);
+            loop {
+                tokio::select! {
+                    outcome = &mut attempt => break Some(outcome.unwrap_or(Err(End::JoinUnanswered))),
+                    wish = changed(&mut self.wish) => if !wish.wants(&ticket) { break None },
+                }
+            }
+        };
+        // What came with the join is an acknowledgement like any other, however the join ended.
+        self.write(harvest).await;
+        match outcome {
+            None => State::Leaving(Box::new(Leaving { connection: *connection, channel: None, life: None })),
+            Some(Ok(reply)) => {
+                let since = self.clocks.now();
+                self.joined(since, &ticket).await;
+                State::Live(Box::new(Live::new(*connection, asked, reply.channel_id, since)))
+            }
+            Some(Err(end)) => {
+                drop(connection);
+                match self.asked_about(end, &ticket).await {
+                    Some(end) => self.lost(&end, &ticket, Duration::ZERO),
+                    None => self.follow(),
+                }
+            }
+        }
+    }
+
+    /// How a join really ended: where its refusal may be the token's fault, the server is asked. `None` when the wish is
+    /// another, or the operator does not want to wait.
+    async fn asked_about(&mut self, end: End, ticket: &Arc<Ticket>) -> Option<End> {
+        if !end.may_be_the_tokens_fault() {
+            return Some(end);
+        }
+        let before = current(&mut self.wish);
+        let mut answer = (self.token_check)(ticket.clone());
+        loop {
+            tokio::select! {
+                refusal = &mut answer => return Some(match refusal {
+                    Some(reason) => End::TokenRefused { reason },
+                    None => end,
+                }),
+                wish = changed(&mut self.wish) => if !wish.wants(ticket) || wish.hurries(&before) { return None },
+            }
+        }
+    }
+}
+
+/// Joins: sends the frame and reads up to the answer. Events that come before it are kept.
+async fn joined(
+    connection: &mut Connection,
+    asked: &CorrelationId,
+    scribe: &Scribe,
+    harvest: &mut Harvest,
+) -> Result<Reply, End> {
+    let frame = outgoing::join(&connection.ticket.token, asked);
+    connection.send_secret(&frame).await?;
+    loop {
+        match connection.next(harvest).await {
+            Heard::Reply(reply) if answers(&reply, asked) => {
+                return if reply.is_ok() { Ok(reply) } else { Err(End::of_refusal(reply)) };
+            }
+            Heard::End(end) => return Err(end),
+            Heard::Entry | Heard::Reply(_) | Heard::KeepAlive | Heard::Pong(_) | Heard::Ping => {}
+        }
+        if harvest.is_full()
+            && let Ok(room) = scribe.room().await
+        {
+            Scribe::write(room, std::mem::take(harvest));
+        }
+    }
+}
+
+/// Whether a reply answers what was asked. A server may leave the correlation id out; one with another answers something else.
+pub(super) fn answers(reply: &Reply, asked: &CorrelationId) -> bool {
+    reply.correlation_id.as_ref().is_none_or(|id| id == asked)
+}
+
+pub(super) fn correlation() -> CorrelationId {
+    CorrelationId::new(uuid::Uuid::new_v4().to_string())
+}

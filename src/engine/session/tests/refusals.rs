@@ -1,0 +1,188 @@
+//! Which refusals make a token dead: by their status, never by their words; and how the operator gets out of that.
+
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use tokio::time::Instant;
+
+use super::bench::{Bench, Expiry, settle, ticket};
+use crate::engine::event::{ConnectionState, Event};
+use crate::engine::session::Aim;
+use crate::engine::testing::{Server, done};
+
+/// The statuses that a server can refuse with, and some that no server should send.
+fn statuses() -> impl Iterator<Item = i64> {
+    (300..600).chain([i64::MIN, -401, -1, 0, 1, 100, 199, 201, 204, 299, 600, 401_403, i64::MAX])
+}
+
+/// A refusal with that status, in each way to word it.
+fn refusals(status: i64) -> Vec<Value> {
+    let words =
+        ["Token service unavailable", "too many TOKEN requests", "authorizationToken: required", "Unauthorized", ""];
+    let mut refusals: Vec<Value> = words
+        .iter()
+        .flat_map(|words| {
+            [
+                json!({"status": status, "message": words}),
+                json!({"status": status, "error": words}),
+                json!({"status": status, "data": {"message": words}}),
+            ]
+        })
+        .collect();
+    refusals.push(json!({"status": status}));
+    refusals
+}
+
+/// The next attempt, whose join is answered so; how that ended.
+async fn answer_join(bench: &mut Bench, mut reply: Value) -> ConnectionState {
+    let mut server = bench.server().await;
+    let join = server.request().await.expect("a join");
+    reply["correlationId"] = join["correlationId"].clone();
+    server.send(&reply).await;
+    bench
+        .until(|state| matches!(state, ConnectionState::Reconnecting { .. } | ConnectionState::TokenRefused { .. }))
+        .await
+}
+
+#[tokio::test(start_paused = true)]
+async fn at_the_join_a_status_of_401_or_403_alone_makes_the_token_dead_whatever_the_words() {
+    let mut bench = Bench::online();
+    let mut number = 1;
+    for status in statuses() {
+        for reply in refusals(status) {
+            let asked_before = bench.expiry_asked.load(Ordering::SeqCst);
+            let ended = answer_join(&mut bench, reply.clone()).await;
+            let refused = matches!(ended, ConnectionState::TokenRefused { .. });
+            assert_eq!(refused, matches!(status, 401 | 403), "{reply}: {ended:?}");
+            let asked = bench.expiry_asked.load(Ordering::SeqCst) - asked_before;
+            let doubtful = (400..500).contains(&status) && !matches!(status, 401 | 403 | 429);
+            assert_eq!(asked, u64::from(doubtful), "{reply}: how often the end of the token was asked");
+            if refused {
+                number += 1;
+                bench.aim(Aim::Online(ticket(number)));
+            } else {
+                bench.wish.send_modify(|wish| wish.retry += 1);
+            }
+        }
+    }
+    bench.join().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn after_another_4xx_the_token_is_dead_only_if_the_server_says_so_when_asked_for_its_end() {
+    let mut bench = Bench::online();
+    *bench.expiry.lock().unwrap() = Expiry::Refuses;
+    for (status, dead) in [(400, true), (404, true), (422, true), (499, true), (429, false), (399, false), (500, false)]
+    {
+        bench.aim(Aim::Online(ticket(status)));
+        let ended = answer_join(&mut bench, json!({"status": status, "message": "no"})).await;
+        assert_eq!(matches!(ended, ConnectionState::TokenRefused { .. }), dead, "{status}: {ended:?}");
+        if let ConnectionState::TokenRefused { why } = ended {
+            assert_eq!(why, "The server refused the token: It has expired. Sign in again.");
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_server_that_never_says_how_the_token_stands_can_be_left_and_hurried() {
+    let mut bench = Bench::online();
+    *bench.expiry.lock().unwrap() = Expiry::Never;
+    let refuse = async |bench: &mut Bench| {
+        let mut server = bench.server().await;
+        server.request().await.expect("a join");
+        server.send(&json!({"status": 400})).await;
+        // The client has gone.
+        while server.request().await.is_some() {}
+        settle().await;
+    };
+    refuse(&mut bench).await;
+    bench.wish.send_modify(|wish| wish.retry += 1);
+    refuse(&mut bench).await;
+    bench.aim(Aim::Offline);
+    bench.until(|state| *state == ConnectionState::Offline).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_refusal_over_a_live_connection_ends_it_by_401_and_403_alone_and_only_if_it_answers_us() {
+    let (mut bench, mut server) = Bench::live().await;
+    for status in statuses() {
+        for mut reply in refusals(status) {
+            if matches!(status, 401 | 403) {
+                reply["correlationId"] = "somebody else's".into();
+            }
+            server.send(&reply).await;
+        }
+    }
+    server.send(&done("heard")).await;
+    while bench.told(1).await != ["heard"] {}
+    assert_eq!(bench.network.attempts(), 1, "a stray reply ended a healthy connection");
+    for (number, status) in [(2, 401), (3, 403)] {
+        server.send(&json!({"status": status, "message": "no"})).await;
+        bench.until(|state| matches!(state, ConnectionState::TokenRefused { .. })).await;
+        bench.aim(Aim::Online(ticket(number)));
+        server = bench.join().await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stray_refusal_is_told_with_its_status_and_words() {
+    let (mut bench, mut server) = Bench::live().await;
+    server.send(&json!({"status": 503, "message": "Token service unavailable"})).await;
+    assert_eq!(
+        bench.notice().await.sentence,
+        "The server sent an error with status 503 that answers nothing it was asked: Token service unavailable. The \
+         connection stays open."
+    );
+}
+
+/// A refused token, and the server's end of the connection that was refused.
+async fn refused() -> Bench {
+    let mut bench = Bench::online();
+    let ended = answer_join(&mut bench, json!({"status": 401})).await;
+    assert!(matches!(ended, ConnectionState::TokenRefused { .. }), "{ended:?}");
+    bench
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_refused_token_is_tried_again_when_the_operator_asks_and_not_before() {
+    let mut bench = refused().await;
+    tokio::time::sleep(Duration::from_hours(48)).await;
+    bench.wish.send_modify(|wish| wish.woken += 1);
+    settle().await;
+    assert_eq!(bench.network.attempts(), 1, "tried again by itself");
+    bench.wish.send_modify(|wish| wish.retry += 1);
+    let start = Instant::now();
+    let ended = answer_join(&mut bench, json!({"status": 403})).await;
+    assert!(matches!(ended, ConnectionState::TokenRefused { .. }), "{ended:?}");
+    bench.wish.send_modify(|wish| wish.retry += 1);
+    let _server: Server = bench.join().await;
+    assert_eq!(start.elapsed(), Duration::ZERO, "it waited");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_retry_that_comes_while_the_refusal_is_still_being_told_is_not_lost() {
+    let mut bench = Bench::online();
+    let mut server = bench.server().await;
+    server.request().await.expect("a join");
+    bench.reporting.send_replace(false);
+    server.send(&json!({"status": 401})).await;
+    bench.until(|state| matches!(state, ConnectionState::TokenRefused { .. })).await;
+    bench.wish.send_modify(|wish| wish.retry += 1);
+    bench.reporting.send_replace(true);
+    bench.join().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_token_that_a_call_found_dead_is_tried_again_when_the_aim_is_online_again() {
+    let (mut bench, server) = Bench::live().await;
+    bench.aim(Aim::Refused { why: "The server refused the token.".to_owned() });
+    bench.until(|state| matches!(state, ConnectionState::TokenRefused { .. })).await;
+    drop(server);
+    bench.wish.send_modify(|wish| {
+        wish.aim = Aim::Online(ticket(1));
+        wish.retry += 1;
+    });
+    bench.join().await;
+    assert!(!bench.told_by_now().iter().any(|event| matches!(event, Event::Notice(_))));
+}
