@@ -115,15 +115,20 @@ async fn a_join_that_is_refused_with_400_makes_the_token_dead_only_if_its_end_is
         let status = Arc::new(AtomicI64::new(400));
         let answered = status.clone();
         let websocket = proxy_that(move |_token| answered.load(Ordering::SeqCst)).await;
-        let mut window = Window::open(&Machine::new());
+        let machine = Machine::new();
+        let mut window = Window::open(&machine);
         let profile = profile(&backend.url, &websocket);
         let id = profile.id;
         window.act(Action::SignIn(Box::new(with_password(profile, "right"))));
         window.signed_in().await.expect("signed in");
-        let ended = |state: &ConnectionState| {
-            matches!(state, ConnectionState::TokenRefused { .. } | ConnectionState::Reconnecting { .. })
+        let ended = |event: &Event| match event {
+            Event::Connection {
+                state: state @ (ConnectionState::TokenRefused { .. } | ConnectionState::Reconnecting { .. }),
+                ..
+            } => Some(state.clone()),
+            _ => None,
         };
-        match window.state("the end of the join", ended).await {
+        match window.since(0, "the end of the join", ended).await {
             ConnectionState::TokenRefused { why } => {
                 assert!(dead, "{expiry}");
                 assert_eq!(why, "The server refused the token: Token trouble. Sign in again.");
@@ -133,7 +138,7 @@ async fn a_join_that_is_refused_with_400_makes_the_token_dead_only_if_its_end_is
         assert_eq!(backend.got_of("POST /profile/authorization-token/expiry")[0].token.as_deref(), Some("T-old"));
         status.store(200, Ordering::SeqCst);
         window.act(Action::RetryNow(id));
-        window.state("live", |state| *state == ConnectionState::Live).await;
+        window.live(1).await;
         window.quit().await;
     }
 }
