@@ -27,7 +27,7 @@ impl Hub {
             );
             return;
         };
-        let (ticket, scribe, tools) = (held.ticket.clone(), desk.scribe.clone(), desk.tools.clone());
+        let (ticket, scribe, tools) = (held.ticket.clone(), desk.scribe.until_forgotten(), desk.tools.clone());
         let dialect = desk.dialect.clone();
         let task = async move {
             let mut left = commands.len();
@@ -96,7 +96,7 @@ impl Hub {
 
     /// Has the scribe write what the operator did.
     pub(super) fn write_down(&self, desk: &Desk, entries: Vec<Entry>) {
-        let scribe = desk.scribe.clone();
+        let scribe = desk.scribe.until_forgotten();
         let task = async move {
             if scribe.record_all(entries).await.is_err() {
                 tracing::debug!("the profile is being closed");

@@ -59,7 +59,7 @@ pub(super) struct Desk {
     pub(super) data_key: HeldKey,
     /// Its downloads.
     pub(super) downloads: BTreeMap<RequestId, Download>,
-    /// Downloads that are writing down their end.
+    /// Downloads that are writing down their end, and payloads out of messages that are being saved.
     pub(super) ending: Vec<Task<()>>,
     session: Task<()>,
 }
@@ -117,6 +117,17 @@ pub(super) struct Ending {
 }
 
 impl Desk {
+    /// Keeps a task that is about to write down how the saving of data ended.
+    pub(super) fn note_ending(&mut self, task: Task<()>) {
+        self.ending.retain(|task| !task.is_finished());
+        self.ending.push(task);
+    }
+
+    /// Whether data of it is being saved, or how that ended is being written down.
+    pub(super) fn is_saving(&self) -> bool {
+        !self.downloads.is_empty() || self.ending.iter().any(|task| !task.is_finished())
+    }
+
     /// Tells everything that belongs to the profile to end.
     pub(super) fn end(self) -> Ending {
         self.wish.send_modify(|wish| wish.aim = Aim::Stopped);
@@ -200,7 +211,7 @@ impl Hub {
         let of_the_past = (desk.book.clone(), left);
         let tools = desk.tools.clone();
         let (ledger, outbox) = (tools.ledger.clone(), tools.outbox.clone());
-        let (live_from, scribe) = (self.live_from, desk.scribe.clone());
+        let (live_from, scribe) = (self.live_from, desk.scribe.until_forgotten());
         let task = async move {
             let mut aftermath = Aftermath::default();
             let restoring = restore::restore(profile, ledger, outbox, live_from, of_the_past, &mut aftermath);
