@@ -7,7 +7,7 @@ use std::time::Duration;
 use crate::activity::{ActivityKey, Entry, Moment, Seq};
 use crate::credentials::{KeyringError, SealKey};
 use crate::journal::{
-    History, Journal, JournalError, KeptNotice, Limits, NotAppended, Purged, Sealing, Secrets, Unsealed,
+    History, Journal, JournalError, KeptNotice, Limits, NotAppended, OpenActivity, Purged, Sealing, Secrets, Unsealed,
 };
 use crate::protocol::{Original, RequestId};
 use crate::settings::ProfileId;
@@ -102,6 +102,10 @@ impl JournalStore {
         known: Option<(Seq, Seq)>,
     ) -> Result<History, JournalError> {
         self.ask(|| self.journal.history(profile, key, known)).await
+    }
+
+    pub(super) async fn open_activities(&self, profile: ProfileId) -> Result<Vec<OpenActivity>, JournalError> {
+        self.ask(|| self.journal.open_activities(profile)).await
     }
 
     pub(super) async fn original(&self, profile: ProfileId, seq: Seq) -> Result<Option<Original>, JournalError> {

@@ -34,7 +34,6 @@ mod lasting;
 mod lifetime;
 pub mod local;
 mod mailbox;
-mod openness;
 mod options;
 mod outcomes;
 mod proxies;
