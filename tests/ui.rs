@@ -15,6 +15,8 @@ mod data_settings;
 mod details;
 #[path = "ui/downloads.rs"]
 mod downloads;
+#[path = "ui/evicting.rs"]
+mod evicting;
 #[path = "ui/exporting.rs"]
 mod exporting;
 #[path = "ui/fakes.rs"]

@@ -1,41 +1,63 @@
 //! Every activity of one profile, in memory: one compact row each, in arrival order, with an index by id.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet, VecDeque};
-use std::ops::Bound;
 use std::time::Duration;
 
 use hashbrown::DefaultHashBuilder;
 
-use crate::protocol::RequestId;
-
 use super::growth::{Bits, Blocks, Index};
 use super::insight::Outcomes;
 use super::pool::{TextId, TextPool};
-use super::read::NO_END;
 use super::row::{DataRow, Row};
 use super::throughput::Throughput;
 use super::unkept::Moved;
-use super::{Activity, ActivityKey, Counts, Entry, Fact, Gap, GapState, Kind, Ledger, Moment, Patience, Seq};
+use super::{Activity, Counts, Entry, Fact, Gap, GapState, Kind, Ledger, Moment, Patience, Seq};
 
 mod counting;
+mod evicting;
 mod finding;
 mod gaps;
+mod links;
 mod merged;
 
+use evicting::{Collecting, EVICTED_AT_ONCE, Eviction};
+pub use evicting::{Incomplete, ROWS_IN_MEMORY};
 pub use finding::{LOOKED_UP, Place};
 
 /// How many changes are remembered one by one; beyond it a view looks at everything again.
 const MOST_CHANGES: usize = 50_000;
 
-/// Names a row for as long as the program runs.
+/// Names a row for as long as the program runs: no other row ever gets the same.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct RowId(pub(super) u32);
+pub struct RowId {
+    /// Which of the rows that were ever made it is.
+    pub(super) serial: u32,
+    /// Its place in memory, which is given to another row when it is evicted.
+    pub(super) slot: u32,
+}
+
+impl RowId {
+    /// Its place in memory: no two rows that are there at the same time have the same.
+    #[must_use]
+    pub fn slot(self) -> usize {
+        self.slot as usize
+    }
+
+    /// The row that was made as the one with this number, from 0, before any was evicted.
+    #[cfg(test)]
+    pub(super) fn nth(number: u32) -> Self {
+        Self { serial: number, slot: number }
+    }
+}
 
 /// What a view has to look at again.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Changes {
-    /// Rows that are new or changed, with the place that they had in arrival order before.
-    pub(super) rows: Vec<(RowId, Seq)>,
+    /// Rows that are new, changed or evicted, by their places in memory, with the place that they had in arrival order
+    /// before. Another row may have the memory of an evicted one.
+    pub(super) rows: Vec<(u32, Seq)>,
+    /// Rows that were evicted.
+    pub(super) gone: Vec<RowId>,
     /// More changed than was listed.
     pub(super) everything: bool,
 }
@@ -53,6 +75,12 @@ pub struct Activities {
     hasher: DefaultHashBuilder,
     /// Rows in the order of their first entries, oldest first.
     order: VecDeque<u32>,
+    /// The number of the next row that is made.
+    next_serial: u32,
+    eviction: Eviction,
+    collecting: Option<Collecting>,
+    /// Whether a view compares rows by texts that they may no longer have.
+    texts_held: bool,
     counts: Counts,
     ledger: Ledger,
     /// How many data requests are open.
@@ -95,6 +123,10 @@ impl Activities {
             index: Index::default(),
             hasher: DefaultHashBuilder::default(),
             order: VecDeque::new(),
+            next_serial: 0,
+            eviction: Eviction::default(),
+            collecting: None,
+            texts_held: false,
             counts: Counts::default(),
             ledger: Ledger::default(),
             preparing: 0,
@@ -117,34 +149,6 @@ impl Activities {
         }
     }
 
-    /// Links are taken to live so long from now on, those that are there already too.
-    pub fn set_link_lifetime(&mut self, lifetime: Duration) {
-        if lifetime == self.link_lifetime {
-            return;
-        }
-        self.link_lifetime = lifetime;
-        self.set_deadlines();
-        self.recount();
-    }
-
-    /// The server's time of day is at least this many microseconds ahead of the time of [`Activities::expire`] (negative:
-    /// behind it). `None`: nothing is known of it. Links of earlier runs, and ends that a server told by its own clock, are
-    /// judged by it; as long as it is not known they do not expire.
-    pub fn set_server_offset(&mut self, offset: Option<i64>) {
-        if offset == self.server_offset {
-            return;
-        }
-        self.server_offset = offset;
-        self.set_deadlines();
-        self.recount();
-    }
-
-    /// How long a link is taken to live whose message does not say it.
-    #[must_use]
-    pub fn link_lifetime(&self) -> Duration {
-        self.link_lifetime
-    }
-
     /// Entries before this one are of earlier runs: links that came with them are gone, downloads begun with them ended.
     pub fn set_live_from(&mut self, seq: Seq) {
         if seq == self.live_from {
@@ -155,34 +159,30 @@ impl Activities {
         self.recount();
     }
 
-    /// The links of these requests came in an earlier run and can be used all the same. Before or after their rows.
-    pub fn keep_links(&mut self, requests: &[RequestId]) {
-        for request in requests {
-            let Some(RowId(at)) = self.find(&ActivityKey::Data(request.clone())) else {
-                self.kept_links.insert(request.as_str().into());
-                continue;
-            };
-            let (before, place, deadline) = (self.counted(at), self.place(at), self.deadline(at));
-            if let Some(data) = self.rows.get(at).and_then(|row| self.data.get_mut(row.data)) {
-                data.kept = true;
-            }
-            self.set_deadline(at, deadline);
-            self.recount_one(at, before);
-            self.list_change(at, place);
-        }
-    }
-
     /// Applies one entry. Several are applied faster by [`Activities::look_up`].
     pub fn apply(&mut self, entry: &Entry) {
+        self.collect_texts(1);
         let place = self.place_of_key(&entry.key);
         self.apply_at(entry, place);
     }
 
     /// Applies an entry that was looked up.
     pub fn apply_at(&mut self, entry: &Entry, place: Place) {
-        let at = self.row_of(&entry.key, place);
+        let at = self.put(entry, place);
+        self.learn(at, entry);
+        if matches!(entry.fact, Fact::Heard(_) | Fact::Unreadable { .. }) {
+            self.throughput.count(entry.at);
+            self.latest = self.latest.max(Some(entry.at));
+        }
+        self.evict(EVICTED_AT_ONCE);
+    }
+
+    /// Puts an entry into its row.
+    fn put(&mut self, entry: &Entry, place: Place) -> u32 {
+        let at = self.row_of(&entry.key, place, entry.seq);
+        self.note_seq(entry.seq);
         let (before, place, deadline) = (self.counted(at), self.place(at), self.deadline(at));
-        let Some(row) = self.rows.get_mut(at) else { return };
+        let Some(row) = self.rows.get_mut(at) else { return at };
         row.apply(entry, self.data.get_mut(row.data), &mut self.pool);
         if let Fact::Gap(gap) = &entry.fact {
             let known = self.gaps.entry(at).or_insert_with(|| (entry.seq, gap.clone()));
@@ -199,12 +199,8 @@ impl Activities {
         }
         self.set_deadline(at, deadline);
         self.recount_one(at, before);
-        self.learn(at, entry);
-        if matches!(entry.fact, Fact::Heard(_) | Fact::Unreadable { .. }) {
-            self.throughput.count(entry.at);
-            self.latest = self.latest.max(Some(entry.at));
-        }
         self.list_change(at, place);
+        at
     }
 
     /// Entries that were shown although the journal refused them are in it now: those that were numbered from `from` on, and
@@ -217,13 +213,13 @@ impl Activities {
             if let Some((seq, _)) = self.gaps.get_mut(&at) {
                 *seq = moved.of(*seq);
             }
-            if self.get(RowId(at)).is_some_and(|activity| !activity.is_kept()) {
+            if self.get_at(at).is_some_and(|activity| !activity.is_kept()) {
                 self.unkept.insert(at);
             }
         }
         // Places moved; their order did not.
-        drop(self.take_changes());
-        self.changes.everything = true;
+        self.look_at_all_again();
+        self.change_everything();
     }
 
     /// Applies a chunk that was restored from the journal. Best from its end, where the newest is.
@@ -235,45 +231,9 @@ impl Activities {
         }
     }
 
-    /// Turns links whose time is over into expired ones, and back where the time is earlier than it was. Returns when the
-    /// next one expires.
-    pub fn expire(&mut self, now: Moment) -> Option<Moment> {
-        if now != self.now {
-            let (earlier, later) = (now.min(self.now), now.max(self.now));
-            let between = (Bound::Excluded((earlier, u32::MAX)), Bound::Included((later, u32::MAX)));
-            let turned: Vec<u32> = self.deadlines.range(between).map(|&(_, at)| at).collect();
-            let before: Vec<_> = turned.iter().map(|&at| self.counted(at)).collect();
-            let went_back = now < self.now;
-            self.now = now;
-            for (at, before) in turned.into_iter().zip(before) {
-                self.recount_one(at, before);
-                let place = self.place(at);
-                self.list_change(at, place);
-            }
-            if went_back {
-                // What a filter says of rows may depend on the time as well.
-                drop(self.take_changes());
-                self.changes.everything = true;
-            }
-            self.throughput.prune(now);
-            self.outcomes.prune(now);
-        }
-        self.to_come().next().map(|&(at, _)| at).filter(|&at| at != NO_END)
-    }
-
-    /// The links that can be used, by their ends.
-    fn to_come(&self) -> impl Iterator<Item = &(Moment, u32)> {
-        self.deadlines.range((Bound::Excluded((self.now, u32::MAX)), Bound::Unbounded))
-    }
-
-    /// The rows whose links can be used, what expires first in front.
-    pub fn ready(&self) -> impl Iterator<Item = RowId> + '_ {
-        self.to_come().map(|&(_, at)| RowId(at))
-    }
-
     /// The rows whose payload came in a message and was not saved. It does not expire.
     pub fn inline(&self) -> impl Iterator<Item = RowId> + '_ {
-        self.inline.iter().map(|&at| RowId(at))
+        self.inline.iter().filter_map(|&at| self.id(at))
     }
 
     /// How many rows there are.
@@ -294,10 +254,10 @@ impl Activities {
         self.counts
     }
 
-    /// How every id that is known ended.
+    /// How every id that is known ended, those of evicted rows included.
     #[must_use]
     pub fn ledger(&self) -> Ledger {
-        self.ledger
+        self.ledger.plus(self.eviction.rows.ledger())
     }
 
     /// Whether a command is silent for longer than is usual for its label (30 s where nothing is known of it).
@@ -311,9 +271,24 @@ impl Activities {
     /// A row, to read.
     #[must_use]
     pub fn get(&self, id: RowId) -> Option<Activity<'_>> {
-        let row = self.rows.get(id.0)?;
+        self.get_at(id.slot).filter(|activity| activity.row.serial == id.serial)
+    }
+
+    /// The row that is at a place in memory, to read.
+    pub(super) fn get_at(&self, at: u32) -> Option<Activity<'_>> {
+        let row = self.rows.get(at)?;
         let data = self.data.get(row.data);
         Some(Activity { row, data, pool: &self.pool, context: self.context() })
+    }
+
+    /// The place of a row in memory, while it is there.
+    pub(super) fn slot_of(&self, id: RowId) -> Option<u32> {
+        self.get(id).map(|_| id.slot)
+    }
+
+    /// The name of the row that is at a place in memory.
+    pub(super) fn id(&self, at: u32) -> Option<RowId> {
+        self.rows.get(at).map(|row| RowId { serial: row.serial, slot: at })
     }
 
     /// Messages received in each of the last minutes up to `now` (at most a day of them), oldest first.
@@ -331,17 +306,12 @@ impl Activities {
     /// A row by arrival: 0 is the newest.
     #[must_use]
     pub fn newest(&self, index: usize) -> Option<RowId> {
-        self.order.get(self.order.len().checked_sub(index + 1)?).copied().map(RowId)
+        self.order.get(self.order.len().checked_sub(index + 1)?).and_then(|&at| self.id(at))
     }
 
-    /// Rows by arrival, oldest first.
+    /// The places of the rows in memory, by arrival, oldest first.
     pub(super) fn order(&self) -> &VecDeque<u32> {
         &self.order
-    }
-
-    /// Where the row of a given id stands in arrival order: the place of its first entry.
-    pub(super) fn place_of(&self, id: RowId) -> Seq {
-        self.place(id.0)
     }
 
     /// The time as of the last [`Activities::expire`].
@@ -357,8 +327,8 @@ impl Activities {
     /// What changed since the last time.
     pub(super) fn take_changes(&mut self) -> Changes {
         let changes = std::mem::take(&mut self.changes);
-        for &(id, _) in &changes.rows {
-            self.listed.set(id, false);
+        for &(at, _) in &changes.rows {
+            self.listed.set(at, false);
         }
         changes
     }
@@ -372,7 +342,8 @@ impl Activities {
         }
     }
 
-    fn place(&self, at: u32) -> Seq {
+    /// Where a row stands in arrival order: the place of its first entry.
+    pub(super) fn place(&self, at: u32) -> Seq {
         self.rows.get(at).map(|row| row.first.seq).unwrap_or_default()
     }
 
@@ -382,6 +353,7 @@ impl Activities {
             let old = self.order.partition_point(|&other| other != at && self.place_before(other, at, before) < before);
             if self.order.get(old) == Some(&at) {
                 self.order.remove(old);
+                self.eviction.left_order(old);
             }
         }
         let newest = self.order.back().map(|&last| self.place(last));
@@ -389,9 +361,11 @@ impl Activities {
             self.order.push_back(at);
         } else if self.order.front().is_some_and(|&first| after < self.place(first)) {
             self.order.push_front(at);
+            self.eviction.entered_order(0);
         } else {
             let to = self.order.partition_point(|&other| self.place(other) < after);
             self.order.insert(to, at);
+            self.eviction.entered_order(to);
         }
     }
 
@@ -400,44 +374,23 @@ impl Activities {
         if other == moved { before } else { self.place(other) }
     }
 
-    /// When the link of a row expires or expired; `None` if it has none that can be used.
-    fn deadline(&self, at: u32) -> Option<Moment> {
-        self.get(RowId(at)).and_then(|activity| activity.deadline())
-    }
-
-    /// Lists a row under its deadline. `before` is the one that it had.
-    fn set_deadline(&mut self, at: u32, before: Option<Moment>) {
-        let deadline = self.deadline(at);
-        if deadline == before {
-            return;
-        }
-        if let Some(before) = before {
-            self.deadlines.remove(&(before, at));
-        }
-        if let Some(deadline) = deadline {
-            self.deadlines.insert((deadline, at));
-        }
-    }
-
-    fn set_deadlines(&mut self) {
-        self.deadlines.clear();
-        for at in 0..u32::try_from(self.rows.len()).unwrap_or(u32::MAX) {
-            self.set_deadline(at, None);
-        }
-    }
-
     fn list_change(&mut self, at: u32, place_before: Seq) {
         if self.changes.everything {
             return;
         }
-        if self.listed.get(RowId(at)) {
+        if self.listed.get(at) {
             return;
         }
-        self.listed.set(RowId(at), true);
-        self.changes.rows.push((RowId(at), place_before));
+        self.listed.set(at, true);
+        self.changes.rows.push((at, place_before));
         if self.changes.rows.len() > MOST_CHANGES {
-            drop(self.take_changes());
-            self.changes.everything = true;
+            self.change_everything();
         }
+    }
+
+    /// Whoever follows looks at everything again.
+    fn change_everything(&mut self) {
+        drop(self.take_changes());
+        self.changes.everything = true;
     }
 }

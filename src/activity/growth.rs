@@ -1,56 +1,118 @@
-//! What holds a row each and grows a little at a time: a list and an index that never move a million rows at once, so that no
-//! frame has to wait for it.
+//! What holds a row each, and grows and shrinks a little at a time: a list and an index that never move a million rows at
+//! once, so that no frame has to wait for it.
+
+use std::collections::BTreeSet;
 
 use hashbrown::HashTable;
-
-use super::RowId;
 
 /// How many entries a block has.
 const BLOCK: usize = 4_096;
 /// How many places a table of an index has after a split; before its next one it has about twice as many.
 const FULL: usize = 800;
 
-/// A list that is only ever added to, in blocks that stay where they are.
+/// A list in blocks that stay where they are. What is added gets a place that is free, in the first block that has one;
+/// a block in which nothing is left is given back.
 #[derive(Debug)]
 pub(super) struct Blocks<T> {
-    blocks: Vec<Vec<T>>,
+    blocks: Vec<Block<T>>,
+    /// Blocks with a free place.
+    open: BTreeSet<u32>,
+}
+
+#[derive(Debug)]
+struct Block<T> {
+    entries: Vec<Option<T>>,
+    /// Places that were given up.
+    free: Vec<u16>,
+}
+
+impl<T> Block<T> {
+    fn len(&self) -> usize {
+        self.entries.len() - self.free.len()
+    }
+}
+
+impl<T> Default for Block<T> {
+    fn default() -> Self {
+        Self { entries: Vec::new(), free: Vec::new() }
+    }
 }
 
 impl<T> Default for Blocks<T> {
     fn default() -> Self {
-        Self { blocks: Vec::new() }
+        Self { blocks: Vec::new(), open: BTreeSet::new() }
     }
 }
 
 impl<T> Blocks<T> {
     /// How many there are.
+    #[cfg(test)]
     pub(super) fn len(&self) -> usize {
-        self.blocks.last().map_or(0, |last| (self.blocks.len() - 1) * BLOCK + last.len())
+        self.blocks.iter().map(Block::len).sum()
+    }
+
+    /// The place behind the last one that may be in use.
+    pub(super) fn end(&self) -> u32 {
+        u32::try_from(self.blocks.len() * BLOCK).unwrap_or(u32::MAX)
     }
 
     /// The one at a place, from 0.
     pub(super) fn get(&self, at: u32) -> Option<&T> {
         let at = at as usize;
-        self.blocks.get(at / BLOCK)?.get(at % BLOCK)
+        self.blocks.get(at / BLOCK)?.entries.get(at % BLOCK)?.as_ref()
     }
 
     /// The one at a place, from 0, to change it.
     pub(super) fn get_mut(&mut self, at: u32) -> Option<&mut T> {
         let at = at as usize;
-        self.blocks.get_mut(at / BLOCK)?.get_mut(at % BLOCK)
+        self.blocks.get_mut(at / BLOCK)?.entries.get_mut(at % BLOCK)?.as_mut()
     }
 
     /// Adds one; its place.
     pub(super) fn push(&mut self, entry: T) -> u32 {
-        let at = u32::try_from(self.len()).unwrap_or(u32::MAX);
-        if let Some(last) = self.blocks.last_mut().filter(|last| last.len() < BLOCK) {
-            last.push(entry);
-        } else {
-            let mut block = Vec::with_capacity(BLOCK);
-            block.push(entry);
-            self.blocks.push(block);
+        let number = self.open.first().copied().unwrap_or_else(|| {
+            let number = u32::try_from(self.blocks.len()).unwrap_or(u32::MAX);
+            self.blocks.push(Block::default());
+            self.open.insert(number);
+            number
+        });
+        let Some(block) = self.blocks.get_mut(number as usize) else { return u32::MAX };
+        let within = match block.free.pop() {
+            Some(within) => {
+                if let Some(place) = block.entries.get_mut(usize::from(within)) {
+                    *place = Some(entry);
+                }
+                usize::from(within)
+            }
+            None => {
+                // The first one grows as it is filled: many lists stay small.
+                if block.entries.is_empty() && number > 0 {
+                    block.entries.reserve_exact(BLOCK);
+                }
+                block.entries.push(Some(entry));
+                block.entries.len() - 1
+            }
+        };
+        if block.len() == BLOCK {
+            self.open.remove(&number);
         }
-        at
+        u32::try_from(number as usize * BLOCK + within).unwrap_or(u32::MAX)
+    }
+
+    /// Takes one out. Its place may be given to another.
+    pub(super) fn remove(&mut self, at: u32) -> Option<T> {
+        let (number, within) = (at as usize / BLOCK, at as usize % BLOCK);
+        let block = self.blocks.get_mut(number)?;
+        let entry = block.entries.get_mut(within)?.take()?;
+        block.free.extend(u16::try_from(within));
+        self.open.insert(u32::try_from(number).unwrap_or(u32::MAX));
+        if block.len() == 0 {
+            *block = Block::default();
+            while self.blocks.pop_if(|last| last.entries.is_empty()).is_some() {
+                self.open.remove(&u32::try_from(self.blocks.len()).unwrap_or(u32::MAX));
+            }
+        }
+        Some(entry)
     }
 }
 
@@ -99,6 +161,21 @@ impl Index {
         }
     }
 
+    /// Takes a place out.
+    pub(super) fn remove(&mut self, hash: u64, at: u32) {
+        let hash = folded(hash);
+        let table = self.table_of(hash);
+        let Some(table) = self.tables.get_mut(table) else { return };
+        if let Ok(found) = table.find_entry(within(hash), |&slot| slot == (hash, at)) {
+            found.remove();
+            self.len -= 1;
+        }
+        // Two tables less than would be split again.
+        if self.len + 2 * FULL < self.tables.len() * FULL {
+            self.unite();
+        }
+    }
+
     fn table_of(&self, hash: u32) -> usize {
         let table = hash & self.mask;
         // Those before `next` are split: one more bit tells which half.
@@ -125,6 +202,23 @@ impl Index {
             (self.mask, self.next) = (self.mask << 1 | 1, 0);
         }
     }
+
+    /// Undoes the last split.
+    fn unite(&mut self) {
+        if self.tables.len() == 1 {
+            return;
+        }
+        if self.next == 0 {
+            self.mask >>= 1;
+            self.next = self.mask + 1;
+        }
+        self.next -= 1;
+        let Some(upper) = self.tables.pop() else { return };
+        let Some(lower) = self.tables.get_mut(self.next as usize) else { return };
+        for (hash, at) in upper {
+            lower.insert_unique(within(hash), (hash, at), |&(hash, _)| within(hash));
+        }
+    }
 }
 
 /// As much of a hash as is kept.
@@ -141,17 +235,17 @@ fn within(hash: u32) -> u64 {
     turned | turned.wrapping_mul(0x9E37_79B9_7F4A_7C15) & 0xFFFF_FFFF_0000_0000
 }
 
-/// A yes or no for each row.
+/// A yes or no for each place.
 #[derive(Debug, Default)]
 pub(super) struct Bits(Vec<bool>);
 
 impl Bits {
-    pub(super) fn get(&self, RowId(row): RowId) -> bool {
-        self.0.get(row as usize).copied().unwrap_or(false)
+    pub(super) fn get(&self, at: u32) -> bool {
+        self.0.get(at as usize).copied().unwrap_or(false)
     }
 
-    pub(super) fn set(&mut self, RowId(row): RowId, value: bool) {
-        let number = row as usize;
+    pub(super) fn set(&mut self, at: u32, value: bool) {
+        let number = at as usize;
         if self.0.len() <= number && value {
             self.0.resize((number + 1).next_power_of_two(), false);
         }
@@ -179,6 +273,47 @@ mod tests {
         assert_eq!(list.get(u32::try_from(count).unwrap()), None);
         *list.get_mut(5_000).unwrap() = 7;
         assert_eq!(list.get(5_000), Some(&7));
+    }
+
+    #[test]
+    fn places_that_were_given_up_are_used_again_and_blocks_without_any_are_given_back() {
+        let mut list = Blocks::default();
+        let count = 4 * u32::try_from(BLOCK).unwrap();
+        for number in 0..count {
+            list.push(number);
+        }
+        for at in (0..count).filter(|at| at % 2 == 0) {
+            assert_eq!((list.remove(at), list.remove(at)), (Some(at), None));
+        }
+        assert_eq!((list.len(), list.end()), (count as usize / 2, count));
+        for _ in 0..BLOCK / 2 {
+            assert!((list.push(7) as usize) < BLOCK, "there is room in the first block");
+        }
+        for at in 0..count {
+            list.remove(at);
+        }
+        assert_eq!((list.len(), list.end()), (0, 0));
+        assert_eq!(list.push(1), 0);
+    }
+
+    #[test]
+    fn an_index_shrinks_and_finds_everything_meanwhile() {
+        let hash_of = |at: u32| u64::from(at).wrapping_mul(0x9E37_79B9_7F4A_7C15).rotate_left(29);
+        let mut index = Index::default();
+        for round in 0..2 {
+            for at in 0..20_000 {
+                index.insert(hash_of(at), at);
+            }
+            for at in 0..20_000 {
+                index.remove(hash_of(at), at);
+                assert_eq!(index.find(hash_of(at), |other| other == at), None);
+                for known in [at + 1, 10_000 + at / 2, 19_999].into_iter().filter(|&known| known > at && known < 20_000)
+                {
+                    assert_eq!(index.find(hash_of(known), |other| other == known), Some(known), "{known} of {at}");
+                }
+            }
+            assert!(index.tables.len() <= 2, "{} tables in round {round}", index.tables.len());
+        }
     }
 
     #[test]

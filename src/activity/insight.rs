@@ -16,6 +16,8 @@ use super::{Activity, Kind, Moment};
 pub const BINS: usize = 96;
 /// How many bins a decade has: neighbours differ by a fifth.
 pub const BINS_A_DECADE: u8 = 12;
+/// How many reasons are told apart within one minute: what servers say must not take memory without bound.
+const MOST_REASONS: usize = 200;
 /// The microseconds of a minute.
 const MINUTE: i64 = 60_000_000;
 
@@ -88,6 +90,8 @@ struct Bucket {
     settled: u32,
     failed: u32,
     reasons: BTreeMap<TextId, u32>,
+    /// Failures whose reasons are not among these, because there are too many.
+    other_reasons: u32,
     /// Only where something was timed.
     took: Option<Box<[u32; BINS]>>,
 }
@@ -97,7 +101,11 @@ impl Bucket {
         self.settled += 1;
         if let Some(reason) = outcome.failed {
             self.failed += 1;
-            *self.reasons.entry(reason).or_default() += 1;
+            if self.reasons.len() < MOST_REASONS || self.reasons.contains_key(&reason) {
+                *self.reasons.entry(reason).or_default() += 1;
+            } else {
+                self.other_reasons += 1;
+            }
         }
         let took = outcome.bin.map(|bin| (usize::from(bin), self.took.get_or_insert_with(|| Box::new([0; BINS]))));
         if let Some(count) = took.and_then(|(bin, took)| took.get_mut(bin)) {
@@ -114,6 +122,8 @@ impl Bucket {
                 if *count == 0 {
                     self.reasons.remove(&reason);
                 }
+            } else {
+                self.other_reasons = self.other_reasons.saturating_sub(1);
             }
         }
         let took = outcome.bin.zip(self.took.as_mut());
@@ -140,6 +150,11 @@ impl Outcomes {
     pub(super) fn clear(&mut self) {
         self.buckets.clear();
         self.version += 1;
+    }
+
+    /// The texts that it has.
+    pub(super) fn texts(&self, mut each: impl FnMut(TextId)) {
+        self.buckets.values().flat_map(|bucket| bucket.reasons.keys()).for_each(|reason| each(*reason));
     }
 
     /// Counts an outcome.

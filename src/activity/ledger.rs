@@ -62,6 +62,25 @@ impl Ledger {
             *slot = slot.saturating_sub(1);
         }
     }
+
+    pub(super) fn plus(self, other: Self) -> Self {
+        Self {
+            heard: self.heard + other.heard,
+            enquired: self.enquired + other.enquired,
+            unknown: self.unknown + other.unknown,
+            open: self.open + other.open,
+            gaps: self.gaps + other.gaps,
+        }
+    }
+
+    pub(super) fn subtract(&mut self, other: Self) {
+        let Self { heard, enquired, unknown, open, gaps } = self;
+        *heard = heard.saturating_sub(other.heard);
+        *enquired = enquired.saturating_sub(other.enquired);
+        *unknown = unknown.saturating_sub(other.unknown);
+        *open = open.saturating_sub(other.open);
+        *gaps = gaps.saturating_sub(other.gaps);
+    }
 }
 
 /// A gap as it stands now.

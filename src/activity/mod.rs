@@ -6,6 +6,7 @@
 
 mod activities;
 mod entry;
+mod evicted;
 mod filter;
 mod growth;
 mod insight;
@@ -24,7 +25,7 @@ mod throughput;
 mod unkept;
 mod view;
 
-pub use activities::{Activities, LOOKED_UP, Place, RowId};
+pub use activities::{Activities, Incomplete, LOOKED_UP, Place, ROWS_IN_MEMORY, RowId};
 pub use entry::{
     ActivityKey, Decryption, Deed, Enquiry, Entry, Fact, Gap, GapCause, Kind, NotSaved, Receipt, Requested, Seq,
 };
@@ -40,5 +41,7 @@ pub use since::{NoTime, Since};
 pub use status::{Chip, Counts, Status};
 pub use view::{Column, Refresh, View};
 
+#[cfg(test)]
+mod evicting_tests;
 #[cfg(test)]
 mod tests;

@@ -211,7 +211,7 @@ impl<'a> Activity<'a> {
     /// The operator's name for it; empty where there is none.
     #[must_use]
     pub fn label(&self) -> &'a str {
-        self.pool.get(self.row.label.value)
+        self.pool.get(self.row.label)
     }
 
     /// `data_context`; empty where there is none.
@@ -347,7 +347,7 @@ impl<'a> Activity<'a> {
     /// Its last entry.
     #[must_use]
     pub fn last_seq(&self) -> Seq {
-        self.row.last.seq.max(self.row.label.seq).max(self.row.first.seq)
+        self.row.last.seq.max(self.row.label_seq).max(self.row.first.seq)
     }
 }
 

@@ -36,15 +36,6 @@ impl<T> Stamped<T> {
     }
 }
 
-/// The operator's name for a row, and the entry that it comes from.
-#[derive(Debug, Clone, Copy, Default)]
-pub(super) struct Label {
-    /// The entry; 0 while there is none.
-    pub(super) seq: Seq,
-    /// The name.
-    pub(super) value: TextId,
-}
-
 /// What a command's state is, in the order of what covers what. Small, since there are a million of them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(super) enum CommandState {
@@ -123,7 +114,7 @@ pub(super) enum End {
 
 impl DataRow {
     /// Gives every part the number that its entry has now.
-    pub(super) fn renumber(&mut self, now: impl Fn(Seq) -> Seq) {
+    pub(super) fn renumber(&mut self, mut now: impl FnMut(Seq) -> Seq) {
         let Self {
             link,
             token,
@@ -236,7 +227,11 @@ pub(super) struct Row {
     /// For a command: its state and what was said with it. For a message: what it is.
     pub(super) state: Stamped<CommandState>,
     pub(super) message: TextId,
-    pub(super) label: Label,
+    /// The operator's name for it, and the entry that it comes from; 0 while there is none.
+    pub(super) label: TextId,
+    pub(super) label_seq: Seq,
+    /// Which of the rows that were ever made it is.
+    pub(super) serial: u32,
     /// Its place among the data requests.
     pub(super) data: u32,
     pub(super) kind: Kind,
@@ -255,8 +250,48 @@ impl Row {
             last: Stamped::default(),
             state: Stamped::default(),
             message: TextId::default(),
-            label: Label::default(),
+            label: TextId::default(),
+            label_seq: Seq::default(),
+            serial: 0,
             known: Known::default(),
+        }
+    }
+
+    /// The texts that it has. `data` is the row's part for data requests, where it is one.
+    pub(super) fn texts(&self, data: Option<&DataRow>, mut each: impl FnMut(TextId)) {
+        if let PackedId::Text(id) = self.id {
+            each(id);
+        }
+        if let CommandState::Other(digits) = self.state.value {
+            each(digits);
+        }
+        each(self.message);
+        each(self.label);
+        let Some(data) = data else { return };
+        each(data.text.value);
+        each(data.context.value);
+        each(data.requested.value);
+        match data.end.value {
+            End::Saved(text, _) | End::NotSaved(_, text) => each(text),
+            End::None | End::Fetching => {}
+        }
+    }
+
+    /// The entries that it was made of, as far as they count.
+    pub(super) fn seqs(&self, data: Option<&DataRow>, mut each: impl FnMut(Seq)) {
+        let mut is_set = |seq: Seq| {
+            if seq != Seq(0) {
+                each(seq);
+            }
+        };
+        for seq in [self.first.seq, self.last.seq, self.state.seq, self.label_seq] {
+            is_set(seq);
+        }
+        if let Some(mut data) = data.copied() {
+            data.renumber(|seq| {
+                is_set(seq);
+                seq
+            });
         }
     }
 
@@ -267,8 +302,8 @@ impl Row {
         }
         match (&entry.fact, data) {
             (Fact::Done(Deed::Labelled { label }), _) => {
-                if entry.seq >= self.label.seq {
-                    self.label = Label { seq: entry.seq, value: pool.intern(&cut(label)) };
+                if entry.seq >= self.label_seq {
+                    (self.label_seq, self.label) = (entry.seq, pool.intern(&cut(label)));
                 }
                 // Naming a row is no news of it.
                 return;

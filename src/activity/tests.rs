@@ -124,7 +124,7 @@ fn a_late_or_repeated_pending_covers_no_outcome() {
 #[test]
 fn an_outcome_without_a_beginning_does_not_say_how_long_it_took() {
     let activities = applied(&[command(1, "c", 2, "done")]);
-    assert_eq!(activities.get(RowId(0)).unwrap().took(Moment(0)), None);
+    assert_eq!(activities.get(RowId::nth(0)).unwrap().took(Moment(0)), None);
 }
 
 #[test]
@@ -172,7 +172,7 @@ fn data_goes_through_its_states() {
         ),
     ] {
         let activities = applied(&entries);
-        let row = activities.get(RowId(0)).unwrap();
+        let row = activities.get(RowId::nth(0)).unwrap();
         assert_eq!((row.status(), row.message().as_ref()), (status, message), "{entries:#?}");
     }
 }
@@ -180,11 +180,11 @@ fn data_goes_through_its_states() {
 #[test]
 fn a_link_expires_by_itself_and_only_once_counted() {
     let mut activities = applied(&[data(1, "r", 1, "https://h/…?auth=hidden")]);
-    let expires = activities.get(RowId(0)).unwrap().link_expires().unwrap();
+    let expires = activities.get(RowId::nth(0)).unwrap().link_expires().unwrap();
     assert_eq!(activities.expire(Moment(expires.0 - 1)), Some(expires));
     assert_eq!(activities.counts().of(Chip::Ready), 1);
     assert_eq!(activities.expire(expires), None);
-    assert_eq!(activities.get(RowId(0)).unwrap().status(), Status::LinkExpired);
+    assert_eq!(activities.get(RowId::nth(0)).unwrap().status(), Status::LinkExpired);
     assert_eq!((activities.counts().of(Chip::Ready), activities.counts().of(Chip::Other)), (0, 1));
 }
 
@@ -239,7 +239,7 @@ fn what_is_not_kept_is_marked_and_takes_its_place_when_it_is() {
         activities.apply(&entry);
     }
     let marked = |activities: &Activities| -> Vec<String> {
-        let rows = activities.order().iter().filter_map(|&row| activities.get(RowId(row)));
+        let rows = activities.order().iter().filter_map(|&row| activities.get_at(row));
         rows.filter(|activity| !activity.is_kept()).map(|activity| activity.id().into_owned()).collect()
     };
     assert_eq!(marked(&activities), ["old", "data", "new", "gap"]);
@@ -256,7 +256,7 @@ fn what_is_not_kept_is_marked_and_takes_its_place_when_it_is() {
     }
     assert_eq!(activities.order(), expected.order());
     for row in expected.order() {
-        let (was, is) = (expected.get(RowId(*row)).unwrap(), activities.get(RowId(*row)).unwrap());
+        let (was, is) = (expected.get(RowId::nth(*row)).unwrap(), activities.get(RowId::nth(*row)).unwrap());
         assert_eq!((is.first_seq(), is.last_seq(), is.status()), (was.first_seq(), was.last_seq(), was.status()));
     }
 }
@@ -265,14 +265,14 @@ fn what_is_not_kept_is_marked_and_takes_its_place_when_it_is() {
 fn a_message_that_could_not_be_read_is_a_row() {
     let fact = Fact::Unreadable { reason: UnreadableReason::NotJson, size: 5 };
     let activities = applied(&[entry(1, ActivityKey::Message("m-1".into()), fact, "hello")]);
-    let row = activities.get(RowId(0)).unwrap();
+    let row = activities.get(RowId::nth(0)).unwrap();
     assert_eq!((row.status(), row.message().as_ref()), (Status::Unrecognised, "5 bytes received: not JSON. hello"));
 }
 
 #[test]
 fn a_long_message_is_cut_once() {
     let activities = applied(&[command(1, "c", 2, &"é".repeat(100_000))]);
-    assert_eq!(activities.get(RowId(0)).unwrap().message().chars().count(), 201);
+    assert_eq!(activities.get(RowId::nth(0)).unwrap().message().chars().count(), 201);
 }
 
 #[test]
@@ -299,7 +299,7 @@ fn a_paused_view_stays_and_counts_what_waits() {
     activities.apply(&command(3, "c", 1, ""));
     view.refresh(&mut activities, 100);
     assert_eq!((view.len(&activities), view.waiting(&activities)), (2, 1));
-    assert_eq!(view.row(&activities, 0), Some(RowId(1)));
+    assert_eq!(view.row(&activities, 0), Some(RowId::nth(1)));
     view.resume();
     assert_eq!((view.len(&activities), view.waiting(&activities)), (3, 0));
 }
@@ -356,7 +356,7 @@ fn every_state_says_how_it_is_known_and_contradictions_are_told() {
     let asked = |seq, status| entry(seq, key.clone(), Fact::Enquired(Enquiry::Known { status, text: None }), "");
     let check = |entries: &[Entry]| {
         let activities = applied(entries);
-        let row = activities.get(RowId(0)).unwrap();
+        let row = activities.get(RowId::nth(0)).unwrap();
         (row.source(), row.is_contradicted())
     };
     let (pending, done) = (command(1, "c", 1, ""), command(2, "c", 2, ""));
@@ -390,7 +390,7 @@ fn the_ledger_adds_up() {
 #[test]
 fn a_silent_command_is_late() {
     let activities = applied(&[command(1, "c", 1, "")]);
-    let row = activities.get(RowId(0)).unwrap();
+    let row = activities.get(RowId::nth(0)).unwrap();
     let after = |seconds| row.updated().plus(Duration::from_secs(seconds));
     assert!(!activities.is_late(&row, after(30)), "30 s are not over");
     assert!(activities.is_late(&row, after(31)), "a minute of silence is late");

@@ -32,7 +32,7 @@ impl Moved {
         self.stamp(&mut row.first);
         self.stamp(&mut row.last);
         self.stamp(&mut row.state);
-        row.label.seq = self.of(row.label.seq);
+        row.label_seq = self.of(row.label_seq);
         if let Some(data) = data {
             data.renumber(|seq| self.of(seq));
         }

@@ -9,9 +9,11 @@ use std::path::{Path, PathBuf};
 
 use rusqlite::{Connection, OptionalExtension, Row};
 
-use crate::activity::{Entry, Seq};
+use crate::activity::{ActivityKey, Entry, Seq};
 use crate::settings::ProfileId;
 
+use super::history::{self, Wanted};
+use super::open_activity::OpenIndex;
 use super::place::Identity;
 use super::reader::to_sql;
 use super::row::{self, COLUMNS};
@@ -92,6 +94,24 @@ impl Archive {
                 .collect::<rusqlite::Result<Vec<_>>>()
         };
         read().map_err(|source| self.failed(source))
+    }
+
+    /// Every entry of one activity from `from` to `to`, both included, in ascending order. Its time grows with the span.
+    ///
+    /// # Errors
+    ///
+    /// Where the journal can't be read.
+    pub fn history(
+        &self,
+        profile: ProfileId,
+        key: &ActivityKey,
+        from: Seq,
+        to: Seq,
+    ) -> Result<Vec<Entry>, JournalError> {
+        let wanted = Wanted { profile, key: key.clone(), known: Some((from, to)) };
+        // What is open is found within the span as well.
+        let history = history::read(&self.connection, &OpenIndex::default(), &wanted);
+        history.map(|history| history.entries).map_err(|source| self.failed(source))
     }
 
     /// Every deed and every gap of all profiles, in ascending order: the few entries that did not come from a server.

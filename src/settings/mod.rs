@@ -56,6 +56,8 @@ pub struct Preferences {
     pub retention_days: u32,
     /// How many bytes the journal may grow to before its oldest entries go; 0 for no bound.
     pub retention_bytes: u64,
+    /// How many rows of each profile are in memory; see [`Preferences::rows_in_memory`].
+    pub rows_in_memory: u32,
     /// How times are told.
     pub times: Times,
     /// How the activities of each profile were looked at last.
@@ -91,6 +93,13 @@ impl Preferences {
     pub fn link_lifetime(&self) -> Duration {
         Duration::from_secs(u64::from(self.link_lifetime))
     }
+
+    /// How many rows of each profile are in memory. Beyond it, the settled ones that were seen first are in the journal only.
+    #[must_use]
+    pub fn rows_in_memory(&self) -> usize {
+        let (least, most) = ROWS_IN_MEMORY.into_inner();
+        usize::try_from(self.rows_in_memory.clamp(least, most)).unwrap_or(usize::MAX)
+    }
 }
 
 impl Default for Preferences {
@@ -103,6 +112,7 @@ impl Default for Preferences {
             idle_limit: 60,
             retention_days: 90,
             retention_bytes: 1024 * 1024 * 1024,
+            rows_in_memory: 1_000_000,
             times: Times::default(),
             looks: BTreeMap::new(),
             insight: InsightLook::default(),
@@ -121,6 +131,9 @@ impl Default for Preferences {
 
 /// How many downloads may run at once.
 pub const DOWNLOADS_AT_ONCE: std::ops::RangeInclusive<u32> = 1..=16;
+
+/// How many rows of each profile may be in memory.
+pub const ROWS_IN_MEMORY: std::ops::RangeInclusive<u32> = 10_000..=100_000_000;
 
 /// After how long a silence a download may be given up, in seconds.
 pub const IDLE_LIMITS: std::ops::RangeInclusive<u32> = 5..=3_600;

@@ -25,6 +25,7 @@ fn settings() -> Settings {
             theme: Theme::Dark,
             message_limit: 4 * 1024 * 1024,
             link_lifetime: 60,
+            rows_in_memory: 20_000,
             downloads_at_once: 5,
             idle_limit: 30,
             retention_days: 7,
@@ -207,7 +208,7 @@ fn the_file_holds_nothing_secret() {
     assert_eq!(
         keys(table["preferences"].as_table().unwrap()),
         "authority_file downloads_at_once idle_limit insight last_folder link_lifetime looks message_limit motion notify_failed notify_ready proxy \
-         retention_bytes retention_days saved_filters scale theme times window"
+         retention_bytes retention_days rows_in_memory saved_filters scale theme times window"
     );
     assert_eq!(
         keys(table["profiles"][0].as_table().unwrap()),

@@ -6,7 +6,7 @@ use std::collections::HashSet;
 use egui::{Id, Rect, Role, Sense, Ui, WidgetInfo, pos2, vec2};
 
 use crate::activity::{Activities, ActivityKey, Entry, Fact, GapState, Ledger, Moment, RowId, Source, Status, View};
-use crate::protocol::{CommandStatus, Message};
+use crate::protocol::{CommandId, CommandStatus, Message};
 
 use super::desk::Desk;
 use super::dialogs::{close_button, pane, paragraph};
@@ -102,7 +102,7 @@ impl Completeness {
                 self.lasting = self.lasting.max(Some(gap.from));
                 continue;
             };
-            // What it names and is not in memory is still open: an outcome would be newer than the gap, and so be in memory as well.
+            // What it names and is neither in memory nor was evicted is still open: an outcome would be newer than the gap.
             let named_are_settled = gap.recovered == gap.open && gap.heard == activities.requests_across(row).len();
             if gaps::is_settled(&gap) || (named_are_settled && nothing_is_open) {
                 self.settled.insert(row);
@@ -110,13 +110,8 @@ impl Completeness {
             }
             self.gaps += 1;
             self.since = self.since.max(Some(end));
-            let is_open = |row: RowId| activities.get(row).is_none_or(|activity| activity.status().is_open());
-            missing.extend(
-                activities
-                    .open_across(row)
-                    .iter()
-                    .filter(|id| activities.find(&ActivityKey::Command((*id).clone())).is_none_or(is_open)),
-            );
+            let is_open = |id: &&CommandId| !activities.is_settled(&ActivityKey::Command((*id).clone()));
+            missing.extend(activities.open_across(row).iter().filter(is_open));
         }
         self.commands = missing.len();
     }

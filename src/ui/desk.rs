@@ -31,6 +31,9 @@ mod rows;
 /// How many rows a search looks at between two looks at the clock; well under a millisecond's work.
 const SEARCH_SLICE: usize = 5_000;
 
+/// How many rows that are too many are evicted between two looks at the clock; well under a millisecond's work.
+const EVICTED_SLICE: usize = 1_000;
+
 /// What is known of a profile's token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Token {
@@ -131,6 +134,10 @@ impl Desk {
     pub(crate) fn new(profile: Profile, preferences: &Preferences) -> Self {
         let lifetime = Duration::from_secs(u64::from(preferences.link_lifetime));
         let look = preferences.looks.get(&profile.id).cloned().unwrap_or_default();
+        let mut activities = Activities::new(lifetime);
+        activities.set_rows_in_memory(preferences.rows_in_memory());
+        // What fails from here on is read when its tab is in front.
+        activities.mark_read();
         let mut desk = Self {
             form: Form::of(&profile),
             form_open: false,
@@ -142,7 +149,7 @@ impl Desk {
             completeness: Completeness::default(),
             token: None,
             data_key: KnownKey::default(),
-            activities: Activities::new(lifetime),
+            activities,
             behind: Behind::default(),
             view: View::new(),
             search: Refresh::Done,
@@ -187,6 +194,14 @@ impl Desk {
     /// Returns whether it is to go on in the next frame.
     pub(crate) fn refresh(&mut self, now: Moment, time: impl Fn() -> bool) -> bool {
         self.next_expiry = self.activities.expire(now);
+        self.activities.hold(self.details.as_ref().map(Details::row));
+        let mut evicting = true;
+        while evicting {
+            evicting = self.activities.tidy(EVICTED_SLICE);
+            if !time() {
+                break;
+            }
+        }
         self.completeness.refresh(&self.activities, self.restoring);
         loop {
             self.search = self.view.refresh(&mut self.activities, SEARCH_SLICE);
@@ -194,8 +209,17 @@ impl Desk {
                 break;
             }
         }
+        self.let_go();
         self.table.settle(&self.activities, &self.view);
-        self.search != Refresh::Done
+        evicting || self.search != Refresh::Done
+    }
+
+    /// Rows were evicted: nothing here is of them any more.
+    fn let_go(&mut self) {
+        self.table.let_go(self.view.take_gone(), &self.activities);
+        if self.details.as_ref().is_some_and(|details| self.activities.get(details.row()).is_none()) {
+            self.details = None;
+        }
     }
 
     /// The next moment at which a link expires.

@@ -3,8 +3,6 @@
 //! It is made when it is first looked at, of the newest rows of all profiles, and follows what is committed from then on.
 //! What is done in it is done by the row's own profile.
 
-use std::collections::HashMap;
-
 use crate::activity::{Activities, ActivityKey, RowId, Seq, View};
 use crate::settings::{Preferences, Profile, ProfileId};
 
@@ -17,11 +15,30 @@ pub(super) const MOST: usize = 200_000;
 /// Whose the rows of the tab are.
 #[derive(Debug, Default)]
 pub(crate) struct Owners {
-    /// By row: the profile, and its name.
-    rows: HashMap<RowId, ProfileId>,
-    names: HashMap<ProfileId, String>,
+    /// By the row's place in memory: which of the profiles.
+    rows: Vec<u16>,
+    /// The profiles and their names.
+    profiles: Vec<(ProfileId, String)>,
     /// Whether it has to be made anew before it is looked at.
     pub stale: bool,
+}
+
+impl Owners {
+    /// The profile that a row belongs to, and its name.
+    fn of(&self, row: RowId) -> Option<&(ProfileId, String)> {
+        self.profiles.get(usize::from(*self.rows.get(row.slot())?))
+    }
+
+    fn note(&mut self, row: RowId, profile: ProfileId) {
+        let number = self.profiles.iter().position(|(id, _)| *id == profile);
+        let Some(number) = number.and_then(|number| u16::try_from(number).ok()) else { return };
+        if self.rows.len() <= row.slot() {
+            self.rows.resize((row.slot() + 1).next_power_of_two(), u16::MAX);
+        }
+        if let Some(place) = self.rows.get_mut(row.slot()) {
+            *place = number;
+        }
+    }
 }
 
 /// The id of the tab, which is no profile's.
@@ -46,13 +63,12 @@ impl Desk {
 
     /// The profile that a row belongs to.
     pub(crate) fn owner(&self, row: RowId) -> ProfileId {
-        self.owners.as_ref().and_then(|owners| owners.rows.get(&row).copied()).unwrap_or(self.profile.id)
+        self.owners.as_ref().and_then(|owners| owners.of(row)).map_or(self.profile.id, |(id, _)| *id)
     }
 
     /// The name of the profile that a row belongs to.
     pub(crate) fn owner_name(&self, row: RowId) -> &str {
-        let owners = self.owners.as_ref();
-        owners.and_then(|owners| owners.names.get(&self.owner(row))).map_or(self.profile.name.as_str(), String::as_str)
+        self.owners.as_ref().and_then(|owners| owners.of(row)).map_or(&self.profile.name, |(_, name)| name)
     }
 
     /// The details that are open, where they are of a row of this profile.
@@ -66,8 +82,10 @@ impl Desk {
         let Some(owners) = self.owners.as_mut().filter(|owners| owners.stale) else { return };
         owners.stale = false;
         owners.rows.clear();
-        owners.names = parts.iter().map(|part| (part.profile.id, part.profile.name.clone())).collect();
+        owners.profiles = parts.iter().map(|part| (part.profile.id, part.profile.name.clone())).collect();
         self.activities = Activities::new(preferences.link_lifetime());
+        self.activities.set_rows_in_memory(preferences.rows_in_memory());
+        self.activities.mark_read();
         self.table = super::table::Table::default();
         self.details = None;
         self.insight = super::insight::Shown::default();
@@ -104,10 +122,15 @@ impl Desk {
     }
 
     fn merge_row(&mut self, part: &Desk, row: RowId) {
+        // An id that two profiles know is the row of whoever was merged first.
+        let known = part.activity(row).and_then(|activity| self.activities.find(&activity.key()));
+        if known.is_some_and(|here| self.owner(here) != part.profile.id) {
+            return;
+        }
         if let Some(here) = self.activities.merge_row(&part.activities, row)
             && let Some(owners) = &mut self.owners
         {
-            owners.rows.entry(here).or_insert(part.profile.id);
+            owners.note(here, part.profile.id);
         }
     }
 }

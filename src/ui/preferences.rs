@@ -6,7 +6,7 @@ use std::ops::RangeInclusive;
 use egui::{Id, Key, Ui, pos2, vec2};
 
 use crate::engine::Action;
-use crate::settings::{DOWNLOADS_AT_ONCE, IDLE_LIMITS, Motion, Preferences, SCALES, Theme};
+use crate::settings::{DOWNLOADS_AT_ONCE, IDLE_LIMITS, Motion, Preferences, ROWS_IN_MEMORY, SCALES, Theme};
 
 use super::commands::Command;
 use super::desk::Desk;
@@ -33,16 +33,18 @@ enum Number {
     IdleLimit,
     RetentionDays,
     RetentionSize,
+    RowsInMemory,
 }
 
 impl Number {
-    const ALL: [Self; 6] = [
+    const ALL: [Self; 7] = [
         Self::MessageLimit,
         Self::LinkLifetime,
         Self::DownloadsAtOnce,
         Self::IdleLimit,
         Self::RetentionDays,
         Self::RetentionSize,
+        Self::RowsInMemory,
     ];
 
     /// Its words, which are the field's accessible name.
@@ -54,6 +56,7 @@ impl Number {
             Self::IdleLimit => "Idle limit (seconds)",
             Self::RetentionDays => "Keep history for (days)",
             Self::RetentionSize => "Journal at most (MiB)",
+            Self::RowsInMemory => "Rows in memory",
         }
     }
 
@@ -66,6 +69,7 @@ impl Number {
             Self::IdleLimit => "A download silent for longer is given up.",
             Self::RetentionDays => "Older entries are removed. 0 keeps all.",
             Self::RetentionSize => "The oldest entries go first. 0 has no bound.",
+            Self::RowsInMemory => "Older settled ones are in the journal only.",
         }
     }
 
@@ -78,6 +82,7 @@ impl Number {
             Self::IdleLimit => from_small(&IDLE_LIMITS),
             Self::RetentionDays => 0..=36_500,
             Self::RetentionSize => 0..=1_000_000_000,
+            Self::RowsInMemory => from_small(&ROWS_IN_MEMORY),
         }
     }
 
@@ -91,6 +96,7 @@ impl Number {
             Self::IdleLimit => u64::from(preferences.idle_limit),
             Self::RetentionDays => u64::from(preferences.retention_days),
             Self::RetentionSize => preferences.retention_bytes.div_ceil(1 << 20),
+            Self::RowsInMemory => u64::try_from(preferences.rows_in_memory()).unwrap_or(u64::MAX),
         }
     }
 
@@ -106,6 +112,7 @@ impl Number {
             Self::IdleLimit => preferences.idle_limit = small(number),
             Self::RetentionDays => preferences.retention_days = small(number),
             Self::RetentionSize => preferences.retention_bytes = number.saturating_mul(1 << 20),
+            Self::RowsInMemory => preferences.rows_in_memory = small(number),
         }
     }
 
@@ -297,8 +304,9 @@ mod tests {
     fn a_number_is_read_back_as_it_was_put() {
         for number in Number::ALL {
             let mut preferences = Preferences::default();
-            number.put(7, &mut preferences);
-            assert_eq!(number.of(&preferences), 7, "{number:?}");
+            let value = number.range().start().max(&7).to_owned();
+            number.put(value, &mut preferences);
+            assert_eq!(number.of(&preferences), value, "{number:?}");
             for typed in ["", "x", "-1", "1.5", "99999999999999999999"] {
                 assert!(number.read(typed).is_err(), "{number:?} takes {typed:?}");
             }

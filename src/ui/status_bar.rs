@@ -31,8 +31,13 @@ pub(crate) fn show(ui: &mut Ui, desk: Option<&Desk>, journal: Option<u64>, scene
 
 fn words(desk: &Desk, journal: Option<u64>, narrow: bool, count: impl Fn(usize) -> String) -> String {
     let activities = desk.activities.len();
-    let noun = if activities == 1 { "activity" } else { "activities" };
-    let mut parts = vec![format!("{} {noun}", count(activities))];
+    let known = desk.activities.known();
+    let noun = if known == 1 { "activity" } else { "activities" };
+    let mut parts = vec![if known > activities {
+        format!("{} newest of {} {noun}", count(activities), count(known))
+    } else {
+        format!("{} {noun}", count(activities))
+    }];
     if let Some(size) = journal {
         parts.push(format!("journal {}", bytes(size)));
     }

@@ -4,21 +4,21 @@ use crate::activity::insight::{Insight, Outcome, Stretch};
 use crate::activity::ledger::Standing;
 use crate::activity::{Counts, Entry, Fact, Kind, Ledger, Moment, Status};
 
-use super::{Activities, RowId};
+use super::Activities;
 
 /// What a row counts as.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Counted {
-    status: Status,
-    standing: Standing,
+    pub(super) status: Status,
+    pub(super) standing: Standing,
     /// Only of commands that are settled.
-    outcome: Option<Outcome>,
+    pub(super) outcome: Option<Outcome>,
 }
 
 impl Activities {
     /// What a row counts as; `None` before its first entry.
     pub(super) fn counted(&self, at: u32) -> Option<Counted> {
-        let activity = self.get(RowId(at)).filter(|activity| activity.row.first.is_set())?;
+        let activity = self.get_at(at).filter(|activity| activity.row.first.is_set())?;
         Some(Counted { status: activity.status(), standing: activity.standing(), outcome: Outcome::of(&activity) })
     }
 
@@ -45,6 +45,7 @@ impl Activities {
                 self.outcomes.add(outcome);
             }
         }
+        self.may_be_evicted_now(at);
     }
 
     pub(super) fn recount(&mut self) {
@@ -52,14 +53,21 @@ impl Activities {
         self.ledger = Ledger::default();
         self.preparing = 0;
         self.inline.clear();
+        // What evicted rows were counted as is not in memory any more.
+        let evicted = self.eviction.rows.len() > 0;
+        let outcomes = evicted.then(|| std::mem::take(&mut self.outcomes));
         self.outcomes.clear();
-        for at in 0..self.rows.len() {
-            if let Ok(at) = u32::try_from(at) {
+        for index in 0..self.order.len() {
+            if let Some(at) = self.order.get(index).copied() {
                 self.recount_one(at, None);
             }
         }
-        drop(self.take_changes());
-        self.changes.everything = true;
+        if let Some(outcomes) = outcomes {
+            // No outcome depends on what made this necessary.
+            self.outcomes = outcomes;
+        }
+        self.look_at_all_again();
+        self.change_everything();
     }
 
     /// What is usual for a label is learned from outcomes that the socket brought.
@@ -67,7 +75,7 @@ impl Activities {
         if !matches!(entry.fact, Fact::Heard(_)) || self.rows.get(at).is_none_or(|row| row.kind != Kind::Command) {
             return;
         }
-        let Some(activity) = self.get(RowId(at)).filter(|activity| !activity.status().is_open()) else { return };
+        let Some(activity) = self.get_at(at).filter(|activity| !activity.status().is_open()) else { return };
         if let (label, Some(took)) = (activity.label().to_owned(), activity.took(entry.at)) {
             self.patience.learn(&label, took);
         }

@@ -4,7 +4,7 @@ use std::hash::BuildHasher as _;
 
 use crate::activity::pool::PackedId;
 use crate::activity::row::{DataRow, Row};
-use crate::activity::{ActivityKey, Entry, Kind};
+use crate::activity::{ActivityKey, Entry, Kind, Seq};
 
 use super::{Activities, RowId};
 
@@ -21,8 +21,10 @@ pub struct Place {
 
 impl Activities {
     /// Looks up where entries belong, to apply each by [`Activities::apply_at`]. The rows of a long list lie all over the memory;
-    /// looked up together, they are waited for together.
+    /// looked up together, they are waited for together. A place is good until more are looked up.
     pub fn look_up<'a>(&mut self, entries: &'a [Entry]) -> Vec<(&'a Entry, Place)> {
+        // Now, since no place is held that has a text which no row has yet.
+        self.collect_texts(entries.len());
         let packed = |entry: &'a Entry| {
             let id = PackedId::pack(entry.key.id(), &mut self.pool);
             (entry, Place { id, hash: self.hasher.hash_one((entry.key.kind(), id)), row: None })
@@ -44,7 +46,7 @@ impl Activities {
 
     fn find_hashed(&self, kind: Kind, id: PackedId, hash: u64) -> Option<RowId> {
         let is_it = |at| self.rows.get(at).is_some_and(|row: &Row| row.id == id && row.kind == kind);
-        self.index.find(hash, is_it).map(RowId)
+        self.index.find(hash, is_it).and_then(|at| self.id(at))
     }
 
     pub(super) fn place_of_key(&mut self, key: &ActivityKey) -> Place {
@@ -53,11 +55,12 @@ impl Activities {
         Place { id, hash, row: self.find_hashed(key.kind(), id, hash) }
     }
 
-    /// The row of a key that was looked up, a new one where there is none.
-    pub(super) fn row_of(&mut self, key: &ActivityKey, place: Place) -> u32 {
+    /// The row of a key that was looked up, a new one where there is none. `seq` is the entry that it is for.
+    pub(super) fn row_of(&mut self, key: &ActivityKey, place: Place, seq: Seq) -> u32 {
         let Place { id, hash, row } = place;
-        // One that was not there then may be there now.
-        if let Some(RowId(at)) = row.or_else(|| self.find_hashed(key.kind(), id, hash)) {
+        // One that was not there then may be there now, and one that was there may have been evicted.
+        let row = row.filter(|row| self.id(row.slot) == Some(*row));
+        if let Some(RowId { slot: at, .. }) = row.or_else(|| self.find_hashed(key.kind(), id, hash)) {
             return at;
         }
         let kind = key.kind();
@@ -67,8 +70,11 @@ impl Activities {
         } else {
             u32::MAX
         };
-        let at = self.rows.push(Row::new(id, kind, data));
+        let serial = self.next_serial;
+        self.next_serial = self.next_serial.wrapping_add(1);
+        let at = self.rows.push(Row { serial, ..Row::new(id, kind, data) });
         self.index.insert(hash, at);
+        self.is_made(at, seq);
         at
     }
 }
@@ -101,6 +107,6 @@ mod tests {
         assert_eq!((activities.len(), activities.counts().of(Chip::All)), (3, 3));
         let later: Vec<_> = (10..).zip(ids).map(|(seq, id)| heard(seq, id, 2)).collect();
         let known: Vec<_> = activities.look_up(&later).into_iter().map(|(_, place)| place.row).collect();
-        assert_eq!(known, [0, 1, 2].map(|row| Some(RowId(row))));
+        assert_eq!(known, [0, 1, 2].map(|row| Some(RowId::nth(row))));
     }
 }

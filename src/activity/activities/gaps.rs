@@ -9,13 +9,14 @@ impl Activities {
     /// A gap as it stands now; `None` for a row that is none.
     #[must_use]
     pub fn gap(&self, id: RowId) -> Option<GapState> {
-        if let Some(told) = self.told_gaps.get(&id.0) {
+        if self.id(id.slot) != Some(id) {
+            return None;
+        }
+        if let Some(told) = self.told_gaps.get(&id.slot) {
             return Some(told.clone());
         }
-        let (_, gap) = self.gaps.get(&id.0)?;
-        let is_settled = |key: ActivityKey| {
-            self.find(&key).and_then(|row| self.get(row)).is_some_and(|activity| !activity.status().is_open())
-        };
+        let (_, gap) = self.gaps.get(&id.slot)?;
+        let is_settled = |key: ActivityKey| self.is_settled(&key);
         if gap.to.is_none() {
             // What is open across it is only named when it ends; until then it is what is open now.
             let open = self.ledger.open.saturating_sub(self.preparing);
@@ -33,20 +34,29 @@ impl Activities {
         })
     }
 
+    /// Whether the outcome of an activity is known, also of one that was evicted: only what is settled is.
+    #[must_use]
+    pub fn is_settled(&self, key: &ActivityKey) -> bool {
+        match self.find(key).and_then(|row| self.get(row)) {
+            Some(activity) => !activity.status().is_open(),
+            None => self.was_evicted(key),
+        }
+    }
+
     /// The commands that were open across a gap, each of which may have been settled since; none for a row that is no gap.
     #[must_use]
     pub fn open_across(&self, id: RowId) -> &[CommandId] {
-        self.gaps.get(&id.0).map(|(_, gap)| gap.open.as_slice()).unwrap_or_default()
+        self.gaps.get(&id.slot).map(|(_, gap)| gap.open.as_slice()).unwrap_or_default()
     }
 
     /// The data requests that a gap names as open across it.
     #[must_use]
     pub fn requests_across(&self, id: RowId) -> &[RequestId] {
-        self.gaps.get(&id.0).map(|(_, gap)| gap.open_requests.as_slice()).unwrap_or_default()
+        self.gaps.get(&id.slot).map(|(_, gap)| gap.open_requests.as_slice()).unwrap_or_default()
     }
 
-    /// The rows of gaps, oldest first.
+    /// The rows of gaps, in any order.
     pub fn gaps(&self) -> impl Iterator<Item = RowId> + '_ {
-        self.gaps.keys().copied().map(RowId)
+        self.gaps.keys().filter_map(|&at| self.id(at))
     }
 }

@@ -6,23 +6,23 @@ use crate::activity::pool::TextPool;
 use crate::activity::row::{CommandState, DataRow, End, Row};
 use crate::activity::throughput::Throughput;
 
-use super::{Activities, RowId};
+use super::{Activities, EVICTED_AT_ONCE, RowId};
 
 impl Activities {
     /// Copies a row of another model in, as it is there now. Returns which row it is here; quick where rows come in the order
     /// of their arrival.
     pub fn merge_row(&mut self, part: &Self, row: RowId) -> Option<RowId> {
-        let theirs = part.rows.get(row.0)?;
+        let theirs = part.rows.get(row.slot).filter(|_| part.id(row.slot) == Some(row))?;
         let key = part.get(row)?.key();
         let place = self.place_of_key(&key);
-        let at = self.row_of(&key, place);
+        let at = self.row_of(&key, place, theirs.first.seq);
         let (before, place, deadline) = (self.counted(at), self.place(at), self.deadline(at));
         let ours = self.rows.get_mut(at)?;
         *ours = moved(theirs, ours, &part.pool, &mut self.pool);
         if let (Some(theirs), Some(ours)) = (part.data.get(theirs.data), self.data.get_mut(ours.data)) {
             *ours = moved_data(theirs, &part.pool, &mut self.pool);
         }
-        if let (Some(gap), Some(told)) = (part.gaps.get(&row.0), part.gap(row)) {
+        if let (Some(gap), Some(told)) = (part.gaps.get(&row.slot), part.gap(row)) {
             self.gaps.insert(at, gap.clone());
             self.told_gaps.insert(at, told);
         }
@@ -32,8 +32,10 @@ impl Activities {
         }
         self.set_deadline(at, deadline);
         self.recount_one(at, before);
+        self.is_whole(at);
         self.list_change(at, place);
-        Some(RowId(at))
+        self.evict(EVICTED_AT_ONCE);
+        self.id(at)
     }
 
     /// Takes from the models that are merged what is no row: how many messages came when, and which run this is.
@@ -49,12 +51,12 @@ impl Activities {
 /// A row of another model with its texts in this one's pool, at the place of one of this model's.
 fn moved(theirs: &Row, ours: &Row, from: &TextPool, to: &mut TextPool) -> Row {
     let mut row = theirs.clone();
-    (row.id, row.data) = (ours.id, ours.data);
+    (row.id, row.data, row.serial) = (ours.id, ours.data, ours.serial);
     row.message = to.intern(from.get(theirs.message));
     if let CommandState::Other(digits) = theirs.state.value {
         row.state.value = CommandState::Other(to.intern(from.get(digits)));
     }
-    row.label.value = to.intern(from.get(theirs.label.value));
+    row.label = to.intern(from.get(theirs.label));
     row
 }
 

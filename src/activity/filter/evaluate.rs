@@ -34,6 +34,8 @@ pub(in crate::activity) struct Matcher {
     filter: Filter,
     /// For each part of the filter, what is remembered of it.
     memory: Vec<Memory>,
+    /// As of which [`TextPool::version`].
+    version: u64,
     buffer: String,
 }
 
@@ -41,7 +43,7 @@ impl Matcher {
     /// One that knows nothing yet.
     pub(in crate::activity) fn new(filter: Filter) -> Self {
         let memory = filter.terms.iter().map(|_| Memory::default()).collect();
-        Self { filter, memory, buffer: String::new() }
+        Self { filter, memory, version: 0, buffer: String::new() }
     }
 
     /// The filter.
@@ -51,7 +53,11 @@ impl Matcher {
 
     /// Whether the filter lets a row through at a time.
     pub(in crate::activity) fn matches(&mut self, activity: &Activity<'_>, now: Moment) -> bool {
-        let Self { filter, memory, buffer } = self;
+        let Self { filter, memory, version, buffer } = self;
+        if *version != activity.pool.version() {
+            *version = activity.pool.version();
+            memory.iter_mut().for_each(|memory| memory.shared.clear());
+        }
         let mut parts = filter.terms.iter().zip(memory);
         parts.all(|(term, memory)| holds(term, activity, now, &mut Search { memory: Some(memory), buffer }))
     }
@@ -143,7 +149,7 @@ fn is_in(field: Field, pattern: &Pattern, activity: &Activity<'_>, search: &mut 
             // What it says of data is put together from what is known.
             Some(_) => pattern.is_in(&activity.message(), search.buffer),
         },
-        Field::Label => search.is_in_shared(pattern, activity, activity.row.label.value),
+        Field::Label => search.is_in_shared(pattern, activity, activity.row.label),
         Field::Context => activity.data.is_some_and(|data| search.is_in_shared(pattern, activity, data.context.value)),
         Field::Id => match activity.row.id {
             PackedId::Text(id) => search.is_in_shared(pattern, activity, id),

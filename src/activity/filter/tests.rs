@@ -57,7 +57,7 @@ fn found(activities: &Activities, typed: &str) -> String {
     let filter = Filter::parse(typed).unwrap_or_else(|error| panic!("{typed}: {error}"));
     let mut with_memory = Matcher::new(filter.clone());
     let mut letters = String::new();
-    for (row, letter) in (0..).map(RowId).zip('a'..='e') {
+    for (row, letter) in (0..).map(RowId::nth).zip('a'..='e') {
         let activity = activities.get(row).unwrap();
         let lets_through = filter.matches(&activity, NOW);
         for _ in 0..2 {
@@ -186,14 +186,14 @@ fn a_row_is_judged_anew_when_its_time_has_come() {
     let activities = world();
     for (typed, row) in [("since:10m", 3), ("-since:10m", 3), ("took:>500s", 1), ("took:<301s", 1), ("took:<=8m", 1)] {
         let filter = Filter::parse(typed).unwrap();
-        let activity = activities.get(RowId(row)).unwrap();
+        let activity = activities.get(RowId::nth(row)).unwrap();
         let turn = filter.turns(&activity, NOW).unwrap_or_else(|| panic!("{typed} never turns"));
         let judged = |at| filter.matches(&activity, at);
         assert_eq!(judged(Moment(turn.0 - 1)), judged(NOW), "{typed} turned early");
         assert_ne!(judged(turn), judged(NOW), "{typed} has not turned");
     }
     let filter = Filter::parse("since:2026-01-01 status:failed took:>1s").unwrap();
-    assert_eq!(filter.turns(&activities.get(RowId(0)).unwrap(), NOW), None, "what is settled never turns");
+    assert_eq!(filter.turns(&activities.get(RowId::nth(0)).unwrap(), NOW), None, "what is settled never turns");
 }
 
 /// Texts that are likely to be filters.
@@ -216,7 +216,7 @@ proptest! {
         for text in [text, likely] {
             match Filter::parse(&text) {
                 Ok(filter) => {
-                    let _whatever_it_says = filter.matches(&activities.get(RowId(1)).unwrap(), NOW);
+                    let _whatever_it_says = filter.matches(&activities.get(RowId::nth(1)).unwrap(), NOW);
                     let marked = "İstanbul ÜBER \u{1f600} \"x\"";
                     for range in filter.marks(None, marked) {
                         prop_assert!(marked.get(range.clone()).is_some(), "{range:?}");

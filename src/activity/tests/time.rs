@@ -59,7 +59,7 @@ fn ends_that_a_server_told_by_its_clock_are_judged_by_the_server() {
     activities.expire(NOON);
     activities.apply(&living(1, "absolute", &format!(r#""expiresAt":"{}""#, until.timestamp()), NOON));
     activities.apply(&living(2, "relative", r#""expiresIn":3600"#, NOON));
-    let row = activities.get(RowId(0)).unwrap();
+    let row = activities.get(RowId::nth(0)).unwrap();
     assert_eq!((row.status(), row.link_expires()), (Status::Ready, None), "how long it lives is not known");
     activities.expire(Moment(NOON.0 + 2 * DAY));
     let statuses = |activities: &Activities| [status(activities, "absolute"), status(activities, "relative")];
@@ -68,7 +68,7 @@ fn ends_that_a_server_told_by_its_clock_are_judged_by_the_server() {
     // This computer is two days ahead of the server.
     activities.set_server_offset(Some(-2 * DAY));
     assert_eq!(statuses(&activities), [Status::Ready, Status::LinkExpired]);
-    assert_eq!(activities.get(RowId(0)).unwrap().link_expires(), Some(Moment(until.0 + 2 * DAY)));
+    assert_eq!(activities.get(RowId::nth(0)).unwrap().link_expires(), Some(Moment(until.0 + 2 * DAY)));
     activities.expire(Moment(NOON.0 + 2 * DAY + 10 * MINUTE));
     assert_eq!(statuses(&activities), [Status::LinkExpired; 2]);
     assert_eq!(activities.counts().of(Chip::Ready), 0);

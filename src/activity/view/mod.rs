@@ -25,6 +25,9 @@ pub use order::Column;
 use order::{Order, Slot, Sorting};
 use ranked::Ranked;
 
+/// How many rows that were evicted are listed.
+const MOST_GONE: usize = 50_000;
+
 /// How far a view is after a refresh.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Refresh {
@@ -58,12 +61,14 @@ pub struct View {
     /// While sorting by texts that rows do not share: those of the slots.
     kept: RefCell<TextPool>,
     /// Rows that changed behind the sorting.
-    late: BTreeSet<RowId>,
+    late: BTreeSet<u32>,
     /// When the filter judges which row otherwise, by the time alone.
-    turns: BTreeSet<(Moment, RowId)>,
+    turns: BTreeSet<(Moment, u32)>,
     /// Whether a row is in `turns`, by its number: each is there once.
     turning: Bits,
     pause: Option<Pause>,
+    /// Rows that were evicted, until somebody asks; `None` where they are too many to be listed.
+    gone: Option<Vec<RowId>>,
 }
 
 /// What is shown while the view is paused.
@@ -71,6 +76,8 @@ pub struct View {
 struct Pause {
     /// In the order of the table.
     rows: Vec<RowId>,
+    /// How many of them were evicted since, about.
+    gone: usize,
     /// The newest row when it began.
     newest: Seq,
     /// Whether something else was asked for since: the rows are gathered anew, without what came after the pause.
@@ -136,8 +143,8 @@ impl View {
     /// chooses among those that were there.
     pub fn pause(&mut self, activities: &Activities) {
         if self.pause.is_none() {
-            let newest = activities.order().back().map_or(Seq(0), |&row| activities.place_of(RowId(row)));
-            self.pause = Some(Pause { rows: self.rows_until(activities, newest), newest, stale: false });
+            let newest = activities.order().back().map_or(Seq(0), |&row| activities.place(row));
+            self.pause = Some(Pause { rows: self.rows_until(activities, newest), gone: 0, newest, stale: false });
         }
     }
 
@@ -157,7 +164,7 @@ impl View {
     pub fn waiting(&self, activities: &Activities) -> usize {
         self.pause.as_ref().map_or(0, |pause| {
             let order = activities.order();
-            order.len() - order.partition_point(|&row| activities.place_of(RowId(row)) <= pause.newest)
+            order.len() - order.partition_point(|&row| activities.place(row) <= pause.newest)
         })
     }
 
@@ -167,10 +174,40 @@ impl View {
         self.turns.first().map(|&(at, _)| at)
     }
 
+    /// The rows that were evicted since this was last asked; `None` where they are too many to be listed.
+    pub fn take_gone(&mut self) -> Option<Vec<RowId>> {
+        self.gone.replace(Vec::new())
+    }
+
+    /// Rows were evicted: what is kept of them here goes.
+    fn let_go(&mut self, activities: &Activities, changes: &Changes) {
+        for row in &changes.gone {
+            // Another one that is there now has a turn of its own.
+            self.turning.set(row.slot, false);
+        }
+        match &mut self.gone {
+            Some(gone) if !changes.everything && gone.len() < MOST_GONE => gone.extend_from_slice(&changes.gone),
+            gone if changes.everything || !changes.gone.is_empty() => *gone = None,
+            _ => {}
+        }
+        if let Some(pause) = &mut self.pause {
+            pause.gone += if changes.everything { pause.rows.len() } else { changes.gone.len() };
+            // In arrival order it is the last ones that go first.
+            while pause.rows.pop_if(|last| activities.get(*last).is_none()).is_some() {
+                pause.gone = pause.gone.saturating_sub(1);
+            }
+            if pause.gone > pause.rows.len() / 16 {
+                pause.rows.retain(|row| activities.get(*row).is_some());
+                pause.gone = 0;
+            }
+        }
+    }
+
     /// Follows the activities: looks at what changed and, after something else was asked for, at up to `budget` rows more.
     /// As of the activities' last [`Activities::expire`].
     pub fn refresh(&mut self, activities: &mut Activities, budget: usize) -> Refresh {
         let changes = activities.take_changes();
+        self.let_go(activities, &changes);
         let progress = if self.is_plain() {
             Refresh::Done
         } else {
@@ -181,11 +218,12 @@ impl View {
             }
             self.go_on(activities, budget)
         };
+        activities.hold_texts(self.build.is_some());
         if let Some(pause) = &self.pause
             && pause.stale
         {
             let (newest, stale) = (pause.newest, progress != Refresh::Done);
-            self.pause = Some(Pause { rows: self.rows_until(activities, newest), newest, stale });
+            self.pause = Some(Pause { rows: self.rows_until(activities, newest), gone: 0, newest, stale });
         }
         progress
     }
@@ -209,13 +247,13 @@ impl View {
         }
         if self.is_plain() {
             let from_oldest = activities.len().checked_sub(index + 1)?;
-            return activities.order().get(from_oldest).copied().map(RowId);
+            return activities.order().get(from_oldest).and_then(|&row| activities.id(row));
         }
         let slot = match &self.build {
             Some(build) => build.seen().get(index),
             None => self.list.get(index),
         };
-        slot.map(|slot| RowId(slot.row))
+        slot.and_then(|slot| activities.id(slot.row))
     }
 
     /// Where a row stands in the table.
@@ -224,19 +262,20 @@ impl View {
         if let Some(pause) = &self.pause {
             return pause.rows.iter().position(|&row| row == id);
         }
-        let place = activities.place_of(id);
+        let row = activities.slot_of(id)?;
+        let place = activities.place(row);
         if self.is_plain() {
-            let at = activities.order().partition_point(|&row| activities.place_of(RowId(row)) < place);
-            return (activities.order().get(at) == Some(&id.0)).then(|| activities.len() - 1 - at);
+            let at = activities.order().partition_point(|&other| activities.place(other) < place);
+            return (activities.order().get(at) == Some(&row)).then(|| activities.len() - 1 - at);
         }
         if let Some(build) = &self.build {
-            return build.seen().iter().position(|slot| slot.row == id.0);
+            return build.seen().iter().position(|slot| slot.row == row);
         }
-        if !self.members.get(id) {
+        if !self.members.get(row) {
             return None;
         }
         let sorting = Sorting { order: self.order, activities, kept: &self.kept };
-        self.list.position(&self.slot_of(id, place)?, &|a: &Slot, b: &Slot| sorting.compare(a, b))
+        self.list.position(&self.slot_of(row, place)?, &|a: &Slot, b: &Slot| sorting.compare(a, b))
     }
 
     /// Everything, newest first: the activities' own order serves.
@@ -261,27 +300,27 @@ impl View {
 
     /// What is shown without the pause, up to a row.
     fn rows_until(&self, activities: &Activities, newest: Seq) -> Vec<RowId> {
-        let is_there = |row: &RowId| activities.place_of(*row) <= newest;
+        let there = |row: u32| activities.id(row).filter(|_| activities.place(row) <= newest);
         if self.is_plain() {
-            return activities.order().iter().rev().copied().map(RowId).filter(is_there).collect();
+            return activities.order().iter().rev().filter_map(|&row| there(row)).collect();
         }
         match &self.build {
-            Some(build) => build.seen().iter().map(|slot| RowId(slot.row)).filter(is_there).collect(),
-            None => self.list.iter().map(|slot| RowId(slot.row)).filter(is_there).collect(),
+            Some(build) => build.seen().iter().filter_map(|slot| there(slot.row)).collect(),
+            None => self.list.iter().filter_map(|slot| there(slot.row)).collect(),
         }
     }
 
     /// The slot under which a member is listed. `place` is the one that it had when it was.
-    fn slot_of(&self, id: RowId, place: Seq) -> Option<Slot> {
+    fn slot_of(&self, row: u32, place: Seq) -> Option<Slot> {
         match self.sort() {
-            None => Some(Order::arrival(id, place)),
-            Some(_) => self.slots.get(id.0 as usize).copied().flatten(),
+            None => Some(Order::arrival(row, place)),
+            Some(_) => self.slots.get(row as usize).copied().flatten(),
         }
     }
 
     /// Whether a row is to be shown. Notes when that may change by the time alone.
-    fn lets_through(&mut self, activities: &Activities, id: RowId) -> bool {
-        let Some(activity) = activities.get(id) else { return false };
+    fn lets_through(&mut self, activities: &Activities, id: u32) -> bool {
+        let Some(activity) = activities.get_at(id) else { return false };
         let now = activities.now();
         if self.filter().depends_on_time()
             && !self.turning.get(id)
@@ -294,10 +333,10 @@ impl View {
     }
 
     /// Remembers that a row is listed, and under which slot.
-    fn note(&mut self, id: RowId, slot: Option<Slot>) {
+    fn note(&mut self, id: u32, slot: Option<Slot>) {
         self.members.set(id, slot.is_some());
         if self.sort().is_some() {
-            let number = id.0 as usize;
+            let number = id as usize;
             if self.slots.len() <= number {
                 self.slots.resize(number + 1, None);
             }
@@ -313,12 +352,12 @@ impl View {
         while let Some(&(at, id)) = self.turns.first().filter(|(at, _)| *at <= activities.now()) {
             self.turns.remove(&(at, id));
             self.turning.set(id, false);
-            rows.push((id, activities.place_of(id)));
+            rows.push((id, activities.place(id)));
         }
         if self.build.is_some() {
             // What is being sorted is not touched; what the scan has not reached yet it will find as it is.
             let scan = self.scan;
-            let is_scanned = |id| scan.is_none_or(|scan| activities.place_of(id) >= scan);
+            let is_scanned = |id| scan.is_none_or(|scan| activities.place(id) >= scan);
             let Self { late, members, .. } = self;
             late.extend(rows.into_iter().map(|(id, _)| id).filter(|&id| is_scanned(id) || members.get(id)));
             return;
@@ -327,7 +366,7 @@ impl View {
     }
 
     /// Lists each of these rows where it belongs, or not at all. They come with the places that they had in arrival order.
-    fn put_right(&mut self, activities: &Activities, rows: Vec<(RowId, Seq)>) {
+    fn put_right(&mut self, activities: &Activities, rows: Vec<(u32, Seq)>) {
         if rows.is_empty() {
             return;
         }
@@ -346,7 +385,7 @@ impl View {
                 self.note(id, None);
             }
             // What the scan has not reached yet it will find.
-            let is_scanned = self.scan.is_none_or(|scan| activities.place_of(id) >= scan);
+            let is_scanned = self.scan.is_none_or(|scan| activities.place(id) >= scan);
             if matches && is_scanned && listed != Some(slot) {
                 to_insert.push((id, slot));
             }
@@ -367,7 +406,7 @@ impl View {
         let of = activities.len();
         let mut budget = budget;
         if let Some(scan) = self.scan {
-            let end = activities.order().partition_point(|&row| activities.place_of(RowId(row)) < scan);
+            let end = activities.order().partition_point(|&row| activities.place(row) < scan);
             let start = end.saturating_sub(budget);
             budget -= end - start;
             self.look_at(activities, start, end);
@@ -388,7 +427,7 @@ impl View {
         };
         self.list = Ranked::of(sorted);
         let late = std::mem::take(&mut self.late);
-        self.put_right(activities, late.into_iter().map(|id| (id, activities.place_of(id))).collect());
+        self.put_right(activities, late.into_iter().map(|id| (id, activities.place(id))).collect());
         Refresh::Done
     }
 
@@ -400,7 +439,7 @@ impl View {
         let compare = |a: &Slot, b: &Slot| sorting.compare(a, b);
         let mut found = Vec::new();
         let mut build = self.build.take();
-        for id in order.range(start..end).rev().copied().map(RowId) {
+        for id in order.range(start..end).rev().copied() {
             // A row that moved back in arrival order while it was sorted is there already.
             if self.members.get(id) || !self.lets_through(activities, id) {
                 continue;
@@ -417,6 +456,6 @@ impl View {
         self.kept = kept;
         self.list.append(&found);
         self.list.settle();
-        self.scan = (start > 0).then(|| order.get(start).map(|&row| activities.place_of(RowId(row)))).flatten();
+        self.scan = (start > 0).then(|| order.get(start).map(|&row| activities.place(row))).flatten();
     }
 }

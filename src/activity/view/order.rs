@@ -5,7 +5,7 @@ use std::cell::RefCell;
 use std::cmp::Ordering;
 
 use crate::activity::pool::{PackedId, TextId, TextPool};
-use crate::activity::{Activities, Activity, Moment, RowId, Seq, Status};
+use crate::activity::{Activities, Activity, Moment, Seq, Status};
 
 /// What the table can be sorted by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -63,18 +63,19 @@ pub(super) struct Sorting<'a> {
 
 impl Order {
     /// The slot in arrival order of a row with this place.
-    pub(super) fn arrival(id: RowId, place: Seq) -> Slot {
-        Slot { key: !place.0, place: place.0, text: 0, row: id.0 }
+    pub(super) fn arrival(row: u32, place: Seq) -> Slot {
+        Slot { key: !place.0, place: place.0, text: 0, row }
     }
 }
 
 impl Sorting<'_> {
     /// A row's slot as the row stands now.
-    pub(super) fn slot(&self, id: RowId) -> Slot {
-        let place = self.activities.place_of(id);
+    pub(super) fn slot(&self, id: u32) -> Slot {
+        let place = self.activities.place(id);
         let Some((column, descending)) = self.order.0 else { return Order::arrival(id, place) };
-        let (key, text) = self.activities.get(id).map_or((0, 0), |activity| short_form(column, &activity, self.kept));
-        Slot { key: if descending { !key } else { key }, place: place.0, text, row: id.0 }
+        let (key, text) =
+            self.activities.get_at(id).map_or((0, 0), |activity| short_form(column, &activity, self.kept));
+        Slot { key: if descending { !key } else { key }, place: place.0, text, row: id }
     }
 
     /// Which of two comes first. Never equal, but for the same row.
@@ -94,7 +95,7 @@ impl Sorting<'_> {
 
     fn text<'t>(&'t self, slot: &Slot, kept: &'t TextPool) -> Cow<'t, str> {
         match slot.text {
-            ITS_ID => self.activities.get(RowId(slot.row)).map(|activity| activity.id()).unwrap_or_default(),
+            ITS_ID => self.activities.get_at(slot.row).map(|activity| activity.id()).unwrap_or_default(),
             text if text & KEPT != 0 => Cow::Borrowed(kept.get(TextId::at(text & !KEPT))),
             text => Cow::Borrowed(self.activities.text(TextId::at(text))),
         }
@@ -124,7 +125,7 @@ fn short_form(column: Column, activity: &Activity<'_>, kept: &RefCell<TextPool>)
         },
         Column::Label => match activity.data {
             Some(data) if activity.label().is_empty() => shared(data.context.value),
-            _ => shared(activity.row.label.value),
+            _ => shared(activity.row.label),
         },
         Column::Message if activity.data.is_none() => shared(activity.row.message),
         Column::Message => {

@@ -71,7 +71,7 @@ fn many_rows_are_found_and_sorted_in_slices_while_more_come() {
             if slices % 10 == 0 {
                 count += 1;
                 activities.apply(&told(count, &format!("new-{count}"), CommandStatus::Failed, "message 3"));
-                let id = activities.get(RowId(slices * 991 % 60_000)).unwrap().id().into_owned();
+                let id = activities.get(RowId::nth(slices * 991 % 60_000)).unwrap().id().into_owned();
                 count += 1;
                 activities.apply(&told(count, &id, CommandStatus::Failed, "message 30"));
             }
@@ -97,7 +97,7 @@ fn another_filter_in_a_pause_chooses_among_what_was_there() {
     view.set_filter(Filter::parse("failed").unwrap());
     view.refresh(&mut activities, 100);
     let mut there = expected(&activities, "failed", None);
-    assert_eq!(there.remove(0), RowId(10), "the new one matches too");
+    assert_eq!(there.remove(0), RowId::nth(10), "the new one matches too");
     assert_eq!(rows(&view, &activities), there);
     view.resume();
     assert_eq!(view.len(&activities), there.len() + 1);

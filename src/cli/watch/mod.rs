@@ -124,12 +124,12 @@ impl<'a> Watcher<'a> {
         }
         let names = Names::of(&settings, guest.as_ref());
         let whose = whose(&setup, guest.as_ref(), &settings, &names)?;
-        let lifetime = settings.preferences.link_lifetime();
+        let memory = (settings.preferences.link_lifetime(), settings.preferences.rows_in_memory());
         let typed = setup.wanted.filter.as_ref().map(ToString::to_string);
         if let Some(slip) = typed.as_deref().and_then(Slip::find) {
             super::say(&slip.question());
         }
-        let (model, end) = Model::new(setup.directories.data(), whose, setup.wanted.clone(), lifetime)?;
+        let (model, end) = Model::new(setup.directories.data(), whose, setup.wanted.clone(), memory)?;
         Ok(Self { setup, guest, settings, names, model, end, lines, live: None, done: false })
     }
 

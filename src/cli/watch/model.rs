@@ -1,6 +1,7 @@
 //! What is known of each profile's activities, read from the journal; one line for each entry that is new.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -14,9 +15,6 @@ use crate::settings::ProfileId;
 
 /// Entries that are read together.
 const CHUNK: usize = 2_000;
-/// How many of the newest entries of the journal are read at the start, to know the state, the label and the first sight of
-/// what is still under way. What is older than all of these is taken for new when it is heard of again.
-const HISTORY: u64 = 1_000_000;
 
 /// Whose events are shown.
 #[derive(Debug, Clone)]
@@ -52,6 +50,8 @@ pub(super) struct Model {
     /// The rows that have, or had, the label that is waited for.
     labelled: BTreeSet<(ProfileId, RowId)>,
     link_lifetime: Duration,
+    /// How many rows of each profile are in memory. Of the others the journal has what is not known here.
+    rows: usize,
 }
 
 /// What is new.
@@ -70,7 +70,7 @@ impl Model {
         folder: &Path,
         whose: Whose,
         wanted: Watch,
-        link_lifetime: Duration,
+        (link_lifetime, rows): (Duration, usize),
     ) -> Result<(Self, Seq), CliError> {
         let archive = Archive::open(folder)?;
         let end = archive.as_ref().map_or(Ok(Seq(0)), Archive::newest)?;
@@ -78,7 +78,9 @@ impl Model {
             folder: folder.to_owned(),
             archive,
             version: None,
-            next: Seq(end.0.saturating_sub(HISTORY).saturating_add(1)),
+            // As many of the newest entries as there may be rows, to know the state, the label and the first sight of what is
+            // still under way. What is older than all of these is taken for new when it is heard of again.
+            next: Seq(end.0.saturating_sub(rows as u64).saturating_add(1)),
             activities: BTreeMap::new(),
             whose,
             json: wanted.json,
@@ -86,6 +88,7 @@ impl Model {
             filter: wanted.filter.unwrap_or_default(),
             labelled: BTreeSet::new(),
             link_lifetime,
+            rows,
         };
         Ok((model, end))
     }
@@ -107,7 +110,7 @@ impl Model {
         for (profile, entry) in chunk.into_iter().filter(|(_, entry)| entry.seq <= end) {
             self.next = after(entry.seq);
             if self.whose.includes(profile) {
-                self.apply(profile, &entry);
+                self.apply(profile, &entry)?;
             }
         }
         if !more {
@@ -165,7 +168,7 @@ impl Model {
             if !self.whose.includes(profile) {
                 continue;
             }
-            let row = self.apply(profile, &entry);
+            let row = self.apply(profile, &entry)?;
             if !names.knows(profile) {
                 *names = learn();
             }
@@ -181,12 +184,24 @@ impl Model {
         Ok(news)
     }
 
-    fn apply(&mut self, profile: ProfileId, entry: &Entry) -> Option<RowId> {
-        let lifetime = self.link_lifetime;
-        let activities = self.activities.entry(profile).or_insert_with(|| Activities::new(lifetime));
+    fn apply(&mut self, profile: ProfileId, entry: &Entry) -> Result<Option<RowId>, CliError> {
+        let activities = self.activities.entry(profile).or_insert_with(|| {
+            let mut activities = Activities::new(self.link_lifetime);
+            activities.set_rows_in_memory(self.rows);
+            activities
+        });
         activities.expire(entry.at);
         activities.apply(entry);
-        activities.find(&entry.key)
+        if let Some(archive) = &self.archive {
+            for incomplete in activities.take_incomplete(usize::MAX) {
+                let key = &incomplete.key;
+                let read =
+                    |stretch: RangeInclusive<Seq>| archive.history(profile, key, *stretch.start(), *stretch.end());
+                let parts: Result<Vec<_>, _> = incomplete.stretches.into_iter().map(read).collect();
+                activities.complete(key, &parts?.concat());
+            }
+        }
+        Ok(activities.find(&entry.key))
     }
 
     fn record(&self, profile: ProfileId, row: RowId, entry: &Entry, names: &Names) -> Option<Record> {
@@ -234,8 +249,9 @@ impl Model {
                 .filter(|(profile, row)| self.activity(*profile, *row).is_some_and(|activity| is_settled(&activity)))
                 .collect(),
             Goal::Label(label) => {
+                // One that is no longer in memory is settled.
                 let named = |(profile, row): &&(ProfileId, RowId)| {
-                    self.activity(*profile, *row).is_some_and(|activity| activity.label() == label)
+                    self.activity(*profile, *row).is_none_or(|activity| activity.label() == label)
                 };
                 let found: Vec<_> = self.labelled.iter().filter(named).copied().collect();
                 let open = |(profile, row): &(ProfileId, RowId)| {

@@ -96,6 +96,7 @@ impl App {
             for part in parts {
                 // They are seen here.
                 part.unseen = Unseen::default();
+                part.activities.mark_read();
             }
         }
     }

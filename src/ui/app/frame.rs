@@ -167,6 +167,7 @@ impl App {
         }
         if let Some(desk) = self.desk_mut() {
             desk.unseen = Unseen::default();
+            desk.activities.mark_read();
         }
         let several = self.profiles() > 1;
         for desk in &mut self.desks {

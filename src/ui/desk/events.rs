@@ -101,7 +101,10 @@ impl Desk {
 
     /// Everything up to now is gone. How it is looked at stays.
     fn forget(&mut self) {
+        let limit = self.activities.rows_in_memory();
         self.activities = Activities::new(self.activities.link_lifetime());
+        self.activities.set_rows_in_memory(limit);
+        self.activities.mark_read();
         self.completeness = Completeness::default();
         let mut view = View::new();
         view.set_chip(self.view.chip());
@@ -131,5 +134,6 @@ impl Desk {
     /// Takes the preferences as they are now.
     pub(crate) fn set_preferences(&mut self, preferences: &Preferences) {
         self.activities.set_link_lifetime(Duration::from_secs(u64::from(preferences.link_lifetime)));
+        self.activities.set_rows_in_memory(preferences.rows_in_memory());
     }
 }

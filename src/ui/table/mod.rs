@@ -132,6 +132,17 @@ impl Table {
         any
     }
 
+    /// Rows were evicted; `None` where they are too many to be listed.
+    pub(crate) fn let_go(&mut self, gone: Option<Vec<RowId>>, activities: &Activities) {
+        match gone {
+            Some(gone) => gone.iter().for_each(|row| _ = self.selected.remove(row)),
+            None => self.selected.retain(|row| activities.get(*row).is_some()),
+        }
+        let is_there = |row: &RowId| activities.get(*row).is_some();
+        self.cursor = self.cursor.filter(is_there);
+        self.pivot = self.pivot.filter(is_there);
+    }
+
     /// The first row drawn and how much of it is above the top.
     pub(crate) fn first(&self) -> (usize, f64) {
         let index = row_index(self.offset);

@@ -1,0 +1,478 @@
+//! Keeps as many rows in memory as may be there: settled ones are evicted, those that were seen first in front. What is
+//! open or ready, was not saved or not read stays, and gaps stay.
+//!
+//! All of it is done a little at a time: with each entry that is applied, and with each [`Activities::tidy`].
+
+use std::cell::Cell;
+use std::collections::{BTreeMap, BTreeSet};
+use std::hash::BuildHasher as _;
+use std::ops::RangeInclusive;
+
+use crate::activity::evicted::EvictedRows;
+use crate::activity::insight::Outcome;
+use crate::activity::pool::PackedId;
+use crate::activity::row::{DataRow, Row};
+use crate::activity::{Activity, ActivityKey, Entry, Kind, Seq, Status};
+
+use super::{Activities, MOST_CHANGES, RowId};
+
+/// How many rows of a profile are in memory, unless the settings say otherwise.
+pub const ROWS_IN_MEMORY: usize = 1_000_000;
+/// How many rows more there may be until they are evicted together.
+const SLACK: usize = 64;
+/// How many rows are looked at whenever so many are evicted together.
+pub(super) const EVICTED_AT_ONCE: usize = 4 * SLACK;
+/// How many rows that settled late are evicted one by one; where there are more, all rows are looked at again.
+const ONE_BY_ONE: usize = 256;
+/// How many rows, or texts, a collection of texts looks at for each entry that is applied.
+const COLLECTED_AT_ONCE: usize = 64;
+
+/// What decides which rows are in memory.
+#[derive(Debug)]
+pub(super) struct Eviction {
+    /// How many rows may be in memory.
+    limit: usize,
+    /// Those that are no longer.
+    pub(super) rows: EvictedRows,
+    /// So many rows, the oldest ones, were looked at and stay.
+    passed: usize,
+    /// Those among them that may be evicted by now.
+    late: BTreeSet<(Seq, u32)>,
+    /// Rows that came back and of which earlier entries are still to be read from the journal.
+    incomplete: BTreeMap<u32, Missing>,
+    /// Failures up to this entry were read; `None` where nobody reads them.
+    read_until: Option<Seq>,
+    /// Whether a failure stays because it was not read.
+    unread: Cell<bool>,
+    /// A row that stays because it is being looked at.
+    held: Option<RowId>,
+    /// The newest entry.
+    newest: Seq,
+    /// Entries before this one are no longer in the journal.
+    purged_before: Seq,
+    /// The first row that was not yet looked at since that changed.
+    purged_from: Option<Seq>,
+    seqs: Vec<Seq>,
+}
+
+/// What is missing of a row that came back.
+#[derive(Debug)]
+struct Missing {
+    /// The entry that brought it back.
+    since: Seq,
+    /// Where in the journal the earlier ones are.
+    stretches: Vec<RangeInclusive<Seq>>,
+    /// Whether they are being read.
+    asked: bool,
+}
+
+/// A row that came back, and where in the journal its earlier entries are; for [`Activities::complete`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Incomplete {
+    /// Which.
+    pub key: ActivityKey,
+    /// The stretches of the journal to look at, the oldest first.
+    pub stretches: Vec<RangeInclusive<Seq>>,
+}
+
+/// How far a collection of texts is.
+#[derive(Debug)]
+pub(super) enum Collecting {
+    /// Rows up to this place in memory are marked.
+    Marking(u32),
+    /// All are. A view is still to follow what changed; so many entries have been applied since.
+    Waiting(usize),
+    /// What is not marked is being taken out.
+    Sweeping,
+}
+
+impl Default for Eviction {
+    fn default() -> Self {
+        Self {
+            limit: ROWS_IN_MEMORY,
+            rows: EvictedRows::default(),
+            passed: 0,
+            late: BTreeSet::new(),
+            incomplete: BTreeMap::new(),
+            read_until: None,
+            unread: Cell::new(false),
+            held: None,
+            newest: Seq(0),
+            purged_before: Seq(0),
+            purged_from: None,
+            seqs: Vec::new(),
+        }
+    }
+}
+
+impl Eviction {
+    /// A row is in arrival order now, at this index.
+    pub(super) fn entered_order(&mut self, index: usize) {
+        self.passed += usize::from(index < self.passed);
+    }
+
+    /// The row at this index is no longer there in arrival order.
+    pub(super) fn left_order(&mut self, index: usize) {
+        self.passed -= usize::from(index < self.passed);
+    }
+}
+
+impl Activities {
+    /// So many rows may be in memory from now on. What is too many goes with the next [`Activities::tidy`].
+    pub fn set_rows_in_memory(&mut self, limit: usize) {
+        self.eviction.limit = limit.max(1);
+    }
+
+    /// How many rows may be in memory.
+    #[must_use]
+    pub fn rows_in_memory(&self) -> usize {
+        self.eviction.limit
+    }
+
+    /// How many rows there are in all: those in memory, and those that were evicted and are in the journal only.
+    #[must_use]
+    pub fn known(&self) -> usize {
+        self.len() + self.eviction.rows.len()
+    }
+
+    /// What failed up to now was read. Before this is called for the first time, nobody reads what fails.
+    pub fn mark_read(&mut self) {
+        self.eviction.read_until = Some(self.eviction.newest);
+        if self.eviction.unread.take() {
+            self.look_at_all_again();
+        }
+    }
+
+    /// This row stays, and no other that was held before: its details are open.
+    pub fn hold(&mut self, row: Option<RowId>) {
+        if row != self.eviction.held
+            && let Some(let_go) = std::mem::replace(&mut self.eviction.held, row).and_then(|row| self.slot_of(row))
+        {
+            self.may_be_evicted_now(let_go);
+        }
+    }
+
+    /// The journal has no entry before this one any more, but those of what is open: rows that have no other go as well.
+    pub fn purged(&mut self, before: Seq) {
+        if before > self.eviction.purged_before {
+            self.eviction.purged_before = before;
+            self.eviction.purged_from = Some(Seq(0));
+            self.eviction.rows.purged(before);
+        }
+    }
+
+    /// Evicts what is too much, looking at up to about `budget` rows. Whether there may be more to do.
+    pub fn tidy(&mut self, budget: usize) -> bool {
+        if let Some(from) = self.eviction.purged_from {
+            let from = self.order.partition_point(|&at| self.place(at) < from);
+            let end = self.order.partition_point(|&at| self.place(at) < self.eviction.purged_before);
+            let end_now = end.min(from.saturating_add(budget));
+            let next = self.order.get(end_now).map(|&at| self.place(at)).filter(|_| end_now < end);
+            self.take_out(from, end_now, usize::MAX, Self::is_purged, false);
+            self.eviction.purged_from = next;
+            self.look_at_all_again();
+            return true;
+        }
+        self.evict_now(budget)
+    }
+
+    /// Evicts what is too much, if it is worth while.
+    pub(super) fn evict(&mut self, budget: usize) {
+        if self.order.len() >= self.eviction.limit.saturating_add(SLACK) {
+            self.evict_now(budget);
+        }
+    }
+
+    fn too_many(&self) -> usize {
+        self.order.len().saturating_sub(self.eviction.limit)
+    }
+
+    fn evict_now(&mut self, budget: usize) -> bool {
+        let mut left = budget;
+        while left > 0
+            && self.too_many() > 0
+            && let Some((place, at)) = self.eviction.late.pop_first()
+        {
+            left -= 1;
+            if self.place(at) == place && self.may_be_evicted(at) {
+                let index = self.order.partition_point(|&other| self.place(other) < place);
+                self.take_out(index, index + 1, 1, Self::may_be_evicted, true);
+                self.eviction.left_order(index);
+            }
+        }
+        let (from, most) = (self.eviction.passed, self.too_many());
+        if most > 0 {
+            let end = self.order.len().min(from.saturating_add(left));
+            self.eviction.passed = self.take_out(from, end, most, Self::may_be_evicted, true);
+        }
+        self.too_many() > 0 && (self.eviction.passed < self.order.len() || !self.eviction.late.is_empty())
+    }
+
+    /// Looks at a part of the rows in arrival order, and takes out up to `most` for which `goes` says so. Returns the index of
+    /// the first that was not looked at.
+    fn take_out(
+        &mut self,
+        from: usize,
+        end: usize,
+        most: usize,
+        goes: fn(&Self, u32) -> bool,
+        to_journal: bool,
+    ) -> usize {
+        let (mut index, mut kept, mut gone) = (from, from, 0);
+        while index < end
+            && gone < most
+            && let Some(&at) = self.order.get(index)
+        {
+            index += 1;
+            if goes(self, at) {
+                self.take_row_out(at, to_journal);
+                gone += 1;
+            } else {
+                if let Some(place) = self.order.get_mut(kept) {
+                    *place = at;
+                }
+                kept += 1;
+            }
+        }
+        self.order.drain(kept..index);
+        kept
+    }
+
+    /// Whether a row may go: what is settled, and was read if it failed.
+    fn may_be_evicted(&self, at: u32) -> bool {
+        let Some(activity) = self.get_at(at) else { return false };
+        let stays =
+            self.eviction.incomplete.contains_key(&at) || self.eviction.held.is_some_and(|held| held.slot == at);
+        if stays || !is_settled(&activity) {
+            return false;
+        }
+        let failed = activity.status() == Status::Failed || activity.is_spent_elsewhere();
+        let is_unread = |until: Seq| activity.last_seq() > until && activity.last_seq() >= self.live_from;
+        if failed && self.eviction.read_until.is_some_and(is_unread) {
+            self.eviction.unread.set(true);
+            return false;
+        }
+        true
+    }
+
+    /// Whether the journal has nothing of a row any more that is settled.
+    fn is_purged(&self, at: u32) -> bool {
+        self.get_at(at)
+            .is_some_and(|activity| is_settled(&activity) && activity.last_seq() < self.eviction.purged_before)
+    }
+
+    /// A row has changed: notes whether it may be evicted although it was passed.
+    pub(super) fn may_be_evicted_now(&mut self, at: u32) {
+        let passed = self.eviction.passed;
+        if passed == 0 {
+            return;
+        }
+        let place = self.place(at);
+        let is_passed = self.order.get(passed).is_none_or(|&next| place < self.place(next));
+        if is_passed && self.may_be_evicted(at) {
+            self.eviction.late.insert((place, at));
+            if self.eviction.late.len() > ONE_BY_ONE {
+                self.look_at_all_again();
+            }
+        }
+    }
+
+    /// All rows are looked at again when there are too many.
+    pub(super) fn look_at_all_again(&mut self) {
+        self.eviction.passed = 0;
+        self.eviction.late.clear();
+    }
+
+    /// Takes a row out, but not yet out of the order. `to_journal` is whether its entries are in the journal.
+    fn take_row_out(&mut self, at: u32, to_journal: bool) {
+        let (Some(counted), Some(id), place) = (self.counted(at), self.id(at), self.place(at)) else { return };
+        self.counts.remove(counted.status);
+        self.ledger.remove(counted.standing);
+        if let Some(deadline) = self.deadline(at) {
+            self.deadlines.remove(&(deadline, at));
+        }
+        let Some(row) = self.rows.get(at) else { return };
+        let data = self.data.get(row.data);
+        // What a view compares by may be these.
+        row.texts(data, |text| self.pool.mark(text));
+        if to_journal {
+            let hash = self.lasting_hash(row.kind, row.id);
+            let Eviction { rows, seqs, limit, .. } = &mut self.eviction;
+            seqs.clear();
+            row.seqs(data, |seq| seqs.push(seq));
+            rows.add(hash, seqs, counted.standing, *limit);
+        }
+        self.index.remove(self.hasher.hash_one((row.kind, row.id)), at);
+        self.eviction.incomplete.remove(&at);
+        if let Some(row) = self.rows.remove(at) {
+            self.data.remove(row.data);
+        }
+        self.list_change(at, place);
+        if !self.changes.everything {
+            self.changes.gone.push(id);
+            if self.changes.gone.len() > MOST_CHANGES {
+                self.change_everything();
+            }
+        }
+    }
+
+    /// The hash of an id, also after its text has gone and its place was given to another one.
+    fn lasting_hash(&self, kind: Kind, id: PackedId) -> u64 {
+        match id {
+            PackedId::Text(text) => self.hasher.hash_one((kind, self.pool.get(text))),
+            PackedId::Uuid(uuid) => self.hasher.hash_one((kind, uuid)),
+        }
+    }
+
+    /// Whether a row was evicted and did not come back.
+    pub(super) fn was_evicted(&self, key: &ActivityKey) -> bool {
+        let hash = match PackedId::of_uuid(key.id()) {
+            Some(id) => self.lasting_hash(key.kind(), id),
+            None => self.hasher.hash_one((key.kind(), key.id())),
+        };
+        !self.eviction.rows.find(hash).is_empty()
+    }
+
+    /// An entry is applied.
+    pub(super) fn note_seq(&mut self, seq: Seq) {
+        if seq.is_kept() {
+            self.eviction.newest = self.eviction.newest.max(seq);
+        }
+    }
+
+    /// A row was made for an entry: notes whether earlier ones of it are in the journal.
+    pub(super) fn is_made(&mut self, at: u32, since: Seq) {
+        if self.eviction.rows.len() == 0 {
+            return;
+        }
+        let Some(row) = self.rows.get(at) else { return };
+        let stretches = self.eviction.rows.find(self.lasting_hash(row.kind, row.id));
+        if !stretches.is_empty() {
+            self.eviction.incomplete.insert(at, Missing { since, stretches, asked: false });
+        }
+    }
+
+    /// Rows that came back and whose earlier entries are to be read from the journal, each once; at most `most`.
+    pub fn take_incomplete(&mut self, most: usize) -> Vec<Incomplete> {
+        let mut taken = Vec::new();
+        for (&at, missing) in self.eviction.incomplete.iter_mut().filter(|(_, missing)| !missing.asked).take(most) {
+            missing.asked = true;
+            taken.push((at, missing.stretches.clone()));
+        }
+        let incomplete = |(at, stretches)| Some(Incomplete { key: self.get_at(at)?.key(), stretches });
+        taken.into_iter().filter_map(incomplete).collect()
+    }
+
+    /// Rows of [`Activities::take_incomplete`] could not be read: they are given again.
+    pub fn ask_again(&mut self) {
+        self.eviction.incomplete.values_mut().for_each(|missing| missing.asked = false);
+    }
+
+    /// The entries of a row that came back, as the journal has them: the row is as if it had always been in memory.
+    pub fn complete(&mut self, key: &ActivityKey, entries: &[Entry]) {
+        let Some(RowId { slot: at, .. }) = self.find(key) else { return };
+        let Some(missing) = self.eviction.incomplete.remove(&at) else { return };
+        let Some(id) = self.rows.get(at).map(|row| row.id) else { return };
+        // As it was when it was evicted, and is still counted.
+        let mut before = Row::new(id, key.kind(), u32::MAX);
+        let mut data = (key.kind() == Kind::Data).then(DataRow::default);
+        for entry in entries.iter().filter(|entry| entry.seq < missing.since) {
+            before.apply(entry, data.as_mut(), &mut self.pool);
+        }
+        if before.first.is_set() {
+            let first = before.first.seq;
+            let activity = Activity { row: &before, data: data.as_ref(), pool: &self.pool, context: self.context() };
+            let (standing, outcome) = (activity.standing(), Outcome::of(&activity));
+            self.eviction.rows.came_back(first, standing);
+            if let Some(outcome) = outcome {
+                self.outcomes.remove(outcome);
+            }
+        }
+        for entry in entries {
+            let place = self.place_of_key(&entry.key);
+            self.put(entry, place);
+        }
+        self.may_be_evicted_now(at);
+    }
+
+    /// A row that came back is whole, as another model has it.
+    pub(super) fn is_whole(&mut self, at: u32) {
+        if self.eviction.incomplete.remove(&at).is_some()
+            && let Some(counted) = self.counted(at)
+        {
+            let first = self.place(at);
+            self.eviction.rows.came_back(first, counted.standing);
+            if let Some(outcome) = counted.outcome {
+                self.outcomes.remove(outcome);
+            }
+        }
+    }
+
+    /// Does a part of what takes out texts that no row has any more: as much as is due with so many entries.
+    pub(super) fn collect_texts(&mut self, entries: usize) {
+        let budget = u32::try_from(entries.saturating_mul(COLLECTED_AT_ONCE)).unwrap_or(u32::MAX);
+        match self.collecting {
+            None if self.pool.is_collection_due() => {
+                self.pool.begin_collection();
+                self.collecting = Some(Collecting::Marking(0));
+            }
+            None => {}
+            Some(Collecting::Marking(from)) => {
+                let to = from.saturating_add(budget).min(self.rows.end());
+                for row in (from..to).filter_map(|at| self.rows.get(at)) {
+                    row.texts(self.data.get(row.data), |text| self.pool.mark(text));
+                }
+                let all = to == self.rows.end();
+                self.collecting = Some(if all { Collecting::Waiting(0) } else { Collecting::Marking(to) });
+            }
+            Some(Collecting::Waiting(waited)) => {
+                // A view compares rows by texts that they had when it last looked.
+                let is_seen = self.changes.rows.is_empty() && !self.texts_held;
+                if waited > MOST_CHANGES {
+                    // Nobody looks: whoever does so again looks at everything.
+                    self.change_everything();
+                }
+                self.collecting = Some(Collecting::Waiting(waited.saturating_add(entries)));
+                if is_seen || self.changes.everything {
+                    self.outcomes.texts(|text| self.pool.mark(text));
+                    self.pool.begin_sweep();
+                    self.collecting = Some(Collecting::Sweeping);
+                }
+            }
+            Some(Collecting::Sweeping) => {
+                if self.pool.sweep(budget) {
+                    self.collecting = None;
+                }
+            }
+        }
+    }
+
+    /// How many texts are in memory.
+    #[cfg(test)]
+    pub(in crate::activity) fn texts(&self) -> usize {
+        self.pool.len()
+    }
+
+    /// A view compares rows by texts that they may no longer have, or no view does so any longer.
+    pub(in crate::activity) fn hold_texts(&mut self, held: bool) {
+        self.texts_held = held;
+    }
+}
+
+/// Whether nothing more is expected of it, and nothing of it would be lost with its row.
+fn is_settled(activity: &Activity<'_>) -> bool {
+    let is_settled = match activity.status() {
+        Status::Pending | Status::Preparing | Status::Downloading | Status::Ready | Status::Inline | Status::Gap => {
+            false
+        }
+        Status::Succeeded
+        | Status::Failed
+        | Status::Unknown
+        | Status::UnrecognisedNumber(_)
+        | Status::Saved
+        | Status::LinkExpired
+        | Status::LinkUsed
+        | Status::Unrecognised => true,
+    };
+    is_settled && activity.is_kept()
+}

@@ -1,0 +1,284 @@
+//! What is remembered of rows that are no longer in memory: how many there are, how they ended, and roughly where in the
+//! journal the entries of each stand, so that a message for one of them brings it back.
+//!
+//! An id is remembered by a part of its hash and by the stretches of the journal that its entries are in, in four bytes a
+//! stretch. Two ids of which these parts are the same cost a look into the journal for nothing, and nothing else.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::ops::RangeInclusive;
+
+use super::Seq;
+use super::ledger::{Ledger, Standing};
+
+/// How many entries of the journal a stretch has: reading it for an id takes some milliseconds.
+const STRETCH: u32 = 14;
+/// How many stretches are told apart.
+const STRETCHES: u64 = 1 << 12;
+/// Stretches that are older than so many are forgotten.
+const MOST_STRETCHES: u64 = STRETCHES / 2;
+/// How many entries of the journal are counted together.
+const COUNTED: u32 = 8;
+/// How many are remembered for each row that may be in memory, and how many at least.
+const FOR_EACH_ROW: usize = 4;
+const LEAST: usize = 1 << 16;
+/// How many are in a bucket when as many are remembered as there may be rows in memory.
+const FULL: usize = 32;
+
+/// The rows that are no longer in memory.
+#[derive(Debug, Default)]
+pub(super) struct EvictedRows {
+    /// By a part of the hash; none before the first row is evicted. Each entry has another part of the hash and a stretch.
+    buckets: Vec<Vec<u32>>,
+    /// How many entries of each stretch are remembered, the oldest first.
+    stretches: VecDeque<usize>,
+    /// The first of these stretches.
+    oldest: u64,
+    /// How many entries are remembered in all.
+    remembered: usize,
+    /// The bucket that is cleaned next.
+    to_clean: usize,
+    /// How many rows there are, by where their first entries are.
+    counts: BTreeMap<u64, Counted>,
+    /// All of these.
+    all: Counted,
+}
+
+/// How many rows there are, and how they ended.
+#[derive(Debug, Clone, Copy, Default)]
+struct Counted {
+    rows: usize,
+    ledger: Ledger,
+}
+
+impl Counted {
+    fn add(&mut self, standing: Standing) {
+        self.rows += 1;
+        self.ledger.add(standing);
+    }
+
+    fn remove(&mut self, standing: Standing) {
+        self.rows = self.rows.saturating_sub(1);
+        self.ledger.remove(standing);
+    }
+
+    fn subtract(&mut self, other: Self) {
+        self.rows = self.rows.saturating_sub(other.rows);
+        self.ledger.subtract(other.ledger);
+    }
+}
+
+impl EvictedRows {
+    /// How many rows there are.
+    pub(super) fn len(&self) -> usize {
+        self.all.rows
+    }
+
+    /// How they ended.
+    pub(super) fn ledger(&self) -> Ledger {
+        self.all.ledger
+    }
+
+    /// A row is evicted that has entries at these places, the first one in front. `limit` is how many rows may be in memory.
+    pub(super) fn add(&mut self, hash: u64, seqs: &[Seq], standing: Standing, limit: usize) {
+        let Some(first) = seqs.first() else { return };
+        self.counts.entry(first.0 >> COUNTED).or_default().add(standing);
+        self.all.add(standing);
+        if self.buckets.is_empty() {
+            self.buckets.resize_with((limit / FULL).next_power_of_two().max(FULL), Vec::new);
+        }
+        for (index, seq) in seqs.iter().enumerate() {
+            let stretch = seq.0 >> STRETCH;
+            let is_known = seqs.iter().take(index).any(|other| other.0 >> STRETCH == stretch);
+            if !is_known {
+                self.remember(hash, stretch);
+            }
+        }
+        let most = limit.saturating_mul(FOR_EACH_ROW).max(LEAST);
+        while self.remembered > most || self.stretches.len() as u64 > MOST_STRETCHES {
+            self.remembered -= self.stretches.pop_front().unwrap_or(self.remembered);
+            self.oldest += 1;
+        }
+    }
+
+    fn remember(&mut self, hash: u64, stretch: u64) {
+        if self.stretches.is_empty() {
+            self.oldest = stretch;
+        }
+        if stretch < self.oldest {
+            // History is read from its newer end on.
+            let missing = self.oldest - stretch;
+            if missing + self.stretches.len() as u64 > MOST_STRETCHES {
+                return;
+            }
+            (0..missing).for_each(|_| self.stretches.push_front(0));
+            self.oldest = stretch;
+        }
+        let Ok(number) = usize::try_from(stretch - self.oldest) else { return };
+        if number >= self.stretches.len() {
+            let most = usize::try_from(MOST_STRETCHES).unwrap_or(usize::MAX);
+            if number >= self.stretches.len() + most {
+                self.stretches.clear();
+                (self.oldest, self.remembered) = (stretch, 0);
+            }
+            let number = usize::try_from(stretch - self.oldest).unwrap_or(0);
+            self.stretches.resize(number + 1, 0);
+        }
+        let number = usize::try_from(stretch - self.oldest).unwrap_or(0);
+        let entry = short(hash, stretch);
+        let bucket = self.bucket_of(hash);
+        if let (Some(bucket), Some(count)) = (self.buckets.get_mut(bucket), self.stretches.get_mut(number)) {
+            if bucket.len() == bucket.capacity() {
+                // Not twice as many as there are: that would be as much memory for nothing.
+                bucket.reserve_exact(bucket.len() / 8 + 4);
+            }
+            bucket.push(entry);
+            *count += 1;
+            self.remembered += 1;
+        }
+        self.clean_one();
+    }
+
+    /// Takes what is forgotten out of one bucket.
+    fn clean_one(&mut self) {
+        let (oldest, count) = (self.oldest, self.stretches.len() as u64);
+        let Some(bucket) = self.buckets.get_mut(self.to_clean) else { return };
+        bucket.retain(|entry| stretch_of(*entry, oldest) < oldest + count);
+        if bucket.capacity() > bucket.len() * 2 + 16 {
+            bucket.shrink_to(bucket.len() + 4);
+        }
+        self.to_clean = (self.to_clean + 1) % self.buckets.len();
+    }
+
+    fn bucket_of(&self, hash: u64) -> usize {
+        // There are as many as a power of two.
+        usize::try_from(hash >> 32).unwrap_or(0) & self.buckets.len().saturating_sub(1)
+    }
+
+    /// Where entries of an id are, as far as is known, the oldest stretch first; nothing for an id that was not evicted.
+    pub(super) fn find(&self, hash: u64) -> Vec<RangeInclusive<Seq>> {
+        let Some(bucket) = self.buckets.get(self.bucket_of(hash)) else { return Vec::new() };
+        let (part, end) = (part_of(hash), self.oldest + self.stretches.len() as u64);
+        let alike = bucket.iter().filter(|entry| **entry >> 12 == part);
+        let mut stretches: Vec<u64> =
+            alike.map(|entry| stretch_of(*entry, self.oldest)).filter(|stretch| *stretch < end).collect();
+        stretches.sort_unstable();
+        stretches.dedup();
+        let mut found: Vec<RangeInclusive<Seq>> = Vec::new();
+        for stretch in stretches {
+            let (from, to) = (Seq(stretch << STRETCH), Seq(((stretch + 1) << STRETCH) - 1));
+            match found.last_mut() {
+                Some(last) if last.end().0 + 1 == from.0 => *last = *last.start()..=to,
+                _ => found.push(from..=to),
+            }
+        }
+        found
+    }
+
+    /// A row is in memory again that was evicted, and counted with this standing and first entry.
+    pub(super) fn came_back(&mut self, first: Seq, standing: Standing) {
+        if let Some(counted) = self.counts.get_mut(&(first.0 >> COUNTED)) {
+            counted.remove(standing);
+            self.all.remove(standing);
+        }
+    }
+
+    /// The journal has nothing before this entry any more but what is open.
+    pub(super) fn purged(&mut self, before: Seq) {
+        let kept = self.counts.split_off(&(before.0 >> COUNTED));
+        for (_, gone) in std::mem::replace(&mut self.counts, kept) {
+            self.all.subtract(gone);
+        }
+        while self.oldest < before.0 >> STRETCH
+            && let Some(gone) = self.stretches.pop_front()
+        {
+            self.remembered -= gone.min(self.remembered);
+            self.oldest += 1;
+        }
+    }
+}
+
+/// A part of a hash that does not choose the bucket.
+fn part_of(hash: u64) -> u32 {
+    // The lowest 20 bits.
+    u32::try_from(hash & 0xF_FFFF).unwrap_or(0)
+}
+
+/// What is remembered of an entry: a part of the hash, and the stretch as far as it fits.
+fn short(hash: u64, stretch: u64) -> u32 {
+    part_of(hash) << 12 | u32::try_from(stretch % STRETCHES).unwrap_or(0)
+}
+
+/// The stretch of what is remembered, which is not before `oldest`.
+fn stretch_of(entry: u32, oldest: u64) -> u64 {
+    let stretch = u64::from(entry) % STRETCHES;
+    oldest + (stretch + STRETCHES - oldest % STRETCHES) % STRETCHES
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn hash_of(number: u64) -> u64 {
+        number.wrapping_add(1).wrapping_mul(0x9E37_79B9_7F4A_7C15).rotate_left(31).wrapping_mul(0xBF58_476D_1CE4_E5B9)
+    }
+
+    fn has(found: &[RangeInclusive<Seq>], seq: u64) -> bool {
+        found.iter().any(|range| range.contains(&Seq(seq)))
+    }
+
+    #[test]
+    fn an_evicted_row_is_found_where_its_entries_are_and_nothing_else_is() {
+        let mut evicted = EvictedRows::default();
+        for number in 0..100_000 {
+            evicted.add(hash_of(number), &[Seq(number * 3), Seq(number * 3 + 200_000)], Standing::Heard, 100_000);
+        }
+        assert_eq!((evicted.len(), evicted.ledger().heard), (100_000, 100_000));
+        for number in 0..100_000 {
+            let found = evicted.find(hash_of(number));
+            assert!(has(&found, number * 3) && has(&found, number * 3 + 200_000), "{number}: {found:?}");
+            assert!(found.len() <= 4, "{number}: {found:?}");
+        }
+        let by_chance = (100_000..200_000).filter(|number| !evicted.find(hash_of(*number)).is_empty()).count();
+        assert!(by_chance < 20, "{by_chance} ids that were never there");
+    }
+
+    #[test]
+    fn what_is_remembered_is_bounded_and_the_oldest_is_forgotten() {
+        let mut evicted = EvictedRows::default();
+        for number in 0..1_000_000 {
+            evicted.add(hash_of(number), &[Seq(number)], Standing::Heard, 10_000);
+        }
+        assert!(evicted.remembered <= LEAST);
+        let held: usize = evicted.buckets.iter().map(Vec::capacity).sum();
+        assert!(held < 2 * LEAST, "{held}");
+        assert!(has(&evicted.find(hash_of(999_999)), 999_999));
+        assert_eq!((evicted.find(hash_of(7)).as_slice(), evicted.len()), ([].as_slice(), 1_000_000));
+    }
+
+    #[test]
+    fn older_rows_may_come_after_newer_ones() {
+        let mut evicted = EvictedRows::default();
+        for number in (0..200_000).rev() {
+            evicted.add(hash_of(number), &[Seq(number)], Standing::Heard, 200_000);
+        }
+        assert!((0..200_000).all(|number| has(&evicted.find(hash_of(number)), number)));
+    }
+
+    #[test]
+    fn what_came_back_and_what_was_purged_counts_no_longer() {
+        let mut evicted = EvictedRows::default();
+        for number in 0..40_000 {
+            evicted.add(hash_of(number), &[Seq(number)], Standing::Heard, 100_000);
+        }
+        evicted.came_back(Seq(30_000), Standing::Heard);
+        assert_eq!((evicted.len(), evicted.ledger().heard), (39_999, 39_999));
+        evicted.purged(Seq(20_224));
+        assert_eq!(evicted.len(), 40_000 - 20_224 - 1);
+        assert!(evicted.find(hash_of(7)).is_empty());
+        assert!(has(&evicted.find(hash_of(30_000)), 30_000));
+        evicted.purged(Seq(1 << 40));
+        assert_eq!((evicted.len(), evicted.remembered), (0, 0));
+        evicted.add(hash_of(1), &[Seq(1 << 41)], Standing::Unknown, 100_000);
+        assert!(has(&evicted.find(hash_of(1)), 1 << 41));
+    }
+}
