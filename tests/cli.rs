@@ -52,7 +52,7 @@ impl Privicore {
         let deadline = std::time::Instant::now() + DEADLINE;
         while self.control.joined(DEMO_USERNAME).expect("known") != wanted {
             assert!(std::time::Instant::now() < deadline, "never were {wanted} joined");
-            std::thread::yield_now();
+            std::thread::sleep(program::PAUSE);
         }
     }
 
