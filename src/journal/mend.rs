@@ -94,7 +94,11 @@ fn put_in_place(path: &Path, aside: &Path, fresh: &Path) -> io::Result<()> {
     if_there(fs::rename(schema::log_of(path), schema::log_of(aside)))?;
     if_there(fs::remove_file(schema::index_of(path)))?;
     fs::rename(fresh, path)?;
-    atomic::sync_folder(path.parent().unwrap_or(Path::new(".")))
+    if let Err(error) = atomic::sync_folder(path.parent().unwrap_or(Path::new("."))) {
+        // It is in its place. Only a crash of the machine could take that back, and [`finish`] or another repair then follows.
+        tracing::warn!(%error, "the folder of a repaired journal could not be flushed");
+    }
+    Ok(())
 }
 
 /// Moves everything into the one file and closes it.

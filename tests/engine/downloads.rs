@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use privicore_monitor::activity::{ActivityKey, Deed, Entry, Fact, NotSaved, Seq};
+use privicore_monitor::activity::{ActivityKey, Deed, Entry, Fact, NotSaved, Seq, path_of_text};
 use privicore_monitor::engine::{Action, Event};
 use privicore_monitor::protocol::{Link, RequestId};
 use privicore_monitor::sandbox::{DEMO_USERNAME, Running};
@@ -255,4 +255,28 @@ pub(crate) fn no_hidden_parts(machine: &Machine) {
         .filter(|name| name.starts_with(".privicore-"))
         .collect();
     assert_eq!(left, Vec::<String>::new());
+}
+
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn a_name_that_is_no_text_is_used_byte_by_byte_and_found_again() {
+    use std::os::unix::ffi::OsStrExt as _;
+    let sandbox = quiet().await;
+    let machine = Machine::new();
+    let mut window = Window::open(&machine);
+    let profile = window.sign_in(&sandbox).await;
+    let at = |name: &[u8]| machine.folder.path().join(std::ffi::OsStr::from_bytes(name));
+    // What the chosen name becomes if it is read as text is another file.
+    let other = at("r\u{fffd}sum\u{fffd}.pdf".as_bytes());
+    put(&other, b"mine");
+    let link = sandbox.control().offer_download(b"payload".to_vec(), None);
+    offer(&mut window, &sandbox, "r-1", link.expose()).await;
+    let to = at(b"r\xe9sum\xe9.pdf");
+    let deed = download(&mut window, profile, "r-1", &to).await;
+    let Deed::Saved { to: told, .. } = deed else { panic!("{deed:?}") };
+    assert_eq!(path_of_text(&told), to, "Open and Show in folder lead elsewhere: {told}");
+    assert_eq!(std::fs::read(&to).expect("the file"), b"payload");
+    assert_eq!(std::fs::read(&other).expect("the other file"), b"mine", "a file that nobody chose was replaced");
+    window.quit().await;
+    no_hidden_parts(&machine);
 }
