@@ -6,6 +6,8 @@
 #![expect(clippy::disallowed_methods, reason = "the sorter's database has no name: it is a scratch file")]
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use rusqlite::{Connection, OptionalExtension, Row};
 
@@ -22,6 +24,9 @@ use super::{FILE, JournalError, schema};
 /// The first `kind` of an entry of our own making, in tens: deeds, then gaps.
 const OURS: i64 = 40;
 
+/// Steps of SQLite between two looks whether a query was cancelled: well below a millisecond.
+const STEPS: i32 = 1_000;
+
 /// A journal that is only read.
 #[derive(Debug)]
 pub struct Archive {
@@ -29,6 +34,8 @@ pub struct Archive {
     /// Which file it is, where that can be seen.
     file: Option<Identity>,
     connection: Connection,
+    /// How many entries [`Self::by_activity`] has given so far.
+    given: Arc<AtomicU64>,
 }
 
 impl Archive {
@@ -44,7 +51,7 @@ impl Archive {
         }
         let file = Identity::at(&path);
         let connection = schema::open_for_reading(&path)?;
-        let archive = Self { path, file, connection };
+        let archive = Self { path, file, connection, given: Arc::default() };
         // A holder that has only just made the file has not made its tables yet.
         let made = archive
             .connection
@@ -52,6 +59,32 @@ impl Archive {
             .optional()
             .map_err(|source| archive.failed(source))?;
         Ok(made.map(|()| archive))
+    }
+
+    /// Counts the entries that [`Self::by_activity`] gives in `given`, and ends whatever is being read with an error as soon as
+    /// `cancelled` is true.
+    ///
+    /// # Errors
+    ///
+    /// If SQLite does not take the hook.
+    pub fn observe(&mut self, given: Arc<AtomicU64>, cancelled: Arc<AtomicBool>) -> Result<(), JournalError> {
+        self.given = given;
+        let hook = move || cancelled.load(Ordering::Relaxed);
+        self.connection.progress_handler(STEPS, Some(hook)).map_err(|source| self.failed(source))
+    }
+
+    /// How many entries there are, of one profile (`None`: of all).
+    ///
+    /// # Errors
+    ///
+    /// If the journal can't be read.
+    pub fn count(&self, profile: Option<ProfileId>) -> Result<u64, JournalError> {
+        let sql =
+            "SELECT count(*) FROM entry WHERE profile IN (SELECT number FROM profile WHERE ?1 IS NULL OR uuid = ?1)";
+        self.connection
+            .query_row(sql, [profile.map(|id| id.as_u128().to_be_bytes())], |row| row.get::<_, i64>(0))
+            .map(|count| u64::try_from(count).unwrap_or(0))
+            .map_err(|source| self.failed(source))
     }
 
     /// Changes whenever another connection has committed something (`PRAGMA data_version`).
@@ -149,7 +182,7 @@ impl Archive {
         let mut order = snapshot
             .prepare(
                 "SELECT seq, min(seq) OVER (PARTITION BY profile, kind % 10, id) AS first FROM entry
-                 WHERE ?1 IS NULL OR profile = (SELECT number FROM profile WHERE uuid = ?1) ORDER BY first, seq",
+                 WHERE profile IN (SELECT number FROM profile WHERE ?1 IS NULL OR uuid = ?1) ORDER BY first, seq",
             )
             .map_err(failed)?;
         let mut lookup = snapshot.prepare(&entries_where("seq = ?1")).map_err(failed)?;
@@ -158,6 +191,7 @@ impl Archive {
             let seq: i64 = place.get(0).map_err(failed)?;
             let (profile, entry) = lookup.query_row([seq], of_profile).map_err(failed)?;
             each(profile, entry)?;
+            self.given.fetch_add(1, Ordering::Relaxed);
         }
         Ok(())
     }

@@ -1,7 +1,8 @@
 //! The database as the writer has it open, and what is done with it.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use rusqlite::{CachedStatement, Connection, OptionalExtension, Transaction, TransactionBehavior};
 
@@ -11,11 +12,12 @@ use crate::protocol::{Original, RequestId};
 use crate::settings::ProfileId;
 
 use super::open_activity::{self, OpenActivity, OpenIndex};
+use super::pending_work::{self, PendingWork, WorkId};
 use super::place::{Identity, is_missing};
 use super::row::{self, StoredId};
 use super::seal::Sealer;
 use super::secret::{self, Sealing, Secrets, Unsealed};
-use super::{JournalError, notice, schema};
+use super::{JournalError, cleanup, notice, schema};
 
 /// What is committed together, of one profile.
 #[derive(Debug, Clone, Default)]
@@ -35,6 +37,8 @@ pub(super) struct Database {
     log: Option<Identity>,
     /// Profiles that are known to be in the table `profile`, with their numbers there.
     profiles: HashMap<ProfileId, i64>,
+    /// Profiles that are being removed: nothing more is written for them.
+    removed: HashSet<ProfileId>,
     sealer: Option<Sealer>,
     pub(super) open: OpenIndex,
 }
@@ -61,6 +65,7 @@ impl Database {
         let id: [u8; 16] = connection
             .query_row("SELECT value FROM meta WHERE name = 'journal'", (), |row| row.get(0))
             .map_err(failed)?;
+        let removed = pending_work::removed(&connection).map_err(failed)?.into_iter().collect();
         let file = Identity::at(path).ok_or_else(|| JournalError::Vanished { path: path.to_owned() })?;
         Ok(Self {
             path: path.to_owned(),
@@ -69,6 +74,7 @@ impl Database {
             file,
             log: None,
             profiles: HashMap::new(),
+            removed,
             sealer: None,
             open,
         })
@@ -108,6 +114,11 @@ impl Database {
         let mut entered = Vec::new();
         let mut changes = self.open.changes();
         for (profile, batch) in batches {
+            if self.removed.contains(&profile) {
+                firsts.push(Seq(u64::try_from(next).unwrap_or_default()));
+                next = next.saturating_add(i64::try_from(batch.entries.len()).unwrap_or_default());
+                continue;
+            }
             let number = match self.profiles.get(&profile) {
                 Some(number) => *number,
                 None => enter_profile(&transaction, profile)?,
@@ -130,27 +141,63 @@ impl Database {
         Ok((firsts, next))
     }
 
-    /// Takes a profile out and shrinks the log, so that nothing of it is left there either.
+    /// Forgets everything of a profile, in one small transaction: nothing reads it from here on. What it takes on the disk
+    /// goes with [`Self::clean_step`].
     pub(super) fn forget_profile(&mut self, profile: ProfileId, next: i64) -> rusqlite::Result<()> {
         self.profiles.remove(&profile);
         let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        let Some(number) = number_of(&transaction, profile)? else { return Ok(()) };
-        remember(&transaction, next)?;
-        notice::forget(&transaction, profile)?;
-        transaction
-            .execute("DELETE FROM original WHERE seq IN (SELECT seq FROM entry WHERE profile = ?1)", [number])?;
-        for table in ["entry", "secret", "alive", "open_activity"] {
-            transaction.execute(&format!("DELETE FROM {table} WHERE profile = ?1"), [number])?;
-        }
-        transaction.execute("DELETE FROM profile WHERE number = ?1", [number])?;
+        forget(&transaction, profile, next)?;
         transaction.commit()?;
+        self.open.load(&self.connection)
+    }
+
+    /// Takes a little of what was forgotten off the disk.
+    pub(super) fn clean_step(&mut self, next: i64) -> rusqlite::Result<cleanup::Cleaned> {
+        cleanup::step(&mut self.connection, next)
+    }
+
+    /// Writes down what must be done even if the program ends first. What a profile has that is to be removed is forgotten
+    /// with it.
+    pub(super) fn begin_work(
+        &mut self,
+        (works, at): (&[PendingWork], Moment),
+        next: i64,
+    ) -> rusqlite::Result<Vec<WorkId>> {
+        let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let numbers = pending_work::insert(&transaction, self.sealer.as_ref(), (works, at))?;
+        let removed = works.iter().filter_map(|work| match work {
+            PendingWork::RemoveProfile(profile) => Some(*profile),
+            _ => None,
+        });
+        for profile in removed.clone() {
+            forget(&transaction, profile, next)?;
+        }
+        transaction.commit()?;
+        for profile in removed {
+            self.profiles.remove(&profile);
+            self.removed.insert(profile);
+        }
         self.open.load(&self.connection)?;
-        give_back(&self.connection, ALL)?;
-        schema::checkpoint(&self.connection)
+        Ok(numbers)
+    }
+
+    /// What is left to do.
+    pub(super) fn pending_work(&self) -> rusqlite::Result<Vec<(WorkId, PendingWork)>> {
+        pending_work::all(&self.connection, self.sealer.as_ref())
+    }
+
+    /// Work is done.
+    pub(super) fn end_work(&mut self, work: WorkId) -> rusqlite::Result<()> {
+        pending_work::done(&self.connection, work)?;
+        self.removed = pending_work::removed(&self.connection)?.into_iter().collect();
+        Ok(())
     }
 
     /// Notes that a profile was alive at a moment.
     pub(super) fn alive(&mut self, profile: ProfileId, at: Moment) -> rusqlite::Result<()> {
+        if self.removed.contains(&profile) {
+            return Ok(());
+        }
         let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         let number = enter_profile(&transaction, profile)?;
         transaction.execute("INSERT OR REPLACE INTO alive (profile, at) VALUES (?1, ?2)", (number, at.0))?;
@@ -217,9 +264,11 @@ impl Database {
 
     /// Moves the log into the database and lets go of both.
     pub(super) fn shut(self) {
-        if let Err(error) = schema::checkpoint(&self.connection) {
-            // Nothing is lost by it: the log is read at the next start.
-            tracing::warn!(%error, "the journal's log could not be moved into it");
+        // Nothing is lost without it: the log is read at the next start. So no reader is waited for.
+        match schema::try_checkpoint(&self.connection, Duration::ZERO) {
+            Ok(true) => {}
+            Ok(false) => tracing::debug!("the journal's log stays, since somebody reads it"),
+            Err(error) => tracing::warn!(%error, "the journal's log could not be moved into it"),
         }
         if let Err((_connection, error)) = self.connection.close() {
             tracing::warn!(%error, "the journal could not be closed");
@@ -232,8 +281,32 @@ fn enter_profile(transaction: &Transaction<'_>, profile: ProfileId) -> rusqlite:
     if let Some(number) = number_of(transaction, profile)? {
         return Ok(number);
     }
-    transaction.execute("INSERT INTO profile (uuid) VALUES (?1)", [profile.as_u128().to_be_bytes()])?;
+    // Never the number of a profile that was forgotten: something may still be known under it.
+    transaction.execute(
+        "INSERT INTO profile (number, uuid) VALUES (1 + max(
+             (SELECT coalesce(max(number), 0) FROM profile),
+             (SELECT coalesce(max(profile), 0) FROM entry),
+             (SELECT coalesce(max(value), 0) FROM counter WHERE name = 'profile')
+         ), ?1)",
+        [profile.as_u128().to_be_bytes()],
+    )?;
     Ok(transaction.last_insert_rowid())
+}
+
+/// Forgets a profile: its number stands for nobody from here on.
+fn forget(transaction: &Transaction<'_>, profile: ProfileId, next: i64) -> rusqlite::Result<()> {
+    notice::forget(transaction, profile)?;
+    let Some(number) = number_of(transaction, profile)? else { return Ok(()) };
+    remember(transaction, next)?;
+    for table in ["secret", "alive", "open_activity"] {
+        transaction.execute(&format!("DELETE FROM {table} WHERE profile = ?1"), [number])?;
+    }
+    transaction.execute("DELETE FROM profile WHERE number = ?1", [number])?;
+    transaction.execute(
+        "INSERT INTO counter VALUES ('profile', ?1) ON CONFLICT DO UPDATE SET value = max(value, excluded.value)",
+        [number],
+    )?;
+    pending_work::insert_forgotten(transaction, (profile, number))
 }
 
 /// How many entries one statement inserts while there are as many: each run of a statement costs as much again as a row.
@@ -294,10 +367,7 @@ pub(super) fn remember(transaction: &Transaction<'_>, next: i64) -> rusqlite::Re
     transaction.execute("UPDATE counter SET value = max(value, ?1) WHERE name = 'seq'", [next.saturating_sub(1)])
 }
 
-/// All empty pages, to [`give_back`].
-const ALL: u32 = 0;
-
-/// Gives up to so many empty pages back to the disk, or all of them.
+/// Gives up to so many empty pages back to the disk.
 pub(super) fn give_back(connection: &Connection, pages: u32) -> rusqlite::Result<()> {
     // It gives one page back at each step.
     let mut statement = connection.prepare(&format!("PRAGMA incremental_vacuum({pages})"))?;

@@ -21,10 +21,10 @@ use super::open_activity::{OpenIndex, build_step};
 use super::row;
 
 /// Entries that a step looks at.
-const ROWS: i64 = 2_000;
+pub(super) const ROWS: i64 = 2_000;
 
 /// Bytes of entries from which on a step takes out no more.
-const BYTES: u64 = 4 * 1024 * 1024;
+pub(super) const BYTES: u64 = 4 * 1024 * 1024;
 
 /// What a step takes out at least where the journal is too large, so that the last bytes do not take many steps.
 const LEAST: u64 = 64 * 1024;
@@ -33,10 +33,10 @@ const LEAST: u64 = 64 * 1024;
 const BESIDE: u64 = 64;
 
 /// Empty pages that a step gives back to the disk: 1 MiB.
-const PAGES: u32 = 256;
+pub(super) const PAGES: u32 = 256;
 
 /// Empty pages that the file may keep: appends use them again.
-const SPARE: i64 = 64;
+pub(super) const SPARE: i64 = 64;
 
 /// What may stay in the journal.
 #[derive(Debug, Clone, Default)]
@@ -221,6 +221,6 @@ fn used(connection: &Connection) -> rusqlite::Result<u64> {
     Ok(u64::try_from(bytes).unwrap_or(0))
 }
 
-fn number(connection: &Connection, sql: &str) -> rusqlite::Result<i64> {
+pub(super) fn number(connection: &Connection, sql: &str) -> rusqlite::Result<i64> {
     connection.query_row(sql, (), |row| row.get(0))
 }

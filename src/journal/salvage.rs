@@ -34,6 +34,7 @@ pub(super) fn copy(damaged: Option<&Connection>, fresh: &mut Connection, size: u
         ("alive", "profile, at"),
         ("original", "seq, seal, sealed"),
         ("notice", "number, profile, at, sentence"),
+        ("pending_work", "number, kind, profile, at, details, seal, sealed"),
     ] {
         copy_small(damaged, fresh, table, columns)?;
     }

@@ -18,7 +18,7 @@ const APPLICATION: i64 = 0x5076_4d6f;
 /// Each step makes the next format out of the one before; the format is how many were taken (`PRAGMA user_version`).
 ///
 /// Steps are only ever added.
-const STEPS: [&str; 5] = [
+const STEPS: [&str; 6] = [
     // `entry` has no index on `id`: with one, appends are ten times as slow, since ids are random. The index on
     // `profile` is cheap: within a profile it grows at its end only. `id` is a UUID's 16 bytes, or text.
     "CREATE TABLE profile (
@@ -92,6 +92,16 @@ const STEPS: [&str; 5] = [
          entries BLOB NOT NULL
      ) STRICT;
      INSERT INTO meta VALUES ('open_to', 0);",
+    // What must be done even if the program ends first. `profile` is a UUID, zero for no profile; a token is sealed.
+    "CREATE TABLE pending_work (
+         number INTEGER PRIMARY KEY,
+         kind INTEGER NOT NULL,
+         profile BLOB NOT NULL,
+         at INTEGER NOT NULL,
+         details TEXT NOT NULL,
+         seal INTEGER,
+         sealed BLOB
+     ) STRICT;",
 ];
 
 /// How large the log grows before it goes into the database, in bytes.
@@ -238,12 +248,28 @@ fn reading(path: &Path) -> rusqlite::Result<Connection> {
 ///
 /// Where it can't be, also where a reader held it up for too long.
 pub(super) fn checkpoint(connection: &Connection) -> rusqlite::Result<()> {
-    let busy: i64 = connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", (), |row| row.get(0))?;
-    if busy == 0 {
+    if try_checkpoint(connection, BUSY)? {
         Ok(())
     } else {
         let busy = rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_BUSY);
         Err(rusqlite::Error::SqliteFailure(busy, Some("another reader has not finished".to_owned())))
+    }
+}
+
+/// Moves the whole log into the database and cuts it to nothing, unless a reader is in the way for longer than `patience`.
+/// Whether it did.
+///
+/// # Errors
+///
+/// Where the disk refuses.
+pub(super) fn try_checkpoint(connection: &Connection, patience: Duration) -> rusqlite::Result<bool> {
+    connection.busy_timeout(patience)?;
+    let busy = connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", (), |row| row.get::<_, i64>(0));
+    connection.busy_timeout(BUSY)?;
+    match busy {
+        Ok(busy) => Ok(busy == 0),
+        Err(error) if error.sqlite_error_code() == Some(rusqlite::ErrorCode::DatabaseBusy) => Ok(false),
+        Err(error) => Err(error),
     }
 }
 

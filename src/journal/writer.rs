@@ -14,9 +14,11 @@ use crate::credentials::{JournalId, KeyringError, SealKey};
 use crate::protocol::{Original, RequestId};
 use crate::settings::{ProfileId, atomic};
 
+use super::cleanup::Cleaned;
 use super::database::{Batch, Database, Standing};
 use super::notice::{self, KeptNotice};
 use super::open_activity::{self, OpenActivity, OpenIndex};
+use super::pending_work::{self, PendingWork, WorkId};
 use super::place::{Identity, is_missing};
 use super::retention::{self, Limits, Pass, Purged};
 use super::secret::{self, Sealing, Unsealed};
@@ -34,6 +36,16 @@ pub(super) enum Order {
     Append(Append),
     /// A profile to take out.
     Forget { profile: ProfileId, reply: Reply<()> },
+    /// A little to take off the disk of what was forgotten.
+    Clean(Reply<Cleaned>),
+    /// Work to write down.
+    BeginWork { works: Vec<PendingWork>, at: Moment, reply: Reply<Vec<WorkId>> },
+    /// What is left to do.
+    PendingWork(Reply<Vec<(WorkId, PendingWork)>>),
+    /// Work that is done.
+    EndWork { work: WorkId, reply: Reply<()> },
+    /// A profile that has signed in again.
+    SignedIn { profile: ProfileId, reply: Reply<()> },
     /// A profile that is alive.
     Alive { profile: ProfileId, at: Moment, reply: Reply<()> },
     /// The key of the seal, or why there is none.
@@ -211,6 +223,19 @@ impl Writer {
             Order::Forget { profile, reply } => {
                 let next = self.next;
                 drop(reply.send(self.with(|database| database.forget_profile(profile, next))));
+            }
+            Order::Clean(reply) => {
+                let next = self.next;
+                drop(reply.send(self.with(|database| database.clean_step(next))));
+            }
+            Order::BeginWork { works, at, reply } => {
+                let next = self.next;
+                drop(reply.send(self.with(|database| database.begin_work((&works, at), next))));
+            }
+            Order::PendingWork(reply) => drop(reply.send(self.with(|database| database.pending_work()))),
+            Order::EndWork { work, reply } => drop(reply.send(self.with(|database| database.end_work(work)))),
+            Order::SignedIn { profile, reply } => {
+                drop(reply.send(self.with(|database| pending_work::signed_in(&mut database.connection, profile))));
             }
             Order::Alive { profile, at, reply } => {
                 drop(reply.send(self.with(|database| database.alive(profile, at))));

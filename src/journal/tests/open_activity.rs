@@ -236,7 +236,7 @@ async fn without_the_table(folder: &Path, journal: Journal) {
     journal.close().await;
     behind_its_back(
         folder,
-        "DROP TABLE open_activity; DELETE FROM meta WHERE name = 'open_to'; PRAGMA user_version = 4",
+        "DROP TABLE open_activity; DROP TABLE pending_work; DELETE FROM meta WHERE name = 'open_to'; PRAGMA user_version = 4",
     );
 }
 

@@ -30,7 +30,7 @@ fn each_kind() -> Vec<RequestSecret> {
 }
 
 /// Opens a journal, and seals with the key that these keys have for it.
-async fn open_sealed(folder: &Path, keys: &Keyring) -> (Journal, Sealing) {
+pub(super) async fn open_sealed(folder: &Path, keys: &Keyring) -> (Journal, Sealing) {
     let opened = Journal::open(folder).unwrap();
     let sealing = opened.journal.seal_with(keys.seal_key(opened.id).await).await.unwrap();
     (opened.journal, sealing)
@@ -53,7 +53,7 @@ impl SecretStore for Locked {
     }
 }
 
-fn is_on_disk(folder: &Path, needle: &str) -> bool {
+pub(super) fn is_on_disk(folder: &Path, needle: &str) -> bool {
     fs::read_dir(folder).unwrap().any(|file| {
         let bytes = fs::read(file.unwrap().path()).unwrap();
         memchr::memmem::find(&bytes, needle.as_bytes()).is_some()
@@ -239,6 +239,7 @@ async fn a_message_of_which_more_was_masked_is_kept_sealed_as_it_came_and_goes_w
     );
     assert_eq!(journal.original(profile(), place).await.unwrap(), None, "another's opened at its place");
     journal.forget_profile(other).await.unwrap();
+    while journal.clean_step().await.unwrap().more {}
     let limits = Limits { age: Some(std::time::Duration::ZERO), ..Limits::default() };
     while journal.purge_step(Moment(i64::MAX), &limits).await.unwrap().more {}
     journal.close().await;

@@ -1,0 +1,193 @@
+//! What is forgotten is gone at once for whoever reads, and off the disk in small steps; what is promised outlives the run.
+
+use super::secrets::{is_on_disk, open_sealed};
+use super::*;
+use crate::credentials::Keyring;
+use crate::protocol::AuthorizationToken;
+use crate::settings::Profile;
+
+fn other() -> ProfileId {
+    ProfileId::from_u128(8)
+}
+
+fn canary(id: &str) -> Entry {
+    Entry { raw: format!("CANARY{id}").into(), ..nothing() }
+}
+
+/// Everything that an export would read: whose, and how many entries.
+fn exported(folder: &Path) -> BTreeMap<ProfileId, usize> {
+    let archive = Archive::open(folder).unwrap().unwrap();
+    let mut found = BTreeMap::new();
+    archive
+        .by_activity::<JournalError>(None, |profile, _| {
+            *found.entry(profile).or_default() += 1;
+            Ok(())
+        })
+        .unwrap();
+    assert_eq!(archive.since(Seq(0), usize::MAX).unwrap().len(), found.values().sum::<usize>());
+    found
+}
+
+/// Takes everything that was forgotten off the disk: how many entries, in how many steps.
+async fn clean(journal: &Journal) -> (u64, usize) {
+    let (mut entries, mut steps) = (0, 0);
+    loop {
+        let step = journal.clean_step().await.unwrap();
+        assert!(step.entries <= 2_000, "a step of {} entries", step.entries);
+        (entries, steps) = (entries + step.entries, steps + 1);
+        if !step.more {
+            assert!(!step.log_in_use, "nobody reads");
+            return (entries, steps);
+        }
+        assert!(steps < 1_000, "it does not end");
+    }
+}
+
+#[tokio::test]
+async fn a_forgotten_profile_is_gone_at_once_and_off_the_disk_step_by_step_also_after_a_restart() {
+    let folder = tempfile::tempdir().unwrap();
+    let journal = open(folder.path());
+    journal.append(other(), vec![canary("OTHER")]).await.unwrap();
+    // The profile with the highest number, so that the next one could get it.
+    journal.append(profile(), (0..5_000).map(|_| canary("ONE")).collect()).await.unwrap();
+    journal.alive(profile(), Moment(i64::MAX)).await.unwrap();
+    journal.forget_profile(profile()).await.unwrap();
+    assert_eq!(all(&journal, profile()).await, []);
+    assert_eq!(journal.last_alive(profile()).await.unwrap(), None);
+    assert_eq!(exported(folder.path()), BTreeMap::from([(other(), 1)]));
+    // It goes on, and others begin.
+    journal.append(profile(), vec![canary("NEW")]).await.unwrap();
+    journal.append(ProfileId::from_u128(9), vec![canary("NEW")]).await.unwrap();
+    let step = journal.clean_step().await.unwrap();
+    assert!(step.more && step.entries > 0, "{step:?}");
+    assert_eq!(all(&journal, profile()).await.len(), 1);
+    journal.close().await;
+
+    let journal = open(folder.path());
+    let (entries, steps) = clean(&journal).await;
+    assert!(entries == 5_000 - step.entries && steps > 2, "{entries} in {steps} steps");
+    let wanted = BTreeMap::from([(profile(), 1), (other(), 1), (ProfileId::from_u128(9), 1)]);
+    assert_eq!(exported(folder.path()), wanted);
+    assert!(is_on_disk(folder.path(), "CANARYOTHER"), "the search finds nothing at all");
+    assert!(!is_on_disk(folder.path(), "CANARYONE"), "it is still on the disk");
+    assert_eq!(clean(&journal).await.0, 0);
+}
+
+#[tokio::test]
+#[expect(clippy::disallowed_methods, reason = "another program reads the database, on the machine's clock")]
+async fn a_reader_neither_makes_forgetting_fail_nor_holds_the_writer_up() {
+    let folder = tempfile::tempdir().unwrap();
+    let journal = open(folder.path());
+    journal.append(profile(), (0..50).map(|_| canary("ONE")).collect()).await.unwrap();
+    // As an export holds it, in this process or another.
+    let reader = rusqlite::Connection::open(folder.path().join(FILE)).unwrap();
+    reader.execute_batch("BEGIN").unwrap();
+    let count = |reader: &rusqlite::Connection| -> i64 {
+        reader.query_row("SELECT count(*) FROM entry", (), |row| row.get(0)).unwrap()
+    };
+    assert_eq!(count(&reader), 50);
+    let began = std::time::Instant::now();
+    journal.forget_profile(profile()).await.unwrap();
+    let last = loop {
+        let step = journal.clean_step().await.unwrap();
+        if !step.more {
+            break step;
+        }
+    };
+    journal.append(profile(), vec![canary("NEW")]).await.unwrap();
+    // SQLite's own patience is 5 s: had it been waited for, it would have been all of it.
+    assert!(began.elapsed() < std::time::Duration::from_secs(4), "the writer stood still");
+    assert!(last.log_in_use, "{last:?}");
+    assert_eq!(all(&journal, profile()).await.len(), 1);
+    assert_eq!(count(&reader), 50, "the reader sees what it saw");
+    reader.execute_batch("COMMIT").unwrap();
+    assert_eq!(journal.clean_step().await.unwrap(), Cleaned::default());
+    assert!(!is_on_disk(folder.path(), "CANARYONE"), "it is still on the disk");
+}
+
+#[tokio::test]
+async fn closing_waits_for_no_reader() {
+    let folder = tempfile::tempdir().unwrap();
+    let journal = open(folder.path());
+    journal.append(profile(), vec![canary("ONE")]).await.unwrap();
+    let reader = super::super::schema::open_for_reading(&folder.path().join(FILE)).unwrap();
+    reader.execute_batch("BEGIN; SELECT count(*) FROM entry;").unwrap();
+    let _held: i64 = reader.query_row("SELECT count(*) FROM entry", (), |row| row.get(0)).unwrap();
+    journal.append(profile(), vec![canary("TWO")]).await.unwrap();
+    let closed = tokio::time::timeout(std::time::Duration::from_secs(4), journal.close()).await;
+    assert!(closed.is_ok(), "it waited for the reader");
+    drop(reader);
+    assert_eq!(all(&open(folder.path()), profile()).await.len(), 2);
+}
+
+#[tokio::test]
+async fn nothing_is_written_any_more_for_a_profile_that_is_being_removed() {
+    let folder = tempfile::tempdir().unwrap();
+    let journal = open(folder.path());
+    journal.append(profile(), vec![canary("ONE")]).await.unwrap();
+    journal.append(other(), vec![canary("OTHER")]).await.unwrap();
+    let work = journal.begin_work(vec![PendingWork::RemoveProfile(profile())], Moment(1)).await.unwrap();
+    for again in 0..2 {
+        let journal = if again == 0 { journal.clone() } else { open(folder.path()) };
+        let written = journal.append(profile(), commands(0..3)).await.unwrap();
+        journal.alive(profile(), Moment(9)).await.unwrap();
+        assert_eq!(written.len(), 3, "whoever waits for them would wait for ever");
+        assert_eq!(exported(folder.path()), BTreeMap::from([(other(), 1)]));
+        assert_eq!(journal.last_alive(profile()).await.unwrap(), None);
+        assert_eq!(
+            journal.pending_work().await.unwrap(),
+            [(work[0], PendingWork::RemoveProfile(profile()))],
+            "it is forgotten"
+        );
+        journal.close().await;
+    }
+    let journal = open(folder.path());
+    journal.end_work(work[0]).await.unwrap();
+    assert_eq!(journal.pending_work().await.unwrap(), []);
+    journal.append(profile(), commands(0..1)).await.unwrap();
+    assert_eq!(all(&journal, profile()).await.len(), 1);
+}
+
+#[tokio::test]
+async fn what_is_promised_outlives_the_run_and_a_token_only_sealed() {
+    let folder = tempfile::tempdir().unwrap();
+    let keys = Keyring::in_memory();
+    let (journal, _) = open_sealed(folder.path(), &keys).await;
+    let profile = Profile { id: profile(), name: "ops".to_owned(), ..Profile::default() };
+    let id = profile.id;
+    let revoke = |token: Option<&str>| PendingWork::RevokeToken {
+        profile: Box::new(profile.clone()),
+        token: token.map(AuthorizationToken::new),
+    };
+    let works = vec![
+        PendingWork::ForgetToken(id),
+        revoke(Some("CANARYTOKEN")),
+        PendingWork::DeleteFile(folder.path().join(".new-abc")),
+    ];
+    let numbers = journal.begin_work(works.clone(), Moment(1)).await.unwrap();
+    let numbered: Vec<_> = numbers.iter().copied().zip(works).collect();
+    assert_eq!(journal.pending_work().await.unwrap(), numbered);
+    journal.close().await;
+    assert!(!is_on_disk(folder.path(), "CANARYTOKEN"), "the token is on the disk");
+
+    // Without the key there is work, and no token.
+    let journal = open(folder.path());
+    let found = journal.pending_work().await.unwrap();
+    assert_eq!(found[1], (numbers[1], revoke(None)));
+    // A promise that is made without a key is kept without its token.
+    let more = journal.begin_work(vec![revoke(Some("CANARYTOKEN"))], Moment(2)).await.unwrap();
+    journal.close().await;
+    assert!(!is_on_disk(folder.path(), "CANARYTOKEN"), "the token is on the disk");
+
+    let (journal, _) = open_sealed(folder.path(), &keys).await;
+    let found = journal.pending_work().await.unwrap();
+    assert_eq!(found[..3], numbered[..]);
+    assert_eq!(found[3], (more[0], revoke(None)));
+    journal.signed_in(ProfileId::from_u128(8)).await.unwrap();
+    assert_eq!(journal.pending_work().await.unwrap().len(), 4, "another profile's went");
+    journal.signed_in(id).await.unwrap();
+    for number in [numbers[1], more[0]] {
+        journal.end_work(number).await.unwrap();
+    }
+    assert_eq!(journal.pending_work().await.unwrap(), numbered[2..]);
+}
