@@ -43,6 +43,13 @@ impl Harvest {
         self.entries.is_empty()
     }
 
+    /// Adds what was read later.
+    pub(super) fn join(&mut self, later: Self) {
+        self.secrets.join(self.entries.len(), later.secrets);
+        self.entries.extend(later.entries);
+        self.bytes = self.bytes.saturating_add(later.bytes);
+    }
+
     /// The entries, and what was masked in them.
     pub(super) fn into_parts(self) -> (Vec<Entry>, Secrets) {
         (self.entries, self.secrets)

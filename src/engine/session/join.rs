@@ -3,10 +3,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::time::Instant;
+
 use crate::engine::reading::Harvest;
-use crate::engine::scribe::Scribe;
+use crate::engine::scribe::{Presence, Scribe};
 use crate::protocol::{CorrelationId, Reply, outgoing};
 
+use super::backlog::Backlog;
 use super::connection::{Connection, End, Heard};
 use super::live::Live;
 use super::wish::Ticket;
@@ -21,23 +24,22 @@ impl Session {
         let asked = correlation();
         let mut harvest = Harvest::default();
         let outcome = {
-            let attempt = joined(&mut connection, &asked, &self.scribe, &mut harvest);
-            let attempt = tokio::time::timeout(JOIN_BUDGET, attempt);
+            let attempt = joined(&mut connection, &asked, (&self.scribe, &mut self.backlog), &mut harvest);
             tokio::pin!(attempt);
             loop {
                 tokio::select! {
-                    outcome = &mut attempt => break Some(outcome.unwrap_or(Err(End::JoinUnanswered))),
+                    outcome = &mut attempt => break Some(outcome),
                     wish = changed(&mut self.wish) => if !wish.wants(&ticket) { break None },
                 }
             }
         };
         // What came with the join is an acknowledgement like any other, however the join ended.
-        self.write(harvest).await;
+        self.backlog.write(harvest, &self.scribe);
         match outcome {
             None => State::Leaving(Box::new(Leaving { connection: *connection, channel: None, life: None })),
             Some(Ok(reply)) => {
                 let since = self.clocks.now();
-                self.joined(since, &ticket).await;
+                self.backlog.tell(Presence::Joined { since, ticket }, &self.scribe);
                 State::Live(Box::new(Live::new(*connection, asked, reply.channel_id, since)))
             }
             Some(Err(end)) => {
@@ -64,33 +66,42 @@ impl Session {
                     Some(reason) => End::TokenRefused { reason },
                     None => end,
                 }),
-                wish = changed(&mut self.wish) => if !wish.wants(ticket) || wish.hurries(&before) { return None },
+                wish = self.changed() => if !wish.wants(ticket) || wish.hurries(&before) { return None },
             }
         }
     }
 }
 
-/// Joins: sends the frame and reads up to the answer. Events that come before it are kept.
+/// Joins: sends the frame and reads up to the answer. Events that come before it are kept. The time in which the journal
+/// has no room, so that nothing can be read, is not the server's.
 async fn joined(
     connection: &mut Connection,
     asked: &CorrelationId,
-    scribe: &Scribe,
+    (scribe, backlog): (&Scribe, &mut Backlog),
     harvest: &mut Harvest,
 ) -> Result<Reply, End> {
+    let mut deadline = Instant::now() + JOIN_BUDGET;
     let frame = outgoing::join(&connection.ticket.token, asked);
-    connection.send_secret(&frame).await?;
+    let sent = tokio::time::timeout_at(deadline, connection.send_secret(&frame)).await;
+    sent.map_err(|_elapsed| End::JoinUnanswered)??;
     loop {
-        match connection.next(harvest).await {
+        if harvest.is_full() {
+            backlog.write(std::mem::take(harvest), scribe);
+        }
+        if backlog.is_full() {
+            let waits = Instant::now();
+            while backlog.is_full() {
+                backlog.hand_over(scribe).await;
+            }
+            deadline += waits.elapsed();
+        }
+        let next = tokio::time::timeout_at(deadline, connection.next(harvest)).await;
+        match next.map_err(|_elapsed| End::JoinUnanswered)? {
             Heard::Reply(reply) if answers(&reply, asked) => {
                 return if reply.is_ok() { Ok(reply) } else { Err(End::of_refusal(reply)) };
             }
             Heard::End(end) => return Err(end),
             Heard::Entry | Heard::Reply(_) | Heard::KeepAlive | Heard::Pong(_) | Heard::Ping => {}
-        }
-        if harvest.is_full()
-            && let Ok(room) = scribe.room().await
-        {
-            Scribe::write(room, std::mem::take(harvest));
         }
     }
 }

@@ -47,6 +47,7 @@ pub(super) struct Live {
 /// What a step waited for.
 enum Happened {
     Wish(Wish),
+    HandedOver,
     Look,
     Room(Result<Room, Closed>),
     Frame(Heard),
@@ -122,7 +123,8 @@ impl Session {
             wish = changed(&mut self.wish) => Happened::Wish(wish),
             // Without room nothing is read: then the silence is ours and says nothing about the server.
             () = tokio::time::sleep_until(look), if reads => Happened::Look,
-            got = self.scribe.room(), if !reads => Happened::Room(got),
+            () = self.backlog.hand_over(&self.scribe), if !self.backlog.is_empty() => Happened::HandedOver,
+            got = self.scribe.room(), if !reads && self.backlog.is_empty() => Happened::Room(got),
             first = live.connection.next(&mut harvest), if reads => Happened::Frame(first),
         };
         let late = Instant::now().saturating_duration_since(if reads { look.max(began) } else { began }) > LATE;
@@ -144,6 +146,7 @@ impl Session {
                     Next::Leave
                 }
             }
+            Happened::HandedOver => Next::Stay,
             Happened::Look => self.beat(live, room).await,
             Happened::Room(Ok(got)) => {
                 *room = Some(got);
@@ -214,15 +217,15 @@ impl Session {
 
     /// Something came. That is a sign of life of now, unless it may have waited in the receive buffer through a pause.
     fn note_life(&self, live: &mut Live, now: Instant) {
-        let life = self.clocks.soon_after(live.life);
-        if !live.beat.is_in_doubt() && !life.slept_since(live.life).is_zero() {
+        let newest = self.clocks.soon_after(live.life);
+        if !live.beat.is_in_doubt() && !newest.slept_since(live.life).is_zero() {
             live.beat.doubt_after_sleep();
         }
         if live.beat.is_in_doubt() {
             return;
         }
-        live.life = life;
-        if live.proved.is_none_or(|proved| now >= proved + PROOF) && self.prove(life) {
+        live.life = newest;
+        if live.proved.is_none_or(|proved| now >= proved + PROOF) && self.prove(newest) {
             live.proved = Some(now);
         }
     }

@@ -13,6 +13,7 @@
 //! connection can't arrive. What the session should do is a [`Wish`], read whenever it changes. What it hears goes to the
 //! [`Scribe`](super::scribe::Scribe), which commits before the window is told. It never waits for the window.
 
+mod backlog;
 mod backoff;
 mod connection;
 mod heartbeat;
@@ -45,6 +46,7 @@ use super::scribe::{Presence, Scribe};
 use super::spawn::{Spawner, Task};
 use super::vault::Vault;
 
+use backlog::Backlog;
 use backoff::{Backoff, STABLE};
 use connection::{Connection, End, Heard};
 use join::{answers, correlation};
@@ -97,7 +99,7 @@ pub(super) fn start(parts: Parts, wish: Wish, spawner: &Spawner) -> (watch::Send
         reports: parts.reports,
         clocks: parts.clocks,
         clock: parts.clock,
-        untold: None,
+        backlog: Backlog::default(),
         wish: receiver,
         pace: Pace::default(),
         ticket: 0,
@@ -163,8 +165,8 @@ struct Session {
     reports: mpsc::Sender<Report>,
     clocks: Clocks,
     clock: Clock,
-    /// The loss of a connection that the scribe had no room to be told of.
-    untold: Option<Presence>,
+    /// What the scribe has no room for yet. While there is something, nothing more is read.
+    backlog: Backlog,
     wish: watch::Receiver<Wish>,
     backoff: Backoff,
     /// How often messages come.
@@ -187,7 +189,7 @@ impl Session {
                 State::Joining(connection) => self.join(connection).await,
                 State::Live(live) => self.live(live).await,
                 State::Leaving(leaving) => self.leave(leaving).await,
-                State::Ended => return,
+                State::Ended => return self.hand_all_over().await,
             };
         }
     }
@@ -229,7 +231,7 @@ impl Session {
             if !stays {
                 return self.follow();
             }
-            wish = changed(&mut self.wish).await;
+            wish = self.changed().await;
         }
     }
 
@@ -244,7 +246,7 @@ impl Session {
         tracing::debug!(profile = %self.profile, %why, "waiting for the next attempt");
         loop {
             tokio::select! {
-                wish = changed(&mut self.wish) => {
+                wish = self.changed() => {
                     if !stays(&wish, self.ticket) {
                         return self.follow();
                     }
@@ -257,7 +259,7 @@ impl Session {
     async fn connect(&mut self, mut connecting: Connecting) -> State {
         loop {
             tokio::select! {
-                wish = changed(&mut self.wish) => {
+                wish = self.changed() => {
                     if !wish.wants(&connecting.ticket) {
                         drop(connecting);
                         return self.follow();
@@ -288,6 +290,7 @@ impl Session {
             && let Some(heard) = connection.next(&mut harvest).now_or_never()
             && !matches!(heard, Heard::End(_))
         {}
+        let (backlog, scribe) = (&mut self.backlog, &self.scribe);
         let farewell = async {
             let asked = correlation();
             let frame = outgoing::leave(&connection.ticket.token, &asked, channel.as_ref());
@@ -302,6 +305,13 @@ impl Session {
                     Heard::Reply(reply) if answers(&reply, &asked) => break,
                     Heard::Entry | Heard::Reply(_) | Heard::KeepAlive | Heard::Pong(_) | Heard::Ping => {}
                 }
+                if harvest.is_full() {
+                    backlog.write(std::mem::take(&mut harvest), scribe);
+                }
+                if backlog.is_full() {
+                    // What can't be kept is not read, and the answer may be behind it.
+                    return;
+                }
             }
             // Only the answer shows that it lived until now.
             life = life.map(|_before| self.clocks.now());
@@ -311,12 +321,13 @@ impl Session {
             tracing::debug!(profile = %self.profile, "the server did not answer the leave in time");
         }
         drop(connection);
-        self.write(harvest).await;
+        self.backlog.write(harvest, &self.scribe);
         match life {
             None => {}
             // The next run begins its gap there.
             Some(life) if matches!(current(&mut self.wish).aim, Aim::Stopped) => {
-                self.prove(life);
+                let now = self.clocks.now();
+                self.backlog.prove(before(now.at, now.since(life)), &self.scribe);
             }
             Some(life) => self.gone(life),
         }
@@ -346,25 +357,26 @@ impl Session {
         State::Waiting { until: Instant::now() + self.backoff.next(), why, wish }
     }
 
-    /// Tells the scribe of a join, in order with what came with it.
-    async fn joined(&mut self, since: Life, ticket: &Arc<Ticket>) {
-        if let Some(lost) = self.untold.take()
-            && let Ok(room) = self.scribe.room().await
-        {
-            Scribe::tell(room, lost);
-        }
-        if let Ok(room) = self.scribe.room().await {
-            Scribe::tell(room, Presence::Joined { since, ticket: ticket.clone() });
+    /// Tells the scribe that a joined connection is gone.
+    fn gone(&mut self, last: Life) {
+        let news = Presence::Lost { last, now: self.clocks.now() };
+        self.backlog.tell(news, &self.scribe);
+    }
+
+    /// The wish once it has changed. What waits for the scribe is handed over meanwhile. Can be dropped at any time.
+    async fn changed(&mut self) -> Wish {
+        loop {
+            tokio::select! {
+                wish = changed(&mut self.wish) => return wish,
+                () = self.backlog.hand_over(&self.scribe), if !self.backlog.is_empty() => {}
+            }
         }
     }
 
-    /// Tells the scribe that a joined connection is gone. Never waits: while the journal can't be written there is no
-    /// room, and the operator has to see at once that the connection is gone; it is then told before the next join.
-    fn gone(&mut self, last: Life) {
-        let news = Presence::Lost { last, now: self.clocks.now() };
-        match self.scribe.room_now() {
-            Some(room) => Scribe::tell(room, news),
-            None => self.untold = Some(news),
+    /// Hands everything over that waits for the scribe.
+    async fn hand_all_over(&mut self) {
+        while !self.backlog.is_empty() {
+            self.backlog.hand_over(&self.scribe).await;
         }
     }
 
@@ -384,16 +396,6 @@ impl Session {
             sentence: format!("{why} The message is lost; Privicore Monitor connects again."),
             remedy: limit.map(|limit| ("Raise the limit".to_owned(), Action::SetMessageLimit(limit))),
         });
-    }
-
-    /// Writes what was read, waiting for room.
-    async fn write(&self, harvest: Harvest) {
-        if harvest.is_empty() {
-            return;
-        }
-        if let Ok(room) = self.scribe.room().await {
-            Scribe::write(room, harvest);
-        }
     }
 
     /// A state as the window has it.

@@ -8,4 +8,5 @@ mod journal;
 mod life;
 mod model;
 mod refusals;
+mod refusing;
 mod states;

@@ -1,0 +1,92 @@
+//! What the journal writer has no room for yet. It keeps its order; whatever the operator wants meanwhile is done.
+
+use std::collections::VecDeque;
+
+use crate::activity::Moment;
+use crate::engine::reading::Harvest;
+use crate::engine::scribe::{Presence, Scribe};
+
+/// What was read and what became of connections, in order. Bounded: whoever reads stops while it [`Self::is_full`].
+#[derive(Debug, Default)]
+pub(super) struct Backlog(VecDeque<Item>);
+
+#[derive(Debug)]
+enum Item {
+    Read(Harvest),
+    Presence(Presence),
+    Alive(Moment),
+}
+
+impl Backlog {
+    /// Whether nothing waits.
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Whether nothing more may be read.
+    pub(super) fn is_full(&self) -> bool {
+        self.0.iter().any(|item| matches!(item, Item::Read(read) if read.is_full()))
+    }
+
+    /// Has the journal writer write what was read: at once if it has room, otherwise later.
+    pub(super) fn write(&mut self, read: Harvest, writer: &Scribe) {
+        if read.is_empty() {
+            return;
+        }
+        match self.0.is_empty().then(|| writer.room_now()).flatten() {
+            Some(room) => Scribe::write(room, read),
+            None => self.push(read),
+        }
+    }
+
+    fn push(&mut self, read: Harvest) {
+        match self.0.back_mut() {
+            Some(Item::Read(before)) => before.join(read),
+            _ => self.0.push_back(Item::Read(read)),
+        }
+    }
+
+    /// Tells the journal writer of a join or a loss: at once if it has room, otherwise later.
+    pub(super) fn tell(&mut self, presence: Presence, writer: &Scribe) {
+        match self.0.is_empty().then(|| writer.room_now()).flatten() {
+            Some(room) => Scribe::tell(room, presence),
+            None if self.is_part_of_a_gap(&presence) => {
+                // The gap before goes on: it claims the moment of being joined as well, during which nothing was read. What
+                // came with that join is not lost.
+                self.0.pop_back();
+                if let Some(Item::Read(read)) = self.0.pop_back_if(|last| matches!(last, Item::Read(_))) {
+                    self.push(read);
+                }
+            }
+            None => self.0.push_back(Item::Presence(presence)),
+        }
+    }
+
+    /// Has a sign of life written down: at once if the journal writer has room, otherwise later.
+    pub(super) fn prove(&mut self, alive: Moment, writer: &Scribe) {
+        match self.0.is_empty().then(|| writer.room_now()).flatten() {
+            Some(room) => Scribe::prove(room, alive),
+            None => self.0.push_back(Item::Alive(alive)),
+        }
+    }
+
+    /// Whether a loss follows a join that the journal writer does not know of yet, as little as of the loss before.
+    fn is_part_of_a_gap(&self, presence: &Presence) -> bool {
+        let lost = |item: &Item| matches!(item, Item::Presence(Presence::Lost { .. }));
+        matches!(presence, Presence::Lost { .. })
+            && matches!(self.0.back(), Some(Item::Presence(Presence::Joined { .. })))
+            && self.0.iter().any(lost)
+    }
+
+    /// Hands over what waits longest, once there is room. Can be dropped at any time.
+    pub(super) async fn hand_over(&mut self, writer: &Scribe) {
+        match (writer.room().await, self.0.pop_front()) {
+            (Ok(room), Some(Item::Read(read))) => Scribe::write(room, read),
+            (Ok(room), Some(Item::Presence(presence))) => Scribe::tell(room, presence),
+            (Ok(room), Some(Item::Alive(alive))) => Scribe::prove(room, alive),
+            (Ok(_room), None) => {}
+            // Nothing can be kept any more.
+            (Err(_closed), _) => self.0.clear(),
+        }
+    }
+}

@@ -1,0 +1,151 @@
+//! While the journal refuses and there is room for nothing more, the operator is obeyed at once, and nothing is lost.
+
+use std::time::Duration;
+
+use super::bench::{Bench, ticket};
+use crate::engine::event::{ConnectionState, Event};
+use crate::engine::session::Aim;
+use crate::engine::testing::{Server, done, joined};
+
+/// Far longer than leaving may take, and far shorter than the pause between two attempts to write.
+const AT_ONCE: Duration = Duration::from_secs(3);
+
+/// Sends large messages, numbered from `from` on, until nothing more is taken; the number after the last.
+async fn flood(server: &mut Server, from: usize) -> usize {
+    let mut message = done("");
+    message["data"]["body"] = "x".repeat(32 * 1024).into();
+    let mut next = from;
+    let flood = async {
+        loop {
+            message["data"]["id"] = next.to_string().into();
+            next += 1;
+            server.send(&message).await;
+        }
+    };
+    assert!(tokio::time::timeout(Duration::from_mins(1), flood).await.is_err());
+    assert!(next - from < 1_000, "nothing pushes back");
+    next
+}
+
+/// Answers whatever is asked, until the client has gone.
+async fn answer(server: &mut Server) {
+    while let Some(request) = server.request().await {
+        server.send(&joined(&request)).await;
+    }
+}
+
+/// A live session whose journal refuses, and that has taken in what it can; the number of the next message.
+async fn full() -> (Bench, Server, usize) {
+    let (bench, mut server) = Bench::live().await;
+    bench.ledger.refuse(true);
+    let next = flood(&mut server, 0).await;
+    (bench, server, next)
+}
+
+/// Waits until the state comes, while the server answers.
+async fn at_once(bench: &mut Bench, server: &mut Server, state: ConnectionState) {
+    let comes = async { while bench.state().await != state {} };
+    let comes = tokio::time::timeout(AT_ONCE, comes);
+    tokio::pin!(comes);
+    let came = tokio::select! {
+        came = &mut comes => came,
+        () = answer(server) => comes.await,
+    };
+    assert!(came.is_ok(), "{state:?} did not come at once");
+}
+
+/// The journal can be written again: everything that was read is in it, once and in order.
+async fn all_kept(bench: &mut Bench, sent: usize) {
+    bench.ledger.refuse(false);
+    while !bench.notice().await.sentence.contains("can be written again") {}
+    let mut before = 0;
+    // What waits for room follows.
+    loop {
+        tokio::time::sleep(Duration::from_mins(1)).await;
+        let now = bench.ledger.ids().len();
+        if std::mem::replace(&mut before, now) == now {
+            break;
+        }
+    }
+    let ids = bench.ledger.ids();
+    assert_eq!(ids, (0..ids.len()).map(|n| n.to_string()).collect::<Vec<_>>());
+    assert!(!ids.is_empty() && ids.len() <= sent, "{} of {sent}", ids.len());
+}
+
+#[tokio::test(start_paused = true)]
+async fn disconnecting_and_signing_out_are_done_at_once() {
+    for (aim, state) in [(Aim::Offline, ConnectionState::Offline), (Aim::SignedOut, ConnectionState::SignedOut)] {
+        let (mut bench, mut server, sent) = full().await;
+        bench.aim(aim);
+        at_once(&mut bench, &mut server, state).await;
+        all_kept(&mut bench, sent).await;
+        let gaps = bench.ledger.gaps();
+        assert!(matches!(gaps.as_slice(), [gap] if gap.to.is_none()), "{gaps:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_end_is_not_held_up_and_says_what_is_lost() {
+    let (mut bench, mut server, _) = full().await;
+    bench.aim(Aim::Stopped);
+    bench.spawner.stop();
+    let ended = tokio::time::timeout(AT_ONCE, &mut bench.session);
+    tokio::pin!(ended);
+    let ended = tokio::select! {
+        ended = &mut ended => ended,
+        () = answer(&mut server) => ended.await,
+    };
+    assert_eq!(ended.expect("it waited for the journal"), Some(()), "it panicked");
+    while !bench.notice().await.sentence.contains("could not be written to the journal before Privicore Monitor closed")
+    {
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_connects_again_is_not_told_that_the_server_does_not_answer_and_may_go_again() {
+    let (mut bench, mut server, sent) = full().await;
+    bench.aim(Aim::Offline);
+    at_once(&mut bench, &mut server, ConnectionState::Offline).await;
+    bench.aim(Aim::Online(ticket(1)));
+    let mut server = bench.server().await;
+    let join = server.request().await.expect("a join");
+    // It comes before the answer, and there is no room for all of it.
+    let sent = flood(&mut server, sent).await;
+    let told: Vec<_> = bench.told_by_now();
+    let failed = |event: &Event| matches!(event, Event::Connection { state: ConnectionState::Reconnecting { .. }, .. });
+    assert!(!told.iter().any(failed), "the journal's fault was taken for the server's: {told:?}");
+    // Gone again, and back.
+    bench.aim(Aim::Offline);
+    at_once(&mut bench, &mut server, ConnectionState::Offline).await;
+    bench.aim(Aim::Online(ticket(1)));
+    let mut server = bench.server().await;
+    let join_again = server.request().await.expect("a join");
+    assert_ne!(join["correlationId"], join_again["correlationId"]);
+    bench.ledger.refuse(false);
+    server.send(&joined(&join_again)).await;
+    bench.until(|state| *state == ConnectionState::Live).await;
+    server.send(&done("last")).await;
+    while bench.told(1).await.last().is_none_or(|id| id != "last") {}
+    let ids = bench.ledger.ids();
+    let numbers: Vec<usize> = ids.iter().filter_map(|id| id.parse().ok()).collect();
+    assert!(numbers.is_sorted_by(|a, b| a < b), "twice, or out of order: {ids:?}");
+    assert!(numbers.len() + 1 == ids.len() && numbers.len() <= sent, "{ids:?}");
+    let gaps = bench.ledger.gaps();
+    assert!(gaps.iter().all(|gap| gap.to.is_some()), "{gaps:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_connects_and_disconnects_again_and_again_leaves_one_gap() {
+    let (mut bench, mut server, _) = full().await;
+    for _ in 0..20 {
+        bench.aim(Aim::Offline);
+        at_once(&mut bench, &mut server, ConnectionState::Offline).await;
+        bench.aim(Aim::Online(ticket(1)));
+        server = bench.join().await;
+    }
+    bench.ledger.refuse(false);
+    server.send(&done("last")).await;
+    while bench.told(1).await.last().is_none_or(|id| id != "last") {}
+    let gaps = bench.ledger.gaps();
+    assert!(matches!(gaps.as_slice(), [gap] if gap.to.is_some()), "{gaps:?}");
+}
