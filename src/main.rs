@@ -106,7 +106,7 @@ fn show(
     let (engine, events) = Engine::start(options(Arc::new(move || wake.wake()))).map_err(failed)?;
     let quit = quit_on_signal(&engine, &waker);
     let dialogs = engine.clone();
-    let shown = ui::run(ui::Launch {
+    let launch = ui::Launch {
         backend: Box::new(EngineDoor { engine: engine.clone(), events }),
         spawner: Box::new(move |future| dialogs.spawn("a file dialog was open", future)),
         prefill: ui::Prefill {
@@ -120,15 +120,9 @@ fn show(
         waker,
         place,
         reduced_motion: stillness.is_wanted(),
-    });
-    // However the window ended: channels are left and what was heard is committed. Asking twice does no harm.
-    if engine.send(Action::Quit).is_err() {
-        tracing::debug!("the engine has stopped already");
-    }
-    if !engine.join(LAST_WAIT) {
-        tracing::warn!("the engine did not stop in time");
-    }
-    shown.map_err(failed)
+    };
+    // However the window ends, by a panic as well: channels are left and what was heard is committed.
+    engine.run_window(LAST_WAIT, || ui::run(launch)).map_err(failed)?.map_err(failed)
 }
 
 /// The password as the form's field keeps it: wiped, like this one.

@@ -25,14 +25,22 @@ mod exporting;
 mod full_disk;
 #[path = "engine/generations.rs"]
 mod generations;
+#[path = "engine/keys.rs"]
+mod keys;
 #[path = "engine/listening.rs"]
 mod listening;
 #[path = "engine/mishaps.rs"]
 mod mishaps;
 #[path = "engine/network.rs"]
 mod network;
+#[path = "engine/pending.rs"]
+mod pending;
 #[path = "engine/quitting.rs"]
 mod quitting;
+#[path = "engine/refusing.rs"]
+mod refusing;
+#[path = "engine/renewing.rs"]
+mod renewing;
 #[path = "engine/requests.rs"]
 mod requests;
 #[path = "engine/saving.rs"]

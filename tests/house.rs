@@ -107,6 +107,16 @@ fn each_room_keeps_to_its_own_words() {
 }
 
 #[test]
+fn no_task_of_the_engine_is_detached() {
+    none(&wrong(&sources("src/engine"), |source| {
+        if source.path.ends_with("engine/spawn.rs") {
+            return Vec::new();
+        }
+        rules::detached_tasks(&code::code(&source.text))
+    }));
+}
+
+#[test]
 fn every_exception_from_a_lint_has_a_reason() {
     for folder in ["src", "tests"] {
         none(&wrong(&sources(folder), |source| rules::wrong_exceptions(&code::code(&source.text))));

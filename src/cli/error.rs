@@ -85,6 +85,9 @@ pub enum CliError {
     /// Standard output can't be written.
     #[error("Standard output could not be written: {}.", in_words(.0))]
     Output(io::Error),
+    /// The system asked the program to end in the middle of an export.
+    #[error("The export was cancelled, and no file was written.")]
+    Cancelled,
     /// The system gives no threads, no sockets or no signals.
     #[error("The system did not give what is needed to run: {}. Close other programs and try again.", in_words(.0))]
     System(#[source] io::Error),
@@ -112,6 +115,7 @@ impl CliError {
             | Self::Settings(_)
             | Self::File { .. }
             | Self::Output(_)
+            | Self::Cancelled
             | Self::System(_) => Exit::Failed,
         }
     }

@@ -1,5 +1,8 @@
 //! `export`: writes what the journal has to standard output or into a file, beside a running window too.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use crate::activity::record::Format as LineFormat;
 use crate::activity::{Chip, Moment, Slip};
 use crate::journal::{Archive, Export as Lines, JournalError};
@@ -8,7 +11,7 @@ use crate::settings::{Directories, Store};
 use super::output::{Output, Reader};
 use super::people::{Guest, Names};
 use super::task::{Export, Format};
-use super::{CliError, Environment};
+use super::{CliError, Environment, signals};
 
 /// Writes what was asked for.
 ///
@@ -32,6 +35,9 @@ pub fn run(
         Some(name) => Some(names.find(name).ok_or_else(|| CliError::UnknownProfile(name.to_owned()))?),
         None => None,
     };
+    // A file that is not finished must not stay behind.
+    let cancelled: Arc<AtomicBool> =
+        if wanted.file.is_some() { signals::ends().map_err(CliError::System)? } else { Arc::default() };
     let mut output = Output::open(wanted.file.as_deref())?;
     let lines = Lines {
         format: match wanted.format {
@@ -47,9 +53,14 @@ pub fn run(
         now,
         names: names.into_map(),
     };
-    let archive = Archive::open(directories.data())?;
+    let mut archive = Archive::open(directories.data())?;
+    if let Some(archive) = &mut archive {
+        archive.observe(Arc::default(), cancelled.clone())?;
+    }
+    let is_cancelled = || cancelled.load(Ordering::Relaxed);
     let mut count = 0_u64;
     let written = lines.write(archive.as_ref(), |line| match output.write(line)? {
+        _ if is_cancelled() => Err(Stop::Failed(CliError::Cancelled)),
         Reader::Listens => {
             count += 1;
             Ok(())
@@ -58,6 +69,8 @@ pub fn run(
     });
     let header = u64::from(lines.format == LineFormat::Csv);
     match written {
+        // Whatever was read then has ended with an error of its own.
+        _ if is_cancelled() => Err(CliError::Cancelled),
         Ok(()) => {
             if count <= header
                 && let Some(slip) = Slip::find(&lines.filter.to_string())

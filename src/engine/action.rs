@@ -223,6 +223,8 @@ pub enum Action {
     },
     /// Write what the journal has into a file, which is there once it is whole. How it went is a notice.
     Export(Box<Export>),
+    /// Cancel the export under way; no file is written.
+    CancelExport,
     /// Open a saved file with the system's program for it.
     OpenFile(PathBuf),
     /// Show a saved file in the system's file manager.

@@ -130,6 +130,8 @@ pub enum Event {
         /// How far; `None` when it has ended.
         progress: Option<Progress>,
     },
+    /// How far the export under way is; `None` when it has ended.
+    Export(Option<Exporting>),
     /// The downloads that wait for their turn, of all profiles, the next one first. Told whenever they change.
     Queue(Arc<[Waiting]>),
     /// Whether the key of a profile's payloads is known.
@@ -320,4 +322,15 @@ pub enum Severity {
     Warning,
     /// Something failed; stays until it is read.
     Error,
+}
+
+/// How far an export is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Exporting {
+    /// The name of the file.
+    pub file_name: String,
+    /// How many entries of the journal have been read.
+    pub read: u64,
+    /// Of how many; 0 while they are being counted.
+    pub total: u64,
 }

@@ -2,16 +2,19 @@
 
 use std::fmt;
 use std::future::Future;
+use std::panic::AssertUnwindSafe;
 use std::path::Path;
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
 
 use crate::journal::{Holder, Journal, JournalError, Opened};
 use crate::settings::Store;
 
 use super::action::Action;
+use super::cleanup;
 use super::clocks::Clocks;
 use super::connector::{Connector, Network};
 use super::download::Fetcher;
@@ -64,6 +67,14 @@ pub enum Busy {
     #[error("Privicore Monitor is closing.")]
     Stopped,
 }
+
+/// The window failed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "Something went wrong in the window of Privicore Monitor, so it was closed. Every channel was left, and what was received \
+     is in the journal. Start it again, and report this if it comes again."
+)]
+pub struct WindowPanicked;
 
 /// The engine.
 #[derive(Debug)]
@@ -121,8 +132,10 @@ impl Engine {
             sandbox_at_once: options.start_in_sandbox,
             only: options.profile,
             actions: wanted,
+            quit: CancellationToken::new(),
             reports: reported,
         };
+        let quit = start.quit.clone();
         let ended = Ended::default();
         let end = ended.clone();
         std::thread::Builder::new().name("engine".to_owned()).spawn(move || {
@@ -137,7 +150,7 @@ impl Engine {
             runtime.shutdown_timeout(LAST_TASKS);
             drop(holder);
         })?;
-        Ok((EngineHandle { actions, spawner, ended }, events))
+        Ok((EngineHandle { actions, quit, spawner, ended }, events))
     }
 }
 
@@ -145,6 +158,8 @@ impl Engine {
 fn start_helpers(tools: &Tools, data: &Path) {
     let catch_up = restore::catch_up(tools.ledger.clone(), tools.outbox.clone());
     tools.spawner.spawn("reading the journal", catch_up);
+    let clean = cleanup::run(tools.ledger.clone(), tools.outbox.clone());
+    tools.spawner.spawn("taking what was forgotten off the disk", clean);
     let watch = suspend::watch(suspend::boot_clock, tools.reports.clone());
     tools.spawner.spawn("watching for sleep", watch);
     let listen = local::listen(data.to_owned(), tools.clone());
@@ -155,6 +170,7 @@ fn start_helpers(tools: &Tools, data: &Path) {
 #[derive(Debug, Clone)]
 pub struct EngineHandle {
     actions: mpsc::Sender<Action>,
+    quit: CancellationToken,
     spawner: Spawner,
     ended: Ended,
 }
@@ -170,6 +186,26 @@ impl EngineHandle {
             mpsc::error::TrySendError::Full(_) => Busy::Full,
             mpsc::error::TrySendError::Closed(_) => Busy::Stopped,
         })
+    }
+
+    /// Tells the engine to stop, however busy it is.
+    pub fn quit(&self) {
+        self.quit.cancel();
+    }
+
+    /// Runs a window, and ends the engine in order however the window ends: channels are left, and what was heard is
+    /// committed. Waits for that at most as long as `patience`.
+    ///
+    /// # Errors
+    ///
+    /// If the window panicked.
+    pub fn run_window<T>(&self, patience: Duration, window: impl FnOnce() -> T) -> Result<T, WindowPanicked> {
+        let ended = std::panic::catch_unwind(AssertUnwindSafe(window));
+        self.quit();
+        if !self.join(patience) {
+            tracing::warn!("the engine did not stop in time");
+        }
+        ended.map_err(|_panic| WindowPanicked)
     }
 
     /// Runs a dialog's future on the engine's threads. `name` completes the sentence "Something went wrong while …".

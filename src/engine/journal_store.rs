@@ -2,12 +2,16 @@
 //! operator is told about that.
 
 use std::future::Future;
+use std::sync::Arc;
 use std::time::Duration;
+
+use tokio::sync::Notify;
 
 use crate::activity::{ActivityKey, Entry, Moment, Seq};
 use crate::credentials::{KeyringError, SealKey};
 use crate::journal::{
-    History, Journal, JournalError, KeptNotice, Limits, NotAppended, OpenActivity, Purged, Sealing, Secrets, Unsealed,
+    Cleaned, History, Journal, JournalError, KeptNotice, Limits, NotAppended, PendingWork, Purged, Sealing, Secrets,
+    Unsealed, WorkId,
 };
 use crate::protocol::{Original, RequestId};
 use crate::settings::ProfileId;
@@ -16,12 +20,17 @@ use super::event::{Notice, Severity};
 use super::mailbox::Outbox;
 use super::options::Clock;
 
+/// How long a little that was forgotten is waited for.
+const CLEAN_AT_ONCE: Duration = Duration::from_secs(1);
+
 /// The engine's handle to the journal; clones share it. See [`Journal`] for what each method does.
 #[derive(Clone)]
 pub(super) struct JournalStore {
     journal: Journal,
     outbox: Outbox,
     clock: Clock,
+    /// Something was forgotten that may still be on the disk.
+    forgotten: Arc<Notify>,
     /// How long each append takes at least.
     #[cfg(test)]
     append_takes: std::sync::Arc<std::sync::Mutex<Duration>>,
@@ -34,6 +43,7 @@ impl JournalStore {
             journal,
             outbox,
             clock,
+            forgotten: Arc::default(),
             #[cfg(test)]
             append_takes: std::sync::Arc::default(),
         }
@@ -104,10 +114,6 @@ impl JournalStore {
         self.ask(|| self.journal.history(profile, key, known)).await
     }
 
-    pub(super) async fn open_activities(&self, profile: ProfileId) -> Result<Vec<OpenActivity>, JournalError> {
-        self.ask(|| self.journal.open_activities(profile)).await
-    }
-
     pub(super) async fn original(&self, profile: ProfileId, seq: Seq) -> Result<Option<Original>, JournalError> {
         self.ask(|| self.journal.original(profile, seq)).await
     }
@@ -134,6 +140,40 @@ impl JournalStore {
 
     pub(super) async fn forget_profile(&self, profile: ProfileId) -> Result<(), JournalError> {
         self.ask(|| self.journal.forget_profile(profile)).await
+    }
+
+    /// Takes what was forgotten off the disk. A little of it is gone when this returns; of more, the rest follows.
+    pub(super) async fn clean_at_once(&self) {
+        let little = async { while self.clean_step().await.is_ok_and(|step| step.more) {} };
+        if tokio::time::timeout(CLEAN_AT_ONCE, little).await.is_err() {
+            tracing::debug!("the rest of what was forgotten leaves the disk later");
+        }
+        self.forgotten.notify_one();
+    }
+
+    /// Waits until something was forgotten.
+    pub(super) async fn forgotten(&self) {
+        self.forgotten.notified().await;
+    }
+
+    pub(super) async fn clean_step(&self) -> Result<Cleaned, JournalError> {
+        self.ask(|| self.journal.clean_step()).await
+    }
+
+    pub(super) async fn begin_work(&self, works: Vec<PendingWork>, at: Moment) -> Result<Vec<WorkId>, JournalError> {
+        self.ask(|| self.journal.begin_work(works.clone(), at)).await
+    }
+
+    pub(super) async fn pending_work(&self) -> Result<Vec<(WorkId, PendingWork)>, JournalError> {
+        self.ask(|| self.journal.pending_work()).await
+    }
+
+    pub(super) async fn end_work(&self, work: WorkId) -> Result<(), JournalError> {
+        self.ask(|| self.journal.end_work(work)).await
+    }
+
+    pub(super) async fn signed_in(&self, profile: ProfileId) -> Result<(), JournalError> {
+        self.ask(|| self.journal.signed_in(profile)).await
     }
 
     pub(super) async fn alive(&self, profile: ProfileId, at: Moment) -> Result<(), JournalError> {

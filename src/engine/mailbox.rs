@@ -229,6 +229,7 @@ impl Mailbox {
                 | Event::Download { .. }
                 | Event::JournalSize(_)
                 | Event::Rival { .. }
+                | Event::Export(_)
                 | Event::Queue(_)
         );
         if only_newest || self.queue.len() >= EVENTS_LIMIT {
@@ -365,6 +366,7 @@ enum Slot {
     History(ProfileId),
     Revealed(ProfileId),
     DataTokens(ProfileId, u32),
+    Export,
     Queue,
     DataKey(ProfileId),
     JournalSize,
@@ -383,6 +385,7 @@ impl Slot {
             Event::Download { profile, request, .. } => Self::Download(*profile, request.clone()),
             Event::History { profile, .. } => Self::History(*profile),
             Event::Revealed { profile, .. } => Self::Revealed(*profile),
+            Event::Export(_) => Self::Export,
             Event::Queue(_) => Self::Queue,
             Event::DataKey { profile, .. } => Self::DataKey(*profile),
             Event::DataTokens { profile, page, .. } => Self::DataTokens(*profile, *page),

@@ -1,16 +1,21 @@
 //! What tasks tell the engine's centre.
 
 use std::path::PathBuf;
+use std::sync::Arc;
+
+use tokio::sync::oneshot;
+use tokio_util::sync::CancellationToken;
 
 use crate::journal::Sealing;
 use crate::protocol::{AuthorizationToken, DataKey, RequestId};
-use crate::settings::ProfileId;
+use crate::settings::{Profile, ProfileId};
 
 use super::event::{ConnectionState, SignInState};
 use super::lifetime::Due;
 use super::local::Asked;
 use super::options::SandboxAddresses;
 use super::rest::{Ends, Granted, RestError};
+use super::session::Ticket;
 
 /// Something that a task found out. Tasks wait for room; the centre never waits for a task.
 #[derive(Debug)]
@@ -25,8 +30,8 @@ pub(super) enum Report {
     Expiry { profile: ProfileId, ticket: u64, ends: Ends },
     /// It is time to do something about a token that will end.
     TokenDue { profile: ProfileId, ticket: u64, due: Due },
-    /// The server was asked for a new token; `kept` says whether the keyring has it.
-    Renewed { profile: ProfileId, ticket: u64, outcome: Result<Renewed, RestError> },
+    /// The server was asked for a new token.
+    Renewed { asked: Arc<Renewal>, outcome: Result<Granted, RestError> },
     /// The keyring was asked to keep a token.
     Kept { profile: ProfileId, ticket: u64 },
     /// A REST call said that the token is dead.
@@ -40,6 +45,8 @@ pub(super) enum Report {
     Arrived { profile: ProfileId, requests: Vec<(RequestId, bool)> },
     /// The journal seals links from now on, or says why not.
     Sealing(Sealing),
+    /// It is written down that a profile is to be removed; told back once the settings are saved without it.
+    Removing { profile: ProfileId, saved: oneshot::Sender<()> },
     /// A download came to its end.
     DownloadEnded { profile: ProfileId, request: RequestId },
     /// A sandbox was started.
@@ -50,11 +57,17 @@ pub(super) enum Report {
     Woke,
 }
 
-/// A new token, and whether the keyring has it.
+/// A new token that is asked for.
 #[derive(Debug)]
-pub(super) struct Renewed {
-    /// The token.
-    pub(super) granted: Granted,
-    /// Whether it is in the keyring.
-    pub(super) kept: bool,
+pub(super) struct Renewal {
+    /// The profile that it is for, as it was when it was asked for.
+    pub(super) profile: Profile,
+    /// The ticket that is in use until it comes.
+    pub(super) old: Arc<Ticket>,
+    /// The number of the ticket with the new token.
+    pub(super) number: u64,
+    /// Whether the keyring is to have the new token.
+    pub(super) keep: bool,
+    /// Cancelled if nobody wants the new token any more.
+    pub(super) unwanted: CancellationToken,
 }

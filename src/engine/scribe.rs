@@ -6,7 +6,6 @@
 //! waits is shown as not kept, up to [`MOST_HELD`] entries or [`MOST_BYTES`]; beyond, the socket is left unread as well.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
@@ -66,8 +65,6 @@ pub(super) struct Held {
     noted: usize,
     /// How many of them the window shows as not kept: those from the first on.
     shown: usize,
-    /// How often the activity had been forgotten when what they tell of began; `None` if that does not matter.
-    began: Option<u64>,
 }
 
 impl Held {
@@ -109,7 +106,7 @@ pub(super) enum Presence {
 /// Room for one batch.
 pub(super) type Room = mpsc::OwnedPermit<Batch>;
 
-/// The profile is being closed, or its activity was forgotten: this is not written.
+/// The profile is being closed: nothing more is written.
 #[derive(Debug)]
 pub(super) struct Closed;
 
@@ -117,10 +114,6 @@ pub(super) struct Closed;
 #[derive(Debug, Clone)]
 pub(super) struct Scribe {
     batches: mpsc::Sender<Batch>,
-    /// How often the profile's activity was forgotten.
-    forgotten: Arc<AtomicU64>,
-    /// How often it had been when this handle was made, if it is one of [`Self::until_forgotten`].
-    began: Option<u64>,
 }
 
 impl Scribe {
@@ -135,7 +128,6 @@ impl Scribe {
     ) -> Self {
         // Full: the session stops reading its socket; deeds of the operator wait.
         let (batches, waiting) = mpsc::channel(WAITING);
-        let forgotten = Arc::<AtomicU64>::default();
         let desk = Desk {
             profile,
             ledger,
@@ -147,17 +139,10 @@ impl Scribe {
             waiting,
             carried: None,
             next_unkept: Seq::FIRST_UNKEPT,
-            forgotten: forgotten.clone(),
             spawner: spawner.clone(),
         };
         spawner.finish("writing the journal", Box::pin(desk.run(past)));
-        Self { batches, forgotten, began: None }
-    }
-
-    /// A handle for work that begins now and is about activity that there is: what it records once that activity has been
-    /// forgotten is not written, because it would bring a row back.
-    pub(super) fn until_forgotten(&self) -> Self {
-        Self { began: Some(self.forgotten.load(Ordering::SeqCst)), ..self.clone() }
+        Self { batches }
     }
 
     /// Waits for room for one batch.
@@ -194,7 +179,7 @@ impl Scribe {
     /// Writes entries together and waits until they are durable.
     pub(super) async fn record_all(&self, entries: Vec<Entry>) -> Result<(), Closed> {
         let (committed, done) = oneshot::channel();
-        let held = Held { entries, committed: vec![committed], began: self.began, ..Held::default() };
+        let held = Held { entries, committed: vec![committed], ..Held::default() };
         self.batches.send(Batch::Entries(held)).await.map_err(|_closed| Closed)?;
         done.await.map_err(|_closed| Closed)
     }
@@ -222,8 +207,6 @@ struct Desk {
     carried: Option<Batch>,
     /// The number under which the window is shown the next entry that is not kept.
     next_unkept: Seq,
-    /// How often the profile's activity was forgotten.
-    forgotten: Arc<AtomicU64>,
     /// Tells when the profile is being closed.
     spawner: Spawner,
 }
@@ -273,11 +256,9 @@ impl Desk {
                         tracing::debug!("nobody waits for the end of this profile's activity");
                     }
                 }
-                Some(Batch::Entries(held)) if self.is_about_what_is_gone(&held) => {}
                 Some(Batch::Entries(mut held)) => {
                     while held.entries.len() < TOGETHER && self.carried.is_none() {
                         match self.waiting.try_recv() {
-                            Ok(Batch::Entries(later)) if self.is_about_what_is_gone(&later) => {}
                             Ok(Batch::Entries(later)) => held.join(later),
                             // A gap names what was open: what was heard before it has to be in the book.
                             Ok(other) => self.carried = Some(other),
@@ -288,11 +269,6 @@ impl Desk {
                 }
             }
         }
-    }
-
-    /// Whether the activity was forgotten since what these entries tell of began.
-    fn is_about_what_is_gone(&self, held: &Held) -> bool {
-        held.began.is_some_and(|began| began < self.forgotten.load(Ordering::SeqCst))
     }
 
     /// Writes entries until they are written, then tells everybody. Once the profile is being closed it tries only once more,
@@ -310,7 +286,11 @@ impl Desk {
                 Err(NotAppended { entries, secrets, source }) => {
                     (held.entries, held.secrets) = (entries, secrets);
                     if is_last {
-                        return self.tell(Severity::Error, loss(held.entries.len(), &source));
+                        // Of a profile that is removed nothing is to be kept.
+                        if self.spawner.is_engine_stopping() {
+                            self.tell(Severity::Error, loss(held.entries.len(), &source));
+                        }
+                        return;
                     }
                     if !std::mem::replace(&mut refused, true) {
                         self.tell(Severity::Error, refusal(&source));
@@ -351,7 +331,6 @@ impl Desk {
                 () = self.spawner.stopping() => return,
                 batch = self.waiting.recv(), if more && self.carried.is_none() && !held.is_full() => match batch {
                     None => more = false,
-                    Some(Batch::Entries(later)) if self.is_about_what_is_gone(&later) => {}
                     Some(Batch::Entries(later)) => held.join(later),
                     Some(Batch::Presence(presence)) => {
                         if let Some(entry) = self.presence(&presence) {
@@ -419,10 +398,10 @@ impl Desk {
     /// Forgets everything of the profile. The connection and its gap go on.
     async fn forget(&self) -> Result<(), JournalError> {
         self.ledger.forget_profile(self.profile).await?;
-        self.forgotten.fetch_add(1, Ordering::SeqCst);
         self.book.forget();
         self.vault.forget();
         self.outbox.forget(self.profile);
+        self.ledger.clean_at_once().await;
         self.outbox.post(Event::Forgotten { profile: self.profile });
         self.outbox.post(Event::JournalSize(self.ledger.size()));
         Ok(())

@@ -10,7 +10,7 @@ use crate::settings::ProfileId;
 use super::action::Credential;
 use super::endpoints::Endpoints;
 use super::event::SignInState;
-use super::report::{Renewed, Report};
+use super::report::{Renewal, Report};
 use super::rest::{Granted, RestError};
 use super::session::Ticket;
 use super::tools::Tools;
@@ -75,16 +75,10 @@ pub(super) async fn ask_expiry(tools: Tools, profile: ProfileId, ticket: Arc<Tic
     }
 }
 
-/// Asks for a new token, and keeps it before anybody joins with it: the old one may be dead by then.
-pub(super) async fn renew(tools: Tools, profile: ProfileId, ticket: Arc<Ticket>, keep_it: bool) {
-    let outcome = match tools.rest.reauthorize(&ticket.endpoints, &ticket.token).await {
-        Ok(granted) => {
-            let kept = keep_it && keep(&tools, profile, &granted.token).await;
-            Ok(Renewed { granted, kept })
-        }
-        Err(error) => Err(error),
-    };
-    tools.report(Report::Renewed { profile, ticket: ticket.number, outcome }).await;
+/// Asks for a new token. The session goes on with it as soon as it is there: the old one may be dead by then.
+pub(super) async fn renew(tools: Tools, asked: Arc<Renewal>) {
+    let outcome = tools.rest.reauthorize(&asked.old.endpoints, &asked.old.token).await;
+    tools.report(Report::Renewed { asked, outcome }).await;
 }
 
 /// Puts a token into the keyring; where that fails the operator is told and the session goes on.

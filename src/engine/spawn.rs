@@ -52,18 +52,22 @@ pub(super) struct Spawner {
     profile: Option<ProfileId>,
     tasks: TaskTracker,
     stop: CancellationToken,
+    /// Tells the engine's own owner to stop.
+    engine: CancellationToken,
 }
 
 impl Spawner {
     /// The engine's own: spawns on `handle`, tells panics to `outbox`.
     pub(super) fn new(handle: Handle, outbox: Outbox) -> Self {
-        Self { handle, outbox, profile: None, tasks: TaskTracker::new(), stop: CancellationToken::new() }
+        let stop = CancellationToken::new();
+        Self { handle, outbox, profile: None, tasks: TaskTracker::new(), engine: stop.clone(), stop }
     }
 
     /// An owner for the tasks of one profile. Stopping `self` stops these as well.
     pub(super) fn for_profile(&self, profile: ProfileId) -> Self {
         let (handle, outbox) = (self.handle.clone(), self.outbox.clone());
-        Self { handle, outbox, profile: Some(profile), tasks: TaskTracker::new(), stop: self.stop.child_token() }
+        let (stop, engine) = (self.stop.child_token(), self.engine.clone());
+        Self { handle, outbox, profile: Some(profile), tasks: TaskTracker::new(), stop, engine }
     }
 
     /// Runs a future until it ends or the owner stops, whichever is first. `name` completes the sentence "Something went
@@ -133,6 +137,11 @@ impl Spawner {
     /// Whether it was told to stop.
     pub(super) fn is_stopping(&self) -> bool {
         self.stop.is_cancelled()
+    }
+
+    /// Whether the whole engine was told to stop, and not only the tasks of one profile.
+    pub(super) fn is_engine_stopping(&self) -> bool {
+        self.engine.is_cancelled()
     }
 
     /// Waits until it is told to stop.

@@ -8,6 +8,9 @@ use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
+/// How the name of a file begins that is not finished.
+pub const NEW: &str = ".new-";
+
 /// Why a file is not known to be on the disk.
 #[derive(Debug, thiserror::Error)]
 pub enum WriteError {
@@ -31,7 +34,7 @@ pub fn write(path: &Path, bytes: &[u8]) -> Result<(), WriteError> {
     let target = fs::canonicalize(path).unwrap_or_else(|_not_there_yet| path.to_owned());
     let folder = folder_of(&target);
     // The name is random and the mode 0600 from the first byte on: that is `tempfile`'s default.
-    let mut temporary = tempfile::Builder::new().prefix(".new-").tempfile_in(&folder)?;
+    let mut temporary = tempfile::Builder::new().prefix(NEW).tempfile_in(&folder)?;
     temporary.write_all(bytes)?;
     name_it(temporary, &target, sync_folder)
 }
@@ -63,8 +66,14 @@ impl NewFile {
     /// Where the folder refuses.
     pub fn begin(path: &Path) -> io::Result<Self> {
         let target = fs::canonicalize(path).unwrap_or_else(|_not_there_yet| path.to_owned());
-        let file = tempfile::Builder::new().prefix(".new-").tempfile_in(folder_of(&target))?;
+        let file = tempfile::Builder::new().prefix(NEW).tempfile_in(folder_of(&target))?;
         Ok(Self { file: io::BufWriter::new(file), target })
+    }
+
+    /// Where it is until then: a hidden file, whose name begins with [`NEW`].
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        self.file.get_ref().path()
     }
 
     /// Gives it its name; it is on the disk when this returns.

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use egui::Context;
 
-use crate::engine::{Action, Severity};
+use crate::engine::{Action, Exporting, Severity};
 use crate::settings::{Motion, Preferences, ProfileId, Settings};
 
 use super::announce::Announcer;
@@ -103,6 +103,8 @@ pub struct App {
     saving: Saving<SaveFor>,
     folders: Saving<FolderFor>,
     exporting: Saving<ExportForm>,
+    /// The export under way.
+    export: Option<Exporting>,
     journal: Option<u64>,
     closing: Closing,
     /// Whether a text field had the focus at the end of the last frame.
@@ -155,6 +157,7 @@ impl App {
             saving: Saving::new(),
             folders: Saving::new(),
             exporting: Saving::new(),
+            export: None,
             journal: None,
             closing: Closing::No,
             in_text: false,

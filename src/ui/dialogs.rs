@@ -26,6 +26,17 @@ use super::theme::{self, Palette, Type};
 use super::track::{self, Track};
 use super::widgets::{self, Look, Press};
 
+/// What would be lost if the window closed now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct Lost {
+    /// How many downloads are under way.
+    pub downloads: usize,
+    /// Whether an export is under way.
+    pub exports: bool,
+    /// How many messages the journal refuses.
+    pub unkept: usize,
+}
+
 /// A dialog that is open.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Dialog {
@@ -64,12 +75,7 @@ pub(crate) enum Dialog {
     /// Names the filter in front.
     SaveFilter(saved::Naming),
     /// Asks whether to close the window while something would be lost by it.
-    Leave {
-        /// How many downloads are under way.
-        downloads: usize,
-        /// How many messages the journal refuses.
-        unkept: usize,
-    },
+    Leave(Lost),
     /// What is known to be complete.
     Completeness {
         /// Whose.
@@ -105,7 +111,7 @@ impl Dialog {
             Self::Remove { .. } => "Remove profile",
             Self::Label { keys, .. } if keys.values().map(Vec::len).sum::<usize>() > 1 => "Edit labels",
             Self::Label { .. } => "Edit label",
-            Self::Leave { .. } => "Close Privicore Monitor",
+            Self::Leave(_) => "Close Privicore Monitor",
             Self::Completeness { .. } => "Completeness",
             Self::DataSettings(_) => "Ready data",
             Self::RequestData(_) => "Request data",
@@ -133,7 +139,7 @@ impl Dialog {
             | Self::Remove { .. }
             | Self::Label { .. }
             | Self::SaveFilter(_)
-            | Self::Leave { .. }
+            | Self::Leave(_)
             | Self::About => 400.0,
         }
     }
@@ -178,7 +184,7 @@ pub(crate) fn show(ctx: &egui::Context, dialog: &mut Dialog, fresh: bool, around
             Dialog::Forget { profile, name } => forget(ui, *profile, name, fresh, scene),
             Dialog::Remove { profile, name } => remove(ui, *profile, name, fresh, scene),
             Dialog::Label { keys, text } => label(ui, keys, text, fresh, scene),
-            Dialog::Leave { downloads, unkept } => leave(ui, *downloads, *unkept, fresh, scene),
+            Dialog::Leave(lost) => leave(ui, *lost, fresh, scene),
             Dialog::Completeness { report, .. } => completeness::show(ui, report, fresh, scene),
             Dialog::DataSettings(settings) => data_settings::show(ui, settings, fresh, scene),
             Dialog::Columns(chosen) => columns_dialog::show(ui, chosen, fresh, scene),
@@ -340,7 +346,8 @@ fn label(ui: &mut Ui, keys: &BTreeMap<ProfileId, Vec<ActivityKey>>, text: &mut S
     }
 }
 
-fn leave(ui: &mut Ui, downloads: usize, unkept: usize, fresh: bool, scene: &mut Scene) {
+fn leave(ui: &mut Ui, lost: Lost, fresh: bool, scene: &mut Scene) {
+    let Lost { downloads, exports, unkept } = lost;
     match unkept {
         0 => {}
         1 => paragraph(
@@ -370,7 +377,10 @@ fn leave(ui: &mut Ui, downloads: usize, unkept: usize, fresh: bool, scene: &mut 
             ),
         ),
     }
-    let out = if downloads > 0 { "Stop and close" } else { "Close all the same" };
+    if exports {
+        paragraph(ui, "An export is under way. Closing cancels it, and no file is written.");
+    }
+    let out = if downloads > 0 || exports { "Stop and close" } else { "Close all the same" };
     if buttons(ui, out, "Keep open", first(fresh, First::Out), scene) {
         scene.wish(Wish::Leave);
     }

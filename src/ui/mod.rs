@@ -42,6 +42,7 @@ mod downloads;
 mod empty;
 mod expected;
 mod export;
+mod export_bar;
 mod field;
 mod gaps;
 mod help;

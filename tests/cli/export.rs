@@ -2,6 +2,7 @@
 
 use privicore_monitor::activity::{ActivityKey, Entry, Fact, Gap, GapCause, Moment, Seq};
 use privicore_monitor::journal::Journal;
+use privicore_monitor::protocol::UnreadableReason;
 use privicore_monitor::settings::ProfileId;
 use serde_json::json;
 
@@ -188,4 +189,39 @@ fn rows(text: &str) -> Vec<Vec<String>> {
         }
     }
     rows
+}
+
+#[cfg(unix)]
+#[test]
+fn an_export_that_is_told_to_end_leaves_no_file_behind() {
+    let home = Home::new();
+    let (data, out) = (home.folder("data"), home.folder("out"));
+    std::fs::create_dir(&out).expect("a folder");
+    let runtime = tokio::runtime::Runtime::new().expect("threads");
+    runtime.block_on(async {
+        let journal = Journal::open(&data).expect("a journal").journal;
+        for batch in 0..20_u32 {
+            let entry = |number: u32| Entry {
+                seq: Seq(0),
+                at: Moment(3_000_000),
+                key: ActivityKey::Message(format!("{batch}-{number}").into()),
+                fact: Fact::Unreadable { reason: UnreadableReason::NotJson, size: 1 },
+                raw: "x".repeat(200).into(),
+            };
+            journal.append(ProfileId::from_u128(7), (0..10_000).map(entry).collect()).await.expect("written");
+        }
+        journal.close().await;
+    });
+    let files = || std::fs::read_dir(&out).expect("the folder").count();
+    let to = out.join("all.csv");
+    let mut export = home.start(&["export", "--format", "csv", to.to_str().expect("text")]);
+    while files() == 0 {
+        std::thread::yield_now();
+    }
+    export.signal("TERM");
+    let code = export.end().code();
+    let said = export.said();
+    assert_eq!(code, Some(1), "{said}");
+    assert!(said.contains("The export was cancelled, and no file was written."), "{said}");
+    assert_eq!(files(), 0, "something was left behind");
 }

@@ -1,10 +1,15 @@
 //! Exporting from the running engine: what is filtered, whole or not there, and a sentence either way.
 
+use std::path::{Path, PathBuf};
+
 use privicore_monitor::activity::record::Format;
 use privicore_monitor::activity::{ActivityKey, Chip, Filter};
-use privicore_monitor::engine::{Action, Export};
+use privicore_monitor::engine::{Action, Event, Export, Exporting};
 use privicore_monitor::sandbox::DEMO_USERNAME;
+use privicore_monitor::settings::ProfileId;
 
+use super::child;
+use super::pending::{fill, kill_when_it_says, pending, say, until};
 use super::quiet;
 use super::window::{Machine, Window};
 
@@ -43,5 +48,108 @@ async fn what_fits_the_filter_and_the_chip_is_in_the_file_and_nothing_else() {
     window.act(export(nowhere.clone()));
     window.notice("Nothing was exported").await;
     assert!(!nowhere.exists(), "something is there");
+    window.quit().await;
+}
+
+/// More than is written in a moment.
+const MANY: usize = 100_000;
+
+/// Asks for an export of everything into a folder of its own, and waits until it is under way.
+async fn begin(window: &mut Window, folder: &Path) -> PathBuf {
+    std::fs::create_dir_all(folder).expect("a folder");
+    let to = folder.join("all.csv");
+    window.act(Action::Export(Box::new(Export {
+        profile: None,
+        format: Format::Csv,
+        filter: Filter::default(),
+        chip: Chip::All,
+        messages: false,
+        to: to.clone(),
+    })));
+    let under_way = |event: &Event| match event {
+        Event::Export(Some(Exporting { file_name, .. })) => (file_name == "all.csv").then_some(()),
+        _ => None,
+    };
+    window.wait("the export", under_way).await;
+    to
+}
+
+fn files_in(folder: &Path) -> Vec<String> {
+    let files = std::fs::read_dir(folder).expect("the folder");
+    files.map(|file| file.expect("a file").file_name().into_string().expect("text")).collect()
+}
+
+#[tokio::test]
+async fn an_export_that_is_cancelled_leaves_no_file_behind_and_another_can_begin() {
+    let machine = Machine::new();
+    let data = machine.folder.path().join("data");
+    fill(&data, ProfileId::from_u128(77), MANY).await;
+    let mut window = Window::open(&machine);
+    let folder = machine.file("out");
+    let to = begin(&mut window, &folder).await;
+    window.act(Action::Export(Box::new(Export {
+        profile: None,
+        format: Format::Csv,
+        filter: Filter::default(),
+        chip: Chip::All,
+        messages: false,
+        to: to.clone(),
+    })));
+    window.notice("Another export is under way.").await;
+    window.act(Action::CancelExport);
+    window.wait("its end", |event| matches!(event, Event::Export(None)).then_some(())).await;
+    window.notice("The export was cancelled, and no file was written.").await;
+    assert_eq!(files_in(&folder), [""; 0]);
+    assert_eq!(pending(&data, 4), 0);
+
+    // This one goes on to its end, and says how far it is.
+    begin(&mut window, &folder).await;
+    let half = |event: &Event| match event {
+        Event::Export(Some(Exporting { read, total, .. })) => (*read > 0 && *total == MANY as u64).then_some(()),
+        _ => None,
+    };
+    window.wait("progress", half).await;
+    window.notice("100000 lines exported to").await;
+    assert_eq!(files_in(&folder), ["all.csv"]);
+    assert_eq!(pending(&data, 4), 0);
+    window.quit().await;
+}
+
+#[tokio::test]
+async fn closing_in_the_middle_of_an_export_leaves_no_file_behind() {
+    let machine = Machine::new();
+    fill(&machine.folder.path().join("data"), ProfileId::from_u128(77), MANY).await;
+    let mut window = Window::open(&machine);
+    let folder = machine.file("out");
+    begin(&mut window, &folder).await;
+    until("the file", async || (!files_in(&folder).is_empty()).then_some(())).await;
+    window.quit().await;
+    assert_eq!(files_in(&folder), [""; 0]);
+}
+
+#[tokio::test]
+async fn what_an_export_left_that_was_killed_is_gone_at_the_next_start() {
+    const TEST: &str = "exporting::what_an_export_left_that_was_killed_is_gone_at_the_next_start";
+    if let Some(folder) = child::folder() {
+        let machine = Machine::at(&folder);
+        let mut window = Window::open(&machine);
+        begin(&mut window, &folder.join("out")).await;
+        until("the promise", async || (pending(&folder.join("data"), 4) == 1).then_some(())).await;
+        say("exporting");
+        return std::future::pending().await;
+    }
+    let folder = tempfile::tempdir().expect("a folder");
+    let data = folder.path().join("data");
+    fill(&data, ProfileId::from_u128(77), MANY).await;
+    let path = folder.path().to_owned();
+    let killing = tokio::task::spawn_blocking(move || kill_when_it_says(TEST, &path, "exporting", &[]));
+    killing.await.expect("killed");
+    let out = folder.path().join("out");
+    assert!(matches!(&*files_in(&out), [left] if left.starts_with(".new-")), "{:?}", files_in(&out));
+    // What only looks like one stays.
+    std::fs::write(out.join(".new-ours"), "x").expect("written");
+    let window = Window::open(&Machine::at(folder.path()));
+    until("the end of the work", async || (pending(&data, 4) == 0).then_some(())).await;
+    assert_eq!(files_in(&out), [".new-ours"]);
     window.quit().await;
 }

@@ -5,17 +5,20 @@ use std::time::{Duration, Instant};
 use axum::body::{Body, Bytes};
 use axum::response::Response;
 use futures_util::stream;
-use privicore_monitor::activity::Moment;
-use privicore_monitor::engine::Action;
+use privicore_monitor::activity::{ActivityKey, Moment, Seq};
+use privicore_monitor::engine::{Action, WindowPanicked};
 use privicore_monitor::journal::{Journal, Opened};
 use privicore_monitor::protocol::CommandId;
+use privicore_monitor::sandbox::DEMO_USERNAME;
 use privicore_monitor::settings::{Address, Profile};
+use serde_json::json;
 
+use crate::quiet;
 use crate::scripted::{Backend, proxy};
 use crate::window::{Machine, Window, with_password};
 
 /// An answer that never ends.
-fn silence() -> Response {
+pub(crate) fn silence() -> Response {
     Response::new(Body::from_stream(stream::pending::<Result<Bytes, std::io::Error>>()))
 }
 
@@ -83,5 +86,32 @@ async fn a_server_that_never_answers_holds_neither_the_end_nor_the_last_proof_of
     let Opened { journal, .. } = Journal::open(&machine.folder.path().join("data")).expect("the journal");
     let alive = journal.last_alive(profile).await.expect("it can be read").expect("no proof of life");
     assert!(alive >= quits.0, "the last proof of life is of {alive:?}, before the end began at {:?}", quits.0);
+    journal.close().await;
+}
+
+#[tokio::test]
+async fn a_window_that_panics_leaves_its_channels_and_what_was_heard_is_in_the_journal() {
+    let sandbox = quiet().await;
+    let machine = Machine::new();
+    let mut window = Window::open(&machine);
+    let profile = window.sign_in(&sandbox).await;
+    let handle = window.handle.clone();
+    // Busy with what was asked of it, as a window that fails may leave it.
+    while handle.send(Action::ListDataTokens { profile, page: 1 }).is_ok() {}
+    let message = json!({"data": {"type": "X-DPT-CAB-ID", "id": "c-1", "command_status": 2}});
+    sandbox.control().publish(DEMO_USERNAME, &message).await.expect("published");
+    window.entry(&ActivityKey::Command("c-1".into()), |_| true).await;
+    let began = now();
+    let patience = Duration::from_mins(1);
+    let running = tokio::task::spawn_blocking(move || {
+        let ended = handle.run_window(patience, || -> u8 { panic!("the window fails") });
+        (ended, handle.join(Duration::ZERO))
+    });
+    assert_eq!(running.await.expect("it goes on"), (Err(WindowPanicked), true));
+    assert_eq!(sandbox.control().joined(DEMO_USERNAME).expect("a profile"), 0, "the channel was not left");
+    let Opened { journal, .. } = Journal::open(&machine.folder.path().join("data")).expect("the journal");
+    assert!(journal.last_alive(profile).await.expect("it can be read") >= Some(began), "no proof of life");
+    let kept = journal.since(profile, Seq(0), 9).await.expect("it can be read");
+    assert!(kept.iter().any(|entry| entry.key.id() == "c-1"), "{kept:?}");
     journal.close().await;
 }

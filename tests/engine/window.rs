@@ -1,6 +1,6 @@
 //! What stands in for the window: it sends actions, drains events when it is woken, and waits for one that it wants.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -16,19 +16,41 @@ use privicore_monitor::settings::{Address, Directories, Profile, ProfileId};
 use tempfile::TempDir;
 use tokio::sync::Notify;
 
+use crate::keys::in_folder;
+
 /// Generous: nothing here is about speed.
 const DEADLINE: Duration = Duration::from_mins(1);
 
 /// A machine: folders and a keyring that outlive the engine.
 pub(crate) struct Machine {
-    pub(crate) folder: TempDir,
+    pub(crate) folder: Folder,
     pub(crate) keyring: Keyring,
+}
+
+/// A machine's folder: one of its own, which goes with it, or another's.
+pub(crate) enum Folder {
+    Own(TempDir),
+    Of(PathBuf),
+}
+
+impl Folder {
+    pub(crate) fn path(&self) -> &Path {
+        match self {
+            Self::Own(folder) => folder.path(),
+            Self::Of(folder) => folder,
+        }
+    }
 }
 
 impl Machine {
     /// A fresh one.
     pub(crate) fn new() -> Self {
-        Self { folder: tempfile::tempdir().expect("a folder"), keyring: Keyring::in_memory() }
+        Self { folder: Folder::Own(tempfile::tempdir().expect("a folder")), keyring: Keyring::in_memory() }
+    }
+
+    /// One in a folder, with a keyring that outlives this process.
+    pub(crate) fn at(folder: &Path) -> Self {
+        Self { folder: Folder::Of(folder.to_owned()), keyring: in_folder(&folder.join("keyring")) }
     }
 
     /// Where a download goes.

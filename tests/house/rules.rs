@@ -71,6 +71,28 @@ pub(crate) fn wrong_words(room: &str, code: &str) -> Vec<String> {
     wrong
 }
 
+/// Ways around the owner of a task: spawning past `engine/spawn.rs`, and dropping a task that should be waited for.
+pub(crate) fn detached_tasks(code: &str) -> Vec<String> {
+    let packed: String = code.split_whitespace().collect();
+    let calls = ["tokio::spawn(", "task::spawn(", "spawn_blocking(", "spawn_on(", "handle.spawn(", "Handle::spawn("];
+    let mut wrong: Vec<String> = calls
+        .iter()
+        .filter(|call| packed.contains(*call))
+        .map(|call| format!("`{call}…)`: a task has an owner, see `engine/spawn.rs`"))
+        .collect();
+    for start in ["drop(", "let_="] {
+        for rest in packed.split(start).skip(1) {
+            let dropped = rest.split(';').next().unwrap_or_default();
+            if [".start(", ".blocking(", ".task("].iter().any(|call| dropped.contains(call))
+                && !dropped.contains(".await")
+            {
+                wrong.push(format!("`{start}…)` detaches a task: use `Spawner::spawn` or `Spawner::finish`"));
+            }
+        }
+    }
+    wrong
+}
+
 /// Exceptions from lints that do not say why, or that would stay when they are no longer needed.
 pub(crate) fn wrong_exceptions(code: &str) -> Vec<String> {
     let packed: String = code.split_whitespace().collect::<Vec<_>>().join(" ");
@@ -117,6 +139,22 @@ mod tests {
             assert_eq!(wrong_words("engine", code), [""; 0], "{code}");
         }
         assert_eq!(wrong_words("ui", "use std::fmt; mystd::fs();"), [""; 0]);
+    }
+
+    #[test]
+    fn a_task_that_is_detached_is_found() {
+        for code in [
+            "tokio::spawn(async {});",
+            "self.handle . spawn(future)",
+            "drop(tools.spawner.start(\"x\", task));",
+            "drop(\n  self.spawner.blocking(\"x\", work),\n);",
+            "let _ = spawner.start(\"x\", task);",
+        ] {
+            assert_eq!(detached_tasks(code).len(), 1, "{code}");
+        }
+        let owned =
+            "tools.spawner.spawn(\"x\", task); let task = spawner.start(\"x\", task); drop(task_list); drop(start);";
+        assert_eq!(detached_tasks(owned), [""; 0]);
     }
 
     #[test]

@@ -2,9 +2,10 @@
 
 use egui::accesskit::Role;
 use egui::{Key, Modifiers};
+use egui_kittest::kittest::NodeT as _;
 use privicore_monitor::activity::Chip;
 use privicore_monitor::activity::record::Format;
-use privicore_monitor::engine::{Action, Export};
+use privicore_monitor::engine::{Action, Event, Export, Exporting};
 
 use super::harness::{Window, command};
 
@@ -65,4 +66,42 @@ fn whoever_thinks_better_of_it_exports_nothing() {
     window.press("Choose a file…");
     window.answer(None);
     assert!(window.actions().is_empty(), "something was exported to nowhere");
+}
+
+fn under_way(read: u64, total: u64) -> Event {
+    Event::Export(Some(Exporting { file_name: "a.csv".to_owned(), read, total }))
+}
+
+#[test]
+fn an_export_under_way_shows_how_far_it_is_and_can_be_cancelled() {
+    let mut window = Window::live();
+    assert!(window.find_role(Role::ProgressIndicator).is_none());
+    window.say(under_way(0, 0));
+    window.run();
+    assert_eq!(window.find(Role::ProgressIndicator, "Exporting a.csv").accesskit_node().numeric_value(), None);
+    window.say(under_way(624, 1_000));
+    window.run();
+    assert_eq!(window.find(Role::ProgressIndicator, "Exporting a.csv").accesskit_node().numeric_value(), Some(62.0));
+    assert!(window.reads("62 %"));
+    window.press("Cancel export");
+    assert!(matches!(&*window.actions(), [Action::CancelExport]), "{:?}", window.actions());
+    window.say(Event::Export(None));
+    window.run();
+    assert!(window.find_role(Role::ProgressIndicator).is_none(), "it is still there");
+}
+
+#[test]
+fn closing_asks_about_an_export_under_way_and_only_then() {
+    let mut window = Window::live();
+    window.say(under_way(1, 2));
+    window.run();
+    window.close();
+    assert!(window.has(Role::Dialog, "Close Privicore Monitor"), "it was not asked about");
+    assert!(window.reads("An export is under way. Closing cancels it, and no file is written."));
+    window.press("Keep open");
+    window.say(Event::Export(None));
+    window.run();
+    window.close();
+    assert!(!window.has(Role::Dialog, "Close Privicore Monitor"), "asked about nothing");
+    assert!(window.actions().iter().any(|action| matches!(action, Action::Quit)));
 }

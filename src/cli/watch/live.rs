@@ -107,9 +107,7 @@ impl Live {
 
     /// Leaves every channel, commits and stops. Blocks for as long as that may take.
     pub(super) fn stop(&self) {
-        if self.engine.send(Action::Quit).is_err() {
-            tracing::debug!("the engine has stopped already");
-        }
+        self.engine.quit();
         if !self.engine.join(LAST_WAIT) {
             tracing::warn!("the engine did not stop in time");
         }
@@ -163,6 +161,7 @@ impl Live {
                 | Event::History { .. }
                 | Event::Revealed { .. }
                 | Event::DataTokens { .. }
+                | Event::Export(_)
                 | Event::Queue(_)
                 | Event::DataKey { .. }
                 | Event::Rival { .. }

@@ -17,7 +17,7 @@ use crate::settings::ProfileId;
 use super::failed::what_now;
 use super::part;
 
-/// Gathers it from the histories of the requests that earlier runs left open.
+/// Gathers it while the journal is restored, newest first.
 #[derive(Debug, Default)]
 pub(in crate::engine) struct Aftermath {
     /// Requests of which the last deed of a download is known.
@@ -39,7 +39,7 @@ struct Unfinished {
 }
 
 impl Aftermath {
-    /// Takes note of the entries of a request, ascending.
+    /// Takes note of a chunk of the journal, ascending; of chunks the newest comes first.
     pub(in crate::engine) fn note(&mut self, entries: &[Entry]) {
         for entry in entries.iter().rev() {
             if let (ActivityKey::Data(request), Fact::Done(deed)) = (&entry.key, &entry.fact) {

@@ -3,7 +3,6 @@
 use futures_util::SinkExt as _;
 use tokio::io::DuplexStream;
 use tokio::sync::oneshot;
-use tokio::task::JoinHandle;
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::Message as Frame;
 use tokio_tungstenite::tungstenite::protocol::Role;
@@ -22,7 +21,7 @@ use crate::engine::mailbox;
 use crate::engine::proxies::ProxyVariables;
 use crate::engine::rest::Rest;
 use crate::engine::scribe::Scribe;
-use crate::engine::spawn::Spawner;
+use crate::engine::spawn::{Spawner, Task};
 use crate::engine::testing::{Scripted, TestJournal};
 use crate::engine::tools::Tools;
 use crate::engine::vault::Vault;
@@ -36,7 +35,7 @@ const NEVER: Duration = Duration::from_hours(2);
 struct Bench {
     idle: IdleLimit,
     server: WebSocketStream<DuplexStream>,
-    ended: JoinHandle<Result<(), Failed>>,
+    ended: Task<Result<(), Failed>>,
     _reins: Reins,
     _journal: TestJournal,
 }
@@ -66,7 +65,7 @@ impl Bench {
         let scribe = Scribe::start(profile.id, store, outbox.clone(), kept, (told, found), &spawner);
         let tools = Tools {
             outbox,
-            spawner,
+            spawner: spawner.clone(),
             clocks: Clocks::new(clock.clone(), Arc::new(|| None)),
             clock,
             ledger: journal.store.clone(),
@@ -107,8 +106,7 @@ impl Bench {
             let mut meter = Meter::new(Instant::now());
             job.pump(&mut opened, pieces, &mut place, &mut control, (&mut meter, &patience)).await
         };
-        #[expect(clippy::disallowed_methods, reason = "the test waits for it itself")]
-        let ended = tokio::spawn(ended);
+        let ended = spawner.start("downloading", ended);
         Self { idle, server, ended, _reins: reins, _journal: journal }
     }
 

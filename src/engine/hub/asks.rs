@@ -13,7 +13,6 @@ use crate::protocol::CommandId;
 use crate::settings::ProfileId;
 
 use super::Hub;
-use super::desk::Desk;
 
 impl Hub {
     /// Asks the server for the state of commands, one after the other; each answer is an entry.
@@ -27,7 +26,7 @@ impl Hub {
             );
             return;
         };
-        let (ticket, scribe, tools) = (held.ticket.clone(), desk.scribe.until_forgotten(), desk.tools.clone());
+        let (ticket, scribe, tools) = (held.ticket.clone(), desk.scribe.clone(), desk.tools.clone());
         let dialect = desk.dialect.clone();
         let task = async move {
             let mut left = commands.len();
@@ -91,18 +90,7 @@ impl Hub {
         let Some(desk) = self.desks.get(&profile) else { return };
         let at = (self.tools.clock)();
         let entry = |key| Entry::ours(at, key, Fact::Done(Deed::Labelled { label: label.to_owned() }));
-        self.write_down(desk, keys.into_iter().map(entry).collect());
-    }
-
-    /// Has the scribe write what the operator did.
-    pub(super) fn write_down(&self, desk: &Desk, entries: Vec<Entry>) {
-        let scribe = desk.scribe.until_forgotten();
-        let task = async move {
-            if scribe.record_all(entries).await.is_err() {
-                tracing::debug!("the profile is being closed");
-            }
-        };
-        desk.tools.spawner.finish("writing the journal", task);
+        desk.write_down(keys.into_iter().map(entry).collect());
     }
 
     /// Reads the entries of an activity.

@@ -86,6 +86,6 @@ impl Hub {
     pub(super) fn warning_read(&self, profile: ProfileId, request: RequestId) {
         let Some(desk) = self.desks.get(&profile) else { return };
         let entry = Entry::ours((self.tools.clock)(), ActivityKey::Data(request), Fact::Done(Deed::WarningRead));
-        self.write_down(desk, vec![entry]);
+        desk.write_down(vec![entry]);
     }
 }

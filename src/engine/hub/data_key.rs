@@ -27,6 +27,11 @@ impl HeldKey {
     pub(super) fn key(&self) -> Option<&DataKey> {
         self.key.as_ref()
     }
+
+    /// The profile is removed: what waits to be told to the keyring is told no more.
+    pub(super) fn give_up(&self) {
+        self.changes.next();
+    }
 }
 
 /// How often the operator has changed a key in this run. Clones share it.
@@ -113,23 +118,5 @@ impl Hub {
         desk.data_key.key = key;
         let known = desk.data_key.key.is_some();
         self.tools.outbox.post(Event::DataKey { profile, known, kept });
-    }
-
-    /// Takes the key of a profile that is removed out of the keyring.
-    pub(super) fn drop_data_key(&self, profile: ProfileId) {
-        if profile == super::sandbox::profile_id() {
-            return;
-        }
-        let Some(desk) = self.desks.get(&profile) else { return };
-        let changes = desk.data_key.changes.clone();
-        changes.next();
-        let tools = self.tools.clone();
-        let task = async move {
-            let _turn = changes.turn.lock().await;
-            if let Err(error) = tools.keyring.forget_data_key(profile).await {
-                tools.warn(profile, error.to_string());
-            }
-        };
-        self.tools.spawner.spawn("writing the keyring", task);
     }
 }

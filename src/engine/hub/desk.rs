@@ -4,16 +4,16 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use tokio::sync::{mpsc, oneshot, watch};
+use tokio_util::sync::CancellationToken;
 
-use crate::activity::Moment;
+use crate::activity::{Entry, Moment};
 use crate::engine::book::Book;
 use crate::engine::download::{Aftermath, Arrivals, Reins};
-use crate::engine::endpoints::Endpoints;
-use crate::engine::event::{ConnectionState, Severity};
+use crate::engine::event::ConnectionState;
 use crate::engine::gaps::Left;
 use crate::engine::lifetime::Watch;
 use crate::engine::reconcile::{OverRest, Reconciler};
-use crate::engine::report::Report;
+use crate::engine::report::{Renewal, Report};
 use crate::engine::rest::Dialect;
 use crate::engine::restore;
 use crate::engine::scribe::Scribe;
@@ -21,11 +21,12 @@ use crate::engine::session::{self, Aim, Ticket, Wish};
 use crate::engine::spawn::{Spawner, Task};
 use crate::engine::tools::Tools;
 use crate::engine::vault::Vault;
-use crate::protocol::{AuthorizationToken, RequestId};
+use crate::protocol::RequestId;
 use crate::settings::{Profile, ProfileId};
 
 use super::Hub;
 use super::data_key::HeldKey;
+use super::pending::{end_work, forget_secrets, write_down_removal};
 
 /// What the centre holds of one profile.
 pub(super) struct Desk {
@@ -41,8 +42,12 @@ pub(super) struct Desk {
     pub(super) state: ConnectionState,
     /// A sign-in under way.
     pub(super) signing: Option<Signing>,
-    /// A token to revoke once the channel is left.
-    pub(super) revoke: Option<(Arc<Endpoints>, AuthorizationToken)>,
+    /// A new token that is being asked for, and what a call with the old one said meanwhile: that it is dead.
+    pub(super) renewal: Option<(Arc<Renewal>, Option<String>)>,
+    /// Cancelled when the operator signs out: a token of before is not kept any more.
+    pub(super) signed_out: CancellationToken,
+    /// Who waits until the channel is left.
+    leaving: Vec<oneshot::Sender<()>>,
     /// Its links.
     pub(super) vault: Vault,
     /// Whether those of earlier runs have been asked for.
@@ -59,7 +64,7 @@ pub(super) struct Desk {
     pub(super) data_key: HeldKey,
     /// Its downloads.
     pub(super) downloads: BTreeMap<RequestId, Download>,
-    /// Downloads that are writing down their end, and payloads out of messages that are being saved.
+    /// Downloads that are writing down their end.
     pub(super) ending: Vec<Task<()>>,
     session: Task<()>,
 }
@@ -117,15 +122,61 @@ pub(super) struct Ending {
 }
 
 impl Desk {
-    /// Keeps a task that is about to write down how the saving of data ended.
-    pub(super) fn note_ending(&mut self, task: Task<()>) {
-        self.ending.retain(|task| !task.is_finished());
-        self.ending.push(task);
+    /// The session changed its state.
+    pub(super) fn change(&mut self, state: ConnectionState) {
+        self.state = state;
+        if self.has_left() {
+            // Whoever has stopped waiting need not be told.
+            self.leaving.drain(..).for_each(|left| _ = left.send(()));
+        }
     }
 
-    /// Whether data of it is being saved, or how that ended is being written down.
-    pub(super) fn is_saving(&self) -> bool {
-        !self.downloads.is_empty() || self.ending.iter().any(|task| !task.is_finished())
+    fn has_left(&self) -> bool {
+        match self.state {
+            ConnectionState::Joining | ConnectionState::Live | ConnectionState::Leaving => false,
+            ConnectionState::SignedOut
+            | ConnectionState::Offline
+            | ConnectionState::Connecting
+            | ConnectionState::Reconnecting { .. }
+            | ConnectionState::TokenRefused { .. } => true,
+        }
+    }
+
+    /// Ends when the channel is left that the session is in now.
+    pub(super) fn left(&mut self) -> impl Future<Output = ()> + Send + 'static {
+        let (leaving, left) = oneshot::channel();
+        if !self.has_left() {
+            self.leaving.push(leaving);
+        }
+        async move { _ = left.await }
+    }
+
+    /// Has the scribe write what the operator did.
+    pub(super) fn write_down(&self, entries: Vec<Entry>) {
+        let scribe = self.scribe.clone();
+        self.tools.spawner.finish("writing the journal", async move {
+            if scribe.record_all(entries).await.is_err() {
+                tracing::debug!("the profile is being closed");
+            }
+        });
+    }
+
+    /// Whether a new token is being asked for, for the one in use.
+    pub(super) fn is_renewing(&self) -> bool {
+        self.renewal.is_some()
+    }
+
+    /// Nobody wants a new token any more that is being asked for.
+    pub(super) fn give_up_renewal(&mut self) {
+        if let Some((asked, _)) = self.renewal.take() {
+            asked.unwanted.cancel();
+        }
+    }
+
+    /// The operator signs out, or removes the profile: no token of before is wanted any more.
+    pub(super) fn give_up_tokens(&mut self) {
+        self.give_up_renewal();
+        std::mem::take(&mut self.signed_out).cancel();
     }
 
     /// Tells everything that belongs to the profile to end.
@@ -183,7 +234,9 @@ impl Hub {
             wish,
             state: ConnectionState::SignedOut,
             signing: None,
-            revoke: None,
+            renewal: None,
+            signed_out: CancellationToken::new(),
+            leaving: Vec::new(),
             vault,
             recalled: false,
             scribe,
@@ -211,7 +264,7 @@ impl Hub {
         let of_the_past = (desk.book.clone(), left);
         let tools = desk.tools.clone();
         let (ledger, outbox) = (tools.ledger.clone(), tools.outbox.clone());
-        let (live_from, scribe) = (self.live_from, desk.scribe.until_forgotten());
+        let (live_from, scribe) = (self.live_from, desk.scribe.clone());
         let task = async move {
             let mut aftermath = Aftermath::default();
             let restoring = restore::restore(profile, ledger, outbox, live_from, of_the_past, &mut aftermath);
@@ -230,34 +283,59 @@ impl Hub {
         }
     }
 
-    /// Takes a profile out of the settings, its token out of the keyring and its activity out of the journal.
-    pub(super) async fn remove(&mut self, profile: ProfileId) {
-        self.drop_data_key(profile);
-        let Some(desk) = self.desks.remove(&profile) else { return };
+    /// Takes a profile out of the settings, its token out of the keyring and its activity out of the journal; also if the
+    /// program ends first.
+    pub(super) fn remove(&mut self, profile: ProfileId) {
+        let Some(mut desk) = self.desks.remove(&profile) else { return };
+        desk.give_up_tokens();
+        desk.data_key.give_up();
         let name = desk.profile.name.clone();
         let ending = desk.end();
         self.forget_downloads(profile);
-        self.settings.profiles.retain(|kept| kept.id != profile);
-        self.save().await;
-        self.forget(profile);
-        if profile == super::sandbox::profile_id() {
+        self.guests.remove(&profile);
+        let is_sandbox = profile == super::sandbox::profile_id();
+        if is_sandbox {
             self.sandbox = None;
         }
+        if let Some(at) = self.settings.profiles.iter().position(|kept| kept.id == profile) {
+            let removed = self.settings.profiles.remove(at);
+            if !is_sandbox {
+                self.unmarked.insert(profile, removed);
+            }
+        }
+        self.tell_settings();
         let tools = self.tools.clone();
         let task = async move {
-            ending.tasks.wait().await;
-            tools.outbox.forget(profile);
-            if let Err(error) = tools.ledger.forget_profile(profile).await {
-                tools.outbox.notice(crate::engine::event::Notice::new(
-                    Severity::Error,
-                    None,
-                    format!("The activity of {name} is still in the journal: {error}"),
-                ));
+            let work = if is_sandbox { None } else { write_down_removal(&tools, profile, &name).await };
+            let (saved, is_saved) = oneshot::channel();
+            if work.is_some() {
+                tools.report(Report::Removing { profile, saved }).await;
+            }
+            let leaving = async {
+                ending.tasks.wait().await;
+                tools.outbox.forget(profile);
+                if is_sandbox && let Err(error) = tools.ledger.forget_profile(profile).await {
+                    tracing::warn!(%error, "the sandbox's activity is still in the journal");
+                }
+                tools.spawner.until_stopped(tools.ledger.clean_at_once()).await;
+            };
+            let forgetting = async { is_sandbox || forget_secrets(&tools, profile).await };
+            let ((), forgotten, saved) = tokio::join!(leaving, forgetting, is_saved);
+            if forgotten && saved.is_ok() {
+                end_work(&tools, work).await;
             }
         };
         let task = self.tools.spawner.start("removing a profile", task);
         self.removals.retain(|_, removal| !removal.is_finished());
         self.removals.insert(profile, task);
+    }
+
+    /// It is written down that a profile is being removed: the settings can go without it.
+    pub(super) async fn removing(&mut self, profile: ProfileId, saved: oneshot::Sender<()>) {
+        self.unmarked.remove(&profile);
+        if self.save().await && saved.send(()).is_err() {
+            tracing::debug!("the engine is stopping");
+        }
     }
 }
 

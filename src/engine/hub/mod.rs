@@ -10,6 +10,7 @@ mod desk;
 mod downloads;
 mod export;
 mod forget;
+mod pending;
 #[cfg(test)]
 mod renewal_tests;
 mod sandbox;
@@ -24,10 +25,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::{mpsc, watch};
+use tokio_util::sync::CancellationToken;
 
 use crate::activity::{Moment, Seq};
 use crate::credentials::JournalId;
-use crate::settings::{DOWNLOADS_AT_ONCE, Preferences, ProfileId, SCALES, Settings, Store};
+use crate::journal::WorkId;
+use crate::settings::{DOWNLOADS_AT_ONCE, Preferences, Profile, ProfileId, SCALES, Settings, Store};
 
 use super::action::Action;
 use super::download::{Order, Queue};
@@ -85,6 +88,8 @@ pub(super) struct Start {
     pub(super) only: Option<String>,
     /// From the window.
     pub(super) actions: mpsc::Receiver<Action>,
+    /// Cancelled when the engine is to stop, however busy it is.
+    pub(super) quit: CancellationToken,
     /// From tasks.
     pub(super) reports: mpsc::Receiver<Report>,
 }
@@ -115,6 +120,12 @@ pub(super) struct Hub {
     sandbox: Option<Box<dyn Any + Send>>,
     /// Profiles that are here for this run only.
     guests: BTreeSet<ProfileId>,
+    /// Profiles that were signed out, and whose token may still be in the keyring.
+    signed_out: BTreeSet<ProfileId>,
+    /// Tokens that earlier runs promised to revoke.
+    revocations: Vec<WorkId>,
+    /// Profiles that were removed; until that is written down, they stay in the settings file.
+    unmarked: BTreeMap<ProfileId, Profile>,
     /// Profiles that are being taken out of the journal.
     removals: BTreeMap<ProfileId, Task<()>>,
     /// Downloads that wait for their turn.
@@ -123,6 +134,8 @@ pub(super) struct Hub {
     queue_told: bool,
     /// Requests that this program made.
     followed: Followed,
+    /// The export under way.
+    exporting: export::Control,
     /// Counts tickets and sign-ins.
     numbers: u64,
 }
@@ -130,7 +143,7 @@ pub(super) struct Hub {
 /// Runs the engine until the operator quits or the window is gone.
 pub(super) async fn run(start: Start) {
     let Start { tools, data, store, settings, live_from, guide, sandbox, sandbox_at_once, only, .. } = start;
-    let Start { journal, keeps_links, recovered, mut actions, mut reports, .. } = start;
+    let Start { journal, keeps_links, recovered, mut actions, quit, mut reports, .. } = start;
     let (limits, preferences) = watch::channel(settings.preferences.clone());
     tools.fetcher.idle.set(settings.preferences.idle_limit);
     let started = (tools.clock)();
@@ -150,13 +163,18 @@ pub(super) async fn run(start: Start) {
         launcher: sandbox,
         sandbox: None,
         guests: BTreeSet::new(),
+        signed_out: BTreeSet::new(),
+        revocations: Vec::new(),
+        unmarked: BTreeMap::new(),
         removals: BTreeMap::new(),
         queue: Queue::default(),
         queue_told: false,
         followed: Followed::default(),
+        exporting: export::Control::new(),
         numbers: 0,
     };
     hub.start_helpers(recovered, preferences);
+    hub.take_up_pending_work().await;
     hub.begin(only.as_deref());
     if sandbox_at_once {
         hub.try_sandbox();
@@ -165,6 +183,7 @@ pub(super) async fn run(start: Start) {
         tokio::select! {
             // Reports first: what the operator does next may follow from what one of them is about to change.
             biased;
+            () = quit.cancelled() => break,
             Some(report) = reports.recv() => hub.hear(report).await,
             action = actions.recv() => match action {
                 None | Some(Action::Quit) => break,
@@ -172,9 +191,8 @@ pub(super) async fn run(start: Start) {
             },
         }
     }
-    // Tasks that still report are told at once that nobody listens, instead of waiting.
-    drop((actions, reports));
-    hub.stop().await;
+    drop(actions);
+    hub.stop(reports).await;
 }
 
 impl Hub {
@@ -212,7 +230,7 @@ impl Hub {
             self.restore(id);
             if !connect {
                 self.aim(id, Aim::Offline);
-            } else if keep {
+            } else if keep && !self.signed_out.contains(&id) {
                 self.remember(id);
             }
         }
@@ -227,11 +245,11 @@ impl Hub {
             Action::Connect(profile) => self.connect(profile),
             Action::Disconnect(profile) => self.disconnect(profile),
             Action::RetryNow(profile) => self.retry_now(profile),
-            Action::RenewToken(profile) => self.renew(profile),
+            Action::RenewToken(profile) => self.renew_now(profile),
             Action::SignOut { profile, revoke } => self.sign_out(profile, revoke),
             Action::ForgetProfile(profile) => self.forget_activity(profile),
             Action::NoticeRead { profile, sentence } => self.notice_read(profile, sentence),
-            Action::RemoveProfile(profile) => self.remove(profile).await,
+            Action::RemoveProfile(profile) => self.remove(profile),
             Action::SetMessageLimit(limit) => {
                 let preferences = Preferences { message_limit: limit, ..self.settings.preferences.clone() };
                 self.set_preferences(preferences).await;
@@ -257,6 +275,7 @@ impl Hub {
             Action::History { profile, key, from, to } => self.history(profile, key, from, to),
             Action::Reveal { profile, key, from, to } => self.reveal(profile, key, (from, to)),
             Action::Export(wanted) => self.export(*wanted),
+            Action::CancelExport => self.cancel_export(),
             Action::OpenFile(path) => self.hand_over(path, HandOver::Open),
             Action::ShowInFolder(path) => self.hand_over(path, HandOver::ShowInFolder),
             // `run` has taken it.
@@ -271,7 +290,8 @@ impl Hub {
             Report::SignedIn { profile, attempt, granted } => self.signed_in(profile, attempt, granted).await,
             Report::Expiry { profile, ticket, ends } => self.expiry(profile, ticket, ends),
             Report::TokenDue { profile, ticket, due } => self.token_due(profile, ticket, due),
-            Report::Renewed { profile, ticket, outcome } => self.renewed(profile, ticket, outcome),
+            Report::Renewed { asked, outcome } => self.renewed(&asked, outcome),
+            Report::Removing { profile, saved } => self.removing(profile, saved).await,
             Report::Kept { profile, ticket } => self.kept(profile, ticket),
             Report::TokenDead { profile, ticket, why } => self.token_dead(profile, ticket, why),
             Report::Track(asked) => self.asked_to_track(asked),
@@ -348,14 +368,21 @@ impl Hub {
     }
 
     /// Tells the settings and keeps them. A sandbox's profile is not kept: its addresses die with it. Nor is a guest's.
-    async fn save(&mut self) {
+    /// Whether they are kept.
+    async fn save(&mut self) -> bool {
         self.tell_settings();
         let mut kept = self.settings.clone();
+        kept.profiles.extend(self.unmarked.values().cloned());
         kept.profiles.retain(|profile| profile.id != sandbox::profile_id() && !self.guests.contains(&profile.id));
         let store = self.store.clone();
         let saved = self.tools.spawner.blocking("saving the settings", move || store.save(&kept)).await;
-        if let Some(Err(error)) = saved {
-            self.notice(None, Severity::Error, error.to_string());
+        match saved {
+            Some(Ok(())) => true,
+            Some(Err(error)) => {
+                self.notice(None, Severity::Error, error.to_string());
+                false
+            }
+            None => false,
         }
     }
 
@@ -369,31 +396,36 @@ impl Hub {
     }
 
     /// Leaves every channel, writes what was heard, and closes the journal; each within its budget.
-    async fn stop(self) {
-        let Self { tools, desks, sandbox, removals, .. } = self;
+    async fn stop(mut self, mut reports: mpsc::Receiver<Report>) {
+        let tools = self.tools.clone();
         tools.spawner.stop();
+        self.cancel_export();
         let (mut downloads, mut sessions, mut profiles) = (Vec::new(), Vec::new(), Vec::new());
-        for desk in desks.into_values() {
+        for desk in std::mem::take(&mut self.desks).into_values() {
             let ending = desk.end();
             downloads.extend(ending.downloads);
             sessions.push(ending.session);
             profiles.push(ending.tasks);
         }
-        let (downloads, sessions) = tokio::join!(
-            tokio::time::timeout(DOWNLOADS_BUDGET, futures_util::future::join_all(downloads)),
-            tokio::time::timeout(SESSIONS_BUDGET, futures_util::future::join_all(sessions)),
-        );
-        if downloads.is_err() || sessions.is_err() {
-            tracing::warn!("not everything ended in time");
-        }
-        let writing = async {
-            futures_util::future::join_all(profiles.iter().map(Spawner::wait)).await;
-            futures_util::future::join_all(removals.into_values()).await;
+        let leaving = async {
+            let (downloads, sessions) = tokio::join!(
+                tokio::time::timeout(DOWNLOADS_BUDGET, futures_util::future::join_all(downloads)),
+                tokio::time::timeout(SESSIONS_BUDGET, futures_util::future::join_all(sessions)),
+            );
+            if downloads.is_err() || sessions.is_err() {
+                tracing::warn!("not everything ended in time");
+            }
         };
-        if tokio::time::timeout(WRITING_BUDGET, writing).await.is_err() {
+        self.hear_until(leaving, &mut reports).await;
+        let writing = futures_util::future::join_all(profiles.iter().map(Spawner::wait));
+        let of_profiles = tokio::time::timeout(WRITING_BUDGET, writing);
+        let of_profiles = self.hear_until(of_profiles, &mut reports).await;
+        let of_engine = tokio::time::timeout(WRITING_BUDGET, tools.spawner.wait());
+        let of_engine = self.hear_until(of_engine, &mut reports).await;
+        if of_profiles.is_err() || of_engine.is_err() {
             tracing::error!("not everything was written in time");
         }
-        let had_sandbox = sandbox.is_some();
+        let had_sandbox = self.sandbox.is_some();
         let closing = async {
             if had_sandbox && let Err(error) = tools.ledger.forget_profile(sandbox::profile_id()).await {
                 tracing::warn!(%error, "the sandbox's activity is still in the journal");
@@ -402,6 +434,24 @@ impl Hub {
         };
         if tokio::time::timeout(CLOSING_BUDGET, closing).await.is_err() {
             tracing::error!("the journal could not be closed in time");
+        }
+    }
+
+    /// Waits for an end, and hears meanwhile what must not be lost; nobody waits any more for what else is reported.
+    async fn hear_until<T>(&mut self, end: impl Future<Output = T>, reports: &mut mpsc::Receiver<Report>) -> T {
+        tokio::pin!(end);
+        loop {
+            let report = tokio::select! {
+                // Reports first: one of them may come with the end.
+                biased;
+                Some(report) = reports.recv() => report,
+                done = &mut end => return done,
+            };
+            match report {
+                Report::Removing { profile, saved } => self.removing(profile, saved).await,
+                Report::Renewed { asked, outcome } => self.renewed_late(&asked, outcome),
+                _ => {}
+            }
         }
     }
 }

@@ -3,12 +3,13 @@
 use std::sync::Arc;
 
 use tokio::sync::oneshot;
+use tokio_util::sync::CancellationToken;
 
 use crate::engine::action::{Action, Credential, SignIn};
 use crate::engine::endpoints::Endpoints;
 use crate::engine::event::{ConnectionState, Event, Notice, Severity, SignInState};
 use crate::engine::lifetime::{self, Due};
-use crate::engine::report::{Renewed, Report};
+use crate::engine::report::{Renewal, Report};
 use crate::engine::rest::{Ends, Granted, RestError};
 use crate::engine::session::{Aim, Ticket};
 use crate::engine::sign_in;
@@ -16,6 +17,7 @@ use crate::protocol::AuthorizationToken;
 use crate::settings::ProfileId;
 
 use super::desk::{Held, Signing, Stage};
+use super::pending::Revocation;
 use super::{Hub, failure};
 
 impl Hub {
@@ -95,6 +97,7 @@ impl Hub {
         let keep = form.keep_signed_in;
         desk.profile = form.clone();
         desk.held = Some(held);
+        desk.give_up_renewal();
         let listed = self.settings.profiles.iter_mut().find(|kept| kept.id == profile);
         match listed {
             Some(_) if visit => {}
@@ -151,8 +154,8 @@ impl Hub {
     pub(super) fn remembered(&mut self, profile: ProfileId, token: Result<Option<AuthorizationToken>, String>) {
         let number = self.number();
         let Some(desk) = self.desks.get_mut(&profile) else { return };
-        // Signed in meanwhile, or about to be: that token is newer.
-        if desk.held.is_some() || desk.signing.is_some() {
+        // Signed in meanwhile, or about to be: that token is newer. Signed out meanwhile: it is to be forgotten.
+        if desk.held.is_some() || desk.signing.is_some() || self.signed_out.contains(&profile) {
             return;
         }
         let token = match token {
@@ -173,9 +176,13 @@ impl Hub {
         };
         let ticket = Arc::new(Ticket { number, endpoints, token });
         desk.held = Some(Held { ticket: ticket.clone(), expires_at: None, kept: true, previous: None, watch: None });
-        self.aim(profile, Aim::Online(ticket.clone()));
+        // Disconnected meanwhile: it stays so.
+        let stays = matches!(desk.wish.borrow().aim, Aim::Offline);
+        if !stays {
+            self.aim(profile, Aim::Online(ticket.clone()));
+        }
         self.tell_token(profile);
-        let task = sign_in::ask_expiry(self.tools.clone(), profile, ticket);
+        let task = sign_in::ask_expiry(self.tools_of(profile).clone(), profile, ticket);
         self.tools_of(profile).spawner.spawn("asking for the token's end", Box::pin(task));
     }
 
@@ -210,15 +217,20 @@ impl Hub {
     }
 
     /// Puts a profile's token into the keyring.
-    fn keep(&self, profile: ProfileId) {
-        let Some(held) = self.desks.get(&profile).and_then(|desk| desk.held.as_ref()) else { return };
-        let (tools, ticket) = (self.tools.clone(), held.ticket.clone());
+    fn keep(&mut self, profile: ProfileId) {
+        let Some(desk) = self.desks.get(&profile) else { return };
+        let Some(held) = &desk.held else { return };
+        let (tools, ticket, unwanted) = (self.tools.clone(), held.ticket.clone(), desk.signed_out.clone());
+        self.signed_out.remove(&profile);
         let task = async move {
-            if sign_in::keep(&tools, profile, &ticket.token).await {
+            if let Err(why) = tools.ledger.signed_in(profile).await {
+                tracing::warn!(%why, "the next start may take the token for one that was to be forgotten");
+            }
+            if !unwanted.is_cancelled() && sign_in::keep(&tools, profile, &ticket.token).await {
                 tools.report(Report::Kept { profile, ticket: ticket.number }).await;
             }
         };
-        self.tools.spawner.spawn("writing the keyring", task);
+        self.tools.spawner.finish("writing the keyring", task);
     }
 
     /// The keyring has a token.
@@ -260,7 +272,11 @@ impl Hub {
                     wish.retry += 1;
                 });
             }
-            None if desk.profile.keep_signed_in => self.remember(profile),
+            None if desk.profile.keep_signed_in && !self.signed_out.contains(&profile) => {
+                // The operator wants it online, wherever it was to be before.
+                self.aim(profile, Aim::SignedOut);
+                self.remember(profile);
+            }
             None => {
                 self.aim(profile, Aim::SignedOut);
                 self.notice(Some(profile), Severity::Info, "There is no token to connect with. Sign in.");
@@ -288,48 +304,106 @@ impl Hub {
         }
     }
 
-    /// Asks for a new token.
-    pub(super) fn renew(&mut self, profile: ProfileId) {
-        let Some(desk) = self.desks.get(&profile) else { return };
-        let Some(held) = &desk.held else {
-            return self.notice(Some(profile), Severity::Warning, "There is no token to renew. Sign in first.");
-        };
-        let task = sign_in::renew(self.tools.clone(), profile, held.ticket.clone(), desk.profile.keep_signed_in);
-        self.tools_of(profile).spawner.spawn("renewing the token", Box::pin(task));
+    /// Asks for a new token, as the operator wants it.
+    pub(super) fn renew_now(&mut self, profile: ProfileId) {
+        match self.desks.get(&profile) {
+            Some(desk) if desk.held.is_none() => {
+                self.notice(Some(profile), Severity::Warning, "There is no token to renew. Sign in first.");
+            }
+            Some(desk) if desk.is_renewing() => {
+                self.notice(Some(profile), Severity::Info, "The token is being renewed already.");
+            }
+            _ => self.renew(profile),
+        }
+    }
+
+    /// Asks for a new token, unless it is being asked for.
+    fn renew(&mut self, profile: ProfileId) {
+        let number = self.number();
+        let Some(desk) = self.desks.get_mut(&profile).filter(|desk| !desk.is_renewing()) else { return };
+        let Some(held) = &desk.held else { return };
+        let (old, form) = (held.ticket.clone(), desk.profile.clone());
+        let keep = form.keep_signed_in;
+        let asked = Arc::new(Renewal { profile: form, old, number, keep, unwanted: CancellationToken::new() });
+        desk.renewal = Some((asked.clone(), None));
+        let task = sign_in::renew(desk.tools.clone(), asked);
+        // The server may have given the token already: its answer is waited for.
+        desk.tools.spawner.finish("renewing the token", Box::pin(task));
     }
 
     /// The server answered the request for a new token.
-    pub(super) fn renewed(&mut self, profile: ProfileId, ticket: u64, outcome: Result<Renewed, RestError>) {
-        let number = self.number();
-        let renewed = match outcome {
-            Ok(renewed) => renewed,
-            Err(error @ RestError::Unauthorised(_)) => return self.token_dead(profile, ticket, error.to_string()),
-            Err(error @ RestError::Later) => return self.notice(Some(profile), Severity::Info, error.to_string()),
+    pub(super) fn renewed(&mut self, asked: &Arc<Renewal>, outcome: Result<Granted, RestError>) {
+        let profile = asked.profile.id;
+        if asked.unwanted.is_cancelled() {
+            return self.discard(asked, outcome);
+        }
+        let renewal = self.desks.get_mut(&profile).and_then(|desk| desk.renewal.take());
+        let refused = renewal.and_then(|(_, refused)| refused);
+        let old = asked.old.number;
+        let granted = match outcome {
+            Ok(granted) => granted,
+            Err(error @ RestError::Unauthorised(_)) => return self.token_dead(profile, old, error.to_string()),
             Err(error) => {
+                if let Some(why) = refused {
+                    return self.token_dead(profile, old, why);
+                }
+                if matches!(error, RestError::Later) {
+                    return self.notice(Some(profile), Severity::Info, error.to_string());
+                }
                 let sentence = format!("The token was not renewed; the old one stays in use. {error}");
                 return self.notice(Some(profile), Severity::Warning, sentence);
             }
         };
-        let Renewed { granted, kept } = renewed;
-        let watch = lifetime::watch(self.tools_of(profile), profile, number, granted.ends());
-        let Some(held) = self.held(profile, ticket) else {
-            // Signed out, or signed in anew, meanwhile: this token is nobody's.
-            return self.forget_if_signed_out(profile);
-        };
-        let old = held.ticket.clone();
-        let new = Arc::new(Ticket { number, endpoints: old.endpoints.clone(), token: granted.token });
-        *held = Held { ticket: new.clone(), expires_at: granted.expires_at, kept, previous: Some(old.clone()), watch };
+        let watch = lifetime::watch(self.tools_of(profile), profile, asked.number, granted.ends());
+        let Some(held) = self.held(profile, old) else { return };
+        let endpoints = asked.old.endpoints.clone();
+        let new = Arc::new(Ticket { number: asked.number, endpoints, token: granted.token });
+        let (expires_at, previous) = (granted.expires_at, Some(asked.old.clone()));
+        *held = Held { ticket: new.clone(), expires_at, kept: false, previous, watch };
         if let Some(desk) = self.desks.get(&profile) {
             desk.wish.send_if_modified(|wish| {
-                let online = matches!(&wish.aim, Aim::Online(ticket) if ticket.number == old.number);
-                if online {
+                let goes_on = match &wish.aim {
+                    Aim::Online(ticket) => ticket.number == old,
+                    // It was the old token that a call found dead.
+                    Aim::Refused { .. } => true,
+                    Aim::SignedOut | Aim::Offline | Aim::Stopped => false,
+                };
+                if goes_on {
                     wish.aim = Aim::Online(new);
                 }
-                online
+                goes_on
             });
+        }
+        if asked.keep {
+            self.keep(profile);
         }
         self.tell_token(profile);
         self.notice(Some(profile), Severity::Info, "The token was renewed.");
+    }
+
+    /// The server answered when the engine was stopping: the keyring needs the new token, since the old one is dead.
+    pub(super) fn renewed_late(&mut self, asked: &Arc<Renewal>, outcome: Result<Granted, RestError>) {
+        if asked.unwanted.is_cancelled() {
+            return self.discard(asked, outcome);
+        }
+        if let (Ok(granted), true) = (outcome, asked.keep) {
+            let (tools, profile) = (self.tools.clone(), asked.profile.id);
+            self.tools.spawner.finish("writing the keyring", async move {
+                sign_in::keep(&tools, profile, &granted.token).await;
+            });
+        }
+    }
+
+    /// Nobody wants the new token any more. If the profile was signed out or removed, it is revoked in the place of the old
+    /// one; if it was signed in anew, it is left to end.
+    fn discard(&mut self, asked: &Arc<Renewal>, outcome: Result<Granted, RestError>) {
+        let profile = asked.profile.id;
+        let is_signed_in = self.desks.get(&profile).is_some_and(|desk| desk.held.is_some());
+        if let (Ok(granted), false) = (outcome, is_signed_in) {
+            let endpoints = asked.old.endpoints.clone();
+            let revocation = Revocation { profile: asked.profile.clone(), endpoints, token: granted.token };
+            self.promise_to_revoke(revocation, std::future::ready(()));
+        }
     }
 
     fn forget_if_signed_out(&self, profile: ProfileId) {
@@ -340,6 +414,14 @@ impl Hub {
 
     /// A REST call said that a token is dead.
     pub(super) fn token_dead(&mut self, profile: ProfileId, ticket: u64, why: String) {
+        if let Some(desk) = self.desks.get_mut(&profile)
+            && let Some((asked, refused)) = &mut desk.renewal
+            && asked.old.number == ticket
+        {
+            // That is how an old token ends of which a new one has been given. If none was, it is told then.
+            *refused = Some(why);
+            return;
+        }
         if self.held(profile, ticket).is_some() {
             self.notice(Some(profile), Severity::Error, why.clone());
             self.aim(profile, Aim::Refused { why });
@@ -350,44 +432,23 @@ impl Hub {
     pub(super) fn sign_out(&mut self, profile: ProfileId, revoke: bool) {
         self.cancel_sign_in(profile);
         let Some(desk) = self.desks.get_mut(&profile) else { return };
-        if let Some(held) = desk.held.take()
-            && revoke
-        {
-            desk.revoke = Some((held.ticket.endpoints.clone(), held.ticket.token.clone()));
-        }
-        let left = matches!(desk.state, ConnectionState::SignedOut);
+        desk.give_up_tokens();
+        let held = desk.held.take().filter(|_held| revoke);
+        let revocation = held.map(|held| Revocation {
+            profile: desk.profile.clone(),
+            endpoints: held.ticket.endpoints.clone(),
+            token: held.ticket.token.clone(),
+        });
+        let left = desk.left();
         self.aim(profile, Aim::SignedOut);
-        self.forget(profile);
         self.tell_token(profile);
-        if left {
-            self.revoke(profile);
-        }
-    }
-
-    /// Has a token revoked, if one waits for it.
-    fn revoke(&mut self, profile: ProfileId) {
-        let Some((endpoints, token)) = self.desks.get_mut(&profile).and_then(|desk| desk.revoke.take()) else { return };
-        let tools = self.tools.clone();
-        let task = async move {
-            match tools.rest.revoke(&endpoints, &token).await {
-                // A token that is dead already is what was wanted.
-                Ok(()) | Err(RestError::Unauthorised(_)) => {}
-                Err(error) => {
-                    tools.warn(profile, format!("Signed out, but the token was not revoked. {error}"));
-                }
-            }
-        };
-        self.tools.spawner.spawn("revoking the token", Box::pin(task));
+        self.promise_to_sign_out(profile, revocation, left);
     }
 
     /// A session changed its state.
     pub(super) async fn connection(&mut self, profile: ProfileId, ticket: u64, state: ConnectionState) {
         let Some(desk) = self.desks.get_mut(&profile) else { return };
-        desk.state = state.clone();
-        if state == ConnectionState::SignedOut {
-            self.revoke(profile);
-            return;
-        }
+        desk.change(state.clone());
         if let Some(Signing { stage: Stage::Proving(held), .. }) = &desk.signing
             && held.ticket.number == ticket
         {

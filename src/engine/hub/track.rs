@@ -17,7 +17,7 @@ impl Hub {
         if entries.is_empty() {
             return self.notice(Some(profile), Severity::Warning, "There is no command to track. Give its id.");
         }
-        self.write_down(desk, entries);
+        desk.write_down(entries);
     }
 
     /// Does what another process asked for, and tells it once that is durable.

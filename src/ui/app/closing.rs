@@ -8,7 +8,7 @@ use egui::{Context, ViewportCommand};
 use crate::engine::{Action, Severity};
 use crate::settings::{Preferences, WindowPlace};
 use crate::ui::app::App;
-use crate::ui::dialogs::Dialog;
+use crate::ui::dialogs::{Dialog, Lost};
 
 /// How long closing waits for the engine to leave its channels and commit: a little over the engine's own second.
 const PATIENCE: Duration = Duration::from_millis(2_500);
@@ -50,11 +50,11 @@ impl App {
         if asked && self.closing != Closing::Done {
             ctx.send_viewport_cmd(ViewportCommand::CancelClose);
             if self.closing == Closing::No {
-                let (downloads, unkept) = (self.downloads(), self.unkept());
-                if downloads + unkept > 0 {
-                    self.open(Dialog::Leave { downloads, unkept });
-                } else {
+                let lost = Lost { downloads: self.downloads(), exports: self.export.is_some(), unkept: self.unkept() };
+                if lost == Lost::default() {
                     self.leave();
+                } else {
+                    self.open(Dialog::Leave(lost));
                 }
             }
         }

@@ -24,6 +24,7 @@ impl App {
                 }
             }
             Event::Stopped => self.stopped(),
+            Event::Export(exporting) => self.export = exporting,
             Event::Queue(waiting) => {
                 for desk in &mut self.desks {
                     desk.take_queue(&waiting);

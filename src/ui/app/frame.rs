@@ -10,7 +10,8 @@ use crate::ui::scene::{Scene, Wish};
 use crate::ui::text::visible;
 use crate::ui::top_bar::{self, TopBar};
 use crate::ui::{
-    banner, chips, details, dialogs, downloads, insight, keys, rival, sign_in, status_bar, table, theme, tools,
+    banner, chips, details, dialogs, downloads, export_bar, insight, keys, rival, sign_in, status_bar, table, theme,
+    tools,
 };
 
 /// How long one frame searches and sorts for; what is left is done in the next.
@@ -194,6 +195,9 @@ impl App {
         bar(Panel::bottom("status bar"), theme::STATUS, ui, |ui| {
             status_bar::show(ui, front.and_then(|front| self.desks.get(front)), journal, scene);
         });
+        if let Some(export) = &self.export {
+            bar(Panel::bottom("export"), theme::BAR, ui, |ui| export_bar::show(ui, export, scene));
+        }
         let height = self.notices.height(ui, ui.available_width());
         let Some(desk) = front.and_then(|front| self.desks.get_mut(front)).filter(|desk| !desk.shows_form()) else {
             if height > 0.0 {

@@ -84,6 +84,7 @@ impl Desk {
             Event::DataKey { known, kept, .. } => self.data_key = KnownKey { known, kept },
             // Not a desk's.
             Event::DataTokens { .. }
+            | Event::Export(_)
             | Event::Queue(_)
             | Event::Settings(_)
             | Event::JournalSize(_)

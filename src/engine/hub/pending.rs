@@ -1,0 +1,286 @@
+//! What must be done even if the program ends first: it is written into the journal before anything else, done at once if
+//! it can be, and finished at the next start otherwise.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::engine::endpoints::Endpoints;
+use crate::engine::event::{Notice, Severity};
+use crate::engine::lasting;
+use crate::engine::rest::RestError;
+use crate::engine::tools::Tools;
+use crate::journal::{PendingWork, Sealing, WorkId};
+use crate::protocol::AuthorizationToken;
+use crate::settings::{Profile, ProfileId, atomic};
+
+use super::Hub;
+
+/// The first pause after the server could not be asked to revoke a token.
+const FIRST_PAUSE: Duration = Duration::from_secs(15);
+/// The longest.
+const LONGEST_PAUSE: Duration = Duration::from_hours(1);
+/// Between two attempts to write something down that the journal refuses.
+const PAUSE: Duration = Duration::from_secs(5);
+
+/// A token that has to be revoked.
+pub(super) struct Revocation {
+    /// The profile that it was of.
+    pub(super) profile: Profile,
+    /// Where it is good.
+    pub(super) endpoints: Arc<Endpoints>,
+    /// The token.
+    pub(super) token: AuthorizationToken,
+}
+
+impl Hub {
+    /// Takes up what earlier runs promised and did not finish. To be done before any profile is signed in.
+    pub(super) async fn take_up_pending_work(&mut self) {
+        let works = match self.tools.ledger.pending_work().await {
+            Ok(works) => works,
+            Err(why) => {
+                let sentence = format!("What earlier runs left to do can't be read: {why}");
+                return self.notice(None, Severity::Warning, sentence);
+            }
+        };
+        for (id, work) in works {
+            let tools = self.tools.clone();
+            match work {
+                PendingWork::ForgetToken(profile) => {
+                    self.signed_out.insert(profile);
+                    self.tools.spawner.spawn("writing the keyring", async move {
+                        if forget_token(&tools, profile).await {
+                            end_work(&tools, Some(id)).await;
+                        }
+                    });
+                }
+                PendingWork::RevokeToken { .. } => self.revocations.push(id),
+                PendingWork::RemoveProfile(profile) => {
+                    self.settings.profiles.retain(|kept| kept.id != profile);
+                    self.signed_out.insert(profile);
+                    let saved = self.save().await;
+                    self.tools.spawner.spawn("removing a profile", async move {
+                        if saved && forget_secrets(&tools, profile).await {
+                            end_work(&tools, Some(id)).await;
+                        }
+                    });
+                }
+                PendingWork::DeleteFile(path) => {
+                    let deleting = self.tools.spawner.blocking("deleting a file", move || delete(&path));
+                    self.tools.spawner.spawn("deleting a file", async move {
+                        if deleting.await == Some(true) {
+                            end_work(&tools, Some(id)).await;
+                        }
+                    });
+                }
+            }
+        }
+        if !self.revocations.is_empty() {
+            self.ask_for_seal();
+        }
+    }
+
+    /// Revokes the tokens of earlier runs, once it is known whether the journal can open them.
+    pub(super) fn take_up_revocations(&mut self, sealing: &Sealing) {
+        let wanted = std::mem::take(&mut self.revocations);
+        if wanted.is_empty() {
+            return;
+        }
+        if let Sealing::MemoryOnly { why } = sealing {
+            let sentence = format!(
+                "A profile was signed out, but its token is not revoked yet, because the system keyring gives no key to read \
+                 it with: {why}"
+            );
+            self.notice(None, Severity::Warning, sentence);
+            self.revocations = wanted;
+            return;
+        }
+        let tools = self.tools.clone();
+        self.tools.spawner.spawn("revoking a token", async move {
+            let works = tools.ledger.pending_work().await.unwrap_or_default();
+            for (id, work) in works.into_iter().filter(|(id, _)| wanted.contains(id)) {
+                let PendingWork::RevokeToken { profile, token } = work else { continue };
+                let endpoints = Endpoints::of(&profile).ok().map(Arc::new);
+                let tools_of_one = tools.clone();
+                let (Some(endpoints), Some(token)) = (endpoints, token) else {
+                    let sentence = format!(
+                        "{} was signed out, but its token was not revoked: Privicore Monitor was closed before the server \
+                         answered, and the token was not kept. Have it revoked by other means, or let it expire.",
+                        profile.name
+                    );
+                    lasting::warn(&tools, None, sentence).await;
+                    end_work(&tools, Some(id)).await;
+                    continue;
+                };
+                let revocation = Revocation { profile: *profile, endpoints, token };
+                tools.spawner.spawn("revoking a token", async move {
+                    revoke(&tools_of_one, &revocation).await;
+                    end_work(&tools_of_one, Some(id)).await;
+                });
+            }
+        });
+    }
+
+    /// Has a token revoked, also if the program ends first. `left` ends when its channel is left.
+    pub(super) fn promise_to_revoke(&self, revocation: Revocation, left: impl Future<Output = ()> + Send + 'static) {
+        let tools = self.tools.clone();
+        self.tools.spawner.finish("revoking a token", async move {
+            let id = write_down(&tools, vec![revocation.work()]).await.into_iter().next();
+            tools
+                .spawner
+                .until_stopped(async {
+                    left.await;
+                    revoke(&tools, &revocation).await;
+                    end_work(&tools, id).await;
+                })
+                .await;
+        });
+    }
+
+    /// Signs a profile out for good: its token leaves the keyring, and is revoked if asked, also if the program ends first.
+    pub(super) fn promise_to_sign_out(
+        &mut self,
+        profile: ProfileId,
+        revocation: Option<Revocation>,
+        left: impl Future<Output = ()> + Send + 'static,
+    ) {
+        self.signed_out.insert(profile);
+        let tools = self.tools.clone();
+        if profile == super::sandbox::profile_id() {
+            // It ends with this run, and the keyring knows nothing of it.
+            if let Some(revocation) = revocation {
+                self.tools.spawner.spawn("revoking a token", async move {
+                    left.await;
+                    revoke(&tools, &revocation).await;
+                });
+            }
+            return;
+        }
+        self.tools.spawner.finish("signing out", async move {
+            let mut works = vec![PendingWork::ForgetToken(profile)];
+            works.extend(revocation.as_ref().map(Revocation::work));
+            let mut ids = write_down(&tools, works).await.into_iter();
+            let (to_forget, to_revoke) = (ids.next(), ids.next());
+            let forgetting = async {
+                if forget_token(&tools, profile).await {
+                    end_work(&tools, to_forget).await;
+                }
+            };
+            let revoking = async {
+                if let Some(revocation) = &revocation {
+                    left.await;
+                    revoke(&tools, revocation).await;
+                    end_work(&tools, to_revoke).await;
+                }
+            };
+            tokio::join!(forgetting, tools.spawner.until_stopped(revoking));
+        });
+    }
+}
+
+impl Revocation {
+    fn work(&self) -> PendingWork {
+        let (profile, token) = (Box::new(self.profile.clone()), Some(self.token.clone()));
+        PendingWork::RevokeToken { profile, token }
+    }
+}
+
+/// Writes work down. While the journal refuses, it is done all the same, and only this run knows of it.
+pub(super) async fn write_down(tools: &Tools, works: Vec<PendingWork>) -> Vec<WorkId> {
+    match tools.ledger.begin_work(works, (tools.clock)()).await {
+        Ok(ids) => ids,
+        Err(why) => {
+            tracing::warn!(%why, "what is left to do is not in the journal: it is done in this run or not at all");
+            Vec::new()
+        }
+    }
+}
+
+/// Writes down that a profile is to be removed, again and again until it is; `None` if the engine stopped first. Tells once
+/// that the journal refuses.
+pub(super) async fn write_down_removal(tools: &Tools, profile: ProfileId, name: &str) -> Option<WorkId> {
+    let mut told = false;
+    loop {
+        let is_last = tools.spawner.is_stopping();
+        match tools.ledger.begin_work(vec![PendingWork::RemoveProfile(profile)], (tools.clock)()).await {
+            Ok(ids) => return ids.into_iter().next(),
+            Err(_why) if is_last => return None,
+            Err(why) => {
+                if !std::mem::replace(&mut told, true) {
+                    let sentence = format!(
+                        "The activity of {name} is still in the journal: {why} It goes as soon as the journal can be written; \
+                         if you quit before, remove the profile again."
+                    );
+                    tools.outbox.notice(Notice::new(Severity::Error, None, sentence));
+                }
+            }
+        }
+        tools.spawner.until_stopped(tokio::time::sleep(PAUSE)).await;
+    }
+}
+
+/// Work is done. Where that can't be written down it is done once more at the next start, which does no harm.
+pub(super) async fn end_work(tools: &Tools, id: Option<WorkId>) {
+    if let Some(id) = id
+        && let Err(why) = tools.ledger.end_work(id).await
+    {
+        tracing::warn!(%why, "what is done will be done again at the next start");
+    }
+}
+
+/// Takes a profile's token out of the keyring. Whether it is out; if not the operator is told.
+async fn forget_token(tools: &Tools, profile: ProfileId) -> bool {
+    let forgotten = tools.keyring.forget_token(profile).await;
+    forgotten.map_err(|error| tools.warn(profile, error.to_string())).is_ok()
+}
+
+/// Takes a removed profile's token and key out of the keyring. Whether they are out; if not the operator is told.
+pub(super) async fn forget_secrets(tools: &Tools, profile: ProfileId) -> bool {
+    let tell = |sentence: String| tools.outbox.notice(Notice::new(Severity::Warning, None, sentence));
+    let token = tools.keyring.forget_token(profile).await.map_err(|error| tell(error.to_string())).is_ok();
+    let key = tools.keyring.forget_data_key(profile).await.map_err(|error| tell(error.to_string())).is_ok();
+    token && key
+}
+
+/// Has a token revoked: again and again until the server has answered, and tells once if that takes long.
+async fn revoke(tools: &Tools, revocation: &Revocation) {
+    let Revocation { profile, endpoints, token } = revocation;
+    let mut pause = FIRST_PAUSE;
+    let mut told = false;
+    loop {
+        let error = match tools.rest.revoke(endpoints, token).await {
+            // A token that is dead already is what was wanted.
+            Ok(()) | Err(RestError::Unauthorised(_)) => return,
+            Err(error) => error,
+        };
+        if is_final(&error) {
+            let sentence = format!("{} was signed out, but its token was not revoked. {error}", profile.name);
+            return lasting::warn(tools, None, sentence).await;
+        }
+        if !std::mem::replace(&mut told, true) {
+            let sentence = format!(
+                "{} was signed out, but its token was not revoked yet. {error} Privicore Monitor tries again, also after a \
+                 restart.",
+                profile.name
+            );
+            tools.outbox.notice(Notice::new(Severity::Warning, None, sentence));
+        }
+        tokio::time::sleep(pause).await;
+        pause = (pause * 2).min(LONGEST_PAUSE);
+    }
+}
+
+/// Whether the server would answer the same again.
+fn is_final(error: &RestError) -> bool {
+    matches!(error, RestError::Status { status: 400..=428 | 430..=499, .. } | RestError::NotAToken)
+}
+
+/// Deletes a file that an earlier run did not finish. Whether it is gone.
+fn delete(path: &PathBuf) -> bool {
+    let is_ours = path.file_name().is_some_and(|name| name.to_string_lossy().starts_with(atomic::NEW));
+    !is_ours || std::fs::remove_file(path).is_ok() || !exists(path)
+}
+
+fn exists(path: &Path) -> bool {
+    std::fs::symlink_metadata(path).is_ok()
+}

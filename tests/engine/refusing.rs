@@ -1,0 +1,136 @@
+//! A journal that refuses to be written holds nobody up: disconnecting, signing out, removing and quitting work at once.
+
+#![expect(clippy::disallowed_methods, reason = "another program makes the journal refuse")]
+
+use privicore_monitor::engine::{Action, ConnectionState, Event};
+use privicore_monitor::sandbox::{DEMO_USERNAME, Running};
+use serde_json::json;
+
+use crate::pending::until;
+use crate::quiet;
+use crate::window::{Machine, Window, post};
+
+/// Whether the journal refuses entries, and what is written down as pending work.
+fn refuse(machine: &Machine, refuses: bool) {
+    let database = rusqlite::Connection::open(machine.folder.path().join("data/journal.sqlite")).expect("the journal");
+    for table in ["entry", "pending_work"] {
+        let sql = if refuses {
+            format!(
+                "CREATE TRIGGER refuse_{table} BEFORE INSERT ON {table} BEGIN SELECT RAISE(ABORT, 'The disk is full.'); END"
+            )
+        } else {
+            format!("DROP TRIGGER refuse_{table}")
+        };
+        database.execute_batch(&sql).expect("the trigger");
+    }
+}
+
+async fn publish(sandbox: &Running, id: &str) {
+    let message = json!({"data": {"type": "X-DPT-CAB-ID", "id": id, "command_status": 2}});
+    sandbox.control().publish(DEMO_USERNAME, &message).await.expect("published");
+}
+
+#[tokio::test]
+async fn the_operator_is_obeyed_at_once_while_the_journal_refuses_and_what_was_heard_is_kept_once_it_does_not() {
+    let sandbox = quiet().await;
+    let machine = Machine::new();
+    let mut window = Window::open(&machine);
+    let id = window.sign_in(&sandbox).await;
+    window.kept().await;
+    let token = machine.keyring.token(id).await.expect("the keyring works").expect("a token");
+    refuse(&machine, true);
+    publish(&sandbox, "c-1").await;
+    let not_kept = |event: &Event| matches!(event, Event::NotKept { .. }).then_some(());
+    window.wait("what is not kept", not_kept).await;
+    window.act(Action::Disconnect(id));
+    window.state("offline", |state| *state == ConnectionState::Offline).await;
+    window.act(Action::Connect(id));
+    window.state("live", |state| *state == ConnectionState::Live).await;
+    window.act(Action::SignOut { profile: id, revoke: true });
+    window.state("signed out", |state| *state == ConnectionState::SignedOut).await;
+    until("the token's end", async || {
+        let path = "/profile/authorization-token/expiry";
+        post(&sandbox, path, Some(token.expose()), &[]).await.get("expiresAt").is_none().then_some(())
+    })
+    .await;
+    until("the empty keyring", async || {
+        machine.keyring.token(id).await.expect("the keyring works").is_none().then_some(())
+    })
+    .await;
+    refuse(&machine, false);
+    window.notice("can be written again").await;
+    let kept = |event: &Event| matches!(event, Event::Kept { .. }).then_some(());
+    window.since(0, "what is kept", kept).await;
+    window.quit().await;
+}
+
+#[tokio::test]
+async fn a_profile_is_removed_at_once_while_the_journal_refuses_and_leaves_it_as_soon_as_it_can() {
+    let sandbox = quiet().await;
+    let machine = Machine::new();
+    let mut window = Window::open(&machine);
+    let id = window.sign_in(&sandbox).await;
+    publish(&sandbox, "c-1").await;
+    window.wait("the outcome", |event| matches!(event, Event::Committed { .. }).then_some(())).await;
+    refuse(&machine, true);
+    window.act(Action::RemoveProfile(id));
+    let gone = |event: &Event| match event {
+        Event::Settings(settings) => settings.profiles.is_empty().then_some(()),
+        _ => None,
+    };
+    window.wait("settings without it", gone).await;
+    window.notice("is still in the journal").await;
+    until("the empty channel", async || {
+        (sandbox.control().joined(DEMO_USERNAME).expect("a profile") == 0).then_some(())
+    })
+    .await;
+    refuse(&machine, false);
+    until("the empty journal", async || {
+        let archive = privicore_monitor::journal::Archive::open(&machine.folder.path().join("data"));
+        let archive = archive.expect("it can be read").expect("a journal");
+        (archive.count(Some(id)).expect("it can be read") == 0).then_some(())
+    })
+    .await;
+    window.quit().await;
+    let settings = std::fs::read_to_string(machine.folder.path().join("config/settings.toml")).expect("settings");
+    assert!(!settings.contains(&id.to_string()), "{settings}");
+}
+
+#[tokio::test]
+async fn a_profile_whose_removal_was_never_written_down_is_still_there_at_the_next_start() {
+    let sandbox = quiet().await;
+    let machine = Machine::new();
+    let mut window = Window::open(&machine);
+    let id = window.sign_in(&sandbox).await;
+    refuse(&machine, true);
+    window.act(Action::RemoveProfile(id));
+    window.notice("if you quit before, remove the profile again").await;
+    window.quit().await;
+    refuse(&machine, false);
+    let mut window = Window::open(&machine);
+    let listed = |event: &Event| match event {
+        Event::Settings(settings) => settings.profiles.iter().any(|profile| profile.id == id).then_some(()),
+        _ => None,
+    };
+    window.wait("the profile", listed).await;
+    window.act(Action::RemoveProfile(id));
+    window.quit().await;
+    let settings = std::fs::read_to_string(machine.folder.path().join("config/settings.toml")).expect("settings");
+    assert!(!settings.contains(&id.to_string()), "{settings}");
+}
+
+#[tokio::test]
+async fn quitting_while_the_journal_refuses_leaves_the_channel_and_says_what_is_lost() {
+    let sandbox = quiet().await;
+    let machine = Machine::new();
+    let mut window = Window::open(&machine);
+    window.sign_in(&sandbox).await;
+    refuse(&machine, true);
+    publish(&sandbox, "c-1").await;
+    let not_kept = |event: &Event| matches!(event, Event::NotKept { .. }).then_some(());
+    window.wait("what is not kept", not_kept).await;
+    let heard = window.quit().await;
+    assert_eq!(sandbox.control().joined(DEMO_USERNAME).expect("a profile"), 0, "the channel was not left");
+    let lost = |event: &Event| matches!(event, Event::Notice(notice) if notice.sentence.contains("and is lost"));
+    assert!(heard.iter().any(lost), "{heard:#?}");
+}

@@ -1,0 +1,277 @@
+//! Renewal against whatever else happens at the same time: a call that finds the old token dead, a keyring that takes its
+//! time, the button pressed twice, signing out, signing in, removing, disconnecting.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::Duration;
+
+use axum::body::{Body, Bytes};
+use axum::response::Response;
+use futures_util::stream;
+use privicore_monitor::engine::{Action, ConnectionState, Event};
+use privicore_monitor::protocol::CommandId;
+use privicore_monitor::settings::{Address, Profile, ProfileId};
+use tokio::sync::Semaphore;
+
+use crate::keys::{self, Mood};
+use crate::quitting::until_asked;
+use crate::scripted::{Backend, proxy};
+use crate::window::{Machine, Window, with_password};
+
+const RENEW: &str = "POST /profile/reauthorize-authorization-token";
+const REVOKE: &str = "POST /profile/revoke-authorization-token";
+
+/// A profile that is signed in with `T-1`, and its server. Once a new token was asked for, REST calls with the old one are
+/// refused.
+struct Bench {
+    backend: Backend,
+    window: Window,
+    profile: Profile,
+    machine: Machine,
+    keyring: keys::Control,
+    /// The answer to the request for a new token comes with a permit.
+    answers: Arc<Semaphore>,
+    /// Whether there is a new token.
+    grants: Arc<AtomicBool>,
+}
+
+fn granted(token: &str) -> String {
+    format!(r#"{{"authorizationToken":"{token}","expiresAt":"2099-01-01T00:00:00Z"}}"#)
+}
+
+fn status(status: u16, body: impl Into<Body>) -> Response {
+    Response::builder().status(status).body(body.into()).expect("a response")
+}
+
+impl Bench {
+    async fn new() -> Self {
+        let (answers, grants) = (Arc::new(Semaphore::new(0)), Arc::new(AtomicBool::new(true)));
+        let (permits, granting) = (answers.clone(), grants.clone());
+        let (signed_in, asked) = (AtomicUsize::new(0), AtomicBool::new(false));
+        let state = Arc::new((signed_in, asked));
+        let backend = Backend::with_headers(move |line| match line {
+            "POST /profile/authenticate" => {
+                let token = if state.0.fetch_add(1, Ordering::SeqCst) == 0 { "T-1" } else { "T-3" };
+                status(200, granted(token))
+            }
+            RENEW => {
+                state.1.store(true, Ordering::SeqCst);
+                let permits = permits.clone();
+                let answer = async move {
+                    permits.acquire_owned().await.expect("open").forget();
+                    Ok::<_, std::io::Error>(Bytes::from(granted("T-2")))
+                };
+                let code = if granting.load(Ordering::SeqCst) { 200 } else { 500 };
+                status(code, Body::from_stream(stream::once(answer)))
+            }
+            REVOKE => status(200, Body::empty()),
+            line if line.contains("/request-status") && state.1.load(Ordering::SeqCst) => {
+                status(401, r#"{"message":"The token has been superseded."}"#)
+            }
+            _ => status(404, Body::empty()),
+        })
+        .await;
+        let profile = Profile {
+            id: ProfileId::from_u128(77),
+            name: "ops".to_owned(),
+            api: Address::new(backend.url.as_str()),
+            websocket: Address::new(proxy(&["T-1", "T-2", "T-3"]).await),
+            download: Address::new(backend.url.as_str()),
+            username: "somebody".to_owned(),
+            renew_automatically: false,
+            ..Profile::default()
+        };
+        let mut machine = Machine::new();
+        let keyring;
+        (machine.keyring, keyring) = keys::moody();
+        let mut window = Window::open(&machine);
+        window.act(Action::SignIn(Box::new(with_password(profile.clone(), "right"))));
+        window.signed_in().await.expect("signed in");
+        window.live(1).await;
+        window.kept().await;
+        Self { backend, window, profile, machine, keyring, answers, grants }
+    }
+
+    fn id(&self) -> ProfileId {
+        self.profile.id
+    }
+
+    /// Presses the button and waits until the server has been asked.
+    async fn asks(&mut self) {
+        self.window.act(Action::RenewToken(self.id()));
+        until_asked(&self.backend, RENEW).await;
+    }
+
+    /// A call with the token in use is refused.
+    async fn is_refused(&mut self) {
+        let before = self.backend.got_of("GET /request-status").len();
+        self.window.act(Action::CheckStatus { profile: self.id(), commands: vec![CommandId::from("c-1")] });
+        let backend = self.backend.clone();
+        until("the call", async || (backend.got_of("GET /request-status").len() > before).then_some(())).await;
+    }
+
+    fn answer(&self) {
+        self.answers.add_permits(1);
+    }
+
+    fn was_refused(&self) -> bool {
+        let refused =
+            |event: &Event| matches!(event, Event::Connection { state: ConnectionState::TokenRefused { .. }, .. });
+        self.window.heard.iter().any(refused)
+    }
+
+    /// Waits until the keyring has that token.
+    async fn keeps(&self, token: Option<&str>) {
+        until("the token in the keyring", async || {
+            let kept = self.machine.keyring.token(self.id()).await.expect("it works");
+            (kept.as_ref().map(|kept| kept.expose()) == token).then_some(())
+        })
+        .await;
+    }
+
+    /// The tokens that were revoked, in order.
+    fn revoked(&self) -> Vec<String> {
+        let mut tokens: Vec<_> = self.backend.got_of(REVOKE).into_iter().filter_map(|got| got.token).collect();
+        tokens.sort();
+        tokens
+    }
+
+    /// The engine has heard everything that was told it so far: it answers in order.
+    async fn settled(&mut self) {
+        self.window.act(Action::Track { profile: self.id(), commands: Vec::new(), label: None });
+        self.window.notice("There is no command to track").await;
+    }
+}
+
+async fn until<T>(what: &str, mut look: impl AsyncFnMut() -> Option<T>) -> T {
+    let looking = async {
+        loop {
+            if let Some(found) = look().await {
+                return found;
+            }
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(Duration::from_mins(1), looking).await.unwrap_or_else(|_| panic!("{what}: never came"))
+}
+
+#[tokio::test]
+async fn a_call_that_finds_the_old_token_dead_meanwhile_takes_nothing_down_and_the_keyring_is_not_waited_for() {
+    let mut bench = Bench::new().await;
+    bench.asks().await;
+    bench.is_refused().await;
+    bench.settled().await;
+    bench.keyring.be(Mood::Silent);
+    bench.answer();
+    bench.window.notice("The token was renewed.").await;
+    bench.window.live(2).await;
+    // The keyring has not answered yet, and a call with the old ticket may still come.
+    bench.is_refused().await;
+    assert!(!bench.was_refused(), "the good token was taken for the dead one");
+    bench.keyring.be(Mood::Open);
+    bench.keeps(Some("T-2")).await;
+    bench.window.quit().await;
+}
+
+#[tokio::test]
+async fn if_there_is_no_new_token_the_old_one_is_dead_all_the_same() {
+    let mut bench = Bench::new().await;
+    bench.grants.store(false, Ordering::SeqCst);
+    bench.asks().await;
+    bench.is_refused().await;
+    bench.settled().await;
+    assert!(!bench.was_refused(), "told before the server has answered");
+    bench.answer();
+    bench.window.state("refused", |state| matches!(state, ConnectionState::TokenRefused { .. })).await;
+    bench.window.quit().await;
+}
+
+#[tokio::test]
+async fn pressing_twice_asks_once() {
+    let mut bench = Bench::new().await;
+    bench.asks().await;
+    bench.window.act(Action::RenewToken(bench.id()));
+    bench.window.notice("The token is being renewed already.").await;
+    bench.answer();
+    bench.window.notice("The token was renewed.").await;
+    bench.window.live(2).await;
+    bench.keeps(Some("T-2")).await;
+    assert_eq!(bench.backend.got_of(RENEW).len(), 1);
+    // And once more, with the new one.
+    bench.answer();
+    bench.window.act(Action::RenewToken(bench.id()));
+    bench.window.notice("The token was renewed.").await;
+    assert_eq!(bench.backend.got_of(RENEW)[1].token.as_deref(), Some("T-2"));
+    bench.window.quit().await;
+}
+
+#[tokio::test]
+async fn who_signs_out_meanwhile_has_the_new_token_revoked_and_kept_nowhere() {
+    let mut bench = Bench::new().await;
+    bench.asks().await;
+    bench.window.act(Action::SignOut { profile: bench.id(), revoke: true });
+    bench.window.state("signed out", |state| *state == ConnectionState::SignedOut).await;
+    bench.answer();
+    until("the revocation", async || (bench.revoked() == ["T-1", "T-2"]).then_some(())).await;
+    bench.keeps(None).await;
+    bench.settled().await;
+    assert!(!bench.window.heard.iter().any(|event| matches!(
+        event,
+        Event::Notice(notice) if notice.sentence.contains("was renewed")
+    )));
+    bench.window.quit().await;
+}
+
+#[tokio::test]
+async fn who_removes_the_profile_meanwhile_has_the_new_token_revoked_and_kept_nowhere() {
+    let mut bench = Bench::new().await;
+    bench.asks().await;
+    bench.window.act(Action::RemoveProfile(bench.id()));
+    let gone = |event: &Event| match event {
+        Event::Settings(settings) => settings.profiles.is_empty().then_some(()),
+        _ => None,
+    };
+    bench.window.wait("settings without it", gone).await;
+    bench.answer();
+    until("the revocation", async || (bench.revoked() == ["T-2"]).then_some(())).await;
+    bench.keeps(None).await;
+    bench.window.quit().await;
+}
+
+#[tokio::test]
+async fn who_signs_in_meanwhile_stays_with_the_token_of_that_sign_in() {
+    let mut bench = Bench::new().await;
+    bench.asks().await;
+    bench.window.act(Action::SignIn(Box::new(with_password(bench.profile.clone(), "right"))));
+    bench.window.signed_in().await.expect("signed in");
+    bench.window.live(2).await;
+    bench.answer();
+    bench.keeps(Some("T-3")).await;
+    // The answer has come by now, or comes while the next one is asked for.
+    bench.answer();
+    bench.window.act(Action::RenewToken(bench.id()));
+    bench.window.notice("The token was renewed.").await;
+    assert_eq!(bench.backend.got_of(RENEW)[1].token.as_deref(), Some("T-3"));
+    assert_eq!(bench.revoked(), [""; 0]);
+    assert!(!bench.was_refused());
+    bench.window.quit().await;
+}
+
+#[tokio::test]
+async fn who_disconnects_meanwhile_stays_offline_and_connects_with_the_new_token() {
+    let mut bench = Bench::new().await;
+    bench.asks().await;
+    bench.window.act(Action::Disconnect(bench.id()));
+    bench.window.state("offline", |state| *state == ConnectionState::Offline).await;
+    bench.answer();
+    bench.window.notice("The token was renewed.").await;
+    bench.keeps(Some("T-2")).await;
+    bench.settled().await;
+    let mark = bench.window.mark();
+    let connecting = |event: &Event| matches!(event, Event::Connection { state: ConnectionState::Connecting, .. });
+    assert_eq!(bench.window.heard.iter().filter(|event| connecting(event)).count(), 1, "it connected by itself");
+    bench.window.act(Action::Connect(bench.id()));
+    let live = |event: &Event| matches!(event, Event::Connection { state: ConnectionState::Live, .. }).then_some(());
+    bench.window.since(mark, "live again", live).await;
+    bench.window.quit().await;
+}
