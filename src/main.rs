@@ -21,6 +21,7 @@ use secrecy::{ExposeSecret as _, SecretString};
 const LAST_WAIT: Duration = Duration::from_secs(4);
 
 fn main() -> ExitCode {
+    cli::report_panics();
     let arguments = match Arguments::read(std::env::args_os()) {
         Ok(arguments) => arguments,
         Err(exit) => return exit.into(),

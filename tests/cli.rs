@@ -12,6 +12,8 @@
 mod earlier_versions;
 #[path = "cli/export.rs"]
 mod export;
+#[path = "cli/hostile.rs"]
+mod hostile;
 #[path = "cli/kill.rs"]
 mod kill;
 #[path = "cli/program.rs"]

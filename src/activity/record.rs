@@ -1,7 +1,7 @@
 //! An activity, a message or a gap as one line for others: JSON, CSV or tab-separated cells, or words for people. The same
 //! fields in `watch`, in `export`, and in what the window copies. Holds no secret: entries have none.
 
-use crate::protocol::{Delivery, Message};
+use crate::protocol::{Delivery, Message, is_hidden, is_obeyed, visible};
 
 use super::{Activity, Enquiry, Entry, Fact, GapCause, GapState, Kind, Moment, Source, Status};
 
@@ -107,7 +107,7 @@ impl Record {
     #[must_use]
     pub fn json(&self) -> String {
         // Texts alone have a form as JSON always.
-        let mut line = serde_json::to_string(self).unwrap_or_default();
+        let mut line = escaped(&serde_json::to_string(self).unwrap_or_default());
         line.push('\n');
         line
     }
@@ -157,7 +157,8 @@ impl Record {
             &self.context,
             &self.message,
         ];
-        let shown: Vec<String> = parts.iter().filter(|part| !part.is_empty()).map(|part| visible(part)).collect();
+        let shown: Vec<String> =
+            parts.iter().filter(|part| !part.is_empty()).map(|part| visible(part).into_owned()).collect();
         let mut line = shown.join("  ");
         line.push('\n');
         line
@@ -194,10 +195,37 @@ fn gap_in_words(gap: &GapState) -> String {
     format!("{cause}: {means}{recovered}{requests}")
 }
 
-/// A cell of CSV. One that a spreadsheet would take for a formula gets an apostrophe in front, as spreadsheets themselves
+/// JSON whose texts say the same, with everything that shows nothing of itself as `\u….`: a terminal that is shown it obeys
+/// nothing.
+fn escaped(json: &str) -> String {
+    let mut out = String::with_capacity(json.len());
+    for character in json.chars() {
+        if is_hidden(character) {
+            for unit in character.encode_utf16(&mut [0; 2]) {
+                out.extend(["\\u", &format!("{unit:04x}")]);
+            }
+        } else {
+            out.push(character);
+        }
+    }
+    out
+}
+
+/// A cell of CSV, with what a terminal would obey made visible. One that a spreadsheet would take for a formula gets an apostrophe in front, as spreadsheets themselves
 /// mark text: what a server says must not run in an operator's spreadsheet. JSON lines have every text as it is.
 fn cell(text: &str) -> String {
     let guard = guard(text);
+    let shown: String = text
+        .chars()
+        .map(|character| {
+            if is_obeyed(character) {
+                visible(character.encode_utf8(&mut [0; 4])).into_owned()
+            } else {
+                character.into()
+            }
+        })
+        .collect();
+    let text = shown.as_str();
     if text.contains(['"', ',', '\r', '\n']) {
         format!("\"{guard}{}\"", text.replace('"', "\"\""))
     } else {
@@ -208,21 +236,6 @@ fn cell(text: &str) -> String {
 /// What goes in front of a cell so that no spreadsheet runs it.
 fn guard(text: &str) -> &'static str {
     if text.starts_with(['=', '+', '-', '@', '\t', '\r']) { "'" } else { "" }
-}
-
-/// The text with control characters and those that turn the direction of writing shown, not obeyed.
-#[must_use]
-pub fn visible(text: &str) -> String {
-    text.chars()
-        .map(|c| match c {
-            '\n' | '\r' | '\t' => ' ',
-            '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{200e}' | '\u{200f}' | '\u{2028}' | '\u{2029}' => {
-                '�'
-            }
-            c if c.is_control() => '�',
-            c => c,
-        })
-        .collect()
 }
 
 /// The whole text that an entry came with, of which a row shows the beginning.
@@ -275,6 +288,15 @@ mod tests {
     }
 
     #[test]
+    fn a_line_of_json_says_the_text_as_it_is_and_holds_nothing_that_a_terminal_obeys() {
+        let text = "\u{1b}]0;x\u{7} \u{9b}2J \u{202e}evil \u{e0041}\u{7f} – ü";
+        let line = record(text).json();
+        assert!(!line.trim_end().chars().any(is_hidden), "{line:?}");
+        let read: serde_json::Value = serde_json::from_str(&line).unwrap();
+        assert_eq!(read["message"], text);
+    }
+
+    #[test]
     fn csv_is_quoted_after_rfc_4180_and_no_cell_is_a_formula() {
         for (text, wanted) in [
             ("plain", "plain"),
@@ -286,6 +308,7 @@ mod tests {
             ("@a", "'@a"),
             ("\ta", "'\ta"),
             ("a=b", "a=b"),
+            ("\u{1b}[2Jx\u{202e}\u{9b}", "␛[2Jx\\u{202e}\\u{9b}"),
         ] {
             assert_eq!(cell(text), wanted);
         }

@@ -1,10 +1,13 @@
 //! The command line.
 
 use std::ffi::OsString;
+use std::io::Write as _;
 use std::path::PathBuf;
 
-use clap::error::ErrorKind;
+use clap::error::{ContextValue, ErrorKind};
 use clap::{CommandFactory as _, Parser};
+
+use crate::protocol::visible;
 
 use super::Exit;
 use super::logging::LogFilter;
@@ -64,10 +67,13 @@ impl Arguments {
         I::Item: Into<OsString> + Clone,
     {
         Self::try_parse_from(line).and_then(Self::sensible).map_err(|said| {
-            let exit = if said.use_stderr() { Exit::Usage } else { Exit::Done };
+            if said.use_stderr() {
+                complain(said);
+                return Exit::Usage;
+            }
             // Where nobody listens, the code still says what it was.
             drop(said.print());
-            exit
+            Exit::Done
         })
     }
 
@@ -88,6 +94,27 @@ impl Arguments {
         #[cfg(not(feature = "sandbox"))]
         false
     }
+}
+
+/// Says on standard error what is wrong with the command line. It quotes arguments, which must not command the terminal.
+fn complain(mut said: clap::Error) {
+    let quoted: Vec<_> = said
+        .context()
+        .filter_map(|(kind, value)| match value {
+            ContextValue::String(text) => Some((kind, ContextValue::String(visible(text).into_owned()))),
+            ContextValue::Strings(texts) => {
+                let texts = texts.iter().map(|text| visible(text).into_owned()).collect();
+                Some((kind, ContextValue::Strings(texts)))
+            }
+            _ => None,
+        })
+        .collect();
+    for (kind, value) in quoted {
+        said.insert(kind, value);
+    }
+    let text: String = said.render().to_string().lines().map(|line| format!("{}\n", visible(line))).collect();
+    // Where nobody listens, the code still says what it was.
+    drop(std::io::stderr().write_all(text.as_bytes()));
 }
 
 #[cfg(test)]

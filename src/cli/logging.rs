@@ -8,12 +8,15 @@ use std::io::{IsTerminal, stderr};
 use std::str::FromStr;
 
 use tracing::Subscriber;
+use tracing_subscriber::field::MakeExt as _;
 use tracing_subscriber::filter::{LevelFilter, Targets};
-use tracing_subscriber::fmt::MakeWriter;
+use tracing_subscriber::fmt::{MakeWriter, format};
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 
 use crate::engine::NOTICES_LOG;
+
+use crate::protocol::visible;
 
 /// What is heard unless `--log` says otherwise.
 const DEFAULT: &str = "error,privicore_monitor=warn";
@@ -145,7 +148,20 @@ fn subscriber<W>(filter: &LogFilter, writer: W, colours: bool) -> impl Subscribe
 where
     W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
 {
-    let lines = tracing_subscriber::fmt::layer().with_writer(writer).with_ansi(colours);
+    // Values may come from a server: nothing in them commands a terminal or begins a line of its own.
+    let fields = format::debug_fn(|out, field, value| {
+        let text = format!("{value:?}");
+        match field.name() {
+            "message" => write!(out, "{}", visible(&text)),
+            name => write!(out, "{name}={}", visible(&text)),
+        }
+    });
+    let lines = tracing_subscriber::fmt::layer()
+        .with_writer(writer)
+        .with_ansi(colours)
+        .fmt_fields(fields.delimited(" "))
+        // Where nobody reads standard error any more, the program goes on.
+        .log_internal_errors(false);
     tracing_subscriber::registry().with(filter.targets.clone()).with(lines)
 }
 
@@ -208,6 +224,22 @@ mod tests {
             assert!(!text.contains("CANARY"), "under {filter:?}:\n{text}");
             assert!(text.contains("heard"), "debug is not heard under {filter:?}:\n{text}");
         }
+    }
+
+    #[test]
+    fn what_is_logged_commands_no_terminal_and_is_one_line() {
+        #[derive(Debug, thiserror::Error)]
+        #[error("\u{1b}]52;c;x\u{7}\n2026-01-01 ERROR forged\u{202e}\u{9b}2J")]
+        struct Hostile;
+        let text = logged("trace", || {
+            let span = tracing::info_span!("work", who = %Hostile);
+            let _entered = span.enter();
+            tracing::warn!(error = %Hostile, other = ?Hostile.to_string(), why = Hostile.to_string(), "said: {Hostile}");
+        });
+        assert_eq!(text.lines().count(), 1, "{text:?}");
+        let obeyed = |c: char| c.is_control() || c == '\u{202e}';
+        assert!(!text.trim_end().contains(obeyed), "{text:?}");
+        assert!(text.contains("said: ␛]52;c;x␇⏎2026-01-01 ERROR forged"), "{text:?}");
     }
 
     #[test]

@@ -16,6 +16,8 @@ mod task;
 pub mod track;
 pub mod watch;
 
+use crate::protocol::visible;
+
 pub use arguments::Arguments;
 pub use environment::{Environment, EnvironmentError};
 pub use error::CliError;
@@ -23,16 +25,31 @@ pub use task::{Export, Format, Goal, Task, Track, Watch};
 
 /// Says on standard error what went wrong, in the sentence that the error is.
 pub fn complain(error: &dyn std::error::Error) {
-    #[expect(clippy::print_stderr, reason = "this room speaks for the program")]
-    {
-        eprintln!("privicore-monitor: {error}");
-    }
+    say(&error.to_string());
 }
 
-/// Says something on standard error that is no failure of the program. Where nobody listens there, it goes on.
+/// Says something on standard error, in one line that no terminal obeys. Where nobody listens there, the program goes on.
 fn say(sentence: &str) {
     use std::io::Write as _;
-    drop(writeln!(std::io::stderr(), "privicore-monitor: {}", crate::activity::record::visible(sentence)));
+    drop(writeln!(std::io::stderr(), "privicore-monitor: {}", visible(sentence)));
+}
+
+/// Has panics said like everything else: their texts may quote what a server sent, and standard error may be closed.
+pub fn report_panics() {
+    use std::backtrace::{Backtrace, BacktraceStatus};
+    std::panic::set_hook(Box::new(|panic| {
+        let payload = panic.payload();
+        let text =
+            payload.downcast_ref::<&str>().copied().or_else(|| payload.downcast_ref::<String>().map(String::as_str));
+        let place = panic.location().map(|location| format!(" at {location}")).unwrap_or_default();
+        let thread = std::thread::current();
+        let thread = thread.name().unwrap_or("without a name");
+        say(&format!("thread {thread} panicked{place}: {}", text.unwrap_or("for an unknown reason")));
+        let backtrace = Backtrace::capture();
+        if backtrace.status() == BacktraceStatus::Captured {
+            backtrace.to_string().lines().for_each(say);
+        }
+    }));
 }
 
 /// How the program ends.

@@ -13,6 +13,7 @@ pub mod mask;
 pub mod outgoing;
 pub mod rest;
 mod secret;
+mod visible;
 
 pub use data_token::{DataToken, DataTokenPage, StoredData, data_token_page};
 pub use ids::{ChannelId, CommandId, CorrelationId, RequestId};
@@ -21,3 +22,5 @@ pub use incoming::{
     UnreadableReason, Unrecognised,
 };
 pub use secret::{AuthorizationToken, DataKey, Link, Original, StreamToken};
+pub use visible::visible;
+pub(crate) use visible::{is_hidden, is_obeyed};

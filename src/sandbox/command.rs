@@ -88,7 +88,11 @@ pub fn run() -> ExitCode {
         }
     };
     // At `trace`, tungstenite would log frames: never above `info` here.
-    tracing_subscriber::fmt().with_writer(io::stderr).with_max_level(LevelFilter::INFO).init();
+    tracing_subscriber::fmt()
+        .with_writer(io::stderr)
+        .with_max_level(LevelFilter::INFO)
+        .log_internal_errors(false)
+        .init();
     match Runtime::new().map_err(Failure::Runtime).and_then(|runtime| serve(&runtime, arguments.into())) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => complain(&format!("privicore-sandbox: {failure}")),
@@ -99,9 +103,9 @@ fn exit_code(code: i32) -> ExitCode {
     u8::try_from(code).map_or(ExitCode::FAILURE, ExitCode::from)
 }
 
-#[expect(clippy::print_stderr, reason = "the program's own complaint")]
 fn complain(sentence: &str) -> ExitCode {
-    eprintln!("{sentence}");
+    // Where nobody listens, the code still says it.
+    drop(writeln!(io::stderr(), "{}", crate::protocol::visible(sentence)));
     ExitCode::FAILURE
 }
 

@@ -1,0 +1,156 @@
+//! Text that others wrote, in a terminal: servers, arguments, files. Nothing in it commands the terminal, and nobody has to
+//! listen.
+
+use std::process::Stdio;
+
+use futures_util::{SinkExt as _, StreamExt as _};
+use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpListener;
+use tokio::runtime::Runtime;
+use tokio_tungstenite::tungstenite::Message;
+
+use super::Privicore;
+use super::program::Home;
+
+/// The clipboard, the screen, a forged line, another colour, the direction of writing, and letters that nobody sees.
+const HOSTILE: &str =
+    "\u{1b}]52;c;cHduZWQ=\u{7}\u{1b}[2J\r\nprivicore-monitor: forged\u{9b}31m\u{202e}evil\u{2028}\u{e0041}\u{7f}.";
+
+fn is_harmful(character: char) -> bool {
+    character.is_control()
+        || matches!(character, '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{e0041}')
+}
+
+#[track_caller]
+fn assert_harmless(said: &str) {
+    let harmful: String = said.chars().filter(|character| *character != '\n' && is_harmful(*character)).collect();
+    assert_eq!(harmful, "", "{said:?}");
+    assert!(!said.lines().any(|line| line.starts_with("privicore-monitor: forged")), "a line is forged: {said}");
+}
+
+/// A server that grants or refuses a sign-in and then a join, with hostile words. Where it listens.
+fn server(runtime: &Runtime, sign_in: u16, join: u16) -> (String, String) {
+    let words = json!({"message": HOSTILE, "authorizationToken": "T-1"}).to_string();
+    let listener = runtime.block_on(TcpListener::bind("127.0.0.1:0")).expect("a port");
+    let api = format!("http://{}", listener.local_addr().expect("an address"));
+    runtime.spawn(async move {
+        loop {
+            let (mut stream, _) = listener.accept().await.expect("a client");
+            let mut asked = Vec::new();
+            while !asked.windows(4).any(|end| end == b"\r\n\r\n") && stream.read_buf(&mut asked).await.is_ok() {}
+            let head = format!("HTTP/1.1 {sign_in} X\r\nConnection: close\r\nContent-Length: {}\r\n\r\n", words.len());
+            drop(stream.write_all(&[head.as_bytes(), words.as_bytes()].concat()).await);
+        }
+    });
+    let listener = runtime.block_on(TcpListener::bind("127.0.0.1:0")).expect("a port");
+    let websocket = format!("ws://{}", listener.local_addr().expect("an address"));
+    runtime.spawn(async move {
+        loop {
+            let (stream, _) = listener.accept().await.expect("a client");
+            let mut socket = tokio_tungstenite::accept_async(stream).await.expect("an upgrade");
+            while let Some(Ok(Message::Text(text))) = socket.next().await {
+                let asked: Value = serde_json::from_str(&text).expect("JSON");
+                let reply = json!({"correlationId": asked["correlationId"], "status": join, "message": HOSTILE});
+                drop(socket.send(Message::text(reply.to_string())).await);
+            }
+        }
+    });
+    (api, websocket)
+}
+
+fn home_at((api, websocket): &(String, String)) -> Home {
+    let mut home = Home::new();
+    home.set("PRIVICORE_API_URL", api);
+    home.set("PRIVICORE_WS_URL", websocket);
+    home.set("PRIVICORE_USERNAME", "somebody");
+    home.set("PRIVICORE_PASSWORD", "right");
+    home
+}
+
+#[test]
+fn a_servers_reason_is_shown_and_obeyed_by_no_terminal() {
+    let runtime = Runtime::new().expect("threads");
+    for (sign_in, join) in [(401, 200), (200, 401), (200, 403)] {
+        let home = home_at(&server(&runtime, sign_in, join));
+        for log in ["warn", "trace"] {
+            let watch = home.run(&["--log", log, "watch"]).with(3);
+            assert_harmless(&watch.said);
+            assert!(watch.said.contains("␛]52;c;cHduZWQ=␇␛[2J⏎privicore-monitor: forged"), "not shown: {}", watch.said);
+        }
+    }
+}
+
+#[test]
+fn nobody_has_to_listen_to_standard_error() {
+    let runtime = Runtime::new().expect("threads");
+    let home = home_at(&server(&runtime, 401, 200));
+    for (arguments, code) in [
+        (&["watch"][..], 3),
+        (&["--log", "trace", "watch"], 3),
+        (&["watch", "--filter", "staus:x"], 2),
+        (&["--nonsense"], 2),
+        (&["export", "--format", "csv", "--data-dir", "/dev/null/nowhere"], 2),
+    ] {
+        let (reader, writer) = std::io::pipe().expect("a pipe");
+        drop(reader);
+        let mut command = home.command(arguments);
+        let ended = command.stdout(Stdio::null()).stderr(writer).status().expect("ran");
+        assert_eq!(ended.code(), Some(code), "{arguments:?}");
+    }
+    let (reader, writer) = std::io::pipe().expect("a pipe");
+    drop(reader);
+    let ended = home.command(&["--help"]).stdout(writer).stderr(Stdio::null()).status().expect("ran");
+    assert_eq!(ended.code(), Some(0), "help that nobody reads");
+}
+
+#[test]
+fn arguments_and_files_are_quoted_harmlessly() {
+    let home = Home::new();
+    for arguments in [
+        &["watch", "--profile", HOSTILE][..],
+        &["export", "--format", "csv", "--profile", HOSTILE],
+        &["export", "--format", HOSTILE],
+        &["watch", "--filter", &format!("staus:{HOSTILE}")],
+        &["watch", "--exit-on", HOSTILE],
+        &["watch", &format!("--{HOSTILE}")],
+        &[HOSTILE],
+    ] {
+        let ended = home.run(arguments);
+        assert_eq!(ended.code, Some(2), "{arguments:?}: {}", ended.said);
+        assert_harmless(&ended.said);
+    }
+    home.with_profiles(&["ops"]);
+    let settings = home.folder("config/settings.toml");
+    let text = std::fs::read_to_string(&settings).expect("settings");
+    let name = HOSTILE.chars().map(|c| format!("\\U{:08X}", u32::from(c))).collect::<String>();
+    std::fs::write(&settings, text.replace("\"ops\"", &format!("\"{name}\""))).expect("written");
+    let ended = home.run(&["watch"]).with(3);
+    assert_harmless(&ended.said);
+    assert!(ended.said.contains("forged"), "not shown: {}", ended.said);
+}
+
+#[test]
+fn lines_of_events_command_no_terminal_and_json_says_the_text_as_it_is() {
+    let privicore = Privicore::start();
+    let home = Home::of(privicore.running());
+    let mut watch = home.start(&["watch", "--exit-on", "final:c-1"]);
+    privicore.until_joined(1);
+    privicore.outcome("c-1", 3, HOSTILE);
+    assert_harmless(watch.line().trim_end_matches('\n'));
+    assert_eq!(watch.end().code(), Some(0), "{}", watch.said());
+    for format in ["ndjson", "csv"] {
+        let out = home.run(&["export", "--format", format]).with(0).out;
+        let spared = |c: &char| !matches!(c, '\r' | '\n');
+        let harmful: String = out.chars().filter(spared).filter(|c| is_harmful(*c) && *c != '\u{e0041}').collect();
+        assert_eq!(harmful, "", "{out:?}");
+        if format == "ndjson" {
+            let row: Value = out
+                .lines()
+                .map(|line| serde_json::from_str(line).expect("JSON"))
+                .find(|row: &Value| row["id"] == "c-1")
+                .expect("the row");
+            assert_eq!(row["message"], HOSTILE);
+        }
+    }
+}
