@@ -68,17 +68,9 @@ fn delete_all(entries: &[keyring_core::Entry]) -> Result<(), StoreError> {
 fn in_our_words(error: Error) -> StoreError {
     match error {
         Error::NoDefaultStore => StoreError::Missing,
-        Error::NoStorageAccess(cause) => {
-            // The crates below give no type to go by. Of the Secret Service: "object locked", "prompt dismissed", and
-            // "result not returned" where there is no default keyring.
-            let words = cause.to_string();
-            if words.contains("locked") {
-                StoreError::Locked
-            } else if words.contains("result not returned") {
-                StoreError::Missing
-            } else {
-                StoreError::Refused
-            }
+        Error::NoStorageAccess(cause) => of_secret_service(&*cause).unwrap_or(StoreError::Refused),
+        Error::PlatformFailure(cause) => {
+            of_secret_service(&*cause).unwrap_or_else(|| StoreError::failed(&Error::PlatformFailure(cause).to_string()))
         }
         Error::BadEncoding(secret) | Error::BadDataFormat(secret, _) => {
             drop(SecretBytes::new(secret));
@@ -88,6 +80,26 @@ fn in_our_words(error: Error) -> StoreError {
         Error::TooLong(_, limit) => StoreError::failed(&format!("it takes no more than {limit} characters")),
         other => StoreError::failed(&other.to_string()),
     }
+}
+
+/// What an error of the Secret Service means, where its kind says it: there is no other way to tell a keyring that is locked
+/// from one that is not there.
+#[cfg(all(unix, not(target_os = "macos")))]
+fn of_secret_service(cause: &(dyn std::error::Error + Send + Sync + 'static)) -> Option<StoreError> {
+    use secret_service::Error::{Locked, NoResult, Prompt, PromptDisconnected, Unavailable};
+    match cause.downcast_ref()? {
+        Locked => Some(StoreError::Locked),
+        // There is no default keyring, or nobody who keeps one.
+        NoResult | Unavailable => Some(StoreError::Missing),
+        Prompt | PromptDisconnected => Some(StoreError::Refused),
+        _ => None,
+    }
+}
+
+/// There is no Secret Service on these systems.
+#[cfg(not(all(unix, not(target_os = "macos"))))]
+fn of_secret_service(_cause: &(dyn std::error::Error + Send + Sync + 'static)) -> Option<StoreError> {
+    None
 }
 
 #[cfg(test)]
@@ -108,12 +120,27 @@ mod tests {
 
     #[test]
     fn the_platforms_errors_become_ours() {
-        let no_access = |words: &str| in_our_words(Error::NoStorageAccess(words.to_owned().into()));
-        assert_eq!(no_access("SS Error: object locked"), StoreError::Locked);
-        assert_eq!(no_access("SS error: prompt dismissed"), StoreError::Refused);
-        assert_eq!(no_access("SS error: result not returned from SS API"), StoreError::Missing);
+        assert_eq!(in_our_words(Error::NoStorageAccess("it is locked".into())), StoreError::Refused, "words decide");
         assert_eq!(in_our_words(Error::NoDefaultStore), StoreError::Missing);
         let failed = in_our_words(Error::PlatformFailure("line one\nline two.".into())).to_string();
         assert_eq!(failed, "The system keyring failed: Platform failure: line one line two.");
+    }
+
+    /// By the conversion of the crate that the keyring is made of: if it comes with another version of the Secret Service's
+    /// crate one day, this fails.
+    #[cfg(all(unix, not(target_os = "macos")))]
+    #[test]
+    fn the_secret_services_errors_are_known_by_their_kind() {
+        use secret_service::Error as Service;
+        use zbus_secret_service_keyring_store::errors::decode_error;
+        for (error, ours) in [
+            (Service::Locked, StoreError::Locked),
+            (Service::NoResult, StoreError::Missing),
+            (Service::Unavailable, StoreError::Missing),
+            (Service::Prompt, StoreError::Refused),
+            (Service::PromptDisconnected, StoreError::Refused),
+        ] {
+            assert_eq!(in_our_words(decode_error(error)), ours);
+        }
     }
 }

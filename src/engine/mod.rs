@@ -35,6 +35,7 @@ mod lasting;
 mod lifetime;
 pub mod local;
 mod mailbox;
+mod no_connection;
 mod openness;
 mod options;
 mod outcomes;

@@ -17,6 +17,7 @@ use crate::protocol::rest::{self, AUTHORIZATION_HEADER, COMMAND_HEADER, REQUEST_
 use crate::protocol::{AuthorizationToken, CommandId, DataToken, DataTokenPage, RequestId, data_token_page, mask};
 
 use super::endpoints::Endpoints;
+use super::no_connection::NoConnection;
 use super::proxies::{ProxyError, Through};
 use super::way::{Way, Ways};
 
@@ -46,25 +47,25 @@ pub(super) struct Granted {
 #[derive(Debug, thiserror::Error)]
 pub(super) enum RestError {
     /// No connection.
-    #[error("{host} can't be reached{why}. Check the API address, and that the server runs.")]
+    #[error("{host} can't be reached: {source}. Check the API address, and that the server runs.")]
     Unreachable {
         /// The host.
         host: String,
-        /// What is known of the reason, with a colon before it; or empty.
-        why: String,
+        /// Why.
+        source: NoConnection,
     },
     /// No connection, and a proxy is in between.
     #[error(
-        "{host} can't be reached through the proxy {proxy}{why}. Check the proxy in the settings, and that it lets {host} \
-         through."
+        "{host} can't be reached through the proxy {proxy}: {source}. Check the proxy in the settings, and that it lets \
+         {host} through."
     )]
     UnreachableThrough {
         /// The host.
         host: String,
         /// The proxy.
         proxy: String,
-        /// What is known of the reason, with a colon before it; or empty.
-        why: String,
+        /// Why.
+        source: NoConnection,
     },
     /// The proxy is of no use.
     #[error(transparent)]
@@ -417,38 +418,11 @@ fn failed(error: reqwest::Error, endpoints: &Endpoints, through: Option<&Through
     if error.is_timeout() {
         return RestError::TimedOut { host };
     }
-    if !error.is_connect() {
-        return RestError::Unreachable { host, why: ": the connection broke off".to_owned() };
+    match (NoConnection::of(&error), through) {
+        (NoConnection::ProxyPassword, Some(through)) => ProxyError::NeedsPassword(through.to_string()).into(),
+        (source @ NoConnection::BrokenOff, _) | (source, None) => RestError::Unreachable { host, source },
+        (source, Some(through)) => RestError::UnreachableThrough { host, proxy: through.to_string(), source },
     }
-    match through {
-        Some(through) if is_for_a_password(&error) => ProxyError::NeedsPassword(through.to_string()).into(),
-        Some(through) => RestError::UnreachableThrough { host, proxy: through.to_string(), why: why(&error) },
-        None => RestError::Unreachable { host, why: why(&error) },
-    }
-}
-
-/// Whether no connection came about because a proxy wants a password, or another.
-pub(super) fn is_for_a_password(error: &reqwest::Error) -> bool {
-    // The HTTP client keeps the kind of this error to itself; its words are all there is.
-    deepest(error).is_some_and(|why| why.contains("proxy authorization required"))
-}
-
-/// What is known of why no connection came about, with a colon before it; or nothing.
-pub(super) fn why(error: &reqwest::Error) -> String {
-    match deepest(error).as_deref() {
-        None => String::new(),
-        Some("tunnel error: unsuccessful") => ": the proxy refused".to_owned(),
-        Some(why) => format!(": {}", why.trim_start_matches("tunnel error: ")),
-    }
-}
-
-/// The innermost source of an error: what the system or TLS said.
-fn deepest(error: &dyn std::error::Error) -> Option<String> {
-    let mut source = error.source()?;
-    while let Some(inner) = source.source() {
-        source = inner;
-    }
-    Some(source.to_string())
 }
 
 fn host(endpoints: &Endpoints) -> String {

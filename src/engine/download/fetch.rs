@@ -12,8 +12,8 @@ use url::Url;
 
 use crate::activity::NotSaved;
 use crate::engine::connector::{self, ConnectError};
+use crate::engine::no_connection::NoConnection;
 use crate::engine::proxies::{ProxyError, Through};
-use crate::engine::rest::{is_for_a_password, why};
 use crate::engine::vault::Taken;
 use crate::engine::way::Ways;
 use crate::protocol::file_name;
@@ -170,16 +170,16 @@ impl Job {
 
     /// Nothing was sent: the link is as good as before.
     fn not_sent(&self, taken: Taken, error: &reqwest::Error, through: Option<&Through>) -> Failed {
-        if let Some(through) = through.filter(|_through| is_for_a_password(error)) {
+        let why = NoConnection::of(error);
+        if let (NoConnection::ProxyPassword, Some(through)) = (&why, through) {
             return self.no_way(taken, &ProxyError::NeedsPassword(through.to_string()));
         }
         let host = host(&taken.url);
         self.vault.put_back(&self.request, taken);
         let by = through.map(|through| format!(" through the proxy {through}")).unwrap_or_default();
-        let why = why(error);
         Failed::after(
             NotSaved::NotStarted,
-            format!("{host} can't be reached{by}{why}. The link was not used; try again."),
+            format!("{host} can't be reached{by}: {why}. The link was not used; try again."),
         )
     }
 
