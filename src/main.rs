@@ -80,14 +80,16 @@ fn run(arguments: Arguments) -> Result<(), Ending> {
             directories: directories.clone(),
             environment: environment.clone(),
             sandbox: sandboxed,
+            clock: Arc::new(wall_clock),
             options: &|waker, tokens| options(waker, sandboxed || tokens == Tokens::InMemory),
         })
         .map_err(ended),
         Some(Task::Export(wanted)) => {
-            cli::export::run(&wanted, profile.as_deref(), &directories, &environment, wall_clock()).map_err(ended)
+            cli::export::run(&wanted, profile.as_deref(), &directories, &environment, Arc::new(wall_clock))
+                .map_err(ended)
         }
         Some(Task::Track(wanted)) => {
-            cli::track::run(&wanted, profile.as_deref(), &directories, &environment, wall_clock())
+            cli::track::run(&wanted, profile.as_deref(), &directories, &environment, Arc::new(wall_clock))
                 .map(|_count| ())
                 .map_err(ended)
         }
@@ -119,6 +121,7 @@ fn show(
         profile,
         quit,
         waker,
+        clock: engine.clock(),
         place,
         reduced_motion: stillness.is_wanted(),
     };

@@ -11,7 +11,7 @@ use super::pool::{TextId, TextPool};
 use super::row::{DataRow, Row};
 use super::throughput::Throughput;
 use super::unkept::Moved;
-use super::{Activity, Counts, Entry, Fact, Gap, GapState, Kind, Ledger, Moment, Patience, Seq};
+use super::{Activity, Counts, Entry, Fact, Gap, GapState, Kind, Ledger, Moment, Patience, Seq, TimeReference};
 
 mod counting;
 mod evicting;
@@ -102,8 +102,7 @@ pub struct Activities {
     inline: BTreeSet<u32>,
     /// The time as of the last [`Activities::expire`].
     now: Moment,
-    /// See [`Activities::set_server_offset`].
-    server_offset: Option<i64>,
+    reference: TimeReference,
     /// When which row's link expires or expired, of the links that were not used: no more and no less.
     deadlines: BTreeSet<(Moment, u32)>,
     changes: Changes,
@@ -141,7 +140,7 @@ impl Activities {
             unkept: BTreeSet::new(),
             inline: BTreeSet::new(),
             now: Moment(0),
-            server_offset: Some(0),
+            reference: TimeReference::EXACT,
             deadlines: BTreeSet::new(),
             changes: Changes::default(),
             listed: Bits::default(),
@@ -336,7 +335,7 @@ impl Activities {
     fn context(&self) -> super::read::Context {
         super::read::Context {
             now: self.now,
-            server_offset: self.server_offset,
+            reference: self.reference,
             live_from: self.live_from,
             link_lifetime: self.link_lifetime,
         }

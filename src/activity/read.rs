@@ -8,15 +8,15 @@ use crate::protocol::LinkLife;
 use super::ledger::Standing;
 use super::pool::TextPool;
 use super::row::{CommandState, DataRow, End, Row};
-use super::{ActivityKey, Kind, Moment, NotSaved, Seq, Status};
+use super::{ActivityKey, Kind, Moment, NotSaved, Seq, Status, TimeReference};
 
 /// What a status depends on beside the row itself.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Context {
     /// The time on the clock of this run.
     pub(super) now: Moment,
-    /// How far the server's time of day is ahead of it at least, in microseconds; `None` while nothing is known of it.
-    pub(super) server_offset: Option<i64>,
+    /// How that clock relates to the server's.
+    pub(super) reference: TimeReference,
     pub(super) live_from: Seq,
     pub(super) link_lifetime: Duration,
 }
@@ -129,6 +129,12 @@ impl<'a> Activity<'a> {
             _ if data.inline.is_set() => Status::Inline,
             _ => Status::Preparing,
         }
+    }
+
+    /// A moment as this computer's clock, as it is set now, would have shown it.
+    #[must_use]
+    pub fn shown(&self, at: Moment) -> Moment {
+        self.context.reference.shown(at)
     }
 
     /// When its first message came.
@@ -285,8 +291,12 @@ impl<'a> Activity<'a> {
     /// When the link expires, if there is one that was not used and its end is known.
     #[must_use]
     pub fn link_expires(&self) -> Option<Moment> {
+        let reference = self.context.reference;
+        // What is only known to be later than this is no end to count down to.
+        let server = reference.server.filter(|_| reference.is_told);
+        let context = Context { reference: TimeReference { server, ..reference }, ..self.context };
         let data = self.data.filter(|_| self.status() == Status::Ready)?;
-        self.expiry(data, data.ready()?)
+        Self { context, ..*self }.expiry(data, data.ready()?)
     }
 
     /// When a link that can be used expires or expired, whatever the time is now; [`NO_END`] if that is not known.
@@ -301,13 +311,13 @@ impl<'a> Activity<'a> {
     /// usual lifetime. What an earlier run received, and what the message tells by the server's clock, is compared with the
     /// server's time of day: `None` while that is not known.
     fn expiry(&self, data: &DataRow, (seq, came): (Seq, Moment)) -> Option<Moment> {
-        let of_server = |end: Moment| Some(Moment(end.0.saturating_sub(self.context.server_offset?)));
+        let reference = self.context.reference;
         let end = match data.expires.value {
-            Some(life @ LinkLife::Until(_)) => return of_server(came.end_of(life)),
+            Some(life @ LinkLife::Until(_)) => return reference.of_server(came.end_of(life)),
             Some(life @ LinkLife::For(_)) => data.expires.at.end_of(life),
             None => came.plus(self.context.link_lifetime),
         };
-        if seq < self.context.live_from { of_server(end) } else { Some(end) }
+        if seq < reference.steady_from { reference.of_server(end) } else { Some(end) }
     }
 
     /// The file name that is known for its data token; empty where none is. For a suggestion only, as it came from a server.

@@ -3,7 +3,7 @@
 
 use crate::protocol::{Delivery, Message, is_hidden, is_obeyed, visible};
 
-use super::{Activity, Enquiry, Entry, Fact, GapCause, GapState, Kind, Moment, Source, Status};
+use super::{Activity, Enquiry, Entry, Fact, GapCause, GapState, Kind, Moment, Source, Status, TimeReference};
 
 /// The form of exported lines.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -74,14 +74,14 @@ impl Record {
             label: activity.label().to_owned(),
             context: activity.context().to_owned(),
             source: activity.source().map(Source::word),
-            first_seen: activity.first_seen().to_string(),
-            at: at.to_string(),
+            first_seen: activity.shown(activity.first_seen()).to_string(),
+            at: activity.shown(at).to_string(),
         }
     }
 
-    /// A gap as it stands.
+    /// A gap as it stands, of entries whose clock relates to the computer's like that.
     #[must_use]
-    pub fn of_gap(profile: String, gap: &GapState, seen: Moment) -> Self {
+    pub fn of_gap(profile: String, gap: &GapState, seen: Moment, reference: TimeReference) -> Self {
         Self {
             kind: word(Kind::Gap),
             id: None,
@@ -91,15 +91,15 @@ impl Record {
             label: String::new(),
             context: String::new(),
             source: None,
-            first_seen: gap.from.to_string(),
-            at: gap.to.unwrap_or(seen).to_string(),
+            first_seen: reference.shown(gap.from).to_string(),
+            at: reference.shown(gap.to.unwrap_or(seen)).to_string(),
         }
     }
 
     /// As the line of one message: how that one is known, and what is known of its activity beside it.
     #[must_use]
-    pub fn into_message(self, source: Source, label: &str, first_seen: Moment) -> Self {
-        let first_seen = first_seen.to_string();
+    pub fn into_message(self, source: Source, label: &str, activity: &Activity<'_>) -> Self {
+        let first_seen = activity.shown(activity.first_seen()).to_string();
         Self { source: Some(source.word()), label: label.to_owned(), first_seen, ..self }
     }
 
@@ -343,11 +343,11 @@ mod tests {
             requests: 2,
             heard: 1,
         };
-        let record = Record::of_gap("ops".into(), &gap, Moment(9_000_000));
+        let record = Record::of_gap("ops".into(), &gap, Moment(9_000_000), TimeReference::EXACT);
         assert!(record.json().starts_with("{\"kind\":\"gap\",\"id\":null,"), "{}", record.json());
         assert!(record.message.contains("3 of 4 recovered, 1 data request can't"), "{}", record.message);
         let recovered = GapState { recovered: 4, heard: 2, ..gap };
-        let message = Record::of_gap("ops".into(), &recovered, Moment(9_000_000)).message;
+        let message = Record::of_gap("ops".into(), &recovered, Moment(9_000_000), TimeReference::EXACT).message;
         assert_eq!(message, "Disconnected: nothing known is missing, 4 of 4 recovered");
         assert_eq!(record.at, "1970-01-01T00:00:01.000000Z");
     }

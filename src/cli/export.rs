@@ -4,7 +4,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::activity::record::Format as LineFormat;
-use crate::activity::{Chip, Moment, Slip};
+use crate::activity::{Chip, Slip};
+use crate::engine::{Clock, EngineClock};
 use crate::journal::{Archive, Export as Lines, JournalError};
 use crate::settings::{Directories, Store};
 
@@ -23,7 +24,7 @@ pub fn run(
     profile: Option<&str>,
     directories: &Directories,
     environment: &Environment,
-    now: Moment,
+    clock: Clock,
 ) -> Result<(), CliError> {
     let (_store, settings, trouble) = Store::open(directories);
     if let Some(sentence) = trouble {
@@ -38,7 +39,10 @@ pub fn run(
     // A file that is not finished must not stay behind.
     let cancelled: Arc<AtomicBool> =
         if wanted.file.is_some() { signals::ends().map_err(CliError::System)? } else { Arc::default() };
+    let mut archive = Archive::open(directories.data())?;
+    let clock = EngineClock::beside(archive.as_ref(), clock)?;
     let mut output = Output::open(wanted.file.as_deref())?;
+    let (now, reference) = (clock.now(), clock.reference());
     let lines = Lines {
         format: match wanted.format {
             Format::Csv => LineFormat::Csv,
@@ -47,13 +51,13 @@ pub fn run(
         only,
         filter: wanted.filter.clone().unwrap_or_default(),
         chip: Chip::All,
-        since: wanted.since.map(|since| since.moment(now)),
+        since: wanted.since.map(|since| since.moment(reference.shown(now))),
         messages: wanted.messages,
         link_lifetime: settings.preferences.link_lifetime(),
         now,
+        reference,
         names: names.into_map(),
     };
-    let mut archive = Archive::open(directories.data())?;
     if let Some(archive) = &mut archive {
         archive.observe(Arc::default(), cancelled.clone())?;
     }

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use crate::activity::Moment;
 use crate::engine::local::{self, AskError, Refusal, Tracking};
+use crate::engine::{Clock, EngineClock};
 use crate::journal::{Holder, Journal, JournalError, Opened};
 use crate::settings::{Directories, ProfileId, Store};
 
@@ -28,7 +28,7 @@ pub fn run(
     profile: Option<&str>,
     directories: &Directories,
     environment: &Environment,
-    now: Moment,
+    clock: Clock,
 ) -> Result<usize, CliError> {
     let tracking = Tracking::new(profile.map(str::to_owned), &wanted.ids, wanted.label.as_deref())?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(CliError::System)?;
@@ -37,7 +37,7 @@ pub fn run(
         loop {
             match Holder::take(directories.data()) {
                 Ok(holder) => {
-                    let count = write(tracking, directories, environment, now).await;
+                    let count = write(tracking, directories, environment, clock).await;
                     drop(holder);
                     return count;
                 }
@@ -61,10 +61,11 @@ async fn write(
     tracking: Tracking,
     directories: &Directories,
     environment: &Environment,
-    now: Moment,
+    clock: Clock,
 ) -> Result<usize, CliError> {
     let profile = whose(&tracking, directories, environment)?;
-    let Opened { journal, .. } = Journal::open(directories.data())?;
+    let Opened { journal, clock: kept, .. } = Journal::open(directories.data())?;
+    let now = EngineClock::resumed(kept.as_ref(), clock).now();
     let count = tracking.len();
     let written = journal.append(profile, tracking.into_entries(now)).await;
     journal.close().await;

@@ -15,6 +15,9 @@ use tokio_tungstenite::tungstenite::Error as WsError;
 use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 use url::Url;
 
+use crate::activity::Moment;
+
+use super::clocks::date_of;
 use super::endpoints::Target;
 use super::proxies::{ProxyError, Through};
 use super::trust::Trust;
@@ -124,13 +127,14 @@ pub enum ConnectError {
 }
 
 /// Connects and upgrades within the budget. `addresses` are the only ones that the host may have; none where the name is to be
-/// resolved. `limit` is the largest message that will be read, in bytes.
+/// resolved. `limit` is the largest message that will be read, in bytes. With
+/// the socket comes the server's time of day, if its answer says it.
 pub(super) async fn open(
     connector: Arc<dyn Connector>,
     url: Url,
     addresses: Vec<SocketAddr>,
     limit: usize,
-) -> Result<Socket, ConnectError> {
+) -> Result<(Socket, Option<Moment>), ConnectError> {
     let target = Target { addresses, ..Target::of(&url) };
     let host = target.host.clone();
     let through = connector.proxy(&target).map(|proxy| format!(" through the proxy {proxy}")).unwrap_or_default();
@@ -138,7 +142,7 @@ pub(super) async fn open(
         let transport = connector.connect(target.clone()).await?;
         let config = WebSocketConfig::default().max_message_size(Some(limit)).max_frame_size(Some(limit));
         match tokio_tungstenite::client_async_with_config(url.as_str(), transport, Some(config)).await {
-            Ok((socket, _response)) => Ok(socket),
+            Ok((socket, response)) => Ok((socket, date_of(response.headers()))),
             Err(error) => Err(upgrade_error(target.host, &error)),
         }
     };

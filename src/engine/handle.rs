@@ -10,7 +10,8 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
-use crate::journal::{Holder, Journal, JournalError, Opened};
+use crate::activity::{Moment, Seq, TimeReference};
+use crate::journal::{Archive, Holder, Journal, JournalError, KeptClock, Opened};
 use crate::settings::Store;
 
 use super::action::Action;
@@ -23,7 +24,7 @@ use super::hub;
 use super::journal_store::JournalStore;
 use super::local;
 use super::mailbox::{self, Events, Outbox};
-use super::options::EngineOptions;
+use super::options::{Clock, EngineOptions};
 use super::rest::Rest;
 use super::restore;
 use super::spawn::Spawner;
@@ -88,7 +89,7 @@ impl Engine {
     /// See [`EngineError`].
     pub fn start(options: EngineOptions) -> Result<(EngineHandle, Events), EngineError> {
         let holder = Holder::take_within(options.directories.data(), HOLDER_PATIENCE)?;
-        let Opened { journal, live_from, id, recovered } = Journal::open(options.directories.data())?;
+        let Opened { journal, live_from, id, recovered, clock: kept } = Journal::open(options.directories.data())?;
         let (store, settings, broken) = Store::open(&options.directories);
         let surroundings = Surroundings { authority: options.extra_authority, proxies: options.proxies };
         let way = Way::load(&settings.preferences, &surroundings)?;
@@ -105,19 +106,22 @@ impl Engine {
         let (guide, ways) = Guide::new(way, surroundings);
         let (actions, wanted) = mpsc::channel(ACTIONS);
         let (reports, reported) = mpsc::channel(REPORTS);
+        let boot_id = suspend::boot_id();
+        let boot = Arc::new(suspend::boot_clock);
+        let clocks = Clocks::resumed(options.clock, boot, kept.as_ref(), live_from, boot_id.as_deref());
         let tools = Tools {
             outbox: outbox.clone(),
             spawner: spawner.clone(),
-            clocks: Clocks::new(options.clock.clone(), Arc::new(suspend::boot_clock)),
-            ledger: JournalStore::new(journal, outbox.clone(), options.clock.clone()),
-            clock: options.clock,
+            clocks: clocks.clone(),
+            ledger: JournalStore::new(journal, outbox.clone(), clocks.as_clock()),
+            clock: clocks.as_clock(),
             keyring: options.keyring,
-            rest: Rest::new(ways.clone()),
+            rest: Rest::new(ways.clone(), clocks.clone()),
             fetcher: Fetcher::new(ways.clone()),
             connector: options.connector.unwrap_or_else(|| Arc::new(Network::new(ways)) as Arc<dyn Connector>),
             reports,
         };
-        start_helpers(&tools, options.directories.data());
+        start_helpers(&tools, options.directories.data(), boot_id);
         let start = hub::Start {
             tools,
             data: options.directories.data().to_owned(),
@@ -150,17 +154,17 @@ impl Engine {
             runtime.shutdown_timeout(LAST_TASKS);
             drop(holder);
         })?;
-        Ok((EngineHandle { actions, quit, spawner, ended }, events))
+        Ok((EngineHandle { actions, quit, spawner, ended, clock: EngineClock(clocks) }, events))
     }
 }
 
 /// Starts what runs as long as the engine and belongs to no profile.
-fn start_helpers(tools: &Tools, data: &Path) {
+fn start_helpers(tools: &Tools, data: &Path, boot_id: Option<String>) {
     let catch_up = restore::catch_up(tools.ledger.clone(), tools.outbox.clone());
     tools.spawner.spawn("reading the journal", catch_up);
     let clean = cleanup::run(tools.ledger.clone(), tools.outbox.clone());
     tools.spawner.spawn("taking what was forgotten off the disk", clean);
-    let watch = suspend::watch(suspend::boot_clock, tools.reports.clone());
+    let watch = suspend::watch(tools.clone(), boot_id);
     tools.spawner.spawn("watching for sleep", watch);
     let listen = local::listen(data.to_owned(), tools.clone());
     tools.spawner.spawn("listening to other processes", listen);
@@ -173,9 +177,61 @@ pub struct EngineHandle {
     quit: CancellationToken,
     spawner: Spawner,
     ended: Ended,
+    clock: EngineClock,
+}
+
+/// The clock that stamps entries. It runs on steadily when the computer's clock is set; clones are the same clock.
+#[derive(Debug, Clone)]
+pub struct EngineClock(Clocks);
+
+impl EngineClock {
+    /// The clock of the run that writes a journal, or wrote it last, as far as the journal tells; `clock` is the computer's.
+    ///
+    /// # Errors
+    ///
+    /// Where the journal can't be read.
+    pub fn beside(archive: Option<&Archive>, clock: Clock) -> Result<Self, JournalError> {
+        let Some(archive) = archive else { return Ok(Self::resumed(None, clock)) };
+        if let Some(kept) = archive.clock()? {
+            return Ok(Self::resumed(Some(&kept), clock));
+        }
+        // Of an earlier version: its newest entry tells how late it is at least.
+        let resumed = Self::resumed(None, clock);
+        if let Some(newest) = archive.newest_moment()? {
+            resumed.0.is_at_least(newest);
+        }
+        Ok(resumed)
+    }
+
+    /// The clock of a run that begins where an earlier one left off; `clock` is the computer's.
+    #[must_use]
+    pub fn resumed(kept: Option<&KeptClock>, clock: Clock) -> Self {
+        let boot_id = suspend::boot_id();
+        // Nothing is stamped by this run: only entries of the same boot are on its clock.
+        let live_from = Seq(u64::MAX);
+        Self(Clocks::resumed(clock, Arc::new(suspend::boot_clock), kept, live_from, boot_id.as_deref()))
+    }
+
+    /// The time by it.
+    #[must_use]
+    pub fn now(&self) -> Moment {
+        self.0.now().at
+    }
+
+    /// How it relates to the other clocks.
+    #[must_use]
+    pub fn reference(&self) -> TimeReference {
+        self.0.reference()
+    }
 }
 
 impl EngineHandle {
+    /// The clock that stamps this engine's entries.
+    #[must_use]
+    pub fn clock(&self) -> EngineClock {
+        self.clock.clone()
+    }
+
     /// Asks for something. Never waits.
     ///
     /// # Errors

@@ -10,8 +10,8 @@ use tokio::sync::Notify;
 use crate::activity::{ActivityKey, Entry, Moment, Seq};
 use crate::credentials::{KeyringError, SealKey};
 use crate::journal::{
-    Cleaned, History, Journal, JournalError, KeptNotice, Limits, NotAppended, PendingWork, Purged, Sealing, Secrets,
-    Unsealed, WorkId,
+    Cleaned, History, Journal, JournalError, KeptClock, KeptNotice, Limits, NotAppended, PendingWork, Purged, Sealing,
+    Secrets, Unsealed, WorkId,
 };
 use crate::protocol::{Original, RequestId};
 use crate::settings::ProfileId;
@@ -174,6 +174,10 @@ impl JournalStore {
 
     pub(super) async fn signed_in(&self, profile: ProfileId) -> Result<(), JournalError> {
         self.ask(|| self.journal.signed_in(profile)).await
+    }
+
+    pub(super) async fn keep_clock(&self, clock: KeptClock) -> Result<(), JournalError> {
+        self.ask(|| self.journal.keep_clock(clock.clone())).await
     }
 
     pub(super) async fn alive(&self, profile: ProfileId, at: Moment) -> Result<(), JournalError> {

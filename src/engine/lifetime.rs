@@ -34,7 +34,8 @@ pub(super) type Watch = oneshot::Sender<()>;
 
 /// Begins to watch a token; `None` where it is not known when it ends.
 pub(super) fn watch(tools: &Tools, profile: ProfileId, ticket: u64, ends: Ends) -> Option<Watch> {
-    let now = ends.server_now.unwrap_or_else(|| (tools.clock)());
+    let now = tools.clocks.now().at;
+    let now = ends.server_now.or_else(|| tools.clocks.reference().by_server(now)).unwrap_or(now);
     let life = ends.at?.since(now);
     let (watch, given_up) = oneshot::channel::<()>();
     let task = keep_watch(tools.clone(), profile, ticket, life);

@@ -1,10 +1,10 @@
 //! From a frame to an entry: parse it, put its secrets into the vault, mask them in what is kept. What opens data goes with
 //! the entries, to be sealed.
 
-use crate::activity::{ActivityKey, Entry, Fact, Moment, Seq};
+use crate::activity::{ActivityKey, Entry, Fact, Moment, Seq, TimeReference};
 use crate::journal::{RequestSecret, Secret, Secrets};
 use crate::protocol::incoming::{self, Incoming};
-use crate::protocol::{AuthorizationToken, Link, Message, Original, Reply, UnreadableReason, mask};
+use crate::protocol::{AuthorizationToken, Link, LinkLife, Message, Original, Reply, UnreadableReason, mask};
 
 use super::vault::{self, Vault};
 
@@ -70,12 +70,14 @@ impl Harvest {
 pub(super) struct Reading {
     token: AuthorizationToken,
     vault: Vault,
+    /// The server's time of day when the connection was made.
+    reference: TimeReference,
 }
 
 impl Reading {
     /// Of a connection that was made with `token`: it is masked wherever a server echoes it.
-    pub(super) fn new(token: AuthorizationToken, vault: Vault) -> Self {
-        Self { token, vault }
+    pub(super) fn new(token: AuthorizationToken, vault: Vault, reference: TimeReference) -> Self {
+        Self { token, vault, reference }
     }
 
     /// Reads a text frame; an event goes into the harvest.
@@ -87,6 +89,7 @@ impl Reading {
             }
             Incoming::KeepAlive => Read::KeepAlive,
             Incoming::Message(message) => {
+                let message = self.settled(message, at);
                 let secret = vault::secret_of(&message, at);
                 let (entry, original) = self.entry(message, secret.as_ref(), raw, at);
                 harvest.add(entry, original);
@@ -137,13 +140,29 @@ impl Reading {
         let original = self.original(raw, &masked, known);
         // Read again from what is kept: the entry is then the same as when it is restored from the journal.
         let entry = match incoming::parse(&masked) {
-            Incoming::Message(message) => heard(message, masked.into(), at),
+            Incoming::Message(message) => heard(self.settled(message, at), masked.into(), at),
             // Masking took away what made it a message, such as an id that quotes the token.
             Incoming::Reply(_) | Incoming::KeepAlive | Incoming::Unreadable(_) => {
                 unreadable(UnreadableReason::WrongType, raw.len(), masked.into(), at)
             }
         };
         (entry, original)
+    }
+
+    /// A message whose link lives for so long from now, if it told until when by the server's clock and that clock is known:
+    /// what becomes of the clocks afterwards does not change it.
+    fn settled(&self, mut message: Message, at: Moment) -> Message {
+        let life = match &mut message {
+            Message::Data(report) => &mut report.life,
+            Message::StreamReady(report) => &mut report.life,
+            Message::Command(_) | Message::Unrecognised(_) => return message,
+        };
+        if let Some(LinkLife::Until(until)) = life
+            && let Some(end) = self.reference.of_server(Moment::from(*until))
+        {
+            *life = Some(LinkLife::For(end.since(at)));
+        }
+        message
     }
 
     /// The text but for credentials, where more than the `known` secrets was masked in it that opens data.
@@ -179,7 +198,7 @@ mod tests {
 
     fn read_all(raw: &str) -> (Read, Vec<Entry>, Secrets, Vault) {
         let vault = Vault::default();
-        let reading = Reading::new(AuthorizationToken::new("T-canary"), vault.clone());
+        let reading = Reading::new(AuthorizationToken::new("T-canary"), vault.clone(), TimeReference::EXACT);
         let mut harvest = Harvest::default();
         let read = reading.text(raw, Moment(7), &mut harvest);
         let (entries, secrets) = harvest.into_parts();
@@ -260,7 +279,7 @@ mod tests {
 
     #[test]
     fn a_harvest_is_full_by_count_and_by_size() {
-        let reading = Reading::new(AuthorizationToken::new("T"), Vault::default());
+        let reading = Reading::new(AuthorizationToken::new("T"), Vault::default(), TimeReference::EXACT);
         let mut harvest = Harvest::default();
         for _ in 0..MOST_MESSAGES {
             assert!(!harvest.is_full());

@@ -7,7 +7,7 @@
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use reqwest::header::{DATE, HeaderValue};
+use reqwest::header::HeaderValue;
 use reqwest::redirect::Policy;
 use reqwest::{Client, ClientBuilder, StatusCode};
 use secrecy::{ExposeSecret as _, SecretString};
@@ -16,6 +16,7 @@ use crate::activity::{Enquiry, Moment};
 use crate::protocol::rest::{self, AUTHORIZATION_HEADER, COMMAND_HEADER, REQUEST_HEADER, StatusAnswer};
 use crate::protocol::{AuthorizationToken, CommandId, DataToken, DataTokenPage, RequestId, data_token_page, mask};
 
+use super::clocks::{Clocks, date_of};
 use super::endpoints::Endpoints;
 use super::no_connection::NoConnection;
 use super::proxies::{ProxyError, Through};
@@ -110,6 +111,8 @@ pub(super) enum RestError {
 #[derive(Debug, Clone)]
 pub(super) struct Rest {
     ways: Ways,
+    /// Told the server's time of day with each answer.
+    clocks: Clocks,
 }
 
 /// The client of these calls, but for whom it trusts and its proxies.
@@ -183,8 +186,8 @@ struct Answer {
 
 impl Rest {
     /// That goes the way that is in force when it is called.
-    pub(super) fn new(ways: Ways) -> Self {
-        Self { ways }
+    pub(super) fn new(ways: Ways, clocks: Clocks) -> Self {
+        Self { ways, clocks }
     }
 
     /// `POST /profile/authenticate`.
@@ -197,7 +200,7 @@ impl Rest {
         let url = endpoints.call(&["profile", "authenticate"]);
         let way = self.way();
         let request = way.calls.post(url).form(&[("username", username), ("password", password.expose_secret())]);
-        let answer = read(request, &way, endpoints, &[password.expose_secret()]).await?;
+        let answer = self.read(request, &way, endpoints, &[password.expose_secret()]).await?;
         granted(&answer, endpoints)
     }
 
@@ -337,47 +340,50 @@ impl Rest {
                 way.calls.get(url)
             }
         };
-        read(request.header(AUTHORIZATION_HEADER, header), &way, endpoints, &[token.expose()]).await
+        self.read(request.header(AUTHORIZATION_HEADER, header), &way, endpoints, &[token.expose()]).await
+    }
+
+    /// Sends a request and reads the answer, without the secrets that the request carried.
+    async fn read(
+        &self,
+        request: reqwest::RequestBuilder,
+        way: &Way,
+        endpoints: &Endpoints,
+        secrets: &[&str],
+    ) -> Result<Answer, RestError> {
+        let through = way.proxies.of_url(&endpoints.api)?;
+        let failed = |error| failed(error, endpoints, through.as_ref());
+        let mut response = request.send().await.map_err(failed)?;
+        let status = response.status();
+        if let Some(through) = through.as_ref().filter(|_through| status == StatusCode::PROXY_AUTHENTICATION_REQUIRED) {
+            return Err(ProxyError::NeedsPassword(through.to_string()).into());
+        }
+        let date = date_of(response.headers());
+        if let Some(date) = date {
+            self.clocks.server_said(date);
+        }
+        let ids = [COMMAND_HEADER, REQUEST_HEADER]
+            .map(|name| response.headers().get(name).and_then(|id| id.to_str().ok()).map(str::to_owned));
+        let mut bytes = Vec::new();
+        while let Some(chunk) = response.chunk().await.map_err(failed)? {
+            if bytes.len().saturating_add(chunk.len()) > LONGEST_ANSWER {
+                return Err(RestError::NotUnderstood { host: host(endpoints) });
+            }
+            bytes.extend_from_slice(&chunk);
+        }
+        let body = String::from_utf8_lossy(&bytes).into_owned();
+        if status == StatusCode::UNAUTHORIZED {
+            return Err(RestError::Unauthorised(words(&body, secrets)));
+        }
+        if status.is_success() || status == StatusCode::NOT_FOUND || status == StatusCode::METHOD_NOT_ALLOWED {
+            return Ok(Answer { status, date, ids, body });
+        }
+        Err(RestError::Status { host: host(endpoints), status: status.as_u16(), words: words(&body, secrets) })
     }
 
     fn way(&self) -> Arc<Way> {
         self.ways.borrow().clone()
     }
-}
-
-/// Sends a request and reads the answer, without the secrets that the request carried.
-async fn read(
-    request: reqwest::RequestBuilder,
-    way: &Way,
-    endpoints: &Endpoints,
-    secrets: &[&str],
-) -> Result<Answer, RestError> {
-    let through = way.proxies.of_url(&endpoints.api)?;
-    let failed = |error| failed(error, endpoints, through.as_ref());
-    let mut response = request.send().await.map_err(failed)?;
-    let status = response.status();
-    if let Some(through) = through.as_ref().filter(|_through| status == StatusCode::PROXY_AUTHENTICATION_REQUIRED) {
-        return Err(ProxyError::NeedsPassword(through.to_string()).into());
-    }
-    let date = response.headers().get(DATE).and_then(|date| date.to_str().ok());
-    let date = date.and_then(|date| jiff::fmt::rfc2822::parse(date).ok()).map(|date| Moment::from(date.timestamp()));
-    let ids = [COMMAND_HEADER, REQUEST_HEADER]
-        .map(|name| response.headers().get(name).and_then(|id| id.to_str().ok()).map(str::to_owned));
-    let mut bytes = Vec::new();
-    while let Some(chunk) = response.chunk().await.map_err(failed)? {
-        if bytes.len().saturating_add(chunk.len()) > LONGEST_ANSWER {
-            return Err(RestError::NotUnderstood { host: host(endpoints) });
-        }
-        bytes.extend_from_slice(&chunk);
-    }
-    let body = String::from_utf8_lossy(&bytes).into_owned();
-    if status == StatusCode::UNAUTHORIZED {
-        return Err(RestError::Unauthorised(words(&body, secrets)));
-    }
-    if status.is_success() || status == StatusCode::NOT_FOUND || status == StatusCode::METHOD_NOT_ALLOWED {
-        return Ok(Answer { status, date, ids, body });
-    }
-    Err(RestError::Status { host: host(endpoints), status: status.as_u16(), words: words(&body, secrets) })
 }
 
 /// An answer that is a success.

@@ -46,14 +46,19 @@ pub(super) async fn run(tools: Tools, mut preferences: watch::Receiver<Preferenc
 /// Takes out what is to go.
 async fn look(tools: &Tools, preferences: &Preferences) -> Result<(), JournalError> {
     let lifetime = preferences.link_lifetime();
-    tools.ledger.forget_expired_secrets((tools.clock)(), lifetime).await?;
+    // What goes is gone for good: how old it is must be known for certain.
+    let certain = tools.clocks.certain();
+    if let Some(now) = certain {
+        tools.ledger.forget_expired_secrets(now, lifetime).await?;
+    }
+    let now = certain.unwrap_or(Moment(i64::MIN));
     let limits = Limits::of(preferences);
-    if !tools.ledger.is_purge_due((tools.clock)(), &limits).await? {
+    if !tools.ledger.is_purge_due(now, &limits).await? {
         return Ok(());
     }
     let (mut entries, mut size) = (0_u64, 0_u64);
     let oldest_left = loop {
-        let step = tools.ledger.purge_step((tools.clock)(), &limits).await?;
+        let step = tools.ledger.purge_step(now, &limits).await?;
         entries = entries.saturating_add(step.entries);
         size = size.saturating_add(step.bytes);
         if !step.more {

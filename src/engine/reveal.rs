@@ -94,7 +94,7 @@ fn brings(message: &Original, secret: &Secret) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::activity::Moment;
+    use crate::activity::{Moment, TimeReference};
     use crate::engine::reading::{Harvest, Reading};
     use crate::engine::testing::TestJournal;
     use crate::protocol::{AuthorizationToken, RequestId};
@@ -108,7 +108,7 @@ mod tests {
     /// What is revealed of messages as a server sent them, the oldest first.
     async fn revealed(raws: &[&str], use_up: bool) -> Vec<String> {
         let (vault, journal) = (Vault::default(), TestJournal::sealed().await);
-        let reading = Reading::new(AuthorizationToken::new("T-canary"), vault.clone());
+        let reading = Reading::new(AuthorizationToken::new("T-canary"), vault.clone(), TimeReference::EXACT);
         let mut harvest = Harvest::default();
         for raw in raws {
             reading.text(raw, Moment(7), &mut harvest);

@@ -1,73 +1,61 @@
-//! Notices that the machine was asleep: the clock that runs through sleep has gone further than the one that stands still.
-//!
-//! Linux only, where `/proc/uptime` is such a clock; elsewhere a dead connection is found by its heartbeat, later. Never
-//! judged by the wall clock, which can be set.
+//! The clock that counts suspend, and what watches the clocks: whether the machine was asleep, whether the time of day was
+//! set, and that the clock of the run is kept for the next one.
 
 use std::time::Duration;
 
-use tokio::sync::mpsc;
-use tokio::time::Instant;
-
+use super::event::{Notice, Severity};
 use super::report::Report;
+use super::tools::Tools;
 
 /// How often to look.
 const LOOK: Duration = Duration::from_secs(5);
-/// A difference that no busy machine makes.
-const SLEPT: Duration = Duration::from_secs(2);
+/// How often the clock is kept at least.
+const KEEP: Duration = Duration::from_mins(1);
 
-/// The clock that runs through sleep, from some start; `None` where there is none.
-pub(super) type BootClock = fn() -> Option<Duration>;
-
-/// The machine's own.
+/// The time since the machine started, suspend included; `None` if the system does not count it. On Windows the monotonic
+/// clock does.
 pub(super) fn boot_clock() -> Option<Duration> {
-    let uptime = std::fs::read_to_string("/proc/uptime").ok()?;
-    let seconds: f64 = uptime.split_whitespace().next()?.parse().ok()?;
-    Duration::try_from_secs_f64(seconds).ok()
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    let clock = rustix::time::ClockId::Boottime;
+    #[cfg(target_os = "macos")]
+    let clock = rustix::time::ClockId::Monotonic;
+    #[cfg(any(target_os = "linux", target_os = "android", target_os = "macos"))]
+    return Duration::try_from(rustix::time::clock_gettime(clock)).ok();
+    #[cfg(not(any(target_os = "linux", target_os = "android", target_os = "macos")))]
+    return None;
 }
 
-/// Reports each waking, for as long as the engine runs. Ends where the clock is missing.
-pub(super) async fn watch(clock: BootClock, reports: mpsc::Sender<Report>) {
-    let Some(mut boot) = clock() else { return };
-    let mut monotonic = Instant::now();
+/// What names this boot of the machine, if the system has such a name.
+pub(super) fn boot_id() -> Option<String> {
+    let id = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").ok()?;
+    Some(id.trim().to_owned()).filter(|id| !id.is_empty())
+}
+
+/// Watches the clocks for as long as the engine runs.
+pub(super) async fn watch(tools: Tools, boot_id: Option<String>) {
+    let mut last = tools.clocks.now();
+    let (mut kept, mut kept_at) = (None, last);
     loop {
-        tokio::time::sleep(LOOK).await;
-        let Some(boot_now) = clock() else { return };
-        let now = Instant::now();
-        if boot_now.saturating_sub(boot) > now.saturating_duration_since(monotonic) + SLEPT {
+        if let Some(jump) = tools.clocks.jumped() {
+            tools.outbox.notice(Notice::new(Severity::Warning, None, jump.sentence()));
+        }
+        let now = tools.clocks.now();
+        let reference = tools.clocks.reference();
+        if kept != Some(reference) || now.since(kept_at) >= KEEP {
+            let kept_now = tools.ledger.keep_clock(tools.clocks.keep(boot_id.as_deref())).await;
+            if kept_now.is_ok() {
+                (kept, kept_at) = (Some(reference), now);
+            }
+        }
+        let told = tokio::time::timeout(LOOK, tools.clocks.told()).await;
+        tracing::trace!(told = told.is_ok(), "looking at the clocks");
+        let now = tools.clocks.now();
+        if !now.slept_since(last).is_zero() {
             tracing::info!("the machine was asleep");
-            if reports.send(Report::Woke).await.is_err() {
+            if tools.reports.send(Report::Woke).await.is_err() {
                 return;
             }
         }
-        (boot, monotonic) = (boot_now, now);
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use std::sync::atomic::{AtomicU64, Ordering};
-
-    use super::*;
-
-    static SECONDS: AtomicU64 = AtomicU64::new(0);
-
-    #[tokio::test(start_paused = true)]
-    async fn a_sleep_is_reported_and_time_that_passes_is_not() {
-        let (reports, mut received) = mpsc::channel(4);
-        let clock: BootClock = || Some(Duration::from_secs(SECONDS.load(Ordering::SeqCst)));
-        let watch = watch(clock, reports);
-        tokio::pin!(watch);
-        let mut reported = 0;
-        for look in 0..20 {
-            let slept = if look == 7 { 3_600 } else { 0 };
-            SECONDS.fetch_add(5 + slept, Ordering::SeqCst);
-            let one_look = tokio::time::timeout(LOOK, &mut watch).await;
-            assert!(one_look.is_err(), "the watch ended");
-            if let Ok(report) = received.try_recv() {
-                assert!(matches!(report, Report::Woke));
-                reported += 1;
-            }
-        }
-        assert_eq!(reported, 1);
+        last = now;
     }
 }

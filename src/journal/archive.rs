@@ -11,9 +11,10 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use rusqlite::{Connection, OptionalExtension, Row};
 
-use crate::activity::{ActivityKey, Entry, Seq};
+use crate::activity::{ActivityKey, Entry, Moment, Seq};
 use crate::settings::ProfileId;
 
+use super::clock::{self, KeptClock};
 use super::history::{self, Wanted};
 use super::open_activity::OpenIndex;
 use super::place::Identity;
@@ -85,6 +86,25 @@ impl Archive {
             .query_row(sql, [profile.map(|id| id.as_u128().to_be_bytes())], |row| row.get::<_, i64>(0))
             .map(|count| u64::try_from(count).unwrap_or(0))
             .map_err(|source| self.failed(source))
+    }
+
+    /// The clock of the run that wrote it, as it was last kept.
+    ///
+    /// # Errors
+    ///
+    /// Where the journal can't be read.
+    pub fn clock(&self) -> Result<Option<KeptClock>, JournalError> {
+        clock::kept(&self.connection).map_err(|source| self.failed(source))
+    }
+
+    /// When its newest entry came; `None` if there is none.
+    ///
+    /// # Errors
+    ///
+    /// Where the journal can't be read.
+    pub fn newest_moment(&self) -> Result<Option<Moment>, JournalError> {
+        let newest = self.connection.query_row("SELECT at FROM entry ORDER BY seq DESC LIMIT 1", (), |row| row.get(0));
+        Ok(newest.optional().map_err(|source| self.failed(source))?.map(Moment))
     }
 
     /// Changes whenever another connection has committed something (`PRAGMA data_version`).

@@ -7,6 +7,7 @@ use std::time::Duration;
 use crate::activity::record::{Format, Record, text_of};
 use crate::activity::{
     Activities, Activity, ActivityKey, Chip, Deed, Entry, Fact, Filter, Gap, GapState, Kind, Moment, Seq, Source,
+    TimeReference,
 };
 use crate::settings::ProfileId;
 
@@ -29,8 +30,10 @@ pub struct Export {
     pub messages: bool,
     /// How long a link is taken to live when the message does not say.
     pub link_lifetime: Duration,
-    /// The time as of which states are told.
+    /// The time as of which states are told, by the clock that stamped the entries.
     pub now: Moment,
+    /// How that clock relates to the other clocks.
+    pub reference: TimeReference,
     /// The names of profiles. One without a name is told by its id.
     pub names: BTreeMap<ProfileId, String>,
 }
@@ -70,7 +73,7 @@ impl Export {
     }
 
     fn is_wanted(&self, activity: &Activity<'_>, at: Moment) -> bool {
-        self.since.is_none_or(|since| at >= since)
+        self.since.is_none_or(|since| self.reference.shown(at) >= since)
             && (self.chip == Chip::All || activity.status().chip() == self.chip)
             && self.filter.matches(activity, self.now)
     }
@@ -143,7 +146,9 @@ struct Current {
 
 impl Current {
     fn begin(profile: ProfileId, key: ActivityKey, export: &Export) -> Self {
-        Self { profile, key, model: Activities::new(export.link_lifetime), whole: None, gap: None }
+        let mut model = Activities::new(export.link_lifetime);
+        model.set_reference(export.reference);
+        Self { profile, key, model, whole: None, gap: None }
     }
 
     fn apply(&mut self, entry: &Entry) {
@@ -171,7 +176,7 @@ impl Current {
         let record = if let Some((gap, seen)) = &self.gap {
             let state = background.state(self.profile, gap);
             let at = state.to.unwrap_or(*seen);
-            export.is_wanted(&activity, at).then(|| Record::of_gap(name, &state, *seen))
+            export.is_wanted(&activity, at).then(|| Record::of_gap(name, &state, *seen, export.reference))
         } else {
             let at = activity.updated();
             export.is_wanted(&activity, at).then(|| Record::of(name, &activity, self.whole.as_deref(), at))
@@ -271,5 +276,5 @@ fn message(open: &Current, entry: &Entry, export: &Export, background: &Backgrou
     let told = alone.activity().unwrap_or(activity);
     let label = background.labels.get(&(open.profile, open.key.clone())).map_or("", String::as_str);
     let record = Record::of(export.name(open.profile), &told, text_of(entry), entry.at);
-    Some(export.line(&record.into_message(source, label, activity.first_seen())))
+    Some(export.line(&record.into_message(source, label, &activity)))
 }

@@ -20,6 +20,7 @@
 
 mod archive;
 mod cleanup;
+mod clock;
 mod database;
 mod error;
 mod export;
@@ -56,6 +57,7 @@ use crate::settings::ProfileId;
 
 pub use archive::{Archive, Sorter};
 pub use cleanup::Cleaned;
+pub use clock::{KeptClock, Resumed};
 use database::Batch;
 pub use error::{JournalError, NotAppended};
 pub use export::Export;
@@ -107,6 +109,8 @@ pub struct Opened {
     pub id: JournalId,
     /// What became of a journal that was damaged; its text is for the operator.
     pub recovered: Option<Recovery>,
+    /// The clock of the last run.
+    pub clock: Option<KeptClock>,
 }
 
 impl Journal {
@@ -137,7 +141,13 @@ impl Journal {
             open,
             sealing: seen,
         };
-        Ok(Opened { journal, live_from: opening.next, id: opening.id, recovered: opening.recovered })
+        Ok(Opened {
+            journal,
+            live_from: opening.next,
+            id: opening.id,
+            recovered: opening.recovered,
+            clock: opening.clock,
+        })
     }
 
     /// Adds entries of one profile at the end and returns them with their numbers, after the commit: they are then on the
@@ -370,6 +380,15 @@ impl Journal {
     /// Where it is still there.
     pub async fn notice_read(&self, profile: Option<ProfileId>, sentence: String) -> Result<(), JournalError> {
         self.order(|reply| Order::NoticeRead { profile, sentence, reply }).await
+    }
+
+    /// Keeps the clock of this run for the next one.
+    ///
+    /// # Errors
+    ///
+    /// Where the journal can't be written.
+    pub async fn keep_clock(&self, clock: KeptClock) -> Result<(), JournalError> {
+        self.order(|reply| Order::KeepClock { clock, reply }).await
     }
 
     /// Notes that a profile was live at a moment: once a minute while it is, so that it is known later since when it was

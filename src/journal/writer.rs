@@ -15,6 +15,7 @@ use crate::protocol::{Original, RequestId};
 use crate::settings::{ProfileId, atomic};
 
 use super::cleanup::Cleaned;
+use super::clock::{self, KeptClock};
 use super::database::{Batch, Database, Standing};
 use super::notice::{self, KeptNotice};
 use super::open_activity::{self, OpenActivity, OpenIndex};
@@ -66,6 +67,8 @@ pub(super) enum Order {
     NoticeRead { profile: Option<ProfileId>, sentence: String, reply: Reply<()> },
     /// What is open of a profile. The answer comes when the table of what is open is complete.
     Open { profile: ProfileId, reply: Reply<Vec<OpenActivity>> },
+    /// The clock of the run, for the next one.
+    KeepClock { clock: KeptClock, reply: Reply<()> },
     /// A step of taking out what is old.
     Purge { now: Moment, limits: Limits, reply: Reply<Purged> },
     /// A database of that generation that the reader found damaged. No error where it has been mended since.
@@ -87,6 +90,8 @@ pub(super) struct Opening {
     /// The number that the next entry will have.
     pub(super) next: Seq,
     pub(super) recovered: Option<Recovery>,
+    /// The clock of the last run.
+    pub(super) clock: Option<KeptClock>,
 }
 
 /// The connection that writes, and what it takes to get another.
@@ -143,7 +148,9 @@ impl Writer {
             }
             other => (other?, None),
         };
-        let opening = Opening { id: database.id, next: Seq(u64::try_from(writer.next).unwrap_or(1)), recovered };
+        let next = Seq(u64::try_from(writer.next).unwrap_or(1));
+        let clock = clock::kept(&database.connection).map_err(|source| JournalError::of(path, source))?;
+        let opening = Opening { id: database.id, next, recovered, clock };
         writer.database = Some(database);
         Ok((writer, opening))
     }
@@ -236,6 +243,9 @@ impl Writer {
             Order::EndWork { work, reply } => drop(reply.send(self.with(|database| database.end_work(work)))),
             Order::SignedIn { profile, reply } => {
                 drop(reply.send(self.with(|database| pending_work::signed_in(&mut database.connection, profile))));
+            }
+            Order::KeepClock { clock, reply } => {
+                drop(reply.send(self.with(|database| clock::keep(&database.connection, &clock))));
             }
             Order::Alive { profile, at, reply } => {
                 drop(reply.send(self.with(|database| database.alive(profile, at))));

@@ -44,6 +44,11 @@ impl Clock {
         utc(self.millis(at))
     }
 
+    /// As in the header `Date`.
+    pub(crate) fn http(&self, at: Instant) -> String {
+        second(self.millis(at)).strftime("%a, %d %b %Y %H:%M:%S GMT").to_string()
+    }
+
     /// RFC 3339 with `+00:00`, to the second: the other form that servers send.
     pub(crate) fn offset(&self, at: Instant) -> String {
         second(self.millis(at)).display_with_offset(Offset::UTC).to_string()

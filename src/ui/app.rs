@@ -247,10 +247,11 @@ impl App {
     /// The frame that is about to be drawn.
     fn scene(&self, ctx: &Context) -> Scene {
         let clock = &self.parts.clock;
-        let mut scene = Scene::new(clock.now(), clock.instant(), clock.zone(), ctx.content_rect().width());
+        let mut scene =
+            Scene::new((clock.now(), clock.reference()), clock.instant(), clock.zone(), ctx.content_rect().width());
         (scene.times, scene.insight) = (self.times(), self.insight());
         if scene.times.utc {
-            scene.zone = jiff::tz::TimeZone::UTC;
+            scene.zone.zone = jiff::tz::TimeZone::UTC;
         }
         scene.reduced_motion = self.parts.reduced_motion || self.preferences().motion == Motion::Reduced;
         scene.modal = self.dialog.is_some();

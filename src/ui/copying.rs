@@ -28,18 +28,18 @@ pub(super) fn rows(desk: &Desk, rows: &[RowId], form: Form, scene: &Scene) -> St
     let lines: String = lines
         .map(|(row, activity)| match form {
             Form::Text => line(&activity, scene),
-            Form::Tsv => record(desk, row, &activity).tsv(),
-            Form::Json => record(desk, row, &activity).json(),
+            Form::Tsv => record(desk, row, &activity, scene).tsv(),
+            Form::Json => record(desk, row, &activity, scene).json(),
         })
         .collect();
     if form == Form::Tsv && !lines.is_empty() { Record::tsv_header() + &lines } else { lines }
 }
 
 /// A row as `export` tells it. Its message is the beginning that the table has: the whole of it is in the journal.
-fn record(desk: &Desk, row: RowId, activity: &Activity<'_>) -> Record {
+fn record(desk: &Desk, row: RowId, activity: &Activity<'_>, scene: &Scene) -> Record {
     let profile = desk.owner_name(row).to_owned();
     match desk.activities.gap(row) {
-        Some(gap) => Record::of_gap(profile, &gap, activity.first_seen()),
+        Some(gap) => Record::of_gap(profile, &gap, activity.first_seen(), scene.reference),
         None => Record::of(profile, activity, None, activity.updated()),
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use crate::activity::{Activities, FilterError, Moment, Refresh, RowId, View};
+use crate::activity::{Activities, FilterError, Moment, Refresh, RowId, TimeReference, View};
 use crate::engine::{ConnectionState, Progress, Waiting};
 use crate::protocol::RequestId;
 use crate::settings::{Look, Preferences, Profile};
@@ -192,7 +192,8 @@ impl Desk {
 
     /// Brings the view up to the activities, before it is drawn. A search goes on for as long as there is `time` left.
     /// Returns whether it is to go on in the next frame.
-    pub(crate) fn refresh(&mut self, now: Moment, time: impl Fn() -> bool) -> bool {
+    pub(crate) fn refresh(&mut self, (now, reference): (Moment, TimeReference), time: impl Fn() -> bool) -> bool {
+        self.activities.set_reference(reference);
         self.next_expiry = self.activities.expire(now);
         self.activities.hold(self.details.as_ref().map(Details::row));
         let mut evicting = true;

@@ -7,7 +7,7 @@ use std::sync::mpsc::SyncSender;
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
-use crate::activity::Moment;
+use crate::activity::{Moment, TimeReference};
 use crate::engine::{Action, Event};
 use crate::protocol::Original;
 
@@ -108,8 +108,12 @@ impl Drop for Answer {
 
 /// The clock of the window. Tests hold it still.
 pub trait Clock {
-    /// The wall clock.
+    /// The time, by the clock that stamps entries.
     fn now(&self) -> Moment;
+    /// How that clock relates to the computer's and to the server's.
+    fn reference(&self) -> TimeReference {
+        TimeReference::EXACT
+    }
     /// The monotonic clock.
     fn instant(&self) -> Instant;
     /// The zone in which times are shown.

@@ -1,25 +1,23 @@
 //! Gaps in words: what a time in which nothing could be heard may have cost, and what is known of it by now. Pure functions.
 
-use jiff::tz::TimeZone;
-
 use crate::activity::{GapCause, GapState, Moment};
 
-use super::text::clock_time;
+use super::text::{Zone, clock_time};
 
 /// When a gap was: `12:01:03`, and `12:01:09` or `now`.
-fn span(gap: &GapState, now: Moment, zone: &TimeZone) -> (String, String) {
+fn span(gap: &GapState, now: Moment, zone: &Zone) -> (String, String) {
     let to = gap.to.map_or_else(|| "now".to_owned(), |to| clock_time(to, now, zone));
     (clock_time(gap.from, now, zone), to)
 }
 
 /// What its row is called by screen readers and tests.
-pub(crate) fn name(gap: &GapState, now: Moment, zone: &TimeZone) -> String {
+pub(crate) fn name(gap: &GapState, now: Moment, zone: &Zone) -> String {
     let (from, to) = span(gap, now, zone);
     format!("Gap {from} to {to}")
 }
 
 /// What happened and what it means: `Disconnected 12:01:03 – 12:01:09: acknowledgements may be missing`.
-pub(crate) fn headline(gap: &GapState, now: Moment, zone: &TimeZone) -> String {
+pub(crate) fn headline(gap: &GapState, now: Moment, zone: &Zone) -> String {
     let (from, to) = span(gap, now, zone);
     let what = match gap.cause {
         GapCause::Disconnected => "Disconnected",
@@ -88,6 +86,8 @@ pub(crate) fn counted((count, one, many): (usize, &str, &str)) -> String {
 
 #[cfg(test)]
 mod tests {
+    use jiff::tz::TimeZone;
+
     use super::*;
 
     fn gap(to: Option<&str>, cause: GapCause, open: usize, recovered: usize, requests: usize) -> GapState {
@@ -99,7 +99,7 @@ mod tests {
     }
 
     fn words(gap: &GapState) -> String {
-        format!("{} · {}", headline(gap, at("12:04:33"), &TimeZone::UTC), standing(gap))
+        format!("{} · {}", headline(gap, at("12:04:33"), &TimeZone::UTC.into()), standing(gap))
     }
 
     #[test]
@@ -157,6 +157,6 @@ mod tests {
     fn a_gap_of_another_day_says_which() {
         let gap = gap(Some("12:01:09"), GapCause::Disconnected, 0, 0, 0);
         let later = "2026-03-03T08:00:00Z".parse::<jiff::Timestamp>().expect("a time").into();
-        assert_eq!(name(&gap, later, &TimeZone::UTC), "Gap 2 Mar 12:01:03 to 2 Mar 12:01:09");
+        assert_eq!(name(&gap, later, &TimeZone::UTC.into()), "Gap 2 Mar 12:01:03 to 2 Mar 12:01:09");
     }
 }

@@ -78,6 +78,6 @@ mod widgets;
 pub use app::{App, Parts};
 pub use beside::Beside;
 pub use doors::{Answer, Backend, Clock, FileDialogs, Notification, Notifier, SaveSuggestion, SecretClipboard, Waker};
-pub use native::{Launch, Spawner, SystemClock, WindowError, find_display, run};
+pub use native::{Launch, Spawner, WindowError, find_display, run};
 pub use sign_in::Prefill;
 pub use system::Stillness;

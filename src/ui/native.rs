@@ -11,7 +11,8 @@ use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
 use rfd::AsyncFileDialog;
 
-use crate::activity::Moment;
+use crate::activity::{Moment, TimeReference};
+use crate::engine::EngineClock;
 use crate::settings::WindowPlace;
 
 use super::app::{App, Parts};
@@ -39,6 +40,8 @@ pub struct Launch {
     pub quit: Arc<AtomicBool>,
     /// Wakes the window; the engine has a clone of it.
     pub waker: Waker,
+    /// The clock that stamps entries.
+    pub clock: EngineClock,
     /// How the window was left, where it was open before.
     pub place: Option<WindowPlace>,
     /// Whether the system asks for no motion.
@@ -120,7 +123,7 @@ pub fn run(launch: Launch) -> Result<(), WindowError> {
                 dialogs: Box::new(dialogs),
                 clipboard: Box::new(SystemClipboard::default()),
                 notifier: Box::new(SystemNotifier::start()),
-                clock: Box::new(SystemClock),
+                clock: Box::new(SystemClock(launch.clock)),
                 prefill: launch.prefill,
                 profile: launch.profile,
                 quit: launch.quit,
@@ -140,13 +143,16 @@ pub fn run(launch: Launch) -> Result<(), WindowError> {
     })
 }
 
-/// The system's clocks, and its zone.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct SystemClock;
+/// The engine's clock, the monotonic one, and the system's zone.
+struct SystemClock(EngineClock);
 
 impl Clock for SystemClock {
     fn now(&self) -> Moment {
-        jiff::Timestamp::now().into()
+        self.0.now()
+    }
+
+    fn reference(&self) -> TimeReference {
+        self.0.reference()
     }
 
     fn instant(&self) -> Instant {

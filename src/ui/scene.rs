@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use jiff::tz::TimeZone;
 
-use crate::activity::{Moment, RowId};
+use crate::activity::{Moment, RowId, TimeReference};
 use crate::engine::Action;
 use crate::protocol::{Original, RequestId, StoredData};
 use crate::settings::{ColumnLook, InsightLook, ProfileId, Times};
@@ -14,17 +14,20 @@ use super::commands::Command;
 use super::dialogs::Dialog;
 use super::export::ExportForm;
 use super::saving::FolderFor;
+use super::text::Zone;
 use super::theme;
 
 /// One frame. Views draw and wish; what they wish is done after the frame, in one place.
 #[derive(Debug)]
 pub(crate) struct Scene {
-    /// The wall clock.
+    /// The time, by the clock that stamps entries.
     pub now: Moment,
+    /// How that clock relates to the computer's and to the server's.
+    pub reference: TimeReference,
     /// The monotonic clock.
     pub instant: Instant,
-    /// The zone in which times are shown.
-    pub zone: TimeZone,
+    /// How times of day are shown.
+    pub zone: Zone,
     /// How times are told.
     pub times: Times,
     /// How Insight is looked at.
@@ -125,11 +128,12 @@ pub(crate) enum Wish {
 
 impl Scene {
     /// The frame for a window of this width.
-    pub(crate) fn new(now: Moment, instant: Instant, zone: TimeZone, width: f32) -> Self {
+    pub(crate) fn new((now, reference): (Moment, TimeReference), instant: Instant, zone: TimeZone, width: f32) -> Self {
         Self {
             now,
+            reference,
             instant,
-            zone,
+            zone: Zone { zone, reference },
             times: Times::default(),
             insight: InsightLook::default(),
             narrow: width < theme::NARROW,

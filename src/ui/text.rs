@@ -3,9 +3,10 @@
 use std::borrow::Cow;
 use std::time::Duration;
 
+use jiff::ZonedDateTime;
 use jiff::tz::TimeZone;
 
-use crate::activity::Moment;
+use crate::activity::{Moment, TimeReference};
 pub(crate) use crate::protocol::visible;
 
 /// At most `limit` characters of a text, with `…` where something was cut.
@@ -120,6 +121,26 @@ pub(crate) fn seconds_left(time: Duration) -> u64 {
     time.as_secs() + u64::from(time.subsec_nanos() > 0)
 }
 
+/// How times of day are shown: in a zone, and by the computer's clock as it is set now, also those from before it was set.
+#[derive(Debug, Clone)]
+pub(crate) struct Zone {
+    pub zone: TimeZone,
+    pub reference: TimeReference,
+}
+
+impl Zone {
+    fn of(&self, moment: Moment) -> ZonedDateTime {
+        self.reference.shown(moment).timestamp().to_zoned_datetime(self.zone.clone())
+    }
+}
+
+#[cfg(test)]
+impl From<TimeZone> for Zone {
+    fn from(zone: TimeZone) -> Self {
+        Self { zone, reference: TimeReference::EXACT }
+    }
+}
+
 /// A moment for a cell: the time where it is today, else day and time.
 pub(crate) struct CellTime {
     /// `12:04:33`, or `24 Nov 12:04`.
@@ -131,9 +152,9 @@ pub(crate) struct CellTime {
 }
 
 /// A moment as a cell shows it, in local time.
-pub(crate) fn cell_time(moment: Moment, now: Moment, zone: &TimeZone) -> CellTime {
-    let at = moment.timestamp().to_zoned_datetime(zone.clone());
-    if at.date() == now.timestamp().to_zoned_datetime(zone.clone()).date() {
+pub(crate) fn cell_time(moment: Moment, now: Moment, zone: &Zone) -> CellTime {
+    let at = zone.of(moment);
+    if at.date() == zone.of(now).date() {
         let main = at.strftime("%H:%M:%S").to_string();
         CellTime { short: main.clone(), main, millis: at.strftime(".%3f").to_string() }
     } else {
@@ -146,31 +167,31 @@ pub(crate) fn cell_time(moment: Moment, now: Moment, zone: &TimeZone) -> CellTim
 }
 
 /// The time of day to the millisecond, whichever day: `12:04:33.120`.
-pub(crate) fn precise_time(moment: Moment, zone: &TimeZone) -> String {
-    moment.timestamp().to_zoned_datetime(zone.clone()).strftime("%H:%M:%S%.3f").to_string()
+pub(crate) fn precise_time(moment: Moment, zone: &Zone) -> String {
+    zone.of(moment).strftime("%H:%M:%S%.3f").to_string()
 }
 
 /// A moment in full, for a tooltip: `2026-11-24 12:04:33.120 +01:00`.
-pub(crate) fn full_time(moment: Moment, zone: &TimeZone) -> String {
-    moment.timestamp().to_zoned_datetime(zone.clone()).strftime("%Y-%m-%d %H:%M:%S%.3f %:z").to_string()
+pub(crate) fn full_time(moment: Moment, zone: &Zone) -> String {
+    zone.of(moment).strftime("%Y-%m-%d %H:%M:%S%.3f %:z").to_string()
 }
 
 /// The time of day: `12:04:33`.
-pub(crate) fn time_of_day(moment: Moment, zone: &TimeZone) -> String {
-    moment.timestamp().to_zoned_datetime(zone.clone()).strftime("%H:%M:%S").to_string()
+pub(crate) fn time_of_day(moment: Moment, zone: &Zone) -> String {
+    zone.of(moment).strftime("%H:%M:%S").to_string()
 }
 
 /// The time of day, with the day where it is not today: `12:04:33`, `24 Nov 12:04:33`.
-pub(crate) fn clock_time(moment: Moment, now: Moment, zone: &TimeZone) -> String {
-    let at = moment.timestamp().to_zoned_datetime(zone.clone());
-    let today = at.date() == now.timestamp().to_zoned_datetime(zone.clone()).date();
+pub(crate) fn clock_time(moment: Moment, now: Moment, zone: &Zone) -> String {
+    let at = zone.of(moment);
+    let today = at.date() == zone.of(now).date();
     at.strftime(if today { "%H:%M:%S" } else { "%-d %b %H:%M:%S" }).to_string()
 }
 
 /// The same to the minute: `12:04`, `24 Nov 12:04`.
-pub(crate) fn clock_minute(moment: Moment, now: Moment, zone: &TimeZone) -> String {
-    let at = moment.timestamp().to_zoned_datetime(zone.clone());
-    let today = at.date() == now.timestamp().to_zoned_datetime(zone.clone()).date();
+pub(crate) fn clock_minute(moment: Moment, now: Moment, zone: &Zone) -> String {
+    let at = zone.of(moment);
+    let today = at.date() == zone.of(now).date();
     at.strftime(if today { "%H:%M" } else { "%-d %b %H:%M" }).to_string()
 }
 
@@ -241,7 +262,7 @@ mod tests {
 
     #[test]
     fn a_moment_of_another_day_says_so() {
-        let zone = TimeZone::UTC;
+        let zone = Zone::from(TimeZone::UTC);
         let at = |text: &str| Moment::from(text.parse::<jiff::Timestamp>().expect(text));
         let now = at("2026-11-24T12:05:00Z");
         let today = cell_time(at("2026-11-24T12:04:33.120Z"), now, &zone);

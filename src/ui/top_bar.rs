@@ -269,13 +269,14 @@ impl Right {
         let round_trip =
             desk.filter(|desk| desk.is_live()).and_then(|desk| desk.round_trip).map(|time| time.as_millis());
         let expires_at = desk.filter(|desk| !desk.is_signed_out()).and_then(|desk| desk.token?.expires_at);
-        let expires = expires_at.map(|end| {
+        let expires = expires_at.and_then(|end| {
             let left = end.since(scene.now);
             if left.is_zero() {
-                return "Token has expired".to_owned();
+                // By this computer's clock alone nothing is said to have expired.
+                return scene.reference.is_told.then(|| "Token has expired".to_owned());
             }
             scene.counts(left);
-            format!("Token expires in {}", until(left))
+            Some(format!("Token expires in {}", until(left)))
         });
         let quiet = desk.and_then(|desk| quiet(desk, scene));
         let mut right = Self { words, round_trip, expires, quiet, width: 0.0 };

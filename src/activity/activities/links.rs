@@ -4,7 +4,7 @@ use std::ops::Bound;
 use std::time::Duration;
 
 use crate::activity::read::NO_END;
-use crate::activity::{ActivityKey, Moment};
+use crate::activity::{ActivityKey, Moment, TimeReference};
 use crate::protocol::RequestId;
 
 use super::{Activities, RowId};
@@ -20,16 +20,32 @@ impl Activities {
         self.recount();
     }
 
-    /// The server's time of day is at least this many microseconds ahead of the time of [`Activities::expire`] (negative:
-    /// behind it). `None`: nothing is known of it. Links of earlier runs, and ends that a server told by its own clock, are
-    /// judged by it; as long as it is not known they do not expire.
-    pub fn set_server_offset(&mut self, offset: Option<i64>) {
-        if offset == self.server_offset {
+    /// How the times of the entries and of [`Activities::expire`] relate to the server's time of day. Links of earlier runs,
+    /// and ends that a server told by its own clock, are judged by it; as long as it is not known they do not expire.
+    pub fn set_reference(&mut self, reference: TimeReference) {
+        if reference == self.reference {
             return;
         }
-        self.server_offset = offset;
-        self.set_deadlines();
-        self.recount();
+        // Only links that can be used are judged by it.
+        let judged: Vec<(u32, _)> = self.deadlines.iter().map(|&(_, at)| (at, self.counted(at))).collect();
+        let before = std::mem::replace(&mut self.reference, reference);
+        if before.ahead != reference.ahead {
+            // A filter may ask for a time of day.
+            self.change_everything();
+        }
+        self.deadlines.clear();
+        for (at, before) in judged {
+            self.set_deadline(at, None);
+            self.recount_one(at, before);
+            let place = self.place(at);
+            self.list_change(at, place);
+        }
+    }
+
+    /// What was last set by [`Activities::set_reference`].
+    #[must_use]
+    pub fn reference(&self) -> TimeReference {
+        self.reference
     }
 
     /// How long a link is taken to live whose message does not say it.

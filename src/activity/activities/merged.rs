@@ -42,6 +42,9 @@ impl Activities {
     pub fn merge_rest<'a>(&mut self, parts: impl Iterator<Item = &'a Self> + Clone) {
         self.throughput = Throughput::of_all(parts.clone().map(|part| &part.throughput));
         self.latest = parts.clone().filter_map(|part| part.latest).max();
+        if let Some(part) = parts.clone().next() {
+            self.set_reference(part.reference);
+        }
         if let Some(first) = parts.map(|part| part.live_from).max() {
             self.set_live_from(first);
         }

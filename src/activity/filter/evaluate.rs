@@ -6,7 +6,7 @@
 
 use super::{Field, Filter, Pattern, Term, Test};
 use crate::activity::pool::{PackedId, TextId};
-use crate::activity::{Activity, Kind, Moment, Status};
+use crate::activity::{Activity, Kind, Moment, Since, Status};
 
 /// What is remembered of a pattern and a shared text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -136,6 +136,8 @@ fn holds(term: &Term, activity: &Activity<'_>, now: Moment, search: &mut Search<
         }
         Test::Kind(kinds) => kinds.contains(&activity.kind()),
         Test::Source(sources) => activity.source().is_some_and(|source| sources.contains(&source)),
+        // A time of day is meant by the computer's clock.
+        Test::Since(Since::At(at)) => activity.shown(activity.updated()) >= *at,
         Test::Since(since) => activity.updated() >= since.moment(now),
         Test::Took(comparison, than) => activity.took(now).is_some_and(|took| comparison.holds(took, *than)),
     };

@@ -32,6 +32,11 @@ fn ready(activities: &Activities) -> Vec<String> {
     activities.ready().filter_map(|row| activities.get(row)).map(|row| row.id().into_owned()).collect()
 }
 
+/// Entries of earlier runs are those before the second.
+fn by(server: Option<i64>) -> TimeReference {
+    TimeReference { server, steady_from: Seq(2), ..TimeReference::EXACT }
+}
+
 const MINUTE: i64 = 60_000_000;
 const DAY: i64 = 24 * 60 * MINUTE;
 const NOON: Moment = Moment(1_000 * DAY);
@@ -55,10 +60,10 @@ fn a_time_that_was_ahead_once_expires_nothing_after_it_was_put_right() {
 fn ends_that_a_server_told_by_its_clock_are_judged_by_the_server() {
     let until = Moment(NOON.0 + 10 * MINUTE);
     let mut activities = Activities::new(LIFETIME);
-    activities.set_server_offset(None);
+    activities.set_reference(by(None));
     activities.expire(NOON);
-    activities.apply(&living(1, "absolute", &format!(r#""expiresAt":"{}""#, until.timestamp()), NOON));
-    activities.apply(&living(2, "relative", r#""expiresIn":3600"#, NOON));
+    activities.apply(&living(2, "absolute", &format!(r#""expiresAt":"{}""#, until.timestamp()), NOON));
+    activities.apply(&living(3, "relative", r#""expiresIn":3600"#, NOON));
     let row = activities.get(RowId::nth(0)).unwrap();
     assert_eq!((row.status(), row.link_expires()), (Status::Ready, None), "how long it lives is not known");
     activities.expire(Moment(NOON.0 + 2 * DAY));
@@ -66,7 +71,7 @@ fn ends_that_a_server_told_by_its_clock_are_judged_by_the_server() {
     assert_eq!(statuses(&activities), [Status::Ready, Status::LinkExpired], "our clock counts what lasts so long");
     assert_eq!(ready(&activities), ["absolute"]);
     // This computer is two days ahead of the server.
-    activities.set_server_offset(Some(-2 * DAY));
+    activities.set_reference(by(Some(-2 * DAY)));
     assert_eq!(statuses(&activities), [Status::Ready, Status::LinkExpired]);
     assert_eq!(activities.get(RowId::nth(0)).unwrap().link_expires(), Some(Moment(until.0 + 2 * DAY)));
     activities.expire(Moment(NOON.0 + 2 * DAY + 10 * MINUTE));
@@ -79,13 +84,13 @@ fn a_kept_link_of_an_earlier_run_expires_once_the_server_has_told_the_time() {
     let mut activities = Activities::new(LIFETIME);
     activities.set_live_from(Seq(2));
     activities.keep_links(&["r".into()]);
-    activities.set_server_offset(None);
+    activities.set_reference(by(None));
     activities.apply(&link(1, "r", NOON));
     activities.expire(Moment(NOON.0 + 2 * DAY));
     assert_eq!(status(&activities, "r"), Status::Ready);
-    activities.set_server_offset(Some(9 * MINUTE - 2 * DAY));
+    activities.set_reference(by(Some(9 * MINUTE - 2 * DAY)));
     assert_eq!(status(&activities, "r"), Status::Ready, "9 minutes old");
-    activities.set_server_offset(Some(10 * MINUTE - 2 * DAY));
+    activities.set_reference(by(Some(10 * MINUTE - 2 * DAY)));
     assert_eq!((status(&activities, "r"), ready(&activities)), (Status::LinkExpired, Vec::new()));
 }
 
@@ -121,26 +126,27 @@ proptest! {
             .map(|(seq, &((what, id), _))| at(build(seq, what, id), Moment(NOON.0 + i64::try_from(seq).unwrap())))
             .collect();
         let end = Moment(NOON.0 + end);
+        let reference = TimeReference { server: offset, steady_from: Seq(live_from), ..TimeReference::EXACT };
         let (mut moved, mut still) = (Activities::new(LIFETIME), Activities::new(LIFETIME));
         let (mut following, mut anew) = (View::new(), View::new());
         following.set_chip(Chip::ORDER[chip]);
         anew.set_chip(Chip::ORDER[chip]);
         still.set_live_from(Seq(live_from));
         still.keep_links(&["id-1".into(), "id-2".into()]);
-        still.set_server_offset(offset);
+        still.set_reference(reference);
         still.expire(end);
         for (entry, (_, jump)) in entries.iter().zip(&steps) {
             still.apply(entry);
             moved.apply(entry);
             if let Some(jump) = jump {
-                moved.set_server_offset((jump % 2 == 0).then_some(*jump));
+                moved.set_reference(TimeReference { server: (jump % 2 == 0).then_some(*jump), ..reference });
                 moved.expire(Moment(NOON.0 + jump));
                 following.refresh(&mut moved, 3);
             }
         }
         moved.set_live_from(Seq(live_from));
         moved.keep_links(&["id-1".into(), "id-2".into()]);
-        moved.set_server_offset(offset);
+        moved.set_reference(reference);
         prop_assert_eq!(moved.expire(end), still.expire(end));
         prop_assert_eq!(seen(&moved), seen(&still));
         prop_assert_eq!(ready(&moved), ready(&still));

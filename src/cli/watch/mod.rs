@@ -16,7 +16,7 @@ use tokio::sync::mpsc;
 use tokio::time::Instant;
 
 use crate::activity::Slip;
-use crate::engine::{EngineError, EngineOptions, Waker};
+use crate::engine::{Clock, EngineError, EngineOptions, Waker};
 use crate::journal::{Holder, JournalError};
 use crate::settings::{Directories, Settings, Store};
 
@@ -61,6 +61,8 @@ pub struct Setup<'a> {
     pub environment: Environment,
     /// Whether a sandbox is watched, which signs itself in.
     pub sandbox: bool,
+    /// The computer's clock.
+    pub clock: Clock,
     /// Makes the engine.
     pub options: &'a MakeOptions<'a>,
 }
@@ -129,7 +131,8 @@ impl<'a> Watcher<'a> {
         if let Some(slip) = typed.as_deref().and_then(Slip::find) {
             super::say(&slip.question());
         }
-        let (model, end) = Model::new(setup.directories.data(), whose, setup.wanted.clone(), memory)?;
+        let (model, end) =
+            Model::new(setup.directories.data(), whose, setup.wanted.clone(), (memory, setup.clock.clone()))?;
         Ok(Self { setup, guest, settings, names, model, end, lines, live: None, done: false })
     }
 

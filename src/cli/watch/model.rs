@@ -6,10 +6,13 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::activity::record::{Record, text_of};
-use crate::activity::{Activities, Activity, ActivityKey, Entry, Fact, Filter, RowId, Seq, Status, View};
+use crate::activity::{
+    Activities, Activity, ActivityKey, Entry, Fact, Filter, RowId, Seq, Status, TimeReference, View,
+};
 use crate::cli::CliError;
 use crate::cli::people::Names;
 use crate::cli::task::{Goal, Watch};
+use crate::engine::{Clock, EngineClock};
 use crate::journal::Archive;
 use crate::settings::ProfileId;
 
@@ -52,6 +55,10 @@ pub(super) struct Model {
     link_lifetime: Duration,
     /// How many rows of each profile are in memory. Of the others the journal has what is not known here.
     rows: usize,
+    /// The computer's clock.
+    clock: Clock,
+    /// How the clock that stamps entries relates to it and to the server's.
+    reference: TimeReference,
 }
 
 /// What is new.
@@ -70,13 +77,12 @@ impl Model {
         folder: &Path,
         whose: Whose,
         wanted: Watch,
-        (link_lifetime, rows): (Duration, usize),
+        ((link_lifetime, rows), clock): ((Duration, usize), Clock),
     ) -> Result<(Self, Seq), CliError> {
         let archive = Archive::open(folder)?;
         let end = archive.as_ref().map_or(Ok(Seq(0)), Archive::newest)?;
         let model = Self {
             folder: folder.to_owned(),
-            archive,
             version: None,
             // As many of the newest entries as there may be rows, to know the state, the label and the first sight of what is
             // still under way. What is older than all of these is taken for new when it is heard of again.
@@ -89,6 +95,9 @@ impl Model {
             labelled: BTreeSet::new(),
             link_lifetime,
             rows,
+            reference: EngineClock::beside(archive.as_ref(), clock.clone())?.reference(),
+            clock,
+            archive,
         };
         Ok((model, end))
     }
@@ -157,6 +166,7 @@ impl Model {
         if self.version == Some(version) {
             return Ok(news);
         }
+        self.reference = EngineClock::beside(Some(archive), self.clock.clone())?.reference();
         let chunk = archive.since(self.next, CHUNK)?;
         news.more = chunk.len() == CHUNK;
         if !news.more {
@@ -190,6 +200,7 @@ impl Model {
             activities.set_rows_in_memory(self.rows);
             activities
         });
+        activities.set_reference(self.reference);
         activities.expire(entry.at);
         activities.apply(entry);
         if let Some(archive) = &self.archive {
@@ -211,7 +222,7 @@ impl Model {
         }
         let name = names.name(profile);
         if matches!(entry.fact, Fact::Gap(_)) {
-            return activities.gap(row).map(|gap| Record::of_gap(name, &gap, entry.at));
+            return activities.gap(row).map(|gap| Record::of_gap(name, &gap, entry.at, self.reference));
         }
         activities.get(row).map(|activity| Record::of(name, &activity, text_of(entry), entry.at))
     }

@@ -143,7 +143,7 @@ impl Job {
         let host = host(&taken.url);
         let connecting = connector::open(self.tools.connector.clone(), taken.url.clone(), addresses, LARGEST_FRAME);
         match connecting.await {
-            Ok(socket) => {
+            Ok((socket, _date)) => {
                 let source = Source::Socket(Box::new(socket));
                 Ok(Opened { source, total: None, name: None, unproved: false, gets: 1 })
             }

@@ -63,14 +63,15 @@ impl Bench {
         let kept = (Book::default(), vault.clone());
         let store = journal.store.clone();
         let scribe = Scribe::start(profile.id, store, outbox.clone(), kept, (told, found), &spawner);
+        let clocks = Clocks::new(clock, Arc::new(|| None));
         let tools = Tools {
             outbox,
             spawner: spawner.clone(),
-            clocks: Clocks::new(clock.clone(), Arc::new(|| None)),
-            clock,
+            clock: clocks.as_clock(),
+            clocks: clocks.clone(),
             ledger: journal.store.clone(),
             keyring: Keyring::in_memory(),
-            rest: Rest::new(ways.clone()),
+            rest: Rest::new(ways.clone(), clocks),
             fetcher: Fetcher::new(ways),
             connector: Scripted::new().0,
             reports,

@@ -71,7 +71,8 @@ impl Hub {
             since: None,
             messages: wanted.messages,
             link_lifetime: self.settings.preferences.link_lifetime(),
-            now: (self.tools.clock)(),
+            now: self.tools.clocks.now().at,
+            reference: self.tools.clocks.reference(),
             names: self.settings.profiles.iter().map(|profile| (profile.id, profile.name.clone())).collect(),
         };
         let running = Arc::new(Running::default());

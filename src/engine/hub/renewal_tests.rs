@@ -114,14 +114,15 @@ impl Bench {
         let (guide, ways) = Guide::new(way, surroundings);
         let (reports, reported) = mpsc::channel(64);
         let journal = TestJournal::new(outbox.clone());
+        let clocks = Clocks::new(clock, Arc::new(|| None));
         let tools = Tools {
             outbox: outbox.clone(),
             spawner: Spawner::new(tokio::runtime::Handle::current(), outbox.clone()),
-            clocks: Clocks::new(clock.clone(), Arc::new(|| None)),
-            clock,
+            clocks: clocks.clone(),
+            clock: clocks.as_clock(),
             ledger: journal.store.clone(),
             keyring: Keyring::in_place(Box::new(Noting { log: log.clone(), kept: Arc::clone(&kept) })),
-            rest: Rest::new(ways.clone()),
+            rest: Rest::new(ways.clone(), clocks),
             fetcher: Fetcher::new(ways),
             connector: network,
             reports,

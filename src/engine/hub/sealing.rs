@@ -82,7 +82,9 @@ impl Hub {
 
 async fn recall(tools: Tools, profile: ProfileId, vault: Vault, lifetime: Duration) {
     let failed = |error: JournalError| format!("Links of earlier runs can't be read: {error} Request that data again.");
-    if let Err(error) = tools.ledger.forget_expired_secrets((tools.clock)(), lifetime).await {
+    if let Some(now) = tools.clocks.certain()
+        && let Err(error) = tools.ledger.forget_expired_secrets(now, lifetime).await
+    {
         return tools.warn(profile, failed(error));
     }
     let unsealed = match tools.ledger.secrets(profile).await {

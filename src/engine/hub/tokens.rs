@@ -80,6 +80,7 @@ impl Hub {
         let Granted { token, expires_at, proved, .. } = granted;
         let ticket = Arc::new(Ticket { number, endpoints, token });
         let watch = lifetime::watch(&desk.tools, profile, number, ends);
+        let expires_at = expires_at.map(|at| desk.tools.clocks.of_server(at));
         let held = Held { ticket: ticket.clone(), expires_at, kept: false, previous: None, watch };
         signing.stage = Stage::Proving(held);
         self.aim(profile, Aim::Online(ticket));
@@ -190,7 +191,7 @@ impl Hub {
     pub(super) fn expiry(&mut self, profile: ProfileId, ticket: u64, ends: Ends) {
         let tools = self.tools_of(profile).clone();
         if let Some(held) = self.held(profile, ticket) {
-            held.expires_at = ends.at;
+            held.expires_at = ends.at.map(|at| tools.clocks.of_server(at));
             held.watch = lifetime::watch(&tools, profile, ticket, ends);
             self.tell_token(profile);
         }
@@ -355,10 +356,11 @@ impl Hub {
             }
         };
         let watch = lifetime::watch(self.tools_of(profile), profile, asked.number, granted.ends());
+        let expires_at = granted.expires_at.map(|at| self.tools.clocks.of_server(at));
         let Some(held) = self.held(profile, old) else { return };
         let endpoints = asked.old.endpoints.clone();
         let new = Arc::new(Ticket { number: asked.number, endpoints, token: granted.token });
-        let (expires_at, previous) = (granted.expires_at, Some(asked.old.clone()));
+        let previous = Some(asked.old.clone());
         *held = Held { ticket: new.clone(), expires_at, kept: false, previous, watch };
         if let Some(desk) = self.desks.get(&profile) {
             desk.wish.send_if_modified(|wish| {

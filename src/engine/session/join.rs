@@ -23,6 +23,7 @@ impl Session {
         let ticket = connection.ticket.clone();
         let asked = correlation();
         let mut harvest = Harvest::default();
+        self.clocks.begin_receiving();
         let outcome = {
             let attempt = joined(&mut connection, &asked, (&self.scribe, &mut self.backlog), &mut harvest);
             tokio::pin!(attempt);

@@ -217,7 +217,7 @@ impl Session {
 
     /// Something came. That is a sign of life of now, unless it may have waited in the receive buffer through a pause.
     fn note_life(&self, live: &mut Live, now: Instant) {
-        let newest = self.clocks.soon_after(live.life);
+        let newest = self.clocks.now();
         if !live.beat.is_in_doubt() && !newest.slept_since(live.life).is_zero() {
             live.beat.doubt_after_sleep();
         }

@@ -207,8 +207,16 @@ impl Session {
                 self.ticket = ticket.number;
                 self.connections += 1;
                 tracing::debug!(profile = %self.profile, connection = self.connections, "connecting");
-                let attempt =
+                let opening =
                     connector::open(self.connector.clone(), ticket.endpoints.websocket.clone(), Vec::new(), limit);
+                let clocks = self.clocks.clone();
+                let attempt = async move {
+                    let (socket, date) = opening.await?;
+                    if let Some(date) = date {
+                        clocks.server_said(date);
+                    }
+                    Ok(socket)
+                };
                 State::Connecting(Connecting { ticket, limit, attempt: Box::pin(attempt) })
             }
         }
@@ -267,7 +275,8 @@ impl Session {
                 }
                 outcome = &mut connecting.attempt => return match outcome {
                     Ok(socket) => {
-                        let reading = Reading::new(connecting.ticket.token.clone(), self.vault.clone());
+                        let reference = self.clocks.reference();
+                        let reading = Reading::new(connecting.ticket.token.clone(), self.vault.clone(), reference);
                         let clock = self.clock.clone();
                         State::Joining(Box::new(
                             Connection::new(socket, connecting.ticket, connecting.limit, reading, clock),

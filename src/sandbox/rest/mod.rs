@@ -17,6 +17,7 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::{Request, State as Shared};
+use axum::http::header::DATE;
 use axum::middleware::{self, Next};
 use axum::response::Response;
 use axum::routing::{get, post};
@@ -76,9 +77,13 @@ async fn late(Shared(backend): Shared<Arc<Backend>>, request: Request, next: Nex
     let (parts, body) = request.into_parts();
     let whose = fields::token(&parts).and_then(|token| backend.holder(token));
     let late = backend.faults.delay(whose.as_ref(), backend.clock.now());
-    let answer = next.run(Request::from_parts(parts, body)).await;
+    let mut answer = next.run(Request::from_parts(parts, body)).await;
     if let Some(late) = late {
         tokio::time::sleep(late).await;
+    }
+    // The time by which the sandbox judges, whatever the computer's clock was set to since.
+    if let Ok(date) = backend.clock.http(backend.clock.now()).parse() {
+        answer.headers_mut().insert(DATE, date);
     }
     answer
 }

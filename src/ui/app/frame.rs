@@ -155,7 +155,7 @@ impl App {
                 details.hide_secrets();
             }
             let time = || in_front && clock.instant().saturating_duration_since(began) < SEARCH;
-            if desk.refresh(now, time) {
+            if desk.refresh((now, scene.reference), time) {
                 scene.changes_in(std::time::Duration::ZERO);
             }
             if let Some(end) = desk.next_expiry() {

@@ -2,11 +2,9 @@
 
 use std::time::Duration;
 
-use jiff::tz::TimeZone;
-
 use crate::activity::{BINS, Insight, Moment, bin_start};
 use crate::settings::InsightSpan;
-use crate::ui::text::{clock_minute, took};
+use crate::ui::text::{Zone, clock_minute, took};
 
 /// A span as it is offered.
 pub(super) fn span(span: InsightSpan) -> &'static str {
@@ -77,7 +75,7 @@ pub(super) fn bar_begins(insight: &Insight, bar: usize, minutes_a_bar: u32) -> M
 }
 
 /// Every number of the throughput.
-pub(super) fn throughput(insight: &Insight, minutes_a_bar: u32, now: Moment, zone: &TimeZone) -> String {
+pub(super) fn throughput(insight: &Insight, minutes_a_bar: u32, now: Moment, zone: &Zone) -> String {
     let at = |bar: usize| clock_minute(bar_begins(insight, bar, minutes_a_bar), now, zone);
     let each = if minutes_a_bar == 1 { "each minute".to_owned() } else { format!("each {minutes_a_bar} minutes") };
     let counts: Vec<String> = insight.messages.iter().map(ToString::to_string).collect();

@@ -38,7 +38,7 @@ pub(crate) fn show(ui: &mut Ui, desk: &mut Desk, scene: &mut Scene) {
     let head = Rect::from_min_size(place.min, egui::vec2(place.width(), ROW));
     let body = Rect::from_min_max(pos2(place.left(), head.bottom()), place.max);
     if header::show(&mut table, head, &columns, desk) {
-        desk.refresh(scene.now, || false);
+        desk.refresh((scene.now, scene.reference), || false);
         let Desk { table, activities, view, .. } = desk;
         table.scroll_to(0.0, activities, view);
     }

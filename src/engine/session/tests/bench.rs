@@ -105,6 +105,7 @@ impl Bench {
         spawner.spawn("listening", listening);
         let (expiry, expiry_asked) = (Arc::new(Mutex::new(Expiry::Silent)), Arc::new(AtomicU64::new(0)));
         let (answer, asked) = (expiry.clone(), expiry_asked.clone());
+        let clocks = Clocks::new(clock, through_sleep);
         let parts = Parts {
             profile,
             connector: network.clone(),
@@ -123,8 +124,8 @@ impl Bench {
             vault,
             outbox: outbox.clone(),
             reports,
-            clocks: Clocks::new(clock.clone(), through_sleep),
-            clock,
+            clock: clocks.as_clock(),
+            clocks,
             random: fastrand::Rng::with_seed(7),
         };
         let clock_of_test = parts.clock.clone();
