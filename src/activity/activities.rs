@@ -169,7 +169,7 @@ impl Activities {
     pub fn apply_at(&mut self, entry: &Entry, place: Place) {
         let at = self.put(entry, place);
         self.learn(at, entry);
-        if matches!(entry.fact, Fact::Heard(_) | Fact::Unreadable { .. }) {
+        if matches!(entry.fact, Fact::Heard(_) | Fact::Repeated(_) | Fact::Unreadable { .. }) {
             self.throughput.count(entry.at);
             self.latest = self.latest.max(Some(entry.at));
         }

@@ -129,6 +129,8 @@ pub enum Fact {
         /// Its size in bytes.
         size: u64,
     },
+    /// The socket delivered a message again whose link this monitor has requested before: it opens nothing any more.
+    Repeated(Message),
     /// The server was asked over REST and answered.
     Enquired(Enquiry),
     /// Something that the operator or this program did.
@@ -206,6 +208,10 @@ pub enum Deed {
         /// The part-file that holds what has come; `None` in entries of earlier versions.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         part: Option<String>,
+        /// Fingerprints of what the link was made of, so that it is known again if the server repeats it; none in entries of
+        /// earlier versions.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        links: Vec<String>,
     },
     /// The payload is on the disk under its final name.
     Saved {
@@ -227,7 +233,7 @@ pub enum Deed {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         part: Option<String>,
     },
-    /// The operator has read that the link was [`NotSaved::SpentElsewhere`].
+    /// The operator has read that the link was [`NotSaved::Refused`].
     WarningRead,
 }
 
@@ -292,11 +298,12 @@ pub enum Decryption {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum NotSaved {
-    /// The link was fetched before, by whomever.
+    /// The link was refused, and this monitor had requested it before.
     LinkUsed,
-    /// The link was refused at our first GET although its time was not over: somebody else may have fetched the data. The
-    /// operator is told so until [`Deed::WarningRead`].
-    SpentElsewhere,
+    /// The link was refused at our first GET although its time was not over. The operator is told so until
+    /// [`Deed::WarningRead`].
+    #[serde(rename = "spent-elsewhere")]
+    Refused,
     /// The link's time was over.
     LinkExpired,
     /// The transfer began and did not end; the link is used up.

@@ -146,7 +146,7 @@ impl Openness {
             Deed::NotSaved { why: NotSaved::NotStarted, .. } => self.without(Self::FETCHING),
             Deed::NotSaved { why, .. } => {
                 let rest = self.without(Self::PENDING | Self::FETCHING | Self::DELIVERY);
-                if *why == NotSaved::SpentElsewhere { rest.with(Self::WARNING) } else { rest }
+                if *why == NotSaved::Refused { rest.with(Self::WARNING) } else { rest }
             }
             Deed::WarningRead => self.without(Self::WARNING),
             Deed::Labelled { .. } => self,

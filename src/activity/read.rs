@@ -110,11 +110,14 @@ impl<'a> Activity<'a> {
                 return if data.end.seq < self.context.live_from { Status::LinkUsed } else { Status::Downloading };
             }
             End::NotSaved(why, _) if !newer_link => match why {
-                NotSaved::LinkUsed | NotSaved::SpentElsewhere | NotSaved::Cancelled => return Status::LinkUsed,
-                NotSaved::LinkExpired => return Status::LinkExpired,
+                NotSaved::LinkUsed | NotSaved::Cancelled => return Status::LinkUsed,
+                // Nobody here has used it: that is all that is known.
+                NotSaved::LinkExpired | NotSaved::Refused => return Status::LinkExpired,
                 NotSaved::Broken => return Status::Failed,
                 NotSaved::NotStarted => {}
             },
+            // What was done with its link is no longer in the journal.
+            End::None if data.repeated && ready.is_none() && !data.inline.is_set() => return Status::LinkUsed,
             End::None | End::Fetching | End::NotSaved(..) => {}
         }
         match ready {
@@ -238,6 +241,14 @@ impl<'a> Activity<'a> {
             (Status::LinkUsed, End::Fetching) => {
                 Cow::Borrowed("The monitor closed during the download. Request the data again")
             }
+            (Status::LinkUsed, End::None) => {
+                Cow::Borrowed("This monitor has requested the link before. Request the data again")
+            }
+            (Status::LinkExpired, End::NotSaved(NotSaved::LinkExpired | NotSaved::Refused, sentence))
+                if data.ready().is_none_or(|(seq, _)| seq < data.end.seq) =>
+            {
+                Cow::Borrowed(self.pool.get(sentence))
+            }
             (Status::LinkExpired, _)
                 if !data.kept && data.ready().is_some_and(|(seq, _)| seq < self.context.live_from) =>
             {
@@ -332,11 +343,11 @@ impl<'a> Activity<'a> {
         self.data.is_some_and(|data| data.requested.is_set())
     }
 
-    /// Whether its link was refused at the first GET although its time was not over: somebody else may have the data.
+    /// Whether its link was refused at the first GET although its time was not over.
     #[must_use]
-    pub fn is_spent_elsewhere(&self) -> bool {
-        self.status() == Status::LinkUsed
-            && self.data.is_some_and(|data| matches!(data.end.value, End::NotSaved(NotSaved::SpentElsewhere, _)))
+    pub fn is_refused(&self) -> bool {
+        self.status() == Status::LinkExpired
+            && self.data.is_some_and(|data| matches!(data.end.value, End::NotSaved(NotSaved::Refused, _)))
     }
 
     /// The path of the saved file.

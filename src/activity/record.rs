@@ -251,6 +251,7 @@ pub fn text_of(entry: &Entry) -> Option<&str> {
         Fact::Heard(Message::Unrecognised(_)) => Some(&entry.raw),
         Fact::Enquired(Enquiry::Known { text, .. }) => text.as_deref(),
         Fact::Heard(Message::StreamReady(_))
+        | Fact::Repeated(_)
         | Fact::Enquired(Enquiry::Unknown)
         | Fact::Unreadable { .. }
         | Fact::Done(_)

@@ -90,6 +90,8 @@ pub(super) struct DataRow {
     pub(super) text: Stamped<TextId>,
     /// Whether a link of an earlier run can be used.
     pub(super) kept: bool,
+    /// Whether the server has repeated a link that was requested.
+    pub(super) repeated: bool,
     /// `data_context`.
     pub(super) context: Stamped<TextId>,
     /// How long the newest link can be used, if its message said.
@@ -125,6 +127,7 @@ impl DataRow {
             end,
             text,
             kept: _,
+            repeated: _,
             context,
             expires,
             requested,
@@ -337,13 +340,16 @@ impl Row {
                     data.expires.offer(entry, report.life);
                 }
             }
+            // Only its coming is news.
+            (Fact::Repeated(_), Some(data)) => data.repeated = true,
             (Fact::Heard(Message::Unrecognised(_)), _) => self.offer_message(entry, &entry.raw, pool),
             (Fact::Unreadable { reason, size }, _) => {
                 let text = format!("{size} bytes received: {reason}. {}", entry.raw);
                 self.offer_message(entry, &text, pool);
             }
             (Fact::Done(deed), Some(data)) => apply_deed(entry, deed, data, pool),
-            (Fact::Heard(Message::Data(_) | Message::StreamReady(_)) | Fact::Done(_), None) | (Fact::Gap(_), _) => {}
+            (Fact::Heard(Message::Data(_) | Message::StreamReady(_)) | Fact::Repeated(_) | Fact::Done(_), None)
+            | (Fact::Gap(_), _) => {}
         }
         self.last.offer(entry, ());
     }

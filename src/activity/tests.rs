@@ -9,6 +9,7 @@ use crate::protocol::{CommandStatus, Incoming, UnreadableReason};
 
 use super::*;
 
+mod links;
 mod time;
 
 const LIFETIME: Duration = Duration::from_mins(10);
@@ -37,6 +38,13 @@ fn data(seq: u64, id: &str, output_type: i64, body: &str) -> Entry {
     )
 }
 
+fn repeated(seq: u64, id: &str) -> Entry {
+    let Entry { fact: Fact::Heard(message), key, raw, .. } = data(seq, id, 1, "https://h/…?auth=hidden") else {
+        panic!()
+    };
+    entry(seq, key, Fact::Repeated(message), &raw)
+}
+
 fn stream_ready(seq: u64, id: &str) -> Entry {
     heard(seq, &format!(r#"{{"data":{{"type":"STREAM-READY","requestId":"{id}"}}}}"#))
 }
@@ -54,7 +62,7 @@ fn saved(seq: u64, id: &str) -> Entry {
 }
 
 fn fetching(seq: u64, id: &str) -> Entry {
-    did(seq, id, Deed::Fetching { to: "/home/ops/invoice.bin".to_owned(), part: None })
+    did(seq, id, Deed::Fetching { to: "/home/ops/invoice.bin".to_owned(), part: None, links: Vec::new() })
 }
 
 fn applied(entries: &[Entry]) -> Activities {
@@ -398,7 +406,7 @@ fn a_silent_command_is_late() {
 
 /// Any entry of a small world, so that ids meet.
 fn any_fact() -> impl Strategy<Value = (u8, u8)> {
-    (0_u8..12, 0_u8..6)
+    (0_u8..13, 0_u8..6)
 }
 
 fn build(seq: u64, what: u8, id: u8) -> Entry {
@@ -414,6 +422,7 @@ fn build(seq: u64, what: u8, id: u8) -> Entry {
         8 => fetching(seq, &id),
         9 => saved(seq, &id),
         10 => not_saved(seq, &id, NotSaved::Broken),
+        11 => repeated(seq, &id),
         _ => entry(
             seq,
             ActivityKey::Command(id.as_str().into()),

@@ -159,7 +159,7 @@ pub enum Action {
         /// Whether the keyring keeps it; otherwise it is known for this session, and the keyring forgets an older one.
         keep: bool,
     },
-    /// The operator has read that a link was spent elsewhere; until then it is told again at each start.
+    /// The operator has read that a link was refused at its first GET; until then it is told again at each start.
     WarningRead {
         /// Whose.
         profile: ProfileId,

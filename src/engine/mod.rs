@@ -59,6 +59,7 @@ mod testing;
 mod tools;
 mod trust;
 mod tunnel;
+mod used_links;
 mod vault;
 mod way;
 

@@ -91,12 +91,14 @@ impl Reading {
             Incoming::Message(message) => {
                 let message = self.settled(message, at);
                 let secret = vault::secret_of(&message, at);
-                let (entry, original) = self.entry(message, secret.as_ref(), raw, at);
-                harvest.add(entry, original);
-                if let Some(secret) = secret {
-                    self.vault.keep(&secret);
-                    harvest.secrets.requests.push(secret);
+                let (mut entry, original) = self.entry(message, secret.as_ref(), raw, at);
+                match secret {
+                    Some(secret) if self.vault.keep(&secret) => harvest.secrets.requests.push(secret),
+                    // A link that was requested opens nothing any more, however often the server sends it.
+                    Some(_requested) => entry.fact = repeated(entry.fact),
+                    None => {}
                 }
+                harvest.add(entry, original);
                 Read::Entry
             }
             Incoming::Unreadable(reason) => {
@@ -172,6 +174,14 @@ impl Reading {
     }
 }
 
+/// What was heard, as a repetition.
+fn repeated(fact: Fact) -> Fact {
+    match fact {
+        Fact::Heard(message) => Fact::Repeated(message),
+        other => other,
+    }
+}
+
 fn heard(message: Message, raw: Box<str>, at: Moment) -> Entry {
     Entry { seq: Seq::default(), at, key: ActivityKey::of(&message), fact: Fact::Heard(message), raw }
 }
@@ -226,6 +236,27 @@ mod tests {
             let taken = vault.take(&RequestId::from("r"), &url::Url::parse("https://d/").unwrap()).unwrap();
             assert!(taken.url.as_str().contains("canary"));
         }
+    }
+
+    #[test]
+    fn a_link_that_was_used_and_comes_again_is_a_repetition_and_not_kept() {
+        let vault = Vault::default();
+        let reading = Reading::new(AuthorizationToken::new("T"), vault.clone(), TimeReference::EXACT);
+        let read = |link: &str| {
+            let mut harvest = Harvest::default();
+            let raw = format!(
+                r#"{{"data":{{"type":"X-DPT-CAB-REQUEST-ID","id":"r","output_type":1,"body":"https://h/?auth={link}"}}}}"#
+            );
+            reading.text(&raw, Moment(7), &mut harvest);
+            let (entries, secrets) = harvest.into_parts();
+            assert_eq!(entries.len(), 1);
+            (matches!(entries[0].fact, Fact::Repeated(_)), secrets.requests.len())
+        };
+        assert_eq!(read("first"), (false, 1));
+        assert_eq!(read("first"), (false, 1), "it was not used yet");
+        vault.take(&RequestId::from("r"), &url::Url::parse("https://d/").unwrap()).unwrap();
+        assert_eq!(read("first"), (true, 0));
+        assert_eq!(read("second"), (false, 1), "another link");
     }
 
     #[test]

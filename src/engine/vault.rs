@@ -12,6 +12,8 @@ use crate::activity::Moment;
 use crate::journal::{RequestSecret, Secret};
 use crate::protocol::{DataReport, Delivery, Link, Message, RequestId, StreamReport, StreamToken};
 
+use super::used_links::{Fingerprint, UsedLinks};
+
 /// How many requests' secrets are held; beyond, the oldest goes. With links that live ten minutes this is never reached in
 /// earnest: it bounds what a server can make the engine hold.
 const MOST: usize = 100_000;
@@ -27,6 +29,8 @@ struct Held {
     /// The requests by when they first came, for bounding.
     by_age: BTreeMap<u64, RequestId>,
     arrivals: u64,
+    /// What was requested.
+    used: UsedLinks,
 }
 
 /// What is held of one request.
@@ -37,6 +41,8 @@ struct OfRequest {
     token: Option<StreamToken>,
     stream: Option<Link>,
     stream_ready: bool,
+    /// What a link is made of that was put back, where it did not come as one.
+    made_of: Vec<Fingerprint>,
     /// Whether what came in earlier runs is of an earlier delivery.
     is_newer_delivery: bool,
     came: Moment,
@@ -58,6 +64,8 @@ pub(super) struct Taken {
     pub(super) url: Url,
     /// Since when it can be fetched, and until when.
     pub(super) ready: Ready,
+    /// What it is known by when the server repeats it.
+    pub(super) links: Vec<Fingerprint>,
     kept: Link,
 }
 
@@ -97,9 +105,34 @@ pub(super) enum NoLink {
 }
 
 impl Vault {
-    /// Keeps what came for a request.
-    pub(super) fn keep(&self, secret: &RequestSecret) {
-        self.change(&secret.request, secret.at, |secrets| secrets.take(secret));
+    /// Keeps what came for a request, and says whether it is new: what was requested before opens nothing any more, however
+    /// often the server repeats it.
+    pub(super) fn keep(&self, secret: &RequestSecret) -> bool {
+        let repeated = self.lock().repeats(secret);
+        self.change(&secret.request, secret.at, |secrets| {
+            if !repeated {
+                secrets.take(secret);
+            } else if secrets.is_empty() {
+                // It was requested in an earlier run.
+                secrets.way = Some(Way::Taken);
+            }
+        });
+        !repeated
+    }
+
+    /// These were requested in an earlier run. Says whether the server has repeated one of them in this run.
+    pub(super) fn used_before(&self, request: &RequestId, links: &[Fingerprint]) -> bool {
+        let mut held = self.lock();
+        for link in links {
+            held.used.add(*link);
+        }
+        let Some(secrets) = held.requests.get_mut(request) else { return false };
+        let repeated = secrets.fingerprints(request).iter().any(|link| links.contains(link));
+        if repeated {
+            secrets.begin_delivery();
+            secrets.way = Some(Way::Taken);
+        }
+        repeated
     }
 
     /// Takes back what came in earlier runs. What came in this one is newer. Gives the requests that there is something of.
@@ -138,7 +171,9 @@ impl Vault {
 
     /// Forgets everything.
     pub(super) fn forget(&self) {
-        *self.lock() = Held::default();
+        let mut held = self.lock();
+        // What was requested is good for nothing, whatever the operator forgets.
+        *held = Held { used: std::mem::take(&mut held.used), ..Held::default() };
     }
 
     /// Whether the link of a request was taken and not put back.
@@ -159,10 +194,15 @@ impl Vault {
         if !matches!(url.scheme(), "http" | "https" | "ws" | "wss") {
             return Err(NoLink::Malformed);
         }
+        let links = secrets.fingerprints(request);
         // A token and its stream are used up together.
         secrets.begin_delivery();
         secrets.way = Some(Way::Taken);
-        Ok(Taken { url, ready: Ready { came: secrets.came, expires: secrets.expires }, kept: link })
+        let ready = Ready { came: secrets.came, expires: secrets.expires };
+        for link in &links {
+            held.used.add(*link);
+        }
+        Ok(Taken { url, ready, links, kept: link })
     }
 
     /// When the link of a request came and expires; `None` where there is none that can be fetched now.
@@ -179,10 +219,15 @@ impl Vault {
 
     /// Puts a link back that was not sent.
     pub(super) fn put_back(&self, request: &RequestId, taken: Taken) {
-        if let Some(secrets) = self.lock().requests.get_mut(request)
+        let mut held = self.lock();
+        for link in &taken.links {
+            held.used.remove(*link);
+        }
+        if let Some(secrets) = held.requests.get_mut(request)
             && matches!(secrets.way, Some(Way::Taken))
         {
             secrets.way = Some(Way::Link(taken.kept));
+            secrets.made_of = taken.links;
         }
     }
 
@@ -229,10 +274,43 @@ pub(super) fn secret_of(message: &Message, at: Moment) -> Option<RequestSecret> 
     Some(RequestSecret { request: request.clone(), secret, at, expires })
 }
 
+impl Held {
+    /// Whether it only repeats what was requested. `STREAM-READY` without an address can't be told from a new one; it says of a
+    /// token that is new that it is good by now, and nothing of others.
+    fn repeats(&self, RequestSecret { request, secret, .. }: &RequestSecret) -> bool {
+        let secret = match secret {
+            Secret::Link(link) | Secret::StreamReady(Some(link)) => link.expose(),
+            Secret::StreamToken(token) => token.expose(),
+            Secret::StreamReady(None) => return false,
+        };
+        self.used.has(Fingerprint::of(request, secret))
+    }
+}
+
 impl OfRequest {
+    /// Whether nothing came yet.
+    fn is_empty(&self) -> bool {
+        self.way.is_none() && self.token.is_none() && self.stream.is_none() && !self.stream_ready
+    }
+
+    /// What the messages that brought its link are known by when they come again: of a stream its address and its token.
+    fn fingerprints(&self, request: &RequestId) -> Vec<Fingerprint> {
+        let of = |secret: &str| Fingerprint::of(request, secret);
+        match &self.way {
+            Some(Way::Taken) => Vec::new(),
+            Some(Way::Link(_)) if !self.made_of.is_empty() => self.made_of.clone(),
+            Some(Way::Link(link)) => vec![of(link.expose())],
+            None => {
+                let stream = self.stream.iter().map(|stream| of(stream.expose()));
+                stream.chain(self.token.iter().map(|token| of(token.expose()))).collect()
+            }
+        }
+    }
+
     /// Another delivery of the same request begins: what made the one before ready says nothing of it.
     fn begin_delivery(&mut self) {
         (self.way, self.token, self.stream, self.stream_ready) = (None, None, None, false);
+        self.made_of.clear();
         self.is_newer_delivery = true;
     }
 
@@ -311,240 +389,5 @@ impl OfRequest {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::activity::{Activities, ActivityKey, Deed, Entry, Fact, Openness, Seq};
-    use crate::engine::testing::TestJournal;
-    use crate::journal::Secrets;
-
-    fn data(id: &str, delivery: Delivery, at: i64) -> RequestSecret {
-        let message = Message::Data(DataReport { id: RequestId::from(id), context: None, delivery, life: None });
-        secret_of(&message, Moment(at)).unwrap()
-    }
-
-    fn ready(id: &str, url: Option<&str>, at: i64) -> RequestSecret {
-        let message =
-            Message::StreamReady(StreamReport { id: RequestId::from(id), url: url.map(Link::new), life: None });
-        secret_of(&message, Moment(at)).unwrap()
-    }
-
-    fn link(id: &str, link: &str, at: i64) -> RequestSecret {
-        data(id, Delivery::Link(Link::new(link)), at)
-    }
-
-    fn token(id: &str, token: &str, at: i64) -> RequestSecret {
-        data(id, Delivery::StreamToken(StreamToken::new(token)), at)
-    }
-
-    fn take(vault: &Vault, id: &str) -> Result<String, NoLink> {
-        let download = Url::parse("https://down.example.com/base/").unwrap();
-        vault.take(&RequestId::from(id), &download).map(|taken| taken.url.to_string())
-    }
-
-    #[test]
-    fn a_link_is_taken_once_and_can_be_put_back() {
-        let vault = Vault::default();
-        let download = Url::parse("https://down.example.com/").unwrap();
-        let id = RequestId::from("r");
-        assert_eq!(take(&vault, "r"), Err(NoLink::NotHeld));
-        vault.keep(&link("r", "https://h/p?auth=1", 5));
-        let taken = vault.take(&id, &download).unwrap();
-        assert_eq!((taken.url.as_str(), taken.ready.came), ("https://h/p?auth=1", Moment(5)));
-        assert_eq!(take(&vault, "r"), Err(NoLink::Taken));
-        vault.put_back(&id, taken);
-        assert_eq!(take(&vault, "r").unwrap(), "https://h/p?auth=1");
-        vault.keep(&link("r", "https://h/p?auth=2", 6));
-        assert_eq!(take(&vault, "r").unwrap(), "https://h/p?auth=2", "a new link of the same request");
-    }
-
-    #[test]
-    fn a_bare_token_is_good_once_the_stream_is_ready_in_either_order() {
-        for order in [["token", "ready"], ["ready", "token"]] {
-            let vault = Vault::default();
-            for (n, what) in order.into_iter().enumerate() {
-                if n == 1 {
-                    assert!(take(&vault, "r").is_err(), "{order:?}: half of it is not enough");
-                }
-                match what {
-                    "token" => vault.keep(&token("r", "a/b+c=&d", 1)),
-                    _ => vault.keep(&ready("r", None, 1)),
-                }
-            }
-            assert_eq!(take(&vault, "r").unwrap(), "https://down.example.com/base/?auth=a%2Fb%2Bc%3D%26d", "{order:?}");
-        }
-    }
-
-    /// What a server sends for a request, and what this program does with it.
-    #[derive(Debug, Clone, Copy)]
-    enum Step {
-        Link,
-        Token,
-        Ready,
-        Address,
-        Fetch,
-    }
-
-    const STEPS: [Step; 5] = [Step::Link, Step::Token, Step::Ready, Step::Address, Step::Fetch];
-
-    /// Every order of so many steps.
-    fn orders(length: u32) -> impl Iterator<Item = Vec<Step>> {
-        (0..5_usize.pow(length)).map(move |number| (0..length).map(|at| STEPS[number / 5_usize.pow(at) % 5]).collect())
-    }
-
-    /// The entry of a step, and what it brings. Each has a number of its own.
-    fn entry_of(step: Step, id: &str, number: i64) -> (Entry, Option<RequestSecret>) {
-        let secret = match step {
-            Step::Link => Some(link(id, &format!("https://h/{number}"), number)),
-            Step::Token => Some(token(id, &number.to_string(), number)),
-            Step::Ready => Some(ready(id, None, number)),
-            Step::Address => Some(ready(id, Some(&format!("https://s/{number}")), number)),
-            Step::Fetch => None,
-        };
-        let fact = match &secret {
-            Some(RequestSecret { secret: Secret::Link(link), .. }) => Fact::Heard(Message::Data(DataReport {
-                id: id.into(),
-                context: None,
-                delivery: Delivery::Link(link.clone()),
-                life: None,
-            })),
-            Some(RequestSecret { secret: Secret::StreamToken(token), .. }) => Fact::Heard(Message::Data(DataReport {
-                id: id.into(),
-                context: None,
-                delivery: Delivery::StreamToken(token.clone()),
-                life: None,
-            })),
-            Some(RequestSecret { secret: Secret::StreamReady(url), .. }) => {
-                Fact::Heard(Message::StreamReady(StreamReport { id: id.into(), url: url.clone(), life: None }))
-            }
-            None => Fact::Done(Deed::Fetching { to: String::new(), part: None }),
-        };
-        let entry = Entry::ours(Moment(number), ActivityKey::Data(id.into()), fact);
-        (Entry { seq: Seq(u64::try_from(number).unwrap()), ..entry }, secret)
-    }
-
-    #[test]
-    fn in_every_order_the_window_the_journal_and_the_vault_agree_on_what_can_be_fetched() {
-        let download = Url::parse("https://down.example.com/base/").unwrap();
-        for order in (1..=5).flat_map(orders) {
-            let (vault, key) = (Vault::default(), ActivityKey::Data("r".into()));
-            let (mut activities, mut openness) = (Activities::new(Duration::from_hours(1)), Openness::SETTLED);
-            // The addresses so far, and those of them that came before a second token.
-            let (mut tokens, mut addresses, mut old) = (0, Vec::new(), Vec::new());
-            for (step, number) in order.iter().copied().zip(1_i64..) {
-                let (entry, secret) = entry_of(step, "r", number);
-                match secret {
-                    Some(secret) => vault.keep(&secret),
-                    // Nothing is fetched of what is not ready.
-                    None if vault.take(&RequestId::from("r"), &download).is_err() => continue,
-                    None => {}
-                }
-                activities.apply(&entry);
-                openness = openness.after(&entry.key, &entry.fact);
-                match step {
-                    Step::Token if tokens > 0 => old.clone_from(&addresses),
-                    Step::Link | Step::Fetch => tokens = 0,
-                    Step::Address => addresses.push(format!("https://s/{number}")),
-                    Step::Token | Step::Ready => {}
-                }
-                tokens += i32::from(matches!(step, Step::Token));
-                let ready = vault.ready(&RequestId::from("r"), &download).is_some();
-                let row = activities.get(activities.find(&key).unwrap()).unwrap();
-                assert_eq!(ready, row.can_download(), "the window after {number} of {order:?}: {:?}", row.status());
-                assert_eq!(ready, openness.is_ready(), "the journal after {number} of {order:?}: {openness:?}");
-            }
-            if let Ok(address) = take(&vault, "r") {
-                assert!(!old.contains(&address), "the old address for the new token: {order:?}");
-            }
-        }
-    }
-
-    #[tokio::test]
-    async fn what_the_journal_kept_opens_the_same_as_what_came() {
-        let journal = TestJournal::sealed().await;
-        let profile = crate::settings::ProfileId::from_u128(7);
-        let (now, mut all) = (Vault::default(), Vec::new());
-        let (mut entries, mut secrets) = (Vec::new(), Vec::new());
-        for order in (1..=4).flat_map(orders) {
-            let id = format!("{order:?}");
-            for (step, number) in order.into_iter().zip(1_i64..) {
-                let (entry, secret) = entry_of(step, &id, number);
-                entries.push(entry);
-                if let Some(secret) = &secret {
-                    now.keep(secret);
-                }
-                secrets.extend(secret);
-            }
-            all.push(id);
-        }
-        journal.store.append(profile, entries, Secrets::from(secrets)).await.unwrap();
-        let then = Vault::default();
-        then.restore(journal.store.secrets(profile).await.unwrap().secrets);
-        for id in all {
-            assert_eq!(take(&then, &id), take(&now, &id), "{id}");
-        }
-    }
-
-    #[test]
-    fn a_stream_address_is_used_instead_also_where_it_is_a_web_socket() {
-        let vault = Vault::default();
-        vault.keep(&token("r", "t", 1));
-        vault.keep(&ready("r", Some("https://s.example.com/x?auth=y"), 1));
-        assert_eq!(take(&vault, "r").unwrap(), "https://s.example.com/x?auth=y");
-        vault.keep(&ready("w", Some("wss://s.example.com/x"), 1));
-        assert_eq!(take(&vault, "w"), Ok("wss://s.example.com/x".to_owned()));
-        vault.keep(&link("f", "file:///etc/passwd", 1));
-        assert_eq!(take(&vault, "f"), Err(NoLink::Malformed));
-    }
-
-    #[test]
-    fn what_was_kept_comes_back_behind_what_came_since() {
-        let later = |first: &[RequestSecret], since: &[RequestSecret]| {
-            let (before, vault) = (Vault::default(), Vault::default());
-            for secret in first {
-                before.keep(secret);
-            }
-            for secret in since {
-                vault.keep(secret);
-            }
-            assert_eq!(vault.restore(before.held()).len(), 1);
-            take(&vault, "r")
-        };
-        let good = "https://down.example.com/base/?auth=t";
-        assert_eq!(later(&[link("r", "https://h/1", 1)], &[]).unwrap(), "https://h/1");
-        assert_eq!(later(&[link("r", "https://h/1", 1)], &[link("r", "https://h/2", 2)]).unwrap(), "https://h/2");
-        assert_eq!(later(&[token("r", "t", 1), ready("r", None, 2)], &[]).unwrap(), good);
-        assert_eq!(later(&[token("r", "t", 1)], &[ready("r", None, 2)]).unwrap(), good);
-        assert_eq!(later(&[ready("r", None, 1)], &[token("r", "t", 2)]).unwrap(), good);
-        assert_eq!(later(&[token("r", "t", 1)], &[]), Err(NoLink::NotReady));
-        assert_eq!(later(&[ready("r", Some("https://s/1"), 1)], &[ready("r", None, 2)]).unwrap(), "https://s/1");
-        assert_eq!(later(&[link("r", "https://h/1", 1)], &[token("r", "t", 2)]), Err(NoLink::NotReady), "it is older");
-    }
-
-    #[test]
-    fn what_was_used_is_kept_no_longer() {
-        let vault = Vault::default();
-        let id = RequestId::from("r");
-        for secret in [token("r", "t", 1), ready("r", None, 1), link("other", "https://h/1", 1)] {
-            vault.keep(&secret);
-        }
-        assert_eq!((vault.held().len(), vault.is_spent(&id)), (3, false));
-        let taken = vault.take(&id, &Url::parse("https://down.example.com/").unwrap()).unwrap();
-        assert_eq!((vault.held().len(), vault.is_spent(&id)), (1, true));
-        vault.put_back(&id, taken);
-        assert!(!vault.is_spent(&id));
-        vault.keep(&link("r", "https://h/2", 2));
-        assert!(!vault.is_spent(&id), "a newer link is not used");
-    }
-
-    #[test]
-    fn a_server_cannot_make_the_vault_grow_without_end() {
-        let vault = Vault::default();
-        for n in 0..MOST + 10 {
-            vault.keep(&link(&n.to_string(), "https://h/", 1));
-        }
-        assert_eq!(vault.lock().requests.len(), MOST);
-        assert_eq!(take(&vault, "0"), Err(NoLink::NotHeld), "the oldest goes first");
-        assert!(take(&vault, &(MOST + 9).to_string()).is_ok());
-        assert!(!format!("{vault:?}").contains("https"), "a link showed itself");
-    }
-}
+#[path = "vault_tests.rs"]
+mod tests;

@@ -264,7 +264,7 @@ fn finished(mut done: Current, export: &Export, background: &mut Background) -> 
 /// repeated one may contradict; that of a data request how it stands then, since several messages make it ready.
 fn message(open: &Current, entry: &Entry, export: &Export, background: &Background) -> Option<String> {
     let source = match entry.fact {
-        Fact::Heard(_) | Fact::Unreadable { .. } => Source::Socket,
+        Fact::Heard(_) | Fact::Repeated(_) | Fact::Unreadable { .. } => Source::Socket,
         Fact::Enquired(_) => Source::Enquiry,
         Fact::Done(_) | Fact::Gap(_) => return None,
     };

@@ -7,7 +7,7 @@
 use rusqlite::types::{ToSql, ToSqlOutput, Value, ValueRef};
 use serde::{Deserialize, Serialize};
 
-use crate::activity::{ActivityKey, Deed, Enquiry, Entry, Fact, Gap, Kind, Moment, Seq};
+use crate::activity::{ActivityKey, Deed, Enquiry, Entry, Fact, Gap, Kind, Moment, NotSaved, Seq};
 use crate::protocol::incoming::parse;
 use crate::protocol::{CommandId, CommandStatus, Incoming, RequestId, UnreadableReason};
 
@@ -21,6 +21,7 @@ mod fact {
     pub(super) const ENQUIRED: i64 = 30;
     pub(super) const DONE: i64 = 40;
     pub(super) const GAP: i64 = 50;
+    pub(super) const REPEATED: i64 = 60;
 }
 
 /// Whether an entry of that `kind` is something that this program did or found out, not what a server said.
@@ -36,6 +37,7 @@ pub(super) fn kind(entry: &Entry) -> i64 {
         Fact::Enquired(_) => fact::ENQUIRED,
         Fact::Done(_) => fact::DONE,
         Fact::Gap(_) => fact::GAP,
+        Fact::Repeated(_) => fact::REPEATED,
     };
     fact + unit(entry.key.kind())
 }
@@ -109,7 +111,7 @@ pub(super) fn key(kind: i64, id: ValueRef<'_>) -> ActivityKey {
 /// Where a fact has no form as JSON; none of them is so.
 pub(super) fn payload(entry: &Entry) -> Result<ToSqlOutput<'_>, serde_json::Error> {
     let json = match &entry.fact {
-        Fact::Heard(_) => return Ok(ToSqlOutput::Borrowed(ValueRef::Text(entry.raw.as_bytes()))),
+        Fact::Heard(_) | Fact::Repeated(_) => return Ok(ToSqlOutput::Borrowed(ValueRef::Text(entry.raw.as_bytes()))),
         Fact::Unreadable { reason, size } => serde_json::to_string(&StoredUnreadable { reason: *reason, size: *size })?,
         Fact::Enquired(enquiry) => serde_json::to_string(&StoredEnquiry::from(enquiry))?,
         Fact::Done(deed) => serde_json::to_string(deed)?,
@@ -175,7 +177,8 @@ pub(super) fn read(row: &rusqlite::Row<'_>) -> rusqlite::Result<Entry> {
     let payload = String::from_utf8_lossy(row.get_ref(4)?.as_bytes().unwrap_or_default());
     let (json, after) = payload.split_once('\n').unwrap_or((&payload, ""));
     let told = match kind - kind % 10 {
-        fact::HEARD => match parse(&payload) {
+        happened @ (fact::HEARD | fact::REPEATED) => match parse(&payload) {
+            Incoming::Message(message) if happened == fact::REPEATED => Ok((Fact::Repeated(message), &*payload)),
             Incoming::Message(message) => Ok((Fact::Heard(message), &*payload)),
             Incoming::Unreadable(reason) => Err(reason),
             Incoming::Reply(_) | Incoming::KeepAlive => Err(UnreadableReason::WrongType),
@@ -184,7 +187,7 @@ pub(super) fn read(row: &rusqlite::Row<'_>) -> rusqlite::Result<Entry> {
             from_json(json).map(|StoredUnreadable { reason, size }| (Fact::Unreadable { reason, size }, after))
         }
         fact::ENQUIRED => from_json::<StoredEnquiry>(json).map(|stored| (Fact::Enquired(stored.into()), after)),
-        fact::DONE => from_json::<Deed>(json).map(|deed| (Fact::Done(deed), after)),
+        fact::DONE => from_json::<Deed>(json).map(|deed| (Fact::Done(without_accusation(deed)), after)),
         fact::GAP => from_json::<Gap>(json).map(|gap| (Fact::Gap(gap), after)),
         _ => Err(UnreadableReason::WrongType),
     };
@@ -192,6 +195,25 @@ pub(super) fn read(row: &rusqlite::Row<'_>) -> rusqlite::Result<Entry> {
         (Fact::Unreadable { reason, size: u64::try_from(payload.len()).unwrap_or(u64::MAX) }, &*payload)
     });
     Ok(Entry { seq, at, key, fact, raw: raw.into() })
+}
+
+/// Earlier versions said of a refused link that somebody else may have the data, which they could not know.
+fn without_accusation(deed: Deed) -> Deed {
+    const BEGINNING: &str = "The link has been used before, and not by Privicore Monitor";
+    match deed {
+        Deed::NotSaved { why: NotSaved::Refused, sentence, part } if sentence.starts_with(BEGINNING) => {
+            let status = sentence
+                .split_once("with status ")
+                .and_then(|(_, rest)| rest.split_once(','))
+                .map(|(status, _)| status);
+            let said = status.map(|status| format!(" The server answered with status {status}.")).unwrap_or_default();
+            let sentence = format!(
+                "The link has been used or has expired.{said} This monitor has not requested it before. Request the data again."
+            );
+            Deed::NotSaved { why: NotSaved::Refused, sentence, part }
+        }
+        other => other,
+    }
 }
 
 fn from_json<'a, T: Deserialize<'a>>(json: &'a str) -> Result<T, UnreadableReason> {

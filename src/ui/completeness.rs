@@ -65,7 +65,7 @@ impl Completeness {
                 .find(&entry.key)
                 .and_then(|row| activities.get(row))
                 .is_some_and(|activity| activity.status() == Status::Unknown),
-            Fact::Heard(_) | Fact::Unreadable { .. } | Fact::Enquired(_) | Fact::Done(_) => false,
+            Fact::Heard(_) | Fact::Repeated(_) | Fact::Unreadable { .. } | Fact::Enquired(_) | Fact::Done(_) => false,
         };
         if reopens {
             self.settled.clear();

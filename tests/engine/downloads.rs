@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use privicore_monitor::activity::{ActivityKey, Deed, Entry, Fact, NotSaved, Seq, path_of_text};
+use privicore_monitor::activity::{Activities, ActivityKey, Deed, Entry, Fact, NotSaved, Seq, Status, path_of_text};
 use privicore_monitor::engine::{Action, Event};
 use privicore_monitor::protocol::{Link, RequestId};
 use privicore_monitor::sandbox::{DEMO_USERNAME, Running};
@@ -112,6 +112,111 @@ async fn a_bare_token_is_fetched_from_the_download_address_once_the_stream_is_re
     window.quit().await;
 }
 
+/// Offers a download that breaks in its middle, and waits until it has.
+async fn broken(window: &mut Window, sandbox: &Running, profile: ProfileId, id: &str, to: &Path) -> String {
+    let (link, half) = half_a_file().await;
+    offer(window, sandbox, id, link.expose()).await;
+    window.act(Action::Download { profile, request: RequestId::from(id), to: to.to_owned() });
+    half.send(()).expect("the server waits");
+    let Deed::NotSaved { why, sentence, .. } = end_of(window, id).await else { panic!("saved") };
+    assert_eq!(why, NotSaved::Broken, "{sentence}");
+    link.expose().to_owned()
+}
+
+/// What the window shows of a request, from all that it was told.
+fn status(window: &Window, id: &str) -> Status {
+    let mut activities = Activities::new(std::time::Duration::from_mins(10));
+    for event in &window.heard {
+        match event {
+            Event::Committed { entries, .. } => entries.iter().for_each(|entry| activities.apply(entry)),
+            Event::Restored { entries, live_from, .. } => {
+                activities.set_live_from(*live_from);
+                activities.apply_restored(entries);
+            }
+            _ => {}
+        }
+    }
+    activities.get(activities.find(&data(id)).expect("a row")).expect("a row").status()
+}
+
+/// As a server does that puts what nobody acknowledged back into its queue (PROTOCOL, section 2).
+#[tokio::test]
+async fn a_link_that_was_used_and_is_sent_again_is_not_ready_again_and_another_link_is() {
+    let sandbox = quiet().await;
+    let machine = Machine::new();
+    let mut window = Window::open(&machine);
+    let profile = window.sign_in(&sandbox).await;
+    let to = machine.file("data.bin");
+    let link = broken(&mut window, &sandbox, profile, "r", &to).await;
+    let before = status(&window, "r");
+    assert_eq!(before, Status::Failed);
+    for _ in 0..2 {
+        offer(&mut window, &sandbox, "r", &link).await;
+        assert_eq!(status(&window, "r"), before, "it reads as ready although its link is used");
+    }
+    window.act(Action::Download { profile, request: RequestId::from("r"), to: to.clone() });
+    window.notice("a link can be fetched once").await;
+    assert!(window.quit().await.iter().all(|event| !format!("{event:?}").contains("has not requested it before")));
+
+    // The next run knows it, too, however early the server sends it.
+    let mut window = Window::open(&machine);
+    window.wait("the past", |event| matches!(event, Event::Restored { complete: true, .. }).then_some(())).await;
+    window.live(1).await;
+    offer(&mut window, &sandbox, "r", &link).await;
+    assert_eq!(status(&window, "r"), before, "it reads as ready after a restart");
+    window.act(Action::Download { profile, request: RequestId::from("r"), to: to.clone() });
+    window.notice("a link can be fetched once").await;
+
+    let other = sandbox.control().offer_download(b"again".to_vec(), None);
+    offer(&mut window, &sandbox, "r", other.expose()).await;
+    assert_eq!(status(&window, "r"), Status::Ready, "another link of the same request");
+    assert!(matches!(download(&mut window, profile, "r", &to).await, Deed::Saved { size: 5, .. }));
+    window.quit().await;
+}
+
+#[tokio::test]
+async fn what_a_server_says_of_a_link_that_it_refuses_is_quoted_without_the_link() {
+    let sandbox = quiet().await;
+    let machine = Machine::new();
+    let mut window = Window::open(&machine);
+    let profile = window.sign_in(&sandbox).await;
+    let to = machine.file("never.bin");
+    for (id, head, body, wanted) in [
+        (
+            "words",
+            "403 Forbidden\r\nContent-Type: application/json",
+            r#"{"message":"The link has expired."}"#,
+            "The server answered with status 403: “The link has expired.” This monitor has not requested it before. \
+             Request the data again.",
+        ),
+        (
+            "echo",
+            "410 Gone\r\nContent-Type: text/plain",
+            "The token once-canary\nis used",
+            "The server answered with status 410: “The token hidden is used” This monitor has not requested it before. \
+             Request the data again.",
+        ),
+        (
+            "page",
+            "404 Not Found\r\nContent-Type: text/html",
+            "<html>Not found</html>",
+            "The link has been used or has expired. The server answered with status 404. This monitor has not requested it \
+             before. Request the data again.",
+        ),
+    ] {
+        let length = body.len();
+        let answer = format!("HTTP/1.1 {head}\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n{body}");
+        let link = crate::mishaps::answers(answer.into_bytes()).await.replace("once", "once-canary");
+        offer(&mut window, &sandbox, id, &link).await;
+        let Deed::NotSaved { why, sentence, .. } = download(&mut window, profile, id, &to).await else {
+            panic!("saved")
+        };
+        assert_eq!((why, sentence.as_str()), (NotSaved::Refused, wanted));
+        assert_eq!(status(&window, id), Status::LinkExpired);
+    }
+    window.quit().await;
+}
+
 #[tokio::test]
 async fn used_expired_and_unreachable_links_each_have_their_own_end() {
     let sandbox = quiet().await;
@@ -125,8 +230,8 @@ async fn used_expired_and_unreachable_links_each_have_their_own_end() {
     let Deed::NotSaved { why, sentence, .. } = download(&mut window, profile, "used", &to).await else {
         panic!("saved")
     };
-    assert_eq!(why, NotSaved::SpentElsewhere, "{sentence}");
-    assert!(sentence.contains("used before"), "{sentence}");
+    assert_eq!(why, NotSaved::Refused, "{sentence}");
+    assert!(sentence.ends_with("This monitor has not requested it before. Request the data again."), "{sentence}");
 
     let mut preferences = privicore_monitor::settings::Preferences { link_lifetime: 0, ..Default::default() };
     window.act(Action::SetPreferences(preferences.clone()));

@@ -40,8 +40,8 @@ async fn each_mishap_has_its_own_end_and_nothing_half_gets_the_files_name() {
     let mut window = Window::open(&machine);
     let profile = window.sign_in(&sandbox).await;
     for (id, spoil, wanted, says, kept) in [
-        ("used", Spoil::Used, NotSaved::SpentElsewhere, "Somebody else may have the data", None),
-        ("forbidden", Spoil::Expired, NotSaved::SpentElsewhere, "status 403", None),
+        ("used", Spoil::Used, NotSaved::Refused, "This monitor has not requested it before.", None),
+        ("forbidden", Spoil::Expired, NotSaved::Refused, "status 403", None),
         ("redirect", Spoil::Redirect, NotSaved::Broken, "another host, elsewhere.invalid", None),
         ("cut", Spoil::Cut, NotSaved::Broken, "after 50000 of 100000 bytes", Some(50_000)),
         ("lie", Spoil::Lie, NotSaved::Broken, "after 100000 of 200000 bytes", Some(100_000)),
@@ -102,7 +102,7 @@ async fn where_room_is_short_the_answer_is_held_open_until_there_is_another_plac
 }
 
 #[tokio::test]
-async fn a_link_that_was_spent_elsewhere_is_told_again_until_it_is_read() {
+async fn a_link_that_was_refused_at_its_first_get_is_told_again_until_it_is_read() {
     let sandbox = quiet().await;
     let machine = Machine::new();
     let mut window = Window::open(&machine);
@@ -110,11 +110,11 @@ async fn a_link_that_was_spent_elsewhere_is_told_again_until_it_is_read() {
     spoilt(&mut window, &sandbox, "spent", Spoil::Used).await;
     let mark = window.mark();
     download(&mut window, profile, "spent", &machine.file("x")).await;
-    told_since(&mut window, mark, "Somebody else may have the data").await;
+    told_since(&mut window, mark, "This monitor has not requested it before.").await;
     window.quit().await;
 
     let mut window = Window::open(&machine);
-    let notice = window.notice("Somebody else may have the data").await;
+    let notice = window.notice("This monitor has not requested it before.").await;
     let (words, remedy) = notice.remedy.expect("a remedy");
     assert_eq!(words, "I have read this");
     window.act(remedy);
@@ -126,7 +126,8 @@ async fn a_link_that_was_spent_elsewhere_is_told_again_until_it_is_read() {
     // Whatever is told of the past is told before the profile is live.
     window.live(1).await;
     let heard = window.quit().await;
-    let told = |event: &Event| matches!(event, Event::Notice(notice) if notice.sentence.contains("Somebody else"));
+    let told =
+        |event: &Event| matches!(event, Event::Notice(notice) if notice.sentence.contains("not requested it before"));
     assert!(!heard.iter().any(told), "it was told again after it was read");
 }
 
@@ -148,6 +149,7 @@ async fn a_crash_in_the_middle_is_found_at_the_next_start_and_never_taken_for_a_
         fact: Fact::Done(Deed::Fetching {
             to: to.display().to_string(),
             part: part.map(|part| part.display().to_string()),
+            links: Vec::new(),
         }),
         raw: "".into(),
     };
@@ -177,14 +179,14 @@ async fn a_crash_in_the_middle_is_found_at_the_next_start_and_never_taken_for_a_
 }
 
 /// A server that answers one request with these bytes and closes.
-async fn answers(answer: &'static [u8]) -> String {
+pub(crate) async fn answers(answer: impl AsRef<[u8]> + Send + 'static) -> String {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let address = listener.local_addr().expect("an address");
     crate::scripted::serve(async move {
         let (mut stream, _) = listener.accept().await.expect("a client");
         let mut request = [0_u8; 4096];
         assert!(stream.read(&mut request).await.expect("a request") > 0);
-        stream.write_all(answer).await.expect("sent");
+        stream.write_all(answer.as_ref()).await.expect("sent");
         stream.shutdown().await.expect("closed");
     });
     format!("http://{address}/?auth=once")

@@ -23,7 +23,7 @@ fn progress(name: &str, stage: Stage) -> Progress {
 }
 
 fn running(window: &mut Window, request: &str, progress: Progress) {
-    let fetching = Fact::Done(Deed::Fetching { to: "/x".into(), part: None });
+    let fetching = Fact::Done(Deed::Fetching { to: "/x".into(), part: None, links: Vec::new() });
     let fetching = window.fact(ActivityKey::Data(request.into()), fetching, "");
     window.commit(vec![fetching]);
     let profile = window.id();

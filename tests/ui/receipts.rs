@@ -1,4 +1,4 @@
-//! Receipts, requesting the same data once more, and the warning that a link was spent elsewhere.
+//! Receipts, requesting the same data once more, and the warning that a link was refused.
 
 use egui::accesskit::Role;
 use egui::{Key, Modifiers};
@@ -143,10 +143,10 @@ fn data_of_an_unknown_token_is_not_offered_again() {
 }
 
 #[test]
-fn a_link_spent_elsewhere_stays_said_until_it_is_read() {
+fn a_refused_link_stays_said_until_it_is_read() {
     let mut window = Window::live();
     window.hear(&[data("r-1", "invoices", 1, LINK)]);
-    let sentence = "The link has been used before, and not by Privicore Monitor. Somebody else may have the data.";
+    let sentence = "The link has been used or has expired. This monitor has not requested it before.";
     let profile = window.id();
     let read = Action::WarningRead { profile, request: "r-1".into() };
     window.say(Event::Notice(Notice {
@@ -155,9 +155,10 @@ fn a_link_spent_elsewhere_stays_said_until_it_is_read() {
         sentence: sentence.to_owned(),
         remedy: Some(("I have read this".to_owned(), read)),
     }));
-    let spent = Deed::NotSaved { why: NotSaved::SpentElsewhere, sentence: sentence.to_owned(), part: None };
+    let spent = Deed::NotSaved { why: NotSaved::Refused, sentence: sentence.to_owned(), part: None };
     let spent = window.fact(ActivityKey::Data("r-1".into()), Fact::Done(spent), "");
     window.commit(vec![spent.clone()]);
+    assert_eq!(window.rows(), ["Data request r-1, Link expired"], "nobody here has used it");
     window.key(Key::Escape);
     window.key(Key::Escape);
     assert!(window.all(Role::Alert).iter().any(|alert| alert == sentence), "gone unread");

@@ -64,8 +64,11 @@ fn what_came_in_the_message_is_saved_from_it() {
 fn a_download_shows_its_progress_and_can_be_cancelled() {
     let mut window = Window::live();
     window.hear(&[data("r-1", "", 1, LINK)]);
-    let fetching =
-        window.fact(ActivityKey::Data("r-1".into()), Fact::Done(Deed::Fetching { to: "/x".into(), part: None }), "");
+    let fetching = window.fact(
+        ActivityKey::Data("r-1".into()),
+        Fact::Done(Deed::Fetching { to: "/x".into(), part: None, links: Vec::new() }),
+        "",
+    );
     window.commit(vec![fetching]);
     let profile = window.id();
     window.say(Event::Download { profile, request: "r-1".into(), progress: Some(progress(18_000_000)) });

@@ -209,7 +209,7 @@ fn downloads(theme: Theme) -> Window {
     let mut window = filled(theme, SIZE);
     window.hear(&["q2", "q3"].map(|name| data(name, &format!("reports/{name}.csv"), 1, LINK)));
     let request = "b24b68f6-e39f-4f8e-8f2d-4a5ef0b9c004";
-    let fetching = Fact::Done(Deed::Fetching { to: "/home/ops/invoice.bin".into(), part: None });
+    let fetching = Fact::Done(Deed::Fetching { to: "/home/ops/invoice.bin".into(), part: None, links: Vec::new() });
     let fetching = window.fact(ActivityKey::Data(request.into()), fetching, "");
     window.commit(vec![fetching]);
     let progress = Progress {

@@ -246,7 +246,7 @@ impl Activities {
         if stays || !is_settled(&activity) {
             return false;
         }
-        let failed = activity.status() == Status::Failed || activity.is_spent_elsewhere();
+        let failed = activity.status() == Status::Failed || activity.is_refused();
         let is_unread = |until: Seq| activity.last_seq() > until && activity.last_seq() >= self.live_from;
         if failed && self.eviction.read_until.is_some_and(is_unread) {
             self.eviction.unread.set(true);

@@ -3,7 +3,7 @@
 //! A crash in the middle of a transfer leaves `Fetching` as the last deed of its request, and a part-file. It is never taken for
 //! a whole file: the row says what happened, and what had come is kept under a name that says what it is.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use crate::activity::{ActivityKey, Deed, Entry, Fact, NotSaved, path_of_text, text_of_path};
@@ -11,11 +11,16 @@ use crate::engine::action::Action;
 use crate::engine::event::{Notice, Severity};
 use crate::engine::scribe::Scribe;
 use crate::engine::tools::Tools;
+use crate::engine::used_links::Fingerprint;
+use crate::engine::vault::{NoLink, Vault};
 use crate::protocol::RequestId;
 use crate::settings::ProfileId;
 
 use super::failed::what_now;
 use super::part;
+
+/// Of how many requests it is remembered that their links were used: the newest.
+const MOST_USED: usize = 100_000;
 
 /// Gathers it while the journal is restored, newest first.
 #[derive(Debug, Default)]
@@ -26,6 +31,10 @@ pub(in crate::engine) struct Aftermath {
     read: BTreeSet<RequestId>,
     /// Requests whose data token is known.
     requested: BTreeSet<RequestId>,
+    /// Requests of which the deed that was read last is that their GET was not sent after all.
+    unsent: BTreeSet<RequestId>,
+    /// What was requested in earlier runs.
+    used: BTreeMap<RequestId, Vec<Fingerprint>>,
     unfinished: Vec<Unfinished>,
     unread: Vec<(RequestId, String)>,
 }
@@ -56,13 +65,21 @@ impl Aftermath {
             Deed::Requested(_) => {
                 self.requested.insert(request.clone());
             }
-            Deed::Fetching { to, part } => {
+            Deed::Fetching { to, part, links } => {
+                if !self.unsent.remove(request) && self.used.len() < MOST_USED {
+                    let links = links.iter().filter_map(|link| Fingerprint::read(link));
+                    self.used.entry(request.clone()).or_default().extend(links);
+                }
                 if self.decided.insert(request.clone()) {
                     let part = part.as_deref().map(path_of_text);
                     self.unfinished.push(Unfinished { request: request.clone(), to: path_of_text(to), part });
                 }
             }
-            Deed::NotSaved { why: NotSaved::SpentElsewhere, sentence, .. } => {
+            Deed::NotSaved { why: NotSaved::NotStarted, .. } => {
+                self.unsent.insert(request.clone());
+                self.decided.insert(request.clone());
+            }
+            Deed::NotSaved { why: NotSaved::Refused, sentence, .. } => {
                 if !self.read.contains(request) {
                     self.unread.push((request.clone(), sentence.clone()));
                 }
@@ -75,9 +92,18 @@ impl Aftermath {
         }
     }
 
-    /// Ends what was not ended, and tells what was not read.
-    pub(in crate::engine) async fn settle(self, profile: ProfileId, scribe: Scribe, tools: Tools) {
-        let Self { requested, unfinished, unread, .. } = self;
+    /// Ends what was not ended, tells what was not read, and has the `vault` know again what was used.
+    pub(in crate::engine) async fn settle(self, profile: ProfileId, vault: Vault, scribe: Scribe, tools: Tools) {
+        let Self { requested, used, unfinished, unread, .. } = self;
+        for (request, links) in used {
+            if vault.used_before(&request, &links) {
+                let sentence = NoLink::Taken.to_string();
+                let used = Fact::Done(Deed::NotSaved { why: NotSaved::LinkUsed, sentence, part: None });
+                if scribe.record(Entry::ours((tools.clock)(), ActivityKey::Data(request), used)).await.is_err() {
+                    return;
+                }
+            }
+        }
         for (request, sentence) in unread {
             let read = Action::WarningRead { profile, request };
             tools.outbox.notice(Notice {

@@ -6,7 +6,7 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use reqwest::header::{CONTENT_DISPOSITION, LOCATION, TRANSFER_ENCODING};
+use reqwest::header::{CONTENT_DISPOSITION, CONTENT_TYPE, LOCATION, TRANSFER_ENCODING};
 use reqwest::{Client, ClientBuilder, Response, StatusCode, Version};
 use url::Url;
 
@@ -16,7 +16,7 @@ use crate::engine::no_connection::NoConnection;
 use crate::engine::proxies::{ProxyError, Through};
 use crate::engine::vault::Taken;
 use crate::engine::way::Ways;
-use crate::protocol::file_name;
+use crate::protocol::{file_name, mask, rest};
 
 use super::control::Control;
 use super::failed::Failed;
@@ -31,6 +31,14 @@ use super::{Action, Job};
 const CONNECT_BUDGET: Duration = Duration::from_secs(10);
 /// Redirects within the link's own host.
 const MOST_REDIRECTS: u32 = 3;
+/// How much of a refusal is read, in bytes.
+const LONGEST_REFUSAL: usize = 8 * 1024;
+/// How long a refusal's text may take.
+const REFUSAL_BUDGET: Duration = Duration::from_secs(2);
+/// How much of a server's words is quoted, in characters.
+const LONGEST_WORDS: usize = 300;
+/// A part of a link that is shorter opens nothing, and would be masked within other words.
+const SHORTEST_SECRET: usize = 4;
 
 /// What downloads are made with.
 #[derive(Clone)]
@@ -77,18 +85,19 @@ impl Fetcher {
 }
 
 impl Job {
-    /// Sends the GET of a link, and waits for the answer's headers.
+    /// Sends the GET of a link, and waits for the answer's headers. `requested` is whether it was requested before, where that is
+    /// known.
     pub(super) async fn open(
         &self,
-        taken: Taken,
+        (taken, requested): (Taken, Option<bool>),
         addresses: Vec<SocketAddr>,
         control: &mut Control,
     ) -> Result<Opened, Failed> {
         let opening = async {
             if matches!(taken.url.scheme(), "ws" | "wss") {
-                self.open_socket(taken, addresses).await
+                self.open_socket((taken, requested), addresses).await
             } else {
-                self.open_http(taken, addresses).await
+                self.open_http((taken, requested), addresses).await
             }
         };
         tokio::select! {
@@ -97,7 +106,11 @@ impl Job {
         }
     }
 
-    async fn open_http(&self, taken: Taken, addresses: Vec<SocketAddr>) -> Result<Opened, Failed> {
+    async fn open_http(
+        &self,
+        (taken, requested): (Taken, Option<bool>),
+        addresses: Vec<SocketAddr>,
+    ) -> Result<Opened, Failed> {
         let host = host(&taken.url);
         let way = self.tools.fetcher.ways.borrow().clone();
         let through = match way.proxies.of_url(&taken.url) {
@@ -133,23 +146,29 @@ impl Job {
                 return Err(self.no_way(taken, &ProxyError::NeedsPassword(through.to_string())));
             }
             if response.status() != StatusCode::OK {
-                return Err(self.refused(response.status(), &taken));
+                let status = response.status();
+                let words = words(response, &taken.url).await;
+                return Err(self.refused(status, &words, &taken, requested));
             }
             return Ok(opened(response, gets));
         }
     }
 
-    async fn open_socket(&self, taken: Taken, addresses: Vec<SocketAddr>) -> Result<Opened, Failed> {
+    async fn open_socket(
+        &self,
+        (taken, requested): (Taken, Option<bool>),
+        addresses: Vec<SocketAddr>,
+    ) -> Result<Opened, Failed> {
         let host = host(&taken.url);
         let connecting = connector::open(self.tools.connector.clone(), taken.url.clone(), addresses, LARGEST_FRAME);
         match connecting.await {
             Ok((socket, _date)) => {
                 let source = Source::Socket(Box::new(socket));
-                Ok(Opened { source, total: None, name: None, unproved: false, gets: 1 })
+                Ok(Opened { source, total: None, name: None, unproved: false, gets: 1, links: Vec::new() })
             }
             Err(ConnectError::NotUpgraded { status, .. }) => {
                 let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-                Err(self.refused(status, &taken))
+                Err(self.refused(status, "", &taken, requested))
             }
             Err(ConnectError::Handshake { .. } | ConnectError::TimedOut { .. }) => Err(no_answer(&host)),
             Err(ConnectError::Proxy(error)) => Err(self.no_way(taken, &error)),
@@ -183,46 +202,72 @@ impl Job {
         )
     }
 
-    /// The server answered, but not with the data.
-    fn refused(&self, status: StatusCode, taken: &Taken) -> Failed {
+    /// The server answered, but not with the data. Says what is known: what the server said, and what this monitor did.
+    fn refused(&self, status: StatusCode, words: &str, taken: &Taken, requested: Option<bool>) -> Failed {
         let number = status.as_u16();
-        match status {
-            StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN | StatusCode::NOT_FOUND | StatusCode::GONE => {
-                if (self.tools.clock)() >= taken.ready.expiry(self.lifetime) {
-                    let lives = match taken.ready.expires {
-                        Some(_) => "its own message said until when".to_owned(),
-                        None => format!("links live {} min", self.lifetime.as_secs().div_ceil(60)),
-                    };
-                    return Failed::after(
-                        NotSaved::LinkExpired,
-                        format!(
-                            "The link has expired: {lives}, and the server answered with status {number}. Request the data \
-                             again."
-                        ),
-                    );
-                }
-                let read = Action::WarningRead { profile: self.profile, request: self.request.clone() };
-                Failed {
-                    remedy: Some(Box::new(("I have read this".to_owned(), read))),
-                    ..Failed::after(
-                        NotSaved::SpentElsewhere,
-                        format!(
-                            "The link has been used before, and not by Privicore Monitor, or the server has lost the data: it \
-                             answered the link's first GET with status {number}, although its time was not over. Somebody \
-                             else may have the data. Find out who can read this profile's messages, and request the data \
-                             again."
-                        ),
-                    )
-                }
-            }
-            _ => Failed::after(
-                NotSaved::Broken,
-                format!(
-                    "The server answered with status {number} instead of the data. The link may be used up; request the \
-                     data again."
-                ),
-            ),
+        let said = if words.is_empty() {
+            format!("The server answered with status {number}.")
+        } else {
+            format!("The server answered with status {number}: “{words}”")
+        };
+        if !matches!(
+            status,
+            StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN | StatusCode::NOT_FOUND | StatusCode::GONE
+        ) {
+            let sentence = format!("{said} That is not the data. The link may be used up; request the data again.");
+            return Failed::after(NotSaved::Broken, sentence);
         }
+        let first = match requested {
+            Some(false) => " This monitor has not requested it before.",
+            Some(true) | None => "",
+        };
+        if (self.tools.clock)() >= taken.ready.expiry(self.lifetime) {
+            let lives = match taken.ready.expires {
+                Some(_) => "its own message said until when".to_owned(),
+                None => format!("links live {} min", self.lifetime.as_secs().div_ceil(60)),
+            };
+            let sentence = format!("The link has expired: {lives}. {said}{first} Request the data again.");
+            return Failed::after(NotSaved::LinkExpired, sentence);
+        }
+        let meaning = if words.is_empty() { "The link has been used or has expired. " } else { "" };
+        let sentence = format!("{meaning}{said}{first} Request the data again.");
+        if requested != Some(false) {
+            return Failed::after(NotSaved::LinkUsed, sentence);
+        }
+        let read = Action::WarningRead { profile: self.profile, request: self.request.clone() };
+        Failed {
+            remedy: Some(Box::new(("I have read this".to_owned(), read))),
+            ..Failed::after(NotSaved::Refused, sentence)
+        }
+    }
+}
+
+/// What a server said with a refusal, without the link in it; empty where it said nothing that is meant for people.
+async fn words(mut response: Response, url: &Url) -> String {
+    let is_plain = response.headers().get(CONTENT_TYPE).is_some_and(|kind| kind.as_bytes().starts_with(b"text/plain"));
+    let mut body = Vec::new();
+    let reading = async {
+        while body.len() < LONGEST_REFUSAL
+            && let Ok(Some(chunk)) = response.chunk().await
+        {
+            body.extend_from_slice(&chunk);
+        }
+    };
+    if tokio::time::timeout(REFUSAL_BUDGET, reading).await.is_err() {
+        tracing::debug!("the whole refusal did not come in time");
+    }
+    body.truncate(LONGEST_REFUSAL);
+    let body = String::from_utf8_lossy(&body);
+    let said = rest::error_text(&body).or_else(|| is_plain.then(|| body.into_owned())).unwrap_or_default();
+    let values: Vec<_> = url.query_pairs().map(|(_, value)| value).collect();
+    let mut secrets: Vec<&str> =
+        values.iter().map(AsRef::as_ref).filter(|value| value.len() >= SHORTEST_SECRET).collect();
+    secrets.extend([url.as_str(), url.path()].into_iter().filter(|part| part.len() >= SHORTEST_SECRET));
+    let said = mask::text(said.trim(), &secrets);
+    let one_line: String = said.split_whitespace().collect::<Vec<_>>().join(" ");
+    match one_line.char_indices().nth(LONGEST_WORDS) {
+        Some((end, _)) => format!("{}…", one_line.get(..end).unwrap_or_default()),
+        None => one_line,
     }
 }
 
@@ -233,7 +278,7 @@ fn opened(response: Response, gets: u32) -> Opened {
     let total = response.content_length();
     // Without a length, HTTP/2 and chunks mark the end; else it is wherever the connection ends.
     let marked = total.is_some() || response.version() >= Version::HTTP_2 || headers.contains_key(TRANSFER_ENCODING);
-    Opened { total, name, unproved: !marked, gets, source: Source::Http(Box::new(response)) }
+    Opened { total, name, unproved: !marked, gets, links: Vec::new(), source: Source::Http(Box::new(response)) }
 }
 
 /// Where a redirect leads, if that is within the same scheme, host and port.

@@ -3,7 +3,8 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
-use crate::activity::{Deed, Entry, Fact, Requested, Seq};
+use crate::activity::{Deed, Entry, Fact, NotSaved, Requested, Seq};
+use crate::engine::used_links::Fingerprint;
 use crate::protocol::{DataToken, Delivery, Message, RequestId, file_name};
 
 /// What the journal knows of a request.
@@ -23,6 +24,8 @@ pub(super) struct Known {
     pub(super) saved: bool,
     /// Its first and last entry.
     pub(super) span: Option<(Seq, Seq)>,
+    /// What was requested, one for each GET that was sent; `None` where the journal does not say which link that was.
+    requested: Vec<Option<Vec<Fingerprint>>>,
 }
 
 impl Known {
@@ -48,11 +51,27 @@ impl Known {
                     known.token = Some(token);
                     known.size = size;
                 }
+                Fact::Done(Deed::Fetching { links, .. }) => {
+                    let read = |links: Vec<String>| links.iter().filter_map(|link| Fingerprint::read(link)).collect();
+                    known.requested.push((!links.is_empty()).then(|| read(links)));
+                }
+                Fact::Done(Deed::NotSaved { why: NotSaved::NotStarted, .. }) => _ = known.requested.pop(),
                 Fact::Done(Deed::Saved { .. }) => known.saved = true,
                 _ => {}
             }
         }
         known
+    }
+
+    /// Whether a GET of this link is in the journal; `None` where one is of which it does not say what link that was.
+    pub(super) fn has_requested(&self, links: &[Fingerprint]) -> Option<bool> {
+        let is_this = |requested: &Option<Vec<Fingerprint>>| {
+            requested.as_ref().is_some_and(|requested| requested.iter().any(|link| links.contains(link)))
+        };
+        if self.requested.iter().any(is_this) {
+            return Some(true);
+        }
+        self.requested.iter().all(Option::is_some).then_some(false)
     }
 
     /// The name to save under where nobody chose one.

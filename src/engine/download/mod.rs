@@ -31,7 +31,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use crate::activity::{ActivityKey, Decryption, Deed, Entry, Fact, Moment, Receipt, Seq, text_of_path};
+use crate::activity::{ActivityKey, Decryption, Deed, Entry, Fact, Moment, NotSaved, Receipt, Seq, text_of_path};
 use crate::journal::JournalError;
 use crate::protocol::{DataKey, RequestId};
 use crate::settings::{ProfileId, Saving};
@@ -42,7 +42,7 @@ use super::event::{Event, Notice, Severity, Stage};
 use super::report::Report;
 use super::scribe::Scribe;
 use super::tools::Tools;
-use super::vault::{Taken, Vault};
+use super::vault::{NoLink, Taken, Vault};
 
 pub(super) use aftermath::Aftermath;
 pub(super) use arrivals::Arrivals;
@@ -174,7 +174,13 @@ impl Job {
         mut spot: Spot,
         control: &mut Control,
     ) -> Result<Saved, NotDone> {
+        let requested = known.has_requested(&taken.links);
+        if requested == Some(true) {
+            // The server repeated it before the journal was read to there: it stays taken.
+            return Err((Failed::after(NotSaved::LinkUsed, NoLink::Taken.to_string()), None));
+        }
         let host = taken.url.host_str().unwrap_or_default().to_owned();
+        let links: Vec<String> = taken.links.iter().map(|link| link.text()).collect();
         let rules = Rules {
             endpoints: &self.endpoints,
             saving: &self.saving,
@@ -186,7 +192,7 @@ impl Job {
             let addresses = addresses.map_err(|refused| self.not_allowed(refused))?;
             let mut part = self.create(&spot).await?;
             let needed = self.with_room_to_decrypt(known.size.unwrap_or(RESERVE));
-            self.find_room(&mut spot, &mut part, needed, (false, control)).await?;
+            self.find_room(&mut spot, &mut part, needed, (None, control)).await?;
             self.warn_of_expiry(&taken, known, &spot);
             Ok((addresses, part))
         };
@@ -199,22 +205,23 @@ impl Job {
         };
         let began = (self.tools.clock)();
         let recorded = tokio::select! {
-            recorded = self.record(fetching(&spot, part.path())) => recorded,
+            recorded = self.record(fetching(&spot, part.path(), &links)) => recorded,
             _ = control.stopped() => false,
         };
         if !recorded {
             self.vault.put_back(&self.request, taken);
             let sentence = "The download was stopped before it began.";
-            return Err((Failed::after(crate::activity::NotSaved::NotStarted, sentence), None));
+            return Err((Failed::after(NotSaved::NotStarted, sentence), None));
         }
-        let mut opened = self.open(taken, addresses, control).await.map_err(|failed| (failed, None))?;
+        let mut opened = self.open((taken, requested), addresses, control).await.map_err(|failed| (failed, None))?;
+        opened.links.clone_from(&links);
         if !spot.replace
             && let Some(name) = opened.name.take()
         {
             spot.name = name.into();
         }
         let needed = self.with_room_to_decrypt(opened.total.unwrap_or(RESERVE));
-        self.find_room(&mut spot, &mut part, needed, (true, control)).await.map_err(|failed| (failed, None))?;
+        self.find_room(&mut spot, &mut part, needed, (Some(&links), control)).await.map_err(|failed| (failed, None))?;
         let (received, part) = self.receive(&mut opened, part, &mut spot, control).await;
         let receipt = receipt(known, (host, opened.gets, began), opened.unproved);
         self.finish(received, part, spot, receipt).await
@@ -320,19 +327,19 @@ impl Job {
         self.blocking(move || Part::create(&spot)).await.map_err(Failed::before)
     }
 
-    /// Waits until there is room, here or at another place that the operator chooses. `begun` is whether the GET was sent:
-    /// its answer is then held open meanwhile.
+    /// Waits until there is room, here or at another place that the operator chooses. `begun` is the link whose GET was sent, if
+    /// one was: its answer is then held open meanwhile.
     async fn find_room(
         &self,
         spot: &mut Spot,
         part: &mut Part,
         needed: u64,
-        (begun, control): (bool, &mut Control),
+        (begun, control): (Option<&[String]>, &mut Control),
     ) -> Result<(), Failed> {
         let meter = Meter::new(tokio::time::Instant::now());
-        let stopped = |failed: Failed| if begun { failed } else { failed::Stop::before() };
+        let stopped = |failed: Failed| if begun.is_some() { failed } else { failed::Stop::before() };
         while let Some(short) = self.shortage(&spot.folder, needed).await {
-            self.tell(spot, &meter, begun.then_some(needed), short);
+            self.tell(spot, &meter, begun.map(|_links| needed), short);
             let Some(Order::Move(to)) = transfer::wait(control).await.map_err(stopped)? else { continue };
             let elsewhere = match Spot::chosen(&to) {
                 Ok(chosen) => self.create(&chosen).await.map(|part| (chosen, part)),
@@ -341,7 +348,9 @@ impl Job {
             match elsewhere {
                 Ok(elsewhere) => {
                     (*spot, *part) = elsewhere;
-                    if begun && !self.record(fetching(spot, part.path())).await {
+                    if let Some(links) = begun
+                        && !self.record(fetching(spot, part.path(), links)).await
+                    {
                         return Err(failed::Stop::Closing.after());
                     }
                 }
@@ -448,8 +457,8 @@ fn receipt(known: &Known, (host, gets, began): (String, u32, Moment), unproved: 
 }
 
 /// The GET is about to be sent.
-fn fetching(spot: &Spot, part: &Path) -> Deed {
-    Deed::Fetching { to: text_of_path(&spot.path()), part: Some(text_of_path(part)) }
+fn fetching(spot: &Spot, part: &Path, links: &[String]) -> Deed {
+    Deed::Fetching { to: text_of_path(&spot.path()), part: Some(text_of_path(part)), links: links.to_vec() }
 }
 
 /// Decrypts a part-file into another at the same place; or gives it back, and says why.

@@ -23,6 +23,8 @@ pub(super) struct Opened {
     pub(super) unproved: bool,
     /// GETs that were sent for it.
     pub(super) gets: u32,
+    /// What its link is known by in the journal.
+    pub(super) links: Vec<String>,
 }
 
 /// The bytes of a payload.

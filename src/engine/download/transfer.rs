@@ -59,6 +59,8 @@ pub(super) struct Place<'a> {
     spot: &'a mut Spot,
     /// The part-file.
     part: PathBuf,
+    /// What the link is known by.
+    links: Vec<String>,
 }
 
 impl Job {
@@ -72,7 +74,7 @@ impl Job {
     ) -> (Result<(), Failed>, Option<Part>) {
         let (pieces, arriving) = mpsc::channel::<Bytes>(PIECES);
         let (patience, waiting) = patience::<Part>();
-        let mut place = Place { spot, part: part.path().to_owned() };
+        let mut place = Place { spot, part: part.path().to_owned(), links: opened.links.clone() };
         let mut writer = self.tools.spawner.blocking("saving a file", move || {
             let mut part = part;
             let written = waiting.write_all(arriving, LOOK_AGAIN, &mut part);
@@ -194,7 +196,7 @@ impl Job {
         };
         let path = part.path().to_owned();
         // Wherever a crash comes in between, the journal names a part-file that is not whole.
-        if !self.record(fetching(&spot, &path)).await {
+        if !self.record(fetching(&spot, &path, &place.links)).await {
             return Err(Stop::Closing.after());
         }
         let Some(answer) = patience.move_to(part) else { return Ok(()) };
@@ -214,7 +216,11 @@ impl Job {
             Ok(Err(error)) => self.notice(Severity::Warning, part::sentence(&to, &error), None),
             Err(_ended) => tracing::debug!("everything was written before the other place was there"),
         }
-        if self.record(fetching(place.spot, &place.part)).await { Ok(()) } else { Err(Stop::Closing.after()) }
+        if self.record(fetching(place.spot, &place.part, &place.links)).await {
+            Ok(())
+        } else {
+            Err(Stop::Closing.after())
+        }
     }
 
     /// A part-file at another place, where there is so much room; or in a sentence why not.

@@ -82,7 +82,7 @@ impl Hub {
         }
     }
 
-    /// The operator has read that a link was spent elsewhere.
+    /// The operator has read that a link was refused.
     pub(super) fn warning_read(&self, profile: ProfileId, request: RequestId) {
         let Some(desk) = self.desks.get(&profile) else { return };
         let entry = Entry::ours((self.tools.clock)(), ActivityKey::Data(request), Fact::Done(Deed::WarningRead));

@@ -264,13 +264,13 @@ impl Hub {
         let of_the_past = (desk.book.clone(), left);
         let tools = desk.tools.clone();
         let (ledger, outbox) = (tools.ledger.clone(), tools.outbox.clone());
-        let (live_from, scribe) = (self.live_from, desk.scribe.clone());
+        let (live_from, scribe, vault) = (self.live_from, desk.scribe.clone(), desk.vault.clone());
         let task = async move {
             let mut aftermath = Aftermath::default();
             let restoring = restore::restore(profile, ledger, outbox, live_from, of_the_past, &mut aftermath);
             // What was read half tells nothing of what was left behind.
             if tools.spawner.until_stopped(restoring).await.is_some() {
-                aftermath.settle(profile, scribe, tools).await;
+                aftermath.settle(profile, vault, scribe, tools).await;
             }
         };
         desk.tools.spawner.finish("reading the journal", task);

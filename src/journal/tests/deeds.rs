@@ -35,7 +35,7 @@ fn receipts() -> impl Strategy<Value = Receipt> {
 pub(super) fn deeds() -> impl Strategy<Value = Deed> {
     let ends = prop_oneof![
         Just(NotSaved::LinkUsed),
-        Just(NotSaved::SpentElsewhere),
+        Just(NotSaved::Refused),
         Just(NotSaved::LinkExpired),
         Just(NotSaved::Broken),
         Just(NotSaved::Cancelled),
@@ -45,7 +45,11 @@ pub(super) fn deeds() -> impl Strategy<Value = Deed> {
         any::<String>().prop_map(|label| Deed::Labelled { label }),
         Just(Deed::WarningRead),
         requests().prop_map(Deed::Requested),
-        (any::<String>(), any::<Option<String>>()).prop_map(|(to, part)| Deed::Fetching { to, part }),
+        (any::<String>(), any::<Option<String>>(), any::<Vec<String>>()).prop_map(|(to, part, links)| Deed::Fetching {
+            to,
+            part,
+            links
+        }),
         (any::<String>(), any::<u64>(), receipts()).prop_map(|(to, size, receipt)| Deed::Saved { to, size, receipt }),
         (ends, any::<String>(), any::<Option<String>>()).prop_map(|(why, sentence, part)| Deed::NotSaved {
             why,

@@ -46,7 +46,7 @@ async fn a_journal_of_the_first_format_is_brought_forward_with_all_it_holds() {
             seq: Seq(41),
             at: Moment(1_700_000_000_000_001),
             key: ActivityKey::Data(RequestId::from("request one")),
-            fact: Fact::Done(Deed::Fetching { to: "/tmp/a".to_owned(), part: None }),
+            fact: Fact::Done(Deed::Fetching { to: "/tmp/a".to_owned(), part: None, links: Vec::new() }),
             raw: "".into(),
         },
     ];

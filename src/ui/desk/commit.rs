@@ -58,7 +58,7 @@ pub(crate) fn apply(activities: &mut Activities, completeness: &mut Completeness
     let mut changed = Changed::default();
     for batch in entries.chunks(LOOKED_UP) {
         for (entry, place) in activities.look_up(batch) {
-            changed.heard |= matches!(entry.fact, Fact::Heard(_) | Fact::Unreadable { .. });
+            changed.heard |= matches!(entry.fact, Fact::Heard(_) | Fact::Repeated(_) | Fact::Unreadable { .. });
             completeness.note(entry, activities);
             activities.apply_at(entry, place);
             if matches!(entry.fact, Fact::Done(Deed::Requested(_))) {

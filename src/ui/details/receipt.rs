@@ -66,7 +66,7 @@ pub(super) fn items(entries: &[Entry], scene: &Scene) -> Vec<Item> {
     let deeds = || {
         entries.iter().rev().filter_map(|entry| match &entry.fact {
             Fact::Done(deed) => Some((entry, deed)),
-            Fact::Heard(_) | Fact::Unreadable { .. } | Fact::Enquired(_) | Fact::Gap(_) => None,
+            Fact::Heard(_) | Fact::Repeated(_) | Fact::Unreadable { .. } | Fact::Enquired(_) | Fact::Gap(_) => None,
         })
     };
     let requested = deeds().find_map(|(entry, deed)| match deed {
@@ -175,9 +175,9 @@ pub(super) fn height(items: &[Item]) -> f32 {
     items.iter().map(|_| LINE).sum()
 }
 
-/// Whether nobody has read yet that the link was spent elsewhere.
+/// Whether nobody has read yet that the link was refused.
 fn is_unread(activity: &Activity<'_>, entries: &[Entry]) -> bool {
-    activity.is_spent_elsewhere() && !entries.iter().any(|entry| matches!(entry.fact, Fact::Done(Deed::WarningRead)))
+    activity.is_refused() && !entries.iter().any(|entry| matches!(entry.fact, Fact::Done(Deed::WarningRead)))
 }
 
 /// Whether the same data can be had once more, and that makes sense.

@@ -28,6 +28,7 @@ pub(super) struct Told {
 pub(super) fn tell(entry: &Entry, palette: &Palette) -> Told {
     let (status, words) = match &entry.fact {
         Fact::Heard(message) => heard(message),
+        Fact::Repeated(_) => (None, "Sent again, with a link that this monitor has requested before".to_owned()),
         Fact::Unreadable { reason, size } => {
             (Some(Status::Unrecognised), format!("{} that could not be read: {reason}", bytes(*size)))
         }
@@ -50,7 +51,7 @@ pub(super) fn tell(entry: &Entry, palette: &Palette) -> Told {
         None => (icons::SENT, palette.muted),
     };
     let source = match entry.fact {
-        Fact::Heard(_) | Fact::Unreadable { .. } => Some(Source::Socket),
+        Fact::Heard(_) | Fact::Repeated(_) | Fact::Unreadable { .. } => Some(Source::Socket),
         Fact::Enquired(_) => Some(Source::Enquiry),
         Fact::Done(_) | Fact::Gap(_) => None,
     };
@@ -68,6 +69,7 @@ pub(super) fn whole(entry: &Entry) -> Option<String> {
         },
         Fact::Heard(Message::Unrecognised(_)) => Some(entry.raw.to_string()),
         Fact::Heard(Message::StreamReady(_))
+        | Fact::Repeated(_)
         | Fact::Unreadable { .. }
         | Fact::Enquired(_)
         | Fact::Done(_)
@@ -81,6 +83,7 @@ fn outcome(entry: &Entry) -> Option<(Source, CommandStatus)> {
         Fact::Heard(Message::Command(report)) => (Source::Socket, report.status),
         Fact::Enquired(Enquiry::Known { status, .. }) => (Source::Enquiry, *status),
         Fact::Heard(Message::Data(_) | Message::StreamReady(_) | Message::Unrecognised(_))
+        | Fact::Repeated(_)
         | Fact::Unreadable { .. }
         | Fact::Enquired(Enquiry::Unknown)
         | Fact::Done(_)
