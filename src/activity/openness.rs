@@ -87,16 +87,11 @@ impl Openness {
         self.is_ready() && !self.has(Self::INLINE | Self::FETCHING | Self::WARNING)
     }
 
-    /// Whether a download was begun and has not ended.
+    /// Whether the next start has to look at it: a download that was begun and has not ended, or a warning that nobody has
+    /// read.
     #[must_use]
-    pub fn is_fetching(self) -> bool {
-        self.has(Self::FETCHING)
-    }
-
-    /// Whether this is a gap that lasts.
-    #[must_use]
-    pub fn is_lasting_gap(self) -> bool {
-        self.has(Self::GAP)
+    pub fn is_left_behind(self) -> bool {
+        self.has(Self::FETCHING | Self::WARNING)
     }
 
     /// Whether this is a gap that has ended, and is open as long as what it names is.
@@ -117,7 +112,7 @@ impl Openness {
             (ActivityKey::Data(_), Fact::Heard(Message::Data(report))) => self.after_delivery(&report.delivery),
             (ActivityKey::Data(_), Fact::Heard(Message::StreamReady(report))) => {
                 // After a use, an address alone may be the one that was used.
-                let address = if report.url.is_some() && !self.is_fetching() { Self::ADDRESS } else { 0 };
+                let address = if report.url.is_some() && !self.has(Self::FETCHING) { Self::ADDRESS } else { 0 };
                 self.with(Self::STREAM | address)
             }
             (ActivityKey::Data(_), Fact::Done(deed)) => self.after_deed(deed),

@@ -1,21 +1,21 @@
 //! What is open: the commands whose outcome is still to come, and what the reconciler has to know of them.
 //!
-//! Kept from what the scribe commits, and at the start from what is restored, newest first. Bounded: beyond [`MOST`] a
-//! command is not watched, and the operator is told. Shared between the scribe, which writes it, and the reconciler.
+//! At the start the journal says what is open; from then on what the writer commits does. Bounded: beyond [`MOST`] a command
+//! is not watched, and the operator is told. Shared between the writer, which changes it, and the reconciler.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashSet, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
-use crate::activity::{ActivityKey, Deed, Enquiry, Entry, Fact, Gap, Patience};
+use crate::activity::{ActivityKey, Deed, Enquiry, Entry, Fact, Gap, Openness, Patience, command_is_pending};
+use crate::journal::OpenActivity;
 use crate::protocol::{CommandId, CommandStatus, Message, RequestId};
 
 use super::download::Arrivals;
 use super::history::History;
-use super::openness::{command_is_open, is_final, request_is_open};
 use super::outcomes::Outcomes;
 use super::rival::Rival;
 use super::session::Ticket;
@@ -53,8 +53,12 @@ pub(super) struct Joined {
 struct Inner {
     open: BTreeMap<CommandId, Open>,
     due: BTreeSet<(Instant, CommandId)>,
-    requests: BTreeSet<RequestId>,
+    requests: BTreeMap<RequestId, Openness>,
     outcomes: Outcomes,
+    /// Whether it is known what earlier runs left open.
+    begun: bool,
+    /// What was settled before that.
+    settled_early: HashSet<u64>,
     /// What history says, while it is read.
     history: History,
     restored: bool,
@@ -107,12 +111,24 @@ impl Book {
         &self.0.arrivals
     }
 
-    /// Entries of earlier runs: a chunk in ascending order, the newest chunk first.
-    pub(super) fn restore(&self, entries: &[Entry]) {
+    /// What earlier runs left open, as the journal says.
+    pub(super) fn begin(&self, open: &[OpenActivity]) {
         let now = Instant::now();
         let mut inner = self.lock();
+        for activity in open {
+            inner.begin(activity, now);
+        }
+        inner.begun = true;
+        inner.settled_early = HashSet::new();
+        drop(inner);
+        self.0.changed.notify_one();
+    }
+
+    /// Entries of earlier runs: a chunk in ascending order, the newest chunk first.
+    pub(super) fn restore(&self, entries: &[Entry]) {
+        let mut inner = self.lock();
         for entry in entries.iter().rev() {
-            inner.restore(entry, now);
+            inner.restore(entry);
         }
     }
 
@@ -154,13 +170,13 @@ impl Book {
     pub(super) fn forget(&self) {
         let mut inner = self.lock();
         let (joined, joins) = (inner.joined.take(), inner.joins);
-        *inner = Inner { joined, joins, restored: true, ..Inner::default() };
+        *inner = Inner { joined, joins, begun: true, restored: true, ..Inner::default() };
     }
 
     /// The open commands, and the open data requests.
     pub(super) fn open(&self) -> (Vec<CommandId>, Vec<RequestId>) {
         let inner = self.lock();
-        (inner.open.keys().cloned().collect(), inner.requests.iter().cloned().collect())
+        (inner.open.keys().cloned().collect(), inner.requests.keys().cloned().collect())
     }
 
     /// Asks for these at once, as far as they are open. Says how many are.
@@ -273,7 +289,7 @@ impl Inner {
                     }
                 }
             }
-            (ActivityKey::Data(id), fact) => self.note_request(id, fact),
+            (ActivityKey::Data(id), fact) => self.note_request(&entry.key, id, fact),
             _ => {}
         }
     }
@@ -338,6 +354,7 @@ impl Inner {
     }
 
     fn close(&mut self, id: &CommandId) -> Option<Open> {
+        self.settle_early(id.as_str());
         if !self.restored {
             self.history.settle(self.outcomes.hash(id.as_str()));
         }
@@ -348,63 +365,80 @@ impl Inner {
         Some(open)
     }
 
-    fn note_request(&mut self, id: &RequestId, fact: &Fact) {
-        match request_is_open(fact) {
-            Some(true) if !self.outcomes.has(id.as_str()) && self.requests.len() < MOST => {
-                self.requests.insert(id.clone());
+    fn note_request(&mut self, key: &ActivityKey, id: &RequestId, fact: &Fact) {
+        let before = self.requests.get(id).copied().unwrap_or_default();
+        let after = before.after(key, fact);
+        if after.is_pending() {
+            // Once its data has come, or was saved, what comes later is no news.
+            let is_known = self.requests.contains_key(id);
+            if is_known || (!self.outcomes.has(id.as_str()) && self.requests.len() < MOST) {
+                self.requests.insert(id.clone(), after);
             }
-            Some(false) => {
-                self.requests.remove(id);
-                self.outcomes.add(id.as_str());
+        } else if after != before {
+            self.requests.remove(id);
+            self.outcomes.add(id.as_str());
+            self.settle_early(id.as_str());
+        }
+    }
+
+    fn settle_early(&mut self, id: &str) {
+        if !self.begun {
+            self.settled_early.insert(self.outcomes.hash(id));
+        }
+    }
+
+    fn begin(&mut self, OpenActivity { key, openness, .. }: &OpenActivity, now: Instant) {
+        let hash = self.outcomes.hash(key.id());
+        if self.settled_early.contains(&hash) || !openness.is_pending() {
+            return;
+        }
+        match key {
+            ActivityKey::Command(id) if !self.open.contains_key(id) && self.open_anew(id, now) => {
+                if let Some(open) = self.open.get_mut(id) {
+                    open.join = None;
+                }
+                self.set_due(id, now);
+            }
+            ActivityKey::Data(id) if self.requests.len() < MOST => {
+                self.requests.entry(id.clone()).or_insert(*openness);
             }
             _ => {}
         }
     }
 
-    fn restore(&mut self, entry: &Entry, now: Instant) {
-        let hash = self.outcomes.hash(entry.key.id());
-        match (&entry.key, &entry.fact) {
+    fn restore(&mut self, entry: &Entry) {
+        let (id, fact) = match (&entry.key, &entry.fact) {
             (ActivityKey::Gap(key), Fact::Gap(gap)) => {
                 self.newest_gap.get_or_insert_with(|| (key.clone(), gap.clone()));
+                return;
             }
-            (ActivityKey::Command(id), Fact::Done(Deed::Labelled { label })) => self.history.labelled(id, label),
-            (ActivityKey::Command(id), fact) => match command_is_open(fact) {
-                Some(true) => {
-                    self.history.seen(hash, entry.at);
-                    if !self.history.is_settled(hash) && !self.open.contains_key(id) {
-                        let opened = self.open_anew(id, now);
-                        if let Some(open) = self.open.get_mut(id).filter(|_| opened) {
-                            open.join = None;
-                            open.answered = matches!(fact, Fact::Enquired(_));
-                            self.set_due(id, now);
-                        }
+            (ActivityKey::Command(id), Fact::Done(Deed::Labelled { label })) => {
+                return self.history.labelled(id, label);
+            }
+            (ActivityKey::Command(id), fact) => (id, fact),
+            _ => return,
+        };
+        let hash = self.outcomes.hash(id.as_str());
+        match command_is_pending(fact) {
+            Some(true) => {
+                self.history.seen(hash, entry.at);
+                if let (Some(open), Fact::Enquired(_)) = (self.open.get_mut(id), fact) {
+                    open.answered = true;
+                }
+            }
+            Some(false) => {
+                self.history.settle(hash);
+                if is_final(fact) {
+                    if matches!(fact, Fact::Heard(_)) {
+                        self.history.heard(hash, entry.at);
+                    }
+                    // A repeated "pending" that came later does not cover it.
+                    if let Some(Open { due: Some(due), .. }) = self.open.remove(id) {
+                        self.due.remove(&(due, id.clone()));
                     }
                 }
-                Some(false) => {
-                    self.history.settle(hash);
-                    if is_final(fact) {
-                        if matches!(fact, Fact::Heard(_)) {
-                            self.history.heard(hash, entry.at);
-                        }
-                        // A repeated "pending" that came later does not cover it.
-                        if let Some(Open { due: Some(due), .. }) = self.open.remove(id) {
-                            self.due.remove(&(due, id.clone()));
-                        }
-                    }
-                }
-                None => {}
-            },
-            (ActivityKey::Data(id), fact) => match request_is_open(fact) {
-                Some(true) if !self.history.is_settled(hash) && self.requests.len() < MOST => {
-                    self.requests.insert(id.clone());
-                }
-                Some(false) => {
-                    self.history.settle(hash);
-                    self.requests.remove(id);
-                }
-                _ => {}
-            },
-            _ => {}
+            }
+            None => {}
         }
     }
 
@@ -447,6 +481,15 @@ impl Inner {
             self.due.remove(&(before, id.clone()));
         }
         self.due.insert((due, id.clone()));
+    }
+}
+
+/// Whether it says how a command ended.
+fn is_final(fact: &Fact) -> bool {
+    match fact {
+        Fact::Heard(Message::Command(report)) => report.status.is_final(),
+        Fact::Enquired(Enquiry::Known { status, .. }) => status.is_final(),
+        _ => false,
     }
 }
 

@@ -13,9 +13,43 @@ fn open(book: &Book) -> Vec<String> {
     book.open().0.iter().map(ToString::to_string).collect()
 }
 
+/// What the journal says is open: these commands and data requests.
+fn left_open(commands: &[&str], requests: &[&str]) -> Vec<OpenActivity> {
+    let commands = commands.iter().map(|id| ActivityKey::Command((*id).into()));
+    let requests = requests.iter().map(|id| ActivityKey::Data((*id).into()));
+    let of = |key: ActivityKey| {
+        let openness = match &key {
+            ActivityKey::Command(_) => Openness::default().after(&key, &Fact::Done(Deed::Tracked)),
+            _ => Openness::default().after(&key, &data("x", "wait").fact),
+        };
+        OpenActivity { key, openness, first: Seq(1), last: Seq(1) }
+    };
+    commands.chain(requests).map(of).collect()
+}
+
+fn data(id: &str, body: &str) -> Entry {
+    let raw = format!(r#"{{"data":{{"type":"X-DPT-CAB-REQUEST-ID","id":"{id}","output_type":0,"body":"{body}"}}}}"#);
+    let Incoming::Message(message) = parse(&raw) else { panic!("{raw}") };
+    Entry { seq: Seq(9), at: Moment(0), key: ActivityKey::Data(id.into()), fact: Fact::Heard(message), raw: raw.into() }
+}
+
 #[tokio::test(start_paused = true)]
-async fn what_is_restored_newest_first_is_open_only_without_an_outcome_anywhere() {
+async fn what_earlier_runs_left_open_is_asked_for_unless_it_was_settled_meanwhile() {
     let book = Book::default();
+    let payload = "QUJDREVGR0hJSktMTU5PUFFSU1RVVldY";
+    book.note(&[told(9, "settled", 2), told(10, "seen again", 1), data("came", payload), data("waits", "wait")]);
+    book.begin(&left_open(&["open", "seen again", "settled"], &["asked", "came", "waits"]));
+    assert_eq!(open(&book), ["open", "seen again"]);
+    let requests: Vec<_> = book.open().1.iter().map(ToString::to_string).collect();
+    assert_eq!(requests, ["asked", "waits"]);
+    book.note(&[told(11, "open", 2), data("asked", payload)]);
+    assert_eq!((open(&book), book.open().1.len()), (vec!["seen again".to_owned()], 1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_open_has_no_outcome_anywhere() {
+    let book = Book::default();
+    book.begin(&left_open(&["open", "repeated"], &[]));
     book.restore(&[told(5, "settled", 2), told(6, "repeated", 1), told(7, "open", 1)]);
     book.note(&[told(9, "live", 2)]);
     book.restore(&[told(1, "settled", 1), told(2, "repeated", 3), told(3, "live", 1), told(4, "open", 1)]);
@@ -43,6 +77,7 @@ async fn what_is_tracked_or_only_named_in_earlier_runs_is_asked_for_and_what_is_
         labelled(3, "unnamed", "x"),
         told(4, "settled", 2),
     ]);
+    book.begin(&left_open(&["tracked"], &[]));
     assert_eq!(open(&book), ["tracked"], "before all is read");
     book.restored();
     assert_eq!(open(&book), ["named", "tracked"]);

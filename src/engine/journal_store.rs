@@ -10,8 +10,8 @@ use tokio::sync::Notify;
 use crate::activity::{ActivityKey, Entry, Moment, Seq};
 use crate::credentials::{KeyringError, SealKey};
 use crate::journal::{
-    Cleaned, History, Journal, JournalError, KeptClock, KeptNotice, Limits, NotAppended, PendingWork, Purged, Sealing,
-    Secrets, Unsealed, WorkId,
+    Cleaned, History, Journal, JournalError, KeptClock, KeptNotice, Limits, NotAppended, OpenActivity, PendingWork,
+    Purged, Sealing, Secrets, Unsealed, WorkId,
 };
 use crate::protocol::{Original, RequestId};
 use crate::settings::ProfileId;
@@ -112,6 +112,10 @@ impl JournalStore {
         known: Option<(Seq, Seq)>,
     ) -> Result<History, JournalError> {
         self.ask(|| self.journal.history(profile, key, known)).await
+    }
+
+    pub(super) async fn open_activities(&self, profile: ProfileId) -> Result<Vec<OpenActivity>, JournalError> {
+        self.ask(|| self.journal.open_activities(profile)).await
     }
 
     pub(super) async fn original(&self, profile: ProfileId, seq: Seq) -> Result<Option<Original>, JournalError> {

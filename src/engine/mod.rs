@@ -36,7 +36,6 @@ mod lifetime;
 pub mod local;
 mod mailbox;
 mod no_connection;
-mod openness;
 mod options;
 mod outcomes;
 mod proxies;

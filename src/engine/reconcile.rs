@@ -71,6 +71,8 @@ pub(super) struct Reconciler {
 
 /// An answer and what it answers.
 struct Answer {
+    /// Where it is written.
+    scribe: Scribe,
     ticket: u64,
     command: CommandId,
     outcome: Result<Enquiry, RestError>,
@@ -116,17 +118,18 @@ impl Reconciler {
     fn question(&self, ticket: Arc<Ticket>, command: CommandId) -> BoxFuture<'static, Answer> {
         let number = ticket.number;
         let asked = self.asker.ask(ticket, command.clone());
-        Box::pin(async move { Answer { ticket: number, command, outcome: asked.await } })
+        let scribe = self.scribe.until_forgotten();
+        Box::pin(async move { Answer { scribe, ticket: number, command, outcome: asked.await } })
     }
 
     async fn answered(&self, answer: Answer, round: &mut Round) {
-        let Answer { ticket, command, outcome } = answer;
+        let Answer { scribe, ticket, command, outcome } = answer;
         match outcome {
             Ok(enquiry) => {
                 round.told = false;
                 let pending = matches!(enquiry, Enquiry::Known { status: CommandStatus::Pending, .. });
                 if !pending || self.book.is_pending_news(&command) {
-                    self.write(command.clone(), enquiry).await;
+                    self.write(&scribe, command.clone(), enquiry).await;
                 }
                 if pending {
                     self.book.asked(&command);
@@ -149,7 +152,7 @@ impl Reconciler {
         }
     }
 
-    async fn write(&self, command: CommandId, enquiry: Enquiry) {
+    async fn write(&self, scribe: &Scribe, command: CommandId, enquiry: Enquiry) {
         let entry = Entry {
             seq: Seq::default(),
             at: (self.clock)(),
@@ -157,7 +160,7 @@ impl Reconciler {
             fact: Fact::Enquired(enquiry),
             raw: Box::default(),
         };
-        if self.scribe.record(entry).await.is_err() {
+        if scribe.record(entry).await.is_err() {
             tracing::debug!("the profile is being closed");
         }
     }

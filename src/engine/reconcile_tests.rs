@@ -209,3 +209,25 @@ async fn what_settles_unheard_over_a_live_connection_is_a_rival_for_an_hour() {
     pass(3_600).await;
     assert_eq!(bench.rivals(), [(0, 0)], "cleared after an hour");
 }
+
+#[tokio::test(start_paused = true)]
+async fn what_was_begun_before_the_activity_was_forgotten_brings_no_row_back() {
+    let bench = Bench::new();
+    bench.book.join(ticket(1));
+    bench.hear("c", 1).await;
+    bench.answer("c", succeeded());
+    let (before, ended) = (bench.scribe.until_forgotten(), bench.scribe.until_forgotten());
+    while bench.asked().is_empty() {
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    // The answer is on its way, and a download is about to write how it ended.
+    bench.scribe.forget().await.unwrap().unwrap();
+    pass(10).await;
+    let saved = || Entry::ours(Moment(0), ActivityKey::Data("r".into()), Fact::Done(Deed::WarningRead));
+    let later = bench.scribe.until_forgotten();
+    let (gone, also_gone) = tokio::join!(before.record(saved()), ended.record_all(vec![saved(), saved()]));
+    assert!(gone.is_err() && also_gone.is_err(), "whoever waits is told that it was written");
+    assert_eq!(bench.journal.entries(), [], "a row came back");
+    later.record(saved()).await.unwrap();
+    assert_eq!(bench.journal.entries().len(), 1, "what began since is not written");
+}

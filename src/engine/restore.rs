@@ -5,11 +5,12 @@ use std::time::Duration;
 use tokio::sync::oneshot;
 
 use crate::activity::{Moment, Seq};
+use crate::journal::History;
 use crate::settings::ProfileId;
 
 use super::book::Book;
 use super::chunk::Chunk;
-use super::download::Aftermath;
+use super::download::{Aftermath, LeftBehind, UsedBefore};
 use super::event::{Event, Notice, Severity};
 use super::gaps::{Left, Past};
 use super::journal_store::JournalStore;
@@ -26,8 +27,8 @@ const PAUSE: Duration = Duration::from_secs(1);
 
 /// Restores a profile's entries of earlier runs, newest first. Runs beside the connection: live entries may come between.
 ///
-/// What is open is put into the book on the way, and what was left behind into the `aftermath`; at the end the scribe is told
-/// of the gap that the last run left, by `left`.
+/// What is open is put into the book, and what was left behind into the `aftermath`; at the end the scribe is told of the gap
+/// that the last run left, by `left`.
 pub(super) async fn restore(
     profile: ProfileId,
     ledger: JournalStore,
@@ -36,9 +37,41 @@ pub(super) async fn restore(
     (book, left): (Book, oneshot::Sender<Left>),
     aftermath: &mut Aftermath,
 ) {
-    restore_entries(profile, &ledger, &outbox, live_from, (&book, aftermath)).await;
+    let begin = begin(profile, &ledger, &outbox, live_from, (&book, &mut aftermath.left_behind));
+    let entries = restore_entries(profile, &ledger, &outbox, live_from, (&book, &mut aftermath.used));
+    futures_util::future::join(begin, entries).await;
     if left.send(book.restored()).is_err() {
         tracing::debug!("the profile is being closed");
+    }
+}
+
+/// Puts what earlier runs left open into the book, and gathers what they left behind. After an update of this
+/// program the journal looks for it first.
+async fn begin(
+    profile: ProfileId,
+    ledger: &JournalStore,
+    outbox: &Outbox,
+    live_from: Seq,
+    (book, left_behind): (&Book, &mut LeftBehind),
+) {
+    let open = ledger.open_activities(profile).await.unwrap_or_else(|error| {
+        let sentence = format!("Commands of earlier runs are not asked for: {error}");
+        outbox.notice(Notice::new(Severity::Error, Some(profile), sentence));
+        Vec::new()
+    });
+    book.begin(&open);
+    for activity in open.iter().filter(|activity| activity.openness.is_left_behind()) {
+        match ledger.history(profile, &activity.key, None).await {
+            Ok(History { mut entries, .. }) => {
+                // This run's own downloads go on.
+                entries.retain(|entry| entry.seq < live_from);
+                left_behind.note(&entries);
+            }
+            Err(error) => {
+                let sentence = format!("How the download of request {} ended is not known: {error}", activity.key.id());
+                outbox.notice(Notice::new(Severity::Error, Some(profile), sentence));
+            }
+        }
     }
 }
 
@@ -61,7 +94,7 @@ async fn restore_entries(
     ledger: &JournalStore,
     outbox: &Outbox,
     live_from: Seq,
-    (book, aftermath): (&Book, &mut Aftermath),
+    (book, used): (&Book, &mut UsedBefore),
 ) {
     let mut chunk = Chunk::new(FIRST_CHUNK, LARGEST_CHUNK);
     let mut before = live_from;
@@ -84,7 +117,7 @@ async fn restore_entries(
         };
         chunk.learn(&entries);
         book.restore(&entries);
-        aftermath.note(&entries);
+        used.note(&entries);
         if let Some(oldest) = entries.first() {
             before = oldest.seq;
         }

@@ -6,6 +6,7 @@
 //! waits is shown as not kept, up to [`MOST_HELD`] entries or [`MOST_BYTES`]; beyond, the socket is left unread as well.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
@@ -65,6 +66,8 @@ pub(super) struct Held {
     noted: usize,
     /// How many of them the window shows as not kept: those from the first on.
     shown: usize,
+    /// How often the activity had been forgotten when what they tell of began; `None` if that does not matter.
+    began: Option<u64>,
 }
 
 impl Held {
@@ -106,7 +109,7 @@ pub(super) enum Presence {
 /// Room for one batch.
 pub(super) type Room = mpsc::OwnedPermit<Batch>;
 
-/// The profile is being closed: nothing more is written.
+/// The profile is being closed, or its activity was forgotten: this is not written.
 #[derive(Debug)]
 pub(super) struct Closed;
 
@@ -114,6 +117,10 @@ pub(super) struct Closed;
 #[derive(Debug, Clone)]
 pub(super) struct Scribe {
     batches: mpsc::Sender<Batch>,
+    /// How often the profile's activity was forgotten.
+    forgotten: Arc<AtomicU64>,
+    /// How often it had been when this handle was made, if it is one of [`Self::until_forgotten`].
+    began: Option<u64>,
 }
 
 impl Scribe {
@@ -128,6 +135,7 @@ impl Scribe {
     ) -> Self {
         // Full: the session stops reading its socket; deeds of the operator wait.
         let (batches, waiting) = mpsc::channel(WAITING);
+        let forgotten = Arc::<AtomicU64>::default();
         let desk = Desk {
             profile,
             ledger,
@@ -139,10 +147,17 @@ impl Scribe {
             waiting,
             carried: None,
             next_unkept: Seq::FIRST_UNKEPT,
+            forgotten: forgotten.clone(),
             spawner: spawner.clone(),
         };
         spawner.finish("writing the journal", Box::pin(desk.run(past)));
-        Self { batches }
+        Self { batches, forgotten, began: None }
+    }
+
+    /// A handle for work that begins now and is about activity that there is: what it records once that activity has been
+    /// forgotten is not written, because it would bring a row back.
+    pub(super) fn until_forgotten(&self) -> Self {
+        Self { began: Some(self.forgotten.load(Ordering::SeqCst)), ..self.clone() }
     }
 
     /// Waits for room for one batch.
@@ -179,7 +194,7 @@ impl Scribe {
     /// Writes entries together and waits until they are durable.
     pub(super) async fn record_all(&self, entries: Vec<Entry>) -> Result<(), Closed> {
         let (committed, done) = oneshot::channel();
-        let held = Held { entries, committed: vec![committed], ..Held::default() };
+        let held = Held { entries, committed: vec![committed], began: self.began, ..Held::default() };
         self.batches.send(Batch::Entries(held)).await.map_err(|_closed| Closed)?;
         done.await.map_err(|_closed| Closed)
     }
@@ -207,6 +222,8 @@ struct Desk {
     carried: Option<Batch>,
     /// The number under which the window is shown the next entry that is not kept.
     next_unkept: Seq,
+    /// How often the profile's activity was forgotten.
+    forgotten: Arc<AtomicU64>,
     /// Tells when the profile is being closed.
     spawner: Spawner,
 }
@@ -256,9 +273,11 @@ impl Desk {
                         tracing::debug!("nobody waits for the end of this profile's activity");
                     }
                 }
+                Some(Batch::Entries(held)) if self.is_about_what_is_gone(&held) => {}
                 Some(Batch::Entries(mut held)) => {
                     while held.entries.len() < TOGETHER && self.carried.is_none() {
                         match self.waiting.try_recv() {
+                            Ok(Batch::Entries(later)) if self.is_about_what_is_gone(&later) => {}
                             Ok(Batch::Entries(later)) => held.join(later),
                             // A gap names what was open: what was heard before it has to be in the book.
                             Ok(other) => self.carried = Some(other),
@@ -269,6 +288,11 @@ impl Desk {
                 }
             }
         }
+    }
+
+    /// Whether the activity was forgotten since what these entries tell of began.
+    fn is_about_what_is_gone(&self, held: &Held) -> bool {
+        held.began.is_some_and(|began| began < self.forgotten.load(Ordering::SeqCst))
     }
 
     /// Writes entries until they are written, then tells everybody. Once the profile is being closed it tries only once more,
@@ -331,6 +355,7 @@ impl Desk {
                 () = self.spawner.stopping() => return,
                 batch = self.waiting.recv(), if more && self.carried.is_none() && !held.is_full() => match batch {
                     None => more = false,
+                    Some(Batch::Entries(later)) if self.is_about_what_is_gone(&later) => {}
                     Some(Batch::Entries(later)) => held.join(later),
                     Some(Batch::Presence(presence)) => {
                         if let Some(entry) = self.presence(&presence) {
@@ -398,6 +423,7 @@ impl Desk {
     /// Forgets everything of the profile. The connection and its gap go on.
     async fn forget(&self) -> Result<(), JournalError> {
         self.ledger.forget_profile(self.profile).await?;
+        self.forgotten.fetch_add(1, Ordering::SeqCst);
         self.book.forget();
         self.vault.forget();
         self.outbox.forget(self.profile);

@@ -208,6 +208,8 @@ async fn one_that_waits_can_be_taken_out_of_the_queue_and_its_link_stays_good() 
         _ => None,
     };
     window.wait("half of the first", half).await;
+    window.act(Action::ForgetProfile(profile));
+    window.notice("can't be forgotten while data is being saved").await;
     window.act(Action::CancelDownload { profile, request: RequestId::from("second") });
     window
         .wait("the empty queue", |event| matches!(event, Event::Queue(waiting) if waiting.is_empty()).then_some(()))

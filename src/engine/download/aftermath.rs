@@ -22,21 +22,35 @@ use super::part;
 /// Of how many requests it is remembered that their links were used: the newest.
 const MOST_USED: usize = 100_000;
 
-/// Gathers it while the journal is restored, newest first.
+/// What an earlier run left behind, and what it used.
 #[derive(Debug, Default)]
 pub(in crate::engine) struct Aftermath {
+    /// To be told of the histories of the requests that earlier runs left open.
+    pub(in crate::engine) left_behind: LeftBehind,
+    /// To be told of what is restored from the journal, newest first.
+    pub(in crate::engine) used: UsedBefore,
+}
+
+/// Gathers what was left behind from the histories of the requests that earlier runs left open.
+#[derive(Debug, Default)]
+pub(in crate::engine) struct LeftBehind {
     /// Requests of which the last deed of a download is known.
     decided: BTreeSet<RequestId>,
     /// Requests whose warning was read.
     read: BTreeSet<RequestId>,
     /// Requests whose data token is known.
     requested: BTreeSet<RequestId>,
+    unfinished: Vec<Unfinished>,
+    unread: Vec<(RequestId, String)>,
+}
+
+/// Gathers which links earlier runs used.
+#[derive(Debug, Default)]
+pub(in crate::engine) struct UsedBefore {
     /// Requests of which the deed that was read last is that their GET was not sent after all.
     unsent: BTreeSet<RequestId>,
     /// What was requested in earlier runs.
-    used: BTreeMap<RequestId, Vec<Fingerprint>>,
-    unfinished: Vec<Unfinished>,
-    unread: Vec<(RequestId, String)>,
+    links: BTreeMap<RequestId, Vec<Fingerprint>>,
 }
 
 /// A download that was not ended.
@@ -47,8 +61,27 @@ struct Unfinished {
     part: Option<PathBuf>,
 }
 
-impl Aftermath {
+impl UsedBefore {
     /// Takes note of a chunk of the journal, ascending; of chunks the newest comes first.
+    pub(in crate::engine) fn note(&mut self, entries: &[Entry]) {
+        for entry in entries.iter().rev() {
+            let (ActivityKey::Data(request), Fact::Done(deed)) = (&entry.key, &entry.fact) else { continue };
+            match deed {
+                Deed::Fetching { links, .. } => {
+                    if !self.unsent.remove(request) && self.links.len() < MOST_USED {
+                        let links = links.iter().filter_map(|link| Fingerprint::read(link));
+                        self.links.entry(request.clone()).or_default().extend(links);
+                    }
+                }
+                Deed::NotSaved { why: NotSaved::NotStarted, .. } => _ = self.unsent.insert(request.clone()),
+                _ => {}
+            }
+        }
+    }
+}
+
+impl LeftBehind {
+    /// Takes note of the entries of a request, ascending.
     pub(in crate::engine) fn note(&mut self, entries: &[Entry]) {
         for entry in entries.iter().rev() {
             if let (ActivityKey::Data(request), Fact::Done(deed)) = (&entry.key, &entry.fact) {
@@ -65,19 +98,11 @@ impl Aftermath {
             Deed::Requested(_) => {
                 self.requested.insert(request.clone());
             }
-            Deed::Fetching { to, part, links } => {
-                if !self.unsent.remove(request) && self.used.len() < MOST_USED {
-                    let links = links.iter().filter_map(|link| Fingerprint::read(link));
-                    self.used.entry(request.clone()).or_default().extend(links);
-                }
+            Deed::Fetching { to, part, .. } => {
                 if self.decided.insert(request.clone()) {
                     let part = part.as_deref().map(path_of_text);
                     self.unfinished.push(Unfinished { request: request.clone(), to: path_of_text(to), part });
                 }
-            }
-            Deed::NotSaved { why: NotSaved::NotStarted, .. } => {
-                self.unsent.insert(request.clone());
-                self.decided.insert(request.clone());
             }
             Deed::NotSaved { why: NotSaved::Refused, sentence, .. } => {
                 if !self.read.contains(request) {
@@ -91,11 +116,13 @@ impl Aftermath {
             Deed::Labelled { .. } | Deed::Tracked => {}
         }
     }
+}
 
+impl Aftermath {
     /// Ends what was not ended, tells what was not read, and has the `vault` know again what was used.
     pub(in crate::engine) async fn settle(self, profile: ProfileId, vault: Vault, scribe: Scribe, tools: Tools) {
-        let Self { requested, used, unfinished, unread, .. } = self;
-        for (request, links) in used {
+        let Self { left_behind: LeftBehind { requested, unfinished, unread, .. }, used } = self;
+        for (request, links) in used.links {
             if vault.used_before(&request, &links) {
                 let sentence = NoLink::Taken.to_string();
                 let used = Fact::Done(Deed::NotSaved { why: NotSaved::LinkUsed, sentence, part: None });

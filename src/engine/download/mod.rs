@@ -44,7 +44,7 @@ use super::scribe::Scribe;
 use super::tools::Tools;
 use super::vault::{NoLink, Taken, Vault};
 
-pub(super) use aftermath::Aftermath;
+pub(super) use aftermath::{Aftermath, LeftBehind, UsedBefore};
 pub(super) use arrivals::Arrivals;
 pub(super) use control::{Control, Order, Reins, control};
 use failed::{Failed, what_now};

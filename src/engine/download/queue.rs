@@ -57,6 +57,11 @@ impl Queue {
         self.0.len() < before
     }
 
+    /// Whether one of a profile waits.
+    pub(in crate::engine) fn has(&self, profile: ProfileId) -> bool {
+        self.0.iter().any(|waiting| waiting.profile == profile)
+    }
+
     /// Takes those of a profile out.
     pub(in crate::engine) fn forget(&mut self, profile: ProfileId) {
         self.0.retain(|waiting| waiting.profile != profile);
@@ -137,7 +142,9 @@ mod tests {
         assert_eq!(queue.next().map(|queued| queued.request), Some(RequestId::from("a")));
         queue.forget(ProfileId::from_u128(2));
         assert_eq!(ids(&queue), ["b2", "c", "inline"], "another profile's were forgotten");
+        assert!(queue.has(ProfileId::from_u128(1)) && !queue.has(ProfileId::from_u128(2)));
         queue.forget(ProfileId::from_u128(1));
+        assert!(!queue.has(ProfileId::from_u128(1)));
         assert_eq!(queue.next(), None);
     }
 

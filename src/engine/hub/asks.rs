@@ -26,7 +26,7 @@ impl Hub {
             );
             return;
         };
-        let (ticket, scribe, tools) = (held.ticket.clone(), desk.scribe.clone(), desk.tools.clone());
+        let (ticket, scribe, tools) = (held.ticket.clone(), desk.scribe.until_forgotten(), desk.tools.clone());
         let dialect = desk.dialect.clone();
         let task = async move {
             let mut left = commands.len();

@@ -64,7 +64,7 @@ pub(super) struct Desk {
     pub(super) data_key: HeldKey,
     /// Its downloads.
     pub(super) downloads: BTreeMap<RequestId, Download>,
-    /// Downloads that are writing down their end.
+    /// Downloads that are writing down their end, and payloads out of messages that are being saved.
     pub(super) ending: Vec<Task<()>>,
     session: Task<()>,
 }
@@ -153,7 +153,7 @@ impl Desk {
 
     /// Has the scribe write what the operator did.
     pub(super) fn write_down(&self, entries: Vec<Entry>) {
-        let scribe = self.scribe.clone();
+        let scribe = self.scribe.until_forgotten();
         self.tools.spawner.finish("writing the journal", async move {
             if scribe.record_all(entries).await.is_err() {
                 tracing::debug!("the profile is being closed");
@@ -177,6 +177,17 @@ impl Desk {
     pub(super) fn give_up_tokens(&mut self) {
         self.give_up_renewal();
         std::mem::take(&mut self.signed_out).cancel();
+    }
+
+    /// Keeps a task that is about to write down how the saving of data ended.
+    pub(super) fn note_ending(&mut self, task: Task<()>) {
+        self.ending.retain(|task| !task.is_finished());
+        self.ending.push(task);
+    }
+
+    /// Whether data of it is being saved, or how that ended is being written down.
+    pub(super) fn is_saving(&self) -> bool {
+        !self.downloads.is_empty() || self.ending.iter().any(|task| !task.is_finished())
     }
 
     /// Tells everything that belongs to the profile to end.
@@ -264,7 +275,7 @@ impl Hub {
         let of_the_past = (desk.book.clone(), left);
         let tools = desk.tools.clone();
         let (ledger, outbox) = (tools.ledger.clone(), tools.outbox.clone());
-        let (live_from, scribe, vault) = (self.live_from, desk.scribe.clone(), desk.vault.clone());
+        let (live_from, scribe, vault) = (self.live_from, desk.scribe.until_forgotten(), desk.vault.clone());
         let task = async move {
             let mut aftermath = Aftermath::default();
             let restoring = restore::restore(profile, ledger, outbox, live_from, of_the_past, &mut aftermath);

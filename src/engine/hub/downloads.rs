@@ -117,8 +117,7 @@ impl Hub {
         if let Some(desk) = self.desks.get_mut(&profile)
             && let Some(download) = desk.downloads.remove(request)
         {
-            desk.ending.retain(|task| !task.is_finished());
-            desk.ending.push(download.task);
+            desk.note_ending(download.task);
         }
         self.start_next();
     }
@@ -134,7 +133,10 @@ impl Hub {
         if let Some(job) = self.job(profile, request, Target::File(to), (true, false)) {
             let job = Job { span, ..job };
             let spawner = job.tools.spawner.clone();
-            spawner.finish("saving a file", Box::pin(download::save_inline(job)));
+            let task = spawner.start("saving a file", Box::pin(download::save_inline(job)));
+            if let Some(desk) = self.desks.get_mut(&profile) {
+                desk.note_ending(task);
+            }
         }
     }
 
@@ -214,7 +216,7 @@ impl Hub {
             inline,
             automatic,
             vault: desk.vault.clone(),
-            scribe: desk.scribe.clone(),
+            scribe: desk.scribe.until_forgotten(),
             endpoints,
             saving: desk.profile.saving.clone(),
             key: desk.data_key.key().filter(|_key| desk.profile.saving.decrypt).cloned(),

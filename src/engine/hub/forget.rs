@@ -9,7 +9,7 @@ impl Hub {
     /// Forgets everything of a profile up to now; it stays signed in and connected.
     pub(super) fn forget_activity(&self, profile: ProfileId) {
         let Some(desk) = self.desks.get(&profile) else { return };
-        if !desk.downloads.is_empty() {
+        if desk.is_saving() || self.queue.has(profile) {
             let sentence =
                 "The activity can't be forgotten while data is being saved. Wait for the downloads, or cancel them.";
             return self.notice(Some(profile), Severity::Warning, sentence);
