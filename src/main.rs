@@ -10,7 +10,7 @@ use privicore_monitor::cli::watch::{self, Setup, Tokens};
 use privicore_monitor::cli::{self, Arguments, CliError, Environment, Exit, Task};
 use privicore_monitor::credentials::Keyring;
 use privicore_monitor::engine::{
-    Action, Engine, EngineHandle, EngineOptions, Event, Events, ProxyVariables, SandboxLauncher, Waker,
+    Action, Engine, EngineHandle, EngineOptions, EngineStatus, Event, Events, ProxyVariables, SandboxLauncher, Waker,
 };
 use privicore_monitor::settings::{Directories, Store, WindowPlace};
 use privicore_monitor::ui;
@@ -153,6 +153,10 @@ struct EngineDoor {
 impl ui::Backend for EngineDoor {
     fn send(&mut self, action: Action) -> bool {
         self.engine.send(action).is_ok()
+    }
+
+    fn status(&mut self) -> Option<EngineStatus> {
+        self.events.status()
     }
 
     fn next_event(&mut self) -> Option<Event> {

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use egui::{Context, FullOutput, Key, Modifiers, RawInput, Rect, Ui, ViewportId};
 use privicore_monitor::activity::{Entry, Moment, Seq};
-use privicore_monitor::engine::{Action, ConnectionState, Event};
+use privicore_monitor::engine::{Action, ConnectionState, EngineStatus, Event, ProfileStatus};
 use privicore_monitor::protocol::Original;
 use privicore_monitor::settings::{Preferences, Profile, ProfileId, Settings};
 use privicore_monitor::ui::{
@@ -87,20 +87,28 @@ fn press(key: Key) -> Vec<egui::Event> {
 
 /// The engine as the bench plays it.
 #[derive(Default, Clone)]
-struct Played(Rc<RefCell<VecDeque<Event>>>);
+struct Played {
+    events: Rc<RefCell<VecDeque<Event>>>,
+    /// What is true, until the window has taken it.
+    status: Rc<RefCell<Option<EngineStatus>>>,
+}
 
 impl Backend for Played {
     fn send(&mut self, action: Action) -> bool {
         // The messages of the activity whose details are open; an answer at once, as from a journal at rest.
         if let Action::History { profile, key, .. } = action {
             let entries = messages::entries(1).map(|entry| Entry { key: key.clone(), ..entry }).collect();
-            self.0.borrow_mut().push_back(Event::History { profile, key, entries, is_cut: false });
+            self.events.borrow_mut().push_back(Event::History { profile, key, entries, is_cut: false });
         }
         true
     }
 
+    fn status(&mut self) -> Option<EngineStatus> {
+        self.status.borrow_mut().take()
+    }
+
     fn next_event(&mut self) -> Option<Event> {
-        self.0.borrow_mut().pop_front()
+        self.events.borrow_mut().pop_front()
     }
 
     fn begin_drain(&mut self) {}
@@ -183,11 +191,16 @@ impl Window {
         let profile = Profile { name: "Bench".to_owned(), ..Profile::default() };
         let mut window = Self { screen, app, engine, clock, profile: profile.id };
         let (profile, live_from) = (profile.id, Seq(count as u64 + 1));
-        window.say(Event::Settings(Arc::new(Settings {
+        let settings = Settings {
             preferences: Preferences::default(),
             profiles: vec![Profile { id: profile, name: "Bench".to_owned(), ..Profile::default() }],
-        })));
-        window.say(Event::Connection { profile, state: ConnectionState::Live });
+        };
+        let live = ProfileStatus { connection: Some(ConnectionState::Live), ..ProfileStatus::default() };
+        *window.engine.status.borrow_mut() = Some(EngineStatus {
+            settings: Some(Arc::new(settings)),
+            profiles: [(profile, Arc::new(live))].into(),
+            ..EngineStatus::default()
+        });
         let mut entries = messages::entries(count).peekable();
         while entries.peek().is_some() {
             let chunk = entries.by_ref().take(CHUNK).collect();
@@ -200,7 +213,7 @@ impl Window {
 
     /// The engine says something; it is heard in the next frame.
     fn say(&self, event: Event) {
-        self.engine.0.borrow_mut().push_back(event);
+        self.engine.events.borrow_mut().push_back(event);
     }
 
     /// Entries were committed.

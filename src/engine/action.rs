@@ -150,7 +150,7 @@ pub enum Action {
         permission: Permission,
     },
     /// Take the key of a profile's payloads, 64 hex digits of the operator's ([`DataKey::from_hex`]); answered by
-    /// [`super::Event::DataKey`]. Payloads are decrypted with it where [`Saving::decrypt`] says so.
+    /// [`super::ProfileStatus::data_key`]. Payloads are decrypted with it where [`Saving::decrypt`] says so.
     SetDataKey {
         /// Whose.
         profile: ProfileId,

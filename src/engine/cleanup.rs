@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use super::event::Event;
 use super::journal_store::JournalStore;
 use super::mailbox::Outbox;
 
@@ -45,7 +44,7 @@ async fn is_clean(journal: &JournalStore, outbox: &Outbox) -> bool {
         tokio::time::sleep(PAUSE).await;
     };
     if entries > 0 {
-        outbox.post(Event::JournalSize(journal.size()));
+        outbox.journal_size(journal.size());
     }
     clean
 }

@@ -1,86 +1,26 @@
 //! What the engine tells the window. No event holds a secret, but for the one that answers the operator who asks to see them.
 
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::activity::{ActivityKey, Entry, Moment, Seq};
 use crate::protocol::{DataTokenPage, Original, RequestId};
-use crate::settings::{ProfileId, Settings};
+use crate::settings::ProfileId;
 
 use super::Action;
 
-/// Something that happened. Sent on a bounded channel; where that is full the engine goes on journaling and the window
-/// reads the rest from the journal.
+/// Something that happened. What is true now is in [`super::EngineStatus`]. Sent on a bounded channel; where that is full the
+/// engine goes on journaling and the window reads the rest from the journal.
 #[derive(Debug, Clone)]
 pub enum Event {
-    /// The settings as they are now: at the start, and whenever they changed.
-    Settings(Arc<Settings>),
-    /// Where a sign-in stands.
-    SignIn {
-        /// Whose.
-        profile: ProfileId,
-        /// How far it is.
-        state: SignInState,
-    },
-    /// A connection's state changed.
-    Connection {
-        /// Whose.
-        profile: ProfileId,
-        /// The state.
-        state: ConnectionState,
-    },
-    /// Signs of life of a joined connection.
-    Pulse {
-        /// Whose.
-        profile: ProfileId,
-        /// The last round trip that was measured.
-        round_trip: Option<Duration>,
-        /// Keep-alives counted since the join.
-        keep_alives: u64,
-        /// When the last answer to a ping came: how old it is says whether the connection is alive.
-        pong: Option<Instant>,
-        /// When the last message came in this run, over whichever connection. Entries that were committed since are newer.
-        message: Option<Instant>,
-        /// The pause between two messages that 95 % of this profile's pauses do not exceed: a longer silence is unusual.
-        /// `None` until enough have come in this run.
-        usual: Option<Duration>,
-    },
-    /// How many commands of the last hour settled without a word on the socket, though it was live from before they were
-    /// seen until 10 s after the server, asked for them, had named the outcome: another client probably takes messages
-    /// from the profile's queue. Told when `unheard` changes; 0 is the end of it.
-    Rival {
-        /// Whose.
-        profile: ProfileId,
-        /// How many settled unheard.
-        unheard: u64,
-        /// Of how many that settled within the hour.
-        of: u64,
-    },
-    /// The links of these requests came in an earlier run and can be used: the journal kept them sealed. Told at the start,
-    /// when the keyring has given the key; for [`crate::activity::Activities::keep_links`].
-    LinksKept {
-        /// Whose.
-        profile: ProfileId,
-        /// Which.
-        requests: Vec<RequestId>,
-    },
-    /// What is known of the token.
-    Token {
-        /// Whose.
-        profile: ProfileId,
-        /// When it ends; `None` where the server did not say.
-        expires_at: Option<Moment>,
-        /// Whether the keyring holds it.
-        kept: bool,
-    },
     /// Entries restored from the journal: a chunk in ascending order, the newest chunk first.
     Restored {
         /// Whose.
         profile: ProfileId,
         /// The chunk.
         entries: Vec<Entry>,
-        /// Entries from this one on are of this run; links of earlier ones are gone but for those of [`Event::LinksKept`].
+        /// Entries from this one on are of this run; links of earlier ones are gone but for
+        /// [`super::ProfileStatus::kept_links`].
         live_from: Seq,
         /// Whether this was the last chunk.
         complete: bool,
@@ -121,28 +61,8 @@ pub enum Event {
         /// When the oldest entry came that is left; `None` where none is.
         oldest_left: Option<Moment>,
     },
-    /// How far a download is; the end of it is an entry.
-    Download {
-        /// Whose.
-        profile: ProfileId,
-        /// Which.
-        request: RequestId,
-        /// How far; `None` when it has ended.
-        progress: Option<Progress>,
-    },
     /// How far the export under way is; `None` when it has ended.
     Export(Option<Exporting>),
-    /// The downloads that wait for their turn, of all profiles, the next one first. Told whenever they change.
-    Queue(Arc<[Waiting]>),
-    /// Whether the key of a profile's payloads is known.
-    DataKey {
-        /// Whose.
-        profile: ProfileId,
-        /// Whether it is known in this session.
-        known: bool,
-        /// Whether the keyring holds it.
-        kept: bool,
-    },
     /// One page of the profile's data tokens, or why there is none, in a sentence.
     DataTokens {
         /// Whose.
@@ -173,8 +93,6 @@ pub enum Event {
         /// The messages; wiped when dropped.
         messages: Vec<(Seq, Original)>,
     },
-    /// The journal's size on disk in bytes.
-    JournalSize(u64),
     /// Something that the operator should read.
     Notice(Notice),
     /// The engine has stopped: every channel is left, everything is committed.

@@ -28,6 +28,7 @@ use super::options::{Clock, EngineOptions};
 use super::rest::Rest;
 use super::restore;
 use super::spawn::Spawner;
+use super::status::ProblemKind;
 use super::suspend;
 use super::tools::Tools;
 use super::way::{Guide, Surroundings, Way};
@@ -94,8 +95,12 @@ impl Engine {
         let surroundings = Surroundings { authority: options.extra_authority, proxies: options.proxies };
         let way = Way::load(&settings.preferences, &surroundings)?;
         let (outbox, events) = mailbox::pair(options.waker);
-        for sentence in [broken, way.trust.shortfall.clone()].into_iter().flatten() {
+        if let Some(sentence) = broken {
             outbox.notice(Notice::new(Severity::Warning, None, sentence));
+        }
+        if let Some(sentence) = way.trust.shortfall.clone() {
+            let notice = Notice::new(Severity::Warning, None, sentence);
+            outbox.report_problem(ProblemKind::NetworkSetup, notice);
         }
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(2)

@@ -1,21 +1,28 @@
 //! The way up: what the engine tells the window, bounded, with a doorbell.
 //!
-//! The engine never waits for the window. Where the window does not drain, states replace their older selves, entries that
-//! were committed are remembered as "lagging from" and read from the journal later, and what is restored waits for room.
-//! So memory stays bounded and nothing is dropped. The waker is called once for a burst: the bell stays rung until the window begins to drain.
+//! What is true now is a value ([`EngineStatus`]), of which the window reads the newest; what happened is an event, in order.
+//! The engine never waits for the window. Where the window does not drain, entries that were committed are remembered as
+//! "lagging from" and read from the journal later, and what is restored waits for room. So are entries of a profile that the
+//! settings do not list yet: the window has nowhere to show them. So memory stays bounded and nothing is dropped. The waker
+//! is called once for a burst: the bell stays rung until the window begins to drain.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::fmt;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::Notify;
 
 use crate::activity::{Entry, Seq};
-use crate::protocol::RequestId;
 use crate::settings::ProfileId;
 
 use super::event::{Event, Notice, Severity};
+use super::status::EngineStatus;
+
+mod values;
+
+use values::Downloads;
+pub(super) use values::ShownDownload;
 
 /// Wakes the window. Called from any thread of the engine; must not block.
 pub type Waker = Arc<dyn Fn() + Send + Sync>;
@@ -24,7 +31,7 @@ pub type Waker = Arc<dyn Fn() + Send + Sync>;
 pub(super) const ENTRIES_LIMIT: usize = 32 * 1024 * 1024;
 /// How many bytes of restored entries may wait: less, so that live ones find room.
 const RESTORED_LIMIT: usize = 8 * 1024 * 1024;
-/// From how many waiting events on a state replaces its older self, and entries lag.
+/// From how many waiting events on an answer replaces its older self, and entries lag.
 pub(super) const EVENTS_LIMIT: usize = 1024;
 /// How many notices may wait; more are counted.
 const NOTICES_LIMIT: usize = 128;
@@ -37,32 +44,51 @@ const JOIN_LIMIT: usize = 4096;
 pub(super) fn pair(waker: Waker) -> (Outbox, Events) {
     let shared = Arc::new(Shared {
         mailbox: Mutex::new(Mailbox::default()),
+        revision: AtomicU64::new(0),
         rung: AtomicBool::new(false),
         waker,
         room: Notify::new(),
     });
-    (Outbox(shared.clone()), Events(shared))
+    (Outbox(shared.clone()), Events { shared, seen: AtomicU64::new(0) })
 }
 
-/// The window's end: what happened, in order.
-pub struct Events(Arc<Shared>);
+/// The window's end: what is true now, and what happened, in order.
+pub struct Events {
+    shared: Arc<Shared>,
+    /// The revision of the status that was given last.
+    seen: AtomicU64,
+}
 
 impl Events {
-    /// Lowers the bell: what comes from here on rings it again. Call it before the first [`Events::try_next`] of a drain.
+    /// Lowers the bell: what comes from here on rings it again. Call it before the first [`Events::status`] and
+    /// [`Events::try_next`] of a drain.
     pub fn begin_drain(&self) {
-        self.0.rung.store(false, Ordering::SeqCst);
+        self.shared.rung.store(false, Ordering::SeqCst);
+    }
+
+    /// The newest state of everything, if it has changed since this was last asked. Costs next to nothing if not. Take it
+    /// before each event: an event may be of a profile that only the newest settings list.
+    #[must_use]
+    pub fn status(&self) -> Option<EngineStatus> {
+        if self.shared.revision.load(Ordering::SeqCst) == self.seen.load(Ordering::SeqCst) {
+            return None;
+        }
+        let mailbox = self.shared.lock();
+        // Changed only under the lock.
+        self.seen.store(self.shared.revision.load(Ordering::SeqCst), Ordering::SeqCst);
+        Some(mailbox.status.clone())
     }
 
     /// The next event, if there is one. Never waits.
     #[must_use]
     pub fn try_next(&self) -> Option<Event> {
         let (event, room) = {
-            let mut mailbox = self.0.lock();
+            let mut mailbox = self.shared.lock();
             let event = mailbox.next();
             (event, mailbox.weight < RESTORED_LIMIT)
         };
         if room {
-            self.0.room.notify_waiters();
+            self.shared.room.notify_waiters();
         }
         event
     }
@@ -85,7 +111,7 @@ impl fmt::Debug for Outbox {
 }
 
 impl Outbox {
-    /// Tells a state: anything but entries and notices, which have their own ways.
+    /// Tells what happened: anything but entries and notices, which have their own ways.
     pub(super) fn post(&self, event: Event) {
         self.0.lock().post(event);
         self.0.ring();
@@ -117,7 +143,7 @@ impl Outbox {
     /// Waits until a profile lags and there is room for it; says from which entry on.
     pub(super) async fn lagging(&self) -> (ProfileId, Seq) {
         self.wait_for(|mailbox| {
-            let (profile, lag) = mailbox.lagging.iter().next()?;
+            let (profile, lag) = mailbox.lagging.iter().find(|(profile, _)| mailbox.is_listed(**profile))?;
             (mailbox.weight < RESTORED_LIMIT).then_some((*profile, lag.from))
         })
         .await
@@ -137,7 +163,7 @@ impl Outbox {
         self.0.ring();
     }
 
-    /// Forgets what waits of a profile that was removed.
+    /// Forgets what waits of a profile.
     pub(super) fn forget(&self, profile: ProfileId) {
         self.0.lock().forget(profile);
     }
@@ -160,6 +186,8 @@ impl Outbox {
 /// What both ends hold.
 struct Shared {
     mailbox: Mutex<Mailbox>,
+    /// Counts the changes of the status. Changed only under the mailbox's lock.
+    revision: AtomicU64,
     rung: AtomicBool,
     waker: Waker,
     room: Notify,
@@ -184,9 +212,16 @@ struct Lag {
     newest: Seq,
 }
 
-/// What waits for the window.
+/// What is true now, and what waits for the window.
 #[derive(Default)]
 struct Mailbox {
+    status: EngineStatus,
+    downloads: Downloads,
+    /// How many problems were reported.
+    problems: u64,
+    /// Every status that a profile has had, for tests of what passes quickly.
+    #[cfg(test)]
+    history: VecDeque<super::status::ProfileStatus>,
     queue: VecDeque<Event>,
     /// Bytes of the entries in the queue.
     weight: usize,
@@ -222,17 +257,13 @@ impl Mailbox {
         self.queue.push_back(event);
     }
 
+    /// Whether the settings list a profile, so that the window can show its entries.
+    fn is_listed(&self, profile: ProfileId) -> bool {
+        self.status.settings.as_ref().is_some_and(|settings| settings.profile(profile).is_some())
+    }
+
     fn post(&mut self, event: Event) {
-        let only_newest = matches!(
-            event,
-            Event::Pulse { .. }
-                | Event::Download { .. }
-                | Event::JournalSize(_)
-                | Event::Rival { .. }
-                | Event::Export(_)
-                | Event::Queue(_)
-        );
-        if only_newest || self.queue.len() >= EVENTS_LIMIT {
+        if matches!(event, Event::Export(_)) || self.queue.len() >= EVENTS_LIMIT {
             let slot = Slot::of(&event);
             if slot.is_some() {
                 self.remove_where(|waiting| Slot::of(waiting) == slot);
@@ -255,11 +286,7 @@ impl Mailbox {
             self.notices_left_out += 1;
             return;
         }
-        match notice.severity {
-            Severity::Info => tracing::info!(target: NOTICES_LOG, "{}", notice.sentence),
-            Severity::Warning => tracing::warn!(target: NOTICES_LOG, "{}", notice.sentence),
-            Severity::Error => tracing::error!(target: NOTICES_LOG, "{}", notice.sentence),
-        }
+        log(&notice);
         self.notices += 1;
         self.push(Event::Notice(notice));
     }
@@ -274,7 +301,8 @@ impl Mailbox {
             return true;
         }
         let weight = weight_of_entries(&entries);
-        if self.weight.saturating_add(weight) > ENTRIES_LIMIT || self.queue.len() >= EVENTS_LIMIT {
+        let room = self.weight.saturating_add(weight) <= ENTRIES_LIMIT && self.queue.len() < EVENTS_LIMIT;
+        if !room || !self.is_listed(profile) {
             self.lagging.insert(profile, Lag { from: first, newest: last });
             return true;
         }
@@ -295,7 +323,7 @@ impl Mailbox {
     fn not_kept(&mut self, profile: ProfileId, entries: Vec<Entry>) -> bool {
         let weight = weight_of_entries(&entries);
         let room = self.weight.saturating_add(weight) <= ENTRIES_LIMIT && self.queue.len() < EVENTS_LIMIT;
-        let told = room && !self.lagging.contains_key(&profile);
+        let told = room && self.is_listed(profile) && !self.lagging.contains_key(&profile);
         if told {
             self.push(Event::NotKept { profile, entries });
         }
@@ -357,50 +385,37 @@ impl Mailbox {
 /// Events of which only the newest matters.
 #[derive(PartialEq, Eq)]
 enum Slot {
-    Settings,
-    SignIn(ProfileId),
-    Connection(ProfileId),
-    Pulse(ProfileId),
-    Token(ProfileId),
-    Download(ProfileId, RequestId),
     History(ProfileId),
     Revealed(ProfileId),
     DataTokens(ProfileId, u32),
     Export,
-    Queue,
-    DataKey(ProfileId),
-    JournalSize,
-    Rival(ProfileId),
     Purged,
 }
 
 impl Slot {
     fn of(event: &Event) -> Option<Self> {
         Some(match event {
-            Event::Settings(_) => Self::Settings,
-            Event::SignIn { profile, .. } => Self::SignIn(*profile),
-            Event::Connection { profile, .. } => Self::Connection(*profile),
-            Event::Pulse { profile, .. } => Self::Pulse(*profile),
-            Event::Token { profile, .. } => Self::Token(*profile),
-            Event::Download { profile, request, .. } => Self::Download(*profile, request.clone()),
             Event::History { profile, .. } => Self::History(*profile),
             Event::Revealed { profile, .. } => Self::Revealed(*profile),
             Event::Export(_) => Self::Export,
-            Event::Queue(_) => Self::Queue,
-            Event::DataKey { profile, .. } => Self::DataKey(*profile),
             Event::DataTokens { profile, page, .. } => Self::DataTokens(*profile, *page),
-            Event::JournalSize(_) => Self::JournalSize,
-            Event::Rival { profile, .. } => Self::Rival(*profile),
             Event::Purged { .. } => Self::Purged,
             Event::Restored { .. }
             | Event::Committed { .. }
             | Event::NotKept { .. }
             | Event::Kept { .. }
             | Event::Forgotten { .. }
-            | Event::LinksKept { .. }
             | Event::Notice(_)
             | Event::Stopped => return None,
         })
+    }
+}
+
+fn log(notice: &Notice) {
+    match notice.severity {
+        Severity::Info => tracing::info!(target: NOTICES_LOG, "{}", notice.sentence),
+        Severity::Warning => tracing::warn!(target: NOTICES_LOG, "{}", notice.sentence),
+        Severity::Error => tracing::error!(target: NOTICES_LOG, "{}", notice.sentence),
     }
 }
 
@@ -418,6 +433,32 @@ fn weight_of(event: &Event) -> usize {
 /// About how many bytes entries take: the raw text, once more for the message read from it, and the rest.
 pub(super) fn weight_of_entries(entries: &[Entry]) -> usize {
     entries.iter().map(|entry| entry.raw.len().saturating_mul(2).saturating_add(256)).sum()
+}
+
+/// The two ends of the way up, with a profile that the settings list.
+#[cfg(test)]
+pub(super) fn pair_of(profile: ProfileId, waker: Waker) -> (Outbox, Events) {
+    let (outbox, events) = pair(waker);
+    let profile = crate::settings::Profile { id: profile, ..Default::default() };
+    outbox.settings(&crate::settings::Settings { profiles: vec![profile], ..Default::default() }, 0);
+    events.begin_drain();
+    (outbox, events)
+}
+
+#[cfg(test)]
+impl Events {
+    /// The next status that a profile has had, whichever.
+    pub(super) fn next_profile_status(&self) -> Option<super::status::ProfileStatus> {
+        self.shared.lock().history.pop_front()
+    }
+
+    /// The next problem that was reported after the one of the number, as its notice.
+    pub(super) fn next_problem(&self, known: &mut u64) -> Option<Event> {
+        let problems = self.shared.lock().status.problems.clone();
+        let problem = problems.into_iter().find(|problem| problem.number > *known)?;
+        *known = problem.number;
+        Some(Event::Notice(problem.notice))
+    }
 }
 
 #[cfg(test)]

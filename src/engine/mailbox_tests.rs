@@ -5,7 +5,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::activity::{ActivityKey, Fact, Moment};
-use crate::engine::ConnectionState;
+use crate::engine::{ConnectionState, ProblemKind};
 use crate::protocol::UnreadableReason;
 
 fn entries(range: std::ops::Range<u64>, raw: usize) -> Vec<Entry> {
@@ -20,8 +20,13 @@ fn entries(range: std::ops::Range<u64>, raw: usize) -> Vec<Entry> {
         .collect()
 }
 
+/// The profile of the tests.
+fn ours() -> ProfileId {
+    ProfileId::from_u128(1)
+}
+
 fn mailbox() -> (Outbox, Events) {
-    pair(Arc::new(|| {}))
+    pair_of(ours(), Arc::new(|| {}))
 }
 
 fn seqs(events: &Events) -> Vec<u64> {
@@ -42,19 +47,23 @@ fn a_burst_wakes_the_window_once() {
         bell.fetch_add(1, Ordering::SeqCst);
     }));
     for size in 0..100 {
-        outbox.post(Event::JournalSize(size));
+        outbox.journal_size(size);
     }
     assert_eq!(rung.load(Ordering::SeqCst), 1, "one ring for a burst");
     events.begin_drain();
+    assert_eq!(events.status().and_then(|status| status.journal_size), Some(99), "not the newest");
+    assert!(events.status().is_none(), "nothing has changed");
     while events.try_next().is_some() {}
-    outbox.post(Event::JournalSize(1));
+    outbox.journal_size(99);
+    assert_eq!(rung.load(Ordering::SeqCst), 1, "what is as it was is no news");
+    outbox.journal_size(1);
     assert_eq!(rung.load(Ordering::SeqCst), 2, "what comes after the drain began rings again");
 }
 
 #[tokio::test]
 async fn a_window_that_stalls_is_told_everything_later_and_memory_stays_bounded() {
     let (outbox, events) = mailbox();
-    let profile = ProfileId::random();
+    let profile = ours();
     let all = entries(1..201, 1024 * 1024);
     for chunk in all.chunks(1) {
         outbox.committed(profile, chunk.to_vec());
@@ -78,7 +87,7 @@ async fn a_window_that_stalls_is_told_everything_later_and_memory_stays_bounded(
 #[test]
 fn entries_committed_while_the_window_catches_up_are_not_told_twice() {
     let (outbox, events) = mailbox();
-    let profile = ProfileId::random();
+    let profile = ours();
     outbox.0.lock().lagging.insert(profile, Lag { from: Seq(1), newest: Seq(2) });
     outbox.committed(profile, entries(3..4, 1));
     assert_eq!(seqs(&events), Vec::<u64>::new(), "it is lagging: the journal tells it");
@@ -179,20 +188,82 @@ fn what_was_read_for_a_forgotten_profile_is_not_told() {
 }
 
 #[test]
-fn states_replace_their_older_selves_where_the_window_stalls() {
+fn of_a_state_the_newest_value_is_there_whenever_somebody_looks_and_nothing_piles_up() {
     let (outbox, events) = mailbox();
-    let profile = ProfileId::random();
+    // Also of a profile that the settings do not list.
+    let stranger = ProfileId::from_u128(2);
     for n in 0..10_000_u64 {
         let state = if n % 2 == 0 { ConnectionState::Connecting } else { ConnectionState::Joining };
-        outbox.post(Event::Connection { profile, state });
+        outbox.update(stranger, |status| status.set_connection(state));
     }
-    let waiting = outbox.0.lock().queue.len();
-    assert!(waiting <= EVENTS_LIMIT, "{waiting} events wait");
-    let mut last = None;
-    while let Some(event) = events.try_next() {
-        last = Some(event);
-    }
-    assert!(matches!(last, Some(Event::Connection { state: ConnectionState::Joining, .. })), "{last:?}");
+    assert_eq!(outbox.waiting().0, 0, "states wait as events");
+    let status = events.status().unwrap();
+    assert_eq!(status.profile(stranger).unwrap().connection, Some(ConnectionState::Joining));
+    outbox.remove(stranger);
+    assert!(events.status().unwrap().profile(stranger).is_none(), "it is still there");
+}
+
+#[tokio::test]
+async fn entries_of_a_profile_that_the_settings_do_not_list_yet_are_told_from_the_journal_once_they_do() {
+    let (outbox, events) = pair(Arc::new(|| {}));
+    outbox.committed(ours(), entries(7..9, 1));
+    assert!(!outbox.not_kept(ours(), entries(9..10, 1)), "shown, where there is nowhere to show it");
+    assert_eq!(seqs(&events), Vec::<u64>::new());
+    assert!(outbox.lagging().now_or_never().is_none(), "read for nobody");
+    let lagging = outbox.lagging();
+    tokio::pin!(lagging);
+    assert!(lagging.as_mut().now_or_never().is_none());
+    let profile = crate::settings::Profile { id: ours(), ..Default::default() };
+    outbox.settings(&crate::settings::Settings { profiles: vec![profile], ..Default::default() }, 0);
+    assert_eq!(lagging.await, (ours(), Seq(7)));
+    outbox.caught_up(ours(), entries(7..9, 1));
+    outbox.committed(ours(), entries(9..10, 1));
+    assert_eq!(seqs(&events), [7, 8, 9]);
+}
+
+#[test]
+fn a_download_is_shown_for_as_long_as_it_runs_however_it_ends() {
+    let (outbox, events) = mailbox();
+    let request = crate::protocol::RequestId::from("r-1");
+    let running = |events: &Events| {
+        let status = events.status().unwrap();
+        status.profile(ours()).unwrap().downloads.values().map(|one| one.file_name.clone()).collect::<Vec<_>>()
+    };
+    let first = outbox.show_download(ours(), &request, "a".to_owned());
+    assert_eq!(running(&events), ["a"]);
+    // Asked for again, before the first has written down its end.
+    let second = outbox.show_download(ours(), &request, "b".to_owned());
+    first.update(crate::engine::Progress::default());
+    drop(first);
+    assert_eq!(running(&events), ["b"], "the older one took the newer one away");
+    let panics = std::panic::catch_unwind(std::panic::AssertUnwindSafe(move || {
+        let _shown = second;
+        panic!("it breaks");
+    }));
+    assert!(panics.is_err());
+    assert_eq!(running(&events), [""; 0]);
+}
+
+#[test]
+fn a_problem_is_there_until_it_is_resolved_and_counted_where_it_comes_again() {
+    let (outbox, events) = mailbox();
+    let notice = || Notice::new(Severity::Warning, Some(ours()), "It was not renewed.");
+    let problems = |events: &Events| {
+        let problems = events.status().unwrap().problems;
+        problems.into_iter().map(|problem| (problem.kind, problem.number, problem.times)).collect::<Vec<_>>()
+    };
+    outbox.report_problem(ProblemKind::TokenRenewal, notice());
+    outbox.report_problem(ProblemKind::SettingsFile, Notice::new(Severity::Error, None, "It was not saved."));
+    outbox.report_problem(ProblemKind::TokenRenewal, notice());
+    assert_eq!(problems(&events), [(ProblemKind::SettingsFile, 2, 1), (ProblemKind::TokenRenewal, 3, 2)]);
+    outbox.resolve_problem(None, &ProblemKind::TokenRenewal);
+    assert!(events.status().is_none(), "another's was resolved");
+    outbox.resolve_problem(Some(ours()), &ProblemKind::TokenRenewal);
+    assert_eq!(problems(&events), [(ProblemKind::SettingsFile, 2, 1)]);
+    outbox.report_problem(ProblemKind::TokenRenewal, notice());
+    assert_eq!(problems(&events).last(), Some(&(ProblemKind::TokenRenewal, 4, 1)));
+    outbox.remove(ours());
+    assert_eq!(problems(&events), [(ProblemKind::SettingsFile, 2, 1)], "it outlives its profile");
 }
 
 #[test]
@@ -215,7 +286,7 @@ fn notices_are_said_once_and_never_lost_uncounted() {
 #[tokio::test(start_paused = true)]
 async fn what_is_restored_waits_for_room() {
     let (outbox, events) = mailbox();
-    let profile = ProfileId::random();
+    let profile = ours();
     let restored = |range| Event::Restored {
         profile,
         entries: entries(range, 5 * 1024 * 1024),

@@ -52,6 +52,7 @@ mod scribe;
 mod session;
 mod sign_in;
 mod spawn;
+mod status;
 mod suspend;
 #[cfg(test)]
 mod testing;
@@ -70,3 +71,7 @@ pub use handle::{Busy, Engine, EngineClock, EngineError, EngineHandle, WindowPan
 pub use mailbox::{Events, NOTICES_LOG, Waker};
 pub use options::{Clock, EngineOptions, SandboxAddresses, SandboxLauncher};
 pub use proxies::{ProxyError, ProxyVariables};
+pub use status::{
+    CompetingConsumer, ConnectionHealth, DataKeyStatus, EngineStatus, Problem, ProblemKind, ProfileStatus,
+    SignInStatus, TokenStatus,
+};

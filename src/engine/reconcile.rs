@@ -17,13 +17,14 @@ use crate::protocol::{CommandId, CommandStatus};
 use crate::settings::ProfileId;
 
 use super::book::Book;
-use super::event::{Event, Notice, Severity};
+use super::event::{Notice, Severity};
 use super::mailbox::Outbox;
 use super::options::Clock;
 use super::report::Report;
 use super::rest::{Dialect, Rest, RestError};
 use super::scribe::Scribe;
 use super::session::Ticket;
+use super::status::{CompetingConsumer, ProblemKind};
 
 /// Questions under way at once.
 const AT_ONCE: usize = 4;
@@ -95,6 +96,10 @@ impl Reconciler {
         loop {
             self.tell_shortfalls();
             let joined = self.book.joined();
+            if joined.is_none() {
+                // Nothing is asked now; what is wrong then is told by the connection.
+                self.answers_again(&mut round);
+            }
             let ticket = joined.map(|joined| joined.ticket).filter(|ticket| round.refused != Some(ticket.number));
             let question = match &ticket {
                 Some(_) if flying.len() < AT_ONCE => self.book.next_question().map(|due| due.max(round.next_start)),
@@ -126,7 +131,7 @@ impl Reconciler {
         let Answer { scribe, ticket, command, outcome } = answer;
         match outcome {
             Ok(enquiry) => {
-                round.told = false;
+                self.answers_again(round);
                 let pending = matches!(enquiry, Enquiry::Known { status: CommandStatus::Pending, .. });
                 if !pending || self.book.is_pending_news(&command) {
                     self.write(&scribe, command.clone(), enquiry).await;
@@ -146,9 +151,18 @@ impl Reconciler {
             Err(error) => {
                 self.book.asked(&command);
                 if !std::mem::replace(&mut round.told, true) {
-                    self.warn(format!("Open commands can't be asked for, and will be again and again. {error}"));
+                    let sentence = format!("Open commands can't be asked for, and will be again and again. {error}");
+                    let notice = Notice::new(Severity::Warning, Some(self.profile), sentence);
+                    self.outbox.report_problem(ProblemKind::StatusChecks, notice);
                 }
             }
+        }
+    }
+
+    /// That no answer comes is over.
+    fn answers_again(&self, round: &mut Round) {
+        if std::mem::take(&mut round.told) {
+            self.outbox.resolve_problem(Some(self.profile), &ProblemKind::StatusChecks);
         }
     }
 
@@ -167,7 +181,8 @@ impl Reconciler {
 
     fn tell_rival(&self) {
         if let Some((unheard, of)) = self.book.rival() {
-            self.outbox.post(Event::Rival { profile: self.profile, unheard, of });
+            let competing = CompetingConsumer { unheard, of };
+            self.outbox.update(self.profile, |status| status.competing_consumer = Some(competing));
         }
     }
 

@@ -7,6 +7,7 @@ use tokio::sync::{mpsc, oneshot};
 use super::*;
 use crate::activity::{Deed, Moment};
 use crate::engine::endpoints::Endpoints;
+use crate::engine::event::Event;
 use crate::engine::gaps::Past;
 use crate::engine::mailbox::{self, Events};
 use crate::engine::spawn::Spawner;
@@ -113,11 +114,9 @@ impl Bench {
     }
 
     fn rivals(&self) -> Vec<(u64, u64)> {
-        std::iter::from_fn(|| self.events.try_next())
-            .filter_map(|event| match event {
-                Event::Rival { unheard, of, .. } => Some((unheard, of)),
-                _ => None,
-            })
+        std::iter::from_fn(|| self.events.next_profile_status())
+            .filter_map(|status| status.competing_consumer)
+            .map(|CompetingConsumer { unheard, of }| (unheard, of))
             .collect()
     }
 }

@@ -1,5 +1,6 @@
 //! From the journal to the window: history at the start, newest first, and what the window missed while it stalled.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use tokio::sync::oneshot;
@@ -15,6 +16,7 @@ use super::event::{Event, Notice, Severity};
 use super::gaps::{Left, Past};
 use super::journal_store::JournalStore;
 use super::mailbox::Outbox;
+use super::status::ProblemKind;
 
 /// The first chunk is what a large window shows, so that it is not empty for long.
 const FIRST_CHUNK: usize = 200;
@@ -131,19 +133,23 @@ async fn restore_entries(
 /// Tells the window what it was not told while it stalled, for as long as the engine runs.
 pub(super) async fn catch_up(ledger: JournalStore, outbox: Outbox) {
     let mut chunk = Chunk::new(FIRST_CHUNK, LARGEST_CHUNK);
+    let mut failed = BTreeSet::new();
     loop {
         let (profile, from) = outbox.lagging().await;
         match ledger.since(profile, from, chunk.limit()).await {
             Ok(entries) => {
                 chunk.learn(&entries);
                 outbox.caught_up(profile, entries);
+                if failed.remove(&profile) {
+                    outbox.resolve_problem(Some(profile), &ProblemKind::JournalRead);
+                }
             }
             Err(error) => {
-                outbox.notice(Notice::new(
-                    Severity::Error,
-                    Some(profile),
-                    format!("New activity can't be shown for now: {error}"),
-                ));
+                if failed.insert(profile) {
+                    let sentence = format!("New activity can't be shown for now: {error}");
+                    let notice = Notice::new(Severity::Error, Some(profile), sentence);
+                    outbox.report_problem(ProblemKind::JournalRead, notice);
+                }
                 tokio::time::sleep(PAUSE).await;
             }
         }
@@ -180,7 +186,7 @@ mod tests {
     #[tokio::test]
     async fn history_comes_newest_first_in_ascending_chunks_and_each_entry_once() {
         let (journal, profile) = journal_with(50_000).await;
-        let (outbox, events) = mailbox::pair(Arc::new(|| {}));
+        let (outbox, events) = mailbox::pair_of(profile, Arc::new(|| {}));
         let live_from = Seq(49_001);
         let (left, _told) = oneshot::channel();
         let mut aftermath = Aftermath::default();
@@ -215,7 +221,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_window_that_lags_is_told_from_the_journal() {
         let (journal, profile) = journal_with(0).await;
-        let (outbox, events) = mailbox::pair(Arc::new(|| {}));
+        let (outbox, events) = mailbox::pair_of(profile, Arc::new(|| {}));
         let catching_up = catch_up(journal.store.clone(), outbox.clone());
         let mut told = Vec::new();
         let writing = async {

@@ -12,6 +12,7 @@ use crate::journal::{JournalError, Limits};
 use crate::settings::Preferences;
 
 use super::event::{Event, Notice, Severity};
+use super::status::ProblemKind;
 use super::tools::Tools;
 
 /// After the start, when history has been shown and links have been brought back.
@@ -36,9 +37,13 @@ pub(super) async fn run(tools: Tools, mut preferences: watch::Receiver<Preferenc
         }
         pause = EVERY;
         let now = preferences.borrow_and_update().clone();
-        if let Err(error) = look(&tools, &now).await {
-            let sentence = format!("The journal could not be kept within its limits: {error}");
-            tell(&tools, Severity::Warning, sentence);
+        match look(&tools, &now).await {
+            Ok(()) => tools.outbox.resolve_problem(None, &ProblemKind::Retention),
+            Err(error) => {
+                let sentence = format!("The journal could not be kept within its limits: {error}");
+                let notice = Notice::new(Severity::Warning, None, sentence);
+                tools.outbox.report_problem(ProblemKind::Retention, notice);
+            }
         }
     }
 }
@@ -54,6 +59,7 @@ async fn look(tools: &Tools, preferences: &Preferences) -> Result<(), JournalErr
     let now = certain.unwrap_or(Moment(i64::MIN));
     let limits = Limits::of(preferences);
     if !tools.ledger.is_purge_due(now, &limits).await? {
+        tools.outbox.resolve_problem(None, &ProblemKind::JournalTooLarge);
         return Ok(());
     }
     let (mut entries, mut size) = (0_u64, 0_u64);
@@ -69,10 +75,13 @@ async fn look(tools: &Tools, preferences: &Preferences) -> Result<(), JournalErr
     if entries > 0 {
         tell(tools, Severity::Info, sentence(entries, size, oldest_left));
         tools.outbox.post(Event::Purged { oldest_left });
-        tools.outbox.post(Event::JournalSize(tools.ledger.size()));
+        tools.outbox.journal_size(tools.ledger.size());
     }
     if tools.ledger.is_purge_due((tools.clock)(), &Limits { age: None, ..limits }).await? {
-        tell(tools, Severity::Warning, TOO_MUCH_OPEN.to_owned());
+        let notice = Notice::new(Severity::Warning, None, TOO_MUCH_OPEN);
+        tools.outbox.report_problem(ProblemKind::JournalTooLarge, notice);
+    } else {
+        tools.outbox.resolve_problem(None, &ProblemKind::JournalTooLarge);
     }
     Ok(())
 }

@@ -25,6 +25,7 @@ use super::mailbox::Outbox;
 use super::reading::Harvest;
 use super::session::Ticket;
 use super::spawn::Spawner;
+use super::status::ProblemKind;
 use super::vault::Vault;
 
 /// Batches that wait for the one before them.
@@ -317,7 +318,8 @@ impl Desk {
                         return;
                     }
                     if !std::mem::replace(&mut refused, true) {
-                        self.tell(Severity::Error, refusal(&source));
+                        let notice = Notice::new(Severity::Error, Some(self.profile), refusal(&source));
+                        self.outbox.report_problem(ProblemKind::JournalWrite, notice);
                     }
                 }
             }
@@ -333,13 +335,14 @@ impl Desk {
         }
         self.book.note(kept.get(held.noted..).unwrap_or_default());
         self.outbox.committed(self.profile, kept.split_off(held.shown));
-        self.outbox.post(Event::JournalSize(self.ledger.size()));
+        self.outbox.journal_size(self.ledger.size());
         for done in held.committed {
             if done.send(()).is_err() {
                 tracing::debug!("nobody waits for this entry any more");
             }
         }
         if refused {
+            self.outbox.resolve_problem(Some(self.profile), &ProblemKind::JournalWrite);
             let sentence = "The journal can be written again: everything that waited is in it.";
             self.tell(Severity::Info, sentence.to_owned());
         }
@@ -428,8 +431,9 @@ impl Desk {
         self.vault.forget();
         self.outbox.forget(self.profile);
         self.ledger.clean_at_once().await;
+        self.outbox.update(self.profile, |status| status.kept_links = Arc::default());
         self.outbox.post(Event::Forgotten { profile: self.profile });
-        self.outbox.post(Event::JournalSize(self.ledger.size()));
+        self.outbox.journal_size(self.ledger.size());
         Ok(())
     }
 

@@ -13,6 +13,7 @@ use super::event::SignInState;
 use super::report::{Renewal, Report};
 use super::rest::{Granted, RestError};
 use super::session::Ticket;
+use super::status::ProblemKind;
 use super::tools::Tools;
 
 /// Asks the server to sign a profile in, until `stop` is dropped.
@@ -84,9 +85,12 @@ pub(super) async fn renew(tools: Tools, asked: Arc<Renewal>) {
 /// Puts a token into the keyring; where that fails the operator is told and the session goes on.
 pub(super) async fn keep(tools: &Tools, profile: ProfileId, token: &AuthorizationToken) -> bool {
     match tools.keyring.store_token(profile, token).await {
-        Ok(()) => true,
+        Ok(()) => {
+            tools.resolve(profile, &ProblemKind::TokenKeyring);
+            true
+        }
         Err(error) => {
-            tools.warn(profile, error.to_string());
+            tools.problem(profile, ProblemKind::TokenKeyring, error.to_string());
             false
         }
     }

@@ -17,6 +17,7 @@ use super::options::Clock;
 use super::report::Report;
 use super::rest::Rest;
 use super::spawn::Spawner;
+use super::status::ProblemKind;
 
 /// What the engine's tasks share. Cheap to clone.
 #[derive(Clone)]
@@ -52,6 +53,16 @@ impl Tools {
     /// Tells the operator what did not work.
     pub(super) fn warn(&self, profile: ProfileId, sentence: impl Into<String>) {
         self.outbox.notice(Notice::new(Severity::Warning, Some(profile), sentence));
+    }
+
+    /// Reports a problem of a profile, which is shown until it is resolved.
+    pub(super) fn problem(&self, profile: ProfileId, kind: ProblemKind, sentence: impl Into<String>) {
+        self.outbox.report_problem(kind, Notice::new(Severity::Warning, Some(profile), sentence));
+    }
+
+    /// A problem of a profile has ended, if there was one.
+    pub(super) fn resolve(&self, profile: ProfileId, kind: &ProblemKind) {
+        self.outbox.resolve_problem(Some(profile), kind);
     }
 
     /// Tells the centre. When it has gone, nobody waits for it.

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use egui::Context;
 
-use crate::engine::{Action, Exporting, Severity};
+use crate::engine::{Action, EngineStatus, Exporting, Severity};
 use crate::settings::{Motion, Preferences, ProfileId, Settings};
 
 use super::announce::Announcer;
@@ -39,6 +39,8 @@ mod notifying;
 mod saving;
 mod wishes;
 
+/// What the window says while the engine takes nothing.
+const BUSY: &str = "The engine is busy, so nothing was done. Try again in a moment.";
 /// How long one frame takes events for; what is left is taken in the next.
 const DRAIN: Duration = Duration::from_millis(5);
 
@@ -86,7 +88,9 @@ enum Front {
 /// The window.
 pub struct App {
     parts: Parts,
-    /// `None` until the engine has sent them.
+    /// What is true now, as the engine told it last.
+    status: EngineStatus,
+    /// The settings that are shown; `None` until the engine has told them.
     settings: Option<Arc<Settings>>,
     /// The preferences that the theme, the scale and the styles were last made by.
     applied: Option<Preferences>,
@@ -105,7 +109,6 @@ pub struct App {
     exporting: Saving<ExportForm>,
     /// The export under way.
     export: Option<Exporting>,
-    journal: Option<u64>,
     closing: Closing,
     /// Whether a text field had the focus at the end of the last frame.
     in_text: bool,
@@ -144,6 +147,7 @@ impl App {
         parts.waker.attach(ctx);
         Self {
             parts,
+            status: EngineStatus::default(),
             settings: None,
             applied: None,
             desks: Vec::new(),
@@ -158,7 +162,6 @@ impl App {
             folders: Saving::new(),
             exporting: Saving::new(),
             export: None,
-            journal: None,
             closing: Closing::No,
             in_text: false,
             focus_filter: false,
@@ -176,6 +179,7 @@ impl App {
         self.take_back();
         let is_over = |app: &Self| app.parts.clock.instant().saturating_duration_since(began) >= DRAIN;
         self.clear_pile(&is_over);
+        self.take_status(ctx);
         while self.has_room()
             && let Some(event) = self.parts.backend.next_event()
         {
@@ -228,7 +232,9 @@ impl App {
     /// Sends an action; says so where the engine is too busy to take it. Returns whether it was taken.
     fn send(&mut self, action: Action) -> bool {
         let taken = self.parts.backend.send(action);
-        if !taken {
+        if taken {
+            self.notices.unsay(BUSY);
+        } else {
             self.is_busy();
         }
         taken
@@ -236,7 +242,7 @@ impl App {
 
     /// Says that the engine took nothing.
     fn is_busy(&mut self) {
-        self.notices.say(Severity::Warning, "The engine is busy, so nothing was done. Try again in a moment.");
+        self.notices.say(Severity::Warning, BUSY);
     }
 
     fn open(&mut self, dialog: Dialog) {

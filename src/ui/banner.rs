@@ -19,7 +19,7 @@ const GAP: f32 = 10.0;
 /// Whether the state of a desk's connection asks for a banner.
 pub(crate) fn is_due(desk: &Desk) -> bool {
     matches!(
-        desk.connection,
+        desk.status.connection,
         Some(ConnectionState::Reconnecting { .. } | ConnectionState::TokenRefused { .. } | ConnectionState::Offline)
     )
 }
@@ -27,8 +27,8 @@ pub(crate) fn is_due(desk: &Desk) -> bool {
 /// Draws it in the whole of `ui`.
 pub(crate) fn show(ui: &mut Ui, desk: &Desk, scene: &mut Scene) {
     let palette = Palette::of(ui.style());
-    let words = state_words(desk.connection.as_ref(), scene);
-    let (icon, hue, sentence) = match &desk.connection {
+    let words = state_words(desk.status.connection.as_ref(), scene);
+    let (icon, hue, sentence) = match &desk.status.connection {
         Some(ConnectionState::Reconnecting { why, attempt: number, .. }) => {
             (icons::RETRY_PROBLEM, palette.gap, format!("{} {}", visible(why), attempt(*number)))
         }
@@ -61,7 +61,7 @@ pub(crate) fn show(ui: &mut Ui, desk: &Desk, scene: &mut Scene) {
 /// The buttons, from the right end; returns where they begin.
 fn buttons(ui: &mut Ui, desk: &Desk, right: f32, middle: f32, scene: &mut Scene) -> f32 {
     let run = |command: Command, look| (command.words(), Wish::Run(command), look);
-    let buttons = match desk.connection {
+    let buttons = match desk.status.connection {
         Some(ConnectionState::Reconnecting { .. }) => {
             vec![run(Command::Disconnect, Look::Plain), run(Command::RetryNow, Look::Outlined)]
         }

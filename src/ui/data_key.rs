@@ -6,7 +6,7 @@ use std::fmt;
 use egui::{Id, Key, Rect, Ui, pos2, vec2};
 use secrecy::zeroize::{Zeroize as _, Zeroizing};
 
-use crate::engine::Action;
+use crate::engine::{Action, DataKeyStatus};
 use crate::protocol::DataKey;
 use crate::settings::ProfileId;
 
@@ -21,30 +21,19 @@ use super::widgets::{self, Look, Press};
 /// How many hex digits a key has.
 const DIGITS: usize = 64;
 
-/// What the engine told of a profile's key.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(crate) struct KnownKey {
-    /// Whether it is known in this run.
-    pub known: bool,
-    /// Whether the keyring holds it.
-    pub kept: bool,
-}
-
-impl KnownKey {
-    /// In a sentence.
-    fn sentence(self) -> &'static str {
-        match self {
-            Self { known: true, kept: true } => "The key is known, and kept in the keyring.",
-            Self { known: true, kept: false } => "The key is known until the program ends.",
-            Self { known: false, .. } => "No key is known: data is kept encrypted.",
-        }
+/// What is known of a profile's key, in a sentence.
+fn sentence(key: DataKeyStatus) -> &'static str {
+    match key {
+        DataKeyStatus { known: true, kept: true } => "The key is known, and kept in the keyring.",
+        DataKeyStatus { known: true, kept: false } => "The key is known until the program ends.",
+        DataKeyStatus { known: false, .. } => "No key is known: data is kept encrypted.",
     }
 }
 
 /// What is typed.
 #[derive(Clone, PartialEq, Eq, Default)]
 pub(crate) struct KeyForm {
-    known: KnownKey,
+    known: DataKeyStatus,
     typed: Zeroizing<String>,
     /// Whether the keyring is to keep it.
     keep: bool,
@@ -62,7 +51,7 @@ impl fmt::Debug for KeyForm {
 
 impl KeyForm {
     /// What is known of the key has changed.
-    pub(super) fn follow(&mut self, known: KnownKey) {
+    pub(super) fn follow(&mut self, known: DataKeyStatus) {
         if self.known != known {
             self.known = known;
             self.keep = known.kept;
@@ -118,13 +107,13 @@ pub(super) fn show(ui: &mut Ui, form: &mut KeyForm, profile: ProfileId, decrypt:
 }
 
 /// Whether a key is known, and the button that forgets it.
-fn known(ui: &mut Ui, known: KnownKey, profile: ProfileId, scene: &mut Scene) {
+fn known(ui: &mut Ui, known: DataKeyStatus, profile: ProfileId, scene: &mut Scene) {
     let palette = Palette::of(ui.style());
     let (at, right) = line(ui);
     let press = Press::new("Forget key").look(Look::Outlined);
     let left = right - press.width(ui);
-    let text = widgets::text(ui, at, known.sentence(), Type::Body, palette.text, left - at.x - 8.0);
-    widgets::label(ui, text, "key", known.sentence());
+    let text = widgets::text(ui, at, sentence(known), Type::Body, palette.text, left - at.x - 8.0);
+    widgets::label(ui, text, "key", sentence(known));
     if known.known && press.at(ui, pos2(left, at.y)).clicked() {
         scene.wish(Wish::Send(Action::SetDataKey { profile, key: None, keep: false }));
     }

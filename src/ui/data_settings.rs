@@ -66,7 +66,7 @@ impl DataSettings {
         if self.saving != profile.saving {
             self.saving = profile.saving.clone();
         }
-        self.key.follow(desk.data_key);
+        self.key.follow(desk.status.data_key);
     }
 
     /// Asks for a change.

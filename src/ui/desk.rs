@@ -1,21 +1,17 @@
 //! One profile's place in the window: its connection, its activities, and how they are looked at.
 
-use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use crate::activity::{Activities, FilterError, Moment, Refresh, RowId, TimeReference, View};
-use crate::engine::{ConnectionState, Progress, Waiting};
-use crate::protocol::RequestId;
+use crate::engine::{ConnectionState, ProfileStatus, TokenStatus, Waiting};
 use crate::settings::{Look, Preferences, Profile};
 
 use super::completeness::Completeness;
-use super::data_key::KnownKey;
 use super::details::Details;
 use super::expected::Expected;
 use super::insight::Shown;
 use super::merged::Owners;
 use super::notify::News;
-use super::rival::Rival;
 use super::sign_in::Form;
 use super::table::Table;
 use super::unkept::Unkept;
@@ -34,26 +30,6 @@ const SEARCH_SLICE: usize = 5_000;
 /// How many rows that are too many are evicted between two looks at the clock; well under a millisecond's work.
 const EVICTED_SLICE: usize = 1_000;
 
-/// What is known of a profile's token.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Token {
-    /// When it ends, where the server said.
-    pub expires_at: Option<Moment>,
-    /// Whether the keyring holds it.
-    pub kept: bool,
-}
-
-/// Signs of life of a connection.
-#[derive(Debug, Clone, Copy, Default)]
-pub(crate) struct Pulse {
-    /// When the last answer to a ping came.
-    pub pong: Option<Instant>,
-    /// When the last message came in this run.
-    pub message: Option<Instant>,
-    /// The pause between messages that is seldom exceeded.
-    pub usual: Option<Duration>,
-}
-
 /// What came while another tab was in front.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) struct Unseen {
@@ -68,20 +44,14 @@ pub(crate) struct Unseen {
 pub(crate) struct Desk {
     /// The profile, as the settings have it.
     pub profile: Profile,
-    /// The state of its connection; `None` until the engine has said one.
-    pub connection: Option<ConnectionState>,
-    /// The last round trip that was measured.
-    pub round_trip: Option<Duration>,
-    /// What its connection last told of itself, while it is live.
-    pub pulse: Pulse,
-    /// What settled unheard within the last hour, as the engine last told it.
-    pub rival: Option<Rival>,
+    /// What is true of it now, as the engine told it last.
+    pub status: ProfileStatus,
+    /// Whether more links of earlier runs can be used than the tab for all profiles knows.
+    pub links_changed: bool,
+    /// When its last message was applied here.
+    pub heard: Option<Instant>,
     /// What is known to be complete.
     pub completeness: Completeness,
-    /// What is known of its token.
-    pub token: Option<Token>,
-    /// What is known of the key of its payloads.
-    pub data_key: KnownKey,
     /// Its activities.
     pub activities: Activities,
     /// Entries that are still to be applied.
@@ -104,8 +74,6 @@ pub(crate) struct Desk {
     pub unkept: Unkept,
     /// What Insight shows, as it was last counted.
     pub insight: Shown,
-    /// Downloads under way.
-    pub downloads: BTreeMap<RequestId, Progress>,
     /// Downloads that wait for their turn, each with its place among those of all profiles, from 1.
     pub waiting: Vec<(usize, Waiting)>,
     /// Whether the narrow window shows every download.
@@ -142,13 +110,10 @@ impl Desk {
             form: Form::of(&profile),
             form_open: false,
             profile,
-            connection: None,
-            round_trip: None,
-            pulse: Pulse::default(),
-            rival: None,
+            status: ProfileStatus::default(),
+            links_changed: false,
+            heard: None,
             completeness: Completeness::default(),
-            token: None,
-            data_key: KnownKey::default(),
             activities,
             behind: Behind::default(),
             view: View::new(),
@@ -160,7 +125,6 @@ impl Desk {
             details: None,
             unkept: Unkept::default(),
             insight: Shown::default(),
-            downloads: BTreeMap::new(),
             waiting: Vec::new(),
             downloads_open: false,
             restoring: true,
@@ -177,7 +141,7 @@ impl Desk {
 
     /// Whether the engine said that this profile has no token.
     pub(crate) fn is_signed_out(&self) -> bool {
-        self.connection == Some(ConnectionState::SignedOut)
+        self.status.connection == Some(ConnectionState::SignedOut)
     }
 
     /// Whether its place shows the sign-in form and not the table.
@@ -187,7 +151,20 @@ impl Desk {
 
     /// Whether outcomes arrive.
     pub(crate) fn is_live(&self) -> bool {
-        self.connection == Some(ConnectionState::Live)
+        self.status.connection == Some(ConnectionState::Live)
+    }
+
+    /// When the last message came in this run.
+    pub(crate) fn last_message(&self) -> Option<Instant> {
+        self.heard.max(self.status.health.message)
+    }
+
+    /// When its token expires, if it has one and the server said so.
+    pub(crate) fn token_expires(&self) -> Option<Moment> {
+        match self.status.token {
+            TokenStatus::Held { expires_at, .. } => expires_at,
+            TokenStatus::Unknown | TokenStatus::Absent => None,
+        }
     }
 
     /// Brings the view up to the activities, before it is drawn. A search goes on for as long as there is `time` left.

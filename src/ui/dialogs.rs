@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use egui::{Frame, Id, Key, Margin, Modal, ScrollArea, Stroke, Ui, pos2, vec2};
 
 use crate::activity::ActivityKey;
-use crate::engine::Action;
+use crate::engine::{Action, CompetingConsumer};
 use crate::settings::ProfileId;
 
 use super::columns_dialog;
@@ -18,7 +18,7 @@ use super::help::{self, Page};
 use super::palette::{self, CommandPalette};
 use super::preferences;
 use super::request_data::{self, RequestData};
-use super::rival::{self, Rival};
+use super::rival;
 use super::saved;
 use super::scene::{Scene, Wish};
 use super::text::visible;
@@ -90,7 +90,7 @@ pub(crate) enum Dialog {
     /// Follows commands by their ids.
     Track(Track),
     /// What it means that commands settle unheard.
-    Rival(Rival),
+    Rival(CompetingConsumer),
     /// The list of keys, and the guide.
     Help(Page),
     /// What is exported, and how.

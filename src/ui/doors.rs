@@ -8,7 +8,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use crate::activity::{Moment, TimeReference};
-use crate::engine::{Action, Event};
+use crate::engine::{Action, EngineStatus, Event};
 use crate::protocol::Original;
 
 use super::saving::Answered;
@@ -20,10 +20,13 @@ pub trait Backend {
     #[must_use = "an action that was not taken has to be told to the operator"]
     fn send(&mut self, action: Action) -> bool;
 
+    /// What is true now, if it has changed since this was last asked.
+    fn status(&mut self) -> Option<EngineStatus>;
+
     /// The next event that waits, if any.
     fn next_event(&mut self) -> Option<Event>;
 
-    /// The window begins to take events: from here on, new ones have to wake it again.
+    /// The window begins to take what is true and what happened: from here on, news has to wake it again.
     fn begin_drain(&mut self);
 }
 

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use egui::{Id, Rect, Role, Sense, Stroke, Ui, WidgetInfo, accesskit, pos2, vec2};
 
-use crate::engine::{Action, Notice, Severity};
+use crate::engine::{Action, Notice, Problem, Severity};
 
 use super::icons;
 use super::scene::{Scene, Wish};
@@ -27,6 +27,8 @@ const KEPT: usize = 50;
 pub(crate) struct Notices {
     all: Vec<Held>,
     last: u64,
+    /// The number of the newest problem that was taken. What the operator has dismissed of those before stays away.
+    problem: u64,
 }
 
 #[derive(Debug)]
@@ -37,29 +39,52 @@ struct Held {
     since: Option<Instant>,
     /// How often the same has come.
     times: u32,
+    /// The number of the problem that it is about, where it is about one: it goes when that ends.
+    problem: Option<u64>,
 }
 
 impl Notices {
+    /// Follows what is wrong now: what is over goes, what is new comes.
+    pub(crate) fn follow(&mut self, problems: Vec<Problem>) {
+        let lasts = |held: &Held| held.problem.is_none_or(|number| problems.iter().any(|one| one.number == number));
+        self.all.retain(lasts);
+        let known = self.problem;
+        for Problem { number, times, notice, .. } in problems.into_iter().filter(|problem| problem.number > known) {
+            self.problem = number;
+            self.add(notice, times, Some(number));
+        }
+    }
+
     /// Takes a notice; the same sentence again is counted, not listed.
     pub(crate) fn push(&mut self, notice: Notice) {
-        if let Some(same) = self.all.iter_mut().find(|held| held.notice.sentence == notice.sentence) {
+        let same = |held: &&mut Held| held.problem.is_none() && held.notice.sentence == notice.sentence;
+        if let Some(same) = self.all.iter_mut().find(same) {
             same.times += 1;
             same.since = None;
             same.notice = notice;
             return;
         }
+        self.add(notice, 1, None);
+    }
+
+    fn add(&mut self, notice: Notice, times: u32, problem: Option<u64>) {
         if self.all.len() >= KEPT
             && let Some(oldest) = self.all.iter().position(|held| !held.has_to_be_read())
         {
             self.all.remove(oldest);
         }
         self.last += 1;
-        self.all.push(Held { number: self.last, notice, since: None, times: 1 });
+        self.all.push(Held { number: self.last, notice, since: None, times, problem });
     }
 
     /// A notice of the window's own.
     pub(crate) fn say(&mut self, severity: Severity, sentence: impl Into<String>) {
         self.push(Notice::new(severity, None, sentence));
+    }
+
+    /// Takes the window's own notice away: what it says is over.
+    pub(crate) fn unsay(&mut self, sentence: &str) {
+        self.all.retain(|held| held.problem.is_some() || held.notice.sentence != sentence);
     }
 
     /// Takes one away and gives it.

@@ -3,6 +3,8 @@
 
 use egui::{Role, Sense, Ui, WidgetInfo, accesskit, pos2};
 
+use crate::engine::CompetingConsumer;
+
 use super::desk::Desk;
 use super::dialogs::{Dialog, close_button, paragraph};
 use super::icons;
@@ -10,23 +12,12 @@ use super::scene::{Scene, Wish};
 use super::theme::{self, Palette, Type};
 use super::widgets::{self, Look, Press};
 
-/// What the engine has counted within the last hour.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Rival {
-    /// Commands that settled without a word on a live socket.
-    pub unheard: u64,
-    /// Commands that settled.
-    pub of: u64,
-}
-
-impl Rival {
-    fn words(self) -> String {
-        format!("{} of {} settled unheard this hour", self.unheard, self.of)
-    }
+fn words(competing: CompetingConsumer) -> String {
+    format!("{} of {} settled unheard this hour", competing.unheard, competing.of)
 }
 
 /// Draws the bar in the whole of `ui`.
-pub(crate) fn bar(ui: &mut Ui, rival: Rival, scene: &mut Scene) {
+pub(crate) fn bar(ui: &mut Ui, rival: CompetingConsumer, scene: &mut Scene) {
     let palette = Palette::of(ui.style());
     let rect = widgets::bar(ui, palette.gap_fill, true);
     ui.painter().rect_filled(rect.with_max_x(rect.left() + 2.0), 0.0, palette.gap);
@@ -37,7 +28,7 @@ pub(crate) fn bar(ui: &mut Ui, rival: Rival, scene: &mut Scene) {
         scene.wish(Wish::Open(Dialog::Rival(rival)));
     }
     widgets::icon(ui, pos2(rect.left() + theme::EDGE + 8.0, middle), icons::SPLIT, 16.0, palette.gap);
-    let words = rival.words();
+    let words = words(rival);
     let at = pos2(rect.left() + 36.0, middle);
     let head = widgets::text(ui, at, &words, Type::Strong, palette.text, right - at.x - 12.0);
     let sentence = "Another client is probably taking messages from this profile’s queue.";
@@ -50,12 +41,12 @@ pub(crate) fn bar(ui: &mut Ui, rival: Rival, scene: &mut Scene) {
 }
 
 /// What the engine has counted, where it asks for the bar.
-pub(crate) fn of(desk: &Desk) -> Option<Rival> {
-    desk.rival.filter(|rival| rival.unheard > 0)
+pub(crate) fn of(desk: &Desk) -> Option<CompetingConsumer> {
+    desk.status.competing_consumer.filter(|rival| rival.unheard > 0)
 }
 
 /// Draws what the dialog holds.
-pub(crate) fn explain(ui: &mut Ui, rival: Rival, fresh: bool, scene: &mut Scene) {
+pub(crate) fn explain(ui: &mut Ui, rival: CompetingConsumer, fresh: bool, scene: &mut Scene) {
     paragraph(
         ui,
         &format!(

@@ -56,7 +56,7 @@ pub(crate) fn show(ui: &mut Ui, bar: &TopBar<'_>, scene: &mut Scene) {
     // The right side is measured first: tabs take what it leaves.
     let words = match front {
         Some(desk) if desk.is_all() => how_many_live(bar.desks),
-        _ => state_words(front.and_then(|desk| desk.connection.as_ref()), scene),
+        _ => state_words(front.and_then(|desk| desk.status.connection.as_ref()), scene),
     };
     let state = Right::measure(ui, front, words, scene);
     let room = rect.right() - state.width - 16.0;
@@ -73,7 +73,7 @@ fn how_many_live(desks: &[Desk]) -> String {
 
 /// How long no message came, where that is unusual for a live connection.
 fn quiet(desk: &Desk, scene: &mut Scene) -> Option<String> {
-    let (usual, message) = (desk.pulse.usual?, desk.pulse.message.filter(|_| desk.is_live())?);
+    let (usual, message) = (desk.status.health.usual?, desk.last_message().filter(|_| desk.is_live())?);
     let (age, unusual) = (scene.instant.saturating_duration_since(message), usual.max(LEAST_SILENCE));
     if age < unusual {
         scene.changes_in(unusual.saturating_sub(age));
@@ -87,13 +87,13 @@ fn quiet(desk: &Desk, scene: &mut Scene) -> Option<String> {
 /// How long ago a live connection gave signs of life, and what is usual.
 fn signs_of_life(desk: &Desk, scene: &Scene) -> String {
     let ago = |instant| coarse(scene.instant.saturating_duration_since(instant));
-    let pulse = desk.pulse;
-    let pong = pulse
+    let health = desk.status.health;
+    let pong = health
         .pong
         .map_or_else(|| "No ping was needed yet.".to_owned(), |at| format!("Last answer to a ping {} ago.", ago(at)));
     let message =
-        pulse.message.map_or_else(|| "No message yet.".to_owned(), |at| format!("Last message {} ago.", ago(at)));
-    let usual = pulse.usual.map_or_else(
+        desk.last_message().map_or_else(|| "No message yet.".to_owned(), |at| format!("Last message {} ago.", ago(at)));
+    let usual = health.usual.map_or_else(
         || "What is usual is not known yet.".to_owned(),
         |usual| format!("Usually the next one comes within {}.", coarse(usual.max(Duration::from_secs(1)))),
     );
@@ -150,7 +150,7 @@ fn tab_width(ui: &Ui, desk: &Desk) -> f32 {
     let (new, failed) = unseen(desk);
     let new = new.map_or(0.0, |new| widgets::width(ui, &new, Type::Caption) - 15.0);
     let failed = failed.map_or(0.0, |failed| widgets::width(ui, &failed, Type::Caption) + 26.0);
-    let state = desk.connection.as_ref().unwrap_or(&ConnectionState::SignedOut);
+    let state = desk.status.connection.as_ref().unwrap_or(&ConnectionState::SignedOut);
     let mark = mark_width(&icons::connection(state, Palette::of(ui.style())), 14.0);
     12.0 + mark + 8.0 + name + 36.0 + new.max(-8.0) + failed
 }
@@ -160,7 +160,7 @@ fn one_tab(ui: &mut Ui, rect: Rect, desk: &Desk, active: bool, scene: &mut Scene
     let name = tab_name(desk);
     let response = tab_base(ui, rect, &name, active, ("tab", desk.profile.id));
     let middle = rect.center().y;
-    let state = desk.connection.clone().unwrap_or(ConnectionState::SignedOut);
+    let state = desk.status.connection.clone().unwrap_or(ConnectionState::SignedOut);
     let x = draw_mark(ui, pos2(rect.left() + 12.0, middle), &icons::connection(&state, palette), 14.0);
     let (face, ink) = if active { (Type::Strong, palette.text) } else { (Type::Body, palette.secondary) };
     let words = widgets::text(ui, pos2(x + 8.0, middle), &super::text::cut(&name, 32), face, ink, f32::INFINITY);
@@ -266,9 +266,11 @@ struct Right {
 
 impl Right {
     fn measure(ui: &Ui, desk: Option<&Desk>, words: String, scene: &mut Scene) -> Self {
-        let round_trip =
-            desk.filter(|desk| desk.is_live()).and_then(|desk| desk.round_trip).map(|time| time.as_millis());
-        let expires_at = desk.filter(|desk| !desk.is_signed_out()).and_then(|desk| desk.token?.expires_at);
+        let round_trip = desk
+            .filter(|desk| desk.is_live())
+            .and_then(|desk| desk.status.health.round_trip)
+            .map(|time| time.as_millis());
+        let expires_at = desk.filter(|desk| !desk.is_signed_out()).and_then(Desk::token_expires);
         let expires = expires_at.and_then(|end| {
             let left = end.since(scene.now);
             if left.is_zero() {
@@ -281,7 +283,7 @@ impl Right {
         let quiet = desk.and_then(|desk| quiet(desk, scene));
         let mut right = Self { words, round_trip, expires, quiet, width: 0.0 };
         let strong = |text: &str| widgets::width(ui, text, Type::Strong);
-        let state = desk.and_then(|desk| desk.connection.as_ref()).unwrap_or(&ConnectionState::SignedOut);
+        let state = desk.and_then(|desk| desk.status.connection.as_ref()).unwrap_or(&ConnectionState::SignedOut);
         right.width = 12.0
             + mark_width(&icons::connection(state, Palette::of(ui.style())), 16.0)
             + 10.0
@@ -302,7 +304,7 @@ impl Right {
         let middle = bar.center().y;
         // From the right: the menu is at a fixed place, the rest leads up to it.
         let mut x = bar.right() - self.width;
-        let state = desk.and_then(|desk| desk.connection.clone()).unwrap_or(ConnectionState::SignedOut);
+        let state = desk.and_then(|desk| desk.status.connection.clone()).unwrap_or(ConnectionState::SignedOut);
         x = draw_mark(ui, pos2(x, middle), &icons::connection(&state, palette), 16.0) + 8.0;
         let lead = widgets::text(ui, pos2(x, middle), "Connection: ", Type::Body, palette.secondary, f32::INFINITY);
         let mut end =

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use privicore_monitor::activity::{Decryption, Deed};
 use privicore_monitor::credentials::{Keyring, SecretBytes, SecretStore, StoreError};
-use privicore_monitor::engine::{Action, Event};
+use privicore_monitor::engine::{Action, DataKeyStatus, Event};
 use privicore_monitor::protocol::DataKey;
 use privicore_monitor::sandbox::Running;
 use privicore_monitor::settings::{Preferences, ProfileId, Saving};
@@ -31,12 +31,8 @@ async fn offer_bytes(window: &mut Window, sandbox: &Running, id: &str, bytes: Ve
 /// Gives a key and waits until the engine has it.
 async fn give(window: &mut Window, profile: ProfileId, key: [u8; 32], keep: bool) {
     window.act(Action::SetDataKey { profile, key: Some(DataKey::new(key)), keep });
-    window
-        .wait("the key", |event| match event {
-            Event::DataKey { known: true, kept, .. } => (*kept == keep).then_some(()),
-            _ => None,
-        })
-        .await;
+    let wanted = DataKeyStatus { known: true, kept: keep };
+    window.profile("the key", |profile| (profile.data_key == wanted).then_some(())).await;
 }
 
 #[tokio::test]
@@ -59,7 +55,7 @@ async fn a_payload_is_decrypted_on_its_way_and_the_key_outlives_the_run_if_asked
 
     let mut window = Window::open(&machine);
     window.live(1).await;
-    window.since(0, "the kept key", |event| matches!(event, Event::DataKey { kept: true, .. }).then_some(())).await;
+    window.profile("the kept key", |profile| profile.data_key.kept.then_some(())).await;
     offer_bytes(&mut window, &sandbox, "two", sealed([1; 32], &plain)).await;
     let deed = download(&mut window, profile, "two", &machine.file("two.bin")).await;
     assert!(matches!(&deed, Deed::Saved { receipt, .. } if receipt.decryption == Decryption::Done), "{deed:?}");
@@ -85,22 +81,23 @@ async fn a_key_that_is_forgotten_while_the_keyring_is_asked_stays_forgotten() {
     window.act(Action::SetDataKey { profile, key: None, keep: false });
     // What is asked after them is done: both are with the keyring.
     window.act(Action::SetPreferences(Preferences { idle_limit: 77, ..Preferences::default() }));
-    window
-        .since(0, "the settings", |event| match event {
-            Event::Settings(settings) => (settings.preferences.idle_limit == 77).then_some(()),
-            _ => None,
-        })
-        .await;
+    window.settings("the settings", |settings| (settings.preferences.idle_limit == 77).then_some(())).await;
     for _ in 0..32 {
         open.send(()).expect("there is room");
     }
-    window.wait("the answer", |event| matches!(event, Event::DataKey { .. }).then_some(())).await;
-    let heard = window.quit().await;
-    let told = heard.iter().filter_map(|event| match event {
-        Event::DataKey { known, .. } => Some(*known),
-        _ => None,
+    // The keyring answers in order: once it has taken this one, it has answered those before.
+    give(&mut window, profile, [2; 32], true).await;
+    window.act(Action::SetDataKey { profile, key: None, keep: false });
+    window.profile("no key", |profile| (profile.data_key == DataKeyStatus::default()).then_some(())).await;
+    let told = window.quit().await;
+    let known = told.seen.iter().flat_map(|status| status.profiles.values()).map(|profile| profile.data_key.known);
+    let changes = known.fold(Vec::new(), |mut changes, known| {
+        if changes.last() != Some(&known) {
+            changes.push(known);
+        }
+        changes
     });
-    assert_eq!(told.collect::<Vec<_>>(), [false], "it was put back");
+    assert_eq!(changes, [false, true, false], "it was put back");
 }
 
 /// A keyring that answers each question once it is let.

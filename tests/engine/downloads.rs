@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use privicore_monitor::activity::{Activities, ActivityKey, Deed, Entry, Fact, NotSaved, Seq, Status, path_of_text};
-use privicore_monitor::engine::{Action, Event};
+use privicore_monitor::engine::{Action, Event, Progress};
 use privicore_monitor::protocol::{Link, RequestId};
 use privicore_monitor::sandbox::{DEMO_USERNAME, Running};
 use privicore_monitor::settings::ProfileId;
@@ -78,14 +78,7 @@ async fn ready_data_is_fetched_whole_with_progress_and_only_once() {
         use std::os::unix::fs::PermissionsExt as _;
         assert_eq!(std::fs::metadata(&to).expect("the file").permissions().mode() & 0o777, 0o600);
     }
-    window
-        .wait("the end of the progress", |event| matches!(event, Event::Download { progress: None, .. }).then_some(()))
-        .await;
-    let progress = window.heard.iter().any(|event| {
-        matches!(event, Event::Download { progress: Some(progress), .. }
-            if progress.total == Some(3_000_000) && progress.file_name == "saved.bin")
-    });
-    assert!(progress, "no progress was told");
+    window.no_download().await;
 
     window.act(Action::Download { profile, request: RequestId::from("r-1"), to });
     window.notice("a link can be fetched once").await;
@@ -286,18 +279,16 @@ async fn a_download_that_breaks_keeps_its_part_and_one_that_is_stopped_leaves_no
     let (link, _never) = half_a_file().await;
     offer(&mut window, &sandbox, "stopped", link.expose()).await;
     window.act(Action::Download { profile, request: RequestId::from("stopped"), to: to.clone() });
-    window.wait("progress", |event| matches!(event, Event::Download { progress: Some(_), .. }).then_some(())).await;
+    window.progress("progress", |progress| (progress.received == 500).then_some(())).await;
     window.act(Action::CancelDownload { profile, request: RequestId::from("stopped") });
     assert!(matches!(end_of(&mut window, "stopped").await, Deed::NotSaved { why: NotSaved::Cancelled, .. }));
 
     let (link, _never) = half_a_file().await;
     offer(&mut window, &sandbox, "at the end", link.expose()).await;
     window.act(Action::Download { profile, request: RequestId::from("at the end"), to: to.clone() });
-    let half = |event: &Event| match event {
-        Event::Download { progress: Some(progress), .. } => (progress.received == 500).then_some(()),
-        _ => None,
-    };
-    window.wait("half of it", half).await;
+    let half = |progress: &Progress| (progress.received == 500).then(|| progress.clone());
+    let half = window.progress("half of it", half).await;
+    assert_eq!((half.file_name.as_str(), half.total), ("half.bin", Some(1_000)));
     window.quit().await;
     assert!(!to.exists());
     // Closing the program is no wish to throw away what has come.
@@ -349,6 +340,8 @@ async fn a_payload_that_came_inline_is_saved_from_the_journal() {
     let span = Some((Seq(0), Seq(u64::MAX)));
     window.act(save(machine.file("no such folder").join("x"), span));
     window.notice("Choose another place.").await;
+    // However it ended, nothing is shown as under way, and closing has nothing to ask about.
+    window.no_download().await;
     window.quit().await;
 }
 

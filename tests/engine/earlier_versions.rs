@@ -77,11 +77,12 @@ async fn restored(window: &mut Window, of: &[ProfileId]) -> BTreeSet<(ProfileId,
 }
 
 async fn kept_links(window: &mut Window, of: ProfileId) -> Vec<String> {
-    let kept = |event: &Event| match event {
-        Event::LinksKept { profile, requests } => (*profile == of).then(|| requests.clone()),
-        _ => None,
-    };
-    window.since(0, "the links that were kept", kept).await.iter().map(ToString::to_string).collect()
+    window
+        .until("the links that were kept", |status| {
+            let kept = &status.profile(of)?.kept_links;
+            (!kept.is_empty()).then(|| kept.iter().map(ToString::to_string).collect())
+        })
+        .await
 }
 
 async fn reveal(window: &mut Window, profile: ProfileId, of: ActivityKey) -> String {
@@ -135,11 +136,7 @@ async fn the_files_of_20094b1_open_without_loss() {
     }
 
     // The settings.
-    let loaded = |event: &Event| match event {
-        Event::Settings(settings) => Some(settings.preferences.clone()),
-        _ => None,
-    };
-    let preferences = window.since(0, "the settings", loaded).await;
+    let preferences = window.settings("the settings", |settings| Some(settings.preferences.clone())).await;
     assert_eq!((preferences.theme, preferences.scale, preferences.retention_days), (Theme::Dark, 150, 0));
     window.quit().await;
     assert_eq!(settings(&machine), before, "the settings changed by themselves");

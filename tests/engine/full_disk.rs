@@ -6,7 +6,7 @@ use std::io::{ErrorKind, Write as _};
 use std::path::{Path, PathBuf};
 
 use privicore_monitor::activity::Deed;
-use privicore_monitor::engine::{Action, Event, Stage};
+use privicore_monitor::engine::{Action, Stage};
 use privicore_monitor::protocol::RequestId;
 use privicore_monitor::sandbox::Running;
 use privicore_monitor::settings::ProfileId;
@@ -68,14 +68,10 @@ async fn fill_in_the_middle(
     let link = serve(bytes(SIZE), rest).await;
     offer(window, sandbox, id, &link).await;
     window.act(Action::Download { profile, request: RequestId::from(id), to });
-    let progress = |event: &Event| match event {
-        Event::Download { progress: Some(progress), .. } => Some(progress.clone()),
-        _ => None,
-    };
-    window.wait("half of it", |event| (progress(event)?.received == SIZE as u64 / 2).then_some(())).await;
+    window.progress("half of it", |progress| (progress.received == SIZE as u64 / 2).then_some(())).await;
     fill(ballast);
     go.send(()).expect("the server waits");
-    window.wait("the question", |event| matches!(progress(event)?.stage, Stage::NoRoom { .. }).then_some(())).await;
+    window.progress("the question", |progress| matches!(progress.stage, Stage::NoRoom { .. }).then_some(())).await;
 }
 
 #[tokio::test]

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use axum::body::Body;
 use axum::response::Response;
 use privicore_monitor::activity::{ActivityKey, Deed, Enquiry, Fact, NotSaved};
-use privicore_monitor::engine::{Action, ConnectionState, Event};
+use privicore_monitor::engine::{Action, ConnectionState};
 use privicore_monitor::protocol::{CommandId, CommandStatus, RequestId};
 use privicore_monitor::sandbox::DEMO_USERNAME;
 use privicore_monitor::settings::{Address, Profile};
@@ -121,14 +121,10 @@ async fn a_join_that_is_refused_with_400_makes_the_token_dead_only_if_its_end_is
         let id = profile.id;
         window.act(Action::SignIn(Box::new(with_password(profile, "right"))));
         window.signed_in().await.expect("signed in");
-        let ended = |event: &Event| match event {
-            Event::Connection {
-                state: state @ (ConnectionState::TokenRefused { .. } | ConnectionState::Reconnecting { .. }),
-                ..
-            } => Some(state.clone()),
-            _ => None,
+        let ended = |state: &ConnectionState| {
+            matches!(state, ConnectionState::TokenRefused { .. } | ConnectionState::Reconnecting { .. })
         };
-        match window.since(0, "the end of the join", ended).await {
+        match window.state("the end of the join", ended).await {
             ConnectionState::TokenRefused { why } => {
                 assert!(dead, "{expiry}");
                 assert_eq!(why, "The server refused the token: Token trouble. Sign in again.");
@@ -297,6 +293,6 @@ async fn an_encrypted_connection_is_trusted_by_its_authority_only() {
     let mut window = Window::with(options);
     window.act(Action::SignIn(Box::new(with_token(scripted, "T-old"))));
     window.signed_in().await.expect("the authority vouches for it");
-    let heard = window.quit().await;
-    assert!(heard.iter().any(|event| matches!(event, Event::Connection { state: ConnectionState::Live, .. })));
+    window.live(1).await;
+    window.quit().await;
 }

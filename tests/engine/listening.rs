@@ -76,11 +76,7 @@ async fn a_message_above_the_limit_is_said_and_the_limit_can_be_raised() {
     assert_eq!(words, "Raise the limit");
     assert!(matches!(remedy, Action::SetMessageLimit(2_097_152)), "{remedy:?}");
     window.act(remedy);
-    window
-        .wait("the new limit", |event| {
-            matches!(event, Event::Settings(settings) if settings.preferences.message_limit == 2_097_152).then_some(())
-        })
-        .await;
+    window.settings("the new limit", |settings| (settings.preferences.message_limit == 2_097_152).then_some(())).await;
     sandbox.control().publish(DEMO_USERNAME, &large("large again")).await.expect("published");
     let entry = window.entry(&command("large again"), |_| true).await;
     assert!(entry.raw.len() > 1_200_000);

@@ -2,7 +2,7 @@
 
 use futures_util::SinkExt as _;
 use privicore_monitor::activity::{Deed, Entry, Fact, Moment, NotSaved, Seq};
-use privicore_monitor::engine::{Action, Event, Stage};
+use privicore_monitor::engine::{Action, Event, Progress, Stage};
 use privicore_monitor::journal::{Journal, Opened};
 use privicore_monitor::protocol::RequestId;
 use privicore_monitor::sandbox::{DEMO_USERNAME, Fault, Limit, Running, Spoil};
@@ -72,18 +72,15 @@ async fn where_room_is_short_the_answer_is_held_open_until_there_is_another_plac
     let profile = window.sign_in(&sandbox).await;
     spoilt(&mut window, &sandbox, "huge", Spoil::Huge).await;
     let no_room = |place: std::path::PathBuf| {
-        move |event: &Event| match event {
-            Event::Download { progress: Some(progress), .. } => match &progress.stage {
-                Stage::NoRoom { needed, free, folder } if *folder == place => Some((*needed, *free)),
-                _ => None,
-            },
+        move |progress: &Progress| match &progress.stage {
+            Stage::NoRoom { needed, free, folder } if *folder == place => Some((*needed, *free)),
             _ => None,
         }
     };
     let request = RequestId::from("huge");
     window.act(Action::Download { profile, request: request.clone(), to: machine.file("huge.bin") });
     let here = machine.folder.path().to_owned();
-    let (needed, free) = window.wait("that room is short", no_room(here)).await;
+    let (needed, free) = window.progress("that room is short", no_room(here)).await;
     assert_eq!(needed, 1 << 60);
     assert!(free < needed);
     let there = machine.file("elsewhere");
@@ -91,7 +88,7 @@ async fn where_room_is_short_the_answer_is_held_open_until_there_is_another_plac
     window.act(Action::MoveDownload { profile, request: request.clone(), to: machine.file("no folder").join("x") });
     window.notice("Choose another place.").await;
     window.act(Action::MoveDownload { profile, request: request.clone(), to: there.join("huge.bin") });
-    window.wait("that room is short there", no_room(there.clone())).await;
+    window.progress("that room is short there", no_room(there.clone())).await;
     window.act(Action::ResumeDownload { profile, request: request.clone() });
     window.act(Action::CancelDownload { profile, request });
     let Deed::NotSaved { why, .. } = end_of(&mut window, "huge").await else { panic!("saved") };

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use privicore_monitor::activity::{ActivityKey, Deed, Fact, NotSaved};
-use privicore_monitor::engine::{Action, ConnectionState, EngineOptions, Event, ProxyVariables};
+use privicore_monitor::engine::{Action, ConnectionState, EngineOptions, ProxyVariables};
 use privicore_monitor::protocol::RequestId;
 use privicore_monitor::sandbox::{DEMO_USERNAME, PASSWORD, Running};
 use privicore_monitor::settings::{Address, Preferences, Profile, ProfileId, ProxyChoice};
@@ -208,7 +208,7 @@ async fn an_authority_in_the_settings_is_trusted_from_the_next_connection_on() {
     window.live(1).await;
     // What is taken away is not trusted any more.
     window.act(Action::SetPreferences(Preferences::default()));
-    window.wait("the settings", |event| matches!(event, Event::Settings(_)).then_some(())).await;
+    window.settings("the settings", |settings| settings.preferences.authority_file.is_none().then_some(())).await;
     sandbox.control().drop_connections();
     loop {
         let why = failure(&mut window).await;

@@ -12,7 +12,7 @@ use std::time::Duration;
 use axum::body::Body;
 use axum::response::Response;
 use privicore_monitor::activity::{ActivityKey, Entry, Fact, Moment, Seq};
-use privicore_monitor::engine::{Action, ConnectionState, Event, SandboxAddresses};
+use privicore_monitor::engine::{Action, ConnectionState, Event, SandboxAddresses, TokenStatus};
 use privicore_monitor::journal::{Archive, Journal, Opened};
 use privicore_monitor::protocol::UnreadableReason;
 use privicore_monitor::settings::{Address, Profile, ProfileId};
@@ -21,7 +21,7 @@ use crate::child;
 use crate::keys::{self, Mood};
 use crate::quitting::{silence, until_asked};
 use crate::scripted::{Backend, proxy};
-use crate::window::{Machine, Window, with_password};
+use crate::window::{Machine, Told, Window, with_password};
 
 const REVOKE: &str = "POST /profile/revoke-authorization-token";
 
@@ -98,8 +98,9 @@ async fn history(window: &mut Window) {
     window.since(0, "the past", past).await;
 }
 
-fn connected(heard: &[Event]) -> bool {
-    heard.iter().any(|event| matches!(event, Event::Connection { state: ConnectionState::Connecting, .. }))
+fn connected(told: &Told) -> bool {
+    let rests = |state: &ConnectionState| matches!(state, ConnectionState::SignedOut | ConnectionState::Offline);
+    !told.states.iter().all(rests)
 }
 
 #[tokio::test]
@@ -186,10 +187,9 @@ async fn signing_in_again_takes_the_promise_back_to_forget_the_token() {
     window.act(Action::SignOut { profile: profile.id, revoke: false });
     window.notice("locked").await;
     control.be(Mood::Open);
-    let mark = window.mark();
+    window.profile("no token", |profile| (profile.token == TokenStatus::Absent).then_some(())).await;
     window.act(Action::SignIn(Box::new(with_password(profile.clone(), "right"))));
-    let kept = |event: &Event| matches!(event, Event::Token { kept: true, .. }).then_some(());
-    window.since(mark, "the new token in the keyring", kept).await;
+    window.kept().await;
     window.quit().await;
     let mut window = Window::open(&machine);
     window.live(1).await;
@@ -222,8 +222,7 @@ async fn a_token_that_the_keyring_gives_after_the_operator_signed_out_or_disconn
             let data = machine.folder.path().join("data");
             until("the end of the work", async || (pending(&data, 1) == 0).then_some(())).await;
         } else {
-            let expires = |event: &Event| matches!(event, Event::Token { kept: true, .. }).then_some(());
-            window.since(0, "the token", expires).await;
+            window.kept().await;
         }
         history(&mut window).await;
         assert!(!connected(&window.quit().await), "it connected all the same");
@@ -253,12 +252,7 @@ async fn the_sandbox_signs_out_without_a_trace() {
     }));
     let mut window = Window::with(options);
     window.live(1).await;
-    let id = window
-        .since(0, "the sandbox's profile", |event| match event {
-            Event::Settings(settings) => settings.profiles.first().map(|profile| profile.id),
-            _ => None,
-        })
-        .await;
+    let id = window.settings("the sandbox's profile", |settings| Some(settings.profiles.first()?.id)).await;
     window.act(Action::SignOut { profile: id, revoke: true });
     window.state("signed out", |state| *state == ConnectionState::SignedOut).await;
     window.quit().await;

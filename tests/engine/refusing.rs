@@ -74,11 +74,7 @@ async fn a_profile_is_removed_at_once_while_the_journal_refuses_and_leaves_it_as
     window.wait("the outcome", |event| matches!(event, Event::Committed { .. }).then_some(())).await;
     refuse(&machine, true);
     window.act(Action::RemoveProfile(id));
-    let gone = |event: &Event| match event {
-        Event::Settings(settings) => settings.profiles.is_empty().then_some(()),
-        _ => None,
-    };
-    window.wait("settings without it", gone).await;
+    window.settings("settings without it", |settings| settings.profiles.is_empty().then_some(())).await;
     window.notice("is still in the journal").await;
     until("the empty channel", async || {
         (sandbox.control().joined(DEMO_USERNAME).expect("a profile") == 0).then_some(())
@@ -108,11 +104,7 @@ async fn a_profile_whose_removal_was_never_written_down_is_still_there_at_the_ne
     window.quit().await;
     refuse(&machine, false);
     let mut window = Window::open(&machine);
-    let listed = |event: &Event| match event {
-        Event::Settings(settings) => settings.profiles.iter().any(|profile| profile.id == id).then_some(()),
-        _ => None,
-    };
-    window.wait("the profile", listed).await;
+    window.settings("the profile", |settings| settings.profile(id).map(|_listed| ())).await;
     window.act(Action::RemoveProfile(id));
     window.quit().await;
     let settings = std::fs::read_to_string(machine.folder.path().join("config/settings.toml")).expect("settings");

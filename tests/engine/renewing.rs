@@ -115,9 +115,7 @@ impl Bench {
     }
 
     fn was_refused(&self) -> bool {
-        let refused =
-            |event: &Event| matches!(event, Event::Connection { state: ConnectionState::TokenRefused { .. }, .. });
-        self.window.heard.iter().any(refused)
+        self.window.was(|state| matches!(state, ConnectionState::TokenRefused { .. }))
     }
 
     /// Waits until the keyring has that token.
@@ -227,11 +225,7 @@ async fn who_removes_the_profile_meanwhile_has_the_new_token_revoked_and_kept_no
     let mut bench = Bench::new().await;
     bench.asks().await;
     bench.window.act(Action::RemoveProfile(bench.id()));
-    let gone = |event: &Event| match event {
-        Event::Settings(settings) => settings.profiles.is_empty().then_some(()),
-        _ => None,
-    };
-    bench.window.wait("settings without it", gone).await;
+    bench.window.settings("settings without it", |settings| settings.profiles.is_empty().then_some(())).await;
     bench.answer();
     until("the revocation", async || (bench.revoked() == ["T-2"]).then_some(())).await;
     bench.keeps(None).await;
@@ -267,11 +261,9 @@ async fn who_disconnects_meanwhile_stays_offline_and_connects_with_the_new_token
     bench.window.notice("The token was renewed.").await;
     bench.keeps(Some("T-2")).await;
     bench.settled().await;
-    let mark = bench.window.mark();
-    let connecting = |event: &Event| matches!(event, Event::Connection { state: ConnectionState::Connecting, .. });
-    assert_eq!(bench.window.heard.iter().filter(|event| connecting(event)).count(), 1, "it connected by itself");
+    let joins = bench.window.profile("the joins", |profile| Some(profile.joins)).await;
+    assert_eq!(joins, 1, "it connected by itself");
     bench.window.act(Action::Connect(bench.id()));
-    let live = |event: &Event| matches!(event, Event::Connection { state: ConnectionState::Live, .. }).then_some(());
-    bench.window.since(mark, "live again", live).await;
+    bench.window.live(2).await;
     bench.window.quit().await;
 }

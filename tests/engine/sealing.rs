@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use privicore_monitor::activity::{ActivityKey, Deed, Entry, Fact, Seq};
 use privicore_monitor::credentials::{Keyring, SecretBytes, SecretStore, StoreError};
-use privicore_monitor::engine::{Action, Event, Notice, Severity};
+use privicore_monitor::engine::{Action, Event, Notice, ProfileStatus, Severity};
 use privicore_monitor::protocol::RequestId;
 use privicore_monitor::sandbox::{DEMO_USERNAME, Running};
 use privicore_monitor::settings::ProfileId;
@@ -50,11 +50,10 @@ async fn download(window: &mut Window, machine: &Machine, profile: ProfileId, id
 async fn again(machine: &Machine) -> (Window, Vec<RequestId>) {
     let mut window = Window::open(machine);
     window.live(1).await;
-    let kept = |event: &Event| match event {
-        Event::LinksKept { requests, .. } => Some(requests.clone()),
-        _ => None,
+    let kept = |profile: &ProfileStatus| {
+        (!profile.kept_links.is_empty()).then(|| profile.kept_links.iter().cloned().collect::<Vec<_>>())
     };
-    let kept = window.since(0, "the links of the earlier run", kept).await;
+    let kept = window.profile("the links of the earlier run", kept).await;
     (window, kept)
 }
 
@@ -155,17 +154,14 @@ async fn data_of_every_shape_that_was_ready_before_a_restart_can_be_fetched_afte
         assert_eq!(std::fs::read(machine.file(id)).expect("the file"), vec![byte; 100], "{id}");
     }
     let heard = window.quit().await;
-    assert!(warnings(&heard).is_empty(), "{:?}", warnings(&heard));
+    assert!(warnings(&heard.events).is_empty(), "{:?}", warnings(&heard.events));
     // All of them are used: nothing is kept any more. That of this run may be, where it came before the journal was read.
     let mut window = Window::open(&machine);
     window.live(1).await;
     hear(&mut window, &sandbox, "new", &message("new", whole)).await;
-    let heard = window.quit().await;
-    let old = |event: &Event| match event {
-        Event::LinksKept { requests, .. } => requests.iter().any(|request| *request != RequestId::from("new")),
-        _ => false,
-    };
-    assert!(!heard.iter().any(old), "{heard:?}");
+    let told = window.quit().await;
+    let kept = || told.seen.iter().flat_map(|status| status.profiles.values()).flat_map(|one| one.kept_links.iter());
+    assert!(kept().all(|request| *request == RequestId::from("new")), "{told:?}");
 }
 
 /// A store that has no place for a key, but takes tokens.
@@ -206,7 +202,7 @@ async fn without_a_key_links_are_in_memory_only_and_the_operator_is_told_once() 
     let deed = download(&mut window, &machine, profile, "kept").await;
     assert!(matches!(deed, Deed::Saved { .. }), "{deed:?}");
     let heard = window.quit().await;
-    let told = warnings(&heard);
+    let told = warnings(&heard.events);
     let [notice] = told.as_slice() else { panic!("{told:?}") };
     assert!(notice.sentence.contains("kept in memory only"), "{}", notice.sentence);
     assert!(!is_in(&machine.folder.path().join("data"), token_of(&link)), "a link is in a file");
@@ -215,8 +211,9 @@ async fn without_a_key_links_are_in_memory_only_and_the_operator_is_told_once() 
     window.live(1).await;
     window.act(Action::Download { profile, request: RequestId::from("lost"), to: machine.file("lost") });
     window.notice("Request the data again").await;
-    let heard = window.quit().await;
-    assert!(!heard.iter().any(|event| matches!(event, Event::LinksKept { .. })), "{heard:?}");
+    let told = window.quit().await;
+    let mut seen = told.seen.iter().flat_map(|status| status.profiles.values());
+    assert!(seen.all(|profile| profile.kept_links.is_empty()), "{told:?}");
 }
 
 #[tokio::test]
@@ -353,6 +350,6 @@ async fn where_links_are_not_to_outlive_the_run_the_keyring_is_not_asked_and_not
     hear(&mut window, &sandbox, "one", &message("one", &link)).await;
     assert!(matches!(download(&mut window, &machine, id, "one").await, Deed::Saved { .. }));
     let heard = window.quit().await;
-    assert!(warnings(&heard).is_empty(), "{:?}", warnings(&heard));
+    assert!(warnings(&heard.events).is_empty(), "{:?}", warnings(&heard.events));
     assert_eq!(asked.0.load(Ordering::SeqCst), 0, "the keyring was asked");
 }

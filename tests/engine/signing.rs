@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use privicore_monitor::activity::{ActivityKey, Fact};
-use privicore_monitor::engine::{Action, ConnectionState, Event, SandboxAddresses, SignInState};
+use privicore_monitor::engine::{Action, ConnectionState, Event, ProfileStatus, SandboxAddresses, TokenStatus};
 use privicore_monitor::protocol::CommandId;
 use privicore_monitor::sandbox::{DEMO_USERNAME, Options, PASSWORD, Scenario, start};
 use privicore_monitor::settings::Address;
@@ -21,8 +21,9 @@ async fn a_profile_that_signed_in_is_signed_in_by_itself_at_the_next_start_with_
     let mut window = Window::open(&machine);
     let id = window.sign_in(&sandbox).await;
     window.kept().await;
-    let ends = |event: &Event| matches!(event, Event::Token { expires_at: Some(_), .. }).then_some(());
-    window.since(0, "the token's end", ends).await;
+    let ends =
+        |profile: &ProfileStatus| matches!(profile.token, TokenStatus::Held { expires_at: Some(_), .. }).then_some(());
+    window.profile("the token's end", ends).await;
     let message = json!({"data": {"type": "X-DPT-CAB-ID", "id": "c-1", "command_status": 2}});
     sandbox.control().publish(DEMO_USERNAME, &message).await.expect("published");
     window.entry(&key, |entry| matches!(entry.fact, Fact::Heard(_))).await;
@@ -74,11 +75,8 @@ async fn a_token_is_proved_by_joining_before_the_profile_is_kept() {
 
     window.act(Action::SignIn(Box::new(with_token(profile.clone(), &token_of(&sandbox).await))));
     window.signed_in().await.expect("signed in");
-    let settings = window.heard.iter().rev().find_map(|event| match event {
-        Event::Settings(settings) => Some(settings.clone()),
-        _ => None,
-    });
-    assert_eq!(settings.expect("settings").profiles, [profile]);
+    let profiles = window.settings("the settings", |settings| Some(settings.profiles.clone())).await;
+    assert_eq!(profiles, [profile]);
     window.quit().await;
 }
 
@@ -104,9 +102,9 @@ async fn what_keeps_a_sign_in_from_working_is_a_sentence() {
         let sentence = window.signed_in().await.expect_err("it signed in");
         assert!(sentence.contains(says), "{sentence}");
     }
-    let heard = window.quit().await;
-    let kept = heard.iter().any(|event| matches!(event, Event::Settings(settings) if !settings.profiles.is_empty()));
-    assert!(!kept, "a profile that never signed in is in the settings");
+    let told = window.quit().await;
+    let mut settings = told.seen.iter().filter_map(|status| status.settings.as_ref());
+    assert!(settings.all(|settings| settings.profiles.is_empty()), "a profile that never signed in is in the settings");
 }
 
 #[tokio::test]
@@ -165,13 +163,13 @@ async fn signing_out_leaves_forgets_and_revokes() {
     let id = window.sign_in(&sandbox).await;
     window.kept().await;
     let token = machine.keyring.token(id).await.expect("the keyring works").expect("a token");
-    let mark = window.mark();
     window.act(Action::SignOut { profile: id, revoke: true });
-    let no_token = |event: &Event| matches!(event, Event::Token { kept: false, .. }).then_some(());
-    window.since(mark, "no token", no_token).await;
-    let out =
-        |event: &Event| matches!(event, Event::Connection { state: ConnectionState::SignedOut, .. }).then_some(());
-    window.since(mark, "signed out", out).await;
+    window
+        .profile("signed out, without a token", |profile| {
+            let out = profile.connection == Some(ConnectionState::SignedOut) && profile.token == TokenStatus::Absent;
+            out.then_some(())
+        })
+        .await;
     let path = "/profile/authorization-token/expiry";
     let dead = async {
         while post(&sandbox, path, Some(token.expose()), &[]).await.get("expiresAt").is_some() {
@@ -198,11 +196,7 @@ async fn a_profile_that_is_removed_is_gone_from_settings_keyring_and_journal() {
     window.act(Action::Label { profile: id, keys: vec![key.clone()], label: "mine".to_owned() });
     window.entry(&key, |_| true).await;
     window.act(Action::RemoveProfile(id));
-    window
-        .wait("settings without it", |event| {
-            matches!(event, Event::Settings(settings) if settings.profiles.is_empty()).then_some(())
-        })
-        .await;
+    window.settings("settings without it", |settings| settings.profiles.is_empty().then_some(())).await;
     window.quit().await;
     assert_eq!(machine.keyring.token(id).await.expect("the keyring works"), None);
     let settings = std::fs::read_to_string(machine.folder.path().join("config/settings.toml")).expect("settings");
@@ -231,19 +225,13 @@ async fn the_sandbox_signs_in_by_itself_and_is_kept_nowhere() {
     let mut window = Window::with(options);
     window.live(1).await;
     window.wait("an outcome", |event| matches!(event, Event::Committed { .. }).then_some(())).await;
-    let heard = window.quit().await;
-    assert!(heard.iter().any(|event| matches!(event, Event::SignIn { state: SignInState::Done, .. })));
+    window.signed_in().await.expect("signed in");
+    window.quit().await;
     let settings = std::fs::read_to_string(machine.folder.path().join("config/settings.toml")).expect("settings");
     assert!(!settings.contains("127.0.0.1"), "{settings}");
 
     let mut window = Window::open(&machine);
-    let settings = window
-        .wait("settings", |event| match event {
-            Event::Settings(settings) => Some(settings.clone()),
-            _ => None,
-        })
-        .await;
-    assert_eq!(settings.profiles, []);
+    assert_eq!(window.settings("settings", |settings| Some(settings.profiles.clone())).await, []);
     window.act(Action::TrySandbox);
     window.notice("has no sandbox in it").await;
     window.quit().await;

@@ -7,12 +7,12 @@ use std::time::Duration;
 use privicore_monitor::activity::{ActivityKey, Entry, Moment};
 use privicore_monitor::credentials::Keyring;
 use privicore_monitor::engine::{
-    Action, ConnectionState, Credential, Engine, EngineHandle, EngineOptions, Event, Events, ProxyVariables, SignIn,
-    SignInState,
+    Action, ConnectionState, Credential, Engine, EngineHandle, EngineOptions, EngineStatus, Event, Events,
+    ProfileStatus, Progress, ProxyVariables, SignIn, SignInState, SignInStatus, TokenStatus,
 };
 use privicore_monitor::protocol::AuthorizationToken;
 use privicore_monitor::sandbox::{DEMO_USERNAME, PASSWORD, Running};
-use privicore_monitor::settings::{Address, Directories, Profile, ProfileId};
+use privicore_monitor::settings::{Address, Directories, Profile, ProfileId, Settings};
 use tempfile::TempDir;
 use tokio::sync::Notify;
 
@@ -87,10 +87,34 @@ pub(crate) struct Window {
     pub(crate) handle: EngineHandle,
     events: Events,
     rung: Arc<Notify>,
-    /// Everything that was heard so far.
+    /// Everything that was heard so far. A problem is heard as the notice that the operator reads.
     pub(crate) heard: Vec<Event>,
     /// What was waited for already.
     looked: usize,
+    /// Each status that was seen so far, the newest last. Some may have been missed, but never the newest.
+    pub(crate) seen: Vec<EngineStatus>,
+    /// The states of connections that were seen so far, and how many of them were waited for already.
+    states: (Vec<ConnectionState>, usize),
+    /// The number of the sign-in that was waited for last.
+    signed_in: u64,
+}
+
+/// Everything that a window was told.
+#[derive(Debug)]
+pub(crate) struct Told {
+    /// What happened.
+    pub(crate) events: Vec<Event>,
+    /// What was true.
+    pub(crate) seen: Vec<EngineStatus>,
+    /// The states of connections.
+    pub(crate) states: Vec<ConnectionState>,
+}
+
+impl Told {
+    /// What happened.
+    pub(crate) fn iter(&self) -> std::slice::Iter<'_, Event> {
+        self.events.iter()
+    }
 }
 
 impl Window {
@@ -105,7 +129,8 @@ impl Window {
         let bell = rung.clone();
         options.waker = Arc::new(move || bell.notify_one());
         let (handle, events) = Engine::start(options).expect("an engine");
-        Self { handle, events, rung, heard: Vec::new(), looked: 0 }
+        let (heard, seen, states) = (Vec::new(), Vec::new(), (Vec::new(), 0));
+        Self { handle, events, rung, heard, looked: 0, seen, states, signed_in: 0 }
     }
 
     /// Asks for something.
@@ -139,12 +164,7 @@ impl Window {
                     }
                     at += 1;
                 }
-                self.events.begin_drain();
-                let before = self.heard.len();
-                while let Some(event) = self.events.try_next() {
-                    self.heard.push(event);
-                }
-                if self.heard.len() == before {
+                if !self.drain() {
                     self.rung.notified().await;
                 }
             }
@@ -153,42 +173,126 @@ impl Window {
         picked.unwrap_or_else(|_elapsed| panic!("{what}: never came; heard {:#?}", self.heard))
     }
 
-    /// Waits until the keyring has the token.
-    pub(crate) async fn kept(&mut self) {
-        let kept = |event: &Event| matches!(event, Event::Token { kept: true, .. }).then_some(());
-        self.since(0, "the token in the keyring", kept).await;
+    /// Takes what is there; says whether there was anything.
+    fn drain(&mut self) -> bool {
+        self.events.begin_drain();
+        let mut any = false;
+        if let Some(status) = self.events.status() {
+            any = true;
+            let before = self.seen.last().cloned().unwrap_or_default();
+            for (profile, now) in &status.profiles {
+                let old = before.profile(*profile);
+                if let Some(state) = now.connection.clone()
+                    && old.is_none_or(|old| old.connection.as_ref() != Some(&state))
+                {
+                    self.states.0.push(state);
+                }
+            }
+            let known = before.problems.last().map_or(0, |problem| problem.number);
+            let new = status.problems.iter().filter(|problem| problem.number > known);
+            self.heard.extend(new.map(|problem| Event::Notice(problem.notice.clone())));
+            self.seen.push(status);
+        }
+        while let Some(event) = self.events.try_next() {
+            any = true;
+            self.heard.push(event);
+        }
+        any
     }
 
-    /// Waits for a state of the connection.
-    pub(crate) async fn state(&mut self, what: &str, wanted: fn(&ConnectionState) -> bool) -> ConnectionState {
-        self.wait(what, |event| match event {
-            Event::Connection { state, .. } if wanted(state) => Some(state.clone()),
-            _ => None,
+    /// Waits until something is true.
+    pub(crate) async fn until<T>(&mut self, what: &str, mut pick: impl FnMut(&EngineStatus) -> Option<T>) -> T {
+        let wanted = async {
+            loop {
+                if let Some(picked) = self.seen.last().and_then(&mut pick) {
+                    return picked;
+                }
+                if !self.drain() {
+                    self.rung.notified().await;
+                }
+            }
+        };
+        let picked = tokio::time::timeout(DEADLINE, wanted).await;
+        picked.unwrap_or_else(|_elapsed| panic!("{what}: never became true; last {:#?}", self.seen.last()))
+    }
+
+    /// Waits until something is true of a profile, whichever.
+    pub(crate) async fn profile<T>(&mut self, what: &str, mut pick: impl FnMut(&ProfileStatus) -> Option<T>) -> T {
+        self.until(what, |status| status.profiles.values().find_map(|profile| pick(profile))).await
+    }
+
+    /// Waits until something is true of a download that runs, whichever.
+    pub(crate) async fn progress<T>(&mut self, what: &str, mut pick: impl FnMut(&Progress) -> Option<T>) -> T {
+        self.profile(what, |profile| profile.downloads.values().find_map(&mut pick)).await
+    }
+
+    /// Waits until no download runs.
+    pub(crate) async fn no_download(&mut self) {
+        self.until("no download under way", |status| {
+            status.profiles.values().all(|profile| profile.downloads.is_empty()).then_some(())
         })
-        .await
+        .await;
+    }
+
+    /// Waits until something is true of the settings.
+    pub(crate) async fn settings<T>(&mut self, what: &str, mut pick: impl FnMut(&Settings) -> Option<T>) -> T {
+        self.until(what, |status| pick(status.settings.as_ref()?)).await
+    }
+
+    /// Waits until the keyring has the token.
+    pub(crate) async fn kept(&mut self) {
+        let kept =
+            |profile: &ProfileStatus| matches!(profile.token, TokenStatus::Held { kept: true, .. }).then_some(());
+        self.profile("the token in the keyring", kept).await;
+    }
+
+    /// Waits for a state of the connection, after the last one that was waited for.
+    pub(crate) async fn state(&mut self, what: &str, wanted: fn(&ConnectionState) -> bool) -> ConnectionState {
+        let found = async {
+            loop {
+                let (states, looked) = &mut self.states;
+                while let Some(state) = states.get(*looked) {
+                    *looked += 1;
+                    if wanted(state) {
+                        return state.clone();
+                    }
+                }
+                if !self.drain() {
+                    self.rung.notified().await;
+                }
+            }
+        };
+        let found = tokio::time::timeout(DEADLINE, found).await;
+        found.unwrap_or_else(|_elapsed| panic!("{what}: never came; seen {:#?}", self.states.0))
+    }
+
+    /// Whether a connection was seen in such a state.
+    pub(crate) fn was(&self, wanted: fn(&ConnectionState) -> bool) -> bool {
+        self.states.0.iter().any(wanted)
     }
 
     /// Waits until the connection has become live so many times since the start.
     pub(crate) async fn live(&mut self, times: usize) {
-        let lives = |events: &[Event]| {
-            let live = |event: &&Event| matches!(event, Event::Connection { state: ConnectionState::Live, .. });
-            events.iter().filter(live).count()
-        };
-        while lives(&self.heard) < times {
-            self.state("live", |state| *state == ConnectionState::Live).await;
-        }
+        let live = |profile: &ProfileStatus| (profile.joins >= times as u64).then_some(());
+        self.profile("live", live).await;
     }
 
-    /// Waits for the end of a sign-in.
+    /// Waits for the end of a sign-in, after the last one that was waited for.
     pub(crate) async fn signed_in(&mut self) -> Result<(), String> {
-        self.wait("the end of the sign-in", |event| match event {
-            Event::SignIn { state: SignInState::Done, .. } => Some(Ok(())),
-            Event::SignIn { state: SignInState::Failed(sentence) | SignInState::Refused(sentence), .. } => {
-                Some(Err(sentence.clone()))
-            }
-            _ => None,
-        })
-        .await
+        let known = self.signed_in;
+        let (number, outcome) = self
+            .profile("the end of the sign-in", |profile| {
+                let SignInStatus { number, state } = profile.sign_in.as_ref()?;
+                let outcome = match state {
+                    SignInState::Done => Ok(()),
+                    SignInState::Failed(sentence) | SignInState::Refused(sentence) => Err(sentence.clone()),
+                    SignInState::Asking | SignInState::Cancelled => return None,
+                };
+                (*number > known).then_some((*number, outcome))
+            })
+            .await;
+        self.signed_in = number;
+        outcome
     }
 
     /// Waits for a committed entry of an activity.
@@ -222,11 +326,11 @@ impl Window {
     }
 
     /// Closes the window and waits until the engine has stopped.
-    pub(crate) async fn quit(mut self) -> Vec<Event> {
+    pub(crate) async fn quit(mut self) -> Told {
         self.act(Action::Quit);
         self.wait("the end", |event| matches!(event, Event::Stopped).then_some(())).await;
         assert!(self.handle.join(DEADLINE), "the engine says that it has stopped but has not");
-        self.heard
+        Told { events: self.heard, seen: self.seen, states: self.states.0 }
     }
 }
 

@@ -188,17 +188,23 @@ struct Watcher {
 
 impl Watcher {
     async fn watch(self, events: Events, bell: Arc<Notify>) {
-        let mut waits = false;
+        let (mut waits, mut was_refused) = (false, false);
         loop {
             events.begin_drain();
+            if let Some(profile) = events.status().and_then(|status| status.profile(self.profile.id).cloned()) {
+                let refused = matches!(profile.connection, Some(ConnectionState::TokenRefused { .. }));
+                waits = matches!(profile.connection, Some(ConnectionState::Reconnecting { .. }));
+                let live = profile.connection == Some(ConnectionState::Live);
+                self.joined.send_modify(|standing| *standing = Standing { joins: profile.joins, live });
+                if refused && !was_refused {
+                    self.sign_in();
+                }
+                was_refused = refused;
+            }
             while let Some(event) = events.try_next() {
                 match event {
                     Event::Stopped => return,
                     Event::Committed { .. } => self.commits.send_modify(|commits| *commits += 1),
-                    Event::Connection { state, .. } => {
-                        waits = matches!(state, ConnectionState::Reconnecting { .. });
-                        self.connection(&state);
-                    }
                     _ => {}
                 }
             }
@@ -208,17 +214,6 @@ impl Watcher {
             }
             // Rung or not: it looks again.
             drop(timeout(IMPATIENCE, bell.notified()).await);
-        }
-    }
-
-    fn connection(&self, state: &ConnectionState) {
-        let live = matches!(state, ConnectionState::Live);
-        self.joined.send_modify(|standing| {
-            standing.joins += u64::from(live && !standing.live);
-            standing.live = live;
-        });
-        if matches!(state, ConnectionState::TokenRefused { .. }) {
-            self.sign_in();
         }
     }
 

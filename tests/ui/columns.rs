@@ -1,12 +1,11 @@
 //! The columns and the saved looks: chosen by keyboard, remembered, and there again at the next start.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use egui::Key;
 use egui::accesskit::{Role, Toggled};
 use egui_kittest::kittest::NodeT as _;
-use privicore_monitor::engine::{Action, Event};
+use privicore_monitor::engine::Action;
 use privicore_monitor::settings::{ColumnLook, Look, Preferences, SavedFilter, Settings, SortLook, TableColumn};
 
 use super::harness::{Window, command};
@@ -27,7 +26,7 @@ fn kept(window: &mut Window) -> Option<Preferences> {
 fn started_with(preferences: Preferences) -> Window {
     let mut window = Window::silent([1280.0, 800.0], privicore_monitor::ui::Prefill::default());
     let profiles = vec![window.profile.clone()];
-    window.say(Event::Settings(Arc::new(Settings { preferences, profiles })));
+    window.tell_settings(Settings { preferences, profiles });
     window.run();
     window
 }
@@ -67,8 +66,8 @@ fn started_with_profile(window: &Window, preferences: Preferences) -> Window {
     let mut next = Window::silent([1280.0, 800.0], privicore_monitor::ui::Prefill::default());
     next.profile = window.profile.clone();
     let profiles = vec![window.profile.clone()];
-    next.say(Event::Settings(Arc::new(Settings { preferences, profiles })));
-    next.say(Event::Connection { profile: next.id(), state: privicore_monitor::engine::ConnectionState::Live });
+    next.tell_settings(Settings { preferences, profiles });
+    next.status(next.id(), |status| status.connection = Some(privicore_monitor::engine::ConnectionState::Live));
     next.run();
     next
 }
@@ -144,7 +143,7 @@ fn times_are_told_as_the_operator_likes() {
         look: Look { columns: vec![column(TableColumn::Id), column(TableColumn::Age)], ..Look::default() },
     });
     let mut window = started_with(preferences);
-    window.say(Event::Connection { profile: window.id(), state: privicore_monitor::engine::ConnectionState::Live });
+    window.status(window.id(), |status| status.connection = Some(privicore_monitor::engine::ConnectionState::Live));
     window.hear(&[command("c-1", 2, "done")]);
     window.wait(Duration::from_secs(5));
     window.press("Saved filters");

@@ -3,7 +3,7 @@
 use egui::accesskit::Role;
 use egui::{Key, Modifiers};
 use egui_kittest::kittest::NodeT as _;
-use privicore_monitor::engine::{Action, ConnectionState, Event};
+use privicore_monitor::engine::{Action, ConnectionState};
 
 use super::harness::{LINK, Window, command, data};
 
@@ -179,11 +179,11 @@ fn the_focus_goes_to_the_table_when_what_had_it_is_gone() {
     let profile = window.id();
     let now = privicore_monitor::ui::Clock::instant(&window.clock);
     let state = ConnectionState::Reconnecting { at: now, attempt: 1, why: "The server hung up.".into() };
-    window.say(Event::Connection { profile, state });
+    window.status(profile, |status| status.connection = Some(state));
     window.run();
     window.find(Role::Button, "Retry now").focus();
     window.run();
-    window.say(Event::Connection { profile, state: ConnectionState::Live });
+    window.status(profile, |status| status.connection = Some(ConnectionState::Live));
     window.run();
     assert_eq!(window.focused().as_deref(), Some("Activity"));
 }

@@ -6,7 +6,7 @@ use egui::accesskit::Role;
 use egui::{Key, Modifiers};
 use egui_kittest::kittest::NodeT as _;
 use privicore_monitor::activity::{ActivityKey, Enquiry, Entry, Fact, Gap, GapCause, Seq};
-use privicore_monitor::engine::{Action, ConnectionState, Event};
+use privicore_monitor::engine::{Action, CompetingConsumer, ConnectionHealth, ConnectionState, Event};
 use privicore_monitor::protocol::{CommandId, CommandStatus};
 
 use super::harness::{Window, at, command, data};
@@ -131,7 +131,7 @@ fn the_status_bar_says_what_is_known_to_be_complete_and_no_more() {
     answered(&mut window, "c-2", CommandStatus::Failed);
     assert!(window.has(Role::Button, "No acknowledgement missing since 12:04"), "{:?}", window.all(Role::Button));
     let profile = window.id();
-    window.say(Event::Connection { profile, state: ConnectionState::Offline });
+    window.status(profile, |status| status.connection = Some(ConnectionState::Offline));
     window.run();
     assert!(window.has(Role::Button, "Not receiving"), "{:?}", window.all(Role::Button));
 }
@@ -234,14 +234,14 @@ fn a_command_that_is_silent_beyond_its_patience_is_late_in_words() {
 fn a_rival_is_told_as_long_as_there_is_one_and_explained() {
     let mut window = Window::live();
     let profile = window.id();
-    window.say(Event::Rival { profile, unheard: 7, of: 20 });
+    window.status(profile, |status| status.competing_consumer = Some(CompetingConsumer { unheard: 7, of: 20 }));
     window.run();
     let alerts = window.all(Role::Alert);
     assert!(alerts.iter().any(|words| words.starts_with("7 of 20 settled unheard this hour.")), "{alerts:?}");
     window.press("What this means");
     assert!(window.has(Role::Dialog, "Settled unheard"), "it is not explained");
     window.press("Close");
-    window.say(Event::Rival { profile, unheard: 0, of: 20 });
+    window.status(profile, |status| status.competing_consumer = Some(CompetingConsumer { unheard: 0, of: 20 }));
     window.run();
     assert!(window.all(Role::Alert).is_empty(), "it stays after its end");
 }
@@ -251,7 +251,9 @@ fn an_unusual_silence_is_told_beside_the_state_and_a_message_ends_it() {
     let mut window = Window::live();
     let (profile, message) = (window.id(), Some(privicore_monitor::ui::Clock::instant(&window.clock)));
     let usual = Some(Duration::from_secs(20));
-    window.say(Event::Pulse { profile, round_trip: None, keep_alives: 0, pong: message, message, usual });
+    window.status(profile, |status| {
+        status.health = ConnectionHealth { round_trip: None, keep_alives: 0, pong: message, message, usual }
+    });
     window.run();
     let quiet = |window: &Window| window.all(Role::Label).into_iter().find(|words| words.starts_with("Quiet"));
     window.wait(Duration::from_secs(59));

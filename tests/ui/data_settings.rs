@@ -1,11 +1,10 @@
 //! What is done with ready data, per profile: the folder, the hosts, and that it takes effect at once.
 
 use std::path::Path;
-use std::sync::Arc;
 
 use egui::Key;
 use egui::accesskit::Role;
-use privicore_monitor::engine::{Action, Event};
+use privicore_monitor::engine::{Action, DataKeyStatus};
 use privicore_monitor::protocol::DataKey;
 use privicore_monitor::settings::{Preferences, Saving, Settings, Theme};
 
@@ -29,7 +28,7 @@ fn kept(window: &mut Window) -> Saving {
     window.profile.saving = saving.clone();
     let preferences = Preferences { theme: Theme::Dark, ..Preferences::default() };
     let profiles = vec![window.profile.clone()];
-    window.say(Event::Settings(Arc::new(Settings { preferences, profiles })));
+    window.tell_settings(Settings { preferences, profiles });
     window.run();
     saving
 }
@@ -117,7 +116,7 @@ fn a_key_is_given_masked_and_forgotten_again() {
         other => panic!("{other:?}"),
     }
     let profile = window.id();
-    window.say(Event::DataKey { profile, known: true, kept: true });
+    window.status(profile, |status| status.data_key = DataKeyStatus { known: true, kept: true });
     window.run();
     assert!(window.reads("The key is known, and kept in the keyring."), "{:?}", window.all(Role::Label));
     window.press("Use key");

@@ -6,7 +6,7 @@ use std::time::Duration;
 use egui::accesskit::Role;
 use egui::{Key, Modifiers};
 use privicore_monitor::activity::{ActivityKey, Deed, Fact, Receipt};
-use privicore_monitor::engine::{Action, Event, Progress, Stage, Waiting};
+use privicore_monitor::engine::{Action, Progress, Stage, Waiting};
 use privicore_monitor::protocol::RequestId;
 
 use super::harness::{INLINE, LINK, Window, command, data};
@@ -27,7 +27,7 @@ fn running(window: &mut Window, request: &str, progress: Progress) {
     let fetching = window.fact(ActivityKey::Data(request.into()), fetching, "");
     window.commit(vec![fetching]);
     let profile = window.id();
-    window.say(Event::Download { profile, request: request.into(), progress: Some(progress) });
+    window.status(profile, |status| _ = status.downloads.insert(request.into(), progress));
     window.run();
 }
 
@@ -133,7 +133,7 @@ fn what_waits_says_its_place_and_what_will_be_too_late_before_it_is() {
     running(&mut window, "r-1", progress("one.bin", Stage::Receiving));
     let late = Waiting { too_late: true, ..waits(&window, "r-3", "/home/ops", true) };
     let queue = vec![waits(&window, "r-2", "/home/ops/two.bin", false), late];
-    window.say(Event::Queue(queue.into()));
+    window.queue(queue);
     window.run();
     for words in [
         "Downloads 3",
@@ -148,7 +148,7 @@ fn what_waits_says_its_place_and_what_will_be_too_late_before_it_is() {
     assert!(!window.has(Role::Button, "Download all ready…"), "nothing is left to fetch");
     window.press("Cancel download two.bin");
     assert!(matches!(&*window.actions(), [Action::CancelDownload { request, .. }] if request.as_str() == "r-2"));
-    window.say(Event::Queue(Vec::new().into()));
+    window.queue(Vec::new());
     window.run();
     assert!(window.has(Role::Button, "Download r-2"), "it cannot be fetched any more");
 }
@@ -191,7 +191,7 @@ fn the_small_window_shows_one_line_and_more_when_asked() {
     assert!(window.has(Role::Button, "Download all ready…"), "no way to fetch them together");
     running(&mut window, "r-1", progress("one.bin", Stage::Receiving));
     let queue = vec![waits(&window, "r-2", "/home/ops/two.bin", false)];
-    window.say(Event::Queue(queue.into()));
+    window.queue(queue);
     window.run();
     assert!(!window.has(Role::Button, "Cancel download two.bin"), "two lines");
     window.press("Show every download");

@@ -1,6 +1,5 @@
 //! More rows than may be in memory: the counts say so, what is looked at stays, and a message brings a row back.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use egui::Key;
@@ -23,7 +22,7 @@ fn small() -> Window {
 fn hold(window: &mut Window, rows_in_memory: u32) {
     let preferences = Preferences { rows_in_memory, ..Preferences::default() };
     let profiles = vec![window.profile.clone()];
-    window.say(Event::Settings(Arc::new(Settings { preferences, profiles })));
+    window.tell_settings(Settings { preferences, profiles });
     window.run();
 }
 
@@ -69,7 +68,7 @@ fn a_new_limit_holds_at_once() {
 fn what_fails_behind_another_tab_stays_until_it_was_looked_at() {
     let (mut window, profiles) = super::profiles::ten();
     let preferences = Preferences { rows_in_memory: 10_000, ..Preferences::default() };
-    window.say(Event::Settings(Arc::new(Settings { preferences, profiles: profiles.clone() })));
+    window.tell_settings(Settings { preferences, profiles: profiles.clone() });
     window.run();
     let behind = profiles[1].id;
     let mut entries = vec![window.entry(&command("failed", 3, "no"))];

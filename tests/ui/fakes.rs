@@ -6,7 +6,7 @@ use std::rc::Rc;
 use std::time::Instant;
 
 use privicore_monitor::activity::Moment;
-use privicore_monitor::engine::{Action, Event};
+use privicore_monitor::engine::{Action, EngineStatus, Event};
 use privicore_monitor::protocol::Original;
 use privicore_monitor::ui::{
     Answer, Backend, Clock, FileDialogs, Notification, Notifier, SaveSuggestion, SecretClipboard,
@@ -17,6 +17,8 @@ use super::harness::at;
 /// The engine of a test.
 #[derive(Default)]
 pub(crate) struct Engine {
+    /// What is true now, and whether the window has yet to look at it.
+    pub(super) status: (EngineStatus, bool),
     pub(super) events: VecDeque<Event>,
     pub(super) actions: Vec<Action>,
     /// Whether its channel is full.
@@ -46,6 +48,11 @@ impl Backend for Shared<Engine> {
             engine.actions.push(action);
         }
         !engine.busy
+    }
+
+    fn status(&mut self) -> Option<EngineStatus> {
+        let (status, changed) = &mut self.0.borrow_mut().status;
+        std::mem::take(changed).then(|| status.clone())
     }
 
     fn next_event(&mut self) -> Option<Event> {

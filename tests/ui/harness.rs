@@ -9,7 +9,9 @@ use egui::accesskit::Role;
 use egui_kittest::kittest::{NodeT as _, Queryable as _};
 use egui_kittest::{Harness, Node};
 use privicore_monitor::activity::{ActivityKey, Entry, Fact, Moment, Seq};
-use privicore_monitor::engine::{Action, ConnectionState, Event};
+use privicore_monitor::engine::{
+    Action, ConnectionState, EngineStatus, Event, ProfileStatus, SignInState, SignInStatus, Waiting,
+};
 use privicore_monitor::protocol::incoming::{self, Incoming};
 use privicore_monitor::settings::{Address, Preferences, Profile, ProfileId, Settings, Theme};
 use privicore_monitor::ui::{Answer, App, Beside, Notification, Parts, Prefill, SaveSuggestion, Waker};
@@ -112,7 +114,7 @@ impl Window {
         let mut window = self;
         window.settings(vec![window.profile.clone()], Theme::Dark);
         let profile = window.id();
-        window.say(Event::Connection { profile, state: ConnectionState::Live });
+        window.status(profile, |status| status.connection = Some(ConnectionState::Live));
         window.say(Event::Restored { profile, entries: Vec::new(), live_from: Seq(0), complete: true });
         window.run();
         window
@@ -127,9 +129,39 @@ impl Window {
         self.engine.0.borrow_mut().events.push_back(event);
     }
 
+    /// Changes what is true now; the window sees it in the next frame.
+    pub(crate) fn change(&mut self, change: impl FnOnce(&mut EngineStatus)) {
+        let (status, changed) = &mut self.engine.0.borrow_mut().status;
+        change(status);
+        *changed = true;
+    }
+
+    /// Changes what is true now of a profile.
+    pub(crate) fn status(&mut self, profile: ProfileId, change: impl FnOnce(&mut ProfileStatus)) {
+        self.change(|status| change(Arc::make_mut(status.profiles.entry(profile).or_default())));
+    }
+
+    /// Says how far a sign-in is.
+    pub(crate) fn sign_in_is(&mut self, profile: ProfileId, state: SignInState) {
+        self.status(profile, |status| {
+            let number = status.sign_in.as_ref().map_or(0, |sign_in| sign_in.number) + 1;
+            status.sign_in = Some(SignInStatus { number, state });
+        });
+    }
+
+    /// The downloads that wait for their turn.
+    pub(crate) fn queue(&mut self, queue: Vec<Waiting>) {
+        self.change(|status| status.queue = queue.into());
+    }
+
+    /// The settings as the engine has them.
+    pub(crate) fn tell_settings(&mut self, settings: Settings) {
+        self.change(|status| status.settings = Some(Arc::new(settings)));
+    }
+
     pub(crate) fn settings(&mut self, profiles: Vec<Profile>, theme: Theme) {
         let preferences = Preferences { theme, ..Preferences::default() };
-        self.say(Event::Settings(Arc::new(Settings { preferences, profiles })));
+        self.tell_settings(Settings { preferences, profiles });
     }
 
     /// Lets the engine's channel be full, or not.

@@ -1,6 +1,5 @@
 //! Insight: what came, why commands failed, how long they took; found by its words, operated by pointer and keys.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use egui::Key;
@@ -119,7 +118,7 @@ fn another_span_looks_further_back_and_is_there_at_the_next_start() {
     let mut window = Window::silent([1280.0, 800.0], privicore_monitor::ui::Prefill::default());
     let preferences = Preferences { insight: look, ..Preferences::default() };
     let profiles = vec![window.profile.clone()];
-    window.say(Event::Settings(Arc::new(Settings { preferences, profiles })));
+    window.tell_settings(Settings { preferences, profiles });
     window.run();
     assert!(is_open(&window));
     assert!(window.has(Role::Button, "Time span last 6 hours"));

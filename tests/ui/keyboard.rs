@@ -115,7 +115,7 @@ fn the_banner_and_notices() {
     let profile = window.id();
     let at = privicore_monitor::ui::Clock::instant(&window.clock) + Duration::from_secs(7);
     let why = "The server hung up.".to_owned();
-    window.say(Event::Connection { profile, state: ConnectionState::Reconnecting { at, attempt: 1, why } });
+    window.status(profile, |status| status.connection = Some(ConnectionState::Reconnecting { at, attempt: 1, why }));
     let remedy = Some(("Raise the limit".to_owned(), Action::SetMessageLimit(4_000_000)));
     let sentence = "A message is larger than the limit.".to_owned();
     window.say(Event::Notice(Notice { severity: Severity::Error, profile: Some(profile), sentence, remedy }));

@@ -1,11 +1,10 @@
 //! The desktop is told what came while nobody looks at the window, seldom and without secrets.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use egui::accesskit::Role;
 use egui::{Key, Modifiers, ViewportId};
-use privicore_monitor::engine::{Action, Event};
+use privicore_monitor::engine::Action;
 use privicore_monitor::settings::{Preferences, Profile, Settings};
 
 use super::harness::{LINK, Window, command, data, ops};
@@ -83,7 +82,7 @@ fn each_can_be_switched_off_and_the_profile_is_named_where_there_are_several() {
     let mut window = Window::live();
     let profiles = vec![window.profile.clone(), Profile { name: "audit".to_owned(), ..ops() }];
     let preferences = Preferences { notify_failed: false, ..Preferences::default() };
-    window.say(Event::Settings(Arc::new(Settings { preferences, profiles })));
+    window.tell_settings(Settings { preferences, profiles });
     focus(&mut window, false);
     window.hear(&[command("c-1", 3, "no"), data("r-1", "", 1, LINK)]);
     assert_eq!(told(&mut window), [pair("Ready: ops: r-1", "")]);

@@ -18,7 +18,7 @@ pub(super) fn ten() -> (Window, Vec<Profile>) {
     window.settings(profiles.clone(), Theme::Dark);
     for profile in &profiles {
         let profile = profile.id;
-        window.say(Event::Connection { profile, state: ConnectionState::Live });
+        window.status(profile, |status| status.connection = Some(ConnectionState::Live));
         window.say(Event::Restored { profile, entries: Vec::new(), live_from: Seq(0), complete: true });
     }
     window.run();
@@ -59,7 +59,7 @@ fn one_failing_profile_never_disturbs_another() {
     window.run();
     for profile in &profiles[1..] {
         let why = "The token is no longer valid.".to_owned();
-        window.say(Event::Connection { profile: profile.id, state: ConnectionState::TokenRefused { why } });
+        window.status(profile.id, |status| status.connection = Some(ConnectionState::TokenRefused { why }));
     }
     window.type_text("c-");
     tell(&mut window, profiles[0].id, "c-1", 2, "done");
@@ -118,7 +118,7 @@ fn all() -> (Window, Vec<Profile>) {
     let (of_ops, profile) = (window.id(), audit.id);
     let profiles = vec![window.profile.clone(), audit];
     window.settings(profiles.clone(), Theme::Dark);
-    window.say(Event::Connection { profile, state: ConnectionState::Live });
+    window.status(profile, |status| status.connection = Some(ConnectionState::Live));
     window.say(Event::Restored { profile, entries: Vec::new(), live_from: Seq(0), complete: true });
     tell(&mut window, of_ops, "of-ops", 1, "");
     tell(&mut window, profile, "of-audit", 1, "");

@@ -164,7 +164,7 @@ fn each_state_of_the_list_is_a_sentence() {
     answer(&mut window, 1, Ok(Vec::new()), Some(0));
     assert!(window.reads("No stored data yet."), "{:?}", window.all(Role::Label));
     let profile = window.id();
-    window.say(Event::Connection { profile, state: ConnectionState::SignedOut });
+    window.status(profile, |status| status.connection = Some(ConnectionState::SignedOut));
     window.run();
     assert!(window.reads("Signed out."), "{:?}", window.all(Role::Label));
 }

@@ -3,7 +3,7 @@
 use egui::accesskit::Role;
 use egui_kittest::kittest::NodeT as _;
 use privicore_monitor::activity::{ActivityKey, Deed, Fact, Receipt};
-use privicore_monitor::engine::{Action, Event, Progress};
+use privicore_monitor::engine::{Action, Progress};
 
 use super::harness::{INLINE, LINK, LINK_LIFETIME, Window, data};
 
@@ -71,7 +71,7 @@ fn a_download_shows_its_progress_and_can_be_cancelled() {
     );
     window.commit(vec![fetching]);
     let profile = window.id();
-    window.say(Event::Download { profile, request: "r-1".into(), progress: Some(progress(18_000_000)) });
+    window.status(profile, |status| _ = status.downloads.insert("r-1".into(), progress(18_000_000)));
     window.run();
     let bar = window.find(Role::ProgressIndicator, "Downloading invoice.bin").accesskit_node();
     assert_eq!(bar.numeric_value(), Some(62.0));
@@ -82,7 +82,7 @@ fn a_download_shows_its_progress_and_can_be_cancelled() {
         matches!(&*window.actions(), [Action::CancelDownload { request, .. }] if request.as_str() == "r-1"),
         "not cancelled"
     );
-    window.say(Event::Download { profile, request: "r-1".into(), progress: None });
+    window.status(profile, |status| _ = status.downloads.remove(&"r-1".into()));
     window.run();
     assert!(!window.has(Role::Group, "Downloads"), "the drawer stays");
 }

@@ -1,12 +1,11 @@
 //! Settings: what is chosen takes effect at once, half a number never does, and the window is found again as it was left.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use egui::accesskit::Role;
 use egui::{Key, Modifiers, ViewportCommand, ViewportId};
 use egui_kittest::kittest::NodeT as _;
-use privicore_monitor::engine::{Action, Event};
+use privicore_monitor::engine::Action;
 use privicore_monitor::settings::{Motion, Preferences, ProxyChoice, Settings, Theme, WindowPlace};
 
 use super::harness::{LINK, Window, data};
@@ -14,7 +13,7 @@ use super::harness::{LINK, Window, data};
 /// Settings that the engine tells.
 fn told(window: &mut Window, preferences: Preferences) {
     let profiles = vec![window.profile.clone()];
-    window.say(Event::Settings(Arc::new(Settings { preferences, profiles })));
+    window.tell_settings(Settings { preferences, profiles });
     window.run();
 }
 

@@ -3,7 +3,7 @@
 use egui::Key;
 use egui::accesskit::Role;
 use egui_kittest::kittest::{NodeT as _, Queryable as _};
-use privicore_monitor::engine::{Action, Credential, Event, SignIn, SignInState};
+use privicore_monitor::engine::{Action, Credential, SignIn, SignInState};
 use privicore_monitor::settings::Theme;
 use privicore_monitor::ui::Prefill;
 
@@ -166,7 +166,7 @@ fn while_the_server_is_asked_the_form_waits_and_can_be_cancelled() {
     assert!(window.find(Role::Button, "Sign in").accesskit_node().is_disabled(), "it could be pressed twice");
     window.press("Cancel");
     assert!(matches!(&*window.actions(), [Action::CancelSignIn(id)] if *id == profile), "the engine was not told");
-    window.say(Event::SignIn { profile, state: SignInState::Cancelled });
+    window.sign_in_is(profile, SignInState::Cancelled);
     window.run();
     assert!(!window.has(Role::Button, "Cancel"), "still waiting");
 }
@@ -179,7 +179,7 @@ fn a_refusal_is_said_and_what_was_typed_stays() {
     window.press("Sign in");
     let profile = signed_in(window.actions()).profile.id;
     let sentence = "The server refused the user name or the password. Check both and sign in again.";
-    window.say(Event::SignIn { profile, state: SignInState::Failed(sentence.to_owned()) });
+    window.sign_in_is(profile, SignInState::Failed(sentence.to_owned()));
     window.run();
     assert_eq!(window.all(Role::Alert), [sentence]);
     let username = window.find(Role::TextInput, "Username").accesskit_node().value();
@@ -196,7 +196,7 @@ fn a_profile_that_has_signed_in_comes_to_the_front_and_its_password_is_gone() {
     let profile = signed_in(window.actions()).profile;
     let id = profile.id;
     window.settings(vec![profile], Theme::Dark);
-    window.say(Event::SignIn { profile: id, state: SignInState::Done });
+    window.sign_in_is(id, SignInState::Done);
     window.run();
     assert!(window.has(Role::Button, "Profile ops"), "no tab");
     assert!(window.has(Role::Table, "Activity"), "no table");
@@ -234,7 +234,7 @@ fn the_environment_fills_the_form() {
 fn a_signed_out_profile_shows_its_own_form() {
     let mut window = Window::live();
     let profile = window.id();
-    window.say(Event::Connection { profile, state: privicore_monitor::engine::ConnectionState::SignedOut });
+    window.status(profile, |status| status.connection = Some(privicore_monitor::engine::ConnectionState::SignedOut));
     window.run();
     let username = window.find(Role::TextInput, "Username").accesskit_node().value();
     assert_eq!(username.as_deref(), Some("ops@example.com"));

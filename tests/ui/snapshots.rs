@@ -5,7 +5,9 @@ use std::time::Duration;
 use egui::accesskit::Role;
 use egui::{Key, Modifiers};
 use privicore_monitor::activity::{ActivityKey, Deed, Entry, Fact, Gap, GapCause, Receipt, Seq};
-use privicore_monitor::engine::{Action, ConnectionState, Event, Progress, Stage};
+use privicore_monitor::engine::{
+    Action, ConnectionHealth, ConnectionState, DataKeyStatus, Event, Progress, Stage, TokenStatus,
+};
 use privicore_monitor::protocol::{DataToken, DataTokenPage, StoredData};
 use privicore_monitor::settings::{Profile, Saving, Theme};
 use privicore_monitor::ui::Prefill;
@@ -95,20 +97,21 @@ fn live(theme: Theme, size: [f32; 2], beside: &[Profile]) -> Window {
     window.settings(profiles.clone(), theme);
     for profile in &profiles {
         let profile = profile.id;
-        window.say(Event::Connection { profile, state: ConnectionState::Live });
-        window.say(Event::Pulse {
-            profile,
-            round_trip: Some(Duration::from_millis(12)),
-            keep_alives: 0,
-            pong: None,
-            message: None,
-            usual: None,
+        window.status(profile, |status| status.connection = Some(ConnectionState::Live));
+        window.status(profile, |status| {
+            status.health = ConnectionHealth {
+                round_trip: Some(Duration::from_millis(12)),
+                keep_alives: 0,
+                pong: None,
+                message: None,
+                usual: None,
+            }
         });
         let expires_at = Some(at("15:17:00"));
-        window.say(Event::Token { profile, expires_at, kept: true });
+        window.status(profile, |status| status.token = TokenStatus::Held { expires_at, kept: true });
         window.say(Event::Restored { profile, entries: Vec::new(), live_from: Seq(0), complete: true });
     }
-    window.say(Event::JournalSize(1_260_000));
+    window.change(|status| status.journal_size = Some(1_260_000));
     window.run();
     window.key_with(Modifiers::COMMAND, Key::Num1);
     window
@@ -221,7 +224,7 @@ fn downloads(theme: Theme) -> Window {
         stage: Stage::Receiving,
     };
     let profile = window.id();
-    window.say(Event::Download { profile, request: request.into(), progress: Some(progress) });
+    window.status(profile, |status| _ = status.downloads.insert(request.into(), progress));
     window.set_clock("12:04:41.000");
     window.run();
     window
@@ -250,7 +253,7 @@ fn reconnecting(theme: Theme) -> Window {
     let at = window.clock.with(|clock| clock.instant) + Duration::from_secs(7);
     let state = ConnectionState::Reconnecting { at, attempt: 3, why };
     let profile = window.id();
-    window.say(Event::Connection { profile, state });
+    window.status(profile, |status| status.connection = Some(state));
     window.run();
     window
 }
@@ -295,7 +298,7 @@ fn data_settings(theme: Theme) -> Window {
     };
     window.settings(vec![window.profile.clone()], theme);
     let profile = window.id();
-    window.say(Event::DataKey { profile, known: true, kept: true });
+    window.status(profile, |status| status.data_key = DataKeyStatus { known: true, kept: true });
     window.run();
     window.press("Menu");
     window.press("Ready data settings…");

@@ -108,7 +108,7 @@ fn all_profiles_follows_what_is_applied_beside_it() {
     let mut window = Window::live_beside();
     let other = Profile { name: "audit".to_owned(), ..ops() };
     window.settings(vec![window.profile.clone(), other.clone()], Theme::Dark);
-    window.say(Event::Connection { profile: other.id, state: ConnectionState::Live });
+    window.status(other.id, |status| status.connection = Some(ConnectionState::Live));
     window.say(Event::Restored { profile: other.id, entries: Vec::new(), live_from: Seq(0), complete: true });
     window.run();
     window.key_with(Modifiers::COMMAND, Key::Num3);
@@ -125,7 +125,7 @@ fn a_long_journal_is_read_beside_the_window_while_messages_come() {
     let mut window = Window::made([1280.0, 800.0], Prefill::default(), Beside::start);
     window.settings(vec![window.profile.clone()], Theme::Dark);
     let profile = window.id();
-    window.say(Event::Connection { profile, state: ConnectionState::Live });
+    window.status(profile, |status| status.connection = Some(ConnectionState::Live));
     let (older, newer) = (commands(&mut window, 0, 3_000), commands(&mut window, 3_000, 2_000));
     let live = commands(&mut window, 5_000, 300);
     let live_from = Seq(5_001);

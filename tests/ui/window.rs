@@ -7,14 +7,16 @@ use egui::accesskit::{Live, Role};
 use egui::{Key, Modifiers, ViewportCommand};
 use egui_kittest::kittest::NodeT as _;
 use privicore_monitor::activity::Seq;
-use privicore_monitor::engine::{Action, ConnectionState, Event, Notice, Progress, Severity};
+use privicore_monitor::engine::{
+    Action, ConnectionHealth, ConnectionState, Event, Notice, Progress, Severity, TokenStatus,
+};
 use privicore_monitor::settings::{Profile, Theme};
 
 use super::harness::{LINK, Window, at, command, data, ops};
 
 fn connection(window: &mut Window, state: ConnectionState) {
     let profile = window.id();
-    window.say(Event::Connection { profile, state });
+    window.status(profile, |status| status.connection = Some(state));
     window.run();
 }
 
@@ -105,15 +107,16 @@ fn a_refused_token_can_be_tried_again_by_hand_everywhere() {
 fn the_round_trip_and_the_tokens_end_are_labels_of_their_own() {
     let mut window = Window::live();
     let profile = window.id();
-    window.say(Event::Pulse {
-        profile,
-        round_trip: Some(Duration::from_millis(12)),
-        keep_alives: 1,
-        pong: None,
-        message: None,
-        usual: None,
+    window.status(profile, |status| {
+        status.health = ConnectionHealth {
+            round_trip: Some(Duration::from_millis(12)),
+            keep_alives: 1,
+            pong: None,
+            message: None,
+            usual: None,
+        }
     });
-    window.say(Event::Token { profile, expires_at: Some(at("15:17:00")), kept: true });
+    window.status(profile, |status| status.token = TokenStatus::Held { expires_at: Some(at("15:17:00")), kept: true });
     window.run();
     assert!(window.reads("Round trip 12 ms"), "{:?}", window.all(Role::Label));
     assert!(window.reads("Token expires in 3 h 12 min"), "{:?}", window.all(Role::Label));
@@ -124,7 +127,7 @@ fn the_round_trip_and_the_tokens_end_are_labels_of_their_own() {
 fn the_menu_does_what_it_says() {
     let mut window = Window::live();
     let profile = window.id();
-    window.say(Event::Token { profile, expires_at: None, kept: true });
+    window.status(profile, |status| status.token = TokenStatus::Held { expires_at: None, kept: true });
     window.run();
     for (name, wanted) in
         [("Disconnect", "Disconnect"), ("Renew token", "RenewToken"), ("Light theme", "SetPreferences")]
@@ -315,7 +318,7 @@ fn closing_with_a_download_under_way_asks_first() {
     window.hear(&[data("r-1", "", 1, LINK)]);
     let progress = Progress { file_name: "a.bin".to_owned(), received: 1, ..Progress::default() };
     let profile = window.id();
-    window.say(Event::Download { profile, request: "r-1".into(), progress: Some(progress) });
+    window.status(profile, |status| _ = status.downloads.insert("r-1".into(), progress));
     window.run();
     let commands = window.close();
     assert!(commands.contains(&ViewportCommand::CancelClose), "closed without asking");
@@ -358,7 +361,7 @@ fn restored_activity_is_there_before_anything_arrives() {
 #[test]
 fn an_event_of_a_profile_that_is_gone_is_no_trouble() {
     let mut window = Window::live();
-    window.say(Event::Connection { profile: ops().id, state: ConnectionState::Live });
+    window.status(ops().id, |status| status.connection = Some(ConnectionState::Live));
     window.settings(Vec::new(), Theme::Dark);
     window.run();
     assert!(window.has(Role::TextInput, "Profile name"), "with the last profile gone there is the form");

@@ -9,8 +9,8 @@ use tokio::time::Instant;
 use crate::cli::people::{Guest, Names};
 use crate::cli::{CliError, say};
 use crate::engine::{
-    Action, ConnectionState, Credential, Engine, EngineError, EngineHandle, EngineOptions, Event, Events, SignIn,
-    SignInState, Waker,
+    Action, ConnectionState, Credential, Engine, EngineError, EngineHandle, EngineOptions, EngineStatus, Event, Events,
+    Notice, SignIn, SignInState, TokenStatus, Waker,
 };
 use crate::settings::{ProfileId, Settings};
 
@@ -37,6 +37,8 @@ pub(super) struct Live {
     deadline: Option<Instant>,
     /// When to sign in again.
     sign_in_at: Option<Instant>,
+    /// What was true when it was last looked at.
+    seen: EngineStatus,
 }
 
 impl Live {
@@ -72,7 +74,8 @@ impl Live {
         let sign_in_at = guest.as_ref().map(|_now| Instant::now());
         let deadline = Some(Instant::now() + FIRST_CONNECTION);
         let only = only.map(str::to_owned);
-        Ok(Self { engine, events, bell, guest, only, standings, deadline, sign_in_at })
+        let seen = EngineStatus::default();
+        Ok(Self { engine, events, bell, guest, only, standings, deadline, sign_in_at, seen })
     }
 
     /// Waits until the engine has something to say, and hears it.
@@ -127,49 +130,68 @@ impl Live {
         self.sign_in_at = self.guest.as_ref().map(|_later| Instant::now() + SIGN_IN_PAUSE);
     }
 
-    /// Hears everything that the engine has said. The entries themselves are read from the journal.
+    /// Takes what is true now, and hears everything that has happened. The entries themselves are read from the journal.
     fn hear(&mut self, names: &mut Names, model: &mut Model) -> Result<(), CliError> {
         self.events.begin_drain();
+        if let Some(status) = self.events.status() {
+            self.take(status, names, model);
+        }
         while let Some(event) = self.events.try_next() {
             match event {
-                Event::Settings(settings) => {
-                    names.learn(&settings);
-                    for profile in settings.profiles.iter().filter(|profile| self.is_named(&profile.name)) {
-                        model.include(profile.id);
-                    }
-                }
-                Event::Connection { profile, state } if self.is_watched(names, profile) => {
-                    self.connection(names, profile, &state);
-                }
-                Event::SignIn { profile, state } => self.signing_in(names, profile, state),
-                Event::Token { profile, kept: false, .. } if self.guest.is_none() => self.no_token(names, profile),
-                Event::Notice(notice) => {
-                    let whose = notice.profile.map(|profile| format!("{}: ", names.name(profile))).unwrap_or_default();
-                    say(&format!("{whose}{}", notice.sentence));
-                }
+                Event::Notice(notice) => tell(&notice, names),
                 Event::Stopped => return Err(CliError::EngineStopped),
-                Event::Connection { .. }
-                | Event::Token { .. }
-                | Event::Pulse { .. }
-                | Event::Restored { .. }
+                Event::Restored { .. }
                 | Event::Committed { .. }
                 | Event::NotKept { .. }
                 | Event::Kept { .. }
                 | Event::Forgotten { .. }
                 | Event::Purged { .. }
-                | Event::Download { .. }
                 | Event::History { .. }
                 | Event::Revealed { .. }
                 | Event::DataTokens { .. }
-                | Event::Export(_)
-                | Event::Queue(_)
-                | Event::DataKey { .. }
-                | Event::Rival { .. }
-                | Event::LinksKept { .. }
-                | Event::JournalSize(_) => {}
+                | Event::Export(_) => {}
             }
         }
         Ok(())
+    }
+
+    /// Takes what is true now. However many changes were missed, it leads to the same.
+    fn take(&mut self, status: EngineStatus, names: &mut Names, model: &mut Model) {
+        let before = std::mem::replace(&mut self.seen, status.clone());
+        if let Some(settings) = &status.settings {
+            names.learn(settings);
+            for profile in settings.profiles.iter().filter(|profile| self.is_named(&profile.name)) {
+                model.include(profile.id);
+            }
+        }
+        for (profile, now) in &status.profiles {
+            let profile = *profile;
+            let old = before.profile(profile);
+            if old.is_some_and(|old| Arc::ptr_eq(old, now)) {
+                continue;
+            }
+            let old = old.map(Arc::as_ref).cloned().unwrap_or_default();
+            if now.sign_in != old.sign_in
+                && let Some(sign_in) = &now.sign_in
+            {
+                self.signing_in(names, profile, sign_in.state.clone());
+            }
+            let watched = self.is_watched(names, profile);
+            if watched && now.joins != old.joins {
+                // Also if that connection is gone already.
+                self.standings.connection(profile, &ConnectionState::Live);
+            }
+            if let Some(state) = now.connection.as_ref().filter(|_| watched && now.connection != old.connection) {
+                self.connection(names, profile, state);
+            }
+            if now.token == TokenStatus::Absent && self.guest.is_none() {
+                self.no_token(names, profile);
+            }
+        }
+        let known = before.problems.last().map_or(0, |problem| problem.number);
+        for problem in status.problems.iter().filter(|problem| problem.number > known) {
+            tell(&problem.notice, names);
+        }
     }
 
     /// Whether a profile of that name is the one that is watched.
@@ -222,4 +244,10 @@ impl Live {
             self.standings.out(profile, why);
         }
     }
+}
+
+/// Prints a notice.
+fn tell(notice: &Notice, names: &Names) {
+    let whose = notice.profile.map(|profile| format!("{}: ", names.name(profile))).unwrap_or_default();
+    say(&format!("{whose}{}", notice.sentence));
 }

@@ -78,6 +78,7 @@ impl Bench {
         };
         let idle = tools.fetcher.idle.clone();
         let job = Job {
+            shown: tools.outbox.show_download(profile.id, &"r-1".into(), String::new()),
             profile: profile.id,
             request: "r-1".into(),
             span: None,

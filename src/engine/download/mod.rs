@@ -38,9 +38,11 @@ use crate::settings::{ProfileId, Saving};
 
 use super::action::Action;
 use super::endpoints::Endpoints;
-use super::event::{Event, Notice, Severity, Stage};
+use super::event::{Notice, Severity, Stage};
+use super::mailbox::ShownDownload;
 use super::report::Report;
 use super::scribe::Scribe;
+use super::status::ProblemKind;
 use super::tools::Tools;
 use super::vault::{NoLink, Taken, Vault};
 
@@ -65,8 +67,10 @@ pub(super) enum Target {
     Folder(PathBuf),
 }
 
-/// One download or inline payload to save.
+/// One download or inline payload to save. It is shown as under way for as long as this lives.
 pub(super) struct Job {
+    /// How far it is, for the window.
+    pub(super) shown: ShownDownload,
     /// Whose.
     pub(super) profile: ProfileId,
     /// Which.
@@ -107,19 +111,10 @@ pub(super) async fn run(job: Job, mut control: Control) {
     let report = Report::DownloadEnded { profile: job.profile, request: job.request.clone() };
     job.tools.report(report).await;
     if let Some(outcome) = outcome {
-        let requested = known.ok().and_then(|known| known.token.and(known.span));
+        // What came in the message is still in the journal: there is nothing to request again.
+        let requested = known.ok().filter(|_| !job.inline).and_then(|known| known.token.and(known.span));
         job.end(outcome, requested).await;
     }
-    job.tools.outbox.post(Event::Download { profile: job.profile, request: job.request, progress: None });
-}
-
-/// Saves the payload that came inline.
-pub(super) async fn save_inline(job: Job) {
-    let outcome = match job.known().await {
-        Ok(known) => job.save(&known, &mut control().1).await,
-        Err(error) => Err((Failed::before(error.to_string()), None)),
-    };
-    job.end(outcome, None).await;
 }
 
 /// Looks whether the data of a request has come already, and tells the centre if it has.
@@ -154,13 +149,13 @@ impl Job {
             }
         };
         if self.inline {
-            return self.write_inline(known, spot).await;
+            return self.write_inline(known, spot, control).await;
         }
         match self.vault.take(&self.request, &self.endpoints.download) {
             Ok(taken) => self.fetch(taken, known, spot, control).await,
             // Saving many at once does not ask which of the two it is.
             Err(_no_link) if known.inline.is_some() && matches!(self.target, Target::Folder(_)) => {
-                self.write_inline(known, spot).await
+                self.write_inline(known, spot, control).await
             }
             Err(no_link) => Err(before(no_link.to_string())),
         }
@@ -228,7 +223,7 @@ impl Job {
     }
 
     /// Saves the payload that came inline.
-    async fn write_inline(&self, known: &Known, spot: Spot) -> Result<Saved, NotDone> {
+    async fn write_inline(&self, known: &Known, spot: Spot, control: &mut Control) -> Result<Saved, NotDone> {
         let before = |sentence: String| (Failed::before(sentence), None);
         let began = (self.tools.clock)();
         let bytes = known.payload().map_err(|why| before(why.to_owned()))?;
@@ -238,7 +233,11 @@ impl Job {
             Ok(()) => Ok(part),
             Err(error) => Err(part::sentence(&to, &error)),
         });
-        let part = written.await.map_err(before)?;
+        let part = tokio::select! {
+            written = written => written.map_err(before)?,
+            // Nothing is lost: the payload stays in the journal.
+            _ = control.stopped() => return Err((failed::Stop::before(), None)),
+        };
         let receipt = receipt(known, (String::new(), 0, began), false);
         self.finish(Ok(()), Some(part), spot, receipt).await
     }
@@ -363,10 +362,9 @@ impl Job {
     /// Says before the GET what will not finish in time, as far as that can be told.
     fn warn_of_expiry(&self, taken: &Taken, known: &Known, spot: &Spot) {
         let left = taken.ready.expiry(self.lifetime).since((self.tools.clock)());
-        if let Some(sentence) =
-            expiry::warning(&spot.name.to_string_lossy(), known.size, left, &self.tools.fetcher.rates)
-        {
-            self.notice(Severity::Warning, sentence, None);
+        let name = spot.name.to_string_lossy();
+        if let Some(sentence) = expiry::warning(&name, known.size, left, &self.tools.fetcher.rates) {
+            self.tools.problem(self.profile, ProblemKind::LateDownload(self.request.clone()), sentence);
         }
     }
 

@@ -9,7 +9,7 @@ use bytes::Bytes;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
-use crate::engine::event::{Event, Progress, Severity, Stage};
+use crate::engine::event::{Progress, Severity, Stage};
 use crate::settings::{IDLE_LIMITS, Preferences, atomic};
 
 use super::control::Control;
@@ -280,13 +280,8 @@ impl Job {
     pub(super) fn tell(&self, spot: &Spot, meter: &Meter, total: Option<u64>, stage: Stage) {
         let (received, rate) = (meter.received(), meter.rate());
         let left = total.and_then(|total| time_for(total.checked_sub(received)?, rate));
-        let progress =
-            Progress { file_name: spot.name.to_string_lossy().into_owned(), received, total, rate, left, stage };
-        self.tools.outbox.post(Event::Download {
-            profile: self.profile,
-            request: self.request.clone(),
-            progress: Some(progress),
-        });
+        let file_name = spot.name.to_string_lossy().into_owned();
+        self.shown.update(Progress { file_name, received, total, rate, left, stage });
     }
 }
 

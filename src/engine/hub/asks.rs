@@ -19,12 +19,7 @@ impl Hub {
     pub(super) fn check_status(&mut self, profile: ProfileId, commands: Vec<CommandId>) {
         let Some(desk) = self.desks.get(&profile) else { return };
         let Some(held) = &desk.held else {
-            self.notice(
-                Some(profile),
-                Severity::Warning,
-                "The status can't be asked for while signed out. Sign in first.",
-            );
-            return;
+            return self.no_token(profile, "The status can't be asked for while signed out. Sign in first.");
         };
         let (ticket, scribe, tools) = (held.ticket.clone(), desk.scribe.until_forgotten(), desk.tools.clone());
         let dialect = desk.dialect.clone();

@@ -4,7 +4,6 @@ use std::path::PathBuf;
 
 use crate::activity::{ActivityKey, Deed, Entry, Fact, Seq};
 use crate::engine::action::Permission;
-use crate::engine::event::Severity;
 use crate::engine::request_data::Asking;
 use crate::protocol::{RequestId, StoredData};
 use crate::settings::{Profile, ProfileId, Saving};
@@ -43,7 +42,7 @@ impl Hub {
         let desk = self.desks.get(&profile)?;
         let Some(held) = &desk.held else {
             let sentence = "Data can't be requested while signed out. Sign in first.";
-            self.notice(Some(profile), Severity::Warning, sentence);
+            self.no_token(profile, sentence);
             return None;
         };
         Some(Asking { profile, ticket: held.ticket.clone(), scribe: desk.scribe.clone(), tools: desk.tools.clone() })

@@ -8,8 +8,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use tokio::sync::Mutex;
 
-use crate::engine::event::Event;
 use crate::engine::report::Report;
+use crate::engine::status::{DataKeyStatus, ProblemKind};
 use crate::protocol::DataKey;
 use crate::settings::ProfileId;
 
@@ -77,10 +77,16 @@ impl Hub {
                 None => tools.keyring.forget_data_key(profile).await.map(|()| false),
             };
             drop(turn);
-            let kept = kept.unwrap_or_else(|error| {
-                tools.warn(profile, error.to_string());
-                false
-            });
+            let kept = match kept {
+                Ok(kept) => {
+                    tools.resolve(profile, &ProblemKind::DataKeyKeyring);
+                    kept
+                }
+                Err(error) => {
+                    tools.problem(profile, ProblemKind::DataKeyKeyring, error.to_string());
+                    false
+                }
+            };
             tools.report(Report::DataKey { profile, change, key, kept }).await;
         };
         self.tools.spawner.spawn("writing the keyring", task);
@@ -99,10 +105,11 @@ impl Hub {
         let task = async move {
             match tools.keyring.data_key(profile).await {
                 Ok(key) => {
+                    tools.resolve(profile, &ProblemKind::DataKeyKeyring);
                     let kept = key.is_some();
                     tools.report(Report::DataKey { profile, change, key, kept }).await;
                 }
-                Err(error) => tools.warn(profile, error.to_string()),
+                Err(error) => tools.problem(profile, ProblemKind::DataKeyKeyring, error.to_string()),
             }
         };
         self.tools_of(profile).spawner.spawn("reading the keyring", task);
@@ -117,6 +124,6 @@ impl Hub {
         }
         desk.data_key.key = key;
         let known = desk.data_key.key.is_some();
-        self.tools.outbox.post(Event::DataKey { profile, known, kept });
+        self.tools.outbox.update(profile, |status| status.data_key = DataKeyStatus { known, kept });
     }
 }

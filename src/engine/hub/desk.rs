@@ -324,7 +324,7 @@ impl Hub {
             }
             let leaving = async {
                 ending.tasks.wait().await;
-                tools.outbox.forget(profile);
+                tools.outbox.remove(profile);
                 if is_sandbox && let Err(error) = tools.ledger.forget_profile(profile).await {
                     tracing::warn!(%error, "the sandbox's activity is still in the journal");
                 }

@@ -7,7 +7,8 @@ use std::sync::Arc;
 use crate::activity::Seq;
 use crate::engine::download::{self, Control, Job, Order, Queued, Target};
 use crate::engine::endpoints::Endpoints;
-use crate::engine::event::{Event, Severity};
+use crate::engine::event::Severity;
+use crate::engine::status::ProblemKind;
 use crate::protocol::RequestId;
 use crate::settings::ProfileId;
 
@@ -74,22 +75,24 @@ impl Hub {
                 "The data of request {request} will not be saved in time: at the rates seen its link expires before its turn \
                  comes. Stop another download, or allow more at once in the settings."
             );
-            self.notice(Some(profile), Severity::Warning, sentence);
+            self.tools.problem(profile, ProblemKind::LateDownload(request), sentence);
         }
-        let waiting = self.queue.told();
-        if waiting.is_empty() && !self.queue_told {
-            return;
-        }
-        self.queue_told = !waiting.is_empty();
-        self.tools.outbox.post(Event::Queue(waiting.into()));
+        self.tools.outbox.queue(self.queue.told());
     }
 
     fn start(&mut self, queued: Queued) {
         let Queued { profile, request, target, automatic, .. } = queued;
+        self.tools.resolve(profile, &ProblemKind::LateDownload(request.clone()));
         let Some(job) = self.job(profile, request.clone(), target, (false, automatic)) else { return };
         self.followed.0.remove(&(profile, request.clone()));
+        self.run_job(job);
+    }
+
+    /// Runs a download or a save; it can be stopped until it reports its end.
+    fn run_job(&mut self, job: Job) {
+        let (profile, request) = (job.profile, job.request.clone());
         let (reins, control): (_, Control) = download::control();
-        let task = job.tools.spawner.clone().start("downloading", Box::pin(download::run(job, control)));
+        let task = job.tools.spawner.clone().start("saving data", Box::pin(download::run(job, control)));
         if let Some(desk) = self.desks.get_mut(&profile) {
             desk.downloads.insert(request, Download { reins, task });
         }
@@ -98,6 +101,7 @@ impl Hub {
     /// Stops a download, or takes it out of the queue; its end is an entry where it had begun.
     pub(super) fn cancel_download(&mut self, profile: ProfileId, request: &RequestId) {
         if self.queue.remove(profile, request) {
+            self.tools.resolve(profile, &ProblemKind::LateDownload(request.clone()));
             return self.start_next();
         }
         if let Some(download) = self.desks.get_mut(&profile).and_then(|desk| desk.downloads.get_mut(request)) {
@@ -122,7 +126,8 @@ impl Hub {
         self.start_next();
     }
 
-    /// Saves the payload that came inline.
+    /// Saves the payload that came inline, at once: it has no link that could be wasted. Where the same data is being saved
+    /// this does nothing.
     pub(super) fn save_inline(
         &mut self,
         profile: ProfileId,
@@ -130,13 +135,11 @@ impl Hub {
         to: PathBuf,
         span: Option<(Seq, Seq)>,
     ) {
+        if self.desks.get(&profile).is_some_and(|desk| desk.downloads.contains_key(&request)) {
+            return;
+        }
         if let Some(job) = self.job(profile, request, Target::File(to), (true, false)) {
-            let job = Job { span, ..job };
-            let spawner = job.tools.spawner.clone();
-            let task = spawner.start("saving a file", Box::pin(download::save_inline(job)));
-            if let Some(desk) = self.desks.get_mut(&profile) {
-                desk.note_ending(task);
-            }
+            self.run_job(Job { span, ..job });
         }
     }
 
@@ -208,7 +211,13 @@ impl Hub {
                 return None;
             }
         };
+        let file_name = match &target {
+            Target::File(to) => to.file_name().unwrap_or_default().to_string_lossy().into_owned(),
+            // It is known once the journal has been read.
+            Target::Folder(_) => String::new(),
+        };
         Some(Job {
+            shown: self.tools.outbox.show_download(profile, &request, file_name),
             profile,
             request,
             span: None,

@@ -1,6 +1,6 @@
 //! What the operator wishes gone: a profile's activity, and notices that were read.
 
-use crate::engine::event::Severity;
+use crate::engine::status::ProblemKind;
 use crate::settings::ProfileId;
 
 use super::Hub;
@@ -12,7 +12,7 @@ impl Hub {
         if desk.is_saving() || self.queue.has(profile) {
             let sentence =
                 "The activity can't be forgotten while data is being saved. Wait for the downloads, or cancel them.";
-            return self.notice(Some(profile), Severity::Warning, sentence);
+            return self.tools.problem(profile, ProblemKind::ForgetBlocked, sentence);
         }
         let (tools, scribe) = (desk.tools.clone(), desk.scribe.clone());
         let task = async move {

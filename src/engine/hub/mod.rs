@@ -34,7 +34,7 @@ use crate::settings::{DOWNLOADS_AT_ONCE, Preferences, Profile, ProfileId, SCALES
 
 use super::action::Action;
 use super::download::{Order, Queue};
-use super::event::{ConnectionState, Event, Notice, Severity};
+use super::event::{ConnectionState, Notice, Severity};
 use super::files::HandOver;
 use super::lasting;
 use super::options::SandboxLauncher;
@@ -42,6 +42,7 @@ use super::report::Report;
 use super::retention;
 use super::session::Aim;
 use super::spawn::{Spawner, Task};
+use super::status::ProblemKind;
 use super::tools::Tools;
 use super::way::{Guide, Way};
 
@@ -130,8 +131,6 @@ pub(super) struct Hub {
     removals: BTreeMap<ProfileId, Task<()>>,
     /// Downloads that wait for their turn.
     queue: Queue,
-    /// Whether the window was told of some that wait.
-    queue_told: bool,
     /// Requests that this program made.
     followed: Followed,
     /// The export under way.
@@ -168,7 +167,6 @@ pub(super) async fn run(start: Start) {
         unmarked: BTreeMap::new(),
         removals: BTreeMap::new(),
         queue: Queue::default(),
-        queue_told: false,
         followed: Followed::default(),
         exporting: export::Control::new(),
         numbers: 0,
@@ -348,11 +346,12 @@ impl Hub {
                 for desk in self.desks.values() {
                     desk.wish.send_modify(|wish| wish.retry += 1);
                 }
-                if let Some(sentence) = shortfall {
-                    self.notice(None, Severity::Warning, sentence);
+                match shortfall {
+                    Some(sentence) => self.problem(ProblemKind::NetworkSetup, Severity::Warning, sentence),
+                    None => self.tools.outbox.resolve_problem(None, &ProblemKind::NetworkSetup),
                 }
             }
-            Some(Err(error)) => self.notice(None, Severity::Error, error.to_string()),
+            Some(Err(error)) => self.problem(ProblemKind::NetworkSetup, Severity::Error, error.to_string()),
             // The notice of the task that failed has said it.
             None => {}
         }
@@ -364,7 +363,7 @@ impl Hub {
     }
 
     fn tell_settings(&self) {
-        self.tools.outbox.post(Event::Settings(Arc::new(self.settings.clone())));
+        self.tools.outbox.settings(&self.settings, 0);
     }
 
     /// Tells the settings and keeps them. A sandbox's profile is not kept: its addresses die with it. Nor is a guest's.
@@ -377,13 +376,22 @@ impl Hub {
         let store = self.store.clone();
         let saved = self.tools.spawner.blocking("saving the settings", move || store.save(&kept)).await;
         match saved {
-            Some(Ok(())) => true,
+            Some(Ok(())) => {
+                self.tools.outbox.resolve_problem(None, &ProblemKind::SettingsFile);
+                true
+            }
             Some(Err(error)) => {
-                self.notice(None, Severity::Error, error.to_string());
+                self.problem(ProblemKind::SettingsFile, Severity::Error, error.to_string());
                 false
             }
+            // The notice of the task that failed has said it.
             None => false,
         }
+    }
+
+    /// Reports a problem that is no profile's.
+    fn problem(&self, kind: ProblemKind, severity: Severity, sentence: String) {
+        self.tools.outbox.report_problem(kind, Notice::new(severity, None, sentence));
     }
 
     fn notice(&self, profile: Option<ProfileId>, severity: Severity, sentence: impl Into<String>) {

@@ -1,10 +1,12 @@
 //! Links that outlive a run: the key that seals them comes from the keyring, and what was sealed comes back.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use crate::engine::event::{Event, Severity};
+use crate::engine::event::{Notice, Severity};
 use crate::engine::lasting;
 use crate::engine::report::Report;
+use crate::engine::status::ProblemKind;
 use crate::engine::tools::Tools;
 use crate::engine::vault::Vault;
 use crate::journal::{JournalError, Sealing, Secrets};
@@ -54,13 +56,15 @@ impl Hub {
                 let warn = async move { lasting::warn(&tools, None, sentence).await };
                 self.tools.spawner.finish("writing the journal", warn);
             } else {
-                self.notice(None, Severity::Warning, sentence);
+                let notice = Notice::new(Severity::Warning, None, sentence);
+                self.tools.outbox.report_problem(ProblemKind::Sealing, notice);
             }
         }
         if !sealing.is_on() {
             self.seal = Seal::NoKey;
             return;
         }
+        self.tools.outbox.resolve_problem(None, &ProblemKind::Sealing);
         self.seal = Seal::On;
         let open: Vec<ProfileId> = self.desks.keys().copied().collect();
         for profile in open {
@@ -97,7 +101,7 @@ async fn recall(tools: Tools, profile: ProfileId, vault: Vault, lifetime: Durati
     let ours = Secrets::from(vault.held());
     let requests = vault.restore(unsealed.secrets);
     if !requests.is_empty() {
-        tools.outbox.post(Event::LinksKept { profile, requests });
+        tools.outbox.update(profile, |status| Arc::make_mut(&mut status.kept_links).extend(requests));
     }
     if let Err(error) = tools.ledger.append(profile, Vec::new(), ours).await {
         // The scribe tells the operator of a journal that can't be written.

@@ -7,12 +7,13 @@ use tokio_util::sync::CancellationToken;
 
 use crate::engine::action::{Action, Credential, SignIn};
 use crate::engine::endpoints::Endpoints;
-use crate::engine::event::{ConnectionState, Event, Notice, Severity, SignInState};
+use crate::engine::event::{ConnectionState, Notice, Severity, SignInState};
 use crate::engine::lifetime::{self, Due};
 use crate::engine::report::{Renewal, Report};
 use crate::engine::rest::{Ends, Granted, RestError};
 use crate::engine::session::{Aim, Ticket};
 use crate::engine::sign_in;
+use crate::engine::status::{ProblemKind, SignInStatus, TokenStatus};
 use crate::protocol::AuthorizationToken;
 use crate::settings::ProfileId;
 
@@ -103,10 +104,7 @@ impl Hub {
         match listed {
             Some(_) if visit => {}
             Some(kept) => *kept = form,
-            None => {
-                self.settings.profiles.push(form);
-                self.restore(profile);
-            }
+            None => self.settings.profiles.push(form),
         }
         self.watch_arrivals(profile);
         if visit {
@@ -114,8 +112,11 @@ impl Hub {
         } else {
             self.save().await;
         }
+        // Once the settings list it: what is restored of a profile that nobody knows has nowhere to be shown.
+        self.restore(profile);
         self.tell_sign_in(profile, SignInState::Done);
         self.tell_token(profile);
+        self.resolve_token_problems(profile);
         if keep {
             self.keep(profile);
         } else {
@@ -168,9 +169,10 @@ impl Hub {
             Err(sentence) => {
                 self.aim(profile, Aim::SignedOut);
                 self.tell_token(profile);
-                return self.notice(Some(profile), Severity::Warning, sentence);
+                return self.tools.problem(profile, ProblemKind::TokenKeyring, sentence);
             }
         };
+        self.tools.resolve(profile, &ProblemKind::TokenKeyring);
         let endpoints = match Endpoints::of(&desk.profile) {
             Ok(endpoints) => Arc::new(endpoints),
             Err(error) => return self.notice(Some(profile), Severity::Error, error.to_string()),
@@ -183,6 +185,7 @@ impl Hub {
             self.aim(profile, Aim::Online(ticket.clone()));
         }
         self.tell_token(profile);
+        self.tools.resolve(profile, &ProblemKind::NoToken);
         let task = sign_in::ask_expiry(self.tools_of(profile).clone(), profile, ticket);
         self.tools_of(profile).spawner.spawn("asking for the token's end", Box::pin(task));
     }
@@ -205,15 +208,18 @@ impl Hub {
         match due {
             Due::Renew if kept && automatic => self.renew(profile),
             Due::Renew => {}
-            Due::Ends { minutes } => self.tools.outbox.notice(Notice {
-                severity: Severity::Warning,
-                profile: Some(profile),
-                sentence: format!(
-                    "The token ends in {minutes} minutes and was not renewed. Renew it, or sign in again, so that no \
-                     acknowledgement is missed."
-                ),
-                remedy: Some(("Renew token".to_owned(), Action::RenewToken(profile))),
-            }),
+            Due::Ends { minutes } => {
+                let notice = Notice {
+                    severity: Severity::Warning,
+                    profile: Some(profile),
+                    sentence: format!(
+                        "The token ends in {minutes} minutes and was not renewed. Renew it, or sign in again, so that no \
+                         acknowledgement is missed."
+                    ),
+                    remedy: Some(("Renew token".to_owned(), Action::RenewToken(profile))),
+                };
+                self.tools.outbox.report_problem(ProblemKind::TokenExpiry, notice);
+            }
         }
     }
 
@@ -254,8 +260,9 @@ impl Hub {
         }
         let tools = self.tools.clone();
         let task = async move {
-            if let Err(error) = tools.keyring.forget_token(profile).await {
-                tools.warn(profile, error.to_string());
+            match tools.keyring.forget_token(profile).await {
+                Ok(()) => tools.resolve(profile, &ProblemKind::TokenKeyring),
+                Err(error) => tools.problem(profile, ProblemKind::TokenKeyring, error.to_string()),
             }
         };
         self.tools.spawner.spawn("writing the keyring", task);
@@ -309,7 +316,7 @@ impl Hub {
     pub(super) fn renew_now(&mut self, profile: ProfileId) {
         match self.desks.get(&profile) {
             Some(desk) if desk.held.is_none() => {
-                self.notice(Some(profile), Severity::Warning, "There is no token to renew. Sign in first.");
+                self.no_token(profile, "There is no token to renew. Sign in first.");
             }
             Some(desk) if desk.is_renewing() => {
                 self.notice(Some(profile), Severity::Info, "The token is being renewed already.");
@@ -352,7 +359,7 @@ impl Hub {
                     return self.notice(Some(profile), Severity::Info, error.to_string());
                 }
                 let sentence = format!("The token was not renewed; the old one stays in use. {error}");
-                return self.notice(Some(profile), Severity::Warning, sentence);
+                return self.tools.problem(profile, ProblemKind::TokenRenewal, sentence);
             }
         };
         let watch = lifetime::watch(self.tools_of(profile), profile, asked.number, granted.ends());
@@ -380,6 +387,7 @@ impl Hub {
             self.keep(profile);
         }
         self.tell_token(profile);
+        self.resolve_token_problems(profile);
         self.notice(Some(profile), Severity::Info, "The token was renewed.");
     }
 
@@ -425,7 +433,8 @@ impl Hub {
             return;
         }
         if self.held(profile, ticket).is_some() {
-            self.notice(Some(profile), Severity::Error, why.clone());
+            let notice = Notice::new(Severity::Error, Some(profile), why.clone());
+            self.tools.outbox.report_problem(ProblemKind::TokenRefused, notice);
             self.aim(profile, Aim::Refused { why });
         }
     }
@@ -444,6 +453,7 @@ impl Hub {
         let left = desk.left();
         self.aim(profile, Aim::SignedOut);
         self.tell_token(profile);
+        self.resolve_token_problems(profile);
         self.promise_to_sign_out(profile, revocation, left);
     }
 
@@ -463,7 +473,10 @@ impl Hub {
         }
         let Some(held) = desk.held.as_mut().filter(|held| held.ticket.number == ticket) else { return };
         match state {
-            ConnectionState::Live => held.previous = None,
+            ConnectionState::Live => {
+                held.previous = None;
+                self.tools.resolve(profile, &ProblemKind::TokenRefused);
+            }
             ConnectionState::TokenRefused { .. } => {
                 let Some(previous) = held.previous.take() else { return };
                 *held = Held { ticket: previous.clone(), expires_at: None, kept: false, previous: None, watch: None };
@@ -475,7 +488,7 @@ impl Hub {
                 self.tell_token(profile);
                 let sentence =
                     "The server refused the new token, so the old one stays in use. Renew it again, or sign in.";
-                self.notice(Some(profile), Severity::Warning, sentence);
+                self.tools.problem(profile, ProblemKind::TokenRenewal, sentence);
             }
             _ => {}
         }
@@ -486,16 +499,30 @@ impl Hub {
         self.desks.get_mut(&profile)?.held.as_mut().filter(|held| held.ticket.number == ticket)
     }
 
-    fn tell_sign_in(&self, profile: ProfileId, state: SignInState) {
-        self.tools.outbox.post(Event::SignIn { profile, state });
+    /// The problems of the token before are over.
+    fn resolve_token_problems(&self, profile: ProfileId) {
+        for kind in
+            [ProblemKind::TokenRenewal, ProblemKind::TokenExpiry, ProblemKind::TokenRefused, ProblemKind::NoToken]
+        {
+            self.tools.resolve(profile, &kind);
+        }
+    }
+
+    /// Something was asked for that needs a token.
+    pub(super) fn no_token(&self, profile: ProfileId, sentence: &str) {
+        self.tools.problem(profile, ProblemKind::NoToken, sentence);
+    }
+
+    fn tell_sign_in(&mut self, profile: ProfileId, state: SignInState) {
+        // Each is news, also one that says the same as the one before.
+        let number = self.number();
+        self.tools.outbox.update(profile, |status| status.sign_in = Some(SignInStatus { number, state }));
     }
 
     fn tell_token(&self, profile: ProfileId) {
         let held = self.desks.get(&profile).and_then(|desk| desk.held.as_ref());
-        self.tools.outbox.post(Event::Token {
-            profile,
-            expires_at: held.and_then(|held| held.expires_at),
-            kept: held.is_some_and(|held| held.kept),
-        });
+        let token =
+            held.map_or(TokenStatus::Absent, |held| TokenStatus::Held { expires_at: held.expires_at, kept: held.kept });
+        self.tools.outbox.update(profile, |status| status.token = token);
     }
 }

@@ -6,9 +6,10 @@ use futures_util::FutureExt as _;
 use tokio::time::Instant;
 
 use crate::engine::clocks::Life;
-use crate::engine::event::{Event, Notice, Severity};
+use crate::engine::event::{Notice, Severity};
 use crate::engine::reading::Harvest;
 use crate::engine::scribe::{Closed, Room, Scribe};
+use crate::engine::status::ConnectionHealth;
 use crate::protocol::{ChannelId, CorrelationId, Reply};
 
 use super::connection::{Connection, End, Heard, reason_of, refuses_token};
@@ -276,14 +277,14 @@ impl Session {
 
     fn pulse(&self, live: &mut Live, now: Instant) {
         live.told = Some(now);
-        self.outbox.post(Event::Pulse {
-            profile: self.profile,
+        let health = ConnectionHealth {
             round_trip: live.round_trip,
             keep_alives: live.keep_alives,
             pong: live.pong.map(Instant::into_std),
             message: self.pace.last().map(Instant::into_std),
             usual: self.pace.usual(),
-        });
+        };
+        self.outbox.update(self.profile, |status| status.health = health);
     }
 }
 

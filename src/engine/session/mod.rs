@@ -36,7 +36,7 @@ use crate::settings::ProfileId;
 use super::action::Action;
 use super::clocks::{Clocks, Life};
 use super::connector::{self, ConnectError, Connector, Socket};
-use super::event::{ConnectionState, Event, Notice, Severity};
+use super::event::{ConnectionState, Notice, Severity};
 use super::gaps::before;
 use super::mailbox::Outbox;
 use super::options::Clock;
@@ -427,7 +427,7 @@ impl Session {
 
     /// Tells the window and the engine.
     async fn announce(&self, state: ConnectionState) {
-        self.outbox.post(Event::Connection { profile: self.profile, state: state.clone() });
+        self.outbox.update(self.profile, |status| status.set_connection(state.clone()));
         let report = Report::Connection { profile: self.profile, ticket: self.ticket, state };
         if self.reports.send(report).await.is_err() {
             tracing::debug!("the engine is stopping");

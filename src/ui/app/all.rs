@@ -1,8 +1,8 @@
 //! What the tab `All profiles` is told of each profile's events, and when it is made.
 
 use crate::activity::{ActivityKey, Entry, Seq};
-use crate::engine::{ConnectionState, Event, Progress};
-use crate::protocol::{Original, RequestId};
+use crate::engine::{ConnectionState, Event};
+use crate::protocol::Original;
 use crate::settings::ProfileId;
 use crate::ui::app::{App, Front};
 use crate::ui::desk::{Desk, Unseen};
@@ -16,8 +16,6 @@ pub(super) enum News {
     Anew,
     /// These activities changed.
     Changed(Vec<ActivityKey>),
-    /// How far a download is.
-    Download(RequestId, Option<Progress>),
     /// Every entry of one activity.
     History(ActivityKey, Vec<Entry>, bool),
     /// Messages of one activity with their secrets.
@@ -39,11 +37,7 @@ impl App {
             Event::Committed { entries, .. } | Event::NotKept { entries, .. } => {
                 News::Changed(entries.iter().map(|entry| entry.key.clone()).collect())
             }
-            Event::Restored { complete: true, .. }
-            | Event::LinksKept { .. }
-            | Event::Kept { .. }
-            | Event::Forgotten { .. } => News::Anew,
-            Event::Download { request, progress, .. } => News::Download(request.clone(), progress.clone()),
+            Event::Restored { complete: true, .. } | Event::Kept { .. } | Event::Forgotten { .. } => News::Anew,
             Event::History { key, entries, is_cut, .. } => {
                 let refused = self.desks.iter().find(|desk| desk.profile.id == profile).map(|desk| desk.unkept.of(key));
                 let entries = entries.iter().cloned().chain(refused.into_iter().flatten()).collect();
@@ -70,8 +64,6 @@ impl App {
                     all.activities.merge_rest(parts.iter().map(|part| &part.activities));
                 }
             }
-            News::Download(request, Some(progress)) => _ = all.downloads.insert(request, progress),
-            News::Download(request, None) => _ = all.downloads.remove(&request),
             News::History(key, entries, is_cut) => {
                 if let Some(details) = all.details_of(profile) {
                     details.answer(&key, entries, is_cut);
@@ -85,6 +77,21 @@ impl App {
         }
     }
 
+    /// Tells the tab what is true of its profiles.
+    pub(super) fn tell_all_of_status(&mut self) {
+        let Some((all, parts)) = self.desks.split_last_mut().filter(|(all, _)| all.is_all()) else { return };
+        all.status.connection = parts.iter().any(Desk::is_live).then_some(ConnectionState::Live);
+        let downloads = parts.iter().flat_map(|part| &part.status.downloads);
+        all.status.downloads = downloads.map(|(request, progress)| (request.clone(), progress.clone())).collect();
+        let mut links_changed = false;
+        for part in parts {
+            links_changed |= std::mem::take(&mut part.links_changed);
+        }
+        if let Some(owners) = all.owners.as_mut().filter(|_| links_changed) {
+            owners.stale = true;
+        }
+    }
+
     /// Makes the tab, where it is in front and has to be made.
     pub(super) fn make_all(&mut self) {
         let preferences = self.preferences();
@@ -92,7 +99,6 @@ impl App {
             && let Some((all, parts)) = self.desks.split_last_mut()
         {
             all.make_anew(parts, &preferences);
-            all.connection = parts.iter().any(Desk::is_live).then_some(ConnectionState::Live);
             for part in parts {
                 // They are seen here.
                 part.unseen = Unseen::default();
@@ -103,7 +109,7 @@ impl App {
 
     /// How many downloads are under way.
     pub(super) fn downloads(&self) -> usize {
-        self.desks.iter().filter(|desk| !desk.is_all()).map(|desk| desk.downloads.len()).sum()
+        self.desks.iter().filter(|desk| !desk.is_all()).map(|desk| desk.status.downloads.len()).sum()
     }
 
     /// How many messages the journal refuses.

@@ -13,10 +13,39 @@ use crate::ui::sign_in::Form;
 use crate::ui::theme;
 
 impl App {
+    /// Takes what is true now, if it has changed. However often this was called before, it leads to the same window.
+    pub(super) fn take_status(&mut self, ctx: &Context) {
+        let Some(status) = self.parts.backend.status() else { return };
+        let before = std::mem::replace(&mut self.status, status);
+        if let Some(settings) = self.status.settings.clone()
+            && before.settings.as_ref().is_none_or(|old| !Arc::ptr_eq(old, &settings))
+        {
+            self.take_settings(ctx, settings);
+        }
+        for (profile, now) in self.status.profiles.clone() {
+            let old = before.profile(profile);
+            if old.map(|old| &old.sign_in) != Some(&now.sign_in)
+                && let Some(sign_in) = &now.sign_in
+            {
+                self.take_sign_in(profile, sign_in.state.clone());
+            }
+        }
+        for desk in self.desks.iter_mut().filter(|desk| !desk.is_all()) {
+            if let Some(now) = self.status.profile(desk.profile.id) {
+                desk.take_status(now);
+            }
+            desk.take_queue(&self.status.queue);
+        }
+        self.tell_all_of_status();
+        let mut problems = self.status.problems.clone();
+        for problem in &mut problems {
+            self.say_whose(&mut problem.notice);
+        }
+        self.notices.follow(problems);
+    }
+
     pub(super) fn take(&mut self, ctx: &Context, event: Event) {
         match event {
-            Event::Settings(settings) => self.take_settings(ctx, settings),
-            Event::JournalSize(size) => self.journal = Some(size),
             Event::Notice(notice) => self.take_notice(notice),
             Event::Purged { oldest_left } => {
                 for desk in &mut self.desks {
@@ -25,27 +54,18 @@ impl App {
             }
             Event::Stopped => self.stopped(),
             Event::Export(exporting) => self.export = exporting,
-            Event::Queue(waiting) => {
-                for desk in &mut self.desks {
-                    desk.take_queue(&waiting);
-                }
-            }
-            Event::SignIn { profile, state } => self.take_sign_in(profile, state),
             Event::DataTokens { profile, page, answer } => self.take_data_tokens(profile, page, answer),
-            Event::Connection { profile, .. }
-            | Event::Pulse { profile, .. }
-            | Event::Token { profile, .. }
-            | Event::Restored { profile, .. }
+            Event::Restored { profile, .. }
             | Event::Committed { profile, .. }
             | Event::NotKept { profile, .. }
             | Event::Kept { profile, .. }
             | Event::Forgotten { profile }
-            | Event::Download { profile, .. }
-            | Event::Rival { profile, .. }
-            | Event::LinksKept { profile, .. }
-            | Event::DataKey { profile, .. }
             | Event::History { profile, .. }
             | Event::Revealed { profile, .. } => {
+                if self.desk_of(profile).is_none() {
+                    // The engine sends events only of profiles that it has listed; that may have been since the last look.
+                    self.take_status(ctx);
+                }
                 let Some(event) = self.put_behind(profile, event) else { return };
                 let (in_front, instant) = (self.front == Front::Desk(profile), self.parts.clock.instant());
                 let news = self.news_for_all(profile, &event);
@@ -59,13 +79,17 @@ impl App {
     }
 
     fn take_notice(&mut self, mut notice: Notice) {
-        // With several profiles, say whose it is.
+        self.say_whose(&mut notice);
+        self.notices.push(notice);
+    }
+
+    /// With several profiles, says whose a notice is.
+    fn say_whose(&mut self, notice: &mut Notice) {
         if self.desks.len() > 1
             && let Some(name) = notice.profile.and_then(|id| self.desk_of(id).map(|desk| desk.profile.name.clone()))
         {
             notice.sentence = format!("{name}: {}", notice.sentence);
         }
-        self.notices.push(notice);
     }
 
     fn take_sign_in(&mut self, profile: ProfileId, state: SignInState) {
@@ -80,9 +104,8 @@ impl App {
                 form.answer(state);
             }
         } else {
-            let instant = self.parts.clock.instant();
             if let Some(desk) = self.desk_of(profile) {
-                desk.take(Event::SignIn { profile, state }, true, instant);
+                desk.take_sign_in(state);
             }
         }
     }

@@ -191,7 +191,7 @@ impl App {
             let bar = TopBar { desks: &self.desks, front, adding: self.form.is_some(), theme };
             top_bar::show(ui, &bar, scene);
         });
-        let journal = self.journal;
+        let journal = self.status.journal_size;
         bar(Panel::bottom("status bar"), theme::STATUS, ui, |ui| {
             status_bar::show(ui, front.and_then(|front| self.desks.get(front)), journal, scene);
         });

@@ -1,7 +1,7 @@
 //! When a command can be run, and else why not, in words for the operator.
 
 use crate::activity::Activity;
-use crate::engine::ConnectionState;
+use crate::engine::{ConnectionState, TokenStatus};
 use crate::ui::desk::Desk;
 use crate::ui::details;
 
@@ -83,7 +83,7 @@ impl Command {
 
     /// What speaks against a command of the connection.
     fn why_not_connected(self, desk: &Desk) -> Option<&'static str> {
-        let state = desk.connection.as_ref();
+        let state = desk.status.connection.as_ref();
         let signed_out = matches!(state, None | Some(ConnectionState::SignedOut));
         let (can, why) = match self {
             Self::Connect => match state {
@@ -111,7 +111,7 @@ impl Command {
             Self::RenewToken if matches!(state, Some(ConnectionState::TokenRefused { .. })) => {
                 (false, "The token was refused: sign in again.")
             }
-            Self::RenewToken => (desk.token.is_some(), "There is no token."),
+            Self::RenewToken => (matches!(desk.status.token, TokenStatus::Held { .. }), "There is no token."),
             Self::SignOut => (!signed_out, "The profile is signed out."),
             _ => (true, ""),
         };

@@ -91,7 +91,7 @@ impl Desk {
     /// Entries were applied. `in_front` is whether its tab is the one that is looked at.
     pub(crate) fn changed(&mut self, changed: Changed, in_front: bool, instant: Instant) {
         if changed.heard {
-            self.pulse.message = Some(instant);
+            self.heard = Some(instant);
         }
         for entry in &changed.requested {
             self.expected.note(entry, &self.activities, &mut self.table);

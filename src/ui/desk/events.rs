@@ -3,44 +3,25 @@
 use std::time::{Duration, Instant};
 
 use crate::activity::{Activities, Entry, View};
-use crate::engine::{ConnectionState, Event, SignInState, Waiting};
+use crate::engine::{Event, ProfileStatus, SignInState, Waiting};
 use crate::settings::{Preferences, Profile};
 use crate::ui::completeness::Completeness;
-use crate::ui::data_key::KnownKey;
 use crate::ui::insight::Shown;
-use crate::ui::rival::Rival;
 use crate::ui::table::Table;
 use crate::ui::unkept::Unkept;
 
 use super::commit::{self, Changed};
-use super::{Desk, Pulse, Token, Unseen};
+use super::{Desk, Unseen};
 
 impl Desk {
     /// Takes an event of this profile at an `instant`. `in_front` is whether its tab is the one that is looked at.
     pub(crate) fn take(&mut self, event: Event, in_front: bool, instant: Instant) {
         match event {
-            Event::Connection { state, .. } => {
-                if state != ConnectionState::Live {
-                    self.round_trip = None;
-                    self.pulse.pong = None;
-                }
-                if state == ConnectionState::SignedOut {
-                    self.token = None;
-                }
-                self.connection = Some(state);
-            }
-            Event::Pulse { round_trip, pong, message, usual, .. } => {
-                self.round_trip = round_trip;
-                self.pulse = Pulse { pong, message: self.pulse.message.max(message), usual };
-            }
-            Event::Rival { unheard, of, .. } => self.rival = Some(Rival { unheard, of }),
-            Event::Token { expires_at, kept, .. } => self.token = Some(Token { expires_at, kept }),
             Event::Restored { entries, live_from, complete, .. } => {
                 self.activities.set_live_from(live_from);
                 commit::apply_restored(&mut self.activities, &mut self.completeness, &entries);
                 self.changed(Changed::restored(complete), in_front, instant);
             }
-            Event::LinksKept { requests, .. } => self.activities.keep_links(&requests),
             Event::Committed { entries, .. } => self.commit(&entries, in_front, instant),
             Event::NotKept { entries, .. } => {
                 self.unkept.take(&entries);
@@ -54,14 +35,6 @@ impl Desk {
                 self.activities.keep(from, to, count);
             }
             Event::Forgotten { .. } => self.forget(),
-            Event::Download { request, progress, .. } => match progress {
-                Some(progress) => {
-                    self.downloads.insert(request, progress);
-                }
-                None => {
-                    self.downloads.remove(&request);
-                }
-            },
             Event::History { key, mut entries, is_cut, .. } => {
                 entries.extend(self.unkept.of(&key));
                 if let Some(details) = &mut self.details {
@@ -73,24 +46,31 @@ impl Desk {
                     details.reveal(&key, messages);
                 }
             }
-            Event::SignIn { state, .. } => {
-                let done = state == SignInState::Done;
-                self.form.answer(state);
-                if done {
-                    self.form_open = false;
-                    self.form.forget_secrets();
-                }
-            }
-            Event::DataKey { known, kept, .. } => self.data_key = KnownKey { known, kept },
             // Not a desk's.
-            Event::DataTokens { .. }
-            | Event::Export(_)
-            | Event::Queue(_)
-            | Event::Settings(_)
-            | Event::JournalSize(_)
-            | Event::Notice(_)
-            | Event::Purged { .. }
-            | Event::Stopped => {}
+            Event::DataTokens { .. } | Event::Export(_) | Event::Notice(_) | Event::Purged { .. } | Event::Stopped => {}
+        }
+    }
+
+    /// Takes what is true now of this profile.
+    pub(crate) fn take_status(&mut self, now: &ProfileStatus) {
+        if self.status == *now {
+            return;
+        }
+        if self.status.kept_links != now.kept_links {
+            let links: Vec<_> = now.kept_links.iter().cloned().collect();
+            self.activities.keep_links(&links);
+            self.links_changed = true;
+        }
+        self.status = now.clone();
+    }
+
+    /// Takes how far a sign-in is.
+    pub(crate) fn take_sign_in(&mut self, state: SignInState) {
+        let done = state == SignInState::Done;
+        self.form.answer(state);
+        if done {
+            self.form_open = false;
+            self.form.forget_secrets();
         }
     }
 

@@ -82,10 +82,19 @@ impl Desk {
         visible(&name).into_owned()
     }
 
+    /// What a download under way is called: as soon as it has been told, the name of its file.
+    pub(crate) fn name_of_running(&self, request: &RequestId, progress: &Progress) -> String {
+        if !progress.file_name.is_empty() {
+            return visible(&progress.file_name).into_owned();
+        }
+        let row = self.activities.find(&ActivityKey::Data(request.clone())).and_then(|row| self.activity(row));
+        visible(&row.map_or_else(|| request.to_string(), |activity| suggested_name(&activity))).into_owned()
+    }
+
     /// The download of an activity's data, where one is under way: its request, and how far it is.
     pub(crate) fn download_of(&self, activity: &Activity<'_>) -> Option<(RequestId, &Progress)> {
         let ActivityKey::Data(request) = activity.key() else { return None };
-        let progress = self.downloads.get(&request)?;
+        let progress = self.status.downloads.get(&request)?;
         Some((request, progress))
     }
 }

@@ -85,17 +85,16 @@ pub(super) fn running(
     ui: &mut Ui,
     places: Places,
     middle: f32,
-    (profile, request, progress): (ProfileId, &RequestId, &Progress),
+    (profile, request, progress, file): (ProfileId, &RequestId, &Progress, &str),
     scene: &mut Scene,
 ) {
     let palette = Palette::of(ui.style());
-    let file = visible(&progress.file_name).into_owned();
     if let Stage::NoRoom { needed, free, folder } = &progress.stage {
         let folder = folder.display().to_string();
-        return no_room(ui, places, middle, (profile, request, &file), (*needed, *free, &folder), scene);
+        return no_room(ui, places, middle, (profile, request, file), (*needed, *free, &folder), scene);
     }
     widgets::icon(ui, pos2(places.icon, middle), icons::DOWNLOADING, 16.0, palette.ready);
-    name(ui, places, middle, &file);
+    name(ui, places, middle, file);
     let bar = Rect::from_min_max(pos2(places.bar.0, middle - 3.0), pos2(places.bar.1, middle + 3.0));
     let fraction = open::fraction(progress);
     widgets::progress(ui, bar, Id::unique(("download", request)), &format!("Downloading {file}"), fraction);
@@ -106,8 +105,8 @@ pub(super) fn running(
     let amount = open::amount(progress);
     let text = widgets::text_right(ui, pos2(places.amount, middle), &amount, Type::Small, palette.secondary);
     widgets::label(ui, text, &format!("amount {request}"), &format!("{amount} of {file}"));
-    pace(ui, places, middle, (request, progress, &file));
-    cancel(ui, places, middle, (profile, request, &file), scene);
+    pace(ui, places, middle, (request, progress, file));
+    cancel(ui, places, middle, (profile, request, file), scene);
 }
 
 /// How fast it is and how long it will take, or why neither can be said.

@@ -23,7 +23,7 @@ const COUNTED: usize = 1_000;
 
 /// How many downloads a desk has, under way or waiting.
 fn all(desk: &Desk) -> usize {
-    desk.downloads.len() + desk.waiting.len()
+    desk.status.downloads.len() + desk.waiting.len()
 }
 
 /// How many lines the drawer of a desk has.
@@ -78,11 +78,12 @@ pub(crate) fn show(ui: &mut Ui, desk: &mut Desk, scene: &mut Scene) {
     }
     let places = Places::new(rect, scene.narrow);
     let mut middle = first;
-    for (request, progress) in desk.downloads.iter().take(shown) {
-        line::running(ui, places, middle, (desk.profile.id, request, progress), scene);
+    for (request, progress) in desk.status.downloads.iter().take(shown) {
+        let name = desk.name_of_running(request, progress);
+        line::running(ui, places, middle, (desk.profile.id, request, progress, &name), scene);
         middle += theme::DOWNLOAD;
     }
-    let left = shown.saturating_sub(desk.downloads.len());
+    let left = shown.saturating_sub(desk.status.downloads.len());
     for (place, waiting) in desk.waiting.iter().take(left) {
         line::waiting(ui, places, middle, (*place, waiting, &desk.name_of(waiting)), scene);
         middle += theme::DOWNLOAD;

@@ -47,7 +47,7 @@ pub(super) fn show(ui: &mut Ui, body: Rect, desk: &mut Desk, scene: &mut Scene) 
         empty::show(ui, body, icons::PAUSE, "Paused.", sentence);
     } else if desk.restoring {
         empty::show(ui, body, icons::ARTICLE, "Reading the journal…", "Earlier activity appears here in a moment.");
-    } else if desk.is_live() || desk.connection.is_none() {
+    } else if desk.is_live() || desk.status.connection.is_none() {
         let sentence = "Outcomes appear here the moment Privicore sends them.";
         let below = empty::show(ui, body, icons::LIVE_EMPTY, "No activity yet.", sentence);
         keys(ui, pos2(body.center().x, below + 28.0), desk);

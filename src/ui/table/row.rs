@@ -312,8 +312,9 @@ pub(super) fn word_ink(status: Status, palette: &Palette) -> Color32 {
 
 fn message(ui: &mut Ui, line: &Line<'_>, row_id: Id, room: Rangef) {
     let palette = Palette::of(ui.style());
-    if let Some((_, progress)) = line.desk.download_of(&line.activity) {
-        progress_cell(ui, line, (row_id, room), progress);
+    if let Some((request, progress)) = line.desk.download_of(&line.activity) {
+        let name = line.desk.name_of_running(&request, progress);
+        progress_cell(ui, line, (row_id, room), (progress, &name));
         return;
     }
     let (mut x, mut width) = text_room(room);
@@ -340,14 +341,14 @@ fn message(ui: &mut Ui, line: &Line<'_>, row_id: Id, room: Rangef) {
     marked(ui, line, at, (Field::Message, &visible(&message)), face, ink, width);
 }
 
-fn progress_cell(ui: &mut Ui, line: &Line<'_>, (row_id, room): (Id, Rangef), progress: &Progress) {
+fn progress_cell(ui: &mut Ui, line: &Line<'_>, (row_id, room): (Id, Rangef), (progress, name): (&Progress, &str)) {
     let palette = Palette::of(ui.style());
     let (x, _) = text_room(room);
     let middle = line.rect.center().y;
     let track = if line.columns.narrow { 48.0 } else { 96.0 };
     let fraction = open::fraction(progress);
     let bar = Rect::from_min_size(pos2(x, middle - 2.0), egui::vec2(track, 4.0));
-    let name = format!("Downloading {}", visible(&progress.file_name));
+    let name = format!("Downloading {name}");
     let mut cell = ui.new_child(UiBuilder::new().max_rect(bar).accessibility_parent(row_id));
     // The drawer has the bar that carries the contract's name; this one is told apart by what it is in.
     widgets::progress(&cell, bar, row_id.with("progress"), &format!("{name}, in its row"), fraction);

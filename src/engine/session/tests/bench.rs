@@ -19,6 +19,7 @@ use crate::engine::options::Clock;
 use crate::engine::scribe::Scribe;
 use crate::engine::session::{self, Aim, Parts, Ticket, Wish};
 use crate::engine::spawn::{Spawner, Task};
+use crate::engine::status::ProfileStatus;
 use crate::engine::testing::{Scripted, Server, TestJournal};
 use crate::engine::vault::Vault;
 use crate::protocol::AuthorizationToken;
@@ -67,6 +68,10 @@ pub(super) struct Bench {
     servers: mpsc::Receiver<DuplexStream>,
     pub(super) events: Events,
     rung: Arc<Notify>,
+    /// The state that was waited for last.
+    last: Option<ConnectionState>,
+    /// The number of the problem that was heard of last.
+    problem: u64,
 }
 
 impl Bench {
@@ -74,11 +79,11 @@ impl Bench {
     pub(super) fn new() -> Self {
         let rung = Arc::new(Notify::new());
         let bell = rung.clone();
-        let (outbox, events) = mailbox::pair(Arc::new(move || bell.notify_one()));
+        let profile = ProfileId::random();
+        let (outbox, events) = mailbox::pair_of(profile, Arc::new(move || bell.notify_one()));
         let ledger = TestJournal::new(outbox.clone());
         let spawner = Spawner::new(tokio::runtime::Handle::current(), outbox.clone());
         let (network, servers) = Scripted::new();
-        let profile = ProfileId::random();
         let book = Book::default();
         // There is nothing of an earlier run.
         book.restored();
@@ -149,6 +154,8 @@ impl Bench {
             servers,
             events,
             rung,
+            last: None,
+            problem: 0,
         }
     }
 
@@ -175,8 +182,25 @@ impl Bench {
         let wanted = async {
             loop {
                 self.events.begin_drain();
-                while let Some(event) = self.events.try_next() {
+                let next = |known: &mut u64| self.events.next_problem(known).or_else(|| self.events.try_next());
+                while let Some(event) = next(&mut self.problem) {
                     if let Some(picked) = pick(event) {
+                        return picked;
+                    }
+                }
+                self.rung.notified().await;
+            }
+        };
+        tokio::time::timeout(NEVER, wanted).await.unwrap_or_else(|_elapsed| panic!("{what} never came"))
+    }
+
+    /// The next status that `pick` takes; what comes before is passed over.
+    pub(super) async fn status<T>(&mut self, what: &str, mut pick: impl FnMut(&ProfileStatus) -> Option<T>) -> T {
+        let wanted = async {
+            loop {
+                self.events.begin_drain();
+                while let Some(status) = self.events.next_profile_status() {
+                    if let Some(picked) = pick(&status) {
                         return picked;
                     }
                 }
@@ -188,11 +212,11 @@ impl Bench {
 
     /// The next state.
     pub(super) async fn state(&mut self) -> ConnectionState {
-        self.wait("a state", |event| match event {
-            Event::Connection { state, .. } => Some(state),
-            _ => None,
-        })
-        .await
+        let last = self.last.take();
+        let state =
+            self.status("a state", |status| status.connection.clone().filter(|_| status.connection != last)).await;
+        self.last = Some(state.clone());
+        state
     }
 
     /// The next state of the kind.
@@ -241,7 +265,9 @@ impl Bench {
 
     /// Everything that is told by now.
     pub(super) fn told_by_now(&self) -> Vec<Event> {
-        std::iter::from_fn(|| self.events.try_next()).collect()
+        let mut known = self.problem;
+        let next = || self.events.next_problem(&mut known).or_else(|| self.events.try_next());
+        std::iter::from_fn(next).collect()
     }
 
     /// The other end of the next connection.

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::bench::{Bench, ticket};
-use crate::engine::event::{ConnectionState, Event};
+use crate::engine::event::ConnectionState;
 use crate::engine::session::Aim;
 use crate::engine::testing::{Server, done, joined};
 
@@ -111,9 +111,10 @@ async fn who_connects_again_is_not_told_that_the_server_does_not_answer_and_may_
     let join = server.request().await.expect("a join");
     // It comes before the answer, and there is no room for all of it.
     let sent = flood(&mut server, sent).await;
-    let told: Vec<_> = bench.told_by_now();
-    let failed = |event: &Event| matches!(event, Event::Connection { state: ConnectionState::Reconnecting { .. }, .. });
-    assert!(!told.iter().any(failed), "the journal's fault was taken for the server's: {told:?}");
+    let states: Vec<_> =
+        std::iter::from_fn(|| bench.events.next_profile_status()).map(|status| status.connection).collect();
+    let failed = |state: &Option<ConnectionState>| matches!(state, Some(ConnectionState::Reconnecting { .. }));
+    assert!(!states.iter().any(failed), "the journal's fault was taken for the server's: {states:?}");
     // Gone again, and back.
     bench.aim(Aim::Offline);
     at_once(&mut bench, &mut server, ConnectionState::Offline).await;

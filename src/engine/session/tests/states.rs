@@ -6,7 +6,7 @@ use serde_json::json;
 use tokio::time::Instant;
 
 use super::bench::{Bench, LIMIT, ticket};
-use crate::engine::event::{ConnectionState, Event};
+use crate::engine::event::ConnectionState;
 use crate::engine::session::Aim;
 use crate::engine::testing::{Network, done, joined};
 
@@ -180,10 +180,7 @@ async fn a_join_reply_without_a_correlation_id_counts_and_one_with_another_does_
 async fn the_round_trip_is_measured_and_keep_alives_are_counted() {
     let (mut bench, mut server) = Bench::live().await;
     server.send(&json!({"type": "heartbeat"})).await;
-    let pulse = bench.wait("a pulse", |event| match event {
-        Event::Pulse { round_trip: Some(_), keep_alives, .. } => Some(keep_alives),
-        _ => None,
-    });
+    let pulse = bench.status("a pulse", |status| status.health.round_trip.map(|_measured| status.health.keep_alives));
     // Reading is what makes the server answer pings.
     let keep_alives = tokio::select! {
         keep_alives = pulse => keep_alives,

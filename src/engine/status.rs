@@ -1,0 +1,189 @@
+//! What is true now: the newest value of each state, for the engine and for every profile.
+//!
+//! An event can be missed, a value cannot: whoever looks, and whenever, sees the newest one. So the window and `watch` show
+//! the same, also for a profile whose tab appears after its connection.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use crate::activity::Moment;
+use crate::protocol::RequestId;
+use crate::settings::{ProfileId, Settings};
+
+use super::event::{ConnectionState, Notice, Progress, SignInState, Waiting};
+
+/// Everything that is true now. Cheap to clone.
+#[derive(Debug, Clone, Default)]
+pub struct EngineStatus {
+    /// The settings as they are in force; `None` until the engine has begun.
+    pub settings: Option<Arc<Settings>>,
+    /// The number of the newest [`super::Action::ChangePreferences`] that is part of the settings; 0 before the first.
+    pub preferences_change: u64,
+    /// The profiles, also those that the settings do not list yet because they are signing in.
+    pub profiles: BTreeMap<ProfileId, Arc<ProfileStatus>>,
+    /// The downloads that wait for their turn, of all profiles, the next one first.
+    pub queue: Arc<[Waiting]>,
+    /// The journal's size on disk in bytes, once it is known.
+    pub journal_size: Option<u64>,
+    /// What is wrong now, the oldest first. A problem that ends is gone from here.
+    pub problems: Vec<Problem>,
+}
+
+impl EngineStatus {
+    /// What is known of a profile.
+    #[must_use]
+    pub fn profile(&self, profile: ProfileId) -> Option<&Arc<ProfileStatus>> {
+        self.profiles.get(&profile)
+    }
+}
+
+/// What is true now of one profile.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct ProfileStatus {
+    /// The state of its connection; `None` until its session has begun.
+    pub connection: Option<ConnectionState>,
+    /// How often it has joined its channel in this run.
+    pub joins: u64,
+    /// Signs of life of its connection.
+    pub health: ConnectionHealth,
+    /// Its token.
+    pub token: TokenStatus,
+    /// The newest sign-in of this run; `None` before the first.
+    pub sign_in: Option<SignInStatus>,
+    /// The key of its payloads.
+    pub data_key: DataKeyStatus,
+    /// Whether another client probably takes messages from its queue; `None` as long as nothing was counted.
+    pub competing_consumer: Option<CompetingConsumer>,
+    /// Requests whose links came in an earlier run and can still be used, for [`crate::activity::Activities::keep_links`].
+    pub kept_links: Arc<BTreeSet<RequestId>>,
+    /// The downloads and saves that run, and how far each is.
+    pub downloads: BTreeMap<RequestId, Progress>,
+}
+
+impl ProfileStatus {
+    /// Takes the connection's state. What was measured of a connection ends with it.
+    pub(super) fn set_connection(&mut self, state: ConnectionState) {
+        let is_live = state == ConnectionState::Live;
+        if is_live && self.connection != Some(ConnectionState::Live) {
+            self.joins = self.joins.saturating_add(1);
+        }
+        if !is_live {
+            self.health.round_trip = None;
+            self.health.pong = None;
+        }
+        self.connection = Some(state);
+    }
+}
+
+/// Signs of life of a connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct ConnectionHealth {
+    /// The last round trip that was measured, while the connection is live.
+    pub round_trip: Option<Duration>,
+    /// Keep-alives counted since the join.
+    pub keep_alives: u64,
+    /// When the last answer to a ping came: how old it is says whether the connection is alive.
+    pub pong: Option<Instant>,
+    /// When the last message came in this run, over whichever connection. Entries that were committed since are newer.
+    pub message: Option<Instant>,
+    /// The pause between two messages that 95 % of this profile's pauses do not exceed: a longer silence is unusual. `None`
+    /// until enough have come in this run.
+    pub usual: Option<Duration>,
+}
+
+/// What is known of a token.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum TokenStatus {
+    /// Nobody has looked for one yet.
+    #[default]
+    Unknown,
+    /// There is none.
+    Absent,
+    /// There is one.
+    Held {
+        /// When it expires, if the server said so.
+        expires_at: Option<Moment>,
+        /// Whether the keyring holds it.
+        kept: bool,
+    },
+}
+
+/// The newest sign-in of a profile.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SignInStatus {
+    /// Grows with each news of a sign-in, so that one that fails twice in the same way is news twice.
+    pub number: u64,
+    /// How far it is.
+    pub state: SignInState,
+}
+
+/// What is known of the key of a profile's payloads.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct DataKeyStatus {
+    /// Whether it is known in this run.
+    pub known: bool,
+    /// Whether the keyring holds it.
+    pub kept: bool,
+}
+
+/// How many commands of the last hour settled without a message on the socket, although the connection was live from before
+/// they were seen until 10 s after the server, asked for them, had named the outcome: another client probably takes messages
+/// from the profile's queue.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct CompetingConsumer {
+    /// How many settled unheard; 0 when there is no such client any more.
+    pub unheard: u64,
+    /// Of how many that settled within the hour.
+    pub of: u64,
+}
+
+/// Something that is wrong for as long as it lasts.
+#[derive(Debug, Clone)]
+pub struct Problem {
+    /// What is wrong. Of each kind a profile has at most one.
+    pub kind: ProblemKind,
+    /// Larger than that of every problem reported before: the same problem that is reported again has a new one.
+    pub number: u64,
+    /// How often it was reported in the same words.
+    pub times: u32,
+    /// What the operator reads.
+    pub notice: Notice,
+}
+
+/// The kinds of [`Problem`].
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub enum ProblemKind {
+    /// The token could not be renewed, or the new one was refused.
+    TokenRenewal,
+    /// The token expires soon.
+    TokenExpiry,
+    /// The server refused the token.
+    TokenRefused,
+    /// Something was asked for that needs a token, and there is none.
+    NoToken,
+    /// The keyring does not give, keep or forget the token.
+    TokenKeyring,
+    /// The keyring does not give, keep or forget the key of the payloads.
+    DataKeyKeyring,
+    /// Links are in memory only.
+    Sealing,
+    /// The journal refuses new entries.
+    JournalWrite,
+    /// The journal cannot be read to show new entries.
+    JournalRead,
+    /// The activity cannot be forgotten while data is being saved.
+    ForgetBlocked,
+    /// Old entries cannot be removed from the journal.
+    Retention,
+    /// The journal is larger than it may be, because what is open in it has to stay.
+    JournalTooLarge,
+    /// The server does not answer questions about open commands.
+    StatusChecks,
+    /// The settings cannot be saved.
+    SettingsFile,
+    /// The chosen way to the network, or its certificates, cannot be used.
+    NetworkSetup,
+    /// A download that waits will not start, or one that runs will not finish, before its link expires.
+    LateDownload(RequestId),
+}
