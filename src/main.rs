@@ -193,7 +193,7 @@ fn sandbox_launcher() -> Option<SandboxLauncher> {
 
     Some(Arc::new(|| {
         Box::pin(async {
-            let running = sandbox::start(Options::embedded()).await.map_err(|error| error.to_string())?;
+            let running = sandbox::start(Options::embedded()).await?;
             Ok(SandboxAddresses {
                 api: Address::new(running.api_url()),
                 websocket: Address::new(running.ws_url()),

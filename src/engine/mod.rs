@@ -69,7 +69,7 @@ pub use endpoints::Target;
 pub use event::{ConnectionState, Event, Exporting, Notice, Progress, Severity, SignInState, Stage, Waiting};
 pub use handle::{Busy, Engine, EngineClock, EngineError, EngineHandle, WindowPanicked};
 pub use mailbox::{Events, NOTICES_LOG, Waker};
-pub use options::{Clock, EngineOptions, SandboxAddresses, SandboxLauncher};
+pub use options::{Clock, EngineOptions, SandboxAddresses, SandboxFailure, SandboxLauncher};
 pub use proxies::{ProxyError, ProxyVariables};
 pub use status::{
     CompetingConsumer, ConnectionHealth, DataKeyStatus, EngineStatus, Problem, ProblemKind, ProfileStatus,

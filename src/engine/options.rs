@@ -19,7 +19,10 @@ use super::proxies::ProxyVariables;
 pub type Clock = Arc<dyn Fn() -> Moment + Send + Sync>;
 
 /// Starts a sandbox. `main` hands it in, so that the engine needs to know nothing of the sandbox.
-pub type SandboxLauncher = Arc<dyn Fn() -> BoxFuture<'static, Result<SandboxAddresses, String>> + Send + Sync>;
+pub type SandboxLauncher = Arc<dyn Fn() -> BoxFuture<'static, Result<SandboxAddresses, SandboxFailure>> + Send + Sync>;
+
+/// Why a sandbox was not started: the sandbox's own error, which the engine does not know. Its text is for the operator.
+pub type SandboxFailure = Box<dyn std::error::Error + Send + Sync>;
 
 /// Where a sandbox that was started listens, and how one signs in.
 pub struct SandboxAddresses {

@@ -143,7 +143,7 @@ impl Reconciler {
             Err(error @ RestError::Unauthorised(_)) => {
                 round.refused = Some(ticket);
                 self.book.asked(&command);
-                let report = Report::TokenDead { profile: self.profile, ticket, why: error.to_string() };
+                let report = Report::TokenDead { profile: self.profile, ticket, why: error };
                 if self.reports.send(report).await.is_err() {
                     tracing::debug!("the engine is stopping");
                 }

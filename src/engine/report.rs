@@ -6,16 +6,18 @@ use std::sync::Arc;
 use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 
+use crate::credentials::KeyringError;
 use crate::journal::Sealing;
 use crate::protocol::{AuthorizationToken, DataKey, RequestId};
 use crate::settings::{Profile, ProfileId};
 
-use super::event::{ConnectionState, SignInState};
+use super::event::ConnectionState;
 use super::lifetime::Due;
 use super::local::Asked;
-use super::options::SandboxAddresses;
+use super::options::{SandboxAddresses, SandboxFailure};
 use super::rest::{Ends, Granted, RestError};
 use super::session::Ticket;
+use super::sign_in::SignInError;
 
 /// Something that a task found out. Tasks wait for room; the centre never waits for a task.
 #[derive(Debug)]
@@ -23,9 +25,9 @@ pub(super) enum Report {
     /// A session changed its state; `ticket` is the number of the ticket it used last.
     Connection { profile: ProfileId, ticket: u64, state: ConnectionState },
     /// The keyring was asked for a token.
-    Remembered { profile: ProfileId, token: Result<Option<AuthorizationToken>, String> },
+    Remembered { profile: ProfileId, token: Result<Option<AuthorizationToken>, KeyringError> },
     /// The server was asked to sign in, or for the end of a token that was given.
-    SignedIn { profile: ProfileId, attempt: u64, granted: Result<Granted, SignInState> },
+    SignedIn { profile: ProfileId, attempt: u64, granted: Result<Granted, SignInError> },
     /// The server said when a token ends.
     Expiry { profile: ProfileId, ticket: u64, ends: Ends },
     /// It is time to do something about a token that will end.
@@ -35,7 +37,7 @@ pub(super) enum Report {
     /// The keyring was asked to keep a token.
     Kept { profile: ProfileId, ticket: u64 },
     /// A REST call said that the token is dead.
-    TokenDead { profile: ProfileId, ticket: u64, why: String },
+    TokenDead { profile: ProfileId, ticket: u64, why: RestError },
     /// This program requested data; with the folder that it goes to by itself, and its size.
     Requested { profile: ProfileId, request: RequestId, folder: Option<PathBuf>, size: Option<u64> },
     /// The keyring was asked for, or told of, the key of a profile's payloads, after so many changes: the key, and whether the
@@ -50,7 +52,7 @@ pub(super) enum Report {
     /// A download came to its end.
     DownloadEnded { profile: ProfileId, request: RequestId },
     /// A sandbox was started.
-    Sandbox(Result<SandboxAddresses, String>),
+    Sandbox(Result<SandboxAddresses, SandboxFailure>),
     /// Another process asked to follow commands.
     Track(Asked),
     /// The machine woke from sleep.

@@ -43,7 +43,7 @@ impl Asking {
             Ok(answer) => Ok(answer),
             Err(error) => {
                 let sentence = error.to_string();
-                self.token_may_be_dead(&error).await;
+                self.token_may_be_dead(error).await;
                 Err(sentence)
             }
         };
@@ -70,7 +70,7 @@ impl Asking {
                 Err(error) => {
                     let (left, fatal) = (all - done, is_fatal(&error));
                     self.tell(&stored, &error, if fatal { left } else { 1 });
-                    self.token_may_be_dead(&error).await;
+                    self.token_may_be_dead(error).await;
                     if fatal {
                         return;
                     }
@@ -131,9 +131,8 @@ impl Asking {
         self.tools.warn(self.profile, sentence);
     }
 
-    async fn token_may_be_dead(&self, error: &RestError) {
-        if matches!(error, RestError::Unauthorised(_)) {
-            let why = error.to_string();
+    async fn token_may_be_dead(&self, why: RestError) {
+        if matches!(why, RestError::Unauthorised(_)) {
             let report = Report::TokenDead { profile: self.profile, ticket: self.ticket.number, why };
             self.tools.report(report).await;
         }

@@ -8,13 +8,46 @@ use crate::protocol::AuthorizationToken;
 use crate::settings::ProfileId;
 
 use super::action::Credential;
-use super::endpoints::Endpoints;
+use super::endpoints::{EndpointError, Endpoints};
 use super::event::SignInState;
 use super::report::{Renewal, Report};
 use super::rest::{Granted, RestError};
 use super::session::Ticket;
 use super::status::ProblemKind;
 use super::tools::Tools;
+
+/// Why a profile was not signed in; its text is for the operator.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum SignInError {
+    /// An address of the form can't be used.
+    #[error(transparent)]
+    Address(#[from] EndpointError),
+    /// The form has no user name.
+    #[error("Enter a user name.")]
+    NoUserName,
+    /// The server refused user name and password: its words with a colon before them, or empty.
+    #[error(
+        "The server refused to sign in{0}. Check user name and password; a new profile also needs its public key registered \
+         first."
+    )]
+    PasswordRefused(String),
+    /// The server refused the token, or it can be none.
+    #[error(transparent)]
+    TokenRefused(RestError),
+    /// The server could not be asked, or did not say.
+    #[error(transparent)]
+    NotAsked(RestError),
+}
+
+impl SignInError {
+    /// What the window is told.
+    pub(super) fn state(&self) -> SignInState {
+        match self {
+            Self::PasswordRefused(_) | Self::TokenRefused(_) => SignInState::Refused(self.to_string()),
+            Self::Address(_) | Self::NoUserName | Self::NotAsked(_) => SignInState::Failed(self.to_string()),
+        }
+    }
+}
 
 /// Asks the server to sign a profile in, until `stop` is dropped.
 pub(super) async fn ask(
@@ -38,23 +71,18 @@ async fn grant(
     endpoints: &Endpoints,
     username: &str,
     credential: Credential,
-) -> Result<Granted, SignInState> {
+) -> Result<Granted, SignInError> {
     match credential {
         Credential::Password(password) => {
             tools.rest.authenticate(endpoints, username, &password).await.map_err(|error| match error {
-                RestError::Unauthorised(words) => SignInState::Refused(format!(
-                    "The server refused to sign in{words}. Check user name and password; a new profile also needs its \
-                     public key registered first."
-                )),
-                other => SignInState::Failed(other.to_string()),
+                RestError::Unauthorised(words) => SignInError::PasswordRefused(words),
+                other => SignInError::NotAsked(other),
             })
         }
         // Joining will prove it; a server that knows its end may refuse it here already.
         Credential::Token(token) => match tools.rest.expiry(endpoints, &token).await {
             Ok(ends) => Ok(Granted { token, expires_at: ends.at, server_now: ends.server_now, proved: false }),
-            Err(error @ (RestError::Unauthorised(_) | RestError::NotAToken)) => {
-                Err(SignInState::Refused(error.to_string()))
-            }
+            Err(error @ (RestError::Unauthorised(_) | RestError::NotAToken)) => Err(SignInError::TokenRefused(error)),
             Err(error) => {
                 tracing::debug!(%error, "the end of the token is not known");
                 Ok(Granted { token, expires_at: None, server_now: None, proved: false })
@@ -69,7 +97,7 @@ pub(super) async fn ask_expiry(tools: Tools, profile: ProfileId, ticket: Arc<Tic
     match tools.rest.expiry(&ticket.endpoints, &ticket.token).await {
         Ok(ends) => tools.report(Report::Expiry { profile, ticket: number, ends }).await,
         Err(error @ RestError::Unauthorised(_)) => {
-            tools.report(Report::TokenDead { profile, ticket: number, why: error.to_string() }).await;
+            tools.report(Report::TokenDead { profile, ticket: number, why: error }).await;
         }
         // Nothing depends on it but what is shown; the session says whether the server is there.
         Err(error) => tracing::debug!(%error, "the end of the token is not known"),

@@ -37,7 +37,7 @@ impl Hub {
                         }
                     }
                     Err(error @ RestError::Unauthorised(_)) => {
-                        let report = Report::TokenDead { profile, ticket: ticket.number, why: error.to_string() };
+                        let report = Report::TokenDead { profile, ticket: ticket.number, why: error };
                         tools.report(report).await;
                         return;
                     }

@@ -14,7 +14,7 @@ use crate::engine::gaps::Left;
 use crate::engine::lifetime::Watch;
 use crate::engine::reconcile::{OverRest, Reconciler};
 use crate::engine::report::{Renewal, Report};
-use crate::engine::rest::Dialect;
+use crate::engine::rest::{Dialect, RestError};
 use crate::engine::restore;
 use crate::engine::scribe::Scribe;
 use crate::engine::session::{self, Aim, Ticket, Wish};
@@ -43,7 +43,7 @@ pub(super) struct Desk {
     /// A sign-in under way.
     pub(super) signing: Option<Signing>,
     /// A new token that is being asked for, and what a call with the old one said meanwhile: that it is dead.
-    pub(super) renewal: Option<(Arc<Renewal>, Option<String>)>,
+    pub(super) renewal: Option<(Arc<Renewal>, Option<RestError>)>,
     /// Cancelled when the operator signs out: a token of before is not kept any more.
     pub(super) signed_out: CancellationToken,
     /// Who waits until the channel is left.

@@ -34,7 +34,7 @@ use crate::settings::{DOWNLOADS_AT_ONCE, Preferences, Profile, ProfileId, SCALES
 
 use super::action::Action;
 use super::download::{Order, Queue};
-use super::event::{ConnectionState, Notice, Severity};
+use super::event::{ConnectionState, Notice, Severity, SignInState};
 use super::files::HandOver;
 use super::lasting;
 use super::options::SandboxLauncher;
@@ -464,10 +464,11 @@ impl Hub {
     }
 }
 
-/// Whether a state means that an attempt failed, and why.
-fn failure(state: &ConnectionState) -> Option<&str> {
+/// What a state means for a sign-in whose token is to be proved by joining: `None` while that is under way.
+fn failure(state: &ConnectionState) -> Option<SignInState> {
     match state {
-        ConnectionState::Reconnecting { why, .. } | ConnectionState::TokenRefused { why } => Some(why),
+        ConnectionState::Reconnecting { why, .. } => Some(SignInState::Failed(why.clone())),
+        ConnectionState::TokenRefused { why } => Some(SignInState::Refused(why.clone())),
         ConnectionState::SignedOut
         | ConnectionState::Connecting
         | ConnectionState::Joining

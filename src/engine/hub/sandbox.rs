@@ -4,7 +4,7 @@ use secrecy::SecretString;
 
 use crate::engine::action::{Credential, SignIn};
 use crate::engine::event::Severity;
-use crate::engine::options::SandboxAddresses;
+use crate::engine::options::{SandboxAddresses, SandboxFailure};
 use crate::engine::report::Report;
 use crate::settings::{Profile, ProfileId, Saving};
 
@@ -48,11 +48,11 @@ impl Hub {
     }
 
     /// Signs in to the sandbox.
-    pub(super) fn sandbox_started(&mut self, started: Result<SandboxAddresses, String>) {
+    pub(super) fn sandbox_started(&mut self, started: Result<SandboxAddresses, SandboxFailure>) {
         let SandboxAddresses { api, websocket, download, username, password, keep_alive } = match started {
             Ok(addresses) => addresses,
-            Err(why) => {
-                self.notice(None, Severity::Error, format!("The sandbox could not be started: {why}"));
+            Err(error) => {
+                self.notice(None, Severity::Error, format!("The sandbox could not be started: {error}"));
                 return;
             }
         };

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 
+use crate::credentials::KeyringError;
 use crate::engine::action::{Action, Credential, SignIn};
 use crate::engine::endpoints::Endpoints;
 use crate::engine::event::{ConnectionState, Notice, Severity, SignInState};
@@ -12,7 +13,7 @@ use crate::engine::lifetime::{self, Due};
 use crate::engine::report::{Renewal, Report};
 use crate::engine::rest::{Ends, Granted, RestError};
 use crate::engine::session::{Aim, Ticket};
-use crate::engine::sign_in;
+use crate::engine::sign_in::{self, SignInError};
 use crate::engine::status::{ProblemKind, SignInStatus, TokenStatus};
 use crate::protocol::AuthorizationToken;
 use crate::settings::ProfileId;
@@ -41,10 +42,10 @@ impl Hub {
         let id = profile.id;
         let endpoints = match Endpoints::of(&profile) {
             Ok(endpoints) => Arc::new(endpoints),
-            Err(error) => return self.tell_sign_in(id, SignInState::Failed(error.to_string())),
+            Err(error) => return self.tell_sign_in(id, SignInError::from(error).state()),
         };
         if matches!(credential, Credential::Password(_)) && profile.username.trim().is_empty() {
-            return self.tell_sign_in(id, SignInState::Failed("Enter a user name.".to_owned()));
+            return self.tell_sign_in(id, SignInError::NoUserName.state());
         }
         self.open(profile.clone());
         let attempt = self.number();
@@ -65,17 +66,17 @@ impl Hub {
     }
 
     /// The server answered a sign-in.
-    pub(super) async fn signed_in(&mut self, profile: ProfileId, attempt: u64, granted: Result<Granted, SignInState>) {
+    pub(super) async fn signed_in(&mut self, profile: ProfileId, attempt: u64, granted: Result<Granted, SignInError>) {
         let number = self.number();
         let Some(desk) = self.desks.get_mut(&profile) else { return };
         let Some(signing) = desk.signing.as_mut().filter(|signing| signing.attempt == attempt) else { return };
         let granted = match granted {
             Ok(granted) => granted,
-            Err(state) => return self.sign_in_failed(profile, state),
+            Err(error) => return self.sign_in_failed(profile, error.state()),
         };
         let endpoints = match Endpoints::of(&signing.profile) {
             Ok(endpoints) => Arc::new(endpoints),
-            Err(error) => return self.sign_in_failed(profile, SignInState::Failed(error.to_string())),
+            Err(error) => return self.sign_in_failed(profile, SignInError::from(error).state()),
         };
         let ends = granted.ends();
         let Granted { token, expires_at, proved, .. } = granted;
@@ -146,14 +147,14 @@ impl Hub {
     pub(super) fn remember(&self, profile: ProfileId) {
         let tools = self.tools.clone();
         let task = async move {
-            let token = tools.keyring.token(profile).await.map_err(|error| error.to_string());
+            let token = tools.keyring.token(profile).await;
             tools.report(Report::Remembered { profile, token }).await;
         };
         self.tools_of(profile).spawner.spawn("reading the keyring", task);
     }
 
     /// The keyring answered.
-    pub(super) fn remembered(&mut self, profile: ProfileId, token: Result<Option<AuthorizationToken>, String>) {
+    pub(super) fn remembered(&mut self, profile: ProfileId, token: Result<Option<AuthorizationToken>, KeyringError>) {
         let number = self.number();
         let Some(desk) = self.desks.get_mut(&profile) else { return };
         // Signed in meanwhile, or about to be: that token is newer. Signed out meanwhile: it is to be forgotten.
@@ -166,10 +167,10 @@ impl Hub {
                 self.aim(profile, Aim::SignedOut);
                 return self.tell_token(profile);
             }
-            Err(sentence) => {
+            Err(error) => {
                 self.aim(profile, Aim::SignedOut);
                 self.tell_token(profile);
-                return self.tools.problem(profile, ProblemKind::TokenKeyring, sentence);
+                return self.tools.problem(profile, ProblemKind::TokenKeyring, error.to_string());
             }
         };
         self.tools.resolve(profile, &ProblemKind::TokenKeyring);
@@ -350,7 +351,7 @@ impl Hub {
         let old = asked.old.number;
         let granted = match outcome {
             Ok(granted) => granted,
-            Err(error @ RestError::Unauthorised(_)) => return self.token_dead(profile, old, error.to_string()),
+            Err(error @ RestError::Unauthorised(_)) => return self.token_dead(profile, old, error),
             Err(error) => {
                 if let Some(why) = refused {
                     return self.token_dead(profile, old, why);
@@ -423,7 +424,7 @@ impl Hub {
     }
 
     /// A REST call said that a token is dead.
-    pub(super) fn token_dead(&mut self, profile: ProfileId, ticket: u64, why: String) {
+    pub(super) fn token_dead(&mut self, profile: ProfileId, ticket: u64, why: RestError) {
         if let Some(desk) = self.desks.get_mut(&profile)
             && let Some((asked, refused)) = &mut desk.renewal
             && asked.old.number == ticket
@@ -433,9 +434,9 @@ impl Hub {
             return;
         }
         if self.held(profile, ticket).is_some() {
-            let notice = Notice::new(Severity::Error, Some(profile), why.clone());
+            let notice = Notice::new(Severity::Error, Some(profile), why.to_string());
             self.tools.outbox.report_problem(ProblemKind::TokenRefused, notice);
-            self.aim(profile, Aim::Refused { why });
+            self.aim(profile, Aim::Refused { why: Arc::new(why) });
         }
     }
 
@@ -466,8 +467,8 @@ impl Hub {
         {
             if state == ConnectionState::Live {
                 self.accept(profile).await;
-            } else if let Some(why) = failure(&state) {
-                self.sign_in_failed(profile, SignInState::Failed(why.to_owned()));
+            } else if let Some(failed) = failure(&state) {
+                self.sign_in_failed(profile, failed);
             }
             return;
         }

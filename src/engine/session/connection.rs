@@ -9,9 +9,10 @@ use secrecy::{ExposeSecret as _, SecretString};
 use tokio_tungstenite::tungstenite::error::CapacityError;
 use tokio_tungstenite::tungstenite::{Error as WsError, Message as Frame};
 
-use crate::engine::connector::Socket;
+use crate::engine::connector::{ConnectError, Socket};
 use crate::engine::options::Clock;
 use crate::engine::reading::{Harvest, Read, Reading};
+use crate::engine::rest::RestError;
 use crate::protocol::Reply;
 
 use super::wish::Ticket;
@@ -62,6 +63,20 @@ pub(super) enum End {
     /// Something that is no WebSocket.
     #[error("The server broke the rules of the WebSocket protocol.")]
     Protocol,
+}
+
+/// Why there is no connection, or not any more; its text is for the operator.
+#[derive(Debug, Clone, thiserror::Error)]
+pub(super) enum Failure {
+    /// None came about.
+    #[error(transparent)]
+    NotConnected(Arc<ConnectError>),
+    /// It ended.
+    #[error(transparent)]
+    Ended(End),
+    /// A call over REST said that the token is dead.
+    #[error(transparent)]
+    TokenDead(Arc<RestError>),
 }
 
 /// A reason as the end of a sentence.

@@ -46,7 +46,7 @@ impl Session {
             Some(Err(end)) => {
                 drop(connection);
                 match self.asked_about(end, &ticket).await {
-                    Some(end) => self.lost(&end, &ticket, Duration::ZERO),
+                    Some(end) => self.lost(end, &ticket, Duration::ZERO),
                     None => self.follow(),
                 }
             }

@@ -106,7 +106,7 @@ impl Session {
                     let (ticket, joined) = (live.connection.ticket.clone(), live.joined.elapsed());
                     self.gone(live.life);
                     drop(live);
-                    return self.lost(&end, &ticket, joined);
+                    return self.lost(end, &ticket, joined);
                 }
             }
             next = self.step(&mut live, &mut room, &mut woken).await;

@@ -48,7 +48,7 @@ use super::vault::Vault;
 
 use backlog::Backlog;
 use backoff::{Backoff, STABLE};
-use connection::{Connection, End, Heard};
+use connection::{Connection, End, Failure, Heard};
 use join::{answers, correlation};
 use live::Live;
 use pace::Pace;
@@ -114,7 +114,7 @@ enum State {
     /// Not connected and not about to be.
     Resting(Rest),
     /// Waiting for the next attempt. A reason to hurry is one that the wish did not give yet when the last one failed.
-    Waiting { until: Instant, why: String, wish: Wish },
+    Waiting { until: Instant, why: Failure, wish: Wish },
     /// DNS, TCP, TLS and the upgrade are under way.
     Connecting(Connecting),
     /// The socket is open and the join is under way.
@@ -135,7 +135,7 @@ enum Rest {
     Refused {
         number: u64,
         retry: u64,
-        why: String,
+        why: Failure,
     },
 }
 
@@ -200,7 +200,7 @@ impl Session {
             Wish { aim: Aim::SignedOut, .. } => State::Resting(Rest::SignedOut),
             Wish { aim: Aim::Offline, .. } => State::Resting(Rest::Offline),
             Wish { aim: Aim::Refused { why }, retry, .. } => {
-                State::Resting(Rest::Refused { number: self.ticket, retry, why })
+                State::Resting(Rest::Refused { number: self.ticket, retry, why: Failure::TokenDead(why) })
             }
             Wish { aim: Aim::Stopped, .. } => State::Ended,
             Wish { aim: Aim::Online(ticket), message_limit: limit, .. } => {
@@ -243,7 +243,7 @@ impl Session {
         }
     }
 
-    async fn wait(&mut self, until: Instant, why: String, before: Wish) -> State {
+    async fn wait(&mut self, until: Instant, why: Failure, before: Wish) -> State {
         let stays = |wish: &Wish, number: u64| {
             matches!(&wish.aim, Aim::Online(ticket) if ticket.number == number) && !wish.hurries(&before)
         };
@@ -284,7 +284,7 @@ impl Session {
                     }
                     Err(error) => {
                         tracing::debug!(profile = %self.profile, %error, "no connection");
-                        self.failed(error.to_string())
+                        self.failed(Failure::NotConnected(Arc::new(error)))
                     }
                 },
             }
@@ -344,24 +344,23 @@ impl Session {
     }
 
     /// A connection ended by itself after it was joined for `joined`.
-    fn lost(&mut self, end: &End, ticket: &Ticket, joined: Duration) -> State {
-        let why = end.to_string();
-        tracing::debug!(profile = %self.profile, %why, "the connection ended");
+    fn lost(&mut self, end: End, ticket: &Ticket, joined: Duration) -> State {
+        tracing::debug!(profile = %self.profile, %end, "the connection ended");
         match end {
             End::TokenRefused { .. } => {
                 let retry = current(&mut self.wish).retry;
-                return State::Resting(Rest::Refused { number: ticket.number, retry, why });
+                return State::Resting(Rest::Refused { number: ticket.number, retry, why: Failure::Ended(end) });
             }
             // The next connection may well end the same way, however long this one held: no reset.
-            End::TooLarge { size, limit } => self.cannot_read(&why, Some(next_limit(*size, *limit))),
-            End::NotUtf8 => self.cannot_read(&why, None),
+            End::TooLarge { size, limit } => self.cannot_read(&end, Some(next_limit(size, limit))),
+            End::NotUtf8 => self.cannot_read(&end, None),
             _ if joined >= STABLE => self.backoff.reset(),
             _ => {}
         }
-        self.failed(why)
+        self.failed(Failure::Ended(end))
     }
 
-    fn failed(&mut self, why: String) -> State {
+    fn failed(&mut self, why: Failure) -> State {
         let wish = current(&mut self.wish);
         State::Waiting { until: Instant::now() + self.backoff.next(), why, wish }
     }
@@ -398,7 +397,7 @@ impl Session {
     }
 
     /// Says that a message could not be read, and offers to raise the limit.
-    fn cannot_read(&self, why: &str, limit: Option<usize>) {
+    fn cannot_read(&self, why: &End, limit: Option<usize>) {
         self.outbox.notice(Notice {
             severity: Severity::Warning,
             profile: Some(self.profile),
@@ -412,11 +411,11 @@ impl Session {
         match state {
             State::Resting(Rest::SignedOut) => ConnectionState::SignedOut,
             State::Resting(Rest::Offline) | State::Ended => ConnectionState::Offline,
-            State::Resting(Rest::Refused { why, .. }) => ConnectionState::TokenRefused { why: why.clone() },
+            State::Resting(Rest::Refused { why, .. }) => ConnectionState::TokenRefused { why: why.to_string() },
             State::Waiting { until, why, .. } => ConnectionState::Reconnecting {
                 at: until.into_std(),
                 attempt: self.backoff.failures(),
-                why: why.clone(),
+                why: why.to_string(),
             },
             State::Connecting(_) => ConnectionState::Connecting,
             State::Joining(_) => ConnectionState::Joining,

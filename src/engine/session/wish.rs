@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use crate::engine::endpoints::Endpoints;
+use crate::engine::rest::RestError;
 use crate::protocol::AuthorizationToken;
 
 /// The right to join: a token and where it is good. Numbers ascend, so that late news of an old one is told apart.
@@ -27,8 +28,8 @@ pub(in crate::engine) enum Aim {
     Online(Arc<Ticket>),
     /// Not connected: a REST call said that the token is dead.
     Refused {
-        /// Why, in a sentence.
-        why: String,
+        /// Why.
+        why: Arc<RestError>,
     },
     /// Ended for good.
     Stopped,

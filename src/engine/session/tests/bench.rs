@@ -16,6 +16,7 @@ use crate::engine::event::{ConnectionState, Event, Notice};
 use crate::engine::gaps::Past;
 use crate::engine::mailbox::{self, Events, Outbox};
 use crate::engine::options::Clock;
+use crate::engine::rest::RestError;
 use crate::engine::scribe::Scribe;
 use crate::engine::session::{self, Aim, Parts, Ticket, Wish};
 use crate::engine::spawn::{Spawner, Task};
@@ -293,6 +294,11 @@ impl Bench {
 /// Waits until nothing has anything left to do, the journal's threads included: a paused clock moves only then.
 pub(super) async fn settle() {
     tokio::time::sleep(Duration::from_millis(1)).await;
+}
+
+/// Not to be connected, because a call over REST said that the token is dead.
+pub(super) fn token_dead() -> Aim {
+    Aim::Refused { why: Arc::new(RestError::Unauthorised(String::new())) }
 }
 
 /// A ticket by its number; its token is `T-<number>`.

@@ -7,7 +7,7 @@ use serde_json::json;
 use tokio::time::Instant;
 use tokio_tungstenite::tungstenite::Message as Frame;
 
-use super::bench::{Bench, LIMIT, settle, ticket};
+use super::bench::{Bench, LIMIT, settle, ticket, token_dead};
 use crate::activity::{Gap, Moment};
 use crate::engine::event::ConnectionState;
 use crate::engine::session::Aim;
@@ -42,7 +42,7 @@ async fn whoever_leaves_a_dead_connection_its_gap_begins_at_its_last_sign_of_lif
         ("disconnect", |bench| bench.aim(Aim::Offline)),
         ("sign out", |bench| bench.aim(Aim::SignedOut)),
         ("another token", |bench| bench.aim(Aim::Online(ticket(2)))),
-        ("a dead token", |bench| bench.aim(Aim::Refused { why: "No.".to_owned() })),
+        ("a dead token", |bench| bench.aim(token_dead())),
         ("another limit", |bench| bench.wish.send_modify(|wish| wish.message_limit = 2 * LIMIT)),
         ("disconnect and connect", |bench| {
             bench.aim(Aim::Offline);

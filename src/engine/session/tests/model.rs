@@ -13,7 +13,7 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 use tokio_tungstenite::tungstenite::Message as Frame;
 
-use super::bench::{Bench, settle, ticket};
+use super::bench::{Bench, settle, ticket, token_dead};
 use crate::activity::{Activities, ActivityKey, Enquiry, Fact, Moment, Status};
 use crate::engine::event::ConnectionState;
 use crate::engine::options::Clock;
@@ -220,7 +220,7 @@ async fn take(bench: &mut Bench, model: &mut Model, mut server: Server, step: &S
             let away = match ending {
                 Ending::Disconnect => Some(Aim::Offline),
                 Ending::SignOut => Some(Aim::SignedOut),
-                Ending::DeadToken => Some(Aim::Refused { why: "It is over.".to_owned() }),
+                Ending::DeadToken => Some(token_dead()),
                 Ending::Renewal | Ending::Limit | Ending::Heartbeat => None,
             };
             if let Some(away) = away {

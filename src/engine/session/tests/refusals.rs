@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
-use super::bench::{Bench, Expiry, settle, ticket};
+use super::bench::{Bench, Expiry, settle, ticket, token_dead};
 use crate::engine::event::{ConnectionState, Event};
 use crate::engine::session::Aim;
 use crate::engine::testing::{Server, done};
@@ -176,7 +176,7 @@ async fn a_retry_that_comes_while_the_refusal_is_still_being_told_is_not_lost() 
 #[tokio::test(start_paused = true)]
 async fn a_token_that_a_call_found_dead_is_tried_again_when_the_aim_is_online_again() {
     let (mut bench, server) = Bench::live().await;
-    bench.aim(Aim::Refused { why: "The server refused the token.".to_owned() });
+    bench.aim(token_dead());
     bench.until(|state| matches!(state, ConnectionState::TokenRefused { .. })).await;
     drop(server);
     bench.wish.send_modify(|wish| {
