@@ -100,6 +100,8 @@ pub struct Activities {
     unkept: BTreeSet<u32>,
     /// Rows whose payload came in a message and was not saved.
     inline: BTreeSet<u32>,
+    /// Commands whose outcome is only known because the server was asked, by when it answered.
+    asked: BTreeSet<(Moment, u32)>,
     /// The time as of the last [`Activities::expire`].
     now: Moment,
     reference: TimeReference,
@@ -139,6 +141,7 @@ impl Activities {
             kept_links: HashSet::new(),
             unkept: BTreeSet::new(),
             inline: BTreeSet::new(),
+            asked: BTreeSet::new(),
             now: Moment(0),
             reference: TimeReference::EXACT,
             deadlines: BTreeSet::new(),

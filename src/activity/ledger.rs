@@ -1,8 +1,6 @@
-//! The completeness ledger: how every id that is known ended, and what became of each gap.
+//! The completeness ledger: how every id that is known ended.
 //!
 //! It claims nothing about ids that were never seen.
-
-use super::{GapCause, Moment};
 
 /// How every command and data request ended. The parts add up to the whole.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -80,38 +78,5 @@ impl Ledger {
         *unknown = unknown.saturating_sub(other.unknown);
         *open = open.saturating_sub(other.open);
         *gaps = gaps.saturating_sub(other.gaps);
-    }
-}
-
-/// A gap as it stands now.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct GapState {
-    /// When it began.
-    pub from: Moment,
-    /// When it ended; `None` while it lasts.
-    pub to: Option<Moment>,
-    /// Why nothing was heard.
-    pub cause: GapCause,
-    /// How many commands were open across it.
-    pub open: usize,
-    /// How many of those are settled by now: heard after all, or asked for.
-    pub recovered: usize,
-    /// How many data requests were open across it.
-    pub requests: usize,
-    /// How many of those have had their outcome since.
-    pub heard: usize,
-}
-
-impl GapState {
-    /// Whether nothing that is known to have been open is still missing.
-    #[must_use]
-    pub fn is_recovered(&self) -> bool {
-        self.to.is_some() && self.recovered == self.open && self.heard == self.requests
-    }
-
-    /// How many data requests were open across it and have had no outcome since.
-    #[must_use]
-    pub fn requests_left(&self) -> usize {
-        self.requests.saturating_sub(self.heard)
     }
 }

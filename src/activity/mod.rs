@@ -5,6 +5,7 @@
 //! are shown in which order. No I/O, no clock, no egui.
 
 mod activities;
+pub mod completeness;
 mod entry;
 mod evicted;
 mod filter;
@@ -27,12 +28,13 @@ mod unkept;
 mod view;
 
 pub use activities::{Activities, Incomplete, LOOKED_UP, Place, ROWS_IN_MEMORY, RowId};
+pub use completeness::{Answer, GapState};
 pub use entry::{
     ActivityKey, Decryption, Deed, Enquiry, Entry, Fact, Gap, GapCause, Kind, NotSaved, Receipt, Requested, Seq,
 };
 pub use filter::{Field, Filter, FilterError, Problem, Slip};
 pub use insight::{BINS, BINS_A_DECADE, Insight, Stretch, bin_start};
-pub use ledger::{GapState, Ledger};
+pub use ledger::Ledger;
 pub use moment::Moment;
 pub use openness::{Openness, command_is_pending, expiry_of};
 pub use path_text::{path_of_text, text_of_path};

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use crate::protocol::LinkLife;
 
+use super::completeness::Unheard;
 use super::ledger::Standing;
 use super::pool::TextPool;
 use super::row::{CommandState, DataRow, End, Row};
@@ -190,6 +191,15 @@ impl<'a> Activity<'a> {
                 (false, false) => None,
             },
         }
+    }
+
+    /// A command that the socket called pending, and whose outcome only an enquiry told.
+    #[must_use]
+    pub fn unheard(&self) -> Option<Unheard> {
+        let only_asked = self.row.kind == Kind::Command
+            && matches!(self.status(), Status::Succeeded | Status::Failed)
+            && self.row.known.is_only_asked_after_heard();
+        only_asked.then(|| Unheard { since: self.row.first.at, answered: self.row.state.at })
     }
 
     /// Where it stands in the ledger.

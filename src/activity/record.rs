@@ -182,17 +182,9 @@ fn gap_in_words(gap: &GapState) -> String {
         GapCause::NotRunning => "The monitor was not running",
         GapCause::Asleep => "The computer was asleep",
     };
-    let recovered = match gap.open {
-        0 => String::new(),
-        open => format!(", {} of {open} recovered", gap.recovered),
-    };
-    let requests = match gap.requests_left() {
-        0 => String::new(),
-        1 => ", 1 data request can't be asked for".to_owned(),
-        requests => format!(", {requests} data requests can't be asked for"),
-    };
-    let means = if gap.is_recovered() { "nothing known is missing" } else { "acknowledgements may be missing" };
-    format!("{cause}: {means}{recovered}{requests}")
+    let mut parts = vec![format!("{cause}: {}", gap.meaning())];
+    parts.extend(gap.findings());
+    parts.join(", ")
 }
 
 /// JSON whose texts say the same, with everything that shows nothing of itself as `\u….`: a terminal that is shown it obeys
@@ -341,15 +333,21 @@ mod tests {
             cause: GapCause::Disconnected,
             open: 4,
             recovered: 3,
+            unknown: 0,
             requests: 2,
             heard: 1,
+            suspected: false,
         };
         let record = Record::of_gap("ops".into(), &gap, Moment(9_000_000), TimeReference::EXACT);
         assert!(record.json().starts_with("{\"kind\":\"gap\",\"id\":null,"), "{}", record.json());
-        assert!(record.message.contains("3 of 4 recovered, 1 data request can't"), "{}", record.message);
+        assert!(
+            record.message.contains("3 of 4 recovered, 1 of 2 data requests heard, 1 data request cannot be asked for"),
+            "{}",
+            record.message
+        );
         let recovered = GapState { recovered: 4, heard: 2, ..gap };
         let message = Record::of_gap("ops".into(), &recovered, Moment(9_000_000), TimeReference::EXACT).message;
-        assert_eq!(message, "Disconnected: nothing known is missing, 4 of 4 recovered");
+        assert_eq!(message, "Disconnected: nothing known is missing, 4 of 4 recovered, 2 of 2 data requests heard");
         assert_eq!(record.at, "1970-01-01T00:00:01.000000Z");
     }
 }

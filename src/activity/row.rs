@@ -215,6 +215,11 @@ impl Known {
         }
     }
 
+    /// Whether the socket spoke of it, but only an enquiry said how it ended.
+    pub(super) fn is_only_asked_after_heard(self) -> bool {
+        self.0 & (Self::HEARD | Self::HEARD_FINAL | Self::ASKED_FINAL) == Self::HEARD | Self::ASKED_FINAL
+    }
+
     /// Whether both a success and a failure were told.
     pub(super) fn is_contradicted(self) -> bool {
         self.0 & (Self::SUCCEEDED | Self::FAILED) == Self::SUCCEEDED | Self::FAILED

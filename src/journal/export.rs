@@ -4,10 +4,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use crate::activity::completeness::{Gaps, Unheard, is_suspicious};
 use crate::activity::record::{Format, Record, text_of};
 use crate::activity::{
-    Activities, Activity, ActivityKey, Chip, Deed, Entry, Fact, Filter, Gap, GapState, Kind, Moment, Seq, Source,
-    TimeReference,
+    Activities, Activity, ActivityKey, Answer, Chip, Deed, Entry, Fact, Filter, Gap, GapState, Kind, Moment, Seq,
+    Source, Status, TimeReference,
 };
 use crate::settings::ProfileId;
 
@@ -54,11 +55,7 @@ impl Export {
         }
         let Some(archive) = archive else { return Ok(()) };
         let background = Background::read(archive)?;
-        if self.messages {
-            messages(archive, self, background, &mut line)
-        } else {
-            activities(archive, self, background, &mut line)
-        }
+        lines(archive, self, background, &mut line)
     }
 
     fn line(&self, record: &Record) -> String {
@@ -79,13 +76,25 @@ impl Export {
     }
 }
 
-/// What is known before the first line: the operator's labels, and what was open across gaps.
+/// What is known of all activities together: the operator's labels, and what the lines of gaps are made of, once all of them have
+/// come by.
 #[derive(Default)]
 struct Background {
     labels: BTreeMap<(ProfileId, ActivityKey), String>,
-    /// Open across a gap; settled by now where they are in `settled` once they have come by.
-    open: BTreeSet<(ProfileId, ActivityKey)>,
-    settled: BTreeSet<(ProfileId, ActivityKey)>,
+    /// Ids that were open across a gap, with what is known of each by now.
+    across: BTreeMap<(ProfileId, ActivityKey), Answer>,
+    profiles: BTreeMap<ProfileId, OfProfile>,
+    /// The gaps that have come by, each with its first entry.
+    gaps: Vec<(Seq, Current)>,
+}
+
+/// What is known of one profile.
+#[derive(Default)]
+struct OfProfile {
+    /// How many commands and data requests are open.
+    open: (usize, usize),
+    /// Commands whose outcome only an enquiry told.
+    unheard: Vec<Unheard>,
 }
 
 impl Background {
@@ -98,39 +107,60 @@ impl Background {
             Fact::Gap(gap) => {
                 let commands = gap.open.into_iter().map(ActivityKey::Command);
                 let across = commands.chain(gap.open_requests.into_iter().map(ActivityKey::Data));
-                background.open.extend(across.map(|key| (profile, key)));
+                background.across.extend(across.map(|key| ((profile, key), Answer::Open)));
             }
             _ => {}
         })?;
         Ok(background)
     }
 
-    /// Remembers what a gap will ask after. It was open across a gap because it was there before, so it comes by before the
-    /// gap does.
-    fn note(&mut self, profile: ProfileId, activity: &Activity<'_>) {
-        if matches!(activity.kind(), Kind::Command | Kind::Data)
-            && !activity.status().is_open()
-            && !self.open.is_empty()
+    /// An activity has come by.
+    fn note(&mut self, profile: ProfileId, activity: &Activity<'_>, now: Moment) {
+        let status = activity.status();
+        if !matches!(activity.kind(), Kind::Command | Kind::Data) {
+            return;
+        }
+        let of_profile = self.profiles.entry(profile).or_default();
+        match status {
+            Status::Pending => of_profile.open.0 += 1,
+            Status::Preparing => of_profile.open.1 += 1,
+            _ => {}
+        }
+        of_profile.unheard.extend(activity.unheard().filter(|unheard| is_suspicious(unheard.answered, now)));
+        if !self.across.is_empty()
+            && let Some(answer) = self.across.get_mut(&(profile, activity.key()))
         {
-            let key = (profile, activity.key());
-            if self.open.contains(&key) {
-                self.settled.insert(key);
-            }
+            *answer = match status {
+                Status::Unknown => Answer::Unknown,
+                status if status.is_open() => Answer::Open,
+                _ => Answer::Settled,
+            };
         }
     }
 
-    /// What became of a gap, as the latest of its entries has it.
-    fn state(&self, profile: ProfileId, gap: &Gap) -> GapState {
-        let is_settled = |key: ActivityKey| self.settled.contains(&(profile, key));
-        GapState {
-            from: gap.from,
-            to: gap.to,
-            cause: gap.cause,
-            open: gap.open.len(),
-            recovered: gap.open.iter().filter(|id| is_settled(ActivityKey::Command((*id).clone()))).count(),
-            requests: usize::try_from(gap.requests).unwrap_or(usize::MAX),
-            heard: gap.open_requests.iter().filter(|id| is_settled(ActivityKey::Data((*id).clone()))).count(),
+    /// The lines of gaps that are wanted, each with its first entry. Only now is known what came after them.
+    fn lines(self, export: &Export) -> Vec<(Seq, String)> {
+        let Self { across, profiles, gaps, .. } = self;
+        let mut lasted: BTreeMap<ProfileId, Vec<&Gap>> = BTreeMap::new();
+        for (_, current) in &gaps {
+            lasted.entry(current.profile).or_default().extend(current.gap.iter().map(|(gap, _)| gap));
         }
+        let is_suspected = |(profile, of_profile): (&ProfileId, &OfProfile)| {
+            let gaps = Gaps::of(lasted.get(profile).into_iter().flatten().copied());
+            of_profile.unheard.iter().any(|unheard| !gaps.explain(*unheard)).then_some(*profile)
+        };
+        let suspected: BTreeSet<ProfileId> = profiles.iter().filter_map(is_suspected).collect();
+        let line = |(first, current): &(Seq, Current)| {
+            let (gap, seen) = current.gap.as_ref()?;
+            let answer =
+                |key: &ActivityKey| across.get(&(current.profile, key.clone())).copied().unwrap_or(Answer::Open);
+            let open = profiles.get(&current.profile).map(|of_profile| of_profile.open).unwrap_or_default();
+            let state = GapState::of(gap, open, answer).while_suspected(suspected.contains(&current.profile));
+            let record = Record::of_gap(export.name(current.profile), &state, *seen, export.reference);
+            let is_wanted = export.is_wanted(&current.activity()?, state.to.unwrap_or(*seen));
+            is_wanted.then(|| (*first, export.line(&record)))
+        };
+        gaps.iter().filter_map(line).collect()
     }
 }
 
@@ -142,13 +172,15 @@ struct Current {
     whole: Option<String>,
     /// The latest entry of a gap.
     gap: Option<(Gap, Moment)>,
+    /// Its first entry.
+    first: Seq,
 }
 
 impl Current {
-    fn begin(profile: ProfileId, key: ActivityKey, export: &Export) -> Self {
+    fn begin(profile: ProfileId, key: ActivityKey, first: Seq, export: &Export) -> Self {
         let mut model = Activities::new(export.link_lifetime);
         model.set_reference(export.reference);
-        Self { profile, key, model, whole: None, gap: None }
+        Self { profile, key, model, whole: None, gap: None, first }
     }
 
     fn apply(&mut self, entry: &Entry) {
@@ -167,97 +199,56 @@ impl Current {
         self.model.find(&self.key).and_then(|row| self.model.get(row))
     }
 
-    /// Its line, in the state that it is in, where it is wanted.
-    fn line(mut self, export: &Export, background: &mut Background) -> Option<String> {
+    /// All of it has come by. Its line, in the state that it is in, if `wants_line` and it is wanted. A gap waits for the rest.
+    fn end(mut self, export: &Export, background: &mut Background, wants_line: bool) -> Option<(Seq, String)> {
         self.model.expire(export.now);
-        let activity = self.activity()?;
-        background.note(self.profile, &activity);
-        let name = export.name(self.profile);
-        let record = if let Some((gap, seen)) = &self.gap {
-            let state = background.state(self.profile, gap);
-            let at = state.to.unwrap_or(*seen);
-            export.is_wanted(&activity, at).then(|| Record::of_gap(name, &state, *seen, export.reference))
-        } else {
-            let at = activity.updated();
-            export.is_wanted(&activity, at).then(|| Record::of(name, &activity, self.whole.as_deref(), at))
-        };
-        record.map(|record| export.line(&record))
-    }
-}
-
-/// One line an activity, in order of arrival.
-fn activities<E: From<JournalError>>(
-    archive: &Archive,
-    export: &Export,
-    mut background: Background,
-    write: &mut impl FnMut(&str) -> Result<(), E>,
-) -> Result<(), E> {
-    let mut current: Option<Current> = None;
-    archive.by_activity(export.only, |profile, entry| {
-        let (mut open, done) = match current.take() {
-            Some(open) if open.profile == profile && open.key == entry.key => (open, None),
-            done => (Current::begin(profile, entry.key.clone(), export), done),
-        };
-        open.apply(&entry);
-        current = Some(open);
-        match done.and_then(|done| done.line(export, &mut background)) {
-            Some(line) => write(&line),
-            None => Ok(()),
+        if self.gap.is_some() {
+            background.gaps.push((self.first, self));
+            return None;
         }
-    })?;
-    match current.and_then(|done| done.line(export, &mut background)) {
-        Some(line) => write(&line),
-        None => Ok(()),
+        let activity = self.activity()?;
+        background.note(self.profile, &activity, export.now);
+        let at = activity.updated();
+        let is_wanted = wants_line && export.is_wanted(&activity, at);
+        let record = is_wanted.then(|| Record::of(export.name(self.profile), &activity, self.whole.as_deref(), at))?;
+        Some((self.first, export.line(&record)))
     }
 }
 
-/// One line a message received, in order of arrival, and one a gap, where it began. They are found activity by activity, so
-/// that each knows when its activity was first seen, and sorted in a scratch file.
-fn messages<E: From<JournalError>>(
+/// One line an activity, in order of arrival; or one line a message received and one a gap. They are found activity by activity,
+/// and a gap is told by what became of activities that came after it: so they are sorted in a scratch file.
+fn lines<E: From<JournalError>>(
     archive: &Archive,
     export: &Export,
     mut background: Background,
     write: &mut impl FnMut(&str) -> Result<(), E>,
 ) -> Result<(), E> {
     let sorter = Sorter::new()?;
+    let push = |line: Option<(Seq, String)>| line.map_or(Ok(()), |(first, line)| sorter.push(first, &line));
     let mut current: Option<Current> = None;
-    // The first entry of the activity that comes by.
-    let mut first = Seq(0);
     archive.by_activity(export.only, |profile, entry| {
         let mut open = match current.take() {
             Some(open) if open.profile == profile && open.key == entry.key => open,
             done => {
-                if let Some(line) = done.and_then(|done| finished(done, export, &mut background)) {
-                    sorter.push(first, &line)?;
-                }
-                first = entry.seq;
-                Current::begin(profile, entry.key.clone(), export)
+                push(done.and_then(|done| done.end(export, &mut background, !export.messages)))?;
+                Current::begin(profile, entry.key.clone(), entry.seq, export)
             }
         };
-        open.model.expire(entry.at);
+        if export.messages {
+            open.model.expire(entry.at);
+        }
         open.apply(&entry);
-        if let Some(line) = message(&open, &entry, export, &background) {
-            sorter.push(entry.seq, &line)?;
+        if export.messages {
+            push(message(&open, &entry, export, &background).map(|line| (entry.seq, line)))?;
         }
         current = Some(open);
         Ok::<_, E>(())
     })?;
-    if let Some(line) = current.and_then(|done| finished(done, export, &mut background)) {
-        sorter.push(first, &line)?;
+    push(current.and_then(|done| done.end(export, &mut background, !export.messages)))?;
+    for line in background.lines(export) {
+        push(Some(line))?;
     }
     sorter.each(|line| write(line))
-}
-
-/// The line of a gap whose entries have all come by. Of anything else its messages are there already.
-fn finished(mut done: Current, export: &Export, background: &mut Background) -> Option<String> {
-    if done.gap.is_some() {
-        return done.line(export, background);
-    }
-    done.model.expire(export.now);
-    if let Some(activity) = done.activity() {
-        background.note(done.profile, &activity);
-    }
-    None
 }
 
 /// The line of one message, where it is one and wanted. A command's says what this very message says, which a late or
@@ -269,7 +260,7 @@ fn message(open: &Current, entry: &Entry, export: &Export, background: &Backgrou
         Fact::Done(_) | Fact::Gap(_) => return None,
     };
     let activity = open.activity().filter(|activity| export.is_wanted(activity, entry.at))?;
-    let mut alone = Current::begin(open.profile, open.key.clone(), export);
+    let mut alone = Current::begin(open.profile, open.key.clone(), open.first, export);
     if activity.kind() == Kind::Command {
         alone.apply(entry);
     }

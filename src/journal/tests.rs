@@ -2,6 +2,7 @@ mod deeds;
 mod faults;
 mod forgetting;
 mod formats;
+mod gaps;
 mod open_activity;
 mod retention;
 mod secrets;

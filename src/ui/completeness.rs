@@ -5,8 +5,9 @@ use std::collections::HashSet;
 
 use egui::{Id, Rect, Role, Sense, Ui, WidgetInfo, pos2, vec2};
 
-use crate::activity::{Activities, ActivityKey, Entry, Fact, GapState, Ledger, Moment, RowId, Source, Status, View};
-use crate::protocol::{CommandId, CommandStatus, Message};
+use crate::activity::{
+    Activities, ActivityKey, Answer, Entry, Fact, GapState, Ledger, Moment, RowId, Source, Status, View, completeness,
+};
 
 use super::desk::Desk;
 use super::dialogs::{close_button, pane, paragraph};
@@ -21,6 +22,9 @@ use super::widgets;
 const LISTED: usize = 100;
 /// How many of the newest rows are looked at for open ids: far more than a frame would notice.
 const LOOKED_AT: usize = 50_000;
+
+/// How many of the newest outcomes that were not heard are looked at.
+const LOOKED_AT_UNHEARD: usize = 16;
 
 /// What is known to be complete, brought up to the activities when something came.
 #[derive(Debug, Default)]
@@ -43,6 +47,14 @@ pub(crate) struct Completeness {
     gaps: usize,
     /// How many commands were open across them and still are, each once.
     commands: usize,
+    /// How many commands were open across them that the server does not know, each once.
+    unknown: usize,
+    /// When the server answered of the newest commands that were not heard of, although nothing explains it.
+    unheard: Vec<Moment>,
+    /// Whether another client probably takes messages.
+    suspected: bool,
+    /// Nothing is claimed of the time before that.
+    claims_from: Option<Moment>,
 }
 
 /// What the status bar says.
@@ -55,21 +67,18 @@ pub(crate) struct Told {
 
 impl Completeness {
     /// Something is about to be applied.
-    pub(crate) fn note(&mut self, entry: &Entry, activities: &Activities) {
+    pub(crate) fn note(&mut self, entry: &Entry) {
         self.stale = true;
         self.begun = Some(self.begun.map_or(entry.at, |begun| begun.min(entry.at)));
-        let reopens = match &entry.fact {
-            Fact::Gap(_) => true,
-            // What the server did not know may turn up after all.
-            Fact::Heard(Message::Command(report)) if report.status == CommandStatus::Pending => activities
-                .find(&entry.key)
-                .and_then(|row| activities.get(row))
-                .is_some_and(|activity| activity.status() == Status::Unknown),
-            Fact::Heard(_) | Fact::Repeated(_) | Fact::Unreadable { .. } | Fact::Enquired(_) | Fact::Done(_) => false,
-        };
-        if reopens {
+        if matches!(entry.fact, Fact::Gap(_)) {
+            // It may be one that goes on.
             self.settled.clear();
         }
+    }
+
+    /// Whether another client probably takes messages: then nothing is claimed.
+    pub(crate) fn is_suspected(&self) -> bool {
+        self.suspected
     }
 
     /// The journal begins here now: nothing is claimed of what came before. `None` where it is empty.
@@ -83,16 +92,26 @@ impl Completeness {
         self.stale = true;
     }
 
-    /// Looks at the gaps again, where something came. While it is `restoring`, less is known than will be.
-    pub(crate) fn refresh(&mut self, activities: &Activities, restoring: bool) {
-        if !std::mem::take(&mut self.stale) {
-            return;
+    /// Looks at the gaps again, where something came, and at the time. While it is `restoring`, less is known than will be. `rival`
+    /// is whether the engine counts outcomes that were not heard.
+    pub(crate) fn refresh(&mut self, activities: &Activities, restoring: bool, (now, rival): (Moment, bool)) {
+        if std::mem::take(&mut self.stale) {
+            self.version += 1;
+            self.look(activities, restoring);
+            // Before all is read, the gap that explains one may be missing.
+            self.unheard = if restoring { Vec::new() } else { activities.unheard(LOOKED_AT_UNHEARD) };
         }
-        self.version += 1;
+        let suspected = rival || self.unheard.iter().any(|answered| completeness::is_suspicious(*answered, now));
+        let unheard = self.unheard.iter().filter_map(|answered| completeness::claims_since(*answered, now)).max();
+        // Where nothing says when that was, it is claimed again from its end on.
+        let claims_from = if rival && unheard.is_none() { Some(now) } else { self.claims_from.max(unheard) };
+        self.version += u64::from(suspected != self.suspected);
+        (self.suspected, self.claims_from) = (suspected, claims_from);
+    }
+
+    fn look(&mut self, activities: &Activities, restoring: bool) {
         (self.since, self.lasting, self.gaps) = (None, None, 0);
-        // Then the data requests that a gap counts without naming them have had their outcomes.
-        let nothing_is_open = !restoring && activities.ledger().open == 0;
-        let mut missing = HashSet::new();
+        let (mut open, mut unknown) = (HashSet::new(), HashSet::new());
         for row in activities.gaps() {
             if self.settled.contains(&row) {
                 continue;
@@ -102,35 +121,46 @@ impl Completeness {
                 self.lasting = self.lasting.max(Some(gap.from));
                 continue;
             };
-            // What it names and is neither in memory nor was evicted is still open: an outcome would be newer than the gap.
-            let named_are_settled = gap.recovered == gap.open && gap.heard == activities.requests_across(row).len();
-            if gaps::is_settled(&gap) || (named_are_settled && nothing_is_open) {
-                self.settled.insert(row);
+            if gap.is_recovered() {
+                if !restoring {
+                    self.settled.insert(row);
+                }
                 continue;
             }
             self.gaps += 1;
             self.since = self.since.max(Some(end));
-            let is_open = |id: &&CommandId| !activities.is_settled(&ActivityKey::Command((*id).clone()));
-            missing.extend(activities.open_across(row).iter().filter(is_open));
+            for id in activities.open_across(row) {
+                match activities.answer(&ActivityKey::Command(id.clone())) {
+                    Answer::Open => _ = open.insert(id),
+                    Answer::Unknown => _ = unknown.insert(id),
+                    Answer::Settled => {}
+                }
+            }
         }
-        self.commands = missing.len();
+        (self.commands, self.unknown) = (open.len(), unknown.len());
     }
 
     /// What the status bar says.
     pub(crate) fn tell(&self, is_live: bool, scene: &Scene) -> Told {
         let warning = |words| Told { words, warns: true };
         let at = |moment| clock_time(moment, scene.now, &scene.zone);
-        match (self.lasting, self.since.or(self.begun.max(self.floor))) {
+        match (self.lasting, self.since.or(self.begun.max(self.floor)).max(self.claims_from)) {
             (Some(from), _) => warning(format!("Not receiving since {}", at(from))),
             _ if !is_live => warning("Not receiving".to_owned()),
             _ if self.gaps > 0 => {
                 let gaps = counted((self.gaps, "gap", "gaps"));
-                warning(if self.commands > 0 {
-                    format!("{} unsettled, {gaps}", counted((self.commands, "command", "commands")))
+                let commands = |count| counted((count, "command", "commands"));
+                warning(if self.commands > 0 && self.unknown > 0 {
+                    format!("{} unsettled, {} unknown to the server, {gaps}", commands(self.commands), self.unknown)
+                } else if self.commands > 0 {
+                    format!("{} unsettled, {gaps}", commands(self.commands))
+                } else if self.unknown > 0 {
+                    format!("{} unknown to the server, {gaps}", commands(self.unknown))
                 } else {
                     format!("Data requests may be unsettled, {gaps}")
                 })
             }
+            _ if self.suspected => warning("Completeness not known".to_owned()),
             (None, Some(since)) => {
                 let since = clock_minute(since, scene.now, &scene.zone);
                 Told { words: format!("No acknowledgement missing since {since}"), warns: false }
@@ -149,6 +179,8 @@ pub(crate) struct Report {
     gaps: Vec<(RowId, GapState)>,
     /// Ids whose outcome is still to come: those that were open across a gap, then the newest.
     open: Vec<Open>,
+    /// Whether another client probably takes messages.
+    suspected: bool,
 }
 
 /// An id whose outcome is still to come.
@@ -164,7 +196,7 @@ impl Report {
     /// The report on a desk.
     pub(crate) fn of(desk: &Desk) -> Self {
         let activities = &desk.activities;
-        let mut gaps: Vec<_> = activities.gaps().filter_map(|row| Some((row, activities.gap(row)?))).collect();
+        let mut gaps: Vec<_> = activities.gaps().filter_map(|row| Some((row, desk.gap(row)?))).collect();
         gaps.sort_by_key(|(row, gap)| std::cmp::Reverse((gap.from, *row)));
         let mut open = Vec::new();
         let mut listed = HashSet::new();
@@ -190,7 +222,8 @@ impl Report {
             }
         }
         gaps.truncate(LISTED);
-        Self { version: desk.completeness.version, ledger: activities.ledger(), gaps, open }
+        let (version, suspected) = (desk.completeness.version, desk.completeness.suspected);
+        Self { version, ledger: activities.ledger(), gaps, open, suspected }
     }
 
     /// Brings it up to the desk, where something came.
@@ -208,6 +241,13 @@ pub(crate) fn show(ui: &mut Ui, report: &Report, fresh: bool, scene: &mut Scene)
         "Every command and data request that this monitor knows of, by how its outcome is known. It claims nothing about ids \
          that were never seen: what was sent for those while nothing could be received cannot be known here.",
     );
+    if report.suspected {
+        paragraph(
+            ui,
+            "Nothing is claimed for now: outcomes of commands did not come on the socket although it was connected, so another \
+             client may take messages of this profile.",
+        );
+    }
     let ledger = report.ledger;
     for (words, count) in [
         ("Heard on the socket", ledger.heard),

@@ -38,7 +38,7 @@ pub(super) fn rows(desk: &Desk, rows: &[RowId], form: Form, scene: &Scene) -> St
 /// A row as `export` tells it. Its message is the beginning that the table has: the whole of it is in the journal.
 fn record(desk: &Desk, row: RowId, activity: &Activity<'_>, scene: &Scene) -> Record {
     let profile = desk.owner_name(row).to_owned();
-    match desk.activities.gap(row) {
+    match desk.gap(row) {
         Some(gap) => Record::of_gap(profile, &gap, activity.first_seen(), scene.reference),
         None => Record::of(profile, activity, None, activity.updated()),
     }

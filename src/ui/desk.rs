@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use crate::activity::{Activities, FilterError, Moment, Refresh, RowId, TimeReference, View};
+use crate::activity::{Activities, FilterError, GapState, Moment, Refresh, RowId, TimeReference, View};
 use crate::engine::{ConnectionState, ProfileStatus, TokenStatus, Waiting};
 use crate::settings::{Look, Preferences, Profile};
 
@@ -149,6 +149,11 @@ impl Desk {
         self.is_signed_out() || self.form_open
     }
 
+    /// A gap as it stands, where a row is one.
+    pub(crate) fn gap(&self, row: RowId) -> Option<GapState> {
+        Some(self.activities.gap(row)?.while_suspected(self.completeness.is_suspected()))
+    }
+
     /// Whether outcomes arrive.
     pub(crate) fn is_live(&self) -> bool {
         self.status.connection == Some(ConnectionState::Live)
@@ -180,7 +185,8 @@ impl Desk {
                 break;
             }
         }
-        self.completeness.refresh(&self.activities, self.restoring);
+        let rival = super::rival::of(self).is_some();
+        self.completeness.refresh(&self.activities, self.restoring, (now, rival));
         loop {
             self.search = self.view.refresh(&mut self.activities, SEARCH_SLICE);
             if self.search == Refresh::Done || !time() {

@@ -24,44 +24,21 @@ pub(crate) fn headline(gap: &GapState, now: Moment, zone: &Zone) -> String {
         GapCause::NotRunning => "Not running",
         GapCause::Asleep => "Asleep",
     };
-    let means = if is_settled(gap) { "nothing known is missing" } else { "acknowledgements may be missing" };
-    format!("{what} {from} – {to}: {means}")
+    format!("{what} {from} – {to}: {}", gap.meaning())
 }
 
 /// What is known by now: `3 of 4 recovered`. Empty where there is nothing to add.
 pub(crate) fn standing(gap: &GapState) -> String {
-    let waiting = gap.open.saturating_sub(gap.recovered);
-    if gap.to.is_none() {
-        let parts = [(waiting, "command", "commands"), (gap.requests, "data request", "data requests")];
-        let parts: Vec<String> = parts.into_iter().filter(|(count, ..)| *count > 0).map(counted).collect();
-        return match (parts.as_slice(), waiting + gap.requests) {
-            ([], _) => String::new(),
-            (parts, 1) => format!("{} is waiting for an outcome", parts.join(" and ")),
-            (parts, _) => format!("{} are waiting for an outcome", parts.join(" and ")),
-        };
-    }
-    let mut parts = Vec::with_capacity(2);
-    if gap.open > 0 {
-        parts.push(format!("{} of {} recovered", gap.recovered, gap.open));
-    }
-    if gap.heard > 0 {
-        parts.push(format!("{} of {} heard", gap.heard, counted((gap.requests, "data request", "data requests"))));
-    }
-    if gap.requests_left() > 0 {
-        parts.push(format!("{} cannot be asked for", counted((gap.requests_left(), "data request", "data requests"))));
-    } else if gap.open == 0 && gap.requests == 0 {
-        parts.push("no command was open".to_owned());
-    }
-    parts.join(" · ")
+    gap.findings().join(" · ")
 }
 
 /// What can be done about it, and what cannot be known, in sentences.
 pub(crate) fn next(gap: &GapState) -> String {
-    let missing = gap.open.saturating_sub(gap.recovered);
-    let first = match (gap.to, missing) {
-        (None, _) => "It lasts. Once messages arrive again, the server is asked for what was open.",
-        (Some(_), 0) => "Every command that was open is settled.",
-        (Some(_), _) => "Reconcile asks the server for what is still open.",
+    let first = match (gap.to, gap.commands_left(), gap.unknown) {
+        (None, ..) => "It lasts. Once messages arrive again, the server is asked for what was open.",
+        (Some(_), 0, 0) => "Every command that was open is settled.",
+        (Some(_), 0, _) => "Every command that was open is settled or unknown to the server. Check status asks again.",
+        (Some(_), ..) => "Reconcile asks the server for what is still open.",
     };
     let requests =
         if gap.requests_left() > 0 { " A data request cannot be asked for: request the data again." } else { "" };
@@ -70,13 +47,7 @@ pub(crate) fn next(gap: &GapState) -> String {
 
 /// Whether there is something left to ask for.
 pub(crate) fn can_reconcile(gap: &GapState) -> bool {
-    gap.to.is_some() && gap.recovered < gap.open
-}
-
-/// Whether nothing that is known to have been open may still be missing: commands are settled, and data requests, which
-/// can't be asked for, were heard of afterwards.
-pub(crate) fn is_settled(gap: &GapState) -> bool {
-    gap.is_recovered()
+    gap.to.is_some() && gap.commands_left() > 0
 }
 
 /// `1 command`, `3 commands`.
@@ -91,7 +62,17 @@ mod tests {
     use super::*;
 
     fn gap(to: Option<&str>, cause: GapCause, open: usize, recovered: usize, requests: usize) -> GapState {
-        GapState { from: at("12:01:03"), to: to.map(at), cause, open, recovered, requests, heard: 0 }
+        GapState {
+            from: at("12:01:03"),
+            to: to.map(at),
+            cause,
+            open,
+            recovered,
+            unknown: 0,
+            requests,
+            heard: 0,
+            suspected: false,
+        }
     }
 
     fn at(time: &str) -> Moment {

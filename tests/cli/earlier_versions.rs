@@ -24,15 +24,18 @@ fn text(path: &Path) -> String {
     std::fs::read_to_string(path).expect("a text")
 }
 
-/// A request whose link was refused: that version said that somebody else may have the data, and that the link was used.
-const REFUSED: &str = "r-spent-elsewhere";
+/// Requests whose links were refused: that version said that somebody else may have the data, and that the links were used.
+const REFUSED: [&str; 2] = ["r-spent-elsewhere", "r-warning-read"];
 
 /// Every line as JSON. What a gap and a refused link mean is said in today's words: it is left out.
 fn records(lines: &str) -> Vec<Value> {
     let mut records: Vec<Value> = lines.lines().map(|line| serde_json::from_str(line).expect(line)).collect();
-    for record in records.iter_mut().filter(|record| record["kind"] == "gap" || record["id"] == REFUSED) {
-        record["message"].take();
-        if record["id"] == REFUSED {
+    for record in &mut records {
+        let is_refused = record["id"].as_str().is_some_and(|id| REFUSED.contains(&id));
+        if is_refused || record["kind"] == "gap" {
+            record["message"].take();
+        }
+        if is_refused {
             record["status"].take();
         }
     }
@@ -59,7 +62,7 @@ fn the_journal_of_20094b1_is_exported_as_that_version_exported_it() {
         // In CSV such a line is left out as a whole.
         let rows = |text: &str| {
             text.lines()
-                .filter(|line| !line.starts_with("gap,") && !line.contains(REFUSED))
+                .filter(|line| !line.starts_with("gap,") && !REFUSED.iter().any(|id| line.contains(id)))
                 .map(str::to_owned)
                 .collect()
         };

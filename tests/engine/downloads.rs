@@ -24,7 +24,7 @@ pub(crate) async fn offer(window: &mut Window, sandbox: &Running, id: &str, link
 
 pub(crate) async fn publish(window: &mut Window, sandbox: &Running, id: &str, message: &Value) {
     sandbox.control().publish(DEMO_USERNAME, message).await.expect("published");
-    window.entry(&data(id), |entry| matches!(entry.fact, Fact::Heard(_))).await;
+    window.entry(&data(id), |entry| matches!(entry.fact, Fact::Heard(_) | Fact::Repeated(_))).await;
 }
 
 pub(crate) fn data(id: &str) -> ActivityKey {

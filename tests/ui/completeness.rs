@@ -147,16 +147,102 @@ fn a_data_request_that_was_open_across_a_gap_is_not_taken_for_recovered() {
     assert!(window.has(Role::Button, "No acknowledgement missing since 12:04"), "{:?}", window.all(Role::Button));
 }
 
+fn unknown(window: &mut Window, id: &str) {
+    let unknown = window.fact(ActivityKey::Command(id.into()), Fact::Enquired(Enquiry::Unknown), "");
+    window.commit(vec![unknown]);
+}
+
 #[test]
-fn a_command_that_turns_up_after_the_server_did_not_know_it_opens_its_gap_again() {
+fn what_the_server_does_not_know_is_never_counted_as_recovered() {
+    let mut window = Window::live();
+    let ids = ["c-1", "c-2", "c-3", "c-4", "c-5"];
+    window.hear(&ids.map(|id| command(id, 1, "")));
+    let gap = gap(&mut window, Some("12:01:09"), &ids, 0);
+    window.commit(vec![gap]);
+    window.hear(&["c-1", "c-2", "c-3"].map(|id| command(id, 2, "")));
+    unknown(&mut window, "c-4");
+    let row = "Gap 12:01:03 to 12:01:09";
+    assert!(description(&window, row).ends_with("missing · 3 of 5 recovered, 1 unknown to the server"));
+    let bar = "1 command unsettled, 1 unknown to the server, 1 gap";
+    assert!(window.has(Role::Button, bar), "{:?}", window.all(Role::Button));
+    answered(&mut window, "c-5", CommandStatus::Succeeded);
+    assert_eq!(
+        description(&window, row),
+        "Disconnected 12:01:03 – 12:01:09: acknowledgements may be missing · 4 of 5 recovered, 1 unknown to the server"
+    );
+    assert!(!window.has(Role::Button, "Reconcile"), "there is nothing left to ask for");
+    window.press("1 command unknown to the server, 1 gap");
+    let line =
+        "Disconnected 12:01:03 – 12:01:09: acknowledgements may be missing, 4 of 5 recovered, 1 unknown to the server";
+    assert!(window.has(Role::Button, line), "{:?}", window.all(Role::Button));
+}
+
+#[test]
+fn a_command_that_turns_up_after_the_server_did_not_know_it_is_open_again() {
     let mut window = with_gap();
     for id in ["c-1", "c-2"] {
-        let unknown = window.fact(ActivityKey::Command(id.into()), Fact::Enquired(Enquiry::Unknown), "");
-        window.commit(vec![unknown]);
+        unknown(&mut window, id);
     }
-    assert!(window.has(Role::Button, "No acknowledgement missing since 12:04"), "{:?}", window.all(Role::Button));
+    assert!(window.has(Role::Button, "2 commands unknown to the server, 1 gap"), "{:?}", window.all(Role::Button));
     window.hear(&[command("c-1", 1, "")]);
-    assert!(window.has(Role::Button, "1 command unsettled, 1 gap"), "{:?}", window.all(Role::Button));
+    assert!(window.has(Role::Button, "1 command unsettled, 1 unknown to the server, 1 gap"));
+    window.hear(&[command("c-1", 2, ""), command("c-2", 2, "")]);
+    assert!(window.has(Role::Button, "No acknowledgement missing since 12:04"), "{:?}", window.all(Role::Button));
+}
+
+/// Everything that is claimed anywhere in the window.
+fn claims(window: &Window) -> Vec<String> {
+    let mut words: Vec<String> = [Role::Button, Role::Label].into_iter().flat_map(|role| window.all(role)).collect();
+    words.extend(window.rows().iter().map(|row| description(window, row)));
+    words.retain(|words| words.contains("nothing known is missing") || words.contains("No acknowledgement missing"));
+    words
+}
+
+#[test]
+fn while_another_client_is_suspected_nothing_is_claimed() {
+    let mut window = with_gap();
+    window.hear(&[command("c-1", 2, ""), command("c-2", 2, "")]);
+    assert_eq!(claims(&window).len(), 2, "{:?}", claims(&window));
+    let profile = window.id();
+    window.status(profile, |status| {
+        status.competing_consumer = Some(CompetingConsumer { unheard: 35, of: 70 });
+    });
+    window.run();
+    assert_eq!(claims(&window), [""; 0]);
+    window.press("Completeness not known");
+    assert_eq!(claims(&window), [""; 0], "the dialog claims something");
+    assert!(window.all(Role::Label).concat().contains("Nothing is claimed for now"), "{:?}", window.all(Role::Label));
+    window.press("Close");
+    window.wait(Duration::from_secs(120));
+    window.run();
+    window.status(profile, |status| {
+        status.competing_consumer = Some(CompetingConsumer { unheard: 0, of: 70 });
+    });
+    window.run();
+    assert!(window.has(Role::Button, "No acknowledgement missing since 12:06"), "{:?}", window.all(Role::Button));
+}
+
+/// The journal tells it too, also where the engine that counted is no longer there.
+#[test]
+fn an_outcome_that_was_only_asked_for_makes_another_client_likely_for_an_hour() {
+    let mut window = Window::live();
+    window.hear(&[command("c-1", 1, ""), command("c-2", 1, "")]);
+    answered(&mut window, "c-1", CommandStatus::Succeeded);
+    assert!(!claims(&window).is_empty(), "the socket may still say so");
+    window.wait(Duration::from_secs(11));
+    window.run();
+    assert_eq!(claims(&window), [""; 0]);
+    assert!(window.has(Role::Button, "Completeness not known"), "{:?}", window.all(Role::Button));
+    window.wait(Duration::from_secs(3_600));
+    window.run();
+    assert!(window.has(Role::Button, "No acknowledgement missing since 12:04"), "{:?}", window.all(Role::Button));
+    // What the socket says after all takes the suspicion away.
+    answered(&mut window, "c-2", CommandStatus::Succeeded);
+    window.wait(Duration::from_secs(11));
+    window.run();
+    assert_eq!(claims(&window), [""; 0]);
+    window.hear(&[command("c-2", 2, "")]);
+    assert!(!claims(&window).is_empty());
 }
 
 #[test]

@@ -13,17 +13,21 @@ pub(super) struct Counted {
     pub(super) standing: Standing,
     /// Only of commands that are settled.
     pub(super) outcome: Option<Outcome>,
+    /// When the server answered, if that is all that tells the outcome of a command.
+    pub(super) asked: Option<Moment>,
 }
 
 impl Activities {
     /// What a row counts as; `None` before its first entry.
     pub(super) fn counted(&self, at: u32) -> Option<Counted> {
         let activity = self.get_at(at).filter(|activity| activity.row.first.is_set())?;
-        Some(Counted { status: activity.status(), standing: activity.standing(), outcome: Outcome::of(&activity) })
+        let asked = activity.unheard().map(|unheard| unheard.answered);
+        let (status, standing) = (activity.status(), activity.standing());
+        Some(Counted { status, standing, outcome: Outcome::of(&activity), asked })
     }
 
     pub(super) fn recount_one(&mut self, at: u32, before: Option<Counted>) {
-        if let Some(Counted { status, standing, outcome }) = before {
+        if let Some(Counted { status, standing, outcome, asked }) = before {
             self.counts.remove(status);
             self.ledger.remove(standing);
             self.preparing = self.preparing.saturating_sub(usize::from(status == Status::Preparing));
@@ -33,8 +37,11 @@ impl Activities {
             if let Some(outcome) = outcome {
                 self.outcomes.remove(outcome);
             }
+            if let Some(asked) = asked {
+                self.asked.remove(&(asked, at));
+            }
         }
-        if let Some(Counted { status, standing, outcome }) = self.counted(at) {
+        if let Some(Counted { status, standing, outcome, asked }) = self.counted(at) {
             self.counts.add(status);
             self.ledger.add(standing);
             self.preparing += usize::from(status == Status::Preparing);
@@ -43,6 +50,9 @@ impl Activities {
             }
             if let Some(outcome) = outcome {
                 self.outcomes.add(outcome);
+            }
+            if let Some(asked) = asked {
+                self.asked.insert((asked, at));
             }
         }
         self.may_be_evicted_now(at);
@@ -53,6 +63,7 @@ impl Activities {
         self.ledger = Ledger::default();
         self.preparing = 0;
         self.inline.clear();
+        self.asked.clear();
         // What evicted rows were counted as is not in memory any more.
         let evicted = self.eviction.rows.len() > 0;
         let outcomes = evicted.then(|| std::mem::take(&mut self.outcomes));

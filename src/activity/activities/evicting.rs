@@ -258,7 +258,8 @@ impl Activities {
     /// Whether the journal has nothing of a row any more that is settled.
     fn is_purged(&self, at: u32) -> bool {
         self.get_at(at)
-            .is_some_and(|activity| is_settled(&activity) && activity.last_seq() < self.eviction.purged_before)
+            .filter(|activity| activity.last_seq() < self.eviction.purged_before)
+            .is_some_and(|activity| is_settled(&activity) || activity.status() == Status::Unknown)
     }
 
     /// A row has changed: notes whether it may be evicted although it was passed.
@@ -288,6 +289,9 @@ impl Activities {
         let (Some(counted), Some(id), place) = (self.counted(at), self.id(at), self.place(at)) else { return };
         self.counts.remove(counted.status);
         self.ledger.remove(counted.standing);
+        if let Some(asked) = counted.asked {
+            self.asked.remove(&(asked, at));
+        }
         if let Some(deadline) = self.deadline(at) {
             self.deadlines.remove(&(deadline, at));
         }
@@ -462,12 +466,16 @@ impl Activities {
 /// Whether nothing more is expected of it, and nothing of it would be lost with its row.
 fn is_settled(activity: &Activity<'_>) -> bool {
     let is_settled = match activity.status() {
-        Status::Pending | Status::Preparing | Status::Downloading | Status::Ready | Status::Inline | Status::Gap => {
-            false
-        }
+        // What a server does not know is never taken for settled.
+        Status::Pending
+        | Status::Preparing
+        | Status::Downloading
+        | Status::Ready
+        | Status::Inline
+        | Status::Unknown
+        | Status::Gap => false,
         Status::Succeeded
         | Status::Failed
-        | Status::Unknown
         | Status::UnrecognisedNumber(_)
         | Status::Saved
         | Status::LinkExpired

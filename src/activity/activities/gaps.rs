@@ -1,9 +1,13 @@
 //! The rows of gaps, as they stand now.
 
-use crate::activity::{ActivityKey, GapState};
+use crate::activity::completeness::Gaps;
+use crate::activity::{ActivityKey, Answer, GapState, Moment, Status};
 use crate::protocol::{CommandId, RequestId};
 
 use super::{Activities, RowId};
+
+/// How many of the newest outcomes that were asked for are looked at.
+const LOOKED_AT: usize = 10_000;
 
 impl Activities {
     /// A gap as it stands now; `None` for a row that is none.
@@ -16,31 +20,34 @@ impl Activities {
             return Some(told.clone());
         }
         let (_, gap) = self.gaps.get(&id.slot)?;
-        let is_settled = |key: ActivityKey| self.is_settled(&key);
-        if gap.to.is_none() {
-            // What is open across it is only named when it ends; until then it is what is open now.
-            let open = self.ledger.open.saturating_sub(self.preparing);
-            let (from, to, cause, requests) = (gap.from, None, gap.cause, self.preparing);
-            return Some(GapState { from, to, cause, open, recovered: 0, requests, heard: 0 });
-        }
-        Some(GapState {
-            from: gap.from,
-            to: gap.to,
-            cause: gap.cause,
-            open: gap.open.len(),
-            recovered: gap.open.iter().filter(|id| is_settled(ActivityKey::Command((*id).clone()))).count(),
-            requests: gap.requests as usize,
-            heard: gap.open_requests.iter().filter(|id| is_settled(ActivityKey::Data((*id).clone()))).count(),
-        })
+        let open_now = (self.ledger.open.saturating_sub(self.preparing), self.preparing);
+        Some(GapState::of(gap, open_now, |key| self.answer(key)))
     }
 
-    /// Whether the outcome of an activity is known, also of one that was evicted: only what is settled is.
+    /// What is known of an id by now, also of one that was evicted: only what is settled is.
     #[must_use]
-    pub fn is_settled(&self, key: &ActivityKey) -> bool {
-        match self.find(key).and_then(|row| self.get(row)) {
-            Some(activity) => !activity.status().is_open(),
-            None => self.was_evicted(key),
+    pub fn answer(&self, key: &ActivityKey) -> Answer {
+        match self.find(key).and_then(|row| self.get(row)).map(|activity| activity.status()) {
+            Some(Status::Unknown) => Answer::Unknown,
+            Some(status) if status.is_open() => Answer::Open,
+            Some(_) => Answer::Settled,
+            None if self.was_evicted(key) => Answer::Settled,
+            None => Answer::Open,
         }
+    }
+
+    /// When the server answered of commands whose outcomes the socket should have brought and did not: the newest, the newest
+    /// first, at most so many.
+    #[must_use]
+    pub fn unheard(&self, most: usize) -> Vec<Moment> {
+        if self.asked.is_empty() {
+            return Vec::new();
+        }
+        let gaps = Gaps::of(self.gaps.values().map(|(_, gap)| gap));
+        let newest = self.asked.iter().rev().take(LOOKED_AT);
+        let unheard =
+            newest.filter_map(|&(answered, at)| self.get_at(at)?.unheard().filter(|it| it.answered == answered));
+        unheard.filter(|unheard| !gaps.explain(*unheard)).map(|unheard| unheard.answered).take(most).collect()
     }
 
     /// The commands that were open across a gap, each of which may have been settled since; none for a row that is no gap.

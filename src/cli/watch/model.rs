@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use crate::activity::record::{Record, text_of};
 use crate::activity::{
-    Activities, Activity, ActivityKey, Entry, Fact, Filter, RowId, Seq, Status, TimeReference, View,
+    Activities, Activity, ActivityKey, Entry, Fact, Filter, RowId, Seq, Status, TimeReference, View, completeness,
 };
 use crate::cli::CliError;
 use crate::cli::people::Names;
@@ -16,6 +16,8 @@ use crate::engine::{Clock, EngineClock};
 use crate::journal::Archive;
 use crate::settings::ProfileId;
 
+/// How many of the newest outcomes that were not heard are looked at.
+const LOOKED_AT_UNHEARD: usize = 16;
 /// Entries that are read together.
 const CHUNK: usize = 2_000;
 
@@ -222,7 +224,10 @@ impl Model {
         }
         let name = names.name(profile);
         if matches!(entry.fact, Fact::Gap(_)) {
-            return activities.gap(row).map(|gap| Record::of_gap(name, &gap, entry.at, self.reference));
+            let newest = activities.unheard(LOOKED_AT_UNHEARD);
+            let suspected = newest.into_iter().any(|answered| completeness::is_suspicious(answered, entry.at));
+            let gap = activities.gap(row)?.while_suspected(suspected);
+            return Some(Record::of_gap(name, &gap, entry.at, self.reference));
         }
         activities.get(row).map(|activity| Record::of(name, &activity, text_of(entry), entry.at))
     }

@@ -59,7 +59,7 @@ pub(crate) fn apply(activities: &mut Activities, completeness: &mut Completeness
     for batch in entries.chunks(LOOKED_UP) {
         for (entry, place) in activities.look_up(batch) {
             changed.heard |= matches!(entry.fact, Fact::Heard(_) | Fact::Repeated(_) | Fact::Unreadable { .. });
-            completeness.note(entry, activities);
+            completeness.note(entry);
             activities.apply_at(entry, place);
             if matches!(entry.fact, Fact::Done(Deed::Requested(_))) {
                 changed.requested.push(entry.clone());
@@ -82,7 +82,7 @@ pub(crate) fn apply(activities: &mut Activities, completeness: &mut Completeness
 /// Applies entries that were read from the journal.
 pub(crate) fn apply_restored(activities: &mut Activities, completeness: &mut Completeness, entries: &[Entry]) {
     for entry in entries {
-        completeness.note(entry, activities);
+        completeness.note(entry);
     }
     activities.apply_restored(entries);
 }

@@ -30,7 +30,7 @@ pub(crate) fn show(ui: &mut Ui, desk: &mut Desk, scene: &mut Scene) {
     if let Some(activity) = desk.activities.get(details.row) {
         let head = Rect::from_min_size(rect.min, vec2(rect.width(), theme::DETAILS_HEAD));
         ui.painter().hline(head.x_range(), head.bottom() - 0.5, Stroke::new(1.0, palette.stroke_soft));
-        open = match desk.activities.gap(details.row) {
+        open = match desk.gap(details.row) {
             Some(gap) => show_gap_head(ui, head, &gap, scene),
             None => show_head(ui, head, &details, &activity, scene),
         };
@@ -167,7 +167,7 @@ fn panes(ui: &mut Ui, rect: Rect, details: &mut Details, of: (&Desk, &Activity<'
         ui.painter().vline(x, rect.y_range(), Stroke::new(1.0, palette.stroke_soft));
     }
     timeline::show(ui, story, details, desk.view.filter(), scene);
-    if let Some(gap) = desk.activities.gap(details.row) {
+    if let Some(gap) = desk.gap(details.row) {
         let place = pane(ui, middle, "Open across it", Some(gap.open));
         gap::show_open(ui, place, desk, details.row, scene);
         let reconcile = gaps::can_reconcile(&gap)

@@ -143,7 +143,7 @@ impl Entry {
 fn reconcilable(desk: &Desk, scene: &Scene) -> Vec<Entry> {
     desk.activities
         .gaps()
-        .filter_map(|row| Some((row, desk.activities.gap(row)?)))
+        .filter_map(|row| Some((row, desk.gap(row)?)))
         .filter(|(_, gap)| gaps::can_reconcile(gap))
         .map(|(row, gap)| Entry {
             deed: Deed::Reconcile(row),

@@ -18,7 +18,7 @@ pub(super) fn show(ui: &mut Ui, scene: &mut Scene, line: &Line<'_>, gap: &GapSta
     let row_id = ui.make_persistent_id(("row", line.id));
     let response = ui.interact(line.rect, row_id, Sense::CLICK);
     let selected = line.desk.table.is_selected(line.id);
-    let settled = gaps::is_settled(gap);
+    let settled = gap.is_complete();
     let edge = match (selected, settled) {
         (true, _) => Some(palette.accent),
         (false, false) => Some(palette.gap),

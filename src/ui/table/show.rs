@@ -132,7 +132,7 @@ fn rows(ui: &mut Ui, body: Rect, columns: &Columns, desk: &mut Desk, scene: &mut
         if let Some(activity) = desk.activity(id) {
             let focused = focused && desk.table.cursor() == Some(id);
             let line = Line { desk, id, activity, index, rect, columns, focused };
-            let response = match desk.activities.gap(id) {
+            let response = match desk.gap(id) {
                 Some(gap) => gap_row::show(ui, scene, &line, &gap),
                 None => row::show(ui, scene, &line),
             };
@@ -179,7 +179,7 @@ fn press(ui: &Ui, desk: &mut Desk, id: RowId, response: &Response) {
         table.select(id);
     }
     // A gap is looked at for what was open across it, which only its details list.
-    let is_gap = desk.activities.gap(id).is_some() && !modifiers.command && !modifiers.shift;
+    let is_gap = desk.gap(id).is_some() && !modifiers.command && !modifiers.shift;
     if response.double_clicked() || is_gap || desk.details.is_some() {
         desk.open_details(id);
     }

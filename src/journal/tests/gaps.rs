@@ -1,0 +1,162 @@
+//! What `export` says of each gap is what the window says: over any journal, with gaps that go on, and whatever became of what
+//! was open.
+
+use std::time::Duration;
+
+use super::*;
+use crate::activity::completeness::is_suspicious;
+use crate::activity::record::{Format, Record};
+use crate::activity::{Activities, Chip, Filter, TimeReference};
+use crate::journal::{Archive, Export};
+
+const LIFETIME: Duration = Duration::from_mins(10);
+
+fn second(n: i64) -> Moment {
+    Moment(n * 1_000_000)
+}
+
+fn heard(id: &str, status: u8) -> Entry {
+    command(id, status.into())
+}
+
+fn data(id: &str, output: u8) -> Entry {
+    let body = if output == 0 { "Collecting" } else { "https://h/?auth=hidden" };
+    let raw =
+        format!(r#"{{"data":{{"type":"X-DPT-CAB-REQUEST-ID","id":"{id}","output_type":{output},"body":"{body}"}}}}"#);
+    let Incoming::Message(message) = incoming::parse(&raw) else { panic!("{raw}") };
+    Entry {
+        seq: Seq::default(),
+        at: Moment(0),
+        key: ActivityKey::of(&message),
+        fact: Fact::Heard(message),
+        raw: raw.into(),
+    }
+}
+
+fn enquired(id: &str, enquiry: Enquiry) -> Entry {
+    Entry::ours(Moment(0), ActivityKey::Command(id.into()), Fact::Enquired(enquiry))
+}
+
+fn gap(
+    key: u8,
+    (from, to): (i64, Option<i64>),
+    open: Vec<CommandId>,
+    open_requests: Vec<RequestId>,
+    unnamed: u32,
+) -> Entry {
+    let requests = u32::try_from(open_requests.len()).unwrap() + unnamed;
+    let (from, to) = (second(from), to.map(second));
+    let gap = Gap { from, to, cause: GapCause::Disconnected, open, requests, open_requests };
+    Entry::ours(Moment(0), ActivityKey::Gap(format!("g-{key}").into()), Fact::Gap(gap))
+}
+
+/// What happens, a few seconds after what happened before.
+fn entry() -> impl Strategy<Value = Entry> {
+    let id = || (0..5_u8).prop_map(|id| format!("c-{id}"));
+    let commands = prop::collection::vec((0..5_u8).prop_map(|id| format!("c-{id}").as_str().into()), 0..4);
+    let requests = prop::collection::vec((0..3_u8).prop_map(|id| format!("r-{id}").as_str().into()), 0..3);
+    prop_oneof![
+        (id(), 1..4_u8).prop_map(|(id, status)| heard(&id, status)),
+        (0..3_u8, 0..2_u8).prop_map(|(id, output)| data(&format!("r-{id}"), output)),
+        id().prop_map(|id| enquired(&id, Enquiry::Unknown)),
+        (id(), 1..4_i64).prop_map(|(id, status)| {
+            enquired(&id, Enquiry::Known { status: CommandStatus::from_number(status), text: None })
+        }),
+        id().prop_map(|id| {
+            Entry::ours(Moment(0), ActivityKey::Command(id.as_str().into()), Fact::Done(Deed::Tracked))
+        }),
+        (0..2_u8, 0..200_i64, prop::option::of(200..400_i64), commands, requests, 0..2_u32)
+            .prop_map(|(key, from, to, open, requests, unnamed)| gap(key, (from, to), open, requests, unnamed)),
+    ]
+}
+
+/// The lines of gaps as the window has them.
+fn of_window(entries: &[(ProfileId, Entry)], now: Moment) -> Vec<String> {
+    let mut activities = Activities::new(LIFETIME);
+    for (_, entry) in entries {
+        activities.apply(entry);
+    }
+    activities.expire(now);
+    let suspected = activities.unheard(16).into_iter().any(|answered| is_suspicious(answered, now));
+    let mut lines: Vec<_> = activities
+        .gaps()
+        .map(|row| {
+            let gap = activities.gap(row).unwrap().while_suspected(suspected);
+            let seen = activities.get(row).unwrap().updated();
+            Record::of_gap("ops".to_owned(), &gap, seen, TimeReference::EXACT).json()
+        })
+        .collect();
+    lines.sort();
+    lines
+}
+
+fn of_export(folder: &Path, messages: bool, now: Moment) -> Vec<String> {
+    let export = Export {
+        format: Format::Ndjson,
+        only: None,
+        filter: Filter::default(),
+        chip: Chip::All,
+        since: None,
+        messages,
+        link_lifetime: LIFETIME,
+        now,
+        reference: TimeReference::EXACT,
+        names: [(profile(), "ops".to_owned())].into(),
+    };
+    let mut lines = Vec::new();
+    let archive = Archive::open(folder).unwrap();
+    let written = export.write(archive.as_ref(), |line| {
+        lines.push(line.to_owned());
+        Ok::<_, JournalError>(())
+    });
+    written.unwrap();
+    lines.retain(|line| line.contains(r#""kind":"gap""#));
+    lines.sort();
+    lines
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 48, ..ProptestConfig::default() })]
+
+    #[test]
+    fn window_and_export_say_the_same_of_every_gap(
+        steps in prop::collection::vec((entry(), 0..40_i64), 1..40),
+        later in prop::sample::select(vec![0_i64, 5, 60, 5_000]),
+    ) {
+        let folder = tempfile::tempdir().unwrap();
+        let journal = open(folder.path());
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        let mut at = 0;
+        for (entry, pause) in &steps {
+            at += pause;
+            let entry = Entry { at: second(at), ..entry.clone() };
+            runtime.block_on(journal.append(profile(), vec![entry])).unwrap();
+        }
+        runtime.block_on(journal.close());
+        let entries = Archive::open(folder.path()).unwrap().unwrap().since(Seq(0), usize::MAX).unwrap();
+        let now = second(at + later);
+        let window = of_window(&entries, now);
+        for messages in [false, true] {
+            prop_assert_eq!(&of_export(folder.path(), messages, now), &window, "messages: {}", messages);
+        }
+    }
+}
+
+#[test]
+fn a_gap_that_went_on_is_told_by_what_was_heard_of_in_between() {
+    let folder = tempfile::tempdir().unwrap();
+    let journal = open(folder.path());
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    let ids = || (0..5).map(|id| format!("c-{id}").as_str().into()).collect();
+    let mut entries = vec![heard("c-0", 1), heard("c-1", 1), gap(1, (10, None), Vec::new(), Vec::new(), 0)];
+    // Three of them are first heard of while the connection flaps.
+    entries.extend(["c-2", "c-3", "c-4"].map(|id| heard(id, 1)));
+    entries.push(gap(1, (10, Some(30)), ids(), Vec::new(), 0));
+    entries.extend((0..5).map(|id| heard(&format!("c-{id}"), 2)));
+    runtime.block_on(journal.append(profile(), entries)).unwrap();
+    runtime.block_on(journal.close());
+    for messages in [false, true] {
+        let lines = of_export(folder.path(), messages, second(100));
+        assert!(lines[0].contains("nothing known is missing, 5 of 5 recovered"), "{lines:?}");
+    }
+}
