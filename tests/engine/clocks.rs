@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 
 use privicore_monitor::activity::record::Format;
 use privicore_monitor::activity::{Activities, ActivityKey, Chip, Deed, Entry, Fact, Filter, Moment, Status, Stretch};
-use privicore_monitor::engine::{Action, EngineClock, EngineOptions, Event};
+use privicore_monitor::engine::{Action, EngineClock, EngineOptions, Event, ProfileStatus, TokenStatus};
 use privicore_monitor::journal::{Archive, Export, JournalError};
 use privicore_monitor::protocol::RequestId;
 use privicore_monitor::sandbox::{DEMO_USERNAME, Running};
@@ -92,10 +92,12 @@ fn model(window: &Window) -> Activities {
                 activities.set_live_from(*live_from);
                 activities.apply_restored(entries);
             }
-            Event::LinksKept { requests, .. } => activities.keep_links(requests),
             Event::Committed { entries, .. } => entries.iter().for_each(|entry| activities.apply(entry)),
             _ => {}
         }
+    }
+    for profile in window.seen.last().expect("a status").profiles.values() {
+        activities.keep_links(&profile.kept_links.iter().cloned().collect::<Vec<_>>());
     }
     let clock = window.handle.clock();
     activities.set_reference(clock.reference());
@@ -110,6 +112,10 @@ fn statuses(window: &Window, ids: &[&str]) -> Vec<Status> {
         activities.get(row).expect("a row").status()
     };
     ids.iter().map(status).collect()
+}
+
+fn says(event: &Event, words: &str) -> Option<()> {
+    matches!(event, Event::Notice(notice) if notice.sentence.contains(words)).then_some(())
 }
 
 fn told(window: &Window) -> Vec<String> {
@@ -128,13 +134,15 @@ async fn a_clock_that_is_set_while_the_engine_runs_changes_no_status_and_is_told
         let mut window = Window::with(machine.options());
         let profile = window.sign_in(&sandbox).await;
         offer(&mut window, &sandbox, "before", &[]).await;
+        let mark = window.mark();
         machine.set(jump);
         offer(&mut window, &sandbox, "during", &[]).await;
         assert_eq!(statuses(&window, &["before", "during"]), [Status::Ready; 2], "{jump}");
-        window.notice("The system clock jumped").await;
+        window.since(mark, "a notice", |event| says(event, "The system clock jumped")).await;
+        let mark = window.mark();
         machine.set(0);
         offer(&mut window, &sandbox, "after", &[]).await;
-        window.notice("It agrees with the server's clock now").await;
+        window.since(mark, "a notice", |event| says(event, "It agrees with the server's clock now")).await;
         let ids = ["before", "during", "after"];
         assert_eq!(statuses(&window, &ids), [Status::Ready; 3], "{jump}");
         let ready = |id: &str| (id.to_owned(), "Ready".to_owned());
@@ -169,17 +177,14 @@ async fn a_clock_that_is_wrong_at_the_start_expires_nothing_and_is_told_once() {
         let left = activities.get(row).and_then(|row| row.link_expires()).expect("an end");
         let left = left.0 - window.handle.clock().now().0;
         assert!((0..=5 * MINUTE + 5_000_000).contains(&left), "{wrong}: {left}");
-        let ends = window.heard.iter().rev().find_map(|event| match event {
-            Event::Token { expires_at, .. } => *expires_at,
-            _ => None,
-        });
-        let lives = ends.expect("an end").since(window.handle.clock().now());
-        assert!(lives.as_secs() > 60, "{wrong}: the token seems to live for {lives:?}");
-        let is_told = |event: &Event| match event {
-            Event::Notice(notice) => notice.sentence.starts_with("The system clock is 2 ").then_some(()),
+        let ends = |profile: &ProfileStatus| match profile.token {
+            TokenStatus::Held { expires_at, .. } => expires_at,
             _ => None,
         };
-        window.since(0, "a notice", is_told).await;
+        let ends = window.profile("the token's end", ends).await;
+        let lives = ends.since(window.handle.clock().now());
+        assert!(lives.as_secs() > 60, "{wrong}: the token seems to live for {lives:?}");
+        window.since(0, "a notice", |event| says(event, "The system clock is 2 ")).await;
         assert_eq!(told(&window).len(), 1, "{wrong}: {:?}", told(&window));
         window.quit().await;
     }
@@ -201,8 +206,8 @@ async fn a_clock_that_is_set_between_two_runs_changes_no_status_blanks_no_chart_
         window.live(1).await;
         let restored = |event: &Event| matches!(event, Event::Restored { complete: true, .. }).then_some(());
         window.since(0, "history", restored).await;
-        let kept = |event: &Event| matches!(event, Event::LinksKept { .. }).then_some(());
-        window.since(0, "the link of the earlier run", kept).await;
+        let kept = |profile: &ProfileStatus| (!profile.kept_links.is_empty()).then_some(());
+        window.profile("the link of the earlier run", kept).await;
         assert_eq!(statuses(&window, &["kept"]), [Status::Ready], "{jump}");
         offer(&mut window, &sandbox, "new", &[]).await;
         assert_eq!(statuses(&window, &["kept", "new"]), [Status::Ready; 2], "{jump}");
