@@ -11,6 +11,7 @@ mod downloads;
 mod export;
 mod forget;
 mod pending;
+mod renewal;
 #[cfg(test)]
 mod renewal_tests;
 mod sandbox;
