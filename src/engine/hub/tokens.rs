@@ -10,7 +10,7 @@ use crate::engine::endpoints::Endpoints;
 use crate::engine::event::{ConnectionState, Notice, Severity, SignInState};
 use crate::engine::lifetime::{self, Due};
 use crate::engine::report::Report;
-use crate::engine::rest::{Ends, Granted};
+use crate::engine::rest::{Ends, Granted, RestError};
 use crate::engine::session::{Aim, Ticket};
 use crate::engine::sign_in::{self, SignInError};
 use crate::engine::status::{ProblemKind, SignInStatus, TokenStatus};
@@ -228,9 +228,9 @@ impl Hub {
         let Some(desk) = self.desks.get(&profile) else { return };
         let Some(held) = &desk.held else { return };
         let (tools, ticket, unwanted) = (self.tools.clone(), held.ticket.clone(), desk.signed_out.clone());
-        self.signed_out.remove(&profile);
+        let was_signed_out = self.signed_out.remove(&profile);
         let task = async move {
-            if let Err(why) = tools.ledger.signed_in(profile).await {
+            if was_signed_out && let Err(why) = tools.ledger.signed_in(profile).await {
                 tracing::warn!(%why, "the next start may take the token for one that was to be forgotten");
             }
             if !unwanted.is_cancelled() && sign_in::keep(&tools, profile, &ticket.token).await {
@@ -396,7 +396,7 @@ impl Hub {
     }
 
     /// The problems of the token before are over.
-    fn resolve_token_problems(&self, profile: ProfileId) {
+    pub(super) fn resolve_token_problems(&self, profile: ProfileId) {
         for kind in
             [ProblemKind::TokenRenewal, ProblemKind::TokenExpiry, ProblemKind::TokenRefused, ProblemKind::NoToken]
         {
