@@ -38,7 +38,7 @@ type Part = (&'static str, fn(usize) -> Vec<Row>);
 /// The parts, by the names that `BENCH_ONLY` may give.
 const PARTS: [Part; 6] = [
     ("ingest", ingest::rows),
-    ("memory", |_count| vec![memory::row()]),
+    ("memory", |_count| memory::rows()),
     ("start", |count| vec![start::row(count)]),
     ("frames", frames::rows),
     ("finding", finding::rows),
@@ -52,6 +52,10 @@ fn is_wanted(part: &str) -> bool {
 fn main() {
     if std::env::args().any(|argument| argument == memory::ARGUMENT) {
         memory::measure_and_print(count());
+        return;
+    }
+    if std::env::args().any(|argument| argument == memory::STREAM) {
+        memory::measure_stream_and_print(count());
         return;
     }
     if std::env::args().any(|argument| argument == download::ARGUMENT) {

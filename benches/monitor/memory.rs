@@ -16,26 +16,44 @@ use crate::table::Row;
 /// What the process of its own is started with.
 pub(crate) const ARGUMENT: &str = "measure-memory";
 
-/// The median of rounds.
-pub(crate) fn row() -> Row {
+/// What another process of its own is started with, for a stream that never ends.
+pub(crate) const STREAM: &str = "measure-stream";
+
+/// The rows of the table of figures.
+pub(crate) fn rows() -> Vec<Row> {
+    let (resident, raw) = median(ARGUMENT, ("resident", "raw"));
+    let (thrice, once) = median(STREAM, ("thrice", "once"));
+    vec![
+        Row {
+            figure: "memory of the rows, bytes",
+            baseline: "their messages, bytes",
+            measured: to_float(resident),
+            against: to_float(raw),
+            goal: "at most 1.0",
+        },
+        Row {
+            figure: "memory after three times as many messages as rows in memory, all bodies distinct, bytes",
+            baseline: "after as many, bytes",
+            measured: to_float(thrice),
+            against: to_float(once),
+            goal: "at most 1.1",
+        },
+    ]
+}
+
+/// The median of rounds, by the first of two figures.
+fn median(argument: &str, (measured, against): (&str, &str)) -> (u64, u64) {
     let program = std::env::current_exe().expect("this program");
     let mut rounds: Vec<(u64, u64)> = (0..ROUNDS)
         .map(|_| {
-            let output = Command::new(&program).arg(ARGUMENT).output().expect("this program starts");
+            let output = Command::new(&program).arg(argument).output().expect("this program starts");
             let said: Value = serde_json::from_slice(&output.stdout).expect("this program's figures");
             let number = |name: &str| said.get(name).and_then(Value::as_u64).expect("a figure");
-            (number("resident"), number("raw"))
+            (number(measured), number(against))
         })
         .collect();
     rounds.sort_unstable();
-    let &(resident, raw) = rounds.get(ROUNDS / 2).expect("rounds");
-    Row {
-        figure: "memory of the rows, bytes",
-        baseline: "their messages, bytes",
-        measured: to_float(resident),
-        against: to_float(raw),
-        goal: "at most 1.0",
-    }
+    rounds.get(ROUNDS / 2).copied().expect("rounds")
 }
 
 #[expect(clippy::cast_precision_loss, reason = "sizes that a double holds")]
@@ -57,6 +75,23 @@ pub(crate) fn measure_and_print(count: usize) {
     let after = from_status("VmRSS:");
     assert_eq!(activities.len(), count, "rows are missing");
     println!("{}", json!({"resident": after - before.unwrap_or(after), "raw": raw}));
+}
+
+/// The other process of its own.
+pub(crate) fn measure_stream_and_print(count: usize) {
+    let mut activities = Activities::new(LINK_LIFETIME);
+    activities.set_rows_in_memory(count);
+    let mut before = None;
+    let mut figures = Vec::new();
+    for (number, entry) in (1..).zip(messages::distinct(3 * count)) {
+        activities.apply(&entry);
+        before.get_or_insert_with(|| from_status("VmRSS:"));
+        if number == count || number == 3 * count {
+            figures.push(from_status("VmRSS:") - before.unwrap_or_default());
+        }
+    }
+    assert_eq!(activities.known(), 3 * count, "rows are missing");
+    println!("{}", json!({"once": figures.first(), "thrice": figures.last()}));
 }
 
 /// What the system says of this process's memory in a line that begins so, in bytes.

@@ -24,7 +24,19 @@ pub(crate) fn texts(count: usize) -> impl Iterator<Item = String> {
 
 /// The same as entries of a journal, a millisecond apart.
 pub(crate) fn entries(count: usize) -> impl Iterator<Item = Entry> {
-    texts(count).zip(1_i32..).map(|(raw, number)| {
+    as_entries(texts(count))
+}
+
+/// Entries of which each has a body of its own.
+pub(crate) fn distinct(count: usize) -> impl Iterator<Item = Entry> {
+    let texts = texts(count).zip(0_usize..);
+    as_entries(
+        texts.map(|(text, number)| text.replace("completed successfully", &format!("{number} completed successfully"))),
+    )
+}
+
+fn as_entries(texts: impl Iterator<Item = String>) -> impl Iterator<Item = Entry> {
+    texts.zip(1_i32..).map(|(raw, number)| {
         let Incoming::Message(message) = incoming::parse(&raw) else { unreachable_message(&raw) };
         Entry {
             seq: Seq(u64::from(number.unsigned_abs())),

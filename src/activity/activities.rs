@@ -19,10 +19,12 @@ mod finding;
 mod gaps;
 mod links;
 mod merged;
+mod texts;
 
-use evicting::{Collecting, EVICTED_AT_ONCE, Eviction};
+use evicting::{EVICTED_AT_ONCE, Eviction};
 pub use evicting::{Incomplete, ROWS_IN_MEMORY};
 pub use finding::{LOOKED_UP, Place};
+use texts::Collecting;
 
 /// How many changes are remembered one by one; beyond it a view looks at everything again.
 const MOST_CHANGES: usize = 50_000;
@@ -309,6 +311,12 @@ impl Activities {
     #[must_use]
     pub fn newest(&self, index: usize) -> Option<RowId> {
         self.order.get(self.order.len().checked_sub(index + 1)?).and_then(|&at| self.id(at))
+    }
+
+    /// Rows by arrival, the newest in front, of those whose first entries are before one: each with its first entry.
+    pub fn before(&self, seq: Seq) -> impl Iterator<Item = (Seq, RowId)> + '_ {
+        let end = self.order.partition_point(|&at| self.place(at) < seq);
+        self.order.range(..end).rev().filter_map(|&at| Some((self.place(at), self.id(at)?)))
     }
 
     /// The places of the rows in memory, by arrival, oldest first.

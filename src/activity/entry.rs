@@ -110,6 +110,30 @@ pub struct Entry {
 }
 
 impl Entry {
+    /// About how many bytes of memory it takes: the raw text, once more for the message read from it, ids, texts of our own,
+    /// and the rest.
+    #[must_use]
+    pub fn weight(&self) -> usize {
+        const FIXED: usize = 256;
+        const ID: usize = 24;
+        let of_ids = |ids: &mut dyn Iterator<Item = usize>| ids.map(|length| length.saturating_add(ID)).sum::<usize>();
+        let fact = match &self.fact {
+            Fact::Gap(gap) => of_ids(
+                &mut gap
+                    .open
+                    .iter()
+                    .map(|id| id.as_str().len())
+                    .chain(gap.open_requests.iter().map(|id| id.as_str().len())),
+            ),
+            Fact::Done(deed) => deed.weight(),
+            Fact::Enquired(Enquiry::Known { text, .. }) => text.as_ref().map_or(0, String::len),
+            Fact::Heard(_) | Fact::Repeated(_) | Fact::Unreadable { .. } | Fact::Enquired(Enquiry::Unknown) => {
+                self.raw.len()
+            }
+        };
+        [self.raw.len(), self.key.id().len(), fact].into_iter().fold(FIXED, usize::saturating_add)
+    }
+
     /// What this program did or found out by itself, before the commit.
     #[must_use]
     pub fn ours(at: Moment, key: ActivityKey, fact: Fact) -> Self {
@@ -235,6 +259,21 @@ pub enum Deed {
     },
     /// The operator has read that the link was [`NotSaved::Refused`].
     WarningRead,
+}
+
+impl Deed {
+    /// About how many bytes its texts take.
+    fn weight(&self) -> usize {
+        let of = |text: &Option<String>| text.as_ref().map_or(0, String::len);
+        match self {
+            Self::Labelled { label } => label.len(),
+            Self::Requested(Requested { file_name, context, .. }) => file_name.len().saturating_add(context.len()),
+            Self::Fetching { to, part, .. } => to.len().saturating_add(of(part)),
+            Self::Saved { to, receipt, .. } => to.len().saturating_add(receipt.host.len()),
+            Self::NotSaved { sentence, part, .. } => sentence.len().saturating_add(of(part)),
+            _ => 0,
+        }
+    }
 }
 
 /// A request for data that this program made.

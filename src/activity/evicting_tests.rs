@@ -333,6 +333,7 @@ proptest! {
             );
         }
         prop_assert_eq!(small.counts().of(Chip::Failed), counts.get(&Status::Failed).copied().unwrap_or(0));
-        prop_assert!(small.len() <= 20 || small.len() == large.ledger().open);
+        // Two that came back may stay as well.
+        prop_assert!(small.len() <= 20.max(large.ledger().open + 2), "{} rows", small.len());
     }
 }

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use secrecy::SecretString;
 
 use crate::activity::record::Format;
-use crate::activity::{ActivityKey, Chip, Filter, Seq};
+use crate::activity::{ActivityKey, Chip, Filter, Incomplete, Seq};
 use crate::protocol::{AuthorizationToken, CommandId, DataKey, RequestId, StoredData};
 use crate::settings::{Preferences, Profile, ProfileId, Saving};
 
@@ -208,6 +208,29 @@ pub enum Action {
         from: Seq,
         /// Its last.
         to: Seq,
+    },
+    /// Search the journal for activities that are not in memory; answered by [`super::Event::Found`]. Another search of the
+    /// same profile ends it.
+    SearchOlder {
+        /// Whose.
+        profile: ProfileId,
+        /// The number of the search, which its answers have.
+        search: u32,
+        /// What they have to be like.
+        filter: Filter,
+        /// What they have to count as.
+        chip: Chip,
+        /// Activities whose first entries are before this one are searched.
+        before: Seq,
+    },
+    /// Stop searching the journal.
+    CancelSearch(ProfileId),
+    /// Read the earlier entries of rows that came back into memory; answered by [`super::Event::ReadBack`].
+    ReadBack {
+        /// Whose.
+        profile: ProfileId,
+        /// Which, and where their entries are.
+        rows: Vec<Incomplete>,
     },
     /// Read the messages of one activity with their secrets, but for credentials, because the operator asks to see them;
     /// answered by [`super::Event::Revealed`].

@@ -25,11 +25,6 @@ impl Chunk {
         self.limit
     }
 
-    /// Whether that many or more came: there may be others.
-    pub(super) fn is_full(&self, entries: &[Entry]) -> bool {
-        entries.len() >= self.limit
-    }
-
     /// Learns from what was read.
     pub(super) fn learn(&mut self, entries: &[Entry]) {
         let average = weight_of_entries(entries).checked_div(entries.len()).unwrap_or(0).max(1);
@@ -57,12 +52,30 @@ mod tests {
     }
 
     #[test]
+    fn ids_and_texts_weigh_as_much_as_raw_messages() {
+        let gap = |count: usize| crate::activity::Gap {
+            from: Moment(0),
+            to: Some(Moment(1)),
+            cause: crate::activity::GapCause::Disconnected,
+            open: (0..count).map(|number| format!("{number:036}").as_str().into()).collect(),
+            requests: 0,
+            open_requests: (0..count).map(|number| format!("{number:036}").as_str().into()).collect(),
+        };
+        let entry = Entry::ours(Moment(0), ActivityKey::Gap("g".into()), Fact::Gap(gap(10_000)));
+        assert!(entry.weight() > 1_000_000, "{}", entry.weight());
+        let label = crate::activity::Deed::Labelled { label: "x".repeat(100_000) };
+        assert!(Entry::ours(Moment(0), ActivityKey::Gap("g".into()), Fact::Done(label)).weight() > 100_000);
+        let mut chunk = Chunk::new(1_000, 20_000);
+        chunk.learn(&vec![entry; 8]);
+        assert!(chunk.limit() <= 8, "{} of more than a megabyte each", chunk.limit());
+    }
+
+    #[test]
     fn chunks_of_small_entries_grow_and_of_large_ones_shrink() {
         let mut chunk = Chunk::new(1_000, 20_000);
         chunk.learn(&entries(1_000, 135));
         assert!(chunk.limit() > 10_000, "{}", chunk.limit());
         chunk.learn(&entries(10, 1024 * 1024));
         assert!(chunk.limit() <= 8, "{} of a megabyte each", chunk.limit());
-        assert!(chunk.is_full(&entries(8, 1)) && !chunk.is_full(&entries(1, 1)));
     }
 }

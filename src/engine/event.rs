@@ -60,6 +60,28 @@ pub enum Event {
     Purged {
         /// When the oldest entry came that is left; `None` where none is.
         oldest_left: Option<Moment>,
+        /// The number after the newest entry that went: what has no other entry, and is not open, is gone.
+        before: Seq,
+    },
+    /// How many activities of a profile the journal has beside those that were restored, because there are too many.
+    Older {
+        /// Whose.
+        profile: ProfileId,
+        /// How many.
+        rows: u64,
+    },
+    /// Activities that a search in the journal found: the answer to [`Action::SearchOlder`], some at a time.
+    Found {
+        /// Whose.
+        profile: ProfileId,
+        /// The number of the search.
+        search: u32,
+        /// Each with all of its entries in ascending order.
+        rows: Vec<(ActivityKey, Vec<Entry>)>,
+        /// How much of the journal has been looked at, in per cent.
+        percent: u8,
+        /// Whether the search has ended, and how.
+        end: Option<SearchEnd>,
     },
     /// How far the export under way is; `None` when it has ended.
     Export(Option<Exporting>),
@@ -83,6 +105,14 @@ pub enum Event {
         /// Whether it has more than these, which are the newest.
         is_cut: bool,
     },
+    /// The earlier entries of rows that came back into memory: the answer to [`Action::ReadBack`], for
+    /// [`crate::activity::Activities::complete`].
+    ReadBack {
+        /// Whose.
+        profile: ProfileId,
+        /// Which, each with its entries in ascending order.
+        rows: Vec<(ActivityKey, Vec<Entry>)>,
+    },
     /// The messages of one activity with their secrets, but for credentials: those of which something masked is still kept.
     /// The answer to [`Action::Reveal`], and never told otherwise.
     Revealed {
@@ -97,6 +127,17 @@ pub enum Event {
     Notice(Notice),
     /// The engine has stopped: every channel is left, everything is committed.
     Stopped,
+}
+
+/// How a search in the journal ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SearchEnd {
+    /// All was looked at.
+    Complete,
+    /// As much was found as is shown; there may be more.
+    TooMany,
+    /// The journal could not be read.
+    Failed,
 }
 
 /// Where a sign-in stands.

@@ -405,6 +405,9 @@ impl Slot {
             | Event::NotKept { .. }
             | Event::Kept { .. }
             | Event::Forgotten { .. }
+            | Event::ReadBack { .. }
+            | Event::Older { .. }
+            | Event::Found { .. }
             | Event::Notice(_)
             | Event::Stopped => return None,
         })
@@ -425,14 +428,17 @@ fn weight_of(event: &Event) -> usize {
         | Event::Committed { entries, .. }
         | Event::NotKept { entries, .. }
         | Event::History { entries, .. } => weight_of_entries(entries),
+        Event::ReadBack { rows, .. } | Event::Found { rows, .. } => {
+            rows.iter().map(|(_, entries)| weight_of_entries(entries)).sum()
+        }
         Event::Revealed { messages, .. } => messages.iter().map(|(_, message)| message.expose().len()).sum(),
         _ => 0,
     }
 }
 
-/// About how many bytes entries take: the raw text, once more for the message read from it, and the rest.
+/// About how many bytes entries take.
 pub(super) fn weight_of_entries(entries: &[Entry]) -> usize {
-    entries.iter().map(|entry| entry.raw.len().saturating_mul(2).saturating_add(256)).sum()
+    entries.iter().map(Entry::weight).fold(0, usize::saturating_add)
 }
 
 /// The two ends of the way up, with a profile that the settings list.

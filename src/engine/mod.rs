@@ -66,7 +66,9 @@ mod way;
 pub use action::{Action, Credential, DATA_TOKENS_A_PAGE, Export, Permission, SignIn};
 pub use connector::{ConnectError, Connector, Network, Transport};
 pub use endpoints::Target;
-pub use event::{ConnectionState, Event, Exporting, Notice, Progress, Severity, SignInState, Stage, Waiting};
+pub use event::{
+    ConnectionState, Event, Exporting, Notice, Progress, SearchEnd, Severity, SignInState, Stage, Waiting,
+};
 pub use handle::{Busy, Engine, EngineClock, EngineError, EngineHandle, WindowPanicked};
 pub use mailbox::{Events, NOTICES_LOG, Waker};
 pub use options::{Clock, EngineOptions, SandboxAddresses, SandboxFailure, SandboxLauncher};

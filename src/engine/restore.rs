@@ -1,12 +1,14 @@
 //! From the journal to the window: history at the start, newest first, and what the window missed while it stalled.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
+use std::hash::{BuildHasher as _, RandomState};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use tokio::sync::oneshot;
 
 use crate::activity::{Moment, Seq};
-use crate::journal::History;
+use crate::journal::{Archive, History, JournalError};
 use crate::settings::ProfileId;
 
 use super::book::Book;
@@ -17,34 +19,39 @@ use super::gaps::{Left, Past};
 use super::journal_store::JournalStore;
 use super::mailbox::Outbox;
 use super::status::ProblemKind;
+use super::tools::Tools;
 
 /// The first chunk is what a large window shows, so that it is not empty for long.
 const FIRST_CHUNK: usize = 200;
 /// The largest.
 const LARGEST_CHUNK: usize = 20_000;
-/// How many entries of a profile are restored: a million rows are held in memory.
-const MOST: usize = 1_000_000;
+/// How many entries are restored for each activity that may be, on average.
+const MOST_OF_EACH: usize = 8;
+/// How many entries of what is open, and older than what is restored otherwise, are told together.
+const OPEN_CHUNK: usize = 1_000;
 /// The pause after the journal could not be read.
 const PAUSE: Duration = Duration::from_secs(1);
 
 /// Restores a profile's entries of earlier runs, newest first. Runs beside the connection: live entries may come between.
 ///
 /// What is open is put into the book, and what was left behind into the `aftermath`; at the end the scribe is told of the gap
-/// that the last run left, by `left`.
+/// that the last run left, by `left`. The window is told of about `rows` activities, and of older ones that are open: returns
+/// how many those are if the journal has others.
 pub(super) async fn restore(
     profile: ProfileId,
     ledger: JournalStore,
     outbox: Outbox,
-    live_from: Seq,
+    (live_from, rows): (Seq, usize),
     (book, left): (Book, oneshot::Sender<Left>),
     aftermath: &mut Aftermath,
-) {
+) -> Option<u64> {
     let begin = begin(profile, &ledger, &outbox, live_from, (&book, &mut aftermath.left_behind));
-    let entries = restore_entries(profile, &ledger, &outbox, live_from, (&book, &mut aftermath.used));
-    futures_util::future::join(begin, entries).await;
+    let entries = restore_entries(profile, &ledger, &outbox, (live_from, rows), (&book, &mut aftermath.used));
+    let ((), restored) = futures_util::future::join(begin, entries).await;
     if left.send(book.restored()).is_err() {
         tracing::debug!("the profile is being closed");
     }
+    restored
 }
 
 /// Puts what earlier runs left open into the book, and gathers what they left behind. After an update of this
@@ -91,42 +98,86 @@ pub(super) async fn tell_past(profile: ProfileId, ledger: JournalStore, past: on
     }
 }
 
+/// Tells the window of the newest activities, up to about `rows`, and of older ones that are open. How many those are, or
+/// `None` if that is all there is.
 async fn restore_entries(
     profile: ProfileId,
     ledger: &JournalStore,
     outbox: &Outbox,
-    live_from: Seq,
+    (live_from, rows): (Seq, usize),
     (book, used): (&Book, &mut UsedBefore),
-) {
+) -> Option<u64> {
     let mut chunk = Chunk::new(FIRST_CHUNK, LARGEST_CHUNK);
     let mut before = live_from;
-    let mut restored = 0_usize;
+    let (hasher, mut known, mut restored) = (RandomState::new(), HashSet::new(), 0_usize);
+    let tell = |entries, complete| outbox.restored(Event::Restored { profile, entries, live_from, complete });
+    let failed = |error: JournalError| {
+        let sentence = format!("Earlier activity can't be shown: {error}");
+        outbox.notice(Notice::new(Severity::Error, Some(profile), sentence));
+    };
     loop {
-        let (entries, complete) = match ledger.restore(profile, before, chunk.limit()).await {
-            Ok(entries) => {
-                restored = restored.saturating_add(entries.len());
-                let complete = !chunk.is_full(&entries) || restored >= MOST;
-                (entries, complete)
-            }
+        let limit = chunk.limit().min(rows.saturating_sub(known.len()).max(FIRST_CHUNK));
+        let entries = match ledger.restore(profile, before, limit).await {
+            Ok(entries) => entries,
             Err(error) => {
-                outbox.notice(Notice::new(
-                    Severity::Error,
-                    Some(profile),
-                    format!("Earlier activity can't be shown: {error}"),
-                ));
-                (Vec::new(), true)
+                failed(error);
+                tell(Vec::new(), true).await;
+                return None;
             }
         };
+        let is_last = entries.len() < limit;
         chunk.learn(&entries);
         book.restore(&entries);
         used.note(&entries);
-        if let Some(oldest) = entries.first() {
-            before = oldest.seq;
+        known.extend(entries.iter().map(|entry| hasher.hash_one(&entry.key)));
+        before = entries.first().map_or(before, |oldest| oldest.seq);
+        restored = restored.saturating_add(entries.len());
+        tell(entries, is_last).await;
+        if is_last {
+            return None;
         }
-        outbox.restored(Event::Restored { profile, entries, live_from, complete }).await;
-        if complete {
-            return;
+        if known.len() >= rows || restored >= rows.saturating_mul(MOST_OF_EACH) {
+            break;
         }
+    }
+    let open = match ledger.open_activities(profile).await {
+        Ok(open) => open,
+        Err(error) => {
+            failed(error);
+            Vec::new()
+        }
+    };
+    let mut entries = Vec::new();
+    for activity in open.into_iter().filter(|activity| activity.first < before) {
+        match ledger.history(profile, &activity.key, None).await {
+            Ok(history) => entries.extend(history.entries.into_iter().filter(|entry| entry.seq < before)),
+            Err(error) => {
+                failed(error);
+                break;
+            }
+        }
+        known.insert(hasher.hash_one(&activity.key));
+        if entries.len() >= OPEN_CHUNK {
+            used.note(&entries);
+            tell(std::mem::take(&mut entries), false).await;
+        }
+    }
+    used.note(&entries);
+    tell(entries, true).await;
+    Some(known.len() as u64)
+}
+
+/// Tells the window how many activities the journal has beside those that were restored.
+pub(super) async fn count_older(profile: ProfileId, (live_from, restored): (Seq, u64), data: PathBuf, tools: &Tools) {
+    let count = move || match Archive::open(&data)? {
+        Some(archive) => archive.count_activities(profile, live_from),
+        None => Ok(0),
+    };
+    let counting = tools.spawner.blocking("counting older activity", count);
+    match tools.spawner.until_stopped(counting).await.flatten() {
+        Some(Ok(count)) => tools.outbox.post(Event::Older { profile, rows: count.saturating_sub(restored) }),
+        Some(Err(error)) => tracing::warn!(%error, "it is not known how many activities the journal has"),
+        None => {}
     }
 }
 
@@ -168,7 +219,8 @@ mod tests {
     use crate::activity::{ActivityKey, Entry, Fact, Moment};
     use crate::engine::mailbox;
     use crate::engine::testing::TestJournal;
-    use crate::protocol::UnreadableReason;
+    use crate::protocol::incoming::parse;
+    use crate::protocol::{Incoming, UnreadableReason};
 
     async fn journal_with(count: usize) -> (TestJournal, ProfileId) {
         let (journal, profile) = (TestJournal::unobserved(), ProfileId::random());
@@ -191,7 +243,8 @@ mod tests {
         let (left, _told) = oneshot::channel();
         let mut aftermath = Aftermath::default();
         let store = journal.store.clone();
-        let restoring = restore(profile, store, outbox, live_from, (Book::default(), left), &mut aftermath).fuse();
+        let restoring =
+            restore(profile, store, outbox, (live_from, 10_000), (Book::default(), left), &mut aftermath).fuse();
         tokio::pin!(restoring);
         let (mut next, mut chunks, mut last) = (live_from.0, 0, false);
         while !last {
@@ -216,6 +269,39 @@ mod tests {
             restoring.await;
         }
         assert!(events.try_next().is_none(), "it goes on after the last chunk");
+    }
+
+    #[tokio::test]
+    async fn no_more_than_so_many_activities_are_restored_and_of_older_ones_what_is_open() {
+        let (journal, profile) = journal_with(0).await;
+        let entry = |number: u32| {
+            let status = if number.is_multiple_of(500) { 1 } else { 2 };
+            let raw = format!(
+                r#"{{"data":{{"type":"X-DPT-CAB-ID","id":"c-{number}","command_status":{status},"body":""}}}}"#
+            );
+            let Incoming::Message(message) = parse(&raw) else { panic!("not a message: {raw}") };
+            let (key, at) = (ActivityKey::of(&message), Moment(i64::from(number)));
+            Entry { seq: Seq::default(), at, key, fact: Fact::Heard(message), raw: raw.into() }
+        };
+        let entries = (0..2_000).map(entry).collect();
+        journal.journal.append(profile, entries).await.expect("it takes them");
+        let (outbox, events) = mailbox::pair(Arc::new(|| {}));
+        let (left, _told) = oneshot::channel();
+        let (mut aftermath, of_the_past) = (Aftermath::default(), (Book::default(), left));
+        let restoring = restore(profile, journal.store.clone(), outbox, (Seq(2_001), 700), of_the_past, &mut aftermath);
+        let restored = restoring.await;
+        let (mut ids, mut is_complete) = (Vec::new(), false);
+        while let Some(event) = events.try_next() {
+            let Event::Restored { entries, complete, .. } = event else { continue };
+            ids.extend(entries.into_iter().map(|entry| entry.key.id().to_owned()));
+            is_complete |= complete;
+        }
+        assert!(is_complete, "it does not end");
+        assert_eq!(restored, Some(ids.len() as u64));
+        assert!((700..2_000).contains(&ids.len()), "{} were restored", ids.len());
+        for (id, there) in [("c-0", true), ("c-500", true), ("c-1999", true), ("c-1", false)] {
+            assert_eq!(ids.iter().any(|other| other == id), there, "{id}");
+        }
     }
 
     #[tokio::test(start_paused = true)]

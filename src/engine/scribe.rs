@@ -21,7 +21,7 @@ use super::clocks::Life;
 use super::event::{Event, Notice, Severity};
 use super::gaps::{Gaps, Left, Past};
 use super::journal_store::JournalStore;
-use super::mailbox::Outbox;
+use super::mailbox::{Outbox, weight_of_entries};
 use super::reading::Harvest;
 use super::session::Ticket;
 use super::spawn::Spawner;
@@ -35,8 +35,8 @@ const WAITING: usize = 4;
 const TOGETHER: usize = 16_384;
 /// Entries that are held while the journal refuses, from which on no further batch is taken.
 const MOST_HELD: usize = 4096;
-/// Bytes of raw text that are held while the journal refuses, from which on no further batch is taken.
-const MOST_BYTES: usize = 4 * 1024 * 1024;
+/// Bytes of entries that are held while the journal refuses, from which on no further batch is taken.
+const MOST_BYTES: usize = 8 * 1024 * 1024;
 /// The first pause after the journal refused.
 const FIRST_PAUSE: Duration = Duration::from_millis(500);
 /// The longest.
@@ -83,7 +83,7 @@ impl Held {
     }
 
     fn is_full(&self) -> bool {
-        let bytes = || self.entries.iter().map(|entry| entry.raw.len()).sum::<usize>();
+        let bytes = || weight_of_entries(&self.entries);
         self.entries.len() >= MOST_HELD || bytes() >= MOST_BYTES
     }
 }

@@ -22,6 +22,9 @@ use super::reader::to_sql;
 use super::row::{self, COLUMNS};
 use super::{FILE, JournalError, schema};
 
+/// How many entries of one activity are read at most in a search.
+const MOST_OF_ONE: usize = 4_096;
+
 /// The first `kind` of an entry of our own making, in tens: deeds, then gaps.
 const OURS: i64 = 40;
 
@@ -216,8 +219,104 @@ impl Archive {
         Ok(())
     }
 
+    /// Gives all entries of each activity of a profile whose first entry is before a number, the activity that was seen last
+    /// in front, its entries in ascending order (the newest, if there are very many). Goes on while `each` says so.
+    ///
+    /// # Errors
+    ///
+    /// If the journal can't be read, or if it was interrupted.
+    pub fn older(
+        &self,
+        profile: ProfileId,
+        before: Seq,
+        mut each: impl FnMut(Vec<Entry>) -> bool,
+    ) -> Result<(), JournalError> {
+        let mut read = || {
+            let snapshot = self.connection.unchecked_transaction()?;
+            let mut order = snapshot.prepare(
+                "SELECT seq, first FROM (
+                     SELECT seq, min(seq) OVER (PARTITION BY kind % 10, id) AS first FROM entry
+                     WHERE profile = (SELECT number FROM profile WHERE uuid = ?1)
+                 ) WHERE first < ?2 ORDER BY first DESC, seq",
+            )?;
+            let mut lookup = snapshot.prepare(&entries_where("seq = ?1"))?;
+            let mut places = order.query((profile.as_u128().to_be_bytes(), to_sql(before)))?;
+            let (mut current, mut entries) = (0_i64, Vec::new());
+            while let Some(place) = places.next()? {
+                let (seq, first): (i64, i64) = (place.get(0)?, place.get(1)?);
+                if first != current && !entries.is_empty() && !each(std::mem::take(&mut entries)) {
+                    return Ok(());
+                }
+                current = first;
+                let (_, entry) = lookup.query_row([seq], of_profile)?;
+                if entries.len() >= MOST_OF_ONE {
+                    // The first one tells when it began.
+                    entries.drain(1..MOST_OF_ONE / 2);
+                }
+                entries.push(entry);
+            }
+            if !entries.is_empty() {
+                each(entries);
+            }
+            Ok(())
+        };
+        read().map_err(|source| self.failed(source))
+    }
+
+    /// The first and the last entry of a profile; 0 and 0 if there is none.
+    ///
+    /// # Errors
+    ///
+    /// If the journal can't be read.
+    pub fn span(&self, profile: ProfileId) -> Result<(Seq, Seq), JournalError> {
+        let sql = "SELECT coalesce(min(seq), 0), coalesce(max(seq), 0) FROM entry
+                   WHERE profile = (SELECT number FROM profile WHERE uuid = ?1)";
+        let seq = |number: i64| Seq(u64::try_from(number).unwrap_or(0));
+        self.connection
+            .query_row(sql, [profile.as_u128().to_be_bytes()], |row| Ok((seq(row.get(0)?), seq(row.get(1)?))))
+            .map_err(|source| self.failed(source))
+    }
+
+    /// How many activities of a profile have an entry before a number.
+    ///
+    /// # Errors
+    ///
+    /// If the journal can't be read.
+    pub fn count_activities(&self, profile: ProfileId, before: Seq) -> Result<u64, JournalError> {
+        let sql = "SELECT count(*) FROM (
+                       SELECT DISTINCT kind % 10, id FROM entry
+                       WHERE profile = (SELECT number FROM profile WHERE uuid = ?1) AND seq < ?2
+                   )";
+        self.connection
+            .query_row(sql, (profile.as_u128().to_be_bytes(), to_sql(before)), |row| row.get::<_, i64>(0))
+            .map(|count| u64::try_from(count).unwrap_or(0))
+            .map_err(|source| self.failed(source))
+    }
+
+    /// Ends what is being read, from another thread.
+    #[must_use]
+    pub fn interrupter(&self) -> Interrupter {
+        Interrupter(self.connection.get_interrupt_handle())
+    }
+
     fn failed(&self, source: rusqlite::Error) -> JournalError {
         JournalError::of(&self.path, source)
+    }
+}
+
+/// Ends what an [`Archive`] is reading.
+pub struct Interrupter(rusqlite::InterruptHandle);
+
+impl Interrupter {
+    /// Ends it: it returns an error.
+    pub fn interrupt(&self) {
+        self.0.interrupt();
+    }
+}
+
+impl std::fmt::Debug for Interrupter {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Interrupter")
     }
 }
 

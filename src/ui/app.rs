@@ -193,6 +193,7 @@ impl App {
             // Where no frame follows, nothing is handed over: then it is applied here.
             self.parts.waker.wake();
         }
+        self.read_back();
         while let Some((what, path)) = self.saving.take() {
             self.save_to(what, path);
         }

@@ -20,6 +20,8 @@ use super::doors::Waker;
 pub(super) const MANY: usize = 256;
 /// How many may wait: beyond this the engine keeps what comes, and reads it from the journal again.
 pub(super) const MOST: usize = 65_536;
+/// How many bytes of them may wait.
+pub(super) const MOST_BYTES: usize = 64 * 1_024 * 1_024;
 /// From how many on the window applies what waits itself, rather than let it pile up: more than two chunks of the journal.
 pub(super) const PILE: usize = 50_000;
 

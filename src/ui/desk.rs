@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use crate::activity::{Activities, FilterError, GapState, Moment, Refresh, RowId, TimeReference, View};
-use crate::engine::{ConnectionState, ProfileStatus, TokenStatus, Waiting};
+use crate::engine::{Action, ConnectionState, ProfileStatus, TokenStatus, Waiting};
 use crate::settings::{Look, Preferences, Profile};
 
 use super::completeness::Completeness;
@@ -12,6 +12,7 @@ use super::expected::Expected;
 use super::insight::Shown;
 use super::merged::Owners;
 use super::notify::News;
+use super::older::Older;
 use super::sign_in::Form;
 use super::table::Table;
 use super::unkept::Unkept;
@@ -27,6 +28,10 @@ mod rows;
 /// How many rows a search looks at between two looks at the clock; well under a millisecond's work.
 const SEARCH_SLICE: usize = 5_000;
 
+/// How many rows that came back are read from the journal together.
+const ASKED_BACK: usize = 64;
+/// How long an answer of the journal is awaited before it is asked again.
+const PATIENCE: Duration = Duration::from_secs(10);
 /// How many rows that are too many are evicted between two looks at the clock; well under a millisecond's work.
 const EVICTED_SLICE: usize = 1_000;
 
@@ -92,6 +97,10 @@ pub(crate) struct Desk {
     pub form_open: bool,
     /// Whose its rows are, where they are of several profiles.
     pub owners: Option<Owners>,
+    /// The search for what is not in memory.
+    pub older: Older,
+    /// Since when earlier entries of rows that came back are awaited.
+    asked_back: Option<Instant>,
     /// The next moment at which a link expires.
     next_expiry: Option<Moment>,
     /// Data that was requested from here: its row is selected when it comes.
@@ -132,6 +141,8 @@ impl Desk {
             failed: None,
             news: News::default(),
             owners: None,
+            older: Older::default(),
+            asked_back: None,
             next_expiry: None,
             expected: Expected::default(),
         };
@@ -196,6 +207,30 @@ impl Desk {
         self.let_go();
         self.table.settle(&self.activities, &self.view);
         evicting || self.search != Refresh::Done
+    }
+
+    /// The question for the journal where rows came back of which earlier entries are not known, some at a time.
+    pub(crate) fn question_back(&mut self, now: Instant) -> Option<Action> {
+        if let Some(asked) = self.asked_back {
+            if now.saturating_duration_since(asked) < PATIENCE {
+                return None;
+            }
+            // A reading that failed has no answer.
+            self.asked_back = None;
+            self.activities.ask_again();
+        }
+        let rows = self.activities.take_incomplete(ASKED_BACK);
+        if rows.is_empty() {
+            return None;
+        }
+        self.asked_back = Some(now);
+        Some(Action::ReadBack { profile: self.profile.id, rows })
+    }
+
+    /// The engine was busy: the question is asked again.
+    pub(crate) fn not_asked_back(&mut self) {
+        self.asked_back = None;
+        self.activities.ask_again();
     }
 
     /// Rows were evicted: nothing here is of them any more.

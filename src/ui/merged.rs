@@ -1,7 +1,10 @@
 //! The tab `All profiles`: every profile's rows in one table, each saying whose it is.
 //!
-//! It is made when it is first looked at, of the newest rows of all profiles, and follows what is committed from then on.
+//! It is made when it is first looked at, the newest rows first and some in each frame, and follows what is committed from
+//! then on.
 //! What is done in it is done by the row's own profile.
+
+use std::collections::HashSet;
 
 use crate::activity::{Activities, ActivityKey, RowId, Seq, View};
 use crate::settings::{Preferences, Profile, ProfileId};
@@ -9,8 +12,8 @@ use crate::settings::{Preferences, Profile, ProfileId};
 use super::desk::Desk;
 use super::details::Details;
 
-/// How many of the newest rows it begins with: copying them is done within one frame, and memory stays bounded.
-pub(super) const MOST: usize = 200_000;
+/// How many rows are copied between two looks at the clock; about a millisecond's work.
+const SLICE: usize = 500;
 
 /// Whose the rows of the tab are.
 #[derive(Debug, Default)]
@@ -21,6 +24,10 @@ pub(crate) struct Owners {
     profiles: Vec<(ProfileId, String)>,
     /// Whether it has to be made anew before it is looked at.
     pub stale: bool,
+    /// While it is made: rows whose first entries are before this one are still to be copied.
+    copying: Option<Seq>,
+    /// By profile, the gaps of which nothing known was missing when they were last copied.
+    recovered: HashSet<(ProfileId, RowId)>,
 }
 
 impl Owners {
@@ -82,6 +89,8 @@ impl Desk {
         let Some(owners) = self.owners.as_mut().filter(|owners| owners.stale) else { return };
         owners.stale = false;
         owners.rows.clear();
+        owners.recovered.clear();
+        owners.copying = Some(Seq(u64::MAX));
         owners.profiles = parts.iter().map(|part| (part.profile.id, part.profile.name.clone())).collect();
         self.activities = Activities::new(preferences.link_lifetime());
         self.activities.set_rows_in_memory(preferences.rows_in_memory());
@@ -94,29 +103,44 @@ impl Desk {
         view.set_chip(self.view.chip());
         view.set_sort(self.view.sort());
         self.view = view;
-        let mut newest: Vec<(Seq, usize, RowId)> = Vec::new();
-        for (number, part) in parts.iter().enumerate() {
-            let rows = (0..MOST).map_while(|index| part.newest(index));
-            newest.extend(rows.filter_map(|row| Some((part.activity(row)?.first_seq(), number, row))));
-        }
-        newest.sort_unstable_by_key(|(seq, ..)| *seq);
-        let skip = newest.len().saturating_sub(MOST);
-        for (_, number, row) in newest.into_iter().skip(skip) {
-            if let Some(part) = parts.get(number) {
-                self.merge_row(part, row);
-            }
-        }
+        self.restoring = true;
         self.activities.merge_rest(parts.iter().map(|part| &part.activities));
     }
 
-    /// Something was committed for a profile: its rows are copied again.
+    /// Goes on copying the profiles' rows, the newest first, for as long as there is `time`. Whether there are more.
+    pub(crate) fn copy_rows(&mut self, parts: &[Desk], time: impl Fn() -> bool) -> bool {
+        while let Some(before) = self.owners.as_ref().and_then(|owners| owners.copying) {
+            let mut rows: Vec<(Seq, usize, RowId)> = Vec::new();
+            for (number, part) in parts.iter().enumerate() {
+                rows.extend(part.activities.before(before).take(SLICE).map(|(seq, row)| (seq, number, row)));
+            }
+            rows.sort_unstable_by_key(|(seq, ..)| std::cmp::Reverse(*seq));
+            rows.truncate(SLICE);
+            for (_, number, row) in &rows {
+                if let Some(part) = parts.get(*number) {
+                    self.merge_row(part, *row);
+                }
+            }
+            if let Some(owners) = &mut self.owners {
+                owners.copying = rows.last().map(|(seq, ..)| *seq);
+            }
+            if rows.is_empty() {
+                self.restoring = false;
+            } else if !time() {
+                return true;
+            }
+        }
+        false
+    }
+
+    /// Something was committed for a profile: its rows are copied again, and the gaps that it changed.
     pub(crate) fn follow(&mut self, part: &Desk, keys: &[ActivityKey]) {
         for row in keys.iter().filter_map(|key| part.activities.find(key)) {
             self.merge_row(part, row);
         }
-        // What a gap may have cost changes with its commands.
-        let gaps: Vec<RowId> = part.activities.gaps().collect();
-        for row in gaps {
+        let profile = part.profile.id;
+        let was_recovered = |row| self.owners.as_ref().is_some_and(|owners| owners.recovered.contains(&(profile, row)));
+        for row in part.activities.gaps_changed_by(keys, was_recovered) {
             self.merge_row(part, row);
         }
     }
@@ -131,6 +155,14 @@ impl Desk {
             && let Some(owners) = &mut self.owners
         {
             owners.note(here, part.profile.id);
+            if let Some(gap) = part.activities.gap(row) {
+                let gap_of = (part.profile.id, row);
+                if gap.is_recovered() {
+                    owners.recovered.insert(gap_of)
+                } else {
+                    owners.recovered.remove(&gap_of)
+                };
+            }
         }
     }
 }

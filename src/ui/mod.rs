@@ -54,6 +54,7 @@ mod native;
 mod network;
 mod notices;
 mod notify;
+mod older;
 mod open;
 mod palette;
 mod preferences;

@@ -120,6 +120,10 @@ pub(crate) enum Wish {
     SaveFilter(String),
     /// Forget a saved filter.
     ForgetSaved(usize),
+    /// Search the journal for what is not in memory.
+    SearchOlder,
+    /// Stop searching it.
+    CancelSearch,
     /// Take a notice away.
     Dismiss(u64),
     /// Close the window, whatever is under way.

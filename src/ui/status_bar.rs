@@ -7,6 +7,7 @@ use crate::activity::Refresh;
 use super::commands::Command;
 use super::completeness;
 use super::desk::Desk;
+use super::older;
 use super::scene::{Scene, Wish};
 use super::text::{bytes, grouped, visible};
 use super::theme::{self, Palette, Type};
@@ -27,6 +28,9 @@ pub(crate) fn show(ui: &mut Ui, desk: Option<&Desk>, journal: Option<u64>, scene
     let right = note(ui, rect, desk, middle, scene);
     let text = widgets::text(ui, at, &shown, Type::Caption, palette.secondary, right - at.x - 12.0);
     widgets::label(ui, text, "status", &name);
+    if let Some(desk) = desk.filter(|desk| !desk.shows_form()) {
+        older::show(ui, desk, pos2(text.right() + 12.0, middle), right - 12.0, scene);
+    }
 }
 
 fn words(desk: &Desk, journal: Option<u64>, narrow: bool, count: impl Fn(usize) -> String) -> String {
@@ -38,6 +42,7 @@ fn words(desk: &Desk, journal: Option<u64>, narrow: bool, count: impl Fn(usize) 
     } else {
         format!("{} {noun}", count(activities))
     }];
+    parts.extend(desk.words_of_search());
     if let Some(size) = journal {
         parts.push(format!("journal {}", bytes(size)));
     }

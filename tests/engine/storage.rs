@@ -66,7 +66,7 @@ async fn limits_take_effect_at_once_and_what_is_open_stays() {
     window.act(Action::SetPreferences(Preferences { retention_days: 50, ..Preferences::default() }));
     window.act(Action::SetPreferences(Preferences { retention_days: 30, ..Preferences::default() }));
     let oldest = |event: &Event| match event {
-        Event::Purged { oldest_left } => Some(*oldest_left),
+        Event::Purged { oldest_left, .. } => Some(*oldest_left),
         _ => None,
     };
     let oldest: Option<Moment> = window.wait("what went", oldest).await;

@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use egui::Key;
 use egui::accesskit::Role;
-use privicore_monitor::engine::Event;
+use egui_kittest::kittest::NodeT as _;
+use privicore_monitor::activity::{ActivityKey, Deed, Entry, Fact, Seq};
+use privicore_monitor::engine::{Action, Event, SearchEnd};
 use privicore_monitor::settings::{Preferences, Settings};
 
 use super::harness::{LINK, Window, command, data};
@@ -101,4 +103,133 @@ fn the_row_whose_details_are_open_stays_and_a_selection_lets_go_of_what_went() {
     window.hear(&[command("e", 2, "")]);
     window.key(Key::End);
     assert!(!window.rows().contains(&"Command c-00002, Succeeded".to_owned()), "{:?}", window.rows());
+}
+
+/// What the journal has of a command that came as the entry with this number.
+fn kept(window: &mut Window, id: &str, seq: u64) -> (ActivityKey, Vec<Entry>) {
+    let entry = Entry { seq: Seq(seq), ..window.entry(&command(id, 2, "done")) };
+    (entry.key.clone(), vec![entry])
+}
+
+#[test]
+fn a_late_message_for_an_evicted_row_covers_neither_its_outcome_nor_its_name() {
+    let mut window = small();
+    let (profile, key) = (window.id(), ActivityKey::Command("x".into()));
+    let label = Fact::Done(Deed::Labelled { label: "approve".to_owned() });
+    let history = vec![window.fact(key.clone(), label, ""), window.entry(&command("x", 2, "done"))];
+    window.commit(history.clone());
+    fill(&mut window, LEAST + 50);
+    assert!(status(&window).starts_with("10000 newest of 10051 activities"), "{}", status(&window));
+    window.actions();
+    window.hear(&[command("x", 1, "late")]);
+    assert_eq!(window.rows()[0], "Command x, Pending", "as far as is known");
+    let asked = window.actions().into_iter().find_map(|action| match action {
+        Action::ReadBack { rows, .. } => Some(rows),
+        _ => None,
+    });
+    let asked = asked.expect("the journal is asked");
+    assert_eq!((asked.len(), &asked[0].key), (1, &key));
+    for entry in &history {
+        assert!(asked[0].stretches.iter().any(|stretch| stretch.contains(&entry.seq)), "{asked:?}");
+    }
+    window.say(Event::ReadBack { profile, rows: vec![(key, history)] });
+    window.run();
+    // Where it belongs: it was seen first of all.
+    window.key(Key::End);
+    assert_eq!(window.rows().last().map(String::as_str), Some("Command x, Succeeded"));
+    assert!(status(&window).starts_with("10000 newest of 10051 activities"), "{}", status(&window));
+    assert!(!window.actions().iter().any(|action| matches!(action, Action::ReadBack { .. })), "it is asked again");
+}
+
+#[test]
+fn what_the_journal_could_not_give_is_asked_for_again() {
+    let mut window = small();
+    fill(&mut window, LEAST + 50);
+    window.busy(true);
+    window.hear(&[command("c-00007", 1, "late")]);
+    window.busy(false);
+    window.actions();
+    let asks = |window: &mut Window| window.actions().iter().any(|action| matches!(action, Action::ReadBack { .. }));
+    window.run();
+    assert!(asks(&mut window), "a busy engine is not asked again");
+    window.run();
+    assert!(!asks(&mut window), "it is asked although the answer is awaited");
+    window.wait(Duration::from_secs(11));
+    window.run();
+    assert!(asks(&mut window), "an answer that does not come is not asked for again");
+}
+
+#[test]
+fn a_filter_that_should_see_older_rows_offers_to_search_the_journal() {
+    let mut window = small();
+    fill(&mut window, LEAST + 2_000);
+    let profile = window.id();
+    assert!(!window.has(Role::Button, "Search older…"), "nothing is filtered");
+    window.type_into(Role::TextInput, "Filter", "id:c-0000");
+    assert_eq!(window.rows(), Vec::<String>::new());
+    window.actions();
+    window.press("Search older…");
+    let searched = window.actions().into_iter().find_map(|action| match action {
+        Action::SearchOlder { search, filter, before, .. } => Some((search, filter.to_string(), before)),
+        _ => None,
+    });
+    let (search, filter, before) = searched.expect("the engine is asked");
+    assert_eq!((filter.as_str(), before), ("id:c-0000", Seq(2_001)));
+    assert!(status(&window).contains("searching older…"), "{}", status(&window));
+    let rows = vec![kept(&mut window, "c-00007", 8)];
+    window.say(Event::Found { profile, search, rows, percent: 40, end: None });
+    window.run();
+    assert_eq!(window.rows(), ["Command c-00007, Succeeded"]);
+    let progress = window.find(Role::ProgressIndicator, "Searching older messages").accesskit_node();
+    assert_eq!(progress.data().value(), Some("40 %"));
+    window.press("Cancel search");
+    assert!(window.actions().iter().any(|action| matches!(action, Action::CancelSearch(of) if *of == profile)));
+    assert!(!window.has(Role::ProgressIndicator, "Searching older messages"));
+    assert_eq!(window.rows(), ["Command c-00007, Succeeded"], "what was found stays");
+    // What comes of a search that was cancelled is not shown.
+    let rows = vec![kept(&mut window, "c-00008", 9)];
+    window.say(Event::Found { profile, search, rows, percent: 60, end: None });
+    window.run();
+    assert_eq!(window.rows().len(), 1);
+    // With the filter goes what was found.
+    window.key(Key::Escape);
+    window.key(Key::Escape);
+    assert!(status(&window).starts_with("10000 newest of 12000 activities"), "{}", status(&window));
+}
+
+#[test]
+fn another_filter_or_escape_ends_the_search() {
+    let mut window = small();
+    fill(&mut window, LEAST + 2_000);
+    let cancels = |window: &mut Window| window.actions().iter().any(|action| matches!(action, Action::CancelSearch(_)));
+    window.type_into(Role::TextInput, "Filter", "id:c-0000");
+    window.press("Search older…");
+    assert!(!cancels(&mut window));
+    window.type_into(Role::TextInput, "Filter", "1");
+    assert!(cancels(&mut window), "the search goes on for what nobody looks for");
+    assert!(!window.has(Role::ProgressIndicator, "Searching older messages"));
+    window.press("Search older…");
+    window.key(Key::Escape);
+    if window.has(Role::ProgressIndicator, "Searching older messages") {
+        // The first one left the field.
+        window.key(Key::Escape);
+    }
+    assert!(cancels(&mut window) && !window.has(Role::ProgressIndicator, "Searching older messages"));
+    window.press("Search older…");
+    let (profile, search) = (window.id(), 3);
+    window.say(Event::Found { profile, search, rows: Vec::new(), percent: 100, end: Some(SearchEnd::Complete) });
+    window.run();
+    assert!(!window.has(Role::Button, "Search older…"), "all was searched");
+}
+
+#[test]
+fn what_the_journal_no_longer_has_goes_where_it_is_settled() {
+    let mut window = Window::live();
+    window.hear(&[command("open", 1, "")]);
+    fill(&mut window, 10);
+    window.say(Event::Purged { oldest_left: None, before: Seq(7) });
+    window.run();
+    let rows = window.rows();
+    assert_eq!((rows.len(), rows.last().map(String::as_str)), (6, Some("Command open, Pending")), "{rows:?}");
+    assert!(status(&window).starts_with("6 activities"), "{}", status(&window));
 }

@@ -4,7 +4,7 @@
 //! All of it is done a little at a time: with each entry that is applied, and with each [`Activities::tidy`].
 
 use std::cell::Cell;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::hash::BuildHasher as _;
 use std::ops::RangeInclusive;
 
@@ -22,10 +22,11 @@ pub const ROWS_IN_MEMORY: usize = 1_000_000;
 const SLACK: usize = 64;
 /// How many rows are looked at whenever so many are evicted together.
 pub(super) const EVICTED_AT_ONCE: usize = 4 * SLACK;
+/// How many rows that came back stay at most, and which part of all.
+const CAME_BACK: usize = 256;
+const SHARE_CAME_BACK: usize = 10;
 /// How many rows that settled late are evicted one by one; where there are more, all rows are looked at again.
 const ONE_BY_ONE: usize = 256;
-/// How many rows, or texts, a collection of texts looks at for each entry that is applied.
-const COLLECTED_AT_ONCE: usize = 64;
 
 /// What decides which rows are in memory.
 #[derive(Debug)]
@@ -46,6 +47,12 @@ pub(super) struct Eviction {
     unread: Cell<bool>,
     /// A row that stays because it is being looked at.
     held: Option<RowId>,
+    /// Rows that stay because a search found them.
+    found: BTreeSet<u32>,
+    /// Rows that came back last, the newest at the end: they stay for a while, though they were seen first long ago.
+    came_back: VecDeque<RowId>,
+    /// How many rows more the journal has, of which none was ever in memory.
+    older: usize,
     /// The newest entry.
     newest: Seq,
     /// Entries before this one are no longer in the journal.
@@ -75,17 +82,6 @@ pub struct Incomplete {
     pub stretches: Vec<RangeInclusive<Seq>>,
 }
 
-/// How far a collection of texts is.
-#[derive(Debug)]
-pub(super) enum Collecting {
-    /// Rows up to this place in memory are marked.
-    Marking(u32),
-    /// All are. A view is still to follow what changed; so many entries have been applied since.
-    Waiting(usize),
-    /// What is not marked is being taken out.
-    Sweeping,
-}
-
 impl Default for Eviction {
     fn default() -> Self {
         Self {
@@ -97,6 +93,9 @@ impl Default for Eviction {
             read_until: None,
             unread: Cell::new(false),
             held: None,
+            found: BTreeSet::new(),
+            came_back: VecDeque::new(),
+            older: 0,
             newest: Seq(0),
             purged_before: Seq(0),
             purged_from: None,
@@ -129,10 +128,51 @@ impl Activities {
         self.eviction.limit
     }
 
-    /// How many rows there are in all: those in memory, and those that were evicted and are in the journal only.
+    /// How many rows there are in all: those in memory, and those that are in the journal only.
     #[must_use]
     pub fn known(&self) -> usize {
-        self.len() + self.eviction.rows.len()
+        self.len() + self.eviction.rows.len() + self.eviction.older
+    }
+
+    /// The journal has so many rows more, which were not restored because there were too many.
+    pub fn set_older(&mut self, rows: usize) {
+        self.eviction.older = rows;
+    }
+
+    /// Where rows that are not in memory end: each of them has its first entry before this one.
+    #[must_use]
+    pub fn older_than(&self) -> Seq {
+        let evictable = self.order.iter().skip(self.eviction.passed).find(|&&at| self.may_be_evicted(at));
+        evictable.map_or(Seq::FIRST_UNKEPT, |&at| self.place(at))
+    }
+
+    /// All entries of an activity that a search found in the journal: its row stays until [`Activities::let_go_of_found`].
+    pub fn add_found(&mut self, key: &ActivityKey, entries: &[Entry]) {
+        let Some(first) = entries.first() else { return };
+        let was_there = self.find(key).is_some();
+        for entry in entries {
+            let place = self.place_of_key(&entry.key);
+            let at = self.put(entry, place);
+            self.eviction.found.insert(at);
+        }
+        if was_there {
+            return;
+        }
+        let at = self.find(key).map(|row| row.slot);
+        if let Some(missing) = at.and_then(|at| self.eviction.incomplete.get_mut(&at)) {
+            // All of it was evicted.
+            (missing.since, missing.asked) = (Seq(u64::MAX), true);
+            self.complete(key, entries);
+        } else if first.seq < self.live_from {
+            self.eviction.older = self.eviction.older.saturating_sub(1);
+        }
+    }
+
+    /// What a search found is no longer wanted.
+    pub fn let_go_of_found(&mut self) {
+        if !std::mem::take(&mut self.eviction.found).is_empty() {
+            self.look_at_all_again();
+        }
     }
 
     /// What failed up to now was read. Before this is called for the first time, nobody reads what fails.
@@ -241,8 +281,11 @@ impl Activities {
     /// Whether a row may go: what is settled, and was read if it failed.
     fn may_be_evicted(&self, at: u32) -> bool {
         let Some(activity) = self.get_at(at) else { return false };
-        let stays =
-            self.eviction.incomplete.contains_key(&at) || self.eviction.held.is_some_and(|held| held.slot == at);
+        let Eviction { incomplete, held, found, came_back, .. } = &self.eviction;
+        let stays = incomplete.contains_key(&at)
+            || found.contains(&at)
+            || held.is_some_and(|held| held.slot == at)
+            || came_back.iter().any(|row| row.slot == at);
         if stays || !is_settled(&activity) {
             return false;
         }
@@ -292,6 +335,9 @@ impl Activities {
         if let Some(asked) = counted.asked {
             self.asked.remove(&(asked, at));
         }
+        if let Some(asked) = counted.asked {
+            self.asked.remove(&(asked, at));
+        }
         if let Some(deadline) = self.deadline(at) {
             self.deadlines.remove(&(deadline, at));
         }
@@ -308,6 +354,7 @@ impl Activities {
         }
         self.index.remove(self.hasher.hash_one((row.kind, row.id)), at);
         self.eviction.incomplete.remove(&at);
+        self.eviction.found.remove(&at);
         if let Some(row) = self.rows.remove(at) {
             self.data.remove(row.data);
         }
@@ -396,7 +443,17 @@ impl Activities {
             let place = self.place_of_key(&entry.key);
             self.put(entry, place);
         }
-        self.may_be_evicted_now(at);
+        if let Some(row) = self.id(at) {
+            self.eviction.came_back.push_back(row);
+        }
+        let most = CAME_BACK.min(self.eviction.limit / SHARE_CAME_BACK);
+        while self.eviction.came_back.len() > most
+            && let Some(row) = self.eviction.came_back.pop_front()
+        {
+            if let Some(at) = self.slot_of(row) {
+                self.may_be_evicted_now(at);
+            }
+        }
     }
 
     /// A row that came back is whole, as another model has it.
@@ -411,59 +468,10 @@ impl Activities {
             }
         }
     }
-
-    /// Does a part of what takes out texts that no row has any more: as much as is due with so many entries.
-    pub(super) fn collect_texts(&mut self, entries: usize) {
-        let budget = u32::try_from(entries.saturating_mul(COLLECTED_AT_ONCE)).unwrap_or(u32::MAX);
-        match self.collecting {
-            None if self.pool.is_collection_due() => {
-                self.pool.begin_collection();
-                self.collecting = Some(Collecting::Marking(0));
-            }
-            None => {}
-            Some(Collecting::Marking(from)) => {
-                let to = from.saturating_add(budget).min(self.rows.end());
-                for row in (from..to).filter_map(|at| self.rows.get(at)) {
-                    row.texts(self.data.get(row.data), |text| self.pool.mark(text));
-                }
-                let all = to == self.rows.end();
-                self.collecting = Some(if all { Collecting::Waiting(0) } else { Collecting::Marking(to) });
-            }
-            Some(Collecting::Waiting(waited)) => {
-                // A view compares rows by texts that they had when it last looked.
-                let is_seen = self.changes.rows.is_empty() && !self.texts_held;
-                if waited > MOST_CHANGES {
-                    // Nobody looks: whoever does so again looks at everything.
-                    self.change_everything();
-                }
-                self.collecting = Some(Collecting::Waiting(waited.saturating_add(entries)));
-                if is_seen || self.changes.everything {
-                    self.outcomes.texts(|text| self.pool.mark(text));
-                    self.pool.begin_sweep();
-                    self.collecting = Some(Collecting::Sweeping);
-                }
-            }
-            Some(Collecting::Sweeping) => {
-                if self.pool.sweep(budget) {
-                    self.collecting = None;
-                }
-            }
-        }
-    }
-
-    /// How many texts are in memory.
-    #[cfg(test)]
-    pub(in crate::activity) fn texts(&self) -> usize {
-        self.pool.len()
-    }
-
-    /// A view compares rows by texts that they may no longer have, or no view does so any longer.
-    pub(in crate::activity) fn hold_texts(&mut self, held: bool) {
-        self.texts_held = held;
-    }
 }
 
-/// Whether nothing more is expected of it, and nothing of it would be lost with its row.
+/// Whether nothing more is expected of it, and nothing of it would be lost with its row. What the server does not know may still
+/// be heard of, and a gap that names it tells of it.
 fn is_settled(activity: &Activity<'_>) -> bool {
     let is_settled = match activity.status() {
         // What a server does not know is never taken for settled.

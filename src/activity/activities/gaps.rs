@@ -1,7 +1,9 @@
 //! The rows of gaps, as they stand now.
 
+use std::collections::HashSet;
+
 use crate::activity::completeness::Gaps;
-use crate::activity::{ActivityKey, Answer, GapState, Moment, Status};
+use crate::activity::{ActivityKey, Answer, Gap, GapState, Kind, Moment, Status};
 use crate::protocol::{CommandId, RequestId};
 
 use super::{Activities, RowId};
@@ -60,6 +62,27 @@ impl Activities {
     #[must_use]
     pub fn requests_across(&self, id: RowId) -> &[RequestId] {
         self.gaps.get(&id.slot).map(|(_, gap)| gap.open_requests.as_slice()).unwrap_or_default()
+    }
+
+    /// The gaps that something of these may have changed: they are among them, or name one of them and were not recovered.
+    #[must_use]
+    pub fn gaps_changed_by(&self, keys: &[ActivityKey], was_recovered: impl Fn(RowId) -> bool) -> Vec<RowId> {
+        if self.gaps.is_empty() {
+            return Vec::new();
+        }
+        let ids: HashSet<(Kind, &str)> = keys.iter().map(|key| (key.kind(), key.id())).collect();
+        let is_changed = |row: RowId, gap: &Gap| {
+            if self.get(row).is_some_and(|activity| ids.contains(&(Kind::Gap, activity.id().as_ref()))) {
+                return true;
+            }
+            // One that lasts tells what is open now.
+            gap.to.is_none()
+                || (!was_recovered(row)
+                    && (gap.open.iter().any(|id| ids.contains(&(Kind::Command, id.as_str())))
+                        || gap.open_requests.iter().any(|id| ids.contains(&(Kind::Data, id.as_str())))))
+        };
+        let rows = self.gaps.iter().filter_map(|(at, (_, gap))| Some((self.id(*at)?, gap)));
+        rows.filter(|(row, gap)| is_changed(*row, gap)).map(|(row, _)| row).collect()
     }
 
     /// The rows of gaps, in any order.

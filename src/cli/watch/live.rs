@@ -148,6 +148,9 @@ impl Live {
                 | Event::Purged { .. }
                 | Event::History { .. }
                 | Event::Revealed { .. }
+                | Event::ReadBack { .. }
+                | Event::Older { .. }
+                | Event::Found { .. }
                 | Event::DataTokens { .. }
                 | Event::Export(_) => {}
             }

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use crate::activity::{ActivityKey, Deed, Entry, Fact, Seq};
+use crate::activity::{ActivityKey, Deed, Entry, Fact, Incomplete, Seq};
 use crate::engine::event::{Event, Notice, Severity};
 use crate::engine::files::HandOver;
 use crate::engine::report::Report;
@@ -94,6 +94,23 @@ impl Hub {
         self.read(profile, what, async move {
             let History { entries, is_cut } = tools.ledger.history(profile, &key, Some((from, to))).await?;
             Ok(Event::History { profile, key, entries, is_cut })
+        });
+    }
+
+    /// Reads the earlier entries of rows that came back into memory.
+    pub(super) fn read_back(&self, profile: ProfileId, rows: Vec<Incomplete>) {
+        let tools = self.tools.clone();
+        self.read(profile, "Earlier messages".to_owned(), async move {
+            let mut read = Vec::with_capacity(rows.len());
+            for Incomplete { key, stretches } in rows {
+                let mut entries = Vec::new();
+                for stretch in stretches {
+                    let known = Some((*stretch.start(), *stretch.end()));
+                    entries.extend(tools.ledger.history(profile, &key, known).await?.entries);
+                }
+                read.push((key, entries));
+            }
+            Ok(Event::ReadBack { profile, rows: read })
         });
     }
 

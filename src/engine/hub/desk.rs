@@ -276,12 +276,16 @@ impl Hub {
         let tools = desk.tools.clone();
         let (ledger, outbox) = (tools.ledger.clone(), tools.outbox.clone());
         let (live_from, scribe, vault) = (self.live_from, desk.scribe.until_forgotten(), desk.vault.clone());
+        let (rows, data) = (self.settings.preferences.rows_in_memory(), self.data.clone());
         let task = async move {
             let mut aftermath = Aftermath::default();
-            let restoring = restore::restore(profile, ledger, outbox, live_from, of_the_past, &mut aftermath);
+            let restoring = restore::restore(profile, ledger, outbox, (live_from, rows), of_the_past, &mut aftermath);
             // What was read half tells nothing of what was left behind.
-            if tools.spawner.until_stopped(restoring).await.is_some() {
-                aftermath.settle(profile, vault, scribe, tools).await;
+            if let Some(restored) = tools.spawner.until_stopped(restoring).await {
+                aftermath.settle(profile, vault, scribe, tools.clone()).await;
+                if let Some(restored) = restored {
+                    restore::count_older(profile, (live_from, restored), data, &tools).await;
+                }
             }
         };
         desk.tools.spawner.finish("reading the journal", task);

@@ -1,6 +1,6 @@
 //! Downloads: the queue, those that run, and what is saved without a click.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -151,7 +151,16 @@ impl Hub {
         (folder, size): (Option<PathBuf>, Option<u64>),
     ) {
         if self.followed.0.len() >= MOST_FOLLOWED {
-            tracing::warn!("too many requests are followed already");
+            self.let_go_of_ended();
+        }
+        if self.followed.0.len() >= MOST_FOLLOWED {
+            if folder.is_some() {
+                let sentence = format!(
+                    "The data of {request} will not be saved by itself, because {MOST_FOLLOWED} requests are waited for already. \
+                     Save it by hand when it is ready."
+                );
+                self.notice(Some(profile), Severity::Warning, sentence);
+            }
             return;
         }
         let to_disk = folder.is_some();
@@ -163,6 +172,20 @@ impl Hub {
             let looking = download::look_for(desk.tools.clone(), profile, request);
             desk.tools.spawner.spawn("looking for data that came", looking);
         }
+    }
+
+    /// Requests that have ended are not waited for any more: the server said so, or the operator had their data saved.
+    fn let_go_of_ended(&mut self) {
+        let mut open: BTreeMap<ProfileId, BTreeSet<RequestId>> = BTreeMap::new();
+        for (id, desk) in &self.desks {
+            let (_, requests) = desk.book.open();
+            open.insert(*id, requests.into_iter().collect());
+        }
+        let desks = &self.desks;
+        self.followed.0.retain(|(profile, request), _| {
+            let is_open = open.get(profile).is_some_and(|requests| requests.contains(request));
+            is_open || desks.get(profile).is_some_and(|desk| !desk.vault.unused(request).is_empty())
+        });
     }
 
     /// Data has come and is in the journal: what is to be saved without a click waits for its turn from here on. With each

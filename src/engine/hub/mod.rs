@@ -11,11 +11,11 @@ mod downloads;
 mod export;
 mod forget;
 mod pending;
-mod renewal;
 #[cfg(test)]
 mod renewal_tests;
 mod sandbox;
 mod sealing;
+mod search;
 mod tokens;
 mod track;
 
@@ -130,6 +130,8 @@ pub(super) struct Hub {
     unmarked: BTreeMap<ProfileId, Profile>,
     /// Profiles that are being taken out of the journal.
     removals: BTreeMap<ProfileId, Task<()>>,
+    /// Searches of the journal, by profile.
+    searches: BTreeMap<ProfileId, search::Search>,
     /// Downloads that wait for their turn.
     queue: Queue,
     /// Requests that this program made.
@@ -168,6 +170,7 @@ pub(super) async fn run(start: Start) {
         unmarked: BTreeMap::new(),
         removals: BTreeMap::new(),
         queue: Queue::default(),
+        searches: BTreeMap::new(),
         followed: Followed::default(),
         exporting: export::Control::new(),
         numbers: 0,
@@ -272,6 +275,11 @@ impl Hub {
             Action::Label { profile, keys, label } => self.label(profile, keys, &label),
             Action::Track { profile, commands, label } => self.track(profile, &commands, label.as_deref()),
             Action::History { profile, key, from, to } => self.history(profile, key, from, to),
+            Action::SearchOlder { profile, search, filter, chip, before } => {
+                self.search_older(profile, search, (filter, chip), before);
+            }
+            Action::CancelSearch(profile) => _ = self.searches.remove(&profile),
+            Action::ReadBack { profile, rows } => self.read_back(profile, rows),
             Action::Reveal { profile, key, from, to } => self.reveal(profile, key, (from, to)),
             Action::Export(wanted) => self.export(*wanted),
             Action::CancelExport => self.cancel_export(),
@@ -407,6 +415,7 @@ impl Hub {
     /// Leaves every channel, writes what was heard, and closes the journal; each within its budget.
     async fn stop(mut self, mut reports: mpsc::Receiver<Report>) {
         let tools = self.tools.clone();
+        self.searches.clear();
         tools.spawner.stop();
         self.cancel_export();
         let (mut downloads, mut sessions, mut profiles) = (Vec::new(), Vec::new(), Vec::new());

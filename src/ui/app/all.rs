@@ -1,5 +1,7 @@
 //! What the tab `All profiles` is told of each profile's events, and when it is made.
 
+use std::time::Duration;
+
 use crate::activity::{ActivityKey, Entry, Seq};
 use crate::engine::{ConnectionState, Event};
 use crate::protocol::Original;
@@ -7,6 +9,10 @@ use crate::settings::ProfileId;
 use crate::ui::app::{App, Front};
 use crate::ui::desk::{Desk, Unseen};
 use crate::ui::merged;
+use crate::ui::scene::Scene;
+
+/// How long one frame copies rows for; what is left is copied in the next.
+const COPYING: Duration = Duration::from_millis(4);
 
 /// What an event means for the tab.
 pub(super) enum News {
@@ -37,6 +43,7 @@ impl App {
             Event::Committed { entries, .. } | Event::NotKept { entries, .. } => {
                 News::Changed(entries.iter().map(|entry| entry.key.clone()).collect())
             }
+            Event::ReadBack { rows, .. } => News::Changed(rows.iter().map(|(key, _)| key.clone()).collect()),
             Event::Restored { complete: true, .. } | Event::Kept { .. } | Event::Forgotten { .. } => News::Anew,
             Event::History { key, entries, is_cut, .. } => {
                 let refused = self.desks.iter().find(|desk| desk.profile.id == profile).map(|desk| desk.unkept.of(key));
@@ -93,12 +100,17 @@ impl App {
     }
 
     /// Makes the tab, where it is in front and has to be made.
-    pub(super) fn make_all(&mut self) {
+    pub(super) fn make_all(&mut self, scene: &mut Scene) {
         let preferences = self.preferences();
+        let (clock, began) = (&self.parts.clock, self.parts.clock.instant());
+        let time = || clock.instant().saturating_duration_since(began) < COPYING;
         if self.front == Front::Desk(merged::id())
             && let Some((all, parts)) = self.desks.split_last_mut()
         {
             all.make_anew(parts, &preferences);
+            if all.copy_rows(parts, time) {
+                scene.changes_in(Duration::ZERO);
+            }
             for part in parts {
                 // They are seen here.
                 part.unseen = Unseen::default();

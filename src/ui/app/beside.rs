@@ -7,7 +7,8 @@ use crate::engine::Event;
 use crate::settings::ProfileId;
 use crate::ui::app::all::News;
 use crate::ui::app::{App, Front};
-use crate::ui::beside::{MANY, MOST, PILE, Work};
+use crate::ui::beside::{MANY, MOST, MOST_BYTES, PILE, Work};
+use crate::ui::desk::Desk;
 use crate::ui::desk::behind::Batch;
 use crate::ui::desk::commit::Changed;
 
@@ -44,7 +45,9 @@ impl App {
 
     /// Whether more can wait; else what comes stays with the engine.
     pub(super) fn has_room(&self) -> bool {
-        self.desks.iter().map(|desk| desk.behind.len()).sum::<usize>() < MOST
+        let all = self.desks.iter().map(|desk| (desk.behind.len(), desk.behind.weight()));
+        let (count, weight) = all.fold((0_usize, 0_usize), |sum, one| (sum.0 + one.0, sum.1.saturating_add(one.1)));
+        count < MOST && weight < MOST_BYTES
     }
 
     /// Applies what waits for a profile, until it `is_over`.
@@ -68,12 +71,46 @@ impl App {
         let piled: Vec<_> = self
             .desks
             .iter()
-            .filter(|desk| !desk.behind.is_empty() && (hidden || desk.behind.len() > PILE))
+            .filter(|desk| {
+                !desk.behind.is_empty() && (hidden || desk.behind.len() > PILE || desk.behind.weight() > MOST_BYTES / 2)
+            })
             .map(|desk| desk.profile.id)
             .collect();
         for profile in piled {
             if !is_over(self) {
                 self.catch_up(profile, is_over);
+            }
+        }
+    }
+
+    /// Begins to search the journal for what is not in memory.
+    pub(super) fn search_older(&mut self) {
+        let Some(action) = self.desk_mut().and_then(Desk::search_older) else { return };
+        if !self.send(action)
+            && let Some(desk) = self.desk_mut()
+        {
+            _ = desk.cancel_search();
+        }
+    }
+
+    /// Stops the search in front. Whether there was one.
+    pub(super) fn cancel_search(&mut self) -> bool {
+        let action = self.desk_mut().and_then(Desk::cancel_search);
+        // If the engine is busy it goes on, and nobody listens.
+        action.map(|action| self.parts.backend.send(action)).is_some()
+    }
+
+    /// Asks the journal for what is not known of rows that came back into memory.
+    pub(super) fn read_back(&mut self) {
+        let now = self.parts.clock.instant();
+        for desk in self.desks.iter_mut().filter(|desk| !desk.is_all()) {
+            if let Some(cancel) = desk.follow_search() {
+                _ = self.parts.backend.send(cancel);
+            }
+            if let Some(question) = desk.question_back(now)
+                && !self.parts.backend.send(question)
+            {
+                desk.not_asked_back();
             }
         }
     }

@@ -47,9 +47,10 @@ impl App {
     pub(super) fn take(&mut self, ctx: &Context, event: Event) {
         match event {
             Event::Notice(notice) => self.take_notice(notice),
-            Event::Purged { oldest_left } => {
+            Event::Purged { oldest_left, before } => {
                 for desk in &mut self.desks {
                     desk.completeness.begins(oldest_left);
+                    desk.activities.purged(before);
                 }
             }
             Event::Stopped => self.stopped(),
@@ -61,6 +62,9 @@ impl App {
             | Event::Kept { profile, .. }
             | Event::Forgotten { profile }
             | Event::History { profile, .. }
+            | Event::ReadBack { profile, .. }
+            | Event::Older { profile, .. }
+            | Event::Found { profile, .. }
             | Event::Revealed { profile, .. } => {
                 if self.desk_of(profile).is_none() {
                     // The engine sends events only of profiles that it has listed; that may have been since the last look.

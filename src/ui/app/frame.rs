@@ -26,7 +26,8 @@ impl App {
         ctx.accesskit_node_builder(egui::accesskit_root_id(), |window| window.set_label("Privicore Monitor"));
         self.press_keys(&ctx, &mut scene);
         self.do_wishes(&ctx, &mut scene);
-        self.make_all();
+        self.read_back();
+        self.make_all(&mut scene);
         self.refresh(&mut scene);
         if std::mem::take(&mut self.focus_filter) {
             ctx.memory_mut(|memory| memory.request_focus(tools::filter_id()));
@@ -89,6 +90,9 @@ impl App {
         }
         if front == Front::New {
             self.close_form();
+            return;
+        }
+        if self.cancel_search() {
             return;
         }
         let open = self.insight().open;

@@ -74,6 +74,8 @@ impl App {
             Wish::ShowSaved(index) => self.show_saved(index),
             Wish::SaveFilter(name) => self.save_filter(name),
             Wish::ForgetSaved(index) => self.forget_saved(index),
+            Wish::SearchOlder => self.search_older(),
+            Wish::CancelSearch => _ = self.cancel_search(),
             Wish::Dismiss(number) => self.dismiss(number),
             Wish::Leave => {
                 self.dialog = None;

@@ -24,6 +24,10 @@ impl Batch {
         let (Self::Committed(entries) | Self::Restored(entries, _)) = self;
         entries
     }
+
+    fn weight(&self) -> usize {
+        self.entries().iter().map(Entry::weight).fold(0, usize::saturating_add)
+    }
 }
 
 /// Batches that wait, in order.
@@ -34,12 +38,19 @@ pub(crate) struct Behind {
     applied: usize,
     /// How many are left in all.
     left: usize,
+    /// About how many bytes the batches take.
+    weight: usize,
 }
 
 impl Behind {
     /// How many entries wait.
     pub(crate) fn len(&self) -> usize {
         self.left
+    }
+
+    /// About how many bytes wait.
+    pub(crate) fn weight(&self) -> usize {
+        self.weight
     }
 
     /// Whether nothing waits.
@@ -50,6 +61,7 @@ impl Behind {
     /// Adds a batch behind the others.
     pub(crate) fn push(&mut self, batch: Batch) {
         self.left += batch.entries().len();
+        self.weight = self.weight.saturating_add(batch.weight());
         self.batches.push_back(batch);
     }
 
@@ -84,7 +96,8 @@ impl Behind {
             self.left -= in_hand;
             self.applied += in_hand;
             if left == in_hand {
-                self.batches.pop_front();
+                let done = self.batches.pop_front();
+                self.weight = self.weight.saturating_sub(done.map_or(0, |batch| batch.weight()));
                 self.applied = 0;
             }
         }

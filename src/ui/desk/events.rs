@@ -41,6 +41,15 @@ impl Desk {
                     details.answer(&key, entries, is_cut);
                 }
             }
+            Event::Older { rows, .. } => self.activities.set_older(usize::try_from(rows).unwrap_or(usize::MAX)),
+            Event::Found { search, rows, percent, end, .. } => self.found(search, &rows, percent, end),
+            Event::ReadBack { rows, .. } => {
+                self.asked_back = None;
+                for (key, entries) in &rows {
+                    self.activities.complete(key, entries);
+                }
+                self.completeness.restored();
+            }
             Event::Revealed { key, messages, .. } => {
                 if let Some(details) = &mut self.details {
                     details.reveal(&key, messages);

@@ -1,0 +1,123 @@
+//! The search for what is not in memory: it is offered while a filter may have missed something, shows how far it is, and can
+//! be cancelled. What it found stays in the table until another filter is looked through.
+
+use egui::{Id, Pos2, Rect, Ui, pos2, vec2};
+
+use crate::activity::{ActivityKey, Chip, Entry, Filter};
+use crate::engine::{Action, SearchEnd};
+
+use super::desk::Desk;
+use super::scene::{Scene, Wish};
+use super::text::grouped;
+use super::theme::Type;
+use super::widgets::{self, Press};
+
+/// How far a search is, and what it was for.
+#[derive(Debug, Default)]
+pub(crate) struct Older {
+    /// The number of the last one.
+    number: u32,
+    /// What it searched for; `None` if nothing was searched since another filter is looked through.
+    wanted: Option<(Filter, Chip)>,
+    /// How far it is, in per cent, while it is under way.
+    percent: Option<u8>,
+    /// How many activities it found.
+    found: usize,
+    /// How it ended; `None` if it was cancelled, too.
+    end: Option<SearchEnd>,
+}
+
+impl Desk {
+    /// Whether the journal may have something that is to be shown and is not in memory, and was not searched for yet.
+    fn can_search_older(&self) -> bool {
+        let Older { percent, end, .. } = &self.older;
+        let is_searched = matches!(end, Some(SearchEnd::Complete | SearchEnd::TooMany));
+        let some_are_older = self.activities.known() > self.activities.len();
+        !self.is_all() && self.view.is_filtered() && some_are_older && percent.is_none() && !is_searched
+    }
+
+    /// Begins the search.
+    pub(crate) fn search_older(&mut self) -> Option<Action> {
+        if !self.can_search_older() {
+            return None;
+        }
+        let (filter, chip) = (self.view.filter().clone(), self.view.chip());
+        let number = self.older.number.wrapping_add(1);
+        self.older = Older { number, wanted: Some((filter.clone(), chip)), percent: Some(0), ..Older::default() };
+        let before = self.activities.older_than();
+        Some(Action::SearchOlder { profile: self.profile.id, search: number, filter, chip, before })
+    }
+
+    /// Stops it; what was found stays. `None` if there is none under way.
+    pub(crate) fn cancel_search(&mut self) -> Option<Action> {
+        self.older.percent.take().map(|_| Action::CancelSearch(self.profile.id))
+    }
+
+    /// Ends the search if something else is looked for by now, and lets go of what it found.
+    pub(crate) fn follow_search(&mut self) -> Option<Action> {
+        let (filter, chip) = self.older.wanted.as_ref()?;
+        if filter == self.view.filter() && *chip == self.view.chip() {
+            return None;
+        }
+        let cancel = self.cancel_search();
+        self.older = Older { number: self.older.number, ..Older::default() };
+        self.activities.let_go_of_found();
+        cancel
+    }
+
+    /// Takes what the search found.
+    pub(crate) fn found(
+        &mut self,
+        search: u32,
+        rows: &[(ActivityKey, Vec<Entry>)],
+        percent: u8,
+        end: Option<SearchEnd>,
+    ) {
+        if search != self.older.number || self.older.percent.is_none() {
+            return;
+        }
+        for (key, entries) in rows {
+            self.activities.add_found(key, entries);
+        }
+        self.older.found += rows.len();
+        self.older.percent = if end.is_some() { None } else { Some(percent) };
+        self.older.end = end;
+    }
+
+    /// What the status bar says of it.
+    pub(crate) fn words_of_search(&self) -> Option<String> {
+        let Older { percent, found, end, .. } = &self.older;
+        match (percent, end) {
+            (Some(_), _) => Some("searching older…".to_owned()),
+            (None, Some(SearchEnd::TooMany)) => Some(format!("the newest {} older ones are shown", grouped(*found))),
+            (None, Some(SearchEnd::Failed)) => Some("the journal can't be searched".to_owned()),
+            (None, Some(SearchEnd::Complete) | None) => None,
+        }
+    }
+}
+
+/// Draws what can be done about it, from a place in the status bar on. Not where there is no room up to `right`.
+pub(crate) fn show(ui: &mut Ui, desk: &Desk, at: Pos2, right: f32, scene: &mut Scene) {
+    let small = |words| Press::new(words).face(Type::Caption).height(20.0);
+    if let Some(percent) = desk.older.percent {
+        let press = small("Cancel search");
+        let bar = Rect::from_min_size(pos2(at.x, at.y - 3.0), vec2(72.0, 6.0));
+        if bar.right() + 8.0 + press.width(ui) > right {
+            return;
+        }
+        let fraction = f32::from(percent) / 100.0;
+        widgets::progress(ui, bar, Id::unique("search"), "Searching older messages", Some(fraction));
+        if press.at(ui, pos2(bar.right() + 8.0, at.y)).clicked() {
+            scene.wish(Wish::CancelSearch);
+        }
+    } else if desk.can_search_older() {
+        let press = small("Search older…");
+        if at.x + press.width(ui) > right {
+            return;
+        }
+        let hint = "Search the journal for what is not in memory.";
+        if press.at(ui, at).on_hover_text(hint).clicked() {
+            scene.wish(Wish::SearchOlder);
+        }
+    }
+}
