@@ -7,12 +7,13 @@
 //! |---|---|
 //! | `BENCH_JSON` | the file that the figures are written to as JSON; none where it is not set |
 //! | `BENCH_NODE_MODULES` | a folder with the npm package `ws`; without it Node is left out |
-//! | `BENCH_ONLY` | which parts, with commas between: `ingest`, `memory`, `start`, `frames`, `finding`, `download`; all where it is not set |
+//! | `BENCH_ONLY` | which parts, with commas between: `ingest`, `memory`, `start`, `frames`, `finding`, `download`, `click`; all where it is not set |
 //! | `BENCH_MESSAGES` | how many messages and rows; a million where it is not set |
 
 #![expect(clippy::expect_used, clippy::print_stdout, reason = "a bench fails by panicking, and prints")]
 #![expect(clippy::disallowed_methods, reason = "a bench reads the clock and starts the threads that it measures")]
 
+mod click;
 mod download;
 mod finding;
 mod frames;
@@ -36,13 +37,14 @@ const ROUNDS: usize = 5;
 type Part = (&'static str, fn(usize) -> Vec<Row>);
 
 /// The parts, by the names that `BENCH_ONLY` may give.
-const PARTS: [Part; 6] = [
+const PARTS: [Part; 7] = [
     ("ingest", ingest::rows),
     ("memory", |_count| memory::rows()),
     ("start", |count| vec![start::row(count)]),
     ("frames", frames::rows),
     ("finding", finding::rows),
     ("download", |_count| download::rows()),
+    ("click", |count| vec![click::row(count)]),
 ];
 
 fn is_wanted(part: &str) -> bool {

@@ -43,7 +43,7 @@ pub(crate) fn row(count: usize) -> Row {
 }
 
 /// Writes settings and a journal.
-fn fill(folder: &Path, profile: &Profile, count: usize) {
+pub(crate) fn fill(folder: &Path, profile: &Profile, count: usize) {
     let directories = Directories::at(folder.join("data"), folder.join("config")).expect("folders");
     let (store, settings, _) = Store::open(&directories);
     let settings = Settings { profiles: vec![profile.clone()], ..settings };

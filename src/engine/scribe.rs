@@ -274,11 +274,11 @@ impl Desk {
                         tracing::debug!("nobody waits for the end of this profile's activity");
                     }
                 }
-                Some(Batch::Entries(held)) if self.is_about_what_is_gone(&held) => {}
+                Some(Batch::Entries(held)) if self.is_forgotten(&held) => {}
                 Some(Batch::Entries(mut held)) => {
                     while held.entries.len() < TOGETHER && self.carried.is_none() {
                         match self.waiting.try_recv() {
-                            Ok(Batch::Entries(later)) if self.is_about_what_is_gone(&later) => {}
+                            Ok(Batch::Entries(later)) if self.is_forgotten(&later) => {}
                             Ok(Batch::Entries(later)) => held.join(later),
                             // A gap names what was open: what was heard before it has to be in the book.
                             Ok(other) => self.carried = Some(other),
@@ -292,7 +292,7 @@ impl Desk {
     }
 
     /// Whether the activity was forgotten since what these entries tell of began.
-    fn is_about_what_is_gone(&self, held: &Held) -> bool {
+    fn is_forgotten(&self, held: &Held) -> bool {
         held.began.is_some_and(|began| began < self.forgotten.load(Ordering::SeqCst))
     }
 
@@ -358,7 +358,7 @@ impl Desk {
                 () = self.spawner.stopping() => return,
                 batch = self.waiting.recv(), if more && self.carried.is_none() && !held.is_full() => match batch {
                     None => more = false,
-                    Some(Batch::Entries(later)) if self.is_about_what_is_gone(&later) => {}
+                    Some(Batch::Entries(later)) if self.is_forgotten(&later) => {}
                     Some(Batch::Entries(later)) => held.join(later),
                     Some(Batch::Presence(presence)) => {
                         if let Some(entry) = self.presence(&presence) {

@@ -15,7 +15,7 @@ use crate::activity::{ActivityKey, Entry, Moment, Seq};
 use crate::settings::ProfileId;
 
 use super::clock::{self, KeptClock};
-use super::history::{self, Wanted};
+use super::history::{self, HistoryQuery};
 use super::open_activity::OpenIndex;
 use super::place::Identity;
 use super::reader::to_sql;
@@ -164,7 +164,7 @@ impl Archive {
         from: Seq,
         to: Seq,
     ) -> Result<Vec<Entry>, JournalError> {
-        let wanted = Wanted { profile, key: key.clone(), known: Some((from, to)) };
+        let wanted = HistoryQuery { profile, key: key.clone(), known: Some((from, to)) };
         // What is open is found within the span as well.
         let history = history::read(&self.connection, &OpenIndex::default(), &wanted);
         history.map(|history| history.entries).map_err(|source| self.failed(source))

@@ -60,8 +60,10 @@ impl Database {
         let failed = |source| JournalError::of(path, source);
         let mut connection = schema::open_for_writing(path)?;
         open.load(&connection).map_err(failed)?;
-        // One step completes the table of a journal that is new or small.
-        open_activity::build_step(&mut connection, &open).map_err(failed)?;
+        if !open.is_complete() {
+            // One step completes the table of a journal that is new or small.
+            open_activity::build_step(&mut connection, &open).map_err(failed)?;
+        }
         let id: [u8; 16] = connection
             .query_row("SELECT value FROM meta WHERE name = 'journal'", (), |row| row.get(0))
             .map_err(failed)?;

@@ -31,7 +31,7 @@ pub struct History {
 
 /// Which activity.
 #[derive(Debug, Clone)]
-pub(super) struct Wanted {
+pub(super) struct HistoryQuery {
     pub(super) profile: ProfileId,
     pub(super) key: ActivityKey,
     /// The first and the last entry that the caller knows of.
@@ -39,8 +39,8 @@ pub(super) struct Wanted {
 }
 
 /// Reads it.
-pub(super) fn read(connection: &Connection, open: &OpenIndex, wanted: &Wanted) -> rusqlite::Result<History> {
-    let Wanted { profile, key, known } = wanted;
+pub(super) fn read(connection: &Connection, open: &OpenIndex, wanted: &HistoryQuery) -> rusqlite::Result<History> {
+    let HistoryQuery { profile, key, known } = wanted;
     let Some(profile) = number_of(connection, *profile)? else { return Ok(History::default()) };
     let known = known.map(|(first, last)| (to_sql(first), to_sql(last)));
     let listed = open_activity::entries_of(connection, open, profile, key)?;

@@ -229,7 +229,7 @@ impl Journal {
         key: &ActivityKey,
         known: Option<(Seq, Seq)>,
     ) -> Result<History, JournalError> {
-        let wanted = history::Wanted { profile, key: key.clone(), known };
+        let wanted = history::HistoryQuery { profile, key: key.clone(), known };
         self.read(|reply| Reading::History { wanted: wanted.clone(), reply }).await
     }
 

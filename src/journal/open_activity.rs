@@ -14,7 +14,7 @@ use std::borrow::Cow;
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 
 use hashbrown::{DefaultHashBuilder, HashMap};
-use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior};
+use rusqlite::{CachedStatement, Connection, OptionalExtension, Transaction, TransactionBehavior};
 
 use crate::activity::{ActivityKey, Entry, Fact, Gap, Moment, Openness, Seq, expiry_of};
 use crate::protocol::{Delivery, Message};
@@ -58,18 +58,18 @@ struct Shared {
 struct State {
     /// Whether the table knows every entry.
     complete: bool,
-    open: HashMap<u64, Known>,
+    open: HashMap<u64, OpenRow>,
 }
 
 /// What is known of an open activity without a look into the table.
 #[derive(Debug, Clone, Copy)]
-struct Known {
+struct OpenRow {
     first: i64,
     openness: Openness,
 }
 
 /// What a commit changes in the index.
-pub(super) struct Flushed(Vec<(u64, Option<Known>)>);
+pub(super) struct IndexChanges(Vec<(u64, Option<OpenRow>)>);
 
 impl OpenIndex {
     /// Reads the table of a database that was opened.
@@ -79,7 +79,7 @@ impl OpenIndex {
         let mut rows = select.query(())?;
         while let Some(row) = rows.next()? {
             let key = row::key(row.get(2)?, row.get_ref(3)?);
-            let known = Known { first: row.get(0)?, openness: Openness::from_bits(row.get(4)?) };
+            let known = OpenRow { first: row.get(0)?, openness: Openness::from_bits(row.get(4)?) };
             open.insert(self.hash(row.get(1)?, &key), known);
         }
         let complete = built_to(connection)?.is_none();
@@ -98,12 +98,12 @@ impl OpenIndex {
     }
 
     /// Collects what a transaction changes.
-    pub(super) fn changes<'entries>(&self) -> Changes<'entries> {
-        Changes { index: self.clone(), by_hash: HashMap::new() }
+    pub(super) fn changes<'entries>(&self) -> TableChanges<'entries> {
+        TableChanges { index: self.clone(), by_hash: HashMap::new() }
     }
 
     /// A transaction was committed.
-    pub(super) fn apply(&self, flushed: Flushed) {
+    pub(super) fn apply(&self, flushed: IndexChanges) {
         if flushed.0.is_empty() {
             return;
         }
@@ -132,24 +132,26 @@ impl OpenIndex {
 }
 
 /// What one transaction changes in the table.
-pub(super) struct Changes<'entries> {
+pub(super) struct TableChanges<'entries> {
     index: OpenIndex,
-    by_hash: HashMap<u64, Change<'entries>>,
+    by_hash: HashMap<u64, RowChange<'entries>>,
 }
 
-struct Change<'entries> {
+struct RowChange<'entries> {
     profile: i64,
     key: Cow<'entries, ActivityKey>,
     /// The row that there is.
     before: Option<i64>,
     openness: Openness,
     at: Moment,
-    /// When what can be fetched expires, where an entry of this transaction brought something.
-    expires: Option<Option<Moment>>,
+    /// Whether an entry of this transaction brought something to fetch.
+    brings: bool,
+    /// When that expires, if its message said so.
+    expires: Option<Moment>,
     entries: Vec<i64>,
 }
 
-impl<'entries> Changes<'entries> {
+impl<'entries> TableChanges<'entries> {
     /// Takes note of entries of a profile that are inserted under the numbers from `first` on.
     pub(super) fn note(&mut self, profile: i64, entries: &'entries [Entry], first: i64) {
         let index = self.index.clone();
@@ -180,12 +182,13 @@ impl<'entries> Changes<'entries> {
                 if known.is_none() && !opens {
                     return;
                 }
-                vacant.insert(Change {
+                vacant.insert(RowChange {
                     profile,
                     key: key(),
                     before: known.map(|known| known.first),
                     openness: known.map_or(Openness::SETTLED, |known| known.openness),
                     at: entry.at,
+                    brings: false,
                     expires: None,
                     entries: Vec::new(),
                 })
@@ -194,13 +197,13 @@ impl<'entries> Changes<'entries> {
         change.openness = change.openness.after(&entry.key, &entry.fact);
         change.at = entry.at;
         if brings_data(&entry.fact) {
-            change.expires = Some(expiry_of(entry));
+            (change.brings, change.expires) = (true, expiry_of(entry));
         }
         change.entries.push(seq);
     }
 
     /// Writes the changes into the table. Give what this returns to [`OpenIndex::apply`] after the commit.
-    pub(super) fn flush(self, transaction: &Transaction<'_>) -> rusqlite::Result<Flushed> {
+    pub(super) fn flush(self, transaction: &Transaction<'_>) -> rusqlite::Result<IndexChanges> {
         let mut changes: Vec<_> = self
             .by_hash
             .into_iter()
@@ -208,56 +211,65 @@ impl<'entries> Changes<'entries> {
             .collect();
         // In the order of their numbers new rows are added at the end.
         changes.sort_unstable_by_key(|(_, change)| change.entries.first().copied());
+        if changes.is_empty() {
+            return Ok(IndexChanges(Vec::new()));
+        }
+        let mut statements = Statements::of(transaction)?;
         let mut flushed = Vec::with_capacity(changes.len());
         for (hash, change) in changes {
-            flushed.push((hash, change.write(transaction)?));
+            flushed.push((hash, change.write(&mut statements)?));
         }
-        Ok(Flushed(flushed))
+        Ok(IndexChanges(flushed))
     }
 }
 
-impl Change<'_> {
-    fn write(self, transaction: &Transaction<'_>) -> rusqlite::Result<Option<Known>> {
-        let Self { profile, key, before, openness, at, expires, mut entries } = self;
+/// What a transaction does with the table.
+struct Statements<'transaction> {
+    insert: CachedStatement<'transaction>,
+    select: CachedStatement<'transaction>,
+    update: CachedStatement<'transaction>,
+    delete: CachedStatement<'transaction>,
+}
+
+impl<'transaction> Statements<'transaction> {
+    fn of(transaction: &'transaction Transaction<'_>) -> rusqlite::Result<Self> {
+        Ok(Self {
+            insert: transaction.prepare_cached(
+                "INSERT OR REPLACE INTO open_activity (first, profile, kind, id, state, at, expires, entries)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+            )?,
+            select: transaction.prepare_cached("SELECT entries FROM open_activity WHERE first = ?1")?,
+            update: transaction.prepare_cached(
+                "UPDATE open_activity SET state = ?2, at = ?3, expires = iif(?4, ?5, expires), entries = ?6
+                 WHERE first = ?1",
+            )?,
+            delete: transaction.prepare_cached(DELETE)?,
+        })
+    }
+}
+
+impl RowChange<'_> {
+    fn write(self, statements: &mut Statements<'_>) -> rusqlite::Result<Option<OpenRow>> {
+        let Self { profile, key, before, openness, at, brings, expires, mut entries } = self;
         if openness.is_settled() {
             if let Some(first) = before {
-                delete(transaction, first)?;
+                statements.delete.execute([first])?;
             }
             return Ok(None);
         }
-        let expiry = expires.flatten().map(|expires| expires.0);
+        let expires = expires.map(|expires| expires.0);
         let Some(first) = before else {
             let Some(first) = entries.first().copied() else { return Ok(None) };
-            transaction
-                .prepare_cached(
-                    "INSERT OR REPLACE INTO open_activity (first, profile, kind, id, state, at, expires, entries)
-                     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
-                )?
-                .execute((
-                    first,
-                    profile,
-                    row::unit(key.kind()),
-                    StoredId::of(key.id()),
-                    openness.bits(),
-                    at.0,
-                    expiry,
-                    to_bytes(&shortened(entries)),
-                ))?;
-            return Ok(Some(Known { first, openness }));
+            let (kind, id, entries) = (row::unit(key.kind()), StoredId::of(key.id()), to_bytes(&shortened(entries)));
+            statements.insert.execute((first, profile, kind, id, openness.bits(), at.0, expires, entries))?;
+            return Ok(Some(OpenRow { first, openness }));
         };
-        let listed: Option<Vec<u8>> = transaction
-            .prepare_cached("SELECT entries FROM open_activity WHERE first = ?1")?
-            .query_row([first], |row| row.get(0))
-            .optional()?;
+        let listed: Option<Vec<u8>> = statements.select.query_row([first], |row| row.get(0)).optional()?;
         let mut all = from_bytes(&listed.unwrap_or_default());
         all.append(&mut entries);
-        transaction
-            .prepare_cached(
-                "UPDATE open_activity SET state = ?2, at = ?3, expires = iif(?4, ?5, expires), entries = ?6
-                 WHERE first = ?1",
-            )?
-            .execute((first, openness.bits(), at.0, expires.is_some(), expiry, to_bytes(&shortened(all))))?;
-        Ok(Some(Known { first, openness }))
+        let entries = to_bytes(&shortened(all));
+        statements.update.execute((first, openness.bits(), at.0, brings, expires, entries))?;
+        Ok(Some(OpenRow { first, openness }))
     }
 }
 
@@ -289,9 +301,7 @@ fn from_bytes(bytes: &[u8]) -> Vec<i64> {
     entries.iter().map(|seq| i64::from_be_bytes(*seq)).collect()
 }
 
-fn delete(connection: &Connection, first: i64) -> rusqlite::Result<usize> {
-    connection.prepare_cached("DELETE FROM open_activity WHERE first = ?1")?.execute([first])
-}
+const DELETE: &str = "DELETE FROM open_activity WHERE first = ?1";
 
 /// The entries of an open activity, ascending, and whether some between them are not listed; `None` if it is not open.
 pub(super) fn entries_of(
@@ -301,7 +311,7 @@ pub(super) fn entries_of(
     key: &ActivityKey,
 ) -> rusqlite::Result<Option<(Vec<i64>, bool)>> {
     let known = index.read().open.get(&index.hash(profile, key)).copied();
-    let Some(Known { first, .. }) = known else { return Ok(None) };
+    let Some(OpenRow { first, .. }) = known else { return Ok(None) };
     let sql = "SELECT entries FROM open_activity WHERE first = ?1 AND profile = ?2 AND kind = ?3 AND id = ?4";
     let listed: Option<Vec<u8>> = connection
         .prepare_cached(sql)?
@@ -405,15 +415,18 @@ pub(super) fn settle_expired(
             };
             if is_over {
                 let hash = index.hash(profile, &row::key(found.get(2)?, found.get_ref(3)?));
-                settled.push((found.get(0)?, hash));
+                settled.push((found.get::<_, i64>(0)?, hash));
             }
         }
     }
-    for (first, _) in &settled {
-        delete(&transaction, *first)?;
+    {
+        let mut delete = transaction.prepare_cached(DELETE)?;
+        for (first, _) in &settled {
+            delete.execute([first])?;
+        }
     }
     transaction.commit()?;
-    index.apply(Flushed(settled.into_iter().map(|(_, hash)| (hash, None)).collect()));
+    index.apply(IndexChanges(settled.into_iter().map(|(_, hash)| (hash, None)).collect()));
     Ok(())
 }
 

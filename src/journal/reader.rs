@@ -28,7 +28,7 @@ pub(super) enum Reading {
     /// Entries of one activity.
     History {
         /// Which.
-        wanted: history::Wanted,
+        wanted: history::HistoryQuery,
         /// The answer.
         reply: Reply<History>,
     },

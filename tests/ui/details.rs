@@ -48,6 +48,27 @@ fn enter_opens_them_with_every_message_in_order() {
 }
 
 #[test]
+fn if_there_are_more_messages_than_are_read_that_is_said() {
+    let more = "Only the newest messages are shown; an export has all";
+    let in_all = |labels: &[String]| labels.iter().any(|words| words.ends_with("in all"));
+    let mut window = Window::live();
+    let entries = story(&mut window);
+    open(&mut window, entries.clone());
+    let labels = window.all(Role::Label);
+    assert!(in_all(&labels) && !labels.iter().any(|words| words == more), "{labels:?}");
+    let third = window.entry(&data("r-1", "invoices/2026-Q1", 0, "Once more"));
+    window.commit(vec![third.clone()]);
+    window.run();
+    let profile = window.id();
+    let Some(Action::History { key, .. }) = window.questions().pop() else { panic!("the journal was not asked") };
+    let entries = [entries, vec![third]].concat();
+    window.say(Event::History { profile, key, entries, is_cut: true });
+    window.run();
+    let labels = window.all(Role::Label);
+    assert!(!in_all(&labels) && labels.iter().any(|words| words == more), "{labels:?}");
+}
+
+#[test]
 fn no_secret_is_shown_but_that_there_is_one() {
     let mut window = Window::live();
     let entries = story(&mut window);

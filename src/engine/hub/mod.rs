@@ -10,6 +10,8 @@ mod desk;
 mod downloads;
 mod export;
 mod forget;
+#[cfg(test)]
+mod look_up_tests;
 mod pending;
 #[cfg(test)]
 mod renewal_tests;

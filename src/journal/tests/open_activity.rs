@@ -269,6 +269,19 @@ async fn a_large_journal_of_an_earlier_version_is_used_at_once_and_its_table_bui
 }
 
 #[tokio::test]
+async fn a_journal_that_was_recovered_knows_what_is_open() {
+    let folder = tempfile::tempdir().unwrap();
+    let journal = open(folder.path());
+    journal.append(profile(), vec![command("open", 1), command("settled", 1)]).await.unwrap();
+    journal.append(profile(), vec![command("settled", 2)]).await.unwrap();
+    journal.close().await;
+    // The table itself is not trusted: it may be what was damaged.
+    behind_its_back(folder.path(), "DELETE FROM open_activity");
+    super::super::mend::mend(&folder.path().join(FILE)).unwrap();
+    assert_eq!(open_keys(&open(folder.path())).await, [ActivityKey::Command("open".into())]);
+}
+
+#[tokio::test]
 async fn a_journal_that_was_closed_while_its_table_is_built_goes_on_where_it_was() {
     let folder = tempfile::tempdir().unwrap();
     let journal = open(folder.path());
