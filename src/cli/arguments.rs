@@ -112,7 +112,10 @@ fn complain(mut said: clap::Error) {
     for (kind, value) in quoted {
         said.insert(kind, value);
     }
-    let text: String = said.render().to_string().lines().map(|line| format!("{}\n", visible(line))).collect();
+    let mut text = String::new();
+    for line in said.render().to_string().lines() {
+        text.extend([&*visible(line), "\n"]);
+    }
     // Where nobody listens, the code still says what it was.
     drop(std::io::stderr().write_all(text.as_bytes()));
 }

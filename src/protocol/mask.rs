@@ -96,10 +96,13 @@ enum Reach {
 
 impl Reach {
     fn of(secret: &str) -> Self {
-        match secret.len() {
-            ..SHORT => Self::Values,
-            ..LONG => Self::Words,
-            _ => Self::Everywhere,
+        let length = secret.len();
+        if length < SHORT {
+            Self::Values
+        } else if length < LONG {
+            Self::Words
+        } else {
+            Self::Everywhere
         }
     }
 }
