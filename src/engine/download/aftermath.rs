@@ -3,7 +3,7 @@
 //! A crash in the middle of a transfer leaves `Fetching` as the last deed of its request, and a part-file. It is never taken for
 //! a whole file: the row says what happened, and what had come is kept under a name that says what it is.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use crate::activity::{ActivityKey, Deed, Entry, Fact, NotSaved, path_of_text, text_of_path};
@@ -19,7 +19,7 @@ use crate::settings::ProfileId;
 use super::failed::what_now;
 use super::part;
 
-/// Of how many requests it is remembered that their links were used: the newest.
+/// How many GETs of earlier runs are remembered: the newest.
 const MOST_USED: usize = 100_000;
 
 /// What an earlier run left behind, and what it used.
@@ -44,13 +44,16 @@ pub(in crate::engine) struct LeftBehind {
     unread: Vec<(RequestId, String)>,
 }
 
-/// Gathers which links earlier runs used.
+/// Has the vault know which links earlier runs used.
 #[derive(Debug, Default)]
 pub(in crate::engine) struct UsedBefore {
+    vault: Vault,
     /// Requests of which the deed that was read last is that their GET was not sent after all.
     unsent: BTreeSet<RequestId>,
-    /// What was requested in earlier runs.
-    links: BTreeMap<RequestId, Vec<Fingerprint>>,
+    /// How many GETs were noted.
+    count: usize,
+    /// Requests whose used links the server has sent again before that was known.
+    repeated: BTreeSet<RequestId>,
 }
 
 /// A download that was not ended.
@@ -68,9 +71,12 @@ impl UsedBefore {
             let (ActivityKey::Data(request), Fact::Done(deed)) = (&entry.key, &entry.fact) else { continue };
             match deed {
                 Deed::Fetching { links, .. } => {
-                    if !self.unsent.remove(request) && self.links.len() < MOST_USED {
-                        let links = links.iter().filter_map(|link| Fingerprint::read(link));
-                        self.links.entry(request.clone()).or_default().extend(links);
+                    if !self.unsent.remove(request) && self.count < MOST_USED {
+                        self.count += 1;
+                        let links: Vec<_> = links.iter().filter_map(|link| Fingerprint::read(link)).collect();
+                        if self.vault.used_before(request, &links) {
+                            self.repeated.insert(request.clone());
+                        }
                     }
                 }
                 Deed::NotSaved { why: NotSaved::NotStarted, .. } => _ = self.unsent.insert(request.clone()),
@@ -119,16 +125,19 @@ impl LeftBehind {
 }
 
 impl Aftermath {
-    /// Ends what was not ended, tells what was not read, and has the `vault` know again what was used.
-    pub(in crate::engine) async fn settle(self, profile: ProfileId, vault: Vault, scribe: Scribe, tools: Tools) {
+    /// That has a vault know again what was used.
+    pub(in crate::engine) fn of(vault: Vault) -> Self {
+        Self { used: UsedBefore { vault, ..UsedBefore::default() }, ..Self::default() }
+    }
+
+    /// Ends what was not ended, and tells what was not read.
+    pub(in crate::engine) async fn settle(self, profile: ProfileId, scribe: Scribe, tools: Tools) {
         let Self { left_behind: LeftBehind { requested, unfinished, unread, .. }, used } = self;
-        for (request, links) in used.links {
-            if vault.used_before(&request, &links) {
-                let sentence = NoLink::Taken.to_string();
-                let used = Fact::Done(Deed::NotSaved { why: NotSaved::LinkUsed, sentence, part: None });
-                if scribe.record(Entry::ours((tools.clock)(), ActivityKey::Data(request), used)).await.is_err() {
-                    return;
-                }
+        for request in used.repeated {
+            let sentence = NoLink::Taken.to_string();
+            let used = Fact::Done(Deed::NotSaved { why: NotSaved::LinkUsed, sentence, part: None });
+            if scribe.record(Entry::ours((tools.clock)(), ActivityKey::Data(request), used)).await.is_err() {
+                return;
             }
         }
         for (request, sentence) in unread {

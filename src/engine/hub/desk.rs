@@ -278,11 +278,11 @@ impl Hub {
         let (live_from, scribe, vault) = (self.live_from, desk.scribe.until_forgotten(), desk.vault.clone());
         let (rows, data) = (self.settings.preferences.rows_in_memory(), self.data.clone());
         let task = async move {
-            let mut aftermath = Aftermath::default();
+            let mut aftermath = Aftermath::of(vault);
             let restoring = restore::restore(profile, ledger, outbox, (live_from, rows), of_the_past, &mut aftermath);
             // What was read half tells nothing of what was left behind.
             if let Some(restored) = tools.spawner.until_stopped(restoring).await {
-                aftermath.settle(profile, vault, scribe, tools.clone()).await;
+                aftermath.settle(profile, scribe, tools.clone()).await;
                 if let Some(restored) = restored {
                     restore::count_older(profile, (live_from, restored), data, &tools).await;
                 }
