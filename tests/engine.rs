@@ -13,6 +13,8 @@
 mod canary;
 #[path = "journal/child.rs"]
 mod child;
+#[path = "engine/clocks.rs"]
+mod clocks;
 #[path = "engine/decrypt.rs"]
 mod decrypt;
 #[path = "engine/downloads.rs"]

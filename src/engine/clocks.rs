@@ -48,8 +48,8 @@ struct Shared {
     booted: Option<Duration>,
     start: Instant,
     run: Mutex<Run>,
-    /// A server told something new.
-    told: Notify,
+    /// The computer's clock was set, or a server told something new.
+    changed: Notify,
 }
 
 /// The clock of the run, as of the last look at it.
@@ -63,6 +63,8 @@ struct Run {
     receiving: bool,
     /// How far the computer's clock was ahead when the operator was last told.
     told_ahead: i64,
+    /// Whether a server has shown since that it was wrong.
+    was_wrong: bool,
     /// The time that has passed for certain, if no server tells it: see [`Clocks::certain`].
     floor: Option<Moment>,
 }
@@ -89,6 +91,8 @@ pub(super) struct Jump {
     pub(super) by: i64,
     /// How far it is ahead of the server's clock now, in microseconds; `None` if that is not known.
     pub(super) ahead: Option<i64>,
+    /// Whether it was found wrong rather than seen to jump.
+    pub(super) was_wrong: bool,
 }
 
 impl Clocks {
@@ -119,10 +123,18 @@ impl Clocks {
                 steady_from: resumed.steady_from.unwrap_or(live_from),
             },
             receiving: false,
+            was_wrong: false,
             told_ahead: if resumed.is_continued { resumed.ahead_before } else { resumed.ahead },
             floor: kept.map(|kept| kept.certain),
         };
-        Self(Arc::new(Shared { wall, boot, booted, start: Instant::now(), run: Mutex::new(run), told: Notify::new() }))
+        Self(Arc::new(Shared {
+            wall,
+            boot,
+            booted,
+            start: Instant::now(),
+            run: Mutex::new(run),
+            changed: Notify::new(),
+        }))
     }
 
     /// Now.
@@ -148,19 +160,12 @@ impl Clocks {
 
     /// A server said what time it is.
     pub(super) fn server_said(&self, date: Moment) {
-        let (_, is_new) = self.look(|run, wall| {
-            let before = run.reference;
-            run.server_said(date, wall);
-            run.reference != before
-        });
-        if is_new {
-            self.0.told.notify_one();
-        }
+        self.look(|run, wall| run.server_said(date, wall));
     }
 
-    /// Waits until a server told something new.
-    pub(super) async fn told(&self) {
-        self.0.told.notified().await;
+    /// Waits until the computer's clock was set, or a server told something new.
+    pub(super) async fn changed(&self) {
+        self.0.changed.notified().await;
     }
 
     /// It is as late as that at least, and no server has said more.
@@ -191,8 +196,9 @@ impl Clocks {
                 return None;
             }
             run.told_ahead = run.reference.ahead;
+            let was_wrong = std::mem::take(&mut run.was_wrong);
             let server = run.reference.server.filter(|_| run.reference.is_told);
-            Some(Jump { by, ahead: server.map(|server| run.reference.ahead.saturating_sub(server)) })
+            Some(Jump { by, ahead: server.map(|server| run.reference.ahead.saturating_sub(server)), was_wrong })
         })
         .1
     }
@@ -221,8 +227,12 @@ impl Clocks {
         let by_boot = shared.booted.and_then(|booted| Some((shared.boot)()?.saturating_sub(booted)));
         let elapsed = by_boot.unwrap_or_else(|| instant.saturating_duration_since(shared.start));
         let wall = (shared.wall)();
+        let before = run.reference;
         run.look(elapsed, wall);
         let told = then(&mut run, wall);
+        if run.reference != before {
+            shared.changed.notify_one();
+        }
         (Life { at: run.now, elapsed: run.elapsed, instant }, told)
     }
 }
@@ -258,8 +268,8 @@ impl Run {
         if offset != 0 && !self.reference.is_told && !self.receiving {
             self.now = server;
             self.reference.ahead = wall.0.saturating_sub(server.0);
-            // What this clock was ahead of the server's all along is told once.
-            self.told_ahead = 0;
+            // What the computer's clock was ahead of the server's all along is told once.
+            (self.told_ahead, self.was_wrong) = (0, true);
             offset = 0;
         }
         if !self.reference.is_told || self.reference.server.is_none_or(|known| !agrees(known, offset)) {
@@ -289,21 +299,19 @@ impl Jump {
         let steady = "Statuses and expiry times do not depend on it.";
         let check = "Check the date and time settings of this computer.";
         let size = in_words(self.by);
+        if self.was_wrong {
+            let side = if self.by > 0 { "ahead of" } else { "behind" };
+            return format!(
+                "The system clock is {size} {side} the server's: it jumped or is set wrong. {steady} {check}"
+            );
+        }
+        let direction = if self.by > 0 { "forward" } else { "back" };
+        let told = format!("The system clock jumped {direction} by {size}. {steady}");
         match self.ahead {
-            Some(ahead) if ahead == self.by => {
-                let side = if ahead > 0 { "ahead of" } else { "behind" };
-                format!("The clock of this computer is {size} {side} the server's. {steady} {check}")
+            Some(ahead) if ahead.saturating_abs() < WORTH_TELLING => {
+                format!("{told} It agrees with the server's clock now.")
             }
-            ahead => {
-                let direction = if self.by > 0 { "forward" } else { "back" };
-                let told = format!("The system clock jumped {direction} by {size}. {steady}");
-                match ahead {
-                    Some(ahead) if ahead.saturating_abs() < WORTH_TELLING => {
-                        format!("{told} It agrees with the server's clock now.")
-                    }
-                    _ => format!("{told} {check}"),
-                }
-            }
+            _ => format!("{told} {check}"),
         }
     }
 }

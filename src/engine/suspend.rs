@@ -47,8 +47,8 @@ pub(super) async fn watch(tools: Tools, boot_id: Option<String>) {
                 (kept, kept_at) = (Some(reference), now);
             }
         }
-        let told = tokio::time::timeout(LOOK, tools.clocks.told()).await;
-        tracing::trace!(told = told.is_ok(), "looking at the clocks");
+        let changed = tokio::time::timeout(LOOK, tools.clocks.changed()).await;
+        tracing::trace!(changed = changed.is_ok(), "looking at the clocks");
         let now = tools.clocks.now();
         if !now.slept_since(last).is_zero() {
             tracing::info!("the machine was asleep");

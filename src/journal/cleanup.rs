@@ -11,7 +11,8 @@ use rusqlite::{Connection, TransactionBehavior};
 use super::database::{give_back, remember};
 use super::pending_work::WorkId;
 use super::retention::{BYTES, PAGES, ROWS, SPARE, number};
-use super::{pending_work, schema};
+use super::writer::Order;
+use super::{Journal, JournalError, pending_work, schema};
 
 /// What a step did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -22,6 +23,18 @@ pub struct Cleaned {
     pub more: bool,
     /// Whether a reader keeps what was taken out in the log: ask again when it may have ended.
     pub log_in_use: bool,
+}
+
+impl Journal {
+    /// Takes a little of what was forgotten off the disk. Appends that wait come in between two steps: go on while
+    /// [`Cleaned::more`] says so. To be done at each start as well: an earlier run may have ended in between.
+    ///
+    /// # Errors
+    ///
+    /// If the journal can't be written.
+    pub async fn clean_step(&self) -> Result<Cleaned, JournalError> {
+        self.order(Order::Clean).await
+    }
 }
 
 /// Does one step. `next` is the number that the next entry will have.

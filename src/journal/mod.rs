@@ -251,53 +251,6 @@ impl Journal {
         self.order(|reply| Order::Forget { profile, reply }).await
     }
 
-    /// Takes a little of what was forgotten off the disk. Appends that wait come in between two steps: go on while
-    /// [`Cleaned::more`] says so. To be done at each start as well: an earlier run may have ended in between.
-    ///
-    /// # Errors
-    ///
-    /// If the journal can't be written.
-    pub async fn clean_step(&self) -> Result<Cleaned, JournalError> {
-        self.order(Order::Clean).await
-    }
-
-    /// Writes down, in one small transaction, what must be done even if the program ends first. Of a profile that is to be
-    /// removed everything is forgotten with it, and nothing more is written. A token is kept sealed, or not at all.
-    ///
-    /// # Errors
-    ///
-    /// If the journal can't be written; then nothing was written down.
-    pub async fn begin_work(&self, works: Vec<PendingWork>, at: Moment) -> Result<Vec<WorkId>, JournalError> {
-        self.order(|reply| Order::BeginWork { works, at, reply }).await
-    }
-
-    /// What is left to do, in the order in which it was promised. For tokens, ask after [`Self::seal_with`].
-    ///
-    /// # Errors
-    ///
-    /// If the journal can't be read.
-    pub async fn pending_work(&self) -> Result<Vec<(WorkId, PendingWork)>, JournalError> {
-        self.order(Order::PendingWork).await
-    }
-
-    /// Work is done.
-    ///
-    /// # Errors
-    ///
-    /// If the journal can't be written; then it will be done again.
-    pub async fn end_work(&self, work: WorkId) -> Result<(), JournalError> {
-        self.order(|reply| Order::EndWork { work, reply }).await
-    }
-
-    /// A profile has signed in again: no older token of it has to leave the keyring any more.
-    ///
-    /// # Errors
-    ///
-    /// If the journal can't be written; then the next start takes the new token for the old one.
-    pub async fn signed_in(&self, profile: ProfileId) -> Result<(), JournalError> {
-        self.order(|reply| Order::SignedIn { profile, reply }).await
-    }
-
     /// Seals secrets from now on under the key that the keyring gave for [`Opened::id`], or keeps none where it gave an
     /// error. Can be called again, such as after the keyring was unlocked.
     ///

@@ -9,6 +9,8 @@ use crate::protocol::{AuthorizationToken, RequestId};
 use crate::settings::{Profile, ProfileId};
 
 use super::seal::{Place, Sealer};
+use super::writer::Order;
+use super::{Journal, JournalError};
 
 /// The kind of a sealed token, beside those of secrets and originals.
 const TOKEN: i64 = 5;
@@ -66,6 +68,45 @@ impl PendingWork {
             // A path that is no text has no form here: its file stays.
             Self::DeleteFile(path) => path.to_str().unwrap_or_default().to_owned(),
         }
+    }
+}
+
+impl Journal {
+    /// Writes down, in one small transaction, what must be done even if the program ends first. Of a profile that is to be
+    /// removed everything is forgotten with it, and nothing more is written. A token is kept sealed, or not at all.
+    ///
+    /// # Errors
+    ///
+    /// If the journal can't be written; then nothing was written down.
+    pub async fn begin_work(&self, works: Vec<PendingWork>, at: Moment) -> Result<Vec<WorkId>, JournalError> {
+        self.order(|reply| Order::BeginWork { works, at, reply }).await
+    }
+
+    /// What is left to do, in the order in which it was promised. For tokens, ask after [`Self::seal_with`].
+    ///
+    /// # Errors
+    ///
+    /// If the journal can't be read.
+    pub async fn pending_work(&self) -> Result<Vec<(WorkId, PendingWork)>, JournalError> {
+        self.order(Order::PendingWork).await
+    }
+
+    /// Work is done.
+    ///
+    /// # Errors
+    ///
+    /// If the journal can't be written; then it will be done again.
+    pub async fn end_work(&self, work: WorkId) -> Result<(), JournalError> {
+        self.order(|reply| Order::EndWork { work, reply }).await
+    }
+
+    /// A profile has signed in again: no older token of it has to leave the keyring any more.
+    ///
+    /// # Errors
+    ///
+    /// If the journal can't be written; then the next start takes the new token for the old one.
+    pub async fn signed_in(&self, profile: ProfileId) -> Result<(), JournalError> {
+        self.order(|reply| Order::SignedIn { profile, reply }).await
     }
 }
 

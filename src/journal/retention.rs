@@ -79,6 +79,8 @@ pub struct Purged {
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Pass {
     from: i64,
+    /// Whether it has come to an entry that is not too old.
+    reached_young: bool,
 }
 
 /// What a step found out about the entries that it looked at.
@@ -92,6 +94,8 @@ struct Looked {
     next: Option<i64>,
     /// Whether any was to go, protected ones included.
     any_to_go: bool,
+    /// Whether an entry was reached that is not too old.
+    reached_young: bool,
 }
 
 /// Does one step of a pass. `next` is the number that the next entry will have.
@@ -116,14 +120,14 @@ pub(super) fn step(
     };
     let before = oldest_allowed(now, limits);
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-    let looked = look(&transaction, pass.from, before, too_large, open)?;
+    let looked = look(&transaction, pass, (before, now), too_large, open)?;
     take_out(&transaction, &looked, next)?;
     if let Some(before) = before {
         transaction.execute("DELETE FROM secret WHERE at < ?1", [before])?;
     }
     transaction.commit()?;
     let rest_of_pass = looked.next.filter(|_| looked.any_to_go);
-    pass.from = rest_of_pass.unwrap_or_default();
+    *pass = rest_of_pass.map_or_else(Pass::default, |from| Pass { from, reached_young: looked.reached_young });
     let empty = number(connection, "PRAGMA freelist_count")?;
     if empty > SPARE {
         give_back(connection, PAGES)?;
@@ -155,8 +159,8 @@ pub(super) fn is_due(connection: &Connection, now: Moment, limits: &Limits) -> r
         return Ok(true);
     }
     let Some(before) = oldest_allowed(now, limits) else { return Ok(false) };
-    let oldest: Option<i64> =
-        connection.query_row("SELECT at FROM entry ORDER BY seq LIMIT 1", (), |row| row.get(0)).optional()?;
+    let sql = "SELECT at FROM entry WHERE at <= ?1 ORDER BY seq LIMIT 1";
+    let oldest: Option<i64> = connection.query_row(sql, [now.0], |row| row.get(0)).optional()?;
     Ok(oldest.is_some_and(|oldest| oldest < before))
 }
 
@@ -168,21 +172,23 @@ fn oldest_allowed(now: Moment, limits: &Limits) -> Option<i64> {
 /// Finds what is to go among the entries from a number on.
 fn look(
     transaction: &Transaction<'_>,
-    from: i64,
-    before: Option<i64>,
+    pass: &Pass,
+    (before, now): (Option<i64>, Moment),
     too_large: u64,
     open: &OpenIndex,
 ) -> rusqlite::Result<Looked> {
-    let mut looked = Looked::default();
+    let mut looked = Looked { reached_young: pass.reached_young, ..Looked::default() };
     let mut select = transaction.prepare_cached(
         "SELECT seq, profile, at, kind, id, octet_length(payload) FROM entry WHERE seq >= ?1 ORDER BY seq LIMIT ?2",
     )?;
-    let mut rows = select.query((from, ROWS))?;
+    let mut rows = select.query((pass.from, ROWS))?;
     let mut count = 0;
     while let Some(row) = rows.next()? {
         count += 1;
         let (seq, profile, at): (i64, i64, i64) = (row.get(0)?, row.get(1)?, row.get(2)?);
-        let is_old = before.is_some_and(|before| at < before);
+        let is_old = !looked.reached_young && before.is_some_and(|before| at < before);
+        // What came later than this is not older, whatever a wrong clock stamped it with. A stamp of the future says nothing.
+        looked.reached_young |= before.is_some_and(|before| at >= before) && at <= now.0;
         if is_old || looked.bytes < too_large {
             looked.any_to_go = true;
             if !open.contains(profile, &row::key(row.get(3)?, row.get_ref(4)?)) {

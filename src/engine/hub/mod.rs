@@ -13,6 +13,7 @@ mod forget;
 #[cfg(test)]
 mod look_up_tests;
 mod pending;
+mod renewal;
 #[cfg(test)]
 mod renewal_tests;
 mod sandbox;

@@ -3,14 +3,13 @@
 use std::sync::Arc;
 
 use tokio::sync::oneshot;
-use tokio_util::sync::CancellationToken;
 
 use crate::credentials::KeyringError;
 use crate::engine::action::{Action, Credential, SignIn};
 use crate::engine::endpoints::Endpoints;
 use crate::engine::event::{ConnectionState, Notice, Severity, SignInState};
 use crate::engine::lifetime::{self, Due};
-use crate::engine::report::{Renewal, Report};
+use crate::engine::report::Report;
 use crate::engine::rest::{Ends, Granted, RestError};
 use crate::engine::session::{Aim, Ticket};
 use crate::engine::sign_in::{self, SignInError};
@@ -225,13 +224,13 @@ impl Hub {
     }
 
     /// Puts a profile's token into the keyring.
-    fn keep(&mut self, profile: ProfileId) {
+    pub(super) fn keep(&mut self, profile: ProfileId) {
         let Some(desk) = self.desks.get(&profile) else { return };
         let Some(held) = &desk.held else { return };
         let (tools, ticket, unwanted) = (self.tools.clone(), held.ticket.clone(), desk.signed_out.clone());
-        self.signed_out.remove(&profile);
+        let was_signed_out = self.signed_out.remove(&profile);
         let task = async move {
-            if let Err(why) = tools.ledger.signed_in(profile).await {
+            if was_signed_out && let Err(why) = tools.ledger.signed_in(profile).await {
                 tracing::warn!(%why, "the next start may take the token for one that was to be forgotten");
             }
             if !unwanted.is_cancelled() && sign_in::keep(&tools, profile, &ticket.token).await {
@@ -310,110 +309,6 @@ impl Hub {
             self.connect(profile);
         } else {
             desk.wish.send_modify(|wish| wish.retry += 1);
-        }
-    }
-
-    /// Asks for a new token, as the operator wants it.
-    pub(super) fn renew_now(&mut self, profile: ProfileId) {
-        match self.desks.get(&profile) {
-            Some(desk) if desk.held.is_none() => {
-                self.no_token(profile, "There is no token to renew. Sign in first.");
-            }
-            Some(desk) if desk.is_renewing() => {
-                self.notice(Some(profile), Severity::Info, "The token is being renewed already.");
-            }
-            _ => self.renew(profile),
-        }
-    }
-
-    /// Asks for a new token, unless it is being asked for.
-    fn renew(&mut self, profile: ProfileId) {
-        let number = self.number();
-        let Some(desk) = self.desks.get_mut(&profile).filter(|desk| !desk.is_renewing()) else { return };
-        let Some(held) = &desk.held else { return };
-        let (old, form) = (held.ticket.clone(), desk.profile.clone());
-        let keep = form.keep_signed_in;
-        let asked = Arc::new(Renewal { profile: form, old, number, keep, unwanted: CancellationToken::new() });
-        desk.renewal = Some((asked.clone(), None));
-        let task = sign_in::renew(desk.tools.clone(), asked);
-        // The server may have given the token already: its answer is waited for.
-        desk.tools.spawner.finish("renewing the token", Box::pin(task));
-    }
-
-    /// The server answered the request for a new token.
-    pub(super) fn renewed(&mut self, asked: &Arc<Renewal>, outcome: Result<Granted, RestError>) {
-        let profile = asked.profile.id;
-        if asked.unwanted.is_cancelled() {
-            return self.discard(asked, outcome);
-        }
-        let renewal = self.desks.get_mut(&profile).and_then(|desk| desk.renewal.take());
-        let refused = renewal.and_then(|(_, refused)| refused);
-        let old = asked.old.number;
-        let granted = match outcome {
-            Ok(granted) => granted,
-            Err(error @ RestError::Unauthorised(_)) => return self.token_dead(profile, old, error),
-            Err(error) => {
-                if let Some(why) = refused {
-                    return self.token_dead(profile, old, why);
-                }
-                if matches!(error, RestError::Later) {
-                    return self.notice(Some(profile), Severity::Info, error.to_string());
-                }
-                let sentence = format!("The token was not renewed; the old one stays in use. {error}");
-                return self.tools.problem(profile, ProblemKind::TokenRenewal, sentence);
-            }
-        };
-        let watch = lifetime::watch(self.tools_of(profile), profile, asked.number, granted.ends());
-        let expires_at = granted.expires_at.map(|at| self.tools.clocks.of_server(at));
-        let Some(held) = self.held(profile, old) else { return };
-        let endpoints = asked.old.endpoints.clone();
-        let new = Arc::new(Ticket { number: asked.number, endpoints, token: granted.token });
-        let previous = Some(asked.old.clone());
-        *held = Held { ticket: new.clone(), expires_at, kept: false, previous, watch };
-        if let Some(desk) = self.desks.get(&profile) {
-            desk.wish.send_if_modified(|wish| {
-                let goes_on = match &wish.aim {
-                    Aim::Online(ticket) => ticket.number == old,
-                    // It was the old token that a call found dead.
-                    Aim::Refused { .. } => true,
-                    Aim::SignedOut | Aim::Offline | Aim::Stopped => false,
-                };
-                if goes_on {
-                    wish.aim = Aim::Online(new);
-                }
-                goes_on
-            });
-        }
-        if asked.keep {
-            self.keep(profile);
-        }
-        self.tell_token(profile);
-        self.resolve_token_problems(profile);
-        self.notice(Some(profile), Severity::Info, "The token was renewed.");
-    }
-
-    /// The server answered when the engine was stopping: the keyring needs the new token, since the old one is dead.
-    pub(super) fn renewed_late(&mut self, asked: &Arc<Renewal>, outcome: Result<Granted, RestError>) {
-        if asked.unwanted.is_cancelled() {
-            return self.discard(asked, outcome);
-        }
-        if let (Ok(granted), true) = (outcome, asked.keep) {
-            let (tools, profile) = (self.tools.clone(), asked.profile.id);
-            self.tools.spawner.finish("writing the keyring", async move {
-                sign_in::keep(&tools, profile, &granted.token).await;
-            });
-        }
-    }
-
-    /// Nobody wants the new token any more. If the profile was signed out or removed, it is revoked in the place of the old
-    /// one; if it was signed in anew, it is left to end.
-    fn discard(&mut self, asked: &Arc<Renewal>, outcome: Result<Granted, RestError>) {
-        let profile = asked.profile.id;
-        let is_signed_in = self.desks.get(&profile).is_some_and(|desk| desk.held.is_some());
-        if let (Ok(granted), false) = (outcome, is_signed_in) {
-            let endpoints = asked.old.endpoints.clone();
-            let revocation = Revocation { profile: asked.profile.clone(), endpoints, token: granted.token };
-            self.promise_to_revoke(revocation, std::future::ready(()));
         }
     }
 
@@ -496,12 +391,12 @@ impl Hub {
     }
 
     /// A profile's token, if it is still the one of that ticket.
-    fn held(&mut self, profile: ProfileId, ticket: u64) -> Option<&mut Held> {
+    pub(super) fn held(&mut self, profile: ProfileId, ticket: u64) -> Option<&mut Held> {
         self.desks.get_mut(&profile)?.held.as_mut().filter(|held| held.ticket.number == ticket)
     }
 
     /// The problems of the token before are over.
-    fn resolve_token_problems(&self, profile: ProfileId) {
+    pub(super) fn resolve_token_problems(&self, profile: ProfileId) {
         for kind in
             [ProblemKind::TokenRenewal, ProblemKind::TokenExpiry, ProblemKind::TokenRefused, ProblemKind::NoToken]
         {
@@ -520,7 +415,7 @@ impl Hub {
         self.tools.outbox.update(profile, |status| status.sign_in = Some(SignInStatus { number, state }));
     }
 
-    fn tell_token(&self, profile: ProfileId) {
+    pub(super) fn tell_token(&self, profile: ProfileId) {
         let held = self.desks.get(&profile).and_then(|desk| desk.held.as_ref());
         let token =
             held.map_or(TokenStatus::Absent, |held| TokenStatus::Held { expires_at: held.expires_at, kept: held.kept });

@@ -111,7 +111,12 @@ async fn serve(stream: UnixStream, owner: u32, spawner: Spawner, reports: mpsc::
     }
     let answer = match Question::read(&line) {
         Ok(tracking) => pass_on(tracking, &reports).await,
-        Err(refused) => Err(refused),
+        Err(refused) => Some(Err(refused)),
+    };
+    let Some(answer) = answer else {
+        // Whoever asks finds that nobody answers, and asks the next holder.
+        tracing::debug!("a question on the local socket came too late");
+        return;
     };
     let answer = match answer {
         Ok(count) => Answer::Accepted(count),
@@ -129,12 +134,11 @@ async fn serve(stream: UnixStream, owner: u32, spawner: Spawner, reports: mpsc::
     }
 }
 
-/// Has the engine's centre answer.
-async fn pass_on(tracking: Tracking, reports: &mpsc::Sender<Report>) -> Result<usize, Refusal> {
-    let closing = || Refusal::Failed("Privicore Monitor is closing. Try again in a moment.".to_owned());
+/// Has the engine's centre answer; `None` if it is stopping.
+async fn pass_on(tracking: Tracking, reports: &mpsc::Sender<Report>) -> Option<Result<usize, Refusal>> {
     let (reply, answer) = oneshot::channel();
-    reports.send(Report::Track(Asked { tracking, reply })).await.map_err(|_stopped| closing())?;
-    answer.await.map_err(|_stopped| closing())?
+    reports.send(Report::Track(Asked { tracking, reply })).await.ok()?;
+    answer.await.ok()
 }
 
 /// Asks the holder.
@@ -165,18 +169,28 @@ fn ask_within(data: &Path, tracking: &Tracking, patience: Duration) -> Result<Re
     };
     asking(&mut stream).map_err(|error| match error {
         error if is_late(&error) => AskError::NotTaken { seconds: QUESTION_BUDGET.as_secs() },
+        error if has_gone(&error) => AskError::Nobody,
         error => AskError::Answer(in_words(&error)),
     })?;
     let answer = hearing(stream).map_err(|error: io::Error| match error {
         error if is_late(&error) => AskError::NotConfirmed { seconds: patience.as_secs() },
+        error if has_gone(&error) => AskError::Nobody,
         error => AskError::Answer(in_words(&error)),
     })?;
+    if answer.is_empty() {
+        return Err(AskError::Nobody);
+    }
     match serde_json::from_slice(&answer) {
         Ok(Answer::Accepted(count)) => Ok(Ok(count)),
         Ok(Answer::Usage(why)) => Ok(Err(Refusal::Usage(why))),
         Ok(Answer::Failed(why)) => Ok(Err(Refusal::Failed(why))),
         Err(error) => Err(AskError::Answer(in_words(&error.into()))),
     }
+}
+
+/// Whether the holder closed the connection without an answer, because it ends.
+fn has_gone(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::BrokenPipe | io::ErrorKind::ConnectionReset)
 }
 
 /// Whether a socket's budget was used up.

@@ -1,0 +1,124 @@
+//! Renewing a token, whatever else happens at the same time.
+
+use std::sync::Arc;
+
+use tokio_util::sync::CancellationToken;
+
+use crate::engine::event::Severity;
+use crate::engine::lifetime;
+use crate::engine::report::Renewal;
+use crate::engine::rest::{Granted, RestError};
+use crate::engine::session::{Aim, Ticket};
+use crate::engine::sign_in;
+use crate::engine::status::ProblemKind;
+use crate::settings::ProfileId;
+
+use super::Hub;
+use super::desk::Held;
+use super::pending::Revocation;
+
+impl Hub {
+    /// Asks for a new token, as the operator wants it.
+    pub(super) fn renew_now(&mut self, profile: ProfileId) {
+        match self.desks.get(&profile) {
+            Some(desk) if desk.held.is_none() => {
+                self.no_token(profile, "There is no token to renew. Sign in first.");
+            }
+            Some(desk) if desk.is_renewing() => {
+                self.notice(Some(profile), Severity::Info, "The token is being renewed already.");
+            }
+            _ => self.renew(profile),
+        }
+    }
+
+    /// Asks for a new token, unless it is being asked for.
+    pub(super) fn renew(&mut self, profile: ProfileId) {
+        let number = self.number();
+        let Some(desk) = self.desks.get_mut(&profile).filter(|desk| !desk.is_renewing()) else { return };
+        let Some(held) = &desk.held else { return };
+        let (old, form) = (held.ticket.clone(), desk.profile.clone());
+        let keep = form.keep_signed_in;
+        let asked = Arc::new(Renewal { profile: form, old, number, keep, unwanted: CancellationToken::new() });
+        desk.renewal = Some((asked.clone(), None));
+        let task = sign_in::renew(desk.tools.clone(), asked);
+        // The server may have given the token already: its answer is waited for.
+        desk.tools.spawner.finish("renewing the token", Box::pin(task));
+    }
+
+    /// The server answered the request for a new token.
+    pub(super) fn renewed(&mut self, asked: &Arc<Renewal>, outcome: Result<Granted, RestError>) {
+        let profile = asked.profile.id;
+        if asked.unwanted.is_cancelled() {
+            return self.discard(asked, outcome);
+        }
+        let renewal = self.desks.get_mut(&profile).and_then(|desk| desk.renewal.take());
+        let refused = renewal.and_then(|(_, refused)| refused);
+        let old = asked.old.number;
+        let granted = match outcome {
+            Ok(granted) => granted,
+            Err(error @ RestError::Unauthorised(_)) => return self.token_dead(profile, old, error),
+            Err(error) => {
+                if let Some(why) = refused {
+                    return self.token_dead(profile, old, why);
+                }
+                if matches!(error, RestError::Later) {
+                    return self.notice(Some(profile), Severity::Info, error.to_string());
+                }
+                let sentence = format!("The token was not renewed; the old one stays in use. {error}");
+                return self.tools.problem(profile, ProblemKind::TokenRenewal, sentence);
+            }
+        };
+        let watch = lifetime::watch(self.tools_of(profile), profile, asked.number, granted.ends());
+        let expires_at = granted.expires_at.map(|at| self.tools.clocks.of_server(at));
+        let Some(held) = self.held(profile, old) else { return };
+        let endpoints = asked.old.endpoints.clone();
+        let new = Arc::new(Ticket { number: asked.number, endpoints, token: granted.token });
+        let previous = Some(asked.old.clone());
+        *held = Held { ticket: new.clone(), expires_at, kept: false, previous, watch };
+        if let Some(desk) = self.desks.get(&profile) {
+            desk.wish.send_if_modified(|wish| {
+                let goes_on = match &wish.aim {
+                    Aim::Online(ticket) => ticket.number == old,
+                    // It was the old token that a call found dead.
+                    Aim::Refused { .. } => true,
+                    Aim::SignedOut | Aim::Offline | Aim::Stopped => false,
+                };
+                if goes_on {
+                    wish.aim = Aim::Online(new);
+                }
+                goes_on
+            });
+        }
+        if asked.keep {
+            self.keep(profile);
+        }
+        self.tell_token(profile);
+        self.resolve_token_problems(profile);
+        self.notice(Some(profile), Severity::Info, "The token was renewed.");
+    }
+
+    /// The server answered when the engine was stopping: the keyring needs the new token, since the old one is dead.
+    pub(super) fn renewed_late(&mut self, asked: &Arc<Renewal>, outcome: Result<Granted, RestError>) {
+        if asked.unwanted.is_cancelled() {
+            return self.discard(asked, outcome);
+        }
+        if let (Ok(granted), true) = (outcome, asked.keep) {
+            let (tools, profile) = (self.tools.clone(), asked.profile.id);
+            self.tools.spawner.finish("writing the keyring", async move {
+                sign_in::keep(&tools, profile, &granted.token).await;
+            });
+        }
+    }
+
+    /// Nobody wants the new token any more. If the profile was signed out or removed, it is revoked in the place of the old
+    /// one; if it was signed in anew, it is left to end.
+    fn discard(&mut self, asked: &Arc<Renewal>, outcome: Result<Granted, RestError>) {
+        let profile = asked.profile.id;
+        let is_signed_in = self.desks.get(&profile).is_some_and(|desk| desk.held.is_some());
+        if let (Ok(granted), false) = (outcome, is_signed_in) {
+            let endpoints = asked.old.endpoints.clone();
+            let revocation = Revocation { profile: asked.profile.clone(), endpoints, token: granted.token };
+            self.promise_to_revoke(revocation, std::future::ready(()));
+        }
+    }
+}
