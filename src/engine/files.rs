@@ -217,6 +217,9 @@ mod tests {
             assert!(viewing.as_mut().now_or_never().is_none(), "it ended before its viewer");
             tokio::task::yield_now().await;
         }
+        // It can't end yet, so that once this has passed, so has the time in which its end would count.
+        tokio::time::sleep(Duration::from_millis(1)).await;
+        assert!(viewing.as_mut().now_or_never().is_none(), "it ended before its viewer");
         let number = std::fs::read_to_string(&process).unwrap();
         let there = Path::new("/proc").join(number.trim());
         assert!(there.exists());
