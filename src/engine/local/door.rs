@@ -134,11 +134,18 @@ async fn serve(stream: UnixStream, owner: u32, spawner: Spawner, reports: mpsc::
     }
 }
 
-/// Has the engine's centre answer; `None` if it is stopping.
+/// Has the engine's centre answer; `None` if it is stopping. It has what was asked from then on; nobody waits for longer than
+/// who asked does, so that a journal that refuses does not use up the connections.
 async fn pass_on(tracking: Tracking, reports: &mpsc::Sender<Report>) -> Option<Result<usize, Refusal>> {
     let (reply, answer) = oneshot::channel();
     reports.send(Report::Track(Asked { tracking, reply })).await.ok()?;
-    answer.await.ok()
+    match tokio::time::timeout(ANSWER_BUDGET, answer).await {
+        Ok(answered) => answered.ok(),
+        Err(_elapsed) => {
+            let late = AskError::NotConfirmed { seconds: ANSWER_BUDGET.as_secs() };
+            Some(Err(Refusal::Failed(late.to_string())))
+        }
+    }
 }
 
 /// Asks the holder.
@@ -203,18 +210,51 @@ mod tests {
     use super::*;
     use crate::engine::mailbox;
 
+    #[tokio::test(start_paused = true)]
+    async fn a_journal_that_refuses_does_not_use_up_the_connections() {
+        let tracking = Tracking::new(None, &["c-1".into()], None).unwrap();
+        let (reports, mut reported) = mpsc::channel(1);
+        let Some(Err(Refusal::Failed(sentence))) = pass_on(tracking.clone(), &reports).await else {
+            panic!("it was answered")
+        };
+        assert!(sentence.contains("follows them"), "{sentence}");
+        let Some(Report::Track(asked)) = reported.recv().await else { panic!("nothing was passed on") };
+        assert_eq!(asked.tracking, tracking);
+    }
+
     #[tokio::test]
-    #[expect(clippy::disallowed_methods, reason = "another process asks")]
+    async fn a_holder_that_ends_in_the_middle_is_nobody_any_more() {
+        let data = tempfile::tempdir().unwrap();
+        let bound = bind(data.path()).unwrap();
+        let (outbox, _events) = mailbox::pair(Arc::new(|| {}));
+        let spawner = Spawner::new(tokio::runtime::Handle::current(), outbox);
+        let tracking = Tracking::new(None, &["c-1".into()], None).unwrap();
+        // It may have read what was asked, or not.
+        for reads in [true, false] {
+            let (folder, asked) = (data.path().to_owned(), tracking.clone());
+            let asking = spawner.blocking("asking", move || ask(&folder, &asked));
+            let (mut stream, _unnamed) = bound.listener.accept().await.unwrap();
+            if reads {
+                let read = stream.read(&mut [0; 4_096]).await.unwrap();
+                assert!(read > 0, "nothing was asked");
+            }
+            drop(stream);
+            let told = asking.await.unwrap().unwrap_err();
+            assert!(matches!(told, AskError::Nobody), "{told:?}");
+        }
+    }
+
+    #[tokio::test]
     async fn an_answer_that_does_not_come_in_time_is_told_as_that_and_the_ids_have_arrived() {
         let data = tempfile::tempdir().unwrap();
         let bound = bind(data.path()).unwrap();
         let tracking = Tracking::new(Some("ops".into()), &["c-1".into(), "c-2".into()], Some("deploy")).unwrap();
         let (reports, mut reported) = mpsc::channel(1);
         let (folder, asked) = (data.path().to_owned(), tracking.clone());
-        let asking = tokio::task::spawn_blocking(move || ask_within(&folder, &asked, Duration::from_millis(1)));
-        let (stream, _unnamed) = bound.listener.accept().await.unwrap();
         let (outbox, _events) = mailbox::pair(Arc::new(|| {}));
         let spawner = Spawner::new(tokio::runtime::Handle::current(), outbox);
+        let asking = spawner.blocking("asking", move || ask_within(&folder, &asked, Duration::from_millis(1)));
+        let (stream, _unnamed) = bound.listener.accept().await.unwrap();
         let serving = serve(stream, bound.owner, spawner, reports);
         tokio::pin!(serving);
         // The journal does not answer for as long as the asking process waits.
