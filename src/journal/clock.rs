@@ -7,6 +7,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::activity::{Moment, Seq};
 
+use super::writer::Order;
+use super::{Journal, JournalError};
+
 /// The row's name.
 const NAME: &str = "clock";
 
@@ -99,6 +102,17 @@ impl KeptClock {
             is_continued: false,
             steady_from: None,
         }
+    }
+}
+
+impl Journal {
+    /// Keeps the clock of this run for the next one.
+    ///
+    /// # Errors
+    ///
+    /// Where the journal can't be written.
+    pub async fn keep_clock(&self, clock: KeptClock) -> Result<(), JournalError> {
+        self.order(|reply| Order::KeepClock { clock, reply }).await
     }
 }
 

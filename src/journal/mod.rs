@@ -335,15 +335,6 @@ impl Journal {
         self.order(|reply| Order::NoticeRead { profile, sentence, reply }).await
     }
 
-    /// Keeps the clock of this run for the next one.
-    ///
-    /// # Errors
-    ///
-    /// Where the journal can't be written.
-    pub async fn keep_clock(&self, clock: KeptClock) -> Result<(), JournalError> {
-        self.order(|reply| Order::KeepClock { clock, reply }).await
-    }
-
     /// Notes that a profile was live at a moment: once a minute while it is, so that it is known later since when it was
     /// not.
     ///
