@@ -10,7 +10,8 @@ use privicore_monitor::cli::watch::{self, Setup, Tokens};
 use privicore_monitor::cli::{self, Arguments, CliError, Environment, Exit, Task};
 use privicore_monitor::credentials::Keyring;
 use privicore_monitor::engine::{
-    Action, Engine, EngineHandle, EngineOptions, EngineStatus, Event, Events, ProxyVariables, SandboxLauncher, Waker,
+    Action, Engine, EngineHandle, EngineOptions, EngineStatus, Event, Events, ProxyVariables, SandboxLauncher,
+    SettingsAccess, Waker,
 };
 use privicore_monitor::settings::{Directories, Store, WindowPlace};
 use privicore_monitor::ui;
@@ -62,6 +63,7 @@ fn run(arguments: Arguments) -> Result<(), Ending> {
         start_in_sandbox: sandboxed,
         profile: arguments.profile.clone(),
         connector: None,
+        settings: SettingsAccess::ReadWrite,
         extra_authority: environment.ca_file.clone(),
         proxies: ProxyVariables::read(|name| std::env::var_os(name)),
         clock: Arc::new(wall_clock),
@@ -71,7 +73,8 @@ fn run(arguments: Arguments) -> Result<(), Ending> {
     let ended = |error: CliError| (error.exit(), error.into());
     match arguments.task {
         None => {
-            let place = Store::peek(&directories).preferences.window;
+            // What is wrong with the settings the engine says when it opens them.
+            let place = Store::peek(&directories).unwrap_or_default().preferences.window;
             show(environment.clone(), profile, place, |waker| options(waker, sandboxed))
         }
         Some(Task::Watch(wanted)) => watch::run(Setup {

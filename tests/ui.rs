@@ -47,6 +47,8 @@ mod settings;
 mod sign_in;
 #[path = "ui/snapshots.rs"]
 mod snapshots;
+#[path = "ui/states.rs"]
+mod states;
 #[path = "ui/storage.rs"]
 mod storage;
 #[path = "ui/stored.rs"]

@@ -172,6 +172,7 @@ pub(crate) fn start_engine(folder: &Path) -> (EngineHandle, Events) {
         start_in_sandbox: false,
         profile: None,
         connector: None,
+        settings: privicore_monitor::engine::SettingsAccess::ReadWrite,
         extra_authority: None,
         proxies: ProxyVariables::default(),
         clock: Arc::new(|| Moment::from(jiff::Timestamp::now())),

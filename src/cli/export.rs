@@ -7,7 +7,7 @@ use crate::activity::record::Format as LineFormat;
 use crate::activity::{Chip, Slip};
 use crate::engine::{Clock, EngineClock};
 use crate::journal::{Archive, Export as Lines, JournalError};
-use crate::settings::{Directories, Store};
+use crate::settings::{Directories, Settings, Store};
 
 use super::output::{Output, Reader};
 use super::people::{Guest, Names};
@@ -26,10 +26,15 @@ pub fn run(
     environment: &Environment,
     clock: Clock,
 ) -> Result<(), CliError> {
-    let (_store, settings, trouble) = Store::open(directories);
-    if let Some(sentence) = trouble {
-        super::say(&sentence);
-    }
+    let settings = match Store::peek(directories) {
+        Ok(settings) => settings,
+        // What the journal has comes out all the same: its profiles have their ids instead of their names.
+        Err(error) if profile.is_none() => {
+            super::say(&error.to_string());
+            Settings::default()
+        }
+        Err(error) => return Err(error.into()),
+    };
     let guest = Guest::of(environment, &settings, profile);
     let names = Names::of(&settings, guest.as_ref());
     let only = match profile {

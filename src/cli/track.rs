@@ -75,10 +75,7 @@ async fn write(
 
 /// The profile that is meant: the named one, the one that the environment signs in, or the only one.
 fn whose(tracking: &Tracking, directories: &Directories, environment: &Environment) -> Result<ProfileId, CliError> {
-    let (_store, settings, trouble) = Store::open(directories);
-    if let Some(sentence) = trouble {
-        super::say(&sentence);
-    }
+    let settings = Store::peek(directories)?;
     let guest = Guest::of(environment, &settings, tracking.profile.as_deref());
     if let Some(guest) = guest {
         return Ok(guest.profile.id);

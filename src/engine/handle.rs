@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::activity::{Moment, Seq, TimeReference};
 use crate::journal::{Archive, Holder, Journal, JournalError, KeptClock, Opened};
-use crate::settings::Store;
+use crate::settings::{SettingsError, Store};
 
 use super::action::Action;
 use super::cleanup;
@@ -24,7 +24,7 @@ use super::hub;
 use super::journal_store::JournalStore;
 use super::local;
 use super::mailbox::{self, Events, Outbox};
-use super::options::{Clock, EngineOptions};
+use super::options::{Clock, EngineOptions, SettingsAccess};
 use super::rest::Rest;
 use super::restore;
 use super::spawn::Spawner;
@@ -48,6 +48,9 @@ pub enum EngineError {
     /// The journal can't be opened, or another process holds the data directory.
     #[error(transparent)]
     Journal(#[from] JournalError),
+    /// The settings can't be read.
+    #[error(transparent)]
+    Settings(#[from] SettingsError),
     /// The cryptography of this build speaks no TLS.
     #[error("Encrypted connections can't be made with this build of Privicore Monitor: {0}. Install it again.")]
     Tls(#[from] rustls::Error),
@@ -91,7 +94,13 @@ impl Engine {
     pub fn start(options: EngineOptions) -> Result<(EngineHandle, Events), EngineError> {
         let holder = Holder::take_within(options.directories.data(), HOLDER_PATIENCE)?;
         let Opened { journal, live_from, id, recovered, clock: kept } = Journal::open(options.directories.data())?;
-        let (store, settings, broken) = Store::open(&options.directories);
+        let (store, settings, broken) = match options.settings {
+            SettingsAccess::ReadWrite => Store::open(&options.directories),
+            SettingsAccess::ReadOnly => {
+                let (store, settings) = Store::open_read_only(&options.directories)?;
+                (store, settings, None)
+            }
+        };
         let surroundings = Surroundings { authority: options.extra_authority, proxies: options.proxies };
         let way = Way::load(&settings.preferences, &surroundings)?;
         let (outbox, events) = mailbox::pair(options.waker);

@@ -71,7 +71,7 @@ pub use event::{
 };
 pub use handle::{Busy, Engine, EngineClock, EngineError, EngineHandle, WindowPanicked};
 pub use mailbox::{Events, NOTICES_LOG, Waker};
-pub use options::{Clock, EngineOptions, SandboxAddresses, SandboxFailure, SandboxLauncher};
+pub use options::{Clock, EngineOptions, SandboxAddresses, SandboxFailure, SandboxLauncher, SettingsAccess};
 pub use proxies::{ProxyError, ProxyVariables};
 pub use status::{
     CompetingConsumer, ConnectionHealth, DataKeyStatus, EngineStatus, Problem, ProblemKind, ProfileStatus,

@@ -46,10 +46,22 @@ impl fmt::Debug for SandboxAddresses {
     }
 }
 
+/// What the engine may do with the settings' file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum SettingsAccess {
+    /// Read it, and write it whenever the settings change. One that can't be read is moved aside.
+    #[default]
+    ReadWrite,
+    /// Only read it: the engine does not start if it can't, and changes hold until the end.
+    ReadOnly,
+}
+
 /// What the engine is started with.
 pub struct EngineOptions {
     /// Where settings and journal live.
     pub directories: Directories,
+    /// What may be done with the settings' file.
+    pub settings: SettingsAccess,
     /// Where tokens are kept.
     pub keyring: Keyring,
     /// Whether links outlive the run, sealed under a key of the keyring: not where that keyring is one of this run only.

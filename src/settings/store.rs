@@ -59,6 +59,21 @@ pub enum SettingsError {
         /// Why.
         source: toml::ser::Error,
     },
+    /// The file can't be read, and whoever asks must not move it aside.
+    #[error("The settings in {} could not be read: {why}. Nothing was changed. Mend the file, then try again.",
+        path.display())]
+    Unreadable {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        why: String,
+    },
+    /// The settings were opened to be read only.
+    #[error("The settings in {} are not changed by this command. Change them in the window.", path.display())]
+    ReadOnly {
+        /// Which.
+        path: PathBuf,
+    },
     /// There is a file that can neither be read nor moved aside; it is not overwritten.
     #[error(
         "The settings are not saved, because {} could neither be read nor moved aside. Mend or remove it, then start \
@@ -85,9 +100,19 @@ impl SettingsError {
 #[derive(Debug)]
 pub struct Store {
     path: PathBuf,
-    /// Whether there is a file that must not be written over.
-    in_the_way: bool,
+    writing: Writing,
     unknown: Unknown,
+}
+
+/// Whether the file may be written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Writing {
+    /// Yes.
+    Allowed,
+    /// No: there is a file that could not be read nor moved aside.
+    InTheWay,
+    /// No: the settings were opened to be read only.
+    Never,
 }
 
 /// What the file held that this version does not know; it is written back.
@@ -108,15 +133,16 @@ impl Store {
         let path = directories.config().join(FILE);
         let trouble = match fs::read(&path) {
             Ok(bytes) => match read(&bytes) {
-                Ok((settings, unknown)) => return (Self { path, in_the_way: false, unknown }, settings, None),
+                Ok((settings, unknown)) => return (Self { path, writing: Writing::Allowed, unknown }, settings, None),
                 Err(why) => why,
             },
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                return (Self { path, in_the_way: false, unknown: Unknown::default() }, Settings::default(), None);
+                let store = Self { path, writing: Writing::Allowed, unknown: Unknown::default() };
+                return (store, Settings::default(), None);
             }
             Err(error) => atomic::in_words(&error),
         };
-        let (in_the_way, sentence) = match move_aside(&path) {
+        let (writing, sentence) = match move_aside(&path) {
             Ok(aside) => {
                 let sentence = format!(
                     "The settings in {} could not be read ({trouble}). They were moved to {}, and the defaults are in \
@@ -124,7 +150,7 @@ impl Store {
                     path.display(),
                     aside.display()
                 );
-                (false, sentence)
+                (Writing::Allowed, sentence)
             }
             Err(error) => {
                 let sentence = format!(
@@ -133,18 +159,35 @@ impl Store {
                     path.display(),
                     atomic::in_words(&error)
                 );
-                (true, sentence)
+                (Writing::InTheWay, sentence)
             }
         };
-        (Self { path, in_the_way, unknown: Unknown::default() }, Settings::default(), Some(sentence))
+        (Self { path, writing, unknown: Unknown::default() }, Settings::default(), Some(sentence))
     }
 
-    /// What the settings say, without touching anything: for what has to be known before the engine opens them, such as the
-    /// window's size. The defaults where there are none or they can't be read; [`Store::open`] says why.
-    #[must_use]
-    pub fn peek(directories: &Directories) -> Settings {
-        let bytes = fs::read(directories.config().join(FILE)).unwrap_or_default();
-        read(&bytes).map(|(settings, _unknown)| settings).unwrap_or_default()
+    /// Reads the settings without ever touching the file: [`Store::save`] then fails with [`SettingsError::ReadOnly`].
+    /// Where there are none yet, these are the defaults.
+    ///
+    /// # Errors
+    ///
+    /// If the file can't be read.
+    pub fn open_read_only(directories: &Directories) -> Result<(Self, Settings), SettingsError> {
+        let path = directories.config().join(FILE);
+        let (settings, unknown) = match fs::read(&path) {
+            Ok(bytes) => read(&bytes).map_err(|why| SettingsError::Unreadable { path: path.clone(), why })?,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Default::default(),
+            Err(error) => return Err(SettingsError::Unreadable { path, why: atomic::in_words(&error) }),
+        };
+        Ok((Self { path, writing: Writing::Never, unknown }, settings))
+    }
+
+    /// What the settings say, without touching anything. Where there are none yet, these are the defaults.
+    ///
+    /// # Errors
+    ///
+    /// If the file can't be read.
+    pub fn peek(directories: &Directories) -> Result<Settings, SettingsError> {
+        Self::open_read_only(directories).map(|(_store, settings)| settings)
     }
 
     /// Writes the settings, whole or not at all. Waits for the disk.
@@ -153,8 +196,10 @@ impl Store {
     ///
     /// Where the file can't be written; it is then as it was before, but for [`SettingsError::NotConfirmed`].
     pub fn save(&self, settings: &Settings) -> Result<(), SettingsError> {
-        if self.in_the_way {
-            return Err(SettingsError::InTheWay { path: self.path.clone() });
+        match self.writing {
+            Writing::Allowed => {}
+            Writing::InTheWay => return Err(SettingsError::InTheWay { path: self.path.clone() }),
+            Writing::Never => return Err(SettingsError::ReadOnly { path: self.path.clone() }),
         }
         let told = |source| SettingsError::NotTold { path: self.path.clone(), source };
         let mut table = Table::try_from(without_credentials(settings)).map_err(told)?;

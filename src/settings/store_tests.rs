@@ -124,12 +124,17 @@ fn a_half_written_file_is_moved_aside_whole() {
 #[test]
 fn a_look_beforehand_reads_what_is_there_and_touches_nothing() {
     let (_root, directories) = directories();
-    assert_eq!(Store::peek(&directories), Settings::default());
+    assert_eq!(Store::peek(&directories).unwrap(), Settings::default());
     let (store, _, _) = Store::open(&directories);
     store.save(&settings()).unwrap();
-    assert_eq!(Store::peek(&directories).preferences, settings().preferences);
+    assert_eq!(Store::peek(&directories).unwrap().preferences, settings().preferences);
+    let (read_only, _) = Store::open_read_only(&directories).unwrap();
+    let saved = read_only.save(&Settings::default());
+    assert!(matches!(saved, Err(SettingsError::ReadOnly { .. })), "{saved:?}");
+    assert_eq!(Store::peek(&directories).unwrap().preferences, settings().preferences, "it was written");
     fs::write(store.path(), "profiles = [").unwrap();
-    assert_eq!(Store::peek(&directories), Settings::default());
+    let error = Store::peek(&directories).unwrap_err();
+    assert!(error.to_string().contains("could not be read: line 1"), "{error}");
     assert_eq!(fs::read_to_string(store.path()).unwrap(), "profiles = [", "it was moved or written");
 }
 

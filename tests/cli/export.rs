@@ -225,3 +225,32 @@ fn an_export_that_is_told_to_end_leaves_no_file_behind() {
     assert!(said.contains("The export was cancelled, and no file was written."), "{said}");
     assert_eq!(files(), 0, "something was left behind");
 }
+
+#[test]
+fn settings_that_cannot_be_read_are_left_as_they_are_and_said_to_be_so() {
+    let privicore = Privicore::start();
+    let home = home_with_a_journal(&privicore);
+    let (config, file) = (home.folder("config"), home.folder("config").join("settings.toml"));
+    std::fs::write(&file, "half = ").expect("written");
+    let names = || {
+        let mut names: Vec<_> =
+            std::fs::read_dir(&config).expect("there").map(|entry| entry.expect("an entry").file_name()).collect();
+        names.sort();
+        names
+    };
+    let before = names();
+    // What the journal has comes out; only the names of the profiles are missing.
+    let exported = home.run(&["export", "--format", "ndjson"]).with(0);
+    assert_eq!(exported.json().len(), 6);
+    assert!(exported.said.contains("could not be read"), "{}", exported.said);
+    for wanted in [
+        &["export", "--profile", "ops", "--format", "csv"][..],
+        &["track", "c-9"],
+        &["watch", "--json", "--exit-on", "final:c-3"],
+    ] {
+        let run = home.run(wanted).with(1);
+        assert!(run.said.contains("settings.toml could not be read: line 1"), "{wanted:?}: {}", run.said);
+        assert_eq!(std::fs::read(&file).expect("still there"), b"half = ", "{wanted:?}");
+        assert_eq!(names(), before, "{wanted:?} leaves something behind");
+    }
+}

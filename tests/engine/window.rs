@@ -69,6 +69,7 @@ impl Machine {
             start_in_sandbox: false,
             profile: None,
             connector: None,
+            settings: privicore_monitor::engine::SettingsAccess::ReadWrite,
             extra_authority: None,
             proxies: ProxyVariables::default(),
             clock: Arc::new(now),

@@ -80,6 +80,7 @@ impl Monitor {
             start_in_sandbox: false,
             profile: None,
             connector: None,
+            settings: privicore_monitor::engine::SettingsAccess::ReadWrite,
             extra_authority: None,
             proxies: ProxyVariables::default(),
             clock: Arc::new(now),

@@ -16,7 +16,7 @@ use tokio::sync::mpsc;
 use tokio::time::Instant;
 
 use crate::activity::Slip;
-use crate::engine::{Clock, EngineError, EngineOptions, Waker};
+use crate::engine::{Clock, EngineError, EngineOptions, SettingsAccess, Waker};
 use crate::journal::{Holder, JournalError};
 use crate::settings::{Directories, Settings, Store};
 
@@ -115,10 +115,7 @@ struct Watcher<'a> {
 
 impl<'a> Watcher<'a> {
     fn new(setup: Setup<'a>, lines: mpsc::Sender<String>) -> Result<Self, CliError> {
-        let (_store, settings, trouble) = Store::open(&setup.directories);
-        if let Some(sentence) = trouble {
-            super::say(&sentence);
-        }
+        let settings = Store::peek(&setup.directories)?;
         let guest =
             if setup.sandbox { None } else { Guest::of(&setup.environment, &settings, setup.profile.as_deref()) };
         if let Some(guest) = &guest {
@@ -197,9 +194,11 @@ impl<'a> Watcher<'a> {
     async fn read_news(&mut self) -> Result<bool, CliError> {
         loop {
             let learn = || {
-                let (_store, settings, _said_already) = Store::open(&self.setup.directories);
                 let mut names = self.names.clone();
-                names.learn(&settings);
+                // While somebody edits the file the profile goes by its id.
+                if let Ok(settings) = Store::peek(&self.setup.directories) {
+                    names.learn(&settings);
+                }
                 names
             };
             let mut names = self.names.clone();
@@ -235,6 +234,7 @@ impl<'a> Watcher<'a> {
         let tokens = if self.guest.is_some() { Tokens::InMemory } else { Tokens::InKeyring };
         let make = |waker| {
             let mut options = (self.setup.options)(waker, tokens);
+            options.settings = SettingsAccess::ReadOnly;
             // A guest that the settings do not know can't be chosen among those that they know.
             let listed = |name: &String| self.settings.profiles.iter().any(|profile| profile.name == *name);
             options.profile = match &self.guest {

@@ -34,7 +34,7 @@ use tokio_util::sync::CancellationToken;
 use crate::activity::{Moment, Seq};
 use crate::credentials::JournalId;
 use crate::journal::WorkId;
-use crate::settings::{DOWNLOADS_AT_ONCE, Preferences, Profile, ProfileId, SCALES, Settings, Store};
+use crate::settings::{DOWNLOADS_AT_ONCE, Preferences, Profile, ProfileId, SCALES, Settings, SettingsError, Store};
 
 use super::action::Action;
 use super::download::{Order, Queue};
@@ -392,6 +392,8 @@ impl Hub {
                 self.tools.outbox.resolve_problem(None, &ProblemKind::SettingsFile);
                 true
             }
+            // What changed holds for this run; nobody was promised more.
+            Some(Err(SettingsError::ReadOnly { .. })) => false,
             Some(Err(error)) => {
                 self.problem(ProblemKind::SettingsFile, Severity::Error, error.to_string());
                 false

@@ -1,0 +1,247 @@
+//! What is true now is what the window says, however often and whenever it looked before.
+
+use egui::Modifiers;
+use egui::accesskit::Role;
+use privicore_monitor::activity::Seq;
+use privicore_monitor::engine::{
+    CompetingConsumer, ConnectionHealth, ConnectionState, DataKeyStatus, Event, Notice, Problem, ProblemKind, Progress,
+    Severity, TokenStatus,
+};
+use privicore_monitor::settings::{Preferences, Profile, ProfileId, Settings, Theme};
+use privicore_monitor::ui::{Clock as _, Prefill};
+use proptest::prelude::*;
+
+use super::harness::{Window, at, command, ops};
+
+fn profile(number: usize) -> Profile {
+    let names = ["ops", "audit", "billing"];
+    Profile { id: ProfileId::from_u128(number as u128 + 1), name: names[number].to_owned(), ..ops() }
+}
+
+/// Something that becomes true.
+#[derive(Debug, Clone)]
+enum Change {
+    /// The settings list these profiles; in which theme, and at which scale.
+    Settings(Vec<usize>, bool, u16),
+    Connection(usize, ConnectionKind),
+    Token(usize, Option<Option<u8>>),
+    RoundTrip(usize, Option<u8>),
+    DataKey(usize, bool),
+    Competing(usize, u8),
+    /// A download runs, or has ended.
+    Download(usize, u8, bool),
+    Journal(u32),
+    /// A problem begins, or ends.
+    Problem(Option<usize>, bool),
+}
+
+#[derive(Debug, Clone, Copy)]
+enum ConnectionKind {
+    SignedOut,
+    Connecting,
+    Joining,
+    Live,
+    Reconnecting,
+    TokenRefused,
+    Offline,
+    Leaving,
+}
+
+fn changes() -> impl Strategy<Value = Vec<(Change, bool)>> {
+    let one = 0..3_usize;
+    let listed = prop::sample::subsequence(vec![0, 1, 2], 0..=3);
+    let kind = prop::sample::select(vec![
+        ConnectionKind::SignedOut,
+        ConnectionKind::Connecting,
+        ConnectionKind::Joining,
+        ConnectionKind::Live,
+        ConnectionKind::Live,
+        ConnectionKind::Reconnecting,
+        ConnectionKind::TokenRefused,
+        ConnectionKind::Offline,
+        ConnectionKind::Leaving,
+    ]);
+    let change = prop_oneof![
+        2 => (listed, any::<bool>(), 10..=12_u16).prop_map(|(listed, dark, scale)| Change::Settings(listed, dark, scale * 10)),
+        4 => (one.clone(), kind).prop_map(|(one, kind)| Change::Connection(one, kind)),
+        1 => (one.clone(), any::<Option<Option<u8>>>()).prop_map(|(one, token)| Change::Token(one, token)),
+        1 => (one.clone(), any::<Option<u8>>()).prop_map(|(one, time)| Change::RoundTrip(one, time)),
+        1 => (one.clone(), any::<bool>()).prop_map(|(one, known)| Change::DataKey(one, known)),
+        1 => (one.clone(), 0..3_u8).prop_map(|(one, unheard)| Change::Competing(one, unheard)),
+        2 => (one.clone(), 0..2_u8, any::<bool>()).prop_map(|(one, which, runs)| Change::Download(one, which, runs)),
+        1 => any::<u32>().prop_map(Change::Journal),
+        2 => (prop::option::of(one), any::<bool>()).prop_map(|(one, begins)| Change::Problem(one, begins)),
+    ];
+    // And whether the window looks after it.
+    prop::collection::vec((change, any::<bool>()), 1..16)
+}
+
+fn make(window: &mut Window, number: u64, change: Change) {
+    match change {
+        Change::Settings(listed, dark, scale) => {
+            let theme = if dark { Theme::Dark } else { Theme::Light };
+            let preferences = Preferences { theme, scale, ..Preferences::default() };
+            window.tell_settings(Settings { preferences, profiles: listed.into_iter().map(profile).collect() });
+        }
+        Change::Connection(one, kind) => {
+            let at = window.clock.instant() + std::time::Duration::from_secs(5);
+            let why = "The server does not answer.".to_owned();
+            let state = match kind {
+                ConnectionKind::SignedOut => ConnectionState::SignedOut,
+                ConnectionKind::Connecting => ConnectionState::Connecting,
+                ConnectionKind::Joining => ConnectionState::Joining,
+                ConnectionKind::Live => ConnectionState::Live,
+                ConnectionKind::Reconnecting => ConnectionState::Reconnecting { at, attempt: 1, why },
+                ConnectionKind::TokenRefused => ConnectionState::TokenRefused { why },
+                ConnectionKind::Offline => ConnectionState::Offline,
+                ConnectionKind::Leaving => ConnectionState::Leaving,
+            };
+            window.status(profile(one).id, |status| status.connection = Some(state));
+        }
+        Change::Token(one, token) => window.status(profile(one).id, |status| {
+            status.token = token.map_or(TokenStatus::Absent, |minutes| TokenStatus::Held {
+                expires_at: minutes.map(|minutes| at("13:00:00").plus(std::time::Duration::from_mins(minutes.into()))),
+                kept: minutes.is_some(),
+            });
+        }),
+        Change::RoundTrip(one, time) => window.status(profile(one).id, |status| {
+            let round_trip = time.map(|time| std::time::Duration::from_millis(time.into()));
+            status.health = ConnectionHealth { round_trip, ..ConnectionHealth::default() };
+        }),
+        Change::DataKey(one, known) => {
+            window.status(profile(one).id, |status| status.data_key = DataKeyStatus { known, kept: known });
+        }
+        Change::Competing(one, unheard) => window.status(profile(one).id, |status| {
+            status.competing_consumer = Some(CompetingConsumer { unheard: unheard.into(), of: 9 });
+        }),
+        Change::Download(one, which, runs) => window.status(profile(one).id, |status| {
+            let request = format!("r-{which}").as_str().into();
+            if runs {
+                let progress = Progress { file_name: format!("{which}.bin"), received: 7, ..Progress::default() };
+                status.downloads.insert(request, progress);
+            } else {
+                status.downloads.remove(&request);
+            }
+        }),
+        Change::Journal(size) => window.change(|status| status.journal_size = Some(size.into())),
+        Change::Problem(one, begins) => window.change(|status| {
+            let whose = one.map(|one| profile(one).id);
+            status.problems.retain(|problem| problem.notice.profile != whose);
+            if begins {
+                let notice = Notice::new(Severity::Warning, whose, format!("Problem {number}."));
+                status.problems.push(Problem { kind: ProblemKind::TokenRenewal, number, times: 1, notice });
+            }
+        }),
+    }
+}
+
+/// Everything that the window says with the first tab in front: roles, names and values, from the top.
+fn said(window: &mut Window) -> Vec<String> {
+    window.key_with(Modifiers::COMMAND, egui::Key::Num1);
+    window.run();
+    let roles = [Role::Label, Role::Alert, Role::Button, Role::ProgressIndicator, Role::Group, Role::TextInput];
+    roles
+        .into_iter()
+        .flat_map(|role| window.all(role).into_iter().map(move |name| format!("{role:?} {name}")))
+        .collect()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 48, ..ProptestConfig::default() })]
+
+    #[test]
+    fn whenever_the_window_looks_it_ends_as_if_it_had_looked_only_at_the_end(changes in changes()) {
+        let [mut often, mut once] = [(); 2].map(|()| Window::silent([1280.0, 800.0], Prefill::default()));
+        // Both windows stand on the same moment.
+        *once.clock.0.borrow_mut() = *often.clock.0.borrow();
+        for window in [&mut often, &mut once] {
+            window.tell_settings(Settings::default());
+            window.run();
+        }
+        for (number, (change, looks)) in (1..).zip(changes) {
+            make(&mut often, number, change.clone());
+            make(&mut once, number, change);
+            if looks {
+                often.run();
+            }
+        }
+        prop_assert_eq!(said(&mut often), said(&mut once));
+    }
+}
+
+#[test]
+fn a_profile_whose_tab_appears_after_its_connection_reads_live_and_has_its_rows() {
+    let mut window = Window::silent([1280.0, 800.0], Prefill::default());
+    window.settings(Vec::new(), Theme::Dark);
+    let profile = window.id();
+    window.status(profile, |status| status.connection = Some(ConnectionState::Joining));
+    window.run();
+    window.status(profile, |status| {
+        status.connection = Some(ConnectionState::Live);
+        status.token = TokenStatus::Held { expires_at: Some(at("15:17:00")), kept: false };
+    });
+    window.run();
+    window.settings(vec![window.profile.clone()], Theme::Dark);
+    let entry = window.entry(&command("c-1", 2, "done"));
+    window.say(Event::Restored { profile, entries: Vec::new(), live_from: Seq(0), complete: true });
+    window.commit(vec![entry]);
+    window.run();
+    assert!(window.reads("Connection: Live"), "{:?}", window.all(Role::Label));
+    assert!(window.reads("No acknowledgement missing"), "{:?}", window.all(Role::Label));
+    assert!(window.reads("Token expires in 3 h 12 min"), "{:?}", window.all(Role::Label));
+    assert_eq!(window.rows(), ["Command c-1, Succeeded"]);
+}
+
+#[test]
+fn a_notice_about_a_problem_goes_when_the_problem_does_and_stays_away_where_it_was_dismissed() {
+    let mut window = Window::live();
+    let profile = Some(window.id());
+    let sentence = "The token was not renewed; the old one stays in use.";
+    let problem = |number: u64, times: u32| Problem {
+        kind: ProblemKind::TokenRenewal,
+        number,
+        times,
+        notice: Notice::new(Severity::Warning, profile, sentence),
+    };
+    window.change(|status| status.problems = vec![problem(1, 1)]);
+    window.run();
+    assert_eq!(window.all(Role::Alert), [sentence]);
+    window.change(|status| status.problems = vec![problem(3, 3)]);
+    window.run();
+    assert_eq!(window.all(Role::Alert), [format!("{sentence} (3 times)")]);
+    // A fresh sign-in.
+    window.change(|status| status.problems.clear());
+    window.run();
+    assert!(window.all(Role::Alert).is_empty(), "it outlives its cause: {:?}", window.all(Role::Alert));
+
+    window.change(|status| status.problems = vec![problem(4, 1)]);
+    window.run();
+    window.press("Dismiss");
+    window.change(|status| status.journal_size = Some(1));
+    window.run();
+    assert!(window.all(Role::Alert).is_empty(), "it was dismissed: {:?}", window.all(Role::Alert));
+    window.change(|status| status.problems = vec![problem(5, 2)]);
+    window.run();
+    assert_eq!(window.all(Role::Alert), [format!("{sentence} (2 times)")], "it has come again");
+}
+
+#[test]
+fn what_the_drawer_and_the_question_at_closing_say_is_what_runs() {
+    let mut window = Window::live();
+    let profile = window.id();
+    let request = || privicore_monitor::protocol::RequestId::from("r-1");
+    // It has begun and has no name yet.
+    window.status(profile, |status| _ = status.downloads.insert(request(), Progress::default()));
+    window.run();
+    assert!(window.has(Role::ProgressIndicator, "Downloading r-1"), "{:?}", window.all(Role::ProgressIndicator));
+    window.close();
+    window.run();
+    assert!(window.has(Role::Dialog, "Close Privicore Monitor"), "closing does not ask");
+    window.press("Cancel");
+    window.status(profile, |status| _ = status.downloads.remove(&request()));
+    window.run();
+    assert!(!window.has(Role::Group, "Downloads"), "the drawer stays");
+    let commands = window.close();
+    window.run();
+    assert!(!window.has(Role::Dialog, "Close Privicore Monitor"), "closing asks about nothing: {commands:?}");
+}
