@@ -7,7 +7,7 @@ use secrecy::SecretString;
 use crate::activity::record::Format;
 use crate::activity::{ActivityKey, Chip, Filter, Incomplete, Seq};
 use crate::protocol::{AuthorizationToken, CommandId, DataKey, RequestId, StoredData};
-use crate::settings::{Preferences, Profile, ProfileId, Saving};
+use crate::settings::{PreferenceChange, Profile, ProfileId, SavingChange};
 
 /// A wish of the operator. Sent on a bounded channel: where that is full, the window says that the engine is busy.
 #[derive(Debug, Clone)]
@@ -134,11 +134,11 @@ pub enum Action {
         span: Option<(Seq, Seq)>,
     },
     /// Change what is done with a profile's ready data.
-    SetSaving {
+    ChangeSaving {
         /// Whose.
         profile: ProfileId,
-        /// From now on.
-        saving: Saving,
+        /// What changes.
+        change: SavingChange,
     },
     /// Allow a host that a link leads to; the remedy of the notice that said why it was not fetched.
     AllowHost {
@@ -150,7 +150,7 @@ pub enum Action {
         permission: Permission,
     },
     /// Take the key of a profile's payloads, 64 hex digits of the operator's ([`DataKey::from_hex`]); answered by
-    /// [`super::ProfileStatus::data_key`]. Payloads are decrypted with it where [`Saving::decrypt`] says so.
+    /// [`super::ProfileStatus::data_key`]. Payloads are decrypted with it where [`crate::settings::Saving::decrypt`] says so.
     SetDataKey {
         /// Whose.
         profile: ProfileId,
@@ -252,8 +252,14 @@ pub enum Action {
     OpenFile(PathBuf),
     /// Show a saved file in the system's file manager.
     ShowInFolder(PathBuf),
-    /// Keep these preferences.
-    SetPreferences(Preferences),
+    /// Change preferences, in this order. Only what is named changes, whatever else has changed meanwhile.
+    ChangePreferences {
+        /// Larger than that of every such action before; 0 for one that nobody waits for. Once it is done it is in
+        /// [`super::EngineStatus::preferences_change`].
+        number: u64,
+        /// What changes.
+        changes: Vec<PreferenceChange>,
+    },
     /// Leave every channel, commit and stop; answered by [`super::Event::Stopped`].
     Quit,
 }

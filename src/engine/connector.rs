@@ -174,8 +174,9 @@ impl Network {
 
 impl Connector for Network {
     fn connect(&self, target: Target) -> BoxFuture<'static, Result<Box<dyn Transport>, ConnectError>> {
-        let way = self.ways.borrow().clone();
+        let ways = self.ways.clone();
         Box::pin(async move {
+            let way = ways.current().await;
             let through = match target.url() {
                 Some(url) => way.proxies.of_url(&url)?,
                 None => None,
@@ -203,7 +204,7 @@ impl Connector for Network {
 
     fn proxy(&self, target: &Target) -> Option<String> {
         let url = target.url()?;
-        self.ways.borrow().proxies.of_url(&url).ok()?.map(|through| through.to_string())
+        self.ways.now().proxies.of_url(&url).ok()?.map(|through| through.to_string())
     }
 }
 

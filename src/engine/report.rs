@@ -12,12 +12,14 @@ use crate::protocol::{AuthorizationToken, DataKey, RequestId};
 use crate::settings::{Profile, ProfileId};
 
 use super::event::ConnectionState;
+use super::handle::EngineError;
 use super::lifetime::Due;
 use super::local::Asked;
 use super::options::{SandboxAddresses, SandboxFailure};
 use super::rest::{Ends, Granted, RestError};
 use super::session::Ticket;
 use super::sign_in::SignInError;
+use super::way::Way;
 
 /// Something that a task found out. Tasks wait for room; the centre never waits for a task.
 #[derive(Debug)]
@@ -55,6 +57,8 @@ pub(super) enum Report {
     Sandbox(Result<SandboxAddresses, SandboxFailure>),
     /// Another process asked to follow commands.
     Track(Asked),
+    /// The way to the network was loaded, of which so many were chosen before; `None` where that broke.
+    NetworkLoaded { number: u64, loaded: Option<Box<Result<Way, EngineError>>> },
     /// The machine woke from sleep.
     Woke,
 }

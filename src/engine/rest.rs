@@ -198,7 +198,7 @@ impl Rest {
         password: &SecretString,
     ) -> Result<Granted, RestError> {
         let url = endpoints.call(&["profile", "authenticate"]);
-        let way = self.way();
+        let way = self.way().await;
         let request = way.calls.post(url).form(&[("username", username), ("password", password.expose_secret())]);
         let answer = self.read(request, &way, endpoints, &[password.expose_secret()]).await?;
         granted(&answer, endpoints)
@@ -329,7 +329,7 @@ impl Rest {
         let mut header = HeaderValue::from_str(token.expose()).map_err(|_unfit| RestError::NotAToken)?;
         header.set_sensitive(true);
         let url = endpoints.call(path);
-        let way = self.way();
+        let way = self.way().await;
         let request = match payload {
             Payload::None => way.calls.get(url),
             Payload::Form(form) => way.calls.post(url).form(form),
@@ -381,8 +381,8 @@ impl Rest {
         Err(RestError::Status { host: host(endpoints), status: status.as_u16(), words: words(&body, secrets) })
     }
 
-    fn way(&self) -> Arc<Way> {
-        self.ways.borrow().clone()
+    async fn way(&self) -> Arc<Way> {
+        self.ways.current().await
     }
 }
 

@@ -18,7 +18,34 @@ use super::trust::{Authority, Trust};
 use super::{download, rest};
 
 /// The way as it is now, for whoever connects.
-pub(super) type Ways = watch::Receiver<Arc<Way>>;
+#[derive(Debug, Clone)]
+pub(super) struct Ways(watch::Receiver<Current>);
+
+/// The way as it is now.
+#[derive(Debug, Clone)]
+struct Current {
+    way: Arc<Way>,
+    /// Whether the operator has chosen another one, which is being loaded.
+    loading: bool,
+}
+
+impl Ways {
+    /// The way as it is now. While the one that the operator chose last is being loaded it waits: nothing connects past a
+    /// proxy that was just chosen.
+    pub(super) async fn current(&self) -> Arc<Way> {
+        let mut ways = self.0.clone();
+        match ways.wait_for(|current| !current.loading).await {
+            Ok(current) => current.way.clone(),
+            // The engine is stopping.
+            Err(_gone) => self.now(),
+        }
+    }
+
+    /// The way as it is now, also while another is being loaded: for words, not for connections.
+    pub(super) fn now(&self) -> Arc<Way> {
+        self.0.borrow().way.clone()
+    }
+}
 
 /// What the environment says of the network. It does not change while the program runs.
 #[derive(Debug, Clone)]
@@ -81,26 +108,33 @@ impl Way {
 /// Who leads the way: the one who can replace it.
 #[derive(Debug)]
 pub(super) struct Guide {
-    ways: watch::Sender<Arc<Way>>,
+    ways: watch::Sender<Current>,
     surroundings: Surroundings,
 }
 
 impl Guide {
     /// That begins with a way.
     pub(super) fn new(way: Way, surroundings: Surroundings) -> (Self, Ways) {
-        let (sender, ways) = watch::channel(Arc::new(way));
-        (Self { ways: sender, surroundings }, ways)
+        let (sender, ways) = watch::channel(Current { way: Arc::new(way), loading: false });
+        (Self { ways: sender, surroundings }, Ways(ways))
     }
 
-    /// Loads the way that other preferences make. To be run where files may be read.
+    /// Loads the way that other preferences make; what is returned is to be run where files may be read. Until
+    /// [`Guide::lead`] or [`Guide::stay`] nothing new connects.
     pub(super) fn load(&self, preferences: &Preferences) -> impl FnOnce() -> Result<Way, EngineError> + Send + 'static {
+        self.ways.send_modify(|current| current.loading = true);
         let (preferences, surroundings) = (preferences.clone(), self.surroundings.clone());
         move || Way::load(&preferences, &surroundings)
     }
 
     /// Leads another way from now on.
     pub(super) fn lead(&self, way: Way) {
-        self.ways.send_replace(Arc::new(way));
+        self.ways.send_replace(Current { way: Arc::new(way), loading: false });
+    }
+
+    /// Goes on as before: another way could not be loaded.
+    pub(super) fn stay(&self) {
+        self.ways.send_modify(|current| current.loading = false);
     }
 }
 

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 mod address;
 pub mod atomic;
+mod change;
 mod directories;
 mod look;
 mod profile;
@@ -14,6 +15,7 @@ mod proxy;
 mod store;
 
 pub use address::{Address, AddressError, Protocol, is_loopback};
+pub use change::{PreferenceChange, SavingChange};
 pub use directories::Directories;
 pub use look::{ColumnLook, InsightLook, InsightSpan, Look, SavedFilter, SortLook, TableColumn, Times};
 pub use profile::{Profile, ProfileId, Saving};

@@ -90,6 +90,8 @@ pub struct App {
     parts: Parts,
     /// What is true now, as the engine told it last.
     status: EngineStatus,
+    /// What was changed here and the engine has not done yet.
+    changes: looks::PreferenceChanges,
     /// The settings that are shown; `None` until the engine has told them.
     settings: Option<Arc<Settings>>,
     /// The preferences that the theme, the scale and the styles were last made by.
@@ -148,6 +150,7 @@ impl App {
         Self {
             parts,
             status: EngineStatus::default(),
+            changes: looks::PreferenceChanges::default(),
             settings: None,
             applied: None,
             desks: Vec::new(),

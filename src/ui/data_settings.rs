@@ -4,7 +4,7 @@
 use egui::{Id, Key, Ui, pos2, vec2};
 
 use crate::engine::Action;
-use crate::settings::{Address, ProfileId, Saving};
+use crate::settings::{Address, ProfileId, Saving, SavingChange};
 
 use super::data_key::{self, KeyForm};
 use super::desk::Desk;
@@ -70,10 +70,8 @@ impl DataSettings {
     }
 
     /// Asks for a change.
-    fn change(&self, scene: &mut Scene, change: impl FnOnce(&mut Saving)) {
-        let mut saving = self.saving.clone();
-        change(&mut saving);
-        scene.wish(Wish::Send(Action::SetSaving { profile: self.profile, saving }));
+    fn change(&self, scene: &mut Scene, change: SavingChange) {
+        scene.wish(Wish::Send(Action::ChangeSaving { profile: self.profile, change }));
     }
 
     /// Allows the host that was typed.
@@ -82,7 +80,7 @@ impl DataSettings {
             Ok(host) => {
                 let host = host.to_string();
                 if !self.saving.automatic_hosts.contains(&host) {
-                    self.change(scene, |saving| saving.automatic_hosts.push(host));
+                    self.change(scene, SavingChange::AutomaticHost(host, true));
                 }
                 self.host.clear();
                 self.wrong = None;
@@ -108,7 +106,7 @@ pub(crate) fn show(ui: &mut Ui, dialog: &mut DataSettings, fresh: bool, scene: &
         ui.add_space(12.0);
         let decrypt = dialog.saving.decrypt;
         if data_key::show(ui, &mut dialog.key, dialog.profile, decrypt, scene) {
-            dialog.change(scene, |saving| saving.decrypt = !decrypt);
+            dialog.change(scene, SavingChange::Decrypt(!decrypt));
         }
     });
     close_button(ui, fresh, scene);
@@ -136,7 +134,7 @@ fn automatic(ui: &mut Ui, dialog: &DataSettings, scene: &mut Scene) {
     let words = format!("Save ready data of {} by itself", visible(&dialog.name));
     if choice(ui, at, Mark::Check(folder.is_some()), &words, true).clicked() {
         if folder.is_some() {
-            dialog.change(scene, |saving| saving.folder = None);
+            dialog.change(scene, SavingChange::Folder(None));
         } else {
             scene.wish(Wish::AskFolder(FolderFor::Automatic(dialog.profile)));
         }
@@ -175,7 +173,7 @@ fn hosts(ui: &mut Ui, dialog: &mut DataSettings, scene: &mut Scene) {
     }
     for host in dialog.saving.automatic_hosts.clone() {
         if listed(ui, &host, "Remove") {
-            dialog.change(scene, |saving| saving.automatic_hosts.retain(|other| *other != host));
+            dialog.change(scene, SavingChange::AutomaticHost(host, false));
         }
     }
     ui.add_space(4.0);
@@ -212,7 +210,7 @@ fn private(ui: &mut Ui, dialog: &DataSettings, scene: &mut Scene) {
     head(ui, "Hosts that may be on this computer or in a private network");
     for host in &dialog.saving.private_hosts {
         if listed(ui, host, "Forbid") {
-            dialog.change(scene, |saving| saving.private_hosts.retain(|other| other != host));
+            dialog.change(scene, SavingChange::PrivateHost(host.clone(), false));
         }
     }
 }

@@ -5,7 +5,6 @@ use std::ops::RangeInclusive;
 
 use egui::{Id, Key, Ui, pos2, vec2};
 
-use crate::engine::Action;
 use crate::settings::{DOWNLOADS_AT_ONCE, IDLE_LIMITS, Motion, Preferences, ROWS_IN_MEMORY, SCALES, Theme};
 
 use super::commands::Command;
@@ -179,8 +178,8 @@ pub(crate) fn show(ui: &mut Ui, form: &mut Form, front: Option<&Desk>, fresh: bo
         network::show(ui, &mut form.network, &mut new);
     });
     if new != form.preferences {
-        form.preferences = new.clone();
-        scene.wish(Wish::Send(Action::SetPreferences(new)));
+        scene.wish(Wish::Prefer(form.preferences.changes_to(&new)));
+        form.preferences = new;
     }
     close_button(ui, fresh, scene);
 }

@@ -8,7 +8,7 @@ use jiff::tz::TimeZone;
 use crate::activity::{Moment, RowId, TimeReference};
 use crate::engine::Action;
 use crate::protocol::{Original, RequestId, StoredData};
-use crate::settings::{ColumnLook, InsightLook, ProfileId, Times};
+use crate::settings::{ColumnLook, InsightLook, PreferenceChange, ProfileId, Times};
 
 use super::commands::Command;
 use super::dialogs::Dialog;
@@ -48,6 +48,8 @@ pub(crate) struct Scene {
 pub(crate) enum Wish {
     /// Send this to the engine.
     Send(Action),
+    /// Change preferences.
+    Prefer(Vec<PreferenceChange>),
     /// Run a command, as its key would.
     Run(Command),
     /// Save a row's data: the one GET of its link, or what came in its message.

@@ -124,6 +124,7 @@ fn options(home: &Home) -> EngineOptions {
         start_in_sandbox: false,
         profile: None,
         connector: None,
+        settings: privicore_monitor::engine::SettingsAccess::ReadWrite,
         extra_authority: None,
         proxies: ProxyVariables::default(),
         clock: Arc::new(|| jiff::Timestamp::now().into()),

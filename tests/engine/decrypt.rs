@@ -7,12 +7,12 @@ use privicore_monitor::credentials::{Keyring, SecretBytes, SecretStore, StoreErr
 use privicore_monitor::engine::{Action, DataKeyStatus, Event};
 use privicore_monitor::protocol::DataKey;
 use privicore_monitor::sandbox::Running;
-use privicore_monitor::settings::{Preferences, ProfileId, Saving};
+use privicore_monitor::settings::{Preferences, ProfileId, SavingChange};
 use ring::aead;
 
 use crate::downloads::{bytes, download, no_hidden_parts, offer};
 use crate::quiet;
-use crate::window::{Machine, Window};
+use crate::window::{Machine, Window, set};
 
 /// As the vendor's integration guide lays payloads out: IV, ciphertext, tag.
 fn sealed(key: [u8; 32], plain: &[u8]) -> Vec<u8> {
@@ -42,7 +42,7 @@ async fn a_payload_is_decrypted_on_its_way_and_the_key_outlives_the_run_if_asked
     let mut window = Window::open(&machine);
     let profile = window.sign_in(&sandbox).await;
     window.kept().await;
-    window.act(Action::SetSaving { profile, saving: Saving { decrypt: true, ..Saving::default() } });
+    window.act(Action::ChangeSaving { profile, change: SavingChange::Decrypt(true) });
     give(&mut window, profile, [1; 32], true).await;
     let plain = bytes(300_000);
     offer_bytes(&mut window, &sandbox, "one", sealed([1; 32], &plain)).await;
@@ -77,10 +77,10 @@ async fn a_key_that_is_forgotten_while_the_keyring_is_asked_stays_forgotten() {
     let held = BTreeMap::from([(format!("data:{profile}"), vec![1; 32])]);
     machine.keyring = Keyring::with_store(Box::new(Slow { gate, held }));
     let mut window = Window::open(&machine);
-    window.act(Action::SetSaving { profile, saving: Saving { decrypt: true, ..Saving::default() } });
+    window.act(Action::ChangeSaving { profile, change: SavingChange::Decrypt(true) });
     window.act(Action::SetDataKey { profile, key: None, keep: false });
     // What is asked after them is done: both are with the keyring.
-    window.act(Action::SetPreferences(Preferences { idle_limit: 77, ..Preferences::default() }));
+    window.act(set(&Preferences { idle_limit: 77, ..Preferences::default() }));
     window.settings("the settings", |settings| (settings.preferences.idle_limit == 77).then_some(())).await;
     for _ in 0..32 {
         open.send(()).expect("there is room");
@@ -137,7 +137,7 @@ async fn a_wrong_key_or_a_changed_byte_keeps_what_came_under_a_name_that_says_so
     let machine = Machine::new();
     let mut window = Window::open(&machine);
     let profile = window.sign_in(&sandbox).await;
-    window.act(Action::SetSaving { profile, saving: Saving { decrypt: true, ..Saving::default() } });
+    window.act(Action::ChangeSaving { profile, change: SavingChange::Decrypt(true) });
     let right = sealed([1; 32], &bytes(1_000));
     let mut changed = right.clone();
     changed[500] ^= 1;

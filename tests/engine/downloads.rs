@@ -12,7 +12,7 @@ use privicore_monitor::settings::ProfileId;
 use serde_json::{Value, json};
 
 use crate::quiet;
-use crate::window::{Machine, Window};
+use crate::window::{Machine, Window, set};
 
 /// Offers bytes under a request id and waits until the window knows.
 pub(crate) async fn offer(window: &mut Window, sandbox: &Running, id: &str, link: &str) {
@@ -227,14 +227,14 @@ async fn used_expired_and_unreachable_links_each_have_their_own_end() {
     assert!(sentence.ends_with("This monitor has not requested it before. Request the data again."), "{sentence}");
 
     let mut preferences = privicore_monitor::settings::Preferences { link_lifetime: 0, ..Default::default() };
-    window.act(Action::SetPreferences(preferences.clone()));
+    window.act(set(&preferences));
     offer(&mut window, &sandbox, "expired", &gone).await;
     let Deed::NotSaved { why, sentence, .. } = download(&mut window, profile, "expired", &to).await else {
         panic!("saved")
     };
     assert_eq!(why, NotSaved::LinkExpired, "{sentence}");
     preferences.link_lifetime = 600;
-    window.act(Action::SetPreferences(preferences));
+    window.act(set(&preferences));
 
     let nobody = "http://127.0.0.1:9/?auth=x";
     offer(&mut window, &sandbox, "unreachable", nobody).await;

@@ -10,7 +10,7 @@ use privicore_monitor::settings::{Address, Preferences, Profile, ProfileId, Prox
 use serde_json::json;
 
 use crate::quiet;
-use crate::window::{Machine, Window, profile_of, token_of, with_password, with_token};
+use crate::window::{Machine, Window, profile_of, set, token_of, with_password, with_token};
 use crate::wires::{ELSEWHERE, Proxy, authority, encrypted, port_of};
 
 /// The value of `Proxy-Authorization` for `ops` with the password `canary`.
@@ -104,7 +104,7 @@ async fn this_machine_is_reached_without_the_proxy() {
     let proxy = Proxy::start(None).await;
     let machine = Machine::new();
     let mut window = Window::with(with_variable(&machine, &proxy.url()));
-    window.act(Action::SetPreferences(through(&proxy.url())));
+    window.act(set(&through(&proxy.url())));
     let profile = window.sign_in(&sandbox).await;
     let request = offer(&mut window, &sandbox, &Address::new(sandbox.downstream_url())).await;
     let saved = download(&mut window, profile, &request, machine.file("saved.bin")).await;
@@ -126,7 +126,7 @@ async fn a_proxy_that_wants_a_password_says_so_for_the_socket_calls_and_download
     window.live(1).await;
     let request = offer(&mut window, &sandbox, &profile.download).await;
 
-    window.act(Action::SetPreferences(through(&closed.url())));
+    window.act(set(&through(&closed.url())));
     let refused = download(&mut window, profile.id, &request, machine.file("saved.bin")).await;
     let Deed::NotSaved { why: NotSaved::NotStarted, sentence, .. } = refused else { panic!("{refused:?}") };
     assert!(sentence.contains(WORDS) && sentence.contains("The link was not used"), "{sentence}");
@@ -142,7 +142,7 @@ async fn a_proxy_that_wants_a_password_says_so_for_the_socket_calls_and_download
     assert!(why.contains(WORDS), "{why}");
 
     // The change back is good at once: nobody waits for the next attempt, and the link still is.
-    window.act(Action::SetPreferences(through(&open.url())));
+    window.act(set(&through(&open.url())));
     window.live(2).await;
     let saved = download(&mut window, profile.id, &request, machine.file("saved.bin")).await;
     assert!(matches!(saved, Deed::Saved { .. }), "{saved:?}");
@@ -166,7 +166,7 @@ async fn a_proxy_that_is_not_there_or_can_not_be_used_is_never_gone_around() {
         (ProxyChoice::from_text("http://ops:canary@proxy"), "are not kept in the settings".to_owned()),
         (ProxyChoice::from_text(&format!("http://{gone}")), format!("The proxy {gone} can't be reached: ")),
     ] {
-        window.act(Action::SetPreferences(Preferences { proxy: choice, ..Preferences::default() }));
+        window.act(set(&Preferences { proxy: choice, ..Preferences::default() }));
         window.act(Action::SignIn(Box::new(with_token(profile.clone(), &token))));
         let sentence = window.signed_in().await.expect_err("it went another way");
         assert!(sentence.contains(&words) && !sentence.contains("canary"), "{sentence}");
@@ -191,12 +191,12 @@ async fn an_authority_in_the_settings_is_trusted_from_the_next_connection_on() {
     window.signed_in().await.expect_err("a stranger's certificate was trusted");
 
     let missing = Preferences { authority_file: Some(machine.file("missing.pem")), ..Preferences::default() };
-    window.act(Action::SetPreferences(missing));
+    window.act(set(&missing));
     window.notice("The certificate file in the settings, ").await;
     window.act(sign_in());
     window.signed_in().await.expect_err("nobody vouches for it");
 
-    window.act(Action::SetPreferences(Preferences { authority_file: Some(authority()), ..Preferences::default() }));
+    window.act(set(&Preferences { authority_file: Some(authority()), ..Preferences::default() }));
     window.act(sign_in());
     window.signed_in().await.expect("the authority vouches for it");
     window.live(1).await;
@@ -207,7 +207,7 @@ async fn an_authority_in_the_settings_is_trusted_from_the_next_connection_on() {
     let mut window = Window::open(&machine);
     window.live(1).await;
     // What is taken away is not trusted any more.
-    window.act(Action::SetPreferences(Preferences::default()));
+    window.act(set(&Preferences::default()));
     window.settings("the settings", |settings| settings.preferences.authority_file.is_none().then_some(())).await;
     sandbox.control().drop_connections();
     loop {

@@ -8,12 +8,12 @@ use privicore_monitor::activity::{ActivityKey, Decryption, Deed, Fact, Receipt};
 use privicore_monitor::engine::{Action, Event, Permission, Waiting};
 use privicore_monitor::protocol::{DataTokenPage, RequestId};
 use privicore_monitor::sandbox::{DEMO_USERNAME, Fault, Limit, Spoil};
-use privicore_monitor::settings::{Preferences, Saving};
+use privicore_monitor::settings::{Preferences, SavingChange};
 use serde_json::json;
 
 use crate::downloads::{bytes, data, end_of, no_hidden_parts, offer, publish, put};
 use crate::quiet;
-use crate::window::{Machine, Window};
+use crate::window::{Machine, Window, set};
 
 /// The names in a folder, in order.
 fn names_in(folder: &Path) -> Vec<String> {
@@ -92,8 +92,8 @@ async fn data_is_saved_by_itself_from_the_download_host_only_until_another_is_al
     std::fs::create_dir(&folder).expect("a folder");
     let before = sandbox.control().offer_download(b"before the rule".to_vec(), Some("before.bin"));
     offer(&mut window, &sandbox, "before", before.expose()).await;
-    let saving = Saving { folder: Some(folder.clone()), ..Saving::default() };
-    window.act(Action::SetSaving { profile, saving: saving.clone() });
+    let change = SavingChange::Folder(Some(folder.clone()));
+    window.act(Action::ChangeSaving { profile, change: change.clone() });
 
     let link = sandbox.control().offer_download(b"by itself".to_vec(), Some("itself.txt"));
     offer(&mut window, &sandbox, "itself", link.expose()).await;
@@ -179,7 +179,7 @@ async fn one_that_waits_can_be_taken_out_of_the_queue_and_its_link_stays_good() 
     let machine = Machine::new();
     let mut window = Window::open(&machine);
     let profile = window.sign_in(&sandbox).await;
-    window.act(Action::SetPreferences(Preferences { downloads_at_once: 1, ..Preferences::default() }));
+    window.act(set(&Preferences { downloads_at_once: 1, ..Preferences::default() }));
     let stall = Fault::Downloads { spoil: Spoil::Stall, limit: Limit::Times(1) };
     sandbox.control().strike(stall, None).expect("struck");
     for id in ["first", "second"] {

@@ -6,7 +6,7 @@ use privicore_monitor::activity::{ActivityKey, Fact};
 use privicore_monitor::engine::{Action, ConnectionState, Event, ProfileStatus, SandboxAddresses, TokenStatus};
 use privicore_monitor::protocol::CommandId;
 use privicore_monitor::sandbox::{DEMO_USERNAME, Options, PASSWORD, Scenario, start};
-use privicore_monitor::settings::Address;
+use privicore_monitor::settings::{Address, Profile};
 use serde_json::json;
 
 use crate::quiet;
@@ -153,6 +153,31 @@ async fn a_renewed_token_is_kept_and_joined_with() {
     assert_ne!(old, new);
     assert_eq!(sandbox.control().joined(DEMO_USERNAME).expect("a profile"), 1);
     window.quit().await;
+}
+
+#[tokio::test]
+async fn a_profile_that_signs_in_with_a_token_is_live_and_has_all_its_rows_kept_or_not() {
+    for keep in [true, false] {
+        let sandbox = quiet().await;
+        let machine = Machine::new();
+        let profile = Profile { keep_signed_in: keep, ..profile_of(&sandbox) };
+        let id = profile.id;
+        let token = token_of(&sandbox).await;
+        let mut window = Window::open(&machine);
+        window.act(Action::SignIn(Box::new(with_token(profile, &token))));
+        // It joins before the settings list it.
+        window
+            .until("listed and live", |status| {
+                let listed = status.settings.as_ref()?.profile(id).is_some();
+                (listed && status.profile(id)?.connection == Some(ConnectionState::Live)).then_some(())
+            })
+            .await;
+        let message = json!({"data": {"type": "X-DPT-CAB-ID", "id": "c-1", "command_status": 2}});
+        sandbox.control().publish(DEMO_USERNAME, &message).await.expect("published");
+        let key = ActivityKey::Command(CommandId::from("c-1"));
+        window.entry(&key, |entry| matches!(entry.fact, Fact::Heard(_))).await;
+        window.quit().await;
+    }
 }
 
 #[tokio::test]

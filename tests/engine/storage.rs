@@ -10,7 +10,7 @@ use privicore_monitor::settings::Preferences;
 use serde_json::json;
 
 use crate::quiet;
-use crate::window::{Machine, Window};
+use crate::window::{Machine, Window, set};
 
 const DAY: i64 = 24 * 60 * 60 * 1_000_000;
 
@@ -63,8 +63,8 @@ async fn limits_take_effect_at_once_and_what_is_open_stays() {
     }
     age(&machine, 40);
     tell(&mut window, &sandbox, "young", 2).await;
-    window.act(Action::SetPreferences(Preferences { retention_days: 50, ..Preferences::default() }));
-    window.act(Action::SetPreferences(Preferences { retention_days: 30, ..Preferences::default() }));
+    window.act(set(&Preferences { retention_days: 50, ..Preferences::default() }));
+    window.act(set(&Preferences { retention_days: 30, ..Preferences::default() }));
     let oldest = |event: &Event| match event {
         Event::Purged { oldest_left, .. } => Some(*oldest_left),
         _ => None,

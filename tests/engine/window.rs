@@ -12,7 +12,7 @@ use privicore_monitor::engine::{
 };
 use privicore_monitor::protocol::AuthorizationToken;
 use privicore_monitor::sandbox::{DEMO_USERNAME, PASSWORD, Running};
-use privicore_monitor::settings::{Address, Directories, Profile, ProfileId, Settings};
+use privicore_monitor::settings::{Address, Directories, PreferenceChange, Preferences, Profile, ProfileId, Settings};
 use tempfile::TempDir;
 use tokio::sync::Notify;
 
@@ -333,6 +333,21 @@ impl Window {
         assert!(self.handle.join(DEADLINE), "the engine says that it has stopped but has not");
         Told { events: self.heard, seen: self.seen, states: self.states.0 }
     }
+}
+
+/// Sets what an engine can be told to prefer, whatever it was before.
+pub(crate) fn set(preferences: &Preferences) -> Action {
+    let changes = vec![
+        PreferenceChange::MessageLimit(preferences.message_limit),
+        PreferenceChange::LinkLifetime(preferences.link_lifetime),
+        PreferenceChange::DownloadsAtOnce(preferences.downloads_at_once),
+        PreferenceChange::IdleLimit(preferences.idle_limit),
+        PreferenceChange::RetentionDays(preferences.retention_days),
+        PreferenceChange::RetentionBytes(preferences.retention_bytes),
+        PreferenceChange::Proxy(preferences.proxy.clone()),
+        PreferenceChange::AuthorityFile(preferences.authority_file.clone()),
+    ];
+    Action::ChangePreferences { number: 0, changes }
 }
 
 /// The demo profile of a sandbox.

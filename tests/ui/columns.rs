@@ -16,10 +16,9 @@ fn headers(window: &Window) -> Vec<String> {
 
 /// What the window last asked to be kept.
 fn kept(window: &mut Window) -> Option<Preferences> {
-    window.actions().into_iter().rev().find_map(|action| match action {
-        Action::SetPreferences(preferences) => Some(preferences),
-        _ => None,
-    })
+    let asked = window.actions();
+    let changed = asked.iter().any(|action| matches!(action, Action::ChangePreferences { .. }));
+    changed.then(|| window.preferences())
 }
 
 /// A live window that starts with these preferences.

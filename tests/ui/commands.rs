@@ -62,7 +62,7 @@ fn arrows_choose_enter_runs_and_escape_leaves() {
     window.key(Key::ArrowDown);
     window.key(Key::Enter);
     assert!(!window.has(Role::Dialog, "Command palette"), "it stays");
-    assert!(matches!(&*window.actions(), [Action::SetPreferences(_)]), "nothing was run");
+    assert!(matches!(&*window.actions(), [Action::ChangePreferences { .. }]), "nothing was run");
     window.key_with(Modifiers::COMMAND, Key::K);
     window.key(Key::Escape);
     assert!(!window.has(Role::Dialog, "Command palette"), "Escape does not close it");

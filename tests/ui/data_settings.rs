@@ -21,11 +21,11 @@ fn open(window: &mut Window) {
 #[track_caller]
 fn kept(window: &mut Window) -> Saving {
     let asked = window.actions().into_iter().find_map(|action| match action {
-        Action::SetSaving { saving, .. } => Some(saving),
+        Action::ChangeSaving { change, .. } => Some(change),
         _ => None,
     });
-    let saving = asked.expect("no change was asked for");
-    window.profile.saving = saving.clone();
+    window.profile.saving.apply(asked.expect("no change was asked for"));
+    let saving = window.profile.saving.clone();
     let preferences = Preferences { theme: Theme::Dark, ..Preferences::default() };
     let profiles = vec![window.profile.clone()];
     window.tell_settings(Settings { preferences, profiles });

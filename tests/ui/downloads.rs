@@ -59,11 +59,11 @@ fn everything_that_is_ready_goes_into_one_folder_what_expires_first_in_front() {
     assert!(window.actions().is_empty(), "a link was touched before a folder was chosen");
     window.answer(Some("/home/ops/reports"));
     match &*window.actions() {
-        [Action::DownloadAll { profile, requests, folder }, Action::SetPreferences(preferences)] => {
+        [Action::DownloadAll { profile, requests, folder }, Action::ChangePreferences { .. }] => {
             assert_eq!(*profile, window.id());
             assert_eq!(requests.iter().map(RequestId::as_str).collect::<Vec<_>>(), ["r-1", "r-2", "r-3"]);
             assert_eq!(folder, Path::new("/home/ops/reports"));
-            assert_eq!(preferences.last_folder.as_deref(), Some(Path::new("/home/ops/reports")));
+            assert_eq!(window.preferences().last_folder.as_deref(), Some(Path::new("/home/ops/reports")));
         }
         other => panic!("not one wish for all: {other:?}"),
     }

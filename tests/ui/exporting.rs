@@ -14,7 +14,7 @@ use super::harness::{Window, command};
 fn asked(window: &mut Window) -> Export {
     let actions = window.actions();
     // Before it, the window may have remembered how it is looked at.
-    let [.., Action::Export(export), Action::SetPreferences(_)] = &*actions else { panic!("{actions:?}") };
+    let [.., Action::Export(export), Action::ChangePreferences { .. }] = &*actions else { panic!("{actions:?}") };
     (**export).clone()
 }
 

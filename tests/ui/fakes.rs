@@ -8,6 +8,7 @@ use std::time::Instant;
 use privicore_monitor::activity::Moment;
 use privicore_monitor::engine::{Action, EngineStatus, Event};
 use privicore_monitor::protocol::Original;
+use privicore_monitor::settings::Preferences;
 use privicore_monitor::ui::{
     Answer, Backend, Clock, FileDialogs, Notification, Notifier, SaveSuggestion, SecretClipboard,
 };
@@ -19,6 +20,10 @@ use super::harness::at;
 pub(crate) struct Engine {
     /// What is true now, and whether the window has yet to look at it.
     pub(super) status: (EngineStatus, bool),
+    /// The preferences as the engine has them.
+    pub(super) preferences: Preferences,
+    /// The number of the newest change of them.
+    pub(super) change: u64,
     pub(super) events: VecDeque<Event>,
     pub(super) actions: Vec<Action>,
     /// Whether its channel is full.
@@ -45,6 +50,12 @@ impl Backend for Shared<Engine> {
     fn send(&mut self, action: Action) -> bool {
         let mut engine = self.0.borrow_mut();
         if !engine.busy {
+            if let Action::ChangePreferences { number, changes } = &action {
+                engine.change = *number;
+                for change in changes {
+                    engine.preferences.apply(change.clone());
+                }
+            }
             engine.actions.push(action);
         }
         !engine.busy

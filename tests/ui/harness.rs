@@ -156,7 +156,24 @@ impl Window {
 
     /// The settings as the engine has them.
     pub(crate) fn tell_settings(&mut self, settings: Settings) {
-        self.change(|status| status.settings = Some(Arc::new(settings)));
+        let done = self.engine.with(|engine| {
+            engine.preferences = settings.preferences.clone();
+            engine.change
+        });
+        self.tell_settings_of(settings, done);
+    }
+
+    /// The settings as the engine had them when it had done so many changes of the preferences.
+    pub(crate) fn tell_settings_of(&mut self, settings: Settings, done: u64) {
+        self.change(|status| {
+            status.preferences_change = done;
+            status.settings = Some(Arc::new(settings));
+        });
+    }
+
+    /// The preferences as the engine has them, after everything that it was asked.
+    pub(crate) fn preferences(&self) -> Preferences {
+        self.engine.with(|engine| engine.preferences.clone())
     }
 
     pub(crate) fn settings(&mut self, profiles: Vec<Profile>, theme: Theme) {

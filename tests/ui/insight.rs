@@ -41,10 +41,9 @@ fn busy(mut window: Window) -> Window {
 
 /// What the window last asked to be kept.
 fn kept(window: &mut Window) -> Option<InsightLook> {
-    window.actions().into_iter().rev().find_map(|action| match action {
-        Action::SetPreferences(preferences) => Some(preferences.insight),
-        _ => None,
-    })
+    let asked = window.actions();
+    let changed = asked.iter().any(|action| matches!(action, Action::ChangePreferences { .. }));
+    changed.then(|| window.preferences().insight)
 }
 
 fn is_open(window: &Window) -> bool {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use egui::accesskit::Role;
 use egui::{Key, Modifiers, ViewportId};
 use privicore_monitor::engine::Action;
-use privicore_monitor::settings::{Preferences, Profile, Settings};
+use privicore_monitor::settings::{PreferenceChange, Preferences, Profile, Settings};
 
 use super::harness::{LINK, Window, command, data, ops};
 
@@ -90,7 +90,7 @@ fn each_can_be_switched_off_and_the_profile_is_named_where_there_are_several() {
     window.key_with(Modifiers::COMMAND, Key::Comma);
     window.click(Role::CheckBox, "Notify of ready data");
     match &*window.actions() {
-        [Action::SetPreferences(new)] => assert!(!new.notify_ready && !new.notify_failed, "{new:?}"),
+        [Action::ChangePreferences { changes, .. }] => assert_eq!(*changes, [PreferenceChange::NotifyReady(false)]),
         other => panic!("{other:?}"),
     }
 }

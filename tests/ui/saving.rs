@@ -26,10 +26,10 @@ fn a_download_asks_where_to_and_only_then_fetches() {
     assert_eq!(window.suggestion().file_name, "2026-Q1.bin", "the best name known so far");
     window.answer(Some("/home/ops/q1.bin"));
     match &*window.actions() {
-        [Action::Download { profile, request, to }, Action::SetPreferences(preferences)] => {
+        [Action::Download { profile, request, to }, Action::ChangePreferences { .. }] => {
             assert_eq!((*profile, request.as_str()), (window.id(), "r-1"));
             assert_eq!(to, std::path::Path::new("/home/ops/q1.bin"));
-            assert_eq!(preferences.last_folder.as_deref(), Some(std::path::Path::new("/home/ops")));
+            assert_eq!(window.preferences().last_folder.as_deref(), Some(std::path::Path::new("/home/ops")));
         }
         other => panic!("not one download: {other:?}"),
     }

@@ -6,7 +6,7 @@ use egui::accesskit::Role;
 use egui::{Key, Modifiers, ViewportCommand, ViewportId};
 use egui_kittest::kittest::NodeT as _;
 use privicore_monitor::engine::Action;
-use privicore_monitor::settings::{Motion, Preferences, ProxyChoice, Settings, Theme, WindowPlace};
+use privicore_monitor::settings::{Motion, PreferenceChange, Preferences, ProxyChoice, Settings, Theme, WindowPlace};
 
 use super::harness::{LINK, Window, data};
 
@@ -21,7 +21,7 @@ fn told(window: &mut Window, preferences: Preferences) {
 #[track_caller]
 fn kept(window: &mut Window) -> Preferences {
     match &*window.actions() {
-        [Action::SetPreferences(preferences)] => preferences.clone(),
+        [Action::ChangePreferences { .. }] => window.preferences(),
         other => panic!("not one wish: {other:?}"),
     }
 }
@@ -74,8 +74,12 @@ fn how_downloads_go_is_set_beside_the_rest_and_ready_data_is_a_step_away() {
         window.key(Key::Enter);
     }
     let asked = window.actions();
-    let [Action::SetPreferences(first), Action::SetPreferences(second)] = &*asked else { panic!("{asked:?}") };
-    assert_eq!((first.downloads_at_once, second.downloads_at_once, second.idle_limit), (5, 5, 120));
+    let [Action::ChangePreferences { changes: first, .. }, Action::ChangePreferences { changes: second, .. }] = &*asked
+    else {
+        panic!("{asked:?}")
+    };
+    assert_eq!(*first, [PreferenceChange::DownloadsAtOnce(5)]);
+    assert_eq!(*second, [PreferenceChange::IdleLimit(120)]);
     window.press("Ready data settings…");
     assert!(window.has(Role::Dialog, "Ready data"), "{:?}", window.all(Role::Dialog));
     assert!(!window.has(Role::Dialog, "Settings"), "both are open");
@@ -133,12 +137,52 @@ fn what_is_chosen_before_the_engine_answers_builds_on_what_was_chosen_before() {
     window.type_text("Dark theme");
     window.key(Key::Enter);
     let wishes = window.actions();
-    let Some(Action::SetPreferences(last)) = wishes.last() else { panic!("nothing was kept: {wishes:?}") };
+    let last = window.preferences();
     assert_eq!((last.scale, last.theme), (120, Theme::Dark), "a choice was lost: {wishes:?}");
     assert!((window.harness.ctx.zoom_factor() - 1.0).abs() < 0.01, "it takes effect once the engine has taken it");
-    told(&mut window, last.clone());
+    told(&mut window, last);
     assert!((window.harness.ctx.zoom_factor() - 1.2).abs() < 0.01, "it is not drawn larger");
     assert_eq!(window.harness.ctx.theme(), egui::Theme::Dark);
+}
+
+#[test]
+fn an_answer_to_an_older_change_takes_no_newer_one_back() {
+    let mut window = Window::live();
+    let profiles = vec![window.profile.clone()];
+    window.key_with(Modifiers::COMMAND, Key::Comma);
+    window.press("Larger");
+    let first = window.preferences();
+    window.click(Role::CheckBox, "Notify of failures");
+    // The engine has done the first change and not the second; something else has changed as well.
+    let preferences = Preferences { retention_days: 7, ..first };
+    window.tell_settings_of(Settings { preferences, profiles: profiles.clone() }, 1);
+    window.run();
+    window.click(Role::CheckBox, "Notify of ready data");
+    let asked = window.actions();
+    let changes: Vec<_> = asked
+        .iter()
+        .filter_map(|action| match action {
+            Action::ChangePreferences { changes, .. } => Some(changes.as_slice()),
+            _ => None,
+        })
+        .flatten()
+        .cloned()
+        .collect();
+    let wanted =
+        [PreferenceChange::Scale(110), PreferenceChange::NotifyFailed(false), PreferenceChange::NotifyReady(false)];
+    assert_eq!(changes, wanted, "a change was lost, taken back or sent twice");
+    // What is not answered yet is shown all the same.
+    let is_on = |window: &Window, name: &str| {
+        window.find(Role::CheckBox, name).accesskit_node().toggled() == Some(egui::accesskit::Toggled::True)
+    };
+    assert!(!is_on(&window, "Notify of failures") && !is_on(&window, "Notify of ready data"), "it flickers back");
+    // In the end the engine has everything, and so has the window.
+    let last = Preferences { retention_days: 7, ..window.preferences() };
+    window.tell_settings(Settings { preferences: last, profiles });
+    window.run();
+    assert!(!is_on(&window, "Notify of failures") && !is_on(&window, "Notify of ready data"));
+    let days = window.find(Role::TextInput, "Keep history for (days)").accesskit_node().value();
+    assert_eq!(days.as_deref(), Some("7"));
 }
 
 #[test]
@@ -190,6 +234,7 @@ fn how_the_window_is_left_is_kept_before_the_engine_stops() {
     let commands = window.close();
     assert!(commands.contains(&ViewportCommand::CancelClose), "closed at once");
     let actions = window.actions();
-    let [Action::SetPreferences(preferences), Action::Quit] = &*actions else { panic!("{actions:?}") };
-    assert_eq!(preferences.window, Some(WindowPlace { width: 1_100, height: 720, maximised: false }));
+    let [Action::ChangePreferences { changes, .. }, Action::Quit] = &*actions else { panic!("{actions:?}") };
+    assert_eq!(changes.len(), 1, "more than the window was kept: {changes:?}");
+    assert_eq!(window.preferences().window, Some(WindowPlace { width: 1_100, height: 720, maximised: false }));
 }

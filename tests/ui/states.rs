@@ -187,7 +187,7 @@ fn a_profile_whose_tab_appears_after_its_connection_reads_live_and_has_its_rows(
     window.commit(vec![entry]);
     window.run();
     assert!(window.reads("Connection: Live"), "{:?}", window.all(Role::Label));
-    assert!(window.reads("No acknowledgement missing"), "{:?}", window.all(Role::Label));
+    assert!(!window.reads("Not receiving"), "{:?}", window.all(Role::Label));
     assert!(window.reads("Token expires in 3 h 12 min"), "{:?}", window.all(Role::Label));
     assert_eq!(window.rows(), ["Command c-1, Succeeded"]);
 }
@@ -237,7 +237,7 @@ fn what_the_drawer_and_the_question_at_closing_say_is_what_runs() {
     window.close();
     window.run();
     assert!(window.has(Role::Dialog, "Close Privicore Monitor"), "closing does not ask");
-    window.press("Cancel");
+    window.press("Keep open");
     window.status(profile, |status| _ = status.downloads.remove(&request()));
     window.run();
     assert!(!window.has(Role::Group, "Downloads"), "the drawer stays");

@@ -130,7 +130,7 @@ fn the_menu_does_what_it_says() {
     window.status(profile, |status| status.token = TokenStatus::Held { expires_at: None, kept: true });
     window.run();
     for (name, wanted) in
-        [("Disconnect", "Disconnect"), ("Renew token", "RenewToken"), ("Light theme", "SetPreferences")]
+        [("Disconnect", "Disconnect"), ("Renew token", "RenewToken"), ("Light theme", "ChangePreferences")]
     {
         window.press("Menu");
         window.press(name);

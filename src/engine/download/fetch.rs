@@ -79,8 +79,8 @@ impl Fetcher {
     }
 
     /// Whether a proxy reaches this address for us: names are then resolved by it.
-    pub(super) fn is_proxied(&self, url: &Url) -> bool {
-        !matches!(self.ways.borrow().proxies.of_url(url), Ok(None))
+    pub(super) async fn is_proxied(&self, url: &Url) -> bool {
+        !matches!(self.ways.current().await.proxies.of_url(url), Ok(None))
     }
 }
 
@@ -112,7 +112,7 @@ impl Job {
         addresses: Vec<SocketAddr>,
     ) -> Result<Opened, Failed> {
         let host = host(&taken.url);
-        let way = self.tools.fetcher.ways.borrow().clone();
+        let way = self.tools.fetcher.ways.current().await;
         let through = match way.proxies.of_url(&taken.url) {
             Ok(through) => through,
             Err(error) => return Err(self.no_way(taken, &error)),

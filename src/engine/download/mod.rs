@@ -180,7 +180,7 @@ impl Job {
             endpoints: &self.endpoints,
             saving: &self.saving,
             automatic: self.automatic,
-            proxied: self.tools.fetcher.is_proxied(&taken.url),
+            proxied: self.tools.fetcher.is_proxied(&taken.url).await,
         };
         let ready = async {
             let addresses = rules.check(&taken.url, &self.tools.fetcher.resolve).await;

@@ -6,7 +6,7 @@ use crate::activity::{ActivityKey, Deed, Entry, Fact, Seq};
 use crate::engine::action::Permission;
 use crate::engine::request_data::Asking;
 use crate::protocol::{RequestId, StoredData};
-use crate::settings::{Profile, ProfileId, Saving};
+use crate::settings::{Profile, ProfileId, SavingChange};
 
 use super::Hub;
 
@@ -49,12 +49,12 @@ impl Hub {
     }
 
     /// Changes what is done with a profile's ready data.
-    pub(super) async fn set_saving(&mut self, profile: ProfileId, saving: Saving) {
-        self.edit(profile, |profile| profile.saving = saving.clone()).await;
+    pub(super) fn change_saving(&mut self, profile: ProfileId, change: &SavingChange) {
+        self.edit(profile, |profile| profile.saving.apply(change.clone()));
     }
 
     /// Allows a host that links lead to.
-    pub(super) async fn allow_host(&mut self, profile: ProfileId, host: String, permission: Permission) {
+    pub(super) fn allow_host(&mut self, profile: ProfileId, host: String, permission: Permission) {
         self.edit(profile, |profile| {
             let hosts = match permission {
                 Permission::Unencrypted => &mut profile.allow_unencrypted,
@@ -64,12 +64,11 @@ impl Hub {
             if !hosts.contains(&host) {
                 hosts.push(host.clone());
             }
-        })
-        .await;
+        });
     }
 
     /// Changes a profile where it is used and where it is kept.
-    async fn edit(&mut self, profile: ProfileId, change: impl Fn(&mut Profile)) {
+    fn edit(&mut self, profile: ProfileId, change: impl Fn(&mut Profile)) {
         if let Some(desk) = self.desks.get_mut(&profile) {
             change(&mut desk.profile);
         }
@@ -77,7 +76,7 @@ impl Hub {
         self.recall_data_key(profile);
         if let Some(kept) = self.settings.profiles.iter_mut().find(|kept| kept.id == profile) {
             change(kept);
-            self.save().await;
+            self.save();
         }
     }
 

@@ -346,11 +346,9 @@ impl Hub {
     }
 
     /// It is written down that a profile is being removed: the settings can go without it.
-    pub(super) async fn removing(&mut self, profile: ProfileId, saved: oneshot::Sender<()>) {
+    pub(super) fn removing(&mut self, profile: ProfileId, saved: oneshot::Sender<()>) {
         self.unmarked.remove(&profile);
-        if self.save().await && saved.send(()).is_err() {
-            tracing::debug!("the engine is stopping");
-        }
+        self.save_and_tell(saved);
     }
 }
 

@@ -22,7 +22,7 @@ use crate::engine::session::Ticket;
 use crate::engine::spawn::Spawner;
 use crate::engine::testing::{Scripted, TestJournal};
 use crate::engine::vault::Vault;
-use crate::engine::way::Surroundings;
+use crate::engine::way::{Surroundings, Way};
 use crate::protocol::incoming::{Incoming, parse};
 use crate::protocol::{AuthorizationToken, RequestId};
 use crate::settings::{Directories, Profile};

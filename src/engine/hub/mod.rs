@@ -19,13 +19,13 @@ mod renewal_tests;
 mod sandbox;
 mod sealing;
 mod search;
+mod settings;
 mod tokens;
 mod track;
 
 use std::any::Any;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::{mpsc, watch};
@@ -34,7 +34,7 @@ use tokio_util::sync::CancellationToken;
 use crate::activity::{Moment, Seq};
 use crate::credentials::JournalId;
 use crate::journal::WorkId;
-use crate::settings::{DOWNLOADS_AT_ONCE, Preferences, Profile, ProfileId, SCALES, Settings, SettingsError, Store};
+use crate::settings::{PreferenceChange, Preferences, Profile, ProfileId, Settings, Store};
 
 use super::action::Action;
 use super::download::{Order, Queue};
@@ -48,14 +48,13 @@ use super::session::Aim;
 use super::spawn::{Spawner, Task};
 use super::status::ProblemKind;
 use super::tools::Tools;
-use super::way::{Guide, Way};
+use super::way::Guide;
 
 use desk::Desk;
 use downloads::Followed;
 use sealing::Seal;
+use settings::SettingsWriter;
 
-/// The message limits that make sense, in bytes: below, hardly a message could be read; above, one could exhaust the memory.
-const MESSAGE_LIMITS: std::ops::RangeInclusive<usize> = 16 * 1024..=1024 * 1024 * 1024;
 /// At the end, for downloads to stop and say so.
 const DOWNLOADS_BUDGET: Duration = Duration::from_millis(500);
 /// At the end, for sessions to leave: a second, and a little for what is around it.
@@ -104,8 +103,13 @@ pub(super) struct Hub {
     tools: Tools,
     /// The data folder.
     data: PathBuf,
-    store: Arc<Store>,
+    /// Writes the settings' file.
+    writer: SettingsWriter,
     settings: Settings,
+    /// The number of the newest change of the preferences.
+    preferences_change: u64,
+    /// How often a way to the network was chosen: only the newest counts.
+    network_choices: u64,
     live_from: Seq,
     /// Leads the way by which the network is reached.
     guide: Guide,
@@ -155,8 +159,10 @@ pub(super) async fn run(start: Start) {
     let mut hub = Hub {
         tools,
         data,
-        store: Arc::new(store),
+        writer: SettingsWriter::new(store),
         settings,
+        preferences_change: 0,
+        network_choices: 0,
         live_from,
         guide,
         journal,
@@ -189,10 +195,10 @@ pub(super) async fn run(start: Start) {
             // Reports first: what the operator does next may follow from what one of them is about to change.
             biased;
             () = quit.cancelled() => break,
-            Some(report) = reports.recv() => hub.hear(report).await,
+            Some(report) = reports.recv() => hub.hear(report),
             action = actions.recv() => match action {
                 None | Some(Action::Quit) => break,
-                Some(action) => hub.act(action).await,
+                Some(action) => hub.act(action),
             },
         }
     }
@@ -241,7 +247,7 @@ impl Hub {
         }
     }
 
-    async fn act(&mut self, action: Action) {
+    fn act(&mut self, action: Action) {
         match action {
             Action::SignIn(sign_in) => self.sign_in(*sign_in),
             Action::Visit(sign_in) => self.visit(*sign_in),
@@ -256,10 +262,9 @@ impl Hub {
             Action::NoticeRead { profile, sentence } => self.notice_read(profile, sentence),
             Action::RemoveProfile(profile) => self.remove(profile),
             Action::SetMessageLimit(limit) => {
-                let preferences = Preferences { message_limit: limit, ..self.settings.preferences.clone() };
-                self.set_preferences(preferences).await;
+                self.change_preferences(0, vec![PreferenceChange::MessageLimit(limit)]);
             }
-            Action::SetPreferences(preferences) => self.set_preferences(preferences).await,
+            Action::ChangePreferences { number, changes } => self.change_preferences(number, changes),
             Action::Download { profile, request, to } => self.download(profile, request, to),
             Action::DownloadAll { profile, requests, folder } => self.download_all(profile, requests, &folder),
             Action::CancelDownload { profile, request } => self.cancel_download(profile, &request),
@@ -269,8 +274,8 @@ impl Hub {
             Action::ListDataTokens { profile, page } => self.list_data_tokens(profile, page),
             Action::RequestData { profile, data, folder } => self.request_data(profile, data, folder),
             Action::RequestAgain { profile, request, span } => self.request_again(profile, request, span),
-            Action::SetSaving { profile, saving } => self.set_saving(profile, saving).await,
-            Action::AllowHost { profile, host, permission } => self.allow_host(profile, host, permission).await,
+            Action::ChangeSaving { profile, change } => self.change_saving(profile, &change),
+            Action::AllowHost { profile, host, permission } => self.allow_host(profile, host, permission),
             Action::SetDataKey { profile, key, keep } => self.set_data_key(profile, key, keep),
             Action::WarningRead { profile, request } => self.warning_read(profile, request),
             Action::CheckStatus { profile, commands } => self.check_status(profile, commands),
@@ -293,15 +298,15 @@ impl Hub {
         }
     }
 
-    async fn hear(&mut self, report: Report) {
+    fn hear(&mut self, report: Report) {
         match report {
-            Report::Connection { profile, ticket, state } => self.connection(profile, ticket, state).await,
+            Report::Connection { profile, ticket, state } => self.connection(profile, ticket, state),
             Report::Remembered { profile, token } => self.remembered(profile, token),
-            Report::SignedIn { profile, attempt, granted } => self.signed_in(profile, attempt, granted).await,
+            Report::SignedIn { profile, attempt, granted } => self.signed_in(profile, attempt, granted),
             Report::Expiry { profile, ticket, ends } => self.expiry(profile, ticket, ends),
             Report::TokenDue { profile, ticket, due } => self.token_due(profile, ticket, due),
             Report::Renewed { asked, outcome } => self.renewed(&asked, outcome),
-            Report::Removing { profile, saved } => self.removing(profile, saved).await,
+            Report::Removing { profile, saved } => self.removing(profile, saved),
             Report::Kept { profile, ticket } => self.kept(profile, ticket),
             Report::TokenDead { profile, ticket, why } => self.token_dead(profile, ticket, why),
             Report::Track(asked) => self.asked_to_track(asked),
@@ -311,6 +316,7 @@ impl Hub {
             Report::Sealing(sealing) => self.sealing(&sealing),
             Report::DownloadEnded { profile, request } => self.download_ended(profile, &request),
             Report::Sandbox(started) => self.sandbox_started(started),
+            Report::NetworkLoaded { number, loaded } => self.network_loaded(number, loaded),
             Report::Woke => {
                 for desk in self.desks.values() {
                     desk.wish.send_modify(|wish| wish.woken += 1);
@@ -319,88 +325,9 @@ impl Hub {
         }
     }
 
-    async fn set_preferences(&mut self, mut preferences: Preferences) {
-        preferences.message_limit = preferences.message_limit.clamp(*MESSAGE_LIMITS.start(), *MESSAGE_LIMITS.end());
-        let most = DOWNLOADS_AT_ONCE;
-        preferences.downloads_at_once = preferences.downloads_at_once.clamp(*most.start(), *most.end());
-        preferences.idle_limit = self.tools.fetcher.idle.set(preferences.idle_limit);
-        preferences.scale = preferences.scale.clamp(*SCALES.start(), *SCALES.end());
-        let limit = preferences.message_limit;
-        let limits = |of: &Preferences| (of.retention_days, of.retention_bytes, of.link_lifetime);
-        self.limits.send_if_modified(|now| {
-            let changed = limits(now) != limits(&preferences);
-            *now = preferences.clone();
-            changed
-        });
-        let before = std::mem::replace(&mut self.settings.preferences, preferences);
-        for desk in self.desks.values() {
-            desk.wish.send_if_modified(|wish| {
-                let changed = wish.message_limit != limit;
-                wish.message_limit = limit;
-                changed
-            });
-        }
-        if Way::differs(&before, &self.settings.preferences) {
-            self.lead_another_way().await;
-        }
-        self.save().await;
-        // More may run at once now.
-        self.start_next();
-    }
-
-    /// Reaches the network as the preferences say now: what connects from here on, and at once what waits to try again.
-    async fn lead_another_way(&mut self) {
-        let load = self.guide.load(&self.settings.preferences);
-        match self.tools.spawner.blocking("reading certificates", load).await {
-            Some(Ok(loaded)) => {
-                let shortfall = loaded.trust.shortfall.clone();
-                self.guide.lead(loaded);
-                for desk in self.desks.values() {
-                    desk.wish.send_modify(|wish| wish.retry += 1);
-                }
-                match shortfall {
-                    Some(sentence) => self.problem(ProblemKind::NetworkSetup, Severity::Warning, sentence),
-                    None => self.tools.outbox.resolve_problem(None, &ProblemKind::NetworkSetup),
-                }
-            }
-            Some(Err(error)) => self.problem(ProblemKind::NetworkSetup, Severity::Error, error.to_string()),
-            // The notice of the task that failed has said it.
-            None => {}
-        }
-    }
-
     /// The tools of a profile's tasks; the engine's own if it is not open.
     fn tools_of(&self, profile: ProfileId) -> &Tools {
         self.desks.get(&profile).map_or(&self.tools, |desk| &desk.tools)
-    }
-
-    fn tell_settings(&self) {
-        self.tools.outbox.settings(&self.settings, 0);
-    }
-
-    /// Tells the settings and keeps them. A sandbox's profile is not kept: its addresses die with it. Nor is a guest's.
-    /// Whether they are kept.
-    async fn save(&mut self) -> bool {
-        self.tell_settings();
-        let mut kept = self.settings.clone();
-        kept.profiles.extend(self.unmarked.values().cloned());
-        kept.profiles.retain(|profile| profile.id != sandbox::profile_id() && !self.guests.contains(&profile.id));
-        let store = self.store.clone();
-        let saved = self.tools.spawner.blocking("saving the settings", move || store.save(&kept)).await;
-        match saved {
-            Some(Ok(())) => {
-                self.tools.outbox.resolve_problem(None, &ProblemKind::SettingsFile);
-                true
-            }
-            // What changed holds for this run; nobody was promised more.
-            Some(Err(SettingsError::ReadOnly { .. })) => false,
-            Some(Err(error)) => {
-                self.problem(ProblemKind::SettingsFile, Severity::Error, error.to_string());
-                false
-            }
-            // The notice of the task that failed has said it.
-            None => false,
-        }
     }
 
     /// Reports a problem that is no profile's.
@@ -471,7 +398,7 @@ impl Hub {
                 done = &mut end => return done,
             };
             match report {
-                Report::Removing { profile, saved } => self.removing(profile, saved).await,
+                Report::Removing { profile, saved } => self.removing(profile, saved),
                 Report::Renewed { asked, outcome } => self.renewed_late(&asked, outcome),
                 _ => {}
             }

@@ -5,6 +5,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::sync::oneshot;
+
 use crate::engine::endpoints::Endpoints;
 use crate::engine::event::{Notice, Severity};
 use crate::engine::lasting;
@@ -58,9 +60,10 @@ impl Hub {
                 PendingWork::RemoveProfile(profile) => {
                     self.settings.profiles.retain(|kept| kept.id != profile);
                     self.signed_out.insert(profile);
-                    let saved = self.save().await;
+                    let (saved, is_saved) = oneshot::channel();
+                    self.save_and_tell(saved);
                     self.tools.spawner.spawn("removing a profile", async move {
-                        if saved && forget_secrets(&tools, profile).await {
+                        if is_saved.await.is_ok() && forget_secrets(&tools, profile).await {
                             end_work(&tools, Some(id)).await;
                         }
                     });

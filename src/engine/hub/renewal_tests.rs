@@ -20,7 +20,7 @@ use crate::engine::proxies::ProxyVariables;
 use crate::engine::rest::Rest;
 use crate::engine::spawn::Spawner;
 use crate::engine::testing::{Scripted, Server, TestJournal};
-use crate::engine::way::Surroundings;
+use crate::engine::way::{Surroundings, Way};
 use crate::settings::{Address, Directories, Profile};
 
 /// When these tests begin, by the server's clock.

@@ -65,7 +65,7 @@ impl Hub {
     }
 
     /// The server answered a sign-in.
-    pub(super) async fn signed_in(&mut self, profile: ProfileId, attempt: u64, granted: Result<Granted, SignInError>) {
+    pub(super) fn signed_in(&mut self, profile: ProfileId, attempt: u64, granted: Result<Granted, SignInError>) {
         let number = self.number();
         let Some(desk) = self.desks.get_mut(&profile) else { return };
         let Some(signing) = desk.signing.as_mut().filter(|signing| signing.attempt == attempt) else { return };
@@ -86,16 +86,20 @@ impl Hub {
         signing.stage = Stage::Proving(held);
         self.aim(profile, Aim::Online(ticket));
         if proved {
-            self.accept(profile).await;
+            self.accept(profile);
         }
     }
 
     /// The token of a sign-in is good: the profile has it from here on.
-    async fn accept(&mut self, profile: ProfileId) {
+    fn accept(&mut self, profile: ProfileId) {
         let Some(desk) = self.desks.get_mut(&profile) else { return };
-        let Some(Signing { profile: form, visit, stage: Stage::Proving(held), .. }) = desk.signing.take() else {
+        let Some(Signing { profile: mut form, visit, stage: Stage::Proving(held), .. }) = desk.signing.take() else {
             return;
         };
+        if let Some(kept) = self.settings.profile(profile) {
+            // The form is not for these: they may have changed since it was opened.
+            form.saving = kept.saving.clone();
+        }
         let keep = form.keep_signed_in;
         desk.profile = form.clone();
         desk.held = Some(held);
@@ -110,7 +114,7 @@ impl Hub {
         if visit {
             self.tell_settings();
         } else {
-            self.save().await;
+            self.save();
         }
         // Once the settings list it: what is restored of a profile that nobody knows has nowhere to be shown.
         self.restore(profile);
@@ -354,14 +358,14 @@ impl Hub {
     }
 
     /// A session changed its state.
-    pub(super) async fn connection(&mut self, profile: ProfileId, ticket: u64, state: ConnectionState) {
+    pub(super) fn connection(&mut self, profile: ProfileId, ticket: u64, state: ConnectionState) {
         let Some(desk) = self.desks.get_mut(&profile) else { return };
         desk.change(state.clone());
         if let Some(Signing { stage: Stage::Proving(held), .. }) = &desk.signing
             && held.ticket.number == ticket
         {
             if state == ConnectionState::Live {
-                self.accept(profile).await;
+                self.accept(profile);
             } else if let Some(failed) = failure(&state) {
                 self.sign_in_failed(profile, failed);
             }

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use egui::{Context, ViewportCommand};
 
 use crate::engine::{Action, Severity};
-use crate::settings::{Preferences, WindowPlace};
+use crate::settings::WindowPlace;
 use crate::ui::app::App;
 use crate::ui::dialogs::{Dialog, Lost};
 
@@ -104,10 +104,6 @@ impl App {
             Some(old) if maximised => WindowPlace { maximised, ..old },
             _ => now,
         };
-        old == Some(new)
-            || self
-                .parts
-                .backend
-                .send(Action::SetPreferences(Preferences { window: Some(new), ..settings.preferences.clone() }))
+        self.keep(|preferences| preferences.window = Some(new))
     }
 }

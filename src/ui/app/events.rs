@@ -17,9 +17,12 @@ impl App {
     pub(super) fn take_status(&mut self, ctx: &Context) {
         let Some(status) = self.parts.backend.status() else { return };
         let before = std::mem::replace(&mut self.status, status);
+        let done = self.status.preferences_change;
         if let Some(settings) = self.status.settings.clone()
-            && before.settings.as_ref().is_none_or(|old| !Arc::ptr_eq(old, &settings))
+            && (before.preferences_change != done
+                || before.settings.as_ref().is_none_or(|old| !Arc::ptr_eq(old, &settings)))
         {
+            let settings = self.changes.on(settings, done);
             self.take_settings(ctx, settings);
         }
         for (profile, now) in self.status.profiles.clone() {

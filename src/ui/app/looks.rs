@@ -1,12 +1,15 @@
 //! How activities are looked at, across profiles and runs: columns, sort, filter, saved filters, how times are told.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 
 use egui::Context;
 
 use crate::activity::Chip;
 use crate::engine::Action;
-use crate::settings::{ColumnLook, InsightLook, Look, Preferences, ProfileId, SavedFilter, Times};
+use crate::settings::{
+    ColumnLook, InsightLook, Look, PreferenceChange, Preferences, ProfileId, SavedFilter, Settings, Times,
+};
 use crate::ui::app::{App, Front};
 use crate::ui::columns_dialog::Chosen;
 use crate::ui::desk::Desk;
@@ -14,18 +17,51 @@ use crate::ui::dialogs::Dialog;
 use crate::ui::insight;
 use crate::ui::saved::Naming;
 
+/// Changes of the preferences that the engine has taken but not done yet.
+#[derive(Debug, Default)]
+pub(super) struct PreferenceChanges {
+    /// The number of the newest.
+    newest: u64,
+    waiting: VecDeque<(u64, Vec<PreferenceChange>)>,
+}
+
+impl PreferenceChanges {
+    /// The number of the next.
+    fn next(&mut self) -> u64 {
+        self.newest += 1;
+        self.newest
+    }
+
+    fn sent(&mut self, number: u64, changes: Vec<PreferenceChange>) {
+        self.waiting.push_back((number, changes));
+    }
+
+    /// The settings as the engine has them, in which everything up to a number is done: with what still waits.
+    pub(super) fn on(&mut self, settings: Arc<Settings>, done: u64) -> Arc<Settings> {
+        self.waiting.retain(|(number, _)| *number > done);
+        let mut settings = settings;
+        for change in self.waiting.iter().flat_map(|(_, changes)| changes) {
+            Arc::make_mut(&mut settings).preferences.apply(change.clone());
+        }
+        settings
+    }
+}
+
 impl App {
     /// Keeps preferences: they hold at once, and the engine writes them down. Returns whether it has taken them.
-    fn keep(&mut self, change: impl FnOnce(&mut Preferences)) -> bool {
+    pub(super) fn keep(&mut self, change: impl FnOnce(&mut Preferences)) -> bool {
         let Some(settings) = &self.settings else { return false };
         let mut preferences = settings.preferences.clone();
         change(&mut preferences);
-        if preferences == settings.preferences {
+        let changes = settings.preferences.changes_to(&preferences);
+        if changes.is_empty() {
             return true;
         }
-        let taken = self.parts.backend.send(Action::SetPreferences(preferences.clone()));
-        // The next change builds on this one, also where it comes before the engine's answer.
+        let number = self.changes.next();
+        let taken = self.parts.backend.send(Action::ChangePreferences { number, changes: changes.clone() });
+        // It holds until the engine has it, whatever older state the engine tells of meanwhile.
         if taken && let Some(settings) = &mut self.settings {
+            self.changes.sent(number, changes);
             Arc::make_mut(settings).preferences = preferences;
         }
         taken

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use crate::activity::{ActivityKey, RowId};
 use crate::engine::{Action, Severity};
 use crate::protocol::RequestId;
-use crate::settings::{ProfileId, Saving};
+use crate::settings::{ProfileId, SavingChange};
 use crate::ui::app::App;
 use crate::ui::dialogs::Dialog;
 use crate::ui::doors::SaveSuggestion;
@@ -71,9 +71,7 @@ impl App {
                 self.download_all(of.into_iter().map(|(profile, requests)| (profile, Some(requests))), &folder);
             }
             FolderFor::Automatic(profile) => {
-                let Some(desk) = self.desk_of(profile) else { return };
-                let saving = Saving { folder: Some(folder), ..desk.profile.saving.clone() };
-                self.send(Action::SetSaving { profile, saving });
+                self.send(Action::ChangeSaving { profile, change: SavingChange::Folder(Some(folder)) });
             }
             FolderFor::Requested(profile) => {
                 if let Some(Dialog::RequestData(dialog)) = &mut self.dialog

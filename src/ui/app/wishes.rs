@@ -41,6 +41,11 @@ impl App {
             Wish::Send(action) => {
                 self.send(action);
             }
+            Wish::Prefer(changes) => self.prefer(|preferences| {
+                for change in changes {
+                    preferences.apply(change);
+                }
+            }),
             Wish::Run(command) => self.run(ctx, scene, command),
             Wish::Save { row, inline } => self.ask_where(row, inline),
             Wish::CopySecret(secret) => self.copy_secret(&secret),

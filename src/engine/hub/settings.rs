@@ -1,0 +1,187 @@
+//! The settings: what changes them, and what follows from a change. Neither their file nor certificates are waited for.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use tokio::sync::oneshot;
+
+use crate::engine::event::{Notice, Severity};
+use crate::engine::handle::EngineError;
+use crate::engine::report::Report;
+use crate::engine::status::ProblemKind;
+use crate::engine::tools::Tools;
+use crate::engine::way::Way;
+use crate::settings::{DOWNLOADS_AT_ONCE, PreferenceChange, Preferences, SCALES, Settings, SettingsError, Store};
+
+use super::{Hub, sandbox};
+
+/// The message limits that make sense, in bytes: below, hardly a message could be read; above, one could exhaust the memory.
+const MESSAGE_LIMITS: std::ops::RangeInclusive<usize> = 16 * 1024..=1024 * 1024 * 1024;
+
+/// Writes the settings' file beside the supervisor: in order, and of several that wait only the newest.
+pub(super) struct SettingsWriter {
+    store: Arc<Store>,
+    waiting: Arc<Mutex<Waiting>>,
+}
+
+/// What is to be written.
+#[derive(Default)]
+struct Waiting {
+    newest: Option<Settings>,
+    /// Who wants to know when it is written.
+    saved: Vec<oneshot::Sender<()>>,
+    /// Whether a task is writing.
+    is_writing: bool,
+}
+
+impl SettingsWriter {
+    /// One that has nothing to write yet.
+    pub(super) fn new(store: Store) -> Self {
+        Self { store: Arc::new(store), waiting: Arc::default() }
+    }
+
+    /// Has settings written. The engine waits for that at its end. `saved` is told once they are; dropped if they can't be.
+    fn save(&self, settings: Settings, saved: Option<oneshot::Sender<()>>, tools: &Tools) {
+        let mut waiting = lock(&self.waiting);
+        waiting.newest = Some(settings);
+        waiting.saved.extend(saved);
+        if !std::mem::replace(&mut waiting.is_writing, true) {
+            let task = write(self.store.clone(), self.waiting.clone(), tools.clone());
+            tools.spawner.finish("saving the settings", task);
+        }
+    }
+}
+
+async fn write(store: Arc<Store>, waiting: Arc<Mutex<Waiting>>, tools: Tools) {
+    loop {
+        let (settings, saved) = {
+            let mut waiting = lock(&waiting);
+            let Some(settings) = waiting.newest.take() else {
+                waiting.is_writing = false;
+                return;
+            };
+            (settings, std::mem::take(&mut waiting.saved))
+        };
+        let store = store.clone();
+        match tools.spawner.blocking("saving the settings", move || store.save(&settings)).await {
+            Some(Ok(())) => {
+                tools.outbox.resolve_problem(None, &ProblemKind::SettingsFile);
+                for saved in saved {
+                    if saved.send(()).is_err() {
+                        tracing::debug!("nobody waits for the settings any more");
+                    }
+                }
+            }
+            // What changed holds for this run; nobody was promised more.
+            Some(Err(SettingsError::ReadOnly { .. })) => {}
+            Some(Err(error)) => {
+                let notice = Notice::new(Severity::Error, None, error.to_string());
+                tools.outbox.report_problem(ProblemKind::SettingsFile, notice);
+            }
+            // The notice of the task that failed has said it.
+            None => {}
+        }
+    }
+}
+
+fn lock(waiting: &Mutex<Waiting>) -> MutexGuard<'_, Waiting> {
+    // It is whole after every statement.
+    waiting.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Hub {
+    /// Changes preferences, and does what follows from it.
+    pub(super) fn change_preferences(&mut self, number: u64, changes: Vec<PreferenceChange>) {
+        let mut preferences = self.settings.preferences.clone();
+        for change in changes {
+            preferences.apply(change);
+        }
+        self.preferences_change = self.preferences_change.max(number);
+        preferences.message_limit = preferences.message_limit.clamp(*MESSAGE_LIMITS.start(), *MESSAGE_LIMITS.end());
+        let most = DOWNLOADS_AT_ONCE;
+        preferences.downloads_at_once = preferences.downloads_at_once.clamp(*most.start(), *most.end());
+        preferences.idle_limit = self.tools.fetcher.idle.set(preferences.idle_limit);
+        preferences.scale = preferences.scale.clamp(*SCALES.start(), *SCALES.end());
+        let limit = preferences.message_limit;
+        let limits = |of: &Preferences| (of.retention_days, of.retention_bytes, of.link_lifetime);
+        self.limits.send_if_modified(|now| {
+            let changed = limits(now) != limits(&preferences);
+            *now = preferences.clone();
+            changed
+        });
+        let before = std::mem::replace(&mut self.settings.preferences, preferences);
+        for desk in self.desks.values() {
+            desk.wish.send_if_modified(|wish| {
+                let changed = wish.message_limit != limit;
+                wish.message_limit = limit;
+                changed
+            });
+        }
+        if Way::differs(&before, &self.settings.preferences) {
+            self.load_network();
+        }
+        self.save();
+        // More may run at once now.
+        self.start_next();
+    }
+
+    /// Reaches the network as the preferences say now. What connects from here on waits until that is loaded.
+    fn load_network(&mut self) {
+        self.network_choices += 1;
+        let (number, tools) = (self.network_choices, self.tools.clone());
+        let load = self.guide.load(&self.settings.preferences);
+        let task = async move {
+            // Where there is nothing the notice of the task that failed has said it.
+            let loaded = tools.spawner.blocking("reading certificates", load).await.map(Box::new);
+            tools.report(Report::NetworkLoaded { number, loaded }).await;
+        };
+        self.tools.spawner.spawn("reading certificates", task);
+    }
+
+    /// The way to the network was loaded, or could not be.
+    pub(super) fn network_loaded(&mut self, number: u64, loaded: Option<Box<Result<Way, EngineError>>>) {
+        if number != self.network_choices {
+            // Another was chosen meanwhile, and is being loaded.
+            return;
+        }
+        match loaded.map(|loaded| *loaded) {
+            Some(Ok(loaded)) => {
+                let shortfall = loaded.trust.shortfall.clone();
+                self.guide.lead(loaded);
+                for desk in self.desks.values() {
+                    desk.wish.send_modify(|wish| wish.retry += 1);
+                }
+                match shortfall {
+                    Some(sentence) => self.problem(ProblemKind::NetworkSetup, Severity::Warning, sentence),
+                    None => self.tools.outbox.resolve_problem(None, &ProblemKind::NetworkSetup),
+                }
+            }
+            Some(Err(error)) => {
+                self.guide.stay();
+                self.problem(ProblemKind::NetworkSetup, Severity::Error, error.to_string());
+            }
+            None => self.guide.stay(),
+        }
+    }
+
+    pub(super) fn tell_settings(&self) {
+        self.tools.outbox.settings(&self.settings, self.preferences_change);
+    }
+
+    /// Tells the settings and has them written. A sandbox's profile is not kept: its addresses die with it. Nor is a guest's.
+    pub(super) fn save(&self) {
+        self.have_saved(None);
+    }
+
+    /// The same, and tells when they are written.
+    pub(super) fn save_and_tell(&self, saved: oneshot::Sender<()>) {
+        self.have_saved(Some(saved));
+    }
+
+    fn have_saved(&self, saved: Option<oneshot::Sender<()>>) {
+        self.tell_settings();
+        let mut kept = self.settings.clone();
+        kept.profiles.extend(self.unmarked.values().cloned());
+        kept.profiles.retain(|profile| profile.id != sandbox::profile_id() && !self.guests.contains(&profile.id));
+        self.writer.save(kept, saved, &self.tools);
+    }
+}

@@ -1,0 +1,216 @@
+//! Changes of the settings, one by one: whoever changes one thing takes nothing back that somebody else has changed.
+
+use std::path::PathBuf;
+
+use super::{
+    InsightLook, Look, Motion, Preferences, ProfileId, ProxyChoice, SavedFilter, Saving, Theme, Times, WindowPlace,
+};
+
+/// Makes a change of each plain field: the enum, how two values differ, and how a change is applied.
+macro_rules! changes {
+    ($(#[$meta:meta])* $name:ident of $whole:ident {
+        $($(#[$doc:meta])* $variant:ident($field:ident: $type:ty),)*
+    } and {
+        $($(#[$own_doc:meta])* $own:ident($($own_type:ty),*),)*
+    } handled by ($differ:ident, $apply:ident), ($($own_field:ident),*)) => {
+        $(#[$meta])*
+        #[derive(Debug, Clone, PartialEq, Eq)]
+        pub enum $name {
+            $($(#[$doc])* $variant($type),)*
+            $($(#[$own_doc])* $own($($own_type),*),)*
+        }
+
+        impl $whole {
+            /// The changes that lead from these to `new`.
+            #[must_use]
+            pub fn changes_to(&self, new: &Self) -> Vec<$name> {
+                // Each field is named, so that none is ever forgotten.
+                let Self { $($field,)* $($own_field: _,)* } = self;
+                let mut changes = Vec::new();
+                $(if *$field != new.$field {
+                    changes.push($name::$variant(new.$field.clone()));
+                })*
+                $differ(self, new, &mut changes);
+                changes
+            }
+
+            /// Applies a change.
+            pub fn apply(&mut self, change: $name) {
+                match change {
+                    $($name::$variant(value) => self.$field = value,)*
+                    other => $apply(self, other),
+                }
+            }
+        }
+    };
+}
+
+changes! {
+    /// A change of [`Preferences`].
+    PreferenceChange of Preferences {
+        /// Light, dark, or as the system has it.
+        Theme(theme: Theme),
+        /// The largest message that is read, in bytes.
+        MessageLimit(message_limit: usize),
+        /// How long a link is taken to live, in seconds.
+        LinkLifetime(link_lifetime: u32),
+        /// How many downloads run at once.
+        DownloadsAtOnce(downloads_at_once: u32),
+        /// After how many silent seconds a download is given up.
+        IdleLimit(idle_limit: u32),
+        /// How many days an entry is kept.
+        RetentionDays(retention_days: u32),
+        /// How many bytes the journal may grow to.
+        RetentionBytes(retention_bytes: u64),
+        /// How many rows are kept in memory.
+        RowsInMemory(rows_in_memory: u32),
+        /// How times are shown.
+        Times(times: Times),
+        /// How Insight is looked at.
+        Insight(insight: InsightLook),
+        /// The scale, in per cent.
+        Scale(scale: u16),
+        /// Whether changes are shown with motion.
+        Motion(motion: Motion),
+        /// Whether the desktop is told of failures.
+        NotifyFailed(notify_failed: bool),
+        /// Whether it is told of ready data.
+        NotifyReady(notify_ready: bool),
+        /// How the window was left.
+        Window(window: Option<WindowPlace>),
+        /// The folder that the save dialog opened last.
+        LastFolder(last_folder: Option<PathBuf>),
+        /// The proxy.
+        Proxy(proxy: ProxyChoice),
+        /// A certificate authority to trust beside the system's.
+        AuthorityFile(authority_file: Option<PathBuf>),
+    } and {
+        /// How the activities of a profile are looked at; `None` forgets it.
+        Look(ProfileId, Option<Look>),
+        /// A saved filter of this name; `None` removes it.
+        SavedFilter(String, Option<Look>),
+    } handled by (differ_in_lists, apply_to_lists), (looks, saved_filters)
+}
+
+fn differ_in_lists(old: &Preferences, new: &Preferences, changes: &mut Vec<PreferenceChange>) {
+    for (profile, look) in &new.looks {
+        if old.looks.get(profile) != Some(look) {
+            changes.push(PreferenceChange::Look(*profile, Some(look.clone())));
+        }
+    }
+    for profile in old.looks.keys().filter(|profile| !new.looks.contains_key(profile)) {
+        changes.push(PreferenceChange::Look(*profile, None));
+    }
+    for saved in &new.saved_filters {
+        if !old.saved_filters.contains(saved) {
+            changes.push(PreferenceChange::SavedFilter(saved.name.clone(), Some(saved.look.clone())));
+        }
+    }
+    for saved in &old.saved_filters {
+        if !new.saved_filters.iter().any(|other| other.name == saved.name) {
+            changes.push(PreferenceChange::SavedFilter(saved.name.clone(), None));
+        }
+    }
+}
+
+fn apply_to_lists(preferences: &mut Preferences, change: PreferenceChange) {
+    match change {
+        PreferenceChange::Look(profile, Some(look)) => _ = preferences.looks.insert(profile, look),
+        PreferenceChange::Look(profile, None) => _ = preferences.looks.remove(&profile),
+        PreferenceChange::SavedFilter(name, Some(look)) => {
+            match preferences.saved_filters.iter_mut().find(|saved| saved.name == name) {
+                Some(saved) => saved.look = look,
+                None => preferences.saved_filters.push(SavedFilter { name, look }),
+            }
+        }
+        PreferenceChange::SavedFilter(name, None) => preferences.saved_filters.retain(|saved| saved.name != name),
+        // The plain fields are applied where they are named.
+        _ => {}
+    }
+}
+
+/// A change of [`Saving`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SavingChange {
+    /// The folder into which ready data is saved by itself; `None` ends that.
+    Folder(Option<PathBuf>),
+    /// Whether payloads are decrypted on their way to the disk.
+    Decrypt(bool),
+    /// Whether data is fetched from a host without a click.
+    AutomaticHost(String, bool),
+    /// Whether a host may lead to this machine or into a private network.
+    PrivateHost(String, bool),
+}
+
+impl Saving {
+    /// Applies a change.
+    pub fn apply(&mut self, change: SavingChange) {
+        let set = |hosts: &mut Vec<String>, host: String, allowed: bool| {
+            hosts.retain(|other| *other != host);
+            if allowed {
+                hosts.push(host);
+            }
+        };
+        match change {
+            SavingChange::Folder(folder) => self.folder = folder,
+            SavingChange::Decrypt(decrypt) => self.decrypt = decrypt,
+            SavingChange::AutomaticHost(host, allowed) => set(&mut self.automatic_hosts, host, allowed),
+            SavingChange::PrivateHost(host, allowed) => set(&mut self.private_hosts, host, allowed),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn named(name: &str, filter: &str) -> SavedFilter {
+        SavedFilter { name: name.to_owned(), look: Look { filter: filter.to_owned(), ..Look::default() } }
+    }
+
+    #[test]
+    fn changes_lead_from_one_to_the_other_and_are_none_where_nothing_differs() {
+        let (one, two) = (ProfileId::from_u128(1), ProfileId::from_u128(2));
+        let old = Preferences {
+            looks: [(one, Look::default())].into(),
+            saved_filters: vec![named("a", "x"), named("b", "y")],
+            ..Preferences::default()
+        };
+        let new = Preferences {
+            theme: Theme::Light,
+            scale: 150,
+            proxy: ProxyChoice::None,
+            notify_ready: false,
+            looks: [(two, Look::default())].into(),
+            saved_filters: vec![named("a", "z"), named("c", "")],
+            ..Preferences::default()
+        };
+        assert_eq!(old.changes_to(&old), []);
+        let mut changed = old.clone();
+        for change in old.changes_to(&new) {
+            changed.apply(change);
+        }
+        assert_eq!(changed, new);
+    }
+
+    #[test]
+    fn a_change_takes_nothing_back_that_another_has_changed() {
+        let base = Preferences { saved_filters: vec![named("a", "")], ..Preferences::default() };
+        let mine = Preferences { scale: 150, saved_filters: vec![named("a", ""), named("b", "")], ..base.clone() };
+        let theirs = Preferences { theme: Theme::Dark, saved_filters: vec![named("c", "")], ..base.clone() };
+        let mut both = theirs;
+        for change in base.changes_to(&mine) {
+            both.apply(change);
+        }
+        assert_eq!((both.theme, both.scale), (Theme::Dark, 150));
+        let names: Vec<_> = both.saved_filters.iter().map(|saved| saved.name.as_str()).collect();
+        assert_eq!(names, ["c", "b"]);
+
+        let mut saving = Saving { automatic_hosts: vec!["a".to_owned()], ..Saving::default() };
+        saving.apply(SavingChange::AutomaticHost("b".to_owned(), true));
+        saving.apply(SavingChange::AutomaticHost("a".to_owned(), false));
+        saving.apply(SavingChange::AutomaticHost("b".to_owned(), true));
+        saving.apply(SavingChange::PrivateHost("c".to_owned(), true));
+        assert_eq!((saving.automatic_hosts, saving.private_hosts), (vec!["b".to_owned()], vec!["c".to_owned()]));
+    }
+}
