@@ -400,7 +400,7 @@ impl Job {
                 }
                 Some(Deed::Saved { to: text_of_path(&to), size, receipt })
             }
-            Err((failure, kept)) => self.failure(failure, kept, requested),
+            Err((failure, kept)) => self.failure(failure, kept.as_deref(), requested),
         };
         if let Some(deed) = deed
             && !self.record(deed).await
@@ -410,10 +410,10 @@ impl Job {
     }
 
     /// Tells the operator of a failure. Gives the deed that goes into the journal.
-    fn failure(&self, failure: Failed, kept: Option<PathBuf>, requested: Option<(Seq, Seq)>) -> Option<Deed> {
+    fn failure(&self, failure: Failed, kept: Option<&Path>, requested: Option<(Seq, Seq)>) -> Option<Deed> {
         let Failed { deed, mut sentence, quiet, keep, remedy } = failure;
         if keep {
-            sentence.push_str(&what_now(kept.as_deref(), requested.is_some()));
+            sentence.push_str(&what_now(kept, requested.is_some()));
         }
         if !quiet {
             let again = || {
@@ -428,7 +428,7 @@ impl Job {
             let remedy = remedy.map(|remedy| *remedy).or_else(again);
             self.notice(Severity::Error, format!("{name} was not saved. {sentence}"), remedy);
         }
-        let part = kept.as_deref().map(text_of_path);
+        let part = kept.map(text_of_path);
         deed.map(|why| Deed::NotSaved { why, sentence, part })
     }
 
