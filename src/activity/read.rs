@@ -199,7 +199,7 @@ impl<'a> Activity<'a> {
         let only_asked = self.row.kind == Kind::Command
             && matches!(self.status(), Status::Succeeded | Status::Failed)
             && self.row.known.is_only_asked_after_heard();
-        only_asked.then(|| Unheard { since: self.row.first.at, answered: self.row.state.at })
+        only_asked.then_some(Unheard { since: self.row.first.at, answered: self.row.state.at })
     }
 
     /// Where it stands in the ledger.
