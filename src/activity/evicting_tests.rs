@@ -139,7 +139,7 @@ fn what_is_all_open_stays_whatever_the_limit_and_goes_when_it_settles() {
         let id = (number * 7) % 3_000;
         activities.apply(&command(number + 3_001, &format!("c-{id}"), 2, ""));
         tidied(&mut activities);
-        assert_eq!(activities.len(), (3_000 - 1 - number as usize).max(LIMIT));
+        assert_eq!(activities.len(), (2_999 - usize::try_from(number).unwrap()).max(LIMIT));
     }
     assert_eq!((activities.known(), activities.counts().of(Chip::Succeeded)), (3_000, LIMIT));
 }
@@ -177,7 +177,9 @@ fn a_message_for_an_evicted_row_brings_it_back_with_its_name_and_history() {
     let mut activities = empty();
     let mut journal = vec![labelled(1, "x", "approve"), command(2, "x", 1, ""), command(3, "x", 2, "done")];
     journal.extend((4..2_000).map(|number| command(number, &format!("c-{number}"), 2, "")));
-    journal.iter().for_each(|entry| activities.apply(entry));
+    for entry in &journal {
+        activities.apply(entry);
+    }
     tidied(&mut activities);
     assert_eq!(activities.find(&key("x")), None);
     let (insight, ledger) =
@@ -309,7 +311,7 @@ proptest! {
                     continue;
                 }
             }
-            if let Some(entry) = journal.get(seq as usize - 1) {
+            if let Some(entry) = journal.get(usize::try_from(seq).unwrap() - 1) {
                 small.apply(entry);
                 large.apply(entry);
             }

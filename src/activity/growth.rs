@@ -77,21 +77,18 @@ impl<T> Blocks<T> {
             number
         });
         let Some(block) = self.blocks.get_mut(number as usize) else { return u32::MAX };
-        let within = match block.free.pop() {
-            Some(within) => {
-                if let Some(place) = block.entries.get_mut(usize::from(within)) {
-                    *place = Some(entry);
-                }
-                usize::from(within)
+        let within = if let Some(within) = block.free.pop() {
+            if let Some(place) = block.entries.get_mut(usize::from(within)) {
+                *place = Some(entry);
             }
-            None => {
-                // The first one grows as it is filled: many lists stay small.
-                if block.entries.is_empty() && number > 0 {
-                    block.entries.reserve_exact(BLOCK);
-                }
-                block.entries.push(Some(entry));
-                block.entries.len() - 1
+            usize::from(within)
+        } else {
+            // The first one grows as it is filled: many lists stay small.
+            if block.entries.is_empty() && number > 0 {
+                block.entries.reserve_exact(BLOCK);
             }
+            block.entries.push(Some(entry));
+            block.entries.len() - 1
         };
         if block.len() == BLOCK {
             self.open.remove(&number);

@@ -131,15 +131,13 @@ impl TextPool {
     fn add(&mut self, text: &str) -> Place {
         let number = |size: usize| u32::try_from(size).unwrap_or(u32::MAX);
         let has_room = |piece: &Piece| piece.text.capacity() - piece.text.len() >= text.len();
-        let piece = match self.current.filter(|&at| self.pieces.get(at).is_some_and(has_room)) {
-            Some(piece) => piece,
-            None => {
-                let text = String::with_capacity(text.len().max(PIECE));
-                let piece = self.pieces.push(Piece { text, in_use: 0, moves: false });
-                self.current = Some(piece);
-                piece
-            }
-        };
+        let current = self.current.filter(|&at| self.pieces.get(at).is_some_and(has_room));
+        let piece = current.unwrap_or_else(|| {
+            let text = String::with_capacity(text.len().max(PIECE));
+            let piece = self.pieces.push(Piece { text, in_use: 0, moves: false });
+            self.current = Some(piece);
+            piece
+        });
         let numbered = NonZeroU32::MIN.saturating_add(piece);
         let Some(piece) = self.pieces.get_mut(piece) else { return Place { piece: numbered, start: 0, end: 0 } };
         let start = number(piece.text.len());

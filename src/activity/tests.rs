@@ -9,6 +9,7 @@ use crate::protocol::{CommandStatus, Incoming, UnreadableReason};
 
 use super::*;
 
+mod gaps;
 mod links;
 mod time;
 
@@ -238,7 +239,7 @@ fn what_is_not_kept_is_marked_and_takes_its_place_when_it_is() {
             data(11, "data", 1, "https://h/?auth=hidden"),
             command(12, "new", 1, ""),
             command(13, "new", 3, "no"),
-            gap(14, "gap", Some(9), &["new"]),
+            gaps::gap(14, "gap", Some(9), &["new"]),
         ];
         facts.into_iter().zip(0..).map(|(entry, at)| Entry { seq: Seq(seq(at)), ..entry }).collect::<Vec<_>>()
     };
@@ -312,52 +313,6 @@ fn a_paused_view_stays_and_counts_what_waits() {
     assert_eq!((view.len(&activities), view.waiting(&activities)), (3, 0));
 }
 
-fn gap(seq: u64, id: &str, to: Option<i64>, open: &[&str]) -> Entry {
-    let open = open.iter().map(|id| (*id).into()).collect();
-    let gap = Gap {
-        from: Moment(5),
-        to: to.map(Moment),
-        cause: GapCause::Disconnected,
-        open,
-        requests: 1,
-        open_requests: vec!["r".into()],
-    };
-    entry(seq, ActivityKey::Gap(id.into()), Fact::Gap(gap), "")
-}
-
-#[test]
-fn a_gap_is_a_row_that_counts_what_was_recovered() {
-    let mut activities = applied(&[
-        command(1, "a", 1, ""),
-        command(2, "b", 1, ""),
-        gap(3, "g", None, &[]),
-        gap(4, "g", Some(9), &["a", "b"]),
-    ]);
-    let row = activities.find(&ActivityKey::Gap("g".into())).unwrap();
-    let state = |activities: &Activities| activities.gap(row).map(|gap| (gap.to, gap.recovered, gap.open)).unwrap();
-    assert_eq!(state(&activities), (Some(Moment(9)), 0, 2));
-    let known = Enquiry::Known { status: CommandStatus::Failed, text: None };
-    activities.apply(&entry(5, ActivityKey::Command("a".into()), Fact::Enquired(known), ""));
-    activities.apply(&command(6, "b", 2, ""));
-    assert_eq!(state(&activities), (Some(Moment(9)), 2, 2));
-    assert!(!activities.gap(row).unwrap().is_recovered(), "a data request was open too");
-    activities.apply(&data(7, "r", 1, "https://h/…?auth=hidden"));
-    assert!(activities.gap(row).unwrap().is_recovered(), "it was heard of afterwards");
-    assert_eq!(activities.get(row).unwrap().status(), Status::Gap);
-}
-
-#[test]
-fn a_gap_that_lasts_counts_what_is_open_now() {
-    let mut activities = applied(&[command(1, "a", 1, ""), data(2, "r", 0, "Collecting"), gap(3, "g", None, &[])]);
-    let row = activities.find(&ActivityKey::Gap("g".into())).unwrap();
-    let waiting =
-        |activities: &Activities| activities.gap(row).map(|gap| (gap.open, gap.recovered, gap.requests)).unwrap();
-    assert_eq!(waiting(&activities), (1, 0, 1));
-    activities.apply(&data(4, "r", 1, "https://h/…?auth=hidden"));
-    activities.apply(&command(5, "b", 1, ""));
-    assert_eq!(waiting(&activities), (2, 0, 0));
-}
-
 #[test]
 fn every_state_says_how_it_is_known_and_contradictions_are_told() {
     let key = ActivityKey::Command("c".into());
@@ -388,7 +343,7 @@ fn the_ledger_adds_up() {
         entry(5, key("tracked"), Fact::Done(Deed::Tracked), ""),
         data(6, "ready", 1, "https://h/…?auth=hidden"),
         data(7, "preparing", 0, "Collecting"),
-        gap(8, "g", None, &[]),
+        gaps::gap(8, "g", None, &[]),
     ]);
     let ledger = activities.ledger();
     assert_eq!(ledger, Ledger { heard: 2, enquired: 1, unknown: 1, open: 3, gaps: 1 });

@@ -300,9 +300,9 @@ impl Jump {
         let check = "Check the date and time settings of this computer.";
         let size = in_words(self.by);
         if self.was_wrong {
-            let side = if self.by > 0 { "ahead of" } else { "behind" };
+            let direction = if self.by > 0 { "ahead of" } else { "behind" };
             return format!(
-                "The system clock is {size} {side} the server's: it jumped or is set wrong. {steady} {check}"
+                "The system clock is {size} {direction} the server's: it jumped or is set wrong. {steady} {check}"
             );
         }
         let direction = if self.by > 0 { "forward" } else { "back" };

@@ -98,10 +98,12 @@ fn the_first_date_puts_the_clock_right_and_the_operator_is_told_once() {
         assert_eq!((reference.server, reference.is_told), (Some(0), true));
         assert_eq!(reference.shown(clocks.now().at), machine.wall());
         let told = clocks.jumped().expect("a notice").sentence();
-        let side = if wrong > 0 { "ahead of" } else { "behind" };
+        let direction = if wrong > 0 { "ahead of" } else { "behind" };
         let size = if wrong.abs() == DAY * 2 { "2 days" } else { "2 h" };
         assert!(
-            told.starts_with(&format!("The system clock is {size} {side} the server's: it jumped or is set wrong. ")),
+            told.starts_with(&format!(
+                "The system clock is {size} {direction} the server's: it jumped or is set wrong. "
+            )),
             "{told}"
         );
         assert_eq!(clocks.jumped(), None);

@@ -45,6 +45,10 @@ pub(crate) struct Unseen {
 }
 
 /// One profile's place.
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each says a thing of its own, and no two of them exclude each other"
+)]
 #[derive(Debug)]
 pub(crate) struct Desk {
     /// The profile, as the settings have it.

@@ -44,14 +44,19 @@ struct Held {
 }
 
 impl Notices {
-    /// Follows what is wrong now: what is over goes, what is new comes.
+    /// Follows what is wrong now: what is over goes, what is new comes, and what is still shown says it as it is said now, because a
+    /// profile may have another name since.
     pub(crate) fn follow(&mut self, problems: Vec<Problem>) {
         let lasts = |held: &Held| held.problem.is_none_or(|number| problems.iter().any(|one| one.number == number));
         self.all.retain(lasts);
         let known = self.problem;
-        for Problem { number, times, notice, .. } in problems.into_iter().filter(|problem| problem.number > known) {
-            self.problem = number;
-            self.add(notice, times, Some(number));
+        for Problem { number, times, notice, .. } in problems {
+            if number > known {
+                self.problem = number;
+                self.add(notice, times, Some(number));
+            } else if let Some(held) = self.all.iter_mut().find(|held| held.problem == Some(number)) {
+                (held.notice, held.times) = (notice, times);
+            }
         }
     }
 

@@ -48,11 +48,8 @@ impl Activities {
                     self.collecting = Some(Collecting::Sweeping);
                 }
             }
-            Some(Collecting::Sweeping) => {
-                if self.pool.sweep(budget) {
-                    self.collecting = None;
-                }
-            }
+            Some(Collecting::Sweeping) if self.pool.sweep(budget) => self.collecting = None,
+            Some(Collecting::Sweeping) => {}
         }
     }
 

@@ -56,7 +56,9 @@ impl Matcher {
         let Self { filter, memory, version, buffer } = self;
         if *version != activity.pool.version() {
             *version = activity.pool.version();
-            memory.iter_mut().for_each(|memory| memory.shared.clear());
+            for memory in memory.iter_mut() {
+                memory.shared.clear();
+            }
         }
         let mut parts = filter.terms.iter().zip(memory);
         parts.all(|(term, memory)| holds(term, activity, now, &mut Search { memory: Some(memory), buffer }))

@@ -70,13 +70,11 @@ impl UsedBefore {
         for entry in entries.iter().rev() {
             let (ActivityKey::Data(request), Fact::Done(deed)) = (&entry.key, &entry.fact) else { continue };
             match deed {
-                Deed::Fetching { links, .. } => {
-                    if !self.unsent.remove(request) && self.count < MOST_USED {
-                        self.count += 1;
-                        let links: Vec<_> = links.iter().filter_map(|link| Fingerprint::read(link)).collect();
-                        if self.vault.used_before(request, &links) {
-                            self.repeated.insert(request.clone());
-                        }
+                Deed::Fetching { links, .. } if !self.unsent.remove(request) && self.count < MOST_USED => {
+                    self.count += 1;
+                    let links: Vec<_> = links.iter().filter_map(|link| Fingerprint::read(link)).collect();
+                    if self.vault.used_before(request, &links) {
+                        self.repeated.insert(request.clone());
                     }
                 }
                 Deed::NotSaved { why: NotSaved::NotStarted, .. } => _ = self.unsent.insert(request.clone()),

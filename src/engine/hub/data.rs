@@ -54,15 +54,15 @@ impl Hub {
     }
 
     /// Allows a host that links lead to.
-    pub(super) fn allow_host(&mut self, profile: ProfileId, host: String, permission: Permission) {
+    pub(super) fn allow_host(&mut self, profile: ProfileId, host: &str, permission: Permission) {
         self.edit(profile, |profile| {
             let hosts = match permission {
                 Permission::Unencrypted => &mut profile.allow_unencrypted,
                 Permission::Private => &mut profile.saving.private_hosts,
                 Permission::Automatic => &mut profile.saving.automatic_hosts,
             };
-            if !hosts.contains(&host) {
-                hosts.push(host.clone());
+            if !hosts.iter().any(|known| known == host) {
+                hosts.push(host.to_owned());
             }
         });
     }

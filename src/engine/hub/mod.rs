@@ -275,7 +275,7 @@ impl Hub {
             Action::RequestData { profile, data, folder } => self.request_data(profile, data, folder),
             Action::RequestAgain { profile, request, span } => self.request_again(profile, request, span),
             Action::ChangeSaving { profile, change } => self.change_saving(profile, &change),
-            Action::AllowHost { profile, host, permission } => self.allow_host(profile, host, permission),
+            Action::AllowHost { profile, host, permission } => self.allow_host(profile, &host, permission),
             Action::SetDataKey { profile, key, keep } => self.set_data_key(profile, key, keep),
             Action::WarningRead { profile, request } => self.warning_read(profile, request),
             Action::CheckStatus { profile, commands } => self.check_status(profile, commands),
@@ -300,7 +300,7 @@ impl Hub {
 
     fn hear(&mut self, report: Report) {
         match report {
-            Report::Connection { profile, ticket, state } => self.connection(profile, ticket, state),
+            Report::Connection { profile, ticket, state } => self.connection(profile, ticket, &state),
             Report::Remembered { profile, token } => self.remembered(profile, token),
             Report::SignedIn { profile, attempt, granted } => self.signed_in(profile, attempt, granted),
             Report::Expiry { profile, ticket, ends } => self.expiry(profile, ticket, ends),

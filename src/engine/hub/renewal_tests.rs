@@ -100,8 +100,7 @@ impl Bench {
             holding.blocking("holding the clock", move || held.recv().is_err()).await;
         });
 
-        let (log, kept) = (Log::default(), Arc::default());
-        let renewal = Arc::new(Mutex::new(Renewal::Grants));
+        let (log, kept, renewal) = (Log::default(), Arc::default(), Arc::new(Mutex::new(Renewal::Grants)));
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let api = format!("http://{}", listener.local_addr().unwrap());
         spawner.spawn("the backend", backend(listener, log.clone(), renewal.clone(), server_now));

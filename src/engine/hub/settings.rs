@@ -71,14 +71,13 @@ async fn write(store: Arc<Store>, waiting: Arc<Mutex<Waiting>>, tools: Tools) {
                     }
                 }
             }
-            // What changed holds for this run; nobody was promised more.
-            Some(Err(SettingsError::ReadOnly { .. })) => {}
+            // Read only: what changed holds for this run; nobody was promised more. `None`: the notice of the task that failed
+            // has said it.
+            Some(Err(SettingsError::ReadOnly { .. })) | None => {}
             Some(Err(error)) => {
                 let notice = Notice::new(Severity::Error, None, error.to_string());
                 tools.outbox.report_problem(ProblemKind::SettingsFile, notice);
             }
-            // The notice of the task that failed has said it.
-            None => {}
         }
     }
 }
@@ -102,18 +101,18 @@ impl Hub {
         preferences.idle_limit = self.tools.fetcher.idle.set(preferences.idle_limit);
         preferences.scale = preferences.scale.clamp(*SCALES.start(), *SCALES.end());
         let limit = preferences.message_limit;
-        let limits = |of: &Preferences| (of.retention_days, of.retention_bytes, of.link_lifetime);
+        let kept = |of: &Preferences| (of.retention_days, of.retention_bytes, of.link_lifetime);
         self.limits.send_if_modified(|now| {
-            let changed = limits(now) != limits(&preferences);
+            let differs = kept(now) != kept(&preferences);
             *now = preferences.clone();
-            changed
+            differs
         });
         let before = std::mem::replace(&mut self.settings.preferences, preferences);
         for desk in self.desks.values() {
             desk.wish.send_if_modified(|wish| {
-                let changed = wish.message_limit != limit;
+                let differs = wish.message_limit != limit;
                 wish.message_limit = limit;
-                changed
+                differs
             });
         }
         if Way::differs(&before, &self.settings.preferences) {

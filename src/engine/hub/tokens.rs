@@ -358,15 +358,15 @@ impl Hub {
     }
 
     /// A session changed its state.
-    pub(super) fn connection(&mut self, profile: ProfileId, ticket: u64, state: ConnectionState) {
+    pub(super) fn connection(&mut self, profile: ProfileId, ticket: u64, state: &ConnectionState) {
         let Some(desk) = self.desks.get_mut(&profile) else { return };
         desk.change(state.clone());
         if let Some(Signing { stage: Stage::Proving(held), .. }) = &desk.signing
             && held.ticket.number == ticket
         {
-            if state == ConnectionState::Live {
+            if *state == ConnectionState::Live {
                 self.accept(profile);
-            } else if let Some(failed) = failure(&state) {
+            } else if let Some(failed) = failure(state) {
                 self.sign_in_failed(profile, failed);
             }
             return;

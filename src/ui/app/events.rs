@@ -110,10 +110,8 @@ impl App {
             } else {
                 form.answer(state);
             }
-        } else {
-            if let Some(desk) = self.desk_of(profile) {
-                desk.take_sign_in(state);
-            }
+        } else if let Some(desk) = self.desk_of(profile) {
+            desk.take_sign_in(state);
         }
     }
 

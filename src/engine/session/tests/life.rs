@@ -38,7 +38,8 @@ fn last_gap(bench: &Bench) -> Gap {
 
 #[tokio::test(start_paused = true)]
 async fn whoever_leaves_a_dead_connection_its_gap_begins_at_its_last_sign_of_life() {
-    let endings: [(&str, fn(&Bench)); 6] = [
+    type Ending = (&'static str, fn(&Bench));
+    let endings: [Ending; 6] = [
         ("disconnect", |bench| bench.aim(Aim::Offline)),
         ("sign out", |bench| bench.aim(Aim::SignedOut)),
         ("another token", |bench| bench.aim(Aim::Online(ticket(2)))),
@@ -91,7 +92,7 @@ async fn alive(bench: &Bench) -> Option<Moment> {
 async fn quit(bench: &Bench) -> Option<Moment> {
     bench.aim(Aim::Stopped);
     tokio::time::sleep(seconds(2)).await;
-    alive(&bench).await
+    alive(bench).await
 }
 
 #[tokio::test(start_paused = true)]
