@@ -35,6 +35,8 @@ mod listening;
 mod mishaps;
 #[path = "engine/network.rs"]
 mod network;
+#[path = "engine/older.rs"]
+mod older;
 #[path = "engine/pending.rs"]
 mod pending;
 #[path = "engine/quitting.rs"]

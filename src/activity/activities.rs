@@ -19,6 +19,7 @@ mod finding;
 mod gaps;
 mod links;
 mod merged;
+mod older;
 mod texts;
 
 use evicting::{EVICTED_AT_ONCE, Eviction};

@@ -83,9 +83,7 @@ impl EvictedRows {
         let Some(first) = seqs.first() else { return };
         self.counts.entry(first.0 >> COUNTED).or_default().add(standing);
         self.all.add(standing);
-        if self.buckets.is_empty() {
-            self.buckets.resize_with((limit / FULL).next_power_of_two().max(FULL), Vec::new);
-        }
+        self.make_buckets(limit);
         for (index, seq) in seqs.iter().enumerate() {
             let stretch = seq.0 >> STRETCH;
             let is_known = seqs.iter().take(index).any(|other| other.0 >> STRETCH == stretch);
@@ -93,6 +91,28 @@ impl EvictedRows {
                 self.remember(hash, stretch);
             }
         }
+        self.forget_oldest(limit);
+    }
+
+    /// The journal has an entry of a row that was never in memory, or not with this entry. It is found, but not counted.
+    pub(super) fn index(&mut self, hash: u64, seq: Seq, limit: usize) {
+        self.make_buckets(limit);
+        self.remember(hash, seq.0 >> STRETCH);
+        self.forget_oldest(limit);
+    }
+
+    /// Whether no id at all can be found.
+    pub(super) fn finds_none(&self) -> bool {
+        self.remembered == 0
+    }
+
+    fn make_buckets(&mut self, limit: usize) {
+        if self.buckets.is_empty() {
+            self.buckets.resize_with((limit / FULL).next_power_of_two().max(FULL), Vec::new);
+        }
+    }
+
+    fn forget_oldest(&mut self, limit: usize) {
         let most = limit.saturating_mul(FOR_EACH_ROW).max(LEAST);
         while self.remembered > most || self.stretches.len() as u64 > MOST_STRETCHES {
             self.remembered -= self.stretches.pop_front().unwrap_or(self.remembered);
@@ -126,6 +146,9 @@ impl EvictedRows {
         let number = usize::try_from(stretch - self.oldest).unwrap_or(0);
         let entry = short(hash, stretch);
         let bucket = self.bucket_of(hash);
+        if self.buckets.get(bucket).is_some_and(|known| known.contains(&entry)) {
+            return;
+        }
         if let (Some(bucket), Some(count)) = (self.buckets.get_mut(bucket), self.stretches.get_mut(number)) {
             if bucket.len() == bucket.capacity() {
                 // Not twice as many as there are: that would be as much memory for nothing.
@@ -174,11 +197,16 @@ impl EvictedRows {
         found
     }
 
-    /// A row is in memory again that was evicted, and counted with this standing and first entry.
-    pub(super) fn came_back(&mut self, first: Seq, standing: Standing) {
-        if let Some(counted) = self.counts.get_mut(&(first.0 >> COUNTED)) {
-            counted.remove(standing);
-            self.all.remove(standing);
+    /// A row is in memory again that was evicted, and counted with this standing and first entry. Whether it was: none is
+    /// counted that was never in memory.
+    pub(super) fn came_back(&mut self, first: Seq, standing: Standing) -> bool {
+        match self.counts.get_mut(&(first.0 >> COUNTED)) {
+            Some(counted) if counted.rows > 0 => {
+                counted.remove(standing);
+                self.all.remove(standing);
+                true
+            }
+            _ => false,
         }
     }
 

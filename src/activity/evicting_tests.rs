@@ -247,6 +247,51 @@ fn texts_of_rows_that_are_gone_take_no_memory() {
     }
 }
 
+#[test]
+fn entries_that_were_not_restored_are_known_by_their_index_only() {
+    for late_before_index in [true, false] {
+        let mut journal =
+            vec![labelled(1, "cut", "approve"), command(2, "old", 3, "denied"), labelled(3, "old", "night")];
+        journal.extend((4..1_000).map(|number| command(number, &format!("c-{number}"), 2, "")));
+        journal.push(command(1_000, "cut", 2, "done"));
+        let late = command(1_001, "old", 1, "late");
+        let mut activities = empty();
+        activities.set_live_from(Seq(1_001));
+        activities.apply_restored(&journal[600..]);
+        activities.set_older(997 - 399);
+        let whole = activities.known();
+        if late_before_index {
+            activities.apply(&late);
+        }
+        let older: Vec<_> = journal[..600].iter().rev().map(|entry| (entry.seq, entry.key.clone())).collect();
+        activities.index_older(&older[..300], false);
+        assert_eq!(activities.take_incomplete(10), [], "not all is known yet");
+        activities.index_older(&older[300..], true);
+        if !late_before_index {
+            activities.apply(&late);
+        }
+        assert_eq!(activities.answer(&key("c-7")), Answer::Settled, "what is open would have been restored");
+        let mut incomplete = activities.take_incomplete(10);
+        incomplete.sort_by_key(|incomplete| incomplete.key.id().to_owned());
+        assert_eq!(incomplete.iter().map(|incomplete| incomplete.key.id()).collect::<Vec<_>>(), ["cut", "old"]);
+        for incomplete in incomplete {
+            activities.complete(&incomplete.key, &read(&journal, &incomplete));
+        }
+        for (id, status, label, place) in
+            [("cut", Status::Succeeded, "approve", 1), ("old", Status::Failed, "night", 2)]
+        {
+            let activity = activities.get(activities.find(&key(id)).unwrap()).unwrap();
+            assert_eq!((activity.status(), activity.label()), (status, label), "{id}");
+            assert_eq!(activity.first_seen(), journal[place - 1].at, "{id}");
+        }
+        assert_eq!(activities.known(), whole, "a row is counted twice, or not at all");
+        assert_eq!(activities.take_incomplete(10), []);
+        // One that is new is not looked for.
+        activities.apply(&command(1_002, "new", 1, ""));
+        assert_eq!(activities.take_incomplete(10), []);
+    }
+}
+
 #[derive(Debug, Clone)]
 enum Step {
     Entry(u8, i64, u8),

@@ -70,6 +70,16 @@ pub enum Event {
         /// How many.
         rows: u64,
     },
+    /// Entries that the journal has beside those that were restored, some at a time, the newest first; for
+    /// [`crate::activity::Activities::index_older`].
+    OlderEntries {
+        /// Whose.
+        profile: ProfileId,
+        /// The number of each, and its activity.
+        entries: Vec<(Seq, ActivityKey)>,
+        /// Whether these are the last.
+        complete: bool,
+    },
     /// Activities that a search in the journal found: the answer to [`Action::SearchOlder`], some at a time.
     Found {
         /// Whose.

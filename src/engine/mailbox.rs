@@ -407,6 +407,7 @@ impl Slot {
             | Event::Forgotten { .. }
             | Event::ReadBack { .. }
             | Event::Older { .. }
+            | Event::OlderEntries { .. }
             | Event::Found { .. }
             | Event::Notice(_)
             | Event::Stopped => return None,
@@ -422,6 +423,9 @@ fn log(notice: &Notice) {
     }
 }
 
+/// About how many bytes a key takes.
+const WEIGHT_OF_KEY: usize = 64;
+
 fn weight_of(event: &Event) -> usize {
     match event {
         Event::Restored { entries, .. }
@@ -431,6 +435,7 @@ fn weight_of(event: &Event) -> usize {
         Event::ReadBack { rows, .. } | Event::Found { rows, .. } => {
             rows.iter().map(|(_, entries)| weight_of_entries(entries)).sum()
         }
+        Event::OlderEntries { entries, .. } => entries.len() * WEIGHT_OF_KEY,
         Event::Revealed { messages, .. } => messages.iter().map(|(_, message)| message.expose().len()).sum(),
         _ => 0,
     }

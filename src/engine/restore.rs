@@ -27,16 +27,29 @@ const FIRST_CHUNK: usize = 200;
 const LARGEST_CHUNK: usize = 20_000;
 /// How many entries are restored for each activity that may be, on average.
 const MOST_OF_EACH: usize = 8;
+/// How many older entries are told for each activity that may be, on average.
+const MOST_OF_EACH_KNOWN: usize = 4;
+/// How many of them are told together.
+const OLDER_CHUNK: u32 = 20_000;
 /// How many entries of what is open, and older than what is restored otherwise, are told together.
 const OPEN_CHUNK: usize = 1_000;
 /// The pause after the journal could not be read.
 const PAUSE: Duration = Duration::from_secs(1);
 
+/// What the journal has beside what was restored.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Older {
+    /// How many activities were restored.
+    restored: u64,
+    /// Of what came before this entry only what is open was restored.
+    before: Seq,
+}
+
 /// Restores a profile's entries of earlier runs, newest first. Runs beside the connection: live entries may come between.
 ///
 /// What is open is put into the book, and what was left behind into the `aftermath`; at the end the scribe is told of the gap
 /// that the last run left, by `left`. The window is told of about `rows` activities, and of older ones that are open: returns
-/// how many those are if the journal has others.
+/// what else the journal has, if it has more.
 pub(super) async fn restore(
     profile: ProfileId,
     ledger: JournalStore,
@@ -44,7 +57,7 @@ pub(super) async fn restore(
     (live_from, rows): (Seq, usize),
     (book, left): (Book, oneshot::Sender<Left>),
     aftermath: &mut Aftermath,
-) -> Option<u64> {
+) -> Option<Older> {
     let begin = begin(profile, &ledger, &outbox, live_from, (&book, &mut aftermath.left_behind));
     let entries = restore_entries(profile, &ledger, &outbox, (live_from, rows), (&book, &mut aftermath.used));
     let ((), restored) = futures_util::future::join(begin, entries).await;
@@ -98,15 +111,15 @@ pub(super) async fn tell_past(profile: ProfileId, ledger: JournalStore, past: on
     }
 }
 
-/// Tells the window of the newest activities, up to about `rows`, and of older ones that are open. How many those are, or
-/// `None` if that is all there is.
+/// Tells the window of the newest activities, up to about `rows`, and of older ones that are open. What else there is, or
+/// `None` if that is all.
 async fn restore_entries(
     profile: ProfileId,
     ledger: &JournalStore,
     outbox: &Outbox,
     (live_from, rows): (Seq, usize),
     (book, used): (&Book, &mut UsedBefore),
-) -> Option<u64> {
+) -> Option<Older> {
     let mut chunk = Chunk::new(FIRST_CHUNK, LARGEST_CHUNK);
     let mut before = live_from;
     let (hasher, mut known, mut restored) = (RandomState::new(), HashSet::new(), 0_usize);
@@ -164,20 +177,60 @@ async fn restore_entries(
     }
     used.note(&entries);
     tell(entries, true).await;
-    Some(known.len() as u64)
+    Some(Older { restored: known.len() as u64, before })
 }
 
-/// Tells the window how many activities the journal has beside those that were restored.
-pub(super) async fn count_older(profile: ProfileId, (live_from, restored): (Seq, u64), data: PathBuf, tools: &Tools) {
+/// Tells the window how many activities the journal has beside those that were restored, then what entries they have: a
+/// message for one of them is then not taken for that of a new one. Not of more entries than are remembered for `rows`.
+pub(super) async fn tell_older(
+    profile: ProfileId,
+    (live_from, older): (Seq, Older),
+    rows: usize,
+    data: PathBuf,
+    tools: &Tools,
+) {
+    let Older { restored, mut before } = older;
     let count = move || match Archive::open(&data)? {
-        Some(archive) => archive.count_activities(profile, live_from),
-        None => Ok(0),
+        Some(archive) => Ok(Some((archive.count_activities(profile, live_from)?, archive))),
+        None => Ok(None),
     };
     let counting = tools.spawner.blocking("counting older activity", count);
-    match tools.spawner.until_stopped(counting).await.flatten() {
-        Some(Ok(count)) => tools.outbox.post(Event::Older { profile, rows: count.saturating_sub(restored) }),
-        Some(Err(error)) => tracing::warn!(%error, "it is not known how many activities the journal has"),
-        None => {}
+    let mut archive = match tools.spawner.until_stopped(counting).await.flatten() {
+        Some(Ok(Some((count, archive)))) => {
+            tools.outbox.post(Event::Older { profile, rows: count.saturating_sub(restored) });
+            archive
+        }
+        Some(Err(error)) => {
+            let error: JournalError = error;
+            return tracing::warn!(%error, "it is not known how many activities the journal has");
+        }
+        Some(Ok(None)) | None => return,
+    };
+    let mut left = rows.saturating_mul(MOST_OF_EACH_KNOWN);
+    while left > 0 {
+        let read = move || archive.keys_before(profile, before, OLDER_CHUNK).map(|entries| (entries, archive));
+        let reading = tools.spawner.blocking("reading older activity", read);
+        let Some(read) = tools.spawner.until_stopped(reading).await.flatten() else { return };
+        let (entries, complete) = match read {
+            Ok((entries, same)) => {
+                archive = same;
+                let is_last = entries.is_empty() || entries.len() >= left;
+                left = left.saturating_sub(entries.len());
+                (entries, is_last)
+            }
+            Err(error) => {
+                tracing::warn!(%error, "it is not known which older activities the journal has");
+                return tools
+                    .outbox
+                    .restored(Event::OlderEntries { profile, entries: Vec::new(), complete: true })
+                    .await;
+            }
+        };
+        before = entries.last().map_or(before, |(oldest, _)| *oldest);
+        let told = tools.outbox.restored(Event::OlderEntries { profile, entries, complete });
+        if tools.spawner.until_stopped(told).await.is_none() || complete {
+            return;
+        }
     }
 }
 
@@ -297,7 +350,7 @@ mod tests {
             is_complete |= complete;
         }
         assert!(is_complete, "it does not end");
-        assert_eq!(restored, Some(ids.len() as u64));
+        assert_eq!(restored.map(|older| older.restored), Some(ids.len() as u64));
         assert!((700..2_000).contains(&ids.len()), "{} were restored", ids.len());
         for (id, there) in [("c-0", true), ("c-500", true), ("c-1999", true), ("c-1", false)] {
             assert_eq!(ids.iter().any(|other| other == id), there, "{id}");

@@ -293,6 +293,27 @@ impl Archive {
             .map_err(|source| self.failed(source))
     }
 
+    /// Whose entries a profile has before a number, the newest first: each entry's number and activity.
+    ///
+    /// # Errors
+    ///
+    /// If the journal can't be read.
+    pub fn keys_before(
+        &self,
+        profile: ProfileId,
+        before: Seq,
+        limit: u32,
+    ) -> Result<Vec<(Seq, ActivityKey)>, JournalError> {
+        let sql = "SELECT seq, kind, id FROM entry WHERE profile = (SELECT number FROM profile WHERE uuid = ?1)
+                   AND seq < ?2 ORDER BY seq DESC LIMIT ?3";
+        let read = || {
+            let mut statement = self.connection.prepare_cached(sql)?;
+            let parameters = (profile.as_u128().to_be_bytes(), to_sql(before), limit);
+            statement.query_map(parameters, row::numbered_key)?.collect::<rusqlite::Result<_>>()
+        };
+        read().map_err(|source| self.failed(source))
+    }
+
     /// Ends what is being read, from another thread.
     #[must_use]
     pub fn interrupter(&self) -> Interrupter {

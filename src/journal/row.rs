@@ -104,6 +104,12 @@ pub(super) fn key(kind: i64, id: ValueRef<'_>) -> ActivityKey {
     }
 }
 
+/// The number of an entry and its activity, of `seq`, `kind` and `id`.
+pub(super) fn numbered_key(row: &rusqlite::Row<'_>) -> rusqlite::Result<(Seq, ActivityKey)> {
+    let seq = Seq(u64::try_from(row.get::<_, i64>(0)?).unwrap_or(0));
+    Ok((seq, key(row.get(1)?, row.get_ref(2)?)))
+}
+
 /// The `payload` of an entry.
 ///
 /// # Errors

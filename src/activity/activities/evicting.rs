@@ -10,7 +10,6 @@ use std::ops::RangeInclusive;
 
 use crate::activity::evicted::EvictedRows;
 use crate::activity::insight::Outcome;
-use crate::activity::pool::PackedId;
 use crate::activity::row::{DataRow, Row};
 use crate::activity::{Activity, ActivityKey, Entry, Kind, Seq, Status};
 
@@ -52,7 +51,11 @@ pub(super) struct Eviction {
     /// Rows that came back last, the newest at the end: they stay for a while, though they were seen first long ago.
     came_back: VecDeque<RowId>,
     /// How many rows more the journal has, of which none was ever in memory.
-    older: usize,
+    pub(super) older: usize,
+    /// Rows in memory of which the journal has entries that were not restored.
+    pub(super) cut: BTreeSet<RowId>,
+    /// Whether all of those are known.
+    pub(super) cut_known: bool,
     /// The newest entry.
     newest: Seq,
     /// Entries before this one are no longer in the journal.
@@ -71,6 +74,8 @@ struct Missing {
     stretches: Vec<RangeInclusive<Seq>>,
     /// Whether they are being read.
     asked: bool,
+    /// Whether the row is counted among those that are not in memory.
+    counted: bool,
 }
 
 /// A row that came back, and where in the journal its earlier entries are; for [`Activities::complete`].
@@ -96,6 +101,8 @@ impl Default for Eviction {
             found: BTreeSet::new(),
             came_back: VecDeque::new(),
             older: 0,
+            cut: BTreeSet::new(),
+            cut_known: false,
             newest: Seq(0),
             purged_before: Seq(0),
             purged_from: None,
@@ -132,11 +139,6 @@ impl Activities {
     #[must_use]
     pub fn known(&self) -> usize {
         self.len() + self.eviction.rows.len() + self.eviction.older
-    }
-
-    /// The journal has so many rows more, which were not restored because there were too many.
-    pub fn set_older(&mut self, rows: usize) {
-        self.eviction.older = rows;
     }
 
     /// Where rows that are not in memory end: each of them has its first entry before this one.
@@ -335,9 +337,6 @@ impl Activities {
         if let Some(asked) = counted.asked {
             self.asked.remove(&(asked, at));
         }
-        if let Some(asked) = counted.asked {
-            self.asked.remove(&(asked, at));
-        }
         if let Some(deadline) = self.deadline(at) {
             self.deadlines.remove(&(deadline, at));
         }
@@ -367,23 +366,6 @@ impl Activities {
         }
     }
 
-    /// The hash of an id, also after its text has gone and its place was given to another one.
-    fn lasting_hash(&self, kind: Kind, id: PackedId) -> u64 {
-        match id {
-            PackedId::Text(text) => self.hasher.hash_one((kind, self.pool.get(text))),
-            PackedId::Uuid(uuid) => self.hasher.hash_one((kind, uuid)),
-        }
-    }
-
-    /// Whether a row was evicted and did not come back.
-    pub(super) fn was_evicted(&self, key: &ActivityKey) -> bool {
-        let hash = match PackedId::of_uuid(key.id()) {
-            Some(id) => self.lasting_hash(key.kind(), id),
-            None => self.hasher.hash_one((key.kind(), key.id())),
-        };
-        !self.eviction.rows.find(hash).is_empty()
-    }
-
     /// An entry is applied.
     pub(super) fn note_seq(&mut self, seq: Seq) {
         if seq.is_kept() {
@@ -393,14 +375,24 @@ impl Activities {
 
     /// A row was made for an entry: notes whether earlier ones of it are in the journal.
     pub(super) fn is_made(&mut self, at: u32, since: Seq) {
-        if self.eviction.rows.len() == 0 {
-            return;
+        if !self.eviction.rows.finds_none() {
+            self.miss(at, since, true);
         }
+    }
+
+    /// Notes that entries of a row before `since` are to be read, if they are in the journal. `counted` is whether the row is
+    /// counted among those that are not in memory.
+    pub(super) fn miss(&mut self, at: u32, since: Seq, counted: bool) {
         let Some(row) = self.rows.get(at) else { return };
         let stretches = self.eviction.rows.find(self.lasting_hash(row.kind, row.id));
         if !stretches.is_empty() {
-            self.eviction.incomplete.insert(at, Missing { since, stretches, asked: false });
+            self.eviction.incomplete.insert(at, Missing { since, stretches, asked: false, counted });
         }
+    }
+
+    /// Whether earlier entries of a row are still to be read.
+    pub(super) fn is_incomplete(&self, at: u32) -> bool {
+        self.eviction.incomplete.contains_key(&at)
     }
 
     /// Rows that came back and whose earlier entries are to be read from the journal, each once; at most `most`.
@@ -430,12 +422,13 @@ impl Activities {
         for entry in entries.iter().filter(|entry| entry.seq < missing.since) {
             before.apply(entry, data.as_mut(), &mut self.pool);
         }
-        if before.first.is_set() {
+        if before.first.is_set() && missing.counted {
             let first = before.first.seq;
             let activity = Activity { row: &before, data: data.as_ref(), pool: &self.pool, context: self.context() };
             let (standing, outcome) = (activity.standing(), Outcome::of(&activity));
-            self.eviction.rows.came_back(first, standing);
-            if let Some(outcome) = outcome {
+            if !self.eviction.rows.came_back(first, standing) {
+                self.eviction.older = self.eviction.older.saturating_sub(1);
+            } else if let Some(outcome) = outcome {
                 self.outcomes.remove(outcome);
             }
         }
@@ -454,6 +447,7 @@ impl Activities {
                 self.may_be_evicted_now(at);
             }
         }
+        self.complete_cut();
     }
 
     /// A row that came back is whole, as another model has it.

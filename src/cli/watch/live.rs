@@ -150,6 +150,7 @@ impl Live {
                 | Event::Revealed { .. }
                 | Event::ReadBack { .. }
                 | Event::Older { .. }
+                | Event::OlderEntries { .. }
                 | Event::Found { .. }
                 | Event::DataTokens { .. }
                 | Event::Export(_) => {}

@@ -281,10 +281,10 @@ impl Hub {
             let mut aftermath = Aftermath::of(vault);
             let restoring = restore::restore(profile, ledger, outbox, (live_from, rows), of_the_past, &mut aftermath);
             // What was read half tells nothing of what was left behind.
-            if let Some(restored) = tools.spawner.until_stopped(restoring).await {
+            if let Some(older) = tools.spawner.until_stopped(restoring).await {
                 aftermath.settle(profile, scribe, tools.clone()).await;
-                if let Some(restored) = restored {
-                    restore::count_older(profile, (live_from, restored), data, &tools).await;
+                if let Some(older) = older {
+                    restore::tell_older(profile, (live_from, older), rows, data, &tools).await;
                 }
             }
         };

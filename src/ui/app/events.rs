@@ -67,6 +67,7 @@ impl App {
             | Event::History { profile, .. }
             | Event::ReadBack { profile, .. }
             | Event::Older { profile, .. }
+            | Event::OlderEntries { profile, .. }
             | Event::Found { profile, .. }
             | Event::Revealed { profile, .. } => {
                 if self.desk_of(profile).is_none() {

@@ -42,6 +42,7 @@ impl Desk {
                 }
             }
             Event::Older { rows, .. } => self.activities.set_older(usize::try_from(rows).unwrap_or(usize::MAX)),
+            Event::OlderEntries { entries, complete, .. } => self.activities.index_older(&entries, complete),
             Event::Found { search, rows, percent, end, .. } => self.found(search, &rows, percent, end),
             Event::ReadBack { rows, .. } => {
                 self.asked_back = None;

@@ -1,0 +1,227 @@
+//! More activities than may be in memory: what is in the journal only is found, searched and brought back.
+
+use std::time::Duration;
+
+use privicore_monitor::activity::{Activities, ActivityKey, Chip, Deed, Entry, Fact, Filter, Kind, Moment, Status};
+use privicore_monitor::engine::{Action, Event, SearchEnd};
+use privicore_monitor::journal::Journal;
+use privicore_monitor::protocol::incoming::parse;
+use privicore_monitor::protocol::{CommandId, Incoming};
+use privicore_monitor::sandbox::{DEMO_USERNAME, Running};
+use privicore_monitor::settings::{PreferenceChange, ProfileId};
+use serde_json::json;
+
+use crate::quiet;
+use crate::window::{Machine, Window};
+
+/// The fewest rows that can be chosen.
+const ROWS: usize = 10_000;
+/// How many commands the journal has.
+const COMMANDS: usize = 26_000;
+
+fn id_of(number: usize) -> String {
+    format!("c-{number:05}")
+}
+
+fn command(number: usize) -> ActivityKey {
+    ActivityKey::Command(CommandId::new(id_of(number)))
+}
+
+/// When a command was named, and so first seen.
+fn first_seen(number: usize) -> Moment {
+    Moment(1_700_000_000_000_000 + i64::try_from(number).expect("a small number") * 1_000)
+}
+
+/// What earlier runs wrote of a command: its name, and that it failed.
+fn entries_of(number: usize) -> [Entry; 2] {
+    let label = Fact::Done(Deed::Labelled { label: format!("job {number}") });
+    let raw = json!({"data": {"type": "X-DPT-CAB-ID", "id": id_of(number), "command_status": 3, "body": "denied"}});
+    let raw = raw.to_string();
+    let Incoming::Message(message) = parse(&raw) else { panic!("not a message: {raw}") };
+    let at = first_seen(number);
+    [
+        Entry::ours(at, command(number), label),
+        Entry { raw: raw.into(), ..Entry::ours(Moment(at.0 + 1), command(number), Fact::Heard(message)) },
+    ]
+}
+
+/// A machine whose journal has all the commands, and which holds as few rows in memory as there may be.
+async fn with_history(sandbox: &Running) -> (Machine, ProfileId) {
+    let machine = Machine::new();
+    let mut window = Window::open(&machine);
+    let profile = window.sign_in(sandbox).await;
+    window.kept().await;
+    let rows = u32::try_from(ROWS).expect("a small number");
+    window.act(Action::ChangePreferences { number: 1, changes: vec![PreferenceChange::RowsInMemory(rows)] });
+    window.settings("the rows", |settings| (settings.preferences.rows_in_memory == rows).then_some(())).await;
+    window.quit().await;
+    let journal = Journal::open(&machine.folder.path().join("data")).expect("the journal").journal;
+    for batch in (0..COMMANDS).collect::<Vec<_>>().chunks(2_000) {
+        let entries = batch.iter().flat_map(|number| entries_of(*number)).collect();
+        journal.append(profile, entries).await.expect("written");
+    }
+    journal.close().await;
+    (machine, profile)
+}
+
+/// A window's model of one profile, made from what the engine tells.
+struct Model {
+    profile: ProfileId,
+    activities: Activities,
+    /// How many events were taken.
+    taken: usize,
+    /// Whether all older entries were told.
+    indexed: bool,
+}
+
+impl Model {
+    fn new(profile: ProfileId) -> Self {
+        let mut activities = Activities::new(Duration::from_mins(10));
+        activities.set_rows_in_memory(ROWS);
+        Self { profile, activities, taken: 0, indexed: false }
+    }
+
+    fn take(&mut self, event: &Event) {
+        match event {
+            Event::Restored { entries, live_from, .. } => {
+                self.activities.set_live_from(*live_from);
+                self.activities.apply_restored(entries);
+            }
+            Event::Committed { entries, .. } => entries.iter().for_each(|entry| self.activities.apply(entry)),
+            Event::Older { rows, .. } => self.activities.set_older(usize::try_from(*rows).expect("it fits")),
+            Event::OlderEntries { entries, complete, .. } => {
+                self.activities.index_older(entries, *complete);
+                self.indexed |= complete;
+            }
+            Event::ReadBack { rows, .. } => {
+                rows.iter().for_each(|(key, entries)| self.activities.complete(key, entries));
+            }
+            _ => {}
+        }
+    }
+
+    /// Takes events, and asks for what is missing, until something is true.
+    async fn until(&mut self, window: &mut Window, what: &str, is_true: impl Fn(&Self) -> bool) {
+        loop {
+            while let Some(event) = window.heard.get(self.taken) {
+                self.taken += 1;
+                self.take(event);
+            }
+            let rows = self.activities.take_incomplete(100);
+            if !rows.is_empty() {
+                window.act(Action::ReadBack { profile: self.profile, rows });
+            }
+            if is_true(self) {
+                return;
+            }
+            window.since(self.taken, what, |_any| Some(())).await;
+        }
+    }
+
+    fn status(&self, key: &ActivityKey) -> Option<Status> {
+        Some(self.activities.get(self.activities.find(key)?)?.status())
+    }
+
+    /// How many rows there are but for gaps.
+    fn known(&self) -> usize {
+        self.activities.known() - self.activities.gaps().count()
+    }
+
+    /// A row is what all of its entries say.
+    fn is_whole(&self, number: usize) {
+        let activity =
+            self.activities.find(&command(number)).and_then(|row| self.activities.get(row)).expect("the row");
+        assert_eq!((activity.status(), activity.kind()), (Status::Failed, Kind::Command));
+        assert_eq!((activity.label(), activity.message().as_ref()), (format!("job {number}").as_str(), "denied"));
+        assert_eq!(activity.first_seen(), first_seen(number));
+    }
+}
+
+async fn late(sandbox: &Running, id: &str, status: u8) {
+    let message = json!({"data": {"type": "X-DPT-CAB-ID", "id": id, "command_status": status, "body": "late"}});
+    sandbox.control().publish(DEMO_USERNAME, &message).await.expect("published");
+}
+
+#[tokio::test]
+async fn a_late_message_finds_the_row_that_was_not_restored_or_was_evicted() {
+    let sandbox = quiet().await;
+    let (machine, profile) = with_history(&sandbox).await;
+    let mut window = Window::open(&machine);
+    let mut model = Model::new(profile);
+    model.until(&mut window, "what is older", |model| model.indexed).await;
+    window.live(1).await;
+    // Of an earlier run, and older than what was restored.
+    let known = model.known();
+    assert!(known >= COMMANDS, "{known}");
+    assert_eq!(model.status(&command(7)), None);
+    late(&sandbox, &id_of(7), 1).await;
+    model.until(&mut window, "the older row", |model| model.status(&command(7)) == Some(Status::Failed)).await;
+    model.is_whole(7);
+    assert_eq!(model.known(), known, "it is counted twice, or not at all");
+    // Evicted by what came since.
+    let oldest = COMMANDS - ROWS + 200;
+    assert_eq!(model.status(&command(oldest)), Some(Status::Failed));
+    for number in 0..400 {
+        late(&sandbox, &format!("new-{number}"), 2).await;
+    }
+    model.until(&mut window, "the eviction", |model| model.status(&command(oldest)).is_none()).await;
+    late(&sandbox, &id_of(oldest), 1).await;
+    let is_back = |model: &Model| model.status(&command(oldest)) == Some(Status::Failed);
+    model.until(&mut window, "the evicted row", is_back).await;
+    model.is_whole(oldest);
+    let new = |number: usize| ActivityKey::Command(CommandId::new(format!("new-{number}")));
+    assert!((0..400).all(|number| model.status(&new(number)) == Some(Status::Succeeded)));
+    assert_eq!(model.known(), known + 400);
+    window.quit().await;
+}
+
+/// The answers to a search that were heard so far: how far each was, what was found, and the end.
+fn found(window: &Window, number: u32) -> (Vec<u8>, Vec<(ActivityKey, usize)>, Option<SearchEnd>) {
+    let (mut percents, mut all, mut ended) = (Vec::new(), Vec::new(), None);
+    for event in &window.heard {
+        if let Event::Found { search, rows, percent, end, .. } = event
+            && *search == number
+        {
+            assert_eq!(ended, None, "it goes on after its end");
+            percents.push(*percent);
+            all.extend(rows.iter().map(|(key, entries)| (key.clone(), entries.len())));
+            ended = *end;
+        }
+    }
+    (percents, all, ended)
+}
+
+#[tokio::test]
+async fn a_search_says_how_far_it_is_finds_whole_activities_and_can_be_cancelled() {
+    let sandbox = quiet().await;
+    let (machine, profile) = with_history(&sandbox).await;
+    let mut window = Window::open(&machine);
+    let mut model = Model::new(profile);
+    model.until(&mut window, "what is older", |model| model.indexed).await;
+    let before = model.activities.older_than();
+    let search = |search: u32, filter: &str| {
+        let filter = Filter::parse(filter).expect("a filter");
+        Action::SearchOlder { profile, search, filter, chip: Chip::All, before }
+    };
+    // The first is cancelled, and the second ended by the third.
+    window.act(search(1, "label:job"));
+    window.act(Action::CancelSearch(profile));
+    window.act(search(2, "label:job"));
+    window.act(search(3, "id:c-0001"));
+    let end = |event: &Event| match event {
+        Event::Found { search: 3, end, .. } => *end,
+        _ => None,
+    };
+    assert_eq!(window.since(0, "the end", end).await, SearchEnd::Complete);
+    let (percents, rows, _) = found(&window, 3);
+    let mut expected: Vec<_> = (10..20).map(|number| (command(number), 2)).collect();
+    expected.reverse();
+    assert_eq!(rows, expected, "the newest first, with all of its entries");
+    assert!(percents.len() >= 3 && percents.is_sorted(), "{percents:?}");
+    assert_eq!(percents.last(), Some(&100));
+    assert!(percents.iter().rev().skip(1).all(|percent| *percent < 100), "{percents:?}");
+    for number in [1, 2] {
+        assert_eq!(found(&window, number).2, None, "search {number} went on");
+    }
+    window.quit().await;
+}
