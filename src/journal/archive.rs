@@ -22,6 +22,8 @@ use super::reader::to_sql;
 use super::row::{self, COLUMNS};
 use super::{FILE, JournalError, schema};
 
+mod keys;
+
 /// How many entries of one activity are read at most in a search.
 const MOST_OF_ONE: usize = 4_096;
 
@@ -291,27 +293,6 @@ impl Archive {
             .query_row(sql, (profile.as_u128().to_be_bytes(), to_sql(before)), |row| row.get::<_, i64>(0))
             .map(|count| u64::try_from(count).unwrap_or(0))
             .map_err(|source| self.failed(source))
-    }
-
-    /// Whose entries a profile has before a number, the newest first: each entry's number and activity.
-    ///
-    /// # Errors
-    ///
-    /// If the journal can't be read.
-    pub fn keys_before(
-        &self,
-        profile: ProfileId,
-        before: Seq,
-        limit: u32,
-    ) -> Result<Vec<(Seq, ActivityKey)>, JournalError> {
-        let sql = "SELECT seq, kind, id FROM entry WHERE profile = (SELECT number FROM profile WHERE uuid = ?1)
-                   AND seq < ?2 ORDER BY seq DESC LIMIT ?3";
-        let read = || {
-            let mut statement = self.connection.prepare_cached(sql)?;
-            let parameters = (profile.as_u128().to_be_bytes(), to_sql(before), limit);
-            statement.query_map(parameters, row::numbered_key)?.collect::<rusqlite::Result<_>>()
-        };
-        read().map_err(|source| self.failed(source))
     }
 
     /// Ends what is being read, from another thread.

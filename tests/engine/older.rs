@@ -87,14 +87,20 @@ impl Model {
                 self.activities.set_live_from(*live_from);
                 self.activities.apply_restored(entries);
             }
-            Event::Committed { entries, .. } => entries.iter().for_each(|entry| self.activities.apply(entry)),
+            Event::Committed { entries, .. } => {
+                for entry in entries {
+                    self.activities.apply(entry);
+                }
+            }
             Event::Older { rows, .. } => self.activities.set_older(usize::try_from(*rows).expect("it fits")),
             Event::OlderEntries { entries, complete, .. } => {
                 self.activities.index_older(entries, *complete);
                 self.indexed |= complete;
             }
             Event::ReadBack { rows, .. } => {
-                rows.iter().for_each(|(key, entries)| self.activities.complete(key, entries));
+                for (key, entries) in rows {
+                    self.activities.complete(key, entries);
+                }
             }
             _ => {}
         }

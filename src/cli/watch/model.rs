@@ -20,6 +20,9 @@ use crate::settings::ProfileId;
 const LOOKED_AT_UNHEARD: usize = 16;
 /// Entries that are read together.
 const CHUNK: usize = 2_000;
+/// Older entries of which only the ids are read, together and for each row that may be in memory.
+const OLDER_CHUNK: u32 = 20_000;
+const OLDER_OF_EACH: usize = 4;
 
 /// Whose events are shown.
 #[derive(Debug, Clone)]
@@ -46,6 +49,11 @@ pub(super) struct Model {
     version: Option<i64>,
     /// The next entry to read.
     next: Seq,
+    /// Profiles of which older entries are still to be indexed: before which one, and how many at most. `None` before the
+    /// others are read.
+    older: Option<Vec<(ProfileId, Seq, usize)>>,
+    /// The first entry that was read.
+    first: Seq,
     activities: BTreeMap<ProfileId, Activities>,
     whose: Whose,
     json: bool,
@@ -83,12 +91,15 @@ impl Model {
     ) -> Result<(Self, Seq), CliError> {
         let archive = Archive::open(folder)?;
         let end = archive.as_ref().map_or(Ok(Seq(0)), Archive::newest)?;
+        // As many of the newest entries as there may be rows, to know the state, the label and the first sight of what is
+        // still under way. What is older than all of these is indexed, and read when it is heard of again.
+        let first = Seq(end.0.saturating_sub(rows as u64).saturating_add(1));
         let model = Self {
             folder: folder.to_owned(),
             version: None,
-            // As many of the newest entries as there may be rows, to know the state, the label and the first sight of what is
-            // still under way. What is older than all of these is taken for new when it is heard of again.
-            next: Seq(end.0.saturating_sub(rows as u64).saturating_add(1)),
+            next: first,
+            older: None,
+            first,
             activities: BTreeMap::new(),
             whose,
             json: wanted.json,
@@ -113,7 +124,10 @@ impl Model {
 
     /// Reads one chunk of what was there before the start. Whether there is more.
     pub(super) fn remember(&mut self, end: Seq) -> Result<bool, CliError> {
-        let Some(archive) = self.archive.as_ref().filter(|_| self.next <= end) else { return Ok(false) };
+        let Some(archive) = self.archive.as_ref() else { return Ok(false) };
+        if self.next > end {
+            return self.index_older();
+        }
         let left = usize::try_from(end.0.saturating_sub(self.next.0).saturating_add(1)).unwrap_or(usize::MAX);
         let chunk = archive.since(self.next, CHUNK.min(left))?;
         // A profile that was forgotten leaves numbers that nobody has.
@@ -127,7 +141,27 @@ impl Model {
         if !more {
             self.next = after(end);
         }
-        Ok(more)
+        Ok(true)
+    }
+
+    /// Reads the ids of one chunk of what is older than what was read. Whether there is more.
+    fn index_older(&mut self) -> Result<bool, CliError> {
+        let Some(archive) = &self.archive else { return Ok(false) };
+        if self.older.is_none() {
+            let most = self.rows.saturating_mul(OLDER_OF_EACH);
+            let watched = archive.profiles()?.into_iter().filter(|profile| self.whose.includes(*profile));
+            self.older = Some(watched.map(|profile| (profile, self.first, most)).collect());
+        }
+        let Some((profile, before, most)) = self.older.as_mut().and_then(Vec::pop) else { return Ok(false) };
+        let entries = archive.keys_before(profile, before, OLDER_CHUNK)?;
+        let left = most.saturating_sub(entries.len());
+        let oldest = entries.last().map(|(seq, _)| *seq).filter(|_| left > 0);
+        if let (Some(oldest), Some(older)) = (oldest, &mut self.older) {
+            older.push((profile, oldest, left));
+        }
+        self.of(profile).index_older(&entries, oldest.is_none());
+        self.complete(profile)?;
+        Ok(true)
     }
 
     /// What was waited for, where it had come before the start: its lines.
@@ -197,24 +231,35 @@ impl Model {
     }
 
     fn apply(&mut self, profile: ProfileId, entry: &Entry) -> Result<Option<RowId>, CliError> {
-        let activities = self.activities.entry(profile).or_insert_with(|| {
+        let reference = self.reference;
+        let activities = self.of(profile);
+        activities.set_reference(reference);
+        activities.expire(entry.at);
+        activities.apply(entry);
+        self.complete(profile)?;
+        Ok(self.activities.get(&profile).and_then(|activities| activities.find(&entry.key)))
+    }
+
+    fn of(&mut self, profile: ProfileId) -> &mut Activities {
+        self.activities.entry(profile).or_insert_with(|| {
             let mut activities = Activities::new(self.link_lifetime);
             activities.set_rows_in_memory(self.rows);
             activities
-        });
-        activities.set_reference(self.reference);
-        activities.expire(entry.at);
-        activities.apply(entry);
-        if let Some(archive) = &self.archive {
-            for incomplete in activities.take_incomplete(usize::MAX) {
-                let key = &incomplete.key;
-                let read =
-                    |stretch: RangeInclusive<Seq>| archive.history(profile, key, *stretch.start(), *stretch.end());
-                let parts: Result<Vec<_>, _> = incomplete.stretches.into_iter().map(read).collect();
-                activities.complete(key, &parts?.concat());
-            }
+        })
+    }
+
+    /// Reads what is missing of rows from the journal.
+    fn complete(&mut self, profile: ProfileId) -> Result<(), CliError> {
+        let (Some(archive), Some(activities)) = (&self.archive, self.activities.get_mut(&profile)) else {
+            return Ok(());
+        };
+        for incomplete in activities.take_incomplete(usize::MAX) {
+            let key = &incomplete.key;
+            let read = |stretch: RangeInclusive<Seq>| archive.history(profile, key, *stretch.start(), *stretch.end());
+            let parts: Result<Vec<_>, _> = incomplete.stretches.into_iter().map(read).collect();
+            activities.complete(key, &parts?.concat());
         }
-        Ok(activities.find(&entry.key))
+        Ok(())
     }
 
     fn record(&self, profile: ProfileId, row: RowId, entry: &Entry, names: &Names) -> Option<Record> {
@@ -298,3 +343,7 @@ fn is_settled(activity: &Activity<'_>) -> bool {
 fn after(Seq(seq): Seq) -> Seq {
     Seq(seq.saturating_add(1))
 }
+
+#[cfg(test)]
+#[path = "model_tests.rs"]
+mod tests;
