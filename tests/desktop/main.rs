@@ -9,6 +9,7 @@
 //! | file | holds |
 //! |---|---|
 //! | `by_tree`, `by_keys` | the main job again, through the tree alone and by keys alone |
+//! | `honest` | the connection and the completeness that the window shows, however late the server and the disk are |
 //! | `notified`, `still`, `copied` | what the desktop is told, what it asks for, what is on its clipboard |
 //! | `stage` | what every test begins with |
 //! | `tree` | the accessibility tree: elements by role and name |
@@ -19,6 +20,7 @@
 //! | `privicore` | the sandbox, and what it is made to say |
 //! | `traces` | what is left on disk and in the keyring |
 //! | `pictures` | the screenshots of the README |
+//! | `slow_disk` | a disk that flushes the settings slowly |
 //! | `wait`, `failure` | deadlines, and why a step failed |
 
 mod bus;
@@ -27,12 +29,14 @@ mod by_tree;
 mod copied;
 mod failure;
 mod hands;
+mod honest;
 mod monitor;
 mod notified;
 mod pictures;
 mod portal;
 mod privicore;
 mod process;
+mod slow_disk;
 mod stage;
 mod still;
 mod traces;

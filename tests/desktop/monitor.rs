@@ -108,7 +108,12 @@ impl Monitor {
         Self::start_as(desktop, home, &[("DBUS_SESSION_BUS_ADDRESS", bus), ("AT_SPI_BUS_ADDRESS", &tree)])
     }
 
-    fn start_as(desktop: &Desktop, home: &Home, environment: &[(&str, &str)]) -> Outcome<Self> {
+    /// The same with more in its environment.
+    ///
+    /// # Errors
+    ///
+    /// When no window comes.
+    pub(crate) fn start_as(desktop: &Desktop, home: &Home, environment: &[(&str, &str)]) -> Outcome<Self> {
         let (number, log) = home.next_log()?;
         let process = Process(
             Command::new(env!("CARGO_BIN_EXE_privicore-monitor"))
@@ -163,6 +168,22 @@ impl Monitor {
     /// Waits until the connection is in a state, in the window's own word for it.
     pub(crate) fn wait_connection(&self, state: &str) -> Outcome<()> {
         self.window.find(Role::Label, &format!("Connection: {state}")).map(drop)
+    }
+
+    /// What the window says of the connection now, if it says anything.
+    pub(crate) fn connection(&self) -> Option<String> {
+        let label = self.window.now(|node| node.role == Role::Label && node.name.starts_with("Connection: "))?;
+        label.name.strip_prefix("Connection: ").map(str::to_owned)
+    }
+
+    /// The first part of the window that fits, if it is there now.
+    pub(crate) fn part_now(&self, fits: impl Fn(&Node) -> bool) -> Option<Node> {
+        self.window.now(fits)
+    }
+
+    /// Everything in the window, for the message of a failure.
+    pub(crate) fn dump(&self) -> String {
+        self.window.dump()
     }
 
     /// Waits for a row of the table by its whole name.

@@ -1,6 +1,7 @@
 //! A Privicore of this test alone: the sandbox, in which nothing happens but what the test makes it say.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use atspi::Role;
 use privicore_monitor::protocol::Link;
@@ -8,9 +9,10 @@ use privicore_monitor::sandbox::{self, Options, Running, Scenario};
 use privicore_monitor::sandbox::{DEMO_USERNAME as USERNAME, PASSWORD};
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpStream};
 use tokio::runtime::Runtime;
 use tokio::sync::{Notify, watch};
+use tokio::task::JoinSet;
 
 use crate::failure::{Failure, Outcome};
 use crate::wait::until;
@@ -91,13 +93,67 @@ impl Privicore {
         }}))
     }
 
+    /// A token, as an operator gets one from a colleague: past the monitor.
+    pub(crate) fn token(&self) -> Outcome<String> {
+        // It fails if another test has installed it.
+        _ = rustls::crypto::ring::default_provider().install_default();
+        let client = reqwest::Client::builder().no_proxy().build()?;
+        let request = client
+            .post(format!("{}/profile/authenticate", self.api()))
+            .form(&[("username", USERNAME), ("password", PASSWORD)]);
+        let answer: Value = self.runtime.block_on(async { request.send().await?.json().await })?;
+        let token = answer.get("authorizationToken").and_then(Value::as_str);
+        token.map(str::to_owned).ok_or_else(|| Failure::new(format!("no token in {answer}")))
+    }
+
+    /// A WebSocket address at which the answer to the join comes so late.
+    pub(crate) fn websocket_with_late_join(&self, late: Duration) -> Outcome<String> {
+        let listener = self.runtime.block_on(TcpListener::bind("127.0.0.1:0"))?;
+        let address = format!("ws://{}", listener.local_addr()?);
+        let websocket = self.websocket();
+        let server = websocket.strip_prefix("ws://").unwrap_or(&websocket).to_owned();
+        self.runtime.spawn(async move {
+            let mut connections = JoinSet::new();
+            while let Ok((client, _)) = listener.accept().await {
+                let server = server.clone();
+                connections.spawn(async move { relay(client, &server, late).await });
+            }
+        });
+        Ok(address)
+    }
+
     /// Waits until the monitor has left the channel.
     pub(crate) fn wait_nobody_joined(&self) -> Outcome<()> {
-        until("the channel to be left", || Ok((self.running.control().joined(USERNAME)? == 0).then_some(())))
+        until("the channel to be left", || Ok((self.joined()? == 0).then_some(())))
+    }
+
+    /// How many connections have joined the channel.
+    pub(crate) fn joined(&self) -> Outcome<usize> {
+        Ok(self.running.control().joined(USERNAME)?)
     }
 
     fn publish(&self, message: &Value) -> Outcome<()> {
         Ok(self.runtime.block_on(self.running.control().publish(USERNAME, message))?)
+    }
+}
+
+/// Relays a connection. The answer to the upgrade passes at once; what comes after it, the answer to the join, is late.
+async fn relay(mut client: TcpStream, server: &str, late: Duration) -> std::io::Result<()> {
+    let mut server = TcpStream::connect(server).await?;
+    let (mut from_client, mut to_client) = client.split();
+    let (mut from_server, mut to_server) = server.split();
+    let down = async {
+        for late in [Duration::ZERO, late] {
+            let mut bytes = [0; 4096];
+            let length = from_server.read(&mut bytes).await?;
+            tokio::time::sleep(late).await;
+            to_client.write_all(bytes.get(..length).unwrap_or_default()).await?;
+        }
+        tokio::io::copy(&mut from_server, &mut to_client).await
+    };
+    tokio::select! {
+        ended = tokio::io::copy(&mut from_client, &mut to_server) => ended.map(drop),
+        ended = down => ended.map(drop),
     }
 }
 
