@@ -10,7 +10,7 @@ use privicore_monitor::engine::{Action, WindowPanicked};
 use privicore_monitor::journal::{Journal, Opened};
 use privicore_monitor::protocol::CommandId;
 use privicore_monitor::sandbox::DEMO_USERNAME;
-use privicore_monitor::settings::{Address, Profile};
+use privicore_monitor::settings::{Address, PreferenceChange, Profile, Store};
 use serde_json::json;
 
 use crate::quiet;
@@ -87,6 +87,28 @@ async fn a_server_that_never_answers_holds_neither_the_end_nor_the_last_proof_of
     let alive = journal.last_alive(profile).await.expect("it can be read").expect("no proof of life");
     assert!(alive >= quits.0, "the last proof of life is of {alive:?}, before the end began at {:?}", quits.0);
     journal.close().await;
+}
+
+#[tokio::test]
+async fn what_was_chosen_just_before_the_end_is_kept_however_the_window_ends() {
+    for in_order in [true, false] {
+        let machine = Machine::new();
+        let window = Window::open(&machine);
+        let newest = 60;
+        for days in 1..=newest {
+            let changes = vec![PreferenceChange::RetentionDays(days)];
+            window.act(Action::ChangePreferences { number: days.into(), changes });
+        }
+        if in_order {
+            window.quit().await;
+        } else {
+            // As when the window fails: the engine has not seen all of it yet.
+            window.handle.quit();
+            assert!(window.handle.join(Duration::from_mins(1)), "it does not stop");
+        }
+        let kept = Store::peek(&machine.options().directories).expect("settings").preferences.retention_days;
+        assert_eq!(kept, newest, "in order: {in_order}");
+    }
 }
 
 #[tokio::test]

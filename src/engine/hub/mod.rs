@@ -202,7 +202,7 @@ pub(super) async fn run(start: Start) {
             },
         }
     }
-    drop(actions);
+    hub.take_last_changes(actions);
     hub.stop(reports).await;
 }
 
