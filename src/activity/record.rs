@@ -204,7 +204,7 @@ fn escaped(json: &str) -> String {
 }
 
 /// A cell of CSV, with what a terminal would obey made visible. One that a spreadsheet would take for a formula gets an apostrophe in front, as spreadsheets themselves
-/// mark text: what a server says must not run in an operator's spreadsheet. JSON lines have every text as it is.
+/// mark text: what a server says must not run in an operator's spreadsheet. JSON lines write what is made visible here as escapes.
 fn cell(text: &str) -> String {
     let guard = guard(text);
     let shown: String = text

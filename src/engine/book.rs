@@ -132,11 +132,12 @@ impl Book {
         }
     }
 
-    /// All of them were restored. Gives the newest gap, if it has not ended.
-    pub(super) fn restored(&self) -> Option<(Box<str>, Gap)> {
+    /// They were restored: all of them (`is_whole`), or the newest and those of what is open. Gives the newest gap, if it has not
+    /// ended.
+    pub(super) fn restored(&self, is_whole: bool) -> Option<(Box<str>, Gap)> {
         let mut inner = self.lock();
         inner.restored = true;
-        inner.learn_from_history(Instant::now());
+        inner.learn_from_history(Instant::now(), is_whole);
         let gap = inner.newest_gap.take().filter(|(_, gap)| gap.to.is_none());
         drop(inner);
         self.0.changed.notify_one();
@@ -442,11 +443,12 @@ impl Inner {
         }
     }
 
-    /// All was read: commands have their names, and those of which nothing but the name is known are open.
-    fn learn_from_history(&mut self, now: Instant) {
+    /// All was read: commands have their names, and those of which nothing but the name is known are open. If only a part was
+    /// read, it is not known that there is nothing but the name.
+    fn learn_from_history(&mut self, now: Instant, is_whole: bool) {
         let history = std::mem::take(&mut self.history);
         let named_only = |inner: &Self, id: &CommandId, history: &History| {
-            !history.is_settled(inner.outcomes.hash(id.as_str())) && !inner.outcomes.has(id.as_str())
+            is_whole && !history.is_settled(inner.outcomes.hash(id.as_str())) && !inner.outcomes.has(id.as_str())
         };
         let unsettled: Vec<CommandId> =
             history.labelled_commands().filter(|id| named_only(self, id, &history)).cloned().collect();

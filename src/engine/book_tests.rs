@@ -53,7 +53,7 @@ async fn what_is_open_has_no_outcome_anywhere() {
     book.restore(&[told(5, "settled", 2), told(6, "repeated", 1), told(7, "open", 1)]);
     book.note(&[told(9, "live", 2)]);
     book.restore(&[told(1, "settled", 1), told(2, "repeated", 3), told(3, "live", 1), told(4, "open", 1)]);
-    assert!(book.restored().is_none());
+    assert!(book.restored(true).is_none());
     assert_eq!(open(&book), ["open"]);
 }
 
@@ -79,7 +79,7 @@ async fn what_is_tracked_or_only_named_in_earlier_runs_is_asked_for_and_what_is_
     ]);
     book.begin(&left_open(&["tracked"], &[]));
     assert_eq!(open(&book), ["tracked"], "before all is read");
-    book.restored();
+    book.restored(true);
     assert_eq!(open(&book), ["named", "tracked"]);
     assert!(book.next_question().is_some_and(|due| due <= Instant::now()), "they are not asked for");
 }
@@ -101,7 +101,7 @@ async fn what_is_usual_for_a_label_is_learnt_from_earlier_runs() {
     let (older, newer) = entries.split_at(70);
     book.restore(newer);
     book.restore(older);
-    book.restored();
+    book.restored(true);
     let now = Instant::now();
     book.note(&[told(1, "new", 1), labelled(2, "new", "slow")]);
     assert_eq!(book.next_question(), Some(now + Duration::from_secs(200)));

@@ -66,7 +66,7 @@ impl Bench {
         let spawner = Spawner::new(tokio::runtime::Handle::current(), outbox.clone());
         let (server, journal) = (Arc::new(Server::default()), TestJournal::new(outbox.clone()));
         let (book, profile) = (Book::default(), ProfileId::random());
-        book.restored();
+        book.restored(true);
         let (past, told) = oneshot::channel();
         past.send(Past::default()).unwrap();
         let (_left, found) = oneshot::channel();

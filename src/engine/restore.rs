@@ -61,7 +61,7 @@ pub(super) async fn restore(
     let begin = begin(profile, &ledger, &outbox, live_from, (&book, &mut aftermath.left_behind));
     let entries = restore_entries(profile, &ledger, &outbox, (live_from, rows), (&book, &mut aftermath.used));
     let ((), restored) = futures_util::future::join(begin, entries).await;
-    if left.send(book.restored()).is_err() {
+    if left.send(book.restored(restored.is_none())).is_err() {
         tracing::debug!("the profile is being closed");
     }
     restored
@@ -171,10 +171,12 @@ async fn restore_entries(
         }
         known.insert(hasher.hash_one(&activity.key));
         if entries.len() >= OPEN_CHUNK {
+            book.restore(&entries);
             used.note(&entries);
             tell(std::mem::take(&mut entries), false).await;
         }
     }
+    book.restore(&entries);
     used.note(&entries);
     tell(entries, true).await;
     Some(Older { restored: known.len() as u64, before })

@@ -84,7 +84,8 @@ impl Spawner {
         }));
     }
 
-    /// Runs a future to its end, also if the owner stops: for what waits for the journal or the disk alone.
+    /// Runs a future to its end, also if the owner stops: for what waits for the journal or the disk alone, or ends by itself
+    /// soon, as a renewal does whose new token must not be lost.
     pub(super) fn finish<F>(&self, name: &'static str, future: F)
     where
         F: Future<Output = ()> + Send + 'static,

@@ -251,6 +251,13 @@ async fn the_sandbox_signs_in_by_itself_and_is_kept_nowhere() {
     window.live(1).await;
     window.wait("an outcome", |event| matches!(event, Event::Committed { .. }).then_some(())).await;
     window.signed_in().await.expect("signed in");
+    // Removed, it can be started again.
+    let sandbox = window.settings("the sandbox", |settings| settings.profiles.first().map(|profile| profile.id)).await;
+    window.act(Action::RemoveProfile(sandbox));
+    window.settings("no profile", |settings| settings.profiles.is_empty().then_some(())).await;
+    window.act(Action::TrySandbox);
+    window.settings("the sandbox again", |settings| (!settings.profiles.is_empty()).then_some(())).await;
+    window.live(1).await;
     window.quit().await;
     let settings = std::fs::read_to_string(machine.folder.path().join("config/settings.toml")).expect("settings");
     assert!(!settings.contains("127.0.0.1"), "{settings}");

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use crate::activity::completeness::Gaps;
 use crate::activity::{ActivityKey, Answer, Gap, GapState, Kind, Moment, Status};
-use crate::protocol::{CommandId, RequestId};
+use crate::protocol::CommandId;
 
 use super::{Activities, RowId};
 
@@ -56,12 +56,6 @@ impl Activities {
     #[must_use]
     pub fn open_across(&self, id: RowId) -> &[CommandId] {
         self.gaps.get(&id.slot).map(|(_, gap)| gap.open.as_slice()).unwrap_or_default()
-    }
-
-    /// The data requests that a gap names as open across it.
-    #[must_use]
-    pub fn requests_across(&self, id: RowId) -> &[RequestId] {
-        self.gaps.get(&id.slot).map(|(_, gap)| gap.open_requests.as_slice()).unwrap_or_default()
     }
 
     /// The gaps that something of these may have changed: they are among them, or name one of them and were not recovered.

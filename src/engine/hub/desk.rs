@@ -325,6 +325,9 @@ impl Hub {
             let (saved, is_saved) = oneshot::channel();
             if work.is_some() {
                 tools.report(Report::Removing { profile, saved }).await;
+            } else {
+                // The settings are not waited for: they never had the profile, or keep it until its removal can be written down.
+                drop(saved);
             }
             let leaving = async {
                 ending.tasks.wait().await;

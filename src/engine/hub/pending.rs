@@ -11,6 +11,7 @@ use crate::engine::endpoints::Endpoints;
 use crate::engine::event::{Notice, Severity};
 use crate::engine::lasting;
 use crate::engine::rest::RestError;
+use crate::engine::status::ProblemKind;
 use crate::engine::tools::Tools;
 use crate::journal::{PendingWork, Sealing, WorkId};
 use crate::protocol::AuthorizationToken;
@@ -233,8 +234,16 @@ pub(super) async fn end_work(tools: &Tools, id: Option<WorkId>) {
 
 /// Takes a profile's token out of the keyring. Whether it is out; if not the operator is told.
 async fn forget_token(tools: &Tools, profile: ProfileId) -> bool {
-    let forgotten = tools.keyring.forget_token(profile).await;
-    forgotten.map_err(|error| tools.warn(profile, error.to_string())).is_ok()
+    match tools.keyring.forget_token(profile).await {
+        Ok(()) => {
+            tools.resolve(profile, &ProblemKind::TokenKeyring);
+            true
+        }
+        Err(error) => {
+            tools.problem(profile, ProblemKind::TokenKeyring, error.to_string());
+            false
+        }
+    }
 }
 
 /// Takes a removed profile's token and key out of the keyring. Whether they are out; if not the operator is told.

@@ -10,7 +10,8 @@ use crate::settings::WindowPlace;
 use crate::ui::app::App;
 use crate::ui::dialogs::{Dialog, Lost};
 
-/// How long closing waits for the engine to leave its channels and commit: a little over the engine's own second.
+/// How long closing waits for the engine to leave its channels and commit: what the engine needs where
+/// nothing hangs; its own limits for what hangs are longer, and `main` waits for those.
 const PATIENCE: Duration = Duration::from_millis(2_500);
 
 /// How far closing is.

@@ -87,7 +87,7 @@ impl Bench {
         let (network, servers) = Scripted::new();
         let book = Book::default();
         // There is nothing of an earlier run.
-        book.restored();
+        book.restored(true);
         let (past, told) = oneshot::channel();
         drop(past.send(Past { now: Moment(0), last_alive: None }));
         let (_left, found) = oneshot::channel();
