@@ -25,7 +25,6 @@ impl Activities {
                 self.pool.begin_collection();
                 self.collecting = Some(Collecting::Marking(0));
             }
-            None => {}
             Some(Collecting::Marking(from)) => {
                 let to = from.saturating_add(budget).min(self.rows.end());
                 for row in (from..to).filter_map(|at| self.rows.get(at)) {
@@ -49,7 +48,7 @@ impl Activities {
                 }
             }
             Some(Collecting::Sweeping) if self.pool.sweep(budget) => self.collecting = None,
-            Some(Collecting::Sweeping) => {}
+            None | Some(Collecting::Sweeping) => {}
         }
     }
 

@@ -134,7 +134,7 @@ impl Live {
     fn hear(&mut self, names: &mut Names, model: &mut Model) -> Result<(), CliError> {
         self.events.begin_drain();
         if let Some(status) = self.events.status() {
-            self.take(status, names, model);
+            self.take(&status, names, model);
         }
         while let Some(event) = self.events.try_next() {
             match event {
@@ -160,7 +160,7 @@ impl Live {
     }
 
     /// Takes what is true now. However many changes were missed, it leads to the same.
-    fn take(&mut self, status: EngineStatus, names: &mut Names, model: &mut Model) {
+    fn take(&mut self, status: &EngineStatus, names: &mut Names, model: &mut Model) {
         let before = std::mem::replace(&mut self.seen, status.clone());
         if let Some(settings) = &status.settings {
             names.learn(settings);
