@@ -29,9 +29,8 @@ fn machine() -> Machine {
     let secrets: BTreeMap<String, String> = serde_json::from_str(&keyring).expect("JSON");
     let mut store = MemoryStore::default();
     for (name, hex) in secrets {
-        let digits: Vec<u8> = (0..hex.len() / 2)
-            .map(|at| u8::from_str_radix(&hex[2 * at..2 * at + 2], 16).expect("hex digits"))
-            .collect();
+        let pair = |pair: &[u8]| u8::from_str_radix(std::str::from_utf8(pair).expect("ASCII"), 16).expect("hex digits");
+        let digits: Vec<u8> = hex.as_bytes().chunks(2).map(pair).collect();
         store.set(&name, &digits).expect("it takes secrets");
     }
     machine.keyring = Keyring::in_place(Box::new(store));

@@ -128,6 +128,7 @@ async fn closing_in_the_middle_of_an_export_leaves_no_file_behind() {
 }
 
 #[tokio::test]
+#[expect(clippy::disallowed_methods, reason = "the test owns the task and the folder")]
 async fn what_an_export_left_that_was_killed_is_gone_at_the_next_start() {
     const TEST: &str = "exporting::what_an_export_left_that_was_killed_is_gone_at_the_next_start";
     if let Some(folder) = child::folder() {

@@ -67,6 +67,7 @@ fn now() -> Moment {
 }
 
 #[tokio::test]
+#[expect(clippy::disallowed_methods, reason = "the machine's clock measures how long the end takes")]
 async fn a_server_that_never_answers_holds_neither_the_end_nor_the_last_proof_of_life_up() {
     let backend = silent_backend().await;
     let machine = Machine::new();
@@ -112,6 +113,7 @@ async fn what_was_chosen_just_before_the_end_is_kept_however_the_window_ends() {
 }
 
 #[tokio::test]
+#[expect(clippy::disallowed_methods, reason = "the test owns the task")]
 async fn a_window_that_panics_leaves_its_channels_and_what_was_heard_is_in_the_journal() {
     let sandbox = quiet().await;
     let machine = Machine::new();

@@ -122,7 +122,7 @@ impl Bench {
     async fn keeps(&self, token: Option<&str>) {
         until("the token in the keyring", async || {
             let kept = self.machine.keyring.token(self.id()).await.expect("it works");
-            (kept.as_ref().map(|kept| kept.expose()) == token).then_some(())
+            (kept.as_ref().map(privicore_monitor::protocol::AuthorizationToken::expose) == token).then_some(())
         })
         .await;
     }
