@@ -123,7 +123,8 @@ fn arguments_and_files_are_quoted_harmlessly() {
     home.with_profiles(&["ops"]);
     let settings = home.folder("config/settings.toml");
     let text = std::fs::read_to_string(&settings).expect("settings");
-    let name = HOSTILE.chars().map(|c| format!("\\U{:08X}", u32::from(c))).collect::<String>();
+    let escaped = HOSTILE.chars().map(|c| format!("\\U{:08X}", u32::from(c)));
+    let name = escaped.collect::<Vec<_>>().concat();
     std::fs::write(&settings, text.replace("\"ops\"", &format!("\"{name}\""))).expect("written");
     let ended = home.run(&["watch"]).with(3);
     assert_harmless(&ended.said);

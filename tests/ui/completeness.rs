@@ -213,7 +213,7 @@ fn while_another_client_is_suspected_nothing_is_claimed() {
     assert_eq!(claims(&window), [""; 0], "the dialog claims something");
     assert!(window.all(Role::Label).concat().contains("Nothing is claimed for now"), "{:?}", window.all(Role::Label));
     window.press("Close");
-    window.wait(Duration::from_secs(120));
+    window.wait(Duration::from_mins(2));
     window.run();
     window.status(profile, |status| {
         status.competing_consumer = Some(CompetingConsumer { unheard: 0, of: 70 });
@@ -233,7 +233,7 @@ fn an_outcome_that_was_only_asked_for_makes_another_client_likely_for_an_hour() 
     window.run();
     assert_eq!(claims(&window), [""; 0]);
     assert!(window.has(Role::Button, "Completeness not known"), "{:?}", window.all(Role::Button));
-    window.wait(Duration::from_secs(3_600));
+    window.wait(Duration::from_hours(1));
     window.run();
     assert!(window.has(Role::Button, "No acknowledgement missing since 12:04"), "{:?}", window.all(Role::Button));
     // What the socket says after all takes the suspicion away.

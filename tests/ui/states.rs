@@ -15,11 +15,16 @@ use super::harness::{Window, at, command, ops};
 
 fn profile(number: usize) -> Profile {
     let names = ["ops", "audit", "billing"];
-    Profile { id: ProfileId::from_u128(number as u128 + 1), name: names[number].to_owned(), ..ops() }
+    Profile {
+        id: ProfileId::from_u128(number as u128 + 1),
+        name: names.get(number).copied().expect("a name").to_owned(),
+        ..ops()
+    }
 }
 
 /// Something that becomes true.
 #[derive(Debug, Clone)]
+#[expect(clippy::option_option, reason = "none, or one with or without its end")]
 enum Change {
     /// The settings list these profiles; in which theme, and at which scale.
     Settings(Vec<usize>, bool, u16),
