@@ -5,7 +5,7 @@
 //! shape: a link stays a link, a bare token stays a bare token, JSON stays JSON, so that the parser reads the same from it.
 //!
 //! A server may hand out a secret as short as `1`, which stands in half of all messages by chance. So what is looked for
-//! depends on its length: see [`Reach`].
+//! depends on its length: see `Reach`.
 
 use std::borrow::Cow;
 
