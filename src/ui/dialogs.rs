@@ -29,8 +29,10 @@ use super::widgets::{self, Look, Press};
 /// What would be lost if the window closed now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) struct Lost {
-    /// How many downloads are under way.
+    /// How many downloads are under way, each of which has used a link.
     pub downloads: usize,
+    /// How many payloads that came in messages are being saved.
+    pub saves: usize,
     /// Whether an export is under way.
     pub exports: bool,
     /// How many messages the journal refuses.
@@ -347,7 +349,7 @@ fn label(ui: &mut Ui, keys: &BTreeMap<ProfileId, Vec<ActivityKey>>, text: &mut S
 }
 
 fn leave(ui: &mut Ui, lost: Lost, fresh: bool, scene: &mut Scene) {
-    let Lost { downloads, exports, unkept } = lost;
+    let Lost { downloads, saves, exports, unkept } = lost;
     match unkept {
         0 => {}
         1 => paragraph(
@@ -377,10 +379,15 @@ fn leave(ui: &mut Ui, lost: Lost, fresh: bool, scene: &mut Scene) {
             ),
         ),
     }
+    match saves {
+        0 => {}
+        1 => paragraph(ui, "A payload is being saved. Closing stops that; it can be saved again."),
+        _ => paragraph(ui, &format!("{saves} payloads are being saved. Closing stops that; they can be saved again.")),
+    }
     if exports {
         paragraph(ui, "An export is under way. Closing cancels it, and no file is written.");
     }
-    let out = if downloads > 0 || exports { "Stop and close" } else { "Close all the same" };
+    let out = if downloads > 0 || saves > 0 || exports { "Stop and close" } else { "Close all the same" };
     if buttons(ui, out, "Keep open", first(fresh, First::Out), scene) {
         scene.wish(Wish::Leave);
     }

@@ -11,7 +11,7 @@ use privicore_monitor::settings::{Preferences, Profile, ProfileId, Settings, The
 use privicore_monitor::ui::{Clock as _, Prefill};
 use proptest::prelude::*;
 
-use super::harness::{Window, at, command, ops};
+use super::harness::{INLINE, Window, at, command, data, ops};
 
 fn profile(number: usize) -> Profile {
     let names = ["ops", "audit", "billing"];
@@ -249,4 +249,19 @@ fn what_the_drawer_and_the_question_at_closing_say_is_what_runs() {
     let commands = window.close();
     window.run();
     assert!(!window.has(Role::Dialog, "Close Privicore Monitor"), "closing asks about nothing: {commands:?}");
+}
+
+#[test]
+fn closing_while_a_payload_of_a_message_is_saved_says_nothing_of_a_link() {
+    let mut window = Window::live();
+    let profile = window.id();
+    window.hear(&[data("r-1", "", 0, INLINE)]);
+    window.run();
+    window.status(profile, |status| _ = status.downloads.insert("r-1".into(), Progress::default()));
+    window.run();
+    window.close();
+    window.run();
+    assert!(window.has(Role::Dialog, "Close Privicore Monitor"), "closing does not ask");
+    let words = window.all(Role::Label).concat();
+    assert!(words.contains("it can be saved again") && !words.contains("link"), "{words}");
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::activity::{ActivityKey, Entry, Seq};
+use crate::activity::{ActivityKey, Entry, Seq, Status};
 use crate::engine::{ConnectionState, Event};
 use crate::protocol::Original;
 use crate::settings::ProfileId;
@@ -119,9 +119,22 @@ impl App {
         }
     }
 
-    /// How many downloads are under way.
-    pub(super) fn downloads(&self) -> usize {
-        self.desks.iter().filter(|desk| !desk.is_all()).map(|desk| desk.status.downloads.len()).sum()
+    /// How many downloads are under way, whose links closing would use up, and how many payloads that came in messages are being
+    /// saved, which can be saved again.
+    pub(super) fn downloads(&self) -> (usize, usize) {
+        let (mut links, mut saves) = (0, 0);
+        for desk in self.desks.iter().filter(|desk| !desk.is_all()) {
+            for request in desk.status.downloads.keys() {
+                let row =
+                    desk.activities.find(&ActivityKey::Data(request.clone())).and_then(|id| desk.activities.get(id));
+                if row.is_some_and(|row| row.status() == Status::Inline) {
+                    saves += 1;
+                } else {
+                    links += 1;
+                }
+            }
+        }
+        (links, saves)
     }
 
     /// How many messages the journal refuses.

@@ -51,7 +51,8 @@ impl App {
         if asked && self.closing != Closing::Done {
             ctx.send_viewport_cmd(ViewportCommand::CancelClose);
             if self.closing == Closing::No {
-                let lost = Lost { downloads: self.downloads(), exports: self.export.is_some(), unkept: self.unkept() };
+                let (downloads, saves) = self.downloads();
+                let lost = Lost { downloads, saves, exports: self.export.is_some(), unkept: self.unkept() };
                 if lost == Lost::default() {
                     self.leave();
                 } else {
