@@ -141,8 +141,13 @@ impl<'s> Masker<'s> {
             };
             let (literal, after) = from_quote.split_at(end);
             if after.trim_start().starts_with(':') {
-                name = decode(literal).unwrap_or_default();
-                self.push_name(&mut out, literal, &name);
+                let decoded = decode(literal);
+                match &decoded {
+                    Some(name) => self.push_name(&mut out, literal, name),
+                    // Not JSON, as with a raw control character in it: no name, so nothing in it has to stay.
+                    None => out.push_str(&self.prose(literal)),
+                }
+                name = decoded.unwrap_or_default();
             } else {
                 self.push_value(&mut out, literal, &name, depth);
             }

@@ -105,6 +105,12 @@ fn a_long_secret_is_masked_wherever_a_server_puts_it() {
 }
 
 #[test]
+fn a_name_that_is_not_json_keeps_no_secret() {
+    assert_eq!(text("{\"0-aaAA00\u{b}\":1}", &["0-aaAA00"]), "{\"hidden\u{b}\":1}");
+    assert_eq!(text("\"\\q0-aaAA00\":", &["0-aaAA00"]), "\"\\qhidden\":");
+}
+
+#[test]
 fn credentials_within_json_within_a_text_are_masked_too() {
     let inner = r#"{"password":"p","access_token":["t",17],"note":"ok"}"#;
     let raw = serde_json::json!({"data": {"type": "x", "id": "1", "body": inner}}).to_string();
