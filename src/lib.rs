@@ -10,6 +10,7 @@
 //! ```
 //!
 //! An acknowledgement is delivered once, so the engine commits it to the journal *before* the window hears of it.
+//! What is true now, such as a connection's state, is a value that is read and never rebuilt from events ([`engine::EngineStatus`]).
 //! What goes up is free of secrets: links and tokens stay in the engine, and the window only knows that they are there. Only what the
 //! operator asks to see goes up, once, in an event of its own.
 //!

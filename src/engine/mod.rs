@@ -11,6 +11,10 @@
 //!   window; tasks do, and report.
 //! * One session a profile owns its socket as a state machine (`session`), told its aim and never a sequence of steps.
 //! * One scribe a profile commits what was heard and only then tells the window (`scribe`).
+//! * What is true now (connections, tokens, downloads, problems) is a value, not an event: the newest is there whenever the
+//!   window or `watch` looks (`status`).
+//! * Every task has an owner that stops it and waits for it (`spawn`). What must outlive a quit is written into the journal
+//!   first and finished at the next start (`hub/pending`).
 //! * The outbox is bounded and never holds the engine up (`mailbox`); links and tokens never get into it (`vault`,
 //!   `reading`), but for those that the operator asks to see (`reveal`).
 //!

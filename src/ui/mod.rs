@@ -1,8 +1,8 @@
 //! The window: what an operator sees and does.
 //!
-//! One file a view. [`App`] takes [`crate::engine::Event`]s, draws, and sends [`crate::engine::Action`]s; it may use
-//! [`crate::activity`], [`crate::settings`], [`crate::protocol`]'s types and the engine's doors, and never waits, reads a
-//! file or opens a socket.
+//! One file a view. [`App`] reads what is true now ([`crate::engine::EngineStatus`]), takes [`crate::engine::Event`]s, draws, and
+//! sends [`crate::engine::Action`]s; it may use [`crate::activity`], [`crate::settings`], [`crate::protocol`]'s types and the
+//! engine's doors, and never waits, reads a file or opens a socket.
 //!
 //! | file | what |
 //! |---|---|
@@ -10,13 +10,15 @@
 //! | `desk`, `merged` | one profile's place: connection, activities, how they are looked at; and that of all profiles |
 //! | `top_bar`, `banner`, `chips`, `tools`, `status_bar`, `downloads`, `notices`, `announce`, `rival` | the bars, and what is said aloud |
 //! | `table` | the virtualised table: rows, selection, scrolling, what screen readers read |
+//! | `older`, `expected` | searching the journal for older rows; rows to select once they have come |
 //! | `completeness`, `gaps`, `unkept` | what may be missing or lost: in the status bar, in a dialog, in words |
 //! | `details` | one activity: messages, JSON, what is next |
-//! | `sign_in`, `dialogs`, `preferences`, `export`, `track`, `help` | forms and other dialogs |
+//! | `sign_in`, `dialogs`, `preferences`, `network`, `export`, `export_bar`, `track`, `help` | forms and other dialogs |
 //! | `request_data`, `data_settings`, `data_key`, `columns_dialog`, `saved` | more of them |
 //! | `commands`, `keys`, `palette` | every command with its key, and how it is found |
 //! | `row_menu`, `copying` | the menu of the selected rows, and they as text for the clipboard |
 //! | `theme`, `icons`, `widgets`, `field`, `empty`, `text`, `open` | the look and the words |
+//! | `scene` | what each view gets for one frame, and what it may ask for |
 //! | `beside` | the thread that applies what a stream brings, between two frames |
 //! | `insight` | what came, why commands failed and how long they took, beside the table |
 //! | `notify` | what is told on the desktop while the window has not the focus |
