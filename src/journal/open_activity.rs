@@ -14,7 +14,7 @@ use std::borrow::Cow;
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 
 use hashbrown::{DefaultHashBuilder, HashMap};
-use rusqlite::{CachedStatement, Connection, OptionalExtension, Transaction, TransactionBehavior};
+use rusqlite::{CachedStatement, Connection, OptionalExtension, Transaction, TransactionBehavior, params_from_iter};
 
 use crate::activity::{ActivityKey, Entry, Fact, Gap, Moment, Openness, Seq, expiry_of};
 use crate::protocol::{Delivery, Message};
@@ -214,62 +214,112 @@ impl<'entries> TableChanges<'entries> {
         if changes.is_empty() {
             return Ok(IndexChanges(Vec::new()));
         }
-        let mut statements = Statements::of(transaction)?;
         let mut flushed = Vec::with_capacity(changes.len());
+        let (mut new_rows, mut settled) = (Vec::new(), Vec::new());
         for (hash, change) in changes {
-            flushed.push((hash, change.write(&mut statements)?));
+            let row = match change.before {
+                Some(first) if change.openness.is_settled() => {
+                    settled.push(first);
+                    None
+                }
+                Some(first) => {
+                    change.update(transaction, first)?;
+                    Some(OpenRow { first, openness: change.openness })
+                }
+                None => {
+                    let Some(first) = change.entries.first().copied() else { continue };
+                    let row = OpenRow { first, openness: change.openness };
+                    new_rows.push(change);
+                    Some(row)
+                }
+            };
+            flushed.push((hash, row));
         }
+        insert(transaction, &new_rows)?;
+        delete(transaction, &settled)?;
         Ok(IndexChanges(flushed))
     }
 }
 
-/// What a transaction does with the table.
-struct Statements<'transaction> {
-    insert: CachedStatement<'transaction>,
-    select: CachedStatement<'transaction>,
-    update: CachedStatement<'transaction>,
-    delete: CachedStatement<'transaction>,
+/// How many rows one statement inserts or deletes while there are as many: running a statement costs as much as a row.
+const ROWS_A_STATEMENT: usize = 16;
+
+/// Inserts a row for each activity that is open now, in the order of their first entries.
+fn insert(transaction: &Transaction<'_>, new_rows: &[RowChange<'_>]) -> rusqlite::Result<()> {
+    let insertion = |rows| {
+        let row = "(?, ?, ?, ?, ?, ?, ?, ?)";
+        let columns = "first, profile, kind, id, state, at, expires, entries";
+        format!("INSERT OR REPLACE INTO open_activity ({columns}) VALUES {}", vec![row; rows].join(", "))
+    };
+    let (chunks, rest) = new_rows.as_chunks::<ROWS_A_STATEMENT>();
+    if !chunks.is_empty() {
+        let mut many = transaction.prepare_cached(&insertion(ROWS_A_STATEMENT))?;
+        for chunk in chunks {
+            insert_with(&mut many, chunk)?;
+        }
+    }
+    if !rest.is_empty() {
+        let mut one = transaction.prepare_cached(&insertion(1))?;
+        for row in rest.chunks(1) {
+            insert_with(&mut one, row)?;
+        }
+    }
+    Ok(())
 }
 
-impl<'transaction> Statements<'transaction> {
-    fn of(transaction: &'transaction Transaction<'_>) -> rusqlite::Result<Self> {
-        Ok(Self {
-            insert: transaction.prepare_cached(
-                "INSERT OR REPLACE INTO open_activity (first, profile, kind, id, state, at, expires, entries)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
-            )?,
-            select: transaction.prepare_cached("SELECT entries FROM open_activity WHERE first = ?1")?,
-            update: transaction.prepare_cached(
-                "UPDATE open_activity SET state = ?2, at = ?3, expires = iif(?4, ?5, expires), entries = ?6
-                 WHERE first = ?1",
-            )?,
-            delete: transaction.prepare_cached(DELETE)?,
-        })
+fn insert_with(statement: &mut CachedStatement<'_>, rows: &[RowChange<'_>]) -> rusqlite::Result<()> {
+    let mut parameter = 1;
+    for row in rows {
+        statement.raw_bind_parameter(parameter, row.entries.first())?;
+        statement.raw_bind_parameter(parameter + 1, row.profile)?;
+        statement.raw_bind_parameter(parameter + 2, row::unit(row.key.kind()))?;
+        statement.raw_bind_parameter(parameter + 3, StoredId::of(row.key.id()))?;
+        statement.raw_bind_parameter(parameter + 4, row.openness.bits())?;
+        statement.raw_bind_parameter(parameter + 5, row.at.0)?;
+        statement.raw_bind_parameter(parameter + 6, row.expires.map(|expires| expires.0))?;
+        statement.raw_bind_parameter(parameter + 7, listing(&row.entries))?;
+        parameter += 8;
     }
+    statement.raw_execute()?;
+    Ok(())
+}
+
+/// Deletes the rows with these first entries.
+fn delete(connection: &Connection, firsts: &[i64]) -> rusqlite::Result<()> {
+    let deletion = |rows| format!("DELETE FROM open_activity WHERE first IN ({})", vec!["?"; rows].join(", "));
+    let (chunks, rest) = firsts.as_chunks::<ROWS_A_STATEMENT>();
+    if !chunks.is_empty() {
+        let mut many = connection.prepare_cached(&deletion(ROWS_A_STATEMENT))?;
+        for chunk in chunks {
+            many.execute(params_from_iter(chunk))?;
+        }
+    }
+    if !rest.is_empty() {
+        let mut one = connection.prepare_cached(&deletion(1))?;
+        for first in rest {
+            one.execute([first])?;
+        }
+    }
+    Ok(())
 }
 
 impl RowChange<'_> {
-    fn write(self, statements: &mut Statements<'_>) -> rusqlite::Result<Option<OpenRow>> {
-        let Self { profile, key, before, openness, at, brings, expires, mut entries } = self;
-        if openness.is_settled() {
-            if let Some(first) = before {
-                statements.delete.execute([first])?;
-            }
-            return Ok(None);
-        }
-        let expires = expires.map(|expires| expires.0);
-        let Some(first) = before else {
-            let Some(first) = entries.first().copied() else { return Ok(None) };
-            let (kind, id, entries) = (row::unit(key.kind()), StoredId::of(key.id()), to_bytes(&shortened(entries)));
-            statements.insert.execute((first, profile, kind, id, openness.bits(), at.0, expires, entries))?;
-            return Ok(Some(OpenRow { first, openness }));
-        };
-        let listed: Option<Vec<u8>> = statements.select.query_row([first], |row| row.get(0)).optional()?;
-        let mut all = from_bytes(&listed.unwrap_or_default());
-        all.append(&mut entries);
-        let entries = to_bytes(&shortened(all));
-        statements.update.execute((first, openness.bits(), at.0, brings, expires, entries))?;
-        Ok(Some(OpenRow { first, openness }))
+    /// Writes what changed into the row that there is.
+    fn update(&self, transaction: &Transaction<'_>, first: i64) -> rusqlite::Result<()> {
+        let listed: Option<Vec<u8>> = transaction
+            .prepare_cached("SELECT entries FROM open_activity WHERE first = ?1")?
+            .query_row([first], |row| row.get(0))
+            .optional()?;
+        let mut entries = from_bytes(&listed.unwrap_or_default());
+        entries.extend_from_slice(&self.entries);
+        let expires = self.expires.map(|expires| expires.0);
+        transaction
+            .prepare_cached(
+                "UPDATE open_activity SET state = ?2, at = ?3, expires = iif(?4, ?5, expires), entries = ?6
+                 WHERE first = ?1",
+            )?
+            .execute((first, self.openness.bits(), self.at.0, self.brings, expires, listing(&entries)))?;
+        Ok(())
     }
 }
 
@@ -284,24 +334,21 @@ fn brings_data(fact: &Fact) -> bool {
     }
 }
 
-/// The first and the newest of the numbers.
-fn shortened(mut entries: Vec<i64>) -> Vec<i64> {
-    if entries.len() > FIRST_LISTED + NEWEST_LISTED {
-        entries.drain(FIRST_LISTED..entries.len() - NEWEST_LISTED);
+/// What a row lists of its entries: the first and the newest of the numbers.
+fn listing(entries: &[i64]) -> Vec<u8> {
+    let to_bytes = |entries: &[i64]| entries.iter().flat_map(|seq| seq.to_be_bytes()).collect::<Vec<_>>();
+    if entries.len() <= FIRST_LISTED + NEWEST_LISTED {
+        return to_bytes(entries);
     }
-    entries
-}
-
-fn to_bytes(entries: &[i64]) -> Vec<u8> {
-    entries.iter().flat_map(|seq| seq.to_be_bytes()).collect()
+    let (first, others) = entries.split_at(FIRST_LISTED);
+    let (_, newest) = others.split_at(others.len() - NEWEST_LISTED);
+    [to_bytes(first), to_bytes(newest)].concat()
 }
 
 fn from_bytes(bytes: &[u8]) -> Vec<i64> {
     let (entries, _rest) = bytes.as_chunks();
     entries.iter().map(|seq| i64::from_be_bytes(*seq)).collect()
 }
-
-const DELETE: &str = "DELETE FROM open_activity WHERE first = ?1";
 
 /// The entries of an open activity, ascending, and whether some between them are not listed; `None` if it is not open.
 pub(super) fn entries_of(
@@ -419,14 +466,10 @@ pub(super) fn settle_expired(
             }
         }
     }
-    {
-        let mut delete = transaction.prepare_cached(DELETE)?;
-        for (first, _) in &settled {
-            delete.execute([first])?;
-        }
-    }
+    let (firsts, hashes): (Vec<_>, Vec<_>) = settled.into_iter().unzip();
+    delete(&transaction, &firsts)?;
     transaction.commit()?;
-    index.apply(IndexChanges(settled.into_iter().map(|(_, hash)| (hash, None)).collect()));
+    index.apply(IndexChanges(hashes.into_iter().map(|hash| (hash, None)).collect()));
     Ok(())
 }
 
