@@ -3,7 +3,7 @@
 use tokio::sync::oneshot;
 
 use crate::engine::event::Severity;
-use crate::engine::local::{self, Asked, Refusal, Tracking};
+use crate::engine::local::{self, Asked, TrackError, Tracking};
 use crate::protocol::CommandId;
 use crate::settings::ProfileId;
 
@@ -26,9 +26,9 @@ impl Hub {
         let (tools, scribe) = match self.profile_to_track(&tracking) {
             Ok(profile) => match self.desks.get(&profile) {
                 Some(desk) => (desk.tools.clone(), desk.scribe.clone()),
-                None => return answer(reply, Err(Refusal::Failed("The profile is being removed.".to_owned()))),
+                None => return answer(reply, Err(TrackError::BeingRemoved)),
             },
-            Err(why) => return answer(reply, Err(Refusal::Usage(why))),
+            Err(why) => return answer(reply, Err(why)),
         };
         let count = tracking.len();
         let entries = tracking.into_entries((self.tools.clock)());
@@ -42,7 +42,7 @@ impl Hub {
     }
 
     /// The profile that is meant.
-    fn profile_to_track(&self, tracking: &Tracking) -> Result<ProfileId, String> {
+    fn profile_to_track(&self, tracking: &Tracking) -> Result<ProfileId, TrackError> {
         let mut found = self
             .desks
             .iter()
@@ -50,19 +50,15 @@ impl Hub {
             .map(|(id, _)| *id);
         match (found.next(), found.next(), &tracking.profile) {
             (Some(profile), None, _) => Ok(profile),
-            (None, _, Some(name)) => Err(format!("There is no profile named {name}. Check the name.")),
-            (None, _, None) => Err("There is no profile yet. Sign in first.".to_owned()),
-            (Some(_), Some(_), Some(name)) => {
-                Err(format!("Several profiles are named {name}. Rename one of them in the window."))
-            }
-            (Some(_), Some(_), None) => {
-                Err("There are several profiles. Say whose the commands are with --profile NAME.".to_owned())
-            }
+            (None, _, Some(name)) => Err(TrackError::NoSuchProfile(name.clone())),
+            (None, _, None) => Err(TrackError::NoProfile),
+            (Some(_), Some(_), Some(name)) => Err(TrackError::SeveralNamed(name.clone())),
+            (Some(_), Some(_), None) => Err(TrackError::SeveralProfiles),
         }
     }
 }
 
-fn answer(reply: oneshot::Sender<Result<usize, Refusal>>, done: Result<usize, Refusal>) {
+fn answer(reply: oneshot::Sender<Result<usize, TrackError>>, done: Result<usize, TrackError>) {
     if reply.send(done).is_err() {
         tracing::debug!("the process that asked has gone");
     }

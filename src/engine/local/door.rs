@@ -14,10 +14,11 @@ use crate::engine::event::{Notice, Severity};
 use crate::engine::report::Report;
 use crate::engine::spawn::Spawner;
 use crate::engine::tools::Tools;
-use crate::settings::atomic::in_words;
 
 use super::place::{self, Place};
-use super::{Answer, AskError, Asked, LONGEST_LINE, Question, Refusal, Tracking};
+use super::{
+    Answer, AskError, Asked, LONGEST_LINE, NotConfirmed, Question, Refusal, SocketError, TrackError, Tracking,
+};
 
 /// Connections at a time. Where there are as many, the next waits until it is taken.
 const CONNECTIONS: usize = 8;
@@ -74,18 +75,18 @@ pub(crate) async fn listen(data: PathBuf, tools: Tools) {
     }
 }
 
-fn bind(data: &Path) -> Result<Bound, String> {
+fn bind(data: &Path) -> Result<Bound, SocketError> {
     let place = place::of(data, place::runtime_folder())?;
     let owner = place.prepare()?;
-    let failed = |error: io::Error| in_place(&place, &error);
+    let failed = |source: io::Error| unusable(&place, source);
     let listener = UnixListener::bind(&place.socket).map_err(failed)?;
     let bound = Bound { listener, path: place.socket.clone(), owner };
     place.close_to_others().map_err(failed)?;
     Ok(bound)
 }
 
-fn in_place(place: &Place, error: &io::Error) -> String {
-    format!("The local socket {} can't be used: {}.", place.socket.display(), in_words(error))
+fn unusable(place: &Place, source: io::Error) -> SocketError {
+    SocketError::Unusable { socket: place.socket.clone(), source }
 }
 
 /// Answers one question.
@@ -120,8 +121,8 @@ async fn serve(stream: UnixStream, owner: u32, spawner: Spawner, reports: mpsc::
     };
     let answer = match answer {
         Ok(count) => Answer::Accepted(count),
-        Err(Refusal::Usage(why)) => Answer::Usage(why),
-        Err(Refusal::Failed(why)) => Answer::Failed(why),
+        Err(error) if error.is_usage() => Answer::Usage(error.to_string()),
+        Err(error) => Answer::Failed(error.to_string()),
     };
     let said = async {
         let mut line = serde_json::to_vec(&answer)?;
@@ -136,15 +137,12 @@ async fn serve(stream: UnixStream, owner: u32, spawner: Spawner, reports: mpsc::
 
 /// Has the engine's centre answer; `None` if it is stopping. It has what was asked from then on; nobody waits for longer than
 /// who asked does, so that a journal that refuses does not use up the connections.
-async fn pass_on(tracking: Tracking, reports: &mpsc::Sender<Report>) -> Option<Result<usize, Refusal>> {
+async fn pass_on(tracking: Tracking, reports: &mpsc::Sender<Report>) -> Option<Result<usize, TrackError>> {
     let (reply, answer) = oneshot::channel();
     reports.send(Report::Track(Asked { tracking, reply })).await.ok()?;
     match tokio::time::timeout(ANSWER_BUDGET, answer).await {
         Ok(answered) => answered.ok(),
-        Err(_elapsed) => {
-            let late = AskError::NotConfirmed { seconds: ANSWER_BUDGET.as_secs() };
-            Some(Err(Refusal::Failed(late.to_string())))
-        }
+        Err(_elapsed) => Some(Err(TrackError::NotConfirmed(NotConfirmed { seconds: ANSWER_BUDGET.as_secs() }))),
     }
 }
 
@@ -154,13 +152,13 @@ pub(super) fn ask(data: &Path, tracking: &Tracking) -> Result<Result<usize, Refu
 }
 
 fn ask_within(data: &Path, tracking: &Tracking, patience: Duration) -> Result<Result<usize, Refusal>, AskError> {
-    let place = place::of(data, place::runtime_folder()).map_err(AskError::Place)?;
+    let place = place::of(data, place::runtime_folder())?;
     let mut stream = match BlockingStream::connect(&place.socket) {
         Ok(stream) => stream,
         Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused) => {
             return Err(AskError::Nobody);
         }
-        Err(error) => return Err(AskError::Place(in_place(&place, &error))),
+        Err(error) => return Err(unusable(&place, error).into()),
     };
     let asking = |stream: &mut BlockingStream| {
         stream.set_write_timeout(Some(QUESTION_BUDGET))?;
@@ -177,12 +175,12 @@ fn ask_within(data: &Path, tracking: &Tracking, patience: Duration) -> Result<Re
     asking(&mut stream).map_err(|error| match error {
         error if is_late(&error) => AskError::NotTaken { seconds: QUESTION_BUDGET.as_secs() },
         error if has_gone(&error) => AskError::Nobody,
-        error => AskError::Answer(in_words(&error)),
+        error => AskError::Answer(error),
     })?;
     let answer = hearing(stream).map_err(|error: io::Error| match error {
-        error if is_late(&error) => AskError::NotConfirmed { seconds: patience.as_secs() },
+        error if is_late(&error) => NotConfirmed { seconds: patience.as_secs() }.into(),
         error if has_gone(&error) => AskError::Nobody,
-        error => AskError::Answer(in_words(&error)),
+        error => AskError::Answer(error),
     })?;
     if answer.is_empty() {
         return Err(AskError::Nobody);
@@ -191,7 +189,7 @@ fn ask_within(data: &Path, tracking: &Tracking, patience: Duration) -> Result<Re
         Ok(Answer::Accepted(count)) => Ok(Ok(count)),
         Ok(Answer::Usage(why)) => Ok(Err(Refusal::Usage(why))),
         Ok(Answer::Failed(why)) => Ok(Err(Refusal::Failed(why))),
-        Err(error) => Err(AskError::Answer(in_words(&error.into()))),
+        Err(error) => Err(AskError::Answer(error.into())),
     }
 }
 
@@ -214,10 +212,11 @@ mod tests {
     async fn a_journal_that_refuses_does_not_use_up_the_connections() {
         let tracking = Tracking::new(None, &["c-1".into()], None).unwrap();
         let (reports, mut reported) = mpsc::channel(1);
-        let Some(Err(Refusal::Failed(sentence))) = pass_on(tracking.clone(), &reports).await else {
+        let Some(Err(late @ TrackError::NotConfirmed(_))) = pass_on(tracking.clone(), &reports).await else {
             panic!("it was answered")
         };
-        assert!(sentence.contains("follows them"), "{sentence}");
+        let sentence = late.to_string();
+        assert!(!late.is_usage() && sentence.contains("follows them"), "{sentence}");
         let Some(Report::Track(asked)) = reported.recv().await else { panic!("nothing was passed on") };
         assert_eq!(asked.tracking, tracking);
     }
@@ -262,7 +261,7 @@ mod tests {
             told = asking => told.unwrap().unwrap_err(),
             () = &mut serving => panic!("it was answered"),
         };
-        assert!(matches!(told, AskError::NotConfirmed { .. }), "{told:?}");
+        assert!(matches!(told, AskError::NotConfirmed(_)), "{told:?}");
         let sentence = told.to_string();
         assert!(sentence.contains("follows them") && !sentence.contains("version"), "{sentence}");
         let arrived = tokio::select! {

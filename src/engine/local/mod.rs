@@ -9,12 +9,14 @@ mod door;
 #[cfg(unix)]
 mod place;
 
-use std::path::Path;
+use std::io;
+use std::path::{Path, PathBuf};
 
 use tokio::sync::oneshot;
 
 use crate::activity::{ActivityKey, Deed, Entry, Fact, Moment};
 use crate::protocol::CommandId;
+use crate::settings::atomic::in_words;
 
 #[cfg(unix)]
 pub(super) use door::listen;
@@ -129,7 +131,56 @@ pub(super) fn entries(commands: &[CommandId], label: Option<&str>, at: Moment) -
     entries
 }
 
-/// Why the holder did not do what was asked of it.
+/// Why the holder does not do what is asked of it.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub(super) enum TrackError {
+    /// What it was asked is no request.
+    #[error("The running Privicore Monitor can't read what it was asked.")]
+    Unreadable,
+    /// Another version asks.
+    #[error("The running Privicore Monitor is of another version (it speaks {VERSION}, not {0}). Restart it.")]
+    OtherVersion(u32),
+    /// It makes no sense.
+    #[error(transparent)]
+    Tracking(#[from] TrackingError),
+    /// No profile has that name.
+    #[error("There is no profile named {0}. Check the name.")]
+    NoSuchProfile(String),
+    /// There is no profile at all.
+    #[error("There is no profile yet. Sign in first.")]
+    NoProfile,
+    /// More than one profile has that name.
+    #[error("Several profiles are named {0}. Rename one of them in the window.")]
+    SeveralNamed(String),
+    /// No profile was named, and there is more than one.
+    #[error("There are several profiles. Say whose the commands are with --profile NAME.")]
+    SeveralProfiles,
+    /// The profile is going.
+    #[error("The profile is being removed.")]
+    BeingRemoved,
+    /// The journal does not take it in time.
+    #[error(transparent)]
+    NotConfirmed(NotConfirmed),
+}
+
+impl TrackError {
+    /// Whether whoever asks did something wrong; otherwise the holder can't.
+    #[cfg(unix)]
+    fn is_usage(&self) -> bool {
+        match self {
+            Self::Unreadable
+            | Self::OtherVersion(_)
+            | Self::Tracking(_)
+            | Self::NoSuchProfile(_)
+            | Self::NoProfile
+            | Self::SeveralNamed(_)
+            | Self::SeveralProfiles => true,
+            Self::BeingRemoved | Self::NotConfirmed(_) => false,
+        }
+    }
+}
+
+/// Why the holder did not do what was asked of it, in its words.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Refusal {
     /// It was asked for something that can't be meant: wrong usage.
@@ -146,7 +197,53 @@ pub(super) struct Asked {
     /// What is asked.
     pub(super) tracking: Tracking,
     /// The answer: how many commands are followed from now on.
-    pub(super) reply: oneshot::Sender<Result<usize, Refusal>>,
+    pub(super) reply: oneshot::Sender<Result<usize, TrackError>>,
+}
+
+/// Why there is no local socket.
+#[derive(Debug, thiserror::Error)]
+pub enum SocketError {
+    /// Its path is too long for the system.
+    #[error(
+        "The path of the local socket, {}, is too long: {length} bytes, and {most} are the most. Set XDG_RUNTIME_DIR, or use a \
+         data directory with a shorter path.",
+        .socket.display()
+    )]
+    TooLong {
+        /// The path.
+        socket: PathBuf,
+        /// Its bytes.
+        length: usize,
+        /// How many it may have.
+        most: usize,
+    },
+    /// The folder that it lies in.
+    #[error("The folder {} of the local socket can't be used: {}.", .folder.display(), in_words(.source))]
+    Folder {
+        /// The folder.
+        folder: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// The socket itself.
+    #[error("The local socket {} can't be used: {}.", .socket.display(), in_words(.source))]
+    Unusable {
+        /// Its path.
+        socket: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+}
+
+/// The holder has what was asked, and has not confirmed it yet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "The running Privicore Monitor has the command ids and follows them, but did not confirm within {seconds} s that they are \
+     in its journal: the journal is busy or can't be written. Look at its window before you close it."
+)]
+pub struct NotConfirmed {
+    /// How long it had for that.
+    pub seconds: u64,
 }
 
 /// Why the holder could not be asked.
@@ -162,9 +259,9 @@ pub enum AskError {
         "On this system a running Privicore Monitor can't be asked by another program. Track the commands in its window, or quit it first."
     )]
     NotHere,
-    /// The place can't be used.
-    #[error("{0}")]
-    Place(String),
+    /// The local socket can't be used.
+    #[error(transparent)]
+    Socket(#[from] SocketError),
     /// It did not take what was asked.
     #[error(
         "The running Privicore Monitor did not take the command ids within {seconds} s, because it is busy. They are not \
@@ -175,17 +272,11 @@ pub enum AskError {
         seconds: u64,
     },
     /// It has what was asked, and has not answered yet.
-    #[error(
-        "The running Privicore Monitor has the command ids and follows them, but did not confirm within {seconds} s that they are \
-         in its journal: the journal is busy or can't be written. Look at its window before you close it."
-    )]
-    NotConfirmed {
-        /// How long it had for that.
-        seconds: u64,
-    },
+    #[error(transparent)]
+    NotConfirmed(#[from] NotConfirmed),
     /// The answer can't be read.
-    #[error("The running Privicore Monitor gave no answer that can be read: {0}. Is it of another version?")]
-    Answer(String),
+    #[error("The running Privicore Monitor gave no answer that can be read: {}. Is it of another version?", in_words(.0))]
+    Answer(#[source] io::Error),
 }
 
 /// Asks the holder of a data folder's journal to follow commands; how many it follows from now on. Waits for the answer,
@@ -206,7 +297,7 @@ pub fn ask(data: &Path, tracking: &Tracking) -> Result<Result<usize, Refusal>, A
 
 /// Nobody listens here.
 #[cfg(not(unix))]
-pub(super) async fn listen(_data: std::path::PathBuf, _tools: super::tools::Tools) {}
+pub(super) async fn listen(_data: PathBuf, _tools: super::tools::Tools) {}
 
 /// The line that asks.
 #[derive(serde::Serialize, serde::Deserialize)]
@@ -246,26 +337,21 @@ impl Question {
     }
 
     /// Reads a line that asks.
-    fn read(line: &[u8]) -> Result<Tracking, Refusal> {
+    fn read(line: &[u8]) -> Result<Tracking, TrackError> {
         /// What every version has.
         #[derive(serde::Deserialize)]
         struct Versioned {
             version: u32,
         }
-        let usage = |why: String| Refusal::Usage(why);
-        let unreadable = || usage("The running Privicore Monitor can't read what it was asked.".to_owned());
-        let Versioned { version } = serde_json::from_slice(line).map_err(|_not_ours| unreadable())?;
+        let Versioned { version } = serde_json::from_slice(line).map_err(|_not_ours| TrackError::Unreadable)?;
         if version != VERSION {
-            return Err(usage(format!(
-                "The running Privicore Monitor is of another version (it speaks {VERSION}, not {version}). Restart it."
-            )));
+            return Err(TrackError::OtherVersion(version));
         }
-        let question: Self = serde_json::from_slice(line).map_err(|_not_ours| unreadable())?;
+        let question: Self = serde_json::from_slice(line).map_err(|_not_ours| TrackError::Unreadable)?;
         if question.what != TRACK {
-            return Err(unreadable());
+            return Err(TrackError::Unreadable);
         }
-        Tracking::new(question.profile, &question.ids, question.label.as_deref())
-            .map_err(|error| usage(error.to_string()))
+        Ok(Tracking::new(question.profile, &question.ids, question.label.as_deref())?)
     }
 }
 
@@ -318,7 +404,7 @@ mod tests {
             r#"{"version":1,"do":"track","profile":null,"label":null,"ids":[]}"#,
         ] {
             let refused = Question::read(line.as_bytes()).unwrap_err();
-            assert!(matches!(&refused, Refusal::Usage(why) if why.ends_with('.')), "{line}: {refused:?}");
+            assert!(refused.is_usage() && refused.to_string().ends_with('.'), "{line}: {refused:?}");
         }
     }
 }

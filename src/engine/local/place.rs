@@ -5,7 +5,7 @@ use std::io;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
-use crate::settings::atomic::in_words;
+use super::SocketError;
 
 /// The longest path that every Unix takes for a socket, in bytes (macOS: 104 with the ending zero).
 const LONGEST_PATH: usize = 103;
@@ -20,7 +20,7 @@ pub(super) struct Place {
 
 /// Where the socket of a data folder lies: in the user's runtime folder, named by the data folder; within the data folder
 /// where there is no runtime folder.
-pub(super) fn of(data: &Path, runtime: Option<PathBuf>) -> Result<Place, String> {
+pub(super) fn of(data: &Path, runtime: Option<PathBuf>) -> Result<Place, SocketError> {
     // The same folder by another path is the same folder.
     let data = std::fs::canonicalize(data).unwrap_or_else(|_not_there| data.to_owned());
     let place = match runtime.filter(|folder| folder.is_absolute() && folder.is_dir()) {
@@ -33,11 +33,7 @@ pub(super) fn of(data: &Path, runtime: Option<PathBuf>) -> Result<Place, String>
     };
     let length = place.socket.as_os_str().len();
     if length > LONGEST_PATH {
-        return Err(format!(
-            "The path of the local socket, {}, is too long: {length} bytes, and {LONGEST_PATH} are the most. Set \
-             XDG_RUNTIME_DIR, or use a data directory with a shorter path.",
-            place.socket.display()
-        ));
+        return Err(SocketError::TooLong { socket: place.socket, length, most: LONGEST_PATH });
     }
     Ok(place)
 }
@@ -50,10 +46,8 @@ pub(super) fn runtime_folder() -> Option<PathBuf> {
 impl Place {
     /// Makes the folder, for its owner only, and takes away what an earlier process left there. Only the journal's holder
     /// may do so. The number of the user who owns it.
-    pub(super) fn prepare(&self) -> Result<u32, String> {
-        let failed = |error: io::Error| {
-            format!("The folder {} of the local socket can't be used: {}.", self.folder.display(), in_words(&error))
-        };
+    pub(super) fn prepare(&self) -> Result<u32, SocketError> {
+        let failed = |source: io::Error| SocketError::Folder { folder: self.folder.clone(), source };
         DirBuilder::new().recursive(true).mode(0o700).create(&self.folder).map_err(failed)?;
         // The mode above is only for a folder that is made.
         std::fs::set_permissions(&self.folder, Permissions::from_mode(0o700)).map_err(failed)?;
@@ -107,7 +101,7 @@ mod tests {
     #[test]
     fn a_path_that_is_too_long_is_a_sentence() {
         let root = tempfile::tempdir().unwrap();
-        let why = of(&root.path().join("x".repeat(200)), None).unwrap_err();
+        let why = of(&root.path().join("x".repeat(200)), None).unwrap_err().to_string();
         assert!(why.contains("too long") && why.ends_with('.'), "{why}");
     }
 
