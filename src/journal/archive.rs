@@ -177,10 +177,20 @@ impl Archive {
     /// # Errors
     ///
     /// Where the journal can't be read.
-    pub fn ours(&self, mut each: impl FnMut(ProfileId, Entry)) -> Result<(), JournalError> {
+    pub fn ours(&self, each: impl FnMut(ProfileId, Entry)) -> Result<(), JournalError> {
+        self.ours_before(Seq(u64::MAX), each)
+    }
+
+    /// The same of those before a number.
+    ///
+    /// # Errors
+    ///
+    /// If the journal can't be read.
+    pub fn ours_before(&self, before: Seq, mut each: impl FnMut(ProfileId, Entry)) -> Result<(), JournalError> {
         let mut read = || {
-            let mut statement = self.connection.prepare_cached(&entries_where("kind >= ?1 ORDER BY seq"))?;
-            for found in statement.query_map([OURS], of_profile)? {
+            let mut statement =
+                self.connection.prepare_cached(&entries_where("kind >= ?1 AND seq < ?2 ORDER BY seq"))?;
+            for found in statement.query_map((OURS, to_sql(before)), of_profile)? {
                 let (profile, entry) = found?;
                 each(profile, entry);
             }

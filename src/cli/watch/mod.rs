@@ -5,6 +5,7 @@
 //! journal. Where nobody does, this process does and runs the engine; beside a window it only reads, opens no connection,
 //! and takes over when the window ends.
 
+mod connections;
 mod live;
 mod model;
 mod printer;

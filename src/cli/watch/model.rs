@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use crate::activity::record::{Record, text_of};
 use crate::activity::{
-    Activities, Activity, ActivityKey, Entry, Fact, Filter, RowId, Seq, Status, TimeReference, View, completeness,
+    Activities, Activity, ActivityKey, Deed, Entry, Fact, Filter, RowId, Seq, Status, TimeReference, View, completeness,
 };
 use crate::cli::CliError;
 use crate::cli::people::Names;
@@ -62,6 +62,8 @@ pub(super) struct Model {
     filter: Filter,
     /// The rows that have, or had, the label that is waited for.
     labelled: BTreeSet<(ProfileId, RowId)>,
+    /// What is waited for and is wholly older than what was read at the start.
+    older_awaited: OlderAwaited,
     link_lifetime: Duration,
     /// How many rows of each profile are in memory. Of the others the journal has what is not known here.
     rows: usize,
@@ -106,6 +108,7 @@ impl Model {
             goal: wanted.exit_on,
             filter: wanted.filter.unwrap_or_default(),
             labelled: BTreeSet::new(),
+            older_awaited: OlderAwaited::default(),
             link_lifetime,
             rows,
             reference: EngineClock::beside(archive.as_ref(), clock.clone())?.reference(),
@@ -152,7 +155,9 @@ impl Model {
             let watched = archive.profiles()?.into_iter().filter(|profile| self.whose.includes(*profile));
             self.older = Some(watched.map(|profile| (profile, self.first, most)).collect());
         }
-        let Some((profile, before, most)) = self.older.as_mut().and_then(Vec::pop) else { return Ok(false) };
+        let Some((profile, before, most)) = self.older.as_mut().and_then(Vec::pop) else {
+            return self.read_older_awaited();
+        };
         let entries = archive.keys_before(profile, before, OLDER_CHUNK)?;
         let left = most.saturating_sub(entries.len());
         let oldest = entries.last().map(|(seq, _)| *seq).filter(|_| left > 0);
@@ -161,6 +166,58 @@ impl Model {
         }
         self.of(profile).index_older(&entries, oldest.is_none());
         self.complete(profile)?;
+        Ok(true)
+    }
+
+    /// Reads one chunk of what is waited for and older than what was read. Whether there is more.
+    fn read_older_awaited(&mut self) -> Result<bool, CliError> {
+        let (Some(archive), Some(goal)) = (&self.archive, &self.goal) else { return Ok(false) };
+        let first = self.first;
+        let Some(next) = self.older_awaited.next else {
+            let watched = |profile: &ProfileId| self.whose.includes(*profile);
+            let keys = match goal {
+                Goal::Final(id) => {
+                    let of = |profile| keys_of(id).map(|key| (profile, key));
+                    archive.profiles()?.into_iter().filter(watched).flat_map(of).collect()
+                }
+                Goal::Label(wanted) => {
+                    let mut keys = BTreeSet::new();
+                    archive.ours_before(first, |profile, entry| {
+                        if let Fact::Done(Deed::Labelled { label }) = entry.fact
+                            && watched(&profile)
+                        {
+                            let key = (profile, entry.key);
+                            // The newest one counts.
+                            if label == *wanted {
+                                keys.insert(key)
+                            } else {
+                                keys.remove(&key)
+                            };
+                        }
+                    })?;
+                    keys
+                }
+            };
+            let in_memory = |(profile, key): &(ProfileId, ActivityKey)| {
+                self.activities.get(profile).is_some_and(|activities| activities.find(key).is_some())
+            };
+            self.older_awaited.keys = keys.into_iter().filter(|key| !in_memory(key)).collect();
+            self.older_awaited.next = Some(Seq(0));
+            return Ok(!self.older_awaited.keys.is_empty());
+        };
+        if self.older_awaited.keys.is_empty() || next >= first {
+            return Ok(false);
+        }
+        let chunk = archive.since(next, CHUNK)?;
+        let last = chunk.last().map_or(first, |(_, entry)| entry.seq);
+        for (profile, entry) in chunk.into_iter().filter(|(_, entry)| entry.seq < first) {
+            let key = (profile, entry.key.clone());
+            if self.older_awaited.keys.contains(&key) {
+                let new = || Activities::new(self.link_lifetime);
+                self.older_awaited.activities.entry(profile).or_insert_with(new).apply(&entry);
+            }
+        }
+        self.older_awaited.next = Some(after(last));
         Ok(true)
     }
 
@@ -177,10 +234,8 @@ impl Model {
             self.labelled = found;
         }
         let reached = self.awaited()?;
-        let lines = reached.iter().filter_map(|(profile, row)| {
-            let activity = self.activities.get(profile)?.get(*row)?;
-            let record = Record::of(names.name(*profile), &activity, None, activity.updated());
-            Some(self.line(&record))
+        let lines = reached.iter().map(|(profile, activity)| {
+            self.line(&Record::of(names.name(*profile), activity, None, activity.updated()))
         });
         Some(lines.collect())
     }
@@ -215,6 +270,8 @@ impl Model {
                 continue;
             }
             let row = self.apply(profile, &entry)?;
+            // With what is new it was read whole.
+            self.older_awaited.keys.remove(&(profile, entry.key.clone()));
             if !names.knows(profile) {
                 *names = learn();
             }
@@ -297,39 +354,60 @@ impl Model {
         }
     }
 
-    /// The rows that were waited for; `None` where one of them is still to come.
-    fn awaited(&self) -> Option<Vec<(ProfileId, RowId)>> {
-        let found: Vec<_> = match self.goal.as_ref()? {
-            Goal::Final(id) => self
-                .activities
-                .iter()
-                .flat_map(|(profile, activities)| {
-                    let keys = [ActivityKey::Command(id.as_str().into()), ActivityKey::Data(id.as_str().into())];
-                    keys.into_iter().filter_map(|key| activities.find(&key)).map(|row| (*profile, row))
-                })
-                .filter(|(profile, row)| self.activity(*profile, *row).is_some_and(|activity| is_settled(&activity)))
-                .collect(),
+    /// The activities that were waited for, as far as they are in memory; `None` where one of them is still to come.
+    fn awaited(&self) -> Option<Vec<(ProfileId, Activity<'_>)>> {
+        let older = self.older_awaited.all();
+        match self.goal.as_ref()? {
+            Goal::Final(id) => {
+                let newer = self.activities.iter().flat_map(|(profile, activities)| {
+                    let find = |key| activities.find(&key).and_then(|row| activities.get(row));
+                    keys_of(id).into_iter().filter_map(find).map(|activity| (*profile, activity))
+                });
+                let found: Vec<_> = newer.chain(older).filter(|(_, activity)| is_settled(activity)).collect();
+                (!found.is_empty()).then_some(found)
+            }
             Goal::Label(label) => {
                 // One that is no longer in memory is settled.
-                let named = |(profile, row): &&(ProfileId, RowId)| {
-                    self.activity(*profile, *row).is_none_or(|activity| activity.label() == label)
+                let named = |(profile, row): &(ProfileId, RowId)| match self.activity(*profile, *row) {
+                    None => Some(None),
+                    Some(activity) => (activity.label() == label).then_some(Some((*profile, activity))),
                 };
-                let found: Vec<_> = self.labelled.iter().filter(named).copied().collect();
-                let open = |(profile, row): &(ProfileId, RowId)| {
-                    self.activity(*profile, *row).is_some_and(|activity| !is_settled(&activity))
-                };
-                if found.iter().any(open) {
-                    return None;
-                }
-                found
+                let newer: Vec<_> = self.labelled.iter().filter_map(named).collect();
+                let is_named = !newer.is_empty();
+                let found: Vec<_> = newer.into_iter().flatten().chain(older).collect();
+                let is_open = |(_, activity): &(ProfileId, Activity<'_>)| !is_settled(activity);
+                ((is_named || !found.is_empty()) && !found.iter().any(is_open)).then_some(found)
             }
-        };
-        (!found.is_empty()).then_some(found)
+        }
     }
 
     fn activity(&self, profile: ProfileId, row: RowId) -> Option<Activity<'_>> {
         self.activities.get(&profile)?.get(row)
     }
+}
+
+/// What is waited for and is wholly older than what was read at the start.
+#[derive(Default)]
+struct OlderAwaited {
+    /// Where its entries are read next; `None` before it is known what it is.
+    next: Option<Seq>,
+    /// What it is; no longer if it is heard of again, because then it is among the others.
+    keys: BTreeSet<(ProfileId, ActivityKey)>,
+    activities: BTreeMap<ProfileId, Activities>,
+}
+
+impl OlderAwaited {
+    fn all(&self) -> impl Iterator<Item = (ProfileId, Activity<'_>)> {
+        self.keys.iter().filter_map(|(profile, key)| {
+            let activities = self.activities.get(profile)?;
+            Some((*profile, activities.get(activities.find(key)?)?))
+        })
+    }
+}
+
+/// What may have an id whose outcome is waited for.
+fn keys_of(id: &str) -> [ActivityKey; 2] {
+    [ActivityKey::Command(id.into()), ActivityKey::Data(id.into())]
 }
 
 /// Whether its outcome is there. That a server does not know a command is none: its acknowledgement may still come.

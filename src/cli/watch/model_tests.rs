@@ -27,7 +27,12 @@ fn named(id: &str, at: i64) -> Entry {
 }
 
 fn model(folder: &Path) -> Model {
-    let wanted = Watch { json: true, exit_on: None, filter: None };
+    waiting(folder, None)
+}
+
+/// One that waits for something.
+fn waiting(folder: &Path, exit_on: Option<Goal>) -> Model {
+    let wanted = Watch { json: true, exit_on, filter: None };
     let memory = (Duration::from_mins(10), ROWS);
     let (mut model, end) = Model::new(folder, Whose::Everybody, wanted, (memory, Arc::new(|| Moment(0)))).unwrap();
     while model.remember(end).unwrap() {}
@@ -71,6 +76,64 @@ async fn a_late_message_prints_its_row_with_its_outcome_its_name_and_its_first_s
             (&json!(id), &json!("Failed"), &json!(format!("name of {id}")), &json!("1970-01-01T00:00:01.000000Z")),
             "{line}"
         );
+    }
+    journal.close().await;
+}
+
+/// The ids that a wait ends with at the start; `None` if it goes on.
+fn reached(model: &mut Model) -> Option<Vec<String>> {
+    let lines = model.reached_before(&Names::default())?;
+    let id = |line: &str| {
+        let line: Value = serde_json::from_str(line).unwrap();
+        line["id"].as_str().unwrap().to_owned()
+    };
+    Some(lines.lines().map(id).collect())
+}
+
+#[tokio::test]
+async fn what_is_waited_for_may_be_wholly_older_than_what_is_read_at_the_start() {
+    let label = |id: &str, label: &str| {
+        let label = Deed::Labelled { label: label.to_owned() };
+        Entry::ours(Moment(1_000_000), ActivityKey::Command(id.into()), Fact::Done(label))
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let journal = Journal::open(folder.path()).unwrap().journal;
+    let profile = ProfileId::random();
+    let append = async |entries| journal.append(profile, entries).await.unwrap();
+    append(vec![
+        label("done", "settled"),
+        heard("done", 2, 2_000_000),
+        label("open", "half"),
+        label("half", "half"),
+        heard("half", 2, 2_000_000),
+        // Named otherwise since.
+        label("other", "settled"),
+        label("other", "renamed"),
+    ])
+    .await;
+    append((0..1_000).map(|number| heard(&format!("c-{number}"), 2, 3_000_000)).collect()).await;
+    // Of this label one is older and one is not.
+    append(vec![label("new", "both"), heard("new", 2, 4_000_000)]).await;
+    append(vec![label("open", "both")]).await;
+    let start = |goal: &str| waiting(folder.path(), Some(goal.parse().unwrap()));
+    assert_eq!(reached(&mut start("label:settled")), Some(vec!["done".to_owned()]));
+    assert_eq!(reached(&mut start("final:done")), Some(vec!["done".to_owned()]));
+    assert_eq!(reached(&mut start("label:half")), Some(vec!["half".to_owned()]), "the other one has another name now");
+    assert_eq!(reached(&mut start("label:both")), None, "one of them is open");
+    assert_eq!(reached(&mut start("final:open")), None);
+    assert_eq!(reached(&mut start("label:nobody's")), None);
+
+    // What is open ends the wait once it has settled.
+    for what in ["label", "final"] {
+        let late = format!("late {what}");
+        append(vec![label(&late, &late)]).await;
+        append((0..1_000).map(|number| heard(&format!("{what}-{number}"), 2, 5_000_000)).collect()).await;
+        let mut model = start(&format!("{what}:{late}"));
+        assert_eq!(reached(&mut model), None);
+        append(vec![heard(&late, 2, 6_000_000)]).await;
+        let mut names = Names::default();
+        let news = model.news(&mut names, Names::default).unwrap();
+        assert!(news.reached, "{what}");
     }
     journal.close().await;
 }

@@ -1,0 +1,141 @@
+//! Whatever changes, and whenever `watch` looks, what it says last of a connection is what is true.
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::cli::Exit;
+use crate::settings::Profile;
+
+const NAMES: [&str; 3] = ["ops", "audit", "billing"];
+
+fn profile(number: usize) -> Profile {
+    let id = ProfileId::from_u128(number as u128 + 1);
+    Profile { id, name: NAMES[number].to_owned(), keep_signed_in: true, ..Profile::default() }
+}
+
+/// Something that becomes true.
+#[derive(Debug, Clone)]
+enum Change {
+    /// The settings list these profiles.
+    Settings(Vec<usize>),
+    Connection(usize, ConnectionState),
+    /// The connection joined, and may be gone again before anybody looks.
+    Joined(usize),
+    NoToken(usize),
+    /// A profile is removed.
+    Removed(usize),
+}
+
+fn changes() -> impl Strategy<Value = Vec<(Change, bool)>> {
+    let one = 0..NAMES.len();
+    // It is over: how many seconds are left does not depend on when this runs.
+    let at = Instant::now().into_std();
+    let why = String::from;
+    let state = prop::sample::select(vec![
+        ConnectionState::SignedOut,
+        ConnectionState::Connecting,
+        ConnectionState::Joining,
+        ConnectionState::Live,
+        ConnectionState::Reconnecting { at, attempt: 1, why: why("The server does not answer.") },
+        ConnectionState::TokenRefused { why: why("The token is no longer valid.") },
+        ConnectionState::Offline,
+        ConnectionState::Leaving,
+    ]);
+    let change = prop_oneof![
+        2 => prop::sample::subsequence(vec![0, 1, 2], 0..=3).prop_map(Change::Settings),
+        6 => (one.clone(), state).prop_map(|(one, state)| Change::Connection(one, state)),
+        2 => one.clone().prop_map(Change::Joined),
+        1 => one.clone().prop_map(Change::NoToken),
+        1 => one.prop_map(Change::Removed),
+    ];
+    // And whether it is looked at after that.
+    prop::collection::vec((change, any::<bool>()), 1..24)
+}
+
+fn make(status: &mut EngineStatus, change: Change) {
+    let mut of = |number: usize, change: &dyn Fn(&mut ProfileStatus)| {
+        change(Arc::make_mut(status.profiles.entry(profile(number).id).or_default()));
+    };
+    match change {
+        Change::Settings(listed) => {
+            let profiles = listed.into_iter().map(profile).collect();
+            status.settings = Some(Arc::new(Settings { profiles, ..Settings::default() }));
+        }
+        Change::Connection(one, state) => of(one, &|status| {
+            if state == ConnectionState::Live && status.connection != Some(ConnectionState::Live) {
+                status.joins += 1;
+            }
+            status.connection = Some(state.clone());
+        }),
+        Change::Joined(one) => of(one, &|status| {
+            status.joins += 1;
+            status.connection = Some(ConnectionState::Live);
+        }),
+        Change::NoToken(one) => of(one, &|status| status.token = TokenStatus::Absent),
+        Change::Removed(one) => _ = status.profiles.remove(&profile(one).id),
+    }
+}
+
+/// What was said last of each profile's connection.
+type Said = BTreeMap<ProfileId, String>;
+
+/// Looks, and checks that nothing is said but what is true now of a profile that is watched.
+fn look(connections: &mut Connections, status: &EngineStatus, names: &mut Names, said: &mut Said) {
+    said.retain(|profile, _| status.profiles.contains_key(profile));
+    for line in connections.take(status, names, |_included| {}) {
+        let of = status.profiles.iter().find(|(profile, now)| {
+            let state = now.connection.as_ref().map(in_words);
+            connections.is_watched(names, **profile)
+                && state.is_some_and(|state| line == format!("{}: {state}", names.name(**profile)))
+        });
+        let (profile, now) = of.unwrap_or_else(|| panic!("{line:?} is not true: {status:#?}"));
+        said.insert(*profile, in_words(now.connection.as_ref().unwrap()));
+    }
+}
+
+proptest! {
+    #[test]
+    fn what_is_said_last_of_a_connection_is_what_is_true(changes in changes(), only in any::<bool>()) {
+        let only = only.then_some(NAMES[0]);
+        let all = Settings { profiles: (0..NAMES.len()).map(profile).collect(), ..Settings::default() };
+        let mut connections = Connections::new(None, &all, only);
+        // Nobody knows any name yet.
+        let (mut names, mut said) = (Names::default(), Said::new());
+        let mut status = EngineStatus::default();
+        for (change, looks) in changes {
+            make(&mut status, change);
+            if looks {
+                look(&mut connections, &status, &mut names, &mut said);
+            }
+        }
+        status.settings = Some(Arc::new(all));
+        look(&mut connections, &status, &mut names, &mut said);
+
+        let watched = |number: &usize| only.is_none_or(|only| NAMES[*number] == only);
+        for number in (0..NAMES.len()).filter(watched) {
+            let profile = profile(number).id;
+            let state = status.profiles.get(&profile).and_then(|now| now.connection.clone());
+            match (&state, said.get(&profile)) {
+                // Nothing is known of it, or it has only begun.
+                (None, _) | (Some(ConnectionState::SignedOut), None) => {}
+                (state, said) => prop_assert_eq!(said.cloned(), state.as_ref().map(in_words), "{}", NAMES[number]),
+            }
+        }
+        // And it ends exactly if nothing is left to watch.
+        let is_out = |number: &usize| {
+            let now = status.profiles.get(&profile(*number).id);
+            now.is_some_and(|now| matches!(now.connection, Some(ConnectionState::TokenRefused { .. })))
+        };
+        let refused = (0..NAMES.len()).filter(watched).all(|number| is_out(&number));
+        if refused {
+            prop_assert_eq!(connections.end().map(|error| error.exit()), Some(Exit::SignedOut));
+        }
+        let lives = |number: usize| {
+            let now = status.profiles.get(&profile(number).id);
+            now.is_some_and(|now| now.connection == Some(ConnectionState::Live))
+        };
+        if (0..NAMES.len()).filter(watched).any(lives) {
+            prop_assert!(connections.end().is_none(), "it ends although a connection is live");
+        }
+    }
+}
