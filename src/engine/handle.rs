@@ -40,7 +40,7 @@ const REPORTS: usize = 64;
 /// How long another process may hold the data directory before it counts as running: `track` holds it for a moment.
 const HOLDER_PATIENCE: Duration = Duration::from_secs(1);
 /// How long tasks that block, such as a name that is being resolved, may hold up the end.
-const LAST_TASKS: Duration = Duration::from_millis(200);
+pub(super) const LAST_TASKS: Duration = Duration::from_millis(100);
 
 /// Why the engine can't start, in words for the operator.
 #[derive(Debug, thiserror::Error)]

@@ -3,12 +3,11 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 
 use crate::credentials::KeyringError;
-use crate::journal::Sealing;
-use crate::protocol::{AuthorizationToken, DataKey, RequestId};
+use crate::journal::{Sealing, WorkId};
+use crate::protocol::{AuthorizationToken, CommandId, DataKey, RequestId};
 use crate::settings::{Profile, ProfileId};
 
 use super::event::ConnectionState;
@@ -49,12 +48,14 @@ pub(super) enum Report {
     Arrived { profile: ProfileId, requests: Vec<(RequestId, bool)> },
     /// The journal seals links from now on, or says why not.
     Sealing(Sealing),
-    /// It is written down that a profile is to be removed; told back once the settings are saved without it.
-    Removing { profile: ProfileId, saved: oneshot::Sender<()> },
+    /// It is written down, as this work, that a profile is to be removed.
+    Removing { profile: ProfileId, works: Vec<WorkId> },
     /// A download came to its end.
     DownloadEnded { profile: ProfileId, request: RequestId },
     /// A sandbox was started.
     Sandbox(Result<SandboxAddresses, SandboxFailure>),
+    /// The server refused the token with which the state of commands was asked for.
+    StatusNotAsked(RefusedCheck),
     /// Another process asked to follow commands.
     Track(Asked),
     /// The way to the network was loaded, of which so many were chosen before; `None` where that broke.
@@ -76,4 +77,19 @@ pub(super) struct Renewal {
     pub(super) keep: bool,
     /// Cancelled if nobody wants the new token any more.
     pub(super) unwanted: CancellationToken,
+}
+
+/// Commands whose state was not asked for, because the server refused the token.
+#[derive(Debug)]
+pub(super) struct RefusedCheck {
+    /// Whose.
+    pub(super) profile: ProfileId,
+    /// Which, in their order.
+    pub(super) commands: Vec<CommandId>,
+    /// The ticket of the token.
+    pub(super) ticket: u64,
+    /// What the server said.
+    pub(super) why: RestError,
+    /// Whether that is to be tried with another token.
+    pub(super) again: bool,
 }

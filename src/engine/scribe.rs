@@ -200,6 +200,12 @@ impl Scribe {
         done.await.map_err(|_closed| Closed)
     }
 
+    /// Has entries written together, after those that were handed over before; waits for room only.
+    pub(super) async fn hand_over(&self, entries: Vec<Entry>) -> Result<(), Closed> {
+        let held = Held { entries, began: self.began, ..Held::default() };
+        self.batches.send(Batch::Entries(held)).await.map_err(|_closed| Closed)
+    }
+
     /// Forgets everything of the profile up to now, and waits until it is gone.
     pub(super) async fn forget(&self) -> Result<Result<(), JournalError>, Closed> {
         let (reply, done) = oneshot::channel();

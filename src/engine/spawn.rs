@@ -54,20 +54,22 @@ pub(super) struct Spawner {
     stop: CancellationToken,
     /// Tells the engine's own owner to stop.
     engine: CancellationToken,
+    /// Tells everybody's tasks to wait for nothing but the disk any more.
+    cut_short: CancellationToken,
 }
 
 impl Spawner {
     /// The engine's own: spawns on `handle`, tells panics to `outbox`.
     pub(super) fn new(handle: Handle, outbox: Outbox) -> Self {
-        let stop = CancellationToken::new();
-        Self { handle, outbox, profile: None, tasks: TaskTracker::new(), engine: stop.clone(), stop }
+        let (stop, cut_short) = (CancellationToken::new(), CancellationToken::new());
+        Self { handle, outbox, profile: None, tasks: TaskTracker::new(), engine: stop.clone(), stop, cut_short }
     }
 
     /// An owner for the tasks of one profile. Stopping `self` stops these as well.
     pub(super) fn for_profile(&self, profile: ProfileId) -> Self {
         let (handle, outbox) = (self.handle.clone(), self.outbox.clone());
-        let (stop, engine) = (self.stop.child_token(), self.engine.clone());
-        Self { handle, outbox, profile: Some(profile), tasks: TaskTracker::new(), stop, engine }
+        let (stop, engine, cut_short) = (self.stop.child_token(), self.engine.clone(), self.cut_short.clone());
+        Self { handle, outbox, profile: Some(profile), tasks: TaskTracker::new(), stop, engine, cut_short }
     }
 
     /// Runs a future until it ends or the owner stops, whichever is first. `name` completes the sentence "Something went
@@ -84,8 +86,9 @@ impl Spawner {
         }));
     }
 
-    /// Runs a future to its end, also if the owner stops: for what waits for the journal or the disk alone, or ends by itself
-    /// soon, as a renewal does whose new token must not be lost.
+    /// Runs a future to its end, also if the owner stops: for what waits for the journal or the disk alone. What it waits for
+    /// otherwise, such as the keyring or a server, goes into [`Self::until_cut_short`]: the end of the program is not held up
+    /// by those.
     pub(super) fn finish<F>(&self, name: &'static str, future: F)
     where
         F: Future<Output = ()> + Send + 'static,
@@ -133,6 +136,17 @@ impl Spawner {
     /// Runs a future until the owner stops; `None` if it did so first.
     pub(super) async fn until_stopped<F: Future>(&self, future: F) -> Option<F::Output> {
         self.stop.run_until_cancelled(future).await
+    }
+
+    /// Runs a future until the engine waits for nothing but the disk any more; `None` if that came first. A little while is
+    /// left for it after the owner has stopped.
+    pub(super) async fn until_cut_short<F: Future>(&self, future: F) -> Option<F::Output> {
+        self.cut_short.run_until_cancelled(future).await
+    }
+
+    /// Ends whatever waits for anything but the disk, of this owner and all others.
+    pub(super) fn cut_short(&self) {
+        self.cut_short.cancel();
     }
 
     /// Whether it was told to stop.

@@ -164,6 +164,8 @@ pub enum ProblemKind {
     NoToken,
     /// The keyring does not give, keep or forget the token.
     TokenKeyring,
+    /// The journal refuses to note that the profile was signed out: the next start would sign it in again.
+    SignOutUnwritten,
     /// The keyring does not give, keep or forget the key of the payloads.
     DataKeyKeyring,
     /// Links are in memory only.

@@ -21,7 +21,8 @@ use super::journal_store::JournalStore;
 use super::mailbox::{self, Outbox};
 use crate::activity::{ActivityKey, Entry, Fact, Gap, Moment, Seq};
 use crate::credentials::{JournalId, Keyring};
-use crate::journal::{Archive, Journal, Opened, Sealing};
+use crate::journal::{Archive, Journal, Opened, PendingWork, Sealing};
+use crate::settings::ProfileId;
 
 /// A real journal in a folder of its own, which a test can read at any time and make refuse.
 pub(super) struct TestJournal {
@@ -64,6 +65,22 @@ impl TestJournal {
     /// How long each append takes from now on, by tokio's clock.
     pub(super) fn take(&self, time: Duration) {
         self.store.append_takes(time);
+    }
+
+    /// What is left to do, once the engine has closed it.
+    pub(super) async fn pending_work(&self) -> Vec<PendingWork> {
+        let Opened { journal, .. } = Journal::open(self.folder.path()).unwrap();
+        let works = journal.pending_work().await.unwrap();
+        journal.close().await;
+        works.into_iter().map(|(_, work)| work).collect()
+    }
+
+    /// The newest sign of life of a profile, once the engine has closed it.
+    pub(super) async fn last_alive(&self, profile: ProfileId) -> Option<Moment> {
+        let Opened { journal, .. } = Journal::open(self.folder.path()).unwrap();
+        let alive = journal.last_alive(profile).await.unwrap();
+        journal.close().await;
+        alive
     }
 
     /// What was committed, in order.

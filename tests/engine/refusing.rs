@@ -2,10 +2,13 @@
 
 #![expect(clippy::disallowed_methods, reason = "another program makes the journal refuse")]
 
-use privicore_monitor::engine::{Action, ConnectionState, Event};
+use privicore_monitor::engine::{Action, ConnectionState, EngineStatus, Event, ProblemKind};
+use privicore_monitor::journal::Archive;
 use privicore_monitor::sandbox::{DEMO_USERNAME, Running};
+use privicore_monitor::settings::ProfileId;
 use serde_json::json;
 
+use crate::keys::{self, Mood};
 use crate::pending::until;
 use crate::quiet;
 use crate::window::{Machine, Window, post};
@@ -23,6 +26,12 @@ fn refuse(machine: &Machine, refuses: bool) {
         };
         database.execute_batch(&sql).expect("the trigger");
     }
+}
+
+/// How many entries of a profile an export would read.
+fn rows(machine: &Machine, profile: ProfileId) -> u64 {
+    let archive = Archive::open(&machine.folder.path().join("data"));
+    archive.expect("it can be read").expect("a journal").count(Some(profile)).expect("it can be read")
 }
 
 async fn publish(sandbox: &Running, id: &str) {
@@ -65,7 +74,45 @@ async fn the_operator_is_obeyed_at_once_while_the_journal_refuses_and_what_was_h
 }
 
 #[tokio::test]
-async fn a_profile_is_removed_at_once_while_the_journal_refuses_and_leaves_it_as_soon_as_it_can() {
+async fn a_profile_that_is_removed_while_the_journal_refuses_stays_as_it_is_and_is_removed_when_asked_again() {
+    let sandbox = quiet().await;
+    let machine = Machine::new();
+    let mut window = Window::open(&machine);
+    let id = window.sign_in(&sandbox).await;
+    window.kept().await;
+    publish(&sandbox, "c-1").await;
+    window.wait("the outcome", |event| matches!(event, Event::Committed { .. }).then_some(())).await;
+    refuse(&machine, true);
+    window.act(Action::RemoveProfile(id));
+    window.notice("was not removed, and nothing of it was deleted").await;
+    // Nothing is shown as done, and nothing is.
+    let of = |status: &EngineStatus| {
+        let listed = status.settings.as_ref().is_some_and(|settings| settings.profile(id).is_some());
+        let live = status.profile(id).is_some_and(|profile| profile.connection == Some(ConnectionState::Live));
+        (listed && live).then_some(())
+    };
+    window.until("the profile, live", of).await;
+    assert_eq!(sandbox.control().joined(DEMO_USERNAME).expect("a profile"), 1, "it was disconnected");
+    assert!(machine.keyring.token(id).await.expect("the keyring works").is_some(), "its token is gone");
+    assert_eq!(rows(&machine, id), 1, "its activity is gone");
+    let settings = std::fs::read_to_string(machine.folder.path().join("config/settings.toml")).expect("settings");
+    assert!(settings.contains(&id.to_string()), "{settings}");
+
+    refuse(&machine, false);
+    window.act(Action::RemoveProfile(id));
+    window.settings("settings without it", |settings| settings.profiles.is_empty().then_some(())).await;
+    until("the empty channel", async || {
+        (sandbox.control().joined(DEMO_USERNAME).expect("a profile") == 0).then_some(())
+    })
+    .await;
+    until("the empty journal", async || (rows(&machine, id) == 0).then_some(())).await;
+    window.quit().await;
+    let settings = std::fs::read_to_string(machine.folder.path().join("config/settings.toml")).expect("settings");
+    assert!(!settings.contains(&id.to_string()), "{settings}");
+}
+
+#[tokio::test]
+async fn activity_that_is_forgotten_while_the_journal_refuses_stays_and_the_operator_is_told() {
     let sandbox = quiet().await;
     let machine = Machine::new();
     let mut window = Window::open(&machine);
@@ -73,42 +120,35 @@ async fn a_profile_is_removed_at_once_while_the_journal_refuses_and_leaves_it_as
     publish(&sandbox, "c-1").await;
     window.wait("the outcome", |event| matches!(event, Event::Committed { .. }).then_some(())).await;
     refuse(&machine, true);
-    window.act(Action::RemoveProfile(id));
-    window.settings("settings without it", |settings| settings.profiles.is_empty().then_some(())).await;
-    window.notice("is still in the journal").await;
-    until("the empty channel", async || {
-        (sandbox.control().joined(DEMO_USERNAME).expect("a profile") == 0).then_some(())
-    })
-    .await;
+    window.act(Action::ForgetProfile(id));
+    window.notice("The activity is still in the journal").await;
     refuse(&machine, false);
-    until("the empty journal", async || {
-        let archive = privicore_monitor::journal::Archive::open(&machine.folder.path().join("data"));
-        let archive = archive.expect("it can be read").expect("a journal");
-        (archive.count(Some(id)).expect("it can be read") == 0).then_some(())
-    })
-    .await;
-    window.quit().await;
-    let settings = std::fs::read_to_string(machine.folder.path().join("config/settings.toml")).expect("settings");
-    assert!(!settings.contains(&id.to_string()), "{settings}");
+    let heard = window.quit().await;
+    assert!(!heard.iter().any(|event| matches!(event, Event::Forgotten { .. })), "it is shown as done: {heard:#?}");
+    assert_eq!(rows(&machine, id), 1, "it is gone");
 }
 
 #[tokio::test]
-async fn a_profile_whose_removal_was_never_written_down_is_still_there_at_the_next_start() {
+async fn a_sign_out_that_can_not_be_written_down_is_told_until_it_is_done() {
     let sandbox = quiet().await;
-    let machine = Machine::new();
+    let mut machine = Machine::new();
+    let control;
+    (machine.keyring, control) = keys::moody();
     let mut window = Window::open(&machine);
     let id = window.sign_in(&sandbox).await;
+    window.kept().await;
     refuse(&machine, true);
-    window.act(Action::RemoveProfile(id));
-    window.notice("if you quit before, remove the profile again").await;
+    control.be(Mood::Silent);
+    window.act(Action::SignOut { profile: id, revoke: false });
+    let unwritten = |status: &EngineStatus| {
+        status.problems.iter().any(|problem| problem.kind == ProblemKind::SignOutUnwritten).then_some(())
+    };
+    window.until("that it is not written down", unwritten).await;
+    window.notice("is signed out, but that can't be written down").await;
+    control.be(Mood::Open);
+    window.until("the end of that problem", |status| unwritten(status).is_none().then_some(())).await;
+    assert_eq!(machine.keyring.token(id).await.expect("it is open"), None);
     window.quit().await;
-    refuse(&machine, false);
-    let mut window = Window::open(&machine);
-    window.settings("the profile", |settings| settings.profile(id).map(|_listed| ())).await;
-    window.act(Action::RemoveProfile(id));
-    window.quit().await;
-    let settings = std::fs::read_to_string(machine.folder.path().join("config/settings.toml")).expect("settings");
-    assert!(!settings.contains(&id.to_string()), "{settings}");
 }
 
 #[tokio::test]

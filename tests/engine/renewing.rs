@@ -8,6 +8,7 @@ use std::time::Duration;
 use axum::body::{Body, Bytes};
 use axum::response::Response;
 use futures_util::stream;
+use privicore_monitor::activity::{ActivityKey, Fact};
 use privicore_monitor::engine::{Action, ConnectionState, Event};
 use privicore_monitor::protocol::CommandId;
 use privicore_monitor::settings::{Address, Profile, ProfileId};
@@ -49,7 +50,7 @@ impl Bench {
         let (permits, granting) = (answers.clone(), grants.clone());
         let (signed_in, asked) = (AtomicUsize::new(0), AtomicBool::new(false));
         let state = Arc::new((signed_in, asked));
-        let backend = Backend::with_headers(move |line| match line {
+        let backend = Backend::by_request(move |got| match &*got.line {
             "POST /profile/authenticate" => {
                 let token = if state.0.fetch_add(1, Ordering::SeqCst) == 0 { "T-1" } else { "T-3" };
                 status(200, granted(token))
@@ -65,9 +66,10 @@ impl Bench {
                 status(code, Body::from_stream(stream::once(answer)))
             }
             REVOKE => status(200, Body::empty()),
-            line if line.contains("/request-status") && state.1.load(Ordering::SeqCst) => {
-                status(401, r#"{"message":"The token has been superseded."}"#)
-            }
+            line if line.contains("/request-status") && state.1.load(Ordering::SeqCst) => match got.token.as_deref() {
+                Some("T-1") => status(401, r#"{"message":"The token has been superseded."}"#),
+                _ => status(200, r#"["succeeded"]"#),
+            },
             _ => status(404, Body::empty()),
         })
         .await;
@@ -168,6 +170,37 @@ async fn a_call_that_finds_the_old_token_dead_meanwhile_takes_nothing_down_and_t
     assert!(!bench.was_refused(), "the good token was taken for the dead one");
     bench.keyring.be(Mood::Open);
     bench.keeps(Some("T-2")).await;
+    bench.window.quit().await;
+}
+
+#[tokio::test]
+async fn a_status_that_was_refused_to_the_old_token_is_asked_for_with_the_new_one() {
+    let mut bench = Bench::new().await;
+    bench.asks().await;
+    let commands = ["c-1", "c-2", "c-3"].map(CommandId::from);
+    bench.window.act(Action::CheckStatus { profile: bench.id(), commands: commands.to_vec() });
+    until_asked(&bench.backend, "GET /request-status/c-1").await;
+    bench.settled().await;
+    bench.answer();
+    for command in commands {
+        bench.window.entry(&ActivityKey::Command(command), |entry| matches!(entry.fact, Fact::Enquired(_))).await;
+    }
+    assert!(!bench.was_refused());
+    let told = |event: &Event| matches!(event, Event::Notice(notice) if notice.sentence.contains("is not known"));
+    assert!(!bench.window.quit().await.iter().any(told), "it was told as not known");
+}
+
+#[tokio::test]
+async fn a_status_that_was_refused_to_the_old_token_is_told_as_not_known_if_there_is_no_new_one() {
+    let mut bench = Bench::new().await;
+    bench.grants.store(false, Ordering::SeqCst);
+    bench.asks().await;
+    let commands = ["c-1", "c-2", "c-3"].map(CommandId::from).to_vec();
+    bench.window.act(Action::CheckStatus { profile: bench.id(), commands });
+    until_asked(&bench.backend, "GET /request-status/c-1").await;
+    bench.settled().await;
+    bench.answer();
+    bench.window.notice("The status of c-1 is not known: ").await;
     bench.window.quit().await;
 }
 

@@ -45,6 +45,11 @@ impl Backend {
 
     /// Answers by the request line.
     pub(crate) async fn with_headers(answer: impl Fn(&str) -> Response + Clone + Send + Sync + 'static) -> Self {
+        Self::by_request(move |got| answer(&got.line)).await
+    }
+
+    /// Answers by the whole request.
+    pub(crate) async fn by_request(answer: impl Fn(&Got) -> Response + Clone + Send + Sync + 'static) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let url = format!("http://{}", listener.local_addr().expect("an address"));
         let got: Arc<Mutex<Vec<Got>>> = Arc::default();
@@ -57,8 +62,9 @@ impl Backend {
                 let token = token.map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned());
                 let body = axum::body::to_bytes(request.into_body(), 1 << 20).await.expect("a body");
                 let body = String::from_utf8_lossy(&body).into_owned();
-                let response = answer(&line);
-                got.lock().unwrap_or_else(PoisonError::into_inner).push(Got { line, token, body });
+                let request = Got { line, token, body };
+                let response = answer(&request);
+                got.lock().unwrap_or_else(PoisonError::into_inner).push(request);
                 response
             }
         });

@@ -1,11 +1,12 @@
 //! What the operator asks of an activity: check, label, read.
 
+use std::collections::VecDeque;
 use std::path::PathBuf;
 
 use crate::activity::{ActivityKey, Deed, Entry, Fact, Incomplete, Seq};
 use crate::engine::event::{Event, Notice, Severity};
 use crate::engine::files::HandOver;
-use crate::engine::report::Report;
+use crate::engine::report::{RefusedCheck, Report};
 use crate::engine::rest::RestError;
 use crate::engine::reveal::reveal;
 use crate::journal::{History, JournalError};
@@ -17,6 +18,11 @@ use super::Hub;
 impl Hub {
     /// Asks the server for the state of commands, one after the other; each answer is an entry.
     pub(super) fn check_status(&mut self, profile: ProfileId, commands: Vec<CommandId>) {
+        self.ask_status(profile, commands, true);
+    }
+
+    /// The same; `again` is whether a token that the server refuses is reason to try once more with the next one.
+    fn ask_status(&self, profile: ProfileId, commands: Vec<CommandId>, again: bool) {
         let Some(desk) = self.desks.get(&profile) else { return };
         let Some(held) = &desk.held else {
             return self.no_token(profile, "The status can't be asked for while signed out. Sign in first.");
@@ -24,36 +30,57 @@ impl Hub {
         let (ticket, scribe, tools) = (held.ticket.clone(), desk.scribe.until_forgotten(), desk.tools.clone());
         let dialect = desk.dialect.clone();
         let task = async move {
-            let mut left = commands.len();
-            for command in commands {
-                left -= 1;
-                match tools.rest.request_status(&ticket.endpoints, &ticket.token, &command, &dialect).await {
+            let mut left = VecDeque::from(commands);
+            while let Some(command) = left.front() {
+                match tools.rest.request_status(&ticket.endpoints, &ticket.token, command, &dialect).await {
                     Ok(enquiry) => {
-                        let entry =
-                            Entry::ours((tools.clock)(), ActivityKey::Command(command), Fact::Enquired(enquiry));
+                        let key = ActivityKey::Command(command.clone());
+                        let entry = Entry::ours((tools.clock)(), key, Fact::Enquired(enquiry));
                         if scribe.record(entry).await.is_err() {
                             tracing::debug!("the profile is being closed");
                             return;
                         }
+                        left.pop_front();
                     }
-                    Err(error @ RestError::Unauthorised(_)) => {
-                        let report = Report::TokenDead { profile, ticket: ticket.number, why: error };
-                        tools.report(report).await;
-                        return;
+                    Err(why @ RestError::Unauthorised(_)) => {
+                        let (commands, ticket) = (left.into(), ticket.number);
+                        let check = RefusedCheck { profile, commands, ticket, why, again };
+                        return tools.report(Report::StatusNotAsked(check)).await;
                     }
-                    Err(error) => {
-                        // What stopped this one would stop the next: one notice, not hundreds.
-                        let rest = match left {
-                            0 => String::new(),
-                            1 => " One more command was not asked for.".to_owned(),
-                            left => format!(" {left} more commands were not asked for."),
-                        };
-                        return tools.warn(profile, format!("The status of {command} is not known: {error}{rest}"));
-                    }
+                    // What stopped this one would stop the next: one notice, not hundreds.
+                    Err(error) => return tools.warn(profile, not_known(left.make_contiguous(), &error.to_string())),
                 }
             }
         };
         desk.tools.spawner.spawn("asking for a status", task);
+    }
+
+    /// The server refused the token with which commands were asked for. If there is another one, or will be, they are asked for
+    /// with that.
+    pub(super) fn status_not_asked(&mut self, check: RefusedCheck) {
+        let RefusedCheck { profile, commands, ticket, why, again } = check;
+        let said = why.to_string();
+        self.token_dead(profile, ticket, why);
+        let Some(desk) = self.desks.get_mut(&profile) else { return };
+        match (&desk.renewal, &desk.held) {
+            (Some((renewal, _)), _) if again && renewal.old.number == ticket => desk.unchecked.extend(commands),
+            (_, Some(held)) if again && held.ticket.number != ticket => self.ask_status(profile, commands, false),
+            _ => self.tools.warn(profile, not_known(&commands, &said)),
+        }
+    }
+
+    /// The request for a new token has ended: asks for what waited for that.
+    pub(super) fn check_after_renewal(&mut self, profile: ProfileId, renewed: bool) {
+        let Some(desk) = self.desks.get_mut(&profile) else { return };
+        let commands = std::mem::take(&mut desk.unchecked);
+        if commands.is_empty() {
+            return;
+        }
+        if renewed {
+            self.ask_status(profile, commands, false);
+        } else {
+            self.tools.warn(profile, not_known(&commands, "The server refused the token."));
+        }
     }
 
     /// Asks the server again for every command of a gap that is still open; the reconciler does it, at its pace.
@@ -150,4 +177,15 @@ impl Hub {
         let failed = move |sentence| outbox.notice(Notice::new(Severity::Error, None, sentence));
         self.tools.spawner.spawn("opening a file", how.run(path, failed));
     }
+}
+
+/// Says that the state of commands is not known, of which the first was asked for.
+fn not_known(commands: &[CommandId], why: &str) -> String {
+    let Some((first, more)) = commands.split_first() else { return why.to_owned() };
+    let rest = match more.len() {
+        0 => String::new(),
+        1 => " One more command was not asked for.".to_owned(),
+        left => format!(" {left} more commands were not asked for."),
+    };
+    format!("The status of {first} is not known: {why}{rest}")
 }

@@ -89,7 +89,10 @@ impl Hub {
             };
             tools.report(Report::DataKey { profile, change, key, kept }).await;
         };
-        self.tools.spawner.spawn("writing the keyring", task);
+        let spawner = self.tools.spawner.clone();
+        self.tools.spawner.finish("writing the keyring", async move {
+            spawner.until_cut_short(task).await;
+        });
     }
 
     /// Asks the keyring for the key of a profile's payloads, where they are to be decrypted and the operator has neither given

@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 use crate::activity::{Entry, Moment};
 use crate::engine::book::Book;
 use crate::engine::download::{Aftermath, Arrivals, Reins};
-use crate::engine::event::ConnectionState;
+use crate::engine::event::{ConnectionState, Notice, Severity};
 use crate::engine::gaps::Left;
 use crate::engine::lifetime::Watch;
 use crate::engine::reconcile::{OverRest, Reconciler};
@@ -21,12 +21,14 @@ use crate::engine::session::{self, Aim, Ticket, Wish};
 use crate::engine::spawn::{Spawner, Task};
 use crate::engine::tools::Tools;
 use crate::engine::vault::Vault;
-use crate::protocol::RequestId;
+use crate::journal::{PendingWork, WorkId};
+use crate::protocol::{CommandId, RequestId};
 use crate::settings::{Profile, ProfileId};
 
 use super::Hub;
 use super::data_key::HeldKey;
-use super::pending::{end_work, forget_secrets, write_down_removal};
+use super::local_events::LocalEvents;
+use super::pending::{end_work, forget_secrets};
 
 /// What the centre holds of one profile.
 pub(super) struct Desk {
@@ -44,6 +46,8 @@ pub(super) struct Desk {
     pub(super) signing: Option<Signing>,
     /// A new token that is being asked for, and what a call with the old one said meanwhile: that it is dead.
     pub(super) renewal: Option<(Arc<Renewal>, Option<RestError>)>,
+    /// Commands whose state is to be asked for once that is known.
+    pub(super) unchecked: Vec<CommandId>,
     /// Cancelled when the operator signs out: a token of before is not kept any more.
     pub(super) signed_out: CancellationToken,
     /// Who waits until the channel is left.
@@ -54,6 +58,7 @@ pub(super) struct Desk {
     pub(super) recalled: bool,
     /// The way to its scribe.
     pub(super) scribe: Scribe,
+    local_events: LocalEvents,
     /// What is open.
     pub(super) book: Book,
     /// How its server wants to be asked.
@@ -153,12 +158,7 @@ impl Desk {
 
     /// Has the scribe write what the operator did.
     pub(super) fn write_down(&self, entries: Vec<Entry>) {
-        let scribe = self.scribe.until_forgotten();
-        self.tools.spawner.finish("writing the journal", async move {
-            if scribe.record_all(entries).await.is_err() {
-                tracing::debug!("the profile is being closed");
-            }
-        });
+        self.local_events.write(entries, &self.scribe, &self.tools.spawner);
     }
 
     /// Whether a new token is being asked for, for the one in use.
@@ -246,11 +246,13 @@ impl Hub {
             state: ConnectionState::SignedOut,
             signing: None,
             renewal: None,
+            unchecked: Vec::new(),
             signed_out: CancellationToken::new(),
             leaving: Vec::new(),
             vault,
             recalled: false,
             scribe,
+            local_events: LocalEvents::default(),
             book,
             dialect,
             left: Some(left),
@@ -298,13 +300,53 @@ impl Hub {
         }
     }
 
-    /// Takes a profile out of the settings, its token out of the keyring and its activity out of the journal; also if the
-    /// program ends first.
+    /// Removes a profile for good, also if the program ends first: once that is written down. Until then, and if the journal
+    /// refuses, everything of it stays as it is.
     pub(super) fn remove(&mut self, profile: ProfileId) {
+        let Some(desk) = self.desks.get(&profile) else { return };
+        if profile == super::sandbox::profile_id() {
+            return self.take_apart(profile, None);
+        }
+        let (tools, name) = (self.tools.clone(), desk.profile.name.clone());
+        self.tools.spawner.finish("removing a profile", async move {
+            match tools.ledger.begin_work(vec![PendingWork::RemoveProfile(profile)], (tools.clock)()).await {
+                Ok(works) => tools.report(Report::Removing { profile, works }).await,
+                Err(why) => {
+                    let sentence = format!(
+                        "{name} was not removed, and nothing of it was deleted: {why} Remove it again once the journal can be \
+                         written."
+                    );
+                    tools.outbox.notice(Notice::new(Severity::Error, Some(profile), sentence));
+                }
+            }
+        });
+    }
+
+    /// It is written down that a profile is removed.
+    pub(super) fn removing(&mut self, profile: ProfileId, works: Vec<WorkId>) {
+        if self.desks.contains_key(&profile) {
+            return self.take_apart(profile, works.into_iter().next());
+        }
+        // It was asked for twice, and the first time is being done.
+        let tools = self.tools.clone();
+        self.tools.spawner.finish("removing a profile", async move {
+            for work in works {
+                end_work(&tools, Some(work)).await;
+            }
+        });
+    }
+
+    /// It was written down that a profile is removed when the engine was stopping: the next start does the rest.
+    pub(super) fn removing_late(&mut self, profile: ProfileId) {
+        self.settings.profiles.retain(|kept| kept.id != profile);
+        self.save();
+    }
+
+    /// Takes a profile out of the settings, its token out of the keyring and its activity out of the journal.
+    fn take_apart(&mut self, profile: ProfileId, work: Option<WorkId>) {
         let Some(mut desk) = self.desks.remove(&profile) else { return };
         desk.give_up_tokens();
         desk.data_key.give_up();
-        let name = desk.profile.name.clone();
         let ending = desk.end();
         self.forget_downloads(profile);
         self.guests.remove(&profile);
@@ -312,23 +354,11 @@ impl Hub {
         if is_sandbox {
             self.sandbox = None;
         }
-        if let Some(at) = self.settings.profiles.iter().position(|kept| kept.id == profile) {
-            let removed = self.settings.profiles.remove(at);
-            if !is_sandbox {
-                self.unmarked.insert(profile, removed);
-            }
-        }
-        self.tell_settings();
+        self.settings.profiles.retain(|kept| kept.id != profile);
+        let (saved, is_saved) = oneshot::channel();
+        self.save_and_tell(saved);
         let tools = self.tools.clone();
         let task = async move {
-            let work = if is_sandbox { None } else { write_down_removal(&tools, profile, &name).await };
-            let (saved, is_saved) = oneshot::channel();
-            if work.is_some() {
-                tools.report(Report::Removing { profile, saved }).await;
-            } else {
-                // The settings are not waited for: they never had the profile, or keep it until its removal can be written down.
-                drop(saved);
-            }
             let leaving = async {
                 ending.tasks.wait().await;
                 tools.outbox.remove(profile);
@@ -337,7 +367,9 @@ impl Hub {
                 }
                 tools.spawner.until_stopped(tools.ledger.clean_at_once()).await;
             };
-            let forgetting = async { is_sandbox || forget_secrets(&tools, profile).await };
+            let forgetting = async {
+                is_sandbox || tools.spawner.until_cut_short(forget_secrets(&tools, profile)).await == Some(true)
+            };
             let ((), forgotten, saved) = tokio::join!(leaving, forgetting, is_saved);
             if forgotten && saved.is_ok() {
                 end_work(&tools, work).await;
@@ -346,12 +378,6 @@ impl Hub {
         let task = self.tools.spawner.start("removing a profile", task);
         self.removals.retain(|_, removal| !removal.is_finished());
         self.removals.insert(profile, task);
-    }
-
-    /// It is written down that a profile is being removed: the settings can go without it.
-    pub(super) fn removing(&mut self, profile: ProfileId, saved: oneshot::Sender<()>) {
-        self.unmarked.remove(&profile);
-        self.save_and_tell(saved);
     }
 }
 

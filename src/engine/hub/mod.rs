@@ -10,6 +10,7 @@ mod desk;
 mod downloads;
 mod export;
 mod forget;
+mod local_events;
 #[cfg(test)]
 mod look_up_tests;
 mod pending;
@@ -20,13 +21,17 @@ mod sandbox;
 mod sealing;
 mod search;
 mod settings;
+mod shutdown;
+#[cfg(test)]
+mod shutdown_tests;
+#[cfg(test)]
+mod test_bench;
 mod tokens;
 mod track;
 
 use std::any::Any;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
-use std::time::Duration;
 
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
@@ -34,7 +39,7 @@ use tokio_util::sync::CancellationToken;
 use crate::activity::{Moment, Seq};
 use crate::credentials::JournalId;
 use crate::journal::WorkId;
-use crate::settings::{PreferenceChange, Preferences, Profile, ProfileId, Settings, Store};
+use crate::settings::{PreferenceChange, Preferences, ProfileId, Settings, Store};
 
 use super::action::Action;
 use super::download::{Order, Queue};
@@ -45,7 +50,7 @@ use super::options::SandboxLauncher;
 use super::report::Report;
 use super::retention;
 use super::session::Aim;
-use super::spawn::{Spawner, Task};
+use super::spawn::Task;
 use super::status::ProblemKind;
 use super::tools::Tools;
 use super::way::Guide;
@@ -54,15 +59,6 @@ use desk::Desk;
 use downloads::Followed;
 use sealing::Seal;
 use settings::SettingsWriter;
-
-/// At the end, for downloads to stop and say so.
-const DOWNLOADS_BUDGET: Duration = Duration::from_millis(500);
-/// At the end, for sessions to leave: a second, and a little for what is around it.
-const SESSIONS_BUDGET: Duration = Duration::from_millis(1_300);
-/// At the end, for what was heard to be written.
-const WRITING_BUDGET: Duration = Duration::from_secs(1);
-/// After that, for the last proof of life, and for the journal to close.
-const CLOSING_BUDGET: Duration = Duration::from_secs(1);
 
 /// What the hub starts with.
 pub(super) struct Start {
@@ -133,8 +129,6 @@ pub(super) struct Hub {
     signed_out: BTreeSet<ProfileId>,
     /// Tokens that earlier runs promised to revoke.
     revocations: Vec<WorkId>,
-    /// Profiles that were removed; until that is written down, they stay in the settings file.
-    unmarked: BTreeMap<ProfileId, Profile>,
     /// Profiles that are being taken out of the journal.
     removals: BTreeMap<ProfileId, Task<()>>,
     /// Searches of the journal, by profile.
@@ -176,7 +170,6 @@ pub(super) async fn run(start: Start) {
         guests: BTreeSet::new(),
         signed_out: BTreeSet::new(),
         revocations: Vec::new(),
-        unmarked: BTreeMap::new(),
         removals: BTreeMap::new(),
         queue: Queue::default(),
         searches: BTreeMap::new(),
@@ -202,7 +195,7 @@ pub(super) async fn run(start: Start) {
             },
         }
     }
-    hub.take_last_changes(actions);
+    hub.take_last_actions(actions);
     hub.stop(reports).await;
 }
 
@@ -306,9 +299,10 @@ impl Hub {
             Report::Expiry { profile, ticket, ends } => self.expiry(profile, ticket, ends),
             Report::TokenDue { profile, ticket, due } => self.token_due(profile, ticket, due),
             Report::Renewed { asked, outcome } => self.renewed(&asked, outcome),
-            Report::Removing { profile, saved } => self.removing(profile, saved),
+            Report::Removing { profile, works } => self.removing(profile, works),
             Report::Kept { profile, ticket } => self.kept(profile, ticket),
             Report::TokenDead { profile, ticket, why } => self.token_dead(profile, ticket, why),
+            Report::StatusNotAsked(check) => self.status_not_asked(check),
             Report::Track(asked) => self.asked_to_track(asked),
             Report::Requested { profile, request, folder, size } => self.requested(profile, request, (folder, size)),
             Report::DataKey { profile, change, key, kept } => self.data_key(profile, change, key, kept),
@@ -342,67 +336,6 @@ impl Hub {
     fn number(&mut self) -> u64 {
         self.numbers += 1;
         self.numbers
-    }
-
-    /// Leaves every channel, writes what was heard, and closes the journal; each within its budget.
-    async fn stop(mut self, mut reports: mpsc::Receiver<Report>) {
-        let tools = self.tools.clone();
-        self.searches.clear();
-        tools.spawner.stop();
-        self.cancel_export();
-        let (mut downloads, mut sessions, mut profiles) = (Vec::new(), Vec::new(), Vec::new());
-        for desk in std::mem::take(&mut self.desks).into_values() {
-            let ending = desk.end();
-            downloads.extend(ending.downloads);
-            sessions.push(ending.session);
-            profiles.push(ending.tasks);
-        }
-        let leaving = async {
-            let (downloads, sessions) = tokio::join!(
-                tokio::time::timeout(DOWNLOADS_BUDGET, futures_util::future::join_all(downloads)),
-                tokio::time::timeout(SESSIONS_BUDGET, futures_util::future::join_all(sessions)),
-            );
-            if downloads.is_err() || sessions.is_err() {
-                tracing::warn!("not everything ended in time");
-            }
-        };
-        self.hear_until(leaving, &mut reports).await;
-        let writing = futures_util::future::join_all(profiles.iter().map(Spawner::wait));
-        let of_profiles = tokio::time::timeout(WRITING_BUDGET, writing);
-        let of_profiles = self.hear_until(of_profiles, &mut reports).await;
-        let of_engine = tokio::time::timeout(WRITING_BUDGET, tools.spawner.wait());
-        let of_engine = self.hear_until(of_engine, &mut reports).await;
-        if of_profiles.is_err() || of_engine.is_err() {
-            tracing::error!("not everything was written in time");
-        }
-        let had_sandbox = self.sandbox.is_some();
-        let closing = async {
-            if had_sandbox && let Err(error) = tools.ledger.forget_profile(sandbox::profile_id()).await {
-                tracing::warn!(%error, "the sandbox's activity is still in the journal");
-            }
-            tools.ledger.close().await;
-        };
-        if tokio::time::timeout(CLOSING_BUDGET, closing).await.is_err() {
-            tracing::error!("the journal could not be closed in time");
-        }
-    }
-
-    /// Waits for an end, and hears meanwhile what must not be lost; nobody waits any more for what else is reported.
-    async fn hear_until<T>(&mut self, end: impl Future<Output = T>, reports: &mut mpsc::Receiver<Report>) -> T {
-        tokio::pin!(end);
-        loop {
-            let report = tokio::select! {
-                // Reports first: one of them may come with the end.
-                biased;
-                Some(report) = reports.recv() => report,
-                done = &mut end => return done,
-            };
-            match report {
-                Report::Removing { profile, saved } => self.removing(profile, saved),
-                Report::Renewed { asked, outcome } => self.renewed_late(&asked, outcome),
-                _ => {}
-            }
-        }
     }
 }
 

@@ -144,13 +144,13 @@ impl Hub {
     /// Signs a profile out for good: its token leaves the keyring, and is revoked if asked, also if the program ends first.
     pub(super) fn promise_to_sign_out(
         &mut self,
-        profile: ProfileId,
+        profile: Profile,
         revocation: Option<Revocation>,
         left: impl Future<Output = ()> + Send + 'static,
     ) {
-        self.signed_out.insert(profile);
+        self.signed_out.insert(profile.id);
         let tools = self.tools.clone();
-        if profile == super::sandbox::profile_id() {
+        if profile.id == super::sandbox::profile_id() {
             // It ends with this run, and the keyring knows nothing of it.
             if let Some(revocation) = revocation {
                 self.tools.spawner.spawn("revoking a token", async move {
@@ -160,24 +160,23 @@ impl Hub {
             }
             return;
         }
+        let mut works = vec![PendingWork::ForgetToken(profile.id)];
+        works.extend(revocation.as_ref().map(Revocation::work));
         self.tools.spawner.finish("signing out", async move {
-            let mut works = vec![PendingWork::ForgetToken(profile)];
-            works.extend(revocation.as_ref().map(Revocation::work));
-            let mut ids = write_down(&tools, works).await.into_iter();
-            let (to_forget, to_revoke) = (ids.next(), ids.next());
-            let forgetting = async {
-                if forget_token(&tools, profile).await {
-                    end_work(&tools, to_forget).await;
-                }
-            };
+            let forgetting = tools.spawner.until_cut_short(forget_token(&tools, profile.id));
             let revoking = async {
-                if let Some(revocation) = &revocation {
+                let Some(revocation) = &revocation else { return Some(()) };
+                let revoking = async {
                     left.await;
                     revoke(&tools, revocation).await;
-                    end_work(&tools, to_revoke).await;
-                }
+                };
+                tools.spawner.until_stopped(revoking).await
             };
-            tokio::join!(forgetting, tools.spawner.until_stopped(revoking));
+            let doing = async {
+                let (forgotten, revoked) = tokio::join!(forgetting, revoking);
+                vec![forgotten == Some(true), revoked.is_some()]
+            };
+            sign_out(&tools, &profile, works, doing).await;
         });
     }
 }
@@ -200,26 +199,48 @@ pub(super) async fn write_down(tools: &Tools, works: Vec<PendingWork>) -> Vec<Wo
     }
 }
 
-/// Writes down that a profile is to be removed, again and again until it is; `None` if the engine stopped first. Tells once
-/// that the journal refuses.
-pub(super) async fn write_down_removal(tools: &Tools, profile: ProfileId, name: &str) -> Option<WorkId> {
-    let mut told = false;
-    loop {
-        let is_last = tools.spawner.is_stopping();
-        match tools.ledger.begin_work(vec![PendingWork::RemoveProfile(profile)], (tools.clock)()).await {
-            Ok(ids) => return ids.into_iter().next(),
-            Err(_why) if is_last => return None,
-            Err(why) => {
-                if !std::mem::replace(&mut told, true) {
-                    let sentence = format!(
-                        "The activity of {name} is still in the journal: {why} It goes as soon as the journal can be written; \
-                         if you quit before, remove the profile again."
-                    );
-                    tools.outbox.notice(Notice::new(Severity::Error, None, sentence));
+/// Writes the work of a sign-out down and does it. If the journal refuses, the operator is told until it is written down or
+/// done. `doing` says for each piece whether it is done.
+async fn sign_out(tools: &Tools, profile: &Profile, works: Vec<PendingWork>, doing: impl Future<Output = Vec<bool>>) {
+    let outcome = tools.ledger.begin_work(works.clone(), (tools.clock)()).await;
+    tokio::pin!(doing);
+    let (ids, done) = match outcome {
+        Ok(ids) => (ids, doing.await),
+        Err(why) => {
+            let sentence = format!(
+                "{} is signed out, but that can't be written down: {why} Its token is being forgotten; if you quit before that is \
+                 done, sign out again at the next start.",
+                profile.name
+            );
+            tools.problem(profile.id, ProblemKind::SignOutUnwritten, sentence);
+            tokio::select! {
+                done = &mut doing => {
+                    if done.iter().all(|done| *done) {
+                        tools.resolve(profile.id, &ProblemKind::SignOutUnwritten);
+                    }
+                    return;
+                }
+                ids = write_down_later(tools, works) => {
+                    tools.resolve(profile.id, &ProblemKind::SignOutUnwritten);
+                    (ids, doing.await)
                 }
             }
         }
-        tools.spawner.until_stopped(tokio::time::sleep(PAUSE)).await;
+    };
+    for (id, done) in ids.into_iter().zip(done) {
+        if done {
+            end_work(tools, Some(id)).await;
+        }
+    }
+}
+
+/// Tries again and again to write work down that the journal refused.
+async fn write_down_later(tools: &Tools, works: Vec<PendingWork>) -> Vec<WorkId> {
+    loop {
+        tokio::time::sleep(PAUSE).await;
+        if let Ok(ids) = tools.ledger.begin_work(works.clone(), (tools.clock)()).await {
+            return ids;
+        }
     }
 }
 
@@ -233,7 +254,7 @@ pub(super) async fn end_work(tools: &Tools, id: Option<WorkId>) {
 }
 
 /// Takes a profile's token out of the keyring. Whether it is out; if not the operator is told.
-async fn forget_token(tools: &Tools, profile: ProfileId) -> bool {
+pub(super) async fn forget_token(tools: &Tools, profile: ProfileId) -> bool {
     match tools.keyring.forget_token(profile).await {
         Ok(()) => {
             tools.resolve(profile, &ProblemKind::TokenKeyring);

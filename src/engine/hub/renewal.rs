@@ -40,13 +40,23 @@ impl Hub {
         let keep = form.keep_signed_in;
         let asked = Arc::new(Renewal { profile: form, old, number, keep, unwanted: CancellationToken::new() });
         desk.renewal = Some((asked.clone(), None));
-        let task = sign_in::renew(desk.tools.clone(), asked);
-        // The server may have given the token already: its answer is waited for.
-        desk.tools.spawner.finish("renewing the token", Box::pin(task));
+        let tools = desk.tools.clone();
+        // The server may have given the token already: at the end its answer is still waited for a little while.
+        desk.tools.spawner.finish("renewing the token", async move {
+            let renewing = Box::pin(sign_in::renew(tools.clone(), asked));
+            tools.spawner.until_cut_short(renewing).await;
+        });
     }
 
     /// The server answered the request for a new token.
     pub(super) fn renewed(&mut self, asked: &Arc<Renewal>, outcome: Result<Granted, RestError>) {
+        self.take_renewal(asked, outcome);
+        let profile = asked.profile.id;
+        let renewed = self.held(profile, asked.number).is_some();
+        self.check_after_renewal(profile, renewed);
+    }
+
+    fn take_renewal(&mut self, asked: &Arc<Renewal>, outcome: Result<Granted, RestError>) {
         let profile = asked.profile.id;
         if asked.unwanted.is_cancelled() {
             return self.discard(asked, outcome);
@@ -105,7 +115,7 @@ impl Hub {
         if let (Ok(granted), true) = (outcome, asked.keep) {
             let (tools, profile) = (self.tools.clone(), asked.profile.id);
             self.tools.spawner.finish("writing the keyring", async move {
-                sign_in::keep(&tools, profile, &granted.token).await;
+                tools.spawner.until_cut_short(sign_in::keep(&tools, profile, &granted.token)).await;
             });
         }
     }

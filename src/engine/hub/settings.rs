@@ -2,9 +2,8 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::oneshot;
 
-use crate::engine::action::Action;
 use crate::engine::event::{Notice, Severity};
 use crate::engine::handle::EngineError;
 use crate::engine::report::Report;
@@ -89,21 +88,6 @@ fn lock(waiting: &Mutex<Waiting>) -> MutexGuard<'_, Waiting> {
 }
 
 impl Hub {
-    /// Changes the settings as the operator asked before the engine was told to stop, where it had not come to that yet. What
-    /// else was asked for is not begun any more.
-    pub(super) fn take_last_changes(&mut self, mut actions: mpsc::Receiver<Action>) {
-        actions.close();
-        while let Ok(action) = actions.try_recv() {
-            match action {
-                Action::ChangePreferences { .. }
-                | Action::ChangeSaving { .. }
-                | Action::AllowHost { .. }
-                | Action::SetMessageLimit(_) => self.act(action),
-                _ => {}
-            }
-        }
-    }
-
     /// Changes preferences, and does what follows from it.
     pub(super) fn change_preferences(&mut self, number: u64, changes: Vec<PreferenceChange>) {
         let mut preferences = self.settings.preferences.clone();
@@ -195,7 +179,6 @@ impl Hub {
     fn have_saved(&self, saved: Option<oneshot::Sender<()>>) {
         self.tell_settings();
         let mut kept = self.settings.clone();
-        kept.profiles.extend(self.unmarked.values().cloned());
         kept.profiles.retain(|profile| profile.id != sandbox::profile_id() && !self.guests.contains(&profile.id));
         self.writer.save(kept, saved, &self.tools);
     }

@@ -18,7 +18,7 @@ use crate::protocol::AuthorizationToken;
 use crate::settings::ProfileId;
 
 use super::desk::{Held, Signing, Stage};
-use super::pending::Revocation;
+use super::pending::{Revocation, forget_token};
 use super::{Hub, failure};
 
 impl Hub {
@@ -237,7 +237,8 @@ impl Hub {
             if was_signed_out && let Err(why) = tools.ledger.signed_in(profile).await {
                 tracing::warn!(%why, "the next start may take the token for one that was to be forgotten");
             }
-            if !unwanted.is_cancelled() && sign_in::keep(&tools, profile, &ticket.token).await {
+            let keeping = sign_in::keep(&tools, profile, &ticket.token);
+            if !unwanted.is_cancelled() && tools.spawner.until_cut_short(keeping).await == Some(true) {
                 tools.report(Report::Kept { profile, ticket: ticket.number }).await;
             }
         };
@@ -263,13 +264,9 @@ impl Hub {
             return;
         }
         let tools = self.tools.clone();
-        let task = async move {
-            match tools.keyring.forget_token(profile).await {
-                Ok(()) => tools.resolve(profile, &ProblemKind::TokenKeyring),
-                Err(error) => tools.problem(profile, ProblemKind::TokenKeyring, error.to_string()),
-            }
-        };
-        self.tools.spawner.spawn("writing the keyring", task);
+        self.tools.spawner.finish("writing the keyring", async move {
+            tools.spawner.until_cut_short(forget_token(&tools, profile)).await;
+        });
     }
 
     /// Connects a profile with the token that it has, or that the keyring has.
@@ -350,11 +347,11 @@ impl Hub {
             endpoints: held.ticket.endpoints.clone(),
             token: held.ticket.token.clone(),
         });
-        let left = desk.left();
+        let (left, of) = (desk.left(), desk.profile.clone());
         self.aim(profile, Aim::SignedOut);
         self.tell_token(profile);
         self.resolve_token_problems(profile);
-        self.promise_to_sign_out(profile, revocation, left);
+        self.promise_to_sign_out(of, revocation, left);
     }
 
     /// A session changed its state.

@@ -56,6 +56,8 @@ pub(super) use wish::{Aim, Ticket, Wish};
 
 /// How long leaving may take, from the frame to the closed socket.
 const LEAVE_BUDGET: Duration = Duration::from_secs(1);
+/// How long it may take once the program is to end, which as a whole has a second.
+pub(super) const QUIT_LEAVE_BUDGET: Duration = Duration::from_millis(700);
 
 /// Asks the server whether it refuses a token: its words if it does. `None` if it does not, or if nothing can be learnt.
 pub(super) type TokenCheck = Arc<dyn Fn(Arc<Ticket>) -> BoxFuture<'static, Option<String>> + Send + Sync>;
@@ -326,8 +328,12 @@ impl Session {
             life = life.map(|_before| self.clocks.now());
             connection.close().await;
         };
-        if tokio::time::timeout(LEAVE_BUDGET, farewell).await.is_err() {
-            tracing::debug!(profile = %self.profile, "the server did not answer the leave in time");
+        tokio::select! {
+            biased;
+            () = farewell => {}
+            () = too_long(self.wish.clone()) => {
+                tracing::debug!(profile = %self.profile, "the server did not answer the leave in time");
+            }
         }
         drop(connection);
         self.backlog.write(harvest, &self.scribe);
@@ -437,6 +443,20 @@ impl Session {
 /// A limit under which a message of this size could have been read: the size that is known may be that of its first part.
 fn next_limit(size: usize, limit: usize) -> usize {
     size.max(limit.saturating_mul(2)).checked_next_power_of_two().unwrap_or(usize::MAX)
+}
+
+/// Ends when a leave that begins now has taken too long. The program may be told to end in the middle of it.
+async fn too_long(mut wish: watch::Receiver<Wish>) {
+    let quitting = async {
+        if wish.wait_for(|wish| matches!(wish.aim, Aim::Stopped)).await.is_err() {
+            tracing::debug!("nobody wishes for this session any more");
+        }
+        tokio::time::sleep(QUIT_LEAVE_BUDGET).await;
+    };
+    tokio::select! {
+        () = quitting => {}
+        () = tokio::time::sleep(LEAVE_BUDGET) => {}
+    }
 }
 
 /// The wish as it is now. One that nobody holds any more is the wish to stop.
