@@ -22,6 +22,7 @@
 
 mod action;
 mod book;
+mod ca_files;
 mod chunk;
 mod cleanup;
 mod clocks;

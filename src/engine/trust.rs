@@ -1,6 +1,6 @@
 //! Whom TLS trusts: the platform's authorities, and those that the operator names by a file. There is no way around it.
 
-use std::path::Path;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use rustls::crypto::CryptoProvider;
@@ -9,14 +9,9 @@ use rustls::pki_types::pem::{Error as PemError, PemObject as _};
 use rustls::{ClientConfig, RootCertStore};
 use rustls_platform_verifier::Verifier;
 
-/// A file with certificate authorities to trust beside the system's, by who named it.
-#[derive(Debug, Clone, Copy)]
-pub(super) enum Authority<'a> {
-    /// `PRIVICORE_CA_FILE`.
-    OfEnvironment(&'a Path),
-    /// The settings.
-    OfSettings(&'a Path),
-}
+use crate::settings::atomic::in_words;
+
+use super::ca_files::{self, CaFile, CaFiles, NamedBy};
 
 /// The TLS configuration of every connection, sockets and HTTP alike.
 #[derive(Debug, Clone)]
@@ -30,19 +25,19 @@ pub(super) struct Trust {
 }
 
 impl Trust {
-    /// Loads the authorities. Reads files: not for a task.
+    /// Loads the authorities. Reads files of the system: not for a task.
     ///
     /// # Errors
     ///
     /// Where the cryptography that this program was built with can speak no version of TLS.
-    pub(super) fn load<'a>(authorities: impl Iterator<Item = Authority<'a>>) -> Result<Self, rustls::Error> {
+    pub(super) fn load(files: &CaFiles) -> Result<Self, rustls::Error> {
         let provider = Arc::new(rustls::crypto::ring::default_provider());
         let builder = ClientConfig::builder_with_provider(provider.clone()).with_safe_default_protocol_versions()?;
         let (mut further, mut missing) = (Vec::new(), Vec::new());
-        for authority in authorities {
-            match authority.read() {
+        for file in files.iter() {
+            match certificates(file) {
                 Ok(certificates) => further.extend(certificates),
-                Err(why) => missing.push(why),
+                Err(why) => missing.push(why.to_string()),
             }
         }
         let builder = match verifier(provider, further) {
@@ -71,20 +66,51 @@ fn verifier(provider: Arc<CryptoProvider>, further: Vec<CertificateDer<'static>>
     })
 }
 
-impl Authority<'_> {
-    fn read(self) -> Result<Vec<CertificateDer<'static>>, String> {
-        let (path, named) = match self {
-            Self::OfEnvironment(path) => (path, "that PRIVICORE_CA_FILE names"),
-            Self::OfSettings(path) => (path, "in the settings"),
-        };
-        let unusable = |error: PemError| {
-            format!(
-                "The certificate file {named}, {}, can't be used: {error}. It must hold certificates in PEM form.",
-                path.display()
-            )
-        };
-        let certificates: Vec<_> = CertificateDer::pem_file_iter(path).and_then(Iterator::collect).map_err(unusable)?;
-        if certificates.is_empty() { Err(unusable(PemError::NoItemsFound)) } else { Ok(certificates) }
+/// What a certificate file holds.
+fn certificates(file: &CaFile) -> Result<Vec<CertificateDer<'static>>, CaFileError> {
+    let (named_by, path) = (file.named_by, file.path.clone());
+    let bytes = match file.content() {
+        None => return Err(CaFileError::Late { named_by, path }),
+        Some(Err(error)) => {
+            let why = in_words(error);
+            return Err(CaFileError::Unreadable { named_by, path, why });
+        }
+        Some(Ok(bytes)) => bytes,
+    };
+    let certificates: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(bytes).collect();
+    match certificates {
+        Ok(found) if found.is_empty() => Err(CaFileError::NotPem { named_by, path, source: PemError::NoItemsFound }),
+        Ok(found) => Ok(found),
+        Err(source) => Err(CaFileError::NotPem { named_by, path, source }),
+    }
+}
+
+/// Why a certificate file is of no use.
+#[derive(Debug, thiserror::Error)]
+enum CaFileError {
+    /// It takes long to be read.
+    #[error(
+        "The certificate file {}, {}, could not be read within {} s, so connections are made without it. Check the disk or the \
+         network that it lies on. It is used as soon as it has been read.",
+        named(.named_by), .path.display(), ca_files::BUDGET.as_secs()
+    )]
+    Late { named_by: NamedBy, path: PathBuf },
+    /// The system does not give it.
+    #[error("The certificate file {}, {}, can't be read: {why}. Check its path and who may read it.", named(.named_by), .path.display())]
+    Unreadable { named_by: NamedBy, path: PathBuf, why: String },
+    /// It holds something else.
+    #[error(
+        "The certificate file {}, {}, can't be used: {source}. It must hold certificates in PEM form.",
+        named(.named_by), .path.display()
+    )]
+    NotPem { named_by: NamedBy, path: PathBuf, source: PemError },
+}
+
+/// Who named it, after "the certificate file".
+fn named(by: &NamedBy) -> &'static str {
+    match by {
+        NamedBy::Environment => "that PRIVICORE_CA_FILE names",
+        NamedBy::Settings => "in the settings",
     }
 }
 
@@ -92,13 +118,14 @@ impl Authority<'_> {
 mod tests {
     use super::*;
 
-    #[test]
-    fn a_file_without_certificates_is_said_by_who_named_it() {
+    #[tokio::test]
+    async fn a_file_without_certificates_is_said_by_who_named_it() {
         let folder = tempfile::tempdir().unwrap();
         let (missing, empty) = (folder.path().join("missing.pem"), folder.path().join("empty.pem"));
         crate::settings::atomic::write(&empty, b"nothing").unwrap();
-        let both = [Authority::OfEnvironment(&missing), Authority::OfSettings(&empty)];
-        let trust = Trust::load(both.into_iter()).unwrap();
+        let mut both = CaFiles::read([(NamedBy::Environment, missing), (NamedBy::Settings, empty)]);
+        both.wait().await;
+        let trust = Trust::load(&both).unwrap();
         let sentence = trust.shortfall.unwrap();
         for words in ["PRIVICORE_CA_FILE names, ", "missing.pem", "in the settings, ", "empty.pem"] {
             assert!(sentence.contains(words), "{sentence}");

@@ -12,9 +12,11 @@ use tokio::sync::watch;
 
 use crate::settings::Preferences;
 
+use super::ca_files::{self, CaFiles, NamedBy};
 use super::handle::EngineError;
 use super::proxies::{Proxies, ProxyVariables};
-use super::trust::{Authority, Trust};
+use super::spawn::Spawner;
+use super::trust::Trust;
 use super::{download, rest};
 
 /// The way as it is now, for whoever connects.
@@ -68,15 +70,19 @@ pub(super) struct Way {
 }
 
 impl Way {
-    /// The way that the preferences and the surroundings make. Reads files: not for a task.
+    /// The way that the preferences and the surroundings make, without the certificate files that they name: those take time
+    /// ([`Guide::load`]). Reads files of the system: not for a task.
     ///
     /// # Errors
     ///
     /// Where this build can speak no TLS or no HTTP at all.
     pub(super) fn load(preferences: &Preferences, surroundings: &Surroundings) -> Result<Self, EngineError> {
-        let of_environment = surroundings.authority.as_deref().map(Authority::OfEnvironment);
-        let of_settings = preferences.authority_file.as_deref().map(Authority::OfSettings);
-        let trust = Trust::load(of_environment.into_iter().chain(of_settings))?;
+        Self::with(preferences, surroundings, &CaFiles::default())
+    }
+
+    /// The same with the certificate files, as far as they are read.
+    fn with(preferences: &Preferences, surroundings: &Surroundings, files: &CaFiles) -> Result<Self, EngineError> {
+        let trust = Trust::load(files)?;
         let proxies = Proxies::of(&preferences.proxy, &surroundings.proxies);
         let calls = built(rest::client(), &trust, &proxies)?;
         let way = Self { trust, proxies, calls };
@@ -119,12 +125,22 @@ impl Guide {
         (Self { ways: sender, surroundings }, Ways(ways))
     }
 
-    /// Loads the way that other preferences make; what is returned is to be run where files may be read. Until
-    /// [`Guide::lead`] or [`Guide::stay`] nothing new connects.
-    pub(super) fn load(&self, preferences: &Preferences) -> impl FnOnce() -> Result<Way, EngineError> + Send + 'static {
+    /// Whether preferences or the surroundings name certificate files.
+    pub(super) fn has_files(&self, preferences: &Preferences) -> bool {
+        self.files(preferences).next().is_some()
+    }
+
+    fn files(&self, preferences: &Preferences) -> impl Iterator<Item = (NamedBy, PathBuf)> + use<> {
+        let of_environment = self.surroundings.authority.clone().map(|path| (NamedBy::Environment, path));
+        let of_settings = preferences.authority_file.clone().map(|path| (NamedBy::Settings, path));
+        of_environment.into_iter().chain(of_settings)
+    }
+
+    /// Loads the way that other preferences make. Until [`Guide::lead`] or [`Guide::stay`] nothing new connects.
+    pub(super) fn load(&self, preferences: &Preferences) -> Loading {
         self.ways.send_modify(|current| current.loading = true);
-        let (preferences, surroundings) = (preferences.clone(), self.surroundings.clone());
-        move || Way::load(&preferences, &surroundings)
+        let files = Some(CaFiles::read(self.files(preferences)));
+        Loading { preferences: preferences.clone(), surroundings: self.surroundings.clone(), files, late: false }
     }
 
     /// Leads another way from now on.
@@ -135,6 +151,38 @@ impl Guide {
     /// Goes on as before: another way could not be loaded.
     pub(super) fn stay(&self) {
         self.ways.send_modify(|current| current.loading = false);
+    }
+}
+
+/// A way that is being loaded.
+pub(super) struct Loading {
+    preferences: Preferences,
+    surroundings: Surroundings,
+    /// `None` once the way is whole.
+    files: Option<CaFiles>,
+    /// Whether it was given out without some of them.
+    late: bool,
+}
+
+impl Loading {
+    /// The way once its files are read, or without those that take too long; then it comes again as soon as they are read.
+    /// `None` when it has come whole, or where that broke, of which a notice says more.
+    pub(super) async fn next(&mut self, spawner: &Spawner) -> Option<Result<Way, EngineError>> {
+        let mut files = self.files.take()?;
+        if self.late {
+            files.wait().await;
+        } else if tokio::time::timeout(ca_files::BUDGET, files.wait()).await.is_err() {
+            tracing::warn!("a certificate file takes too long to be read");
+            self.late = true;
+        }
+        let (preferences, surroundings) = (self.preferences.clone(), self.surroundings.clone());
+        let loading = spawner.blocking("reading certificates", move || {
+            let way = Way::with(&preferences, &surroundings, &files);
+            (way, files)
+        });
+        let (way, files) = loading.await?;
+        self.files = Some(files).filter(|files| !files.are_read());
+        Some(way)
     }
 }
 
@@ -150,4 +198,54 @@ fn built(builder: ClientBuilder, trust: &Trust, proxies: &Proxies) -> reqwest::R
         .proxy(reqwest::Proxy::custom(rule))
         .user_agent(concat!("privicore-monitor/", env!("CARGO_PKG_VERSION")))
         .build()
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use std::io::Write as _;
+    use std::sync::Arc;
+
+    use tokio::runtime::Handle;
+    use tokio::time::Instant;
+
+    use super::*;
+    use crate::engine::mailbox;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_certificate_file_that_does_not_come_is_named_after_5_s_and_used_once_it_has_come() {
+        let folder = tempfile::tempdir().unwrap();
+        let pem = include_bytes!("../../tests/engine/tls/authority.pem");
+        for by_environment in [true, false] {
+            // Whoever reads a pipe waits for somebody who writes, as whoever reads from a dead mount does.
+            let pipe = folder.path().join(format!("{by_environment}.pem"));
+            let made = std::process::Command::new("mkfifo").arg(&pipe).status().unwrap();
+            assert!(made.success());
+            let named = Some(pipe.clone());
+            let (authority, authority_file) = if by_environment { (named, None) } else { (None, named) };
+            let preferences = Preferences { authority_file, ..Preferences::default() };
+            let surroundings = Surroundings { authority, proxies: ProxyVariables::default() };
+            let way = Way::load(&preferences, &surroundings).unwrap();
+            let (guide, ways) = Guide::new(way, surroundings);
+            let (outbox, _events) = mailbox::pair(Arc::new(|| {}));
+            let spawner = Spawner::new(Handle::current(), outbox);
+
+            let start = Instant::now();
+            let mut loading = guide.load(&preferences);
+            let way = loading.next(&spawner).await.unwrap().unwrap();
+            assert_eq!(start.elapsed(), ca_files::BUDGET);
+            let shortfall = way.trust.shortfall.clone().expect("it is missing");
+            assert!(shortfall.contains(&*pipe.to_string_lossy()) && shortfall.contains("within 5 s"), "{shortfall}");
+            guide.lead(way);
+            assert!(ways.current().await.trust.shortfall.is_some());
+
+            let at = pipe.clone();
+            let writing = spawner.blocking("writing", move || {
+                std::fs::OpenOptions::new().write(true).open(at).and_then(|mut pipe| pipe.write_all(pem)).unwrap();
+            });
+            let way = loading.next(&spawner).await.unwrap().unwrap();
+            writing.await.unwrap();
+            assert_eq!(way.trust.shortfall, None);
+            assert!(loading.next(&spawner).await.is_none(), "it comes again and again");
+        }
+    }
 }

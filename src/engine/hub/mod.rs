@@ -178,6 +178,7 @@ pub(super) async fn run(start: Start) {
         numbers: 0,
     };
     hub.start_helpers(recovered, preferences);
+    hub.begin_network();
     hub.take_up_pending_work().await;
     hub.begin(only.as_deref());
     if sandbox_at_once {

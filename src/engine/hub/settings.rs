@@ -123,15 +123,29 @@ impl Hub {
         self.start_next();
     }
 
+    /// Begins to reach the network. What connects waits for certificate files that the operator named.
+    pub(super) fn begin_network(&mut self) {
+        if self.guide.has_files(&self.settings.preferences) {
+            self.load_network();
+        }
+    }
+
     /// Reaches the network as the preferences say now. What connects from here on waits until that is loaded.
     fn load_network(&mut self) {
         self.network_choices += 1;
         let (number, tools) = (self.network_choices, self.tools.clone());
-        let load = self.guide.load(&self.settings.preferences);
+        let mut loading = self.guide.load(&self.settings.preferences);
         let task = async move {
-            // Where there is nothing the notice of the task that failed has said it.
-            let loaded = tools.spawner.blocking("reading certificates", load).await.map(Box::new);
-            tools.report(Report::NetworkLoaded { number, loaded }).await;
+            let mut came = false;
+            // It comes again if certificates do that were late.
+            while let Some(loaded) = loading.next(&tools.spawner).await {
+                came = true;
+                tools.report(Report::NetworkLoaded { number, loaded: Some(Box::new(loaded)) }).await;
+            }
+            if !came {
+                // The notice of the task that failed has said it.
+                tools.report(Report::NetworkLoaded { number, loaded: None }).await;
+            }
         };
         self.tools.spawner.spawn("reading certificates", task);
     }
