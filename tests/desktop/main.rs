@@ -9,6 +9,8 @@
 //! | file | holds |
 //! |---|---|
 //! | `by_tree`, `by_keys` | the main job again, through the tree alone and by keys alone |
+//! | `clock` | the window while the wall clock is set |
+//! | `ends` | how the program ends: killed, told to, with a server, a keyring or a file that keeps silent |
 //! | `honest` | the connection and the completeness that the window shows, however late the server and the disk are |
 //! | `notified`, `still`, `copied` | what the desktop is told, what it asks for, what is on its clipboard |
 //! | `stage` | what every test begins with |
@@ -20,13 +22,15 @@
 //! | `privicore` | the sandbox, and what it is made to say |
 //! | `traces` | what is left on disk and in the keyring |
 //! | `pictures` | the screenshots of the README |
-//! | `slow_disk` | a disk that flushes the settings slowly |
+//! | `preload`, `slow_disk` | libraries that change what the system does: a disk that flushes the settings slowly |
 //! | `wait`, `failure` | deadlines, and why a step failed |
 
 mod bus;
 mod by_keys;
 mod by_tree;
+mod clock;
 mod copied;
+mod ends;
 mod failure;
 mod hands;
 mod honest;
@@ -34,6 +38,7 @@ mod monitor;
 mod notified;
 mod pictures;
 mod portal;
+mod preload;
 mod privicore;
 mod process;
 mod slow_disk;

@@ -181,6 +181,11 @@ impl Monitor {
         self.window.now(fits)
     }
 
+    /// Every part of the window that fits and is there now.
+    pub(crate) fn parts_now(&self, fits: impl Fn(&Node) -> bool) -> Vec<Node> {
+        self.window.all_now(fits)
+    }
+
     /// Everything in the window, for the message of a failure.
     pub(crate) fn dump(&self) -> String {
         self.window.dump()
@@ -270,6 +275,13 @@ impl Monitor {
     pub(crate) fn terminate(self) -> Outcome<ExitStatus> {
         hands::run("kill", &["-TERM", &self.process.0.id().to_string()])?;
         self.wait_end()
+    }
+
+    /// Kills the program: it has no time for anything.
+    pub(crate) fn kill(mut self) -> Outcome<()> {
+        self.process.0.kill()?;
+        self.process.0.wait()?;
+        Ok(())
     }
 
     fn wait_end(mut self) -> Outcome<ExitStatus> {

@@ -122,6 +122,43 @@ impl Privicore {
         Ok(address)
     }
 
+    /// A WebSocket address at which everything is as ever until it falls silent: from then on nothing passes either way, and
+    /// nothing is closed.
+    pub(crate) fn websocket_that_falls_silent(&self) -> Outcome<(String, watch::Sender<bool>)> {
+        let listener = self.runtime.block_on(TcpListener::bind("127.0.0.1:0"))?;
+        let address = format!("ws://{}", listener.local_addr()?);
+        let websocket = self.websocket();
+        let server = websocket.strip_prefix("ws://").unwrap_or(&websocket).to_owned();
+        let (silence, silent) = watch::channel(false);
+        self.runtime.spawn(async move {
+            let mut connections = JoinSet::new();
+            while let Ok((mut client, _)) = listener.accept().await {
+                let (server, mut silent) = (server.clone(), silent.clone());
+                connections.spawn(async move {
+                    let mut server = TcpStream::connect(server).await?;
+                    tokio::select! {
+                        ended = tokio::io::copy_bidirectional(&mut client, &mut server) => return ended.map(drop),
+                        _ = silent.wait_for(|silent| *silent) => {}
+                    }
+                    // Both ends stay open.
+                    std::future::pending::<std::io::Result<()>>().await
+                });
+            }
+        });
+        Ok((address, silence))
+    }
+
+    /// Whether a token is still good.
+    pub(crate) fn is_good(&self, token: &str) -> Outcome<bool> {
+        _ = rustls::crypto::ring::default_provider().install_default();
+        let client = reqwest::Client::builder().no_proxy().build()?;
+        let request = client
+            .post(format!("{}/profile/authorization-token/expiry", self.api()))
+            .header("X-DPT-AUTHORIZATION", token);
+        let answer = self.runtime.block_on(request.send())?;
+        Ok(answer.status().is_success())
+    }
+
     /// Waits until the monitor has left the channel.
     pub(crate) fn wait_nobody_joined(&self) -> Outcome<()> {
         until("the channel to be left", || Ok((self.joined()? == 0).then_some(())))

@@ -1,12 +1,11 @@
 //! A disk that takes 300 ms for each flush of the settings: a library that the program under test is started with.
 
 use std::fs;
-use std::io::Write as _;
 use std::path::PathBuf;
-use std::process::{Command, Stdio};
 
-use crate::failure::{Outcome, ensure};
+use crate::failure::Outcome;
 use crate::monitor::Home;
+use crate::preload;
 
 /// What the library does, for the C compiler that also links the program.
 const SOURCE: &str = include_str!("slow_disk.c");
@@ -25,17 +24,7 @@ impl SlowDisk {
     ///
     /// Without a C compiler.
     pub(crate) fn below(home: &Home) -> Outcome<Self> {
-        let library = home.root().join("slow_disk.so");
-        let mut compiler = Command::new("cc")
-            .args(["-shared", "-fPIC", "-O1", "-Wall", "-Werror", "-x", "c", "-", "-o"])
-            .arg(&library)
-            .stdin(Stdio::piped())
-            .spawn()?;
-        if let Some(mut input) = compiler.stdin.take() {
-            input.write_all(SOURCE.as_bytes())?;
-        }
-        let status = compiler.wait()?;
-        ensure(status.success(), format!("the C compiler ended with {status}"))?;
+        let library = preload::build(home, "slow_disk", SOURCE)?;
         Ok(Self { library, config: fs::canonicalize(home.config())?, count: home.root().join("flushes") })
     }
 

@@ -135,6 +135,16 @@ impl Node {
         found
     }
 
+    /// Every element from this one down that fits and is there now.
+    pub(crate) fn all_now(&self, fits: impl Fn(&Self) -> bool) -> Vec<Self> {
+        let mut found = Vec::new();
+        self.walk(|_, node| {
+            found.extend(Some(node).filter(&fits));
+            ControlFlow::Continue(())
+        });
+        found
+    }
+
     /// The first element from this one down that fits, once it is there.
     ///
     /// # Errors

@@ -1,0 +1,123 @@
+//! How the program ends, and what the next start makes of that.
+
+use std::fs;
+
+use atspi::Role;
+
+use crate::failure::{Outcome, ensure};
+use crate::hands;
+use crate::monitor::Monitor;
+use crate::stage::Stage;
+use crate::wait::until;
+use crate::{COMMAND, traces};
+
+#[test]
+fn what_was_seen_before_a_kill_is_there_at_the_next_start() -> Outcome<()> {
+    let stage = Stage::set()?;
+    let monitor = stage.start_live()?;
+    stage.privicore.report_command(COMMAND, 2)?;
+    monitor.wait_row(&format!("Command {COMMAND}, Succeeded"))?;
+    monitor.kill()?;
+
+    let monitor = stage.start()?;
+    monitor.wait_connection("Live")?;
+    monitor.wait_row(&format!("Command {COMMAND}, Succeeded"))?;
+    let gap = monitor.part_where("the gap", |node| node.role == Role::TableRow && node.name.starts_with("Gap "))?;
+    ensure(gap.name.contains(" to "), format!("the gap does not end: {}", gap.name))?;
+    end_well(monitor)
+}
+
+#[test]
+fn a_kill_right_after_signing_out_leaves_the_profile_signed_out_and_its_token_revoked() -> Outcome<()> {
+    let stage = Stage::set()?;
+    let monitor = stage.start_live()?;
+    let token = until("the token in the keyring", || traces::stored_token(&stage.home).map(Some))?;
+    monitor.click_button("Menu")?;
+    monitor.click_button("Sign out")?;
+    monitor.part(Role::Dialog, "Sign out")?;
+    let revoke = monitor.part(Role::CheckBox, "Revoke the token on the server too")?;
+    if !revoke.has(atspi::State::Checked)? {
+        revoke.click()?;
+    }
+    hands::press("Return")?;
+    monitor.wait_connection("Signed out")?;
+    monitor.kill()?;
+
+    let monitor = stage.start()?;
+    monitor.wait_connection("Signed out")?;
+    until("the token to be revoked", || Ok((!stage.privicore.is_good(&token)?).then_some(())))?;
+    until("the keyring to be without it", || Ok(traces::stored_token(&stage.home).is_err().then_some(())))?;
+    ensure(stage.privicore.joined()? == 0, "it signed in again")?;
+    end_well(monitor)
+}
+
+#[test]
+fn a_kill_right_after_a_profile_was_removed_leaves_nothing_of_it() -> Outcome<()> {
+    let stage = Stage::set()?;
+    let monitor = stage.start_live()?;
+    stage.privicore.report_command(COMMAND, 2)?;
+    monitor.wait_row(&format!("Command {COMMAND}, Succeeded"))?;
+    monitor.click_button("Menu")?;
+    monitor.click_button("Remove profile…")?;
+    monitor.part(Role::Dialog, "Remove profile")?;
+    monitor.click_button("Remove profile")?;
+    // With no profile the form opens.
+    monitor.wait_part(Role::Entry, "Profile name")?;
+    monitor.kill()?;
+
+    let monitor = stage.start()?;
+    monitor.wait_part(Role::Entry, "Profile name")?;
+    until("the settings to be without it", || {
+        let settings = fs::read_to_string(stage.home.config().join("settings.toml"))?;
+        Ok((!settings.contains("[[profiles]]")).then_some(()))
+    })?;
+    end_well(monitor)?;
+    for file in fs::read_dir(stage.home.root().join("data"))? {
+        let path = file?.path();
+        let bytes = if path.is_file() { fs::read(&path)? } else { Vec::new() };
+        let found = memchr::memmem::find(&bytes, COMMAND.as_bytes());
+        ensure(found.is_none(), format!("{} still has its activity", path.display()))?;
+    }
+    Ok(())
+}
+
+#[test]
+fn a_server_that_has_fallen_silent_is_not_waited_for_at_the_end() -> Outcome<()> {
+    let stage = Stage::set()?;
+    let (websocket, silence) = stage.privicore.websocket_that_falls_silent()?;
+    let environment = [("PRIVICORE_WS_URL", &*websocket)];
+    let monitor = Monitor::start_as(&stage.desktop, &stage.home, &environment)?;
+    for (role, name, text) in stage.privicore.sign_in_fields() {
+        if name != "WebSocket address" {
+            monitor.part(role, name)?.set_text(&text)?;
+        }
+    }
+    monitor.click_button("Sign in")?;
+    monitor.wait_connection("Live")?;
+    silence.send_replace(true);
+    end_well(monitor)
+}
+
+#[test]
+fn a_certificate_file_that_never_comes_is_named_and_holds_up_neither_a_connection_nor_the_end() -> Outcome<()> {
+    let stage = Stage::set()?;
+    let pipe = stage.home.root().join("on a dead mount.pem");
+    hands::run("mkfifo", &[&pipe.display().to_string()])?;
+    let path = pipe.display().to_string();
+    let monitor = Monitor::start_as(&stage.desktop, &stage.home, &[("PRIVICORE_CA_FILE", &path)])?;
+    monitor.sign_in(&stage.privicore)?;
+    monitor.wait_connection("Live")?;
+    monitor.part_where("the notice that names the file", |node| {
+        node.name.contains(&path) && node.name.contains("could not be read within 5 s")
+    })?;
+    end_well(monitor)?;
+
+    // Nor while it is still waited for.
+    let monitor = Monitor::start_as(&stage.desktop, &stage.home, &[("PRIVICORE_CA_FILE", &path)])?;
+    end_well(monitor)
+}
+
+fn end_well(monitor: Monitor) -> Outcome<()> {
+    let exit = monitor.terminate()?;
+    ensure(exit.code() == Some(0), format!("the program ended with {exit}"))
+}
