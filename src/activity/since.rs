@@ -14,6 +14,8 @@ use super::Moment;
 pub enum Since {
     /// A point in time.
     At(Moment),
+    /// The beginning of a day in the time zone in which it was read.
+    Day(Date, Moment),
     /// So long ago.
     Ago(Duration),
 }
@@ -28,16 +30,17 @@ impl Since {
     #[must_use]
     pub fn moment(self, now: Moment) -> Moment {
         match self {
-            Self::At(moment) => moment,
+            Self::At(moment) | Self::Day(_, moment) => moment,
             Self::Ago(age) => Moment(now.0.saturating_sub(i64::try_from(age.as_micros()).unwrap_or(i64::MAX))),
         }
     }
-}
 
-impl FromStr for Since {
-    type Err = NoTime;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
+    /// Reads what was typed. A date alone is a day in `zone`.
+    ///
+    /// # Errors
+    ///
+    /// If it is no time.
+    pub fn parse_in(text: &str, zone: &TimeZone) -> Result<Self, NoTime> {
         let text = text.trim();
         if let Some(age) = age(text) {
             return Ok(Self::Ago(age));
@@ -47,11 +50,21 @@ impl FromStr for Since {
         }
         // Only a date: jiff would also take a date and a time without an offset, which nobody could be sure of.
         if text.len() == 10
-            && let Ok(midnight) = text.parse::<Date>().and_then(|date| TimeZone::UTC.to_timestamp(date.at(0, 0, 0, 0)))
+            && let Ok(date) = text.parse::<Date>()
+            && let Ok(begins) = zone.to_timestamp(date.at(0, 0, 0, 0))
         {
-            return Ok(Self::At(midnight.into()));
+            return Ok(Self::Day(date, begins.into()));
         }
         Err(NoTime)
+    }
+}
+
+impl FromStr for Since {
+    type Err = NoTime;
+
+    /// A date alone is a day in UTC, as on the command line.
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        Self::parse_in(text, &TimeZone::UTC)
     }
 }
 
@@ -60,6 +73,7 @@ impl fmt::Display for Since {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::At(moment) => write!(f, "{moment}"),
+            Self::Day(date, _) => write!(f, "{date}"),
             Self::Ago(age) => {
                 let seconds = age.as_secs();
                 let (per_unit, unit) = UNITS
@@ -109,6 +123,29 @@ mod tests {
             ["", "m", "10", "-1h", "+1h", "yesterday", "2026-13-01", "2026-03-01T12:00", "99999999999999999999d"]
         {
             assert!(read(text).is_err(), "{text:?} was taken for a time");
+        }
+    }
+
+    #[test]
+    fn a_date_is_the_day_of_the_zone_it_is_read_in() {
+        for (zone, date, wanted) in [
+            ("UTC", "2026-11-30", "2026-11-30T00:00:00.000000Z"),
+            ("America/New_York", "2026-11-30", "2026-11-30T05:00:00.000000Z"),
+            ("America/New_York", "2026-07-01", "2026-07-01T04:00:00.000000Z"),
+            ("Asia/Kolkata", "2026-11-30", "2026-11-29T18:30:00.000000Z"),
+            // This day begins at one o'clock.
+            ("America/Santiago", "2026-09-06", "2026-09-06T04:00:00.000000Z"),
+            ("Pacific/Apia", "2026-11-30", "2026-11-29T11:00:00.000000Z"),
+        ] {
+            let since = Since::parse_in(date, &TimeZone::get(zone).unwrap()).unwrap();
+            assert_eq!(since.moment(Moment(0)).to_string(), wanted, "{date} in {zone}");
+            assert_eq!(since.to_string(), date, "it is written as it was typed");
+            let exact = Since::parse_in("2026-03-01T12:00:00+02:00", &TimeZone::get(zone).unwrap()).unwrap();
+            assert_eq!(
+                exact.moment(Moment(0)).to_string(),
+                "2026-03-01T10:00:00.000000Z",
+                "an offset counts in any zone"
+            );
         }
     }
 }

@@ -2,6 +2,8 @@
 
 use std::time::{Duration, Instant};
 
+use jiff::tz::TimeZone;
+
 use crate::activity::{Activities, FilterError, GapState, Moment, Refresh, RowId, TimeReference, View};
 use crate::engine::{Action, ConnectionState, ProfileStatus, TokenStatus, Waiting};
 use crate::settings::{Look, Preferences, Profile};
@@ -73,6 +75,8 @@ pub(crate) struct Desk {
     pub filter: String,
     /// What is wrong with it; the table keeps to the last filter that was right.
     pub filter_error: Option<FilterError>,
+    /// In which times are shown, and a date in the filter is a day.
+    zone: TimeZone,
     /// Its columns.
     pub columns: Look,
     /// Where the table stands and what is selected in it.
@@ -133,6 +137,7 @@ impl Desk {
             search: Refresh::Done,
             filter: String::new(),
             filter_error: None,
+            zone: TimeZone::UTC,
             columns: Look::default(),
             table: Table::default(),
             details: None,

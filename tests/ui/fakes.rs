@@ -113,10 +113,11 @@ impl Notifier for Shared<Vec<Notification>> {
 }
 
 /// The clock of a test.
-#[derive(Clone, Copy)]
+#[derive(Clone)]
 pub(crate) struct Times {
     pub(super) now: Moment,
     pub(crate) instant: Instant,
+    pub(crate) zone: jiff::tz::TimeZone,
 }
 
 impl Clock for Shared<Times> {
@@ -129,13 +130,13 @@ impl Clock for Shared<Times> {
     }
 
     fn zone(&self) -> jiff::tz::TimeZone {
-        jiff::tz::TimeZone::UTC
+        self.0.borrow().zone.clone()
     }
 }
 
 impl Default for Times {
     fn default() -> Self {
         #[expect(clippy::disallowed_methods, reason = "where the still clock of a test begins does not matter")]
-        Self { now: at("12:04:33.120"), instant: Instant::now() }
+        Self { now: at("12:04:33.120"), instant: Instant::now(), zone: jiff::tz::TimeZone::UTC }
     }
 }

@@ -43,6 +43,27 @@ fn the_whole_language_can_be_typed() {
 }
 
 #[test]
+fn a_date_is_the_day_that_the_table_shows() {
+    let mut window = Window::live();
+    window.hear(&[command("aa-1", 2, "first")]);
+    // At 12:04 UTC.
+    let shown = |window: &mut Window, zone: &str, typed: &str| {
+        window.clock.with(|clock| clock.zone = jiff::tz::TimeZone::get(zone).expect("a zone"));
+        retype(window, typed);
+        window.run();
+        window.rows().len()
+    };
+    let today = "since:2026-03-02";
+    let tomorrow = "since:2026-03-03";
+    assert_eq!((shown(&mut window, "UTC", today), shown(&mut window, "UTC", tomorrow)), (1, 0));
+    assert_eq!(shown(&mut window, "Pacific/Kiritimati", tomorrow), 1, "it is the 3rd there");
+    // Another zone counts at once, also for what was typed before.
+    window.clock.with(|clock| clock.zone = jiff::tz::TimeZone::UTC);
+    window.run();
+    assert_eq!(window.rows().len(), 0);
+}
+
+#[test]
 fn a_mistake_is_told_as_one_types_and_the_table_keeps_to_the_last_filter_that_was_right() {
     let mut window = filled();
     window.type_into(Role::TextInput, "Filter", "aa-1");

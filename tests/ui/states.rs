@@ -158,7 +158,7 @@ proptest! {
     fn whenever_the_window_looks_it_ends_as_if_it_had_looked_only_at_the_end(changes in changes()) {
         let [mut often, mut once] = [(); 2].map(|()| Window::silent([1280.0, 800.0], Prefill::default()));
         // Both windows stand on the same moment.
-        *once.clock.0.borrow_mut() = *often.clock.0.borrow();
+        *once.clock.0.borrow_mut() = often.clock.0.borrow().clone();
         for window in [&mut often, &mut once] {
             window.tell_settings(Settings::default());
             window.run();

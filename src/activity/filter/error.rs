@@ -22,6 +22,9 @@ pub enum Problem {
     /// A minus stands alone.
     #[error("Type behind the minus what is to be left out.")]
     LoneMinus,
+    /// A comma in a list of values has no value on one side.
+    #[error("A value is missing beside the comma. Type another one, or take the comma away.")]
+    LoneComma,
     /// A quotation mark has no other.
     #[error("The quotation mark is not closed. Type another at the end of the phrase.")]
     OpenQuote,

@@ -139,7 +139,7 @@ fn holds(term: &Term, activity: &Activity<'_>, now: Moment, search: &mut Search<
         Test::Kind(kinds) => kinds.contains(&activity.kind()),
         Test::Source(sources) => activity.source().is_some_and(|source| sources.contains(&source)),
         // A time of day is meant by the computer's clock.
-        Test::Since(Since::At(at)) => activity.shown(activity.updated()) >= *at,
+        Test::Since(Since::At(at) | Since::Day(_, at)) => activity.shown(activity.updated()) >= *at,
         Test::Since(since) => activity.updated() >= since.moment(now),
         Test::Took(comparison, than) => activity.took(now).is_some_and(|took| comparison.holds(took, *than)),
     };

@@ -6,7 +6,7 @@
 //! | `/regex/` | the expression matches one of these, in any case |
 //! | `id:23f7`, `label:`, `context:`, `message:` | the same, in that field alone; `label:""` where there is none |
 //! | `status:failed`, `kind:data`, `source:enquiry` | the field says so; `status:failed,unknown` either |
-//! | `since:10m` | its last message came within ten minutes, or since a date or a time |
+//! | `since:10m` | its last message came within ten minutes, or since a date or a time; a date is a day in the window's time zone, in UTC on the command line |
 //! | `took:>2s` | it took longer; also `<`, `>=`, `<=` |
 //! | `-…` | what follows the minus is not so |
 //!
@@ -26,6 +26,8 @@ use std::fmt;
 use std::ops::Range;
 use std::str::FromStr;
 use std::time::Duration;
+
+use jiff::tz::TimeZone;
 
 use super::{Activity, Kind, Moment, Since, Source};
 
@@ -98,13 +100,22 @@ impl Comparison {
 }
 
 impl Filter {
-    /// Reads what was typed.
+    /// Reads what was typed. Dates in it are days in UTC.
     ///
     /// # Errors
     ///
     /// Where it is no filter: what is wrong, and where.
     pub fn parse(text: &str) -> Result<Self, FilterError> {
-        parse::read(text).map(|terms| Self { terms })
+        Self::parse_in(text, &TimeZone::UTC)
+    }
+
+    /// Reads what was typed. Dates in it are days in `zone`.
+    ///
+    /// # Errors
+    ///
+    /// Where it is no filter: what is wrong, and where.
+    pub fn parse_in(text: &str, zone: &TimeZone) -> Result<Self, FilterError> {
+        parse::read(text, zone).map(|terms| Self { terms })
     }
 
     /// Whether it lets every row through.
@@ -169,7 +180,7 @@ impl Filter {
             | Test::Status(_)
             | Test::Kind(_)
             | Test::Source(_)
-            | Test::Since(Since::At(_))
+            | Test::Since(Since::At(_) | Since::Day(..))
             | Test::Took(..) => None,
         };
         self.terms.iter().filter_map(turn).filter(|turn| *turn > now).min()

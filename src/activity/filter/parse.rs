@@ -2,10 +2,12 @@
 
 use std::ops::Range;
 
+use jiff::tz::TimeZone;
+
 use super::error::{FilterError, Problem};
 use super::names::{self, FIELDS, Field, StatusName};
 use super::pattern::Pattern;
-use super::{Comparison, Term, Test};
+use super::{Comparison, Since, Term, Test};
 
 /// The most parts of a filter.
 const MOST: usize = 64;
@@ -14,8 +16,8 @@ const MOST: usize = 64;
 type Wrong = (Range<usize>, Problem);
 
 /// Reads every part.
-pub(super) fn read(text: &str) -> Result<Vec<Term>, FilterError> {
-    Ok(parts(text)?.into_iter().map(|(_, term)| term).collect())
+pub(super) fn read(text: &str, zone: &TimeZone) -> Result<Vec<Term>, FilterError> {
+    Ok(parts(text, zone)?.into_iter().map(|(_, term)| term).collect())
 }
 
 /// A word that was typed as it is: neither in quotation marks nor left out.
@@ -27,7 +29,7 @@ pub(super) struct Word<'a> {
 
 /// The words of a filter.
 pub(super) fn words(text: &str) -> Result<Vec<Word<'_>>, FilterError> {
-    let words = parts(text)?.into_iter().filter_map(|(at, term)| {
+    let words = parts(text, &TimeZone::UTC)?.into_iter().filter_map(|(at, term)| {
         let typed = text.get(at.clone())?;
         let is_word = !term.not && matches!(term.test, Test::Text(None, _)) && !typed.starts_with(['"', '/']);
         is_word.then_some(Word { text: typed, at })
@@ -36,8 +38,8 @@ pub(super) fn words(text: &str) -> Result<Vec<Word<'_>>, FilterError> {
 }
 
 /// Reads every part, with its place.
-fn parts(text: &str) -> Result<Vec<(Range<usize>, Term)>, FilterError> {
-    let mut reader = Reader { text, at: 0 };
+fn parts(text: &str, zone: &TimeZone) -> Result<Vec<(Range<usize>, Term)>, FilterError> {
+    let mut reader = Reader { text, at: 0, zone };
     reader.parts().map_err(|(range, problem)| FilterError::new(text, range, problem))
 }
 
@@ -45,6 +47,8 @@ struct Reader<'a> {
     text: &'a str,
     /// How far it has been read, in bytes.
     at: usize,
+    /// In which a date is a day.
+    zone: &'a TimeZone,
 }
 
 impl<'a> Reader<'a> {
@@ -125,7 +129,7 @@ impl<'a> Reader<'a> {
         let range = from..self.at;
         let missing = |example| Err((name.start..range.end, Problem::MissingValue { example }));
         match field {
-            _ if value.is_empty() => missing(match field {
+            _ if value.trim().is_empty() => missing(match field {
                 "status" => "status:failed",
                 "kind" => "kind:data",
                 "source" => "source:enquiry",
@@ -135,7 +139,7 @@ impl<'a> Reader<'a> {
             "status" => Ok(Test::Status(one_of(&value, range, field, StatusName::KNOWN, StatusName::read)?)),
             "kind" => Ok(Test::Kind(one_of(&value, range, field, "command, data, message and gap", names::kind)?)),
             "source" => Ok(Test::Source(one_of(&value, range, field, "socket, enquiry and both", names::source)?)),
-            "since" => match value.parse() {
+            "since" => match Since::parse_in(&value, self.zone) {
                 Ok(since) => Ok(Test::Since(since)),
                 Err(no_time) => Err((range, Problem::NoTime(no_time))),
             },
@@ -223,7 +227,10 @@ fn one_of<T>(
 ) -> Result<Vec<T>, Wrong> {
     let words = value.split(',').map(|word| {
         read(word.trim()).ok_or_else(|| {
-            let problem = Problem::UnknownValue { field, value: word.to_owned(), known };
+            let problem = match word.trim() {
+                "" => Problem::LoneComma,
+                word => Problem::UnknownValue { field, value: word.to_owned(), known },
+            };
             (range.clone(), problem)
         })
     });

@@ -3,6 +3,8 @@
 
 use std::ops::Range;
 
+use jiff::tz::TimeZone;
+
 use super::error::Problem;
 use super::names;
 use super::parse::{self, Word};
@@ -78,7 +80,7 @@ fn of_word(text: &str, word: &Word<'_>, next: Option<&Word<'_>>) -> Option<(Rang
         // Whatever follows may be searched in a field of text; that it is meant so, only a sign says.
         let is_meant = value.len() < next.text.len() || !names::is_text(field);
         let both = format!("{field}:{value}");
-        (is_meant && parse::read(&both).is_ok()).then_some((word.at.start..next.at.end, both))
+        (is_meant && parse::read(&both, &TimeZone::UTC).is_ok()).then_some((word.at.start..next.at.end, both))
     });
     Some(whole.unwrap_or_else(|| (word.at.clone(), format!("{field}:"))))
 }

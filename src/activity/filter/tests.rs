@@ -140,7 +140,14 @@ fn a_mistake_is_a_sentence_at_its_place() {
         ("http://x", 0..4, "quotation marks"),
         ("status:", 0..7, "status:failed"),
         ("label: x", 0..6, "label:deploy"),
-        ("status:failed,fine", 7..18, "no status fine"),
+        ("status:failed,fine", 7..18, "There is no status fine. There are"),
+        ("status:failed,", 7..14, "missing beside the comma"),
+        ("status:,failed", 7..14, "missing beside the comma"),
+        ("status:failed,,pending", 7..22, "missing beside the comma"),
+        ("kind:,", 5..6, "missing beside the comma"),
+        ("source:socket,", 7..14, "missing beside the comma"),
+        ("status:\" \"", 0..10, "status:failed"),
+        ("since:\"  \"", 0..10, "since:10m"),
         ("kind:datum", 5..10, "command, data, message and gap"),
         ("source:rest", 7..11, "socket, enquiry and both"),
         ("since:soon", 6..10, "10m"),
@@ -179,6 +186,23 @@ fn what_is_found_is_marked_apart_and_in_its_own_field() {
     assert_eq!(marks("i", Field::Message, "aİb"), ["İ"], "a letter that folds to two is marked whole");
     assert_eq!(marks("/o+|x*/", Field::Message, "foo bo"), ["oo", "o"]);
     assert_eq!(marks("status:failed", Field::Status, "Failed"), [""; 0], "a status asked for is not a word found");
+}
+
+#[test]
+fn a_date_is_a_day_in_the_zone_that_the_table_shows() {
+    // Row d had its last message on 1970-01-12 at 13:45:40 UTC, which is a day later in Kiribati.
+    let activities = world();
+    let found = |typed: &str, zone: &str| {
+        let filter = Filter::parse_in(typed, &TimeZone::get(zone).unwrap()).unwrap();
+        filter.matches(&activities.get(RowId::nth(3)).unwrap(), NOW)
+    };
+    assert!(found("since:1970-01-12", "UTC") && !found("since:1970-01-13", "UTC"));
+    assert!(found("since:1970-01-13", "Etc/GMT-14"), "it is the 13th there");
+    assert!(!found("since:1970-01-12", "Etc/GMT+12") || found("since:1970-01-12", "UTC"));
+    assert_eq!(
+        Filter::parse_in("since:1970-01-13", &TimeZone::get("Asia/Tokyo").unwrap()).unwrap().to_string(),
+        "since:1970-01-13"
+    );
 }
 
 #[test]

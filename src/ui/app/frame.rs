@@ -155,6 +155,7 @@ impl App {
         let began = clock.instant();
         for desk in &mut self.desks {
             let in_front = front == Front::Desk(desk.profile.id);
+            desk.set_zone(&scene.zone.zone);
             if !in_front && let Some(details) = &mut desk.details {
                 details.hide_secrets();
             }

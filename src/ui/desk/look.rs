@@ -1,5 +1,7 @@
 //! How a profile's activities are looked at: columns, sort and filter.
 
+use jiff::tz::TimeZone;
+
 use crate::activity::Filter;
 use crate::settings::Look;
 use crate::ui::table::columns;
@@ -28,9 +30,17 @@ impl Desk {
         self.read_filter();
     }
 
+    /// Shows times in this zone from now on: in it, a date in the filter is a day.
+    pub(crate) fn set_zone(&mut self, zone: &TimeZone) {
+        if self.zone != *zone {
+            self.zone = zone.clone();
+            self.read_filter();
+        }
+    }
+
     /// Reads what stands in the filter's field.
     pub(crate) fn read_filter(&mut self) {
-        match Filter::parse(&self.filter) {
+        match Filter::parse_in(&self.filter, &self.zone) {
             Ok(filter) => {
                 self.filter_error = None;
                 self.view.set_filter(filter);
