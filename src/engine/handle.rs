@@ -96,10 +96,7 @@ impl Engine {
         let Opened { journal, live_from, id, recovered, clock: kept } = Journal::open(options.directories.data())?;
         let (store, settings, broken) = match options.settings {
             SettingsAccess::ReadWrite => Store::open(&options.directories),
-            SettingsAccess::ReadOnly => {
-                let (store, settings) = Store::open_read_only(&options.directories)?;
-                (store, settings, None)
-            }
+            SettingsAccess::ReadOnly => Store::open_read_only(&options.directories)?,
         };
         let surroundings = Surroundings { authority: options.extra_authority, proxies: options.proxies };
         let way = Way::load(&settings.preferences, &surroundings)?;

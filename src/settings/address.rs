@@ -4,6 +4,8 @@ use std::fmt;
 
 use url::{Host, Url};
 
+use crate::protocol::pasted;
+
 /// An address as it was typed; checked when it is used, so that a wrong one can be shown and mended.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Default, serde::Serialize, serde::Deserialize)]
 #[serde(transparent)]
@@ -49,10 +51,10 @@ pub enum AddressError {
 }
 
 impl Address {
-    /// Takes what was typed, without the spaces around it.
+    /// Takes what was typed, without the blanks and the invisible characters around it.
     #[must_use]
     pub fn new(text: impl AsRef<str>) -> Self {
-        Self(text.as_ref().trim().to_owned())
+        Self(pasted::trimmed(text.as_ref()).to_owned())
     }
 
     /// What was typed.

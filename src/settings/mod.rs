@@ -9,6 +9,7 @@ mod address;
 pub mod atomic;
 mod change;
 mod directories;
+mod lenient;
 mod look;
 mod profile;
 mod proxy;

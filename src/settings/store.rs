@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 
 use toml::{Table, Value};
 
+use super::lenient::{self, Parsed, WrongValue};
 use super::{Address, Directories, ProxyChoice, Settings, atomic};
 
 /// The file's name within the configuration folder.
@@ -60,7 +61,7 @@ pub enum SettingsError {
         source: toml::ser::Error,
     },
     /// The file can't be read, and whoever asks must not move it aside.
-    #[error("The settings in {} could not be read: {why}. Nothing was changed. Mend the file, then try again.",
+    #[error("The settings in {} could not be read: {why}. Nothing was changed. Repair the file, then try again.",
         path.display())]
     Unreadable {
         /// Which.
@@ -76,7 +77,7 @@ pub enum SettingsError {
     },
     /// There is a file that can neither be read nor moved aside; it is not overwritten.
     #[error(
-        "The settings are not saved, because {} could neither be read nor moved aside. Mend or remove it, then start \
+        "The settings are not saved, because {} could neither be read nor moved aside. Repair or remove it, then start \
          again.",
         path.display()
     )]
@@ -102,6 +103,9 @@ pub struct Store {
     path: PathBuf,
     writing: Writing,
     unknown: Unknown,
+    wrong: Vec<WrongValue>,
+    /// The settings as they were read from the file, by which is seen what was chosen since.
+    read: Table,
 }
 
 /// Whether the file may be written.
@@ -125,20 +129,21 @@ struct Unknown {
 }
 
 impl Store {
-    /// Reads the settings. Where there are none yet, these are the defaults.
+    /// Reads the settings. If there are none yet, these are the defaults.
     ///
-    /// A file that can't be read is moved aside under a new name, never lost, and the third value says so in a sentence.
+    /// A value that can't be used falls back to its default alone, and the third value says so in a sentence; it stays in the
+    /// file until another is chosen. If the file is damaged, what can be read of it counts, and the file is copied under a new
+    /// name first. Only a file that can't be read at all is moved aside.
     #[must_use]
     pub fn open(directories: &Directories) -> (Self, Settings, Option<String>) {
         let path = directories.config().join(FILE);
         let trouble = match fs::read(&path) {
-            Ok(bytes) => match read(&bytes) {
-                Ok((settings, unknown)) => return (Self { path, writing: Writing::Allowed, unknown }, settings, None),
+            Ok(bytes) => match text(bytes) {
+                Ok(text) => return Self::of_text(path, &text),
                 Err(why) => why,
             },
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                let store = Self { path, writing: Writing::Allowed, unknown: Unknown::default() };
-                return (store, Settings::default(), None);
+                return (Self::new(path, Writing::Allowed), Settings::default(), None);
             }
             Err(error) => atomic::in_words(&error),
         };
@@ -155,39 +160,93 @@ impl Store {
             Err(error) => {
                 let sentence = format!(
                     "The settings in {} could not be read ({trouble}) nor moved aside ({}). The defaults are in force, \
-                     and changes are not saved. Mend or remove the file, then start again.",
+                     and changes are not saved. Repair or remove the file, then start again.",
                     path.display(),
                     atomic::in_words(&error)
                 );
                 (Writing::InTheWay, sentence)
             }
         };
-        (Self { path, writing, unknown: Unknown::default() }, Settings::default(), Some(sentence))
+        (Self::new(path, writing), Settings::default(), Some(sentence))
     }
 
-    /// Reads the settings without ever touching the file: [`Store::save`] then fails with [`SettingsError::ReadOnly`].
-    /// Where there are none yet, these are the defaults.
+    /// The settings of a file that is text.
+    fn of_text(path: PathBuf, text: &str) -> (Self, Settings, Option<String>) {
+        let parsed = lenient::parse(text);
+        let of_values = lenient::sentence(&parsed, &path.display().to_string());
+        let (settings, damage) = (parsed.settings.clone(), parsed.damage.clone());
+        let mut store = Self::new(path, Writing::Allowed).with(parsed);
+        let Some(damage) = damage else { return (store, settings, of_values) };
+        let path = store.path.display().to_string();
+        let aside = atomic::name_aside(&store.path);
+        // The next start has nothing to say any more: what is wrong is in the copy.
+        store.wrong.clear();
+        let written = fs::copy(&store.path, &aside).map_err(|error| atomic::in_words(&error));
+        let written = written.and_then(|_size| store.save(&settings).map_err(|error| error.to_string()));
+        let of_file = match written {
+            Ok(()) => format!(
+                "The settings in {path} are damaged ({damage}). What could be read of them is in force; the damaged file is \
+                 kept as {}.",
+                aside.display()
+            ),
+            Err(why) => {
+                store.writing = Writing::InTheWay;
+                format!(
+                    "The settings in {path} are damaged ({damage}), and no copy could be kept ({why}). What could be read of \
+                     them is in force, and changes are not saved. Repair or remove the file, then start again."
+                )
+            }
+        };
+        (store, settings, Some(of_file))
+    }
+
+    /// Reads the settings without ever touching the file: [`Store::save`] then fails with [`SettingsError::ReadOnly`]. If there
+    /// are none yet, these are the defaults. The third value says what could not be used.
     ///
     /// # Errors
     ///
     /// If the file can't be read.
-    pub fn open_read_only(directories: &Directories) -> Result<(Self, Settings), SettingsError> {
+    pub fn open_read_only(directories: &Directories) -> Result<(Self, Settings, Option<String>), SettingsError> {
         let path = directories.config().join(FILE);
-        let (settings, unknown) = match fs::read(&path) {
-            Ok(bytes) => read(&bytes).map_err(|why| SettingsError::Unreadable { path: path.clone(), why })?,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Default::default(),
-            Err(error) => return Err(SettingsError::Unreadable { path, why: atomic::in_words(&error) }),
+        let unreadable = |why| SettingsError::Unreadable { path: path.clone(), why };
+        let parsed = match fs::read(&path) {
+            Ok(bytes) => lenient::parse(&text(bytes).map_err(unreadable)?),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Parsed::default(),
+            Err(error) => return Err(unreadable(atomic::in_words(&error))),
         };
-        Ok((Self { path, writing: Writing::Never, unknown }, settings))
+        let damage = parsed.damage.as_ref().map(|damage| {
+            format!(
+                "The settings in {} are damaged ({damage}). What could be read of them is in force.",
+                path.display()
+            )
+        });
+        // What is wrong with single values follows from the damage.
+        let said = damage.or_else(|| lenient::sentence(&parsed, &path.display().to_string()));
+        let settings = parsed.settings.clone();
+        let store = Self::new(path, Writing::Never).with(parsed);
+        Ok((store, settings, said))
     }
 
-    /// What the settings say, without touching anything. Where there are none yet, these are the defaults.
+    /// What the settings say, without touching anything. If there are none yet, these are the defaults.
     ///
     /// # Errors
     ///
     /// If the file can't be read.
     pub fn peek(directories: &Directories) -> Result<Settings, SettingsError> {
-        Self::open_read_only(directories).map(|(_store, settings)| settings)
+        Self::open_read_only(directories).map(|(_store, settings, _said)| settings)
+    }
+
+    fn new(path: PathBuf, writing: Writing) -> Self {
+        Self { path, writing, unknown: Unknown::default(), wrong: Vec::new(), read: Table::new() }
+    }
+
+    /// Remembers what a file had beside the settings that were read from it.
+    fn with(mut self, parsed: Parsed) -> Self {
+        // Settings that were read can be written: but for paths that are no text, which are left out.
+        self.read = Table::try_from(&parsed.settings).unwrap_or_default();
+        self.unknown = Unknown::between(&parsed.table, &self.read);
+        self.wrong = parsed.wrong;
+        self
     }
 
     /// Writes the settings, whole or not at all. Waits for the disk.
@@ -204,6 +263,9 @@ impl Store {
         let told = |source| SettingsError::NotTold { path: self.path.clone(), source };
         let mut table = Table::try_from(without_credentials(settings)).map_err(told)?;
         self.unknown.put_back(&mut table);
+        for wrong in &self.wrong {
+            wrong.put_back(&mut table, &self.read);
+        }
         let text = toml::to_string_pretty(&table).map_err(told)?;
         atomic::write(&self.path, format!("{HEADER}{text}").as_bytes())
             .map_err(|error| SettingsError::of(&self.path, error))
@@ -216,18 +278,9 @@ impl Store {
     }
 }
 
-/// Reads the file's content, or says what is wrong with it without its line ends.
-fn read(bytes: &[u8]) -> Result<(Settings, Unknown), String> {
-    let text = str::from_utf8(bytes).map_err(|_not_text| "it is not text".to_owned())?;
-    let in_line = |error: toml::de::Error| {
-        let line = error.span().and_then(|span| text.get(..span.start)).map(|before| before.lines().count().max(1));
-        let message = error.message().replace(['\n', '\r'], " ");
-        line.map_or(message.clone(), |line| format!("line {line}: {message}"))
-    };
-    let settings: Settings = toml::from_str(text).map_err(in_line)?;
-    let table: Table = toml::from_str(text).map_err(in_line)?;
-    let known = Table::try_from(&settings).map_err(|error| error.to_string())?;
-    Ok((settings, Unknown::between(&table, &known)))
+/// A file's content as text, or why it is none.
+fn text(bytes: Vec<u8>) -> Result<String, String> {
+    String::from_utf8(bytes).map_err(|_not_text| "it is not text".to_owned())
 }
 
 /// Moves a file aside under a name that is free.

@@ -79,46 +79,165 @@ fn what_is_saved_is_read_again() {
     assert_eq!(names(&second), names(&expected));
 }
 
+/// What is in the folder beside the settings.
+fn beside(directories: &Directories) -> Vec<PathBuf> {
+    let files = fs::read_dir(directories.config()).unwrap().map(|entry| entry.unwrap().path());
+    files.filter(|path| !path.ends_with(FILE)).collect()
+}
+
+const TWO_PROFILES: &str = r#"
+[preferences]
+theme = "dark"
+scale = 150
+
+[[profiles]]
+id = "5b0e7f3e-6f8c-4d43-9f6f-7b1b3a1f4f10"
+name = "ops"
+api = "https://one.example.com"
+
+[profiles.saving]
+decrypt = true
+
+[[profiles]]
+id = "5b0e7f3e-6f8c-4d43-9f6f-7b1b3a1f4f11"
+name = "audit"
+keep_signed_in = false
+"#;
+
 #[test]
-fn a_broken_file_is_moved_aside_and_said_so() {
-    let (_root, directories) = directories();
-    let path = directories.config().join(FILE);
-    for (broken, hint) in [
-        ("profiles = [", "line 1"),
-        ("[preferences]\nmessage_limit = \"many\"\n", "line 2"),
-        ("[preferences]\ntheme = \"sepia\"\n", "line 2"),
+fn a_wrong_value_falls_back_alone_and_stays_in_the_file_until_another_is_chosen() {
+    for (right, wrong, path) in [
+        ("theme = \"dark\"", "theme = \"pink\"", "preferences.theme"),
+        ("theme = \"dark\"", "theme = 7", "preferences.theme"),
+        ("scale = 150", "scale = -1", "preferences.scale"),
+        ("scale = 150", "scale = \"many\"", "preferences.scale"),
+        ("scale = 150", "scale = 99999999", "preferences.scale"),
+        ("scale = 150", "message_limit = 1.5", "preferences.message_limit"),
+        ("scale = 150", "times = { utc = \"yes\", relative = true }", "preferences.times.utc"),
+        ("scale = 150", "insight = true", "preferences.insight"),
+        ("scale = 150", "window = { width = 900 }", "preferences.window"),
+        (
+            "scale = 150",
+            "saved_filters = [{ filter = \"a\" }, { name = \"b\", filter = \"c\" }]",
+            "preferences.saved_filters",
+        ),
+        ("scale = 150", "looks = { nobody = {} }", "preferences.looks.nobody"),
+        ("name = \"ops\"", "name = [\"ops\"]", "name of the profile"),
+        ("api = \"https://one.example.com\"", "api = 5", "api of the profile ops"),
+        ("decrypt = true", "decrypt = \"yes\"", "saving.decrypt of the profile ops"),
+        ("decrypt = true", "automatic_hosts = [\"a\", 5]", "saving.automatic_hosts of the profile ops"),
+        ("keep_signed_in = false", "keep_signed_in = \"no\"", "keep_signed_in of the profile audit"),
     ] {
-        fs::write(&path, broken).unwrap();
+        let (_root, directories) = directories();
+        let file = directories.config().join(FILE);
+        let text = TWO_PROFILES.replace(right, wrong);
+        fs::write(&file, &text).unwrap();
+        let (_, read, said) = Store::open_read_only(&directories).unwrap();
         let (store, settings, notice) = Store::open(&directories);
-        let notice = notice.expect("nothing was said");
-        assert!(notice.contains(hint) && notice.ends_with('.'), "not a helpful sentence: {notice}");
-        assert_eq!(settings, Settings::default());
-        let kept = fs::read_dir(directories.config()).unwrap().map(|entry| entry.unwrap().path()).any(|path| {
-            path.to_string_lossy().contains("settings.broken-") && fs::read_to_string(path).unwrap() == broken
-        });
-        assert!(kept, "the broken file was lost: {broken}");
-        store.save(&settings).unwrap();
-        assert!(path.exists(), "the next save went elsewhere");
+        assert_eq!((&read, &said), (&settings, &notice), "{wrong}");
+        assert_eq!(fs::read_to_string(&file).unwrap(), text, "reading {wrong} changed the file");
+        assert_eq!(beside(&directories), [PathBuf::new(); 0], "{wrong}");
+        let notice = notice.unwrap_or_else(|| panic!("nothing was said of {wrong}"));
+        assert!(notice.contains(path) && notice.ends_with('.'), "{wrong}: {notice}");
+        let profiles: Vec<_> = settings.profiles.iter().map(|profile| profile.id.to_string()).collect();
+        assert_eq!(
+            profiles,
+            ["5b0e7f3e-6f8c-4d43-9f6f-7b1b3a1f4f10", "5b0e7f3e-6f8c-4d43-9f6f-7b1b3a1f4f11"],
+            "{wrong}"
+        );
+        let kept = [
+            settings.preferences.theme == Theme::Dark,
+            settings.preferences.scale == 150,
+            settings.profiles[0].name == "ops",
+            settings.profiles[0].api == Address::new("https://one.example.com"),
+            settings.profiles[0].saving.decrypt,
+            !settings.profiles[1].keep_signed_in,
+        ];
+        assert_eq!(kept.iter().filter(|kept| !**kept).count(), 1, "{wrong} took something else with it: {kept:?}");
+
+        // What is saved for another reason leaves the value alone; what is chosen instead of it takes its place.
+        let mut changed = settings.clone();
+        changed.profiles[1].username = "somebody".to_owned();
+        store.save(&changed).unwrap();
+        let written = |text: &str| toml::from_str::<Table>(text).unwrap();
+        let (before, after) = (written(&text), written(&fs::read_to_string(&file).unwrap()));
+        let keys = path.split(' ').next().unwrap().split('.');
+        let find = |table: &Table| {
+            let of = match path.split_once(" of the profile") {
+                None => Value::Table(table.clone()),
+                Some((_, whose)) => table["profiles"][usize::from(whose == " audit")].clone(),
+            };
+            keys.clone().try_fold(of, |at, key| at.get(key).cloned())
+        };
+        assert_eq!(find(&after), find(&before), "{wrong} was overwritten");
+        let (_, again, said) = Store::open(&directories);
+        assert_eq!((again, said.as_deref()), (changed, Some(&*notice)), "{wrong}");
     }
-    assert_eq!(fs::read_dir(directories.config()).unwrap().count(), 4, "three broken files and the new one");
+    let (_root, directories) = directories();
+    fs::write(directories.config().join(FILE), TWO_PROFILES.replace("\"dark\"", "\"pink\"")).unwrap();
+    let (store, mut settings, _) = Store::open(&directories);
+    settings.preferences.theme = Theme::Light;
+    store.save(&settings).unwrap();
+    let (_, again, said) = Store::open(&directories);
+    assert_eq!((again.preferences.theme, said), (Theme::Light, None), "what was chosen did not last");
 }
 
 #[test]
-fn a_half_written_file_is_moved_aside_whole() {
+fn several_wrong_values_are_told_in_one_sentence() {
     let (_root, directories) = directories();
-    let (store, _, _) = Store::open(&directories);
-    store.save(&settings()).unwrap();
-    let path = directories.config().join(FILE);
-    let whole = fs::read(&path).unwrap();
-    // Cut within a string: whatever wrote this was interrupted.
-    let half = &whole[..whole.len() - 3];
-    fs::write(&path, half).unwrap();
+    let wrong =
+        TWO_PROFILES.replace("\"dark\"", "1").replace("150", "\"x\"").replace("true", "1").replace("false", "0");
+    fs::write(directories.config().join(FILE), wrong).unwrap();
     let (_, settings, notice) = Store::open(&directories);
-    assert_eq!(settings, Settings::default());
-    let notice = notice.expect("nothing was said");
-    let aside = fs::read_dir(directories.config()).unwrap().next().unwrap().unwrap().path();
-    assert_eq!(fs::read(&aside).unwrap(), half);
-    assert!(notice.contains(&aside.display().to_string()), "the new place is not named: {notice}");
+    assert_eq!(settings.profiles.len(), 2);
+    let notice = notice.unwrap();
+    assert!(notice.contains("1 more are not valid: their defaults are in force"), "{notice}");
+}
+
+#[test]
+fn a_damaged_file_counts_as_far_as_it_can_be_read_and_a_copy_of_it_stays() {
+    for (right, wrong, dark) in [
+        ("theme = \"dark\"", "theme = dark", None),
+        ("scale = 150", "scale = 150 %", Some(true)),
+        ("scale = 150", "scale =", Some(true)),
+        ("scale = 150", "theme = \"dark\"", None),
+        ("scale = 150", "}", Some(true)),
+        ("decrypt = true", "decrypt = yes", Some(true)),
+        ("keep_signed_in = false\n", "keep_signed_in = \"fal", Some(true)),
+    ] {
+        let (_root, directories) = directories();
+        let file = directories.config().join(FILE);
+        let text = TWO_PROFILES.replace(right, wrong);
+        fs::write(&file, &text).unwrap();
+        let (_, read, said) = Store::open_read_only(&directories).unwrap();
+        assert!(said.is_some_and(|said| said.contains("are damaged (line ")), "{wrong}");
+        assert_eq!(beside(&directories), [PathBuf::new(); 0], "reading {wrong} changed something");
+        assert_eq!(fs::read_to_string(&file).unwrap(), text, "reading {wrong} changed the file");
+        let (_, settings, notice) = Store::open(&directories);
+        assert_eq!(read, settings, "{wrong}");
+        let names: Vec<_> = settings.profiles.iter().map(|profile| &*profile.name).collect();
+        assert_eq!(names, ["ops", "audit"], "{wrong}");
+        if let Some(dark) = dark {
+            assert_eq!(settings.preferences.theme == Theme::Dark, dark, "{wrong}");
+        }
+        let aside = beside(&directories);
+        let [aside] = &*aside else { panic!("{wrong}: {aside:?}") };
+        assert_eq!(fs::read_to_string(aside).unwrap(), text, "the damaged file was lost: {wrong}");
+        let notice = notice.unwrap();
+        assert!(notice.contains(&aside.display().to_string()) && notice.ends_with('.'), "{notice}");
+        // It is said once.
+        let (_, again, notice) = Store::open(&directories);
+        assert_eq!((again, notice), (settings, None), "{wrong}");
+        assert_eq!(beside(&directories).len(), 1, "{wrong}");
+    }
+}
+
+#[test]
+fn a_file_that_notepad_saved_is_read() {
+    let (_root, directories) = directories();
+    fs::write(directories.config().join(FILE), format!("\u{feff}{}", TWO_PROFILES.replace('\n', "\r\n"))).unwrap();
+    let (_, settings, notice) = Store::open(&directories);
+    assert_eq!((settings.preferences.theme, settings.profiles.len(), notice), (Theme::Dark, 2, None));
 }
 
 #[test]
@@ -128,22 +247,29 @@ fn a_look_beforehand_reads_what_is_there_and_touches_nothing() {
     let (store, _, _) = Store::open(&directories);
     store.save(&settings()).unwrap();
     assert_eq!(Store::peek(&directories).unwrap().preferences, settings().preferences);
-    let (read_only, _) = Store::open_read_only(&directories).unwrap();
+    let (read_only, _, _) = Store::open_read_only(&directories).unwrap();
     let saved = read_only.save(&Settings::default());
     assert!(matches!(saved, Err(SettingsError::ReadOnly { .. })), "{saved:?}");
     assert_eq!(Store::peek(&directories).unwrap().preferences, settings().preferences, "it was written");
-    fs::write(store.path(), "profiles = [").unwrap();
+    fs::write(store.path(), [0xff, 0xfe, 0x00]).unwrap();
     let error = Store::peek(&directories).unwrap_err();
-    assert!(error.to_string().contains("could not be read: line 1"), "{error}");
-    assert_eq!(fs::read_to_string(store.path()).unwrap(), "profiles = [", "it was moved or written");
+    assert!(error.to_string().contains("could not be read: it is not text"), "{error}");
+    assert_eq!(fs::read(store.path()).unwrap(), [0xff, 0xfe, 0x00], "it was moved or written");
 }
 
 #[test]
 fn a_file_that_is_not_text_is_moved_aside() {
     let (_root, directories) = directories();
     fs::write(directories.config().join(FILE), [0xff, 0xfe, 0x00]).unwrap();
-    let (_, _, notice) = Store::open(&directories);
-    assert!(notice.expect("nothing was said").contains("it is not text"));
+    let (store, settings, notice) = Store::open(&directories);
+    let notice = notice.expect("nothing was said");
+    assert!(notice.contains("it is not text"), "{notice}");
+    let aside = beside(&directories);
+    let [aside] = &*aside else { panic!("{aside:?}") };
+    assert_eq!(fs::read(aside).unwrap(), [0xff, 0xfe, 0x00]);
+    assert!(notice.contains(&aside.display().to_string()), "the new place is not named: {notice}");
+    store.save(&settings).unwrap();
+    assert!(store.path().exists(), "the next save went elsewhere");
 }
 
 #[test]

@@ -231,7 +231,7 @@ fn settings_that_cannot_be_read_are_left_as_they_are_and_said_to_be_so() {
     let privicore = Privicore::start();
     let home = home_with_a_journal(&privicore);
     let (config, file) = (home.folder("config"), home.folder("config").join("settings.toml"));
-    std::fs::write(&file, "half = ").expect("written");
+    std::fs::write(&file, b"half = \xff").expect("written");
     let names = || {
         let mut names: Vec<_> =
             std::fs::read_dir(&config).expect("there").map(|entry| entry.expect("an entry").file_name()).collect();
@@ -249,8 +249,8 @@ fn settings_that_cannot_be_read_are_left_as_they_are_and_said_to_be_so() {
         &["watch", "--json", "--exit-on", "final:c-3"],
     ] {
         let run = home.run(wanted).with(1);
-        assert!(run.said.contains("settings.toml could not be read: line 1"), "{wanted:?}: {}", run.said);
-        assert_eq!(std::fs::read(&file).expect("still there"), b"half = ", "{wanted:?}");
+        assert!(run.said.contains("settings.toml could not be read: it is not text"), "{wanted:?}: {}", run.said);
+        assert_eq!(std::fs::read(&file).expect("still there"), b"half = \xff", "{wanted:?}");
         assert_eq!(names(), before, "{wanted:?} leaves something behind");
     }
 }
