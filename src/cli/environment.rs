@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use secrecy::SecretString;
 
+use crate::protocol::pasted;
 use crate::settings::Address;
 
 /// What the environment says. Only read, never changed; a variable that is empty counts as not set.
@@ -52,7 +53,8 @@ impl Environment {
         Ok(Self {
             api: text("PRIVICORE_API_URL")?.map(Address::new),
             websocket: text("PRIVICORE_WS_URL")?.map(Address::new),
-            username: text("PRIVICORE_USERNAME")?,
+            // What a file or a shell added is not part of a name. A password stays as it is: the refusal says what is odd about it.
+            username: text("PRIVICORE_USERNAME")?.map(|name| pasted::trimmed(&name).to_owned()),
             password: text("PRIVICORE_PASSWORD")?.map(SecretString::from),
             ca_file: set("PRIVICORE_CA_FILE").map(PathBuf::from),
         })
@@ -76,6 +78,12 @@ mod tests {
         assert_eq!(password, Some("<PRIVICORE_PASSWORD>"));
         assert_eq!(environment.ca_file, Some(PathBuf::from("<PRIVICORE_CA_FILE>")));
         assert!(!format!("{environment:?}").contains("PRIVICORE_PASSWORD"), "the password showed itself");
+    }
+
+    #[test]
+    fn a_name_or_an_address_from_a_file_is_taken_without_its_line_break() {
+        let environment = Environment::from(|_| Some("\u{feff}ops\r\n".into())).unwrap();
+        assert_eq!((environment.username.as_deref(), environment.api), (Some("ops"), Some(Address::new("ops"))));
     }
 
     #[test]

@@ -200,7 +200,7 @@ impl Rest {
         let url = endpoints.call(&["profile", "authenticate"]);
         let way = self.way().await;
         let request = way.calls.post(url).form(&[("username", username), ("password", password.expose_secret())]);
-        let answer = self.read(request, &way, endpoints, &[password.expose_secret()]).await?;
+        let answer = self.read(request, &way, endpoints, Carried::Password(password.expose_secret())).await?;
         granted(&answer, endpoints)
     }
 
@@ -340,7 +340,7 @@ impl Rest {
                 way.calls.get(url)
             }
         };
-        self.read(request.header(AUTHORIZATION_HEADER, header), &way, endpoints, &[token.expose()]).await
+        self.read(request.header(AUTHORIZATION_HEADER, header), &way, endpoints, Carried::Token(token.expose())).await
     }
 
     /// Sends a request and reads the answer, without the secrets that the request carried.
@@ -349,7 +349,7 @@ impl Rest {
         request: reqwest::RequestBuilder,
         way: &Way,
         endpoints: &Endpoints,
-        secrets: &[&str],
+        carried: Carried<'_>,
     ) -> Result<Answer, RestError> {
         let through = way.proxies.of_url(&endpoints.api)?;
         let failed = |error| failed(error, endpoints, through.as_ref());
@@ -373,12 +373,12 @@ impl Rest {
         }
         let body = String::from_utf8_lossy(&bytes).into_owned();
         if status == StatusCode::UNAUTHORIZED {
-            return Err(RestError::Unauthorised(words(&body, secrets)));
+            return Err(RestError::Unauthorised(words(&body, carried)));
         }
         if status.is_success() || status == StatusCode::NOT_FOUND || status == StatusCode::METHOD_NOT_ALLOWED {
             return Ok(Answer { status, date, ids, body });
         }
-        Err(RestError::Status { host: host(endpoints), status: status.as_u16(), words: words(&body, secrets) })
+        Err(RestError::Status { host: host(endpoints), status: status.as_u16(), words: words(&body, carried) })
     }
 
     async fn way(&self) -> Arc<Way> {
@@ -409,11 +409,23 @@ fn granted(answer: &Answer, endpoints: &Endpoints) -> Result<Granted, RestError>
     }
 }
 
-/// The server's words for an error, masked, with a colon before them; or nothing.
-fn words(body: &str, secrets: &[&str]) -> String {
-    rest::error_text(body)
-        .map(|text| format!(": {}", mask::text(text.trim().trim_end_matches('.'), secrets)))
-        .unwrap_or_default()
+/// The secret that a request carries.
+#[derive(Clone, Copy)]
+enum Carried<'a> {
+    Password(&'a str),
+    Token(&'a str),
+}
+
+/// The server's words for an error, masked, with a colon before them; or nothing. A password may be a word that the server says
+/// anyway, such as `wrong`: words that were masked for one say nothing any more, and where they were masked would tell it.
+fn words(body: &str, carried: Carried<'_>) -> String {
+    let Some(text) = rest::error_text(body) else { return String::new() };
+    let text = text.trim().trim_end_matches('.');
+    match carried {
+        Carried::Token(token) => format!(": {}", mask::text(text, &[token])),
+        Carried::Password(password) if mask::text(text, &[password]) != mask::text(text, &[]) => String::new(),
+        Carried::Password(_) => format!(": {}", mask::text(text, &[])),
+    }
 }
 
 /// What a failed call means. Its text can name the address: only the kind and the system's words are taken.

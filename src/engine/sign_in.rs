@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
+use secrecy::{ExposeSecret as _, SecretString};
 use tokio::sync::oneshot;
 
-use crate::protocol::AuthorizationToken;
+use crate::protocol::{AuthorizationToken, pasted};
 use crate::settings::ProfileId;
 
 use super::action::Credential;
@@ -25,12 +26,18 @@ pub(super) enum SignInError {
     /// The form has no user name.
     #[error("Enter a user name.")]
     NoUserName,
-    /// The server refused user name and password: its words with a colon before them, or empty.
+    /// The server refused user name and password.
     #[error(
-        "The server refused to sign in{0}. Check user name and password; a new profile also needs its public key registered \
-         first."
+        "The server refused to sign in{words}. {}Check user name and password; a new profile also needs its public key \
+         registered first.",
+        odd.map_or_else(String::new, |(what, odd)| format!("The {what} {odd}, which may have come along when it was copied. "))
     )]
-    PasswordRefused(String),
+    PasswordRefused {
+        /// The server's words with a colon before them, or empty.
+        words: String,
+        /// What may be wrong with one of the two: which, and what about it.
+        odd: Option<(&'static str, &'static str)>,
+    },
     /// The server refused the token, or it can be none.
     #[error(transparent)]
     TokenRefused(RestError),
@@ -43,7 +50,7 @@ impl SignInError {
     /// What the window is told.
     pub(super) fn state(&self) -> SignInState {
         match self {
-            Self::PasswordRefused(_) | Self::TokenRefused(_) => SignInState::Refused(self.to_string()),
+            Self::PasswordRefused { .. } | Self::TokenRefused(_) => SignInState::Refused(self.to_string()),
             Self::Address(_) | Self::NoUserName | Self::NotAsked(_) => SignInState::Failed(self.to_string()),
         }
     }
@@ -66,6 +73,13 @@ pub(super) async fn ask(
     tools.report(Report::SignedIn { profile, attempt, granted }).await;
 }
 
+/// What may be wrong with a user name or a password that was refused.
+#[expect(clippy::disallowed_methods, reason = "nothing of the password is told")]
+fn odd(username: &str, password: &SecretString) -> Option<(&'static str, &'static str)> {
+    let of_password = pasted::oddity(password.expose_secret()).map(|odd| ("password", odd));
+    of_password.or_else(|| Some(("user name", pasted::oddity(username)?)))
+}
+
 async fn grant(
     tools: &Tools,
     endpoints: &Endpoints,
@@ -75,7 +89,7 @@ async fn grant(
     match credential {
         Credential::Password(password) => {
             tools.rest.authenticate(endpoints, username, &password).await.map_err(|error| match error {
-                RestError::Unauthorised(words) => SignInError::PasswordRefused(words),
+                RestError::Unauthorised(words) => SignInError::PasswordRefused { words, odd: odd(username, &password) },
                 other => SignInError::NotAsked(other),
             })
         }

@@ -1,7 +1,8 @@
 //! The wire: what Privicore sends and what this program sends it.
 //!
 //! Holds the frames of the WebSocket in both directions ([`incoming`], [`outgoing`]), the shapes of REST answers
-//! ([`rest`]), the masking of secrets in raw text ([`mask`]), file names from a server made safe ([`file_name`]) and the types that carry the protocol's rules.
+//! ([`rest`]), the masking of secrets in raw text ([`mask`]), file names from a server made safe ([`file_name`]), what a paste
+//! brings along ([`pasted`]) and the types that carry the protocol's rules.
 //! Liberal in what it accepts, exact in what it sends; no server sends a schema version, so shape decides.
 //! Never does I/O and never reads a clock.
 
@@ -11,6 +12,7 @@ mod ids;
 pub mod incoming;
 pub mod mask;
 pub mod outgoing;
+pub mod pasted;
 pub mod rest;
 mod secret;
 mod visible;

@@ -79,10 +79,13 @@ impl DataKey {
         Self(Zeroizing::new(bytes))
     }
 
-    /// Reads 64 hex digits, in either case, spaces around them left out; `None` where it is anything else.
+    /// Reads 64 hex digits, in either case, without the spaces, line breaks and invisible characters between and around them;
+    /// `None` where it is anything else.
     #[must_use]
     pub fn from_hex(text: &str) -> Option<Self> {
-        let digits = text.trim().as_bytes();
+        let digits: Zeroizing<String> =
+            Zeroizing::new(text.chars().filter(|c| !c.is_whitespace() && !super::is_hidden(*c)).collect());
+        let digits = digits.as_bytes();
         let mut bytes = Zeroizing::new([0_u8; 32]);
         if digits.len() != 2 * bytes.len() {
             return None;

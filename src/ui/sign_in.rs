@@ -8,7 +8,7 @@ use secrecy::SecretString;
 use secrecy::zeroize::{Zeroize as _, Zeroizing};
 
 use crate::engine::{Credential, SignIn, SignInState};
-use crate::protocol::AuthorizationToken;
+use crate::protocol::{AuthorizationToken, pasted};
 use crate::settings::{Address, Profile, Protocol};
 
 mod show;
@@ -187,13 +187,17 @@ impl Form {
 
     /// The profile as the fields have it.
     fn filled(&self) -> Profile {
-        let name = self.name.trim();
+        let name = pasted::trimmed(&self.name);
         Profile {
             name: if name.is_empty() { self.name_from_rest() } else { name.to_owned() },
             api: Address::new(&self.api),
             websocket: Address::new(&self.websocket),
             download: Address::new(&self.download),
-            username: if self.method == Method::Password { self.username.trim().to_owned() } else { String::new() },
+            username: if self.method == Method::Password {
+                pasted::trimmed(&self.username).to_owned()
+            } else {
+                String::new()
+            },
             keep_signed_in: self.keep.signed_in,
             renew_automatically: self.keep.renewed,
             ..self.profile.clone()
@@ -247,7 +251,9 @@ impl Form {
             }
             Part::Username if self.method == Method::Password => empty(&self.username, "Enter the user name."),
             Part::Password if self.method == Method::Password => empty(&self.password, "Enter the password."),
-            Part::Token if self.method == Method::Token => empty(&self.token, "Enter the authorization token."),
+            Part::Token if self.method == Method::Token => {
+                empty(&pasted::token(&self.token), "Enter the authorization token.")
+            }
             Part::Username | Part::Password | Part::Token => None,
         }
     }
@@ -302,7 +308,11 @@ impl Form {
         self.reveal = false;
         let credential = match self.method {
             Method::Password => Credential::Password(SecretString::from(self.password.as_str())),
-            Method::Token => Credential::Token(AuthorizationToken::new(self.token.trim())),
+            Method::Token => {
+                // What the field shows is what is sent.
+                self.token = pasted::token(&self.token);
+                Credential::Token(AuthorizationToken::new(self.token.as_str()))
+            }
         };
         let mut profile = self.filled();
         // Consent is for the hosts that are meant now.
@@ -322,6 +332,19 @@ mod tests {
         let mut form = Form::new(&prefill);
         form.token.push_str("canary");
         assert!(!format!("{form:?}{prefill:?}").contains("canary"), "a secret showed itself");
+    }
+
+    #[test]
+    fn a_pasted_token_is_sent_and_shown_without_what_came_along() {
+        let mut form = Form::new(&Prefill::default());
+        form.method = Method::Token;
+        form.token.push_str(" Authorization: Bearer \u{200b}T-x\n");
+        let Some(SignIn { credential: Credential::Token(token), .. }) = form.submit(&[]) else { panic!("not sent") };
+        assert_eq!((token.expose(), form.token.as_str()), ("T-x", "T-x"));
+        let mut empty = Form::new(&Prefill::default());
+        empty.method = Method::Token;
+        empty.token.push_str(" \u{feff}\n");
+        assert!(empty.submit(&[]).is_none(), "nothing was sent as a token");
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use egui::{Frame, Id, ScrollArea, Stroke, StrokeKind, TextEdit, Ui, vec2};
 
 use crate::engine::Action;
-use crate::protocol::CommandId;
+use crate::protocol::{CommandId, pasted};
 use crate::settings::ProfileId;
 
 use super::dialogs::{First, buttons, paragraph};
@@ -38,8 +38,9 @@ impl Track {
 fn ids(text: &str) -> Result<Vec<CommandId>, String> {
     let mut found: Vec<CommandId> = Vec::new();
     let mut seen = std::collections::HashSet::new();
-    let is_between = |c: char| c.is_whitespace() || matches!(c, ',' | ';' | '"' | '\'' | '[' | ']' | '(' | ')');
-    for id in text.split(is_between).filter(|id| !id.is_empty()) {
+    const MARKS: [char; 13] = [',', ';', '"', '\'', '`', '“', '”', '‘', '’', '[', ']', '(', ')'];
+    let is_between = |c: char| c.is_whitespace() || MARKS.contains(&c);
+    for id in text.split(is_between).map(pasted::trimmed).filter(|id| !id.is_empty()) {
         if id.chars().count() > LONGEST {
             return Err(format!("An id is longer than {LONGEST} characters. Paste command ids, one a line."));
         }
@@ -129,7 +130,8 @@ mod tests {
     #[test]
     fn ids_are_read_from_whatever_was_pasted_each_once() {
         let read = |text: &str| ids(text).map(|ids| ids.iter().map(|id| id.as_str().to_owned()).collect::<Vec<_>>());
-        for text in ["a-1\nb-2\r\n a-1 ", "a-1, b-2", r#"["a-1","b-2"]"#, "a-1;b-2;"] {
+        for text in ["a-1\nb-2\r\n a-1 ", "a-1, b-2", r#"["a-1","b-2"]"#, "a-1;b-2;", "“a-1”\u{a0}\u{feff}b-2\u{200b}"]
+        {
             assert_eq!(read(text), Ok(vec!["a-1".to_owned(), "b-2".to_owned()]), "{text:?}");
         }
         assert!(read(" \n ,").is_err(), "nothing is no id");

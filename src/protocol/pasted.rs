@@ -1,0 +1,192 @@
+//! What a paste brings along beside the secret that was meant: blanks, invisible characters, quotation marks, the header or the
+//! JSON around it.
+
+use secrecy::zeroize::Zeroizing;
+
+use super::visible::is_hidden;
+
+/// The names under which a token is written down, in lower case and without `_` and `-`.
+const TOKEN_NAMES: [&str; 5] = ["authorization", "xdptauthorization", "authorizationtoken", "token", "accesstoken"];
+
+/// Words that stand before a token in a header.
+const SCHEMES: [&str; 2] = ["bearer", "token"];
+
+/// Marks around a copied value, each as it opens and as it closes.
+const MARKS: [(char, char); 9] =
+    [('"', '"'), ('\'', '\''), ('`', '`'), ('“', '”'), ('‘', '’'), ('„', '“'), ('«', '»'), ('<', '>'), ('{', '}')];
+
+/// The token in what was pasted: without blanks and invisible characters, quotation marks, the name of a header or a field before
+/// it, and `Bearer`. Text that is nothing but a token comes back as it is.
+#[must_use]
+pub fn token(pasted: &str) -> Zeroizing<String> {
+    // Line breaks within it come from a terminal or a mail that wrapped it: no token can have them.
+    let text: Zeroizing<String> =
+        Zeroizing::new(pasted.chars().map(|c| if c == '\t' { ' ' } else { c }).filter(|c| !is_hidden(*c)).collect());
+    if let Ok(serde_json::Value::Object(answer)) = serde_json::from_str(&text)
+        && let Some(token) = answer.iter().find_map(|(name, value)| value.as_str().filter(|_| is_token_name(name)))
+    {
+        return Zeroizing::new(token.trim().to_owned());
+    }
+    let mut rest = text.trim();
+    loop {
+        let before = rest;
+        rest = without_command(rest);
+        rest = without_name(rest);
+        rest = without_marks(rest);
+        rest = without_scheme(rest);
+        if rest == before {
+            return Zeroizing::new(rest.to_owned());
+        }
+    }
+}
+
+/// What was pasted or typed, without the blanks and the invisible characters around it.
+#[must_use]
+pub fn trimmed(text: &str) -> &str {
+    text.trim_matches(|c: char| c.is_whitespace() || is_hidden(c))
+}
+
+/// What may be wrong with a password or a user name that was refused, as the end of a sentence about it; nothing of it is told.
+#[must_use]
+pub fn oddity(text: &str) -> Option<&'static str> {
+    let is_break = |c: char| matches!(c, '\n' | '\r' | '\u{2028}' | '\u{2029}');
+    if text.ends_with(is_break) {
+        Some("ends with a line break")
+    } else if text.starts_with(is_break) {
+        Some("begins with a line break")
+    } else if text.contains(is_break) {
+        Some("has a line break in it")
+    } else if text.ends_with(char::is_whitespace) {
+        Some("ends with a space")
+    } else if text.starts_with(char::is_whitespace) {
+        Some("begins with a space")
+    } else if text.contains(is_hidden) {
+        Some("has an invisible character in it")
+    } else if MARKS.iter().any(|(open, close)| within(text, *open, *close).is_some()) {
+        Some("is in quotation marks or brackets")
+    } else {
+        None
+    }
+}
+
+fn within(text: &str, open: char, close: char) -> Option<&str> {
+    text.strip_prefix(open)?.strip_suffix(close)
+}
+
+/// Without the marks around it, and a comma or a semicolon behind them.
+fn without_marks(text: &str) -> &str {
+    let unmarked = |text| {
+        let inner = MARKS.iter().find_map(|(open, close)| Some((within(text, *open, *close)?, *open)));
+        inner.filter(|(inner, open)| !inner.contains(*open)).map(|(inner, _)| inner)
+    };
+    unmarked(text).or_else(|| unmarked(text.trim_end_matches([',', ';']))).unwrap_or(text).trim()
+}
+
+/// Without what a shell or curl has before a value: `export`, `-H`, `--header`.
+fn without_command(text: &str) -> &str {
+    ["export ", "set ", "-H ", "--header "].iter().find_map(|word| text.strip_prefix(word)).unwrap_or(text).trim_start()
+}
+
+/// Without the name of a header, a field or a variable before it, in marks of its own or in none.
+fn without_name(text: &str) -> &str {
+    let Some((name, value)) = text.split_once([':', '=']) else { return text };
+    if !value.trim().is_empty() && is_token_name(without_marks(name.trim())) { value.trim() } else { text }
+}
+
+/// Without `Bearer` before it.
+fn without_scheme(text: &str) -> &str {
+    let Some((word, rest)) = text.split_once(char::is_whitespace) else { return text };
+    let is_scheme = SCHEMES.iter().any(|scheme| word.trim_end_matches(':').eq_ignore_ascii_case(scheme));
+    if is_scheme { rest.trim_start() } else { text }
+}
+
+fn is_token_name(name: &str) -> bool {
+    let letters: String = name.chars().filter(|c| !matches!(c, '-' | '_')).map(|c| c.to_ascii_lowercase()).collect();
+    TOKEN_NAMES.contains(&letters.as_str()) || letters.ends_with("authorizationtoken")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_token_comes_out_of_whatever_it_was_copied_with() {
+        for pasted in [
+            "T-x",
+            "  T-x\r\n",
+            "\tT-x",
+            "Bearer T-x",
+            "bearer   T-x ",
+            "BEARER\tT-x",
+            "Token T-x",
+            "\"T-x\"",
+            "'T-x',",
+            "`T-x`",
+            "“T-x”",
+            "„T-x“",
+            "<T-x>",
+            "\u{200b}T-x\u{feff}",
+            "T\u{200d}-x\u{2060}",
+            "T-\nx",
+            "\u{a0}T-x\u{a0}",
+            "Authorization: Bearer T-x",
+            "authorization:T-x",
+            "X-DPT-AUTHORIZATION: T-x",
+            "x-dpt-authorization:   T-x\n",
+            "-H 'X-DPT-AUTHORIZATION: T-x'",
+            "--header \"Authorization: Bearer T-x\"",
+            "authorizationToken=T-x",
+            "\"authorizationToken\":\"T-x\",",
+            "\"authorizationToken\": \"T-x\"",
+            "export PRIVICORE_AUTHORIZATION_TOKEN='T-x'",
+            "{\"authorizationToken\":\"T-x\",\"expiresAt\":\"2026-02-21T15:33:44+00:00\"}",
+            "{\n  \"authorizationToken\": \"T-x\"\n}",
+        ] {
+            assert_eq!(*token(pasted), "T-x", "{pasted:?}");
+        }
+    }
+
+    #[test]
+    fn a_token_that_is_nothing_else_stays_as_it_is() {
+        for plain in [
+            "T-x:y=z",
+            "eyJ.a.b==",
+            "bearer",
+            "Bearer-x",
+            "T-\"x",
+            "a b",
+            "x=1",
+            "token",
+            "Token:",
+            "",
+            "a,",
+            "{",
+            "T-x;",
+        ] {
+            assert_eq!(*token(plain), plain, "{plain:?}");
+        }
+    }
+
+    #[test]
+    fn what_may_be_wrong_with_a_password_is_told_without_it() {
+        for (text, odd) in [
+            ("demo", None),
+            ("de mo", None),
+            ("'", None),
+            ("d\"e", None),
+            ("demo\n", Some("ends with a line break")),
+            ("demo\r\n", Some("ends with a line break")),
+            ("\ndemo", Some("begins with a line break")),
+            ("de\nmo", Some("has a line break in it")),
+            ("demo ", Some("ends with a space")),
+            ("demo\u{a0}", Some("ends with a space")),
+            (" demo", Some("begins with a space")),
+            ("\u{feff}demo", Some("has an invisible character in it")),
+            ("demo\u{200b}", Some("has an invisible character in it")),
+            ("\"demo\"", Some("is in quotation marks or brackets")),
+            ("“demo”", Some("is in quotation marks or brackets")),
+        ] {
+            assert_eq!(oddity(text), odd, "{text:?}");
+        }
+    }
+}
