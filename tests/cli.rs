@@ -8,6 +8,8 @@
     reason = "tests fail by panicking, and make files and threads of their own"
 )]
 
+#[path = "cli/copies.rs"]
+mod copies;
 #[path = "cli/earlier_versions.rs"]
 mod earlier_versions;
 #[path = "cli/export.rs"]

@@ -1,9 +1,12 @@
 //! An activity, a message or a gap as one line for others: JSON, CSV or tab-separated cells, or words for people. The same
 //! fields in `watch`, in `export`, and in what the window copies. Holds no secret: entries have none.
 
+use std::borrow::Cow;
+
 use crate::protocol::{Delivery, Message, is_hidden, is_obeyed, visible};
 
-use super::{Activity, Enquiry, Entry, Fact, GapCause, GapState, Kind, Moment, Source, Status, TimeReference};
+use super::row::unreadable_text;
+use super::{Activity, Deed, Enquiry, Entry, Fact, GapCause, GapState, Kind, Moment, Source, Status, TimeReference};
 
 /// The form of exported lines.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -79,6 +82,16 @@ impl Record {
         }
     }
 
+    /// With the whole context, of which the row shows the beginning, if it is known.
+    #[must_use]
+    pub fn with_context(mut self, whole: Option<&str>) -> Self {
+        let begins = self.context.strip_suffix('…');
+        if let Some(whole) = whole.filter(|whole| begins.is_some_and(|begins| whole.starts_with(begins))) {
+            whole.clone_into(&mut self.context);
+        }
+        self
+    }
+
     /// A gap as it stands, of entries whose clock relates to the computer's like that.
     #[must_use]
     pub fn of_gap(profile: String, gap: &GapState, seen: Moment, reference: TimeReference) -> Self {
@@ -120,13 +133,10 @@ impl Record {
         line
     }
 
-    /// As one line of cells with tabs between them. Tabs and line ends within a cell become spaces, and no cell is a formula.
+    /// As one line of cells with tabs between them; see [`tsv_line`].
     #[must_use]
     pub fn tsv(&self) -> String {
-        let mut line =
-            self.cells().map(|text| format!("{}{}", guard(text), text.replace(['\t', '\r', '\n'], " "))).join("\t");
-        line.push('\n');
-        line
+        tsv_line(&self.cells())
     }
 
     fn cells(&self) -> [&str; FIELDS.len()] {
@@ -225,29 +235,57 @@ fn cell(text: &str) -> String {
     }
 }
 
-/// What goes in front of a cell so that no spreadsheet runs it.
+/// One line of cells with tabs between them, as spreadsheets paste them. Tabs and line ends within a cell become spaces, a cell
+/// with a quotation mark is quoted and its marks are doubled, and no cell is a formula.
+#[must_use]
+pub fn tsv_line(cells: &[impl AsRef<str>]) -> String {
+    let cell = |text: &str| {
+        let guard = guard(text);
+        let text = text.replace("\r\n", " ").replace(['\t', '\r', '\n'], " ");
+        if text.contains('"') { format!("\"{guard}{}\"", text.replace('"', "\"\"")) } else { format!("{guard}{text}") }
+    };
+    let cells: Vec<String> = cells.iter().map(|text| cell(text.as_ref())).collect();
+    cells.join("\t") + "\n"
+}
+
+/// What goes in front of a cell so that no spreadsheet runs it. The list is that of OWASP's page on CSV injection, with the other
+/// forms of the same signs that Unicode has; blanks and invisible characters before a sign do not make it harmless.
 fn guard(text: &str) -> &'static str {
-    if text.starts_with(['=', '+', '-', '@', '\t', '\r']) { "'" } else { "" }
+    const SIGNS: [char; 13] = ['=', '+', '-', '@', '＝', '＋', '－', '＠', '﹦', '﹢', '﹣', '﹫', '−'];
+    let begins_with_control = text.starts_with(['\t', '\r', '\n']);
+    let first = text.trim_start_matches(|character: char| character.is_whitespace() || is_hidden(character));
+    if begins_with_control || first.starts_with(SIGNS) { "'" } else { "" }
 }
 
 /// The whole text that an entry came with, of which a row shows the beginning.
 #[must_use]
-pub fn text_of(entry: &Entry) -> Option<&str> {
-    match &entry.fact {
+pub fn text_of(entry: &Entry) -> Option<Cow<'_, str>> {
+    let text = match &entry.fact {
         Fact::Heard(Message::Command(report)) => report.body.text(),
         Fact::Heard(Message::Data(report)) => match &report.delivery {
-            Delivery::Text(text) => Some(text),
+            Delivery::Text(text) => Some(&**text),
             Delivery::Other { body, .. } => body.text(),
             Delivery::Inline { .. } | Delivery::Link(_) | Delivery::StreamToken(_) => None,
         },
-        Fact::Heard(Message::Unrecognised(_)) => Some(&entry.raw),
+        Fact::Heard(Message::Unrecognised(_)) => Some(&*entry.raw),
+        Fact::Unreadable { reason, size } => return Some(unreadable_text(*size, *reason, &entry.raw).into()),
         Fact::Enquired(Enquiry::Known { text, .. }) => text.as_deref(),
         Fact::Heard(Message::StreamReady(_))
         | Fact::Repeated(_)
         | Fact::Enquired(Enquiry::Unknown)
-        | Fact::Unreadable { .. }
         | Fact::Done(_)
         | Fact::Gap(_) => None,
+    };
+    text.map(Cow::Borrowed)
+}
+
+/// The whole context that an entry came with, of which a row shows the beginning.
+#[must_use]
+pub fn context_of(entry: &Entry) -> Option<&str> {
+    match &entry.fact {
+        Fact::Heard(Message::Data(report)) => report.context.as_deref(),
+        Fact::Done(Deed::Requested(requested)) => Some(&requested.context),
+        _ => None,
     }
 }
 
@@ -300,7 +338,20 @@ mod tests {
             ("-1", "'-1"),
             ("@a", "'@a"),
             ("\ta", "'\ta"),
+            ("\na", "\"'\na\""),
+            ("＝1+1", "'＝1+1"),
+            ("＋1", "'＋1"),
+            ("－1", "'－1"),
+            ("＠SUM(1)", "'＠SUM(1)"),
+            ("﹦1", "'﹦1"),
+            ("−1", "'−1"),
+            ("  =1+1", "'  =1+1"),
+            ("\u{a0}=1", "'\u{a0}=1"),
+            ("\u{feff}=1", "'\u{feff}=1"),
+            ("\u{200b}\u{200b}@a", "'\u{200b}\u{200b}@a"),
+            ("", ""),
             ("a=b", "a=b"),
+            ("1 - 1", "1 - 1"),
             ("\u{1b}[2Jx\u{202e}\u{9b}", "␛[2Jx\\u{202e}\\u{9b}"),
         ] {
             assert_eq!(cell(text), wanted);
@@ -315,6 +366,20 @@ mod tests {
         let line = record("=a\tb\nc").tsv();
         assert_eq!(line.matches('\t').count(), Record::tsv_header().matches('\t').count(), "{line:?}");
         assert!(line.contains("\t'=a b c\t") && line.ends_with('\n') && line.lines().count() == 1, "{line:?}");
+    }
+
+    #[test]
+    fn tab_separated_cells_with_quotation_marks_are_read_back_as_they_are() {
+        for text in ["\"", "\"quoted\" at the beginning", "ends with \"", "a \"b\" c", "=\"x\"", "plain"] {
+            let line = record(text).tsv();
+            let cell = line.split('\t').nth(4).unwrap();
+            // As PapaParse, Excel and LibreOffice read it: a mark at the beginning opens a cell that the next single mark closes.
+            let read =
+                cell.strip_prefix('"').and_then(|cell| cell.strip_suffix('"')).map(|cell| cell.replace("\"\"", "\""));
+            let read = read.unwrap_or_else(|| cell.to_owned());
+            assert_eq!(read.trim_start_matches('\''), text, "{line:?}");
+            assert_eq!(cell.matches('"').count() % 2, 0, "a cell is left open: {line:?}");
+        }
     }
 
     #[test]

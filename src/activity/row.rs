@@ -3,7 +3,7 @@
 //! Every part of a row remembers the entry that it comes from by its place in the journal, and the later place wins
 //! within its class. So entries can be applied in any order to the same end, and a late `pending` never covers an outcome.
 
-use crate::protocol::{Body, CommandStatus, Delivery, LinkLife, Message};
+use crate::protocol::{Body, CommandStatus, Delivery, LinkLife, Message, UnreadableReason};
 
 use super::pool::{PackedId, TextId, TextPool};
 use super::{Deed, Enquiry, Entry, Fact, Kind, Moment, NotSaved, Seq};
@@ -349,8 +349,7 @@ impl Row {
             (Fact::Repeated(_), Some(data)) => data.repeated = true,
             (Fact::Heard(Message::Unrecognised(_)), _) => self.offer_message(entry, &entry.raw, pool),
             (Fact::Unreadable { reason, size }, _) => {
-                let text = format!("{size} bytes received: {reason}. {}", entry.raw);
-                self.offer_message(entry, &text, pool);
+                self.offer_message(entry, &unreadable_text(*size, *reason, &entry.raw), pool);
             }
             (Fact::Done(deed), Some(data)) => apply_deed(entry, deed, data, pool),
             (Fact::Heard(Message::Data(_) | Message::StreamReady(_)) | Fact::Repeated(_) | Fact::Done(_), None)
@@ -421,4 +420,10 @@ fn cut(text: &str) -> std::borrow::Cow<'_, str> {
         Some((at, _)) => std::borrow::Cow::Owned(format!("{}…", text.get(..at).unwrap_or_default())),
         None => std::borrow::Cow::Borrowed(text),
     }
+}
+
+/// What is told of a frame that could not be read.
+pub(super) fn unreadable_text(size: u64, reason: UnreadableReason, raw: &str) -> String {
+    let bytes = if size == 1 { "byte" } else { "bytes" };
+    format!("{size} {bytes} received: {reason}. {raw}")
 }

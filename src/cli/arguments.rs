@@ -11,7 +11,7 @@ use crate::protocol::visible;
 
 use super::Exit;
 use super::logging::LogFilter;
-use super::task::Task;
+use super::task::{Export, Format, Task};
 
 /// Stands below the options in the help.
 const AFTER: &str = "\
@@ -34,15 +34,15 @@ pub struct Arguments {
     pub sandbox: bool,
 
     /// Connect this profile only, and show it first; the others stay offline until asked; with a command, this profile only
-    #[arg(long, value_name = "NAME", global = true)]
+    #[arg(long, value_name = "NAME", global = true, allow_hyphen_values = true)]
     pub profile: Option<String>,
 
     /// Keep the journal in this folder
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, value_name = "DIR", allow_hyphen_values = true)]
     pub data_dir: Option<PathBuf>,
 
     /// Keep the settings in this folder
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, value_name = "DIR", allow_hyphen_values = true)]
     pub config_dir: Option<PathBuf>,
 
     /// Log to standard error: a level, or parts of the program with levels, such as `privicore_monitor::engine=debug,warn`
@@ -77,8 +77,12 @@ impl Arguments {
         })
     }
 
-    /// A sandbox has nothing in its journal before it runs, and nobody to hand ids to.
+    /// A sandbox has nothing in its journal before it runs, and nobody to hand ids to. JSON never begins with a byte order mark.
     fn sensible(self) -> Result<Self, clap::Error> {
+        if matches!(&self.task, Some(Task::Export(Export { bom: true, format: Format::Ndjson, .. }))) {
+            let words = "--bom can only be used with --format csv";
+            return Err(Self::command().error(ErrorKind::ArgumentConflict, words));
+        }
         if self.starts_in_sandbox() && matches!(self.task, Some(Task::Export(_) | Task::Track(_))) {
             let words = "--sandbox goes with the window and with `watch` only";
             return Err(Self::command().error(ErrorKind::ArgumentConflict, words));
@@ -123,7 +127,7 @@ fn complain(mut said: clap::Error) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cli::task::{Format, Goal};
+    use crate::cli::task::Goal;
 
     fn parse(words: &[&str]) -> Result<Arguments, clap::Error> {
         Arguments::try_parse_from(std::iter::once("privicore-monitor").chain(words.iter().copied()))
@@ -187,10 +191,35 @@ mod tests {
     }
 
     #[test]
+    fn a_value_may_begin_with_a_minus() {
+        let filter = |line: &[&str]| match parse(line).unwrap().task {
+            Some(Task::Watch(watch)) => watch.filter,
+            Some(Task::Export(export)) => export.filter,
+            _ => None,
+        };
+        for text in ["-status:failed", "-\"in flight\"", "-collecting", "-1", "--x"] {
+            assert_eq!(filter(&["watch", "--filter", text]), text.parse().ok(), "{text}");
+            assert_eq!(filter(&["export", "--format", "csv", "--filter", text]), text.parse().ok(), "{text}");
+        }
+        let Some(Task::Track(track)) = parse(&["track", "--label", "-x", "a"]).unwrap().task else {
+            panic!("no track")
+        };
+        assert_eq!((track.label.as_deref(), track.ids), (Some("-x"), vec!["a".to_owned()]));
+        let Some(Task::Track(track)) = parse(&["track", "--", "-a", "--b"]).unwrap().task else { panic!("no track") };
+        assert_eq!(track.ids, ["-a", "--b"]);
+        assert_eq!(parse(&["--profile", "-ops", "watch"]).unwrap().profile.as_deref(), Some("-ops"));
+        assert_eq!(parse(&["watch", "--profile", "-ops"]).unwrap().profile.as_deref(), Some("-ops"));
+        assert_eq!(parse(&["--data-dir", "-d"]).unwrap().data_dir, Some(PathBuf::from("-d")));
+        let error = parse(&["export", "--format", "csv", "--since", "-1h"]).unwrap_err().to_string();
+        assert!(error.contains("Write a time such as"), "{error}");
+    }
+
+    #[test]
     fn tasks_that_make_no_sense_are_wrong_usage() {
         for line in [
             &["export"][..],
             &["export", "--format", "xml"],
+            &["export", "--format", "ndjson", "--bom"],
             &["export", "--format", "csv", "--since", "soon"],
             &["export", "--format", "csv", "--filter", "staus:failed"],
             &["watch", "--filter", "took:2s"],

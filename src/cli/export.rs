@@ -26,8 +26,11 @@ pub fn run(
     environment: &Environment,
     clock: Clock,
 ) -> Result<(), CliError> {
-    let settings = match Store::peek(directories) {
-        Ok(settings) => settings,
+    let settings = match Store::open_read_only(directories) {
+        Ok((_store, settings, said)) => {
+            said.iter().for_each(|sentence| super::say(sentence));
+            settings
+        }
         // What the journal has comes out all the same: its profiles have their ids instead of their names.
         Err(error) if profile.is_none() => {
             super::say(&error.to_string());
@@ -36,15 +39,20 @@ pub fn run(
         Err(error) => return Err(error.into()),
     };
     let guest = Guest::of(environment, &settings, profile);
-    let names = Names::of(&settings, guest.as_ref());
-    let only = match profile {
-        Some(name) => Some(names.find(name).ok_or_else(|| CliError::UnknownProfile(name.to_owned()))?),
-        None => None,
-    };
+    let mut names = Names::of(&settings, guest.as_ref());
+    let known = profile.and_then(|name| names.find(name));
     // A file that is not finished must not stay behind.
     let cancelled: Arc<AtomicBool> =
         if wanted.file.is_some() { signals::ends().map_err(CliError::System)? } else { Arc::default() };
     let mut archive = Archive::open(directories.data())?;
+    names.learn_kept(archive.as_ref().map(Archive::names).unwrap_or_default());
+    let only = match profile {
+        Some(name) => {
+            let found = known.or_else(|| names.find(name));
+            Some(found.ok_or_else(|| CliError::UnknownProfile(name.to_owned()))?)
+        }
+        None => None,
+    };
     let clock = EngineClock::beside(archive.as_ref(), clock)?;
     let mut output = Output::open(wanted.file.as_deref())?;
     let (now, reference) = (clock.now(), clock.reference());
@@ -58,6 +66,8 @@ pub fn run(
         chip: Chip::All,
         since: wanted.since.map(|since| since.moment(reference.shown(now))),
         messages: wanted.messages,
+        bom: wanted.bom,
+        rows: None,
         link_lifetime: settings.preferences.link_lifetime(),
         now,
         reference,

@@ -96,6 +96,13 @@ impl Names {
         self.0.extend(settings.profiles.iter().map(|profile| (profile.id, profile.name.clone())));
     }
 
+    /// Learns the names that the journal has, of profiles that have none yet.
+    pub(super) fn learn_kept(&mut self, kept: BTreeMap<ProfileId, String>) {
+        for (profile, name) in kept {
+            self.0.entry(profile).or_insert(name);
+        }
+    }
+
     /// A profile's name; its id where it has none any more.
     pub(super) fn name(&self, profile: ProfileId) -> String {
         self.0.get(&profile).cloned().unwrap_or_else(|| profile.to_string())

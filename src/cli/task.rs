@@ -30,11 +30,11 @@ pub struct Watch {
     pub json: bool,
 
     /// End when the outcome of an id, or of everything with a label, is there (also where it was there before)
-    #[arg(long, value_name = "final:ID|label:NAME")]
+    #[arg(long, value_name = "final:ID|label:NAME", allow_hyphen_values = true)]
     pub exit_on: Option<Goal>,
 
-    /// Leave out events of rows that this filter does not let through
-    #[arg(long, value_name = "EXPR")]
+    /// Leave out events of rows that this filter does not let through; a date in it (`since:2026-03-01`) is a day in UTC
+    #[arg(long, value_name = "EXPR", allow_hyphen_values = true)]
     pub filter: Option<Filter>,
 }
 
@@ -50,16 +50,20 @@ pub struct Export {
     pub format: Format,
 
     /// Leave out what was last heard of before: a time (RFC 3339), a date (UTC), or an age such as 10m, 2h or 3d
-    #[arg(long, value_name = "TIME")]
+    #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
     pub since: Option<Since>,
 
-    /// Leave out rows that this filter does not let through
-    #[arg(long, value_name = "EXPR")]
+    /// Leave out rows that this filter does not let through; a date in it (`since:2026-03-01`) is a day in UTC
+    #[arg(long, value_name = "EXPR", allow_hyphen_values = true)]
     pub filter: Option<Filter>,
 
     /// Write one line a message received instead, in order of arrival
     #[arg(long)]
     pub messages: bool,
+
+    /// Begin CSV with a byte order mark, by which Excel knows that it is UTF-8
+    #[arg(long)]
+    pub bom: bool,
 
     /// The file; standard output without one
     pub file: Option<PathBuf>,
@@ -72,8 +76,8 @@ pub struct Export {
 On Windows a running window can't be asked."
 )]
 pub struct Track {
-    /// Name all of them
-    #[arg(long, value_name = "TEXT")]
+    /// Label for all given ids
+    #[arg(long, value_name = "TEXT", allow_hyphen_values = true)]
     pub label: Option<String>,
 
     /// The command ids

@@ -225,6 +225,13 @@ pub enum Action {
     },
     /// Stop searching the journal.
     CancelSearch(ProfileId),
+    /// Read texts whole of which the window has the beginning; answered by [`super::Event::WholeTexts`].
+    ReadTexts {
+        /// Whose.
+        profile: ProfileId,
+        /// Of which activities.
+        rows: Vec<CutText>,
+    },
     /// Read the earlier entries of rows that came back into memory; answered by [`super::Event::ReadBack`].
     ReadBack {
         /// Whose.
@@ -278,6 +285,19 @@ pub enum Permission {
     Automatic,
 }
 
+/// A text of which the window has the beginning.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CutText {
+    /// The activity that it is of.
+    pub key: ActivityKey,
+    /// Its first entry that the window knows of.
+    pub from: Seq,
+    /// Its last.
+    pub to: Seq,
+    /// How the text begins.
+    pub begins: String,
+}
+
 /// What is exported, and where to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Export {
@@ -291,6 +311,10 @@ pub struct Export {
     pub chip: Chip,
     /// One line a message received, in order of arrival, instead of one an activity.
     pub messages: bool,
+    /// Whether CSV begins with a byte order mark, by which spreadsheets know UTF-8.
+    pub bom: bool,
+    /// The activities that these entries are of, and no others; `None` for all.
+    pub rows: Option<Vec<Seq>>,
     /// The whole path that the operator chose.
     pub to: PathBuf,
 }

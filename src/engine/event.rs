@@ -115,6 +115,13 @@ pub enum Event {
         /// Whether it has more than these, which are the newest.
         is_cut: bool,
     },
+    /// Texts as a whole: the answer to [`Action::ReadTexts`]. What is not in the journal any more has none.
+    WholeTexts {
+        /// Whose.
+        profile: ProfileId,
+        /// Each with its activity.
+        texts: Vec<(ActivityKey, String)>,
+    },
     /// The earlier entries of rows that came back into memory: the answer to [`Action::ReadBack`], for
     /// [`crate::activity::Activities::complete`].
     ReadBack {

@@ -134,6 +134,10 @@ impl JournalStore {
         self.ask(|| self.journal.keep_notice(notice.clone())).await
     }
 
+    pub(super) async fn name_profile(&self, profile: ProfileId, name: String) -> Result<(), JournalError> {
+        self.ask(|| self.journal.name_profile(profile, name.clone())).await
+    }
+
     pub(super) async fn notices(&self) -> Result<Vec<KeptNotice>, JournalError> {
         self.ask(|| self.journal.notices()).await
     }

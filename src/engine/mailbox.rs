@@ -406,6 +406,7 @@ impl Slot {
             | Event::Kept { .. }
             | Event::Forgotten { .. }
             | Event::ReadBack { .. }
+            | Event::WholeTexts { .. }
             | Event::Older { .. }
             | Event::OlderEntries { .. }
             | Event::Found { .. }
@@ -437,6 +438,7 @@ fn weight_of(event: &Event) -> usize {
         }
         Event::OlderEntries { entries, .. } => entries.len() * WEIGHT_OF_KEY,
         Event::Revealed { messages, .. } => messages.iter().map(|(_, message)| message.expose().len()).sum(),
+        Event::WholeTexts { texts, .. } => texts.iter().map(|(_, text)| text.len()).sum(),
         _ => 0,
     }
 }

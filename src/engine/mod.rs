@@ -68,7 +68,7 @@ mod used_links;
 mod vault;
 mod way;
 
-pub use action::{Action, Credential, DATA_TOKENS_A_PAGE, Export, Permission, SignIn};
+pub use action::{Action, Credential, CutText, DATA_TOKENS_A_PAGE, Export, Permission, SignIn};
 pub use connector::{ConnectError, Connector, Network, Transport};
 pub use endpoints::Target;
 pub use event::{

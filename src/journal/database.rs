@@ -17,7 +17,7 @@ use super::place::{Identity, is_missing};
 use super::row::{self, StoredId};
 use super::seal::Sealer;
 use super::secret::{self, Sealing, Secrets, Unsealed};
-use super::{JournalError, cleanup, notice, schema};
+use super::{JournalError, cleanup, notice, profile_name, schema};
 
 /// What is committed together, of one profile.
 #[derive(Debug, Clone, Default)]
@@ -298,6 +298,7 @@ fn enter_profile(transaction: &Transaction<'_>, profile: ProfileId) -> rusqlite:
 /// Forgets a profile: its number stands for nobody from here on.
 fn forget(transaction: &Transaction<'_>, profile: ProfileId, next: i64) -> rusqlite::Result<()> {
     notice::forget(transaction, profile)?;
+    profile_name::forget(transaction, profile)?;
     let Some(number) = number_of(transaction, profile)? else { return Ok(()) };
     remember(transaction, next)?;
     for table in ["secret", "alive", "open_activity"] {

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use crate::activity::completeness::{Gaps, Unheard, is_suspicious};
-use crate::activity::record::{Format, Record, text_of};
+use crate::activity::record::{Format, Record, context_of, text_of};
 use crate::activity::{
     Activities, Activity, ActivityKey, Answer, Chip, Deed, Entry, Fact, Filter, Gap, GapState, Kind, Moment, Seq,
     Source, Status, TimeReference,
@@ -13,6 +13,9 @@ use crate::activity::{
 use crate::settings::ProfileId;
 
 use super::{Archive, JournalError, Sorter};
+
+/// By which spreadsheets know UTF-8.
+const BOM: &str = "\u{feff}";
 
 /// What is exported, and how.
 #[derive(Debug, Clone)]
@@ -29,6 +32,10 @@ pub struct Export {
     pub since: Option<Moment>,
     /// One line a message received, in order of arrival, instead of one an activity.
     pub messages: bool,
+    /// Whether CSV begins with a byte order mark.
+    pub bom: bool,
+    /// The activities that these entries are of, and no others; `None` for all.
+    pub rows: Option<Vec<Seq>>,
     /// How long a link is taken to live when the message does not say.
     pub link_lifetime: Duration,
     /// The time as of which states are told, by the clock that stamped the entries.
@@ -51,10 +58,11 @@ impl Export {
         mut line: impl FnMut(&str) -> Result<(), E>,
     ) -> Result<(), E> {
         if self.format == Format::Csv {
-            line(&Record::csv_header())?;
+            line(&format!("{}{}", if self.bom { BOM } else { "" }, Record::csv_header()))?;
         }
         let Some(archive) = archive else { return Ok(()) };
-        let background = Background::read(archive)?;
+        let mut background = Background::read(archive)?;
+        background.chosen = self.rows.as_ref().map(|rows| archive.keys_of(rows)).transpose()?;
         lines(archive, self, background, &mut line)
     }
 
@@ -69,8 +77,9 @@ impl Export {
         self.names.get(&profile).cloned().unwrap_or_else(|| profile.to_string())
     }
 
-    fn is_wanted(&self, activity: &Activity<'_>, at: Moment) -> bool {
-        self.since.is_none_or(|since| self.reference.shown(at) >= since)
+    fn is_wanted(&self, current: &Current, activity: &Activity<'_>, at: Moment) -> bool {
+        current.is_chosen
+            && self.since.is_none_or(|since| self.reference.shown(at) >= since)
             && (self.chip == Chip::All || activity.status().chip() == self.chip)
             && self.filter.matches(activity, self.now)
     }
@@ -81,6 +90,8 @@ impl Export {
 #[derive(Default)]
 struct Background {
     labels: BTreeMap<(ProfileId, ActivityKey), String>,
+    /// The activities that were chosen; `None` for all.
+    chosen: Option<BTreeSet<(ProfileId, ActivityKey)>>,
     /// Ids that were open across a gap, with what is known of each by now.
     across: BTreeMap<(ProfileId, ActivityKey), Answer>,
     profiles: BTreeMap<ProfileId, OfProfile>,
@@ -157,7 +168,7 @@ impl Background {
             let open = profiles.get(&current.profile).map(|of_profile| of_profile.open).unwrap_or_default();
             let state = GapState::of(gap, open, answer).while_suspected(suspected.contains(&current.profile));
             let record = Record::of_gap(export.name(current.profile), &state, *seen, export.reference);
-            let is_wanted = export.is_wanted(&current.activity()?, state.to.unwrap_or(*seen));
+            let is_wanted = export.is_wanted(current, &current.activity()?, state.to.unwrap_or(*seen));
             is_wanted.then(|| (*first, export.line(&record)))
         };
         gaps.iter().filter_map(line).collect()
@@ -170,17 +181,20 @@ struct Current {
     key: ActivityKey,
     model: Activities,
     whole: Option<String>,
+    whole_context: Option<String>,
     /// The latest entry of a gap.
     gap: Option<(Gap, Moment)>,
     /// Its first entry.
     first: Seq,
+    /// Whether it is one of those that were chosen.
+    is_chosen: bool,
 }
 
 impl Current {
     fn begin(profile: ProfileId, key: ActivityKey, first: Seq, export: &Export) -> Self {
         let mut model = Activities::new(export.link_lifetime);
         model.set_reference(export.reference);
-        Self { profile, key, model, whole: None, gap: None, first }
+        Self { profile, key, model, whole: None, whole_context: None, gap: None, first, is_chosen: true }
     }
 
     fn apply(&mut self, entry: &Entry) {
@@ -191,7 +205,12 @@ impl Current {
         if let (Some(text), Some(activity)) = (text_of(entry), self.activity())
             && activity.message().strip_suffix('…').is_some_and(|cut| text.starts_with(cut))
         {
-            self.whole = Some(text.to_owned());
+            self.whole = Some(text.into_owned());
+        }
+        if let (Some(text), Some(activity)) = (context_of(entry), self.activity())
+            && activity.context().strip_suffix('…').is_some_and(|cut| text.starts_with(cut))
+        {
+            self.whole_context = Some(text.to_owned());
         }
     }
 
@@ -209,9 +228,12 @@ impl Current {
         let activity = self.activity()?;
         background.note(self.profile, &activity, export.now);
         let at = activity.updated();
-        let is_wanted = wants_line && export.is_wanted(&activity, at);
-        let record = is_wanted.then(|| Record::of(export.name(self.profile), &activity, self.whole.as_deref(), at))?;
-        Some((self.first, export.line(&record)))
+        let is_wanted = wants_line && export.is_wanted(&self, &activity, at);
+        if !is_wanted {
+            return None;
+        }
+        let record = Record::of(export.name(self.profile), &activity, self.whole.as_deref(), at);
+        Some((self.first, export.line(&record.with_context(self.whole_context.as_deref()))))
     }
 }
 
@@ -231,7 +253,9 @@ fn lines<E: From<JournalError>>(
             Some(open) if open.profile == profile && open.key == entry.key => open,
             done => {
                 push(done.and_then(|done| done.end(export, &mut background, !export.messages)))?;
-                Current::begin(profile, entry.key.clone(), entry.seq, export)
+                let key = (profile, entry.key.clone());
+                let is_chosen = background.chosen.as_ref().is_none_or(|chosen| chosen.contains(&key));
+                Current { is_chosen, ..Current::begin(profile, key.1, entry.seq, export) }
             }
         };
         if export.messages {
@@ -259,13 +283,14 @@ fn message(open: &Current, entry: &Entry, export: &Export, background: &Backgrou
         Fact::Enquired(_) => Source::Enquiry,
         Fact::Done(_) | Fact::Gap(_) => return None,
     };
-    let activity = open.activity().filter(|activity| export.is_wanted(activity, entry.at))?;
+    let activity = open.activity().filter(|activity| export.is_wanted(open, activity, entry.at))?;
     let mut alone = Current::begin(open.profile, open.key.clone(), open.first, export);
     if activity.kind() == Kind::Command {
         alone.apply(entry);
     }
     let told = alone.activity().unwrap_or(activity);
     let label = background.labels.get(&(open.profile, open.key.clone())).map_or("", String::as_str);
-    let record = Record::of(export.name(open.profile), &told, text_of(entry), entry.at);
+    let record = Record::of(export.name(open.profile), &told, text_of(entry).as_deref(), entry.at)
+        .with_context(open.whole_context.as_deref());
     Some(export.line(&record.into_message(source, label, &activity)))
 }

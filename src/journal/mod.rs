@@ -32,6 +32,7 @@ mod notice;
 mod open_activity;
 mod pending_work;
 mod place;
+mod profile_name;
 mod reader;
 mod retention;
 mod row;
@@ -324,6 +325,15 @@ impl Journal {
     /// Where the journal can't be read.
     pub async fn notices(&self) -> Result<Vec<KeptNotice>, JournalError> {
         self.order(Order::Notices).await
+    }
+
+    /// Keeps the name of a profile for exports, until its history is deleted.
+    ///
+    /// # Errors
+    ///
+    /// If the journal can't be written.
+    pub async fn name_profile(&self, profile: ProfileId, name: String) -> Result<(), JournalError> {
+        self.order(|reply| Order::NameProfile { profile, name, reply }).await
     }
 
     /// A notice was read: it is kept no longer.

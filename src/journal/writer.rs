@@ -21,6 +21,7 @@ use super::notice::{self, KeptNotice};
 use super::open_activity::{self, OpenActivity, OpenIndex};
 use super::pending_work::{self, PendingWork, WorkId};
 use super::place::{Identity, is_missing};
+use super::profile_name;
 use super::retention::{self, Limits, Pass, Purged};
 use super::secret::{self, Sealing, Unsealed};
 use super::{Generation, Holder, JournalError, Recovery, holder, mend};
@@ -59,6 +60,8 @@ pub(super) enum Order {
     ForgetSecret { profile: ProfileId, request: RequestId, reply: Reply<u64> },
     /// Secrets to take out whose time is over: those that say so themselves, else those that came before a moment.
     ForgetExpired { now: Moment, came_before: Moment, reply: Reply<u64> },
+    /// The name of a profile.
+    NameProfile { profile: ProfileId, name: String, reply: Reply<()> },
     /// A notice to keep until it is read.
     KeepNotice { notice: KeptNotice, reply: Reply<()> },
     /// The notices that were not read.
@@ -267,6 +270,9 @@ impl Writer {
                     secret::forget_expired(&database.connection, now, came_before)
                 };
                 drop(reply.send(self.with(forget)));
+            }
+            Order::NameProfile { profile, name, reply } => {
+                drop(reply.send(self.with(|database| profile_name::keep(&database.connection, profile, &name))));
             }
             Order::KeepNotice { notice, reply } => {
                 drop(reply.send(self.with(|database| notice::keep(&mut database.connection, &notice))));

@@ -44,6 +44,9 @@ pub enum UnreadableReason {
     /// `data`, or a field that an event needs, has the wrong type.
     #[error("a field of the wrong type")]
     WrongType,
+    /// The status of a command without the status.
+    #[error("the status of a command without a command_status")]
+    NoStatus,
     /// An event of a known type that names no id: it can't be told whose outcome it is.
     #[error("an event without an id")]
     NoId,
@@ -365,7 +368,9 @@ fn read_event(data: &Data<'_>) -> Incoming {
         Some("X-DPT-CAB-ID") => {
             let Some(id) = id else { return Incoming::Unreadable(UnreadableReason::NoId) };
             let Some(status) = data.command_status.and_then(number) else {
-                return Incoming::Unreadable(UnreadableReason::WrongType);
+                let is_missing = data.command_status.is_none_or(|raw| raw.get() == "null");
+                let reason = if is_missing { UnreadableReason::NoStatus } else { UnreadableReason::WrongType };
+                return Incoming::Unreadable(reason);
             };
             let status = CommandStatus::from_number(status);
             Incoming::Message(Message::Command(CommandReport { id: CommandId::new(id), status, body: body(data.body) }))

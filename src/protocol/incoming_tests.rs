@@ -207,7 +207,7 @@ fn other_types_are_kept_and_keep_alives_counted() {
 
 #[test]
 fn garbage_is_named_and_ends_nothing() {
-    use UnreadableReason::{NoData, NoId, NotAnObject, NotJson, WrongType};
+    use UnreadableReason::{NoData, NoId, NoStatus, NotAnObject, NotJson, WrongType};
     let deep = format!(r#"{{"data":{}1{}}}"#, "[".repeat(100_000), "]".repeat(100_000));
     let deep_body = format!(
         r#"{{"data":{{"type":"X-DPT-CAB-ID","id":"c-1","command_status":2,"body":{}{}}}}}"#,
@@ -227,7 +227,9 @@ fn garbage_is_named_and_ends_nothing() {
         (r#"{"data":[]}"#, WrongType),
         (r#"{"data":"text"}"#, WrongType),
         (r#"{"data":["X-DPT-CAB-ID","c-1"]}"#, WrongType),
-        (r#"{"data":{"type":"X-DPT-CAB-ID","id":"c-1"}}"#, WrongType),
+        (r#"{"data":{"type":"X-DPT-CAB-ID","id":"c-1"}}"#, NoStatus),
+        (r#"{"data":{"type":"X-DPT-CAB-ID","id":"c-1","command_status":null}}"#, NoStatus),
+        (r#"{"data":{"type":"X-DPT-CAB-ID","id":"c-1","command_status":{}}}"#, WrongType),
         (r#"{"data":{"type":"X-DPT-CAB-ID","id":"c-1","command_status":"two"}}"#, WrongType),
         (r#"{"data":{"type":"X-DPT-CAB-ID","command_status":2}}"#, NoId),
         (r#"{"data":{"type":"X-DPT-CAB-ID","id":"","command_status":2}}"#, NoId),

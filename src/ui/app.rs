@@ -14,6 +14,7 @@ use crate::settings::{Motion, Preferences, ProfileId, Settings};
 
 use super::announce::Announcer;
 use super::beside::Beside;
+use super::copying::Copying;
 use super::desk::Desk;
 use super::dialogs::Dialog;
 use super::doors::{Backend, Clock, FileDialogs, Notifier, SecretClipboard, Waker};
@@ -111,6 +112,8 @@ pub struct App {
     exporting: Saving<ExportForm>,
     /// The export under way.
     export: Option<Exporting>,
+    /// Rows that are copied once their whole texts are read.
+    copying: Option<Copying>,
     closing: Closing,
     /// Whether a text field had the focus at the end of the last frame.
     in_text: bool,
@@ -165,6 +168,7 @@ impl App {
             folders: Saving::new(),
             exporting: Saving::new(),
             export: None,
+            copying: None,
             closing: Closing::No,
             in_text: false,
             focus_filter: false,

@@ -1,7 +1,12 @@
-//! Selected rows as text for the clipboard: as the table shows them, as tab-separated cells, as JSON. Pure.
+//! Selected rows as text for the clipboard: as the table shows them, as tab-separated cells, as JSON. What a row has only the
+//! beginning of is read from the journal first.
 
-use crate::activity::record::Record;
-use crate::activity::{Activity, RowId};
+use std::collections::{BTreeMap, HashMap};
+
+use crate::activity::record::{Record, tsv_line};
+use crate::activity::{Activity, ActivityKey, RowId};
+use crate::engine::CutText;
+use crate::settings::ProfileId;
 
 use super::desk::Desk;
 use super::scene::Scene;
@@ -22,40 +27,105 @@ pub(super) enum Form {
     Json,
 }
 
-/// The rows in a form; empty where there are none.
-pub(super) fn rows(desk: &Desk, rows: &[RowId], form: Form, scene: &Scene) -> String {
-    let lines = rows.iter().filter_map(|row| Some((*row, desk.activity(*row)?)));
-    let lines: String = lines
-        .map(|(row, activity)| match form {
-            Form::Text => line(&activity, scene),
-            Form::Tsv => record(desk, row, &activity, scene).tsv(),
-            Form::Json => record(desk, row, &activity, scene).json(),
-        })
-        .collect();
-    if form == Form::Tsv && !lines.is_empty() { Record::tsv_header() + &lines } else { lines }
+/// Rows that are copied once their texts are known as a whole.
+#[derive(Debug)]
+pub(super) struct Copying {
+    /// The tab that they are of.
+    pub(super) tab: ProfileId,
+    pub(super) rows: Vec<RowId>,
+    pub(super) form: Form,
+    /// The profiles whose texts are awaited, and how many texts of each.
+    awaited: BTreeMap<ProfileId, usize>,
+    texts: WholeTexts,
+    /// How many texts were not found.
+    pub(super) missing: usize,
 }
 
-/// A row as `export` tells it. Its message is the beginning that the table has: the whole of it is in the journal.
-fn record(desk: &Desk, row: RowId, activity: &Activity<'_>, scene: &Scene) -> Record {
-    let profile = desk.owner_name(row).to_owned();
-    match desk.gap(row) {
-        Some(gap) => Record::of_gap(profile, &gap, activity.first_seen(), scene.reference),
-        None => Record::of(profile, activity, None, activity.updated()),
+/// Texts as a whole, of which rows have the beginning.
+#[derive(Debug, Default)]
+struct WholeTexts(HashMap<(ProfileId, ActivityKey), Vec<String>>);
+
+impl WholeTexts {
+    /// The whole of a text that ends in `…` because it was cut; or the text.
+    fn whole<'a>(&'a self, of: &(ProfileId, ActivityKey), text: &'a str) -> &'a str {
+        let Some(begins) = text.strip_suffix('…') else { return text };
+        let texts = self.0.get(of).into_iter().flatten();
+        texts.map(String::as_str).find(|whole| whole.starts_with(begins)).unwrap_or(text)
     }
 }
 
-/// A row as the table shows it.
-fn line(activity: &Activity<'_>, scene: &Scene) -> String {
-    let time = cell_time(activity.updated(), scene.now, &scene.zone);
-    let when =
-        if time.millis.is_empty() { full_time(activity.updated(), &scene.zone) } else { time.main + &time.millis };
-    let cells = [
-        when,
-        activity.kind().word().to_owned(),
-        visible(&activity.id()).into_owned(),
-        visible(&label_of(activity)).into_owned(),
-        activity.status().word().into_owned(),
-        visible(&activity.message()).into_owned(),
-    ];
-    cells.join("\t") + "\n"
+impl Copying {
+    /// The rows of a tab, and what has to be read for them, by profile.
+    pub(super) fn new(desk: &Desk, rows: Vec<RowId>, form: Form) -> (Self, BTreeMap<ProfileId, Vec<CutText>>) {
+        let mut cut: BTreeMap<ProfileId, Vec<CutText>> = BTreeMap::new();
+        for (row, activity) in rows.iter().filter_map(|row| Some((*row, desk.activity(*row)?))) {
+            for text in [&*activity.message(), activity.context()] {
+                let Some(begins) = text.strip_suffix('…') else { continue };
+                cut.entry(desk.owner(row)).or_default().push(CutText {
+                    key: activity.key(),
+                    from: activity.first_seq(),
+                    to: activity.last_seq(),
+                    begins: begins.to_owned(),
+                });
+            }
+        }
+        let awaited = cut.iter().map(|(profile, texts)| (*profile, texts.len())).collect();
+        let copying = Self { tab: desk.profile.id, rows, form, awaited, texts: WholeTexts::default(), missing: 0 };
+        (copying, cut)
+    }
+
+    /// Takes texts that were read.
+    pub(super) fn take(&mut self, profile: ProfileId, texts: Vec<(ActivityKey, String)>) {
+        let Some(awaited) = self.awaited.remove(&profile) else { return };
+        self.missing += awaited.saturating_sub(texts.len());
+        for (key, text) in texts {
+            self.texts.0.entry((profile, key)).or_default().push(text);
+        }
+    }
+
+    /// Whether everything is there that was asked for.
+    pub(super) fn is_ready(&self) -> bool {
+        self.awaited.is_empty()
+    }
+
+    /// The rows in their form; empty where there are none any more.
+    pub(super) fn text(&self, desk: &Desk, scene: &Scene) -> String {
+        let lines = self.rows.iter().filter_map(|row| Some((*row, desk.activity(*row)?)));
+        let lines: String = lines
+            .map(|(row, activity)| match self.form {
+                Form::Text => self.line(desk, row, &activity, scene),
+                Form::Tsv => self.record(desk, row, &activity, scene).tsv(),
+                Form::Json => self.record(desk, row, &activity, scene).json(),
+            })
+            .collect();
+        if self.form == Form::Tsv && !lines.is_empty() { Record::tsv_header() + &lines } else { lines }
+    }
+
+    /// A row as `export` writes it.
+    fn record(&self, desk: &Desk, row: RowId, activity: &Activity<'_>, scene: &Scene) -> Record {
+        let profile = desk.owner_name(row).to_owned();
+        if let Some(gap) = desk.gap(row) {
+            return Record::of_gap(profile, &gap, activity.first_seen(), scene.reference);
+        }
+        let (of, message) = ((desk.owner(row), activity.key()), activity.message());
+        let record = Record::of(profile, activity, Some(self.texts.whole(&of, &message)), activity.updated());
+        record.with_context(Some(self.texts.whole(&of, activity.context())))
+    }
+
+    /// A row as the table shows it, with its whole text.
+    fn line(&self, desk: &Desk, row: RowId, activity: &Activity<'_>, scene: &Scene) -> String {
+        let time = cell_time(activity.updated(), scene.now, &scene.zone);
+        let when =
+            if time.millis.is_empty() { full_time(activity.updated(), &scene.zone) } else { time.main + &time.millis };
+        let of = (desk.owner(row), activity.key());
+        let (label, message) = (label_of(activity), activity.message());
+        tsv_line(&[
+            when.as_str(),
+            activity.kind().word(),
+            &visible(&activity.id()),
+            &visible(self.texts.whole(&of, &label)),
+            &activity.status().word(),
+            &visible(self.texts.whole(&of, &message)),
+        ])
+    }
 }

@@ -3,7 +3,7 @@
 use egui::{Ui, pos2, vec2};
 
 use crate::activity::record::Format;
-use crate::activity::{Chip, Filter};
+use crate::activity::{Chip, Filter, Seq};
 use crate::engine::Export;
 use crate::protocol::file_name;
 use crate::settings::ProfileId;
@@ -26,7 +26,19 @@ pub(crate) struct ExportForm {
     messages: bool,
     /// What the table shows, where that is not everything: the filter, the chip, and both in words.
     shown: Option<(Filter, Chip, String)>,
-    only_shown: bool,
+    /// The entries by which the selected rows are named; empty where no row is selected.
+    selected: Vec<Seq>,
+    rows: Rows,
+    /// Whether CSV begins with a byte order mark.
+    bom: bool,
+}
+
+/// Which rows are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Rows {
+    Selected,
+    Shown,
+    All,
 }
 
 impl ExportForm {
@@ -35,14 +47,23 @@ impl ExportForm {
         profile: Option<(ProfileId, String)>,
         several: bool,
         shown: Option<(Filter, Chip, String)>,
+        selected: Vec<Seq>,
     ) -> Self {
         Self {
             all_profiles: (several && profile.is_some()).then_some(false),
             profile,
             format: Format::Csv,
             messages: false,
-            only_shown: shown.is_some(),
+            rows: match (&*selected, &shown) {
+                // One row is selected wherever the keyboard is: it may not be meant.
+                ([_, _, ..], _) => Rows::Selected,
+                (_, Some(_)) => Rows::Shown,
+                (_, None) => Rows::All,
+            },
             shown,
+            selected,
+            // There a double click opens the file in Excel, which takes UTF-8 for the system's code page without it.
+            bom: cfg!(windows),
         }
     }
 
@@ -61,7 +82,7 @@ impl ExportForm {
     /// What is to be exported, to a place.
     pub(crate) fn export(&self, to: std::path::PathBuf) -> Export {
         let (filter, chip) = match &self.shown {
-            Some((filter, chip, _)) if self.only_shown => (filter.clone(), *chip),
+            Some((filter, chip, _)) if self.rows == Rows::Shown => (filter.clone(), *chip),
             Some(_) | None => (Filter::default(), Chip::All),
         };
         Export {
@@ -70,6 +91,8 @@ impl ExportForm {
             filter,
             chip,
             messages: self.messages,
+            bom: self.bom && self.format == Format::Csv,
+            rows: (self.rows == Rows::Selected).then(|| self.selected.clone()),
             to,
         }
     }
@@ -92,10 +115,31 @@ pub(crate) fn show(ui: &mut Ui, form: &mut ExportForm, fresh: bool, scene: &mut 
             form.all_profiles = Some(chosen == 1);
         });
     }
-    if let Some((_, _, words)) = &form.shown {
-        let only = form.only_shown;
-        let words = format!("Only {words}");
-        options(ui, "Rows", &[(&words, only), ("Everything", !only)], |chosen| form.only_shown = chosen == 0);
+    let selected = match form.selected.len() {
+        1 => "The selected one".to_owned(),
+        count => format!("The {count} selected"),
+    };
+    let shown = form.shown.as_ref().map(|(_, _, words)| format!("Only {words}"));
+    let mut choices: Vec<(Rows, &str)> = Vec::new();
+    choices.extend((!form.selected.is_empty()).then_some((Rows::Selected, &*selected)));
+    choices.extend(shown.as_deref().map(|words| (Rows::Shown, words)));
+    choices.push((Rows::All, "Everything"));
+    if choices.len() > 1 {
+        let rows = form.rows;
+        let all: Vec<(&str, bool)> = choices.iter().map(|(choice, words)| (*words, *choice == rows)).collect();
+        options(ui, "Rows", &all, |chosen| {
+            if let Some((choice, _)) = choices.get(chosen) {
+                form.rows = *choice;
+            }
+        });
+    }
+    if form.format == Format::Csv {
+        let (_, rect) = ui.allocate_space(vec2(ui.available_width(), 30.0));
+        let at = pos2(rect.left() + 96.0, rect.center().y);
+        let hint = "Excel then reads it as UTF-8. Other programs need none.";
+        if choice(ui, at, Mark::Check(form.bom), "Byte order mark", true).on_hover_text(hint).clicked() {
+            form.bom = !form.bom;
+        }
     }
     if buttons(ui, "Choose a file…", "Cancel", if fresh { First::Main } else { First::None }, scene) {
         scene.wish(Wish::Export(form.clone()));

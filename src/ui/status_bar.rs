@@ -59,7 +59,9 @@ fn words(desk: &Desk, journal: Option<u64>, narrow: bool, count: impl Fn(usize) 
     }
     let selected = desk.table.selected_count();
     if selected > 1 {
-        parts.push(format!("{} selected", count(selected)));
+        let hidden = desk.hidden_selected();
+        let hidden = if hidden > 0 { format!(", {} of them hidden", count(hidden)) } else { String::new() };
+        parts.push(format!("{} selected{hidden}", count(selected)));
     }
     parts.join(" · ")
 }

@@ -47,6 +47,11 @@ impl Home {
         self.environment.push((name, value.to_owned()));
     }
 
+    /// From here on no variable says who signs in, and where.
+    pub(crate) fn forget_environment(&mut self) {
+        self.environment.clear();
+    }
+
     pub(crate) fn folder(&self, name: &str) -> PathBuf {
         self.root.path().join(name)
     }

@@ -53,6 +53,8 @@ impl Wrong {
             chip: Chip::All,
             since: None,
             messages: false,
+            bom: false,
+            rows: None,
             link_lifetime: Preferences::default().link_lifetime(),
             now: clock.now(),
             reference: clock.reference(),

@@ -34,6 +34,8 @@ async fn what_fits_the_filter_and_the_chip_is_in_the_file_and_nothing_else() {
             filter,
             chip: Chip::Failed,
             messages: false,
+            bom: false,
+            rows: None,
             to,
         }))
     };
@@ -64,6 +66,8 @@ async fn begin(window: &mut Window, folder: &Path) -> PathBuf {
         filter: Filter::default(),
         chip: Chip::All,
         messages: false,
+        bom: false,
+        rows: None,
         to: to.clone(),
     })));
     let under_way = |event: &Event| match event {
@@ -93,6 +97,8 @@ async fn an_export_that_is_cancelled_leaves_no_file_behind_and_another_can_begin
         filter: Filter::default(),
         chip: Chip::All,
         messages: false,
+        bom: false,
+        rows: None,
         to: to.clone(),
     })));
     window.notice("Another export is under way.").await;

@@ -3,8 +3,8 @@
 use egui::accesskit::Role;
 use egui::{Key, Modifiers};
 use egui_kittest::kittest::NodeT as _;
-use privicore_monitor::activity::Chip;
 use privicore_monitor::activity::record::Format;
+use privicore_monitor::activity::{Chip, Seq};
 use privicore_monitor::engine::{Action, Event, Export, Exporting};
 
 use super::harness::{Window, command};
@@ -57,6 +57,55 @@ fn what_is_filtered_is_exported_as_it_is_shown_unless_everything_is_wanted() {
     });
     let export = export.expect("nothing was asked for");
     assert!(export.filter.is_empty() && export.chip == Chip::All, "{export:?}");
+}
+
+#[test]
+fn the_selected_rows_are_exported_alone_if_there_are_several() {
+    let mut window = Window::live();
+    window.hear(&[command("c-1", 3, "no"), command("c-2", 2, "done"), command("c-3", 2, "done")]);
+    window.key(Key::ArrowDown);
+    window.key_with(Modifiers::SHIFT, Key::ArrowDown);
+    window.key_with(Modifiers::COMMAND, Key::E);
+    assert!(window.has(Role::RadioButton, "The 2 selected"), "{:?}", window.all(Role::RadioButton));
+    window.press("Choose a file…");
+    window.answer(Some("/tmp/out/a.csv"));
+    let export = asked(&mut window);
+    let mut rows = export.rows.clone().expect("everything was exported");
+    rows.sort();
+    assert_eq!(rows, [Seq(2), Seq(3)], "{export:?}");
+    assert!(export.filter.is_empty() && export.chip == Chip::All, "{export:?}");
+    // One row alone is selected wherever the keyboard is: it is offered, and not taken for the wish.
+    window.key(Key::ArrowDown);
+    window.key_with(Modifiers::COMMAND, Key::E);
+    assert!(window.has(Role::RadioButton, "The selected one"), "{:?}", window.all(Role::RadioButton));
+    window.press("Choose a file…");
+    window.answer(Some("/tmp/out/b.csv"));
+    let export = window.actions().into_iter().find_map(|action| match action {
+        Action::Export(export) => Some(*export),
+        _ => None,
+    });
+    assert_eq!(export.expect("nothing was asked for").rows, None);
+}
+
+#[test]
+fn csv_for_excel_has_a_byte_order_mark_by_default_only_on_windows() {
+    let mut window = Window::live();
+    window.press("Export…");
+    window.press("Choose a file…");
+    window.answer(Some("/tmp/out/a.csv"));
+    assert_eq!(asked(&mut window).bom, cfg!(windows));
+    window.press("Export…");
+    window.click(Role::CheckBox, "Byte order mark");
+    window.press("Choose a file…");
+    window.answer(Some("/tmp/out/a.csv"));
+    let export = window.actions().into_iter().find_map(|action| match action {
+        Action::Export(export) => Some(*export),
+        _ => None,
+    });
+    assert_eq!(export.expect("nothing was asked for").bom, !cfg!(windows));
+    window.press("Export…");
+    window.click(Role::RadioButton, "JSON lines");
+    assert!(!window.has(Role::CheckBox, "Byte order mark"), "JSON has none");
 }
 
 #[test]

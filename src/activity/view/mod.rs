@@ -278,6 +278,13 @@ impl View {
         self.list.position(&self.slot_of(row, place)?, &|a: &Slot, b: &Slot| sorting.compare(a, b))
     }
 
+    /// Whether the filter or the chip hides a row. While it is being found out which rows they hide, none counts as hidden.
+    #[must_use]
+    pub fn hides(&self, activities: &Activities, id: RowId) -> bool {
+        let is_known = self.is_filtered() && self.pause.is_none() && self.build.is_none() && self.scan.is_none();
+        is_known && activities.slot_of(id).is_some_and(|row| !self.members.get(row))
+    }
+
     /// Everything, newest first: the activities' own order serves.
     fn is_plain(&self) -> bool {
         !self.is_filtered() && self.sort().is_none()

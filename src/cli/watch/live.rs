@@ -90,6 +90,7 @@ impl Live {
                 | Event::History { .. }
                 | Event::Revealed { .. }
                 | Event::ReadBack { .. }
+                | Event::WholeTexts { .. }
                 | Event::Older { .. }
                 | Event::OlderEntries { .. }
                 | Event::Found { .. }

@@ -5,7 +5,7 @@ use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use crate::activity::record::{Record, text_of};
+use crate::activity::record::{Record, context_of, text_of};
 use crate::activity::{
     Activities, Activity, ActivityKey, Deed, Entry, Fact, Filter, RowId, Seq, Status, TimeReference, View, completeness,
 };
@@ -274,6 +274,11 @@ impl Model {
             self.older_awaited.keys.remove(&(profile, entry.key.clone()));
             if !names.knows(profile) {
                 *names = learn();
+                if !names.knows(profile)
+                    && let Some(archive) = &self.archive
+                {
+                    names.learn_kept(archive.names());
+                }
             }
             let record = row.and_then(|row| self.record(profile, row, &entry, names));
             if let Some(record) = record {
@@ -331,7 +336,9 @@ impl Model {
             let gap = activities.gap(row)?.while_suspected(suspected);
             return Some(Record::of_gap(name, &gap, entry.at, self.reference));
         }
-        activities.get(row).map(|activity| Record::of(name, &activity, text_of(entry), entry.at))
+        activities.get(row).map(|activity| {
+            Record::of(name, &activity, text_of(entry).as_deref(), entry.at).with_context(context_of(entry))
+        })
     }
 
     fn line(&self, record: &Record) -> String {

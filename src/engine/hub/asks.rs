@@ -1,9 +1,12 @@
 //! What the operator asks of an activity: check, label, read.
 
+use std::borrow::Cow;
 use std::collections::VecDeque;
 use std::path::PathBuf;
 
+use crate::activity::record::{context_of, text_of};
 use crate::activity::{ActivityKey, Deed, Entry, Fact, Incomplete, Seq};
+use crate::engine::action::CutText;
 use crate::engine::event::{Event, Notice, Severity};
 use crate::engine::files::HandOver;
 use crate::engine::report::{RefusedCheck, Report};
@@ -14,6 +17,9 @@ use crate::protocol::CommandId;
 use crate::settings::ProfileId;
 
 use super::Hub;
+
+/// The most bytes of whole texts that are read at once: more than a clipboard is good for.
+const LONGEST_TEXTS: usize = 64 * 1024 * 1024;
 
 impl Hub {
     /// Asks the server for the state of commands, one after the other; each answer is an entry.
@@ -138,6 +144,23 @@ impl Hub {
                 read.push((key, entries));
             }
             Ok(Event::ReadBack { profile, rows: read })
+        });
+    }
+
+    /// Reads texts whole of which the window has the beginning.
+    pub(super) fn read_texts(&self, profile: ProfileId, rows: Vec<CutText>) {
+        let tools = self.tools.clone();
+        self.read(profile, "The whole text of the rows".to_owned(), async move {
+            let (mut texts, mut room) = (Vec::with_capacity(rows.len()), LONGEST_TEXTS);
+            for CutText { key, from, to, begins } in rows {
+                let entries = tools.ledger.history(profile, &key, Some((from, to))).await?.entries;
+                let of_entry = |entry| text_of(entry).into_iter().chain(context_of(entry).map(Cow::Borrowed));
+                let whole = entries.iter().rev().flat_map(of_entry).find(|text| text.starts_with(&begins));
+                let Some(whole) = whole.filter(|whole| whole.len() <= room) else { continue };
+                room -= whole.len();
+                texts.push((key, whole.into_owned()));
+            }
+            Ok(Event::WholeTexts { profile, texts })
         });
     }
 

@@ -70,6 +70,8 @@ impl Hub {
             chip: wanted.chip,
             since: None,
             messages: wanted.messages,
+            bom: wanted.bom,
+            rows: wanted.rows,
             link_lifetime: self.settings.preferences.link_lifetime(),
             now: self.tools.clocks.now().at,
             reference: self.tools.clocks.reference(),
@@ -141,6 +143,10 @@ async fn export(tools: Tools, lines: Lines, data: PathBuf, to: PathBuf, running:
 /// Writes the lines into a file that is there once all of them are in it. Returns how many there are, without a header.
 fn write(lines: &Lines, data: &Path, mut file: NewFile, running: &Running) -> Result<u64, ExportError> {
     let mut archive = Archive::open(data)?;
+    let mut lines = lines.clone();
+    for (profile, name) in archive.iter().flat_map(Archive::names) {
+        lines.names.entry(profile).or_insert(name);
+    }
     if let Some(archive) = &mut archive {
         running.total.store(archive.count(lines.only)?, Ordering::Relaxed);
         archive.observe(running.read.clone(), running.cancelled.clone())?;

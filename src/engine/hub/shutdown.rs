@@ -145,6 +145,7 @@ fn outlives_the_run(action: &Action) -> bool {
         | Action::CancelExport
         | Action::OpenFile(_)
         | Action::ShowInFolder(_)
+        | Action::ReadTexts { .. }
         | Action::Quit => false,
     }
 }

@@ -110,6 +110,7 @@ impl Hub {
             Some(kept) => *kept = form,
             None => self.settings.profiles.push(form),
         }
+        self.name_in_journal(profile);
         self.watch_arrivals(profile);
         if visit {
             self.tell_settings();
@@ -126,6 +127,18 @@ impl Hub {
         } else {
             self.forget(profile);
         }
+    }
+
+    /// Keeps the profile's name beside its entries: an export names it also when the settings do not list it.
+    fn name_in_journal(&self, profile: ProfileId) {
+        let Some(desk) = self.desks.get(&profile) else { return };
+        let (ledger, name) = (desk.tools.ledger.clone(), desk.profile.name.clone());
+        let task = async move {
+            if let Err(error) = ledger.name_profile(profile, name).await {
+                tracing::warn!(%error, "the name of a profile is not kept in the journal");
+            }
+        };
+        desk.tools.spawner.spawn("keeping a name", task);
     }
 
     fn sign_in_failed(&mut self, profile: ProfileId, state: SignInState) {

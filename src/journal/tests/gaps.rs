@@ -98,6 +98,8 @@ fn of_export(folder: &Path, messages: bool, now: Moment) -> Vec<String> {
         chip: Chip::All,
         since: None,
         messages,
+        bom: false,
+        rows: None,
         link_lifetime: LIFETIME,
         now,
         reference: TimeReference::EXACT,

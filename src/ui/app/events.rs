@@ -58,6 +58,13 @@ impl App {
             }
             Event::Stopped => self.stopped(),
             Event::Export(exporting) => self.export = exporting,
+            Event::WholeTexts { profile, texts } => {
+                if let Some(copying) = &mut self.copying {
+                    copying.take(profile, texts);
+                    // It is copied in a frame.
+                    ctx.request_repaint_after(std::time::Duration::from_millis(1));
+                }
+            }
             Event::DataTokens { profile, page, answer } => self.take_data_tokens(profile, page, answer),
             Event::Restored { profile, .. }
             | Event::Committed { profile, .. }

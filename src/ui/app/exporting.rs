@@ -26,7 +26,8 @@ impl App {
             (filter.clone(), chip, crate::ui::text::cut(&words.join(" and "), 44).into_owned())
         });
         let profile = (!desk.is_all()).then(|| (desk.profile.id, desk.profile.name.clone()));
-        let form = ExportForm::new(profile, self.profiles() > 1, shown);
+        let selected = desk.table.any_selected().filter_map(|row| Some(desk.activity(row)?.first_seq())).collect();
+        let form = ExportForm::new(profile, self.profiles() > 1, shown, selected);
         self.open(Dialog::Export(form));
     }
 

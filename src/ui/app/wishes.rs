@@ -11,7 +11,7 @@ use crate::settings::{ProfileId, SCALES};
 use crate::ui::app::{App, Front};
 use crate::ui::commands::Command;
 use crate::ui::completeness::Report;
-use crate::ui::copying::{self, Form as CopyForm};
+use crate::ui::copying::{self, Copying, Form as CopyForm};
 use crate::ui::data_settings::DataSettings;
 use crate::ui::desk::Desk;
 use crate::ui::dialogs::Dialog;
@@ -31,6 +31,7 @@ const MOST_NAMED: usize = 1_000;
 
 impl App {
     pub(super) fn do_wishes(&mut self, ctx: &Context, scene: &mut Scene) {
+        self.finish_copy(ctx, scene);
         for wish in std::mem::take(&mut scene.wishes) {
             self.do_wish(ctx, scene, wish);
         }
@@ -339,16 +340,37 @@ impl App {
         }
     }
 
+    /// Copies rows once their whole texts are there.
+    pub(super) fn finish_copy(&mut self, ctx: &Context, scene: &Scene) {
+        let Some(copying) = self.copying.take_if(|copying| copying.is_ready()) else { return };
+        let text = self.desk_of(copying.tab).map(|desk| copying.text(desk, scene)).unwrap_or_default();
+        if !text.is_empty() {
+            ctx.copy_text(text);
+        }
+        if copying.missing > 0 {
+            self.notices.say(
+                Severity::Warning,
+                "Of some rows only the beginning of the text was copied: the journal does not have the rest any more, or it is \
+                 too long to copy. Export them to have what there is.",
+            );
+        }
+    }
+
     /// Copies the selected rows.
     fn copy_rows(&mut self, ctx: &Context, scene: &Scene, form: CopyForm) {
         let Some(desk) = self.desk() else { return };
         let rows = desk.table.selection(&desk.activities, &desk.view, copying::MOST);
-        let text = copying::rows(desk, &rows, form, scene);
-        if text.is_empty() {
-            return;
-        }
         let selected = desk.table.selected_count();
-        ctx.copy_text(text);
+        let (copying, cut) = Copying::new(desk, rows, form);
+        // Another copy takes its place.
+        self.copying = Some(copying);
+        for (profile, rows) in cut {
+            if !self.send(Action::ReadTexts { profile, rows }) {
+                self.copying = None;
+                return;
+            }
+        }
+        self.finish_copy(ctx, scene);
         if selected > copying::MOST {
             let most = copying::MOST;
             self.notices.say(

@@ -57,7 +57,12 @@ impl Desk {
                 }
             }
             // Not a desk's.
-            Event::DataTokens { .. } | Event::Export(_) | Event::Notice(_) | Event::Purged { .. } | Event::Stopped => {}
+            Event::DataTokens { .. }
+            | Event::WholeTexts { .. }
+            | Event::Export(_)
+            | Event::Notice(_)
+            | Event::Purged { .. }
+            | Event::Stopped => {}
         }
     }
 

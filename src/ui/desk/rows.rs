@@ -29,14 +29,23 @@ impl Desk {
         self.view.row(&self.activities, index)
     }
 
-    /// The rows that a command is for, in the order of the table: those that are selected and shown where there are several,
-    /// else the one that the keyboard is at. At most `limit`.
+    /// The rows that a command is for: those that are selected if there are several, else the one that the keyboard is at. At
+    /// most `limit`.
     pub(crate) fn chosen(&self, limit: usize) -> Vec<RowId> {
         if self.table.selected_count() > 1 {
             self.table.selection(&self.activities, &self.view, limit)
         } else {
             self.table.cursor().into_iter().collect()
         }
+    }
+
+    /// How many selected rows the filter or the chip hides; 0 if there are too many to look at in each frame.
+    pub(crate) fn hidden_selected(&self) -> usize {
+        const MOST: usize = 1_000;
+        if !self.view.is_filtered() || self.table.selected_count() > MOST {
+            return 0;
+        }
+        self.table.any_selected().filter(|row| self.view.hides(&self.activities, *row)).count()
     }
 
     /// Some of the rows that a command is for, in any order: enough to say whether it can be run.

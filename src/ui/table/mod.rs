@@ -314,7 +314,8 @@ impl Table {
         self.reveal(row, activities, view);
     }
 
-    /// The selected rows that are shown, in the order of the table, up to a limit.
+    /// The selected rows up to a limit: those that are shown in the order of the table, then those that are not, the newest
+    /// first.
     pub(crate) fn selection(&self, activities: &Activities, view: &View, limit: usize) -> Vec<RowId> {
         let mut rows: Vec<(usize, RowId)> = if self.selected.len() == 1 {
             let one = self.selected.iter().next().copied();
@@ -327,6 +328,20 @@ impl Table {
                 .collect()
         };
         rows.truncate(limit);
-        rows.into_iter().map(|(_, row)| row).collect()
+        let mut rows: Vec<RowId> = rows.into_iter().map(|(_, row)| row).collect();
+        let missing = self.selected.len().min(limit) - rows.len();
+        if missing > 0 {
+            // What the bar says is what is acted on, also where a filter or a pause hides it.
+            let shown: HashSet<RowId> = rows.iter().copied().collect();
+            let mut hidden: Vec<RowId> = self
+                .selected
+                .iter()
+                .copied()
+                .filter(|row| !shown.contains(row) && activities.get(*row).is_some())
+                .collect();
+            hidden.sort_by_key(|row| std::cmp::Reverse(activities.get(*row).map(|activity| activity.first_seq())));
+            rows.extend(hidden.into_iter().take(missing));
+        }
+        rows
     }
 }
