@@ -53,6 +53,8 @@ mod saving;
 mod scripted;
 #[path = "engine/sealing.rs"]
 mod sealing;
+#[path = "engine/server_answers.rs"]
+mod server_answers;
 #[path = "engine/signing.rs"]
 mod signing;
 #[path = "engine/storage.rs"]

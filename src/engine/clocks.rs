@@ -10,12 +10,13 @@ use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use reqwest::header::{DATE, HeaderMap};
+use hyper::header::{DATE, HeaderMap};
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
 use crate::activity::{Moment, Seq, TimeReference};
 use crate::journal::KeptClock;
+use crate::protocol::http_date;
 
 use super::options::Clock;
 
@@ -34,8 +35,7 @@ const WORTH_TELLING: i64 = 60_000_000;
 
 /// The server's time of day, of the headers of its answer.
 pub(super) fn date_of(headers: &HeaderMap) -> Option<Moment> {
-    let date = headers.get(DATE)?.to_str().ok()?;
-    jiff::fmt::rfc2822::parse(date).ok().map(|date| Moment::from(date.timestamp()))
+    http_date(headers.get(DATE)?.to_str().ok()?).map(Moment::from)
 }
 
 /// The clocks. Clones share them.

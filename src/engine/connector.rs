@@ -10,18 +10,19 @@ use futures_util::stream::{FuturesUnordered, StreamExt as _};
 use rustls::pki_types::ServerName;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
+use tokio::time::{Instant, timeout_at};
 use tokio_tungstenite::WebSocketStream;
-use tokio_tungstenite::tungstenite::Error as WsError;
-use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
+use tokio_tungstenite::tungstenite::protocol::{Role, WebSocketConfig};
 use url::Url;
 
 use crate::activity::Moment;
 
-use super::clocks::date_of;
+use super::close_frame::CloseWatch;
 use super::endpoints::Target;
 use super::proxies::{ProxyError, Through};
 use super::trust::Trust;
 use super::tunnel;
+use super::upgrade::{self, HandshakeError, Refusal, UpgradeError, Upgraded};
 use super::way::Ways;
 
 /// One budget for DNS, TCP, TLS and the upgrade.
@@ -35,7 +36,7 @@ pub trait Transport: AsyncRead + AsyncWrite + Send + Unpin {}
 impl<T: AsyncRead + AsyncWrite + Send + Unpin> Transport for T {}
 
 /// A socket: a WebSocket over any byte stream.
-pub(super) type Socket = WebSocketStream<Box<dyn Transport>>;
+pub(super) type Socket = WebSocketStream<CloseWatch<Box<dyn Transport>>>;
 
 /// Makes byte streams. A test hands in its own.
 pub trait Connector: Send + Sync {
@@ -98,20 +99,20 @@ pub enum ConnectError {
         host: String,
     },
     /// The server answered, but not with a WebSocket.
-    #[error("{host} answered with HTTP status {status} instead of a WebSocket. Check the WebSocket address.")]
+    #[error("{host} {refusal}")]
     NotUpgraded {
         /// The host.
         host: String,
-        /// The status.
-        status: u16,
+        /// Its answer.
+        refusal: Refusal,
     },
-    /// What the server answered is no HTTP, or the connection broke in the middle.
-    #[error("{host} did not open a WebSocket: {reason}. Check the WebSocket address.")]
+    /// What the server answered is not what a WebSocket server answers, or the connection broke in the middle.
+    #[error("{host} did not open a WebSocket: {reason}. Check the WebSocket address, or ask whoever runs the server.")]
     Handshake {
         /// The host.
         host: String,
         /// What went wrong.
-        reason: &'static str,
+        reason: HandshakeError,
     },
     /// The proxy is of no use.
     #[error(transparent)]
@@ -138,25 +139,32 @@ pub(super) async fn open(
     let target = Target { addresses, ..Target::of(&url) };
     let host = target.host.clone();
     let through = connector.proxy(&target).map(|proxy| format!(" through the proxy {proxy}")).unwrap_or_default();
-    let attempt = async {
-        let transport = connector.connect(target.clone()).await?;
-        let config = WebSocketConfig::default().max_message_size(Some(limit)).max_frame_size(Some(limit));
-        match tokio_tungstenite::client_async_with_config(url.as_str(), transport, Some(config)).await {
-            Ok((socket, response)) => Ok((socket, date_of(response.headers()))),
-            Err(error) => Err(upgrade_error(target.host, &error)),
-        }
+    let until = Instant::now() + BUDGET;
+    let asking = async {
+        let transport = connector.connect(target).await?;
+        upgrade::ask(transport, &url).await.map_err(|reason| handshake_error(host.clone(), reason))
     };
-    tokio::time::timeout(BUDGET, attempt).await.unwrap_or(Err(ConnectError::TimedOut { host, through }))
+    let answered = match timeout_at(until, asking).await {
+        Ok(answered) => answered?,
+        Err(_elapsed) => return Err(ConnectError::TimedOut { host, through }),
+    };
+    let Upgraded { stream, read, date } = answered.upgraded(&url, until).await.map_err(|error| match error {
+        UpgradeError::Refused(refusal) => ConnectError::NotUpgraded { host: host.clone(), refusal },
+        UpgradeError::Handshake(reason) => handshake_error(host.clone(), reason),
+    })?;
+    let config = WebSocketConfig::default().max_message_size(Some(limit)).max_frame_size(Some(limit));
+    let stream = CloseWatch::new(stream, &read);
+    Ok((WebSocketStream::from_partially_read(stream, read, Role::Client, Some(config)).await, date))
 }
 
-/// Only what the error's kind says: its text can quote what the server sent.
-fn upgrade_error(host: String, error: &WsError) -> ConnectError {
-    let reason = match error {
-        WsError::Http(response) => return ConnectError::NotUpgraded { host, status: response.status().as_u16() },
-        WsError::Io(_) | WsError::ConnectionClosed | WsError::AlreadyClosed => "the connection was closed",
-        _ => "its answer is not that of a WebSocket server",
-    };
-    ConnectError::Handshake { host, reason }
+/// TLS 1.3 lets a server refuse after the client's handshake: the first answer is then an alert.
+fn handshake_error(host: String, reason: HandshakeError) -> ConnectError {
+    match reason {
+        HandshakeError::Broken(source) if source.get_ref().is_some_and(|inner| inner.is::<rustls::Error>()) => {
+            ConnectError::Tls { host, source, shortfall: String::new() }
+        }
+        reason => ConnectError::Handshake { host, reason },
+    }
 }
 
 /// The network: DNS, TCP, proxies and TLS.
@@ -227,8 +235,7 @@ async fn tunnelled(target: &Target, through: &Through, trust: &Trust) -> Result<
         let encrypted = connector.connect(name, stream).await;
         stream = Box::new(encrypted.map_err(|source| ProxyError::Tls { proxy: through.to_string(), source })?);
     }
-    tunnel::open(&mut stream, target, through).await?;
-    Ok(stream)
+    Ok(tunnel::open(stream, target, through).await?)
 }
 
 /// A stream that sends small frames at once.

@@ -33,7 +33,7 @@ pub(super) enum Due {
 pub(super) type Watch = oneshot::Sender<()>;
 
 /// Begins to watch a token; `None` where it is not known when it ends.
-pub(super) fn watch(tools: &Tools, profile: ProfileId, ticket: u64, ends: Ends) -> Option<Watch> {
+pub(super) fn watch(tools: &Tools, profile: ProfileId, ticket: u64, ends: &Ends) -> Option<Watch> {
     let now = tools.clocks.now().at;
     let now = ends.server_now.or_else(|| tools.clocks.reference().by_server(now)).unwrap_or(now);
     let life = ends.at?.since(now);

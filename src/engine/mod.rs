@@ -26,6 +26,7 @@ mod ca_files;
 mod chunk;
 mod cleanup;
 mod clocks;
+mod close_frame;
 mod connector;
 mod download;
 mod endpoints;
@@ -34,6 +35,7 @@ mod files;
 mod gaps;
 mod handle;
 mod history;
+mod http1;
 mod hub;
 mod journal_store;
 mod lasting;
@@ -51,6 +53,7 @@ mod request_data;
 mod rest;
 mod restore;
 mod retention;
+mod retry_after;
 mod reveal;
 mod rival;
 mod scribe;
@@ -64,6 +67,7 @@ mod testing;
 mod tools;
 mod trust;
 mod tunnel;
+mod upgrade;
 mod used_links;
 mod vault;
 mod way;
@@ -78,7 +82,9 @@ pub use handle::{Busy, Engine, EngineClock, EngineError, EngineHandle, WindowPan
 pub use mailbox::{Events, NOTICES_LOG, Waker};
 pub use options::{Clock, EngineOptions, SandboxAddresses, SandboxFailure, SandboxLauncher, SettingsAccess};
 pub use proxies::{ProxyError, ProxyVariables};
+pub use retry_after::RetryAfter;
 pub use status::{
     CompetingConsumer, ConnectionHealth, DataKeyStatus, EngineStatus, Problem, ProblemKind, ProfileStatus,
     SignInStatus, TokenStatus,
 };
+pub use upgrade::{HandshakeError, Refusal};

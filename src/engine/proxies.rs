@@ -19,6 +19,7 @@ use url::Url;
 use crate::settings::{ProxyChoice, ProxyChoiceError, is_loopback};
 
 use super::endpoints::Target;
+use super::retry_after::RetryAfter;
 
 /// What the environment says of proxies. An address may hold a user name and a password: `Debug` shows which variables are set.
 #[derive(Clone, Default)]
@@ -111,6 +112,8 @@ pub enum ProxyError {
         host: String,
         /// The status.
         status: u16,
+        /// When it wants to be asked again.
+        retry_after: Option<RetryAfter>,
     },
     /// What it answered is no HTTP, or it spoke before it was asked.
     #[error("{0} did not answer like a proxy. Check the proxy in the settings.")]

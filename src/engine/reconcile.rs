@@ -150,6 +150,9 @@ impl Reconciler {
             }
             Err(error) => {
                 self.book.asked(&command);
+                if let Some(wait) = error.retry_after() {
+                    round.next_start = round.next_start.max(Instant::now() + wait);
+                }
                 if !std::mem::replace(&mut round.told, true) {
                     let sentence = format!("Open commands can't be asked for, and will be again and again. {error}");
                     let notice = Notice::new(Severity::Warning, Some(self.profile), sentence);

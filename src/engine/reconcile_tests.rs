@@ -23,6 +23,8 @@ struct Server {
     answers: Mutex<HashMap<CommandId, Enquiry>>,
     asked: Mutex<VecDeque<(Instant, CommandId)>>,
     refuses: Mutex<bool>,
+    /// How long it asks to wait, if it declines.
+    busy: Mutex<Option<Duration>>,
     flying: AtomicUsize,
     most: AtomicUsize,
 }
@@ -39,6 +41,10 @@ impl Asker for ServerAsked {
             server.flying.fetch_sub(1, Ordering::SeqCst);
             if *server.refuses.lock().unwrap() {
                 return Err(RestError::Unauthorised(String::new()));
+            }
+            if let Some(wait) = *server.busy.lock().unwrap() {
+                let host = "s".to_owned();
+                return Err(RestError::Status { host, status: 429, words: String::new(), wait: Some(wait) });
             }
             let pending = Enquiry::Known { status: CommandStatus::Pending, text: None };
             Ok(server.answers.lock().unwrap().get(&command).cloned().unwrap_or(pending))
@@ -186,6 +192,26 @@ async fn a_refused_token_is_reported_and_asks_nothing_more() {
     pass(3_600).await;
     assert!(bench.asked().len() <= 20, "it went on asking");
     assert!(matches!(bench.reported.recv().await, Some(Report::TokenDead { ticket: 7, .. })));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_server_that_asks_to_wait_is_asked_nothing_before_that_and_after_five_minutes_at_the_latest() {
+    for (asks, waits) in [(90, 90), (3_600, 300)] {
+        let bench = Bench::new();
+        *bench.server.busy.lock().unwrap() = Some(Duration::from_secs(asks));
+        for n in 0..20 {
+            bench.hear(&n.to_string(), 1).await;
+        }
+        bench.book.join(ticket(1));
+        pass(60).await;
+        let under_way = bench.asked().len();
+        assert!((1..=2 * AT_ONCE).contains(&under_way), "{under_way}");
+        *bench.server.busy.lock().unwrap() = None;
+        pass(waits - 60).await;
+        assert_eq!(bench.asked(), [], "asked before {waits} s");
+        pass(60).await;
+        assert!(bench.asked().len() >= 20 - under_way, "not asked again");
+    }
 }
 
 #[tokio::test(start_paused = true)]

@@ -55,8 +55,7 @@ impl Asking {
     pub(super) async fn request(self, data: Vec<StoredData>, folder: Option<PathBuf>, again: Option<RequestId>) {
         let all = data.len();
         for (done, stored) in data.into_iter().enumerate() {
-            let Ticket { endpoints, token, .. } = &*self.ticket;
-            match self.tools.rest.request_data(endpoints, token, &stored.token).await {
+            match self.request_patiently(&stored).await {
                 Ok(answer) => {
                     let (request, size) = (answer.request.clone(), stored.size);
                     if !self.write(answer, stored, again.clone()).await {
@@ -77,6 +76,18 @@ impl Asking {
                 }
             }
         }
+    }
+
+    /// Requests data; once more if the server asks to wait, when that is over.
+    async fn request_patiently(&self, stored: &StoredData) -> Result<RequestedData, RestError> {
+        let Ticket { endpoints, token, .. } = &*self.ticket;
+        let answer = self.tools.rest.request_data(endpoints, token, &stored.token).await;
+        let Some((error, wait)) = answer.as_ref().err().and_then(|error| Some((error, error.retry_after()?))) else {
+            return answer;
+        };
+        self.warn(format!("The request for data waits. {error}"));
+        tokio::time::sleep(wait).await;
+        self.tools.rest.request_data(endpoints, token, &stored.token).await
     }
 
     /// Requests the data of an earlier request once more. `span` is its first and last entry, where the window knows them.

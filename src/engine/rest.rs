@@ -13,13 +13,16 @@ use reqwest::{Client, ClientBuilder, StatusCode};
 use secrecy::{ExposeSecret as _, SecretString};
 
 use crate::activity::{Enquiry, Moment};
-use crate::protocol::rest::{self, AUTHORIZATION_HEADER, COMMAND_HEADER, REQUEST_HEADER, StatusAnswer};
-use crate::protocol::{AuthorizationToken, CommandId, DataToken, DataTokenPage, RequestId, data_token_page, mask};
+use crate::protocol::rest::{self, AUTHORIZATION_HEADER, COMMAND_HEADER, REQUEST_HEADER, StatusAnswer, TokenAnswer};
+use crate::protocol::{
+    AuthorizationToken, CommandId, DataToken, DataTokenPage, Expiry, LinkLife, RequestId, data_token_page, mask,
+};
 
 use super::clocks::{Clocks, date_of};
 use super::endpoints::Endpoints;
 use super::no_connection::NoConnection;
 use super::proxies::{ProxyError, Through};
+use super::retry_after::{self, RetryAfter};
 use super::way::{Way, Ways};
 
 /// For DNS, TCP and TLS.
@@ -36,10 +39,8 @@ const TOKEN_LIFETIME: &str = "2592000";
 pub(super) struct Granted {
     /// The token.
     pub(super) token: AuthorizationToken,
-    /// When it ends, where the server said.
-    pub(super) expires_at: Option<Moment>,
-    /// The server's own time of day when it said so.
-    pub(super) server_now: Option<Moment>,
+    /// When it ends.
+    pub(super) ends: Ends,
     /// Whether the server just gave it out; otherwise joining has to prove it.
     pub(super) proved: bool,
 }
@@ -81,7 +82,7 @@ pub(super) enum RestError {
     #[error("The server refused the token{0}. Sign in again.")]
     Unauthorised(String),
     /// Any other status that is no success.
-    #[error("{host} answered with status {status}{words}.")]
+    #[error("{host} answered with status {status}{words}.{}", asked(*.wait))]
     Status {
         /// The host.
         host: String,
@@ -89,6 +90,8 @@ pub(super) enum RestError {
         status: u16,
         /// The server's words with a colon before them; or empty.
         words: String,
+        /// How long it asks to wait before the next call.
+        wait: Option<Duration>,
     },
     /// An answer that could not be understood.
     #[error("{host} answered in a way that Privicore Monitor does not understand. Check the API address.")]
@@ -121,18 +124,23 @@ pub(super) fn client() -> ClientBuilder {
 }
 
 /// When a token ends, as the server says.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Ends {
     /// When; `None` where it did not say.
     pub(super) at: Option<Moment>,
     /// The server's own time of day when it said so.
     pub(super) server_now: Option<Moment>,
+    /// What it said, if that can't be read.
+    pub(super) unreadable: Option<String>,
 }
 
-impl Granted {
-    /// When it ends.
-    pub(super) fn ends(&self) -> Ends {
-        Ends { at: self.expires_at, server_now: self.server_now }
+impl RestError {
+    /// How long to wait before the next call, if the server asks for that.
+    pub(super) fn retry_after(&self) -> Option<Duration> {
+        match self {
+            Self::Status { wait, .. } => wait.map(|wait| wait.min(retry_after::LONGEST)),
+            _ => None,
+        }
     }
 }
 
@@ -201,7 +209,7 @@ impl Rest {
         let way = self.way().await;
         let request = way.calls.post(url).form(&[("username", username), ("password", password.expose_secret())]);
         let answer = self.read(request, &way, endpoints, Carried::Password(password.expose_secret())).await?;
-        granted(&answer, endpoints)
+        self.granted(&answer, endpoints)
     }
 
     /// `POST /profile/authorization-token/expiry`: when a token ends, where the server says.
@@ -212,7 +220,7 @@ impl Rest {
             Err(RestError::Status { status: 403, words, .. }) => return Err(RestError::Unauthorised(words)),
             other => success(other?, endpoints)?,
         };
-        Ok(Ends { at: rest::expiry(&answer.body).map(Moment::from), server_now: answer.date })
+        Ok(self.ends(rest::expiry(&answer.body), answer.date, token))
     }
 
     /// The server's words if it refuses a token when asked for its end. No answer, and any other error, refuse nothing.
@@ -235,7 +243,7 @@ impl Rest {
         if answer.status == StatusCode::ACCEPTED {
             return Err(RestError::Later);
         }
-        granted(&answer, endpoints)
+        self.granted(&answer, endpoints)
     }
 
     /// `POST /profile/revoke-authorization-token`.
@@ -362,6 +370,7 @@ impl Rest {
         if let Some(date) = date {
             self.clocks.server_said(date);
         }
+        let wait = RetryAfter::of(response.headers()).map(|asked| asked.wait(self.clocks.now().at));
         let ids = [COMMAND_HEADER, REQUEST_HEADER]
             .map(|name| response.headers().get(name).and_then(|id| id.to_str().ok()).map(str::to_owned));
         let mut bytes = Vec::new();
@@ -378,7 +387,35 @@ impl Rest {
         if status.is_success() || status == StatusCode::NOT_FOUND || status == StatusCode::METHOD_NOT_ALLOWED {
             return Ok(Answer { status, date, ids, body });
         }
-        Err(RestError::Status { host: host(endpoints), status: status.as_u16(), words: words(&body, carried) })
+        Err(RestError::Status { host: host(endpoints), status: status.as_u16(), words: words(&body, carried), wait })
+    }
+
+    fn granted(&self, answer: &Answer, endpoints: &Endpoints) -> Result<Granted, RestError> {
+        if !answer.status.is_success() {
+            return Err(refused(answer, endpoints));
+        }
+        match rest::token_answer(&answer.body) {
+            Some(TokenAnswer { token, expiry }) => {
+                let ends = self.ends(expiry, answer.date, &token);
+                Ok(Granted { token, ends, proved: true })
+            }
+            None => Err(RestError::NotUnderstood { host: host(endpoints) }),
+        }
+    }
+
+    /// When a token ends, as an answer says that came at `server_now`.
+    fn ends(&self, expiry: Expiry, server_now: Option<Moment>, token: &AuthorizationToken) -> Ends {
+        let now = || {
+            let here = self.clocks.now().at;
+            server_now.or_else(|| self.clocks.reference().by_server(here)).unwrap_or(here)
+        };
+        let (at, unreadable) = match expiry {
+            Expiry::Unstated => (None, None),
+            Expiry::At(at) => (Some(Moment::from(at)), None),
+            Expiry::In(life) => (Some(now().end_of(LinkLife::For(life))), None),
+            Expiry::Unreadable(said) => (None, Some(mask::text(&said, &[token.expose()]).into_owned())),
+        };
+        Ends { at, server_now, unreadable }
     }
 
     async fn way(&self) -> Arc<Way> {
@@ -391,22 +428,16 @@ fn success(answer: Answer, endpoints: &Endpoints) -> Result<Answer, RestError> {
     if answer.status.is_success() {
         return Ok(answer);
     }
-    Err(RestError::Status { host: host(endpoints), status: answer.status.as_u16(), words: String::new() })
+    Err(refused(&answer, endpoints))
 }
 
-fn granted(answer: &Answer, endpoints: &Endpoints) -> Result<Granted, RestError> {
-    if !answer.status.is_success() {
-        return Err(RestError::Status { host: host(endpoints), status: answer.status.as_u16(), words: String::new() });
-    }
-    match rest::token_answer(&answer.body) {
-        Some(given) => Ok(Granted {
-            token: given.token,
-            expires_at: given.expires_at.map(Moment::from),
-            server_now: answer.date,
-            proved: true,
-        }),
-        None => Err(RestError::NotUnderstood { host: host(endpoints) }),
-    }
+fn refused(answer: &Answer, endpoints: &Endpoints) -> RestError {
+    RestError::Status { host: host(endpoints), status: answer.status.as_u16(), words: String::new(), wait: None }
+}
+
+/// How long the server asks to wait, as a sentence after another.
+fn asked(wait: Option<Duration>) -> String {
+    wait.map(|wait| format!(" {}", retry_after::sentence(wait))).unwrap_or_default()
 }
 
 /// The secret that a request carries.

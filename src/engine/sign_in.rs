@@ -1,6 +1,7 @@
 //! The tasks around a token: asking the server for one, for its end, or for a new one, and keeping it.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use secrecy::{ExposeSecret as _, SecretString};
 use tokio::sync::oneshot;
@@ -12,10 +13,13 @@ use super::action::Credential;
 use super::endpoints::{EndpointError, Endpoints};
 use super::event::SignInState;
 use super::report::{Renewal, Report};
-use super::rest::{Granted, RestError};
+use super::rest::{Ends, Granted, RestError};
 use super::session::Ticket;
 use super::status::ProblemKind;
 use super::tools::Tools;
+
+/// The shortest wait before the end of a token is asked for again, whatever the server asks for.
+const SHORTEST_WAIT: Duration = Duration::from_secs(10);
 
 /// Why a profile was not signed in; its text is for the operator.
 #[derive(Debug, thiserror::Error)]
@@ -95,11 +99,11 @@ async fn grant(
         }
         // Joining will prove it; a server that knows its end may refuse it here already.
         Credential::Token(token) => match tools.rest.expiry(endpoints, &token).await {
-            Ok(ends) => Ok(Granted { token, expires_at: ends.at, server_now: ends.server_now, proved: false }),
+            Ok(ends) => Ok(Granted { token, ends, proved: false }),
             Err(error @ (RestError::Unauthorised(_) | RestError::NotAToken)) => Err(SignInError::TokenRefused(error)),
             Err(error) => {
                 tracing::debug!(%error, "the end of the token is not known");
-                Ok(Granted { token, expires_at: None, server_now: None, proved: false })
+                Ok(Granted { token, ends: Ends::default(), proved: false })
             }
         },
     }
@@ -108,13 +112,18 @@ async fn grant(
 /// Asks when a token ends.
 pub(super) async fn ask_expiry(tools: Tools, profile: ProfileId, ticket: Arc<Ticket>) {
     let number = ticket.number;
-    match tools.rest.expiry(&ticket.endpoints, &ticket.token).await {
-        Ok(ends) => tools.report(Report::Expiry { profile, ticket: number, ends }).await,
-        Err(error @ RestError::Unauthorised(_)) => {
-            tools.report(Report::TokenDead { profile, ticket: number, why: error }).await;
-        }
-        // Nothing depends on it but what is shown; the session says whether the server is there.
-        Err(error) => tracing::debug!(%error, "the end of the token is not known"),
+    loop {
+        let error = match tools.rest.expiry(&ticket.endpoints, &ticket.token).await {
+            Ok(ends) => return tools.report(Report::Expiry { profile, ticket: number, ends }).await,
+            Err(error @ RestError::Unauthorised(_)) => {
+                return tools.report(Report::TokenDead { profile, ticket: number, why: error }).await;
+            }
+            Err(error) => error,
+        };
+        // The session says whether the server is there.
+        tracing::debug!(%error, "the end of the token is not known");
+        let Some(wait) = error.retry_after() else { return };
+        tokio::time::sleep(wait.max(SHORTEST_WAIT)).await;
     }
 }
 

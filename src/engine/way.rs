@@ -17,7 +17,7 @@ use super::handle::EngineError;
 use super::proxies::{Proxies, ProxyVariables};
 use super::spawn::Spawner;
 use super::trust::Trust;
-use super::{download, rest};
+use super::{download, http1, rest};
 
 /// The way as it is now, for whoever connects.
 #[derive(Debug, Clone)]
@@ -196,7 +196,7 @@ fn built(builder: ClientBuilder, trust: &Trust, proxies: &Proxies) -> reqwest::R
         // Not what reqwest would read of the system: one rule for sockets, calls and downloads.
         .no_proxy()
         .proxy(reqwest::Proxy::custom(rule))
-        .user_agent(concat!("privicore-monitor/", env!("CARGO_PKG_VERSION")))
+        .user_agent(http1::USER_AGENT)
         .build()
 }
 

@@ -7,6 +7,7 @@
 //! Never does I/O and never reads a clock.
 
 mod data_token;
+mod expiry;
 pub mod file_name;
 mod ids;
 pub mod incoming;
@@ -18,6 +19,7 @@ mod secret;
 mod visible;
 
 pub use data_token::{DataToken, DataTokenPage, StoredData, data_token_page};
+pub use expiry::{Expiry, http_date};
 pub use ids::{ChannelId, CommandId, CorrelationId, RequestId};
 pub use incoming::{
     Body, CommandReport, CommandStatus, DataReport, Delivery, Incoming, LinkLife, Message, Reply, StreamReport,

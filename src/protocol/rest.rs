@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::{AuthorizationToken, CommandId, CommandStatus, RequestId};
+use super::{AuthorizationToken, CommandId, CommandStatus, Expiry, RequestId};
 
 /// The header that carries the authorization token.
 pub const AUTHORIZATION_HEADER: &str = "X-DPT-AUTHORIZATION";
@@ -16,8 +16,8 @@ pub const REQUEST_HEADER: &str = "x-dpt-cab-request-id";
 pub struct TokenAnswer {
     /// The token.
     pub token: AuthorizationToken,
-    /// When it ends; `None` where the server did not say or said it unreadably.
-    pub expires_at: Option<jiff::Timestamp>,
+    /// When it ends.
+    pub expiry: Expiry,
 }
 
 /// What a server says of a command when asked by `request-status`.
@@ -70,17 +70,14 @@ pub fn request_id(header: Option<&str>, body: &str) -> Option<RequestId> {
 pub fn token_answer(body: &str) -> Option<TokenAnswer> {
     let value = serde_json::from_str::<Value>(body).ok()?;
     let token = value.get("authorizationToken")?.as_str().filter(|token| !token.is_empty())?;
-    Some(TokenAnswer { token: AuthorizationToken::new(token), expires_at: expiry_in(&value) })
+    Some(TokenAnswer { token: AuthorizationToken::new(token), expiry: Expiry::of_answer(&value) })
 }
 
 /// Reads the answer of `authorization-token/expiry`.
 #[must_use]
-pub fn expiry(body: &str) -> Option<jiff::Timestamp> {
-    expiry_in(&serde_json::from_str::<Value>(body).ok()?)
-}
-
-fn expiry_in(value: &Value) -> Option<jiff::Timestamp> {
-    value.get("expiresAt")?.as_str()?.parse().ok()
+pub fn expiry(body: &str) -> Expiry {
+    // A bare time need not be quoted.
+    serde_json::from_str(body).map_or_else(|_| Expiry::of_text(body), |value| Expiry::of_answer(&value))
 }
 
 /// Reads the answer of `request-status`: a state word, bare or in a one-element array; an object; or just the HTTP status
@@ -219,10 +216,15 @@ mod tests {
         let at: jiff::Timestamp = "2026-02-21T15:33:44Z".parse().unwrap();
         for end in ["2026-02-21T15:33:44+00:00", "2026-02-21T16:33:44+01:00", "2026-02-21T15:33:44Z"] {
             let answer = token_answer(&format!(r#"{{"authorizationToken":"T-1","expiresAt":"{end}"}}"#)).unwrap();
-            assert_eq!(answer.expires_at, Some(at), "{end}");
+            assert_eq!(answer.expiry, Expiry::At(at), "{end}");
         }
         let answer = token_answer(r#"{"authorizationToken":"T-1","expiresAt":"soon"}"#).unwrap();
-        assert_eq!(answer.expires_at, None, "an unreadable end is no reason to refuse the token");
+        let unreadable = Expiry::Unreadable("soon".to_owned());
+        assert_eq!(answer.expiry, unreadable, "an unreadable end is no reason to refuse the token");
+        for body in [r#"{"expiresAt":"2026-02-21T15:33:44Z"}"#, r#""2026-02-21T15:33:44Z""#, "2026-02-21 15:33:44\n"] {
+            assert_eq!(expiry(body), Expiry::At(at), "{body}");
+        }
+        assert_eq!((expiry(""), expiry("{}")), (Expiry::Unstated, Expiry::Unstated));
         assert_eq!(token_answer(r#"{"authorizationToken":""}"#), None);
     }
 

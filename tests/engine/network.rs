@@ -91,6 +91,7 @@ async fn socket_calls_and_downloads_go_through_one_proxy_with_tls_from_end_to_en
         let line = format!("CONNECT {ELSEWHERE}:{} HTTP/1.1", port_of(address.as_str()));
         assert!(asked.contains(&line), "{line} is not in {asked:?}");
     }
+    assert!(proxy.was_told_who_asks(), "a request without a User-Agent");
     for secret in [PASSWORD, "authorizationToken", "auth=", "payload"] {
         assert!(!proxy.relayed(secret), "the proxy saw {secret:?} in clear");
     }

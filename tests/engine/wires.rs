@@ -99,6 +99,13 @@ impl Proxy {
         seen.heads.iter().filter_map(|head| head.lines().next().map(str::to_owned)).collect()
     }
 
+    /// Whether each request so far named the program.
+    pub(crate) fn was_told_who_asks(&self) -> bool {
+        let seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        let line = concat!("user-agent: privicore-monitor/", env!("CARGO_PKG_VERSION"));
+        seen.heads.iter().all(|head| head.to_ascii_lowercase().contains(line))
+    }
+
     /// Whether what went through it so far had this in it.
     pub(crate) fn relayed(&self, text: &str) -> bool {
         let seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);

@@ -166,9 +166,8 @@ impl Job {
                 let source = Source::Socket(Box::new(socket));
                 Ok(Opened { source, total: None, name: None, unproved: false, gets: 1, links: Vec::new() })
             }
-            Err(ConnectError::NotUpgraded { status, .. }) => {
-                let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-                Err(self.refused(status, "", &taken, requested))
+            Err(ConnectError::NotUpgraded { refusal, .. }) => {
+                Err(self.refused(refusal.status, &refusal.words, &taken, requested))
             }
             Err(ConnectError::Handshake { .. } | ConnectError::TimedOut { .. }) => Err(no_answer(&host)),
             Err(ConnectError::Proxy(error)) => Err(self.no_way(taken, &error)),

@@ -12,6 +12,7 @@ use crate::activity::Moment;
 use crate::credentials::Keyring;
 use crate::engine::book::Book;
 use crate::engine::clocks::Clocks;
+use crate::engine::close_frame::CloseWatch;
 use crate::engine::connector::Transport;
 use crate::engine::download::source::Source;
 use crate::engine::download::{Fetcher, Reins, Target, control};
@@ -95,6 +96,7 @@ impl Bench {
         };
         let (ours, theirs) = tokio::io::duplex(1024);
         let ours: Box<dyn Transport> = Box::new(ours);
+        let ours = CloseWatch::new(ours, &[]);
         let socket = WebSocketStream::from_raw_socket(ours, Role::Client, None).await;
         let server = WebSocketStream::from_raw_socket(theirs, Role::Server, None).await;
         let (reins, mut control) = control();

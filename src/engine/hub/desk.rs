@@ -80,12 +80,21 @@ pub(super) struct Held {
     pub(super) ticket: Arc<Ticket>,
     /// When it ends, where the server said.
     pub(super) expires_at: Option<Moment>,
+    /// What the server said of its end, if that can't be read.
+    pub(super) unreadable_end: Option<String>,
     /// Whether the keyring has it.
     pub(super) kept: bool,
     /// What watches its end; dropping it ends that.
     pub(super) watch: Option<Watch>,
     /// The token before it, until this one has joined.
     pub(super) previous: Option<Arc<Ticket>>,
+}
+
+impl Held {
+    /// A token of which only the server knows when it ends.
+    pub(super) fn of_unknown_end(ticket: Arc<Ticket>) -> Self {
+        Self { ticket, expires_at: None, unreadable_end: None, kept: false, watch: None, previous: None }
+    }
 }
 
 /// A sign-in under way.

@@ -78,13 +78,20 @@ impl Hub {
                 return self.tools.problem(profile, ProblemKind::TokenRenewal, sentence);
             }
         };
-        let watch = lifetime::watch(self.tools_of(profile), profile, asked.number, granted.ends());
-        let expires_at = granted.expires_at.map(|at| self.tools.clocks.of_server(at));
+        let watch = lifetime::watch(self.tools_of(profile), profile, asked.number, &granted.ends);
+        let expires_at = granted.ends.at.map(|at| self.tools.clocks.of_server(at));
         let Some(held) = self.held(profile, old) else { return };
         let endpoints = asked.old.endpoints.clone();
         let new = Arc::new(Ticket { number: asked.number, endpoints, token: granted.token });
         let previous = Some(asked.old.clone());
-        *held = Held { ticket: new.clone(), expires_at, kept: false, previous, watch };
+        *held = Held {
+            ticket: new.clone(),
+            expires_at,
+            unreadable_end: granted.ends.unreadable,
+            kept: false,
+            previous,
+            watch,
+        };
         if let Some(desk) = self.desks.get(&profile) {
             desk.wish.send_if_modified(|wish| {
                 let goes_on = match &wish.aim {

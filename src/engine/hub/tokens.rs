@@ -14,7 +14,7 @@ use crate::engine::rest::{Ends, Granted, RestError};
 use crate::engine::session::{Aim, Ticket};
 use crate::engine::sign_in::{self, SignInError};
 use crate::engine::status::{ProblemKind, SignInStatus, TokenStatus};
-use crate::protocol::AuthorizationToken;
+use crate::protocol::{AuthorizationToken, visible};
 use crate::settings::ProfileId;
 
 use super::desk::{Held, Signing, Stage};
@@ -77,12 +77,12 @@ impl Hub {
             Ok(endpoints) => Arc::new(endpoints),
             Err(error) => return self.sign_in_failed(profile, SignInError::from(error).state()),
         };
-        let ends = granted.ends();
-        let Granted { token, expires_at, proved, .. } = granted;
+        let Granted { token, ends, proved } = granted;
         let ticket = Arc::new(Ticket { number, endpoints, token });
-        let watch = lifetime::watch(&desk.tools, profile, number, ends);
-        let expires_at = expires_at.map(|at| desk.tools.clocks.of_server(at));
-        let held = Held { ticket: ticket.clone(), expires_at, kept: false, previous: None, watch };
+        let watch = lifetime::watch(&desk.tools, profile, number, &ends);
+        let expires_at = ends.at.map(|at| desk.tools.clocks.of_server(at));
+        let unreadable_end = ends.unreadable;
+        let held = Held { ticket: ticket.clone(), expires_at, unreadable_end, kept: false, previous: None, watch };
         signing.stage = Stage::Proving(held);
         self.aim(profile, Aim::Online(ticket));
         if proved {
@@ -195,7 +195,7 @@ impl Hub {
             Err(error) => return self.notice(Some(profile), Severity::Error, error.to_string()),
         };
         let ticket = Arc::new(Ticket { number, endpoints, token });
-        desk.held = Some(Held { ticket: ticket.clone(), expires_at: None, kept: true, previous: None, watch: None });
+        desk.held = Some(Held { kept: true, ..Held::of_unknown_end(ticket.clone()) });
         // Disconnected meanwhile: it stays so.
         let stays = matches!(desk.wish.borrow().aim, Aim::Offline);
         if !stays {
@@ -212,8 +212,10 @@ impl Hub {
         let tools = self.tools_of(profile).clone();
         if let Some(held) = self.held(profile, ticket) {
             held.expires_at = ends.at.map(|at| tools.clocks.of_server(at));
-            held.watch = lifetime::watch(&tools, profile, ticket, ends);
+            held.watch = lifetime::watch(&tools, profile, ticket, &ends);
+            held.unreadable_end = ends.unreadable;
             self.tell_token(profile);
+            self.tell_unreadable_end(profile);
         }
     }
 
@@ -389,7 +391,7 @@ impl Hub {
             }
             ConnectionState::TokenRefused { .. } => {
                 let Some(previous) = held.previous.take() else { return };
-                *held = Held { ticket: previous.clone(), expires_at: None, kept: false, previous: None, watch: None };
+                *held = Held::of_unknown_end(previous.clone());
                 let keep = desk.profile.keep_signed_in;
                 self.aim(profile, Aim::Online(previous));
                 if keep {
@@ -416,6 +418,25 @@ impl Hub {
         {
             self.tools.resolve(profile, &kind);
         }
+        self.tell_unreadable_end(profile);
+    }
+
+    /// Says what follows from an end of the token that can't be read.
+    fn tell_unreadable_end(&self, profile: ProfileId) {
+        let held = self.desks.get(&profile).and_then(|desk| desk.held.as_ref());
+        let Some(said) = held.and_then(|held| held.unreadable_end.as_deref()) else { return };
+        let notice = Notice {
+            severity: Severity::Warning,
+            profile: Some(profile),
+            sentence: format!(
+                "The server gives the end of the token as “{}”, which Privicore Monitor can't read. So the token is not renewed \
+                 automatically, and no warning comes before it ends. Renew it in time, or ask whoever runs the server for an \
+                 end like 2026-02-21T15:33:44Z.",
+                visible(said)
+            ),
+            remedy: Some(("Renew token".to_owned(), Action::RenewToken(profile))),
+        };
+        self.tools.outbox.report_problem(ProblemKind::TokenExpiry, notice);
     }
 
     /// Something was asked for that needs a token.

@@ -10,6 +10,8 @@ use std::time::Duration;
 const FIRST: Duration = Duration::from_millis(500);
 /// The highest.
 const HIGHEST: Duration = Duration::from_secs(20);
+/// The longest wait after the server closed connections by a policy, again and again.
+const HIGHEST_AFTER_POLICY: Duration = Duration::from_mins(5);
 /// How long a connection must have been joined to reset the wait.
 pub(super) use crate::engine::gaps::STABLE;
 
@@ -26,12 +28,18 @@ impl Backoff {
         Self { failures: 0, random }
     }
 
-    /// Counts a failure and says how long to wait.
-    pub(super) fn next(&mut self) -> Duration {
+    /// Counts a failure and says how long to wait. After more than one close by a policy in a row the wait grows each time.
+    pub(super) fn next(&mut self, policy_closes: u32) -> Duration {
         // 0.5 s · 2⁶ is above the highest; the bound keeps the shift small for ever.
         let ceiling = FIRST.saturating_mul(1 << self.failures.min(6)).min(HIGHEST);
         self.failures = self.failures.saturating_add(1);
-        ceiling.mul_f64(self.random.f64())
+        let wait = ceiling.mul_f64(self.random.f64());
+        if policy_closes < 2 {
+            return wait;
+        }
+        // Half of it is fixed, so that no wait is shorter than the one before; 1 s · 2⁹ is above the highest.
+        let ceiling = Duration::from_secs(1 << policy_closes.min(9)).min(HIGHEST_AFTER_POLICY);
+        ceiling.mul_f64(0.5 + self.random.f64() / 2.0)
     }
 
     /// How often it failed in a row: also the number of the next attempt to reconnect.
@@ -56,7 +64,7 @@ mod tests {
         for seed in 0..2_000 {
             let mut backoff = Backoff::new(fastrand::Rng::with_seed(seed));
             for n in 0..12 {
-                let wait = backoff.next();
+                let wait = backoff.next(0);
                 longest[n] = longest[n].max(wait);
                 shortest[n] = shortest[n].min(wait);
             }
@@ -70,14 +78,26 @@ mod tests {
     }
 
     #[test]
+    fn after_closes_by_a_policy_each_wait_is_longer_than_the_one_before_up_to_five_minutes() {
+        for seed in 0..200 {
+            let mut backoff = Backoff::new(fastrand::Rng::with_seed(seed));
+            let waits: Vec<Duration> = (0..20).map(|closes| backoff.next(closes)).collect();
+            assert!(waits[..2].iter().all(|wait| *wait <= FIRST * 2), "{waits:?}");
+            assert!(waits[2] >= Duration::from_secs(2), "{waits:?}");
+            assert!(waits[2..9].is_sorted(), "{waits:?}");
+            assert!(waits[9..].iter().all(|wait| (150..=300).contains(&wait.as_secs())), "{waits:?}");
+        }
+    }
+
+    #[test]
     fn it_goes_on_for_ever_and_starts_anew_after_a_reset() {
         let mut backoff = Backoff::new(fastrand::Rng::with_seed(1));
         for _ in 0..100_000 {
-            assert!(backoff.next() <= HIGHEST);
+            assert!(backoff.next(0) <= HIGHEST);
         }
         assert_eq!(backoff.failures(), 100_000);
         backoff.reset();
         assert_eq!(backoff.failures(), 0);
-        assert!(backoff.next() <= FIRST);
+        assert!(backoff.next(0) <= FIRST);
     }
 }

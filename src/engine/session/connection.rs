@@ -6,14 +6,14 @@ use std::sync::Arc;
 
 use futures_util::{SinkExt as _, StreamExt as _};
 use secrecy::{ExposeSecret as _, SecretString};
-use tokio_tungstenite::tungstenite::error::CapacityError;
+use tokio_tungstenite::tungstenite::error::{CapacityError, ProtocolError};
 use tokio_tungstenite::tungstenite::{Error as WsError, Message as Frame};
 
 use crate::engine::connector::{ConnectError, Socket};
 use crate::engine::options::Clock;
 use crate::engine::reading::{Harvest, Read, Reading};
 use crate::engine::rest::RestError;
-use crate::protocol::Reply;
+use crate::protocol::{Reply, visible};
 
 use super::wish::Ticket;
 
@@ -21,8 +21,10 @@ use super::wish::Ticket;
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(super) enum End {
     /// The server closed it in order.
-    #[error("The server closed the connection{}", reason_of(.reason))]
+    #[error("The server closed the connection{}{}", code_of(*.code), reason_of(.reason))]
     Closed {
+        /// The code of its close frame, if it sent one.
+        code: Option<u16>,
         /// The server's words, masked; or empty.
         reason: String,
     },
@@ -89,6 +91,30 @@ pub(super) fn reason_of(reason: &str) -> Cow<'_, str> {
     }
 }
 
+/// The code of a close frame as a part of a sentence, with its registered meaning.
+fn code_of(code: Option<u16>) -> String {
+    let Some(code) = code else { return String::new() };
+    let meaning = match code {
+        1000 => " (normal end)",
+        1001 => " (going away)",
+        1002 => " (protocol error)",
+        1003 => " (unsupported data)",
+        1007 => " (invalid data)",
+        1008 => " (policy violation)",
+        1009 => " (message too large)",
+        1010 => " (missing extension)",
+        1011 => " (internal error)",
+        1012 => " (restart)",
+        1013 => " (try again later)",
+        1014 => " (bad gateway)",
+        3000 => " (unauthorized)",
+        3003 => " (forbidden)",
+        3008 => " (timeout)",
+        _ => "",
+    };
+    format!(" with code {code}{meaning}")
+}
+
 /// Whether a status says that the token is dead.
 pub(super) fn refuses_token(status: i64) -> bool {
     matches!(status, 401 | 403)
@@ -111,6 +137,14 @@ impl End {
         matches!(self, Self::JoinRefused { status: 400..=428 | 430..=499, .. })
     }
 
+    /// The code of a close by a policy of the server's: another attempt probably ends the same way.
+    pub(super) fn policy(&self) -> Option<u16> {
+        match self {
+            Self::Closed { code: Some(code @ (1008 | 3000 | 3003 | 4000..=4999)), .. } => Some(*code),
+            _ => None,
+        }
+    }
+
     /// Only the error's kind is looked at: its text can quote what the server sent.
     fn of_error(error: &WsError) -> Self {
         match error {
@@ -118,11 +152,9 @@ impl End {
                 Self::TooLarge { size: *size, limit: *max_size }
             }
             WsError::Utf8(_) => Self::NotUtf8,
-            WsError::ConnectionClosed | WsError::AlreadyClosed => Self::Closed { reason: String::new() },
+            WsError::ConnectionClosed | WsError::AlreadyClosed => Self::Closed { code: None, reason: String::new() },
             WsError::Io(_) => Self::Broken,
-            WsError::Protocol(tokio_tungstenite::tungstenite::error::ProtocolError::ResetWithoutClosingHandshake) => {
-                Self::Broken
-            }
+            WsError::Protocol(ProtocolError::ResetWithoutClosingHandshake) => Self::Broken,
             _ => Self::Protocol,
         }
     }
@@ -184,8 +216,8 @@ impl Connection {
         let frame = self.socket.next().await;
         let at = (self.clock)();
         match frame {
-            None => Heard::End(End::Closed { reason: String::new() }),
-            Some(Err(error)) => Heard::End(End::of_error(&error)),
+            None => Heard::End(End::Closed { code: None, reason: String::new() }),
+            Some(Err(error)) => Heard::End(self.closed(Some(&error)).unwrap_or_else(|| End::of_error(&error))),
             Some(Ok(Frame::Text(text))) => match self.reading.text(text.as_str(), at, harvest) {
                 Read::Entry => Heard::Entry,
                 Read::Reply(reply) => Heard::Reply(reply),
@@ -196,12 +228,25 @@ impl Connection {
                 Heard::Entry
             }
             Some(Ok(Frame::Pong(payload))) => Heard::Pong(payload.to_vec()),
-            Some(Ok(Frame::Close(frame))) => {
-                let reason = frame.map(|frame| self.reading.masked(frame.reason.as_str())).unwrap_or_default();
-                Heard::End(End::Closed { reason })
+            Some(Ok(Frame::Close(_))) => {
+                Heard::End(self.closed(None).unwrap_or(End::Closed { code: None, reason: String::new() }))
             }
             Some(Ok(Frame::Ping(_) | Frame::Frame(_))) => Heard::Ping,
         }
+    }
+
+    /// What the server's close frame says, if it ended the connection: tungstenite replaces codes that it does not know, and takes
+    /// a reason that was cut within a character for a broken message.
+    fn closed(&self, error: Option<&WsError>) -> Option<End> {
+        let frame = self.socket.get_ref().close_frame()?;
+        let is_the_end = match error {
+            None => true,
+            Some(WsError::Utf8(_)) => str::from_utf8(frame.reason).is_err(),
+            Some(WsError::Protocol(ProtocolError::InvalidCloseSequence)) => true,
+            Some(_) => false,
+        };
+        let reason = self.reading.masked(&String::from_utf8_lossy(frame.reason));
+        is_the_end.then(|| End::Closed { code: frame.code, reason: visible(&reason).into_owned() })
     }
 
     async fn send(&mut self, frame: Frame) -> Result<(), End> {

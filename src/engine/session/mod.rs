@@ -20,6 +20,7 @@ mod heartbeat;
 mod join;
 mod live;
 mod pace;
+mod waiting;
 mod wish;
 
 use std::sync::Arc;
@@ -28,7 +29,6 @@ use std::time::Duration;
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
 use tokio::sync::{mpsc, watch};
-use tokio::time::Instant;
 
 use crate::protocol::{ChannelId, outgoing};
 use crate::settings::ProfileId;
@@ -52,6 +52,7 @@ use connection::{Connection, End, Failure, Heard};
 use join::{answers, correlation};
 use live::Live;
 use pace::Pace;
+use waiting::{PolicyCloses, Waiting};
 pub(super) use wish::{Aim, Ticket, Wish};
 
 /// How long leaving may take, from the frame to the closed socket.
@@ -104,6 +105,7 @@ pub(super) fn start(parts: Parts, wish: Wish, spawner: &Spawner) -> (watch::Send
         backlog: Backlog::default(),
         wish: receiver,
         pace: Pace::default(),
+        policy_closes: PolicyCloses::default(),
         ticket: 0,
         connections: 0,
     };
@@ -115,8 +117,8 @@ pub(super) fn start(parts: Parts, wish: Wish, spawner: &Spawner) -> (watch::Send
 enum State {
     /// Not connected and not about to be.
     Resting(Rest),
-    /// Waiting for the next attempt. A reason to hurry is one that the wish did not give yet when the last one failed.
-    Waiting { until: Instant, why: Failure, wish: Wish },
+    /// Waiting for the next attempt.
+    Waiting(Box<Waiting>),
     /// DNS, TCP, TLS and the upgrade are under way.
     Connecting(Connecting),
     /// The socket is open and the join is under way.
@@ -171,6 +173,7 @@ struct Session {
     backlog: Backlog,
     wish: watch::Receiver<Wish>,
     backoff: Backoff,
+    policy_closes: PolicyCloses,
     /// How often messages come.
     pace: Pace,
     /// The number of the ticket that was used last.
@@ -186,7 +189,7 @@ impl Session {
             self.announce(self.in_words(&state)).await;
             state = match state {
                 State::Resting(rest) => self.rest(rest).await,
-                State::Waiting { until, why, wish } => self.wait(until, why, wish).await,
+                State::Waiting(waiting) => self.wait(waiting).await,
                 State::Connecting(connecting) => self.connect(connecting).await,
                 State::Joining(connection) => self.join(connection).await,
                 State::Live(live) => self.live(live).await,
@@ -206,6 +209,9 @@ impl Session {
             }
             Wish { aim: Aim::Stopped, .. } => State::Ended,
             Wish { aim: Aim::Online(ticket), message_limit: limit, .. } => {
+                if self.ticket != ticket.number {
+                    self.policy_closes = PolicyCloses::default();
+                }
                 self.ticket = ticket.number;
                 self.connections += 1;
                 tracing::debug!(profile = %self.profile, connection = self.connections, "connecting");
@@ -245,27 +251,6 @@ impl Session {
         }
     }
 
-    async fn wait(&mut self, until: Instant, why: Failure, before: Wish) -> State {
-        let stays = |wish: &Wish, number: u64| {
-            matches!(&wish.aim, Aim::Online(ticket) if ticket.number == number) && !wish.hurries(&before)
-        };
-        // The wish may have changed while the last connection ended, or while this state was told.
-        if !stays(&current(&mut self.wish), self.ticket) {
-            return self.follow();
-        }
-        tracing::debug!(profile = %self.profile, %why, "waiting for the next attempt");
-        loop {
-            tokio::select! {
-                wish = self.changed() => {
-                    if !stays(&wish, self.ticket) {
-                        return self.follow();
-                    }
-                }
-                () = tokio::time::sleep_until(until) => return self.follow(),
-            }
-        }
-    }
-
     async fn connect(&mut self, mut connecting: Connecting) -> State {
         loop {
             tokio::select! {
@@ -286,7 +271,7 @@ impl Session {
                     }
                     Err(error) => {
                         tracing::debug!(profile = %self.profile, %error, "no connection");
-                        self.failed(Failure::NotConnected(Arc::new(error)))
+                        self.failed(&Failure::NotConnected(Arc::new(error)), None)
                     }
                 },
             }
@@ -363,12 +348,8 @@ impl Session {
             _ if joined >= STABLE => self.backoff.reset(),
             _ => {}
         }
-        self.failed(Failure::Ended(end))
-    }
-
-    fn failed(&mut self, why: Failure) -> State {
-        let wish = current(&mut self.wish);
-        State::Waiting { until: Instant::now() + self.backoff.next(), why, wish }
+        let advice = self.policy_closes.count(&end, joined);
+        self.failed(&Failure::Ended(end), advice)
     }
 
     /// Tells the scribe that a joined connection is gone.
@@ -418,10 +399,10 @@ impl Session {
             State::Resting(Rest::SignedOut) => ConnectionState::SignedOut,
             State::Resting(Rest::Offline) | State::Ended => ConnectionState::Offline,
             State::Resting(Rest::Refused { why, .. }) => ConnectionState::TokenRefused { why: why.to_string() },
-            State::Waiting { until, why, .. } => ConnectionState::Reconnecting {
-                at: until.into_std(),
+            State::Waiting(waiting) => ConnectionState::Reconnecting {
+                at: waiting.until.into_std(),
                 attempt: self.backoff.failures(),
-                why: why.to_string(),
+                why: waiting.why.clone(),
             },
             State::Connecting(_) => ConnectionState::Connecting,
             State::Joining(_) => ConnectionState::Joining,

@@ -1,6 +1,7 @@
 //! The session against a scripted server, under paused time.
 
 mod bench;
+mod closes;
 mod ends;
 mod frozen;
 mod gaps;

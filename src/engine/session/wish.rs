@@ -61,6 +61,11 @@ impl Wish {
 
     /// Whether this wish gives a reason not to wait any longer that `earlier` did not give.
     pub(super) fn hurries(&self, earlier: &Self) -> bool {
-        self.retry != earlier.retry || self.woken != earlier.woken || self.message_limit != earlier.message_limit
+        self.is_retried(earlier) || self.woken != earlier.woken || self.message_limit != earlier.message_limit
+    }
+
+    /// Whether the operator said since `earlier` not to wait.
+    pub(super) fn is_retried(&self, earlier: &Self) -> bool {
+        self.retry != earlier.retry
     }
 }

@@ -295,5 +295,5 @@ async fn the_servers_reason_for_closing_is_told_without_secrets() {
     let reason = "maintenance, T-1".into();
     server.frame(Frame::Close(Some(CloseFrame { code: CloseCode::Restart, reason }))).await;
     let (_, _, why) = bench.failure().await;
-    assert_eq!(why, "The server closed the connection: maintenance, hidden.");
+    assert_eq!(why, "The server closed the connection with code 1012 (restart): maintenance, hidden.");
 }

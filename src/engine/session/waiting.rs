@@ -1,0 +1,111 @@
+//! The state in which the next attempt is waited for: how long, and what the operator reads meanwhile.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use crate::engine::clocks::Life;
+use crate::engine::connector::ConnectError;
+use crate::engine::proxies::ProxyError;
+use crate::engine::retry_after::{self, RetryAfter};
+
+use super::connection::{End, Failure};
+use super::wish::{Aim, Wish};
+use super::{Session, State, current};
+
+/// A connection that held for so long was not closed because of its join.
+const HELD: Duration = Duration::from_mins(5);
+
+/// A wait for the next attempt.
+pub(super) struct Waiting {
+    pub(super) until: Instant,
+    /// What went wrong and what to do.
+    pub(super) why: String,
+    /// The desired state when the last attempt failed.
+    wish: Wish,
+    /// If the server asked for the wait: when it did, and for how long.
+    asked: Option<(Life, Duration)>,
+}
+
+/// How often in a row the server closed a connection by a policy, each soon after its join.
+#[derive(Debug, Default)]
+pub(super) struct PolicyCloses(u32);
+
+impl PolicyCloses {
+    /// Counts the end of a connection that was joined for `joined`; what to tell the operator from the second on.
+    pub(super) fn count(&mut self, end: &End, joined: Duration) -> Option<String> {
+        let Some(code) = end.policy() else {
+            if joined >= HELD {
+                self.0 = 0;
+            }
+            return None;
+        };
+        self.0 = if joined >= HELD { 1 } else { self.0.saturating_add(1) };
+        (self.0 > 1).then(|| {
+            format!(
+                "It closed {} connections in a row like this, so Privicore Monitor waits longer each time. Check that no other \
+                 program uses this token, sign in again, or ask whoever runs the server what code {code} means.",
+                self.0
+            )
+        })
+    }
+
+    /// How many it is.
+    pub(super) fn in_a_row(&self) -> u32 {
+        self.0
+    }
+}
+
+impl Session {
+    /// The wait after an attempt that failed. `advice` is what to add to the reason.
+    pub(super) fn failed(&mut self, why: &Failure, advice: Option<String>) -> State {
+        let wish = current(&mut self.wish);
+        let mut wait = self.backoff.next(self.policy_closes.in_a_row());
+        let mut sentences = vec![why.to_string()];
+        sentences.extend(advice);
+        let asked = why.retry_after().map(|asked| asked.wait((self.clock)()));
+        if let Some(asked) = asked {
+            sentences.push(retry_after::sentence(asked));
+            wait = wait.max(asked.min(retry_after::LONGEST));
+        }
+        let why = sentences.join(" ");
+        tracing::debug!(profile = %self.profile, why, ?wait, "waiting for the next attempt");
+        let asked = asked.map(|_asked| (self.clocks.now(), wait));
+        State::Waiting(Box::new(Waiting { until: Instant::now() + wait, why, wish, asked }))
+    }
+
+    /// Waits until the next attempt, or until the desired state is another.
+    pub(super) async fn wait(&mut self, waiting: Box<Waiting>) -> State {
+        let Waiting { mut until, wish: before, asked, .. } = *waiting;
+        // It may have changed while the last connection ended, or while this state was published.
+        let mut wish = current(&mut self.wish);
+        loop {
+            let is_wanted = matches!(&wish.aim, Aim::Online(ticket) if ticket.number == self.ticket);
+            let is_hurried = if asked.is_some() { wish.is_retried(&before) } else { wish.hurries(&before) };
+            if !is_wanted || is_hurried {
+                return self.follow();
+            }
+            if let Some((since, wait)) = asked {
+                // The time in which the machine slept counts.
+                until = until.min(Instant::now() + wait.saturating_sub(self.clocks.now().since(since)));
+            }
+            tokio::select! {
+                changed = self.changed() => wish = changed,
+                () = tokio::time::sleep_until(until) => return self.follow(),
+            }
+        }
+    }
+}
+
+impl Failure {
+    /// When the server, or the proxy before it, wants to be asked again.
+    fn retry_after(&self) -> Option<RetryAfter> {
+        let Self::NotConnected(error) = self else { return None };
+        match Arc::as_ref(error) {
+            ConnectError::NotUpgraded { refusal, .. } => refusal.retry_after,
+            ConnectError::Proxy(ProxyError::Refused { retry_after, .. }) => *retry_after,
+            _ => None,
+        }
+    }
+}
