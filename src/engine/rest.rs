@@ -15,7 +15,7 @@ use secrecy::{ExposeSecret as _, SecretString};
 use crate::activity::{Enquiry, Moment};
 use crate::protocol::rest::{self, AUTHORIZATION_HEADER, COMMAND_HEADER, REQUEST_HEADER, StatusAnswer, TokenAnswer};
 use crate::protocol::{
-    AuthorizationToken, CommandId, DataToken, DataTokenPage, Expiry, LinkLife, RequestId, data_token_page, mask,
+    AuthorizationToken, CommandId, DataToken, DataTokenPage, Expiry, LinkLife, RequestId, data_token_page, lenient, mask,
 };
 
 use super::clocks::{Clocks, date_of};
@@ -380,7 +380,7 @@ impl Rest {
             }
             bytes.extend_from_slice(&chunk);
         }
-        let body = String::from_utf8_lossy(&bytes).into_owned();
+        let body = lenient::text_of(&bytes).unwrap_or_else(|| String::from_utf8_lossy(&bytes)).into_owned();
         if status == StatusCode::UNAUTHORIZED {
             return Err(RestError::Unauthorised(words(&body, carried)));
         }

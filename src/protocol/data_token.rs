@@ -7,6 +7,8 @@ use std::fmt;
 
 use serde_json::Value;
 
+use super::lenient;
+
 /// Names a stored payload (`dtk-…`): `request-data` takes it.
 ///
 /// Its `Debug` shows nothing of it, so that it gets into no log.
@@ -63,7 +65,7 @@ pub struct DataTokenPage {
 /// field of the wrong type is taken as missing.
 #[must_use]
 pub fn data_token_page(body: &str) -> Option<DataTokenPage> {
-    let value = serde_json::from_str::<Value>(body).ok()?;
+    let value = lenient::value(body)?;
     let items = match &value {
         Value::Array(items) => items,
         _ => value.get("items").or_else(|| value.get("data"))?.as_array()?,

@@ -5,12 +5,15 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use serde::Deserialize;
-use serde_json::value::RawValue;
 
-use super::{ChannelId, CommandId, CorrelationId, Link, RequestId, StreamToken};
+use super::{ChannelId, CommandId, CorrelationId, Link, RequestId, StreamToken, lenient, rest};
 
+mod documents;
 mod quick;
+mod shapes;
+
+pub use documents::Documents;
+use shapes::{Data, Envelope, body, name, number, object_of, string};
 
 /// The shortest text that is taken for an inline payload: canonical base64 of 24 characters or more `[live]`.
 const SHORTEST_INLINE: usize = 24;
@@ -18,7 +21,7 @@ const SHORTEST_INLINE: usize = 24;
 /// What one text frame turned out to be.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Incoming {
-    /// The answer to a join or a leave: it has a numeric top-level `status`.
+    /// What has the shape of an answer to a join or a leave: a `status`, and no event in it.
     Reply(Reply),
     /// An event of the profile: worth a row.
     Message(Message),
@@ -50,15 +53,42 @@ pub enum UnreadableReason {
     /// An event of a known type that names no id: it can't be told whose outcome it is.
     #[error("an event without an id")]
     NoId,
-    /// A binary frame where text was expected.
+    /// A binary frame that is not JSON. Its bytes are sealed.
     #[error("binary data")]
     Binary,
+    /// An answer to something that this program did not ask.
+    #[error("an answer to a request that is not ours")]
+    NotAsked,
+    /// A message above the size limit: it is lost.
+    #[error("larger than the limit, and lost")]
+    TooLarge,
+    /// A text message with bytes that are no text, after which a WebSocket has to end: it is lost.
+    #[error("not valid UTF-8, and lost")]
+    NotUtf8,
+}
+
+impl UnreadableReason {
+    /// What came, in words.
+    #[must_use]
+    pub fn describe(self, size: u64) -> String {
+        match self {
+            Self::TooLarge => format!("A message of at least {size} bytes is lost: it is larger than the limit"),
+            Self::NotUtf8 => "A message is lost: it is not valid UTF-8".to_owned(),
+            _ => format!("{size} {} received: {self}", if size == 1 { "byte" } else { "bytes" }),
+        }
+    }
+
+    /// Whether the message was lost with its connection.
+    #[must_use]
+    pub fn is_lost(self) -> bool {
+        matches!(self, Self::TooLarge | Self::NotUtf8)
+    }
 }
 
 /// The answer to a join or a leave `[docs, live]`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Reply {
-    /// 200 for done; anything else is a refusal (401: bad or expired token).
+    /// 200, or another of its hundred, for done; anything else is a refusal (401: bad or expired token).
     pub status: i64,
     /// What the request sent along; some servers leave it out.
     pub correlation_id: Option<CorrelationId>,
@@ -72,7 +102,13 @@ impl Reply {
     /// Whether the server did what was asked.
     #[must_use]
     pub fn is_ok(&self) -> bool {
-        self.status == 200
+        matches!(self.status, 200..=299)
+    }
+
+    /// Whether it says nothing but that all is well.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.is_ok() && self.correlation_id.is_none() && self.channel_id.is_none() && self.text.is_none()
     }
 }
 
@@ -219,7 +255,7 @@ pub struct StreamReport {
 pub struct Unrecognised {
     /// `data.type`; empty where there is none.
     pub kind: String,
-    /// `data.id`.
+    /// `data.id`; empty where there is none.
     pub id: String,
 }
 
@@ -231,177 +267,166 @@ pub fn parse(text: &str) -> Incoming {
 
 /// The way for every shape.
 fn parse_carefully(text: &str) -> Incoming {
-    match serde_json::from_str::<Envelope<'_>>(text) {
-        // serde reads a list into a struct by position: no list is an envelope.
-        Ok(envelope) if text.trim_start().starts_with('{') => read_envelope(&envelope),
-        Ok(_) | Err(_) => parse_slowly(text),
-    }
+    read_object(text).unwrap_or_else(|| parse_leniently(text))
 }
 
-/// The way for texts that the borrowed shapes refuse: a field given twice (the last counts), or no JSON object at all.
-fn parse_slowly(text: &str) -> Incoming {
-    match serde_json::from_str::<serde_json::Value>(text) {
-        Ok(value @ serde_json::Value::Object(_)) => {
-            let normal = value.to_string();
-            serde_json::from_str::<Envelope<'_>>(&normal)
-                .map_or(Incoming::Unreadable(UnreadableReason::WrongType), |envelope| read_envelope(&envelope))
+/// Reads what is an object, with each field once.
+fn read_object(text: &str) -> Option<Incoming> {
+    // serde reads a list into a struct by position: no list is an envelope.
+    let envelope = serde_json::from_str::<Envelope<'_>>(text).ok().filter(|_| text.trim_start().starts_with('{'))?;
+    Some(read_envelope(&envelope, text))
+}
+
+/// The way for texts that the borrowed shapes refuse: what has to be repaired, a field given twice (the last counts), or no
+/// JSON object at all.
+fn parse_leniently(text: &str) -> Incoming {
+    if let Some(read) = lenient::repaired(text).and_then(|repaired| read_object(&repaired)) {
+        return read;
+    }
+    match lenient::value(text) {
+        Some(value @ serde_json::Value::Object(_)) => {
+            read_object(&value.to_string()).unwrap_or(Incoming::Unreadable(UnreadableReason::WrongType))
         }
-        Ok(_) => Incoming::Unreadable(UnreadableReason::NotAnObject),
-        Err(_) => Incoming::Unreadable(UnreadableReason::NotJson),
+        Some(_) => Incoming::Unreadable(UnreadableReason::NotAnObject),
+        None => Incoming::Unreadable(UnreadableReason::NotJson),
     }
 }
 
-/// The outer object; every field is kept as text, so that a wrong type in one does not lose the others.
-#[derive(Deserialize)]
-struct Envelope<'a> {
-    #[serde(borrow, default)]
-    data: Option<&'a RawValue>,
-    #[serde(borrow, default)]
-    status: Option<&'a RawValue>,
-    #[serde(borrow, default, rename = "correlationId")]
-    correlation_id: Option<&'a RawValue>,
-    #[serde(borrow, default)]
-    message: Option<&'a RawValue>,
-    #[serde(borrow, default)]
-    error: Option<&'a RawValue>,
-    #[serde(borrow, default, rename = "type")]
-    kind: Option<&'a RawValue>,
-    #[serde(borrow, default)]
-    event: Option<&'a RawValue>,
-    #[serde(borrow, default)]
-    action: Option<&'a RawValue>,
-}
-
-/// The inner object, in all its shapes.
-#[derive(Deserialize, Default)]
-struct Data<'a> {
-    #[serde(borrow, default, rename = "type")]
-    kind: Option<&'a RawValue>,
-    #[serde(borrow, default)]
-    id: Option<&'a RawValue>,
-    #[serde(borrow, default, rename = "requestId")]
-    request_id: Option<&'a RawValue>,
-    #[serde(borrow, default)]
-    command_status: Option<&'a RawValue>,
-    #[serde(borrow, default)]
-    body: Option<&'a RawValue>,
-    #[serde(borrow, default, rename = "data_context")]
-    context: Option<&'a RawValue>,
-    #[serde(borrow, default)]
-    output_type: Option<&'a RawValue>,
-    #[serde(borrow, default, rename = "streamUrl")]
-    stream_url: Option<&'a RawValue>,
-    #[serde(borrow, default, rename = "channelId")]
-    channel_id: Option<&'a RawValue>,
-    #[serde(borrow, default, rename = "correlationId")]
-    correlation_id: Option<&'a RawValue>,
-    #[serde(borrow, default)]
-    message: Option<&'a RawValue>,
-    #[serde(borrow, default, rename = "expiresAt", alias = "expires_at")]
-    expires_at: Option<&'a RawValue>,
-    #[serde(borrow, default, rename = "expiresIn", alias = "expires_in", alias = "ttl")]
-    expires_in: Option<&'a RawValue>,
-}
-
-impl Data<'_> {
-    fn life(&self) -> Option<LinkLife> {
-        let until = self.expires_at.and_then(|raw| {
-            let written = string(raw).and_then(|text| text.parse().ok());
-            written.or_else(|| jiff::Timestamp::from_second(number(raw)?).ok())
-        });
-        let lasting = || Some(std::time::Duration::from_secs(u64::try_from(number(self.expires_in?)?).ok()?));
-        until.map(LinkLife::Until).or_else(|| lasting().map(LinkLife::For))
+fn read_envelope(envelope: &Envelope<'_>, text: &str) -> Incoming {
+    let object = envelope.data.and_then(object_of);
+    let data = object.as_deref().and_then(|text| serde_json::from_str::<Data<'_>>(text).ok());
+    let reply = read_reply(envelope, data.as_ref());
+    // An event is what says its type, whatever stands around it; only a channel shows an answer that says one as well.
+    if let Some(data) = &data
+        && let Some(kind) = data.kind.and_then(name)
+        && (is_known_type(&kind) || reply.as_ref().is_none_or(|reply| reply.channel_id.is_none()))
+    {
+        return read_event(&kind, data);
     }
-}
-
-fn read_envelope(envelope: &Envelope<'_>) -> Incoming {
-    if let Some(status) = envelope.status.and_then(number) {
-        return Incoming::Reply(read_reply(status, envelope));
+    if let Some(reply) = reply {
+        return Incoming::Reply(reply);
     }
-    let Some(raw) = envelope.data else {
-        return if is_keep_alive(envelope) {
-            Incoming::KeepAlive
-        } else {
-            Incoming::Unreadable(UnreadableReason::NoData)
-        };
-    };
-    match serde_json::from_str::<Data<'_>>(raw.get()) {
-        Ok(data) if raw.get().starts_with('{') => read_event(&data),
-        Ok(_) => Incoming::Unreadable(UnreadableReason::WrongType),
-        Err(_) => match serde_json::from_str::<serde_json::Map<String, serde_json::Value>>(raw.get()) {
-            Ok(map) => {
-                let normal = serde_json::Value::Object(map).to_string();
-                serde_json::from_str::<Data<'_>>(&normal)
-                    .map_or(Incoming::Unreadable(UnreadableReason::WrongType), |data| read_event(&data))
-            }
-            Err(_) => Incoming::Unreadable(UnreadableReason::WrongType),
+    let names_itself = is_keep_alive(envelope, data.as_ref());
+    match (envelope.data, data, object.as_deref()) {
+        _ if names_itself => Incoming::KeepAlive,
+        (None, ..) if lenient::value(text).is_some_and(|value| is_blank(&value)) => Incoming::KeepAlive,
+        (None, ..) => Incoming::Unreadable(UnreadableReason::NoData),
+        (Some(_), Some(data), Some(object)) => match data.id.and_then(name) {
+            None if data.command_status.is_none() && is_telemetry(object) => Incoming::KeepAlive,
+            id => unrecognised(String::new(), id),
         },
+        (Some(_), ..) => Incoming::Unreadable(UnreadableReason::WrongType),
     }
 }
 
-fn read_reply(status: i64, envelope: &Envelope<'_>) -> Reply {
-    let data: Data<'_> = envelope.data.and_then(|raw| serde_json::from_str(raw.get()).ok()).unwrap_or_default();
-    let text = [data.message, envelope.message, envelope.error].into_iter().flatten().find_map(string);
-    Reply {
-        status,
-        correlation_id: envelope.correlation_id.or(data.correlation_id).and_then(name).map(CorrelationId::new),
-        channel_id: data.channel_id.and_then(name).map(ChannelId::new),
+fn is_known_type(kind: &str) -> bool {
+    ["X-DPT-CAB-ID", "X-DPT-CAB-REQUEST-ID", "STREAM-READY"].iter().any(|known| known.eq_ignore_ascii_case(kind))
+}
+
+/// The answer to a request; `None` where it has no status, or a word as one and nothing else that an answer has.
+fn read_reply(envelope: &Envelope<'_>, data: Option<&Data<'_>>) -> Option<Reply> {
+    let texts = [data.and_then(|data| data.message), envelope.message, envelope.error];
+    let text = texts.into_iter().flatten().find_map(string);
+    let correlation_id = envelope.correlation_id.or(data.and_then(|data| data.correlation_id)).and_then(name);
+    let channel_id = data.and_then(|data| data.channel_id).or(envelope.channel_id).and_then(name);
+    let is_answer = correlation_id.is_some() || channel_id.is_some();
+    let within = || data.and_then(|data| data.status).filter(|_| is_answer);
+    let written = envelope.status.or_else(within)?;
+    let in_words = || string(written).filter(|_| is_answer || text.is_some()).and_then(|word| status_of_word(&word));
+    Some(Reply {
+        status: number(written).or_else(in_words)?,
+        correlation_id: correlation_id.map(CorrelationId::new),
+        channel_id: channel_id.map(ChannelId::new),
         text,
+    })
+}
+
+/// What a `status` that is a word means.
+fn status_of_word(word: &str) -> Option<i64> {
+    match word.trim().to_ascii_lowercase().as_str() {
+        "ok" | "success" | "succeeded" | "accepted" | "joined" | "left" => Some(200),
+        "unauthorized" | "unauthorised" | "unauthenticated" => Some(401),
+        "forbidden" => Some(403),
+        "error" | "fail" | "failed" | "failure" => Some(500),
+        _ => None,
     }
 }
 
-/// Keep-alives that are no `{"data":…}` at all name themselves in one of a few words.
-fn is_keep_alive(envelope: &Envelope<'_>) -> bool {
-    const WORDS: [&str; 8] =
-        ["ping", "pong", "heartbeat", "keepalive", "keep-alive", "keep_alive", "telemetry", "metrics"];
-    [envelope.kind, envelope.event, envelope.action, envelope.message]
+/// Keep-alives name themselves in one of a few words.
+fn is_keep_alive(envelope: &Envelope<'_>, data: Option<&Data<'_>>) -> bool {
+    let within = data.filter(|data| data.id.is_none()).and_then(|data| data.message);
+    [envelope.kind, envelope.event, envelope.action, envelope.message, within]
         .into_iter()
         .flatten()
         .filter_map(string)
-        .any(|word| WORDS.iter().any(|known| word.eq_ignore_ascii_case(known)))
+        .any(|word| is_keep_alive_word(&word))
 }
 
-fn read_event(data: &Data<'_>) -> Incoming {
-    let kind = data.kind.and_then(string);
+fn is_keep_alive_word(word: &str) -> bool {
+    const WORDS: [&str; 8] =
+        ["ping", "pong", "heartbeat", "keepalive", "keep-alive", "keep_alive", "telemetry", "metrics"];
+    WORDS.iter().any(|known| word.eq_ignore_ascii_case(known))
+}
+
+/// Whether an object without type and id says nothing but numbers and times.
+fn is_telemetry(object: &str) -> bool {
+    fn is_said(value: &serde_json::Value) -> bool {
+        match value {
+            serde_json::Value::String(text) => !text.trim().is_empty() && text.parse::<jiff::Timestamp>().is_err(),
+            serde_json::Value::Array(list) => list.iter().any(is_said),
+            serde_json::Value::Object(map) => map.values().any(is_said),
+            serde_json::Value::Null | serde_json::Value::Bool(_) | serde_json::Value::Number(_) => false,
+        }
+    }
+    lenient::value(object).is_some_and(|value| !is_said(&value))
+}
+
+/// Whether a value says nothing at all.
+fn is_blank(value: &serde_json::Value) -> bool {
+    match value {
+        serde_json::Value::Null => true,
+        serde_json::Value::String(text) => text.trim().is_empty(),
+        serde_json::Value::Array(list) => list.iter().all(is_blank),
+        serde_json::Value::Object(map) => map.values().all(is_blank),
+        serde_json::Value::Bool(_) | serde_json::Value::Number(_) => false,
+    }
+}
+
+fn unrecognised(kind: String, id: Option<Box<str>>) -> Incoming {
+    let id = id.map(String::from).unwrap_or_default();
+    Incoming::Message(Message::Unrecognised(Unrecognised { kind, id }))
+}
+
+fn read_event(kind: &str, data: &Data<'_>) -> Incoming {
     let id = data.id.and_then(name);
-    match kind.as_deref() {
-        Some("X-DPT-CAB-ID") => {
-            let Some(id) = id else { return Incoming::Unreadable(UnreadableReason::NoId) };
-            let Some(status) = data.command_status.and_then(number) else {
-                let is_missing = data.command_status.is_none_or(|raw| raw.get() == "null");
-                let reason = if is_missing { UnreadableReason::NoStatus } else { UnreadableReason::WrongType };
-                return Incoming::Unreadable(reason);
+    let of_request = |id: Option<Box<str>>| id.or_else(|| data.request_id.and_then(name)).map(RequestId::new);
+    match kind.to_ascii_uppercase().as_str() {
+        "X-DPT-CAB-ID" => {
+            let Some(id) = id.or_else(|| data.command_id.and_then(name)) else {
+                return Incoming::Unreadable(UnreadableReason::NoId);
             };
-            let status = CommandStatus::from_number(status);
+            let Some(written) = data.command_status.or(data.camel_status).or(data.status) else {
+                return Incoming::Unreadable(UnreadableReason::NoStatus);
+            };
+            let in_words = || rest::state_word(&string(written)?);
+            let Some(status) = number(written).map(CommandStatus::from_number).or_else(in_words) else {
+                return Incoming::Unreadable(UnreadableReason::WrongType);
+            };
             Incoming::Message(Message::Command(CommandReport { id: CommandId::new(id), status, body: body(data.body) }))
         }
-        Some("X-DPT-CAB-REQUEST-ID") => {
-            let Some(id) = id.or_else(|| data.request_id.and_then(name)) else {
-                return Incoming::Unreadable(UnreadableReason::NoId);
-            };
+        "X-DPT-CAB-REQUEST-ID" => {
+            let Some(id) = of_request(id) else { return Incoming::Unreadable(UnreadableReason::NoId) };
             let context = data.context.and_then(name).map(String::from);
             let delivery = delivery(data.output_type.and_then(number), body(data.body));
-            Incoming::Message(Message::Data(DataReport {
-                id: RequestId::new(id),
-                context,
-                delivery,
-                life: data.life(),
-            }))
+            Incoming::Message(Message::Data(DataReport { id, context, delivery, life: data.life() }))
         }
-        Some("STREAM-READY") => {
-            let Some(id) = id.or_else(|| data.request_id.and_then(name)) else {
-                return Incoming::Unreadable(UnreadableReason::NoId);
-            };
+        "STREAM-READY" => {
+            let Some(id) = of_request(id) else { return Incoming::Unreadable(UnreadableReason::NoId) };
             let url = data.stream_url.and_then(string).filter(|url| !url.is_empty()).map(Link::new);
-            Incoming::Message(Message::StreamReady(StreamReport { id: RequestId::new(id), url, life: data.life() }))
+            Incoming::Message(Message::StreamReady(StreamReport { id, url, life: data.life() }))
         }
-        _ => match id {
-            Some(id) => Incoming::Message(Message::Unrecognised(Unrecognised {
-                kind: kind.unwrap_or_default(),
-                id: String::from(id),
-            })),
-            None => Incoming::KeepAlive,
-        },
+        _ if id.is_none() && is_keep_alive_word(kind) => Incoming::KeepAlive,
+        _ => unrecognised(kind.to_owned(), id),
     }
 }
 
@@ -434,42 +459,6 @@ fn inline_size(text: &str) -> Option<usize> {
         return None;
     }
     STANDARD.decode(text).ok().map(|bytes| bytes.len())
-}
-
-fn body(raw: Option<&RawValue>) -> Body {
-    match raw {
-        None => Body::None,
-        Some(raw) if raw.get() == "null" => Body::None,
-        Some(raw) => match string(raw) {
-            Some(text) => Body::Text(text),
-            None => Body::Json(raw.get().to_owned()),
-        },
-    }
-}
-
-/// A string value. An invalid escape (half a surrogate pair) makes it none.
-fn string(raw: &RawValue) -> Option<String> {
-    raw.get().starts_with('"').then(|| serde_json::from_str(raw.get()).ok()).flatten()
-}
-
-/// A value that names something: a string that is not empty, or a number as it was written.
-fn name(raw: &RawValue) -> Option<Box<str>> {
-    match raw.get().bytes().next() {
-        Some(b'"') => string(raw).filter(|text| !text.is_empty()).map(String::into_boxed_str),
-        Some(b'-' | b'0'..=b'9') => Some(raw.get().into()),
-        _ => None,
-    }
-}
-
-/// A whole number, also when it was written as `2.0` or `"2"`.
-fn number(raw: &RawValue) -> Option<i64> {
-    let text = raw.get().trim_matches('"');
-    text.parse().ok().or_else(|| {
-        let float: f64 = text.parse().ok()?;
-        // A status beyond what `f64` holds exactly is no status.
-        #[expect(clippy::cast_possible_truncation, reason = "checked to be a whole number within range")]
-        (float.fract() == 0.0 && float.abs() < 9e15).then_some(float as i64)
-    })
 }
 
 #[cfg(test)]

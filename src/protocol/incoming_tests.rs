@@ -222,14 +222,16 @@ fn garbage_is_named_and_ends_nothing() {
         ("[]", NotAnObject),
         ("null", NotAnObject),
         ("17", NotAnObject),
-        ("{}", NoData),
         (r#"{"type":"X-DPT-CAB-ID","id":"c-1","command_status":2}"#, NoData),
         (r#"{"data":[]}"#, WrongType),
         (r#"{"data":"text"}"#, WrongType),
         (r#"{"data":["X-DPT-CAB-ID","c-1"]}"#, WrongType),
         (r#"{"data":{"type":"X-DPT-CAB-ID","id":"c-1"}}"#, NoStatus),
         (r#"{"data":{"type":"X-DPT-CAB-ID","id":"c-1","command_status":null}}"#, NoStatus),
-        (r#"{"data":{"type":"X-DPT-CAB-ID","id":"c-1","command_status":{}}}"#, WrongType),
+        (r#"{"data":{"type":"X-DPT-CAB-ID","id":"c-1","command_status":{"code":2}}}"#, WrongType),
+        (r#"{"data":{"type":"X-DPT-CAB-ID","id":null,"command_status":2}}"#, NoId),
+        (r#"{"cpu":0.1}"#, NoData),
+        (r#"{"message":"Maintenance at noon"}"#, NoData),
         (r#"{"data":{"type":"X-DPT-CAB-ID","id":"c-1","command_status":"two"}}"#, WrongType),
         (r#"{"data":{"type":"X-DPT-CAB-ID","command_status":2}}"#, NoId),
         (r#"{"data":{"type":"X-DPT-CAB-ID","id":"","command_status":2}}"#, NoId),
@@ -248,8 +250,77 @@ fn garbage_is_named_and_ends_nothing() {
 }
 
 #[test]
-fn an_absent_data_is_not_a_null_one() {
-    check(&[(r#"{"data":null}"#, Incoming::Unreadable(UnreadableReason::NoData))]);
+fn only_what_has_neither_type_nor_content_is_a_keep_alive() {
+    let unknown = |kind: &str| {
+        Incoming::Message(Message::Unrecognised(Unrecognised { kind: kind.to_owned(), id: String::new() }))
+    };
+    check(&[
+        ("{}", Incoming::KeepAlive),
+        (r#"{"data":null}"#, Incoming::KeepAlive),
+        (r#"{"data":{"at":"2026-02-21T15:33:44Z","uptime":7,"ok":true}}"#, Incoming::KeepAlive),
+        (r#"{"data":{"message":"pong"}}"#, Incoming::KeepAlive),
+        (r#"{"data":{"type":"X-DPT-NOTICE","message":"Maintenance"}}"#, unknown("X-DPT-NOTICE")),
+        (r#"{"data":{"type":"X-DPT-NOTICE"}}"#, unknown("X-DPT-NOTICE")),
+        (r#"{"data":{"type":"X-DPT-NOTICE","id":null}}"#, unknown("X-DPT-NOTICE")),
+        (r#"{"data":{"type":7,"id":{}}}"#, unknown("7")),
+        (r#"{"data":{"message":"Maintenance"}}"#, unknown("")),
+        (r#"{"data":{"id":null,"parts":[{"note":"x"}]}}"#, unknown("")),
+        (r#"{"data":{"command_status":2}}"#, unknown("")),
+    ]);
+}
+
+#[test]
+fn an_event_is_what_has_a_type_and_a_reply_what_has_a_status() {
+    let done = || command(CommandStatus::Succeeded, Body::None);
+    let event = r#"{"type":"X-DPT-CAB-ID","id":"c-1","command_status":2}"#;
+    let quoted = serde_json::Value::from(event).to_string();
+    for frame in [
+        format!(r#"{{"status":200,"data":{event}}}"#),
+        format!(r#"{{"status":202,"data":{event}}}"#),
+        format!(r#"{{"status":"ok","correlationId":"u-1","message":"x","data":{event}}}"#),
+        format!(r#"{{"status":401,"event":"ping","data":{event}}}"#),
+        format!(r#"{{"action":"message","channelId":"ch-1","status":200,"data":{event}}}"#),
+        format!(r#"{{"data":{quoted}}}"#),
+        r#"{"data":{"type":"x-dpt-cab-id","commandId":"c-1","status":"succeeded"}}"#.to_owned(),
+        r#"{"data":{"type":"X-DPT-CAB-ID","id":"c-1","commandStatus":2}}"#.to_owned(),
+    ] {
+        assert_eq!(parse(&frame), done(), "{frame}");
+    }
+    check(&[
+        (r#"{"status":202,"data":{"channelId":"ch-1"}}"#, reply(202, None, Some("ch-1"), None)),
+        (r#"{"status":"ok","data":{"channelId":"ch-1"}}"#, reply(200, None, Some("ch-1"), None)),
+        (r#"{"status":"Unauthorized","message":"Bad token"}"#, reply(401, None, None, Some("Bad token"))),
+        (r#"{"status":"error","correlationId":"u-1"}"#, reply(500, Some("u-1"), None, None)),
+        (r#"{"data":{"status":200,"channelId":"ch-1"}}"#, reply(200, None, Some("ch-1"), None)),
+        (r#"{"status":200,"channelId":"ch-1"}"#, reply(200, None, Some("ch-1"), None)),
+        (r#"{"status":200,"data":{"type":"joined","channelId":"ch-1"}}"#, reply(200, None, Some("ch-1"), None)),
+    ]);
+    for telemetry in [r#"{"status":"ok"}"#, r#"{"status":"busy","message":"x"}"#] {
+        assert_eq!(parse(telemetry), Incoming::Unreadable(UnreadableReason::NoData), "{telemetry}");
+    }
+}
+
+#[test]
+fn half_an_emoji_and_its_kind_cost_one_character_and_not_the_message() {
+    let with = |said: &str| command(CommandStatus::Failed, text(said));
+    let event =
+        |body: &str| format!(r#"{{"data":{{"type":"X-DPT-CAB-ID","id":"c-1","command_status":3,"body":"{body}"}}}}"#);
+    for (frame, wanted) in [
+        (event(r"x\ud83d"), with("x\u{fffd}")),
+        (event(r"\ude00x"), with("\u{fffd}x")),
+        (event(r"\ud83d\ude00"), with("\u{1f600}")),
+        (event("a\tb"), with("a\tb")),
+        (format!("\u{feff}{}\0\n", event("x")), with("x")),
+        (event("x").replace(r#""body""#, r#""\ud83d":1,"body""#), with("x")),
+        (event("x").replace(r#"{"data""#, r#"{"\ud83d":{"a":[]},"data""#), with("x")),
+        (event("x").replace(r#""body""#, r#""n":NaN,"m":-Infinity,"o":1e999,"body""#), with("x")),
+        (event("x").replace(r#""body""#, r#""body":7,"\ud83d":1e999,"body""#), with("x")),
+    ] {
+        assert_eq!(parse(&frame), wanted, "{frame}");
+    }
+    let id = r#"{"data":{"type":"X-DPT-CAB-ID","id":"c\udfff","command_status":2}}"#;
+    let Incoming::Message(Message::Command(report)) = parse(id) else { panic!("not read") };
+    assert_eq!(report.id.as_str(), "c\u{fffd}");
 }
 
 proptest! {

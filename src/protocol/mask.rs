@@ -9,10 +9,13 @@
 
 use std::borrow::Cow;
 
-use super::{Link, incoming};
+use super::{Link, incoming, lenient};
 
 /// What stands in a secret's place.
 pub const HIDDEN: &str = "hidden";
+
+/// What stands in the place of a message of bytes, which is only to be sealed.
+pub const HIDDEN_BYTES: &str = r#"{"base64":"hidden"}"#;
 
 /// From so many bytes on a secret is masked wherever its letters stand.
 const LONG: usize = 8;
@@ -37,10 +40,12 @@ const CREDENTIAL_NAMES: [&str; 8] = [
 ];
 
 /// The names of the fields by which a message is read. They stay whatever the secret is.
-const NAMES: [&str; 21] = [
+const NAMES: [&str; 23] = [
     "action",
     "body",
     "channelId",
+    "commandId",
+    "commandStatus",
     "command_status",
     "correlationId",
     "data",
@@ -81,6 +86,27 @@ pub fn text<'a>(raw: &'a str, secrets: &[&str]) -> Cow<'a, str> {
 #[must_use]
 pub fn credentials<'a>(raw: &'a str, secrets: &[&str]) -> Cow<'a, str> {
     Masker::new(secrets, true).text(raw, DEPTH)
+}
+
+/// Bytes that are no text, with a secret that is long enough to be one masked.
+#[must_use]
+pub fn bytes<'a>(raw: &'a [u8], secret: &str) -> Cow<'a, [u8]> {
+    let at: Vec<usize> = match Reach::of(secret) {
+        Reach::Everywhere => memchr::memmem::find_iter(raw, secret).collect(),
+        Reach::Values | Reach::Words => Vec::new(),
+    };
+    if at.is_empty() {
+        return Cow::Borrowed(raw);
+    }
+    let mut out = Vec::with_capacity(raw.len());
+    let mut copied = 0;
+    for found in at {
+        out.extend_from_slice(raw.get(copied..found).unwrap_or_default());
+        out.extend_from_slice(HIDDEN.as_bytes());
+        copied = found + secret.len();
+    }
+    out.extend_from_slice(raw.get(copied..).unwrap_or_default());
+    Cow::Owned(out)
 }
 
 /// Where a named secret is masked.
@@ -127,7 +153,7 @@ impl<'s> Masker<'s> {
         if !may_hold_a_secret(raw, &self.secrets) {
             return Cow::Borrowed(raw);
         }
-        let is_json = serde_json::from_str::<serde::de::IgnoredAny>(raw).is_ok();
+        let is_json = is_json(raw) || lenient::repaired(raw).is_some_and(|repaired| is_json(&repaired));
         let mut out = String::with_capacity(raw.len());
         let mut rest = raw;
         let mut name = String::new();
@@ -199,7 +225,8 @@ impl<'s> Masker<'s> {
     /// Adds a string value, masked where it holds a secret.
     fn push_value(&self, out: &mut String, literal: &str, name: &str, depth: usize) {
         let Some(value) = decode(literal) else {
-            out.push_str(&self.prose(literal));
+            let hidden = self.hides_values_of(name).then(|| encode(HIDDEN).into());
+            out.push_str(&hidden.unwrap_or_else(|| self.prose(literal)));
             return;
         };
         let masked = self.value(&value, name, depth);
@@ -207,7 +234,7 @@ impl<'s> Masker<'s> {
     }
 
     fn value<'a>(&self, value: &'a str, name: &str, depth: usize) -> Cow<'a, str> {
-        if value.is_empty() || (name == "type" && TYPES.contains(&value)) {
+        if value.is_empty() || (name == "type" && TYPES.iter().any(|known| known.eq_ignore_ascii_case(value))) {
             return value.into();
         }
         if self.hides_values_of(name) {
@@ -345,7 +372,11 @@ fn end_of_string(text: &str) -> Option<usize> {
 
 /// What a string literal says; `None` where it is no valid one.
 fn decode(literal: &str) -> Option<String> {
-    serde_json::from_str(literal).ok()
+    lenient::string(literal)
+}
+
+fn is_json(text: &str) -> bool {
+    serde_json::from_str::<serde::de::IgnoredAny>(text).is_ok()
 }
 
 /// A text as a string literal.

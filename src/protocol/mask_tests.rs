@@ -106,8 +106,25 @@ fn a_long_secret_is_masked_wherever_a_server_puts_it() {
 
 #[test]
 fn a_name_that_is_not_json_keeps_no_secret() {
-    assert_eq!(text("{\"0-aaAA00\u{b}\":1}", &["0-aaAA00"]), "{\"hidden\u{b}\":1}");
+    assert_eq!(text("{\"0-aaAA00\u{b}\":1}", &["0-aaAA00"]), r#"{"hidden\u000b":1}"#);
     assert_eq!(text("\"\\q0-aaAA00\":", &["0-aaAA00"]), "\"\\qhidden\":");
+}
+
+#[test]
+fn a_secret_in_what_only_a_lenient_reader_takes_is_masked() {
+    for (raw, masked) in [
+        (r#"{"authorizationToken":"T-\ud83dx"}"#, r#"{"authorizationToken":"hidden"}"#),
+        (r#"{"\ud83d":1,"password":1234}"#, r#"{"\ud83d":1,"password":"hidden"}"#),
+        (r#"{"x":NaN,"password":1234}"#, r#"{"x":NaN,"password":"hidden"}"#),
+        ("{\"password\":\"a\tb\"}", r#"{"password":"hidden"}"#),
+        (r#"{"password":"a\qb"}"#, r#"{"password":"hidden"}"#),
+        (r#"{"body":"https://h/?auth=abc\ud83d"}"#, r#"{"body":"https://h/?auth=hidden"}"#),
+        (r#"{"body":"canary-1234\ud83d"}"#, "{\"body\":\"hidden\u{fffd}\"}"),
+        (r#"{"canary-1234\ud83d":1}"#, "{\"hidden\u{fffd}\":1}"),
+        ("\u{feff}{\"body\":\"\\u0063anary-1234\"}\0", "\u{feff}{\"body\":\"hidden\"}\0"),
+    ] {
+        assert_eq!(text(raw, &["canary-1234"]), masked, "{raw}");
+    }
 }
 
 #[test]

@@ -11,6 +11,7 @@ mod expiry;
 pub mod file_name;
 mod ids;
 pub mod incoming;
+pub(crate) mod lenient;
 pub mod mask;
 pub mod outgoing;
 pub mod pasted;

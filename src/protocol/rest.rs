@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::{AuthorizationToken, CommandId, CommandStatus, Expiry, RequestId};
+use super::{AuthorizationToken, CommandId, CommandStatus, Expiry, RequestId, lenient};
 
 /// The header that carries the authorization token.
 pub const AUTHORIZATION_HEADER: &str = "X-DPT-AUTHORIZATION";
@@ -41,13 +41,13 @@ pub enum StatusAnswer {
 pub fn command_id(header: Option<&str>, body: &str) -> Option<CommandId> {
     let from_header = header.map(str::trim).filter(|id| !id.is_empty()).map(CommandId::from);
     from_header.or_else(|| {
-        let value = serde_json::from_str::<Value>(body).ok();
+        let value = lenient::value(body);
         let id = match value {
             Some(Value::String(id)) => id,
             Some(Value::Array(list)) => list.first()?.as_str()?.to_owned(),
             Some(Value::Object(map)) => map.get("commandId").or_else(|| map.get("command_id"))?.as_str()?.to_owned(),
             // A bare string need not be quoted.
-            _ => body.trim().to_owned(),
+            _ => body.trim_matches(lenient::is_filler).to_owned(),
         };
         let one_word =
             !id.is_empty() && id.len() <= 256 && !id.contains(|c: char| c.is_whitespace() || "<>{}".contains(c));
@@ -60,7 +60,7 @@ pub fn command_id(header: Option<&str>, body: &str) -> Option<CommandId> {
 pub fn request_id(header: Option<&str>, body: &str) -> Option<RequestId> {
     let from_header = header.map(str::trim).filter(|id| !id.is_empty()).map(RequestId::from);
     from_header.or_else(|| {
-        let value = serde_json::from_str::<Value>(body).ok()?;
+        let value = lenient::value(body)?;
         Some(RequestId::from(value.get("requestId")?.as_str()?))
     })
 }
@@ -68,7 +68,7 @@ pub fn request_id(header: Option<&str>, body: &str) -> Option<RequestId> {
 /// Reads the answer of `authenticate` or `reauthorize-authorization-token`.
 #[must_use]
 pub fn token_answer(body: &str) -> Option<TokenAnswer> {
-    let value = serde_json::from_str::<Value>(body).ok()?;
+    let value = lenient::value(body)?;
     let token = value.get("authorizationToken")?.as_str().filter(|token| !token.is_empty())?;
     Some(TokenAnswer { token: AuthorizationToken::new(token), expiry: Expiry::of_answer(&value) })
 }
@@ -77,7 +77,8 @@ pub fn token_answer(body: &str) -> Option<TokenAnswer> {
 #[must_use]
 pub fn expiry(body: &str) -> Expiry {
     // A bare time need not be quoted.
-    serde_json::from_str(body).map_or_else(|_| Expiry::of_text(body), |value| Expiry::of_answer(&value))
+    lenient::value(body)
+        .map_or_else(|| Expiry::of_text(body.trim_matches(lenient::is_filler)), |value| Expiry::of_answer(&value))
 }
 
 /// Reads the answer of `request-status`: a state word, bare or in a one-element array; an object; or just the HTTP status
@@ -95,11 +96,11 @@ pub fn status_answer(http_status: u16, body: &str) -> StatusAnswer {
         202 => known(CommandStatus::Pending, None),
         _ => known(CommandStatus::Succeeded, None),
     };
-    let trimmed = body.trim();
+    let trimmed = body.trim_matches(lenient::is_filler);
     if trimmed.is_empty() || trimmed == "null" {
         return by_http();
     }
-    let value = serde_json::from_str::<Value>(trimmed).unwrap_or_else(|_| Value::from(trimmed));
+    let value = lenient::value(trimmed).unwrap_or_else(|| Value::from(trimmed));
     let value = match value {
         Value::Array(mut list) if list.len() == 1 => list.remove(0),
         other => other,
@@ -131,7 +132,7 @@ pub fn status_answer(http_status: u16, body: &str) -> StatusAnswer {
     }
 }
 
-fn state_word(word: &str) -> Option<CommandStatus> {
+pub(super) fn state_word(word: &str) -> Option<CommandStatus> {
     match word.trim().to_ascii_lowercase().as_str() {
         "started" | "pending" | "running" | "in progress" | "accepted" => Some(CommandStatus::Pending),
         "succeeded" | "success" | "completed" | "done" => Some(CommandStatus::Succeeded),
@@ -143,7 +144,7 @@ fn state_word(word: &str) -> Option<CommandStatus> {
 /// The server's own words for an error: `message`, `error`, `data.message`, or the named fields of a 422.
 #[must_use]
 pub fn error_text(body: &str) -> Option<String> {
-    let value = serde_json::from_str::<Value>(body).ok()?;
+    let value = lenient::value(body)?;
     if let Some(Value::Object(fields)) = value.get("errors") {
         let named: Vec<String> = fields
             .iter()
@@ -233,5 +234,26 @@ mod tests {
         assert_eq!(error_text(r#"{"errors":{"ttl":["must be a number"]}}"#).as_deref(), Some("ttl: must be a number"));
         assert_eq!(error_text(r#"{"message":"no"}"#).as_deref(), Some("no"));
         assert_eq!(error_text("<html>"), None);
+    }
+
+    #[test]
+    fn answers_of_every_kind_are_read_leniently() {
+        let deep = format!(r#""x":{}{}"#, "[".repeat(1_000), "]".repeat(1_000));
+        for odd in [r#""\ud83d":1"#, r#""x":"y\udc00""#, "\"x\":\"a\tb\"", r#""x":NaN"#, r#""x":1e999"#, &deep] {
+            let with = |rest: &str| format!("\u{feff}{{{odd},{rest}}}\0");
+            let answer =
+                token_answer(&with(r#""authorizationToken":"T-1","expiresAt":"2026-02-21T15:33:44Z""#)).unwrap();
+            assert_eq!((answer.token.expose(), matches!(answer.expiry, Expiry::At(_))), ("T-1", true), "{odd}");
+            assert!(matches!(expiry(&with(r#""expiresAt":"2026-02-21T15:33:44Z""#)), Expiry::At(_)), "{odd}");
+            assert_eq!(error_text(&with(r#""message":"no\ud83d""#)).as_deref(), Some("no\u{fffd}"), "{odd}");
+            assert_eq!(command_id(None, &with(r#""commandId":"c-1""#)), Some(CommandId::from("c-1")), "{odd}");
+            assert_eq!(request_id(None, &with(r#""requestId":"r-1""#)), Some(RequestId::from("r-1")), "{odd}");
+            let known = StatusAnswer::Known { status: CommandStatus::Failed, text: Some("x\u{fffd}".to_owned()) };
+            assert_eq!(status_answer(200, &with(r#""command_status":3,"body":"x\ud83d""#)), known, "{odd}");
+            let page =
+                crate::protocol::data_token_page(&with(r#""items":[{"token":"dtk-1","fileName":"x\ud83d"}]"#)).unwrap();
+            assert_eq!(page.items[0].file_name, "x\u{fffd}", "{odd}");
+        }
+        assert_eq!(status_answer(200, "\u{feff}succeeded\0"), status_answer(200, "succeeded"));
     }
 }

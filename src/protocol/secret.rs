@@ -7,6 +7,8 @@
 
 use std::fmt;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use secrecy::zeroize::Zeroizing;
 use secrecy::{ExposeSecret, SecretString};
 
@@ -65,6 +67,27 @@ secret! {
 secret! {
     /// A message as it came, where more of it opens data than its own link: kept sealed, beside the masked text.
     Original
+}
+
+impl Original {
+    /// A message that is no text, written as JSON.
+    #[must_use]
+    pub fn of_bytes(bytes: &[u8]) -> Self {
+        const AROUND: usize = r#"{"base64":""}"#.len();
+        // Of its final size from the start: a text that grew would leave the secret behind.
+        let mut text = String::with_capacity(AROUND + bytes.len().div_ceil(3) * 4);
+        text.push_str(r#"{"base64":""#);
+        STANDARD.encode_string(bytes, &mut text);
+        text.push_str(r#""}"#);
+        Self::new(text)
+    }
+
+    /// The bytes of a message that is no text; `None` if it is another.
+    #[must_use]
+    pub fn bytes(&self) -> Option<Zeroizing<Vec<u8>>> {
+        let text = self.expose().strip_prefix(r#"{"base64":""#)?.strip_suffix(r#""}"#)?;
+        STANDARD.decode(text).ok().map(Zeroizing::new)
+    }
 }
 
 /// The key of a profile's payloads, AES-256: only the operator has it, and no server. Wiped when dropped; `Debug` shows
@@ -139,6 +162,15 @@ mod tests {
         {
             assert_eq!(DataKey::from_hex(no_key), None, "{no_key}");
         }
+    }
+
+    #[test]
+    fn bytes_are_kept_to_the_last_one() {
+        for bytes in [&[][..], &[0], &[0, 159, 146, 150, 255], b"{}"] {
+            let original = Original::of_bytes(bytes);
+            assert_eq!(original.bytes().as_deref().map(Vec::as_slice), Some(bytes));
+        }
+        assert_eq!(Original::new("{}").bytes(), None);
     }
 
     #[test]

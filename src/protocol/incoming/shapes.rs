@@ -1,0 +1,130 @@
+//! The objects of a frame, with every field as it was written, and what a field says in each of its ways.
+
+use std::borrow::Cow;
+
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+use super::{Body, LinkLife, lenient};
+
+/// The outer object; every field is kept as text, so that a wrong type in one does not lose the others.
+#[derive(Deserialize)]
+pub(super) struct Envelope<'a> {
+    #[serde(borrow, default)]
+    pub(super) data: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    pub(super) status: Option<&'a RawValue>,
+    #[serde(borrow, default, rename = "correlationId")]
+    pub(super) correlation_id: Option<&'a RawValue>,
+    #[serde(borrow, default, rename = "channelId")]
+    pub(super) channel_id: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    pub(super) message: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    pub(super) error: Option<&'a RawValue>,
+    #[serde(borrow, default, rename = "type")]
+    pub(super) kind: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    pub(super) event: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    pub(super) action: Option<&'a RawValue>,
+}
+
+/// The inner object, in all its shapes.
+#[derive(Deserialize)]
+pub(super) struct Data<'a> {
+    #[serde(borrow, default, rename = "type")]
+    pub(super) kind: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    pub(super) id: Option<&'a RawValue>,
+    #[serde(borrow, default, rename = "requestId")]
+    pub(super) request_id: Option<&'a RawValue>,
+    #[serde(borrow, default, rename = "commandId")]
+    pub(super) command_id: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    pub(super) command_status: Option<&'a RawValue>,
+    #[serde(borrow, default, rename = "commandStatus")]
+    pub(super) camel_status: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    pub(super) status: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    pub(super) body: Option<&'a RawValue>,
+    #[serde(borrow, default, rename = "data_context")]
+    pub(super) context: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    pub(super) output_type: Option<&'a RawValue>,
+    #[serde(borrow, default, rename = "streamUrl")]
+    pub(super) stream_url: Option<&'a RawValue>,
+    #[serde(borrow, default, rename = "channelId")]
+    pub(super) channel_id: Option<&'a RawValue>,
+    #[serde(borrow, default, rename = "correlationId")]
+    pub(super) correlation_id: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    pub(super) message: Option<&'a RawValue>,
+    #[serde(borrow, default, rename = "expiresAt", alias = "expires_at")]
+    pub(super) expires_at: Option<&'a RawValue>,
+    #[serde(borrow, default, rename = "expiresIn", alias = "expires_in", alias = "ttl")]
+    pub(super) expires_in: Option<&'a RawValue>,
+}
+
+impl Data<'_> {
+    pub(super) fn life(&self) -> Option<LinkLife> {
+        let until = self.expires_at.and_then(|raw| {
+            let written = string(raw).and_then(|text| text.parse().ok());
+            written.or_else(|| jiff::Timestamp::from_second(number(raw)?).ok())
+        });
+        let lasting = || Some(std::time::Duration::from_secs(u64::try_from(number(self.expires_in?)?).ok()?));
+        until.map(LinkLife::Until).or_else(|| lasting().map(LinkLife::For))
+    }
+}
+
+/// The JSON text of an object, each of its fields once: also of one that is written as the text of a string.
+pub(super) fn object_of(raw: &RawValue) -> Option<Cow<'_, str>> {
+    let text = match string(raw) {
+        Some(inner) => Cow::Owned(inner),
+        None => Cow::Borrowed(raw.get()),
+    };
+    let is_data = |text: &str| text.trim_start().starts_with('{') && serde_json::from_str::<Data<'_>>(text).is_ok();
+    if is_data(&text) {
+        return Some(text);
+    }
+    let repaired = lenient::repaired(&text).filter(|repaired| is_data(repaired));
+    let normal = || lenient::value(&text).filter(serde_json::Value::is_object).map(|value| value.to_string());
+    repaired.or_else(normal).filter(|text| is_data(text)).map(Cow::Owned)
+}
+
+pub(super) fn body(raw: Option<&RawValue>) -> Body {
+    match raw {
+        None => Body::None,
+        Some(raw) if raw.get() == "null" => Body::None,
+        Some(raw) => match string(raw) {
+            Some(text) => Body::Text(text),
+            None => Body::Json(raw.get().to_owned()),
+        },
+    }
+}
+
+/// A string value.
+pub(super) fn string(raw: &RawValue) -> Option<String> {
+    raw.get().starts_with('"').then(|| lenient::string(raw.get())).flatten()
+}
+
+/// A value that names something: a string that is not empty, or a number as it was written.
+pub(super) fn name(raw: &RawValue) -> Option<Box<str>> {
+    match raw.get().bytes().next() {
+        Some(b'"') => string(raw).filter(|text| !text.is_empty()).map(String::into_boxed_str),
+        Some(b'-' | b'0'..=b'9') => Some(raw.get().into()),
+        _ => None,
+    }
+}
+
+/// A whole number, also when it was written as `2.0` or `"2"`.
+pub(super) fn number(raw: &RawValue) -> Option<i64> {
+    let text = raw.get().trim_matches('"');
+    text.parse().ok().or_else(|| {
+        let float: f64 = text.parse().ok()?;
+        // A status beyond what `f64` holds exactly is no status.
+        #[expect(clippy::cast_possible_truncation, reason = "checked to be a whole number within range")]
+        (float.fract() == 0.0 && float.abs() < 9e15).then_some(float as i64)
+    })
+}
