@@ -182,6 +182,18 @@ impl Activities {
         self.evict(EVICTED_AT_ONCE);
     }
 
+    /// Whether there is a text of which only the beginning is in memory: a filter may miss what it says.
+    #[must_use]
+    pub fn has_cut_texts(&self) -> bool {
+        self.pool.has_cut()
+    }
+
+    /// As if there were no room for texts beyond what rows show.
+    #[cfg(test)]
+    pub(super) fn keep_no_long_texts(&mut self) {
+        self.pool.keep_long(0);
+    }
+
     /// Puts an entry into its row.
     fn put(&mut self, entry: &Entry, place: Place) -> u32 {
         let at = self.row_of(&entry.key, place, entry.seq);

@@ -88,10 +88,12 @@ impl GapState {
         Self { suspected, ..self }
     }
 
-    /// Whether the outcome of everything that is known to have been open is known.
+    /// Whether the outcome of everything that is known to have been open is known, and no message was lost that may have told
+    /// another.
     #[must_use]
     pub fn is_recovered(&self) -> bool {
-        self.to.is_some() && self.recovered == self.open && self.heard == self.requests
+        let is_known = self.recovered == self.open && self.heard == self.requests;
+        self.to.is_some() && is_known && self.cause != GapCause::MessageLost
     }
 
     /// Whether nothing that is known to have been open is missing, and that can be said.

@@ -196,6 +196,8 @@ pub enum GapCause {
     NotRunning,
     /// The computer was asleep.
     Asleep,
+    /// A message could not be read and ended the connection: what it said stays unknown.
+    MessageLost,
 }
 
 /// A server's answer to `request-status`.

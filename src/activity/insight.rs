@@ -7,7 +7,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::pool::{TextId, TextPool};
+use super::pool::{TextId, TextPool, cut};
 use super::row::CommandState;
 use super::throughput::{MOST, minute, prune};
 use super::{Activity, Kind, Moment};
@@ -208,7 +208,7 @@ impl Outcomes {
             }
         }
         insight.failures = stretch.sums(&failures);
-        insight.reasons = reasons.into_iter().map(|(reason, count)| (pool.get(reason).into(), count)).collect();
+        insight.reasons = reasons.into_iter().map(|(reason, count)| (cut(pool.get(reason)).into(), count)).collect();
         insight.reasons.sort_unstable_by(|(one, often), (other, how)| how.cmp(often).then_with(|| one.cmp(other)));
         insight
     }

@@ -46,7 +46,19 @@ pub(super) struct TextPool {
     added: usize,
     /// Counts the collections that took out texts, whose places are then given to others.
     version: u64,
+    /// Bytes of the texts of which a row shows only the beginning.
+    long: usize,
+    /// How many of those there may be.
+    most_long: usize,
+    /// Whether a text was cut because there were too many.
+    has_cut: bool,
 }
+
+/// Bytes of texts beyond what rows show, for the filter: what is over that is found in the journal only.
+const MOST_LONG: usize = 64 * 1_024 * 1_024;
+
+/// The longest message that the table shows; the whole is in the journal. Laying out long text is what makes frames slow.
+const LONGEST_MESSAGE: usize = 200;
 
 /// How large a piece of memory is; a longer text has one to itself.
 const PIECE: usize = 64 * 1_024;
@@ -105,6 +117,9 @@ impl Default for TextPool {
             weight: 0,
             added: 0,
             version: 0,
+            long: 0,
+            most_long: MOST_LONG,
+            has_cut: false,
         };
         pool.intern("");
         pool
@@ -126,6 +141,34 @@ impl TextPool {
         self.added += text.len() + BESIDE;
         self.mark(TextId(at));
         TextId(at)
+    }
+
+    /// The place of a text of which a row shows the beginning: of the whole, as long as there is room for that.
+    pub(super) fn intern_whole(&mut self, text: &str) -> TextId {
+        let shown = cut(text);
+        if shown == text {
+            return self.intern(text);
+        }
+        if let Some(found) = self.find(text) {
+            self.mark(found);
+            return found;
+        }
+        if self.long.saturating_add(text.len()) > self.most_long {
+            self.has_cut = true;
+            return self.intern(&shown);
+        }
+        self.long += text.len();
+        self.intern(text)
+    }
+
+    /// How many bytes of texts there may be of which a row shows only the beginning; gives how many it were before.
+    pub(super) fn keep_long(&mut self, most: usize) -> usize {
+        std::mem::replace(&mut self.most_long, most)
+    }
+
+    /// Whether there is a text of which only the beginning is here.
+    pub(super) fn has_cut(&self) -> bool {
+        self.has_cut
     }
 
     fn add(&mut self, text: &str) -> Place {
@@ -238,11 +281,13 @@ impl TextPool {
     fn take_out(&mut self, at: u32) {
         let text = self.text_at(at).unwrap_or_default();
         let (hash, weight) = (self.hasher.hash_one(text), text.len() + BESIDE);
+        let long = if matches!(cut(text), Cow::Owned(_)) { text.len() } else { 0 };
         self.index.remove(hash, at);
         if let Some(place) = self.places.remove(at) {
             self.leave(place);
         }
         self.weight = self.weight.saturating_sub(weight);
+        self.long = self.long.saturating_sub(long);
     }
 
     /// A text is no longer there, or elsewhere: a piece without any is given back.
@@ -252,6 +297,17 @@ impl TextPool {
         if piece.in_use == 0 && self.current != Some(place.piece()) {
             self.pieces.remove(place.piece());
         }
+    }
+}
+
+/// The text up to what a row shows.
+pub(super) fn cut(text: &str) -> Cow<'_, str> {
+    if text.len() <= LONGEST_MESSAGE {
+        return Cow::Borrowed(text);
+    }
+    match text.char_indices().nth(LONGEST_MESSAGE) {
+        Some((at, _)) => Cow::Owned(format!("{}…", text.get(..at).unwrap_or_default())),
+        None => Cow::Borrowed(text),
     }
 }
 

@@ -7,7 +7,7 @@ use crate::protocol::LinkLife;
 
 use super::completeness::Unheard;
 use super::ledger::Standing;
-use super::pool::TextPool;
+use super::pool::{TextPool, cut};
 use super::row::{CommandState, DataRow, End, Row};
 use super::{ActivityKey, Kind, Moment, NotSaved, Seq, Status, TimeReference};
 
@@ -242,8 +242,18 @@ impl<'a> Activity<'a> {
     /// What the Message column says; empty where there is nothing to say. At most about 200 characters.
     #[must_use]
     pub fn message(&self) -> Cow<'a, str> {
-        let Some(data) = self.data else { return Cow::Borrowed(self.pool.get(self.row.message)) };
-        let text = || Cow::Borrowed(self.pool.get(data.text.value));
+        self.said(cut)
+    }
+
+    /// The same without the limit, as far as the whole text is in memory: what a filter looks at.
+    #[must_use]
+    pub fn whole_message(&self) -> Cow<'a, str> {
+        self.said(Cow::Borrowed)
+    }
+
+    fn said(&self, shown: fn(&'a str) -> Cow<'a, str>) -> Cow<'a, str> {
+        let Some(data) = self.data else { return shown(self.pool.get(self.row.message)) };
+        let text = || shown(self.pool.get(data.text.value));
         match (self.status(), data.end.value) {
             (Status::Saved, End::Saved(to, size)) => {
                 Cow::Owned(format!("{} · {}", file_name(self.pool.get(to)), bytes(size)))

@@ -66,7 +66,7 @@ impl Record {
     /// An activity in the state that it is in. `whole` is the text of which the row shows the beginning, where it is known.
     #[must_use]
     pub fn of(profile: String, activity: &Activity<'_>, whole: Option<&str>, at: Moment) -> Self {
-        let message = activity.message();
+        let message = activity.whole_message();
         let whole = whole.filter(|whole| message.strip_suffix('…').is_some_and(|cut| whole.starts_with(cut)));
         Self {
             kind: word(activity.kind()),
@@ -191,6 +191,7 @@ fn gap_in_words(gap: &GapState) -> String {
         GapCause::Disconnected => "Disconnected",
         GapCause::NotRunning => "The monitor was not running",
         GapCause::Asleep => "The computer was asleep",
+        GapCause::MessageLost => "A message was lost",
     };
     let mut parts = vec![format!("{cause}: {}", gap.meaning())];
     parts.extend(gap.findings());
@@ -268,8 +269,8 @@ pub fn text_of(entry: &Entry) -> Option<Cow<'_, str>> {
             Delivery::Inline { .. } | Delivery::Link(_) | Delivery::StreamToken(_) => None,
         },
         Fact::Heard(Message::Unrecognised(_)) => Some(&*entry.raw),
-        Fact::Unreadable { reason, size } => return Some(unreadable_text(*size, *reason, &entry.raw).into()),
         Fact::Enquired(Enquiry::Known { text, .. }) => text.as_deref(),
+        Fact::Unreadable { reason, size } => return Some(unreadable_text(*reason, *size, &entry.raw).into()),
         Fact::Heard(Message::StreamReady(_))
         | Fact::Repeated(_)
         | Fact::Enquired(Enquiry::Unknown)

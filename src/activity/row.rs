@@ -5,11 +5,8 @@
 
 use crate::protocol::{Body, CommandStatus, Delivery, LinkLife, Message, UnreadableReason};
 
-use super::pool::{PackedId, TextId, TextPool};
+use super::pool::{PackedId, TextId, TextPool, cut};
 use super::{Deed, Enquiry, Entry, Fact, Kind, Moment, NotSaved, Seq};
-
-/// The longest message that the table shows; the whole is in the journal. Laying out long text is what makes frames slow.
-const LONGEST_MESSAGE: usize = 200;
 
 /// A value and the entry that it comes from.
 #[derive(Debug, Clone, Copy, Default)]
@@ -349,7 +346,7 @@ impl Row {
             (Fact::Repeated(_), Some(data)) => data.repeated = true,
             (Fact::Heard(Message::Unrecognised(_)), _) => self.offer_message(entry, &entry.raw, pool),
             (Fact::Unreadable { reason, size }, _) => {
-                self.offer_message(entry, &unreadable_text(*size, *reason, &entry.raw), pool);
+                self.offer_message(entry, &unreadable_text(*reason, *size, &entry.raw), pool);
             }
             (Fact::Done(deed), Some(data)) => apply_deed(entry, deed, data, pool),
             (Fact::Heard(Message::Data(_) | Message::StreamReady(_)) | Fact::Repeated(_) | Fact::Done(_), None)
@@ -364,25 +361,25 @@ impl Row {
         let ours = (self.state.value.is_final(), self.state.seq);
         if (state.is_final(), entry.seq) >= ours {
             self.state = Stamped { seq: entry.seq, at: entry.at, value: state };
-            self.message = pool.intern(&cut(text.unwrap_or_default()));
+            self.message = pool.intern_whole(text.unwrap_or_default());
         }
     }
 
     fn offer_message(&mut self, entry: &Entry, text: &str, pool: &mut TextPool) {
         if entry.seq >= self.state.seq {
             self.state = Stamped { seq: entry.seq, at: entry.at, value: CommandState::Named };
-            self.message = pool.intern(&cut(text));
+            self.message = pool.intern_whole(text);
         }
     }
 }
 
 fn apply_delivery(entry: &Entry, delivery: &Delivery, data: &mut DataRow, pool: &mut TextPool) {
     match delivery {
-        Delivery::Text(text) => data.text.offer(entry, pool.intern(&cut(text))),
+        Delivery::Text(text) => data.text.offer(entry, pool.intern_whole(text)),
         Delivery::Inline { size, .. } => data.inline.offer(entry, *size as u64),
         Delivery::Link(_) => data.link.offer(entry, ()),
         Delivery::StreamToken(_) => data.offer_token(entry),
-        Delivery::Other { body, .. } => data.text.offer(entry, pool.intern(&cut(text_of(body).unwrap_or_default()))),
+        Delivery::Other { body, .. } => data.text.offer(entry, pool.intern_whole(text_of(body).unwrap_or_default())),
     }
 }
 
@@ -411,19 +408,10 @@ fn text_of(body: &Body) -> Option<&str> {
     body.text()
 }
 
-/// The text up to what a row shows.
-fn cut(text: &str) -> std::borrow::Cow<'_, str> {
-    if text.len() <= LONGEST_MESSAGE {
-        return std::borrow::Cow::Borrowed(text);
-    }
-    match text.char_indices().nth(LONGEST_MESSAGE) {
-        Some((at, _)) => std::borrow::Cow::Owned(format!("{}…", text.get(..at).unwrap_or_default())),
-        None => std::borrow::Cow::Borrowed(text),
-    }
-}
-
-/// What is told of a frame that could not be read.
-pub(super) fn unreadable_text(size: u64, reason: UnreadableReason, raw: &str) -> String {
-    let bytes = if size == 1 { "byte" } else { "bytes" };
-    format!("{size} {bytes} received: {reason}. {raw}")
+/// What a message that could not be read says.
+pub(super) fn unreadable_text(reason: UnreadableReason, size: u64, raw: &str) -> String {
+    let what = reason.describe(size);
+    // Of bytes, `raw` says only that they are sealed; earlier versions did not keep them.
+    let is_all = reason.is_lost() || (reason == UnreadableReason::Binary && !raw.is_empty());
+    if is_all { what } else { format!("{what}. {raw}") }
 }

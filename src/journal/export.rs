@@ -81,7 +81,7 @@ impl Export {
         current.is_chosen
             && self.since.is_none_or(|since| self.reference.shown(at) >= since)
             && (self.chip == Chip::All || activity.status().chip() == self.chip)
-            && self.filter.matches(activity, self.now)
+            && self.filter.matches_whole(activity, self.now, current.whole.as_deref())
     }
 }
 

@@ -23,6 +23,7 @@ pub(crate) fn headline(gap: &GapState, now: Moment, zone: &Zone) -> String {
         GapCause::Disconnected => "Disconnected",
         GapCause::NotRunning => "Not running",
         GapCause::Asleep => "Asleep",
+        GapCause::MessageLost => "A message was lost",
     };
     format!("{what} {from} – {to}: {}", gap.meaning())
 }

@@ -3,7 +3,7 @@
 
 use egui::{Id, Pos2, Rect, Ui, pos2, vec2};
 
-use crate::activity::{ActivityKey, Chip, Entry, Filter};
+use crate::activity::{ActivityKey, Chip, Entry, Filter, Seq};
 use crate::engine::{Action, SearchEnd};
 
 use super::desk::Desk;
@@ -32,7 +32,7 @@ impl Desk {
     fn can_search_older(&self) -> bool {
         let Older { percent, end, .. } = &self.older;
         let is_searched = matches!(end, Some(SearchEnd::Complete | SearchEnd::TooMany));
-        let some_are_older = self.activities.known() > self.activities.len();
+        let some_are_older = self.activities.known() > self.activities.len() || self.activities.has_cut_texts();
         !self.is_all() && self.view.is_filtered() && some_are_older && percent.is_none() && !is_searched
     }
 
@@ -44,7 +44,9 @@ impl Desk {
         let (filter, chip) = (self.view.filter().clone(), self.view.chip());
         let number = self.older.number.wrapping_add(1);
         self.older = Older { number, wanted: Some((filter.clone(), chip)), percent: Some(0), ..Older::default() };
-        let before = self.activities.older_than();
+        // What was cut may be of any row.
+        let all = self.activities.has_cut_texts();
+        let before = if all { Seq::FIRST_UNKEPT } else { self.activities.older_than() };
         Some(Action::SearchOlder { profile: self.profile.id, search: number, filter, chip, before })
     }
 

@@ -254,3 +254,30 @@ fn settings_that_cannot_be_read_are_left_as_they_are_and_said_to_be_so() {
         assert_eq!(names(), before, "{wanted:?} leaves something behind");
     }
 }
+
+#[test]
+fn a_filter_finds_text_beyond_what_a_row_shows_and_the_line_has_all_of_it() {
+    let privicore = Privicore::start();
+    let home = Home::of(privicore.running());
+    let mut watch = home.start(&["watch", "--json", "--filter", "NEEDLE", "--exit-on", "final:c-3"]);
+    privicore.until_joined(1);
+    let reason = |end: &str| format!("{} {end}", "reason".repeat(70));
+    privicore.outcome("c-1", 3, &reason("NEEDLE"));
+    privicore.outcome("c-2", 3, &reason("other"));
+    privicore.publish(&json!({"data": {"type": "X-DPT-NOTICE", "message": reason("NEEDLE")}}));
+    privicore.publish(&json!({"data": [1, reason("NEEDLE")]}));
+    privicore.outcome("c-3", 2, "");
+    assert_eq!(watch.end().code(), Some(0), "{}", watch.said());
+    let kinds = |lines: &[serde_json::Value]| lines.iter().map(|line| line["kind"].clone()).collect::<Vec<_>>();
+    assert_eq!(kinds(&watch.rest()), ["command", "message", "message"]);
+    for more in [&[][..], &["--messages"]] {
+        let found = home.run(&[&["export", "--format", "ndjson", "--filter", "NEEDLE"], more].concat()).with(0).json();
+        assert_eq!(kinds(&found), ["command", "message", "message"], "{more:?}");
+        assert!(
+            found.iter().all(|line| line["message"].as_str().is_some_and(|text| text.contains("NEEDLE"))),
+            "{found:?}"
+        );
+        let others = home.run(&[&["export", "--format", "ndjson", "--filter=-NEEDLE"], more].concat()).with(0).json();
+        assert_eq!(others.len(), 2, "{more:?}");
+    }
+}

@@ -152,11 +152,14 @@ impl Activities {
     pub fn add_found(&mut self, key: &ActivityKey, entries: &[Entry]) {
         let Some(first) = entries.first() else { return };
         let was_there = self.find(key).is_some();
+        // What was found may be in the part of a text for which there was no room.
+        let most_long = self.pool.keep_long(usize::MAX);
         for entry in entries {
             let place = self.place_of_key(&entry.key);
             let at = self.put(entry, place);
             self.eviction.found.insert(at);
         }
+        self.pool.keep_long(most_long);
         if was_there {
             return;
         }

@@ -61,20 +61,26 @@ impl Matcher {
             }
         }
         let mut parts = filter.terms.iter().zip(memory);
-        parts.all(|(term, memory)| holds(term, activity, now, &mut Search { memory: Some(memory), buffer }))
+        parts
+            .all(|(term, memory)| holds(term, activity, now, &mut Search { memory: Some(memory), buffer, whole: None }))
     }
 }
 
-/// Asks without remembering anything.
-pub(super) fn without_memory(filter: &Filter, activity: &Activity<'_>, now: Moment) -> bool {
+/// Asks without remembering anything. `whole` is the text of which the row has the beginning, where it is known.
+pub(super) fn without_memory(filter: &Filter, activity: &Activity<'_>, now: Moment, whole: Option<&str>) -> bool {
     let mut buffer = String::new();
-    filter.terms.iter().all(|term| holds(term, activity, now, &mut Search { memory: None, buffer: &mut buffer }))
+    let is_of = |whole: &&str| activity.whole_message().strip_suffix('…').is_some_and(|cut| whole.starts_with(cut));
+    let whole = whole.filter(is_of);
+    let mut holds = |term| holds(term, activity, now, &mut Search { memory: None, buffer: &mut buffer, whole });
+    filter.terms.iter().all(|term| holds(term))
 }
 
 /// What a search may work with.
 struct Search<'a> {
     memory: Option<&'a mut Memory>,
     buffer: &'a mut String,
+    /// The message's whole text, where the row has only its beginning.
+    whole: Option<&'a str>,
 }
 
 impl Search<'_> {
@@ -149,9 +155,10 @@ fn holds(term: &Term, activity: &Activity<'_>, now: Moment, search: &mut Search<
 fn is_in(field: Field, pattern: &Pattern, activity: &Activity<'_>, search: &mut Search<'_>) -> bool {
     match field {
         Field::Message => match activity.data {
+            _ if search.whole.is_some_and(|whole| pattern.is_in(whole, search.buffer)) => true,
             None => search.is_in_shared(pattern, activity, activity.row.message),
             // What it says of data is put together from what is known.
-            Some(_) => pattern.is_in(&activity.message(), search.buffer),
+            Some(_) => pattern.is_in(&activity.whole_message(), search.buffer),
         },
         Field::Label => search.is_in_shared(pattern, activity, activity.row.label),
         Field::Context => activity.data.is_some_and(|data| search.is_in_shared(pattern, activity, data.context.value)),

@@ -127,7 +127,13 @@ impl Filter {
     /// Whether it lets a row through at a time.
     #[must_use]
     pub fn matches(&self, activity: &Activity<'_>, now: Moment) -> bool {
-        evaluate::without_memory(self, activity, now)
+        self.matches_whole(activity, now, None)
+    }
+
+    /// The same with the whole text of which the row may have only the beginning in memory, where it is known.
+    #[must_use]
+    pub fn matches_whole(&self, activity: &Activity<'_>, now: Moment, whole: Option<&str>) -> bool {
+        evaluate::without_memory(self, activity, now, whole)
     }
 
     /// What it finds in a text of a field (`None`: whatever field it asks for), in ascending order and apart: for marking.

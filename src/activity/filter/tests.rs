@@ -57,7 +57,7 @@ fn found(activities: &Activities, typed: &str) -> String {
     let filter = Filter::parse(typed).unwrap_or_else(|error| panic!("{typed}: {error}"));
     let mut with_memory = Matcher::new(filter.clone());
     let mut letters = String::new();
-    for (row, letter) in (0..).map(RowId::nth).zip('a'..='e') {
+    for (row, letter) in (0..).map(RowId::nth).zip('a'..='e').take(activities.len()) {
         let activity = activities.get(row).unwrap();
         let lets_through = filter.matches(&activity, NOW);
         for _ in 0..2 {
@@ -258,4 +258,49 @@ proptest! {
             prop_assert_eq!(Filter::parse(&written), Ok(filter), "{} became {}", text, written);
         }
     }
+}
+
+/// A failure whose reason says something behind what a row shows.
+fn failed(seq: u64, id: &str, end: &str) -> Entry {
+    let body = format!("{}{end}", "reason ".repeat(60));
+    let data = serde_json::json!({"type": "X-DPT-CAB-ID", "id": id, "command_status": 3, "body": body});
+    heard(seq, 5, &serde_json::json!({ "data": data }).to_string())
+}
+
+#[test]
+fn text_beyond_what_a_row_shows_is_found() {
+    let mut activities = Activities::new(Duration::from_mins(10));
+    for entry in [failed(1, "a", "NEEDLE-1"), failed(2, "b", "needle-2"), failed(3, "c", "")] {
+        activities.apply(&entry);
+    }
+    let status = serde_json::json!({"type": "X-DPT-CAB-REQUEST-ID", "id": "d", "output_type": 0, "body": "x ".repeat(300) + "NEEDLE"});
+    activities.apply(&heard(4, 5, &serde_json::json!({ "data": status }).to_string()));
+    for (typed, wanted) in
+        [("NEEDLE", "abd"), ("message:needle-1", "a"), ("-needle", "c"), ("/-2$/", "b"), ("reason -NEEDLE", "c")]
+    {
+        assert_eq!(found(&activities, typed), wanted, "{typed}");
+    }
+    for row in (0..4).map(RowId::nth) {
+        let message = activities.get(row).unwrap().message().into_owned();
+        assert!(message.ends_with('…') && message.chars().count() == 201, "{message}");
+    }
+}
+
+#[test]
+fn text_for_which_there_is_no_room_is_found_with_what_the_journal_has() {
+    let mut activities = Activities::new(Duration::from_mins(10));
+    activities.keep_no_long_texts();
+    let entry = failed(1, "a", "NEEDLE");
+    activities.apply(&entry);
+    assert!(activities.has_cut_texts());
+    assert_eq!((found(&activities, "NEEDLE"), found(&activities, "reason")), (String::new(), "a".to_owned()));
+    let whole = crate::activity::record::text_of(&entry);
+    let asked = |typed: &str, whole: Option<&str>| {
+        let row = activities.get(RowId::nth(0)).unwrap();
+        Filter::parse(typed).unwrap().matches_whole(&row, NOW, whole)
+    };
+    assert!(asked("NEEDLE", whole.as_deref()) && !asked("-NEEDLE", whole.as_deref()));
+    assert!(!asked("NEEDLE", Some("NEEDLE of another")), "it is not the text of this row");
+    activities.add_found(&entry.key, &[entry.clone()]);
+    assert_eq!(found(&activities, "NEEDLE"), "a");
 }

@@ -326,7 +326,7 @@ impl Model {
 
     fn record(&self, profile: ProfileId, row: RowId, entry: &Entry, names: &Names) -> Option<Record> {
         let activities = self.activities.get(&profile)?;
-        if !self.filter.matches(&activities.get(row)?, entry.at) {
+        if !self.filter.matches_whole(&activities.get(row)?, entry.at, text_of(entry).as_deref()) {
             return None;
         }
         let name = names.name(profile);

@@ -1,12 +1,14 @@
 //! Searches the journal for activities that the window does not have in memory.
 
+use std::borrow::Cow;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::mpsc;
 
-use crate::activity::{Activities, ActivityKey, Chip, Entry, Filter, Moment, Seq};
+use crate::activity::record::text_of;
+use crate::activity::{Activities, Activity, ActivityKey, Chip, Entry, Filter, Moment, Seq};
 use crate::engine::event::{Event, SearchEnd};
 use crate::journal::{Archive, Interrupter, JournalError};
 use crate::settings::ProfileId;
@@ -176,6 +178,13 @@ fn fresh(wanted: &Wanted) -> Activities {
     model
 }
 
+/// The whole text of which a row shows the beginning.
+fn whole_of<'a>(activity: &Activity<'_>, entries: &'a [Entry]) -> Option<Cow<'a, str>> {
+    let message = activity.message();
+    let cut = message.strip_suffix('…')?;
+    entries.iter().rev().filter_map(text_of).find(|text| text.starts_with(cut))
+}
+
 /// Whether an activity is wanted, by all of its entries.
 fn is_wanted(wanted: &Wanted, model: &mut Activities, entries: &[Entry]) -> bool {
     for entry in entries {
@@ -184,6 +193,6 @@ fn is_wanted(wanted: &Wanted, model: &mut Activities, entries: &[Entry]) -> bool
     let row = entries.first().and_then(|first| model.find(&first.key)).and_then(|row| model.get(row));
     row.is_some_and(|activity| {
         let is_in_chip = wanted.chip == Chip::All || activity.status().chip() == wanted.chip;
-        is_in_chip && wanted.filter.matches(&activity, wanted.now)
+        is_in_chip && wanted.filter.matches_whole(&activity, wanted.now, whole_of(&activity, entries).as_deref())
     })
 }

@@ -113,6 +113,7 @@ fn missing(gap: &Gap) -> &'static str {
         (None, GapCause::Disconnected) => "No messages can arrive: not connected",
         (None, GapCause::NotRunning) => "No messages could arrive: the monitor was not running",
         (None, GapCause::Asleep) => "No messages could arrive: the computer was asleep",
+        (None, GapCause::MessageLost) => "A message was lost, and the connection with it",
     }
 }
 
