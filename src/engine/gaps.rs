@@ -77,10 +77,10 @@ impl Gaps {
         Current { key, gap, began: None }.entry(now)
     }
 
-    /// A joined connection is gone. `last` was its last sign of life.
-    pub(super) fn lost(&mut self, last: Life, now: Life) -> Entry {
+    /// A joined connection is gone. `last` was its last sign of life. `message` is whether a message was lost with it.
+    pub(super) fn lost(&mut self, last: Life, now: Life, message: bool) -> Entry {
         let from = before(now.at, now.since(last));
-        let current = match self.ended.take() {
+        let mut current = match self.ended.take() {
             Some((mut flapping, joined)) if last.since(joined) < STABLE => {
                 flapping.gap.to = None;
                 flapping
@@ -91,9 +91,19 @@ impl Gaps {
                 Current::new(from, cause, Some(last))
             }
         };
+        if message {
+            current.gap.cause = GapCause::MessageLost;
+        }
         let entry = current.entry(now.at);
         self.current = Some(current);
         entry
+    }
+
+    /// A message was lost before its connection was joined: the gap that lasts does not end as if nothing were missing.
+    pub(super) fn lost_message(&mut self, now: Life) -> Option<Entry> {
+        let current = self.current.as_mut()?;
+        current.gap.cause = GapCause::MessageLost;
+        Some(current.entry(now.at))
     }
 
     /// A connection is joined, with these commands and data requests open.
@@ -114,7 +124,7 @@ impl Gaps {
                 gap.from = before(now.at, lasted);
                 gap.to = Some(now.at);
             }
-            if now.slept_since(began) > DRIFT {
+            if now.slept_since(began) > DRIFT && gap.cause != GapCause::MessageLost {
                 gap.cause = GapCause::Asleep;
             }
         }

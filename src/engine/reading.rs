@@ -3,8 +3,10 @@
 
 use crate::activity::{ActivityKey, Entry, Fact, Moment, Seq, TimeReference};
 use crate::journal::{RequestSecret, Secret, Secrets};
-use crate::protocol::incoming::{self, Incoming};
-use crate::protocol::{AuthorizationToken, Link, LinkLife, Message, Original, Reply, UnreadableReason, mask};
+use crate::protocol::incoming::{self, Documents, Incoming};
+use crate::protocol::{
+    AuthorizationToken, CorrelationId, Link, LinkLife, Message, Original, Reply, UnreadableReason, lenient, mask,
+};
 
 use super::vault::{self, Vault};
 
@@ -18,10 +20,12 @@ const MOST_BYTES: usize = 1024 * 1024;
 pub(super) enum Read {
     /// An entry was added.
     Entry,
-    /// The answer to a join or leave.
+    /// The answer to a join or leave; or a refusal, whatever it answers.
     Reply(Reply),
     /// A sign of life.
     KeepAlive,
+    /// Several messages, each of which is to be read as a text frame.
+    Several(Documents),
 }
 
 /// What was read from a socket and not written yet.
@@ -72,47 +76,112 @@ pub(super) struct Reading {
     vault: Vault,
     /// The server's time of day when the connection was made.
     reference: TimeReference,
+    /// What was asked over this connection: the join, and the leave.
+    asked: Vec<CorrelationId>,
+    /// Whether the last of them has had no answer yet.
+    is_waiting: bool,
 }
 
 impl Reading {
     /// Of a connection that was made with `token`: it is masked wherever a server echoes it.
     pub(super) fn new(token: AuthorizationToken, vault: Vault, reference: TimeReference) -> Self {
-        Self { token, vault, reference }
+        Self { token, vault, reference, asked: Vec::new(), is_waiting: false }
     }
 
-    /// Reads a text frame; an event goes into the harvest.
-    pub(super) fn text(&self, raw: &str, at: Moment, harvest: &mut Harvest) -> Read {
-        match incoming::parse(raw) {
+    /// A request is being sent: what answers it is no message.
+    pub(super) fn expect_answer(&mut self, correlation: &CorrelationId) {
+        self.asked.push(correlation.clone());
+        self.is_waiting = true;
+    }
+
+    /// Reads a text frame; an event goes into the harvest. One that may be `several` messages is taken apart.
+    pub(super) fn text(&mut self, raw: &str, several: bool, at: Moment, harvest: &mut Harvest) -> Read {
+        self.document(raw, several, at, harvest).unwrap_or_else(|| {
+            self.add_unreadable(UnreadableReason::NotJson, raw, at, harvest);
+            Read::Entry
+        })
+    }
+
+    /// Reads a binary frame: JSON in it as that of a text frame. Other bytes are kept whole, sealed.
+    pub(super) fn binary(&mut self, bytes: &[u8], at: Moment, harvest: &mut Harvest) -> Read {
+        let text = lenient::text_of(bytes);
+        text.and_then(|text| self.document(&text, true, at, harvest)).unwrap_or_else(|| {
+            let entry = unreadable(UnreadableReason::Binary, bytes.len(), mask::HIDDEN_BYTES.into(), at);
+            harvest.add(entry, Some(Original::of_bytes(&mask::bytes(bytes, self.token.expose()))));
+            Read::Entry
+        })
+    }
+
+    /// A message that could not be read, after which the connection ends: only that it came is known, and how large it was.
+    pub(super) fn lost(reason: UnreadableReason, size: usize, key: &str, at: Moment, harvest: &mut Harvest) {
+        harvest.add(Entry { key: ActivityKey::Message(key.into()), ..unreadable(reason, size, "".into(), at) }, None);
+    }
+
+    /// Reads what is JSON; `None` if it is none.
+    fn document(&mut self, raw: &str, several: bool, at: Moment, harvest: &mut Harvest) -> Option<Read> {
+        let reason = match incoming::parse(raw) {
+            Incoming::Reply(reply) if reply.is_ok() && !self.takes_as_answer(&reply) => {
+                if reply.is_empty() {
+                    return Some(Read::KeepAlive);
+                }
+                UnreadableReason::NotAsked
+            }
             Incoming::Reply(mut reply) => {
                 reply.text = reply.text.map(|text| self.masked(&text));
-                Read::Reply(reply)
+                return Some(Read::Reply(reply));
             }
-            Incoming::KeepAlive => Read::KeepAlive,
+            Incoming::KeepAlive => return Some(Read::KeepAlive),
             Incoming::Message(message) => {
-                let message = self.settled(message, at);
-                let secret = vault::secret_of(&message, at);
-                let (mut entry, original) = self.entry(message, secret.as_ref(), raw, at);
-                match secret {
-                    Some(secret) if self.vault.keep(&secret) => harvest.secrets.requests.push(secret),
-                    // A link that was requested opens nothing any more, however often the server sends it.
-                    Some(_requested) => entry.fact = repeated(entry.fact),
-                    None => {}
-                }
-                harvest.add(entry, original);
-                Read::Entry
+                self.add_message(message, raw, at, harvest);
+                return Some(Read::Entry);
             }
-            Incoming::Unreadable(reason) => {
-                let masked = self.masked(raw);
-                let original = self.original(raw, &masked, &[self.token.expose()]);
-                harvest.add(unreadable(reason, raw.len(), masked.into(), at), original);
-                Read::Entry
+            Incoming::Unreadable(reason) => reason,
+        };
+        let may_be_several =
+            matches!(reason, UnreadableReason::NotJson | UnreadableReason::NotAnObject | UnreadableReason::WrongType);
+        if several
+            && may_be_several
+            && let Some(documents) = Documents::of(raw)
+        {
+            return Some(Read::Several(documents));
+        }
+        if reason == UnreadableReason::NotJson {
+            return None;
+        }
+        self.add_unreadable(reason, raw, at, harvest);
+        Some(Read::Entry)
+    }
+
+    /// Whether a reply answers what was asked over this connection. A server may leave the correlation id out.
+    fn takes_as_answer(&mut self, reply: &Reply) -> bool {
+        let is_waiting = std::mem::take(&mut self.is_waiting);
+        match &reply.correlation_id {
+            Some(id) if self.asked.contains(id) => true,
+            None if is_waiting => true,
+            Some(_) | None => {
+                self.is_waiting = is_waiting;
+                false
             }
         }
     }
 
-    /// A binary frame: of no use to this protocol, but not to be dropped silently.
-    pub(super) fn binary(size: usize, at: Moment, harvest: &mut Harvest) {
-        harvest.add(unreadable(UnreadableReason::Binary, size, "".into(), at), None);
+    fn add_message(&mut self, message: Message, raw: &str, at: Moment, harvest: &mut Harvest) {
+        let message = self.settled(message, at);
+        let secret = vault::secret_of(&message, at);
+        let (mut entry, original) = self.entry(message, secret.as_ref(), raw, at);
+        match secret {
+            Some(secret) if self.vault.keep(&secret) => harvest.secrets.requests.push(secret),
+            // A link that was requested opens nothing any more, however often the server sends it.
+            Some(_requested) => entry.fact = repeated(entry.fact),
+            None => {}
+        }
+        harvest.add(entry, original);
+    }
+
+    fn add_unreadable(&self, reason: UnreadableReason, raw: &str, at: Moment, harvest: &mut Harvest) {
+        let masked = self.masked(raw);
+        let original = self.original(raw, &masked, &[self.token.expose()]);
+        harvest.add(unreadable(reason, raw.len(), masked.into(), at), original);
     }
 
     /// A text of the server without the secrets in it.
@@ -183,17 +252,20 @@ fn repeated(fact: Fact) -> Fact {
 }
 
 fn heard(message: Message, raw: Box<str>, at: Moment) -> Entry {
-    Entry { seq: Seq::default(), at, key: ActivityKey::of(&message), fact: Fact::Heard(message), raw }
+    let key = match ActivityKey::of(&message) {
+        ActivityKey::Message(id) if id.is_empty() => fresh_key(),
+        key => key,
+    };
+    Entry { seq: Seq::default(), at, key, fact: Fact::Heard(message), raw }
+}
+
+/// The key of a message that names itself by no id.
+fn fresh_key() -> ActivityKey {
+    ActivityKey::Message(uuid::Uuid::new_v4().to_string().into())
 }
 
 fn unreadable(reason: UnreadableReason, size: usize, raw: Box<str>, at: Moment) -> Entry {
-    Entry {
-        seq: Seq::default(),
-        at,
-        key: ActivityKey::Message(uuid::Uuid::new_v4().to_string().into()),
-        fact: Fact::Unreadable { reason, size: size as u64 },
-        raw,
-    }
+    Entry { seq: Seq::default(), at, key: fresh_key(), fact: Fact::Unreadable { reason, size: size as u64 }, raw }
 }
 
 #[cfg(test)]
@@ -208,9 +280,9 @@ mod tests {
 
     fn read_all(raw: &str) -> (Read, Vec<Entry>, Secrets, Vault) {
         let vault = Vault::default();
-        let reading = Reading::new(AuthorizationToken::new("T-canary"), vault.clone(), TimeReference::EXACT);
+        let mut reading = Reading::new(AuthorizationToken::new("T-canary"), vault.clone(), TimeReference::EXACT);
         let mut harvest = Harvest::default();
-        let read = reading.text(raw, Moment(7), &mut harvest);
+        let read = reading.text(raw, true, Moment(7), &mut harvest);
         let (entries, secrets) = harvest.into_parts();
         (read, entries, secrets, vault)
     }
@@ -241,13 +313,13 @@ mod tests {
     #[test]
     fn a_link_that_was_used_and_comes_again_is_a_repetition_and_not_kept() {
         let vault = Vault::default();
-        let reading = Reading::new(AuthorizationToken::new("T"), vault.clone(), TimeReference::EXACT);
-        let read = |link: &str| {
+        let mut reading = Reading::new(AuthorizationToken::new("T"), vault.clone(), TimeReference::EXACT);
+        let mut read = |link: &str| {
             let mut harvest = Harvest::default();
             let raw = format!(
                 r#"{{"data":{{"type":"X-DPT-CAB-REQUEST-ID","id":"r","output_type":1,"body":"https://h/?auth={link}"}}}}"#
             );
-            reading.text(&raw, Moment(7), &mut harvest);
+            reading.text(&raw, true, Moment(7), &mut harvest);
             let (entries, secrets) = harvest.into_parts();
             assert_eq!(entries.len(), 1);
             (matches!(entries[0].fact, Fact::Repeated(_)), secrets.requests.len())
@@ -310,15 +382,106 @@ mod tests {
 
     #[test]
     fn a_harvest_is_full_by_count_and_by_size() {
-        let reading = Reading::new(AuthorizationToken::new("T"), Vault::default(), TimeReference::EXACT);
+        let mut reading = Reading::new(AuthorizationToken::new("T"), Vault::default(), TimeReference::EXACT);
         let mut harvest = Harvest::default();
         for _ in 0..MOST_MESSAGES {
             assert!(!harvest.is_full());
-            reading.text("x", Moment(0), &mut harvest);
+            reading.text("x", true, Moment(0), &mut harvest);
         }
         assert!(harvest.is_full());
         let mut harvest = Harvest::default();
-        reading.text(&"x".repeat(MOST_BYTES), Moment(0), &mut harvest);
+        reading.text(&"x".repeat(MOST_BYTES), true, Moment(0), &mut harvest);
         assert!(harvest.is_full());
+    }
+
+    /// Reads a frame with several messages to its end.
+    fn read_several(raw: &str) -> (Vec<Entry>, usize) {
+        let mut reading = Reading::new(AuthorizationToken::new("T-canary"), Vault::default(), TimeReference::EXACT);
+        let (mut harvest, mut replies) = (Harvest::default(), 0);
+        let Read::Several(mut documents) = reading.text(raw, true, Moment(7), &mut harvest) else {
+            panic!("one: {raw}")
+        };
+        while let Some((document, is_sound)) = documents.next_document() {
+            replies +=
+                usize::from(matches!(reading.text(&document, is_sound, Moment(7), &mut harvest), Read::Reply(_)));
+        }
+        (harvest.into_parts().0, replies)
+    }
+
+    #[test]
+    fn each_message_of_a_frame_is_an_entry_with_its_secrets_masked() {
+        let link =
+            r#"{"data":{"type":"X-DPT-CAB-REQUEST-ID","id":"r","output_type":1,"body":"https://h/?auth=canary"}}"#;
+        let broken = r#"{"data":{"authorizationToken":"canary\ud83d","x":}}"#;
+        let reply = r#"{"status":401,"message":"T-canary"}"#;
+        for raw in [format!("{link}\n{broken}\n{reply}\n{link}"), format!("[{link},{broken},{reply},{link}]")] {
+            let (entries, replies) = read_several(&raw);
+            let kinds: Vec<_> = entries.iter().map(|entry| matches!(entry.fact, Fact::Heard(_))).collect();
+            assert_eq!((&kinds[..], replies), (&[true, false, true][..], 1), "{raw}");
+            assert!(!format!("{entries:?}").contains("canary"), "{entries:?}");
+        }
+    }
+
+    #[test]
+    fn json_in_a_binary_frame_is_read_and_other_bytes_are_sealed_whole() {
+        let mut reading = Reading::new(AuthorizationToken::new("T-canary"), Vault::default(), TimeReference::EXACT);
+        let mut read = |bytes: &[u8]| {
+            let mut harvest = Harvest::default();
+            reading.binary(bytes, Moment(7), &mut harvest);
+            let (entries, secrets) = harvest.into_parts();
+            assert!(!format!("{entries:?} {secrets:?}").contains("canary"), "{entries:?} {secrets:?}");
+            (entries, secrets.originals)
+        };
+        let event = r#"{"data":{"type":"X-DPT-CAB-ID","id":"1","command_status":2,"body":"T-canary"}}"#;
+        let utf16: Vec<u8> = event.encode_utf16().flat_map(u16::to_le_bytes).collect();
+        for bytes in [event.as_bytes(), &utf16] {
+            let (entries, originals) = read(bytes);
+            assert!(matches!(entries[0].fact, Fact::Heard(Message::Command(_))), "{entries:?}");
+            assert_eq!(originals, []);
+        }
+        for (bytes, kept) in [
+            (&b"\0\x9f\x92\x96"[..], &b"\0\x9f\x92\x96"[..]),
+            (b"", b""),
+            (b"canary, but no JSON", b"canary, but no JSON"),
+            (b"\xffT-canary\xff", b"\xffhidden\xff"),
+        ] {
+            let (entries, originals) = read(bytes);
+            let wanted = Fact::Unreadable { reason: UnreadableReason::Binary, size: bytes.len() as u64 };
+            assert_eq!(entries[0].fact, wanted);
+            assert_eq!(originals[0].1.bytes().as_deref().map(Vec::as_slice), Some(kept));
+        }
+    }
+
+    #[test]
+    fn an_answer_to_what_was_not_asked_is_a_row_and_its_own_are_none() {
+        let mut reading = Reading::new(AuthorizationToken::new("T"), Vault::default(), TimeReference::EXACT);
+        reading.expect_answer(&CorrelationId::from("ours"));
+        let mut read = |raw: &str| {
+            let mut harvest = Harvest::default();
+            (reading.text(raw, true, Moment(7), &mut harvest), harvest.into_parts().0)
+        };
+        let foreign = r#"{"status":202,"correlationId":"theirs","data":{"commandId":"c-1"}}"#;
+        let is_row = |(read, entries): (Read, Vec<Entry>)| {
+            let wanted = Fact::Unreadable { reason: UnreadableReason::NotAsked, size: foreign.len() as u64 };
+            read == Read::Entry && entries.first().is_some_and(|entry| entry.fact == wanted)
+        };
+        assert!(is_row(read(foreign)));
+        let unnamed = r#"{"status":200,"data":{"channelId":"c"}}"#;
+        assert!(matches!(read(unnamed).0, Read::Reply(_)), "it answers the join");
+        let again = r#"{"status":200,"correlationId":"ours","data":{"channelId":"c"}}"#;
+        assert!(matches!(read(again).0, Read::Reply(_)));
+        assert_eq!(read(unnamed).0, Read::Entry, "nothing is waited for");
+        assert_eq!(read(r#"{"status":200}"#).0, Read::KeepAlive);
+        assert!(matches!(read(r#"{"status":500,"message":"x"}"#).0, Read::Reply(_)));
+    }
+
+    #[test]
+    fn a_message_without_an_id_is_a_row_of_its_own() {
+        let raw = r#"{"data":{"type":"X-DPT-NOTICE","message":"see https://h/?auth=canary"}}"#;
+        let (_, first, _) = read(raw);
+        let (_, second, _) = read(raw);
+        assert!(matches!(first[0].fact, Fact::Heard(Message::Unrecognised(_))), "{first:?}");
+        assert_ne!(first[0].key, second[0].key);
+        assert!(!first[0].key.id().is_empty() && !format!("{first:?}").contains("canary"), "{first:?}");
     }
 }

@@ -15,7 +15,8 @@ use secrecy::{ExposeSecret as _, SecretString};
 use crate::activity::{Enquiry, Moment};
 use crate::protocol::rest::{self, AUTHORIZATION_HEADER, COMMAND_HEADER, REQUEST_HEADER, StatusAnswer, TokenAnswer};
 use crate::protocol::{
-    AuthorizationToken, CommandId, DataToken, DataTokenPage, Expiry, LinkLife, RequestId, data_token_page, lenient, mask,
+    AuthorizationToken, CommandId, DataToken, DataTokenPage, Expiry, LinkLife, RequestId, data_token_page, lenient,
+    mask,
 };
 
 use super::clocks::{Clocks, date_of};

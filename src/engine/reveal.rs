@@ -108,10 +108,10 @@ mod tests {
     /// What is revealed of messages as a server sent them, the oldest first.
     async fn revealed(raws: &[&str], use_up: bool) -> Vec<String> {
         let (vault, journal) = (Vault::default(), TestJournal::sealed().await);
-        let reading = Reading::new(AuthorizationToken::new("T-canary"), vault.clone(), TimeReference::EXACT);
+        let mut reading = Reading::new(AuthorizationToken::new("T-canary"), vault.clone(), TimeReference::EXACT);
         let mut harvest = Harvest::default();
         for raw in raws {
-            reading.text(raw, Moment(7), &mut harvest);
+            reading.text(raw, true, Moment(7), &mut harvest);
         }
         let (entries, secrets) = harvest.into_parts();
         assert!(!format!("{entries:?}").contains("canary"), "{entries:?}");

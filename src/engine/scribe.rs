@@ -104,6 +104,13 @@ pub(super) enum Presence {
         last: Life,
         /// When that was found.
         now: Life,
+        /// Whether a message was lost with it.
+        message: bool,
+    },
+    /// A message was lost before the connection was joined.
+    MessageLost {
+        /// When.
+        now: Life,
     },
 }
 
@@ -418,13 +425,15 @@ impl Desk {
         match presence {
             Presence::Joined { ticket, .. } => self.book.join(ticket.clone()),
             Presence::Lost { .. } => self.book.lose(),
+            Presence::MessageLost { .. } => {}
         }
         self.gap(presence)
     }
 
     fn gap(&mut self, presence: &Presence) -> Option<Entry> {
         match *presence {
-            Presence::Lost { last, now } => Some(self.gaps.lost(last, now)),
+            Presence::Lost { last, now, message } => Some(self.gaps.lost(last, now, message)),
+            Presence::MessageLost { now } => self.gaps.lost_message(now),
             Presence::Joined { since, .. } => self.gaps.joined(since, self.book.open()),
         }
     }

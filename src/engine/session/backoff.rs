@@ -10,8 +10,8 @@ use std::time::Duration;
 const FIRST: Duration = Duration::from_millis(500);
 /// The highest.
 const HIGHEST: Duration = Duration::from_secs(20);
-/// The longest wait after the server closed connections by a policy, again and again.
-const HIGHEST_AFTER_POLICY: Duration = Duration::from_mins(5);
+/// The longest wait after connections ended the same way, again and again.
+const HIGHEST_OF_SAME: Duration = Duration::from_mins(5);
 /// How long a connection must have been joined to reset the wait.
 pub(super) use crate::engine::gaps::STABLE;
 
@@ -28,17 +28,18 @@ impl Backoff {
         Self { failures: 0, random }
     }
 
-    /// Counts a failure and says how long to wait. After more than one close by a policy in a row the wait grows each time.
-    pub(super) fn next(&mut self, policy_closes: u32) -> Duration {
+    /// Counts a failure and says how long to wait. After more than one of the `same` end in a row,
+    /// which nothing but a change ends, the wait grows each time.
+    pub(super) fn next(&mut self, same: u32) -> Duration {
         // 0.5 s · 2⁶ is above the highest; the bound keeps the shift small for ever.
         let ceiling = FIRST.saturating_mul(1 << self.failures.min(6)).min(HIGHEST);
         self.failures = self.failures.saturating_add(1);
         let wait = ceiling.mul_f64(self.random.f64());
-        if policy_closes < 2 {
+        if same < 2 {
             return wait;
         }
         // Half of it is fixed, so that no wait is shorter than the one before; 1 s · 2⁹ is above the highest.
-        let ceiling = Duration::from_secs(1 << policy_closes.min(9)).min(HIGHEST_AFTER_POLICY);
+        let ceiling = Duration::from_secs(1 << same.min(9)).min(HIGHEST_OF_SAME);
         ceiling.mul_f64(0.5 + self.random.f64() / 2.0)
     }
 

@@ -9,11 +9,13 @@ use secrecy::{ExposeSecret as _, SecretString};
 use tokio_tungstenite::tungstenite::error::{CapacityError, ProtocolError};
 use tokio_tungstenite::tungstenite::{Error as WsError, Message as Frame};
 
+use crate::activity::Moment;
 use crate::engine::connector::{ConnectError, Socket};
 use crate::engine::options::Clock;
 use crate::engine::reading::{Harvest, Read, Reading};
 use crate::engine::rest::RestError;
-use crate::protocol::{Reply, visible};
+use crate::protocol::incoming::Documents;
+use crate::protocol::{CorrelationId, Reply, UnreadableReason, visible};
 
 use super::wish::Ticket;
 
@@ -145,6 +147,15 @@ impl End {
         }
     }
 
+    /// What is known of the message that was lost with the connection, if one was: why, and its size in bytes, 0 if that is not known.
+    pub(super) fn lost_message(&self) -> Option<(UnreadableReason, usize)> {
+        match self {
+            Self::TooLarge { size, .. } => Some((UnreadableReason::TooLarge, *size)),
+            Self::NotUtf8 => Some((UnreadableReason::NotUtf8, 0)),
+            _ => None,
+        }
+    }
+
     /// Only the error's kind is looked at: its text can quote what the server sent.
     fn of_error(error: &WsError) -> Self {
         match error {
@@ -186,16 +197,19 @@ pub(super) struct Connection {
     socket: Socket,
     reading: Reading,
     clock: Clock,
+    /// What is left of a frame with several messages, and when it came; behind it, what is left of one of those.
+    documents: Vec<(Documents, Moment)>,
 }
 
 impl Connection {
     /// Of a socket that was opened with `ticket`.
     pub(super) fn new(socket: Socket, ticket: Arc<Ticket>, limit: usize, reading: Reading, clock: Clock) -> Self {
-        Self { ticket, limit, socket, reading, clock }
+        Self { ticket, limit, socket, reading, clock, documents: Vec::new() }
     }
 
-    /// Sends a frame that holds the token.
-    pub(super) async fn send_secret(&mut self, frame: &SecretString) -> Result<(), End> {
+    /// Sends a request that holds the token.
+    pub(super) async fn ask(&mut self, frame: &SecretString, correlation: &CorrelationId) -> Result<(), End> {
+        self.reading.expect_answer(correlation);
         self.send(Frame::text(frame.expose_secret())).await
     }
 
@@ -211,21 +225,23 @@ impl Connection {
         }
     }
 
-    /// The next frame. Can be dropped at any time without losing one.
+    /// The next frame, or the next message of one that has several. Can be dropped at any time without losing one.
     pub(super) async fn next(&mut self, harvest: &mut Harvest) -> Heard {
+        if let Some(heard) = self.next_document(harvest) {
+            return heard;
+        }
         let frame = self.socket.next().await;
         let at = (self.clock)();
         match frame {
             None => Heard::End(End::Closed { code: None, reason: String::new() }),
             Some(Err(error)) => Heard::End(self.closed(Some(&error)).unwrap_or_else(|| End::of_error(&error))),
-            Some(Ok(Frame::Text(text))) => match self.reading.text(text.as_str(), at, harvest) {
-                Read::Entry => Heard::Entry,
-                Read::Reply(reply) => Heard::Reply(reply),
-                Read::KeepAlive => Heard::KeepAlive,
-            },
+            Some(Ok(Frame::Text(text))) => {
+                let read = self.reading.text(text.as_str(), true, at, harvest);
+                self.heard(read, at, harvest)
+            }
             Some(Ok(Frame::Binary(bytes))) => {
-                Reading::binary(bytes.len(), at, harvest);
-                Heard::Entry
+                let read = self.reading.binary(&bytes, at, harvest);
+                self.heard(read, at, harvest)
             }
             Some(Ok(Frame::Pong(payload))) => Heard::Pong(payload.to_vec()),
             Some(Ok(Frame::Close(_))) => {
@@ -247,6 +263,40 @@ impl Connection {
         };
         let reason = self.reading.masked(&String::from_utf8_lossy(frame.reason));
         is_the_end.then(|| End::Closed { code: frame.code, reason: visible(&reason).into_owned() })
+    }
+
+    fn heard(&mut self, read: Read, at: Moment, harvest: &mut Harvest) -> Heard {
+        match read {
+            Read::Entry => Heard::Entry,
+            Read::Reply(reply) => Heard::Reply(reply),
+            Read::KeepAlive => Heard::KeepAlive,
+            Read::Several(documents) => {
+                self.documents.push((documents, at));
+                self.next_document(harvest).unwrap_or(Heard::KeepAlive)
+            }
+        }
+    }
+
+    /// The next message of a frame that has several.
+    fn next_document(&mut self, harvest: &mut Harvest) -> Option<Heard> {
+        loop {
+            let (documents, at) = self.documents.last_mut()?;
+            let at = *at;
+            let Some((document, is_sound)) = documents.next_document() else {
+                self.documents.pop();
+                continue;
+            };
+            // A broken one was taken apart already.
+            return Some(match self.reading.text(&document, is_sound, at, harvest) {
+                Read::Entry => Heard::Entry,
+                Read::Reply(reply) => Heard::Reply(reply),
+                Read::KeepAlive => Heard::KeepAlive,
+                Read::Several(documents) => {
+                    self.documents.push((documents, at));
+                    continue;
+                }
+            });
+        }
     }
 
     async fn send(&mut self, frame: Frame) -> Result<(), End> {

@@ -45,6 +45,9 @@ impl Session {
             }
             Some(Err(end)) => {
                 drop(connection);
+                if end.lost_message().is_some() {
+                    self.backlog.tell(Presence::MessageLost { now: self.clocks.now() }, &self.scribe);
+                }
                 match self.asked_about(end, &ticket).await {
                     Some(end) => self.lost(end, &ticket, Duration::ZERO),
                     None => self.follow(),
@@ -83,7 +86,7 @@ async fn joined(
 ) -> Result<Reply, End> {
     let mut deadline = Instant::now() + JOIN_BUDGET;
     let frame = outgoing::join(&connection.ticket.token, asked);
-    let sent = tokio::time::timeout_at(deadline, connection.send_secret(&frame)).await;
+    let sent = tokio::time::timeout_at(deadline, connection.ask(&frame, asked)).await;
     sent.map_err(|_elapsed| End::JoinUnanswered)??;
     loop {
         if harvest.is_full() {

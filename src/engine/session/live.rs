@@ -104,7 +104,7 @@ impl Session {
                 }
                 Next::Lost(end) => {
                     let (ticket, joined) = (live.connection.ticket.clone(), live.joined.elapsed());
-                    self.gone(live.life);
+                    self.gone(live.life, end.lost_message().is_some());
                     drop(live);
                     return self.lost(end, &ticket, joined);
                 }

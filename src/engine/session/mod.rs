@@ -19,6 +19,7 @@ mod connection;
 mod heartbeat;
 mod join;
 mod live;
+mod losses;
 mod pace;
 mod waiting;
 mod wish;
@@ -33,10 +34,9 @@ use tokio::sync::{mpsc, watch};
 use crate::protocol::{ChannelId, outgoing};
 use crate::settings::ProfileId;
 
-use super::action::Action;
 use super::clocks::{Clocks, Life};
 use super::connector::{self, ConnectError, Connector, Socket};
-use super::event::{ConnectionState, Notice, Severity};
+use super::event::ConnectionState;
 use super::gaps::before;
 use super::mailbox::Outbox;
 use super::options::Clock;
@@ -51,6 +51,7 @@ use backoff::{Backoff, STABLE};
 use connection::{Connection, End, Failure, Heard};
 use join::{answers, correlation};
 use live::Live;
+use losses::{Losses, next_limit};
 use pace::Pace;
 use waiting::{PolicyCloses, Waiting};
 pub(super) use wish::{Aim, Ticket, Wish};
@@ -106,6 +107,7 @@ pub(super) fn start(parts: Parts, wish: Wish, spawner: &Spawner) -> (watch::Send
         wish: receiver,
         pace: Pace::default(),
         policy_closes: PolicyCloses::default(),
+        losses: Losses::default(),
         ticket: 0,
         connections: 0,
     };
@@ -176,6 +178,8 @@ struct Session {
     policy_closes: PolicyCloses,
     /// How often messages come.
     pace: Pace,
+    /// Messages that could not be read.
+    losses: Losses,
     /// The number of the ticket that was used last.
     ticket: u64,
     /// The connections so far: the generation of the current one, for the log.
@@ -290,7 +294,7 @@ impl Session {
         let farewell = async {
             let asked = correlation();
             let frame = outgoing::leave(&connection.ticket.token, &asked, channel.as_ref());
-            if let Err(end) = connection.send_secret(&frame).await {
+            if let Err(end) = connection.ask(&frame, &asked).await {
                 tracing::debug!(?end, "could not leave in order");
                 return;
             }
@@ -329,7 +333,7 @@ impl Session {
                 let now = self.clocks.now();
                 self.backlog.prove(before(now.at, now.since(life)), &self.scribe);
             }
-            Some(life) => self.gone(life),
+            Some(life) => self.gone(life, false),
         }
         self.follow()
     }
@@ -345,7 +349,10 @@ impl Session {
             // The next connection may well end the same way, however long this one held: no reset.
             End::TooLarge { size, limit } => self.cannot_read(&end, Some(next_limit(size, limit))),
             End::NotUtf8 => self.cannot_read(&end, None),
-            _ if joined >= STABLE => self.backoff.reset(),
+            _ if joined >= STABLE => {
+                self.backoff.reset();
+                self.losses.reset();
+            }
             _ => {}
         }
         let advice = self.policy_closes.count(&end, joined);
@@ -353,8 +360,8 @@ impl Session {
     }
 
     /// Tells the scribe that a joined connection is gone.
-    fn gone(&mut self, last: Life) {
-        let news = Presence::Lost { last, now: self.clocks.now() };
+    fn gone(&mut self, last: Life, message: bool) {
+        let news = Presence::Lost { last, now: self.clocks.now(), message };
         self.backlog.tell(news, &self.scribe);
     }
 
@@ -383,16 +390,6 @@ impl Session {
         true
     }
 
-    /// Says that a message could not be read, and offers to raise the limit.
-    fn cannot_read(&self, why: &End, limit: Option<usize>) {
-        self.outbox.notice(Notice {
-            severity: Severity::Warning,
-            profile: Some(self.profile),
-            sentence: format!("{why} The message is lost; Privicore Monitor connects again."),
-            remedy: limit.map(|limit| ("Raise the limit".to_owned(), Action::SetMessageLimit(limit))),
-        });
-    }
-
     /// A state as the window has it.
     fn in_words(&self, state: &State) -> ConnectionState {
         match state {
@@ -419,11 +416,6 @@ impl Session {
             tracing::debug!("the engine is stopping");
         }
     }
-}
-
-/// A limit under which a message of this size could have been read: the size that is known may be that of its first part.
-fn next_limit(size: usize, limit: usize) -> usize {
-    size.max(limit.saturating_mul(2)).checked_next_power_of_two().unwrap_or(usize::MAX)
 }
 
 /// Ends when a leave that begins now has taken too long. The program may be told to end in the middle of it.

@@ -61,7 +61,7 @@ impl Session {
     /// The wait after an attempt that failed. `advice` is what to add to the reason.
     pub(super) fn failed(&mut self, why: &Failure, advice: Option<String>) -> State {
         let wish = current(&mut self.wish);
-        let mut wait = self.backoff.next(self.policy_closes.in_a_row());
+        let mut wait = self.backoff.next(self.policy_closes.in_a_row().max(self.losses.backoff()));
         let mut sentences = vec![why.to_string()];
         sentences.extend(advice);
         let asked = why.retry_after().map(|asked| asked.wait((self.clock)()));

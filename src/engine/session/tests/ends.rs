@@ -9,6 +9,7 @@ use tokio_tungstenite::tungstenite::protocol::frame::Frame as RawFrame;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::{Data, OpCode};
 
 use super::bench::{Bench, LIMIT, settle, ticket};
+use crate::activity::{Answer, GapCause, GapState};
 use crate::engine::action::Action;
 use crate::engine::event::ConnectionState;
 use crate::engine::session::Aim;
@@ -244,7 +245,7 @@ async fn whatever_servers_and_operators_do_there_is_one_socket_and_nothing_heard
 #[tokio::test(start_paused = true)]
 async fn a_message_above_the_limit_is_a_notice_with_a_remedy_and_the_wait_is_not_reset() {
     let mut bench = Bench::online();
-    for attempt in 1..=2 {
+    for attempt in 1..=4 {
         let mut server = bench.join().await;
         tokio::select! {
             () = tokio::time::sleep(seconds(60)) => {}
@@ -252,16 +253,26 @@ async fn a_message_above_the_limit_is_a_notice_with_a_remedy_and_the_wait_is_not
         }
         server.send(&done("fits")).await;
         server.frame(Frame::text("x".repeat(LIMIT + 1))).await;
-        let notice = bench.notice().await;
-        assert!(notice.sentence.contains(&format!("{} bytes", LIMIT + 1)), "{}", notice.sentence);
-        let (words, action) = notice.remedy.unwrap();
-        assert_eq!(words, "Raise the limit");
-        let Action::SetMessageLimit(limit) = action else { panic!("{action:?}") };
-        assert!(limit > LIMIT && limit.is_power_of_two(), "{limit}");
-        assert_eq!(bench.failure().await.1, attempt, "the wait was reset");
+        if attempt <= 3 {
+            let notice = bench.notice().await;
+            assert!(notice.sentence.contains(&format!("{} bytes", LIMIT + 1)), "{}", notice.sentence);
+            assert_eq!(notice.sentence.contains("3 times in a row"), attempt == 3, "{}", notice.sentence);
+            let (words, action) = notice.remedy.unwrap();
+            assert_eq!(words, "Raise the limit");
+            let Action::SetMessageLimit(limit) = action else { panic!("{action:?}") };
+            assert!(limit > LIMIT && limit.is_power_of_two(), "{limit}");
+        }
+        let (wait, failures, _) = bench.failure().await;
+        assert_eq!(failures, attempt, "the wait was reset");
+        assert_eq!(wait >= seconds(19), attempt >= 3, "attempt {attempt}: {wait:?}");
     }
     settle().await;
-    assert_eq!(bench.ledger.ids(), ["fits", "fits"], "what came before it is kept");
+    let ids = bench.ledger.ids();
+    let (kept, lost): (Vec<_>, Vec<_>) = ids.into_iter().partition(|id| id == "fits");
+    assert_eq!(kept.len(), 4, "what came before it is kept");
+    assert!(lost.len() == 4 && lost.iter().all(|id| *id == lost[0]), "one row says what was lost: {lost:?}");
+    let gaps = bench.ledger.gaps();
+    assert!(gaps.iter().all(|gap| gap.cause == GapCause::MessageLost), "{gaps:?}");
 }
 
 #[tokio::test(start_paused = true)]
@@ -273,17 +284,55 @@ async fn text_that_is_not_utf_8_is_a_notice_and_a_new_connection() {
     assert!(notice.sentence.contains("not valid UTF-8"), "{}", notice.sentence);
     assert!(notice.remedy.is_none());
     bench.join().await;
+    settle().await;
+    assert_eq!(bench.ledger.ids().len(), 1, "a row says that it was lost");
+    let gap = bench.ledger.gaps().pop().expect("a gap");
+    assert_eq!(gap.cause, GapCause::MessageLost);
+    let state = GapState::of(&gap, (0, 0), |_| Answer::Settled);
+    assert_eq!((state.is_complete(), state.meaning()), (false, "acknowledgements may be missing"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_message_that_is_lost_before_the_join_stays_missing_too() {
+    let (mut bench, server) = Bench::live().await;
+    drop(server);
+    bench.failure().await;
+    let mut server = bench.server().await;
+    server.request().await.expect("it joins");
+    server.frame(Frame::text("x".repeat(LIMIT + 1))).await;
+    bench.failure().await;
+    let _server = bench.join().await;
+    settle().await;
+    let gaps = bench.ledger.gaps();
+    assert_eq!((gaps.len(), gaps[0].cause, gaps[0].to.is_some()), (1, GapCause::MessageLost, true));
+    assert_eq!(bench.ledger.ids().len(), 1);
 }
 
 #[tokio::test(start_paused = true)]
 async fn what_can_not_be_read_is_an_entry_and_the_next_message_is_read() {
     let (mut bench, mut server) = Bench::live().await;
-    for frame in [Frame::text("not JSON"), Frame::binary(vec![1, 2, 3]), Frame::text("{}"), Frame::text("[1]")] {
+    for frame in
+        [Frame::text("not JSON"), Frame::binary(vec![1, 2, 3]), Frame::text(r#"{"data":5}"#), Frame::text("[1]")]
+    {
         server.frame(frame).await;
     }
     server.send(&done("next")).await;
     let told = bench.told(5).await;
     assert_eq!(told.last().unwrap(), "next");
+    assert_eq!(bench.network.attempts(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn several_messages_in_one_frame_are_read_in_order_also_around_the_answer_to_the_join() {
+    let mut bench = Bench::online();
+    let mut server = bench.server().await;
+    let request = server.request().await.expect("it joins");
+    let answer = json!({"status": 200, "correlationId": request["correlationId"], "data": {"channelId": "ch-1"}});
+    server.frame(Frame::text(format!("{}\n{answer}\n{}", done("before"), done("after")))).await;
+    bench.until(|state| *state == ConnectionState::Live).await;
+    server.frame(Frame::text(format!("[{},{{\"data\":[{}]}}]", done("a"), done("b")["data"].clone()))).await;
+    server.frame(Frame::binary(format!("{}{}", done("c"), done("d")).into_bytes())).await;
+    assert_eq!(bench.told(6).await, ["before", "after", "a", "b", "c", "d"]);
     assert_eq!(bench.network.attempts(), 1);
 }
 
