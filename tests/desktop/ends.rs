@@ -1,6 +1,8 @@
 //! How the program ends, and what the next start makes of that.
 
-use std::fs;
+use std::io::Write as _;
+use std::process::{Command, Stdio};
+use std::{env, fs};
 
 use atspi::Role;
 
@@ -57,7 +59,7 @@ fn a_kill_right_after_a_profile_was_removed_leaves_nothing_of_it() -> Outcome<()
     let monitor = stage.start_live()?;
     stage.privicore.report_command(COMMAND, 2)?;
     monitor.wait_row(&format!("Command {COMMAND}, Succeeded"))?;
-    monitor.click_button("Menu")?;
+    monitor.click_button("Profile Ops")?;
     monitor.click_button("Remove profile…")?;
     monitor.part(Role::Dialog, "Remove profile")?;
     monitor.click_button("Remove profile")?;
@@ -115,6 +117,60 @@ fn a_certificate_file_that_never_comes_is_named_and_holds_up_neither_a_connectio
     // Nor while it is still waited for.
     let monitor = Monitor::start_as(&stage.desktop, &stage.home, &[("PRIVICORE_CA_FILE", &path)])?;
     end_well(monitor)
+}
+
+#[test]
+fn a_locked_keyring_is_not_waited_for_at_the_end_and_does_at_the_next_start_what_it_was_asked() -> Outcome<()> {
+    let stage = Stage::set()?;
+    let monitor = stage.start_live()?;
+    until("the token in the keyring", || traces::stored_token(&stage.home).map(Some))?;
+    let locked = LockedKeyring::new()?;
+    monitor.click_button("Menu")?;
+    monitor.click_button("Sign out")?;
+    monitor.part(Role::Dialog, "Sign out")?;
+    hands::press("Return")?;
+    monitor.wait_connection("Signed out")?;
+    end_well(monitor)?;
+    drop(locked);
+    traces::stored_token(&stage.home)?;
+
+    let monitor = stage.start()?;
+    monitor.wait_connection("Signed out")?;
+    until("the keyring to be without it", || Ok(traces::stored_token(&stage.home).is_err().then_some(())))?;
+    ensure(stage.privicore.joined()? == 0, "it signed in again")?;
+    end_well(monitor)
+}
+
+/// The keyring of the session, locked: whoever asks it waits for a password that nobody types. Unlocked at the end.
+struct LockedKeyring;
+
+impl LockedKeyring {
+    fn new() -> Outcome<Self> {
+        let login = "['/org/freedesktop/secrets/collection/login']";
+        let lock = "org.freedesktop.Secret.Service.Lock";
+        let (service, path) = ("org.freedesktop.secrets", "/org/freedesktop/secrets");
+        let call = ["call", "--session", "--dest", service, "--object-path", path, "--method", lock, login];
+        hands::run("gdbus", &call)?;
+        Ok(Self)
+    }
+}
+
+impl Drop for LockedKeyring {
+    fn drop(&mut self) {
+        // A daemon that is locked is unlocked by a prompt only; another in its place takes the password of `session`.
+        let control = format!("--control-directory={}/keyring", env::var("XDG_RUNTIME_DIR").unwrap_or_default());
+        let daemon = Command::new("gnome-keyring-daemon")
+            .args(["--replace", "--unlock", "--daemonize", "--components=secrets", &control])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn();
+        let Ok(mut daemon) = daemon else { return };
+        if let Some(mut password) = daemon.stdin.take() {
+            _ = password.write_all(b"desktop");
+        }
+        _ = daemon.wait();
+    }
 }
 
 fn end_well(monitor: Monitor) -> Outcome<()> {

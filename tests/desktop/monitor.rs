@@ -13,7 +13,7 @@ use crate::hands;
 use crate::privicore::Privicore;
 use crate::process::Process;
 use crate::tree::{self, Desktop, Node};
-use crate::wait::{until, until_at_last};
+use crate::wait::{timed, until, until_at_last};
 
 /// What the program calls itself on the accessibility bus.
 const PROGRAM: &str = "privicore-monitor";
@@ -273,8 +273,10 @@ impl Monitor {
 
     /// Asks the program to end, as the system does when it shuts down, and waits for it.
     pub(crate) fn terminate(self) -> Outcome<ExitStatus> {
-        hands::run("kill", &["-TERM", &self.process.0.id().to_string()])?;
-        self.wait_end()
+        timed("SIGTERM to the end", || {
+            hands::run("kill", &["-TERM", &self.process.0.id().to_string()])?;
+            self.wait_end()
+        })
     }
 
     /// Kills the program: it has no time for anything.

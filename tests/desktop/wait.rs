@@ -35,6 +35,14 @@ pub(crate) fn until_at_last<T>(what: &str, ask: impl FnMut() -> Outcome<Option<T
     within(LONG, what, ask)
 }
 
+/// Does something, and says how long that took, for whoever runs the test with `--nocapture`.
+pub(crate) fn timed<T>(what: &str, work: impl FnOnce() -> Outcome<T>) -> Outcome<T> {
+    let begun = Instant::now();
+    let done = work()?;
+    println!("{what}: {} ms", begun.elapsed().as_millis());
+    Ok(done)
+}
+
 fn within<T>(bound: Duration, what: &str, mut ask: impl FnMut() -> Outcome<Option<T>>) -> Outcome<T> {
     let begun = Instant::now();
     loop {
