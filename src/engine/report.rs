@@ -37,6 +37,9 @@ pub(super) enum Report {
     Renewed { asked: Arc<Renewal>, outcome: Result<Granted, RestError> },
     /// The keyring was asked to keep a token.
     Kept { profile: ProfileId, ticket: u64 },
+    /// The journal has the newest token of a profile, which the keyring did not keep when an earlier run ended; `None` if it
+    /// can't open it.
+    Unkept { profile: ProfileId, token: Option<AuthorizationToken> },
     /// A REST call said that the token is dead.
     TokenDead { profile: ProfileId, ticket: u64, why: RestError },
     /// This program requested data; with the folder that it goes to by itself, and its size.

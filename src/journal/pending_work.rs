@@ -18,6 +18,9 @@ const TOKEN: i64 = 5;
 /// The kind of a number whose entries have to be taken off the disk: the journal does that by itself.
 const FORGOTTEN: i64 = 5;
 
+/// The kind of a token that the keyring has to keep.
+const KEEP: i64 = 6;
+
 /// The number of a piece of pending work.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct WorkId(pub(super) i64);
@@ -35,6 +38,14 @@ pub enum PendingWork {
         /// The token.
         token: Option<AuthorizationToken>,
     },
+    /// The keyring did not keep a profile's newest token before the program ended. The token is kept sealed; it is `None` if
+    /// the journal had no key to seal it with, or has not got it now. A profile has one such work at most.
+    KeepToken {
+        /// Whose.
+        profile: ProfileId,
+        /// The token.
+        token: Option<AuthorizationToken>,
+    },
     /// A profile was removed: it has to leave settings, keyring and journal. Nothing more is written for it.
     RemoveProfile(ProfileId),
     /// A file that was not finished has to be deleted.
@@ -49,12 +60,15 @@ impl PendingWork {
             Self::RevokeToken { .. } => 2,
             Self::RemoveProfile(_) => 3,
             Self::DeleteFile(_) => 4,
+            Self::KeepToken { .. } => KEEP,
         }
     }
 
     fn profile(&self) -> Option<ProfileId> {
         match self {
-            Self::ForgetToken(profile) | Self::RemoveProfile(profile) => Some(*profile),
+            Self::ForgetToken(profile) | Self::RemoveProfile(profile) | Self::KeepToken { profile, .. } => {
+                Some(*profile)
+            }
             Self::RevokeToken { profile, .. } => Some(profile.id),
             Self::DeleteFile(_) => None,
         }
@@ -63,7 +77,7 @@ impl PendingWork {
     /// What there is to say beside the kind and the profile.
     fn details(&self) -> String {
         match self {
-            Self::ForgetToken(_) | Self::RemoveProfile(_) => String::new(),
+            Self::ForgetToken(_) | Self::RemoveProfile(_) | Self::KeepToken { .. } => String::new(),
             Self::RevokeToken { profile, .. } => serde_json::to_string(profile).unwrap_or_default(),
             // A path that is no text has no form here: its file stays.
             Self::DeleteFile(path) => path.to_str().unwrap_or_default().to_owned(),
@@ -100,7 +114,8 @@ impl Journal {
         self.order(|reply| Order::EndWork { work, reply }).await
     }
 
-    /// A profile has signed in again: no older token of it has to leave the keyring any more.
+    /// The keyring keeps a profile's newest token, or is about to: no older one of it has to leave the keyring any more, or to be
+    /// kept.
     ///
     /// # Errors
     ///
@@ -127,12 +142,21 @@ pub(super) fn insert(
     let request = RequestId::from("");
     let mut numbers = Vec::new();
     for work in works {
-        let secret = match (work, sealer) {
-            (PendingWork::RevokeToken { profile, token: Some(token) }, Some(sealer)) => {
-                sealer.seal(place(profile.id, &request, at), token.expose()).map(|bytes| (sealer.number, bytes))
-            }
-            _ => None,
+        let token = match work {
+            PendingWork::RevokeToken { profile, token } => token.as_ref().map(|token| (profile.id, token)),
+            PendingWork::KeepToken { profile, token } => token.as_ref().map(|token| (*profile, token)),
+            PendingWork::ForgetToken(_) | PendingWork::RemoveProfile(_) | PendingWork::DeleteFile(_) => None,
         };
+        if let PendingWork::ForgetToken(profile)
+        | PendingWork::RemoveProfile(profile)
+        | PendingWork::KeepToken { profile, .. } = work
+        {
+            forget_kept(transaction, *profile)?;
+        }
+        let secret = token.zip(sealer).and_then(|((profile, token), sealer)| {
+            let bytes = sealer.seal(place(profile, &request, at), token.expose())?;
+            Some((sealer.number, bytes))
+        });
         let (seal, bytes) = secret.unzip();
         let profile = work.profile().map_or(0, ProfileId::as_u128).to_be_bytes();
         insert.execute((work.kind(), profile, at.0, work.details(), seal, bytes))?;
@@ -158,20 +182,19 @@ pub(super) fn all(connection: &Connection, sealer: Option<&Sealer>) -> rusqlite:
 fn read(row: &Row<'_>, sealer: Option<&Sealer>) -> rusqlite::Result<Option<PendingWork>> {
     let profile = ProfileId::from_u128(u128::from_be_bytes(row.get(2)?));
     let details: String = row.get(4)?;
+    let at = Moment(row.get(3)?);
+    let (seal, bytes): (Option<i64>, Option<Vec<u8>>) = (row.get(5)?, row.get(6)?);
+    let request = RequestId::from("");
+    let token = sealer
+        .filter(|sealer| seal == Some(sealer.number))
+        .and_then(|sealer| sealer.open(place(profile, &request, at), &bytes?))
+        .and_then(|bytes| str::from_utf8(&bytes).ok().map(AuthorizationToken::new));
     Ok(match row.get(1)? {
         1_i64 => Some(PendingWork::ForgetToken(profile)),
-        2 => {
-            let at = Moment(row.get(3)?);
-            let (seal, bytes): (Option<i64>, Option<Vec<u8>>) = (row.get(5)?, row.get(6)?);
-            let request = RequestId::from("");
-            let token = sealer
-                .filter(|sealer| seal == Some(sealer.number))
-                .and_then(|sealer| sealer.open(place(profile, &request, at), &bytes?))
-                .and_then(|bytes| str::from_utf8(&bytes).ok().map(AuthorizationToken::new));
-            serde_json::from_str(&details)
-                .ok()
-                .map(|profile| PendingWork::RevokeToken { profile: Box::new(profile), token })
-        }
+        2 => serde_json::from_str(&details)
+            .ok()
+            .map(|profile| PendingWork::RevokeToken { profile: Box::new(profile), token }),
+        KEEP => Some(PendingWork::KeepToken { profile, token }),
         3 => Some(PendingWork::RemoveProfile(profile)),
         4 => Some(PendingWork::DeleteFile(details.into())),
         _ => None,
@@ -213,10 +236,18 @@ pub(super) fn done(connection: &Connection, WorkId(number): WorkId) -> rusqlite:
     connection.execute("DELETE FROM pending_work WHERE number = ?1", [number]).map(|_count| ())
 }
 
-/// A profile has signed in again: what its token of before was to be forgotten for is over.
+/// No older token of a profile has to be kept any more.
+fn forget_kept(transaction: &Transaction<'_>, profile: ProfileId) -> rusqlite::Result<()> {
+    let profile = profile.as_u128().to_be_bytes();
+    let done = transaction.execute("DELETE FROM pending_work WHERE kind = ?1 AND profile = ?2", (KEEP, profile));
+    done.map(|_count| ())
+}
+
+/// A profile has signed in again: what its token of before was to be forgotten or kept for is over.
 pub(super) fn signed_in(connection: &mut Connection, profile: ProfileId) -> rusqlite::Result<()> {
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     transaction
         .execute("DELETE FROM pending_work WHERE kind = 1 AND profile = ?1", [profile.as_u128().to_be_bytes()])?;
+    forget_kept(&transaction, profile)?;
     transaction.commit()
 }

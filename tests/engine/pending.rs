@@ -85,7 +85,7 @@ pub(crate) fn pending(data: &Path, kind: i64) -> i64 {
 }
 
 /// Whether a data folder has a text in any of its files.
-fn is_on_disk(data: &Path, needle: &str) -> bool {
+pub(crate) fn is_on_disk(data: &Path, needle: &str) -> bool {
     ["journal.sqlite", "journal.sqlite-wal"].iter().any(|file| {
         let bytes = std::fs::read(data.join(file)).unwrap_or_default();
         memchr::memmem::find(&bytes, needle.as_bytes()).is_some()

@@ -15,6 +15,7 @@ use privicore_monitor::settings::{Address, Profile, ProfileId};
 use tokio::sync::Semaphore;
 
 use crate::keys::{self, Mood};
+use crate::pending::{is_on_disk, pending};
 use crate::quitting::until_asked;
 use crate::scripted::{Backend, proxy};
 use crate::window::{Machine, Window, with_password};
@@ -202,6 +203,35 @@ async fn a_status_that_was_refused_to_the_old_token_is_told_as_not_known_if_ther
     bench.answer();
     bench.window.notice("The status of c-1 is not known: ").await;
     bench.window.quit().await;
+}
+
+#[tokio::test]
+async fn a_new_token_that_the_keyring_did_not_keep_before_the_end_is_used_and_kept_at_the_next_start() {
+    let mut bench = Bench::new().await;
+    bench.keyring.be(Mood::Silent);
+    bench.asks().await;
+    bench.answer();
+    bench.window.notice("The token was renewed.").await;
+    bench.window.live(2).await;
+    bench.window.quit().await;
+    bench.keyring.be(Mood::Open);
+    let Bench { machine, backend, .. } = bench;
+    let data = machine.folder.path().join("data");
+    assert_eq!(pending(&data, 6), 1, "the token is not written down");
+    assert!(!is_on_disk(&data, "T-2"), "the token is on the disk");
+    let mut window = Window::open(&machine);
+    window.live(1).await;
+    window.kept().await;
+    let expiry = backend.got_of("POST /profile/authorization-token/expiry");
+    assert_eq!(expiry.last().and_then(|got| got.token.as_deref()), Some("T-2"), "{expiry:?}");
+    let kept = machine.keyring.token(ProfileId::from_u128(77)).await.expect("it is open");
+    assert_eq!(kept.as_ref().map(privicore_monitor::protocol::AuthorizationToken::expose), Some("T-2"));
+    until("the end of the work", async || (pending(&data, 6) == 0).then_some(())).await;
+    // Signed out, it is neither kept nor used any more.
+    window.act(Action::SignOut { profile: ProfileId::from_u128(77), revoke: false });
+    window.state("signed out", |state| *state == ConnectionState::SignedOut).await;
+    window.quit().await;
+    assert_eq!(pending(&data, 6), 0);
 }
 
 #[tokio::test]

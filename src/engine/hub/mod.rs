@@ -129,6 +129,8 @@ pub(super) struct Hub {
     signed_out: BTreeSet<ProfileId>,
     /// Tokens that earlier runs promised to revoke.
     revocations: Vec<WorkId>,
+    /// Profiles whose newest token is in the journal, because the keyring did not keep it when an earlier run ended.
+    unkept: BTreeSet<ProfileId>,
     /// Profiles that are being taken out of the journal.
     removals: BTreeMap<ProfileId, Task<()>>,
     /// Searches of the journal, by profile.
@@ -170,6 +172,7 @@ pub(super) async fn run(start: Start) {
         guests: BTreeSet::new(),
         signed_out: BTreeSet::new(),
         revocations: Vec::new(),
+        unkept: BTreeSet::new(),
         removals: BTreeMap::new(),
         queue: Queue::default(),
         searches: BTreeMap::new(),
@@ -235,7 +238,7 @@ impl Hub {
             self.restore(id);
             if !connect {
                 self.aim(id, Aim::Offline);
-            } else if keep && !self.signed_out.contains(&id) {
+            } else if keep && !self.signed_out.contains(&id) && !self.unkept.contains(&id) {
                 self.remember(id);
             }
         }
@@ -303,6 +306,7 @@ impl Hub {
             Report::Renewed { asked, outcome } => self.renewed(&asked, outcome),
             Report::Removing { profile, works } => self.removing(profile, works),
             Report::Kept { profile, ticket } => self.kept(profile, ticket),
+            Report::Unkept { profile, token } => self.unkept(profile, token),
             Report::TokenDead { profile, ticket, why } => self.token_dead(profile, ticket, why),
             Report::StatusNotAsked(check) => self.status_not_asked(check),
             Report::Track(asked) => self.asked_to_track(asked),

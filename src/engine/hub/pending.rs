@@ -10,7 +10,9 @@ use tokio::sync::oneshot;
 use crate::engine::endpoints::Endpoints;
 use crate::engine::event::{Notice, Severity};
 use crate::engine::lasting;
+use crate::engine::report::Report;
 use crate::engine::rest::RestError;
+use crate::engine::sign_in;
 use crate::engine::status::ProblemKind;
 use crate::engine::tools::Tools;
 use crate::journal::{PendingWork, Sealing, WorkId};
@@ -58,6 +60,7 @@ impl Hub {
                     });
                 }
                 PendingWork::RevokeToken { .. } => self.revocations.push(id),
+                PendingWork::KeepToken { profile, .. } => _ = self.unkept.insert(profile),
                 PendingWork::RemoveProfile(profile) => {
                     self.settings.profiles.retain(|kept| kept.id != profile);
                     self.signed_out.insert(profile);
@@ -79,7 +82,7 @@ impl Hub {
                 }
             }
         }
-        if !self.revocations.is_empty() {
+        if !self.revocations.is_empty() || !self.unkept.is_empty() {
             self.ask_for_seal();
         }
     }
@@ -123,6 +126,46 @@ impl Hub {
                 });
             }
         });
+    }
+
+    /// Takes up the tokens that the keyring did not keep when earlier runs ended, once it is known whether the journal can open
+    /// them.
+    pub(super) fn take_up_unkept(&mut self, sealing: &Sealing) {
+        let wanted = std::mem::take(&mut self.unkept);
+        if wanted.is_empty() {
+            return;
+        }
+        if !sealing.is_on() {
+            // The keyring may still have one, and the next start tries again.
+            return wanted.into_iter().for_each(|profile| self.remember(profile));
+        }
+        let tools = self.tools.clone();
+        self.tools.spawner.spawn("reading the journal", async move {
+            for (_, work) in tools.ledger.pending_work().await.unwrap_or_default() {
+                if let PendingWork::KeepToken { profile, token } = work
+                    && wanted.contains(&profile)
+                {
+                    tools.report(Report::Unkept { profile, token }).await;
+                }
+            }
+        });
+    }
+
+    /// The journal has the newest token of a profile, or could not open it.
+    pub(super) fn unkept(&mut self, profile: ProfileId, token: Option<AuthorizationToken>) {
+        let is_new = self.desks.get(&profile).is_some_and(|desk| desk.held.is_none() && desk.signing.is_none());
+        if !is_new || self.signed_out.contains(&profile) {
+            return;
+        }
+        if token.is_none() {
+            return self.remember(profile);
+        }
+        self.remembered(profile, Ok(token));
+        if let Some(held) = self.desks.get_mut(&profile).and_then(|desk| desk.held.as_mut()) {
+            held.kept = false;
+            self.tell_token(profile);
+            self.keep(profile);
+        }
     }
 
     /// Has a token revoked, also if the program ends first. `left` ends when its channel is left.
@@ -250,6 +293,24 @@ pub(super) async fn end_work(tools: &Tools, id: Option<WorkId>) {
         && let Err(why) = tools.ledger.end_work(id).await
     {
         tracing::warn!(%why, "what is done will be done again at the next start");
+    }
+}
+
+/// Puts a profile's newest token into the keyring, also if the program ends first. Whether it is there; if not the operator is
+/// told.
+pub(super) async fn keep_token(tools: &Tools, profile: ProfileId, token: &AuthorizationToken) -> bool {
+    match tools.spawner.until_cut_short(sign_in::keep(tools, profile, token)).await {
+        Some(true) => {
+            if let Err(why) = tools.ledger.signed_in(profile).await {
+                tracing::warn!(%why, "the next start may take an older token for the newest");
+            }
+            true
+        }
+        Some(false) => false,
+        None => {
+            write_down(tools, vec![PendingWork::KeepToken { profile, token: Some(token.clone()) }]).await;
+            false
+        }
     }
 }
 

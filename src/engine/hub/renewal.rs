@@ -15,7 +15,7 @@ use crate::settings::ProfileId;
 
 use super::Hub;
 use super::desk::Held;
-use super::pending::Revocation;
+use super::pending::{Revocation, keep_token};
 
 impl Hub {
     /// Asks for a new token, as the operator wants it.
@@ -122,7 +122,7 @@ impl Hub {
         if let (Ok(granted), true) = (outcome, asked.keep) {
             let (tools, profile) = (self.tools.clone(), asked.profile.id);
             self.tools.spawner.finish("writing the keyring", async move {
-                tools.spawner.until_cut_short(sign_in::keep(&tools, profile, &granted.token)).await;
+                keep_token(&tools, profile, &granted.token).await;
             });
         }
     }

@@ -48,6 +48,7 @@ impl Hub {
     /// The journal seals from now on, or does not.
     pub(super) fn sealing(&mut self, sealing: &Sealing) {
         self.take_up_revocations(sealing);
+        self.take_up_unkept(sealing);
         if let Some(sentence) = sealing.sentence().filter(|_sentence| !self.told_of_seal || sealing.is_on()) {
             self.told_of_seal = true;
             if sealing.is_on() {

@@ -18,7 +18,7 @@ use crate::protocol::{AuthorizationToken, visible};
 use crate::settings::ProfileId;
 
 use super::desk::{Held, Signing, Stage};
-use super::pending::{Revocation, forget_token};
+use super::pending::{Revocation, forget_token, keep_token};
 use super::{Hub, failure};
 
 impl Hub {
@@ -252,8 +252,7 @@ impl Hub {
             if was_signed_out && let Err(why) = tools.ledger.signed_in(profile).await {
                 tracing::warn!(%why, "the next start may take the token for one that was to be forgotten");
             }
-            let keeping = sign_in::keep(&tools, profile, &ticket.token);
-            if !unwanted.is_cancelled() && tools.spawner.until_cut_short(keeping).await == Some(true) {
+            if !unwanted.is_cancelled() && keep_token(&tools, profile, &ticket.token).await {
                 tools.report(Report::Kept { profile, ticket: ticket.number }).await;
             }
         };
@@ -296,6 +295,8 @@ impl Hub {
                     wish.retry += 1;
                 });
             }
+            // It comes from the journal, soon.
+            None if self.unkept.contains(&profile) => self.aim(profile, Aim::SignedOut),
             None if desk.profile.keep_signed_in && !self.signed_out.contains(&profile) => {
                 // The operator wants it online, wherever it was to be before.
                 self.aim(profile, Aim::SignedOut);
