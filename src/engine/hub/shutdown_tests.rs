@@ -16,6 +16,7 @@ const MOST: Duration = Duration::from_millis(900);
 #[derive(Debug, Clone, Copy)]
 enum UnderWay {
     Nothing,
+    Questions,
     Renewal,
     KeepingAKey,
     SigningOut,
@@ -23,10 +24,14 @@ enum UnderWay {
     EverythingBefore,
 }
 
-/// Has that begin; whether it is heard of by the backend.
+/// Has that begin.
 async fn begin(bench: &mut Bench, what: UnderWay) {
     let profile = bench.profile;
     let mut actions = Vec::new();
+    if matches!(what, UnderWay::Questions | UnderWay::EverythingBefore) {
+        actions.push(Action::CheckStatus { profile, commands: ["c-1", "c-2"].map(Into::into).into() });
+        actions.push(Action::ListDataTokens { profile, page: 1 });
+    }
     if matches!(what, UnderWay::Renewal | UnderWay::EverythingBefore) {
         actions.push(Action::RenewToken(profile));
     }
@@ -52,6 +57,7 @@ async fn begin(bench: &mut Bench, what: UnderWay) {
 async fn quitting_ends_within_a_second_whoever_keeps_silent_and_what_is_left_is_written_down() {
     for what in [
         UnderWay::Nothing,
+        UnderWay::Questions,
         UnderWay::Renewal,
         UnderWay::KeepingAKey,
         UnderWay::SigningOut,
