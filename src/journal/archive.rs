@@ -28,9 +28,6 @@ mod keys;
 /// How many entries of one activity are read at most in a search.
 const MOST_OF_ONE: usize = 4_096;
 
-/// The first `kind` of an entry of our own making, in tens: deeds, then gaps.
-const OURS: i64 = 40;
-
 /// Steps of SQLite between two looks whether a query was cancelled: well below a millisecond.
 const STEPS: i32 = 1_000;
 
@@ -201,33 +198,6 @@ impl Archive {
         // What is open is found within the span as well.
         let history = history::read(&self.connection, &OpenIndex::default(), &wanted);
         history.map(|history| history.entries).map_err(|source| self.failed(source))
-    }
-
-    /// Every deed and every gap of all profiles, in ascending order: the few entries that did not come from a server.
-    ///
-    /// # Errors
-    ///
-    /// Where the journal can't be read.
-    pub fn ours(&self, each: impl FnMut(ProfileId, Entry)) -> Result<(), JournalError> {
-        self.ours_before(Seq(u64::MAX), each)
-    }
-
-    /// The same of those before a number.
-    ///
-    /// # Errors
-    ///
-    /// If the journal can't be read.
-    pub fn ours_before(&self, before: Seq, mut each: impl FnMut(ProfileId, Entry)) -> Result<(), JournalError> {
-        let mut read = || {
-            let mut statement =
-                self.connection.prepare_cached(&entries_where("kind >= ?1 AND seq < ?2 ORDER BY seq"))?;
-            for found in statement.query_map((OURS, to_sql(before)), of_profile)? {
-                let (profile, entry) = found?;
-                each(profile, entry);
-            }
-            Ok(())
-        };
-        read().map_err(|source| self.failed(source))
     }
 
     /// Every entry of one profile (`None`: of all), activity by activity in the order of their first entries, each
