@@ -20,6 +20,7 @@ use crate::settings::{ProxyChoice, ProxyChoiceError, is_loopback};
 
 use super::endpoints::Target;
 use super::retry_after::RetryAfter;
+use super::tls_failure;
 
 /// What the environment says of proxies. An address may hold a user name and a password: `Debug` shows which variables are set.
 #[derive(Clone, Default)]
@@ -87,7 +88,10 @@ pub enum ProxyError {
         source: io::Error,
     },
     /// The encrypted connection to the proxy itself failed.
-    #[error("The encrypted connection to the proxy {proxy} failed: {source}. Check the proxy in the settings.")]
+    #[error(
+        "The encrypted connection to the proxy {proxy} failed: {}. Check the proxy in the settings.",
+        tls_failure::of_stream(.source)
+    )]
     Tls {
         /// Its name and port.
         proxy: String,
