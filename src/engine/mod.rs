@@ -44,6 +44,7 @@ mod lifetime;
 pub mod local;
 mod mailbox;
 mod no_connection;
+mod no_proxy;
 mod options;
 mod outcomes;
 mod proxies;
