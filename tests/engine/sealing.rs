@@ -376,7 +376,8 @@ async fn a_message_of_bytes_is_sealed_and_can_be_saved_also_after_a_restart() {
         window.notice(&format!("{round} is saved")).await;
         assert_eq!(std::fs::read(&to).expect("a file"), BYTES, "{round}");
         window.quit().await;
-        (window, _) = again(&machine).await;
+        window = Window::open(&machine);
+        window.live(1).await;
     }
     assert!(!is_in(&machine.folder.path().join("data"), "AJ+Slg=="), "the bytes are in a file");
 }

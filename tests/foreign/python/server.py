@@ -6,11 +6,19 @@ import os
 import sys
 
 from websockets.asyncio.server import serve
+from websockets.exceptions import ConnectionClosed
 
 
 def event(name, body=None):
     data = {"type": "X-DPT-CAB-ID", "id": name, "command_status": 2, "body": body or f"from {name}"}
     return json.dumps({"data": data})
+
+
+async def close(socket, *why):
+    await socket.close(*why)
+    if socket.protocol.close_rcvd is None:
+        print("the client did not answer the close", file=sys.stderr)
+        os._exit(1)
 
 
 async def first(socket):
@@ -29,17 +37,17 @@ async def first(socket):
     await socket.send(json.dumps({"data": {"type": "NEW", "id": "secrets", "password": "CANARY\ud83d", "x": "https://h/?auth=CANARY\ude00"}}))
     await socket.send(bytes([0, 159, 146, 150]))
     await socket.ping("are you there")
-    await socket.close(1012, "restart")
+    await close(socket, 1012, "restart")
 
 
 async def second(socket):
     await socket.send(event("after-1012"))
-    await socket.close()
+    await close(socket)
 
 
 async def third(socket):
     await socket.send(event("after-no-code"))
-    await socket.close(4001, "policy")
+    await close(socket, 4001, "policy")
 
 
 async def fourth(socket):
@@ -56,11 +64,18 @@ joined = 0
 
 
 async def handle(socket):
+    try:
+        await answer(socket)
+    except ConnectionClosed:
+        pass
+
+
+async def answer(socket):
     global joined
     async for message in socket:
         asked = json.loads(message)
-        answer = {"correlationId": asked["correlationId"], "status": 200, "data": {"channelId": "ch-1", "message": "Done."}}
-        await socket.send(json.dumps(answer))
+        reply = {"correlationId": asked["correlationId"], "status": 200, "data": {"channelId": "ch-1", "message": "Done."}}
+        await socket.send(json.dumps(reply))
         if asked["action"] == "joinChannel":
             send = CONNECTIONS[joined] if joined < len(CONNECTIONS) else last
             joined += 1
