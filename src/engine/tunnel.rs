@@ -131,6 +131,15 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
+    async fn a_proxy_that_asks_to_wait_is_heard() {
+        let answer = b"HTTP/1.1 503 Busy\r\nRetry-After: 60\r\nContent-Length: 0\r\n\r\n";
+        let Err(ProxyError::Refused { status: 503, retry_after, .. }) = answered(answer, true).await.0 else {
+            panic!("it agreed")
+        };
+        assert_eq!(retry_after, Some(RetryAfter::In(Duration::from_secs(60))));
+    }
+
+    #[tokio::test(start_paused = true)]
     async fn whatever_else_a_proxy_answers_is_a_sentence_that_names_it() {
         let long = [b"HTTP/1.1 200 OK\r\nX: ".as_slice(), &[b'x'; 128 * 1024]].concat();
         let cases: [(&[u8], &str); 9] = [

@@ -363,10 +363,22 @@ fn how_long_a_link_lives_is_read_where_a_message_says_it() {
         }
     };
     let until = Some(LinkLife::Until("2026-02-21T15:33:44Z".parse().unwrap()));
-    for said in [r#","expiresAt":"2026-02-21T16:33:44+01:00""#, r#","expires_at":1771688024"#] {
+    for said in [
+        r#","expiresAt":"2026-02-21T16:33:44+01:00""#,
+        r#","expires_at":1771688024"#,
+        r#","expiresAt":1771688024000"#,
+        r#","expiresAt":"2026-02-21 15:33:44""#,
+        r#","expiresAt":"Sat, 21 Feb 2026 15:33:44 GMT""#,
+    ] {
         assert_eq!(life(said), until, "{said}");
     }
-    for said in [r#","ttl":90"#, r#","expiresIn":"90""#, r#","expires_in":90.0,"expiresAt":"soon""#] {
+    for said in [
+        r#","ttl":90"#,
+        r#","expiresIn":"90""#,
+        r#","ttl":"90s""#,
+        r#","expiresAt":90"#,
+        r#","expires_in":90.0,"expiresAt":"soon""#,
+    ] {
         assert_eq!(life(said), Some(LinkLife::For(std::time::Duration::from_secs(90))), "{said}");
     }
     for said in ["", r#","expiresAt":"soon""#, r#","ttl":-1"#, r#","expiresIn":{}"#] {

@@ -5,6 +5,8 @@ use std::borrow::Cow;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
+use crate::protocol::Expiry;
+
 use super::{Body, LinkLife, lenient};
 
 /// The outer object; every field is kept as text, so that a wrong type in one does not lose the others.
@@ -69,12 +71,17 @@ pub(super) struct Data<'a> {
 
 impl Data<'_> {
     pub(super) fn life(&self) -> Option<LinkLife> {
-        let until = self.expires_at.and_then(|raw| {
-            let written = string(raw).and_then(|text| text.parse().ok());
-            written.or_else(|| jiff::Timestamp::from_second(number(raw)?).ok())
-        });
-        let lasting = || Some(std::time::Duration::from_secs(u64::try_from(number(self.expires_in?)?).ok()?));
-        until.map(LinkLife::Until).or_else(|| lasting().map(LinkLife::For))
+        [self.expires_at, self.expires_in].into_iter().flatten().find_map(|raw| {
+            let said = match string(raw) {
+                Some(text) => Expiry::of_text(&text),
+                None => Expiry::of_value(&serde_json::from_str(raw.get()).ok()?),
+            };
+            match said {
+                Expiry::At(until) => Some(LinkLife::Until(until)),
+                Expiry::In(life) => Some(LinkLife::For(life)),
+                Expiry::Unstated | Expiry::Unreadable(_) => None,
+            }
+        })
     }
 }
 
