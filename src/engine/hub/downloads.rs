@@ -16,7 +16,7 @@ use super::Hub;
 use super::desk::Download;
 
 /// How many requests are followed to the disk at a time. What is requested beyond it stays `Ready`, to be saved by hand.
-const MOST_FOLLOWED: usize = 10_000;
+pub(super) const MOST_FOLLOWED: usize = if cfg!(test) { 20 } else { 10_000 };
 
 /// Requests that this program made, until their data is saved: what is known of each.
 #[derive(Debug, Default)]

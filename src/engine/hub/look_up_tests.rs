@@ -1,9 +1,11 @@
-//! However long the journal is, what the operator clicks on is found without reading all of it.
+//! However long the journal is, what the operator clicks on is found without reading all of it. And what is waited for stays
+//! bounded without being forgotten.
 
 use std::sync::Arc;
 
 use tokio::sync::{mpsc, oneshot};
 
+use super::downloads::MOST_FOLLOWED;
 use super::*;
 use crate::activity::{ActivityKey, Entry, Fact};
 use crate::credentials::Keyring;
@@ -29,6 +31,8 @@ use crate::settings::{Directories, Profile};
 
 /// How many entries lie between those that are looked for.
 const BETWEEN: u32 = 10_000;
+/// How many other requests are open.
+const OPEN: u32 = 25;
 /// More instructions of SQLite than any look-up takes, and fewer than it takes to read so many entries.
 const FEW: u64 = 2_000;
 
@@ -62,7 +66,8 @@ impl Bench {
         let profile = Profile { name: "Bench".to_owned(), keep_signed_in: false, ..Profile::default() };
         let settings = Settings { profiles: vec![profile.clone()], ..settings };
         let journal = TestJournal::new(outbox.clone());
-        let few = vec![data("r", "wait"), data("inline", "QUJDREVGR0hJSktMTU5PUFFSU1RVVldY")];
+        let mut few = vec![data("r", "wait"), data("inline", "QUJDREVGR0hJSktMTU5PUFFSU1RVVldY")];
+        few.extend((0..OPEN).map(|number| data(&format!("open-{number}"), "wait")));
         journal.journal.append(profile.id, few).await.unwrap();
         let command = |number: u32| {
             heard(&serde_json::json!({"type": "X-DPT-CAB-ID", "id": number.to_string(), "command_status": 2}))
@@ -92,7 +97,7 @@ impl Bench {
             data: directories.data().to_owned(),
             store,
             settings,
-            live_from: Seq(u64::from(BETWEEN) + 4),
+            live_from: Seq(u64::from(BETWEEN + OPEN) + 4),
             guide,
             journal: crate::credentials::JournalId::from_random_bytes([1; 16]),
             recovered: None,
@@ -162,7 +167,7 @@ async fn what_is_open_is_found_without_reading_the_journal() {
     let steps = bench.steps(bench.act(download, |event| says(event, "was not saved"))).await;
     assert!(steps < FEW, "a download took {steps} steps");
 
-    let history = Action::History { profile, key, from: Seq(1), to: Seq(u64::from(BETWEEN) + 3) };
+    let history = Action::History { profile, key, from: Seq(1), to: Seq(u64::from(BETWEEN + OPEN) + 3) };
     let read = |event: &Event| matches!(event, Event::History { entries, is_cut: false, .. } if entries.len() == 2);
     let steps = bench.steps(bench.act(history, read)).await;
     assert!(steps < FEW, "the details took {steps} steps");
@@ -191,4 +196,28 @@ async fn what_is_open_is_found_without_reading_the_journal() {
     });
     let steps = steps.await;
     assert!(steps < FEW, "requesting again took {steps} steps");
+}
+
+/// REVIEW C30.
+#[tokio::test]
+async fn requests_whose_data_never_comes_make_room_for_others_and_open_ones_do_not() {
+    let bench = Bench::new().await;
+    let follow = async |id: String| {
+        let (profile, folder) = (bench.profile.id, Some(bench.folder.path().to_owned()));
+        bench.tools.report(Report::Requested { profile, request: id.as_str().into(), folder, size: None }).await;
+    };
+    // Of these the journal knows nothing that is open.
+    for number in 0..3 * MOST_FOLLOWED {
+        follow(format!("ended-{number}")).await;
+    }
+    for number in 0..MOST_FOLLOWED {
+        follow(format!("open-{number}")).await;
+    }
+    follow("one-more".to_owned()).await;
+    let is_full = |event: &Event| {
+        let is_full = says(event, "requests are waited for already");
+        assert!(!is_full || says(event, "one-more"), "there was room: {event:?}");
+        is_full
+    };
+    bench.wait(is_full).await;
 }
