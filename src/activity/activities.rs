@@ -20,6 +20,7 @@ mod gaps;
 mod links;
 mod merged;
 mod older;
+mod purging;
 mod texts;
 
 use evicting::{EVICTED_AT_ONCE, Eviction};
@@ -88,7 +89,7 @@ pub struct Activities {
     ledger: Ledger,
     /// How many data requests are open.
     preparing: usize,
-    /// The gaps, by row, each as the latest entry has it.
+    /// The gaps, by row, each as all its entries together say, with the latest of them.
     gaps: BTreeMap<u32, (Seq, Gap)>,
     /// Gaps of other models, as those tell them.
     told_gaps: BTreeMap<u32, GapState>,
@@ -202,9 +203,11 @@ impl Activities {
         let Some(row) = self.rows.get_mut(at) else { return at };
         row.apply(entry, self.data.get_mut(row.data), &mut self.pool);
         if let Fact::Gap(gap) = &entry.fact {
-            let known = self.gaps.entry(at).or_insert_with(|| (entry.seq, gap.clone()));
-            if entry.seq > known.0 {
-                *known = (entry.seq, gap.clone());
+            if let Some((latest, known)) = self.gaps.get_mut(&at) {
+                known.join(gap, entry.seq > *latest);
+                *latest = entry.seq.max(*latest);
+            } else {
+                self.gaps.insert(at, (entry.seq, gap.clone()));
             }
         }
         if !entry.seq.is_kept() {

@@ -161,6 +161,34 @@ fn counted(count: usize, noun: &str) -> String {
     format!("{count} {noun}{}", if count == 1 { "" } else { "s" })
 }
 
+/// How many commands of the last hour have an outcome that never reached the socket, although it was connected all the while: from
+/// when the socket called them pending until 10 s after the server, when it was asked, reported the outcome. Another client
+/// probably takes messages from the profile's queue.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct CompetingConsumer {
+    /// How many there are, at least 1.
+    pub unheard: usize,
+    /// Of how many that had their outcome within the hour.
+    pub of: usize,
+}
+
+impl CompetingConsumer {
+    /// What [`super::Activities::unheard`] gives makes likely at a time; `settled` is how many commands had their outcome within
+    /// the hour.
+    #[must_use]
+    pub fn of(unheard: &[Moment], settled: usize, now: Moment) -> Option<Self> {
+        let unheard = unheard.iter().filter(|answered| is_suspicious(**answered, now)).count();
+        (unheard > 0).then_some(Self { unheard, of: settled.max(unheard) })
+    }
+}
+
+/// When what [`super::Activities::unheard`] gives means something else by the time alone.
+#[must_use]
+pub fn next_turn(unheard: &[Moment], now: Moment) -> Option<Moment> {
+    let turns = unheard.iter().flat_map(|answered| [answered.plus(GRACE), answered.plus(SUSPECTED)]);
+    turns.filter(|turn| *turn > now).min()
+}
+
 /// A command that the socket called pending, and whose outcome is only known because the server was asked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Unheard {
@@ -203,6 +231,11 @@ impl Gaps {
 #[must_use]
 pub fn is_suspicious(answered: Moment, now: Moment) -> bool {
     answered.plus(GRACE) <= now && now < answered.plus(SUSPECTED)
+}
+
+/// The moment from which on outcomes that were not heard make another client likely at a time.
+pub(super) fn suspected_from(now: Moment) -> Moment {
+    Moment(now.0.saturating_sub(i64::try_from(SUSPECTED.as_micros()).unwrap_or(i64::MAX)))
 }
 
 /// Since when something can be claimed again after an outcome that was not heard; `None` while it may still be heard.

@@ -159,7 +159,8 @@ pub enum Fact {
     Enquired(Enquiry),
     /// Something that the operator or this program did.
     Done(Deed),
-    /// A time in which nothing could be heard began, or ended. The later of two for the same key counts.
+    /// A time in which nothing could be received began, went on or ended. A gap is what its entries say together: see
+    /// [`Gap::join`].
     Gap(Gap),
 }
 
@@ -172,11 +173,12 @@ pub struct Gap {
     pub to: Option<Moment>,
     /// Why nothing was heard.
     pub cause: GapCause,
-    /// The commands that were open across it: those that can be asked for. At most [`Gap::MOST`].
+    /// The commands that were open across it: those that can be asked for. All entries of a gap together name at most
+    /// [`Gap::MOST`]; each names those that the ones before it do not (entries of earlier versions name all).
     pub open: Vec<CommandId>,
     /// How many data requests were open across it. Their outcomes can't be asked for, but may be heard afterwards.
     pub requests: u32,
-    /// Those of them that are known by name, at most [`Gap::MOST`]; none in entries of earlier versions.
+    /// Those of them that are known by name, as in `open`; none in entries of earlier versions.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub open_requests: Vec<RequestId>,
 }
@@ -184,6 +186,47 @@ pub struct Gap {
 impl Gap {
     /// How many open commands, and how many open data requests, a gap names. Commands beyond are asked for all the same.
     pub const MOST: usize = 10_000;
+
+    /// Whether it names a command or a data request.
+    #[must_use]
+    pub fn names_any(&self) -> bool {
+        !self.open.is_empty() || !self.open_requests.is_empty()
+    }
+
+    /// A gap, by its entries in ascending order; `None` if there is none.
+    #[must_use]
+    pub fn of(entries: &[Entry]) -> Option<Self> {
+        let mut gaps = entries.iter().filter_map(|entry| match &entry.fact {
+            Fact::Gap(gap) => Some(gap),
+            _ => None,
+        });
+        let first = gaps.next()?.clone();
+        Some(gaps.fold(first, |mut gap, other| {
+            gap.join(other, true);
+            gap
+        }))
+    }
+
+    /// Adds another entry of the same gap, in any order. The later one says when and why it was; the gap names what any of its
+    /// entries names.
+    pub fn join(&mut self, other: &Self, other_is_later: bool) {
+        if other_is_later {
+            (self.from, self.to, self.cause) = (other.from, other.to, other.cause);
+        }
+        self.requests = self.requests.max(other.requests);
+        add_ids(&mut self.open, &other.open);
+        add_ids(&mut self.open_requests, &other.open_requests);
+    }
+}
+
+/// Adds ids to others, each once, in ascending order.
+fn add_ids<T: Ord + Clone>(ids: &mut Vec<T>, others: &[T]) {
+    if others.is_empty() {
+        return;
+    }
+    ids.extend_from_slice(others);
+    ids.sort_unstable();
+    ids.dedup();
 }
 
 /// Why nothing was heard.

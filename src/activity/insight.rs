@@ -173,6 +173,13 @@ impl Outcomes {
         }
     }
 
+    /// How many commands settled from one moment to another: in the minutes after the one of the first.
+    pub(super) fn settled(&self, from: Moment, to: Moment) -> usize {
+        let first = minute(from).saturating_add(1);
+        let buckets = self.buckets.range(first.min(minute(to))..=minute(to));
+        buckets.map(|(_, bucket)| bucket.settled as usize).fold(0, usize::saturating_add)
+    }
+
     /// Forgets minutes that are far from now, if there are many.
     pub(super) fn prune(&mut self, now: Moment) {
         prune(&mut self.buckets, now);

@@ -28,7 +28,7 @@ mod unkept;
 mod view;
 
 pub use activities::{Activities, Incomplete, LOOKED_UP, Place, ROWS_IN_MEMORY, RowId};
-pub use completeness::{Answer, GapState};
+pub use completeness::{Answer, CompetingConsumer, GapState};
 pub use entry::{
     ActivityKey, Decryption, Deed, Enquiry, Entry, Fact, Gap, GapCause, Kind, NotSaved, Receipt, Requested, Seq,
 };

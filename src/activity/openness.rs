@@ -33,7 +33,7 @@ impl Openness {
     const WARNING: u16 = 1 << 7;
     /// A gap that lasts.
     const GAP: u16 = 1 << 8;
-    /// A gap that has ended and names what was open across it.
+    /// A gap that names what was open across it.
     const ACROSS: u16 = 1 << 9;
 
     /// Everything of a link and a stream: used up together.
@@ -97,7 +97,13 @@ impl Openness {
     /// Whether this is a gap that has ended, and is open as long as what it names is.
     #[must_use]
     pub fn is_ended_gap(self) -> bool {
-        self.has(Self::ACROSS)
+        self.has(Self::ACROSS) && !self.has(Self::GAP)
+    }
+
+    /// Whether this is a gap that has not ended.
+    #[must_use]
+    pub fn is_lasting_gap(self) -> bool {
+        self.has(Self::GAP)
     }
 
     /// What is open after a further entry of the activity.
@@ -116,7 +122,7 @@ impl Openness {
                 self.with(Self::STREAM | address)
             }
             (ActivityKey::Data(_), Fact::Done(deed)) => self.after_deed(deed),
-            (ActivityKey::Gap(_), Fact::Gap(gap)) => Self::of_gap(gap),
+            (ActivityKey::Gap(_), Fact::Gap(gap)) => self.after_gap(gap),
             (ActivityKey::Data(_) | ActivityKey::Gap(_) | ActivityKey::Message(_), _) => self,
         }
     }
@@ -148,12 +154,9 @@ impl Openness {
         }
     }
 
-    fn of_gap(gap: &Gap) -> Self {
-        match gap.to {
-            None => Self(Self::GAP),
-            Some(_) if gap.open.is_empty() && gap.open_requests.is_empty() => Self::SETTLED,
-            Some(_) => Self(Self::ACROSS),
-        }
+    fn after_gap(self, gap: &Gap) -> Self {
+        let named = if gap.names_any() { self.with(Self::ACROSS) } else { self };
+        if gap.to.is_none() { named.with(Self::GAP) } else { named.without(Self::GAP) }
     }
 }
 

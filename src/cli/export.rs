@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use crate::activity::record::Format as LineFormat;
 use crate::activity::{Chip, Slip};
 use crate::engine::{Clock, EngineClock};
-use crate::journal::{Archive, Export as Lines, JournalError};
+use crate::journal::{Archive, Export as Lines, Holder, JournalError};
 use crate::settings::{Directories, Settings, Store};
 
 use super::output::{Output, Reader};
@@ -54,6 +54,8 @@ pub fn run(
         None => None,
     };
     let clock = EngineClock::beside(archive.as_ref(), clock)?;
+    let is_under_way = Holder::is_held(directories.data())?;
+    let links = archive.as_ref().map(|archive| archive.earlier_links(is_under_way)).transpose()?.unwrap_or_default();
     let mut output = Output::open(wanted.file.as_deref())?;
     let (now, reference) = (clock.now(), clock.reference());
     let lines = Lines {
@@ -71,6 +73,7 @@ pub fn run(
         link_lifetime: settings.preferences.link_lifetime(),
         now,
         reference,
+        links,
         names: names.into_map(),
     };
     if let Some(archive) = &mut archive {

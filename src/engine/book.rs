@@ -3,27 +3,24 @@
 //! At the start the journal says what is open; from then on what the writer commits does. Bounded: beyond [`MOST`] a command
 //! is not watched, and the operator is told. Shared between the writer, which changes it, and the reconciler.
 
-use std::collections::{BTreeMap, BTreeSet, HashSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
-use crate::activity::{ActivityKey, Deed, Enquiry, Entry, Fact, Gap, Openness, Patience, command_is_pending};
+use crate::activity::{ActivityKey, Deed, Enquiry, Entry, Fact, Openness, Patience, command_is_pending};
 use crate::journal::OpenActivity;
 use crate::protocol::{CommandId, CommandStatus, Message, RequestId};
 
 use super::download::Arrivals;
 use super::history::History;
 use super::outcomes::Outcomes;
-use super::rival::Rival;
 use super::session::Ticket;
 
 /// How many open commands are watched, and how many open data requests are counted.
 const MOST: usize = 100_000;
-/// How long after an answer the socket may still bring the outcome.
-const GRACE: Duration = Duration::from_secs(10);
 /// The longest pause between two questions.
 const LONGEST_PAUSE: Duration = Duration::from_mins(10);
 /// After so long a silence a command is no longer asked for by itself.
@@ -45,8 +42,6 @@ struct Shared {
 pub(super) struct Joined {
     /// What it was joined with.
     pub(super) ticket: Arc<Ticket>,
-    /// Which join of this run it is.
-    pub(super) number: u64,
 }
 
 #[derive(Default)]
@@ -62,13 +57,8 @@ struct Inner {
     /// What history says, while it is read.
     history: History,
     restored: bool,
-    newest_gap: Option<(Box<str>, Gap)>,
     joined: Option<Joined>,
-    joins: u64,
     patience: Patience,
-    rival: Rival,
-    /// Settled by an answer, and the socket may still say so too.
-    unheard: VecDeque<(Instant, CommandId, u64)>,
     given_up: usize,
     left_out: usize,
 }
@@ -84,8 +74,6 @@ struct Open {
     /// Whether the journal has an answer that it is pending.
     answered: bool,
     label: Box<str>,
-    /// The join under which it was first seen.
-    join: Option<u64>,
 }
 
 impl Book {
@@ -132,24 +120,20 @@ impl Book {
         }
     }
 
-    /// They were restored: all of them (`is_whole`), or the newest and those of what is open. Gives the newest gap, if it has not
-    /// ended.
-    pub(super) fn restored(&self, is_whole: bool) -> Option<(Box<str>, Gap)> {
+    /// They were restored: all of them (`is_whole`), or the newest and those of what is open.
+    pub(super) fn restored(&self, is_whole: bool) {
         let mut inner = self.lock();
         inner.restored = true;
         inner.learn_from_history(Instant::now(), is_whole);
-        let gap = inner.newest_gap.take().filter(|(_, gap)| gap.to.is_none());
         drop(inner);
         self.0.changed.notify_one();
-        gap
     }
 
     /// A connection is joined: everything that is open is to be asked for.
     pub(super) fn join(&self, ticket: Arc<Ticket>) {
         let now = Instant::now();
         let mut inner = self.lock();
-        inner.joins += 1;
-        inner.joined = Some(Joined { ticket, number: inner.joins });
+        inner.joined = Some(Joined { ticket });
         let all: Vec<CommandId> = inner.open.keys().cloned().collect();
         inner.hurry(&all, now);
         drop(inner);
@@ -170,8 +154,8 @@ impl Book {
     /// Forgets everything but the connection: the operator wished it.
     pub(super) fn forget(&self) {
         let mut inner = self.lock();
-        let (joined, joins) = (inner.joined.take(), inner.joins);
-        *inner = Inner { joined, joins, begun: true, restored: true, ..Inner::default() };
+        let joined = inner.joined.take();
+        *inner = Inner { joined, begun: true, restored: true, ..Inner::default() };
     }
 
     /// The open commands, and the open data requests.
@@ -226,26 +210,6 @@ impl Book {
         self.lock().open.get(command).is_some_and(|open| !open.answered)
     }
 
-    /// What changed by time alone: how many settled unheard of how many, where that changed.
-    pub(super) fn rival(&self) -> Option<(u64, u64)> {
-        let now = Instant::now();
-        let mut inner = self.lock();
-        while let Some((until, command, join)) = inner.unheard.pop_front_if(|(until, ..)| *until <= now) {
-            // A connection that was lost in between explains it.
-            let same = inner.joined.as_ref().is_some_and(|joined| joined.number == join);
-            tracing::debug!(%command, same, ?until, "settled, and the socket did not say so");
-            inner.rival.settled(now, same);
-        }
-        inner.rival.news(now)
-    }
-
-    /// When [`Book::rival`] has to be asked next.
-    pub(super) fn next_rival(&self) -> Option<Instant> {
-        let inner = self.lock();
-        let grace = inner.unheard.front().map(|(until, ..)| *until);
-        grace.into_iter().chain(inner.rival.next()).min()
-    }
-
     /// How many commands were given up, and how many are not watched because there are too many, since this was asked.
     pub(super) fn shortfalls(&self) -> (usize, usize) {
         let mut inner = self.lock();
@@ -276,7 +240,7 @@ impl Inner {
                     }
                 }
                 Enquiry::Known { status: CommandStatus::Succeeded | CommandStatus::Failed, .. } => {
-                    self.answered_outcome(id, now);
+                    self.answered_outcome(id);
                 }
                 Enquiry::Known { status: CommandStatus::Other(_), .. } | Enquiry::Unknown => self.settle(id),
             },
@@ -316,9 +280,7 @@ impl Inner {
             self.left_out += 1;
             return false;
         }
-        let join = self.joined.as_ref().map(|joined| joined.number);
-        let label = Box::default();
-        let open = Open { first: now, news: now, due: None, asked: 0, answered: false, label, join };
+        let open = Open { first: now, news: now, due: None, asked: 0, answered: false, label: Box::default() };
         self.open.insert(id.clone(), open);
         true
     }
@@ -327,26 +289,12 @@ impl Inner {
         if let Some(open) = self.close(id) {
             self.patience.learn(&open.label, now.saturating_duration_since(open.first));
         }
-        let in_grace = self.unheard.iter().position(|(_, waiting, _)| waiting == id);
-        if let Some(at) = in_grace {
-            self.unheard.remove(at);
-        }
-        if self.outcomes.add(id.as_str()) || in_grace.is_some() {
-            self.rival.settled(now, false);
-        }
+        self.outcomes.add(id.as_str());
     }
 
-    fn answered_outcome(&mut self, id: &CommandId, now: Instant) {
-        let open = self.close(id);
-        if !self.outcomes.add(id.as_str()) {
-            return;
-        }
-        let current = self.joined.as_ref().map(|joined| joined.number);
-        match open.and_then(|open| open.join).filter(|join| Some(*join) == current) {
-            Some(join) => self.unheard.push_back((now + GRACE, id.clone(), join)),
-            // A gap, or another run, explains why it was not heard.
-            None => self.rival.settled(now, false),
-        }
+    fn answered_outcome(&mut self, id: &CommandId) {
+        self.close(id);
+        self.outcomes.add(id.as_str());
     }
 
     /// It is no longer open, with no outcome that counts.
@@ -395,9 +343,6 @@ impl Inner {
         }
         match key {
             ActivityKey::Command(id) if !self.open.contains_key(id) && self.open_anew(id, now) => {
-                if let Some(open) = self.open.get_mut(id) {
-                    open.join = None;
-                }
                 self.set_due(id, now);
             }
             ActivityKey::Data(id) if self.requests.len() < MOST => {
@@ -409,10 +354,6 @@ impl Inner {
 
     fn restore(&mut self, entry: &Entry) {
         let (id, fact) = match (&entry.key, &entry.fact) {
-            (ActivityKey::Gap(key), Fact::Gap(gap)) => {
-                self.newest_gap.get_or_insert_with(|| (key.clone(), gap.clone()));
-                return;
-            }
             (ActivityKey::Command(id), Fact::Done(Deed::Labelled { label })) => {
                 return self.history.labelled(id, label);
             }

@@ -62,13 +62,15 @@ pub enum Event {
         oldest_left: Option<Moment>,
         /// The number after the newest entry that went: what has no other entry, and is not open, is gone.
         before: Seq,
+        /// The gaps that are gone. All others stay as they were, with what they name.
+        gaps: Vec<(ProfileId, ActivityKey)>,
     },
     /// How many activities of a profile the journal has beside those that were restored, because there are too many.
     Older {
         /// Whose.
         profile: ProfileId,
-        /// How many.
-        rows: u64,
+        /// By where their first entries are: so many from this one to the next.
+        rows: Vec<(Seq, u64)>,
     },
     /// Entries that the journal has beside those that were restored, some at a time, the newest first; for
     /// [`crate::activity::Activities::index_older`].

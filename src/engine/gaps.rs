@@ -5,12 +5,15 @@
 //! [`STABLE`], the same gap goes on, under its key and from its beginning. So a connection that flaps makes one row and
 //! not thousands, and what it claims is never too little: the moments of being joined in between are inside it.
 //!
+//! A flapping connection writes two entries each time, so an entry names only the ids that the earlier ones of its gap do
+//! not: what a gap writes grows with its entries and with its ids, not with one times the other.
+//!
 //! Pure: the scribe tells what happened and writes the entries.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use crate::activity::{ActivityKey, Entry, Fact, Gap, GapCause, Moment, Seq};
+use crate::activity::{ActivityKey, Entry, Fact, Gap, GapCause, Moment};
 use crate::protocol::{CommandId, RequestId};
 
 use super::clocks::{DRIFT, Life};
@@ -27,8 +30,11 @@ pub(super) struct Past {
     pub(super) last_alive: Option<Moment>,
 }
 
-/// A gap that the last run left without its end, with its key; found when history has been read.
-pub(super) type Left = Option<(Box<str>, Gap)>;
+/// The gaps that earlier runs left without their ends, with their keys; found when history has been read.
+pub(super) type Left = Vec<(Box<str>, Gap)>;
+
+/// The commands and data requests that are open.
+type OpenIds = (Vec<CommandId>, Vec<RequestId>);
 
 /// The gaps of one profile.
 #[derive(Debug, Default)]
@@ -44,6 +50,7 @@ pub(super) struct Gaps {
 #[derive(Debug)]
 struct Current {
     key: Box<str>,
+    /// With all that its entries name.
     gap: Gap,
     /// By the clocks of this run; `None` where it began in an earlier one.
     began: Option<Life>,
@@ -56,25 +63,28 @@ impl Gaps {
         // Where the clock was set back meanwhile, the gap can't begin in the future.
         let from = past.last_alive?.min(past.now);
         let current = Current::new(from, GapCause::NotRunning, None);
-        let entry = current.entry(past.now);
+        let entry = current.entry(past.now, OpenIds::default());
         self.current = Some(current);
         self.not_running = Some(from);
         Some(entry)
     }
 
-    /// Ends the gap that the last run left: where the time not running begins, which is a gap of its own. What is open now
+    /// Ends a gap that an earlier run left: where the time not running begins, which is a gap of its own. What is open now
     /// was open across it.
-    pub(super) fn left(
-        &self,
-        now: Moment,
-        (key, mut gap): (Box<str>, Gap),
-        (open, requests): (Vec<CommandId>, Vec<RequestId>),
-    ) -> Entry {
+    pub(super) fn left(&self, now: Moment, (key, mut gap): (Box<str>, Gap), open: OpenIds) -> Entry {
         gap.to = Some(self.not_running.unwrap_or(gap.from).max(gap.from));
-        name(&mut gap.open, open);
-        name(&mut gap.open_requests, requests);
-        gap.requests = gap.requests.max(u32::try_from(gap.open_requests.len()).unwrap_or(u32::MAX));
-        Current { key, gap, began: None }.entry(now)
+        let mut left = Current { key, gap, began: None };
+        left.name(open);
+        // It names all of them: an earlier version, which may have written the others, kept no note of what they name.
+        let all = (left.gap.open.clone(), left.gap.open_requests.clone());
+        left.entry(now, all)
+    }
+
+    /// The profile's history is cleared: what was open is not known any more.
+    pub(super) fn forget(&mut self) {
+        for gap in [self.current.as_mut(), self.ended.as_mut().map(|(ended, _)| ended)].into_iter().flatten() {
+            (gap.gap.open, gap.gap.requests, gap.gap.open_requests) = (Vec::new(), 0, Vec::new());
+        }
     }
 
     /// A joined connection is gone. `last` was its last sign of life. `message` is whether a message was lost with it.
@@ -94,7 +104,7 @@ impl Gaps {
         if message {
             current.gap.cause = GapCause::MessageLost;
         }
-        let entry = current.entry(now.at);
+        let entry = current.entry(now.at, OpenIds::default());
         self.current = Some(current);
         entry
     }
@@ -103,19 +113,14 @@ impl Gaps {
     pub(super) fn lost_message(&mut self, now: Life) -> Option<Entry> {
         let current = self.current.as_mut()?;
         current.gap.cause = GapCause::MessageLost;
-        Some(current.entry(now.at))
+        Some(current.entry(now.at, OpenIds::default()))
     }
 
     /// A connection is joined, with these commands and data requests open.
-    pub(super) fn joined(&mut self, now: Life, (open, requests): (Vec<CommandId>, Vec<RequestId>)) -> Option<Entry> {
+    pub(super) fn joined(&mut self, now: Life, open: OpenIds) -> Option<Entry> {
         let mut current = self.current.take()?;
+        let new = current.name(open);
         let gap = &mut current.gap;
-        name(&mut gap.open, open);
-        // More may be open than are named.
-        let count = requests.len();
-        name(&mut gap.open_requests, requests);
-        let count = u32::try_from(count.max(gap.open_requests.len())).unwrap_or(u32::MAX);
-        gap.requests = gap.requests.max(count);
         gap.to = Some(now.at.max(gap.from));
         if let Some(began) = current.began {
             let (lasted, seems) = (now.since(began), now.at.since(gap.from));
@@ -128,7 +133,7 @@ impl Gaps {
                 gap.cause = GapCause::Asleep;
             }
         }
-        let entry = current.entry(now.at);
+        let entry = current.entry(now.at, new);
         self.ended = Some((current, now));
         Some(entry)
     }
@@ -140,22 +145,39 @@ impl Current {
         Self { key: uuid::Uuid::new_v4().to_string().into(), gap, began }
     }
 
-    fn entry(&self, at: Moment) -> Entry {
-        let key = ActivityKey::Gap(self.key.clone());
-        Entry { seq: Seq::default(), at, key, fact: Fact::Gap(self.gap.clone()), raw: Box::default() }
+    /// Adds what is open. Returns what of it the gap did not name before.
+    fn name(&mut self, (open, requests): OpenIds) -> OpenIds {
+        let gap = &mut self.gap;
+        // More may be open than are named.
+        let count = requests.len();
+        let new = (name(&mut gap.open, open), name(&mut gap.open_requests, requests));
+        let count = u32::try_from(count.max(gap.open_requests.len())).unwrap_or(u32::MAX);
+        gap.requests = gap.requests.max(count);
+        new
+    }
+
+    /// An entry that names these.
+    fn entry(&self, at: Moment, (open, open_requests): OpenIds) -> Entry {
+        let Gap { from, to, cause, requests, .. } = self.gap;
+        let gap = Gap { from, to, cause, open, requests, open_requests };
+        Entry::ours(at, ActivityKey::Gap(self.key.clone()), Fact::Gap(gap))
     }
 }
 
-/// Adds ids to those that are named, as far as there is room.
-fn name<T: Ord>(named: &mut Vec<T>, open: Vec<T>) {
+/// Adds ids to those that are named, as far as there is room. Returns those that are new.
+fn name<T: Ord + Clone>(named: &mut Vec<T>, open: Vec<T>) -> Vec<T> {
     let mut all: BTreeSet<T> = named.drain(..).collect();
+    let mut new = Vec::new();
     for id in open {
         if all.len() >= Gap::MOST {
             break;
         }
-        all.insert(id);
+        if all.insert(id.clone()) {
+            new.push(id);
+        }
     }
     *named = all.into_iter().collect();
+    new
 }
 
 /// The moment that was so long before another.
@@ -203,5 +225,28 @@ mod tests {
         let clocks = crate::engine::clocks::Clocks::new(clock, std::sync::Arc::new(|| None));
         let (key, gap) = gap_of(gaps.joined(clocks.now(), open()));
         assert_eq!((key, gap.from, gap.to), (not_running, Moment(20), Some(Moment(70))), "the other goes on");
+    }
+
+    #[test]
+    fn an_entry_names_only_what_the_earlier_ones_of_its_gap_do_not() {
+        let clock: crate::engine::options::Clock = std::sync::Arc::new(|| Moment(70));
+        let now = crate::engine::clocks::Clocks::new(clock, std::sync::Arc::new(|| None)).now();
+        let open = |ids: &[&str]| (ids.iter().map(|id| (*id).into()).collect(), vec!["r".into()]);
+        let ids = |entry: Option<Entry>| {
+            let (_, gap) = gap_of(entry);
+            (gap.open, gap.open_requests.len(), gap.requests)
+        };
+        let mut gaps = Gaps::default();
+        gaps.lost(now, now, false);
+        assert_eq!(ids(gaps.joined(now, open(&["a", "b"]))), (vec!["a".into(), "b".into()], 1, 1));
+        assert_eq!(ids(Some(gaps.lost(now, now, false))), (Vec::new(), 0, 1));
+        assert_eq!(ids(gaps.joined(now, open(&["a", "c"]))), (vec!["c".into()], 0, 1));
+        // What is cleared with the history is not known any more, and is named if it comes back.
+        gaps.lost(now, now, false);
+        gaps.forget();
+        assert_eq!(ids(gaps.joined(now, open(&["a"]))), (vec!["a".into()], 1, 1));
+        gaps.forget();
+        gaps.lost(now, now, false);
+        assert_eq!(ids(gaps.joined(now, (Vec::new(), Vec::new()))), (Vec::new(), 0, 0));
     }
 }

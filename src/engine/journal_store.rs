@@ -101,6 +101,15 @@ impl JournalStore {
         self.ask(|| self.journal.restore(profile, Some(before), limit)).await
     }
 
+    pub(super) async fn downloads_before(
+        &self,
+        profile: ProfileId,
+        before: Seq,
+        limit: usize,
+    ) -> Result<Vec<Entry>, JournalError> {
+        self.ask(|| self.journal.downloads_before(profile, before, limit)).await
+    }
+
     pub(super) async fn since(&self, profile: ProfileId, from: Seq, limit: usize) -> Result<Vec<Entry>, JournalError> {
         self.ask(|| self.journal.since(profile, from, limit)).await
     }

@@ -389,7 +389,6 @@ enum Slot {
     Revealed(ProfileId),
     DataTokens(ProfileId, u32),
     Export,
-    Purged,
 }
 
 impl Slot {
@@ -399,7 +398,6 @@ impl Slot {
             Event::Revealed { profile, .. } => Self::Revealed(*profile),
             Event::Export(_) => Self::Export,
             Event::DataTokens { profile, page, .. } => Self::DataTokens(*profile, *page),
-            Event::Purged { .. } => Self::Purged,
             Event::Restored { .. }
             | Event::Committed { .. }
             | Event::NotKept { .. }
@@ -410,6 +408,7 @@ impl Slot {
             | Event::Older { .. }
             | Event::OlderEntries { .. }
             | Event::Found { .. }
+            | Event::Purged { .. }
             | Event::Notice(_)
             | Event::Stopped => return None,
         })

@@ -23,7 +23,6 @@
 mod action;
 mod book;
 mod ca_files;
-mod certificates;
 mod chunk;
 mod cleanup;
 mod clocks;
@@ -44,7 +43,6 @@ mod lifetime;
 pub mod local;
 mod mailbox;
 mod no_connection;
-mod no_proxy;
 mod options;
 mod outcomes;
 mod proxies;
@@ -57,18 +55,14 @@ mod restore;
 mod retention;
 mod retry_after;
 mod reveal;
-mod rival;
 mod scribe;
 mod session;
 mod sign_in;
 mod spawn;
 mod status;
 mod suspend;
-#[cfg(all(unix, not(target_os = "macos")))]
-mod system_roots;
 #[cfg(test)]
 mod testing;
-mod tls_failure;
 mod tools;
 mod trust;
 mod tunnel;
@@ -89,7 +83,6 @@ pub use options::{Clock, EngineOptions, SandboxAddresses, SandboxFailure, Sandbo
 pub use proxies::{ProxyError, ProxyVariables};
 pub use retry_after::RetryAfter;
 pub use status::{
-    CompetingConsumer, ConnectionHealth, DataKeyStatus, EngineStatus, Problem, ProblemKind, ProfileStatus,
-    SignInStatus, TokenStatus,
+    ConnectionHealth, DataKeyStatus, EngineStatus, Problem, ProblemKind, ProfileStatus, SignInStatus, TokenStatus,
 };
 pub use upgrade::{HandshakeError, Refusal};

@@ -24,7 +24,7 @@ use super::report::Report;
 use super::rest::{Dialect, Rest, RestError};
 use super::scribe::Scribe;
 use super::session::Ticket;
-use super::status::{CompetingConsumer, ProblemKind};
+use super::status::ProblemKind;
 
 /// Questions under way at once.
 const AT_ONCE: usize = 4;
@@ -106,7 +106,7 @@ impl Reconciler {
                 _ => None,
             };
             tokio::select! {
-                () = self.book.changed() => self.tell_rival(),
+                () = self.book.changed() => {}
                 Some(answer) = flying.next(), if !flying.is_empty() => self.answered(answer, &mut round).await,
                 () = at(question) => {
                     let now = Instant::now();
@@ -115,7 +115,6 @@ impl Reconciler {
                         flying.push(self.question(ticket, command));
                     }
                 }
-                () = at(self.book.next_rival()) => self.tell_rival(),
             }
         }
     }
@@ -179,13 +178,6 @@ impl Reconciler {
         };
         if scribe.record(entry).await.is_err() {
             tracing::debug!("the profile is being closed");
-        }
-    }
-
-    fn tell_rival(&self) {
-        if let Some((unheard, of)) = self.book.rival() {
-            let competing = CompetingConsumer { unheard, of };
-            self.outbox.update(self.profile, |status| status.competing_consumer = Some(competing));
         }
     }
 

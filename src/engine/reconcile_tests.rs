@@ -118,13 +118,6 @@ impl Bench {
         let enquired = |entry: &Entry| matches!(entry.fact, Fact::Enquired(_));
         self.journal.entries().into_iter().filter(enquired).map(|entry| entry.fact).collect()
     }
-
-    fn rivals(&self) -> Vec<(u64, u64)> {
-        std::iter::from_fn(|| self.events.next_profile_status())
-            .filter_map(|status| status.competing_consumer)
-            .map(|CompetingConsumer { unheard, of }| (unheard, of))
-            .collect()
-    }
 }
 
 fn succeeded() -> Enquiry {
@@ -212,27 +205,6 @@ async fn a_server_that_asks_to_wait_is_asked_nothing_before_that_and_after_five_
         pass(60).await;
         assert!(bench.asked().len() >= 20 - under_way, "not asked again");
     }
-}
-
-#[tokio::test(start_paused = true)]
-async fn what_settles_unheard_over_a_live_connection_is_a_rival_for_an_hour() {
-    let bench = Bench::new();
-    bench.hear("before", 1).await;
-    bench.answer("before", succeeded());
-    bench.book.join(ticket(1));
-    bench.hear("taken", 1).await;
-    bench.answer("taken", succeeded());
-    bench.hear("slow", 1).await;
-    bench.answer("slow", succeeded());
-    bench.hear("heard", 1).await;
-    bench.hear("heard", 2).await;
-    // The answers come about half a minute later; one outcome comes right behind its answer.
-    pass(35).await;
-    bench.hear("slow", 2).await;
-    pass(15).await;
-    assert_eq!(bench.rivals(), [(1, 4)], "only one was taken by somebody else");
-    pass(3_600).await;
-    assert_eq!(bench.rivals(), [(0, 0)], "cleared after an hour");
 }
 
 #[tokio::test(start_paused = true)]

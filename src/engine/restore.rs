@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use tokio::sync::oneshot;
 
-use crate::activity::{Moment, Seq};
-use crate::journal::{Archive, History, JournalError};
+use crate::activity::{ActivityKey, Gap, Moment, Seq};
+use crate::journal::{Archive, History, JournalError, OpenActivity};
 use crate::settings::ProfileId;
 
 use super::book::Book;
@@ -37,18 +37,18 @@ const OPEN_CHUNK: usize = 1_000;
 const PAUSE: Duration = Duration::from_secs(1);
 
 /// What the journal has beside what was restored.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug)]
 pub(super) struct Older {
-    /// How many activities were restored.
-    restored: u64,
     /// Of what came before this entry only what is open was restored.
     before: Seq,
+    /// The first entries of what is open and came before.
+    open: Vec<Seq>,
 }
 
 /// Restores a profile's entries of earlier runs, newest first. Runs beside the connection: live entries may come between.
 ///
-/// What is open is put into the book, and what was left behind into the `aftermath`; at the end the scribe is told of the gap
-/// that the last run left, by `left`. The window is told of about `rows` activities, and of older ones that are open: returns
+/// What is open is put into the book, and what was left behind into the `aftermath`; at the end the scribe is told of the gaps
+/// that earlier runs left, by `left`. The window is told of about `rows` activities, and of older ones that are open: returns
 /// what else the journal has, if it has more.
 pub(super) async fn restore(
     profile: ProfileId,
@@ -59,42 +59,61 @@ pub(super) async fn restore(
     aftermath: &mut Aftermath,
 ) -> Option<Older> {
     let begin = begin(profile, &ledger, &outbox, live_from, (&book, &mut aftermath.left_behind));
-    let entries = restore_entries(profile, &ledger, &outbox, (live_from, rows), (&book, &mut aftermath.used));
-    let ((), restored) = futures_util::future::join(begin, entries).await;
-    if left.send(book.restored(restored.is_none())).is_err() {
+    let newest = restore_newest(profile, &ledger, &outbox, (live_from, rows), (&book, &mut aftermath.used));
+    let ((open, gaps), newest) = futures_util::future::join(begin, newest).await;
+    let restored = match newest {
+        Some(newest) => {
+            note_downloads(profile, &ledger, newest.before, &mut aftermath.used).await;
+            Some(restore_open(profile, &ledger, &outbox, (live_from, newest), open, &book).await)
+        }
+        None => None,
+    };
+    book.restored(restored.is_none());
+    if left.send(gaps).is_err() {
         tracing::debug!("the profile is being closed");
     }
     restored
 }
 
-/// Puts what earlier runs left open into the book, and gathers what they left behind. After an update of this
-/// program the journal looks for it first.
+/// Puts what earlier runs left open into the book, and gathers what they left behind. Returns what is open, and the gaps that
+/// have not ended. After an update of this program the journal looks for it first.
 async fn begin(
     profile: ProfileId,
     ledger: &JournalStore,
     outbox: &Outbox,
     live_from: Seq,
     (book, left_behind): (&Book, &mut LeftBehind),
-) {
+) -> (Vec<OpenActivity>, Left) {
     let open = ledger.open_activities(profile).await.unwrap_or_else(|error| {
         let sentence = format!("Commands of earlier runs are not asked for: {error}");
         outbox.notice(Notice::new(Severity::Error, Some(profile), sentence));
         Vec::new()
     });
     book.begin(&open);
-    for activity in open.iter().filter(|activity| activity.openness.is_left_behind()) {
+    let mut gaps = Left::new();
+    let is_wanted = |open: &&OpenActivity| open.openness.is_left_behind() || open.openness.is_lasting_gap();
+    for activity in open.iter().filter(|open| open.first < live_from).filter(is_wanted) {
         match ledger.history(profile, &activity.key, None).await {
             Ok(History { mut entries, .. }) => {
                 // This run's own downloads go on.
                 entries.retain(|entry| entry.seq < live_from);
-                left_behind.note(&entries);
+                if let (ActivityKey::Gap(key), Some(gap)) = (&activity.key, Gap::of(&entries)) {
+                    gaps.push((key.clone(), gap));
+                } else {
+                    left_behind.note(&entries);
+                }
             }
             Err(error) => {
-                let sentence = format!("How the download of request {} ended is not known: {error}", activity.key.id());
+                let what = match &activity.key {
+                    ActivityKey::Gap(_) => "What was open while nothing could be received".to_owned(),
+                    key => format!("How the download of request {} ended", key.id()),
+                };
+                let sentence = format!("{what} is not known: {error}");
                 outbox.notice(Notice::new(Severity::Error, Some(profile), sentence));
             }
         }
     }
+    (open, gaps)
 }
 
 /// Tells the scribe when the last run was alive, which waits for it: what this run writes is a proof of life of its own.
@@ -111,29 +130,33 @@ pub(super) async fn tell_past(profile: ProfileId, ledger: JournalStore, past: on
     }
 }
 
-/// Tells the window of the newest activities, up to about `rows`, and of older ones that are open. What else there is, or
-/// `None` if that is all.
-async fn restore_entries(
+/// What was restored of the newest activities.
+struct Newest {
+    /// The hashes of their keys.
+    known: HashSet<u64>,
+    hasher: RandomState,
+    /// Everything from this entry on was restored.
+    before: Seq,
+}
+
+/// Tells the window of the newest activities, up to about `rows`. Returns what was restored, if there is more.
+async fn restore_newest(
     profile: ProfileId,
     ledger: &JournalStore,
     outbox: &Outbox,
     (live_from, rows): (Seq, usize),
     (book, used): (&Book, &mut UsedBefore),
-) -> Option<Older> {
+) -> Option<Newest> {
     let mut chunk = Chunk::new(FIRST_CHUNK, LARGEST_CHUNK);
     let mut before = live_from;
     let (hasher, mut known, mut restored) = (RandomState::new(), HashSet::new(), 0_usize);
     let tell = |entries, complete| outbox.restored(Event::Restored { profile, entries, live_from, complete });
-    let failed = |error: JournalError| {
-        let sentence = format!("Earlier activity can't be shown: {error}");
-        outbox.notice(Notice::new(Severity::Error, Some(profile), sentence));
-    };
     loop {
         let limit = chunk.limit().min(rows.saturating_sub(known.len()).max(FIRST_CHUNK));
         let entries = match ledger.restore(profile, before, limit).await {
             Ok(entries) => entries,
             Err(error) => {
-                failed(error);
+                not_restored(profile, outbox, &error);
                 tell(Vec::new(), true).await;
                 return None;
             }
@@ -150,56 +173,82 @@ async fn restore_entries(
             return None;
         }
         if known.len() >= rows || restored >= rows.saturating_mul(MOST_OF_EACH) {
-            break;
+            return Some(Newest { known, hasher, before });
         }
     }
-    let open = match ledger.open_activities(profile).await {
-        Ok(open) => open,
-        Err(error) => {
-            failed(error);
-            Vec::new()
+}
+
+/// Finds out which links were used before what was restored.
+async fn note_downloads(profile: ProfileId, ledger: &JournalStore, mut before: Seq, used: &mut UsedBefore) {
+    loop {
+        let entries = match ledger.downloads_before(profile, before, LARGEST_CHUNK).await {
+            Ok(entries) => entries,
+            Err(error) => return tracing::warn!(%error, "it is not known which links were used long ago"),
+        };
+        used.note(&entries);
+        match entries.first() {
+            Some(oldest) if entries.len() == LARGEST_CHUNK => before = oldest.seq,
+            _ => return,
         }
-    };
-    let mut entries = Vec::new();
+    }
+}
+
+/// Tells the window of what is `open` and older than what was restored.
+async fn restore_open(
+    profile: ProfileId,
+    ledger: &JournalStore,
+    outbox: &Outbox,
+    (live_from, newest): (Seq, Newest),
+    open: Vec<OpenActivity>,
+    book: &Book,
+) -> Older {
+    let Newest { known, hasher, before } = newest;
+    let tell = |entries, complete| outbox.restored(Event::Restored { profile, entries, live_from, complete });
+    let (mut entries, mut restored) = (Vec::new(), Vec::new());
     for activity in open.into_iter().filter(|activity| activity.first < before) {
         match ledger.history(profile, &activity.key, None).await {
             Ok(history) => entries.extend(history.entries.into_iter().filter(|entry| entry.seq < before)),
             Err(error) => {
-                failed(error);
+                not_restored(profile, outbox, &error);
                 break;
             }
         }
-        known.insert(hasher.hash_one(&activity.key));
+        if !known.contains(&hasher.hash_one(&activity.key)) {
+            restored.push(activity.first);
+        }
         if entries.len() >= OPEN_CHUNK {
             book.restore(&entries);
-            used.note(&entries);
             tell(std::mem::take(&mut entries), false).await;
         }
     }
     book.restore(&entries);
-    used.note(&entries);
     tell(entries, true).await;
-    Some(Older { restored: known.len() as u64, before })
+    Older { before, open: restored }
+}
+
+fn not_restored(profile: ProfileId, outbox: &Outbox, error: &JournalError) {
+    let sentence = format!("Earlier activity can't be shown: {error}");
+    outbox.notice(Notice::new(Severity::Error, Some(profile), sentence));
 }
 
 /// Tells the window how many activities the journal has beside those that were restored, then what entries they have: a
 /// message for one of them is then not taken for that of a new one. Not of more entries than are remembered for `rows`.
-pub(super) async fn tell_older(
-    profile: ProfileId,
-    (live_from, older): (Seq, Older),
-    rows: usize,
-    data: PathBuf,
-    tools: &Tools,
-) {
-    let Older { restored, mut before } = older;
+pub(super) async fn tell_older(profile: ProfileId, older: Older, rows: usize, data: PathBuf, tools: &Tools) {
+    let Older { mut before, open } = older;
     let count = move || match Archive::open(&data)? {
-        Some(archive) => Ok(Some((archive.count_activities(profile, live_from)?, archive))),
+        Some(archive) => Ok(Some((archive.activities_before(profile, before)?, archive))),
         None => Ok(None),
     };
     let counting = tools.spawner.blocking("counting older activity", count);
     let mut archive = match tools.spawner.until_stopped(counting).await.flatten() {
-        Some(Ok(Some((count, archive)))) => {
-            tools.outbox.post(Event::Older { profile, rows: count.saturating_sub(restored) });
+        Some(Ok(Some((mut rows, archive)))) => {
+            for first in open {
+                let stretch = rows.partition_point(|(begin, _)| *begin <= first).checked_sub(1);
+                if let Some((_, count)) = stretch.and_then(|stretch| rows.get_mut(stretch)) {
+                    *count = count.saturating_sub(1);
+                }
+            }
+            tools.outbox.post(Event::Older { profile, rows });
             archive
         }
         Some(Err(error)) => {
@@ -271,7 +320,7 @@ mod tests {
     use futures_util::future::FusedFuture as _;
 
     use super::*;
-    use crate::activity::{ActivityKey, Entry, Fact, Moment};
+    use crate::activity::{ActivityKey, Entry, Fact, GapCause, Moment};
     use crate::engine::mailbox;
     use crate::engine::testing::TestJournal;
     use crate::protocol::incoming::parse;
@@ -352,11 +401,81 @@ mod tests {
             is_complete |= complete;
         }
         assert!(is_complete, "it does not end");
-        assert_eq!(restored.map(|older| older.restored), Some(ids.len() as u64));
+        let older = restored.expect("there is more");
+        assert_eq!(older.open, [Seq(1), Seq(501), Seq(1_001)], "what is open and older than what is restored");
         assert!((700..2_000).contains(&ids.len()), "{} were restored", ids.len());
         for (id, there) in [("c-0", true), ("c-500", true), ("c-1999", true), ("c-1", false)] {
             assert_eq!(ids.iter().any(|other| other == id), there, "{id}");
         }
+    }
+
+    #[tokio::test]
+    async fn links_that_were_used_long_before_what_is_restored_are_known() {
+        use crate::activity::{Deed, NotSaved};
+        use crate::engine::used_links::Fingerprint;
+        let (journal, profile) = journal_with(0).await;
+        let link = |id: &str| Fingerprint::of(&id.into(), "https://h/?auth=1");
+        let did = |id: &str, deed| Entry::ours(Moment(0), ActivityKey::Data(id.into()), Fact::Done(deed));
+        let fetching =
+            |id: &str| did(id, Deed::Fetching { to: "/tmp/a".into(), part: None, links: vec![link(id).text()] });
+        let not_sent = Deed::NotSaved { why: NotSaved::NotStarted, sentence: String::new(), part: None };
+        let broken = Deed::NotSaved { why: NotSaved::Broken, sentence: String::new(), part: None };
+        let entries = vec![fetching("used"), did("used", broken), fetching("not sent"), did("not sent", not_sent)];
+        journal.journal.append(profile, entries).await.expect("it takes them");
+        let settled = Entry::ours(
+            Moment(0),
+            ActivityKey::Command("settled".into()),
+            Fact::Enquired(crate::activity::Enquiry::Unknown),
+        );
+        journal.journal.append(profile, vec![settled; 10_000]).await.expect("it takes them");
+        let before = journal.journal.reader_steps();
+        let found = journal.journal.downloads_before(profile, Seq(9_000), 100).await.expect("it is read");
+        assert_eq!(found.len(), 4);
+        let steps = journal.journal.reader_steps() - before;
+        assert!(steps < 2_000, "{steps} steps: it reads the messages between");
+        let (outbox, _events) = mailbox::pair(Arc::new(|| {}));
+        let (left, _told) = oneshot::channel();
+        let vault = crate::engine::vault::Vault::default();
+        let mut aftermath = Aftermath::of(vault.clone());
+        let of_the_past = (Book::default(), left);
+        let restored = restore(profile, journal.store.clone(), outbox, (Seq(10_005), 10), of_the_past, &mut aftermath);
+        assert!(restored.await.is_some(), "it is all that there is");
+        assert!(vault.has_used(link("used")) && !vault.has_used(link("not sent")));
+    }
+
+    #[tokio::test]
+    async fn gaps_that_earlier_runs_left_are_found_with_all_that_they_name_however_old_they_are() {
+        let (journal, profile) = journal_with(0).await;
+        let gap = |id: &str, to: Option<i64>, open: &[&str]| {
+            let gap = Gap {
+                from: Moment(1),
+                to: to.map(Moment),
+                cause: GapCause::Disconnected,
+                open: open.iter().map(|id| (*id).into()).collect(),
+                requests: 0,
+                open_requests: Vec::new(),
+            };
+            Entry::ours(Moment(0), ActivityKey::Gap(id.into()), Fact::Gap(gap))
+        };
+        let mut entries = vec![gap("older", None, &[]), gap("ended", None, &[]), gap("ended", Some(2), &["x"])];
+        for flap in 0..300 {
+            entries.push(gap("newer", Some(2), &[&format!("c-{flap}")]));
+            entries.push(gap("newer", None, &[]));
+        }
+        journal.journal.append(profile, entries).await.expect("it takes them");
+        let settled = Fact::Enquired(crate::activity::Enquiry::Unknown);
+        let settled = Entry::ours(Moment(0), ActivityKey::Command("settled".into()), settled);
+        journal.journal.append(profile, vec![settled; 2_000]).await.expect("it takes them");
+        // This run's own is not one of them.
+        journal.journal.append(profile, vec![gap("own", None, &[])]).await.expect("it takes it");
+        let (outbox, _events) = mailbox::pair(Arc::new(|| {}));
+        let (left, told) = oneshot::channel();
+        let live_from = Seq(2_604);
+        let (mut aftermath, of_the_past) = (Aftermath::default(), (Book::default(), left));
+        restore(profile, journal.store.clone(), outbox, (live_from, 10), of_the_past, &mut aftermath).await;
+        let left = told.await.expect("told");
+        let left: Vec<_> = left.iter().map(|(key, gap)| (&**key, gap.to, gap.open.len())).collect();
+        assert_eq!(left, [("older", None, 0), ("newer", None, 300)]);
     }
 
     #[tokio::test(start_paused = true)]

@@ -62,12 +62,13 @@ async fn look(tools: &Tools, preferences: &Preferences) -> Result<(), JournalErr
         tools.outbox.resolve_problem(None, &ProblemKind::JournalTooLarge);
         return Ok(());
     }
-    let (mut entries, mut size, mut before) = (0_u64, 0_u64, Seq(0));
+    let (mut entries, mut size, mut before, mut gaps) = (0_u64, 0_u64, Seq(0), Vec::new());
     let oldest_left = loop {
         let step = tools.ledger.purge_step(now, &limits).await?;
         entries = entries.saturating_add(step.entries);
         size = size.saturating_add(step.bytes);
         before = before.max(step.before);
+        gaps.extend(step.gaps);
         if !step.more {
             break step.oldest_left;
         }
@@ -75,7 +76,7 @@ async fn look(tools: &Tools, preferences: &Preferences) -> Result<(), JournalErr
     };
     if entries > 0 {
         tell(tools, Severity::Info, sentence(entries, size, oldest_left));
-        tools.outbox.post(Event::Purged { oldest_left, before });
+        tools.outbox.post(Event::Purged { oldest_left, before, gaps });
         tools.outbox.journal_size(tools.ledger.size());
     }
     if tools.ledger.is_purge_due((tools.clock)(), &Limits { age: None, ..limits }).await? {

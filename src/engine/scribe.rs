@@ -229,7 +229,7 @@ struct Desk {
     book: Book,
     vault: Vault,
     gaps: Gaps,
-    /// Tells, when history has been read, of the gap that the last run left.
+    /// Tells, when history has been read, of the gaps that earlier runs left.
     left: Option<oneshot::Receiver<Left>>,
     waiting: mpsc::Receiver<Batch>,
     /// A batch that was taken and can't be joined to the one before it.
@@ -411,11 +411,11 @@ impl Desk {
         Seq(self.next_unkept.0.saturating_sub(count as u64))
     }
 
-    /// History has been read: the gap that the last run left has its end.
+    /// History has been read: the gaps that earlier runs left have their ends.
     async fn end_left(&mut self, left: Left, now: Moment) {
         self.left = None;
-        if let Some(left) = left {
-            let entry = self.gaps.left(now, left, self.book.open());
+        for gap in left {
+            let entry = self.gaps.left(now, gap, self.book.open());
             self.commit(Held::of(entry)).await;
         }
     }
@@ -439,9 +439,10 @@ impl Desk {
     }
 
     /// Forgets everything of the profile. The connection and its gap go on.
-    async fn forget(&self) -> Result<(), JournalError> {
+    async fn forget(&mut self) -> Result<(), JournalError> {
         self.ledger.forget_profile(self.profile).await?;
         self.forgotten.fetch_add(1, Ordering::SeqCst);
+        self.gaps.forget();
         self.book.forget();
         self.vault.forget();
         self.outbox.forget(self.profile);
@@ -471,11 +472,11 @@ impl Desk {
     }
 }
 
-/// What is told of the gap that the last run left; nothing, where the journal could not be read.
+/// The gaps that earlier runs left; none if the journal could not be read.
 async fn told(left: &mut Option<oneshot::Receiver<Left>>) -> Left {
     match left {
         Some(left) => left.await.unwrap_or_default(),
-        None => None,
+        None => Left::new(),
     }
 }
 

@@ -53,8 +53,6 @@ pub struct ProfileStatus {
     pub sign_in: Option<SignInStatus>,
     /// The key of its payloads.
     pub data_key: DataKeyStatus,
-    /// Whether another client probably takes messages from its queue; `None` as long as nothing was counted.
-    pub competing_consumer: Option<CompetingConsumer>,
     /// Requests whose links came in an earlier run and can still be used, for [`crate::activity::Activities::keep_links`].
     pub kept_links: Arc<BTreeSet<RequestId>>,
     /// The downloads and saves that run, and how far each is.
@@ -125,17 +123,6 @@ pub struct DataKeyStatus {
     pub known: bool,
     /// Whether the keyring holds it.
     pub kept: bool,
-}
-
-/// How many commands of the last hour settled without a message on the socket, although the connection was live from before
-/// they were seen until 10 s after the server, asked for them, had named the outcome: another client probably takes messages
-/// from the profile's queue.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct CompetingConsumer {
-    /// How many settled unheard; 0 when there is no such client any more.
-    pub unheard: u64,
-    /// Of how many that settled within the hour.
-    pub of: u64,
 }
 
 /// Something that is wrong for as long as it lasts.

@@ -95,13 +95,13 @@ impl TestJournal {
         self.entries().into_iter().filter(heard).map(|entry| entry.key.id().to_owned()).collect()
     }
 
-    /// The gaps, each as it was committed last, in the order in which they began.
+    /// The gaps, each as its entries say together, in the order in which they began.
     pub(super) fn gaps(&self) -> Vec<Gap> {
         let mut gaps: Vec<(ActivityKey, Gap)> = Vec::new();
         for entry in self.entries() {
             let Fact::Gap(gap) = entry.fact else { continue };
             match gaps.iter_mut().find(|(key, _)| *key == entry.key) {
-                Some((_, known)) => *known = gap,
+                Some((_, known)) => known.join(&gap, true),
                 None => gaps.push((entry.key, gap)),
             }
         }

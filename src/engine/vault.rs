@@ -69,13 +69,6 @@ pub(super) struct Taken {
     kept: Link,
 }
 
-impl Taken {
-    /// The server sent it on: from here on this is the link. When it comes again it is known by what it was.
-    pub(super) fn sent_on(self, to: Url) -> Self {
-        Self { kept: Link::new(to.as_str()), url: to, ..self }
-    }
-}
-
 /// Since when a link can be fetched, and until when.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Ready {
@@ -140,6 +133,11 @@ impl Vault {
             secrets.way = Some(Way::Taken);
         }
         repeated
+    }
+
+    #[cfg(test)]
+    pub(super) fn has_used(&self, link: Fingerprint) -> bool {
+        self.lock().used.has(link)
     }
 
     /// Takes back what came in earlier runs. What came in this one is newer. Gives the requests that there is something of.

@@ -5,6 +5,7 @@
 
 #![expect(clippy::disallowed_methods, reason = "the sorter's database has no name: it is a scratch file")]
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -20,10 +21,9 @@ use super::open_activity::OpenIndex;
 use super::place::Identity;
 use super::reader::to_sql;
 use super::row::{self, COLUMNS};
-use super::{FILE, JournalError, schema};
+use super::{FILE, JournalError, profile_name, schema};
 
 mod keys;
-mod look_up;
 
 /// How many entries of one activity are read at most in a search.
 const MOST_OF_ONE: usize = 4_096;
@@ -37,7 +37,7 @@ pub struct Archive {
     path: PathBuf,
     /// Which file it is, where that can be seen.
     file: Option<Identity>,
-    connection: Connection,
+    pub(super) connection: Connection,
     /// How many entries [`Self::by_activity`] has given so far.
     given: Arc<AtomicU64>,
 }
@@ -152,6 +152,36 @@ impl Archive {
         read().map_err(|source| self.failed(source))
     }
 
+    /// The names of profiles that were kept with their entries. A journal of an earlier version has none.
+    #[must_use]
+    pub fn names(&self) -> BTreeMap<ProfileId, String> {
+        match profile_name::all(&self.connection) {
+            Ok(names) => names.into_iter().collect(),
+            Err(error) => {
+                tracing::debug!(%error, "the names of profiles are not known");
+                BTreeMap::new()
+            }
+        }
+    }
+
+    /// The activities that entries are of. What is not in the journal any more has none.
+    ///
+    /// # Errors
+    ///
+    /// If the journal can't be read.
+    pub fn keys_of(&self, entries: &[Seq]) -> Result<BTreeSet<(ProfileId, ActivityKey)>, JournalError> {
+        let read = || {
+            let mut statement = self.connection.prepare_cached(&entries_where("seq = ?1"))?;
+            let mut keys = BTreeSet::new();
+            for seq in entries {
+                let found = statement.query_row([to_sql(*seq)], of_profile).optional()?;
+                keys.extend(found.map(|(profile, entry)| (profile, entry.key)));
+            }
+            Ok(keys)
+        };
+        read().map_err(|source| self.failed(source))
+    }
+
     /// Every entry of one activity from `from` to `to`, both included, in ascending order. Its time grows with the span.
     ///
     /// # Errors
@@ -260,29 +290,13 @@ impl Archive {
             .map_err(|source| self.failed(source))
     }
 
-    /// How many activities of a profile have an entry before a number.
-    ///
-    /// # Errors
-    ///
-    /// If the journal can't be read.
-    pub fn count_activities(&self, profile: ProfileId, before: Seq) -> Result<u64, JournalError> {
-        let sql = "SELECT count(*) FROM (
-                       SELECT DISTINCT kind % 10, id FROM entry
-                       WHERE profile = (SELECT number FROM profile WHERE uuid = ?1) AND seq < ?2
-                   )";
-        self.connection
-            .query_row(sql, (profile.as_u128().to_be_bytes(), to_sql(before)), |row| row.get::<_, i64>(0))
-            .map(|count| u64::try_from(count).unwrap_or(0))
-            .map_err(|source| self.failed(source))
-    }
-
     /// Ends what is being read, from another thread.
     #[must_use]
     pub fn interrupter(&self) -> Interrupter {
         Interrupter(self.connection.get_interrupt_handle())
     }
 
-    fn failed(&self, source: rusqlite::Error) -> JournalError {
+    pub(super) fn failed(&self, source: rusqlite::Error) -> JournalError {
         JournalError::of(&self.path, source)
     }
 }

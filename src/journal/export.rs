@@ -12,7 +12,7 @@ use crate::activity::{
 };
 use crate::settings::ProfileId;
 
-use super::{Archive, JournalError, Sorter};
+use super::{Archive, EarlierLinks, JournalError, Sorter};
 
 /// By which spreadsheets know UTF-8.
 const BOM: &str = "\u{feff}";
@@ -42,6 +42,8 @@ pub struct Export {
     pub now: Moment,
     /// How that clock relates to the other clocks.
     pub reference: TimeReference,
+    /// Which links of earlier runs can still be used.
+    pub links: EarlierLinks,
     /// The names of profiles. One without a name is told by its id.
     pub names: BTreeMap<ProfileId, String>,
 }
@@ -182,7 +184,7 @@ struct Current {
     model: Activities,
     whole: Option<String>,
     whole_context: Option<String>,
-    /// The latest entry of a gap.
+    /// What the entries of a gap say together, and when the latest was written.
     gap: Option<(Gap, Moment)>,
     /// Its first entry.
     first: Seq,
@@ -194,13 +196,27 @@ impl Current {
     fn begin(profile: ProfileId, key: ActivityKey, first: Seq, export: &Export) -> Self {
         let mut model = Activities::new(export.link_lifetime);
         model.set_reference(export.reference);
+        // A message is told as it was when it came.
+        if !export.messages {
+            model.set_live_from(export.links.live_from);
+            if let ActivityKey::Data(request) = &key
+                && export.links.kept.contains(&(profile, request.clone()))
+            {
+                model.keep_links(std::slice::from_ref(request));
+            }
+        }
         Self { profile, key, model, whole: None, whole_context: None, gap: None, first, is_chosen: true }
     }
 
     fn apply(&mut self, entry: &Entry) {
         self.model.apply(entry);
         if let Fact::Gap(gap) = &entry.fact {
-            self.gap = Some((gap.clone(), entry.at));
+            if let Some((known, at)) = &mut self.gap {
+                known.join(gap, true);
+                *at = entry.at;
+            } else {
+                self.gap = Some((gap.clone(), entry.at));
+            }
         }
         if let (Some(text), Some(activity)) = (text_of(entry), self.activity())
             && activity.message().strip_suffix('…').is_some_and(|cut| text.starts_with(cut))

@@ -1,17 +1,18 @@
 //! The entries of one activity.
 //!
 //! Those of an open activity are listed in its row ([`super::open_activity`]). Those of a settled one are searched for
-//! between the first and the last entry that the caller knows of.
+//! between the first and the last entry that the caller knows of. Those of a gap have an index.
 
 use std::collections::VecDeque;
 
 use rusqlite::{Connection, OptionalExtension};
 
-use crate::activity::{ActivityKey, Entry, Seq};
+use crate::activity::{ActivityKey, Entry, Kind, Seq};
 use crate::settings::ProfileId;
 
 use super::database::number_of;
 use super::open_activity::{self, OpenIndex};
+use super::open_gaps;
 use super::reader::to_sql;
 use super::row::{self, COLUMNS, StoredId};
 
@@ -42,6 +43,10 @@ pub(super) struct HistoryQuery {
 pub(super) fn read(connection: &Connection, open: &OpenIndex, wanted: &HistoryQuery) -> rusqlite::Result<History> {
     let HistoryQuery { profile, key, known } = wanted;
     let Some(profile) = number_of(connection, *profile)? else { return Ok(History::default()) };
+    if key.kind() == Kind::Gap {
+        let numbers = open_gaps::entries_of_gap(connection, profile, key)?;
+        return fetch(connection, (profile, key), &numbers, false);
+    }
     let known = known.map(|(first, last)| (to_sql(first), to_sql(last)));
     let listed = open_activity::entries_of(connection, open, profile, key)?;
     let (numbers, is_cut) = match (listed, known) {

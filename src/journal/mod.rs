@@ -22,6 +22,7 @@ mod archive;
 mod cleanup;
 mod clock;
 mod database;
+mod earlier_links;
 mod error;
 mod export;
 mod generation;
@@ -30,6 +31,7 @@ mod holder;
 mod mend;
 mod notice;
 mod open_activity;
+mod open_gaps;
 mod pending_work;
 mod place;
 mod profile_name;
@@ -60,6 +62,7 @@ pub use archive::{Archive, Interrupter, Sorter};
 pub use cleanup::Cleaned;
 pub use clock::{KeptClock, Resumed};
 use database::Batch;
+pub use earlier_links::EarlierLinks;
 pub use error::{JournalError, NotAppended};
 pub use export::Export;
 use generation::Generation;
@@ -206,6 +209,21 @@ impl Journal {
         limit: usize,
     ) -> Result<Vec<Entry>, JournalError> {
         self.entries(Query::Before { profile, before, limit }).await
+    }
+
+    /// The newest `limit` entries of a profile before one that say what was done with data, in ascending order. Its time does
+    /// not grow with the messages between.
+    ///
+    /// # Errors
+    ///
+    /// If the journal can't be read.
+    pub async fn downloads_before(
+        &self,
+        profile: ProfileId,
+        before: Seq,
+        limit: usize,
+    ) -> Result<Vec<Entry>, JournalError> {
+        self.entries(Query::DownloadsBefore { profile, before, limit }).await
     }
 
     /// The oldest `limit` entries of a profile from `from` on, in ascending order.

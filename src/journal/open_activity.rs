@@ -16,9 +16,10 @@ use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 use hashbrown::{DefaultHashBuilder, HashMap};
 use rusqlite::{CachedStatement, Connection, OptionalExtension, Transaction, TransactionBehavior, params_from_iter};
 
-use crate::activity::{ActivityKey, Entry, Fact, Gap, Moment, Openness, Seq, expiry_of};
+use crate::activity::{ActivityKey, Entry, Fact, Moment, Openness, Seq, expiry_of};
 use crate::protocol::{Delivery, Message};
 
+use super::open_gaps::is_gap_settled;
 use super::row::{self, COLUMNS, StoredId};
 
 /// How many entries one step of building reads: some milliseconds.
@@ -126,7 +127,8 @@ impl OpenIndex {
         self.0.state.read().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn hash(&self, profile: i64, key: &ActivityKey) -> u64 {
+    /// The hash of an activity, as long as this index lives.
+    pub(super) fn hash(&self, profile: i64, key: &ActivityKey) -> u64 {
         std::hash::BuildHasher::hash_one(&self.0.hasher, (profile, key.kind(), key.id()))
     }
 }
@@ -444,14 +446,13 @@ pub(super) fn settle_expired(
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     let mut settled = Vec::new();
     {
-        let mut select = transaction
-            .prepare_cached("SELECT first, profile, kind, id, state, at, expires, entries FROM open_activity")?;
+        let mut select =
+            transaction.prepare_cached("SELECT first, profile, kind, id, state, at, expires FROM open_activity")?;
         let mut rows = select.query(())?;
         while let Some(found) = rows.next()? {
             let (profile, openness) = (found.get(1)?, Openness::from_bits(found.get(4)?));
             let is_over = if openness.is_ended_gap() {
-                let listed: Vec<u8> = found.get(7)?;
-                is_gap_settled(&transaction, index, profile, from_bytes(&listed).last().copied())?
+                is_gap_settled(&transaction, index, profile, &row::key(found.get(2)?, found.get_ref(3)?))?
             } else if openness.is_only_ready() {
                 match found.get::<_, Option<i64>>(6)? {
                     Some(expires) => expires < now.0,
@@ -471,21 +472,4 @@ pub(super) fn settle_expired(
     transaction.commit()?;
     index.apply(IndexChanges(hashes.into_iter().map(|hash| (hash, None)).collect()));
     Ok(())
-}
-
-/// Whether nothing that an ended gap names is open. `last` is its newest entry.
-fn is_gap_settled(
-    connection: &Connection,
-    index: &OpenIndex,
-    profile: i64,
-    last: Option<i64>,
-) -> rusqlite::Result<bool> {
-    let entry = connection
-        .prepare_cached(&format!("SELECT {COLUMNS} FROM entry WHERE seq = ?1"))?
-        .query_row([last], row::read)
-        .optional()?;
-    let Some(Entry { fact: Fact::Gap(Gap { open, open_requests, .. }), .. }) = entry else { return Ok(true) };
-    let commands = open.into_iter().map(ActivityKey::Command);
-    let requests = open_requests.into_iter().map(ActivityKey::Data);
-    Ok(!commands.chain(requests).any(|key| index.contains(profile, &key)))
 }

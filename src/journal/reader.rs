@@ -57,6 +57,8 @@ pub(super) enum Reading {
 pub(super) enum Query {
     /// The newest before a number.
     Before { profile: ProfileId, before: Option<Seq>, limit: usize },
+    /// The newest before a number that say what was done with data.
+    DownloadsBefore { profile: ProfileId, before: Seq, limit: usize },
     /// The oldest from a number on.
     Since { profile: ProfileId, from: Seq, limit: usize },
 }
@@ -154,6 +156,15 @@ fn answer(connection: &Connection, query: &Query) -> rusqlite::Result<Vec<Entry>
             let before = before.map_or(i64::MAX, to_sql);
             let mut statement = prepare(connection, "profile = ?1 AND seq < ?2 ORDER BY seq DESC LIMIT ?3")?;
             let mut entries = collect(&mut statement, (profile, before, limit_to_sql(*limit)))?;
+            entries.reverse();
+            Ok(entries)
+        }
+        Query::DownloadsBefore { profile, before, limit } => {
+            let Some(profile) = number_of(connection, *profile)? else { return Ok(Vec::new()) };
+            // The first condition is that of the index `entry_of_download`.
+            let condition = "kind = 42 AND profile = ?1 AND seq < ?2 ORDER BY seq DESC LIMIT ?3";
+            let mut statement = prepare(connection, condition)?;
+            let mut entries = collect(&mut statement, (profile, to_sql(*before), limit_to_sql(*limit)))?;
             entries.reverse();
             Ok(entries)
         }

@@ -7,17 +7,21 @@
 //!
 //! What is open is protected ([`super::open_activity`]): commands that are pending, requests that have not ended, payloads
 //! that were not saved, gaps that are not settled. So nothing goes before all that is open is known.
+//!
+//! A gap goes as a whole, once its newest entry may go, because only all of its entries together say what it is. What it
+//! names stays as long as it does: otherwise it would say of a command with an outcome that it has none.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
 use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior};
 
-use crate::activity::{Moment, Seq};
-use crate::settings::Preferences;
+use crate::activity::{ActivityKey, Kind, Moment, Seq};
+use crate::settings::{Preferences, ProfileId};
 
 use super::database::{give_back, remember};
 use super::open_activity::{OpenIndex, build_step};
+use super::open_gaps;
 use super::row;
 
 /// Entries that a step looks at.
@@ -71,22 +75,28 @@ pub struct Purged {
     pub oldest_left: Option<Moment>,
     /// The number after the newest entry that went; 0 if none went.
     pub before: Seq,
+    /// The gaps that went.
+    pub gaps: Vec<(ProfileId, ActivityKey)>,
     /// Whether there is more to do: ask for another step soon. Otherwise, an hour later is early enough.
     pub more: bool,
 }
 
 /// Where the pass stands: the number that its next step begins at.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Default)]
 pub(super) struct Pass {
     from: i64,
     /// Whether it has come to an entry that is not too old.
     reached_young: bool,
+    /// The activities that gaps name which stay, by their hashes. `None` before the first step.
+    named: Option<HashSet<u64>>,
 }
 
 /// What a step found out about the entries that it looked at.
 #[derive(Default)]
 struct Looked {
     doomed: Vec<i64>,
+    /// The last of the entries that were looked at which is doomed. Later ones of a gap may be as well.
+    last: Option<i64>,
     bytes: u64,
     /// The newest moment of a doomed entry, by profile.
     last_alive: HashMap<i64, i64>,
@@ -96,6 +106,8 @@ struct Looked {
     any_to_go: bool,
     /// Whether an entry was reached that is not too old.
     reached_young: bool,
+    /// The gaps that go, with the numbers of their profiles.
+    gaps: Vec<(i64, ActivityKey)>,
 }
 
 /// Does one step of a pass. `next` is the number that the next entry will have.
@@ -121,13 +133,15 @@ pub(super) fn step(
     let before = oldest_allowed(now, limits);
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     let looked = look(&transaction, pass, (before, now), too_large, open)?;
+    let gaps = with_profiles(&transaction, &looked.gaps)?;
     take_out(&transaction, &looked, next)?;
     if let Some(before) = before {
         transaction.execute("DELETE FROM secret WHERE at < ?1", [before])?;
     }
     transaction.commit()?;
     let rest_of_pass = looked.next.filter(|_| looked.any_to_go);
-    *pass = rest_of_pass.map_or_else(Pass::default, |from| Pass { from, reached_young: looked.reached_young });
+    let named = pass.named.take();
+    *pass = rest_of_pass.map_or_else(Pass::default, |from| Pass { from, reached_young: looked.reached_young, named });
     let empty = number(connection, "PRAGMA freelist_count")?;
     if empty > SPARE {
         give_back(connection, PAGES)?;
@@ -140,12 +154,13 @@ pub(super) fn step(
         connection.query_row("PRAGMA wal_checkpoint(PASSIVE)", (), |_row| Ok(()))?;
     }
     let oldest = connection.query_row("SELECT at FROM entry ORDER BY seq LIMIT 1", (), |row| row.get(0)).optional()?;
-    let before = Seq(looked.doomed.last().map_or(0, |last| last.cast_unsigned().saturating_add(1)));
+    let before = Seq(looked.last.map_or(0, |last| last.cast_unsigned().saturating_add(1)));
     Ok(Purged {
         entries: looked.doomed.len() as u64,
         bytes: looked.bytes,
         oldest_left: oldest.map(Moment),
         before,
+        gaps,
         more,
     })
 }
@@ -172,12 +187,17 @@ fn oldest_allowed(now: Moment, limits: &Limits) -> Option<i64> {
 /// Finds what is to go among the entries from a number on.
 fn look(
     transaction: &Transaction<'_>,
-    pass: &Pass,
+    pass: &mut Pass,
     (before, now): (Option<i64>, Moment),
     too_large: u64,
     open: &OpenIndex,
 ) -> rusqlite::Result<Looked> {
     let mut looked = Looked { reached_young: pass.reached_young, ..Looked::default() };
+    let named = match &mut pass.named {
+        Some(named) => named,
+        none => none.insert(open_gaps::named_by_open_gaps(transaction, open)?),
+    };
+    let mut gone_with_gaps = HashSet::new();
     let mut select = transaction.prepare_cached(
         "SELECT seq, profile, at, kind, id, octet_length(payload) FROM entry WHERE seq >= ?1 ORDER BY seq LIMIT ?2",
     )?;
@@ -189,13 +209,35 @@ fn look(
         let is_old = !looked.reached_young && before.is_some_and(|before| at < before);
         // What came later than this is not older, whatever a wrong clock stamped it with. A stamp of the future says nothing.
         looked.reached_young |= before.is_some_and(|before| at >= before) && at <= now.0;
-        if is_old || looked.bytes < too_large {
+        let is_too_large = looked.bytes < too_large;
+        if too_large > 0 && !is_too_large && !is_old {
+            // Whether that was enough is seen in the next step. It goes on here: the oldest go first.
+            looked.next = Some(seq);
+            break;
+        }
+        if (is_old || is_too_large) && !gone_with_gaps.contains(&seq) {
             looked.any_to_go = true;
-            if !open.contains(profile, &row::key(row.get(3)?, row.get_ref(4)?)) {
-                let size = u64::try_from(row.get::<_, i64>(5)?).unwrap_or(0).saturating_add(BESIDE);
-                looked.doomed.push(seq);
-                looked.bytes = looked.bytes.saturating_add(size);
-                looked.last_alive.entry(profile).and_modify(|last| *last = at.max(*last)).or_insert(at);
+            let key = row::key(row.get(3)?, row.get_ref(4)?);
+            let stays = open.contains(profile, &key) || named.contains(&open.hash(profile, &key));
+            if stays {
+            } else if key.kind() == Kind::Gap {
+                let entries = entries_of_gap(transaction, profile, &key)?;
+                let is_young = |entry: &EntryOfGap| before.is_none_or(|before| entry.at >= before);
+                if !is_too_large && entries.last().is_some_and(is_young) {
+                    named.extend(
+                        open_gaps::named_by_gap(transaction, profile, &key)?.iter().map(|key| open.hash(profile, key)),
+                    );
+                } else {
+                    for EntryOfGap { seq, at, size } in entries {
+                        gone_with_gaps.insert(seq);
+                        looked.doom(profile, (seq, at, size));
+                    }
+                    looked.last = Some(seq);
+                    looked.gaps.push((profile, key));
+                }
+            } else {
+                looked.doom(profile, (seq, at, row.get(5)?));
+                looked.last = Some(seq);
             }
         }
         if looked.bytes >= BYTES || count == ROWS {
@@ -204,6 +246,45 @@ fn look(
         }
     }
     Ok(looked)
+}
+
+impl Looked {
+    fn doom(&mut self, profile: i64, (seq, at, size): (i64, i64, i64)) {
+        self.doomed.push(seq);
+        self.bytes = self.bytes.saturating_add(u64::try_from(size).unwrap_or(0).saturating_add(BESIDE));
+        self.last_alive.entry(profile).and_modify(|last| *last = at.max(*last)).or_insert(at);
+    }
+}
+
+/// An entry of a gap, in bytes.
+struct EntryOfGap {
+    seq: i64,
+    at: i64,
+    size: i64,
+}
+
+/// The entries of a gap, ascending.
+fn entries_of_gap(transaction: &Transaction<'_>, profile: i64, key: &ActivityKey) -> rusqlite::Result<Vec<EntryOfGap>> {
+    let sql = "SELECT seq, at, octet_length(payload) FROM entry
+               WHERE kind % 10 = 4 AND profile = ?1 AND id = ?2 ORDER BY seq";
+    let mut select = transaction.prepare_cached(sql)?;
+    let entry = |row: &rusqlite::Row<'_>| Ok(EntryOfGap { seq: row.get(0)?, at: row.get(1)?, size: row.get(2)? });
+    select.query_map((profile, row::StoredId::of(key.id())), entry)?.collect()
+}
+
+/// Gaps, with the ids of their profiles instead of the numbers.
+fn with_profiles(
+    transaction: &Transaction<'_>,
+    gaps: &[(i64, ActivityKey)],
+) -> rusqlite::Result<Vec<(ProfileId, ActivityKey)>> {
+    let mut select = transaction.prepare_cached("SELECT uuid FROM profile WHERE number = ?1")?;
+    let mut found = Vec::with_capacity(gaps.len());
+    for (number, key) in gaps {
+        let uuid: Option<[u8; 16]> = select.query_row([number], |row| row.get(0)).optional()?;
+        // The entries of a profile that was removed have no profile any more.
+        found.extend(uuid.map(|uuid| (ProfileId::from_u128(u128::from_be_bytes(uuid)), key.clone())));
+    }
+    Ok(found)
 }
 
 /// Takes entries out, and remembers what would be forgotten with them: the numbers, and that the profiles were alive.

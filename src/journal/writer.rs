@@ -24,7 +24,7 @@ use super::place::{Identity, is_missing};
 use super::profile_name;
 use super::retention::{self, Limits, Pass, Purged};
 use super::secret::{self, Sealing, Unsealed};
-use super::{Generation, Holder, JournalError, Recovery, holder, mend};
+use super::{Generation, Holder, JournalError, Recovery, earlier_links, holder, mend};
 
 /// How many entries of waiting appends are put into one transaction. One append with more of them is a transaction alone.
 const MERGED: usize = 16_384;
@@ -153,6 +153,10 @@ impl Writer {
         };
         let next = Seq(u64::try_from(writer.next).unwrap_or(1));
         let clock = clock::kept(&database.connection).map_err(|source| JournalError::of(path, source))?;
+        if let Err(error) = earlier_links::begin_run(&database.connection, writer.next) {
+            // A full disk must not keep the window from opening.
+            tracing::warn!(%error, "it could not be noted where this run begins");
+        }
         let opening = Opening { id: database.id, next, recovered, clock };
         writer.database = Some(database);
         Ok((writer, opening))
@@ -283,7 +287,7 @@ impl Writer {
             }
             Order::Open { profile, reply } => self.waiting.push((profile, reply)),
             Order::Purge { now, limits, reply } => {
-                let (next, mut pass) = (self.next, self.pass);
+                let (next, mut pass) = (self.next, std::mem::take(&mut self.pass));
                 let step = self.with(|database| {
                     retention::step(&mut database.connection, &database.open, &mut pass, (now, &limits), next)
                 });

@@ -6,7 +6,8 @@ use std::collections::HashSet;
 use egui::{Id, Rect, Role, Sense, Ui, WidgetInfo, pos2, vec2};
 
 use crate::activity::{
-    Activities, ActivityKey, Answer, Entry, Fact, GapState, Ledger, Moment, RowId, Source, Status, View, completeness,
+    Activities, ActivityKey, Answer, CompetingConsumer, Entry, Fact, GapState, Ledger, Moment, RowId, Source, Status,
+    View, completeness,
 };
 
 use super::desk::Desk;
@@ -22,9 +23,6 @@ use super::widgets;
 const LISTED: usize = 100;
 /// How many of the newest rows are looked at for open ids: far more than a frame would notice.
 const LOOKED_AT: usize = 50_000;
-
-/// How many of the newest outcomes that were not heard are looked at.
-const LOOKED_AT_UNHEARD: usize = 16;
 
 /// What is known to be complete, brought up to the activities when something came.
 #[derive(Debug, Default)]
@@ -52,7 +50,7 @@ pub(crate) struct Completeness {
     /// When the server answered of the newest commands that were not heard of, although nothing explains it.
     unheard: Vec<Moment>,
     /// Whether another client probably takes messages.
-    suspected: bool,
+    competing: Option<CompetingConsumer>,
     /// Nothing is claimed of the time before that.
     claims_from: Option<Moment>,
 }
@@ -77,8 +75,13 @@ impl Completeness {
     }
 
     /// Whether another client probably takes messages: then nothing is claimed.
-    pub(crate) fn is_suspected(&self) -> bool {
-        self.suspected
+    pub(crate) fn competing(&self) -> Option<CompetingConsumer> {
+        self.competing
+    }
+
+    /// When that changes by the time alone.
+    pub(crate) fn next_turn(&self, now: Moment) -> Option<Moment> {
+        completeness::next_turn(&self.unheard, now)
     }
 
     /// The journal begins here now: nothing is claimed of what came before. `None` where it is empty.
@@ -92,21 +95,18 @@ impl Completeness {
         self.stale = true;
     }
 
-    /// Looks at the gaps again, where something came, and at the time. While it is `restoring`, less is known than will be. `rival`
-    /// is whether the engine counts outcomes that were not heard.
-    pub(crate) fn refresh(&mut self, activities: &Activities, restoring: bool, (now, rival): (Moment, bool)) {
+    /// Looks at the gaps again, where something came, and at the time. While it is `restoring`, less is known than will be.
+    pub(crate) fn refresh(&mut self, activities: &Activities, restoring: bool, now: Moment) {
         if std::mem::take(&mut self.stale) {
             self.version += 1;
             self.look(activities, restoring);
             // Before all is read, the gap that explains one may be missing.
-            self.unheard = if restoring { Vec::new() } else { activities.unheard(LOOKED_AT_UNHEARD) };
+            self.unheard = if restoring { Vec::new() } else { activities.unheard() };
         }
-        let suspected = rival || self.unheard.iter().any(|answered| completeness::is_suspicious(*answered, now));
+        let competing = activities.competing_consumer(&self.unheard, now);
         let unheard = self.unheard.iter().filter_map(|answered| completeness::claims_since(*answered, now)).max();
-        // Where nothing says when that was, it is claimed again from its end on.
-        let claims_from = if rival && unheard.is_none() { Some(now) } else { self.claims_from.max(unheard) };
-        self.version += u64::from(suspected != self.suspected);
-        (self.suspected, self.claims_from) = (suspected, claims_from);
+        self.version += u64::from(competing.is_some() != self.competing.is_some());
+        (self.competing, self.claims_from) = (competing, self.claims_from.max(unheard));
     }
 
     fn look(&mut self, activities: &Activities, restoring: bool) {
@@ -160,7 +160,7 @@ impl Completeness {
                     format!("Data requests may be unsettled, {gaps}")
                 })
             }
-            _ if self.suspected => warning("Completeness not known".to_owned()),
+            _ if self.competing.is_some() => warning("Completeness not known".to_owned()),
             (None, Some(since)) => {
                 let since = clock_minute(since, scene.now, &scene.zone);
                 Told { words: format!("No acknowledgement missing since {since}"), warns: false }
@@ -222,7 +222,7 @@ impl Report {
             }
         }
         gaps.truncate(LISTED);
-        let (version, suspected) = (desk.completeness.version, desk.completeness.suspected);
+        let (version, suspected) = (desk.completeness.version, desk.completeness.competing.is_some());
         Self { version, ledger: activities.ledger(), gaps, open, suspected }
     }
 

@@ -171,7 +171,11 @@ impl Desk {
 
     /// A gap as it stands, where a row is one.
     pub(crate) fn gap(&self, row: RowId) -> Option<GapState> {
-        Some(self.activities.gap(row)?.while_suspected(self.completeness.is_suspected()))
+        let suspected = match &self.owners {
+            Some(owners) => owners.suspects(row),
+            None => self.completeness.competing().is_some(),
+        };
+        Some(self.activities.gap(row)?.while_suspected(suspected))
     }
 
     /// Whether outcomes arrive.
@@ -205,8 +209,7 @@ impl Desk {
                 break;
             }
         }
-        let rival = super::rival::of(self).is_some();
-        self.completeness.refresh(&self.activities, self.restoring, (now, rival));
+        self.completeness.refresh(&self.activities, self.restoring, now);
         loop {
             self.search = self.view.refresh(&mut self.activities, SEARCH_SLICE);
             if self.search == Refresh::Done || !time() {

@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use egui::{Frame, Id, Key, Margin, Modal, ScrollArea, Stroke, Ui, pos2, vec2};
 
 use crate::activity::ActivityKey;
-use crate::engine::{Action, CompetingConsumer};
+use crate::activity::CompetingConsumer;
+use crate::engine::Action;
 use crate::settings::ProfileId;
 
 use super::columns_dialog;

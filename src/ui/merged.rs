@@ -28,12 +28,25 @@ pub(crate) struct Owners {
     copying: Option<Seq>,
     /// By profile, the gaps of which nothing known was missing when they were last copied.
     recovered: HashSet<(ProfileId, RowId)>,
+    /// The profiles of which another client probably takes messages.
+    suspected: HashSet<ProfileId>,
 }
 
 impl Owners {
     /// The profile that a row belongs to, and its name.
     fn of(&self, row: RowId) -> Option<&(ProfileId, String)> {
         self.profiles.get(usize::from(*self.rows.get(row.slot())?))
+    }
+
+    /// Takes over of which profiles another client probably takes messages.
+    pub(crate) fn suspect(&mut self, parts: &[Desk]) {
+        let suspected = parts.iter().filter(|part| part.completeness.competing().is_some());
+        self.suspected = suspected.map(|part| part.profile.id).collect();
+    }
+
+    /// Whether another client probably takes messages of the profile that a row belongs to.
+    pub(crate) fn suspects(&self, row: RowId) -> bool {
+        self.of(row).is_some_and(|(profile, _)| self.suspected.contains(profile))
     }
 
     fn note(&mut self, row: RowId, profile: ProfileId) {
@@ -164,5 +177,50 @@ impl Desk {
                 };
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+
+    use super::*;
+    use crate::activity::{Deed, Entry, Fact, Moment};
+
+    /// REVIEW C29.
+    #[test]
+    fn the_rows_of_all_profiles_are_copied_some_in_each_frame() {
+        let preferences = Preferences::default();
+        let part = |name: &str, first: u64| {
+            let profile = Profile { id: ProfileId::random(), name: name.to_owned(), ..Profile::default() };
+            let mut desk = Desk::new(profile, &preferences);
+            for seq in first..first + 3_000 {
+                let key = ActivityKey::Command(format!("{name}-{seq}").as_str().into());
+                let entry = Entry::ours(Moment(1), key, Fact::Done(Deed::Tracked));
+                desk.activities.apply(&Entry { seq: Seq(seq), ..entry });
+            }
+            desk
+        };
+        let parts = [part("one", 1), part("two", 10_000)];
+        let mut all = Desk::all_profiles(&preferences);
+        all.make_anew(&parts, &preferences);
+        assert_eq!(all.activities.len(), 0, "it copies before there is time");
+        let mut before = 0;
+        while all.copy_rows(&parts, || false) {
+            let copied = all.activities.len() - before;
+            assert!((1..=SLICE).contains(&copied), "{copied} rows in one frame");
+            before = all.activities.len();
+        }
+        assert_eq!(all.activities.len(), 6_000);
+        // As long as there is time it goes on.
+        let mut all = Desk::all_profiles(&preferences);
+        all.make_anew(&parts, &preferences);
+        let looks = Cell::new(0);
+        let time = || {
+            looks.set(looks.get() + 1);
+            looks.get() < 4
+        };
+        assert!(all.copy_rows(&parts, time));
+        assert_eq!(all.activities.len(), 4 * SLICE);
     }
 }

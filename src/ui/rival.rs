@@ -3,9 +3,8 @@
 
 use egui::{Role, Sense, Ui, WidgetInfo, accesskit, pos2};
 
-use crate::engine::CompetingConsumer;
+use crate::activity::CompetingConsumer;
 
-use super::desk::Desk;
 use super::dialogs::{Dialog, close_button, paragraph};
 use super::icons;
 use super::scene::{Scene, Wish};
@@ -38,11 +37,6 @@ pub(crate) fn bar(ui: &mut Ui, rival: CompetingConsumer, scene: &mut Scene) {
     response.widget_info(|| WidgetInfo::labeled(Role::Alert, true, format!("{words}. {sentence}")));
     ui.ctx().accesskit_node_builder(response.id, |node| node.set_live(accesskit::Live::Polite));
     response.on_hover_text(sentence);
-}
-
-/// What the engine has counted, where it asks for the bar.
-pub(crate) fn of(desk: &Desk) -> Option<CompetingConsumer> {
-    desk.status.competing_consumer.filter(|rival| rival.unheard > 0)
 }
 
 /// Draws what the dialog holds.

@@ -62,7 +62,8 @@ fn json_lines_have_each_activity_once_in_its_latest_state_and_the_gap() {
         [
             (Some("c-1"), "Failed"),
             (Some("c-2"), "Succeeded"),
-            (Some("r-1"), "Ready"),
+            // It was in the memory of the `watch` that has ended.
+            (Some("r-1"), "Link expired"),
             (Some("m-1"), "Unrecognised"),
             (Some("c-3"), "Succeeded"),
             (None, "Gap"),

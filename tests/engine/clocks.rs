@@ -58,6 +58,7 @@ impl Wrong {
             link_lifetime: Preferences::default().link_lifetime(),
             now: clock.now(),
             reference: clock.reference(),
+            links: archive.earlier_links(true).expect("links"),
             names: std::collections::BTreeMap::new(),
         };
         let mut lines = Vec::new();

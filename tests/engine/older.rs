@@ -92,7 +92,7 @@ impl Model {
                     self.activities.apply(entry);
                 }
             }
-            Event::Older { rows, .. } => self.activities.set_older(usize::try_from(*rows).expect("it fits")),
+            Event::Older { rows, .. } => self.activities.set_older(rows.clone()),
             Event::OlderEntries { entries, complete, .. } => {
                 self.activities.index_older(entries, *complete);
                 self.indexed |= complete;

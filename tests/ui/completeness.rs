@@ -6,7 +6,7 @@ use egui::accesskit::Role;
 use egui::{Key, Modifiers};
 use egui_kittest::kittest::NodeT as _;
 use privicore_monitor::activity::{ActivityKey, Enquiry, Entry, Fact, Gap, GapCause, Seq};
-use privicore_monitor::engine::{Action, CompetingConsumer, ConnectionHealth, ConnectionState, Event};
+use privicore_monitor::engine::{Action, ConnectionHealth, ConnectionState, Event};
 use privicore_monitor::protocol::{CommandId, CommandStatus};
 
 use super::harness::{Window, at, command, data};
@@ -203,26 +203,33 @@ fn while_another_client_is_suspected_nothing_is_claimed() {
     let mut window = with_gap();
     window.hear(&[command("c-1", 2, ""), command("c-2", 2, "")]);
     assert_eq!(claims(&window).len(), 2, "{:?}", claims(&window));
-    let profile = window.id();
-    window.status(profile, |status| {
-        status.competing_consumer = Some(CompetingConsumer { unheard: 35, of: 70 });
-    });
+    unheard(&mut window, 1);
     window.run();
     assert_eq!(claims(&window), [""; 0]);
+    assert!(has_alert(&window, "1 of 3 settled unheard this hour."), "{:?}", window.all(Role::Alert));
     window.press("Completeness not known");
     assert_eq!(claims(&window), [""; 0], "the dialog claims something");
     assert!(window.all(Role::Label).concat().contains("Nothing is claimed for now"), "{:?}", window.all(Role::Label));
     window.press("Close");
-    window.wait(Duration::from_mins(2));
-    window.run();
-    window.status(profile, |status| {
-        status.competing_consumer = Some(CompetingConsumer { unheard: 0, of: 70 });
-    });
-    window.run();
-    assert!(window.has(Role::Button, "No acknowledgement missing since 12:06"), "{:?}", window.all(Role::Button));
+    window.hear(&[command("unheard-0", 2, "")]);
+    assert_eq!(claims(&window).len(), 2, "{:?}", claims(&window));
 }
 
-/// The journal tells it too, also where the engine that counted is no longer there.
+/// Commands that the socket called pending, and of which only the server said how they ended.
+fn unheard(window: &mut Window, count: usize) {
+    for number in 0..count {
+        let id = format!("unheard-{number}");
+        window.hear(&[command(&id, 1, "")]);
+        answered(window, &id, CommandStatus::Succeeded);
+    }
+    window.wait(Duration::from_secs(11));
+    window.run();
+}
+
+fn has_alert(window: &Window, begin: &str) -> bool {
+    window.all(Role::Alert).iter().any(|words| words.starts_with(begin))
+}
+
 #[test]
 fn an_outcome_that_was_only_asked_for_makes_another_client_likely_for_an_hour() {
     let mut window = Window::live();
@@ -319,17 +326,22 @@ fn a_command_that_is_silent_beyond_its_patience_is_late_in_words() {
 #[test]
 fn a_rival_is_told_as_long_as_there_is_one_and_explained() {
     let mut window = Window::live();
-    let profile = window.id();
-    window.status(profile, |status| status.competing_consumer = Some(CompetingConsumer { unheard: 7, of: 20 }));
-    window.run();
-    let alerts = window.all(Role::Alert);
-    assert!(alerts.iter().any(|words| words.starts_with("7 of 20 settled unheard this hour.")), "{alerts:?}");
+    let heard: Vec<_> = (0..13).map(|number| command(&format!("c-{number}"), 2, "")).collect();
+    window.hear(&heard);
+    // Nobody was ever told of it on the socket: that its outcome is known by asking alone says nothing.
+    answered(&mut window, "tracked", CommandStatus::Succeeded);
+    unheard(&mut window, 6);
+    assert!(has_alert(&window, "6 of 20 settled unheard this hour."), "{:?}", window.all(Role::Alert));
     window.press("What this means");
     assert!(window.has(Role::Dialog, "Settled unheard"), "it is not explained");
     window.press("Close");
-    window.status(profile, |status| status.competing_consumer = Some(CompetingConsumer { unheard: 0, of: 20 }));
+    window.wait(Duration::from_hours(1));
     window.run();
     assert!(window.all(Role::Alert).is_empty(), "it stays after its end");
+    unheard(&mut window, 1);
+    assert!(has_alert(&window, "1 of 1 settled unheard this hour."), "{:?}", window.all(Role::Alert));
+    window.hear(&[command("unheard-0", 2, "")]);
+    assert!(window.all(Role::Alert).is_empty(), "it was heard after all");
 }
 
 #[test]

@@ -227,7 +227,7 @@ fn what_the_journal_no_longer_has_goes_where_it_is_settled() {
     let mut window = Window::live();
     window.hear(&[command("open", 1, "")]);
     fill(&mut window, 10);
-    window.say(Event::Purged { oldest_left: None, before: Seq(7) });
+    window.say(Event::Purged { oldest_left: None, before: Seq(7), gaps: Vec::new() });
     window.run();
     let rows = window.rows();
     assert_eq!((rows.len(), rows.last().map(String::as_str)), (6, Some("Command open, Pending")), "{rows:?}");

@@ -4,8 +4,8 @@ use egui::Modifiers;
 use egui::accesskit::Role;
 use privicore_monitor::activity::Seq;
 use privicore_monitor::engine::{
-    CompetingConsumer, ConnectionHealth, ConnectionState, DataKeyStatus, Event, Notice, Problem, ProblemKind, Progress,
-    Severity, TokenStatus,
+    ConnectionHealth, ConnectionState, DataKeyStatus, Event, Notice, Problem, ProblemKind, Progress, Severity,
+    TokenStatus,
 };
 use privicore_monitor::settings::{Preferences, Profile, ProfileId, Settings, Theme};
 use privicore_monitor::ui::{Clock as _, Prefill};
@@ -32,7 +32,6 @@ enum Change {
     Token(usize, Option<Option<u8>>),
     RoundTrip(usize, Option<u8>),
     DataKey(usize, bool),
-    Competing(usize, u8),
     /// A download runs, or has ended.
     Download(usize, u8, bool),
     Journal(u32),
@@ -72,7 +71,6 @@ fn changes() -> impl Strategy<Value = Vec<(Change, bool)>> {
         1 => (one.clone(), any::<Option<Option<u8>>>()).prop_map(|(one, token)| Change::Token(one, token)),
         1 => (one.clone(), any::<Option<u8>>()).prop_map(|(one, time)| Change::RoundTrip(one, time)),
         1 => (one.clone(), any::<bool>()).prop_map(|(one, known)| Change::DataKey(one, known)),
-        1 => (one.clone(), 0..3_u8).prop_map(|(one, unheard)| Change::Competing(one, unheard)),
         2 => (one.clone(), 0..2_u8, any::<bool>()).prop_map(|(one, which, runs)| Change::Download(one, which, runs)),
         1 => any::<u32>().prop_map(Change::Journal),
         2 => (prop::option::of(one), any::<bool>()).prop_map(|(one, begins)| Change::Problem(one, begins)),
@@ -116,9 +114,6 @@ fn make(window: &mut Window, number: u64, change: Change) {
         Change::DataKey(one, known) => {
             window.status(profile(one).id, |status| status.data_key = DataKeyStatus { known, kept: known });
         }
-        Change::Competing(one, unheard) => window.status(profile(one).id, |status| {
-            status.competing_consumer = Some(CompetingConsumer { unheard: unheard.into(), of: 9 });
-        }),
         Change::Download(one, which, runs) => window.status(profile(one).id, |status| {
             let request = format!("r-{which}").as_str().into();
             if runs {

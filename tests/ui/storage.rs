@@ -147,7 +147,7 @@ fn completeness_claims_nothing_of_what_went_out_of_the_journal() {
             .unwrap_or_default()
     };
     assert_eq!(complete(&window), "No acknowledgement missing since 12:04");
-    window.say(Event::Purged { oldest_left: Some(at("12:30:00")), before: Seq(0) });
+    window.say(Event::Purged { oldest_left: Some(at("12:30:00")), before: Seq(0), gaps: Vec::new() });
     window.run();
     assert_eq!(complete(&window), "No acknowledgement missing since 12:30");
 }

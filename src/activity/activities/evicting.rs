@@ -13,6 +13,8 @@ use crate::activity::insight::Outcome;
 use crate::activity::row::{DataRow, Row};
 use crate::activity::{Activity, ActivityKey, Entry, Kind, Seq, Status};
 
+use super::older::OlderRows;
+use super::purging::PurgedRows;
 use super::{Activities, MOST_CHANGES, RowId};
 
 /// How many rows of a profile are in memory, unless the settings say otherwise.
@@ -50,18 +52,16 @@ pub(super) struct Eviction {
     found: BTreeSet<u32>,
     /// Rows that came back last, the newest at the end: they stay for a while, though they were seen first long ago.
     came_back: VecDeque<RowId>,
-    /// How many rows more the journal has, of which none was ever in memory.
-    pub(super) older: usize,
+    /// Rows that the journal has more, of which none was ever in memory.
+    pub(super) older: OlderRows,
     /// Rows in memory of which the journal has entries that were not restored.
     pub(super) cut: BTreeSet<RowId>,
     /// Whether all of those are known.
     pub(super) cut_known: bool,
     /// The newest entry.
     newest: Seq,
-    /// Entries before this one are no longer in the journal.
-    purged_before: Seq,
-    /// The first row that was not yet looked at since that changed.
-    purged_from: Option<Seq>,
+    /// What is no longer in the journal.
+    pub(super) purged: PurgedRows,
     seqs: Vec<Seq>,
 }
 
@@ -100,12 +100,11 @@ impl Default for Eviction {
             held: None,
             found: BTreeSet::new(),
             came_back: VecDeque::new(),
-            older: 0,
+            older: OlderRows::default(),
             cut: BTreeSet::new(),
             cut_known: false,
             newest: Seq(0),
-            purged_before: Seq(0),
-            purged_from: None,
+            purged: PurgedRows::default(),
             seqs: Vec::new(),
         }
     }
@@ -138,7 +137,7 @@ impl Activities {
     /// How many rows there are in all: those in memory, and those that are in the journal only.
     #[must_use]
     pub fn known(&self) -> usize {
-        self.len() + self.eviction.rows.len() + self.eviction.older
+        self.len() + self.eviction.rows.len() + self.eviction.older.len()
     }
 
     /// Where rows that are not in memory end: each of them has its first entry before this one.
@@ -169,7 +168,7 @@ impl Activities {
             (missing.since, missing.asked) = (Seq(u64::MAX), true);
             self.complete(key, entries);
         } else if first.seq < self.live_from {
-            self.eviction.older = self.eviction.older.saturating_sub(1);
+            self.eviction.older.take_one(first.seq);
         }
     }
 
@@ -197,28 +196,9 @@ impl Activities {
         }
     }
 
-    /// The journal has no entry before this one any more, but those of what is open: rows that have no other go as well.
-    pub fn purged(&mut self, before: Seq) {
-        if before > self.eviction.purged_before {
-            self.eviction.purged_before = before;
-            self.eviction.purged_from = Some(Seq(0));
-            self.eviction.rows.purged(before);
-        }
-    }
-
     /// Evicts what is too much, looking at up to about `budget` rows. Whether there may be more to do.
     pub fn tidy(&mut self, budget: usize) -> bool {
-        if let Some(from) = self.eviction.purged_from {
-            let from = self.order.partition_point(|&at| self.place(at) < from);
-            let end = self.order.partition_point(|&at| self.place(at) < self.eviction.purged_before);
-            let end_now = end.min(from.saturating_add(budget));
-            let next = self.order.get(end_now).map(|&at| self.place(at)).filter(|_| end_now < end);
-            self.take_out(from, end_now, usize::MAX, Self::is_purged, false);
-            self.eviction.purged_from = next;
-            self.look_at_all_again();
-            return true;
-        }
-        self.evict_now(budget)
+        self.tidy_purged(budget) || self.evict_now(budget)
     }
 
     /// Evicts what is too much, if it is worth while.
@@ -255,7 +235,7 @@ impl Activities {
 
     /// Looks at a part of the rows in arrival order, and takes out up to `most` for which `goes` says so. Returns the index of
     /// the first that was not looked at.
-    fn take_out(
+    pub(super) fn take_out(
         &mut self,
         from: usize,
         end: usize,
@@ -301,13 +281,6 @@ impl Activities {
             return false;
         }
         true
-    }
-
-    /// Whether the journal has nothing of a row any more that is settled.
-    fn is_purged(&self, at: u32) -> bool {
-        self.get_at(at)
-            .filter(|activity| activity.last_seq() < self.eviction.purged_before)
-            .is_some_and(|activity| is_settled(&activity) || activity.status() == Status::Unknown)
     }
 
     /// A row has changed: notes whether it may be evicted although it was passed.
@@ -357,6 +330,8 @@ impl Activities {
         self.index.remove(self.hasher.hash_one((row.kind, row.id)), at);
         self.eviction.incomplete.remove(&at);
         self.eviction.found.remove(&at);
+        self.gaps.remove(&at);
+        self.told_gaps.remove(&at);
         if let Some(row) = self.rows.remove(at) {
             self.data.remove(row.data);
         }
@@ -430,7 +405,7 @@ impl Activities {
             let activity = Activity { row: &before, data: data.as_ref(), pool: &self.pool, context: self.context() };
             let (standing, outcome) = (activity.standing(), Outcome::of(&activity));
             if !self.eviction.rows.came_back(first, standing) {
-                self.eviction.older = self.eviction.older.saturating_sub(1);
+                self.eviction.older.take_one(first);
             } else if let Some(outcome) = outcome {
                 self.outcomes.remove(outcome);
             }
@@ -469,7 +444,7 @@ impl Activities {
 
 /// Whether nothing more is expected of it, and nothing of it would be lost with its row. What the server does not know may still
 /// be heard of, and a gap that names it tells of it.
-fn is_settled(activity: &Activity<'_>) -> bool {
+pub(super) fn is_settled(activity: &Activity<'_>) -> bool {
     let is_settled = match activity.status() {
         // What a server does not know is never taken for settled.
         Status::Pending

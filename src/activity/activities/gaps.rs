@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use crate::activity::completeness::Gaps;
+use crate::activity::completeness::{self, CompetingConsumer, Gaps};
 use crate::activity::{ActivityKey, Answer, Gap, GapState, Kind, Moment, Status};
 use crate::protocol::CommandId;
 
@@ -38,10 +38,10 @@ impl Activities {
         }
     }
 
-    /// When the server answered of commands whose outcomes the socket should have brought and did not: the newest, the newest
-    /// first, at most so many.
+    /// When the server answered of commands whose outcomes the socket should have brought and did not, the newest first; for
+    /// [`CompetingConsumer::of`]. Of very many answers the newest are looked at.
     #[must_use]
-    pub fn unheard(&self, most: usize) -> Vec<Moment> {
+    pub fn unheard(&self) -> Vec<Moment> {
         if self.asked.is_empty() {
             return Vec::new();
         }
@@ -49,7 +49,16 @@ impl Activities {
         let newest = self.asked.iter().rev().take(LOOKED_AT);
         let unheard =
             newest.filter_map(|&(answered, at)| self.get_at(at)?.unheard().filter(|it| it.answered == answered));
-        unheard.filter(|unheard| !gaps.explain(*unheard)).map(|unheard| unheard.answered).take(most).collect()
+        unheard.filter(|unheard| !gaps.explain(*unheard)).map(|unheard| unheard.answered).collect()
+    }
+
+    /// Whether another client probably takes messages, by what [`Activities::unheard`] gave.
+    #[must_use]
+    pub fn competing_consumer(&self, unheard: &[Moment], now: Moment) -> Option<CompetingConsumer> {
+        if unheard.is_empty() {
+            return None;
+        }
+        CompetingConsumer::of(unheard, self.outcomes.settled(completeness::suspected_from(now), now), now)
     }
 
     /// The commands that were open across a gap, each of which may have been settled since; none for a row that is no gap.

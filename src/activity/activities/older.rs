@@ -1,5 +1,6 @@
 //! What the journal has beyond what was restored: by these entries a message for an old id is known not to be of a new one.
 
+use std::collections::BTreeMap;
 use std::hash::BuildHasher as _;
 
 use crate::activity::pool::PackedId;
@@ -7,10 +8,44 @@ use crate::activity::{ActivityKey, Kind, Seq};
 
 use super::Activities;
 
+/// How many numbers of entries a stretch has.
+const STRETCH: u64 = 256;
+
+/// How many rows the journal has that were not restored, by where their first entries are.
+#[derive(Debug, Default)]
+pub(super) struct OlderRows {
+    stretches: BTreeMap<Seq, u64>,
+    all: u64,
+}
+
+impl OlderRows {
+    /// How many there are.
+    pub(super) fn len(&self) -> usize {
+        usize::try_from(self.all).unwrap_or(usize::MAX)
+    }
+
+    /// One of them, with this first entry, is in memory now.
+    pub(super) fn take_one(&mut self, first: Seq) {
+        if let Some((_, count)) = self.stretches.range_mut(..=first).rfind(|(_, count)| **count > 0) {
+            *count -= 1;
+            self.all = self.all.saturating_sub(1);
+        }
+    }
+
+    /// The journal has nothing before this entry any more but what is in memory as well.
+    pub(super) fn purged(&mut self, before: Seq) {
+        // Of the stretch that it is in, a part may be left.
+        self.stretches = self.stretches.split_off(&Seq(before.0 - before.0 % STRETCH));
+        self.all = self.stretches.values().sum();
+    }
+}
+
 impl Activities {
-    /// The journal has so many rows more, which were not restored because there were too many.
-    pub fn set_older(&mut self, rows: usize) {
-        self.eviction.older = rows;
+    /// The journal has these rows more, which were not restored because there were too many: by where their first entries are,
+    /// so many from each of these entries to the next.
+    pub fn set_older(&mut self, rows: Vec<(Seq, u64)>) {
+        let all = rows.iter().map(|(_, count)| count).sum();
+        self.eviction.older = OlderRows { stretches: rows.into_iter().collect(), all };
     }
 
     /// The journal has these entries, which were not restored because there are too many. `complete` is whether they are the
@@ -58,7 +93,8 @@ impl Activities {
 
     /// Whether a row was evicted and did not come back.
     pub(super) fn was_evicted(&self, key: &ActivityKey) -> bool {
-        !self.eviction.rows.find(self.lasting_hash_of(key)).is_empty()
+        self.eviction.purged.settled_across.contains(key)
+            || !self.eviction.rows.find(self.lasting_hash_of(key)).is_empty()
     }
 
     /// [`Self::lasting_hash`] of a key.

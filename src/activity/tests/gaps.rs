@@ -47,3 +47,109 @@ fn a_gap_that_lasts_counts_what_is_open_now() {
     activities.apply(&command(5, "b", 1, ""));
     assert_eq!(waiting(&activities), (2, 0, 0));
 }
+
+/// An entry of a gap that names these commands.
+fn part(seq: u64, to: Option<i64>, open: &[&str]) -> Entry {
+    let open = open.iter().map(|id| (*id).into()).collect();
+    let (from, to, cause) = (Moment(5), to.map(Moment), GapCause::Disconnected);
+    let gap = Gap { from, to, cause, open, requests: 0, open_requests: Vec::new() };
+    entry(seq, ActivityKey::Gap("g".into()), Fact::Gap(gap), "")
+}
+
+#[test]
+fn a_gap_names_what_any_of_its_entries_names_whatever_their_order() {
+    let entries = [
+        command(1, "a", 1, ""),
+        command(2, "b", 1, ""),
+        part(3, None, &[]),
+        part(4, Some(9), &["a", "b"]),
+        part(5, None, &[]),
+        command(6, "c", 1, ""),
+        part(7, Some(20), &["c"]),
+        part(8, None, &[]),
+        part(9, Some(30), &[]),
+        // As an earlier version writes it: everything again.
+        part(10, Some(40), &["a", "b", "c"]),
+    ];
+    let mut reversed = entries.clone();
+    reversed.reverse();
+    for entries in [entries, reversed] {
+        let activities = applied(&entries);
+        let row = activities.find(&ActivityKey::Gap("g".into())).unwrap();
+        let gap = activities.gap(row).unwrap();
+        assert_eq!((gap.to, gap.open, gap.recovered), (Some(Moment(40)), 3, 0));
+        assert_eq!(activities.open_across(row), ["a".into(), "b".into(), "c".into()]);
+        // What settles one that an earlier entry names changes the gap.
+        assert_eq!(activities.gaps_changed_by(&[ActivityKey::Command("a".into())], |_| false), [row]);
+    }
+    let ours: Vec<_> = entries_of("g", &[part(3, None, &["a"]), part(4, Some(9), &["b"])]);
+    assert_eq!(Gap::of(&ours).map(|gap| (gap.to, gap.open.len())), Some((Some(Moment(9)), 2)));
+    assert_eq!(Gap::of(&[command(1, "a", 1, "")]), None);
+}
+
+fn entries_of(id: &str, entries: &[Entry]) -> Vec<Entry> {
+    entries.iter().filter(|entry| entry.key.id() == id).cloned().collect()
+}
+
+#[test]
+fn what_settles_unheard_over_a_live_connection_makes_another_client_likely_for_an_hour() {
+    let known = || Fact::Enquired(Enquiry::Known { status: CommandStatus::Succeeded, text: None });
+    let answered = |seq, id: &str| entry(seq, ActivityKey::Command(id.into()), known(), "");
+    // A second lies between two entries.
+    let mut entries = vec![command(1, "before", 1, "")];
+    let at = |seq: i64| Some(1_000_000_000 + seq * 1_000_000);
+    entries.push(gap(2, "g", None, &[]));
+    entries.push(Entry { fact: gap_fact(at(2), at(4)), ..gap(4, "g", None, &[]) });
+    for (seq, id) in [(5, "taken"), (6, "slow"), (7, "heard")] {
+        entries.push(command(seq, id, 1, ""));
+    }
+    entries.push(command(8, "heard", 2, ""));
+    // Of this one nothing was ever heard on the socket, so that it was not heard means nothing.
+    entries.push(entry(9, ActivityKey::Command("tracked".into()), Fact::Done(Deed::Tracked), ""));
+    for (seq, id) in [(40, "before"), (41, "taken"), (42, "slow"), (43, "tracked")] {
+        entries.push(answered(seq, id));
+    }
+    entries.push(command(44, "slow", 2, ""));
+    let activities = applied(&entries);
+    let second = |seq: i64| Moment(1_000_000_000 + seq * 1_000_000);
+    let competing = |now| {
+        let competing = activities.competing_consumer(&activities.unheard(), now);
+        competing.map(|CompetingConsumer { unheard, of }| (unheard, of))
+    };
+    assert_eq!(competing(second(50)), None, "the socket may still say so");
+    assert_eq!(competing(second(51)), Some((1, 5)), "only one was taken by somebody else");
+    assert_eq!(competing(second(41 + 3_599)).map(|(unheard, _)| unheard), Some(1));
+    assert_eq!(competing(second(41 + 3_600)), None, "cleared after an hour");
+}
+
+fn gap_fact(from: Option<i64>, to: Option<i64>) -> Fact {
+    let from = Moment(from.unwrap_or_default());
+    let (to, cause) = (to.map(Moment), GapCause::Disconnected);
+    Fact::Gap(Gap { from, to, cause, open: Vec::new(), requests: 0, open_requests: Vec::new() })
+}
+
+/// REVIEW C29.
+#[test]
+fn a_batch_changes_only_the_gaps_that_name_something_of_it_and_those_that_last() {
+    let named = |seq, id: &str, to: Option<i64>, open: &str| Entry {
+        key: ActivityKey::Gap(id.into()),
+        ..part(seq, to, &[open])
+    };
+    let activities = applied(&[
+        named(1, "recovered", Some(9), "a"),
+        named(2, "names", Some(9), "a"),
+        named(3, "other", Some(9), "b"),
+        named(4, "lasts", None, "c"),
+        command(5, "a", 2, ""),
+    ]);
+    let row = |id: &str| activities.find(&ActivityKey::Gap(id.into())).unwrap();
+    let changed = |keys: &[ActivityKey]| {
+        let mut changed = activities.gaps_changed_by(keys, |gap| gap == row("recovered"));
+        changed.sort();
+        changed
+    };
+    assert_eq!(changed(&[ActivityKey::Command("a".into())]), [row("names"), row("lasts")]);
+    assert_eq!(changed(&[ActivityKey::Command("z".into()), ActivityKey::Data("b".into())]), [row("lasts")]);
+    assert_eq!(changed(&[ActivityKey::Gap("recovered".into())]), [row("recovered"), row("lasts")]);
+    assert_eq!(changed(&[ActivityKey::Data("r".into())]), [row("lasts")]);
+}

@@ -6,6 +6,9 @@
 //! and takes over when the window ends.
 
 mod connections;
+mod gap_lines;
+#[cfg(test)]
+mod gap_tests;
 mod live;
 mod model;
 mod printer;
@@ -35,6 +38,8 @@ const MOMENT: Duration = Duration::from_secs(1);
 const MOMENT_LOOK: Duration = Duration::from_millis(20);
 /// How often the journal of another process is looked at.
 const LOOK: Duration = Duration::from_millis(250);
+/// The longest wait while nothing is expected.
+const A_DAY: Duration = Duration::from_hours(24);
 /// How many looks pass between two attempts to take over.
 const LOOKS_BEFORE_TAKEOVER: u32 = 4;
 
@@ -152,7 +157,11 @@ impl<'a> Watcher<'a> {
                 return Ok(());
             }
             if let Some(live) = &mut self.live {
-                live.wait(&mut self.names, &mut self.model).await?;
+                let look = self.model.next_gap_look().unwrap_or(A_DAY);
+                tokio::select! {
+                    waited = live.wait(&mut self.names, &mut self.model) => waited?,
+                    () = tokio::time::sleep(look) => {}
+                }
                 continue;
             }
             tokio::time::sleep(LOOK).await;
@@ -265,6 +274,8 @@ impl<'a> Watcher<'a> {
             if let Err(error) = self.read_news().await {
                 super::say(&error.to_string());
             }
+            let lines = self.model.changed_gaps(&self.names, true);
+            self.print(lines).await;
         };
         if tokio::time::timeout(LOOK, last).await.is_err() {
             tracing::debug!("nobody reads the last lines");

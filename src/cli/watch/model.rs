@@ -5,19 +5,18 @@ use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use super::gap_lines::GapLines;
 use crate::activity::record::{Record, context_of, text_of};
 use crate::activity::{
-    Activities, Activity, ActivityKey, Deed, Entry, Fact, Filter, RowId, Seq, Status, TimeReference, View, completeness,
+    Activities, Activity, ActivityKey, Deed, Entry, Fact, Filter, GapState, RowId, Seq, Status, TimeReference, View,
 };
 use crate::cli::CliError;
 use crate::cli::people::Names;
 use crate::cli::task::{Goal, Watch};
 use crate::engine::{Clock, EngineClock};
-use crate::journal::Archive;
+use crate::journal::{Archive, EarlierLinks};
 use crate::settings::ProfileId;
 
-/// How many of the newest outcomes that were not heard are looked at.
-const LOOKED_AT_UNHEARD: usize = 16;
 /// Entries that are read together.
 const CHUNK: usize = 2_000;
 /// Older entries of which only the ids are read, together and for each row that may be in memory.
@@ -69,8 +68,13 @@ pub(super) struct Model {
     rows: usize,
     /// The computer's clock.
     clock: Clock,
-    /// How the clock that stamps entries relates to it and to the server's.
+    /// The clock that stamps entries, and how it relates to the computer's and to the server's.
+    entry_clock: EngineClock,
     reference: TimeReference,
+    /// Which links of earlier runs can still be used.
+    links: EarlierLinks,
+    /// `None` before what was there at the start is known.
+    gap_lines: Option<GapLines>,
 }
 
 /// What is new.
@@ -96,6 +100,7 @@ impl Model {
         // As many of the newest entries as there may be rows, to know the state, the label and the first sight of what is
         // still under way. What is older than all of these is indexed, and read when it is heard of again.
         let first = Seq(end.0.saturating_sub(rows as u64).saturating_add(1));
+        let entry_clock = EngineClock::beside(archive.as_ref(), clock.clone())?;
         let model = Self {
             folder: folder.to_owned(),
             version: None,
@@ -111,7 +116,10 @@ impl Model {
             older_awaited: OlderAwaited::default(),
             link_lifetime,
             rows,
-            reference: EngineClock::beside(archive.as_ref(), clock.clone())?.reference(),
+            reference: entry_clock.reference(),
+            entry_clock,
+            links: archive.as_ref().map(|archive| archive.earlier_links(true)).transpose()?.unwrap_or_default(),
+            gap_lines: None,
             clock,
             archive,
         };
@@ -243,6 +251,11 @@ impl Model {
     /// Reads one chunk of what is new. Stops behind the entry by which what was waited for has come.
     pub(super) fn news(&mut self, names: &mut Names, learn: impl Fn() -> Names) -> Result<News, CliError> {
         let mut news = News { lines: String::new(), more: false, reached: false };
+        if self.gap_lines.is_none() {
+            let mut gap_lines = GapLines::default();
+            gap_lines.begin(&self.activities, self.entry_clock.now());
+            self.gap_lines = Some(gap_lines);
+        }
         if self.archive.as_ref().is_none_or(Archive::is_stale) {
             self.archive = Archive::open(&self.folder)?;
             self.version = None;
@@ -255,15 +268,25 @@ impl Model {
         let Some(archive) = &self.archive else { return Ok(news) };
         let version = archive.version()?;
         if self.version == Some(version) {
+            news.lines = self.changed_gaps(names, false);
             return Ok(news);
         }
-        self.reference = EngineClock::beside(Some(archive), self.clock.clone())?.reference();
+        self.entry_clock = EngineClock::beside(Some(archive), self.clock.clone())?;
+        self.reference = self.entry_clock.reference();
+        let links = archive.earlier_links(true)?;
+        if links != self.links {
+            self.links = links;
+            for (profile, activities) in &mut self.activities {
+                self.links.apply(*profile, activities);
+            }
+        }
         let chunk = archive.since(self.next, CHUNK)?;
         news.more = chunk.len() == CHUNK;
         if !news.more {
             // What is committed from here on changes it again.
             self.version = Some(version);
         }
+        let mut keys: BTreeMap<ProfileId, Vec<ActivityKey>> = BTreeMap::new();
         for (profile, entry) in chunk {
             self.next = after(entry.seq);
             if !self.whose.includes(profile) {
@@ -272,6 +295,7 @@ impl Model {
             let row = self.apply(profile, &entry)?;
             // With what is new it was read whole.
             self.older_awaited.keys.remove(&(profile, entry.key.clone()));
+            keys.entry(profile).or_default().push(entry.key.clone());
             if !names.knows(profile) {
                 *names = learn();
                 if !names.knows(profile)
@@ -280,7 +304,7 @@ impl Model {
                     names.learn_kept(archive.names());
                 }
             }
-            let record = row.and_then(|row| self.record(profile, row, &entry, names));
+            let record = row.and_then(|row| self.record((profile, row), &entry, names));
             if let Some(record) = record {
                 news.lines.push_str(&self.line(&record));
             }
@@ -289,7 +313,32 @@ impl Model {
                 break;
             }
         }
+        for (profile, keys) in keys {
+            if let (Some(activities), Some(gap_lines)) = (self.activities.get(&profile), &mut self.gap_lines) {
+                gap_lines.note(profile, activities, &keys);
+            }
+        }
+        if !news.more && !news.reached {
+            news.lines.push_str(&self.changed_gaps(names, false));
+        }
         Ok(news)
+    }
+
+    /// The lines of gaps of which more is known than was printed; `all` of them, or those that are due.
+    pub(super) fn changed_gaps(&mut self, names: &Names, all: bool) -> String {
+        let now = self.entry_clock.now();
+        let Some(gap_lines) = &mut self.gap_lines else { return String::new() };
+        let due = gap_lines.due(&self.activities, now, all);
+        let line = |((profile, row), state): (_, GapState)| {
+            let gap = self.activity(profile, row).filter(|gap| self.filter.matches(gap, now))?;
+            Some(self.line(&Record::of_gap(names.name(profile), &state, gap.updated(), self.reference)))
+        };
+        due.into_iter().filter_map(line).collect()
+    }
+
+    /// When a gap may have to be printed again although nothing came.
+    pub(super) fn next_gap_look(&self) -> Option<Duration> {
+        self.gap_lines.as_ref()?.next_look(self.entry_clock.now())
     }
 
     fn apply(&mut self, profile: ProfileId, entry: &Entry) -> Result<Option<RowId>, CliError> {
@@ -306,6 +355,7 @@ impl Model {
         self.activities.entry(profile).or_insert_with(|| {
             let mut activities = Activities::new(self.link_lifetime);
             activities.set_rows_in_memory(self.rows);
+            self.links.apply(profile, &mut activities);
             activities
         })
     }
@@ -324,17 +374,17 @@ impl Model {
         Ok(())
     }
 
-    fn record(&self, profile: ProfileId, row: RowId, entry: &Entry, names: &Names) -> Option<Record> {
+    fn record(&mut self, (profile, row): (ProfileId, RowId), entry: &Entry, names: &Names) -> Option<Record> {
+        let name = names.name(profile);
+        if matches!(entry.fact, Fact::Gap(_)) {
+            let now = self.entry_clock.now();
+            let gap = self.gap_lines.as_mut()?.print(&self.activities, (profile, row), now)?;
+            let is_wanted = self.filter.matches(&self.activity(profile, row)?, entry.at);
+            return is_wanted.then(|| Record::of_gap(name, &gap, entry.at, self.reference));
+        }
         let activities = self.activities.get(&profile)?;
         if !self.filter.matches_whole(&activities.get(row)?, entry.at, text_of(entry).as_deref()) {
             return None;
-        }
-        let name = names.name(profile);
-        if matches!(entry.fact, Fact::Gap(_)) {
-            let newest = activities.unheard(LOOKED_AT_UNHEARD);
-            let suspected = newest.into_iter().any(|answered| completeness::is_suspicious(answered, entry.at));
-            let gap = activities.gap(row)?.while_suspected(suspected);
-            return Some(Record::of_gap(name, &gap, entry.at, self.reference));
         }
         activities.get(row).map(|activity| {
             Record::of(name, &activity, text_of(entry).as_deref(), entry.at).with_context(context_of(entry))

@@ -295,7 +295,7 @@ impl Hub {
             if let Some(older) = tools.spawner.until_stopped(restoring).await {
                 aftermath.settle(profile, scribe, tools.clone()).await;
                 if let Some(older) = older {
-                    restore::tell_older(profile, (live_from, older), rows, data, &tools).await;
+                    restore::tell_older(profile, older, rows, data, &tools).await;
                 }
             }
         };

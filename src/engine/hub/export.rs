@@ -10,7 +10,7 @@ use crate::activity::record::Format;
 use crate::engine::action::{Action, Export};
 use crate::engine::event::{Event, Exporting, Notice, Severity};
 use crate::engine::tools::Tools;
-use crate::journal::{Archive, Export as Lines, JournalError, PendingWork};
+use crate::journal::{Archive, EarlierLinks, Export as Lines, JournalError, PendingWork};
 use crate::settings::atomic::{NewFile, WriteError, in_words};
 
 use super::Hub;
@@ -75,6 +75,7 @@ impl Hub {
             link_lifetime: self.settings.preferences.link_lifetime(),
             now: self.tools.clocks.now().at,
             reference: self.tools.clocks.reference(),
+            links: EarlierLinks { live_from: self.live_from, kept: self.tools.outbox.kept_links() },
             names: self.settings.profiles.iter().map(|profile| (profile.id, profile.name.clone())).collect(),
         };
         let running = Arc::new(Running::default());

@@ -131,7 +131,6 @@ fn outlives_the_run(action: &Action) -> bool {
         | Action::ResumeDownload { .. }
         | Action::MoveDownload { .. }
         | Action::SaveInline { .. }
-        | Action::SaveMessage { .. }
         | Action::ListDataTokens { .. }
         | Action::RequestData { .. }
         | Action::RequestAgain { .. }

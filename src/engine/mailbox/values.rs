@@ -1,6 +1,6 @@
 //! What is true now: the engine's side of [`EngineStatus`](crate::engine::EngineStatus).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -15,6 +15,13 @@ impl Outbox {
     /// Changes what is true now of a profile.
     pub(in crate::engine) fn update(&self, profile: ProfileId, change: impl FnOnce(&mut ProfileStatus)) {
         self.change(|mailbox| mailbox.update(profile, change));
+    }
+
+    /// The requests whose links came in an earlier run and can still be used.
+    pub(in crate::engine) fn kept_links(&self) -> BTreeSet<(ProfileId, RequestId)> {
+        let mailbox = self.0.lock();
+        let profiles = mailbox.status.profiles.iter();
+        profiles.flat_map(|(id, status)| status.kept_links.iter().map(|request| (*id, request.clone()))).collect()
     }
 
     /// Tells the settings that are in force, and the newest change of the preferences that is part of them.

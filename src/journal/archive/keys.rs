@@ -73,4 +73,25 @@ impl Archive {
         };
         read().map_err(|source| self.failed(source))
     }
+
+    /// How many activities of a profile have no entry from a number on, by where their first entries are: the first number of
+    /// each stretch of 256 that has any, and how many have their first entry in it.
+    ///
+    /// # Errors
+    ///
+    /// If the journal can't be read.
+    pub fn activities_before(&self, profile: ProfileId, before: Seq) -> Result<Vec<(Seq, u64)>, JournalError> {
+        let sql = "SELECT first & ~255 AS stretch, count(*) FROM (
+                       SELECT min(seq) AS first, max(seq) AS last FROM entry
+                       WHERE profile = (SELECT number FROM profile WHERE uuid = ?1) GROUP BY kind % 10, id
+                   ) WHERE last < ?2 GROUP BY stretch";
+        let number =
+            |row: &rusqlite::Row<'_>, index| row.get::<_, i64>(index).map(|number| u64::try_from(number).unwrap_or(0));
+        let read = || {
+            let mut select = self.connection.prepare_cached(sql)?;
+            let parameters = (profile.as_u128().to_be_bytes(), to_sql(before));
+            select.query_map(parameters, |row| Ok((Seq(number(row, 0)?), number(row, 1)?)))?.collect::<Result<_, _>>()
+        };
+        read().map_err(|source| self.failed(source))
+    }
 }

@@ -57,7 +57,7 @@ async fn a_journal_of_the_first_format_is_brought_forward_with_all_it_holds() {
     opened.journal.close().await;
     let looking = schema::open_for_reading(&folder.path().join(FILE)).unwrap();
     let pragma = |name| looking.pragma_query_value(None, name, |row| row.get::<_, i64>(0)).unwrap();
-    assert_eq!((pragma("user_version"), pragma("auto_vacuum")), (6, 2));
+    assert_eq!((pragma("user_version"), pragma("auto_vacuum")), (7, 2));
     drop(looking);
     let again = Journal::open(folder.path()).unwrap();
     assert_eq!(again.id, opened.id, "its name changed");

@@ -4,10 +4,9 @@
 use std::time::Duration;
 
 use super::*;
-use crate::activity::completeness::is_suspicious;
 use crate::activity::record::{Format, Record};
 use crate::activity::{Activities, Chip, Filter, TimeReference};
-use crate::journal::{Archive, Export};
+use crate::journal::{Archive, EarlierLinks, Export};
 
 const LIFETIME: Duration = Duration::from_mins(10);
 
@@ -77,7 +76,7 @@ fn of_window(entries: &[(ProfileId, Entry)], now: Moment) -> Vec<String> {
         activities.apply(entry);
     }
     activities.expire(now);
-    let suspected = activities.unheard(16).into_iter().any(|answered| is_suspicious(answered, now));
+    let suspected = activities.competing_consumer(&activities.unheard(), now).is_some();
     let mut lines: Vec<_> = activities
         .gaps()
         .map(|row| {
@@ -103,6 +102,7 @@ fn of_export(folder: &Path, messages: bool, now: Moment) -> Vec<String> {
         link_lifetime: LIFETIME,
         now,
         reference: TimeReference::EXACT,
+        links: EarlierLinks::default(),
         names: [(profile(), "ops".to_owned())].into(),
     };
     let mut lines = Vec::new();

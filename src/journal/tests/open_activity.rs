@@ -113,6 +113,38 @@ async fn what_has_no_outcome_is_not_saved_not_settled_or_not_read_is_open_and_no
 }
 
 #[tokio::test]
+async fn a_gap_is_open_until_all_that_its_entries_name_is_settled_however_many_there_are() {
+    let folder = tempfile::tempdir().unwrap();
+    let journal = open(folder.path());
+    journal.append(profile(), vec![command("first", 1), command("later", 1)]).await.unwrap();
+    let mut entries = vec![gap("g", None, &[], &[]), gap("g", Some(Moment(2)), &["first"], &[])];
+    // More than the table lists; one in the middle names another command.
+    for flap in 0..400 {
+        let names: &[&str] = if flap == 100 { &["later"] } else { &[] };
+        entries.extend([gap("g", None, &[], &[]), gap("g", Some(Moment(3 + flap)), names, &[])]);
+    }
+    for entry in entries {
+        journal.append(profile(), vec![entry]).await.unwrap();
+    }
+    let key = ActivityKey::Gap("g".into());
+    for settled in ["first", "later"] {
+        journal.forget_expired_secrets(Moment(0), Duration::ZERO).await.unwrap();
+        assert!(open_keys(&journal).await.contains(&key), "{settled} is open");
+        let history = journal.history(profile(), &key, None).await.unwrap();
+        let named = Gap::of(&history.entries).unwrap().open;
+        assert_eq!((named, history.is_cut), (vec!["first".into(), "later".into()], false));
+        journal.append(profile(), vec![command(settled, 2)]).await.unwrap();
+    }
+    journal.forget_expired_secrets(Moment(0), Duration::ZERO).await.unwrap();
+    assert_eq!(open_keys(&journal).await, []);
+    // It goes on, and names nothing that is open.
+    journal.append(profile(), vec![gap("g", None, &[], &[])]).await.unwrap();
+    assert_eq!(open_keys(&journal).await, [key]);
+    journal.append(profile(), vec![gap("g", Some(Moment(9)), &[], &[])]).await.unwrap();
+    assert_eq!(open_keys(&journal).await, []);
+}
+
+#[tokio::test]
 async fn a_link_is_open_until_its_message_says_that_its_time_is_over() {
     let folder = tempfile::tempdir().unwrap();
     let journal = open(folder.path());
@@ -236,7 +268,7 @@ async fn without_the_table(folder: &Path, journal: Journal) {
     journal.close().await;
     behind_its_back(
         folder,
-        "DROP TABLE open_activity; DROP TABLE pending_work; DELETE FROM meta WHERE name = 'open_to'; PRAGMA user_version = 4",
+        "DROP INDEX entry_of_gap; DROP INDEX entry_of_download; DROP TABLE open_activity; DROP TABLE pending_work; DELETE FROM meta WHERE name = 'open_to'; PRAGMA user_version = 4",
     );
 }
 

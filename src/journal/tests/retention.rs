@@ -74,6 +74,81 @@ async fn entries_beyond_their_age_go_in_small_steps_and_open_ones_stay() {
     assert_eq!(total(&pass(&journal, &ten_days()).await), 0);
 }
 
+fn gap(id: &str, to: Option<i64>, open: &[&str]) -> Entry {
+    let gap = Gap {
+        from: Moment(1),
+        to: to.map(Moment),
+        cause: GapCause::Disconnected,
+        open: open.iter().map(|id| (*id).into()).collect(),
+        requests: 0,
+        open_requests: Vec::new(),
+    };
+    Entry::ours(Moment(0), ActivityKey::Gap(id.into()), Fact::Gap(gap))
+}
+
+#[tokio::test]
+async fn a_gap_goes_as_a_whole_and_what_it_names_not_before_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let journal = open(folder.path());
+    // Two gaps: of one a command is still open, the other one went on until a day ago.
+    let names = ["a", "b", "open"];
+    journal.append(profile(), old(20 * DAY, names.map(|id| command(id, 1)).to_vec())).await.unwrap();
+    journal
+        .append(profile(), old(20 * DAY, vec![gap("1", Some(2), &["a", "open"]), gap("2", Some(2), &["b"])]))
+        .await
+        .unwrap();
+    journal
+        .append(profile(), old(19 * DAY, vec![command("a", 2), command("b", 2), command("other", 2)]))
+        .await
+        .unwrap();
+    journal.append(profile(), old(DAY, vec![gap("2", None, &[]), gap("2", Some(3), &[])])).await.unwrap();
+    let settle = async || journal.forget_expired_secrets(NOW, Duration::ZERO).await.unwrap();
+    settle().await;
+    let steps = pass(&journal, &ten_days()).await;
+    assert_eq!(steps.iter().flat_map(|step| &step.gaps).count(), 0);
+    let mut kept: Vec<_> = all(&journal, profile()).await.iter().map(|entry| entry.key.id().to_owned()).collect();
+    kept.sort();
+    // The first entry of b is older than the gap that names it.
+    assert_eq!(kept, ["1", "2", "2", "2", "a", "a", "b", "open"]);
+    // Nine days later the second gap is old as a whole, and the first one is settled.
+    journal.append(profile(), old(0, vec![command("open", 2)])).await.unwrap();
+    settle().await;
+    let later = Moment(NOW.0 + 10 * DAY);
+    let mut gaps = Vec::new();
+    loop {
+        let step = journal.purge_step(later, &ten_days()).await.unwrap();
+        gaps.extend(step.gaps);
+        if !step.more {
+            break;
+        }
+    }
+    assert_eq!(gaps, ["1", "2"].map(|id| (profile(), ActivityKey::Gap(id.into()))));
+    let kept = all(&journal, profile()).await;
+    assert_eq!(kept.iter().map(|entry| entry.key.id()).collect::<Vec<_>>(), ["open"]);
+}
+
+#[tokio::test]
+async fn a_journal_beyond_its_size_loses_gaps_as_a_whole_too() {
+    let folder = tempfile::tempdir().unwrap();
+    let journal = open(folder.path());
+    journal.append(profile(), vec![gap("g", Some(2), &["a"]), command("a", 2)]).await.unwrap();
+    for batch in 0..8 {
+        journal.append(profile(), settled(batch * 500..(batch + 1) * 500)).await.unwrap();
+    }
+    journal.append(profile(), vec![gap("g", Some(3), &[]), gap("stays", Some(3), &[])]).await.unwrap();
+    journal.forget_expired_secrets(NOW, Duration::ZERO).await.unwrap();
+    let limits = Limits { age: None, bytes: Some(256 * 1024) };
+    let steps = pass(&journal, &limits).await;
+    let gaps: Vec<_> = steps.iter().flat_map(|step| &step.gaps).map(|(_, gap)| gap.id()).collect();
+    assert_eq!(gaps, ["g"], "{steps:?}");
+    let kept = all(&journal, profile()).await;
+    assert_eq!(kept.last().unwrap().key.id(), "stays");
+    assert!(kept.len() > 100 && kept.iter().all(|entry| entry.key.id() != "g"), "a part of it is left");
+    // What is said to be gone is: nothing before that is left.
+    let before = steps.iter().map(|step| step.before).max().unwrap();
+    assert!(kept.iter().all(|entry| entry.seq >= before) && before < kept.last().unwrap().seq);
+}
+
 #[tokio::test]
 async fn a_journal_beyond_its_size_loses_its_oldest_entries_and_its_file_shrinks() {
     let folder = tempfile::tempdir().unwrap();

@@ -50,10 +50,12 @@ impl App {
     pub(super) fn take(&mut self, ctx: &Context, event: Event) {
         match event {
             Event::Notice(notice) => self.take_notice(notice),
-            Event::Purged { oldest_left, before } => {
+            Event::Purged { oldest_left, before, gaps } => {
                 for desk in &mut self.desks {
                     desk.completeness.begins(oldest_left);
-                    desk.activities.purged(before);
+                    let is_all = desk.is_all();
+                    let of_desk = gaps.iter().filter(|(profile, _)| is_all || *profile == desk.profile.id);
+                    desk.activities.purged(before, of_desk.map(|(_, gap)| gap));
                 }
             }
             Event::Stopped => self.stopped(),

@@ -166,10 +166,18 @@ impl App {
             if let Some(end) = desk.next_expiry() {
                 scene.changes_in(end.since(now).max(std::time::Duration::from_millis(1)));
             }
+            if let Some(turn) = desk.completeness.next_turn(now) {
+                scene.changes_in(turn.since(now).max(std::time::Duration::from_millis(1)));
+            }
             if let Some(turn) = desk.next_turn().filter(|_| in_front) {
                 // Many rows may turn within a second: they are drawn together.
                 scene.changes_in(turn.since(now).max(std::time::Duration::from_secs(1)));
             }
+        }
+        if let Some((all, parts)) = self.desks.split_last_mut()
+            && let Some(owners) = &mut all.owners
+        {
+            owners.suspect(parts);
         }
         if let Some(desk) = self.desk_mut() {
             desk.unseen = Unseen::default();
@@ -213,7 +221,7 @@ impl App {
         if banner::is_due(desk) {
             bar(Panel::top("banner"), theme::BAR, ui, |ui| banner::show(ui, desk, scene));
         }
-        if let Some(rival) = rival::of(desk) {
+        if let Some(rival) = desk.completeness.competing() {
             bar(Panel::top("rival"), theme::BAR, ui, |ui| rival::bar(ui, rival, scene));
         }
         // A download's line is in its own profile's tab; here its row shows how far it is.

@@ -41,7 +41,7 @@ impl Desk {
                     details.answer(&key, entries, is_cut);
                 }
             }
-            Event::Older { rows, .. } => self.activities.set_older(usize::try_from(rows).unwrap_or(usize::MAX)),
+            Event::Older { rows, .. } => self.activities.set_older(rows),
             Event::OlderEntries { entries, complete, .. } => self.activities.index_older(&entries, complete),
             Event::Found { search, rows, percent, end, .. } => self.found(search, &rows, percent, end),
             Event::ReadBack { rows, .. } => {

@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde_json::json;
 
 use super::bench::{Bench, settle, ticket};
-use crate::activity::{GapCause, Moment};
+use crate::activity::{ActivityKey, Entry, GapCause, Moment};
 use crate::engine::event::ConnectionState;
 use crate::engine::session::Aim;
 use crate::engine::testing::{Server, done};
@@ -91,6 +91,37 @@ async fn ten_thousand_reconnects_that_do_not_hold_are_one_gap_over_all_of_them()
     let _server = bench.join().await;
     settle().await;
     assert_eq!(bench.ledger.gaps().len(), 2);
+}
+
+/// REVIEW B13.
+#[tokio::test(start_paused = true)]
+async fn what_a_flapping_connection_writes_grows_with_its_losses_and_with_what_is_open_but_not_with_their_product() {
+    let mut written = Vec::new();
+    for (losses, open) in [(1, 10), (1, 400), (200, 10), (200, 400)] {
+        let (mut bench, mut server) = Bench::live().await;
+        for n in 0..open {
+            let id = format!("{n:036}");
+            server.send(&json!({"data": {"type": "X-DPT-CAB-ID", "id": id, "command_status": 1}})).await;
+        }
+        bench.told(open).await;
+        for _ in 0..losses {
+            drop(server);
+            server = bench.join().await;
+        }
+        // It is named as well, although the gap has ended before.
+        server.send(&json!({"data": {"type": "X-DPT-CAB-ID", "id": "late", "command_status": 1}})).await;
+        bench.told(1).await;
+        drop(server);
+        let _server = bench.join().await;
+        settle().await;
+        let gaps = bench.ledger.gaps();
+        assert_eq!((gaps.len(), gaps[0].open.len()), (1, open + 1), "{losses} losses");
+        let entries = bench.ledger.entries();
+        let of_gaps = entries.iter().filter(|entry| matches!(entry.key, ActivityKey::Gap(_)));
+        written.push(of_gaps.map(Entry::weight).sum::<usize>());
+    }
+    let [few, many_open, many_losses, many_of_both] = written[..] else { panic!("{written:?}") };
+    assert_eq!(many_of_both - many_losses, many_open - few, "{written:?}");
 }
 
 #[tokio::test(start_paused = true)]

@@ -1,0 +1,135 @@
+//! The lines of gaps: one for each of their entries, and one more when what is known of a gap has changed.
+//!
+//! While commands settle one after the other that is one line every [`PAUSE`], and one at the end. When much changes at once,
+//! such as the suspicion of another client, so many gaps are printed together and the others after the next pause.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use crate::activity::{Activities, ActivityKey, CompetingConsumer, GapState, Moment, RowId, completeness};
+use crate::settings::ProfileId;
+
+/// How long after its last line a gap is printed again if it may change further.
+const PAUSE: Duration = Duration::from_secs(10);
+/// How many gaps are printed again at most within that time.
+const MOST: usize = 20;
+
+type GapRow = (ProfileId, RowId);
+
+/// What was printed of gaps, and what has changed since.
+#[derive(Default)]
+pub(super) struct GapLines {
+    told: BTreeMap<GapRow, Told>,
+    changed: BTreeSet<GapRow>,
+    /// For each profile, what [`Activities::unheard`] gave.
+    unheard: BTreeMap<ProfileId, Vec<Moment>>,
+    /// The profiles of which another client was suspected when that was last looked at.
+    suspected: BTreeSet<ProfileId>,
+    /// When the newest lines were printed again, and how many.
+    last: Option<(Moment, usize)>,
+}
+
+/// A gap as it was printed.
+struct Told {
+    state: GapState,
+    at: Moment,
+}
+
+impl GapLines {
+    /// Takes everything that is known at the start for printed.
+    pub(super) fn begin(&mut self, all: &BTreeMap<ProfileId, Activities>, now: Moment) {
+        for (profile, activities) in all {
+            self.unheard.insert(*profile, activities.unheard());
+        }
+        self.suspected = self.suspected_now(now);
+        for (profile, activities) in all {
+            for row in activities.gaps() {
+                self.print(all, (*profile, row), now);
+            }
+        }
+    }
+
+    /// Entries of these activities of a profile were applied.
+    pub(super) fn note(&mut self, profile: ProfileId, activities: &Activities, keys: &[ActivityKey]) {
+        self.unheard.insert(profile, activities.unheard());
+        let was_recovered = |row| self.told.get(&(profile, row)).is_some_and(|told| told.state.is_recovered());
+        let changed = activities.gaps_changed_by(keys, was_recovered);
+        self.changed.extend(changed.into_iter().map(|row| (profile, row)));
+    }
+
+    /// A gap as it is printed now because an entry of it came.
+    pub(super) fn print(
+        &mut self,
+        all: &BTreeMap<ProfileId, Activities>,
+        (profile, row): GapRow,
+        now: Moment,
+    ) -> Option<GapState> {
+        let state = self.state(all, (profile, row), now)?;
+        self.told.insert((profile, row), Told { state: state.clone(), at: now });
+        Some(state)
+    }
+
+    /// The gaps that are to be printed again; with `all_changed` every one that has changed.
+    pub(super) fn due(
+        &mut self,
+        all: &BTreeMap<ProfileId, Activities>,
+        now: Moment,
+        all_changed: bool,
+    ) -> Vec<(GapRow, GapState)> {
+        let suspected = self.suspected_now(now);
+        for profile in self.suspected.symmetric_difference(&suspected) {
+            self.changed.extend(self.told.keys().filter(|(of, _)| of == profile));
+        }
+        self.suspected = suspected;
+        let (began, mut count) =
+            self.last.filter(|(began, _)| now.since(*began) < PAUSE && *began <= now).unwrap_or((now, 0));
+        let mut due = Vec::new();
+        for gap in std::mem::take(&mut self.changed) {
+            let Some(state) = self.state(all, gap, now) else { continue };
+            let told = self.told.get(&gap);
+            if told.is_some_and(|told| told.state == state) {
+                continue;
+            }
+            let has_waited = told.is_none_or(|told| now.since(told.at) >= PAUSE || now < told.at);
+            let is_due = count < MOST && (has_waited || is_over(&state));
+            if is_due || all_changed {
+                count += 1;
+                self.told.insert(gap, Told { state: state.clone(), at: now });
+                due.push((gap, state));
+            } else {
+                self.changed.insert(gap);
+            }
+        }
+        if !due.is_empty() {
+            self.last = Some((began, count));
+        }
+        due
+    }
+
+    /// When to look again although nothing came.
+    pub(super) fn next_look(&self, now: Moment) -> Option<Duration> {
+        if !self.changed.is_empty() {
+            return Some(PAUSE / 10);
+        }
+        let turns = self.unheard.values().filter_map(|unheard| completeness::next_turn(unheard, now));
+        turns.min().map(|turn| turn.since(now))
+    }
+
+    fn state(&self, all: &BTreeMap<ProfileId, Activities>, (profile, row): GapRow, now: Moment) -> Option<GapState> {
+        let suspected = self.is_suspected(profile, now);
+        Some(all.get(&profile)?.gap(row)?.while_suspected(suspected))
+    }
+
+    fn is_suspected(&self, profile: ProfileId, now: Moment) -> bool {
+        self.unheard.get(&profile).is_some_and(|unheard| CompetingConsumer::of(unheard, 0, now).is_some())
+    }
+
+    fn suspected_now(&self, now: Moment) -> BTreeSet<ProfileId> {
+        self.unheard.keys().copied().filter(|profile| self.is_suspected(*profile, now)).collect()
+    }
+}
+
+/// Whether nothing more of it is waited for.
+fn is_over(gap: &GapState) -> bool {
+    gap.to.is_some() && gap.commands_left() == 0 && gap.requests_left() == 0
+}
