@@ -59,7 +59,7 @@ fn a_kill_right_after_a_profile_was_removed_leaves_nothing_of_it() -> Outcome<()
     let monitor = stage.start_live()?;
     stage.privicore.report_command(COMMAND, 2)?;
     monitor.wait_row(&format!("Command {COMMAND}, Succeeded"))?;
-    monitor.click_button("Profile Ops")?;
+    monitor.part(Role::ToggleButton, "Profile Ops")?.click()?;
     monitor.click_button("Remove profile…")?;
     monitor.part(Role::Dialog, "Remove profile")?;
     monitor.click_button("Remove profile")?;

@@ -19,7 +19,7 @@ use super::{Hub, sandbox};
 /// From the wish to quit until the process can end, if the disk is quick.
 const TOTAL: Duration = Duration::from_secs(1);
 /// How long the keyring and servers are waited for, from the wish to quit on.
-const PATIENCE: Duration = Duration::from_millis(800);
+const PATIENCE: Duration = Duration::from_millis(700);
 /// How long the disk is waited for: what was received exists nowhere else, and comes once.
 const DISK_PATIENCE: Duration = Duration::from_secs(3);
 /// How long the journal may take to close after that, so that a next run need not repair it.
@@ -27,8 +27,8 @@ const CLOSING: Duration = Duration::from_millis(500);
 
 const _: () = {
     assert!(QUIT_LEAVE_BUDGET.as_millis() < PATIENCE.as_millis());
-    // A tenth of a second is left for the disk.
-    assert!(PATIENCE.as_millis() + LAST_TASKS.as_millis() + 100 <= TOTAL.as_millis());
+    // A tenth of a second is left for the disk, and one for the window.
+    assert!(PATIENCE.as_millis() + LAST_TASKS.as_millis() + 200 <= TOTAL.as_millis());
 };
 
 impl Hub {

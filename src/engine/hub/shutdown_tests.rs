@@ -9,8 +9,8 @@ use super::*;
 use crate::journal::PendingWork;
 use crate::protocol::DataKey;
 
-/// From the wish to quit until the engine has ended. The rest of a second is for threads that block.
-const MOST: Duration = Duration::from_millis(900);
+/// From the wish to quit until the engine has ended. The rest of a second is for threads that block, and for the window.
+const MOST: Duration = Duration::from_millis(800);
 
 /// What is under way when the operator quits, with a server and a keyring that answer nothing.
 #[derive(Debug, Clone, Copy)]

@@ -59,7 +59,7 @@ pub(super) use wish::{Aim, Ticket, Wish};
 /// How long leaving may take, from the frame to the closed socket.
 const LEAVE_BUDGET: Duration = Duration::from_secs(1);
 /// How long it may take once the program is to end, which as a whole has a second.
-pub(super) const QUIT_LEAVE_BUDGET: Duration = Duration::from_millis(700);
+pub(super) const QUIT_LEAVE_BUDGET: Duration = Duration::from_millis(600);
 
 /// Asks the server whether it refuses a token: its words if it does. `None` if it does not, or if nothing can be learnt.
 pub(super) type TokenCheck = Arc<dyn Fn(Arc<Ticket>) -> BoxFuture<'static, Option<String>> + Send + Sync>;
