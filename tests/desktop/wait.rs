@@ -36,6 +36,7 @@ pub(crate) fn until_at_last<T>(what: &str, ask: impl FnMut() -> Outcome<Option<T
 }
 
 /// Does something, and says how long that took, for whoever runs the test with `--nocapture`.
+#[expect(clippy::print_stdout, reason = "it is for whoever looks at the test")]
 pub(crate) fn timed<T>(what: &str, work: impl FnOnce() -> Outcome<T>) -> Outcome<T> {
     let begun = Instant::now();
     let done = work()?;
