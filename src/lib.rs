@@ -43,3 +43,7 @@ pub mod protocol;
 pub mod sandbox;
 pub mod settings;
 pub mod ui;
+
+#[cfg(test)]
+#[path = "../fuzz/replay.rs"]
+mod fuzz_replay;

@@ -14,6 +14,8 @@ mod copies;
 mod earlier_versions;
 #[path = "cli/export.rs"]
 mod export;
+#[path = "cli/foreign.rs"]
+mod foreign;
 #[path = "cli/hostile.rs"]
 mod hostile;
 #[path = "cli/kill.rs"]

@@ -9,6 +9,8 @@
     reason = "tests fail by panicking, and say what they leave out"
 )]
 
+#[path = "engine/beside_curl.rs"]
+mod beside_curl;
 #[path = "engine/canary.rs"]
 mod canary;
 #[path = "journal/child.rs"]

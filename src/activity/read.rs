@@ -307,9 +307,12 @@ impl<'a> Activity<'a> {
         self.status() == Status::Ready
     }
 
-    /// Whether there is a payload in a message that can be saved.
+    /// Whether there is a payload in a message that can be saved, or a message of bytes.
     #[must_use]
     pub fn can_save_inline(&self) -> bool {
+        if self.row.kind == Kind::Message {
+            return self.row.known.has_bytes();
+        }
         self.data.is_some_and(|data| data.inline.is_set()) && self.status() != Status::Downloading
     }
 

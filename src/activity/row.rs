@@ -193,6 +193,8 @@ impl Known {
     const ASKED_FINAL: u8 = 8;
     const SUCCEEDED: u8 = 16;
     const FAILED: u8 = 32;
+    /// A message of bytes, which are kept.
+    const BYTES: u8 = 64;
 
     fn note(&mut self, asked: bool, state: CommandState) {
         self.0 |= if asked { Self::ASKED } else { Self::HEARD };
@@ -200,6 +202,11 @@ impl Known {
             self.0 |= if asked { Self::ASKED_FINAL } else { Self::HEARD_FINAL };
             self.0 |= if state == CommandState::Succeeded { Self::SUCCEEDED } else { Self::FAILED };
         }
+    }
+
+    /// Whether it is a message of bytes that are kept.
+    pub(super) fn has_bytes(self) -> bool {
+        self.0 & Self::BYTES != 0
     }
 
     /// Who said how it ended, or, before it has, who said anything: the socket, an enquiry.
@@ -346,6 +353,9 @@ impl Row {
             (Fact::Repeated(_), Some(data)) => data.repeated = true,
             (Fact::Heard(Message::Unrecognised(_)), _) => self.offer_message(entry, &entry.raw, pool),
             (Fact::Unreadable { reason, size }, _) => {
+                if *reason == UnreadableReason::Binary && !entry.raw.is_empty() {
+                    self.known.0 |= Known::BYTES;
+                }
                 self.offer_message(entry, &unreadable_text(*reason, *size, &entry.raw), pool);
             }
             (Fact::Done(deed), Some(data)) => apply_deed(entry, deed, data, pool),

@@ -104,6 +104,17 @@ pub enum Action {
         /// Its first and its last entry, if they are known: without them the journal finds it only if it was not saved yet.
         span: Option<(Seq, Seq)>,
     },
+    /// Write a message of bytes into a file. How it went is a notice.
+    SaveMessage {
+        /// Whose.
+        profile: ProfileId,
+        /// Which.
+        key: ActivityKey,
+        /// The whole path that the operator chose.
+        to: PathBuf,
+        /// Its first and its last entry, if they are known.
+        span: Option<(Seq, Seq)>,
+    },
     /// Read one page of the profile's data tokens; answered by [`super::Event::DataTokens`]. A page has
     /// [`DATA_TOKENS_A_PAGE`] rows; whoever searches asks for one page after the other until all have come.
     ListDataTokens {

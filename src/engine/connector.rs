@@ -20,6 +20,7 @@ use crate::activity::Moment;
 use super::close_frame::CloseWatch;
 use super::endpoints::Target;
 use super::proxies::{ProxyError, Through};
+use super::tls_failure;
 use super::trust::Trust;
 use super::tunnel;
 use super::upgrade::{self, HandshakeError, Refusal, UpgradeError, Upgraded};
@@ -83,7 +84,7 @@ pub enum ConnectError {
         source: io::Error,
     },
     /// TLS failed.
-    #[error("The encrypted connection to {host} failed: {source}.{shortfall}")]
+    #[error("The encrypted connection to {host} failed: {}.{shortfall}", tls_failure::of_stream(.source))]
     Tls {
         /// The host.
         host: String,

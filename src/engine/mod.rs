@@ -23,6 +23,7 @@
 mod action;
 mod book;
 mod ca_files;
+mod certificates;
 mod chunk;
 mod cleanup;
 mod clocks;
@@ -43,6 +44,7 @@ mod lifetime;
 pub mod local;
 mod mailbox;
 mod no_connection;
+mod no_proxy;
 mod options;
 mod outcomes;
 mod proxies;
@@ -61,8 +63,11 @@ mod sign_in;
 mod spawn;
 mod status;
 mod suspend;
+#[cfg(all(unix, not(target_os = "macos")))]
+mod system_roots;
 #[cfg(test)]
 mod testing;
+mod tls_failure;
 mod tools;
 mod trust;
 mod tunnel;

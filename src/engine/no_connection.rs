@@ -8,6 +8,8 @@ use hyper_util::client::legacy::connect::proxy::Tunnel;
 use tokio_tungstenite::tungstenite::http::Uri;
 use tower_service::Service;
 
+use super::tls_failure;
+
 /// What went wrong between the client and a proxy that it had to tunnel through. hyper-util gives the type no name outside,
 /// but it is the error of its connector.
 type TunnelError = <Tunnel<HttpConnector> as Service<Uri>>::Error;
@@ -28,7 +30,7 @@ pub(super) enum NoConnection {
     #[error("the answer of the proxy had no end")]
     ProxyTooLong,
     /// TLS.
-    #[error(transparent)]
+    #[error("{}", tls_failure::describe(.0))]
     Tls(rustls::Error),
     /// The connection was there and broke.
     #[error("the connection broke off")]

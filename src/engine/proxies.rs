@@ -11,44 +11,55 @@ use std::sync::Arc;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use hyper_util::client::proxy::matcher::Matcher;
 use percent_encoding::percent_decode_str;
-use tokio_tungstenite::tungstenite::http::Uri;
 use url::Url;
 
-use crate::settings::{ProxyChoice, ProxyChoiceError, is_loopback};
+use crate::settings::{ProxyChoice, ProxyChoiceError, is_loopback, parse_url};
 
 use super::endpoints::Target;
+use super::no_proxy;
 use super::retry_after::RetryAfter;
+use super::tls_failure;
+
+/// The port of a proxy whose address in the environment begins with `http://`, or with no scheme, and names none: curl's choice.
+const DEFAULT_PORT: u16 = 1080;
 
 /// What the environment says of proxies. An address may hold a user name and a password: `Debug` shows which variables are set.
 #[derive(Clone, Default)]
 pub struct ProxyVariables {
     /// For `https` and `wss`.
-    https: Option<String>,
+    https: Option<Variable>,
     /// For `http` and `ws`.
-    http: Option<String>,
+    http: Option<Variable>,
     /// For both, where there is none of their own.
-    all: Option<String>,
+    all: Option<Variable>,
     /// What is reached without one.
-    no: Option<String>,
+    no: Option<Variable>,
+}
+
+/// A variable that is set.
+#[derive(Clone)]
+struct Variable {
+    name: &'static str,
+    value: String,
 }
 
 impl ProxyVariables {
-    /// Reads an environment that is given as a function from names to values: `HTTPS_PROXY`, `HTTP_PROXY`, `ALL_PROXY` and
-    /// `NO_PROXY`, or, where that is not set, the same in small letters.
+    /// Reads an environment that is given as a function from names to values, as curl does: the name in small letters comes first,
+    /// an empty value counts as none, and `HTTP_PROXY` is not read, since a request can set it in a CGI's environment.
     #[must_use]
     pub fn read(value: impl Fn(&str) -> Option<OsString>) -> Self {
-        let text = |name: &str| value(name).and_then(|value| value.into_string().ok());
-        let either = |name: &str| {
-            let value = text(name).or_else(|| text(&name.to_ascii_lowercase()));
-            value.map(|value| value.trim().to_owned()).filter(|value| !value.is_empty())
+        let first = |names: &[&'static str]| {
+            names.iter().find_map(|name| {
+                let value = value(name).filter(|value| !value.is_empty())?;
+                Some(Variable { name, value: value.to_string_lossy().into_owned() })
+            })
         };
         Self {
-            https: either("HTTPS_PROXY"),
-            http: either("HTTP_PROXY"),
-            all: either("ALL_PROXY"),
-            no: either("NO_PROXY"),
+            https: first(&["https_proxy", "HTTPS_PROXY"]),
+            http: first(&["http_proxy"]),
+            all: first(&["all_proxy", "ALL_PROXY"]),
+            no: first(&["no_proxy", "NO_PROXY"]),
         }
     }
 }
@@ -59,7 +70,7 @@ impl fmt::Debug for ProxyVariables {
             .field("https", &self.https.is_some())
             .field("http", &self.http.is_some())
             .field("all", &self.all.is_some())
-            .field("no", &self.no)
+            .field("no", &self.no.as_ref().map(|no| &no.value))
             .finish()
     }
 }
@@ -87,7 +98,10 @@ pub enum ProxyError {
         source: io::Error,
     },
     /// The encrypted connection to the proxy itself failed.
-    #[error("The encrypted connection to the proxy {proxy} failed: {source}. Check the proxy in the settings.")]
+    #[error(
+        "The encrypted connection to the proxy {proxy} failed: {}. Check the proxy in the settings.",
+        tls_failure::of_stream(.source)
+    )]
     Tls {
         /// Its name and port.
         proxy: String,
@@ -182,8 +196,8 @@ pub(super) enum Proxies {
 pub(super) struct Variables {
     https: Option<Result<Through, &'static str>>,
     http: Option<Result<Through, &'static str>>,
-    /// Intercepts all but what `NO_PROXY` names.
-    most: Matcher,
+    /// What is reached straight.
+    no_proxy: String,
 }
 
 impl Proxies {
@@ -194,15 +208,13 @@ impl Proxies {
             Err(error) => Self::One(Err(error)),
             Ok(None) if *choice == ProxyChoice::None => Self::None,
             Ok(None) => {
-                let named = |value: &Option<String>, name| value.as_deref().map(|value| through(value).ok_or(name));
-                let all = named(&variables.all, "ALL_PROXY");
-                // What the matcher would go through does not matter: it is asked for `NO_PROXY` only.
-                let most =
-                    Matcher::builder().all("http://proxy").no(variables.no.as_deref().unwrap_or_default()).build();
+                let named = |variable: &Option<Variable>| {
+                    variable.as_ref().map(|Variable { name, value }| through(value).ok_or(*name))
+                };
                 Self::Variables(Arc::new(Variables {
-                    https: named(&variables.https, "HTTPS_PROXY").or_else(|| all.clone()),
-                    http: named(&variables.http, "HTTP_PROXY").or(all),
-                    most,
+                    https: named(&variables.https).or_else(|| named(&variables.all)),
+                    http: named(&variables.http).or_else(|| named(&variables.all)),
+                    no_proxy: variables.no.as_ref().map(|no| no.value.clone()).unwrap_or_default(),
                 }))
             }
         }
@@ -210,16 +222,15 @@ impl Proxies {
 
     /// The proxy for an `http(s)` or `ws(s)` address; `None` where it is reached straight.
     pub(super) fn of_url(&self, url: &Url) -> Result<Option<Through>, ProxyError> {
-        let Some(host) = url.host_str().filter(|_host| !is_loopback(url)) else { return Ok(None) };
+        let Some(host) = url.host().filter(|_host| !is_loopback(url)) else { return Ok(None) };
         let secure = matches!(url.scheme(), "https" | "wss");
         match self {
             Self::None => Ok(None),
             Self::One(one) => one.clone().map(Some).map_err(ProxyError::Setting),
             Self::Variables(variables) => {
                 let chosen = if secure { &variables.https } else { &variables.http };
-                let destination = format!("http://{host}/").parse::<Uri>();
                 match chosen {
-                    Some(chosen) if destination.is_ok_and(|uri| variables.most.intercept(&uri).is_some()) => {
+                    Some(chosen) if !no_proxy::names(&variables.no_proxy, &host) => {
                         chosen.clone().map(Some).map_err(ProxyError::Variable)
                     }
                     _ => Ok(None),
@@ -244,9 +255,27 @@ impl fmt::Debug for Proxies {
 /// A proxy as an environment variable names it: an address, or host and port alone.
 fn through(value: &str) -> Option<Through> {
     let text = if value.contains("://") { value.to_owned() } else { format!("http://{value}") };
-    let url = Url::parse(&text).ok()?;
-    (matches!(url.scheme(), "http" | "https") && url.host_str().is_some()).then_some(Through(url))
+    let mut url = parse_url(&text).ok()?;
+    if !matches!(url.scheme(), "http" | "https") || url.host_str().is_none() {
+        return None;
+    }
+    if url.scheme() == "http" && url.port().is_none() && !names_port(&text) {
+        url.set_port(Some(DEFAULT_PORT)).ok()?;
+    }
+    Some(Through(url))
 }
+
+/// Whether an address names its port, which the parser drops if it is that of the scheme.
+fn names_port(text: &str) -> bool {
+    let authority = text.split_once("://").map_or(text, |(_scheme, rest)| rest);
+    let authority = authority.split(['/', '?', '#']).next().unwrap_or_default();
+    let host = authority.rsplit_once('@').map_or(authority, |(_login, host)| host);
+    host.rsplit_once(':').is_some_and(|(_host, port)| port.parse::<u16>().is_ok())
+}
+
+#[cfg(test)]
+#[path = "proxies_curl_tests.rs"]
+mod curl_tests;
 
 #[cfg(test)]
 mod tests {
@@ -304,12 +333,25 @@ mod tests {
         ] {
             assert_eq!(way(&proxies, url).as_deref(), expected, "{url}");
         }
-        let all = system(&[("ALL_PROXY", "http://all"), ("HTTPS_PROXY", " ")]);
-        assert_eq!(way(&all, "wss://w").as_deref(), Some("all:80"));
+        let all = system(&[("ALL_PROXY", "http://all"), ("HTTPS_PROXY", "")]);
+        assert_eq!(way(&all, "wss://w").as_deref(), Some("all:1080"));
         assert_eq!(way(&system(&[("ALL_PROXY", "http://all"), ("NO_PROXY", "*")]), "wss://w"), None);
         assert_eq!(way(&system(&[]), "wss://w"), None);
         let none = Proxies::of(&ProxyChoice::None, &variables(&[("ALL_PROXY", "http://all")]));
         assert_eq!(way(&none, "wss://w"), None);
+    }
+
+    #[test]
+    fn a_login_may_name_a_windows_domain() {
+        for value in [r"http://CORP\joe:pw@proxy:3128", r"CORP\joe:pw@proxy:3128", "http://CORP%5Cjoe:pw@proxy:3128/"] {
+            let through = through(value).unwrap_or_else(|| panic!("{value}"));
+            assert_eq!(through.to_string(), "proxy:3128", "{value}");
+            // `CORP\joe:pw`
+            assert_eq!(through.authorization().as_deref(), Some("Basic Q09SUFxqb2U6cHc="), "{value}");
+        }
+        let error = Proxies::of(&ProxyChoice::from_text(r"http://CORP\joe:CANARY@proxy"), &ProxyVariables::default());
+        let error = error.of_url(&Url::parse("wss://w").unwrap()).unwrap_err().to_string();
+        assert!(error.contains("are not kept in the settings") && !error.contains("CANARY"), "{error}");
     }
 
     #[test]

@@ -148,4 +148,19 @@ mod tests {
     async fn a_link_that_was_used_is_gone() {
         assert_eq!(revealed(&[&data("https://h.example/?auth=canary")], true).await, [""; 0]);
     }
+
+    #[tokio::test]
+    async fn bytes_come_back_to_the_last_one() {
+        let (vault, journal) = (Vault::default(), TestJournal::sealed().await);
+        let mut reading = Reading::new(AuthorizationToken::new("T-canary"), vault.clone(), TimeReference::EXACT);
+        let mut harvest = Harvest::default();
+        let bytes = b"\0\x9f\x92\x96 canary \xff".repeat(1_000);
+        reading.binary(&bytes, Moment(7), &mut harvest);
+        let (entries, secrets) = harvest.into_parts();
+        assert!(entries.iter().all(|entry| !entry.raw.contains("canary")), "{entries:?}");
+        let (profile, key) = (ProfileId::random(), entries[0].key.clone());
+        journal.store.append(profile, entries, secrets).await.unwrap();
+        let all = reveal(&journal.store, &vault, profile, key, (Seq(0), Seq(99))).await.unwrap();
+        assert_eq!(all[0].1.bytes().as_deref().map(Vec::as_slice), Some(&*bytes));
+    }
 }

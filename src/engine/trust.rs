@@ -3,15 +3,15 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use rustls::client::WantsClientCert;
 use rustls::crypto::CryptoProvider;
 use rustls::pki_types::CertificateDer;
-use rustls::pki_types::pem::{Error as PemError, PemObject as _};
-use rustls::{ClientConfig, RootCertStore};
-use rustls_platform_verifier::Verifier;
+use rustls::{ClientConfig, ConfigBuilder, WantsVerifier};
 
 use crate::settings::atomic::in_words;
 
 use super::ca_files::{self, CaFile, CaFiles, NamedBy};
+use super::certificates::{self, Certificates, NoCertificates, Unusable};
 
 /// The TLS configuration of every connection, sockets and HTTP alike.
 #[derive(Debug, Clone)]
@@ -36,17 +36,15 @@ impl Trust {
         let (mut further, mut missing) = (Vec::new(), Vec::new());
         for file in files.iter() {
             match certificates(file) {
-                Ok(certificates) => further.extend(certificates),
+                Ok((certificates, partly)) => {
+                    further.extend(certificates);
+                    missing.extend(partly.map(|why| why.to_string()));
+                }
                 Err(why) => missing.push(why.to_string()),
             }
         }
-        let builder = match verifier(provider, further) {
-            Ok(verifier) => builder.dangerous().with_custom_certificate_verifier(Arc::new(verifier)),
-            Err(why) => {
-                missing.push(why);
-                builder.with_root_certificates(RootCertStore::empty())
-            }
-        };
+        let (builder, of_system) = with_authorities(builder, &provider, further);
+        missing.extend(of_system);
         let mut config = builder.with_no_client_auth();
         // The WebSocket upgrade exists in HTTP/1.1 only, and the backend needs no more.
         config.alpn_protocols = vec![b"http/1.1".to_vec()];
@@ -55,19 +53,48 @@ impl Trust {
     }
 }
 
-/// The platform's verifier, with further authorities. `dangerous()` above is rustls's word for any verifier but its own; this
-/// one verifies.
-fn verifier(provider: Arc<CryptoProvider>, further: Vec<CertificateDer<'static>>) -> Result<Verifier, String> {
-    Verifier::new_with_extra_roots(further, provider).map_err(|error| {
-        tracing::warn!(%error, "the platform's certificate authorities could not be loaded");
-        "This machine's certificate authorities could not be loaded, so no encrypted connection can be trusted. Install \
-         them (on Debian the package ca-certificates), or name a file by PRIVICORE_CA_FILE, and start again."
-            .to_owned()
-    })
+/// Trusts the system's authorities and further ones; what is wrong with the system's.
+#[cfg(all(unix, not(target_os = "macos")))]
+fn with_authorities(
+    builder: ConfigBuilder<ClientConfig, WantsVerifier>,
+    _provider: &Arc<CryptoProvider>,
+    further: Vec<CertificateDer<'static>>,
+) -> (ConfigBuilder<ClientConfig, WantsClientCert>, Vec<String>) {
+    let mut roots = rustls::RootCertStore::empty();
+    let mut problems: Vec<String> =
+        super::system_roots::load(&mut roots).iter().map(std::string::ToString::to_string).collect();
+    roots.add_parsable_certificates(further);
+    if roots.is_empty() {
+        problems.push(
+            "This machine's certificate authorities could not be loaded, so no encrypted connection can be trusted. Install \
+             them (on Debian the package ca-certificates), or name a file by PRIVICORE_CA_FILE, and start again."
+                .to_owned(),
+        );
+    }
+    (builder.with_root_certificates(roots), problems)
 }
 
-/// What a certificate file holds.
-fn certificates(file: &CaFile) -> Result<Vec<CertificateDer<'static>>, CaFileError> {
+/// Trusts the system's authorities, which the system checks itself, and further ones; what is wrong with the system's.
+/// `dangerous()` is rustls's word for any verifier but its own; this one verifies.
+#[cfg(not(all(unix, not(target_os = "macos"))))]
+fn with_authorities(
+    builder: ConfigBuilder<ClientConfig, WantsVerifier>,
+    provider: &Arc<CryptoProvider>,
+    further: Vec<CertificateDer<'static>>,
+) -> (ConfigBuilder<ClientConfig, WantsClientCert>, Vec<String>) {
+    match rustls_platform_verifier::Verifier::new_with_extra_roots(further, provider.clone()) {
+        Ok(verifier) => (builder.dangerous().with_custom_certificate_verifier(Arc::new(verifier)), Vec::new()),
+        Err(error) => {
+            tracing::warn!(%error, "the system's certificate authorities could not be loaded");
+            let sentence = "This computer's certificate authorities could not be loaded, so no encrypted connection can be trusted. \
+                            Restart Privicore Monitor, then the computer; if it stays so, ask whoever looks after this computer.";
+            (builder.with_root_certificates(rustls::RootCertStore::empty()), vec![sentence.to_owned()])
+        }
+    }
+}
+
+/// What a certificate file holds, and what of it is of no use.
+fn certificates(file: &CaFile) -> Result<(Vec<CertificateDer<'static>>, Option<CaFileError>), CaFileError> {
     let (named_by, path) = (file.named_by, file.path.clone());
     let bytes = match file.content() {
         None => return Err(CaFileError::Late { named_by, path }),
@@ -77,12 +104,12 @@ fn certificates(file: &CaFile) -> Result<Vec<CertificateDer<'static>>, CaFileErr
         }
         Some(Ok(bytes)) => bytes,
     };
-    let certificates: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(bytes).collect();
-    match certificates {
-        Ok(found) if found.is_empty() => Err(CaFileError::NotPem { named_by, path, source: PemError::NoItemsFound }),
-        Ok(found) => Ok(found),
-        Err(source) => Err(CaFileError::NotPem { named_by, path, source }),
-    }
+    let Certificates { usable, unusable } = match certificates::read(bytes) {
+        Ok(found) => found,
+        Err(why) => return Err(CaFileError::NoCertificates { named_by, path, why }),
+    };
+    let partly = (!unusable.is_empty()).then(|| CaFileError::Partly { named_by, path, unusable, usable: usable.len() });
+    Ok((usable, partly))
 }
 
 /// Why a certificate file is of no use.
@@ -99,11 +126,33 @@ enum CaFileError {
     #[error("The certificate file {}, {}, can't be read: {why}. Check its path and who may read it.", named(.named_by), .path.display())]
     Unreadable { named_by: NamedBy, path: PathBuf, why: String },
     /// It holds something else.
+    #[error("The certificate file {}, {}, can't be used: {why}.", named(.named_by), .path.display())]
+    NoCertificates { named_by: NamedBy, path: PathBuf, why: NoCertificates },
+    /// Some of its certificates are of no use.
     #[error(
-        "The certificate file {}, {}, can't be used: {source}. It must hold certificates in PEM form.",
-        named(.named_by), .path.display()
+        "In the certificate file {}, {}, {}. {} Ask whoever gave you the file for a whole one.",
+        named(.named_by), .path.display(), numbered(.unusable), counted(*.usable)
     )]
-    NotPem { named_by: NamedBy, path: PathBuf, source: PemError },
+    Partly { named_by: NamedBy, path: PathBuf, unusable: Vec<(usize, Unusable)>, usable: usize },
+}
+
+/// Which certificates are of no use, and why; the first few of them.
+fn numbered(unusable: &[(usize, Unusable)]) -> String {
+    let some: Vec<String> =
+        unusable.iter().take(5).map(|(number, why)| format!("certificate {number} {why}")).collect();
+    match unusable.len().saturating_sub(some.len()) {
+        0 => some.join(" and "),
+        left => format!("{} and {left} more are of no use", some.join(", ")),
+    }
+}
+
+/// What is said of the others.
+fn counted(usable: usize) -> String {
+    match usable {
+        0 => "No other is in it.".to_owned(),
+        1 => "The other one counts.".to_owned(),
+        usable => format!("The other {usable} count."),
+    }
 }
 
 /// Who named it, after "the certificate file".
@@ -117,6 +166,24 @@ fn named(by: &NamedBy) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[tokio::test]
+    async fn a_bundle_with_one_bad_certificate_counts_but_for_that_and_a_container_is_explained() {
+        const PEM: &str = include_str!("../../tests/engine/tls/authority.pem");
+        let folder = tempfile::tempdir().unwrap();
+        let (bundle, container) = (folder.path().join("bundle.pem"), folder.path().join("chain.p7b"));
+        let garbage = "-----BEGIN CERTIFICATE-----\ngarbage!\n-----END CERTIFICATE-----\n";
+        crate::settings::atomic::write(&bundle, [PEM, garbage, PEM].concat().as_bytes()).unwrap();
+        crate::settings::atomic::write(&container, b"-----BEGIN PKCS7-----\nMIIB\n-----END PKCS7-----\n").unwrap();
+        let mut files = CaFiles::read([(NamedBy::Environment, bundle), (NamedBy::Settings, container)]);
+        files.wait().await;
+        let sentence = Trust::load(&files).unwrap().shortfall.unwrap();
+        for words in
+            ["bundle.pem, certificate 2 is damaged. The other 2 count.", "chain.p7b, can't be used: it is a PKCS#7"]
+        {
+            assert!(sentence.contains(words), "{sentence}");
+        }
+    }
 
     #[tokio::test]
     async fn a_file_without_certificates_is_said_by_who_named_it() {

@@ -69,6 +69,13 @@ pub(super) struct Taken {
     kept: Link,
 }
 
+impl Taken {
+    /// The server sent it on: from here on this is the link. When it comes again it is known by what it was.
+    pub(super) fn sent_on(self, to: Url) -> Self {
+        Self { kept: Link::new(to.as_str()), url: to, ..self }
+    }
+}
+
 /// Since when a link can be fetched, and until when.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Ready {

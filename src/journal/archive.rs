@@ -5,7 +5,6 @@
 
 #![expect(clippy::disallowed_methods, reason = "the sorter's database has no name: it is a scratch file")]
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -21,9 +20,10 @@ use super::open_activity::OpenIndex;
 use super::place::Identity;
 use super::reader::to_sql;
 use super::row::{self, COLUMNS};
-use super::{FILE, JournalError, profile_name, schema};
+use super::{FILE, JournalError, schema};
 
 mod keys;
+mod look_up;
 
 /// How many entries of one activity are read at most in a search.
 const MOST_OF_ONE: usize = 4_096;
@@ -148,36 +148,6 @@ impl Archive {
                 .prepare_cached(&entries_where("seq >= ?1 ORDER BY seq LIMIT ?2"))?
                 .query_map((to_sql(from), i64::try_from(limit).unwrap_or(i64::MAX)), of_profile)?
                 .collect::<rusqlite::Result<Vec<_>>>()
-        };
-        read().map_err(|source| self.failed(source))
-    }
-
-    /// The names of profiles that were kept with their entries. A journal of an earlier version has none.
-    #[must_use]
-    pub fn names(&self) -> BTreeMap<ProfileId, String> {
-        match profile_name::all(&self.connection) {
-            Ok(names) => names.into_iter().collect(),
-            Err(error) => {
-                tracing::debug!(%error, "the names of profiles are not known");
-                BTreeMap::new()
-            }
-        }
-    }
-
-    /// The activities that entries are of. What is not in the journal any more has none.
-    ///
-    /// # Errors
-    ///
-    /// If the journal can't be read.
-    pub fn keys_of(&self, entries: &[Seq]) -> Result<BTreeSet<(ProfileId, ActivityKey)>, JournalError> {
-        let read = || {
-            let mut statement = self.connection.prepare_cached(&entries_where("seq = ?1"))?;
-            let mut keys = BTreeSet::new();
-            for seq in entries {
-                let found = statement.query_row([to_sql(*seq)], of_profile).optional()?;
-                keys.extend(found.map(|(profile, entry)| (profile, entry.key)));
-            }
-            Ok(keys)
         };
         read().map_err(|source| self.failed(source))
     }

@@ -146,6 +146,14 @@ pub fn numbered(name: &str, number: u32) -> String {
     format!("{}{numbered}{extension}", trimmed(start(stem, room)))
 }
 
+/// A safe name that is short enough for file systems which encrypt names.
+#[must_use]
+pub fn shortened(name: &str) -> String {
+    const SHORT: usize = 120;
+    let (stem, extension) = parts(name);
+    format!("{}{extension}", trimmed(start(stem, SHORT.saturating_sub(extension.len()))))
+}
+
 /// The safe name that a `Content-Disposition` gives, whatever its type; `None` where it gives none.
 ///
 /// `filename*` (RFC 8187, in UTF-8 or ISO-8859-1) counts before `filename`, and the first of two alike.

@@ -77,7 +77,7 @@ impl Address {
         if self.0.is_empty() {
             return Err(AddressError::Empty { example });
         }
-        let url = Url::parse(&self.0).map_err(|_malformed| AddressError::Malformed { example })?;
+        let url = parse_url(&self.0).map_err(|_malformed| AddressError::Malformed { example })?;
         if !schemes.contains(&url.scheme()) {
             // `cab.example.com:8009` reads as the scheme `cab.example.com`: nothing that was meant.
             return if self.0.contains("://") {
@@ -98,7 +98,7 @@ impl Address {
     /// The host that this address would speak to in plain text beyond this machine: it takes the operator's consent.
     #[must_use]
     pub fn host_in_plain_text(&self) -> Option<String> {
-        let url = Url::parse(&self.0).ok()?;
+        let url = parse_url(&self.0).ok()?;
         (matches!(url.scheme(), "http" | "ws") && !is_loopback(&url))
             .then(|| url.host_str().map(str::to_owned))
             .flatten()
@@ -107,13 +107,28 @@ impl Address {
     /// The host, for showing.
     #[must_use]
     pub fn host(&self) -> Option<String> {
-        Url::parse(&self.0).ok()?.host_str().map(str::to_owned)
+        parse_url(&self.0).ok()?.host_str().map(str::to_owned)
     }
 }
 
 impl fmt::Display for Address {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
+    }
+}
+
+/// Parses an address whose user name may be that of a Windows domain, `CORP\\joe`: a parser of URLs takes the backslash for a slash,
+/// and so the domain for the host.
+///
+/// # Errors
+///
+/// If it is no URL.
+pub fn parse_url(text: &str) -> Result<Url, url::ParseError> {
+    let Some((scheme, rest)) = text.split_once("://") else { return Url::parse(text) };
+    let (authority, path) = rest.split_at(rest.find(['/', '?', '#']).unwrap_or(rest.len()));
+    match authority.rsplit_once('@') {
+        Some((login, host)) => Url::parse(&format!("{scheme}://{}@{host}{path}", login.replace('\\', "%5C"))),
+        None => Url::parse(text),
     }
 }
 
@@ -148,6 +163,7 @@ mod tests {
             ("https://h", Protocol::WebSocket),
             ("wss://h", Protocol::Http),
             ("https://me:secret@h", Protocol::Http),
+            (r"https://CORP\me:secret@h", Protocol::Http),
         ] {
             let error = check(text, protocol).expect_err(text).to_string();
             assert!(error.ends_with('.'), "not a sentence for {text:?}: {error}");

@@ -15,7 +15,7 @@ mod profile;
 mod proxy;
 mod store;
 
-pub use address::{Address, AddressError, Protocol, is_loopback};
+pub use address::{Address, AddressError, Protocol, is_loopback, parse_url};
 pub use change::{PreferenceChange, SavingChange};
 pub use directories::Directories;
 pub use look::{ColumnLook, InsightLook, InsightSpan, Look, SavedFilter, SortLook, TableColumn, Times};

@@ -13,7 +13,7 @@ use super::{Address, AddressError, Protocol};
 /// In the settings' file a word or an address: `system`, `none`, `http://proxy.example.com:3128`.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub enum ProxyChoice {
-    /// What the environment says: `HTTPS_PROXY`, `HTTP_PROXY`, `ALL_PROXY` and `NO_PROXY`.
+    /// What the environment says: `https_proxy`, `http_proxy`, `all_proxy` and `no_proxy`.
     #[default]
     System,
     /// None.

@@ -28,7 +28,7 @@ impl Page {
 }
 
 /// The guide: headings, and what stands below each.
-const GUIDE: [(&str, &str); 10] = [
+const GUIDE: [(&str, &str); 11] = [
     (
         "What you see",
         "Each command and each data request of a profile is one row, updated in place: Pending until its outcome comes, then \
@@ -46,7 +46,8 @@ const GUIDE: [(&str, &str); 10] = [
     ),
     (
         "Finding",
-        "Type into the filter, or take a chip: 1 to 6. The command palette finds commands, labels and ids by a few letters.",
+        "Type into the filter, or take a chip: 1 to 6. The command palette finds commands, labels and ids by a few letters. A \
+         date, as in since:2026-11-30, is the day that the table shows.",
     ),
     (
         "Following",
@@ -67,6 +68,11 @@ const GUIDE: [(&str, &str); 10] = [
         "Several rows",
         "Shift with the arrows selects several rows, Ctrl a single one more. Copy, label or check them together, by key or \
          from the menu of the row.",
+    ),
+    (
+        "Spreadsheets",
+        "Copied and exported cells run no formula. A spreadsheet that opens CSV by itself changes ids which look like numbers \
+         or dates: import that column as text. Excel wants the byte order mark.",
     ),
     (
         "Several profiles",

@@ -24,7 +24,7 @@ pub(super) struct Answered {
 pub(crate) struct SaveFor {
     /// Whose.
     pub profile: ProfileId,
-    /// Which request.
+    /// Which request, or the id of which message.
     pub request: RequestId,
     /// How it gets there.
     pub how: How,
@@ -37,6 +37,8 @@ pub(crate) enum How {
     Link,
     /// From the message that it came in.
     Inline,
+    /// From a message of bytes, which is no request's.
+    Message,
     /// By a download that is under way and waits for room.
     Moved,
 }

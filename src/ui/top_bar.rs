@@ -138,6 +138,12 @@ pub(crate) fn tab_name(desk: &Desk) -> String {
     format!("Profile {}", visible(&desk.profile.name))
 }
 
+/// A tab's name as it is drawn: whoever calls a profile `Profile 1` reads the word once.
+fn drawn_name(desk: &Desk) -> String {
+    let name = visible(&desk.profile.name);
+    if name.to_lowercase().starts_with("profile") { name.into_owned() } else { tab_name(desk) }
+}
+
 /// What a tab says behind its name while it is not in front: how many are new, and how many failed.
 fn unseen(desk: &Desk) -> (Option<String>, Option<String>) {
     let Unseen { new, failed } = desk.unseen;
@@ -146,7 +152,7 @@ fn unseen(desk: &Desk) -> (Option<String>, Option<String>) {
 }
 
 fn tab_width(ui: &Ui, desk: &Desk) -> f32 {
-    let name = widgets::width(ui, &super::text::cut(&tab_name(desk), 32), Type::Strong);
+    let name = widgets::width(ui, &super::text::cut(&drawn_name(desk), 32), Type::Strong);
     let (new, failed) = unseen(desk);
     let new = new.map_or(0.0, |new| widgets::width(ui, &new, Type::Caption) - 15.0);
     let failed = failed.map_or(0.0, |failed| widgets::width(ui, &failed, Type::Caption) + 26.0);
@@ -163,7 +169,8 @@ fn one_tab(ui: &mut Ui, rect: Rect, desk: &Desk, active: bool, scene: &mut Scene
     let state = desk.status.connection.clone().unwrap_or(ConnectionState::SignedOut);
     let x = draw_mark(ui, pos2(rect.left() + 12.0, middle), &icons::connection(&state, palette), 14.0);
     let (face, ink) = if active { (Type::Strong, palette.text) } else { (Type::Body, palette.secondary) };
-    let words = widgets::text(ui, pos2(x + 8.0, middle), &super::text::cut(&name, 32), face, ink, f32::INFINITY);
+    let words =
+        widgets::text(ui, pos2(x + 8.0, middle), &super::text::cut(&drawn_name(desk), 32), face, ink, f32::INFINITY);
     if active && !desk.is_all() {
         widgets::icon(ui, pos2(rect.right() - 20.0, middle), icons::EXPAND_MORE, 16.0, palette.secondary);
         popup(ui, &response, |ui| profile_items(ui, desk, scene, true));

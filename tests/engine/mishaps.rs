@@ -25,7 +25,7 @@ async fn spoilt(window: &mut Window, sandbox: &Running, id: &str, spoil: Spoil) 
 }
 
 /// Waits for a notice that came at any time since a place.
-async fn told_since(window: &mut Window, mark: usize, says: &str) {
+pub(crate) async fn told_since(window: &mut Window, mark: usize, says: &str) {
     let told = |event: &Event| match event {
         Event::Notice(notice) => notice.sentence.contains(says).then_some(()),
         _ => None,
@@ -42,7 +42,7 @@ async fn each_mishap_has_its_own_end_and_nothing_half_gets_the_files_name() {
     for (id, spoil, wanted, says, kept) in [
         ("used", Spoil::Used, NotSaved::Refused, "This monitor has not requested it before.", None),
         ("forbidden", Spoil::Expired, NotSaved::Refused, "status 403", None),
-        ("redirect", Spoil::Redirect, NotSaved::Broken, "another host, elsewhere.invalid", None),
+        ("redirect", Spoil::Redirect, NotSaved::Broken, "elsewhere.invalid without encryption", None),
         ("cut", Spoil::Cut, NotSaved::Broken, "after 50000 of 100000 bytes", Some(50_000)),
         ("lie", Spoil::Lie, NotSaved::Broken, "after 100000 of 200000 bytes", Some(100_000)),
     ] {

@@ -7,8 +7,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use privicore_monitor::activity::{ActivityKey, Deed, Entry, Fact, Seq};
 use privicore_monitor::credentials::{Keyring, SecretBytes, SecretStore, StoreError};
 use privicore_monitor::engine::{Action, Event, Notice, ProfileStatus, Severity};
-use privicore_monitor::protocol::RequestId;
-use privicore_monitor::sandbox::{DEMO_USERNAME, Running};
+use privicore_monitor::protocol::{RequestId, UnreadableReason};
+use privicore_monitor::sandbox::{DEMO_USERNAME, Fault, Garbage, Running};
 use privicore_monitor::settings::ProfileId;
 use serde_json::{Value, json};
 
@@ -352,4 +352,32 @@ async fn where_links_are_not_to_outlive_the_run_the_keyring_is_not_asked_and_not
     let heard = window.quit().await;
     assert!(warnings(&heard.events).is_empty(), "{:?}", warnings(&heard.events));
     assert_eq!(asked.0.load(Ordering::SeqCst), 0, "the keyring was asked");
+}
+
+#[tokio::test]
+async fn a_message_of_bytes_is_sealed_and_can_be_saved_also_after_a_restart() {
+    const BYTES: [u8; 4] = [0, 159, 146, 150];
+    let sandbox = quiet().await;
+    let machine = Machine::new();
+    let mut window = Window::open(&machine);
+    let profile = window.sign_in(&sandbox).await;
+    window.kept().await;
+    let garbage = Fault::Garbage { frames: 1, kind: Some(Garbage::Binary) };
+    assert_eq!(sandbox.control().strike(garbage, None).expect("struck"), 1);
+    let is_bytes = |entry: &&Entry| matches!(entry.fact, Fact::Unreadable { reason: UnreadableReason::Binary, size } if size == BYTES.len() as u64);
+    let committed = |event: &Event| match event {
+        Event::Committed { entries, .. } => entries.iter().find(is_bytes).map(|entry| entry.key.clone()),
+        _ => None,
+    };
+    let key = window.since(0, "the bytes", committed).await;
+    for round in ["now", "later"] {
+        let to = machine.file(round);
+        window.act(Action::SaveMessage { profile, key: key.clone(), to: to.clone(), span: None });
+        window.notice(&format!("{round} is saved")).await;
+        assert_eq!(std::fs::read(&to).expect("a file"), BYTES, "{round}");
+        window.quit().await;
+        window = Window::open(&machine);
+        window.live(1).await;
+    }
+    assert!(!is_in(&machine.folder.path().join("data"), "AJ+Slg=="), "the bytes are in a file");
 }

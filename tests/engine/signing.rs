@@ -10,6 +10,7 @@ use privicore_monitor::settings::{Address, Profile};
 use serde_json::json;
 
 use crate::quiet;
+use crate::scripted::Backend;
 use crate::window::{Machine, Window, post, profile_of, token_of, with_password, with_token};
 
 #[tokio::test]
@@ -267,4 +268,20 @@ async fn the_sandbox_signs_in_by_itself_and_is_kept_nowhere() {
     window.act(Action::TrySandbox);
     window.notice("has no sandbox in it").await;
     window.quit().await;
+}
+
+#[tokio::test]
+async fn a_password_that_is_a_word_of_the_refusal_blanks_nothing_out_and_is_not_told() {
+    let backend = Backend::start(|_| (401, json!({"message": "wrong credentials"}).to_string())).await;
+    for (password, quoted) in [("wrong", false), ("credentials", false), ("right", true)] {
+        let mut window = Window::open(&Machine::new());
+        let profile = Profile { api: Address::new(&backend.url), username: "ops".to_owned(), ..Profile::default() };
+        window.act(Action::SignIn(Box::new(with_password(profile, password))));
+        let sentence = window.signed_in().await.expect_err("it signed in");
+        assert!(sentence.starts_with("The server refused to sign in"), "{sentence}");
+        assert!(!sentence.contains("hidden"), "{sentence}");
+        assert_eq!(sentence.contains("wrong credentials"), quoted, "{sentence}");
+        assert!(quoted || !sentence.contains(password), "{sentence}");
+        window.quit().await;
+    }
 }

@@ -1,12 +1,15 @@
 //! The one GET.
 //!
-//! No token goes along, no connection is kept, nothing is tried again. Redirects are followed by hand, within the link's own
-//! scheme, host and port only, and counted. The connection goes to the addresses that were checked.
+//! No token goes along, no connection is kept, nothing is tried again. Redirects are followed by hand (`redirect`), and counted.
+//! The connection goes to the addresses that were checked. What a browser or curl takes for an answer is one.
 
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use reqwest::header::{CONTENT_DISPOSITION, CONTENT_TYPE, LOCATION, TRANSFER_ENCODING};
+use reqwest::header::{
+    ACCEPT_ENCODING, CONTENT_DISPOSITION, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, HeaderMap,
+    HeaderValue, TRANSFER_ENCODING,
+};
 use reqwest::{Client, ClientBuilder, Response, StatusCode, Version};
 use url::Url;
 
@@ -18,19 +21,23 @@ use crate::engine::vault::Taken;
 use crate::engine::way::Ways;
 use crate::protocol::{file_name, mask, rest};
 
+use super::coding::Coding;
 use super::control::Control;
 use super::failed::Failed;
-use super::guard::{self, Resolver};
+use super::guard::{self, Resolver, Rules};
 use super::meter::Rates;
+use super::redirect::{self, NotFollowed, Redirect};
 use super::room::{self, Disk};
 use super::source::{LARGEST_FRAME, Opened, Source};
 use super::transfer::IdleLimit;
-use super::{Action, Job};
+use super::{Action, Job, Target};
 
 /// For DNS, TCP and TLS.
 const CONNECT_BUDGET: Duration = Duration::from_secs(10);
-/// Redirects within the link's own host.
-const MOST_REDIRECTS: u32 = 3;
+/// How many lines the head of an answer may have; curl takes as many.
+const MOST_HEADERS: usize = 5_000;
+/// How large the head of an answer by HTTP/2 may be, in bytes; curl takes as much.
+const LARGEST_HEAD: u32 = 300 * 1024;
 /// How much of a refusal is read, in bytes.
 const LONGEST_REFUSAL: usize = 8 * 1024;
 /// How long a refusal's text may take.
@@ -64,6 +71,14 @@ pub(in crate::engine) fn client() -> ClientBuilder {
         .referer(false)
         .pool_max_idle_per_host(0)
         .connect_timeout(CONNECT_BUDGET)
+        // The payload as it is: whoever compresses it all the same is decoded from the disk (`coding`).
+        .default_headers([(ACCEPT_ENCODING, HeaderValue::from_static("identity"))].into_iter().collect())
+        // A link works once: an answer that browsers and curl can read is not lost for what its head looks like.
+        .http1_max_headers(MOST_HEADERS)
+        .http1_allow_obsolete_multiline_headers_in_responses(true)
+        .http1_allow_spaces_after_header_name_in_responses(true)
+        .http1_ignore_invalid_headers_in_responses(true)
+        .http2_max_header_list_size(LARGEST_HEAD)
 }
 
 impl Fetcher {
@@ -108,36 +123,35 @@ impl Job {
 
     async fn open_http(
         &self,
-        (taken, requested): (Taken, Option<bool>),
-        addresses: Vec<SocketAddr>,
+        (mut taken, requested): (Taken, Option<bool>),
+        mut addresses: Vec<SocketAddr>,
     ) -> Result<Opened, Failed> {
-        let host = host(&taken.url);
         let way = self.tools.fetcher.ways.current().await;
-        let through = match way.proxies.of_url(&taken.url) {
-            Ok(through) => through,
-            Err(error) => return Err(self.no_way(taken, &error)),
-        };
-        let client = match way.downloads(&host, &addresses) {
-            Ok(client) => client,
-            Err(error) => return Err(self.not_sent(taken, &error.without_url(), through.as_ref())),
-        };
-        let (mut url, mut gets) = (taken.url.clone(), 0_u32);
+        let mut gets = 0_u32;
         loop {
+            let through = match way.proxies.of_url(&taken.url) {
+                Ok(through) => through,
+                Err(error) => return Err(self.no_way(taken, &error)),
+            };
+            let client = match way.downloads(&host(&taken.url), &addresses) {
+                Ok(client) => client,
+                Err(error) => return Err(self.not_sent(taken, &error.without_url(), through.as_ref())),
+            };
             gets += 1;
-            let response = match client.get(url.clone()).send().await {
+            let response = match client.get(taken.url.clone()).send().await {
                 Ok(response) => response,
-                Err(error) if gets == 1 && (error.is_connect() || error.is_builder()) => {
+                Err(error) if error.is_connect() || error.is_builder() => {
                     let error = error.without_url();
                     tracing::debug!(%error, "a download was not answered");
                     return Err(self.not_sent(taken, &error, through.as_ref()));
                 }
                 Err(error) => {
                     tracing::debug!(error = %error.without_url(), "a download was not answered");
-                    return Err(no_answer(&host));
+                    return Err(no_answer(&host(&taken.url)));
                 }
             };
-            if response.status().is_redirection() && gets <= MOST_REDIRECTS {
-                url = onward(&response, &url)?;
+            if redirect::is_redirect(response.status()) {
+                (taken, addresses) = self.onward(taken, addresses, response.headers(), gets).await?;
                 continue;
             }
             if let Some(through) =
@@ -145,13 +159,64 @@ impl Job {
             {
                 return Err(self.no_way(taken, &ProxyError::NeedsPassword(through.to_string())));
             }
-            if response.status() != StatusCode::OK {
+            if !is_payload(&response) {
                 let status = response.status();
                 let words = words(response, &taken.url).await;
                 return Err(self.refused(status, &words, &taken, requested));
             }
             return Ok(opened(response, gets));
         }
+    }
+
+    /// The link that an answer sends on to and the addresses of its host, if it is followed at once.
+    async fn onward(
+        &self,
+        taken: Taken,
+        addresses: Vec<SocketAddr>,
+        headers: &HeaderMap,
+        gets: u32,
+    ) -> Result<(Taken, Vec<SocketAddr>), Failed> {
+        if gets > redirect::MOST {
+            return Err(not_followed(&NotFollowed::TooOften));
+        }
+        let to = match redirect::read(headers, &taken.url).map_err(|error| not_followed(&error))? {
+            Redirect::SameHost(to) => return Ok((taken.sent_on(to), addresses)),
+            Redirect::OtherHost(to) => to,
+        };
+        let (from, other) = (host(&taken.url), host(&to));
+        let rules = Rules {
+            endpoints: &self.endpoints,
+            saving: &self.saving,
+            automatic: self.automatic,
+            proxied: self.tools.fetcher.is_proxied(&to).await,
+        };
+        let resolve = &self.tools.fetcher.resolve;
+        if rules.leads_inward(&addresses, &to, resolve).await {
+            return Err(not_followed(&NotFollowed::Inward(other)));
+        }
+        if self.saving.automatic_hosts.contains(&other) {
+            // The operator named this host as one to fetch from.
+            return match rules.check(&to, resolve).await {
+                Ok(addresses) => Ok((taken.sent_on(to), addresses)),
+                Err(refused) => {
+                    self.vault.put_back(&self.request, taken.sent_on(to));
+                    Err(Failed { deed: Some(NotSaved::NotStarted), ..self.not_allowed(refused) })
+                }
+            };
+        }
+        self.vault.put_back(&self.request, taken.sent_on(to));
+        let (profile, request) = (self.profile, self.request.clone());
+        let again = match &self.target {
+            Target::File(to) => Action::Download { profile, request, to: to.clone() },
+            Target::Folder(folder) => Action::DownloadAll { profile, requests: vec![request], folder: folder.clone() },
+        };
+        let sentence = format!(
+            "{from} sends you on to {other}. Nothing has been fetched from there yet. Go on if you expect your data there."
+        );
+        Err(Failed {
+            remedy: Some(Box::new((format!("Go on to {other}"), again))),
+            ..Failed::after(NotSaved::NotStarted, sentence)
+        })
     }
 
     async fn open_socket(
@@ -164,7 +229,7 @@ impl Job {
         match connecting.await {
             Ok((socket, _date)) => {
                 let source = Source::Socket(Box::new(socket));
-                Ok(Opened { source, total: None, name: None, unproved: false, gets: 1, links: Vec::new() })
+                Ok(Opened::of(source))
             }
             Err(ConnectError::NotUpgraded { refusal, .. }) => {
                 Err(self.refused(refusal.status, &refusal.words, &taken, requested))
@@ -270,35 +335,50 @@ async fn words(mut response: Response, url: &Url) -> String {
     }
 }
 
+/// Whether an answer is the whole payload: also what a proxy on the way has changed, and a part of it that is all of it.
+fn is_payload(response: &Response) -> bool {
+    match response.status() {
+        StatusCode::OK | StatusCode::NON_AUTHORITATIVE_INFORMATION => true,
+        StatusCode::PARTIAL_CONTENT => {
+            let range = response.headers().get(CONTENT_RANGE).and_then(|range| range.to_str().ok());
+            let bounds = range.and_then(|range| range.trim().strip_prefix("bytes 0-")?.split_once('/'));
+            let numbers = bounds.and_then(|(last, all)| Some((last.parse::<u64>().ok()?, all.parse::<u64>().ok()?)));
+            numbers.is_some_and(|(last, all)| last.checked_add(1) == Some(all))
+        }
+        _ => false,
+    }
+}
+
 /// What an answer's headers say of the payload.
 fn opened(response: Response, gets: u32) -> Opened {
     let headers = response.headers();
     let name = headers.get(CONTENT_DISPOSITION).and_then(|value| file_name::from_disposition(value.as_bytes()));
-    let total = response.content_length();
-    // Without a length, HTTP/2 and chunks mark the end; else it is wherever the connection ends.
-    let marked = total.is_some() || response.version() >= Version::HTTP_2 || headers.contains_key(TRANSFER_ENCODING);
-    Opened { total, name, unproved: !marked, gets, links: Vec::new(), source: Source::Http(Box::new(response)) }
+    let codings = Coding::layers(headers.get_all(CONTENT_ENCODING).iter().map(HeaderValue::as_bytes));
+    let marked = response.content_length();
+    let is_chunked = headers.get_all(TRANSFER_ENCODING).iter().next_back().is_some_and(|last| {
+        last.as_bytes()
+            .rsplit(|byte| *byte == b',')
+            .next()
+            .unwrap_or_default()
+            .trim_ascii()
+            .eq_ignore_ascii_case(b"chunked")
+    });
+    // Without a length, HTTP/2 and chunks mark the end; else it is wherever the connection ends. If a length is told all the same,
+    // what is shorter is cut, as for curl.
+    let has_end = response.version() >= Version::HTTP_2 || is_chunked;
+    let told = headers.get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.trim().parse().ok());
+    let told: Option<u64> = told.filter(|_length| marked.is_none() && !has_end);
+    let total = marked.or(told);
+    let unproved = total.is_none() && !has_end;
+    let host = response.url().host_str().map(str::to_owned);
+    let source = Source::Http(Box::new(response));
+    Opened { total, name, unproved, host, gets, codings, ..Opened::of(source) }
 }
 
-/// Where a redirect leads, if that is within the same scheme, host and port.
-fn onward(response: &Response, from: &Url) -> Result<Url, Failed> {
-    let to = response.headers().get(LOCATION).and_then(|to| to.to_str().ok()).and_then(|to| from.join(to).ok());
-    let broken = |what: String| {
-        let sentence = format!("{what} Request the data again, or ask whoever runs the server.");
-        Failed::after(NotSaved::Broken, sentence)
-    };
-    let Some(to) = to else {
-        return Err(broken("The server sent the download on without saying where to.".to_owned()));
-    };
-    let origin = |url: &Url| (host(url), url.port_or_known_default());
-    if from.scheme() == to.scheme() && origin(from) == origin(&to) {
-        return Ok(to);
-    }
-    Err(broken(if matches!(to.scheme(), "http" | "ws") && from.scheme() == "https" {
-        format!("The server sent the download on to {} without encryption, which is not followed.", host(&to))
-    } else {
-        format!("The server sent the download on to another host, {}, which is not followed.", host(&to))
-    }))
+/// The download ends where it was sent on to.
+fn not_followed(why: &NotFollowed) -> Failed {
+    let sentence = format!("{why} Request the data again, or ask whoever runs the server.");
+    Failed::after(NotSaved::Broken, sentence)
 }
 
 /// Something may have been sent, and no answer came.

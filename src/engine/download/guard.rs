@@ -115,6 +115,20 @@ impl Rules<'_> {
         )
     }
 
+    /// Whether a redirect leads from the Internet to this machine or into a private network. `from` are the addresses that it
+    /// came from; there are none where a proxy knows them.
+    pub(super) async fn leads_inward(self, from: &[SocketAddr], to: &Url, resolve: &Resolver) -> bool {
+        let is_public = |address: &SocketAddr| place(address.ip()) == Place::Public;
+        if !from.is_empty() && !from.iter().any(is_public) {
+            return false;
+        }
+        if self.proxied && matches!(to.host(), Some(Host::Domain(_))) {
+            return false;
+        }
+        // A name that is not found leads nowhere.
+        addresses(to, resolve).await.unwrap_or_default().iter().any(|address| !is_public(address))
+    }
+
     /// Whether a host may be fetched from without a click.
     fn is_expected(self, host: &str) -> bool {
         self.endpoints.download.host_str() == Some(host)

@@ -96,6 +96,34 @@ async fn the_operator_can_allow_a_host_and_a_typed_address_is_allowed() {
 }
 
 #[tokio::test]
+async fn a_redirect_never_leads_from_the_internet_inward_whatever_was_allowed() {
+    let mut office = profile("https://office.example.com", "https://dl.example.com");
+    office.saving.private_hosts.push("nas.example.com".to_owned());
+    let endpoints = Endpoints::of(&office).unwrap();
+    let rules = Rules { endpoints: &endpoints, saving: &office.saving, automatic: false, proxied: false };
+    let (public, private) = (["203.1.113.2:443".parse().unwrap()], ["10.1.0.1:443".parse().unwrap()]);
+    for (from, to, wanted) in [
+        (&public[..], "https://api.example.com/x", false),
+        (&public, "https://nas.example.com/x", true),
+        (&public, "https://rebound.example.com/x", true),
+        (&public, "https://localhost/x", true),
+        (&public, "https://169.254.169.254/latest", true),
+        (&public, "https://[::1]/x", true),
+        (&public, "https://unknown.example.com/x", false),
+        // A proxy knows where the first one led to.
+        (&[], "https://10.1.0.2/x", true),
+        (&private, "https://nas.example.com/x", false),
+        (&private, "https://api.example.com/x", false),
+    ] {
+        let found = rules.leads_inward(from, &Url::parse(to).unwrap(), &names(NAMES)).await;
+        assert_eq!(found, wanted, "{from:?} to {to}");
+    }
+    let proxied = Rules { proxied: true, ..rules };
+    assert!(proxied.leads_inward(&[], &Url::parse("https://10.1.0.2/x").unwrap(), &names(NAMES)).await);
+    assert!(!proxied.leads_inward(&[], &Url::parse("https://nas.example.com/x").unwrap(), &names(NAMES)).await);
+}
+
+#[tokio::test]
 async fn plain_text_and_saving_without_a_click_take_consent() {
     let mut public = profile("https://api.example.com", "https://dl.example.com");
     assert_eq!(check(&public, false, "http://dl.example.com/x").await, Err(Some(Permission::Unencrypted)));

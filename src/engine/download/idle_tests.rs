@@ -102,7 +102,7 @@ impl Bench {
         let (reins, mut control) = control();
         let ended = async move {
             let source = Source::Socket(Box::new(socket));
-            let mut opened = Opened { source, total: None, name: None, unproved: false, gets: 1, links: Vec::new() };
+            let mut opened = Opened::of(source);
             let mut spot = Spot { folder: "/in".into(), name: "data.bin".into(), replace: false };
             let mut place = Place { spot: &mut spot, part: "/in/part".into(), links: Vec::new() };
             let (pieces, _arriving) = mpsc::channel(PIECES);

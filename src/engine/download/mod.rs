@@ -9,6 +9,7 @@
 
 mod aftermath;
 mod arrivals;
+mod coding;
 mod control;
 mod expiry;
 mod failed;
@@ -17,21 +18,22 @@ mod gcm;
 mod guard;
 mod known;
 mod meter;
+mod naming;
 mod origin;
 mod part;
 mod queue;
+mod redirect;
 mod room;
 mod source;
 mod transfer;
+mod unwrap;
 mod writing;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
-
-use crate::activity::{ActivityKey, Decryption, Deed, Entry, Fact, Moment, NotSaved, Receipt, Seq, text_of_path};
+use crate::activity::{ActivityKey, Deed, Entry, Fact, Moment, NotSaved, Receipt, Seq, text_of_path};
 use crate::journal::JournalError;
 use crate::protocol::{DataKey, RequestId};
 use crate::settings::{ProfileId, Saving};
@@ -48,6 +50,7 @@ use super::vault::{NoLink, Taken, Vault};
 
 pub(super) use aftermath::{Aftermath, LeftBehind, UsedBefore};
 pub(super) use arrivals::Arrivals;
+use coding::Coding;
 pub(super) use control::{Control, Order, Reins, control};
 use failed::{Failed, what_now};
 pub(super) use fetch::{Fetcher, client};
@@ -215,11 +218,12 @@ impl Job {
         {
             spot.name = name.into();
         }
+        let codings = std::mem::take(&mut opened.codings);
         let needed = self.with_room_to_decrypt(opened.total.unwrap_or(RESERVE));
         self.find_room(&mut spot, &mut part, needed, (Some(&links), control)).await.map_err(|failed| (failed, None))?;
         let (received, part) = self.receive(&mut opened, part, &mut spot, control).await;
-        let receipt = receipt(known, (host, opened.gets, began), opened.unproved);
-        self.finish(received, part, spot, receipt).await
+        let receipt = receipt(known, (opened.host.unwrap_or(host), opened.gets, began), opened.unproved);
+        self.finish(received, (part, &codings), spot, receipt).await
     }
 
     /// Saves the payload that came inline.
@@ -239,14 +243,14 @@ impl Job {
             _ = control.stopped() => return Err((failed::Stop::before(), None)),
         };
         let receipt = receipt(known, (String::new(), 0, began), false);
-        self.finish(Ok(()), Some(part), spot, receipt).await
+        self.finish(Ok(()), (Some(part), &[]), spot, receipt).await
     }
 
     /// Gives what is whole its name, and keeps what is not.
     async fn finish(
         &self,
         received: Result<(), Failed>,
-        part: Option<Part>,
+        (part, codings): (Option<Part>, &[Coding]),
         mut spot: Spot,
         mut receipt: Receipt,
     ) -> Result<Saved, NotDone> {
@@ -260,7 +264,10 @@ impl Job {
             };
             return Err((failed, kept));
         }
-        let part = self.decrypt(part, &mut spot, &mut receipt).await.ok_or_else(lost)?;
+        let (mut part, is_plain) = self.decode(part, &mut spot, codings).await.ok_or_else(lost)?;
+        if is_plain {
+            part = self.decrypt(part, &mut spot, &mut receipt).await.ok_or_else(lost)?;
+        }
         self.tell(&spot, &Meter::new(tokio::time::Instant::now()), Some(part.size()), Stage::Finishing);
         let host = receipt.host.clone();
         let finished = self.blocking(move || {
@@ -279,45 +286,6 @@ impl Job {
                 Err((Failed { keep: true, ..Failed::broken(format!("{sentence}{used}")) }, kept))
             }
         }
-    }
-
-    /// While a payload is decrypted both files are on the disk.
-    fn with_room_to_decrypt(&self, size: u64) -> u64 {
-        if self.key.is_some() { size.saturating_mul(2) } else { size }
-    }
-
-    /// Decrypts what has come, where that is wanted. What can't be decrypted stays as it came, under a name that says so.
-    /// `None` where the file is lost.
-    async fn decrypt(&self, part: Part, spot: &mut Spot, receipt: &mut Receipt) -> Option<Part> {
-        if !self.saving.decrypt {
-            return Some(part);
-        }
-        let (part, why) = if let Some(key) = self.key.clone() {
-            self.tell(spot, &Meter::new(tokio::time::Instant::now()), Some(part.size()), Stage::Decrypting);
-            let place = spot.clone();
-            let decrypted = self.blocking::<_, String, _>(move || Ok(open(part, &place, &key))).await.ok()?;
-            match decrypted {
-                Ok(plain) => {
-                    receipt.decryption = Decryption::Done;
-                    return Some(plain);
-                }
-                Err(refused) => *refused,
-            }
-        } else {
-            (part, "no key is known for this profile".to_owned())
-        };
-        receipt.decryption = Decryption::Refused;
-        let name = std::mem::take(&mut spot.name);
-        spot.name = part::with_ending(&name, ".encrypted");
-        spot.replace = false;
-        let sentence = format!(
-            "{} could not be decrypted: {why}. It is kept as it came, encrypted, under the name {}. Check the key in the \
-             profile's ready data settings.",
-            name.display(),
-            spot.name.display()
-        );
-        self.notice(Severity::Warning, sentence, None);
-        Some(part)
     }
 
     /// Makes the part-file: proof that the folder can be written, before anything is spent.
@@ -457,22 +425,6 @@ fn receipt(known: &Known, (host, gets, began): (String, u32, Moment), unproved: 
 /// The GET is about to be sent.
 fn fetching(spot: &Spot, part: &Path, links: &[String]) -> Deed {
     Deed::Fetching { to: text_of_path(&spot.path()), part: Some(text_of_path(part)), links: links.to_vec() }
-}
-
-/// Decrypts a part-file into another at the same place; or gives it back, and says why.
-fn open(part: Part, place: &Spot, key: &DataKey) -> Result<Part, Box<(Part, String)>> {
-    let mut plain = match Part::create(place) {
-        Ok(plain) => plain,
-        Err(sentence) => return Err(Box::new((part, sentence.trim_end_matches('.').to_owned()))),
-    };
-    let opened = part.reopen().map_err(gcm::NotOpened::from);
-    let opened = opened.and_then(|mut file| {
-        gcm::open(&mut file, part.size(), key, |bytes| plain.write(&mut Bytes::copy_from_slice(bytes)))
-    });
-    match opened {
-        Ok(()) => Ok(plain),
-        Err(why) => Err(Box::new((part, why.to_string()))),
-    }
 }
 
 /// The disk work itself went wrong.

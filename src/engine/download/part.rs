@@ -12,8 +12,8 @@ use tempfile::NamedTempFile;
 use crate::protocol::file_name;
 use crate::settings::atomic;
 
-use super::origin;
 use super::writing::Sink;
+use super::{naming, origin};
 
 /// How many numbers are tried where a name is taken.
 const MOST_NUMBERS: u32 = 10_000;
@@ -92,11 +92,8 @@ impl Part {
     /// A sentence for the operator.
     pub(super) fn create(spot: &Spot) -> Result<Self, String> {
         // The name is random and the mode 0600 from the first byte on: that is `tempfile`'s default.
-        let file = tempfile::Builder::new()
-            .prefix(".privicore-")
-            .suffix(".part")
-            .tempfile_in(&spot.folder)
-            .map_err(|error| sentence(&spot.path(), &error))?;
+        let made = tempfile::Builder::new().prefix(".privicore-").suffix(".new").tempfile_in(&spot.folder);
+        let file = made.and_then(|file| rehearse(file, spot)).map_err(|error| sentence(&spot.path(), &error))?;
         Ok(Self { file, digest: Digest(Context::new(&SHA256)), size: 0, pushed: 0 })
     }
 
@@ -221,6 +218,11 @@ fn numbered(name: &OsStr, number: u32) -> OsString {
     numbered
 }
 
+/// A name that encrypted folders take too, which need some of its length for themselves.
+fn shortened(name: &OsStr) -> OsString {
+    file_name::shortened(&name.to_string_lossy()).into()
+}
+
 /// Keeps a file under a name, or the next that is free.
 fn keep_file(file: NamedTempFile, folder: &Path, name: OsString) -> Option<PathBuf> {
     match name_it(file, &Spot { folder: folder.to_owned(), name, replace: false }) {
@@ -255,6 +257,18 @@ fn push(file: &File, from: u64, to: u64) {
 #[cfg(not(target_os = "linux"))]
 fn push(_file: &File, _from: u64, _to: u64) {}
 
+/// Does with the empty part-file what is done with the whole one: what the folder refuses it refuses before the link is used.
+fn rehearse(file: NamedTempFile, spot: &Spot) -> io::Result<NamedTempFile> {
+    // A name that is too long for the file system, or that it can't have, can't be looked up either.
+    match std::fs::symlink_metadata(spot.path()) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        Ok(_) | Err(_) => {}
+    }
+    let to = file.path().with_extension("part");
+    let named = naming::rename_new(file, &to).map_err(|(_file, error)| error)?;
+    Ok(NamedTempFile::from_parts(named, tempfile::TempPath::try_from_path(to)?))
+}
+
 /// Gives a file its name; where that is taken and not to be replaced, the next that is free: ` (2)`, ` (3)`, …
 fn name_it(mut file: NamedTempFile, spot: &Spot) -> Result<PathBuf, (NamedTempFile, io::Error)> {
     let mut to = spot.path();
@@ -264,14 +278,21 @@ fn name_it(mut file: NamedTempFile, spot: &Spot) -> Result<PathBuf, (NamedTempFi
             Err(refused) => Err((refused.file, refused.error)),
         };
     }
+    let mut name = spot.name.clone();
     for number in 2..MOST_NUMBERS {
-        match file.persist_noclobber(&to) {
+        match naming::rename_new(file, &to) {
             Ok(_file) => return Ok(to),
-            Err(refused) if refused.error.kind() == io::ErrorKind::AlreadyExists => {
-                file = refused.file;
-                to = spot.folder.join(numbered(&spot.name, number));
+            Err((refused, error)) if error.kind() == io::ErrorKind::AlreadyExists => {
+                file = refused;
+                to = spot.folder.join(numbered(&name, number));
             }
-            Err(refused) => return Err((refused.file, refused.error)),
+            // Some file systems take shorter names than most, and the server's name comes after the GET.
+            Err((refused, error)) if error.kind() == io::ErrorKind::InvalidFilename && name == spot.name => {
+                file = refused;
+                name = shortened(&name);
+                to = spot.folder.join(&name);
+            }
+            Err(refused) => return Err(refused),
         }
     }
     Err((file, io::ErrorKind::AlreadyExists.into()))
@@ -428,10 +449,22 @@ mod tests {
     #[test]
     fn a_place_that_can_not_be_written_is_a_sentence() {
         let folder = tempfile::tempdir().unwrap();
-        for to in [folder.path().to_owned(), folder.path().join("missing").join("x"), PathBuf::from("x")] {
+        let too_long = folder.path().join("x".repeat(300));
+        for to in [folder.path().to_owned(), folder.path().join("missing").join("x"), PathBuf::from("x"), too_long] {
             let sentence = Spot::chosen(&to).and_then(|spot| Part::create(&spot)).unwrap_err();
             assert!(sentence.ends_with("Choose another place."), "{sentence}");
         }
+    }
+
+    #[test]
+    fn a_name_from_a_server_that_is_too_long_for_the_disk_is_shortened() {
+        let folder = tempfile::tempdir().unwrap();
+        let spot = spot(folder.path(), &format!("{}.csv", "ü".repeat(200)), false);
+        // The name comes after the GET: nothing could be tried before it.
+        let part = part(&Spot { name: "data".into(), ..spot.clone() }, "whole");
+        let finished = part.finish(&spot, "h").unwrap();
+        assert_eq!(finished.to, folder.path().join(format!("{}.csv", "ü".repeat(58))));
+        assert_eq!(std::fs::read_to_string(finished.to).unwrap(), "whole");
     }
 
     #[cfg(target_os = "linux")]

@@ -8,6 +8,8 @@ use tokio_tungstenite::tungstenite::{Error as WsError, Message as Frame};
 
 use crate::engine::connector::Socket;
 
+use super::coding::Coding;
+
 /// The largest binary frame that is taken, in bytes. How many may come is bounded by the room on the disk.
 pub(super) const LARGEST_FRAME: usize = 16 * 1024 * 1024;
 
@@ -21,10 +23,30 @@ pub(super) struct Opened {
     pub(super) name: Option<String>,
     /// Its end can't be told from a connection that broke.
     pub(super) unproved: bool,
+    /// The host that it comes from, where that is another than the link's.
+    pub(super) host: Option<String>,
     /// GETs that were sent for it.
     pub(super) gets: u32,
     /// What its link is known by in the journal.
     pub(super) links: Vec<String>,
+    /// How it is compressed, the outermost layer last.
+    pub(super) codings: Vec<Coding>,
+}
+
+impl Opened {
+    /// Of which nothing is known but where the bytes come from, after one GET.
+    pub(super) fn of(source: Source) -> Self {
+        Self {
+            source,
+            total: None,
+            name: None,
+            unproved: false,
+            host: None,
+            gets: 1,
+            links: Vec::new(),
+            codings: Vec::new(),
+        }
+    }
 }
 
 /// The bytes of a payload.

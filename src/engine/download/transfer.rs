@@ -170,7 +170,7 @@ impl Job {
             }
             last = Instant::now();
         }
-        match total.filter(|&total| total != received) {
+        match total.filter(|&total| received < total) {
             Some(_) => Err(broken("the connection broke off", received, total)),
             None => Ok(()),
         }
@@ -299,7 +299,8 @@ fn broken(what: &str, received: u64, total: Option<u64>) -> Failed {
     let of = total.map(|total| format!(" of {total}")).unwrap_or_default();
     let mut words = what.chars();
     let what: String = words.next().map(|first| first.to_uppercase().chain(words).collect()).unwrap_or_default();
-    Failed::broken(format!("{what} after {received}{of} bytes. The link is used up."))
+    let bytes = if total.unwrap_or(received) == 1 { "byte" } else { "bytes" };
+    Failed::broken(format!("{what} after {received}{of} {bytes}. The link is used up."))
 }
 
 #[cfg(test)]

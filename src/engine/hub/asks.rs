@@ -14,7 +14,7 @@ use crate::engine::rest::RestError;
 use crate::engine::reveal::reveal;
 use crate::journal::{History, JournalError};
 use crate::protocol::CommandId;
-use crate::settings::ProfileId;
+use crate::settings::{ProfileId, atomic};
 
 use super::Hub;
 
@@ -168,6 +168,34 @@ impl Hub {
             let messages = reveal(&tools.ledger, &vault, profile, key.clone(), between).await?;
             Ok(Event::Revealed { profile, key, messages })
         });
+    }
+
+    /// Writes a message of bytes into a file.
+    pub(super) fn save_message(&self, profile: ProfileId, key: ActivityKey, to: PathBuf, span: Option<(Seq, Seq)>) {
+        let Some(desk) = self.desks.get(&profile) else { return };
+        let (tools, vault, spawner) = (self.tools.clone(), desk.vault.clone(), desk.tools.spawner.clone());
+        let name = to.file_name().unwrap_or(to.as_os_str()).display().to_string();
+        let task = async move {
+            let span = span.unwrap_or((Seq(0), Seq::FIRST_UNKEPT));
+            let bytes = reveal(&tools.ledger, &vault, profile, key, span)
+                .await
+                .map(|messages| messages.iter().find_map(|(_, original)| original.bytes()));
+            let outcome = match bytes {
+                Err(error) => Err(error.to_string()),
+                Ok(None) => Err("its bytes are not kept. Without the system keyring they never were.".to_owned()),
+                Ok(Some(bytes)) => match spawner.blocking("saving a message", move || atomic::write(&to, &bytes)).await
+                {
+                    Some(Ok(())) => Ok(()),
+                    None => Err("the part of the program that writes it failed.".to_owned()),
+                    Some(Err(error)) => Err(error.to_string()),
+                },
+            };
+            tools.outbox.notice(match outcome {
+                Ok(()) => Notice::new(Severity::Info, Some(profile), format!("{name} is saved.")),
+                Err(why) => Notice::new(Severity::Error, Some(profile), format!("{name} could not be saved: {why}")),
+            });
+        };
+        self.tools_of(profile).spawner.spawn("saving a message", task);
     }
 
     /// Reads `what` from the journal for the window, and says where that can't be done.

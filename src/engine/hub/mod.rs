@@ -286,6 +286,7 @@ impl Hub {
             Action::CancelSearch(profile) => _ = self.searches.remove(&profile),
             Action::ReadBack { profile, rows } => self.read_back(profile, rows),
             Action::ReadTexts { profile, rows } => self.read_texts(profile, rows),
+            Action::SaveMessage { profile, key, to, span } => self.save_message(profile, key, to, span),
             Action::Reveal { profile, key, from, to } => self.reveal(profile, key, (from, to)),
             Action::Export(wanted) => self.export(*wanted),
             Action::CancelExport => self.cancel_export(),

@@ -131,6 +131,7 @@ fn outlives_the_run(action: &Action) -> bool {
         | Action::ResumeDownload { .. }
         | Action::MoveDownload { .. }
         | Action::SaveInline { .. }
+        | Action::SaveMessage { .. }
         | Action::ListDataTokens { .. }
         | Action::RequestData { .. }
         | Action::RequestAgain { .. }

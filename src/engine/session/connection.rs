@@ -4,7 +4,7 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use futures_util::{SinkExt as _, StreamExt as _};
+use futures_util::{FutureExt as _, SinkExt as _, StreamExt as _};
 use secrecy::{ExposeSecret as _, SecretString};
 use tokio_tungstenite::tungstenite::error::{CapacityError, ProtocolError};
 use tokio_tungstenite::tungstenite::{Error as WsError, Message as Frame};
@@ -245,6 +245,10 @@ impl Connection {
             }
             Some(Ok(Frame::Pong(payload))) => Heard::Pong(payload.to_vec()),
             Some(Ok(Frame::Close(_))) => {
+                // tungstenite has only prepared the answer. Nobody waits for it: a server that is gone does not read.
+                if !matches!(self.socket.flush().now_or_never(), Some(Ok(()))) {
+                    tracing::debug!("the server's close could not be answered at once");
+                }
                 Heard::End(self.closed(None).unwrap_or(End::Closed { code: None, reason: String::new() }))
             }
             Some(Ok(Frame::Ping(_) | Frame::Frame(_))) => Heard::Ping,

@@ -18,9 +18,12 @@ impl App {
         let folder = self.preferences().last_folder;
         let Some(desk) = self.desk() else { return };
         let Some(activity) = desk.activity(row) else { return };
-        let ActivityKey::Data(request) = activity.key() else { return };
+        let (request, how) = match activity.key() {
+            ActivityKey::Data(request) => (request, if inline { How::Inline } else { How::Link }),
+            ActivityKey::Message(id) if inline => (RequestId::new(id), How::Message),
+            ActivityKey::Message(_) | ActivityKey::Command(_) | ActivityKey::Gap(_) => return,
+        };
         let suggestion = SaveSuggestion { title: "Save data".to_owned(), folder, file_name: suggested_name(&activity) };
-        let how = if inline { How::Inline } else { How::Link };
         let what = SaveFor { profile: desk.owner(row), request, how };
         self.saving.ask(&*self.parts.dialogs, suggestion, what, &self.parts.waker);
     }
@@ -53,6 +56,11 @@ impl App {
             How::Inline => {
                 let span = self.span_of(profile, &ActivityKey::Data(request.clone()));
                 Action::SaveInline { profile, request, to: path, span }
+            }
+            How::Message => {
+                let key = ActivityKey::Message(request.into_boxed_str());
+                let span = self.span_of(profile, &key);
+                Action::SaveMessage { profile, key, to: path, span }
             }
             How::Moved => Action::MoveDownload { profile, request, to: path },
         };

@@ -29,6 +29,7 @@ pub(super) fn tell(entry: &Entry, palette: &Palette) -> Told {
     let (status, words) = match &entry.fact {
         Fact::Heard(message) => heard(message),
         Fact::Repeated(_) => (None, "Sent again, with a link that this monitor has requested before".to_owned()),
+        Fact::Unreadable { reason, size } if reason.is_lost() => (Some(Status::Unrecognised), reason.describe(*size)),
         Fact::Unreadable { reason, size } => {
             (Some(Status::Unrecognised), format!("{} that could not be read: {reason}", bytes(*size)))
         }

@@ -1,0 +1,9 @@
+#![no_main]
+#![allow(dead_code, unused_imports)]
+
+#[path = "../checks/rest_answers.rs"]
+mod check;
+#[path = "../../src/protocol/mod.rs"]
+mod protocol;
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| check::check(bytes));

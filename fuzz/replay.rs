@@ -1,0 +1,45 @@
+//! What broke a fuzz target once is tried with each run of the tests: see `fuzz/broke`.
+
+#![expect(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::disallowed_methods,
+    reason = "checks fail by panicking, and make files of their own"
+)]
+
+#[path = "checks/content_disposition.rs"]
+mod content_disposition;
+#[path = "checks/filter.rs"]
+mod filter;
+#[path = "checks/frames.rs"]
+mod frames;
+#[path = "checks/journal_records.rs"]
+mod journal_records;
+#[path = "checks/rest_answers.rs"]
+mod rest_answers;
+#[expect(dead_code, reason = "the journal has more use of it")]
+#[path = "../src/journal/row.rs"]
+mod row;
+#[path = "checks/settings.rs"]
+mod settings;
+
+/// Tries everything that broke a target.
+fn replay(target: &str, check: fn(&[u8])) {
+    let folder = format!("{}/fuzz/broke/{target}", env!("CARGO_MANIFEST_DIR"));
+    let mut count = 0;
+    for entry in std::fs::read_dir(&folder).expect(&folder) {
+        check(&std::fs::read(entry.expect("an entry").path()).expect("bytes"));
+        count += 1;
+    }
+    assert!(count > 0, "{folder} is empty");
+}
+
+#[test]
+fn what_broke_a_fuzz_target_once_breaks_none_any_more() {
+    replay("frames", frames::check);
+    replay("rest_answers", rest_answers::check);
+    replay("filter", filter::check);
+    replay("content_disposition", content_disposition::check);
+    replay("settings", settings::check);
+    replay("journal_records", journal_records::check);
+}

@@ -1,0 +1,122 @@
+//! Where a server sends a download on to, and whether it is followed.
+//!
+//! Within the link's own host it is, to another port too, and from http to https. To another host over https only once the operator
+//! has been told: the address is kept, and a second click fetches it. Never to less encryption, and never from the Internet
+//! into this machine or a private network.
+
+use reqwest::StatusCode;
+use reqwest::header::{HeaderMap, LOCATION};
+use url::Url;
+
+/// How often a download may be sent on.
+pub(super) const MOST: u32 = 20;
+
+/// Where a server sends a download on to.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Redirect {
+    /// To another address of the same host.
+    SameHost(Url),
+    /// To another host, encrypted.
+    OtherHost(Url),
+}
+
+/// Why a download is not followed.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+pub(super) enum NotFollowed {
+    /// There is no address, or none that can be fetched from.
+    #[error("The server sends the download on without saying where to.")]
+    Nowhere,
+    /// It would not be encrypted any more.
+    #[error("The server sends the download on to {0} without encryption, which is not followed.")]
+    Unencrypted(String),
+    /// It leads from the Internet to what only this machine or its network can reach.
+    #[error(
+        "The server sends the download on to {0}, which is in this machine or a private network. That is not followed."
+    )]
+    Inward(String),
+    /// It goes round and round.
+    #[error("The server sends the download on again and again, more than {MOST} times.")]
+    TooOften,
+}
+
+/// Whether a status sends on.
+pub(super) fn is_redirect(status: StatusCode) -> bool {
+    matches!(
+        status,
+        StatusCode::MOVED_PERMANENTLY
+            | StatusCode::FOUND
+            | StatusCode::SEE_OTHER
+            | StatusCode::TEMPORARY_REDIRECT
+            | StatusCode::PERMANENT_REDIRECT
+    )
+}
+
+/// Where an answer sends the download on to.
+///
+/// # Errors
+///
+/// If it is not followed wherever that is.
+pub(super) fn read(headers: &HeaderMap, from: &Url) -> Result<Redirect, NotFollowed> {
+    let to = headers.get(LOCATION).ok_or(NotFollowed::Nowhere)?.as_bytes();
+    // Outside ASCII nothing is specified. What browsers take for UTF-8 or as it is, they encode, and so does `Url`.
+    let to = str::from_utf8(to).map_or_else(|_other| to.iter().copied().map(char::from).collect(), str::to_owned);
+    let to = from.join(to.trim()).map_err(|_malformed| NotFollowed::Nowhere)?;
+    let host = host(&to).ok_or(NotFollowed::Nowhere)?;
+    let keeps_encryption = match to.scheme() {
+        "https" => true,
+        "http" => from.scheme() == "http",
+        _ => return Err(NotFollowed::Nowhere),
+    };
+    let is_same = self::host(from).is_some_and(|from| from == host);
+    if !keeps_encryption || (!is_same && to.scheme() != "https") {
+        return Err(NotFollowed::Unencrypted(host));
+    }
+    Ok(if is_same { Redirect::SameHost(to) } else { Redirect::OtherHost(to) })
+}
+
+/// A URL's host; `www.example.com.` is `www.example.com`.
+fn host(url: &Url) -> Option<String> {
+    url.host_str().map(|host| host.trim_end_matches('.').to_owned()).filter(|host| !host.is_empty())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_download_is_followed_within_its_host_and_to_others_only_encrypted() {
+        let same = |to: &str| Ok(Redirect::SameHost(Url::parse(to).unwrap()));
+        let other = |to: &str| Ok(Redirect::OtherHost(Url::parse(to).unwrap()));
+        let unencrypted = |host: &str| Err(NotFollowed::Unencrypted(host.to_owned()));
+        let (plain, secure) = ("http://a.test/x?auth=1", "https://a.test/x?auth=1");
+        for (from, to, wanted) in [
+            (plain, "/y", same("http://a.test/y")),
+            (plain, "y?z", same("http://a.test/y?z")),
+            (plain, "//a.test:81/y", same("http://a.test:81/y")),
+            (plain, "http://a.test:8080/y", same("http://a.test:8080/y")),
+            (plain, "https://a.test/y", same("https://a.test/y")),
+            (plain, "HTTPS://A.TEST:8443/y", same("https://a.test:8443/y")),
+            (plain, "https://a.test./y", same("https://a.test./y")),
+            (plain, "  /with space ", same("http://a.test/with%20space")),
+            (plain, "/gr\u{f6}\u{df}e", same("http://a.test/gr%C3%B6%C3%9Fe")),
+            (plain, "http://b.test/y", unencrypted("b.test")),
+            (plain, "https://b.test/y", other("https://b.test/y")),
+            (plain, "//b.test/y", unencrypted("b.test")),
+            (secure, "//b.test/y", other("https://b.test/y")),
+            (secure, "https://a.test:444/y", same("https://a.test:444/y")),
+            (secure, "http://a.test/y", unencrypted("a.test")),
+            (secure, "http://b.test/y", unencrypted("b.test")),
+            (secure, "https://a.test.b.test/", other("https://a.test.b.test/")),
+            (secure, "ftp://a.test/y", Err(NotFollowed::Nowhere)),
+            (secure, "file:///etc/passwd", Err(NotFollowed::Nowhere)),
+            (secure, "data:text/plain,x", Err(NotFollowed::Nowhere)),
+            (secure, "https://", Err(NotFollowed::Nowhere)),
+        ] {
+            let headers: HeaderMap = [(LOCATION, to.as_bytes().try_into().unwrap())].into_iter().collect();
+            assert_eq!(read(&headers, &Url::parse(from).unwrap()), wanted, "{from} to {to}");
+        }
+        assert_eq!(read(&HeaderMap::new(), &Url::parse(plain).unwrap()), Err(NotFollowed::Nowhere));
+        let latin = [(LOCATION, b"/gr\xf6\xdfe".as_slice().try_into().unwrap())].into_iter().collect();
+        assert_eq!(read(&latin, &Url::parse(plain).unwrap()), same("http://a.test/gr%C3%B6%C3%9Fe"));
+    }
+}
