@@ -200,7 +200,8 @@ async fn what_curl_saves_is_saved_byte_by_byte_the_same() {
                 assert!(!to.exists(), "{name}: half a file got the name");
             }
             (Coded(ending), Deed::Saved { to: saved, .. }) => {
-                assert_ne!(code, Some(0), "{name}: curl can decode it");
+                // Of what is cut before its end curl 7.88 says nothing, and leaves half a file.
+                assert!(code != Some(0) || name == "half-a-gzip", "{name}: curl can decode it");
                 assert_eq!(path_of_text(&saved), machine.file(&format!("{name}.csv{ending}")), "{name}");
                 let kept = std::fs::read(path_of_text(&saved)).expect("the file");
                 assert!(!kept.is_empty() && answer.ends_with(&kept), "{name}: these are not the bytes that came");
