@@ -209,7 +209,7 @@ impl<'s> Masker<'s> {
         match decode(&format!("{text}\"")) {
             Some(value) => {
                 let masked = self.prose(&value);
-                let encoded = (masked != value).then(|| encode(&masked));
+                let encoded = (masked != value || self.holds_a_long_secret(text)).then(|| encode(&masked));
                 out.push_str(encoded.as_deref().and_then(|encoded| encoded.strip_suffix('"')).unwrap_or(text));
             }
             None => out.push_str(&self.prose(text)),
@@ -219,7 +219,7 @@ impl<'s> Masker<'s> {
     /// Adds the name of a field. Names of the protocol stay whatever the secret is: by them the message is read.
     fn push_name(&self, out: &mut String, literal: &str, name: &str) {
         let masked = if NAMES.contains(&name) { Cow::Borrowed(name) } else { self.named(name, Reach::Words) };
-        if masked == name { out.push_str(literal) } else { out.push_str(&encode(&masked)) }
+        self.push_literal(out, literal, (masked == name, &masked));
     }
 
     /// Adds a string value, masked where it holds a secret.
@@ -230,7 +230,17 @@ impl<'s> Masker<'s> {
             return;
         };
         let masked = self.value(&value, name, depth);
-        if masked == value { out.push_str(literal) } else { out.push_str(&encode(&masked)) }
+        self.push_literal(out, literal, (masked == value, &masked));
+    }
+
+    /// Adds a string as it is written, if it says the same masked. Letters of a secret may complete an escape before them: they are
+    /// in what is written then, and not in what it says.
+    fn push_literal(&self, out: &mut String, literal: &str, (is_same, masked): (bool, &str)) {
+        if is_same && !self.holds_a_long_secret(literal) {
+            out.push_str(literal);
+        } else {
+            out.push_str(&encode(masked));
+        }
     }
 
     fn value<'a>(&self, value: &'a str, name: &str, depth: usize) -> Cow<'a, str> {

@@ -120,6 +120,8 @@ fn a_secret_in_what_only_a_lenient_reader_takes_is_masked() {
         (r#"{"password":"a\qb"}"#, r#"{"password":"hidden"}"#),
         (r#"{"body":"https://h/?auth=abc\ud83d"}"#, r#"{"body":"https://h/?auth=hidden"}"#),
         (r#"{"body":"canary-1234\ud83d"}"#, "{\"body\":\"hidden\u{fffd}\"}"),
+        (r#"{"x":"\u00canary-1234","\u00canary-1234":1}"#, r#"{"x":"Ênary-1234","Ênary-1234":1}"#),
+        (r#"{"x":"\ud8canary-1234"#, "{\"x\":\"\u{fffd}nary-1234"),
         (r#"{"canary-1234\ud83d":1}"#, "{\"hidden\u{fffd}\":1}"),
         ("\u{feff}{\"body\":\"\\u0063anary-1234\"}\0", "\u{feff}{\"body\":\"hidden\"}\0"),
     ] {
