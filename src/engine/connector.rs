@@ -161,7 +161,9 @@ pub(super) async fn open(
 /// TLS 1.3 lets a server refuse after the client's handshake: the first answer is then an alert.
 fn handshake_error(host: String, reason: HandshakeError) -> ConnectError {
     match reason {
-        HandshakeError::Broken(source) if source.get_ref().is_some_and(|inner| inner.is::<rustls::Error>()) => {
+        HandshakeError::Broken(source)
+            if source.get_ref().is_some_and(<dyn std::error::Error + Send + Sync>::is::<rustls::Error>) =>
+        {
             ConnectError::Tls { host, source, shortfall: String::new() }
         }
         reason => ConnectError::Handshake { host, reason },

@@ -164,8 +164,7 @@ impl End {
             }
             WsError::Utf8(_) => Self::NotUtf8,
             WsError::ConnectionClosed | WsError::AlreadyClosed => Self::Closed { code: None, reason: String::new() },
-            WsError::Io(_) => Self::Broken,
-            WsError::Protocol(ProtocolError::ResetWithoutClosingHandshake) => Self::Broken,
+            WsError::Io(_) | WsError::Protocol(ProtocolError::ResetWithoutClosingHandshake) => Self::Broken,
             _ => Self::Protocol,
         }
     }
@@ -260,9 +259,8 @@ impl Connection {
     fn closed(&self, error: Option<&WsError>) -> Option<End> {
         let frame = self.socket.get_ref().close_frame()?;
         let is_the_end = match error {
-            None => true,
+            None | Some(WsError::Protocol(ProtocolError::InvalidCloseSequence)) => true,
             Some(WsError::Utf8(_)) => str::from_utf8(frame.reason).is_err(),
-            Some(WsError::Protocol(ProtocolError::InvalidCloseSequence)) => true,
             Some(_) => false,
         };
         let reason = self.reading.masked(&String::from_utf8_lossy(frame.reason));
