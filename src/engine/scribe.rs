@@ -5,6 +5,8 @@
 //! an acknowledgement comes once. Only while it refuses is something visible that is not durable, and marked so: what
 //! waits is shown as not kept, up to [`MOST_HELD`] entries or [`MOST_BYTES`]; beyond, the socket is left unread as well.
 
+mod words;
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -27,6 +29,8 @@ use super::session::Ticket;
 use super::spawn::Spawner;
 use super::status::ProblemKind;
 use super::vault::Vault;
+
+use words::{loss, refusal};
 
 /// Batches that wait for the one before them.
 const WAITING: usize = 4;
@@ -478,20 +482,6 @@ async fn told(left: &mut Option<oneshot::Receiver<Left>>) -> Left {
         Some(left) => left.await.unwrap_or_default(),
         None => Left::new(),
     }
-}
-
-/// What the operator is told while the journal refuses.
-fn refusal(error: &JournalError) -> String {
-    format!(
-        "New messages can't be written to the journal: {error} Until they can, they are in memory only and shown as not kept; \
-         nothing is lost as long as Privicore Monitor runs."
-    )
-}
-
-/// What the operator is told if the journal refuses to the end.
-fn loss(count: usize, why: &JournalError) -> String {
-    let (messages, are) = if count == 1 { ("1 message", "is") } else { (&*format!("{count} messages"), "are") };
-    format!("{messages} could not be written to the journal before Privicore Monitor closed, and {are} lost: {why}")
 }
 
 /// Whether a deed ends a link: it was fetched, or is good for nothing.
