@@ -71,6 +71,11 @@ fn a_gap_names_what_any_of_its_entries_names_whatever_their_order() {
         // As an earlier version writes it: everything again.
         part(10, Some(40), &["a", "b", "c"]),
     ];
+    for without_all in [&entries[..9], &entries[..7]] {
+        let activities = applied(without_all);
+        let row = activities.find(&ActivityKey::Gap("g".into())).unwrap();
+        assert_eq!(activities.open_across(row), ["a".into(), "b".into(), "c".into()]);
+    }
     let mut reversed = entries.clone();
     reversed.reverse();
     for entries in [entries, reversed] {

@@ -307,9 +307,22 @@ impl Bench {
         format!("{kind}-{number}-{}", self.used_up.get(&(kind.to_owned(), number)).copied().unwrap_or_default())
     }
 
+    /// Whether an activity is settled. What repeats an earlier state of it is left out of the journals here: a purge may leave
+    /// just that.
+    fn is_settled(&self, kind: &str, number: u8) -> bool {
+        let id = self.id(kind, number);
+        let command = ActivityKey::Command(id.as_str().into());
+        let key = if kind == "c" { command } else { ActivityKey::Data(id.as_str().into()) };
+        let status = self.window.find(&key).and_then(|row| self.window.get(row)).map(|row| row.status());
+        status.is_some_and(|status| !status.is_open() && status != Status::Unknown)
+    }
+
     fn take(&mut self, step: &Step) {
         let last = self.gaps.last_key_value().map(|(from, gap)| (*from, gap.to.is_none()));
         match *step {
+            Step::Command(id, 1) | Step::Known(id, 1) | Step::Unknown(id) | Step::Tracked(id)
+                if self.is_settled("c", id) => {}
+            Step::Data(id, false) if self.is_settled("r", id) => {}
             Step::Command(id, status) => self.write(command(&self.id("c", id), status)),
             Step::Data(id, is_ready) => self.write(data(&self.id("r", id), is_ready)),
             Step::Unknown(id) => self.write(enquired(&self.id("c", id), Enquiry::Unknown)),
