@@ -33,6 +33,8 @@ pub(super) struct Database {
     pub(super) id: JournalId,
     /// Which file it is; what is written to a file that is no longer at the path is lost with the process.
     file: Identity,
+    /// Whether it has a log: not on a file system that shares no memory.
+    has_log: bool,
     /// Which file its log is. Not known before the first commit.
     log: Option<Identity>,
     /// Profiles that are known to be in the table `profile`, with their numbers there.
@@ -68,12 +70,15 @@ impl Database {
             .query_row("SELECT value FROM meta WHERE name = 'journal'", (), |row| row.get(0))
             .map_err(failed)?;
         let removed = pending_work::removed(&connection).map_err(failed)?.into_iter().collect();
+        let mode: String = connection.pragma_query_value(None, "journal_mode", |row| row.get(0)).map_err(failed)?;
+        let has_log = mode == "wal";
         let file = Identity::at(path).ok_or_else(|| JournalError::Vanished { path: path.to_owned() })?;
         Ok(Self {
             path: path.to_owned(),
             connection,
             id: JournalId::from_random_bytes(id),
             file,
+            has_log,
             log: None,
             profiles: HashMap::new(),
             removed,
@@ -92,6 +97,9 @@ impl Database {
     pub(super) fn standing(&mut self) -> Standing {
         if self.file.has_left(&self.path) {
             return Standing::Gone;
+        }
+        if !self.has_log {
+            return Standing::InPlace;
         }
         let log = schema::log_of(&self.path);
         if self.log.is_none() {

@@ -92,11 +92,42 @@ pub(super) fn private_file(path: &Path) -> std::io::Result<File> {
         use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
         let file = options.mode(0o600).open(path)?;
         // The mode above is only for a file that is made.
-        file.set_permissions(std::fs::Permissions::from_mode(0o600))?;
+        permitted(file.set_permissions(std::fs::Permissions::from_mode(0o600)))?;
         Ok(file)
     }
     #[cfg(not(unix))]
     options.open(path)
+}
+
+/// What came of a change of permissions: file systems such as those of WSL and FUSE may refuse it. The file can be used all the
+/// same, and [`is_open_to_others`] says whether others can read it.
+#[cfg(unix)]
+pub(super) fn permitted(changed: std::io::Result<()>) -> std::io::Result<()> {
+    use std::io::ErrorKind::{InvalidInput, PermissionDenied, Unsupported};
+    match changed {
+        Err(error) if matches!(error.kind(), PermissionDenied | Unsupported | InvalidInput) => {
+            tracing::debug!(%error, "the file system does not change permissions");
+            Ok(())
+        }
+        changed => changed,
+    }
+}
+
+/// Whether other users of this computer can read the journal of a data folder.
+#[must_use]
+pub fn is_open_to_others(folder: &Path) -> bool {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt as _;
+        let mode = |path: &Path| std::fs::metadata(path).map_or(0, |found| found.permissions().mode());
+        mode(folder) & 0o011 != 0 && mode(&folder.join(super::FILE)) & 0o044 != 0
+    }
+    #[cfg(not(unix))]
+    {
+        // Windows gives a user's folders to that user alone.
+        let _known = folder;
+        false
+    }
 }
 
 #[cfg(test)]

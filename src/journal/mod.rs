@@ -67,7 +67,7 @@ pub use error::{JournalError, NotAppended};
 pub use export::Export;
 use generation::Generation;
 pub use history::History;
-pub use holder::Holder;
+pub use holder::{Holder, is_open_to_others};
 pub use mend::Recovery;
 pub use notice::KeptNotice;
 pub use open_activity::OpenActivity;

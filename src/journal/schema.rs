@@ -149,7 +149,15 @@ pub(super) fn open_for_writing(path: &Path) -> Result<Connection, JournalError> 
     // SQLite gives its log the mode of the database.
     private(path).map_err(|source| JournalError::File { path: path.to_owned(), source })?;
     // A connection that can't write looks first, so that what is not ours stays as it is.
-    let found = look(path).map_err(|source| match JournalError::of(path, source) {
+    let looked = match look(path) {
+        // Of a journal with a log, and now on a file system that shares no memory.
+        Err(error) if is_without_shared_memory(&error) && application_of(path) == Some(APPLICATION) => {
+            leave_log(path).map_err(failed)?;
+            look(path)
+        }
+        looked => looked,
+    };
+    let found = looked.map_err(|source| match JournalError::of(path, source) {
         JournalError::Damaged { path, .. } if !is_sqlite_or_zeros(&path) => JournalError::Foreign { path },
         other => other,
     })?;
@@ -159,9 +167,17 @@ pub(super) fn open_for_writing(path: &Path) -> Result<Connection, JournalError> 
     if found.format > newest() {
         return Err(JournalError::Newer { path: path.to_owned(), found: found.format, known: newest() });
     }
-    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let mut connection = Connection::open_with_flags(path, flags).map_err(failed)?;
-    prepare(&mut connection, found.format).map_err(failed)?;
+    let mut connection = open(path).map_err(failed)?;
+    match prepare(&mut connection, found.format, true) {
+        Err(error) if is_without_shared_memory(&error) => {
+            tracing::warn!(%error, "the file system shares no memory: the journal does without its log");
+            drop(connection);
+            leave_log(path).map_err(failed)?;
+            connection = open(path).map_err(failed)?;
+            prepare(&mut connection, found.format, false).map_err(failed)?;
+        }
+        prepared => prepared.map_err(failed)?,
+    }
     Ok(connection)
 }
 
@@ -172,8 +188,42 @@ fn private(path: &Path) -> std::io::Result<()> {
         return private_file(path).map(drop);
     }
     #[cfg(unix)]
-    std::fs::set_permissions(path, std::os::unix::fs::PermissionsExt::from_mode(0o600))?;
+    super::holder::permitted(std::fs::set_permissions(path, std::os::unix::fs::PermissionsExt::from_mode(0o600)))?;
     Ok(())
+}
+
+/// Reads what every connection reads first.
+fn first_read(connection: &Connection) -> rusqlite::Result<i64> {
+    connection.query_row("SELECT count(*) FROM sqlite_schema", (), |row| row.get(0))
+}
+
+/// Whether an error says that the index of the log can't be shared with other connections, as on file systems that map no files
+/// into memory.
+fn is_without_shared_memory(error: &rusqlite::Error) -> bool {
+    use rusqlite::ffi::{SQLITE_IOERR_SHMLOCK, SQLITE_IOERR_SHMMAP, SQLITE_IOERR_SHMOPEN, SQLITE_IOERR_SHMSIZE};
+    let shared = [SQLITE_IOERR_SHMLOCK, SQLITE_IOERR_SHMMAP, SQLITE_IOERR_SHMOPEN, SQLITE_IOERR_SHMSIZE];
+    error.sqlite_error().is_some_and(|error| shared.contains(&error.extended_code))
+}
+
+fn open(path: &Path) -> rusqlite::Result<Connection> {
+    Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX)
+}
+
+/// Moves the log into the database and does without one from now on: readers and the writer then wait for each other.
+fn leave_log(path: &Path) -> rusqlite::Result<()> {
+    let connection = open(path)?;
+    connection.busy_timeout(BUSY)?;
+    // Alone from its first read on, a connection has the index of the log in its own memory.
+    connection.pragma_update_and_check(None, "locking_mode", "exclusive", |_row| Ok(()))?;
+    connection.pragma_update_and_check(None, "journal_mode", "delete", |_row| Ok(()))
+}
+
+/// The number by which a database names its application, without SQLite.
+fn application_of(path: &Path) -> Option<i64> {
+    let mut header = [0; 72];
+    let read = std::fs::File::open(path).and_then(|mut file| std::io::Read::read_exact(&mut file, &mut header));
+    read.ok()?;
+    Some(i64::from(i32::from_be_bytes(*header.last_chunk()?)))
 }
 
 /// What there is in a file.
@@ -186,7 +236,7 @@ struct Found {
 fn look(path: &Path) -> rusqlite::Result<Found> {
     let looking = reading(path)?;
     let number = |pragma| looking.pragma_query_value(None, pragma, |row| row.get::<_, i64>(0));
-    let tables: i64 = looking.query_row("SELECT count(*) FROM sqlite_schema", (), |row| row.get(0))?;
+    let tables = first_read(&looking)?;
     Ok(Found { application: number("application_id")?, format: number("user_version")?, empty: tables == 0 })
 }
 
@@ -199,13 +249,14 @@ fn is_sqlite_or_zeros(path: &Path) -> bool {
 }
 
 /// Sets the connection up and takes the steps that are missing.
-fn prepare(connection: &mut Connection, format: i64) -> rusqlite::Result<()> {
+fn prepare(connection: &mut Connection, format: i64, has_log: bool) -> rusqlite::Result<()> {
     connection.busy_timeout(BUSY)?;
     if format == 0 {
         // Counts for a database without tables only, before anything is written.
         connection.pragma_update(None, "auto_vacuum", INCREMENTAL)?;
     }
-    connection.pragma_update_and_check(None, "journal_mode", "wal", |_row| Ok(()))?;
+    let mode = if has_log { "wal" } else { "delete" };
+    connection.pragma_update_and_check(None, "journal_mode", mode, |_row| Ok(()))?;
     // An acknowledgement comes once: the log is flushed at every commit, not only at checkpoints.
     connection.pragma_update(None, "synchronous", "full")?;
     connection.pragma_update(None, "foreign_keys", false)?;

@@ -50,7 +50,8 @@ impl Place {
         let failed = |source: io::Error| SocketError::Folder { folder: self.folder.clone(), source };
         DirBuilder::new().recursive(true).mode(0o700).create(&self.folder).map_err(failed)?;
         // The mode above is only for a folder that is made.
-        std::fs::set_permissions(&self.folder, Permissions::from_mode(0o700)).map_err(failed)?;
+        let closed = std::fs::set_permissions(&self.folder, Permissions::from_mode(0o700));
+        closed.or_else(|error| if is_private(&self.folder) { Ok(()) } else { Err(error) }).map_err(failed)?;
         match std::fs::remove_file(&self.socket) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(failed(error)),
             Ok(()) | Err(_) => {}
@@ -60,8 +61,15 @@ impl Place {
 
     /// Makes the socket one for its owner only.
     pub(super) fn close_to_others(&self) -> io::Result<()> {
-        std::fs::set_permissions(&self.socket, Permissions::from_mode(0o600))
+        let closed = std::fs::set_permissions(&self.socket, Permissions::from_mode(0o600));
+        // Nobody else gets as far as the socket in such a folder.
+        closed.or_else(|error| if is_private(&self.folder) { Ok(()) } else { Err(error) })
     }
+}
+
+/// Whether a folder is closed to others, whatever its file system says to a change of that.
+fn is_private(folder: &Path) -> bool {
+    std::fs::metadata(folder).is_ok_and(|found| found.mode() & 0o077 == 0)
 }
 
 /// FNV-1a with 64 bits: the same in every version, which the standard library's hash does not promise.
