@@ -61,11 +61,15 @@ fn meaning(doing: Doing) -> &'static str {
 
 fn remedy(cause: &StoreError, doing: Doing) -> String {
     let mend = match cause {
+        StoreError::NoDefaultCollection | StoreError::TimedOut if doing == Doing::Reading => {
+            return "Unlock it: it is asked again every 10 seconds. Or sign in.".to_owned();
+        }
         StoreError::Missing if doing == Doing::Sealing => "Set one up, such as GNOME Keyring or KWallet",
         StoreError::Stopped | StoreError::Failed(_) if doing == Doing::Sealing => {
             return "Start this program again to have them kept.".to_owned();
         }
         StoreError::Locked => "Unlock it",
+        StoreError::NoDefaultCollection => "Unlock it, or make one of its collections the default",
         StoreError::Missing => "Set one up, such as GNOME Keyring or KWallet, and start this program again",
         StoreError::Refused => "Unlock it and let Privicore Monitor use it",
         StoreError::TimedOut => "Answer it",
@@ -76,7 +80,7 @@ fn remedy(cause: &StoreError, doing: Doing) -> String {
     };
     let then = match doing {
         Doing::Storing => "sign in again to be kept signed in",
-        Doing::Reading => "sign in",
+        Doing::Reading => "connect, or sign in",
         Doing::Forgetting => "sign out again, or delete the entry of privicore-monitor there",
         Doing::StoringKey | Doing::ReadingKey => "enter the key again",
         Doing::ForgettingKey => "take the key away again, or delete the entry of privicore-monitor there",

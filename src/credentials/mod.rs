@@ -255,7 +255,10 @@ fn run(mut store: Box<dyn SecretStore>, mut requests: mpsc::Receiver<Request>) {
 fn serve(store: &mut dyn SecretStore, task: &Task) -> Answer {
     match task {
         Task::Store(user, secret) => keep(store, user, secret).map(|_kept| None),
-        Task::Read(user) => pieces::get(store, user),
+        Task::Read(user) => match pieces::get(store, user)? {
+            Some(secret) => Ok(Some(secret)),
+            None => store.doubt().map_or(Ok(None), Err),
+        },
         Task::Forget(user) => pieces::delete(store, user).map(|()| None),
         Task::Seal(user, fresh) => match pieces::get(store, user) {
             Ok(Some(kept)) if kept.len() == SealKey::LENGTH => Ok(Some(kept)),

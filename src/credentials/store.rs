@@ -27,6 +27,11 @@ pub trait SecretStore: Send {
     /// Where it may still be there.
     fn delete(&mut self, user: &str) -> Result<(), StoreError>;
 
+    /// Why a secret may be kept although [`Self::get`] found none; `None` if there is none.
+    fn doubt(&mut self) -> Option<StoreError> {
+        None
+    }
+
     /// The longest secret that one entry takes, in bytes; `None` where nothing is known of a limit.
     fn limit(&self) -> Option<usize> {
         None
@@ -39,7 +44,10 @@ pub enum StoreError {
     /// It is locked.
     #[error("The system keyring is locked.")]
     Locked,
-    /// There is none, or none where new secrets go.
+    /// It does not say where secrets are kept: KeePassXC is like that while its database is locked.
+    #[error("The system keyring is locked or has no default collection.")]
+    NoDefaultCollection,
+    /// There is none.
     #[error("No system keyring is set up.")]
     Missing,
     /// The operator or the system said no.

@@ -51,6 +51,15 @@ impl SecretStore for SystemStore {
         }
     }
 
+    #[cfg(all(unix, not(target_os = "macos")))]
+    fn doubt(&mut self) -> Option<StoreError> {
+        use secret_service::EncryptionType;
+        use secret_service::blocking::SecretService;
+        let default = SecretService::connect(EncryptionType::Plain)
+            .and_then(|service| service.get_default_collection().map(|_collection| ()));
+        matches!(default, Err(secret_service::Error::NoResult)).then_some(StoreError::NoDefaultCollection)
+    }
+
     fn limit(&self) -> Option<usize> {
         cfg!(windows).then_some(WINDOWS_LIMIT)
     }
@@ -89,8 +98,8 @@ fn of_secret_service(cause: &(dyn std::error::Error + Send + Sync + 'static)) ->
     use secret_service::Error::{Locked, NoResult, Prompt, PromptDisconnected, Unavailable};
     match cause.downcast_ref()? {
         Locked => Some(StoreError::Locked),
-        // There is no default keyring, or nobody who keeps one.
-        NoResult | Unavailable => Some(StoreError::Missing),
+        NoResult => Some(StoreError::NoDefaultCollection),
+        Unavailable => Some(StoreError::Missing),
         Prompt | PromptDisconnected => Some(StoreError::Refused),
         _ => None,
     }
@@ -135,7 +144,7 @@ mod tests {
         use zbus_secret_service_keyring_store::errors::decode_error;
         for (error, ours) in [
             (Service::Locked, StoreError::Locked),
-            (Service::NoResult, StoreError::Missing),
+            (Service::NoResult, StoreError::NoDefaultCollection),
             (Service::Unavailable, StoreError::Missing),
             (Service::Prompt, StoreError::Refused),
             (Service::PromptDisconnected, StoreError::Refused),

@@ -17,6 +17,8 @@ struct Script {
     forgetful: bool,
     /// Panics at the next call.
     panics: bool,
+    /// Finds nothing, and doubts that there is nothing.
+    doubts: bool,
     /// How many more calls of `set` succeed.
     sets_left: Option<usize>,
 }
@@ -42,7 +44,7 @@ impl SecretStore for Scripted {
     fn get(&mut self, user: &str) -> Result<Option<SecretBytes>, StoreError> {
         let mut script = self.script();
         script.check()?;
-        Ok(script.held.get(user).cloned().map(SecretBytes::new))
+        Ok(script.held.get(user).filter(|_| !script.doubts).cloned().map(SecretBytes::new))
     }
 
     fn set(&mut self, user: &str, secret: &[u8]) -> Result<(), StoreError> {
@@ -63,6 +65,10 @@ impl SecretStore for Scripted {
         script.check()?;
         script.held.remove(user);
         Ok(())
+    }
+
+    fn doubt(&mut self) -> Option<StoreError> {
+        self.script().doubts.then_some(StoreError::NoDefaultCollection)
     }
 
     fn limit(&self) -> Option<usize> {
@@ -371,4 +377,20 @@ async fn debug_shows_nothing_of_what_is_kept() {
     let mut store = MemoryStore::default();
     store.set("user", b"CANARY").unwrap();
     assert_eq!(format!("{store:?}"), "MemoryStore(1 secrets)");
+}
+
+#[tokio::test]
+async fn a_keyring_that_does_not_say_where_it_keeps_secrets_is_not_an_empty_one() {
+    let store = Scripted::default();
+    let keyring = Keyring::in_place(Box::new(store.clone()));
+    let profile = ProfileId::from_u128(7);
+    assert_eq!(keyring.token(profile).await.map(|token| token.is_some()), Ok(false), "nothing is kept");
+    keyring.store_token(profile, &AuthorizationToken::new("T-1")).await.unwrap();
+    store.script().doubts = true;
+    let error = keyring.token(profile).await.unwrap_err();
+    assert_eq!(error.cause(), &StoreError::NoDefaultCollection);
+    let sentence = error.to_string();
+    assert!(sentence.contains("locked or has no default collection") && sentence.contains("asked again"), "{sentence}");
+    store.script().doubts = false;
+    assert!(keyring.token(profile).await.unwrap().is_some(), "it was unlocked");
 }

@@ -1,10 +1,11 @@
 //! Tokens: signing in and out, keeping, renewing, and what a session's state means for them.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::sync::oneshot;
 
-use crate::credentials::KeyringError;
+use crate::credentials::{KeyringError, StoreError};
 use crate::engine::action::{Action, Credential, SignIn};
 use crate::engine::endpoints::Endpoints;
 use crate::engine::event::{ConnectionState, Notice, Severity, SignInState};
@@ -20,6 +21,9 @@ use crate::settings::ProfileId;
 use super::desk::{Held, Signing, Stage};
 use super::pending::{Revocation, forget_token, keep_token};
 use super::{Hub, failure};
+
+/// How long a keyring that is locked is left alone before it is asked again.
+const KEYRING_PAUSE: Duration = Duration::from_secs(10);
 
 impl Hub {
     /// Signs a profile in for this run: where the settings do not know it, they are not told.
@@ -161,8 +165,14 @@ impl Hub {
 
     /// Asks the keyring for a profile's token.
     pub(super) fn remember(&self, profile: ProfileId) {
+        self.remember_after(profile, Duration::ZERO);
+    }
+
+    /// Asks for it after a pause. Only a keyring that shows no prompt when it is asked is asked again by itself.
+    fn remember_after(&self, profile: ProfileId, pause: Duration) {
         let tools = self.tools.clone();
         let task = async move {
+            tokio::time::sleep(pause).await;
             let token = tools.keyring.token(profile).await;
             tools.report(Report::Remembered { profile, token }).await;
         };
@@ -186,10 +196,16 @@ impl Hub {
             Err(error) => {
                 self.aim(profile, Aim::SignedOut);
                 self.tell_token(profile);
+                if matches!(error.cause(), StoreError::NoDefaultCollection | StoreError::TimedOut) {
+                    self.remember_after(profile, KEYRING_PAUSE);
+                }
                 return self.tools.problem(profile, ProblemKind::TokenKeyring, error.to_string());
             }
         };
         self.tools.resolve(profile, &ProblemKind::TokenKeyring);
+        // It may have been locked for this too.
+        self.ask_for_seal();
+        let Some(desk) = self.desks.get_mut(&profile) else { return };
         let endpoints = match Endpoints::of(&desk.profile) {
             Ok(endpoints) => Arc::new(endpoints),
             Err(error) => return self.notice(Some(profile), Severity::Error, error.to_string()),
