@@ -1,8 +1,8 @@
 //! `privicore-monitor`: arguments, logging, and the wiring of engine, window and sandbox.
 
 use std::process::ExitCode;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use privicore_monitor::activity::Moment;
@@ -44,10 +44,6 @@ fn run(arguments: Arguments) -> Result<(), Ending> {
     let log = arguments.log.clone();
     let says_notices = matches!(arguments.task, Some(Task::Watch(_)));
     cli::logging::start(&if says_notices { log.without_notices() } else { log }).map_err(failed)?;
-    if arguments.task.is_none() {
-        // Before the engine: without a window it would take messages that nobody sees.
-        ui::find_display().map_err(failed)?;
-    }
     let sandboxed = arguments.starts_in_sandbox();
     // A sandbox leaves nothing behind, unless the operator named a folder.
     let temporary = if sandboxed { Some(tempfile::tempdir().map_err(failed)?) } else { None };
@@ -73,9 +69,10 @@ fn run(arguments: Arguments) -> Result<(), Ending> {
     let ended = |error: CliError| (error.exit(), error.into());
     match arguments.task {
         None => {
+            let display = ui::Display::find().map_err(failed)?;
             // What is wrong with the settings the engine says when it opens them.
             let place = Store::peek(&directories).unwrap_or_default().preferences.window;
-            show(environment.clone(), profile, place, |waker| options(waker, sandboxed))
+            show(environment.clone(), profile, (display, place), |waker| options(waker, sandboxed))
         }
         Some(Task::Watch(wanted)) => watch::run(Setup {
             wanted,
@@ -99,22 +96,26 @@ fn run(arguments: Arguments) -> Result<(), Ending> {
     }
 }
 
-/// Runs the window on an engine.
+/// The engine of the window.
+static ENGINE: OnceLock<EngineHandle> = OnceLock::new();
+/// Whether the window is open.
+static IS_OPEN: AtomicBool = AtomicBool::new(false);
+
+/// Runs the window, which starts the engine.
 fn show(
     environment: Environment,
     profile: Option<String>,
-    place: Option<WindowPlace>,
+    (display, place): (ui::Display, Option<WindowPlace>),
     options: impl FnOnce(Waker) -> EngineOptions,
 ) -> Result<(), Ending> {
     let stillness = ui::Stillness::ask();
     let waker = ui::Waker::default();
     let wake = waker.clone();
-    let (engine, events) = Engine::start(options(Arc::new(move || wake.wake()))).map_err(failed)?;
-    let quit = quit_on_signal(&engine, &waker);
-    let dialogs = engine.clone();
+    let options = options(Arc::new(move || wake.wake()));
+    let woken = waker.clone();
     let launch = ui::Launch {
-        backend: Box::new(EngineDoor { engine: engine.clone(), events }),
-        spawner: Box::new(move |future| dialogs.spawn("a file dialog was open", future)),
+        display,
+        start: Box::new(move || start(options, &woken, &stillness)),
         prefill: ui::Prefill {
             api: environment.api.map(|address| address.to_string()),
             websocket: environment.websocket.map(|address| address.to_string()),
@@ -122,14 +123,62 @@ fn show(
             password: environment.password.as_ref().map(into_field),
         },
         profile,
-        quit,
         waker,
-        clock: engine.clock(),
         place,
-        reduced_motion: stillness.is_wanted(),
     };
+    IS_OPEN.store(true, Ordering::Release);
+    #[cfg(all(unix, not(target_os = "macos")))]
+    shutdown_hooks::add_shutdown_hook(end_with_display);
     // However the window ends, by a panic as well: channels are left and what was heard is committed.
-    engine.run_window(LAST_WAIT, || ui::run(launch)).map_err(failed)?.map_err(failed)
+    let ended = Engine::run_window(&ENGINE, LAST_WAIT, || ui::run(launch));
+    IS_OPEN.store(false, Ordering::Release);
+    ended.map_err(failed)?.map_err(failed)
+}
+
+/// Starts the engine for a window that is there.
+fn start(options: EngineOptions, waker: &ui::Waker, stillness: &ui::Stillness) -> Result<ui::Started, ui::StartError> {
+    let (engine, events) = Engine::start(options)?;
+    // There is one window, and it starts one engine.
+    let engine = ENGINE.get_or_init(|| engine).clone();
+    let dialogs = engine.clone();
+    Ok(ui::Started {
+        quit: quit_on_signal(&engine, waker),
+        spawner: Arc::new(move |future| dialogs.spawn("a file dialog was open", future)),
+        clock: engine.clock(),
+        reduced_motion: stillness.is_wanted(),
+        backend: Box::new(EngineDoor { engine, events }),
+    })
+}
+
+/// The desktop session ended while the window was open.
+#[cfg(all(unix, not(target_os = "macos")))]
+#[derive(Debug, thiserror::Error)]
+enum DisplayLost {
+    /// The engine stopped as it does at any other end.
+    #[error(
+        "The display was closed, so the window of Privicore Monitor closed too. Every channel was left, and what was received \
+         is in the journal."
+    )]
+    InOrder,
+    /// It did not stop in time.
+    #[error(
+        "The display was closed, so Privicore Monitor ended. A channel may not have been left yet: its server closes it soon."
+    )]
+    InHaste,
+}
+
+/// Ends the engine in order if the process ends while the window is open: if the X server goes, as at the end of a desktop
+/// session, Xlib calls `exit`, and nothing after that returns to the window.
+#[cfg(all(unix, not(target_os = "macos")))]
+extern "C" fn end_with_display() {
+    if !IS_OPEN.load(Ordering::Acquire) {
+        return;
+    }
+    let stopped = ENGINE.get().is_none_or(|engine| {
+        engine.quit();
+        engine.join(LAST_WAIT)
+    });
+    cli::complain(&if stopped { DisplayLost::InOrder } else { DisplayLost::InHaste });
 }
 
 /// The password as the form's field keeps it: wiped, like this one.

@@ -21,6 +21,8 @@ mod evicting;
 mod exporting;
 #[path = "ui/fakes.rs"]
 mod fakes;
+#[path = "ui/file_path.rs"]
+mod file_path;
 #[path = "ui/filter.rs"]
 mod filter;
 #[path = "ui/harness.rs"]
@@ -45,6 +47,8 @@ mod saving;
 mod settings;
 #[path = "ui/sign_in.rs"]
 mod sign_in;
+#[path = "ui/sizes.rs"]
+mod sizes;
 #[path = "ui/snapshots.rs"]
 mod snapshots;
 #[path = "ui/states.rs"]

@@ -71,7 +71,7 @@ fn shower(path: &Path) -> Command {
 }
 
 /// A command with nothing of ours in its environment and on its streams.
-fn command<'a>(program: &str, arguments: impl IntoIterator<Item = &'a OsStr>) -> Command {
+pub(super) fn command<'a>(program: &str, arguments: impl IntoIterator<Item = &'a OsStr>) -> Command {
     let mut command = Command::new(program);
     command.args(arguments).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
     // What interrupts this program at its terminal is not meant for the viewer.

@@ -4,14 +4,14 @@ use std::fmt;
 use std::future::Future;
 use std::panic::AssertUnwindSafe;
 use std::path::Path;
-use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use crate::activity::{Moment, Seq, TimeReference};
-use crate::journal::{Archive, Holder, Journal, JournalError, KeptClock, Opened};
+use crate::journal::{self, Archive, Holder, Journal, JournalError, KeptClock, Opened};
 use crate::settings::{SettingsError, Store};
 
 use super::action::Action;
@@ -101,6 +101,14 @@ impl Engine {
         let surroundings = Surroundings { authority: options.extra_authority, proxies: options.proxies };
         let way = Way::load(&settings.preferences, &surroundings)?;
         let (outbox, events) = mailbox::pair(options.waker);
+        if journal::is_open_to_others(options.directories.data()) {
+            let sentence = format!(
+                "Other users of this computer can read the data directory {}: its file system does not keep it to you. Use \
+                 another with --data-dir, or mount that file system with permissions.",
+                options.directories.data().display()
+            );
+            outbox.notice(Notice::new(Severity::Warning, None, sentence));
+        }
         if let Some(sentence) = broken {
             outbox.notice(Notice::new(Severity::Warning, None, sentence));
         }
@@ -166,6 +174,29 @@ impl Engine {
             drop(holder);
         })?;
         Ok((EngineHandle { actions, quit, spawner, ended, clock: EngineClock(clocks) }, events))
+    }
+}
+
+impl Engine {
+    /// Runs a window, which may start an engine and put its handle into `running`. Ends that engine in order however the
+    /// window ends: channels are left, and what was heard is committed. Waits for that at most as long as `patience`.
+    ///
+    /// # Errors
+    ///
+    /// If the window panicked.
+    pub fn run_window<T>(
+        running: &OnceLock<EngineHandle>,
+        patience: Duration,
+        window: impl FnOnce() -> T,
+    ) -> Result<T, WindowPanicked> {
+        let ended = std::panic::catch_unwind(AssertUnwindSafe(window));
+        if let Some(engine) = running.get() {
+            engine.quit();
+            if !engine.join(patience) {
+                tracing::warn!("the engine did not stop in time");
+            }
+        }
+        ended.map_err(|_panic| WindowPanicked)
     }
 }
 
@@ -258,21 +289,6 @@ impl EngineHandle {
     /// Tells the engine to stop, however busy it is.
     pub fn quit(&self) {
         self.quit.cancel();
-    }
-
-    /// Runs a window, and ends the engine in order however the window ends: channels are left, and what was heard is
-    /// committed. Waits for that at most as long as `patience`.
-    ///
-    /// # Errors
-    ///
-    /// If the window panicked.
-    pub fn run_window<T>(&self, patience: Duration, window: impl FnOnce() -> T) -> Result<T, WindowPanicked> {
-        let ended = std::panic::catch_unwind(AssertUnwindSafe(window));
-        self.quit();
-        if !self.join(patience) {
-            tracing::warn!("the engine did not stop in time");
-        }
-        ended.map_err(|_panic| WindowPanicked)
     }
 
     /// Runs a dialog's future on the engine's threads. `name` completes the sentence "Something went wrong while …".

@@ -32,6 +32,7 @@ mod connector;
 mod download;
 mod endpoints;
 mod event;
+mod file_dialog;
 mod files;
 mod gaps;
 mod handle;
@@ -82,6 +83,7 @@ pub use endpoints::Target;
 pub use event::{
     ConnectionState, Event, Exporting, Notice, Progress, SearchEnd, Severity, SignInState, Stage, Waiting,
 };
+pub use file_dialog::{FileDialogError, FileKind, FileRequest, PathCheck};
 pub use handle::{Busy, Engine, EngineClock, EngineError, EngineHandle, WindowPanicked};
 pub use mailbox::{Events, NOTICES_LOG, Waker};
 pub use options::{Clock, EngineOptions, SandboxAddresses, SandboxFailure, SandboxLauncher, SettingsAccess};

@@ -19,6 +19,7 @@ use super::desk::Desk;
 use super::dialogs::Dialog;
 use super::doors::{Backend, Clock, FileDialogs, Notifier, SecretClipboard, Waker};
 use super::export::ExportForm;
+use super::file_path::FilePathDialog;
 use super::notices::Notices;
 use super::notify::Notifications;
 use super::saving::{FolderFor, SaveFor, Saving};
@@ -105,6 +106,8 @@ pub struct App {
     announcer: Announcer,
     notifications: Notifications,
     dialog: Option<Dialog>,
+    /// The window's own file dialog, over everything else.
+    file_path: Option<FilePathDialog>,
     /// Whether the dialog has only just been opened.
     fresh: bool,
     saving: Saving<SaveFor>,
@@ -163,6 +166,7 @@ impl App {
             announcer: Announcer::default(),
             notifications: Notifications::default(),
             dialog: None,
+            file_path: None,
             fresh: false,
             saving: Saving::new(),
             folders: Saving::new(),
@@ -201,6 +205,7 @@ impl App {
             self.parts.waker.wake();
         }
         self.read_back();
+        self.take_failed_dialogs();
         while let Some((what, path)) = self.saving.take() {
             self.save_to(what, path);
         }
@@ -261,14 +266,18 @@ impl App {
     /// The frame that is about to be drawn.
     fn scene(&self, ctx: &Context) -> Scene {
         let clock = &self.parts.clock;
-        let mut scene =
-            Scene::new((clock.now(), clock.reference()), clock.instant(), clock.zone(), ctx.content_rect().width());
+        let mut scene = Scene::new(
+            (clock.now(), clock.reference()),
+            clock.instant(),
+            clock.zone(),
+            ctx.content_rect().width().max(theme::LEAST_WIDTH),
+        );
         (scene.times, scene.insight) = (self.times(), self.insight());
         if scene.times.utc {
             scene.zone.zone = jiff::tz::TimeZone::UTC;
         }
         scene.reduced_motion = self.parts.reduced_motion || self.preferences().motion == Motion::Reduced;
-        scene.modal = self.dialog.is_some();
+        scene.modal = self.has_dialog();
         scene
     }
 }

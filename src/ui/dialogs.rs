@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use egui::{Frame, Id, Key, Margin, Modal, ScrollArea, Stroke, Ui, pos2, vec2};
+use egui::{Frame, Id, Key, Margin, Modal, Rect, ScrollArea, Stroke, Ui, UiBuilder, pos2, vec2};
 
 use crate::activity::ActivityKey;
 use crate::activity::CompetingConsumer;
@@ -26,6 +26,9 @@ use super::text::visible;
 use super::theme::{self, Palette, Type};
 use super::track::{self, Track};
 use super::widgets::{self, Look, Press};
+
+/// What a dialog's scroll bar has beside the content, of the margin on the right.
+const SCROLL_BAR: i8 = 12;
 
 /// What would be lost if the window closed now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -159,14 +162,7 @@ pub(crate) struct Around<'a> {
 
 /// Draws a dialog over the window. `fresh` is whether it has just been opened.
 pub(crate) fn show(ctx: &egui::Context, dialog: &mut Dialog, fresh: bool, around: Around<'_>, scene: &mut Scene) {
-    let palette = Palette::of(&ctx.global_style());
-    let id = Id::unique(("dialog", dialog.title()));
     let is_palette = matches!(dialog, Dialog::Palette(_));
-    let frame = Frame::popup(&ctx.global_style())
-        .fill(palette.popup)
-        .stroke(Stroke::new(1.0, palette.stroke_strong))
-        .corner_radius(theme::RADIUS_DIALOG)
-        .inner_margin(Margin::same(if is_palette { 8 } else { 24 }));
     let below = match (is_palette, scene.narrow) {
         // Over the table, not over what is being looked for.
         (true, true) => 48.0,
@@ -174,13 +170,10 @@ pub(crate) fn show(ctx: &egui::Context, dialog: &mut Dialog, fresh: bool, around
         // A dialog that grows or shrinks stays where it is: in the middle it would jump under the pointer.
         (false, _) => top(ctx.content_rect().height()),
     };
-    let area =
-        Modal::default_area(id).accessible_name(dialog.title()).anchor(egui::Align2::CENTER_TOP, vec2(0.0, below));
-    let response = Modal::new(id).area(area).backdrop_color(theme::BACKDROP).frame(frame).show(ctx, |ui| {
-        ui.set_width(dialog.width().min(ctx.content_rect().width() - 80.0));
-        ui.spacing_mut().item_spacing.y = 0.0;
+    let (margin, title, width) = (if is_palette { 8 } else { 24 }, dialog.title(), dialog.width());
+    let closed = framed(ctx, title, width, (below, margin), |ui| {
         if !is_palette {
-            heading(ui, dialog.title());
+            heading(ui, title);
         }
         match dialog {
             Dialog::SignOut { profile, name, revoke } => sign_out(ui, *profile, name, revoke, fresh, scene),
@@ -202,9 +195,53 @@ pub(crate) fn show(ctx: &egui::Context, dialog: &mut Dialog, fresh: bool, around
             Dialog::About => about(ui, fresh, scene),
         }
     });
-    if response.should_close() {
+    if closed {
         scene.wish(Wish::CloseDialog);
     }
+}
+
+/// Draws a dialog that is none of [`Dialog`]'s over everything. Says whether the operator closes it.
+pub(super) fn modal(ctx: &egui::Context, title: &str, width: f32, content: impl FnOnce(&mut Ui)) -> bool {
+    framed(ctx, title, width, (top(ctx.content_rect().height()), 24), |ui| {
+        heading(ui, title);
+        content(ui);
+    })
+}
+
+/// Draws a dialog's frame, so far below the upper edge and with such a margin. Says whether the operator closes it.
+fn framed(
+    ctx: &egui::Context,
+    title: &str,
+    width: f32,
+    (below, margin): (f32, i8),
+    content: impl FnOnce(&mut Ui),
+) -> bool {
+    let palette = Palette::of(&ctx.global_style());
+    let id = Id::unique(("dialog", title));
+    let frame = Frame::popup(&ctx.global_style())
+        .fill(palette.popup)
+        .stroke(Stroke::new(1.0, palette.stroke_strong))
+        .corner_radius(theme::RADIUS_DIALOG)
+        .inner_margin(Margin { right: margin - SCROLL_BAR.min(margin), ..Margin::same(margin) });
+    let area = Modal::default_area(id).accessible_name(title).anchor(egui::Align2::CENTER_TOP, vec2(0.0, below));
+    let window = ctx.content_rect().size();
+    let (around, bar) = (2.0 * f32::from(margin), f32::from(SCROLL_BAR.min(margin)));
+    let room = vec2(window.x - around - 16.0, window.y - below - around - 8.0);
+    let response = Modal::new(id).area(area).backdrop_color(theme::BACKDROP).frame(frame).show(ctx, |ui| {
+        // What has no room in the window is scrolled to.
+        let area = ScrollArea::both().id_salt("dialog").max_width(room.x + bar).max_height(room.y);
+        area.min_scrolled_width(room.x.min(width)).min_scrolled_height(room.y).show(ui, |ui| {
+            let width = width.min((window.x - 80.0).max(theme::LEAST_DIALOG));
+            ui.set_width(width + bar);
+            let place = Rect::from_min_size(ui.cursor().min, vec2(width, f32::INFINITY));
+            let mut inner = ui.new_child(UiBuilder::new().max_rect(place).id_salt("content"));
+            inner.spacing_mut().item_spacing.y = 0.0;
+            content(&mut inner);
+            ui.advance_cursor_after_rect(inner.min_rect());
+            widgets::follow_focus(ui);
+        });
+    });
+    response.should_close()
 }
 
 /// How far below the upper edge of a window of this height a dialog begins.
@@ -221,9 +258,27 @@ pub(super) fn room(ui: &Ui, beside: f32) -> f32 {
 
 /// The part of a dialog that scrolls where it is higher than [`room`] leaves it, and else is as high as what it holds: in its
 /// first frame too, when the dialog does not know its own height yet.
-pub(super) fn pane(ui: &Ui, beside: f32, least: f32) -> ScrollArea {
+pub(super) fn pane(ui: &Ui, beside: f32, least: f32) -> Pane {
     let room = room(ui, beside).max(least);
-    ScrollArea::vertical().max_height(room).min_scrolled_height(room).auto_shrink([false, true])
+    Pane(ScrollArea::vertical().max_height(room).min_scrolled_height(room).auto_shrink([false, true]))
+}
+
+/// See [`pane`].
+pub(super) struct Pane(ScrollArea);
+
+impl Pane {
+    pub(super) fn id_salt(self, salt: &str) -> Self {
+        Self(self.0.id_salt(salt))
+    }
+
+    pub(super) fn show<T>(self, ui: &mut Ui, content: impl FnOnce(&mut Ui) -> T) -> T {
+        let show = |ui: &mut Ui| {
+            let shown = content(ui);
+            widgets::follow_focus(ui);
+            shown
+        };
+        self.0.show(ui, show).inner
+    }
 }
 
 fn heading(ui: &mut Ui, title: &str) {
@@ -257,24 +312,44 @@ pub(super) enum First {
 
 /// The buttons at the bottom, on the right: a way out, and what is asked for. Returns whether the latter was pressed.
 pub(super) fn buttons(ui: &mut Ui, main: &str, out: &str, first: First, scene: &mut Scene) -> bool {
+    buttons_if(ui, true, main, out, first, scene)
+}
+
+/// The same, where what is asked for is possible only if `enabled`.
+pub(super) fn buttons_if(ui: &mut Ui, enabled: bool, main: &str, out: &str, first: First, scene: &mut Scene) -> bool {
+    let pressed = two_buttons(ui, (main, enabled), out, first);
+    if pressed.out {
+        scene.wish(Wish::CloseDialog);
+    }
+    pressed.main
+}
+
+/// Which of the two buttons was pressed.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Pressed {
+    /// What is asked for.
+    pub main: bool,
+    /// The way out.
+    pub out: bool,
+}
+
+/// The same buttons, for a dialog that closes itself.
+pub(super) fn two_buttons(ui: &mut Ui, (main, enabled): (&str, bool), out: &str, first: First) -> Pressed {
     ui.add_space(12.0);
     let (_, rect) = ui.allocate_space(vec2(ui.available_width(), 32.0));
     let press = |words| Press::new(words).face(Type::Body).height(32.0).padding(16.0);
-    let (main, out) = (press(main).look(Look::Primary), press(out).look(Look::Outlined));
+    let (main, out) = (press(main).look(Look::Primary).enabled(enabled), press(out).look(Look::Outlined));
     let middle = rect.center().y;
     let main_left = rect.right() - main.width(ui);
     let out_left = main_left - 8.0 - out.width(ui);
     let out = out.at(ui, pos2(out_left, middle));
-    if out.clicked() {
-        scene.wish(Wish::CloseDialog);
-    }
     let main = main.at(ui, pos2(main_left, middle));
     match first {
         First::Main => main.request_focus(),
         First::Out => out.request_focus(),
         First::None => {}
     }
-    main.clicked()
+    Pressed { main: main.clicked(), out: out.clicked() }
 }
 
 /// The button for the focus in the dialog's first frame; in later ones it stays where the operator put it.

@@ -8,7 +8,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use crate::activity::{Moment, TimeReference};
-use crate::engine::{Action, EngineStatus, Event};
+use crate::engine::{Action, EngineStatus, Event, FileDialogError, FileKind, FileRequest, PathCheck};
 use crate::protocol::Original;
 
 use super::saving::Answered;
@@ -48,6 +48,41 @@ pub trait FileDialogs {
 
     /// Asks for a folder. `title` stands in the title bar; `folder` is shown first, where one is known.
     fn choose_folder(&self, title: &str, folder: Option<PathBuf>, answer: Answer);
+
+    /// The next dialog that failed, if any. The window asks for the path itself if the desktop can't.
+    fn take_failed(&mut self) -> Option<FailedDialog> {
+        None
+    }
+
+    /// Looks where a typed path leads. The result is sent through `reply`, now or later, from any thread.
+    fn check_path(&self, typed: String, kind: FileKind, reply: PathReply) {
+        let _nothing_is_known = (typed, kind, reply);
+    }
+}
+
+/// A dialog of the desktop that was not answered by the operator.
+#[derive(Debug)]
+pub struct FailedDialog {
+    /// Why, and what to do.
+    pub error: FileDialogError,
+    /// What was asked for, and for whom, if it can still be answered.
+    pub unanswered: Option<(FileRequest, Answer)>,
+}
+
+/// The way back for what [`FileDialogs::check_path`] found.
+#[derive(Debug)]
+pub struct PathReply {
+    pub(super) sender: SyncSender<PathCheck>,
+    pub(super) waker: Waker,
+}
+
+impl PathReply {
+    /// Gives the result.
+    pub fn give(self, check: PathCheck) {
+        // The operator may have cancelled meanwhile.
+        let _too_late = self.sender.try_send(check);
+        self.waker.wake();
+    }
 }
 
 /// Puts secrets on the system's clipboard.
@@ -89,6 +124,11 @@ impl Answer {
     /// Gives the answer: the whole path that was chosen, or `None` where the operator thought better of it.
     pub fn give(mut self, path: Option<PathBuf>) {
         self.send(path);
+    }
+
+    /// Wakes the window that waits for it.
+    pub(super) fn waker(&self) -> &Waker {
+        &self.waker
     }
 
     fn send(&mut self, path: Option<PathBuf>) {

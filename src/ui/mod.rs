@@ -16,12 +16,13 @@
 //! | `sign_in`, `dialogs`, `preferences`, `network`, `export`, `export_bar`, `track`, `help` | forms and other dialogs |
 //! | `request_data`, `data_settings`, `data_key`, `columns_dialog`, `saved` | more of them |
 //! | `commands`, `keys`, `palette` | every command with its key, and how it is found |
-//! | `row_menu`, `copying` | the menu of the selected rows, and they as text for the clipboard |
+//! | `menu`, `row_menu`, `copying` | entries of menus, the menu of the selected rows, and they as text for the clipboard |
 //! | `theme`, `icons`, `widgets`, `field`, `empty`, `text`, `open` | the look and the words |
 //! | `scene` | what each view gets for one frame, and what it may ask for |
 //! | `beside` | the thread that applies what a stream brings, between two frames |
 //! | `insight` | what came, why commands failed and how long they took, beside the table |
 //! | `notify` | what is told on the desktop while the window has not the focus |
+//! | `file_path` | asks for a path if the desktop has no file dialog |
 //! | `doors`, `saving`, `native`, `clipboard`, `system` | what the window needs from outside |
 
 mod announce;
@@ -46,11 +47,13 @@ mod expected;
 mod export;
 mod export_bar;
 mod field;
+mod file_path;
 mod gaps;
 mod help;
 mod icons;
 mod insight;
 mod keys;
+mod menu;
 mod merged;
 mod native;
 mod network;
@@ -80,7 +83,10 @@ mod widgets;
 
 pub use app::{App, Parts};
 pub use beside::Beside;
-pub use doors::{Answer, Backend, Clock, FileDialogs, Notification, Notifier, SaveSuggestion, SecretClipboard, Waker};
-pub use native::{Launch, Spawner, WindowError, find_display, run};
+pub use doors::{
+    Answer, Backend, Clock, FailedDialog, FileDialogs, Notification, Notifier, PathReply, SaveSuggestion,
+    SecretClipboard, Waker,
+};
+pub use native::{Launch, StartError, Started, WindowError, run};
 pub use sign_in::Prefill;
-pub use system::Stillness;
+pub use system::{Display, Spawner, Stillness};

@@ -1,15 +1,10 @@
-//! The window in the system: eframe, the save dialogs, the clock.
+//! The window in the system: eframe, the clock.
 
 #![expect(clippy::disallowed_methods, reason = "this is the clock that tests replace")]
 
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Instant;
-
-use futures_util::FutureExt as _;
-use futures_util::future::BoxFuture;
-use rfd::AsyncFileDialog;
 
 use crate::activity::{Moment, TimeReference};
 use crate::engine::EngineClock;
@@ -18,34 +13,48 @@ use crate::settings::WindowPlace;
 use super::app::{App, Parts};
 use super::beside::Beside;
 use super::clipboard::SystemClipboard;
-use super::doors::{Answer, Backend, Clock, FileDialogs, SaveSuggestion, Waker};
+use super::doors::{Backend, Clock, Waker};
 use super::sign_in::Prefill;
-use super::system::SystemNotifier;
+use super::system::{Display, Spawner, SystemDialogs, SystemNotifier};
 use super::theme;
 
-/// Runs a future to its end outside the window.
-pub type Spawner = Box<dyn Fn(BoxFuture<'static, ()>)>;
+/// Why there is no engine for the window.
+pub type StartError = Box<dyn std::error::Error + Send + Sync>;
 
 /// What the window is started with.
 pub struct Launch {
-    /// The engine.
-    pub backend: Box<dyn Backend>,
-    /// Runs the save dialogs.
-    pub spawner: Spawner,
+    /// The display it opens on.
+    pub display: Display,
+    /// Starts the engine, once there is a window: without one it would take messages that nobody sees.
+    pub start: Box<dyn FnOnce() -> Result<Started, StartError>>,
     /// What fills the sign-in form at first.
     pub prefill: Prefill,
     /// The name of the profile whose tab comes to the front, where one was asked for.
     pub profile: Option<String>,
-    /// Set by a signal, followed by a wake: the window closes and asks nothing.
-    pub quit: Arc<AtomicBool>,
     /// Wakes the window; the engine has a clone of it.
     pub waker: Waker,
-    /// The clock that stamps entries.
-    pub clock: EngineClock,
     /// How the window was left, where it was open before.
     pub place: Option<WindowPlace>,
+}
+
+/// What the window needs of an engine that runs.
+pub struct Started {
+    /// The engine.
+    pub backend: Box<dyn Backend>,
+    /// Runs the file dialogs.
+    pub spawner: Spawner,
+    /// Set by a signal, followed by a wake: the window closes and asks nothing.
+    pub quit: Arc<AtomicBool>,
+    /// The clock that stamps entries.
+    pub clock: EngineClock,
     /// Whether the system asks for no motion.
     pub reduced_motion: bool,
+}
+
+impl std::fmt::Debug for Started {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Started").field("reduced_motion", &self.reduced_motion).finish_non_exhaustive()
+    }
 }
 
 impl std::fmt::Debug for Launch {
@@ -62,24 +71,43 @@ pub enum WindowError {
         "No display was found: start Privicore Monitor in a desktop session, or use `privicore-monitor watch`, which needs none."
     )]
     NoDisplay,
+    /// The environment names a Wayland display that nobody serves, and no other.
+    #[error(
+        "WAYLAND_DISPLAY is {display}, but no compositor answers there. Start Privicore Monitor in a desktop session, or set \
+         DISPLAY to an X server."
+    )]
+    NoWayland {
+        /// The variable's value.
+        display: String,
+        /// Why it can't be reached.
+        source: std::io::Error,
+    },
+    /// The environment names an X server that does not answer.
+    #[error(
+        "DISPLAY is {display}, but no X server lets Privicore Monitor in there ({source}). Start it in a desktop session, or \
+         use `privicore-monitor watch`, which needs no display."
+    )]
+    NoX {
+        /// The variable's value.
+        display: String,
+        /// Why it can't be reached.
+        source: std::io::Error,
+    },
+    /// The X server can't say which screens it has.
+    #[error(
+        "The X server at {display} has no RANDR extension, which the window needs. Start the server with it, or use \
+         `privicore-monitor watch`, which needs no display."
+    )]
+    NoRandr {
+        /// The variable's value.
+        display: String,
+    },
+    /// The engine could not be started.
+    #[error(transparent)]
+    NotStarted(StartError),
     /// There is a display, but nothing to draw with.
     #[error("The window could not be drawn: install OpenGL 2.1 or later, on Debian the package libgl1-mesa-dri.")]
     NoGraphics(#[source] eframe::Error),
-}
-
-/// Looks whether there is a display, before anything is started that needs an operator.
-///
-/// # Errors
-///
-/// Where there is none. Only X and Wayland can be looked for; elsewhere there always is one.
-pub fn find_display() -> Result<(), WindowError> {
-    if cfg!(all(unix, not(target_os = "macos"))) {
-        let is_set = |name| std::env::var_os(name).is_some_and(|value| !value.is_empty());
-        if !["DISPLAY", "WAYLAND_DISPLAY", "WAYLAND_SOCKET"].into_iter().any(is_set) {
-            return Err(WindowError::NoDisplay);
-        }
-    }
-    Ok(())
 }
 
 /// Shows the window until it is closed.
@@ -104,37 +132,33 @@ pub fn run(launch: Launch) -> Result<(), WindowError> {
         renderer: eframe::Renderer::Glow,
         centered: true,
         persist_window: false,
+        event_loop_builder: on(launch.display),
         ..eframe::NativeOptions::default()
     };
     let shown = eframe::run_native(
         "privicore-monitor",
         options,
         Box::new(|creation| {
-            let window = creation.winit_window().cloned();
-            let dialogs = SystemDialogs {
-                spawner: launch.spawner,
-                over: Box::new(move |dialog| match &window {
-                    Some(window) => dialog.set_parent(window.as_ref()),
-                    None => dialog,
-                }),
-            };
+            let started = (launch.start)()?;
+            let dialogs = SystemDialogs::new(started.spawner, creation.winit_window().cloned());
             let parts = Parts {
-                backend: launch.backend,
+                backend: started.backend,
                 dialogs: Box::new(dialogs),
                 clipboard: Box::new(SystemClipboard::default()),
                 notifier: Box::new(SystemNotifier::start()),
-                clock: Box::new(SystemClock(launch.clock)),
+                clock: Box::new(SystemClock(started.clock)),
                 prefill: launch.prefill,
                 profile: launch.profile,
-                quit: launch.quit,
+                quit: started.quit,
                 beside: Beside::start(launch.waker.clone()),
                 waker: launch.waker,
-                reduced_motion: launch.reduced_motion,
+                reduced_motion: started.reduced_motion,
             };
             Ok(Box::new(App::new(&creation.egui_ctx, parts)))
         }),
     );
     shown.map_err(|error| match error {
+        eframe::Error::AppCreation(error) => WindowError::NotStarted(error),
         eframe::Error::Winit(_) | eframe::Error::WinitEventLoop(_) => {
             tracing::debug!(%error, "the window could not be opened");
             WindowError::NoDisplay
@@ -164,31 +188,17 @@ impl Clock for SystemClock {
     }
 }
 
-/// Puts a dialog over the window.
-type Over = Box<dyn Fn(AsyncFileDialog) -> AsyncFileDialog>;
-
-/// The system's save dialogs.
-struct SystemDialogs {
-    spawner: Spawner,
-    over: Over,
+/// Has the window open on a display, if it is not the one that is found by itself.
+#[cfg(all(unix, not(target_os = "macos")))]
+fn on(display: Display) -> Option<eframe::EventLoopBuilderHook> {
+    use winit::platform::x11::EventLoopBuilderExtX11 as _;
+    match display {
+        Display::Default => None,
+        Display::X11 => Some(Box::new(|builder| _ = builder.with_x11())),
+    }
 }
 
-impl FileDialogs for SystemDialogs {
-    fn save_as(&self, suggestion: SaveSuggestion, answer: Answer) {
-        let mut dialog = AsyncFileDialog::new().set_title(&suggestion.title).set_file_name(&suggestion.file_name);
-        if let Some(folder) = &suggestion.folder {
-            dialog = dialog.set_directory(folder);
-        }
-        let chosen = (self.over)(dialog).save_file();
-        (self.spawner)(chosen.map(|file| answer.give(file.map(|file| file.path().to_owned()))).boxed());
-    }
-
-    fn choose_folder(&self, title: &str, folder: Option<PathBuf>, answer: Answer) {
-        let mut dialog = AsyncFileDialog::new().set_title(title);
-        if let Some(folder) = folder {
-            dialog = dialog.set_directory(folder);
-        }
-        let chosen = (self.over)(dialog).pick_folder();
-        (self.spawner)(chosen.map(|folder| answer.give(folder.map(|folder| folder.path().to_owned()))).boxed());
-    }
+#[cfg(not(all(unix, not(target_os = "macos"))))]
+fn on(_display: Display) -> Option<eframe::EventLoopBuilderHook> {
+    None
 }

@@ -4,8 +4,9 @@ use egui::{Id, Popup, PopupAnchor, PopupCloseBehavior, Pos2, Ui, pos2};
 
 use super::commands::Command;
 use super::desk::Desk;
+use super::menu::{entry, line};
 use super::scene::Scene;
-use super::top_bar::{entry, line};
+use super::widgets;
 
 /// What it offers, in groups.
 const GROUPS: [&[Command]; 3] = [
@@ -35,14 +36,17 @@ pub(crate) fn show(ui: &Ui, desk: &Desk, scene: &mut Scene) {
         .accessible_name("Menu of the selected rows")
         .show(|ui| {
             ui.spacing_mut().item_spacing.y = 0.0;
-            ui.set_min_width(280.0);
-            for (index, group) in GROUPS.into_iter().enumerate() {
-                if index > 0 {
-                    line(ui);
+            widgets::menu_area(ui).show(ui, |ui| {
+                ui.set_min_width(280.0);
+                for (index, group) in GROUPS.into_iter().enumerate() {
+                    if index > 0 {
+                        line(ui);
+                    }
+                    for command in group {
+                        entry(ui, *command, command.is_available(desk), scene);
+                    }
                 }
-                for command in group {
-                    entry(ui, *command, command.is_available(desk), scene);
-                }
-            }
+                widgets::follow_focus(ui);
+            });
         });
 }

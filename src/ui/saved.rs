@@ -32,23 +32,26 @@ pub(crate) fn menu(ui: &mut Ui, at: Pos2, saved: &[SavedFilter], scene: &mut Sce
         .accessible_name("Saved filters")
         .show(|ui| {
             ui.spacing_mut().item_spacing.y = 0.0;
-            ui.set_min_width(WIDTH);
-            for (index, filter) in saved.iter().enumerate() {
-                entry(ui, index, filter, scene);
-            }
-            if saved.is_empty() {
-                let palette = Palette::of(ui.style());
+            widgets::menu_area(ui).show(ui, |ui| {
+                ui.set_min_width(WIDTH);
+                for (index, filter) in saved.iter().enumerate() {
+                    entry(ui, index, filter, scene);
+                }
+                if saved.is_empty() {
+                    let palette = Palette::of(ui.style());
+                    let (_, rect) = ui.allocate_space(vec2(WIDTH, 28.0));
+                    let words = "A saved filter keeps its columns and its sort.";
+                    let at = pos2(rect.left() + 8.0, rect.center().y);
+                    let text = widgets::text(ui, at, words, Type::Small, palette.muted, WIDTH);
+                    widgets::label(ui, text, "no saved filters", words);
+                }
                 let (_, rect) = ui.allocate_space(vec2(WIDTH, 28.0));
-                let words = "A saved filter keeps its columns and its sort.";
-                let at = pos2(rect.left() + 8.0, rect.center().y);
-                let text = widgets::text(ui, at, words, Type::Small, palette.muted, WIDTH);
-                widgets::label(ui, text, "no saved filters", words);
-            }
-            let (_, rect) = ui.allocate_space(vec2(WIDTH, 28.0));
-            let save = Press::new("Save filter…").icon(icons::ADD).look(Look::MenuItem).enabled(saved.len() < MOST);
-            if save.within(ui, rect).clicked() {
-                scene.wish(Wish::Run(Command::SaveFilter));
-            }
+                let save = Press::new("Save filter…").icon(icons::ADD).look(Look::MenuItem).enabled(saved.len() < MOST);
+                if save.within(ui, rect).clicked() {
+                    scene.wish(Wish::Run(Command::SaveFilter));
+                }
+                widgets::follow_focus(ui);
+            });
         });
 }
 

@@ -17,6 +17,9 @@ use super::saving::FolderFor;
 use super::text::Zone;
 use super::theme;
 
+/// The window is compact below this width, in points.
+const COMPACT: f32 = 780.0;
+
 /// One frame. Views draw and wish; what they wish is done after the frame, in one place.
 #[derive(Debug)]
 pub(crate) struct Scene {
@@ -34,6 +37,8 @@ pub(crate) struct Scene {
     pub insight: InsightLook,
     /// Whether the window is too narrow for words on tools and all columns.
     pub narrow: bool,
+    /// Whether it is so narrow that even short words and second columns have no room.
+    pub compact: bool,
     /// Whether changes are shown without motion or passing tints.
     pub reduced_motion: bool,
     /// Whether an act of the engine would be refused for now, since a dialog is open.
@@ -143,6 +148,7 @@ impl Scene {
             times: Times::default(),
             insight: InsightLook::default(),
             narrow: width < theme::NARROW,
+            compact: width < COMPACT,
             reduced_motion: false,
             modal: false,
             wishes: Vec::new(),

@@ -40,6 +40,12 @@ pub(crate) const DOWNLOAD: f32 = 28.0;
 pub(crate) const STATUS: f32 = 24.0;
 /// The smallest that the window can be made, in points.
 pub(crate) const LEAST: egui::Vec2 = vec2(800.0, 500.0);
+/// The narrowest that the window's content is laid out. A window that is narrower scrolls.
+pub(crate) const LEAST_WIDTH: f32 = 640.0;
+/// The least height that is left to the table: its header and four rows. A window with less room scrolls.
+pub(crate) const LEAST_TABLE: f32 = 5.0 * ROW;
+/// The narrowest that a dialog's content is laid out. In a window that is narrower it scrolls.
+pub(crate) const LEAST_DIALOG: f32 = 460.0;
 /// The window is narrow below this width: icons instead of words, fewer columns.
 pub(crate) const NARROW: f32 = 1000.0;
 
@@ -176,6 +182,8 @@ fn style(palette: &Palette, reduced_motion: bool) -> Style {
     style.spacing.scroll.bar_width = 6.0;
     style.spacing.scroll.floating_width = 6.0;
     style.spacing.scroll.floating = true;
+    // What can be scrolled is seen without pointing at it.
+    style.spacing.scroll.dormant_handle_opacity = 0.6;
     style.spacing.scroll.fade.strength = 0.0;
     // Text is copied by commands, and a label that swallows clicks would take them from its row.
     style.interaction.selectable_labels = false;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use egui::{Id, Popup, PopupCloseBehavior, Pos2, Rect, RectAlign, Response, Role, Sense, Stroke, Ui, WidgetInfo};
+use egui::{Id, Pos2, Rect, Response, Role, Sense, Stroke, Ui, WidgetInfo};
 use egui::{pos2, vec2};
 
 use crate::activity::Status;
@@ -12,13 +12,16 @@ use crate::settings::Theme;
 use super::commands::Command;
 use super::desk::{Desk, Unseen};
 use super::icons::{self, Mark};
+use super::menu::{entry, item, line, popup};
 use super::scene::{Scene, Wish};
 use super::text::{coarse, seconds_left, until, visible};
 use super::theme::{self, Palette, Type};
-use super::widgets::{self, Look, Press};
+use super::widgets::{self, Press};
 
 /// A shorter silence is not worth a word, however unusual.
 const LEAST_SILENCE: Duration = Duration::from_mins(1);
+/// What the tab in front keeps at least, however much stands beside it.
+const LEAST_TAB: f32 = 120.0;
 
 /// What the bar shows.
 pub(crate) struct TopBar<'a> {
@@ -58,11 +61,27 @@ pub(crate) fn show(ui: &mut Ui, bar: &TopBar<'_>, scene: &mut Scene) {
         Some(desk) if desk.is_all() => how_many_live(bar.desks),
         _ => state_words(front.and_then(|desk| desk.status.connection.as_ref()), scene),
     };
-    let state = Right::measure(ui, front, words, scene);
+    let tab = front.map_or(0.0, |desk| tab_width(ui, desk).min(LEAST_TAB)) + behind_tabs(ui, bar);
+    let state = Right::measure(ui, front, words, rect.width() - tab - 16.0, scene);
     let room = rect.right() - state.width - 16.0;
-    let hidden = tabs(ui, rect, room, bar, scene);
+    tabs(ui, rect, room, bar, scene);
     state.show(ui, rect, front, scene);
-    menu(ui, rect, front, &hidden, bar.theme, scene);
+    menu(ui, rect, front, bar.theme, scene);
+}
+
+/// What the buttons behind the tabs take, with the one for tabs that have no room.
+fn behind_tabs(ui: &Ui, bar: &TopBar<'_>) -> f32 {
+    let more = if bar.desks.len() > 1 { more_button(bar.desks.len()).width(ui) + 8.0 } else { 0.0 };
+    more + if bar.adding { 130.0 } else { 40.0 }
+}
+
+/// The button of the menu of tabs that have no room.
+fn more_button(count: usize) -> Press<'static> {
+    Press::new("")
+        .name_owned(format!("More profiles ({count})"))
+        .icon(icons::EXPAND_MORE)
+        .trailing(count.to_string())
+        .salt(Id::unique("more profiles"))
 }
 
 /// How many of the profiles are live.
@@ -100,25 +119,42 @@ fn signs_of_life(desk: &Desk, scene: &Scene) -> String {
     format!("{pong}\n{message}\n{usual}")
 }
 
-/// Draws the tabs and the button behind them. Returns the desks for whose tabs there was no room: the menu has them.
-fn tabs<'a>(ui: &mut Ui, rect: Rect, room: f32, bar: &TopBar<'a>, scene: &mut Scene) -> Vec<&'a Desk> {
-    let mut x = rect.left();
+/// Draws the tabs, a menu of those that have no room, and the button behind them.
+fn tabs(ui: &mut Ui, rect: Rect, room: f32, bar: &TopBar<'_>, scene: &mut Scene) {
+    let widths: Vec<f32> = bar.desks.iter().map(|desk| tab_width(ui, desk)).collect();
     let end = room - if bar.adding { 130.0 } else { 40.0 };
-    let mut hidden = Vec::new();
+    let all = rect.left() + widths.iter().sum::<f32>() <= end;
+    // Room for the menu is kept if not all tabs fit.
+    let end = if all { end } else { end - more_button(bar.desks.len()).width(ui) - 8.0 };
     // The tab in front is always there: room for it is kept while those before it are drawn.
-    let mut kept = bar.front.and_then(|front| bar.desks.get(front)).map_or(0.0, |desk| tab_width(ui, desk));
-    for (index, desk) in bar.desks.iter().enumerate() {
-        let width = tab_width(ui, desk);
+    let least = if all { f32::INFINITY } else { (end - rect.left()).max(LEAST_TAB) };
+    let mut kept = bar.front.and_then(|front| widths.get(front)).map_or(0.0, |width| width.min(least));
+    let mut x = rect.left();
+    let mut hidden = Vec::new();
+    for (index, (desk, width)) in bar.desks.iter().zip(widths).enumerate() {
         let active = bar.front == Some(index);
+        let width = if active { width.min(least) } else { width };
         if active {
             kept = 0.0;
-        } else if x + kept + width > end && (x > rect.left() || kept > 0.0) {
+        } else if x + kept + width > end {
             hidden.push(desk);
             continue;
         }
         let tab = Rect::from_min_size(pos2(x, rect.top()), vec2(width, rect.height()));
         one_tab(ui, tab, desk, active, scene);
         x += width;
+    }
+    if !hidden.is_empty() {
+        let button = more_button(hidden.len()).at(ui, pos2(x + 4.0, rect.center().y));
+        x = button.rect.right() + 4.0;
+        popup(ui, &button, |ui| {
+            for desk in &hidden {
+                let words = tab_name(desk);
+                if item(ui, Press::new(&super::text::cut(&words, 32)).name(&words).icon(icons::PROFILE)) {
+                    scene.wish(Wish::Show(desk.profile.id));
+                }
+            }
+        });
     }
     if bar.adding {
         x = new_tab(ui, pos2(x, rect.top()), rect.height(), bar, scene);
@@ -127,7 +163,6 @@ fn tabs<'a>(ui: &mut Ui, rect: Rect, room: f32, bar: &TopBar<'a>, scene: &mut Sc
     if add.at(ui, pos2(x + 5.0, rect.center().y)).clicked() {
         scene.wish(Wish::AddProfile);
     }
-    hidden
 }
 
 /// What a tab is called.
@@ -169,8 +204,9 @@ fn one_tab(ui: &mut Ui, rect: Rect, desk: &Desk, active: bool, scene: &mut Scene
     let state = desk.status.connection.clone().unwrap_or(ConnectionState::SignedOut);
     let x = draw_mark(ui, pos2(rect.left() + 12.0, middle), &icons::connection(&state, palette), 14.0);
     let (face, ink) = if active { (Type::Strong, palette.text) } else { (Type::Body, palette.secondary) };
-    let words =
-        widgets::text(ui, pos2(x + 8.0, middle), &super::text::cut(&drawn_name(desk), 32), face, ink, f32::INFINITY);
+    // The arrow of the menu stands behind the name of the tab in front.
+    let room = if active && !desk.is_all() { rect.right() - 30.0 - x - 8.0 } else { f32::INFINITY };
+    let words = widgets::text(ui, pos2(x + 8.0, middle), &super::text::cut(&drawn_name(desk), 32), face, ink, room);
     if active && !desk.is_all() {
         widgets::icon(ui, pos2(rect.right() - 20.0, middle), icons::EXPAND_MORE, 16.0, palette.secondary);
         popup(ui, &response, |ui| profile_items(ui, desk, scene, true));
@@ -268,11 +304,14 @@ struct Right {
     round_trip: Option<u128>,
     expires: Option<String>,
     quiet: Option<String>,
+    /// Whether the words that lead up to the token's end have room.
+    leads: bool,
     width: f32,
 }
 
 impl Right {
-    fn measure(ui: &Ui, desk: Option<&Desk>, words: String, scene: &mut Scene) -> Self {
+    /// As much of it as `room` is for: how long nothing came gives way first, then the words before the token's end.
+    fn measure(ui: &Ui, desk: Option<&Desk>, words: String, room: f32, scene: &mut Scene) -> Self {
         let round_trip = desk
             .filter(|desk| desk.is_live())
             .and_then(|desk| desk.status.health.round_trip)
@@ -288,22 +327,34 @@ impl Right {
             Some(format!("Token expires in {}", until(left)))
         });
         let quiet = desk.and_then(|desk| quiet(desk, scene));
-        let mut right = Self { words, round_trip, expires, quiet, width: 0.0 };
+        let mut right = Self { words, round_trip, expires, quiet, leads: true, width: 0.0 };
+        right.width = right.needs(ui, desk);
+        if right.width > room {
+            right.quiet = None;
+            right.width = right.needs(ui, desk);
+        }
+        if right.width > room {
+            right.leads = false;
+            right.width = right.needs(ui, desk);
+        }
+        right
+    }
+
+    /// How wide it is.
+    fn needs(&self, ui: &Ui, desk: Option<&Desk>) -> f32 {
         let strong = |text: &str| widgets::width(ui, text, Type::Strong);
         let state = desk.and_then(|desk| desk.status.connection.as_ref()).unwrap_or(&ConnectionState::SignedOut);
-        right.width = 12.0
-            + mark_width(&icons::connection(state, Palette::of(ui.style())), 16.0)
+        12.0 + mark_width(&icons::connection(state, Palette::of(ui.style())), 16.0)
             + 10.0
             + widgets::width(ui, "Connection: ", Type::Body)
-            + strong(&right.words)
-            + right.quiet.as_ref().map_or(0.0, |words| widgets::width(ui, words, Type::Body) + 12.0)
-            + right.round_trip.map_or(0.0, |time| strong(&format!(" · {time} ms")))
-            + right.expires.as_ref().map_or(0.0, |words| {
-                let (lead, rest) = split_expiry(words);
+            + strong(&self.words)
+            + self.quiet.as_ref().map_or(0.0, |words| widgets::width(ui, words, Type::Body) + 12.0)
+            + self.round_trip.map_or(0.0, |time| strong(&format!(" · {time} ms")))
+            + self.expires.as_ref().map_or(0.0, |words| {
+                let (lead, rest) = self.split_expiry(words);
                 25.0 + widgets::width(ui, lead, Type::Body) + strong(rest)
             })
-            + 28.0;
-        right
+            + 28.0
     }
 
     fn show(&self, ui: &Ui, bar: Rect, desk: Option<&Desk>, scene: &mut Scene) {
@@ -339,33 +390,25 @@ impl Right {
         }
         if let Some(expires) = &self.expires {
             widgets::divider(ui, end.right() + 12.5, middle, 16.0);
-            let (lead, rest) = split_expiry(expires);
+            let (lead, rest) = self.split_expiry(expires);
             let at = pos2(end.right() + 25.0, middle);
             let lead = widgets::text(ui, at, lead, Type::Body, palette.secondary, f32::INFINITY);
             let rest = widgets::text(ui, pos2(lead.right(), middle), rest, Type::Strong, palette.text, f32::INFINITY);
             widgets::label(ui, lead.union(rest), "expiry", expires);
         }
     }
+
+    /// The words that lead up to the time, and the time.
+    fn split_expiry<'a>(&self, words: &'a str) -> (&'a str, &'a str) {
+        let (lead, rest) = words.split_at(words.find(" in ").map_or(0, |at| at + 4));
+        (if self.leads { lead } else { lead.strip_prefix("Token expires ").unwrap_or(lead) }, rest)
+    }
 }
 
-/// The words that lead up to the time, and the time.
-fn split_expiry(words: &str) -> (&str, &str) {
-    words.split_at(words.find(" in ").map_or(0, |at| at + 4))
-}
-
-fn menu(ui: &mut Ui, bar: Rect, front: Option<&Desk>, hidden: &[&Desk], chosen: Theme, scene: &mut Scene) {
+fn menu(ui: &mut Ui, bar: Rect, front: Option<&Desk>, chosen: Theme, scene: &mut Scene) {
     let button = Press::icon_only(icons::MENU, "Menu").icon_size(18.0).padding(3.0);
     let response = button.at(ui, pos2(bar.right() - 34.0, bar.center().y));
     popup(ui, &response, |ui| {
-        for desk in hidden {
-            let words = tab_name(desk);
-            if item(ui, Press::new(&words).icon(icons::PROFILE)) {
-                scene.wish(Wish::Show(desk.profile.id));
-            }
-        }
-        if !hidden.is_empty() {
-            line(ui);
-        }
         if let Some(desk) = front {
             profile_items(ui, desk, scene, false);
             if scene.narrow {
@@ -410,52 +453,4 @@ fn profile_items(ui: &mut Ui, desk: &Desk, scene: &mut Scene, whole: bool) {
         entry(ui, Command::ForgetActivity, true, scene);
         entry(ui, Command::RemoveProfile, true, scene);
     }
-}
-
-/// One entry of a menu that runs a command.
-pub(crate) fn entry(ui: &mut Ui, command: Command, enabled: bool, scene: &mut Scene) {
-    let words = command.words();
-    let mut press = Press::new(&words).icon(command.icon()).enabled(enabled);
-    if let Some(key) = command.key() {
-        press = press.trailing(ui.ctx().format_shortcut(&key));
-    }
-    if item(ui, press) {
-        scene.wish(Wish::Run(command));
-    }
-}
-
-/// One entry of a menu; returns whether it was chosen.
-fn item(ui: &mut Ui, press: Press<'_>) -> bool {
-    let press = press.look(Look::MenuItem).height(28.0);
-    let (_, rect) = ui.allocate_space(vec2(ui.available_width().max(press.width(ui)), 28.0));
-    let chosen = press.within(ui, rect).clicked();
-    if chosen {
-        ui.close();
-    }
-    chosen
-}
-
-/// The line between groups of a menu.
-pub(crate) fn line(ui: &mut Ui) {
-    let (_, rect) = ui.allocate_space(vec2(ui.available_width(), 5.0));
-    let stroke = Stroke::new(1.0, Palette::of(ui.style()).stroke);
-    ui.painter().hline(rect.x_range(), rect.center().y, stroke);
-}
-
-/// A menu under a button.
-fn popup(ui: &Ui, button: &Response, content: impl FnOnce(&mut Ui)) {
-    let align =
-        if button.rect.center().x > ui.max_rect().center().x { RectAlign::BOTTOM_END } else { RectAlign::BOTTOM_START };
-    Popup::menu(button)
-        .id(Id::unique(("menu", button.id)))
-        .align(align)
-        .gap(2.0)
-        .width(220.0)
-        .close_behavior(PopupCloseBehavior::CloseOnClickOutside)
-        .accessible_name("Menu")
-        .show(|ui| {
-            ui.spacing_mut().item_spacing.y = 0.0;
-            ui.set_min_width(220.0);
-            content(ui);
-        });
 }

@@ -435,6 +435,37 @@ pub(crate) fn percent(fraction: f32) -> u8 {
     (fraction.clamp(0.0, 1.0) * 100.0).floor() as u8
 }
 
+/// Scrolls to what the keyboard has gone to, in the scroll area whose content `ui` is.
+pub(crate) fn follow_focus(ui: &Ui) {
+    /// In how many frames it is followed: a scroll area in this one moves it, and is done a frame later.
+    const FRAMES: u8 = 3;
+    let focused = ui.memory(egui::Memory::focused);
+    let id = ui.unique_id().with("followed focus");
+    let (followed, mut left): (Option<Id>, u8) = ui.data(|data| data.get_temp(id)).unwrap_or_default();
+    if followed != focused {
+        // What was clicked is in sight.
+        let clicked = ui.input(|input| input.pointer.any_down() || input.pointer.any_released());
+        left = if clicked { 0 } else { FRAMES };
+    }
+    if left > 0
+        && let Some(response) = focused.and_then(|focused| ui.ctx().read_response(focused))
+        && response.layer_id == ui.layer_id()
+        // What is in sight is not cut by any area around it.
+        && !response.interact_rect.expand(1.0).contains_rect(response.rect)
+        && ui.min_rect().contains(response.rect.center())
+    {
+        // An area that moves draws another frame, in which the areas around it follow.
+        ui.scroll_to_rect_animation(response.rect, None, egui::style::ScrollAnimation::none());
+    }
+    ui.data_mut(|data| data.insert_temp(id, (focused, left.saturating_sub(1))));
+}
+
+/// How high a menu may be, so that all of it is in the window.
+pub(crate) fn menu_area(ui: &Ui) -> egui::ScrollArea {
+    let height = (ui.ctx().content_rect().height() - 32.0).max(4.0 * theme::ROW);
+    egui::ScrollArea::vertical().max_height(height).min_scrolled_height(height)
+}
+
 /// Names the node of a part of the window, such as the details or the downloads.
 pub(crate) fn name_group(ui: &Ui, name: &str) {
     ui.ctx().accesskit_node_builder(ui.unique_id(), |node| {

@@ -16,7 +16,7 @@ use zbus::blocking::connection::Builder;
 use zbus::blocking::fdo::DBusProxy;
 use zbus::message::Header;
 use zbus::names::{BusName, OwnedUniqueName};
-use zbus::zvariant::OwnedValue;
+use zbus::zvariant::{OwnedValue, Value};
 
 use crate::failure::{Failure, Outcome, ensure};
 use crate::process::Process;
@@ -157,6 +157,11 @@ impl PrivateBus {
         Ok(Self { address: address.trim().to_owned(), _daemon: daemon, _folder: folder })
     }
 
+    /// Ends it, whoever is connected.
+    pub(crate) fn end(self) {
+        drop(self);
+    }
+
     /// Where it can be reached.
     pub(crate) fn address(&self) -> &str {
         &self.address
@@ -194,6 +199,139 @@ impl Portal {
     pub(crate) fn is_waited_for(&self) -> Outcome<bool> {
         let asker = until("the portal to be asked", || Ok(look(&self.askers).into_iter().next()))?;
         Ok(DBusProxy::new(&self.bus)?.name_has_owner(BusName::from(asker.into_inner()))?)
+    }
+}
+
+/// A portal's file chooser that accepts each request, or fails it, or never replies, and in no case draws anything.
+pub(crate) struct FileChooser {
+    _bus: Connection,
+    asked: Record<String>,
+}
+
+/// What a file chooser does with a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Reply {
+    /// Accepts it; its dialog is then open for ever.
+    Accept,
+    /// Fails it.
+    Fail,
+    /// Never replies.
+    Never,
+}
+
+impl FileChooser {
+    /// Opens one.
+    ///
+    /// # Errors
+    ///
+    /// Where the bus does not answer.
+    pub(crate) fn open(on: &PrivateBus, reply: Reply) -> Outcome<Self> {
+        let asked = Record::default();
+        let bus = Builder::address(on.address())?
+            .serve_at("/org/freedesktop/portal/desktop", Chooser { reply, asked: Arc::clone(&asked) })?
+            .name("org.freedesktop.portal.Desktop")?
+            .build()?;
+        Ok(Self { _bus: bus, asked })
+    }
+
+    /// Waits until a dialog was asked for.
+    ///
+    /// # Errors
+    ///
+    /// When none is.
+    pub(crate) fn wait_asked(&self) -> Outcome<()> {
+        until("the portal to be asked for a dialog", || Ok(look(&self.asked).into_iter().next())).map(drop)
+    }
+}
+
+struct Chooser {
+    reply: Reply,
+    asked: Record<String>,
+}
+
+#[zbus::interface(name = "org.freedesktop.portal.FileChooser")]
+impl Chooser {
+    async fn save_file(
+        &self,
+        _parent: String,
+        title: String,
+        _options: HashMap<String, OwnedValue>,
+    ) -> zbus::fdo::Result<zbus::zvariant::OwnedObjectPath> {
+        note(&self.asked, title);
+        match self.reply {
+            Reply::Accept => Ok(zbus::zvariant::ObjectPath::from_static_str_unchecked(
+                "/org/freedesktop/portal/desktop/request/1_1/t",
+            )
+            .into()),
+            Reply::Fail => Err(zbus::fdo::Error::Failed("there is no backend".to_owned())),
+            Reply::Never => pending().await,
+        }
+    }
+}
+
+/// A bus's accessibility service: it says that the tree is wanted.
+pub(crate) struct AccessibilityService {
+    _bus: Connection,
+}
+
+impl AccessibilityService {
+    /// Starts it.
+    ///
+    /// # Errors
+    ///
+    /// Where the bus does not answer.
+    pub(crate) fn start(on: &PrivateBus) -> Outcome<Self> {
+        let bus =
+            Builder::address(on.address())?.serve_at("/org/a11y/bus", Accessibility)?.name("org.a11y.Bus")?.build()?;
+        Ok(Self { _bus: bus })
+    }
+}
+
+/// A Secret Service without a default collection that finds nothing, as KeePassXC is while its database is locked.
+pub(crate) struct LockedSecrets {
+    _bus: Connection,
+}
+
+impl LockedSecrets {
+    /// Starts it.
+    ///
+    /// # Errors
+    ///
+    /// Where the bus does not answer.
+    pub(crate) fn start(on: &PrivateBus) -> Outcome<Self> {
+        let bus = Builder::address(on.address())?
+            .serve_at("/org/freedesktop/secrets", Secrets)?
+            .name("org.freedesktop.secrets")?
+            .build()?;
+        Ok(Self { _bus: bus })
+    }
+}
+
+struct Secrets;
+
+#[zbus::interface(name = "org.freedesktop.Secret.Service")]
+#[expect(clippy::unused_self, reason = "methods belong to an object")]
+impl Secrets {
+    fn open_session(
+        &self,
+        algorithm: String,
+        _input: OwnedValue,
+    ) -> zbus::fdo::Result<(OwnedValue, zbus::zvariant::OwnedObjectPath)> {
+        let session = zbus::zvariant::ObjectPath::from_static_str_unchecked("/org/freedesktop/secrets/session/s");
+        // Nothing is ever encrypted with it: any number is a public key.
+        let key = if algorithm == "plain" { Value::from("") } else { Value::from(vec![5_u8; 128]) };
+        Ok((OwnedValue::try_from(key).map_err(zbus::Error::from)?, session.into()))
+    }
+
+    fn search_items(
+        &self,
+        _attributes: HashMap<String, String>,
+    ) -> (Vec<zbus::zvariant::OwnedObjectPath>, Vec<zbus::zvariant::OwnedObjectPath>) {
+        (Vec::new(), Vec::new())
+    }
+
+    fn read_alias(&self, _name: String) -> zbus::zvariant::OwnedObjectPath {
+        zbus::zvariant::ObjectPath::from_static_str_unchecked("/").into()
     }
 }
 

@@ -23,6 +23,7 @@
 //! | `traces` | what is left on disk and in the keyring |
 //! | `pictures` | the screenshots of the README |
 //! | `preload`, `slow_disk` | libraries that change what the system does: a disk that flushes the settings slowly |
+//! | `underneath` | a portal, a bus, a display, a keyring and a disk that fail |
 //! | `wait`, `failure` | deadlines, and why a step failed |
 
 mod bus;
@@ -46,6 +47,7 @@ mod stage;
 mod still;
 mod traces;
 mod tree;
+mod underneath;
 mod wait;
 
 use std::fs;

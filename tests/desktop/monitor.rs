@@ -73,6 +73,12 @@ impl Home {
         self.logs().join(format!("run-{number}.log"))
     }
 
+    /// All that the last run said.
+    pub(crate) fn last_log(&self) -> Outcome<String> {
+        let runs = fs::read_dir(self.logs())?.count();
+        Ok(fs::read_to_string(self.log(runs.saturating_sub(1)))?)
+    }
+
     /// The end of what a run said, for the message of a failure.
     fn last_words(&self, number: usize) -> String {
         let said = fs::read_to_string(self.log(number)).unwrap_or_default();
@@ -114,6 +120,35 @@ impl Monitor {
     ///
     /// When no window comes.
     pub(crate) fn start_as(desktop: &Desktop, home: &Home, environment: &[(&str, &str)]) -> Outcome<Self> {
+        let monitor = Self::start_beside(desktop, home, environment)?;
+        hands::raise_window(TITLE)?;
+        Ok(monitor)
+    }
+
+    /// The same, wherever its window is: it may be on another display.
+    ///
+    /// # Errors
+    ///
+    /// When no window comes.
+    pub(crate) fn start_beside(desktop: &Desktop, home: &Home, environment: &[(&str, &str)]) -> Outcome<Self> {
+        let (number, process) = Self::spawn(home, environment)?;
+        let window = desktop.application(PROGRAM);
+        let window = window.map_err(|failure| failure.with(&home.last_words(number)))?;
+        Ok(Self { process, window })
+    }
+
+    /// Starts the program, which is not to open a window, and waits for its end. How it ended, and what it said.
+    ///
+    /// # Errors
+    ///
+    /// When it does not end.
+    pub(crate) fn run(home: &Home, environment: &[(&str, &str)]) -> Outcome<(ExitStatus, String)> {
+        let (number, mut process) = Self::spawn(home, environment)?;
+        let exit = until("the program to end", || Ok(process.0.try_wait()?))?;
+        Ok((exit, fs::read_to_string(home.log(number))?))
+    }
+
+    fn spawn(home: &Home, environment: &[(&str, &str)]) -> Outcome<(usize, Process)> {
         let (number, log) = home.next_log()?;
         let process = Process(
             Command::new(env!("CARGO_BIN_EXE_privicore-monitor"))
@@ -129,10 +164,7 @@ impl Monitor {
                 .stderr(log)
                 .spawn()?,
         );
-        let window = desktop.application(PROGRAM);
-        let window = window.map_err(|failure| failure.with(&home.last_words(number)))?;
-        hands::raise_window(TITLE)?;
-        Ok(Self { process, window })
+        Ok((number, process))
     }
 
     /// Fills in the sign-in form, which must be open, with real keys. Asks to be kept signed in.

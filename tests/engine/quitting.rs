@@ -1,12 +1,13 @@
 //! Quitting: it waits for nothing but what leaves and what writes, whatever else is under way.
 
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use axum::body::{Body, Bytes};
 use axum::response::Response;
 use futures_util::stream;
 use privicore_monitor::activity::{ActivityKey, Deed, Entry, Fact, Moment, Seq};
-use privicore_monitor::engine::{Action, WindowPanicked};
+use privicore_monitor::engine::{Action, Engine, WindowPanicked};
 use privicore_monitor::journal::{Journal, Opened};
 use privicore_monitor::protocol::CommandId;
 use privicore_monitor::sandbox::DEMO_USERNAME;
@@ -163,7 +164,8 @@ async fn a_window_that_panics_leaves_its_channels_and_what_was_heard_is_in_the_j
     let began = now();
     let patience = Duration::from_mins(1);
     let running = tokio::task::spawn_blocking(move || {
-        let ended = handle.run_window(patience, || -> u8 { panic!("the window fails") });
+        let ended =
+            Engine::run_window(&OnceLock::from(handle.clone()), patience, || -> u8 { panic!("the window fails") });
         (ended, handle.join(Duration::ZERO))
     });
     assert_eq!(running.await.expect("it goes on"), (Err(WindowPanicked), true));

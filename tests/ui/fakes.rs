@@ -6,11 +6,12 @@ use std::rc::Rc;
 use std::time::Instant;
 
 use privicore_monitor::activity::Moment;
-use privicore_monitor::engine::{Action, EngineStatus, Event};
+use privicore_monitor::engine::{Action, EngineStatus, Event, FileKind};
 use privicore_monitor::protocol::Original;
 use privicore_monitor::settings::Preferences;
 use privicore_monitor::ui::{
-    Answer, Backend, Clock, FileDialogs, Notification, Notifier, SaveSuggestion, SecretClipboard,
+    Answer, Backend, Clock, FailedDialog, FileDialogs, Notification, Notifier, PathReply, SaveSuggestion,
+    SecretClipboard,
 };
 
 use super::harness::at;
@@ -74,14 +75,33 @@ impl Backend for Shared<Engine> {
 }
 
 /// The save dialogs of a test: each is open until the test answers it.
-impl FileDialogs for Shared<Vec<(SaveSuggestion, Answer)>> {
+/// The desktop's file dialogs of a test.
+#[derive(Clone, Default)]
+pub(crate) struct Dialogs {
+    /// Those that are open.
+    pub(crate) open: Shared<Vec<(SaveSuggestion, Answer)>>,
+    /// Those that failed, of which the window has yet to hear.
+    pub(crate) failed: Shared<Vec<FailedDialog>>,
+    /// The paths that are being looked at.
+    pub(crate) checks: Shared<Vec<(String, FileKind, PathReply)>>,
+}
+
+impl FileDialogs for Dialogs {
     fn save_as(&self, suggestion: SaveSuggestion, answer: Answer) {
-        self.0.borrow_mut().push((suggestion, answer));
+        self.open.0.borrow_mut().push((suggestion, answer));
     }
 
     fn choose_folder(&self, title: &str, folder: Option<std::path::PathBuf>, answer: Answer) {
         let suggestion = SaveSuggestion { title: title.to_owned(), folder, file_name: String::new() };
-        self.0.borrow_mut().push((suggestion, answer));
+        self.open.0.borrow_mut().push((suggestion, answer));
+    }
+
+    fn take_failed(&mut self) -> Option<FailedDialog> {
+        self.failed.0.borrow_mut().pop()
+    }
+
+    fn check_path(&self, typed: String, kind: FileKind, reply: PathReply) {
+        self.checks.0.borrow_mut().push((typed, kind, reply));
     }
 }
 

@@ -16,7 +16,7 @@ use privicore_monitor::protocol::incoming::{self, Incoming};
 use privicore_monitor::settings::{Address, Preferences, Profile, ProfileId, Settings, Theme};
 use privicore_monitor::ui::{Answer, App, Beside, Notification, Parts, Prefill, SaveSuggestion, Waker};
 
-use super::fakes::{Clipboard, Engine, Shared, Times};
+use super::fakes::{Clipboard, Dialogs, Engine, Shared, Times};
 
 /// A moment of the day that all tests play on.
 pub(crate) fn at(time: &str) -> Moment {
@@ -28,6 +28,8 @@ pub(crate) struct Window {
     pub(crate) harness: Harness<'static, App>,
     pub(crate) engine: Shared<Engine>,
     pub(crate) dialogs: Shared<Vec<(SaveSuggestion, Answer)>>,
+    /// The desktop that opens them.
+    pub(crate) desktop: Dialogs,
     /// Which secrets were copied, or why none can be.
     pub(crate) clipboard: Shared<Clipboard>,
     /// What the desktop was told.
@@ -61,7 +63,7 @@ impl Window {
 
     /// The same, with or without a thread beside it.
     pub(crate) fn made(size: [f32; 2], prefill: Prefill, beside: fn(Waker) -> Option<Beside>) -> Self {
-        let (engine, dialogs, clock) = (Shared::default(), Shared::default(), Shared::<Times>::default());
+        let (engine, desktop, clock) = (Shared::default(), Dialogs::default(), Shared::<Times>::default());
         let (clipboard, notified) = (Shared::default(), Shared::default());
         let quit = Arc::new(AtomicBool::new(false));
         let waker = Waker::default();
@@ -69,7 +71,7 @@ impl Window {
             beside: beside(waker.clone()),
             waker,
             backend: Box::new(engine.clone()),
-            dialogs: Box::new(dialogs.clone()),
+            dialogs: Box::new(desktop.clone()),
             clipboard: Box::new(clipboard.clone()),
             notifier: Box::new(notified.clone()),
             clock: Box::new(clock.clone()),
@@ -84,7 +86,8 @@ impl Window {
             .with_step_dt(0.05)
             .renderer(textures.clone())
             .build_eframe(|cc| App::new(&cc.egui_ctx, parts));
-        Self { harness, engine, dialogs, clipboard, notified, clock, quit, textures, profile: ops(), seq: 0 }
+        let dialogs = desktop.open.clone();
+        Self { harness, engine, dialogs, desktop, clipboard, notified, clock, quit, textures, profile: ops(), seq: 0 }
     }
 
     /// A window without any profile: the sign-in form.

@@ -18,43 +18,55 @@ use super::picture::Picture;
 use super::stored;
 
 /// What a screen is called, and how one gets there from the beginning.
-type Screen = (&'static str, fn(Theme) -> Window);
+pub(super) type Screen = (&'static str, [f32; 2], fn(Theme, [f32; 2]) -> Window);
 
-const SCREENS: [Screen; 23] = [
-    ("main", main),
-    ("details", details),
-    ("gap-details", gap_details),
-    ("downloads", downloads),
-    ("sign-in", sign_in),
-    ("reconnecting", reconnecting),
-    ("empty", empty),
-    ("palette", palette),
-    ("settings", settings),
-    ("data-settings", data_settings),
-    ("export", export),
-    ("request-data", request_data),
-    ("track-commands", track_commands),
-    ("columns", columns),
-    ("completeness", completeness),
-    ("shortcuts", shortcuts),
-    ("guide", guide),
-    ("about", about),
-    ("small", small),
-    ("small-details", small_details),
-    ("all-profiles", all_profiles),
-    ("insight", insight),
-    ("small-insight", small_insight),
+pub(super) const SCREENS: [Screen; 31] = [
+    ("main", SIZE, main),
+    ("details", SIZE, details),
+    ("gap-details", SIZE, gap_details),
+    ("downloads", SIZE, downloads),
+    ("sign-in", SIZE, sign_in),
+    ("reconnecting", SIZE, reconnecting),
+    ("empty", SIZE, empty),
+    ("palette", SIZE, palette),
+    ("settings", SIZE, settings),
+    ("data-settings", SIZE, data_settings),
+    ("export", SIZE, export),
+    ("request-data", SIZE, request_data),
+    ("track-commands", SIZE, track_commands),
+    ("columns", SIZE, columns),
+    ("completeness", SIZE, completeness),
+    ("shortcuts", SIZE, shortcuts),
+    ("guide", SIZE, guide),
+    ("about", SIZE, about),
+    ("small", SMALL, main),
+    ("small-details", SMALL, details),
+    ("all-profiles", SIZE, all_profiles),
+    ("insight", SIZE, insight),
+    ("small-insight", SMALL, insight),
+    ("twelve-profiles", SIZE, twelve_profiles),
+    ("half", HALF, main),
+    ("half-details", HALF, details),
+    ("half-insight", HALF, insight),
+    ("half-sign-in", HALF, sign_in),
+    ("half-request-data", HALF, request_data),
+    ("quarter", QUARTER, main),
+    ("quarter-settings", QUARTER, settings),
 ];
 
 const SIZE: [f32; 2] = [1280.0, 800.0];
 const SMALL: [f32; 2] = [800.0, 500.0];
+/// 1280 × 800 pixels at 200 %, and 800 × 500 at 125 %.
+const HALF: [f32; 2] = [640.0, 400.0];
+/// 800 × 500 pixels at 200 %.
+const QUARTER: [f32; 2] = [400.0, 250.0];
 
 #[track_caller]
 fn every_screen_is_as_it_was(theme: Theme, suffix: &str) {
     let wrong: Vec<String> = SCREENS
         .iter()
-        .filter_map(|(name, open)| {
-            let picture = picture(&mut open(theme));
+        .filter_map(|(name, size, open)| {
+            let picture = picture(&mut open(theme, *size));
             stored::wrong(&format!("{name}-{suffix}"), &picture)
         })
         .collect();
@@ -85,7 +97,7 @@ fn every_screen_looks_in_the_light_theme_as_it_was_looked_at() {
 #[test]
 fn no_picture_is_kept_of_a_screen_that_is_gone() {
     let mut expected: Vec<String> =
-        SCREENS.iter().flat_map(|(name, _)| ["dark", "light"].map(|theme| format!("{name}-{theme}"))).collect();
+        SCREENS.iter().flat_map(|(name, ..)| ["dark", "light"].map(|theme| format!("{name}-{theme}"))).collect();
     expected.sort();
     assert_eq!(stored::names(), expected);
 }
@@ -118,7 +130,7 @@ fn live(theme: Theme, size: [f32; 2], beside: &[Profile]) -> Window {
 }
 
 /// The morning of an operator.
-fn filled(theme: Theme, size: [f32; 2]) -> Window {
+pub(super) fn filled(theme: Theme, size: [f32; 2]) -> Window {
     let mut window = live(theme, size, &[]);
     fill(&mut window);
     window
@@ -171,8 +183,8 @@ fn gap(window: &mut Window) -> Entry {
     window.fact(ActivityKey::Gap("gap-1".into()), Fact::Gap(gap), "")
 }
 
-fn main(theme: Theme) -> Window {
-    filled(theme, SIZE)
+fn main(theme: Theme, size: [f32; 2]) -> Window {
+    filled(theme, size)
 }
 
 /// Opens the details of a data request and answers for the journal.
@@ -192,12 +204,12 @@ fn with_details(mut window: Window) -> Window {
     window
 }
 
-fn details(theme: Theme) -> Window {
-    with_details(filled(theme, SIZE))
+fn details(theme: Theme, size: [f32; 2]) -> Window {
+    with_details(filled(theme, size))
 }
 
-fn gap_details(theme: Theme) -> Window {
-    let mut window = filled(theme, SIZE);
+fn gap_details(theme: Theme, size: [f32; 2]) -> Window {
+    let mut window = filled(theme, size);
     window.click(Role::Row, "Gap 12:00:49 to 12:00:55");
     window.key(Key::Enter);
     let Some(Action::History { key, .. }) = window.questions().pop() else { panic!("the journal was not asked") };
@@ -208,8 +220,8 @@ fn gap_details(theme: Theme) -> Window {
     window
 }
 
-fn downloads(theme: Theme) -> Window {
-    let mut window = filled(theme, SIZE);
+fn downloads(theme: Theme, size: [f32; 2]) -> Window {
+    let mut window = filled(theme, size);
     window.hear(&["q2", "q3"].map(|name| data(name, &format!("reports/{name}.csv"), 1, LINK)));
     let request = "b24b68f6-e39f-4f8e-8f2d-4a5ef0b9c004";
     let fetching = Fact::Done(Deed::Fetching { to: "/home/ops/invoice.bin".into(), part: None, links: Vec::new() });
@@ -230,15 +242,15 @@ fn downloads(theme: Theme) -> Window {
     window
 }
 
-fn sign_in(theme: Theme) -> Window {
-    let mut window = Window::silent(SIZE, Prefill::default());
+fn sign_in(theme: Theme, size: [f32; 2]) -> Window {
+    let mut window = Window::silent(size, Prefill::default());
     window.settings(Vec::new(), theme);
     window.run();
     window
 }
 
-fn reconnecting(theme: Theme) -> Window {
-    let mut window = filled(theme, SIZE);
+fn reconnecting(theme: Theme, size: [f32; 2]) -> Window {
+    let mut window = filled(theme, size);
     let gap = Gap {
         from: at("12:04:35"),
         to: None,
@@ -258,38 +270,38 @@ fn reconnecting(theme: Theme) -> Window {
     window
 }
 
-fn empty(theme: Theme) -> Window {
-    live(theme, SIZE, &[])
+fn empty(theme: Theme, size: [f32; 2]) -> Window {
+    live(theme, size, &[])
 }
 
 /// The filled window after a key.
-fn after(theme: Theme, modifiers: Modifiers, key: Key) -> Window {
-    let mut window = filled(theme, SIZE);
+fn after((theme, size): (Theme, [f32; 2]), modifiers: Modifiers, key: Key) -> Window {
+    let mut window = filled(theme, size);
     window.key_with(modifiers, key);
     window
 }
 
 /// The filled window after a command from the palette.
-fn by_palette(theme: Theme, command: &str) -> Window {
-    let mut window = after(theme, Modifiers::COMMAND, Key::K);
+fn by_palette(at: (Theme, [f32; 2]), command: &str) -> Window {
+    let mut window = after(at, Modifiers::COMMAND, Key::K);
     window.type_text(command);
     window.key(Key::Enter);
     window
 }
 
-fn palette(theme: Theme) -> Window {
-    let mut window = after(theme, Modifiers::COMMAND, Key::K);
+fn palette(theme: Theme, size: [f32; 2]) -> Window {
+    let mut window = after((theme, size), Modifiers::COMMAND, Key::K);
     window.type_text("re");
     window
 }
 
-fn settings(theme: Theme) -> Window {
-    after(theme, Modifiers::COMMAND, Key::Comma)
+fn settings(theme: Theme, size: [f32; 2]) -> Window {
+    after((theme, size), Modifiers::COMMAND, Key::Comma)
 }
 
 /// With hosts, and with a key that is known.
-fn data_settings(theme: Theme) -> Window {
-    let mut window = filled(theme, SIZE);
+fn data_settings(theme: Theme, size: [f32; 2]) -> Window {
+    let mut window = filled(theme, size);
     window.profile.saving = Saving {
         folder: Some("/home/ops/in".into()),
         automatic_hosts: vec!["files.example.com".to_owned()],
@@ -305,12 +317,12 @@ fn data_settings(theme: Theme) -> Window {
     window
 }
 
-fn export(theme: Theme) -> Window {
-    after(theme, Modifiers::COMMAND, Key::E)
+fn export(theme: Theme, size: [f32; 2]) -> Window {
+    after((theme, size), Modifiers::COMMAND, Key::E)
 }
 
-fn request_data(theme: Theme) -> Window {
-    let mut window = after(theme, Modifiers::COMMAND, Key::R);
+fn request_data(theme: Theme, size: [f32; 2]) -> Window {
+    let mut window = after((theme, size), Modifiers::COMMAND, Key::R);
     let stored = |token: &str, context: &str, file_name: &str, size| StoredData {
         token: DataToken::new(token),
         context: context.to_owned(),
@@ -331,41 +343,33 @@ fn request_data(theme: Theme) -> Window {
     window
 }
 
-fn track_commands(theme: Theme) -> Window {
-    after(theme, Modifiers::COMMAND, Key::T)
+fn track_commands(theme: Theme, size: [f32; 2]) -> Window {
+    after((theme, size), Modifiers::COMMAND, Key::T)
 }
 
-fn columns(theme: Theme) -> Window {
-    by_palette(theme, "Columns")
+fn columns(theme: Theme, size: [f32; 2]) -> Window {
+    by_palette((theme, size), "Columns")
 }
 
-fn completeness(theme: Theme) -> Window {
-    by_palette(theme, "Completeness")
+fn completeness(theme: Theme, size: [f32; 2]) -> Window {
+    by_palette((theme, size), "Completeness")
 }
 
-fn shortcuts(theme: Theme) -> Window {
-    after(theme, Modifiers::NONE, Key::F1)
+fn shortcuts(theme: Theme, size: [f32; 2]) -> Window {
+    after((theme, size), Modifiers::NONE, Key::F1)
 }
 
-fn guide(theme: Theme) -> Window {
-    by_palette(theme, "Operator’s guide")
+fn guide(theme: Theme, size: [f32; 2]) -> Window {
+    by_palette((theme, size), "Operator’s guide")
 }
 
-fn about(theme: Theme) -> Window {
-    by_palette(theme, "About")
+fn about(theme: Theme, size: [f32; 2]) -> Window {
+    by_palette((theme, size), "About")
 }
 
-fn small(theme: Theme) -> Window {
-    filled(theme, SMALL)
-}
-
-fn small_details(theme: Theme) -> Window {
-    with_details(filled(theme, SMALL))
-}
-
-fn all_profiles(theme: Theme) -> Window {
+fn all_profiles(theme: Theme, size: [f32; 2]) -> Window {
     let audit = Profile { name: "audit".to_owned(), username: "audit@example.com".to_owned(), ..ops() };
-    let mut window = live(theme, SIZE, std::slice::from_ref(&audit));
+    let mut window = live(theme, size, std::slice::from_ref(&audit));
     window.hear(&[command("c-1001", 2, "Command completed successfully"), command("c-1002", 1, "")]);
     let entry = window.entry(&command("c-2001", 3, "policy.rejected"));
     window.say(Event::Committed { profile: audit.id, entries: vec![entry] });
@@ -406,10 +410,24 @@ fn pick<T: Copy>(list: &[T], at: u64) -> T {
     list.iter().copied().cycle().nth(at).expect("an empty list")
 }
 
-fn insight(theme: Theme) -> Window {
-    with_insight(theme, SIZE)
+fn insight(theme: Theme, size: [f32; 2]) -> Window {
+    with_insight(theme, size)
 }
 
-fn small_insight(theme: Theme) -> Window {
-    with_insight(theme, SMALL)
+/// As many as have no room for their tabs.
+pub(super) fn twelve_profiles(theme: Theme, size: [f32; 2]) -> Window {
+    const NAMES: [&str; 11] = [
+        "audit",
+        "billing",
+        "cases",
+        "devices",
+        "exports",
+        "finance",
+        "grants",
+        "hr",
+        "intake",
+        "jobs",
+        "a-very-long-profile-name-of-an-operator",
+    ];
+    live(theme, size, &NAMES.map(|name| Profile { name: name.to_owned(), ..ops() }))
 }

@@ -56,6 +56,7 @@ impl App {
                 if lost == Lost::default() {
                     self.leave();
                 } else {
+                    self.file_path = None;
                     self.open(Dialog::Leave(lost));
                 }
             }

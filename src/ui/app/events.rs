@@ -166,8 +166,10 @@ impl App {
             ctx.set_theme(preference(new.theme));
         }
         if differs(|old, new| old.scale != new.scale) {
-            ctx.set_zoom_factor(f32::from(new.scale) / 100.0);
-            ctx.send_viewport_cmd(ViewportCommand::MinInnerSize(theme::LEAST));
+            let zoom = f32::from(new.scale) / 100.0;
+            ctx.set_zoom_factor(zoom);
+            // The least size is one of the window, however large its content is shown.
+            ctx.send_viewport_cmd(ViewportCommand::MinInnerSize(theme::LEAST / zoom));
         }
         if differs(|old, new| old.motion != new.motion) {
             theme::set_styles(ctx, self.parts.reduced_motion || new.motion == Motion::Reduced);

@@ -1,6 +1,6 @@
 //! Draws one frame: bars from the edges inwards, the table in what is left.
 
-use egui::{CentralPanel, Context, Frame, Panel, Ui};
+use egui::{CentralPanel, Context, Frame, Panel, Rect, ScrollArea, Ui, UiBuilder, vec2};
 
 use crate::settings::InsightLook;
 use crate::ui::app::{App, Closing, Front};
@@ -11,7 +11,7 @@ use crate::ui::text::visible;
 use crate::ui::top_bar::{self, TopBar};
 use crate::ui::{
     banner, chips, details, dialogs, downloads, export_bar, insight, keys, rival, sign_in, status_bar, table, theme,
-    tools,
+    tools, widgets,
 };
 
 /// How long one frame searches and sorts for; what is left is done in the next.
@@ -33,8 +33,7 @@ impl App {
             ctx.memory_mut(|memory| memory.request_focus(tools::filter_id()));
         }
         self.announcer.show(ui, &mut scene);
-        self.bars(ui, &mut scene);
-        self.middle(ui, &mut scene);
+        self.content(ui, &mut scene);
         self.follow_data_dialogs(&ctx);
         let fresh = std::mem::take(&mut self.fresh);
         if let Some(mut dialog) = self.dialog.take() {
@@ -47,6 +46,9 @@ impl App {
             dialogs::show(&ctx, &mut dialog, fresh, around, &mut scene);
             self.dialog = Some(dialog);
         }
+        if let Some(dialog) = self.file_path.take() {
+            self.file_path = dialog.show(&ctx, &*self.parts.dialogs);
+        }
         self.do_wishes(&ctx, &mut scene);
         self.ask_history();
         self.in_text = ctx.text_edit_focused();
@@ -58,10 +60,52 @@ impl App {
         self.hand_over();
     }
 
+    /// Draws everything but the dialogs. What the window has no room for is scrolled to.
+    fn content(&mut self, ui: &mut Ui, scene: &mut Scene) {
+        let window = ui.max_rect();
+        let width = window.width().max(theme::LEAST_WIDTH);
+        let size = vec2(width, window.height().max(self.least_height(ui, width, scene)));
+        let area = ScrollArea::both().id_salt("window").auto_shrink(false);
+        area.show(ui, |ui| {
+            let (_, rect) = ui.allocate_space(size);
+            let mut content = ui.new_child(UiBuilder::new().max_rect(rect).id_salt("content"));
+            let details = self.bars(&mut content, scene);
+            let insight = self.middle(&mut content, scene);
+            // What was just opened is in sight.
+            for (name, place) in [("details", details), ("insight", insight)] {
+                let id = ui.unique_id().with(name);
+                let was = ui.data_mut(|data| std::mem::replace(data.get_temp_mut_or_default(id), place.is_some()));
+                if let Some(place) = place.filter(|_| !was) {
+                    let sideways = ui.clip_rect().x_range();
+                    ui.scroll_to_rect(Rect::from_x_y_ranges(sideways, place.y_range()), None);
+                }
+            }
+            widgets::follow_focus(ui);
+        });
+    }
+
+    /// The least height in which all that is shown has room.
+    fn least_height(&self, ui: &Ui, width: f32, scene: &Scene) -> f32 {
+        let export = if self.export.is_some() { theme::BAR } else { 0.0 };
+        let around = theme::BAR + theme::STATUS + export + self.notices.height(ui, width);
+        let Some(desk) = self.desk().filter(|desk| !desk.shows_form()) else {
+            return around + theme::LEAST_TABLE;
+        };
+        let bars = [banner::is_due(desk), rival::of(desk).is_some(), true, true];
+        let bars = bars.into_iter().filter(|is_there| *is_there).map(|_bar| theme::BAR).sum::<f32>();
+        let drawer = if desk.is_all() { 0.0 } else { downloads::height(desk, scene.narrow) };
+        let details = if desk.details.is_some() { theme::DETAILS } else { 0.0 };
+        let insight = match insight::Place::of(width, desk, scene) {
+            Some(insight::Place::Below(height)) => height,
+            Some(insight::Place::Beside(_)) | None => 0.0,
+        };
+        around + bars + drawer + details + insight + theme::LEAST_TABLE
+    }
+
     fn press_keys(&mut self, ctx: &Context, scene: &mut Scene) {
         let focus = keys::Focus {
             in_text: self.in_text || ctx.text_edit_focused(),
-            in_dialog: self.dialog.is_some() || self.closing != Closing::No,
+            in_dialog: self.has_dialog() || self.closing != Closing::No,
         };
         let front = self.front;
         let desk = self.desk_mut().filter(|desk| !desk.shows_form());
@@ -119,7 +163,7 @@ impl App {
     fn keep_focus(&mut self, ctx: &Context) {
         let (focused, pressed) = (ctx.memory(egui::Memory::focused), ctx.input(|input| input.pointer.any_down()));
         let had = std::mem::replace(&mut self.focus.last, focused);
-        if self.dialog.is_some() {
+        if self.has_dialog() {
             if !self.focus.in_dialog {
                 self.focus.before = had;
             }
@@ -194,7 +238,8 @@ impl App {
         self.notices.pass(scene);
     }
 
-    fn bars(&mut self, ui: &mut Ui, scene: &mut Scene) {
+    /// Draws the bars. Returns where the details are, if they are open.
+    fn bars(&mut self, ui: &mut Ui, scene: &mut Scene) -> Option<Rect> {
         let theme = self.preferences().theme;
         let front = match self.front {
             Front::Desk(id) => self.desks.iter().position(|desk| desk.profile.id == id),
@@ -216,7 +261,7 @@ impl App {
             if height > 0.0 {
                 bar(Panel::bottom("notices"), height, ui, |ui| self.notices.show(ui, scene));
             }
-            return;
+            return None;
         };
         if banner::is_due(desk) {
             bar(Panel::top("banner"), theme::BAR, ui, |ui| banner::show(ui, desk, scene));
@@ -229,15 +274,17 @@ impl App {
         if drawer > 0.0 {
             bar(Panel::bottom("downloads"), drawer, ui, |ui| downloads::show(ui, desk, scene));
         }
-        if desk.details.is_some() {
-            bar(Panel::bottom("details"), theme::DETAILS, ui, |ui| details::show(ui, desk, scene));
-        }
+        let is_open = desk.details.is_some();
+        let details =
+            is_open.then(|| bar(Panel::bottom("details"), theme::DETAILS, ui, |ui| details::show(ui, desk, scene)));
         if height > 0.0 {
             bar(Panel::bottom("notices"), height, ui, |ui| self.notices.show(ui, scene));
         }
+        details
     }
 
-    fn middle(&mut self, ui: &mut Ui, scene: &mut Scene) {
+    /// Draws the table with Insight, or the form. Returns where Insight is, if it is open.
+    fn middle(&mut self, ui: &mut Ui, scene: &mut Scene) -> Option<Rect> {
         let taken = self.names_beside_front();
         let form = &mut self.form;
         let saved =
@@ -249,20 +296,20 @@ impl App {
         match desk {
             Some(desk) if desk.shows_form() => {
                 CentralPanel::no_frame().show(ui, |ui| sign_in::show(ui, &mut desk.form, &taken, scene));
+                None
             }
             Some(desk) => {
                 bar(Panel::top("chips"), theme::BAR, ui, |ui| chips::show(ui, desk, scene));
                 bar(Panel::top("tools"), theme::BAR, ui, |ui| tools::show(ui, desk, saved, scene));
-                match insight::Place::of(ui, desk, scene) {
-                    Some(insight::Place::Beside(width)) => {
-                        bar(Panel::right("insight"), width, ui, |ui| insight::show(ui, desk, scene));
-                    }
-                    Some(insight::Place::Below(height)) => {
-                        bar(Panel::bottom("insight"), height, ui, |ui| insight::show(ui, desk, scene));
-                    }
-                    None => {}
-                }
+                let insight = insight::Place::of(ui.available_width(), desk, scene).map(|place| {
+                    let (panel, size) = match place {
+                        insight::Place::Beside(width) => (Panel::right("insight"), width),
+                        insight::Place::Below(height) => (Panel::bottom("insight"), height),
+                    };
+                    bar(panel, size, ui, |ui| insight::show(ui, desk, scene))
+                });
                 CentralPanel::no_frame().show(ui, |ui| table::show(ui, desk, scene));
+                insight
             }
             None => {
                 CentralPanel::no_frame().show(ui, |ui| {
@@ -271,6 +318,7 @@ impl App {
                         sign_in::show(ui, form, &taken, scene);
                     }
                 });
+                None
             }
         }
     }
@@ -300,7 +348,8 @@ impl App {
     }
 }
 
-/// A bar of exactly this height, without margins or lines of egui's own.
-fn bar(panel: Panel, height: f32, ui: &mut Ui, content: impl FnOnce(&mut Ui)) {
-    panel.exact_size(height).frame(Frame::NONE).resizable(false).show_separator_line(false).show(ui, content);
+/// A bar of exactly this height, without margins or lines of egui's own. Returns its place.
+fn bar(panel: Panel, height: f32, ui: &mut Ui, content: impl FnOnce(&mut Ui)) -> Rect {
+    let panel = panel.exact_size(height).frame(Frame::NONE).resizable(false).show_separator_line(false);
+    panel.show(ui, content).response.rect
 }

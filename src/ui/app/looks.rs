@@ -97,10 +97,10 @@ impl App {
     /// Shows Insight, or takes it away. Where there is room for only one of the two, the details give way to it.
     pub(super) fn turn_insight(&mut self, narrow: bool) {
         let look = self.insight();
-        if let Some(desk) = self.desk_mut().filter(|_| narrow && !look.open) {
-            desk.details = None;
-        }
-        self.set_insight(InsightLook { open: !look.open, ..look });
+        let desk = self.desk_mut().filter(|_| narrow);
+        // Behind the details it is not seen: to the operator it is not open.
+        let gives_way = desk.is_some_and(|desk| desk.details.take().is_some());
+        self.set_insight(InsightLook { open: gives_way || !look.open, ..look });
     }
 
     /// Shows the commands that failed for a reason in the time that Insight looks at.

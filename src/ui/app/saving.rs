@@ -9,7 +9,8 @@ use crate::protocol::RequestId;
 use crate::settings::{ProfileId, SavingChange};
 use crate::ui::app::App;
 use crate::ui::dialogs::Dialog;
-use crate::ui::doors::SaveSuggestion;
+use crate::ui::doors::{FailedDialog, SaveSuggestion};
+use crate::ui::file_path::FilePathDialog;
 use crate::ui::saving::{FolderFor, How, SaveFor, suggested_name};
 
 impl App {
@@ -45,6 +46,23 @@ impl App {
         };
         let of = (title, self.preferences().last_folder);
         self.folders.ask_folder(&*self.parts.dialogs, of, what, &self.parts.waker);
+    }
+
+    /// Says that dialogs of the desktop failed, and asks for the path itself if they can't.
+    pub(super) fn take_failed_dialogs(&mut self) {
+        while self.file_path.is_none()
+            && let Some(FailedDialog { error, unanswered }) = self.parts.dialogs.take_failed()
+        {
+            match unanswered {
+                Some((request, answer)) => self.file_path = Some(FilePathDialog::new(error, request, answer)),
+                None => self.notices.say(Severity::Warning, error.to_string()),
+            }
+        }
+    }
+
+    /// Whether a dialog lies over the window.
+    pub(super) fn has_dialog(&self) -> bool {
+        self.dialog.is_some() || self.file_path.is_some()
     }
 
     /// A place was chosen.

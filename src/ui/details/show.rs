@@ -127,8 +127,13 @@ fn head_buttons(ui: &mut Ui, rect: Rect, details: &Details, activity: &Activity<
         left -= primary.width(ui) + 8.0;
     }
     let primary_left = left;
-    let buttons = [Press::new("Copy message"), Press::new("Copy JSON"), Press::new("Edit label")];
-    let gap = 10.0;
+    let buttons = if scene.compact {
+        [(icons::COPY, "Copy message"), (icons::ARTICLE, "Copy JSON"), (icons::LABEL, "Edit label")]
+            .map(|(icon, words)| Press::icon_only(icon, words))
+    } else {
+        ["Copy message", "Copy JSON", "Edit label"].map(Press::new)
+    };
+    let gap = if scene.compact { 4.0 } else { 10.0 };
     left -= buttons.iter().map(|button| button.width(ui) + gap).sum::<f32>();
     let begin = left;
     for (index, button) in buttons.into_iter().enumerate() {

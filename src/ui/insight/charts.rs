@@ -51,9 +51,14 @@ pub(super) fn throughput(ui: &mut Ui, part: Rect, insight: &Insight, now: u64, s
     let each = stretch(scene.insight.span).minutes_a_bar();
     let time = |bar: usize| clock_minute(words::bar_begins(insight, bar, each), scene.now, &scene.zone);
     let (count, y) = (insight.messages.len(), plot.bottom() + 12.0);
-    caption(ui, plot.left(), y, &time(0), 0.0);
-    caption(ui, plot.center().x, y, &time(count / 2), 0.5);
-    caption(ui, plot.right(), y, &clock_minute(scene.now, scene.now, &scene.zone), 1.0);
+    let ends = [time(0), clock_minute(scene.now, scene.now, &scene.zone)];
+    let middle = time(count / 2);
+    let wide: f32 = ends.iter().chain([&middle]).map(|words| widgets::width(ui, words, Type::Caption) + 8.0).sum();
+    caption(ui, plot.left(), y, &ends[0], 0.0);
+    if wide <= plot.width() {
+        caption(ui, plot.center().x, y, &middle, 0.5);
+    }
+    caption(ui, plot.right(), y, &ends[1], 1.0);
     if legend > 0.0 {
         let mut x = plot.left();
         for (colour, words) in [(palette.stroke_strong, "All messages"), (palette.failed, "Failed")] {

@@ -26,8 +26,6 @@ const WIDTHS: (f32, f32) = (320.0, 400.0);
 const SHARE: f32 = 0.3125;
 /// Its height under the table.
 const BELOW: f32 = 164.0;
-/// The least that it leaves of the table's height: the header and four rows.
-const LEAST_TABLE: f32 = 5.0 * theme::ROW;
 /// What is kept free at its sides.
 const MARGIN: f32 = 16.0;
 /// The heights of the two charts and of what heads a part, beside the table.
@@ -48,16 +46,15 @@ pub(crate) enum Place {
 }
 
 impl Place {
-    /// Where it goes in what `ui` has left for it and the table; `None` where it is not open, or there is no room: under the
-    /// table the details come first.
-    pub(crate) fn of(ui: &Ui, desk: &Desk, scene: &Scene) -> Option<Self> {
-        let room = ui.available_size();
+    /// Where it goes in what is left of this width for it and the table; `None` if it is not open, or the details are under
+    /// the table: they come first.
+    pub(crate) fn of(width: f32, desk: &Desk, scene: &Scene) -> Option<Self> {
         if !scene.insight.open {
             None
         } else if !scene.narrow {
-            Some(Self::Beside((room.x * SHARE).clamp(WIDTHS.0, WIDTHS.1).round()))
+            Some(Self::Beside((width * SHARE).clamp(WIDTHS.0, WIDTHS.1).round()))
         } else {
-            (desk.details.is_none() && room.y - BELOW >= LEAST_TABLE).then_some(Self::Below(BELOW))
+            desk.details.is_none().then_some(Self::Below(BELOW))
         }
     }
 }

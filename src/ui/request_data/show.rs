@@ -2,7 +2,7 @@
 
 use egui::{Id, Key, Modifiers, Rect, StrokeKind, Ui, pos2, vec2};
 
-use crate::ui::dialogs::{First, buttons, room};
+use crate::ui::dialogs::{First, buttons_if, room};
 use crate::ui::field::{Field, Mark, choice};
 use crate::ui::saving::FolderFor;
 use crate::ui::scene::{Scene, Wish};
@@ -41,7 +41,7 @@ pub(crate) fn show(ui: &mut Ui, dialog: &mut RequestData, fresh: bool, scene: &m
     foot(ui, dialog);
     destination(ui, dialog, scene);
     let at_list = ui.memory(|memory| memory.has_focus(list::id()));
-    if buttons(ui, "Request", "Cancel", First::None, scene) || asked == Asked::Request {
+    if buttons_if(ui, !dialog.chosen.is_empty(), "Request", "Cancel", First::None, scene) || asked == Asked::Request {
         match dialog.wanted(at_list || asked == Asked::Request) {
             Ok(data) => {
                 let folder = dialog.folder.clone();
@@ -173,8 +173,11 @@ fn foot(ui: &mut Ui, dialog: &mut RequestData) {
     }
     let words = dialog.standing();
     let text = widgets::text(ui, at, &words, Type::Small, palette.secondary, rect.width() * 0.6);
+    let end = text.right();
     let response = widgets::label(ui, text, "standing", &words);
     ui.ctx().accesskit_node_builder(response.id, |node| node.set_live(egui::accesskit::Live::Polite));
     let keys = "↓ to the list · Space chooses · Enter requests";
-    widgets::text_right(ui, pos2(rect.right(), at.y), keys, Type::Caption, palette.muted);
+    if end + 12.0 + widgets::width(ui, keys, Type::Caption) <= rect.right() {
+        widgets::text_right(ui, pos2(rect.right(), at.y), keys, Type::Caption, palette.muted);
+    }
 }

@@ -32,7 +32,15 @@ pub(crate) fn show(ui: &mut Ui, form: &mut Form, taken: &[String], scene: &mut S
     let narrow = scene.narrow || place.height() < 600.0;
     ScrollArea::vertical().auto_shrink(false).show(ui, |ui| {
         let width = 840.0_f32.min(place.width() - 32.0);
-        let left_width = if width < 800.0 { 524.0 } else { 544.0 };
+        // Without room beside the fields, what to know stands below them.
+        let beside = width >= 760.0;
+        let left_width = if !beside {
+            width
+        } else if width < 800.0 {
+            524.0
+        } else {
+            544.0
+        };
         // The height is known after the first frame; the card is as high as the higher of its columns.
         let memory = ui.scope_id().with("sign-in height");
         let height: f32 = ui.data(|data| data.get_temp(memory)).unwrap_or(473.0);
@@ -46,7 +54,9 @@ pub(crate) fn show(ui: &mut Ui, form: &mut Form, taken: &[String], scene: &mut S
             Stroke::new(1.0, palette.stroke),
             StrokeKind::Inside,
         );
-        ui.painter().vline(left + left_width - 1.0, card.y_range(), Stroke::new(1.0, palette.stroke));
+        if beside {
+            ui.painter().vline(left + left_width - 1.0, card.y_range(), Stroke::new(1.0, palette.stroke));
+        }
         let inner = if narrow { 16.0 } else { 24.0 };
         let mut lines = Lines {
             labels: left + 25.0,
@@ -57,7 +67,9 @@ pub(crate) fn show(ui: &mut Ui, form: &mut Form, taken: &[String], scene: &mut S
             taken: taken.to_vec(),
         };
         let bottom = fields(ui, form, &mut lines, narrow, scene);
-        let advice = Rect::from_min_max(pos2(left + left_width + 24.0, top + inner), pos2(card.right() - inner, top));
+        let corner =
+            if beside { pos2(left + left_width + 24.0, top + inner) } else { pos2(lines.labels, bottom + inner) };
+        let advice = Rect::from_min_max(corner, pos2(card.right() - inner, top));
         let advised = explain(ui, advice);
         let needed = bottom.max(advised) + inner - top;
         if (needed - height).abs() > 0.5 {
@@ -65,6 +77,7 @@ pub(crate) fn show(ui: &mut Ui, form: &mut Form, taken: &[String], scene: &mut S
             scene.changes_in(std::time::Duration::from_millis(1));
         }
         ui.expand_to_include_rect(card.expand2(vec2(0.0, 16.0)));
+        widgets::follow_focus(ui);
     });
 }
 

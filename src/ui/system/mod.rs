@@ -1,9 +1,16 @@
-//! What the window asks of the desktop beside its frame: notifications, and whether it wants motion. Each is asked in a thread of its
+//! What the window asks of the desktop beside its frame: a display, files, notifications, and whether it wants motion. Each is asked in a thread of its
 //! own, so that a desktop that does not answer holds up nothing.
 
+mod display;
+mod files;
 mod motion;
 mod notifier;
+#[cfg(all(unix, not(target_os = "macos")))]
+mod portal;
 
+pub use display::Display;
+pub use files::Spawner;
+pub(super) use files::SystemDialogs;
 pub use motion::Stillness;
 pub(super) use notifier::SystemNotifier;
 

@@ -12,6 +12,9 @@ pub(super) const PADDING: f32 = 12.0;
 const GAP: f32 = 4.0;
 /// The least that the column gets that takes what is left.
 const LEAST_LEFT: f32 = 60.0;
+/// The least that the message gets in a narrow table as long as the label has more than its own least.
+const LEAST_MESSAGE: f32 = 132.0;
+const LEAST_LABEL: f32 = 76.0;
 /// The narrowest table that shows times to the millisecond and buttons in full words.
 const LEAST_BESIDE: f32 = 820.0;
 /// The narrowest and the widest that a column can be made, in points.
@@ -73,13 +76,25 @@ impl Columns {
         // Where they do not fit, all give way alike.
         let share = if fixed > 0.0 { ((room - LEAST_LEFT) / fixed).clamp(0.1, 1.0) } else { 1.0 };
         let left_over = (room - fixed * share).max(LEAST_LEFT);
+        // In a narrow table the label gives way before the message is down to a few letters.
+        let given = if narrow && shown.iter().any(|look| look.column == TableColumn::Label) {
+            (LEAST_MESSAGE - left_over).clamp(0.0, narrow_width(TableColumn::Label) - LEAST_LABEL)
+        } else {
+            0.0
+        };
         let mut x = table.left();
         let places = shown
             .iter()
             .zip(widths)
             .enumerate()
             .map(|(index, (look, width))| {
-                let width = if Some(index) == flexible { left_over } else { (width * share).round() };
+                let width = if Some(index) == flexible {
+                    left_over + given
+                } else if look.column == TableColumn::Label {
+                    (width * share - given).round()
+                } else {
+                    (width * share).round()
+                };
                 let range = Rangef::new(x, x + width);
                 x += width;
                 Place { column: look.column, range }

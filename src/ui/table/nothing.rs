@@ -50,7 +50,7 @@ pub(super) fn show(ui: &mut Ui, body: Rect, desk: &mut Desk, scene: &mut Scene) 
     } else if desk.is_live() || desk.status.connection.is_none() {
         let sentence = "Outcomes appear here the moment Privicore sends them.";
         let below = empty::show(ui, body, icons::LIVE_EMPTY, "No activity yet.", sentence);
-        keys(ui, pos2(body.center().x, below + 28.0), desk);
+        keys(ui, pos2(body.center().x, below + (body.height() / 8.0).clamp(14.0, 28.0)), desk);
     } else {
         let sentence = "Outcomes appear here the moment Privicore sends them, once this profile is connected.";
         empty::show(ui, body, icons::LIVE_EMPTY, "No activity yet.", sentence);
@@ -91,7 +91,7 @@ fn nothing_matches(ui: &mut Ui, body: Rect, desk: &mut Desk, scene: &mut Scene) 
     let everything = Press::new("Show everything").look(Look::Outlined);
     let change_width = change.as_ref().map_or(0.0, |change| change.width(ui) + 8.0);
     let width = change_width + everything.width(ui);
-    let mut at = pos2(body.center().x - width / 2.0, below + 24.0);
+    let mut at = pos2(body.center().x - width / 2.0, below + (body.height() / 8.0).clamp(14.0, 24.0));
     if let (Some(change), Some(slip)) = (change, &slip) {
         if change.at(ui, at).clicked() {
             desk.set_filter(&slip.mended);

@@ -110,7 +110,12 @@ fn scroll(ui: &Ui, body: Rect, desk: &mut Desk, scene: &Scene) {
         by -= f64::from(fingers.drag_delta().y);
     }
     if by != 0.0 {
-        table.scroll_to(table.offset + by, activities, view);
+        let before = table.offset;
+        table.scroll_to(before + by, activities, view);
+        if table.offset.total_cmp(&before).is_ne() {
+            // At its end the wheel goes on to the window, where that scrolls.
+            ui.input_mut(|input| input.smooth_scroll_delta.y = 0.0);
+        }
     }
 }
 

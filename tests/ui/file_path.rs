@@ -1,0 +1,116 @@
+//! A desktop without file dialogs: the window asks for the path itself.
+
+use egui::Key;
+use egui::accesskit::Role;
+use privicore_monitor::engine::{Action, FileDialogError, FileKind, FileRequest, PathCheck};
+use privicore_monitor::ui::FailedDialog;
+
+use super::harness::{LINK, Window, data};
+
+/// A window that has asked for a path, since the desktop could not.
+fn asking() -> Window {
+    let mut window = Window::live();
+    window.hear(&[data("r-1", "rates", 1, LINK)]);
+    window.run();
+    window.press("Download r-1");
+    let (suggestion, answer) = window.dialogs.with(Vec::pop).expect("the desktop is asked first");
+    let request = FileRequest {
+        kind: FileKind::Save,
+        title: suggestion.title,
+        folder: Some("/srv/data".into()),
+        file_name: "rates.csv".to_owned(),
+    };
+    let failed = FailedDialog { error: FileDialogError::Unavailable, unanswered: Some((request, answer)) };
+    window.desktop.failed.with(|all| all.push(failed));
+    window.run();
+    window
+}
+
+/// Says what the path that is being looked at leads to; returns what was typed.
+fn found(window: &mut Window, check: PathCheck) -> String {
+    let (typed, kind, reply) = window.desktop.checks.with(Vec::pop).expect("the path is looked at");
+    assert_eq!(kind, FileKind::Save);
+    reply.give(check);
+    window.run();
+    typed
+}
+
+fn is_open(window: &Window) -> bool {
+    window.has(Role::TextInput, "File path")
+}
+
+/// Where the window has data saved to.
+fn saved_to(window: &mut Window) -> Option<String> {
+    window.run();
+    window.actions().into_iter().find_map(|action| match action {
+        Action::Download { to, .. } => Some(to.display().to_string()),
+        _ => None,
+    })
+}
+
+#[test]
+fn the_window_says_what_to_install_and_saves_where_it_is_told() {
+    let mut window = asking();
+    assert!(window.has(Role::Dialog, "Choose a file"));
+    let labels = window.all(Role::Label);
+    assert!(labels.iter().any(|label| label.contains("Install xdg-desktop-portal")), "{labels:?}");
+    window.key(Key::Enter);
+    assert_eq!(found(&mut window, PathCheck::Usable("/srv/data/rates.csv".into())), "/srv/data/rates.csv");
+    assert!(!is_open(&window));
+    assert_eq!(saved_to(&mut window).as_deref(), Some("/srv/data/rates.csv"));
+}
+
+#[test]
+fn a_file_is_replaced_only_when_the_operator_says_so() {
+    let mut window = asking();
+    window.press("Save");
+    found(&mut window, PathCheck::Exists("/srv/data/rates.csv".into()));
+    assert_eq!(saved_to(&mut window), None, "it is replaced unasked");
+    window.press("Replace");
+    assert_eq!(saved_to(&mut window).as_deref(), Some("/srv/data/rates.csv"));
+}
+
+#[test]
+fn another_path_is_looked_at_anew() {
+    let mut window = asking();
+    window.press("Save");
+    found(&mut window, PathCheck::Exists("/srv/data/rates.csv".into()));
+    window.type_into(Role::TextInput, "File path", "2");
+    assert!(window.has(Role::Button, "Save") && !window.has(Role::Button, "Replace"));
+    window.press("Save");
+    found(&mut window, PathCheck::Wrong("There is no folder /srv. Create it, or type another path.".to_owned()));
+    assert!(
+        window.all(Role::Alert).iter().any(|alert| alert.contains("no folder /srv")),
+        "{:?}",
+        window.all(Role::Alert)
+    );
+    assert!(is_open(&window));
+    assert_eq!(saved_to(&mut window), None);
+}
+
+#[test]
+fn cancelled_the_next_one_asks_the_desktop_again() {
+    for cancel in [|window: &mut Window| window.press("Cancel"), |window: &mut Window| window.key(Key::Escape)] {
+        let mut window = asking();
+        cancel(&mut window);
+        window.run();
+        assert!(!is_open(&window));
+        assert_eq!(saved_to(&mut window), None);
+        window.press("Download r-1");
+        assert!(window.dialog_is_open(), "nothing is asked");
+    }
+}
+
+#[test]
+fn a_dialog_that_ended_is_said_and_counts_as_cancelled() {
+    let mut window = Window::live();
+    window.hear(&[data("r-1", "rates", 1, LINK)]);
+    window.run();
+    window.press("Download r-1");
+    window.drop_dialog();
+    window.desktop.failed.with(|all| all.push(FailedDialog { error: FileDialogError::Ended, unanswered: None }));
+    window.run();
+    assert!(window.all(Role::Alert).iter().any(|alert| alert.contains("ended without an answer")));
+    window.press("Download r-1");
+    assert!(window.dialog_is_open(), "nothing is asked");
+}
