@@ -257,6 +257,8 @@ fn prepare(connection: &mut Connection, format: i64, has_log: bool) -> rusqlite:
     }
     let mode = if has_log { "wal" } else { "delete" };
     connection.pragma_update_and_check(None, "journal_mode", mode, |_row| Ok(()))?;
+    // Only this tells whether the log can be used.
+    first_read(connection)?;
     // An acknowledgement comes once: the log is flushed at every commit, not only at checkpoints.
     connection.pragma_update(None, "synchronous", "full")?;
     connection.pragma_update(None, "foreign_keys", false)?;

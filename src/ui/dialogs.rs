@@ -229,9 +229,12 @@ fn framed(
     let room = vec2(window.x - around - 16.0, window.y - below - around - 8.0);
     let response = Modal::new(id).area(area).backdrop_color(theme::BACKDROP).frame(frame).show(ctx, |ui| {
         // What has no room in the window is scrolled to.
-        let area = ScrollArea::both().id_salt("dialog").max_width(room.x + bar).max_height(room.y);
-        area.min_scrolled_width(room.x.min(width)).min_scrolled_height(room.y).show(ui, |ui| {
-            let width = width.min((window.x - 80.0).max(theme::LEAST_DIALOG));
+        let width = width.min((window.x - 80.0).max(theme::LEAST_DIALOG));
+        let shown = width.min(room.x) + bar;
+        ui.set_width(shown);
+        let area = ScrollArea::both().id_salt("dialog").auto_shrink([false, true]);
+        let area = area.max_width(shown).min_scrolled_width(shown).max_height(room.y).min_scrolled_height(room.y);
+        area.show(ui, |ui| {
             ui.set_width(width + bar);
             let place = Rect::from_min_size(ui.cursor().min, vec2(width, f32::INFINITY));
             let mut inner = ui.new_child(UiBuilder::new().max_rect(place).id_salt("content"));

@@ -91,7 +91,7 @@ impl App {
         let Some(desk) = self.desk().filter(|desk| !desk.shows_form()) else {
             return around + theme::LEAST_TABLE;
         };
-        let bars = [banner::is_due(desk), rival::of(desk).is_some(), true, true];
+        let bars = [banner::is_due(desk), desk.completeness.competing().is_some(), true, true];
         let bars = bars.into_iter().filter(|is_there| *is_there).map(|_bar| theme::BAR).sum::<f32>();
         let drawer = if desk.is_all() { 0.0 } else { downloads::height(desk, scene.narrow) };
         let details = if desk.details.is_some() { theme::DETAILS } else { 0.0 };

@@ -177,7 +177,10 @@ fn quantiles(ui: &Ui, plot: Rect, [(median, median_words), (p95, p95_words)]: [(
     let widths = [&left, &right].map(|words| widgets::width(ui, words, Type::Caption));
     let [median_width, p95_width] = widths;
     // Side by side, whatever the lines' places.
-    let start = (median + 4.0 - median_width).clamp(plot.left() - AXIS, plot.right() - median_width - p95_width - 10.0);
+    let farthest = plot.right() - median_width - p95_width - 10.0;
+    // Beside the number at the axis, if there is room.
+    let nearest = if farthest >= plot.left() { plot.left() } else { plot.left() - AXIS };
+    let start = (median + 4.0 - median_width).clamp(nearest, farthest.max(nearest));
     let next =
         (p95 + 4.0).clamp(start + median_width + 10.0, (plot.right() - p95_width).max(start + median_width + 10.0));
     for (x, words) in [(start, &left), (next, &right)] {
