@@ -6,7 +6,7 @@ use crate::engine::Action;
 use crate::protocol::{CommandId, pasted};
 use crate::settings::ProfileId;
 
-use super::dialogs::{First, buttons_if, paragraph};
+use super::dialogs::{First, buttons, paragraph};
 use super::field::Field;
 use super::scene::{Scene, Wish};
 use super::theme::{self, Palette, Type};
@@ -80,7 +80,7 @@ pub(crate) fn show(ui: &mut Ui, track: &mut Track, fresh: bool, scene: &mut Scen
         ui.painter().galley(rect.min, galley, palette.failed);
         widgets::alert(ui, rect, wrong);
     }
-    if buttons_if(ui, !track.ids.trim().is_empty(), "Track", "Cancel", First::None, scene) {
+    if buttons(ui, "Track", "Cancel", First::None, scene) {
         let label = track.label.trim();
         if label.chars().count() > LONGEST {
             track.wrong = Some(format!("The label is longer than {LONGEST} characters. Give a shorter one."));
