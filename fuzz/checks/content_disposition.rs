@@ -3,7 +3,7 @@
 use crate::protocol::file_name;
 
 pub(crate) fn check(bytes: &[u8]) {
-    let encoded: String = bytes.iter().map(|byte| format!("%{byte:02X}")).collect();
+    let encoded = bytes.iter().map(|byte| format!("%{byte:02X}")).collect::<Vec<_>>().concat();
     let forms: [(&[u8], &[u8]); 7] = [
         (b"", b""),
         (b"attachment; filename=", b""),

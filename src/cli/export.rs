@@ -28,7 +28,9 @@ pub fn run(
 ) -> Result<(), CliError> {
     let settings = match Store::open_read_only(directories) {
         Ok((_store, settings, said)) => {
-            said.iter().for_each(|sentence| super::say(sentence));
+            if let Some(sentence) = &said {
+                super::say(sentence);
+            }
             settings
         }
         // What the journal has comes out all the same: its profiles have their ids instead of their names.
@@ -58,7 +60,7 @@ pub fn run(
     let links = archive.as_ref().map(|archive| archive.earlier_links(is_under_way)).transpose()?.unwrap_or_default();
     let mut output = Output::open(wanted.file.as_deref())?;
     let (now, reference) = (clock.now(), clock.reference());
-    let lines = Lines {
+    let printed = Lines {
         format: match wanted.format {
             Format::Csv => LineFormat::Csv,
             Format::Ndjson => LineFormat::Ndjson,
@@ -81,7 +83,7 @@ pub fn run(
     }
     let is_cancelled = || cancelled.load(Ordering::Relaxed);
     let mut count = 0_u64;
-    let written = lines.write(archive.as_ref(), |line| match output.write(line)? {
+    let written = printed.write(archive.as_ref(), |line| match output.write(line)? {
         _ if is_cancelled() => Err(Stop::Failed(CliError::Cancelled)),
         Reader::Listens => {
             count += 1;
@@ -89,13 +91,13 @@ pub fn run(
         }
         Reader::Gone => Err(Stop::ReaderGone),
     });
-    let header = u64::from(lines.format == LineFormat::Csv);
+    let header = u64::from(printed.format == LineFormat::Csv);
     match written {
         // Whatever was read then has ended with an error of its own.
         _ if is_cancelled() => Err(CliError::Cancelled),
         Ok(()) => {
             if count <= header
-                && let Some(slip) = Slip::find(&lines.filter.to_string())
+                && let Some(slip) = Slip::find(&printed.filter.to_string())
             {
                 super::say(&format!("Nothing matches. {}", slip.question()));
             }

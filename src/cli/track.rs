@@ -76,7 +76,9 @@ async fn write(
 /// The profile that is meant: the named one, the one that the environment signs in, or the only one.
 fn whose(tracking: &Tracking, directories: &Directories, environment: &Environment) -> Result<ProfileId, CliError> {
     let (_store, settings, said) = Store::open_read_only(directories)?;
-    said.iter().for_each(|sentence| super::say(sentence));
+    if let Some(sentence) = &said {
+        super::say(sentence);
+    }
     let guest = Guest::of(environment, &settings, tracking.profile.as_deref());
     if let Some(guest) = guest {
         return Ok(guest.profile.id);

@@ -235,7 +235,7 @@ mod tests {
             ("DER", der().to_vec()),
             ("DER with a line end", [der().as_ref(), b"\r\n"].concat()),
             ("text before and after", format!("subject=Ä\n# {{}}\n{PEM}\nissuer: me -----\n").into_bytes()),
-            ("indented", PEM.lines().map(|line| format!("   {line}  \n")).collect::<String>().into_bytes()),
+            ("indented", PEM.lines().map(|line| format!("   {line}  \n")).collect::<Vec<_>>().concat().into_bytes()),
             ("one line", one_line.into_bytes()),
             ("long line", block("CERTIFICATE", &body).into_bytes()),
             ("no padding", block("CERTIFICATE", body.trim_end_matches('=')).into_bytes()),

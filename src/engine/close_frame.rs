@@ -164,7 +164,7 @@ mod tests {
         };
         assert_eq!(of(&frame(CLOSE, b"")), Some((None, 0)));
         assert_eq!(of(&frame(CLOSE, b"x")), Some((None, 0)));
-        assert_eq!(of(&frame(CLOSE, &[0x88; 70_000])), Some((Some(0x8888), LONGEST - 2)));
+        assert_eq!(of(&frame(CLOSE, &vec![0x88; 70_000])), Some((Some(0x8888), LONGEST - 2)));
         assert_eq!(of(&frame(9, b"ping")), None);
     }
 }

@@ -6,9 +6,12 @@ use std::sync::mpsc;
 
 use super::*;
 
+/// Names and values of the environment.
+type Environment = &'static [(&'static str, &'static str)];
+
 /// Variables, and the addresses that are reached with them. `A` … `D` stand for proxies. Networks of IPv6, which curl documents, are not
 /// here: 7.88 compares the addresses of IPv6 as if they were names.
-const TABLE: &[(&[(&str, &str)], &[&str])] = &[
+const TABLE: &[(Environment, &[&str])] = &[
     (&[], &["http://a.test", "https://a.test"]),
     (&[("https_proxy", "A"), ("HTTPS_PROXY", "")], &["http://a.test", "https://a.test"]),
     (&[("https_proxy", ""), ("HTTPS_PROXY", "B")], &["https://a.test"]),
@@ -53,7 +56,7 @@ const TABLE: &[(&[(&str, &str)], &[&str])] = &[
 ];
 
 /// Listens like a proxy or a server, and tells each connection.
-fn listen(name: &'static str, told: mpsc::Sender<&'static str>) -> SocketAddr {
+fn listen(name: &'static str, told: mpsc::SyncSender<&'static str>) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
     std::thread::Builder::new()
@@ -76,7 +79,7 @@ fn every_variable_leads_where_it_leads_curl() {
         println!("left out: there is no curl on this machine (the table of variables was not laid beside it)");
         return;
     }
-    let (told, heard) = mpsc::channel();
+    let (told, heard) = mpsc::sync_channel(64);
     let straight = listen("straight", told.clone());
     let proxies = ["A", "B", "C", "D"].map(|name| (name, listen(name, told.clone())));
     for (variables, urls) in TABLE {

@@ -108,7 +108,8 @@ fn certificates(file: &CaFile) -> Result<(Vec<CertificateDer<'static>>, Option<C
         Ok(found) => found,
         Err(why) => return Err(CaFileError::NoCertificates { named_by, path, why }),
     };
-    let partly = (!unusable.is_empty()).then(|| CaFileError::Partly { named_by, path, unusable, usable: usable.len() });
+    let partly =
+        (!unusable.is_empty()).then_some(CaFileError::Partly { named_by, path, unusable, usable: usable.len() });
     Ok((usable, partly))
 }
 
@@ -156,6 +157,7 @@ fn counted(usable: usize) -> String {
 }
 
 /// Who named it, after "the certificate file".
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "messages of errors get references")]
 fn named(by: &NamedBy) -> &'static str {
     match by {
         NamedBy::Environment => "that PRIVICORE_CA_FILE names",

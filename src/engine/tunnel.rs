@@ -136,12 +136,12 @@ mod tests {
         let Err(ProxyError::Refused { status: 503, retry_after, .. }) = answered(answer, true).await.0 else {
             panic!("it agreed")
         };
-        assert_eq!(retry_after, Some(RetryAfter::In(Duration::from_secs(60))));
+        assert_eq!(retry_after, Some(RetryAfter::In(Duration::from_mins(1))));
     }
 
     #[tokio::test(start_paused = true)]
     async fn whatever_else_a_proxy_answers_is_a_sentence_that_names_it() {
-        let long = [b"HTTP/1.1 200 OK\r\nX: ".as_slice(), &[b'x'; 128 * 1024]].concat();
+        let long = [b"HTTP/1.1 200 OK\r\nX: ".as_slice(), &vec![b'x'; 128 * 1024]].concat();
         let cases: [(&[u8], &str); 9] = [
             (b"HTTP/1.1 407 Proxy Authentication Required\r\n\r\n", "asks for a user name and a password"),
             (b"HTTP/1.1 403 Forbidden\r\n\r\n", "did not connect to w.example.com: it answered with HTTP status 403"),

@@ -93,7 +93,7 @@ async fn the_request_is_that_of_a_websocket_client_and_names_the_program() {
 
 #[tokio::test(start_paused = true)]
 async fn headers_are_lists_in_any_case_and_what_comes_with_the_answer_is_read() {
-    let many: String = (0..200).map(|number| format!("X-{number}: y\r\n")).collect();
+    let many = (0..200).map(|number| format!("X-{number}: y\r\n")).collect::<Vec<_>>().concat();
     for headers in [
         "Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: {accept}\r\n".to_owned(),
         "Upgrade: websocket\r\nConnection: keep-alive, Upgrade\r\nSec-WebSocket-Accept: {accept}\r\n".to_owned(),
@@ -196,7 +196,7 @@ async fn a_refusal_has_its_status_its_words_and_what_to_do() {
 
 #[tokio::test(start_paused = true)]
 async fn a_refusals_body_is_bounded_in_size_and_time_and_keeps_no_secret_of_the_address() {
-    let endless = [b"HTTP/1.1 500 X\r\nContent-Type: text/plain\r\n\r\n".as_slice(), &[b'x'; 900_000]].concat();
+    let endless = [b"HTTP/1.1 500 X\r\nContent-Type: text/plain\r\n\r\n".as_slice(), &vec![b'x'; 900_000]].concat();
     let sentence = refused(&endless, Then::Waits).await;
     assert!(sentence.contains("xxx…”") && sentence.len() < 600, "{sentence}");
 

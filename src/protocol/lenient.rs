@@ -5,6 +5,7 @@
 //! go. Everything else stays to the letter, so that a text that is no JSON stays none.
 
 use std::borrow::Cow;
+use std::fmt::Write as _;
 
 use serde_json::Value;
 
@@ -156,7 +157,7 @@ impl<'a> Repair<'a> {
                 }
                 Some('\\') => self.escape(),
                 Some(control) => {
-                    self.out.push_str(&format!("\\u{:04x}", u32::from(control)));
+                    _ = write!(self.out, "\\u{:04x}", u32::from(control));
                     self.take(1);
                 }
             }

@@ -150,6 +150,17 @@ impl<'s> Masker<'s> {
     }
 
     fn text<'a>(&self, raw: &'a str, depth: usize) -> Cow<'a, str> {
+        let masked = self.by_structure(raw, depth);
+        // A secret with quotes or brackets in it can lie across strings. What is JSON as a whole must stay JSON; a text within it, and
+        // what is no JSON, need not.
+        if self.holds_a_long_secret(&masked) && (depth < DEPTH || !is_json(&masked)) {
+            return Cow::Owned(self.prose(&masked).into_owned());
+        }
+        masked
+    }
+
+    /// The text with each of its strings, names and numbers masked.
+    fn by_structure<'a>(&self, raw: &'a str, depth: usize) -> Cow<'a, str> {
         if !may_hold_a_secret(raw, &self.secrets) {
             return Cow::Borrowed(raw);
         }

@@ -136,7 +136,7 @@ fn a_wrong_value_falls_back_alone_and_stays_in_the_file_until_another_is_chosen(
         let (store, settings, notice) = Store::open(&directories);
         assert_eq!((&read, &said), (&settings, &notice), "{wrong}");
         assert_eq!(fs::read_to_string(&file).unwrap(), text, "reading {wrong} changed the file");
-        assert_eq!(beside(&directories), [PathBuf::new(); 0], "{wrong}");
+        assert_eq!(beside(&directories), Vec::<PathBuf>::new(), "{wrong}");
         let notice = notice.unwrap_or_else(|| panic!("nothing was said of {wrong}"));
         assert!(notice.contains(path) && notice.ends_with('.'), "{wrong}: {notice}");
         let profiles: Vec<_> = settings.profiles.iter().map(|profile| profile.id.to_string()).collect();
@@ -211,7 +211,7 @@ fn a_damaged_file_counts_as_far_as_it_can_be_read_and_a_copy_of_it_stays() {
         fs::write(&file, &text).unwrap();
         let (_, read, said) = Store::open_read_only(&directories).unwrap();
         assert!(said.is_some_and(|said| said.contains("are damaged (line ")), "{wrong}");
-        assert_eq!(beside(&directories), [PathBuf::new(); 0], "reading {wrong} changed something");
+        assert_eq!(beside(&directories), Vec::<PathBuf>::new(), "reading {wrong} changed something");
         assert_eq!(fs::read_to_string(&file).unwrap(), text, "reading {wrong} changed the file");
         let (_, settings, notice) = Store::open(&directories);
         assert_eq!(read, settings, "{wrong}");

@@ -22,6 +22,7 @@ const COMPACT: f32 = 780.0;
 
 /// One frame. Views draw and wish; what they wish is done after the frame, in one place.
 #[derive(Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own about the frame")]
 pub(crate) struct Scene {
     /// The time, by the clock that stamps entries.
     pub now: Moment,

@@ -34,11 +34,13 @@ impl Track {
     }
 }
 
+/// What may stand between ids, beside spaces.
+const MARKS: [char; 13] = [',', ';', '"', '\'', '`', '“', '”', '‘', '’', '[', ']', '(', ')'];
+
 /// The ids in a pasted text, each once, in order: what stands between spaces, commas, quotes and brackets.
 fn ids(text: &str) -> Result<Vec<CommandId>, String> {
     let mut found: Vec<CommandId> = Vec::new();
     let mut seen = std::collections::HashSet::new();
-    const MARKS: [char; 13] = [',', ';', '"', '\'', '`', '“', '”', '‘', '’', '[', ']', '(', ')'];
     let is_between = |c: char| c.is_whitespace() || MARKS.contains(&c);
     for id in text.split(is_between).map(pasted::trimmed).filter(|id| !id.is_empty()) {
         if id.chars().count() > LONGEST {

@@ -1,6 +1,8 @@
 //! Services of the desktop that a test plays itself: on the session bus what is missing there, on a bus of its own what would stand
 //! in another's place.
 
+#![expect(clippy::used_underscore_binding, reason = "the methods of an interface get what D-Bus sends")]
+
 use std::collections::HashMap;
 use std::env;
 use std::fs::File;
@@ -287,7 +289,7 @@ impl AccessibilityService {
     }
 }
 
-/// A Secret Service without a default collection that finds nothing, as KeePassXC is while its database is locked.
+/// A Secret Service without a default collection that finds nothing, as `KeePassXC` is while its database is locked.
 pub(crate) struct LockedSecrets {
     _bus: Connection,
 }
@@ -310,7 +312,11 @@ impl LockedSecrets {
 struct Secrets;
 
 #[zbus::interface(name = "org.freedesktop.Secret.Service")]
-#[expect(clippy::unused_self, reason = "methods belong to an object")]
+#[expect(
+    clippy::unused_self,
+    clippy::needless_pass_by_value,
+    reason = "methods belong to an object, and get what D-Bus sends"
+)]
 impl Secrets {
     fn open_session(
         &self,

@@ -75,7 +75,7 @@ const OK: &str = "HTTP/1.1 200 OK\nConnection: close";
 
 fn cases() -> Vec<(&'static str, Vec<u8>, End)> {
     let ok = |lines: &str| sized(&format!("{OK}\n{lines}"), BODY);
-    let many = |count: usize| (0..count).map(|number| format!("X-{number}: {number}\n")).collect::<String>();
+    let many = |count: usize| (0..count).map(|number| format!("X-{number}: {number}\n")).collect::<Vec<_>>().concat();
     let whole = || Saved(false);
     vec![
         ("plain", ok("Server: x"), whole()),
@@ -193,10 +193,10 @@ async fn what_curl_saves_is_saved_byte_by_byte_the_same() {
                 assert_ne!(code, Some(0), "{name}: curl saves it too");
                 assert_eq!(std::fs::read(&to).expect("the file"), BODY, "{name}");
             }
-            (Cut, Deed::NotSaved { why: NotSaved::Broken, part: Some(part), .. }) => {
+            (Cut, Deed::NotSaved { why: NotSaved::Broken, part: Some(kept), .. }) => {
                 // Of these two ways of telling the end curl 7.88 takes the one that is no way, and later ones the length.
                 assert!(code == Some(18) || name == "cut-identity", "{name}: {code:?}");
-                assert_eq!(std::fs::read(path_of_text(&part)).expect("the part-file"), curled, "{name}");
+                assert_eq!(std::fs::read(path_of_text(&kept)).expect("the part-file"), curled, "{name}");
                 assert!(!to.exists(), "{name}: half a file got the name");
             }
             (Coded(ending), Deed::Saved { to: saved, .. }) => {

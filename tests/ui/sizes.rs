@@ -95,7 +95,7 @@ fn notices(theme: Theme, size: [f32; 2]) -> Window {
     let profile = window.id();
     let why =
         "The server refused the token. Sign in again, or try once more if the server had a passing fault.".to_owned();
-    window.status(profile, |status| status.connection = Some(ConnectionState::TokenRefused { why: why.into() }));
+    window.status(profile, |status| status.connection = Some(ConnectionState::TokenRefused { why }));
     for sentence in [
         "The disk is full, so the newest messages are in memory only. Free some space; they are written as soon as there is room.",
         "Links to data are kept in memory only: the system keyring is locked or has no default collection. Unlock it.",
@@ -229,7 +229,9 @@ fn is_of_one_size(name: &str) -> bool {
 fn every_size_of(screens: &[Screen], theme: Theme) {
     let mut wrong = Vec::new();
     // Of a screen in several sizes the pictures differ, not what is tried here.
-    for (name, size, open) in screens.iter().filter(|(_, size, _)| *size == [1280.0, 800.0]) {
+    for (name, size, open) in
+        screens.iter().filter(|(_, size, _)| size.map(f32::to_bits) == [1280.0_f32, 800.0].map(f32::to_bits))
+    {
         let mut window = open(theme, *size);
         let all = controls(&window);
         for pixels in WINDOWS {
@@ -356,7 +358,7 @@ fn a_time_that_stands_beside_a_state_says_all_of_it_in_its_name() {
     let until = window.clock.with(|clock| clock.instant) + Duration::from_secs(12);
     let why = "The server closed the connection.".to_owned();
     window.status(profile, |status| {
-        status.connection = Some(ConnectionState::Reconnecting { at: until, attempt: 2, why })
+        status.connection = Some(ConnectionState::Reconnecting { at: until, attempt: 2, why });
     });
     window.status(profile, |status| {
         status.token = privicore_monitor::engine::TokenStatus::Held { expires_at: Some(at("15:17:00")), kept: true }

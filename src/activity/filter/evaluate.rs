@@ -71,8 +71,8 @@ pub(super) fn without_memory(filter: &Filter, activity: &Activity<'_>, now: Mome
     let mut buffer = String::new();
     let is_of = |whole: &&str| activity.whole_message().strip_suffix('…').is_some_and(|cut| whole.starts_with(cut));
     let whole = whole.filter(is_of);
-    let mut holds = |term| holds(term, activity, now, &mut Search { memory: None, buffer: &mut buffer, whole });
-    filter.terms.iter().all(|term| holds(term))
+    let holds = |term| holds(term, activity, now, &mut Search { memory: None, buffer: &mut buffer, whole });
+    filter.terms.iter().all(holds)
 }
 
 /// What a search may work with.

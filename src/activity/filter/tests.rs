@@ -301,6 +301,6 @@ fn text_for_which_there_is_no_room_is_found_with_what_the_journal_has() {
     };
     assert!(asked("NEEDLE", whole.as_deref()) && !asked("-NEEDLE", whole.as_deref()));
     assert!(!asked("NEEDLE", Some("NEEDLE of another")), "it is not the text of this row");
-    activities.add_found(&entry.key, &[entry.clone()]);
+    activities.add_found(&entry.key, std::slice::from_ref(&entry));
     assert_eq!(found(&activities, "NEEDLE"), "a");
 }

@@ -63,6 +63,7 @@ mod tests {
     }
 
     #[test]
+    #[expect(clippy::disallowed_methods, reason = "a file that another program writes")]
     fn a_file_system_that_renames_only_by_replacing_still_replaces_nothing() {
         // What renameat2 and linkat say on FUSE, exFAT, vboxsf and NFS.
         for refusal in [

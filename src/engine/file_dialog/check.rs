@@ -40,7 +40,6 @@ impl PathCheck {
         match (kind, found) {
             (FileKind::Folder, Ok(_)) if is_folder => Self::Usable(path),
             (FileKind::Folder, Ok(_)) => Self::Wrong("This is a file. Type the path of a folder.".to_owned()),
-            (FileKind::Folder, Err(error)) => Self::Wrong(missing(&path, &error)),
             (FileKind::Save, Ok(_)) if is_folder || ends_with_separator(typed) => {
                 Self::Wrong("This is a folder. Add the name of a file.".to_owned())
             }
@@ -56,7 +55,7 @@ impl PathCheck {
                     Err(error) => Self::Wrong(missing(folder, &error)),
                 }
             }
-            (FileKind::Save, Err(error)) => Self::Wrong(missing(&path, &error)),
+            (FileKind::Folder | FileKind::Save, Err(error)) => Self::Wrong(missing(&path, &error)),
         }
     }
 }
@@ -75,9 +74,12 @@ fn missing(folder: &Path, error: &io::Error) -> String {
 
 #[cfg(test)]
 mod tests {
+    use FileKind::{Folder, Save};
+
     use super::*;
 
     #[tokio::test]
+    #[expect(clippy::disallowed_methods, reason = "a file that another program wrote")]
     async fn a_typed_path_is_looked_at_before_it_is_used() {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("there.csv");
@@ -90,7 +92,6 @@ mod tests {
             };
             assert!(sentence.contains(says), "{typed}: {sentence}");
         };
-        use FileKind::{Folder, Save};
         assert_eq!(check(at("new.csv"), Save).await, PathCheck::Usable(folder.path().join("new.csv")));
         assert_eq!(
             check(format!("  {} ", at("new.csv")), Save).await,

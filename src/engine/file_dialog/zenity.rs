@@ -64,6 +64,7 @@ mod tests {
     use super::*;
 
     /// What a program of this script answers.
+    #[expect(clippy::disallowed_methods, reason = "a program to run")]
     async fn answer(script: &str) -> Result<Option<PathBuf>, FileDialogError> {
         let folder = tempfile::tempdir().unwrap();
         let program = folder.path().join("zenity");

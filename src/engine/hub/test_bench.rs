@@ -114,6 +114,7 @@ pub(super) struct Bench {
 
 impl Bench {
     /// An engine whose own clock is wrong by so much, signed in with a token that lives [`LIFE`] minutes.
+    #[expect(clippy::too_many_lines, reason = "it puts together what the supervisor is made of")]
     pub(super) async fn signed_in(wrong_by: jiff::SignedDuration) -> Self {
         let start = Instant::now();
         let server_now = move || {

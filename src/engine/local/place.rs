@@ -67,9 +67,9 @@ impl Place {
     }
 }
 
-/// Whether a folder is closed to others, whatever its file system says to a change of that.
+/// Whether a folder is closed to others, whatever its file system says to a change of that: the last six bits of its mode are theirs.
 fn is_private(folder: &Path) -> bool {
-    std::fs::metadata(folder).is_ok_and(|found| found.mode() & 0o077 == 0)
+    std::fs::metadata(folder).is_ok_and(|found| found.mode().trailing_zeros() >= 6)
 }
 
 /// FNV-1a with 64 bits: the same in every version, which the standard library's hash does not promise.

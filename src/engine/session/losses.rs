@@ -56,14 +56,12 @@ impl Session {
         let sentence = match (self.losses.count, limit) {
             (..REPEATED, _) => format!("{why} The message is lost; Privicore Monitor connects again."),
             (REPEATED, Some(_)) => format!(
-                "{why} The server has sent it {} times in a row and may go on doing so: raise the limit to read it. Until then \
-                 Privicore Monitor connects again after growing pauses.",
-                REPEATED
+                "{why} The server has sent it {REPEATED} times in a row and may go on doing so: raise the limit to read it. Until then \
+                 Privicore Monitor connects again after growing pauses."
             ),
             (REPEATED, None) => format!(
-                "{why} That has happened {} times in a row: ask the server's owner to take the message out of the queue. Until then \
-                 Privicore Monitor connects again after growing pauses.",
-                REPEATED
+                "{why} That has happened {REPEATED} times in a row: ask the server's owner to take the message out of the queue. Until then \
+                 Privicore Monitor connects again after growing pauses."
             ),
             _ => return,
         };

@@ -35,7 +35,7 @@ impl Display {
 
 #[cfg(all(unix, not(target_os = "macos")))]
 mod linux {
-    use std::ffi::OsString;
+    use std::ffi::{OsStr, OsString};
     use std::io;
     use std::os::unix::net::UnixStream;
     use std::path::PathBuf;
@@ -53,7 +53,7 @@ mod linux {
         }
         let x = variable("DISPLAY");
         let Some(wayland) = variable("WAYLAND_DISPLAY") else {
-            return look_at_x(x.ok_or(WindowError::NoDisplay)?).map(|()| Display::Default);
+            return look_at_x(&x.ok_or(WindowError::NoDisplay)?).map(|()| Display::Default);
         };
         let socket = match variable("XDG_RUNTIME_DIR") {
             // An absolute name stands for itself.
@@ -65,7 +65,7 @@ mod linux {
             Err(error) => {
                 tracing::warn!(%error, socket = %socket.display(), "no Wayland compositor answers; X is used");
                 match x {
-                    Some(x) => look_at_x(x).map(|()| Display::X11),
+                    Some(x) => look_at_x(&x).map(|()| Display::X11),
                     None => Err(WindowError::NoWayland { display: wayland.display().to_string(), source: error }),
                 }
             }
@@ -73,7 +73,7 @@ mod linux {
     }
 
     /// Whether the window can open on this X server.
-    fn look_at_x(display: OsString) -> Result<(), WindowError> {
+    fn look_at_x(display: &OsStr) -> Result<(), WindowError> {
         let display = display.display().to_string();
         let no_answer = |source: io::Error| WindowError::NoX { display: display.clone(), source };
         let (connection, _screen) =

@@ -21,6 +21,10 @@ pub(in crate::ui) struct SystemDialogs {
 }
 
 impl SystemDialogs {
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "each is a dialog that a person opened, and the window takes them out in each frame"
+    )]
     pub(in crate::ui) fn new(spawner: Spawner, window: Option<Arc<winit::window::Window>>) -> Self {
         Self { spawner, window, failed: channel() }
     }

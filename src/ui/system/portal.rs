@@ -76,7 +76,7 @@ fn answer(handle: &OwnedObjectPath, signals: MessageIterator) -> Result<Option<P
     // They end with the bus.
     for message in signals.map_while(Result::ok) {
         let header = message.header();
-        match header.member().map(|member| member.as_str()) {
+        match header.member().map(zbus::names::MemberName::as_str) {
             Some("Response") if header.path().is_some_and(|path| path.as_str() == handle.as_str()) => {
                 return match message.body().deserialize::<(u32, HashMap<String, OwnedValue>)>() {
                     Ok((0, mut results)) => chosen(results.remove("uris")),
