@@ -65,7 +65,7 @@ const PIECE: usize = 64 * 1_024;
 /// About what it takes to find a text, in bytes.
 const BESIDE: usize = 32;
 /// A collection is worth its while when this part of all was added since the last one.
-const SHARE: usize = 16;
+const SHARE: usize = 24;
 /// The least that makes a collection worth its while, in bytes.
 const LEAST: usize = 256 * 1_024;
 
