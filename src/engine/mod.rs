@@ -15,6 +15,9 @@
 //!   window or `watch` looks (`status`).
 //! * Every task has an owner that stops it and waits for it (`spawn`). What must outlive a quit is written into the journal
 //!   first and finished at the next start (`hub/pending`).
+//! * A connection is made in one place (`connector`): `proxies` decides whether it goes through a proxy, `tunnel` asks that proxy,
+//!   `trust` checks certificates and `upgrade` makes it a WebSocket. `http1` reads the answers of both requests.
+//! * A path from the desktop's file dialogs, or typed where there are none, is checked before it is used (`file_dialog`).
 //! * The outbox is bounded and never holds the engine up (`mailbox`); links and tokens never get into it (`vault`,
 //!   `reading`), but for those that the operator asks to see (`reveal`).
 //!
