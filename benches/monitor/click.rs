@@ -29,17 +29,10 @@ const DEADLINE: Duration = Duration::from_mins(1);
 /// The medians of all clicks.
 pub(crate) fn row(count: usize) -> Row {
     let (downloads, came) = serve();
-    let links = (0..LINKS).map(|number| {
-        let link = format!("{downloads}/?auth={number}");
-        let data = json!({"type": "X-DPT-CAB-REQUEST-ID", "id": id_of(number), "output_type": 1, "body": link});
-        json!({ "data": data }).to_string()
-    });
-    let socket = Server::start(links);
     let profile = Profile {
         name: "Bench".to_owned(),
         // Nobody answers there. That it is on this computer allows downloads from it.
         api: Address::new("http://127.0.0.1:9"),
-        websocket: Address::new(&socket.url),
         download: Address::new(&downloads),
         keep_signed_in: false,
         ..Profile::default()
@@ -48,12 +41,18 @@ pub(crate) fn row(count: usize) -> Row {
     fill(long.path(), &profile, count);
     fill(short.path(), &profile, SHORT);
     let (mut of_long, mut of_short) = (Vec::new(), Vec::new());
-    for _ in 0..ROUNDS {
-        of_short.extend(clicks(short.path(), &profile, &came));
-        of_long.extend(clicks(long.path(), &profile, &came));
-        // Everyone who joined is waited for.
-        socket.started();
-        socket.started();
+    for round in 0..ROUNDS {
+        // New links each round: the engine knows those that were used in an earlier one, and fetches them no more.
+        let links = (0..LINKS).map(|number| {
+            let link = format!("{downloads}/?auth={round}-{number}");
+            let data =
+                json!({"type": "X-DPT-CAB-REQUEST-ID", "id": id_of(round, number), "output_type": 1, "body": link});
+            json!({ "data": data }).to_string()
+        });
+        let socket = Server::start(links);
+        let profile = Profile { websocket: Address::new(&socket.url), ..profile.clone() };
+        of_short.extend(clicks(short.path(), &profile, round, &came));
+        of_long.extend(clicks(long.path(), &profile, round, &came));
     }
     Row {
         figure: "click to GET with a long journal, ms",
@@ -64,8 +63,8 @@ pub(crate) fn row(count: usize) -> Row {
     }
 }
 
-fn id_of(number: usize) -> String {
-    format!("click-{number}")
+fn id_of(round: usize, number: usize) -> String {
+    format!("click-{round}-{number}")
 }
 
 /// A server that answers every GET with little, and says when each came.
@@ -97,7 +96,7 @@ fn serve() -> (String, Receiver<Instant>) {
 
 /// Starts the engine, lets it read the journal, and clicks on each link. How long each GET took to come.
 #[expect(clippy::panic, reason = "a bench fails by panicking")]
-fn clicks(folder: &Path, profile: &Profile, came: &Receiver<Instant>) -> Vec<Duration> {
+fn clicks(folder: &Path, profile: &Profile, round: usize, came: &Receiver<Instant>) -> Vec<Duration> {
     let files = tempfile::tempdir().expect("a folder");
     let (engine, events) = start_engine(folder);
     let credential = Credential::Token(AuthorizationToken::new("T-bench"));
@@ -116,7 +115,7 @@ fn clicks(folder: &Path, profile: &Profile, came: &Receiver<Instant>) -> Vec<Dur
     });
     let mut times = Vec::new();
     for number in 0..LINKS {
-        let (request, to) = (RequestId::from(id_of(number).as_str()), files.path().join(number.to_string()));
+        let (request, to) = (RequestId::from(id_of(round, number).as_str()), files.path().join(number.to_string()));
         let clicked = Instant::now();
         engine.send(Action::Download { profile: profile.id, request, to }).expect("the engine is not busy");
         times.push(came.recv_timeout(DEADLINE).expect("the GET") - clicked);

@@ -69,9 +69,14 @@ fn main() {
     for (name, figures) in PARTS {
         if is_wanted(name) {
             rows.extend(figures(count));
+            keep(&rows, count);
         }
     }
     print(&rows);
+}
+
+/// Writes what has been measured so far, so that a part that fails takes nothing with it.
+fn keep(rows: &[Row], count: usize) {
     if let Some(path) = std::env::var_os("BENCH_JSON") {
         let figures: Vec<_> = rows.iter().map(Row::to_json).collect();
         let cores = std::thread::available_parallelism().map_or(0, usize::from);
