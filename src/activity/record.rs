@@ -92,6 +92,21 @@ impl Record {
         self
     }
 
+    /// Whether it may have only the beginning of a text.
+    #[must_use]
+    pub fn may_be_cut(&self) -> bool {
+        [&self.message, &self.label, &self.context].into_iter().any(|text| text.ends_with('…'))
+    }
+
+    /// With the whole texts of which it has the beginnings, from the entries of its activity in ascending order.
+    #[must_use]
+    pub fn completed(mut self, entries: &[Entry]) -> Self {
+        complete(&mut self.message, entries.iter().rev().filter_map(text_of));
+        complete(&mut self.label, entries.iter().rev().filter_map(label_of).map(Cow::Borrowed));
+        complete(&mut self.context, entries.iter().rev().filter_map(context_of).map(Cow::Borrowed));
+        self
+    }
+
     /// A gap as it stands, of entries whose clock relates to the computer's like that.
     #[must_use]
     pub fn of_gap(profile: String, gap: &GapState, seen: Moment, reference: TimeReference) -> Self {
@@ -278,6 +293,22 @@ pub fn text_of(entry: &Entry) -> Option<Cow<'_, str>> {
         | Fact::Gap(_) => None,
     };
     text.map(Cow::Borrowed)
+}
+
+/// The whole label that an entry gave, of which a row shows the beginning.
+fn label_of(entry: &Entry) -> Option<&str> {
+    match &entry.fact {
+        Fact::Done(Deed::Labelled { label }) => Some(label),
+        _ => None,
+    }
+}
+
+/// Replaces a text that was cut by the first whole one that it is the beginning of. A text may end like one that was cut.
+fn complete<'a>(text: &mut String, mut wholes: impl Iterator<Item = Cow<'a, str>>) {
+    let whole = text.strip_suffix('…').and_then(|cut| wholes.find(|whole| whole == text || whole.starts_with(cut)));
+    if let Some(whole) = whole {
+        *text = whole.into_owned();
+    }
 }
 
 /// The whole context that an entry came with, of which a row shows the beginning.

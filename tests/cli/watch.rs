@@ -84,6 +84,25 @@ fn it_ends_when_what_it_waits_for_has_come() {
 }
 
 #[test]
+fn what_had_come_before_the_start_is_printed_with_its_whole_texts() {
+    let privicore = Privicore::start();
+    let home = Home::of(privicore.running());
+    let mut watch = home.start(&["watch", "--json", "--exit-on", "final:c-1"]);
+    privicore.until_joined(1);
+    let (context, text) = (format!("invoices {}end", "c".repeat(500)), format!("denied {}end", "t".repeat(500)));
+    privicore.publish(&json!({"data": {"type": "X-DPT-CAB-REQUEST-ID", "id": "r-1", "data_context": context,
+        "output_type": 1, "body": "https://download.example.com/path?auth=CANARY"}}));
+    privicore.outcome("c-1", 3, &text);
+    assert_eq!(watch.end().code(), Some(0), "{}", watch.said());
+    for (goal, field, whole) in [("final:r-1", "context", &context), ("final:c-1", "message", &text)] {
+        let again = home.run(&["watch", "--json", "--exit-on", goal]).with(0).json();
+        assert_eq!(again[0][field], whole.as_str(), "{goal}");
+        let plain = home.run(&["watch", "--exit-on", goal]).with(0);
+        assert!(plain.out.contains(whole.as_str()), "{goal}: {}", plain.out);
+    }
+}
+
+#[test]
 fn a_filter_chooses_what_is_printed_and_not_what_is_waited_for() {
     let privicore = Privicore::start();
     let home = Home::of(privicore.running());

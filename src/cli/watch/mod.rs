@@ -143,7 +143,7 @@ impl<'a> Watcher<'a> {
     async fn watch(&mut self) -> Result<(), CliError> {
         self.begin().await?;
         let trouble = self.remember().await?;
-        if let Some(lines) = self.model.reached_before(&self.names) {
+        if let Some(lines) = self.model.reached_before(&self.names)? {
             self.print(lines).await;
             self.done = true;
             return Ok(());

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::gap_lines::GapLines;
-use crate::activity::record::{Record, context_of, text_of};
+use crate::activity::record::Record;
 use crate::activity::{
     Activities, Activity, ActivityKey, Deed, Entry, Fact, Filter, GapState, RowId, Seq, Status, TimeReference, View,
 };
@@ -16,6 +16,8 @@ use crate::cli::task::{Goal, Watch};
 use crate::engine::{Clock, EngineClock};
 use crate::journal::{Archive, EarlierLinks};
 use crate::settings::ProfileId;
+
+mod records;
 
 /// Entries that are read together.
 const CHUNK: usize = 2_000;
@@ -230,7 +232,7 @@ impl Model {
     }
 
     /// What was waited for, where it had come before the start: its lines.
-    pub(super) fn reached_before(&mut self, names: &Names) -> Option<String> {
+    pub(super) fn reached_before(&mut self, names: &Names) -> Result<Option<String>, CliError> {
         if let Some(Goal::Label(label)) = &self.goal {
             let mut found = BTreeSet::new();
             for (profile, activities) in &self.activities {
@@ -241,11 +243,12 @@ impl Model {
             }
             self.labelled = found;
         }
-        let reached = self.awaited()?;
+        let Some(reached) = self.awaited() else { return Ok(None) };
         let lines = reached.iter().map(|(profile, activity)| {
-            self.line(&Record::of(names.name(*profile), activity, None, activity.updated()))
+            let record = Record::of(names.name(*profile), activity, None, activity.updated());
+            Ok(self.line(&self.completed(record, *profile, activity)?))
         });
-        Some(lines.collect())
+        lines.collect::<Result<String, CliError>>().map(Some)
     }
 
     /// Reads one chunk of what is new. Stops behind the entry by which what was waited for has come.
@@ -304,8 +307,9 @@ impl Model {
                     names.learn_kept(archive.names());
                 }
             }
-            let record = row.and_then(|row| self.record((profile, row), &entry, names));
-            if let Some(record) = record {
+            if let Some(row) = row
+                && let Some(record) = self.record((profile, row), &entry, names)?
+            {
                 news.lines.push_str(&self.line(&record));
             }
             if row.is_some_and(|row| self.is_reached_by(profile, row)) {
@@ -372,23 +376,6 @@ impl Model {
             activities.complete(key, &parts?.concat());
         }
         Ok(())
-    }
-
-    fn record(&mut self, (profile, row): (ProfileId, RowId), entry: &Entry, names: &Names) -> Option<Record> {
-        let name = names.name(profile);
-        if matches!(entry.fact, Fact::Gap(_)) {
-            let now = self.entry_clock.now();
-            let gap = self.gap_lines.as_mut()?.print(&self.activities, (profile, row), now)?;
-            let is_wanted = self.filter.matches(&self.activity(profile, row)?, entry.at);
-            return is_wanted.then(|| Record::of_gap(name, &gap, entry.at, self.reference));
-        }
-        let activities = self.activities.get(&profile)?;
-        if !self.filter.matches_whole(&activities.get(row)?, entry.at, text_of(entry).as_deref()) {
-            return None;
-        }
-        activities.get(row).map(|activity| {
-            Record::of(name, &activity, text_of(entry).as_deref(), entry.at).with_context(context_of(entry))
-        })
     }
 
     fn line(&self, record: &Record) -> String {

@@ -82,7 +82,7 @@ async fn a_late_message_prints_its_row_with_its_outcome_its_name_and_its_first_s
 
 /// The ids that a wait ends with at the start; `None` if it goes on.
 fn reached(model: &mut Model) -> Option<Vec<String>> {
-    let lines = model.reached_before(&Names::default())?;
+    let lines = model.reached_before(&Names::default()).unwrap()?;
     let id = |line: &str| {
         let line: Value = serde_json::from_str(line).unwrap();
         line["id"].as_str().unwrap().to_owned()
@@ -135,5 +135,39 @@ async fn what_is_waited_for_may_be_wholly_older_than_what_is_read_at_the_start()
         let news = model.news(&mut names, Names::default).unwrap();
         assert!(news.reached, "{what}");
     }
+    journal.close().await;
+}
+
+#[tokio::test]
+async fn texts_that_a_row_has_only_the_beginning_of_are_printed_whole_whatever_the_entry_is() {
+    let long = |what: &str| format!("{what} {}end", "x".repeat(300));
+    let data = |context: Option<String>, at: i64| {
+        let body = "https://download.example.com/path?auth=hidden";
+        let raw = json!({"data": {"type": "X-DPT-CAB-REQUEST-ID", "id": "r", "output_type": 1, "body": body,
+            "data_context": context}});
+        let raw = raw.to_string();
+        let Incoming::Message(message) = parse(&raw) else { panic!("not a message: {raw}") };
+        let key = ActivityKey::of(&message);
+        Entry { raw: raw.into(), ..Entry::ours(Moment(at), key, Fact::Heard(message)) }
+    };
+    let labelled = |label: String| {
+        Entry::ours(Moment(2_000_000), ActivityKey::Data("r".into()), Fact::Done(Deed::Labelled { label }))
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let journal = Journal::open(folder.path()).unwrap().journal;
+    let profile = ProfileId::random();
+    let append = async |entries| journal.append(profile, entries).await.unwrap();
+    append(vec![data(Some(long("context")), 1_000_000), labelled(long("label"))]).await;
+    let mut model = waiting(folder.path(), Some("final:r".parse().unwrap()));
+    let at_start: Value =
+        serde_json::from_str(&model.reached_before(&Names::default()).unwrap().expect("it is ready")).unwrap();
+    assert_eq!((&at_start["context"], &at_start["label"]), (&json!(long("context")), &json!(long("label"))));
+    // The newest entry has none of these texts.
+    append(vec![data(None, 3_000_000)]).await;
+    let line = last_line(&mut model);
+    assert_eq!((&line["context"], &line["label"]), (&json!(long("context")), &json!(long("label"))), "{line}");
+    // One that ends as if it were cut is whole.
+    append(vec![labelled("label x…".to_owned())]).await;
+    assert_eq!(last_line(&mut model)["label"], "label x…");
     journal.close().await;
 }

@@ -1,0 +1,51 @@
+//! What is printed of an entry, and of an activity: with whole texts.
+
+use crate::activity::record::{Record, context_of, text_of};
+use crate::activity::{Activity, Entry, Fact, RowId};
+use crate::cli::CliError;
+use crate::cli::people::Names;
+use crate::settings::ProfileId;
+
+use super::Model;
+
+impl Model {
+    /// A record with the texts whole of which memory has only the beginnings: they are in the journal.
+    pub(super) fn completed(
+        &self,
+        record: Record,
+        profile: ProfileId,
+        activity: &Activity<'_>,
+    ) -> Result<Record, CliError> {
+        let Some(archive) = self.archive.as_ref().filter(|_journal| record.may_be_cut()) else { return Ok(record) };
+        let entries = archive.history(profile, &activity.key(), activity.first_seq(), activity.last_seq())?;
+        Ok(record.completed(&entries))
+    }
+
+    /// What is to be printed of an entry that is new, if it is wanted.
+    pub(super) fn record(
+        &mut self,
+        (profile, row): (ProfileId, RowId),
+        entry: &Entry,
+        names: &Names,
+    ) -> Result<Option<Record>, CliError> {
+        let name = names.name(profile);
+        if matches!(entry.fact, Fact::Gap(_)) {
+            return Ok(self.gap_record((profile, row), entry, name));
+        }
+        let text = text_of(entry);
+        match self.activity(profile, row) {
+            Some(activity) if self.filter.matches_whole(&activity, entry.at, text.as_deref()) => {
+                let record = Record::of(name, &activity, text.as_deref(), entry.at).with_context(context_of(entry));
+                self.completed(record, profile, &activity).map(Some)
+            }
+            _ => Ok(None),
+        }
+    }
+
+    fn gap_record(&mut self, (profile, row): (ProfileId, RowId), entry: &Entry, name: String) -> Option<Record> {
+        let now = self.entry_clock.now();
+        let gap = self.gap_lines.as_mut()?.print(&self.activities, (profile, row), now)?;
+        let is_wanted = self.filter.matches(&self.activity(profile, row)?, entry.at);
+        is_wanted.then(|| Record::of_gap(name, &gap, entry.at, self.reference))
+    }
+}
