@@ -110,7 +110,7 @@ pub struct App {
     file_path: Option<FilePathDialog>,
     /// Whether the dialog has only just been opened.
     fresh: bool,
-    saving: Saving<SaveFor>,
+    saving: Saving<(ProfileId, SaveFor)>,
     folders: Saving<FolderFor>,
     exporting: Saving<ExportForm>,
     /// The export under way.

@@ -19,29 +19,22 @@ pub(super) struct Answered {
     pub path: Option<PathBuf>,
 }
 
-/// What a chosen file is for.
+/// What a chosen file is for: how the data of which request, or which message, gets into it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct SaveFor {
-    /// Whose.
-    pub profile: ProfileId,
-    /// Which request, or the id of which message.
-    pub request: RequestId,
-    /// How it gets there.
-    pub how: How,
+pub(crate) enum SaveFor {
+    /// By the one GET of a request's link.
+    Link(RequestId),
+    /// From the message that a request's data came in.
+    Inline(RequestId),
+    /// From a message of bytes, which belongs to no request.
+    Message(MessageId),
+    /// By a download that is under way and waits for room.
+    Moved(RequestId),
 }
 
-/// How data gets into a chosen file.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum How {
-    /// By the one GET of its link.
-    Link,
-    /// From the message that it came in.
-    Inline,
-    /// From a message of bytes, which is no request's.
-    Message,
-    /// By a download that is under way and waits for room.
-    Moved,
-}
+/// The id of a message that is neither a command's nor a request's.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct MessageId(pub(crate) Box<str>);
 
 /// What a chosen folder is for.
 #[derive(Debug, Clone, PartialEq, Eq)]

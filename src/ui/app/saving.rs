@@ -11,7 +11,7 @@ use crate::ui::app::App;
 use crate::ui::dialogs::Dialog;
 use crate::ui::doors::{FailedDialog, SaveSuggestion};
 use crate::ui::file_path::FilePathDialog;
-use crate::ui::saving::{FolderFor, How, SaveFor, suggested_name};
+use crate::ui::saving::{FolderFor, MessageId, SaveFor, suggested_name};
 
 impl App {
     /// Opens the save dialog for a row's data. The link is not touched before a place is chosen.
@@ -19,20 +19,21 @@ impl App {
         let folder = self.preferences().last_folder;
         let Some(desk) = self.desk() else { return };
         let Some(activity) = desk.activity(row) else { return };
-        let (request, how) = match activity.key() {
-            ActivityKey::Data(request) => (request, if inline { How::Inline } else { How::Link }),
-            ActivityKey::Message(id) if inline => (RequestId::new(id), How::Message),
+        let what = match activity.key() {
+            ActivityKey::Data(request) if inline => SaveFor::Inline(request),
+            ActivityKey::Data(request) => SaveFor::Link(request),
+            ActivityKey::Message(id) if inline => SaveFor::Message(MessageId(id)),
             ActivityKey::Message(_) | ActivityKey::Command(_) | ActivityKey::Gap(_) => return,
         };
         let suggestion = SaveSuggestion { title: "Save data".to_owned(), folder, file_name: suggested_name(&activity) };
-        let what = SaveFor { profile: desk.owner(row), request, how };
-        self.saving.ask(&*self.parts.dialogs, suggestion, what, &self.parts.waker);
+        let owner = desk.owner(row);
+        self.saving.ask(&*self.parts.dialogs, suggestion, (owner, what), &self.parts.waker);
     }
 
     /// Opens the save dialog for a download that waits for room; it waits on meanwhile.
     pub(super) fn ask_where_else(&mut self, profile: ProfileId, request: RequestId, file_name: String) {
         let suggestion = SaveSuggestion { title: "Choose another place".to_owned(), folder: None, file_name };
-        let what = SaveFor { profile, request, how: How::Moved };
+        let what = (profile, SaveFor::Moved(request));
         self.saving.ask(&*self.parts.dialogs, suggestion, what, &self.parts.waker);
     }
 
@@ -66,21 +67,20 @@ impl App {
     }
 
     /// A place was chosen.
-    pub(super) fn save_to(&mut self, what: SaveFor, path: PathBuf) {
+    pub(super) fn save_to(&mut self, (profile, what): (ProfileId, SaveFor), path: PathBuf) {
         let folder = path.parent().map(PathBuf::from);
-        let SaveFor { profile, request, how } = what;
-        let action = match how {
-            How::Link => Action::Download { profile, request, to: path },
-            How::Inline => {
+        let action = match what {
+            SaveFor::Link(request) => Action::Download { profile, request, to: path },
+            SaveFor::Inline(request) => {
                 let span = self.span_of(profile, &ActivityKey::Data(request.clone()));
                 Action::SaveInline { profile, request, to: path, span }
             }
-            How::Message => {
-                let key = ActivityKey::Message(request.into_boxed_str());
+            SaveFor::Message(MessageId(id)) => {
+                let key = ActivityKey::Message(id);
                 let span = self.span_of(profile, &key);
                 Action::SaveMessage { profile, key, to: path, span }
             }
-            How::Moved => Action::MoveDownload { profile, request, to: path },
+            SaveFor::Moved(request) => Action::MoveDownload { profile, request, to: path },
         };
         if self.send(action)
             && let Some(folder) = folder
