@@ -5,8 +5,8 @@ use std::path::PathBuf;
 
 use crate::engine::{EngineError, local};
 use crate::journal::{JournalError, NotAppended};
-use crate::settings::SettingsError;
 use crate::settings::atomic::in_words;
+use crate::settings::{AddressError, SettingsError};
 
 use super::Exit;
 
@@ -30,8 +30,8 @@ pub enum CliError {
     Address {
         /// The variable.
         name: &'static str,
-        /// What is wrong, in a sentence.
-        why: String,
+        /// What is wrong.
+        why: AddressError,
     },
     /// The environment gives addresses that passwords must not be sent to.
     #[error(
@@ -49,12 +49,12 @@ pub enum CliError {
     #[error("Nothing is left to watch: {0}")]
     SignedOut(String),
     /// No server was reached.
-    #[error("No server was reached within {seconds} s. {why}")]
+    #[error("No server was reached within {seconds} s. {}", .why.as_deref().unwrap_or_default())]
     NotReached {
         /// How long it was tried.
         seconds: u64,
-        /// What went wrong last, in a sentence; or empty.
-        why: String,
+        /// What went wrong last, in a sentence, if anything did.
+        why: Option<String>,
     },
     /// The engine can't start.
     #[error(transparent)]

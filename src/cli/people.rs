@@ -54,7 +54,7 @@ impl Guest {
     pub(super) fn check(&self) -> Result<(), CliError> {
         let address = |name, checked: Result<url::Url, AddressError>| match checked {
             Ok(_usable) => Ok(()),
-            Err(error) => Err(CliError::Address { name, why: error.to_string() }),
+            Err(error) => Err(CliError::Address { name, why: error }),
         };
         address("PRIVICORE_API_URL", self.profile.api.url(Protocol::Http))?;
         address("PRIVICORE_WS_URL", self.profile.websocket.url(Protocol::WebSocket))?;

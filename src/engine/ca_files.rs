@@ -7,6 +7,8 @@ use std::time::Duration;
 
 use tokio::sync::oneshot;
 
+use super::system_error::SystemError;
+
 /// How long connections wait for the files.
 pub(super) const BUDGET: Duration = Duration::from_secs(5);
 
@@ -36,7 +38,7 @@ pub(super) enum NamedBy {
 #[derive(Debug)]
 enum Content {
     Reading(oneshot::Receiver<io::Result<Vec<u8>>>),
-    Read(io::Result<Vec<u8>>),
+    Read(Result<Vec<u8>, SystemError>),
 }
 
 impl CaFiles {
@@ -53,7 +55,7 @@ impl CaFiles {
             });
             let content = match thread {
                 Ok(_detached) => Content::Reading(reading),
-                Err(error) => Content::Read(Err(error)),
+                Err(error) => Content::Read(Err(error.into())),
             };
             CaFile { path, named_by, content }
         };
@@ -65,7 +67,7 @@ impl CaFiles {
         for file in &mut self.0 {
             if let Content::Reading(reading) = &mut file.content {
                 let read = reading.await.unwrap_or_else(|_panicked| Err(io::ErrorKind::Other.into()));
-                file.content = Content::Read(read);
+                file.content = Content::Read(read.map_err(SystemError::from));
             }
         }
     }
@@ -83,7 +85,7 @@ impl CaFiles {
 
 impl CaFile {
     /// What is in it; `None` as long as it is being read.
-    pub(super) fn content(&self) -> Option<Result<&[u8], &io::Error>> {
+    pub(super) fn content(&self) -> Option<Result<&[u8], &SystemError>> {
         match &self.content {
             Content::Reading(_) => None,
             Content::Read(read) => Some(read.as_deref()),

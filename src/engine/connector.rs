@@ -18,12 +18,12 @@ use url::Url;
 use crate::activity::Moment;
 
 use super::close_frame::CloseWatch;
+use super::connect_error::{ConnectError, HandshakeError};
 use super::endpoints::Target;
 use super::proxies::{ProxyError, Through};
-use super::tls_failure;
 use super::trust::Trust;
 use super::tunnel;
-use super::upgrade::{self, HandshakeError, Refusal, UpgradeError, Upgraded};
+use super::upgrade::{self, UpgradeError, Upgraded};
 use super::way::Ways;
 
 /// One budget for DNS, TCP, TLS and the upgrade.
@@ -52,80 +52,6 @@ pub trait Connector: Send + Sync {
     fn proxy(&self, _target: &Target) -> Option<String> {
         None
     }
-}
-
-/// Why there is no connection, in words for the operator.
-#[derive(Debug, thiserror::Error)]
-pub enum ConnectError {
-    /// The name has no address.
-    #[error("The name {host} was not found. Check the WebSocket address and this machine's network.")]
-    NameNotFound {
-        /// The name.
-        host: String,
-        /// What the resolver said.
-        source: io::Error,
-    },
-    /// Nobody listens.
-    #[error("{host} refused the connection on port {port}. Check the address, and that the server runs.")]
-    Refused {
-        /// The host.
-        host: String,
-        /// The port.
-        port: u16,
-        /// What the system said.
-        source: io::Error,
-    },
-    /// There is no way there.
-    #[error("{host} can't be reached: {source}. Check this machine's network.")]
-    Unreachable {
-        /// The host.
-        host: String,
-        /// What the system said.
-        source: io::Error,
-    },
-    /// TLS failed.
-    #[error("The encrypted connection to {host} failed: {}.{shortfall}", tls_failure::of_stream(.source))]
-    Tls {
-        /// The host.
-        host: String,
-        /// What TLS said.
-        source: io::Error,
-        /// What is known to be missing, with a space before it; or empty.
-        shortfall: String,
-    },
-    /// The host has no name that a certificate could be checked against.
-    #[error("{host} is not a name that a certificate can be checked against. Check the WebSocket address.")]
-    NotAName {
-        /// The host.
-        host: String,
-    },
-    /// The server answered, but not with a WebSocket.
-    #[error("{host} {refusal}")]
-    NotUpgraded {
-        /// The host.
-        host: String,
-        /// Its answer.
-        refusal: Refusal,
-    },
-    /// What the server answered is not what a WebSocket server answers, or the connection broke in the middle.
-    #[error("{host} did not open a WebSocket: {reason}. Check the WebSocket address, or ask whoever runs the server.")]
-    Handshake {
-        /// The host.
-        host: String,
-        /// What went wrong.
-        reason: HandshakeError,
-    },
-    /// The proxy is of no use.
-    #[error(transparent)]
-    Proxy(#[from] ProxyError),
-    /// The budget of time is used up.
-    #[error("{host} did not answer within 10 s{through}.")]
-    TimedOut {
-        /// The host.
-        host: String,
-        /// By which proxy it was to be reached, with a space before it; or empty.
-        through: String,
-    },
 }
 
 /// Connects and upgrades within the budget. `addresses` are the only ones that the host may have; none where the name is to be
@@ -164,7 +90,7 @@ fn handshake_error(host: String, reason: HandshakeError) -> ConnectError {
         HandshakeError::Broken(source)
             if source.get_ref().is_some_and(<dyn std::error::Error + Send + Sync>::is::<rustls::Error>) =>
         {
-            ConnectError::Tls { host, source, shortfall: String::new() }
+            ConnectError::Tls { host, source, shortfall: None }
         }
         reason => ConnectError::Handshake { host, reason },
     }
@@ -206,8 +132,8 @@ impl Connector for Network {
                 Ok(stream) => Ok(Box::new(stream) as Box<dyn Transport>),
                 Err(source) => Err(ConnectError::Tls {
                     host: target.host,
-                    source,
-                    shortfall: way.trust.shortfall.as_ref().map(|sentence| format!(" {sentence}")).unwrap_or_default(),
+                    source: source.into(),
+                    shortfall: way.trust.shortfall.clone(),
                 }),
             }
         })
@@ -236,7 +162,9 @@ async fn tunnelled(target: &Target, through: &Through, trust: &Trust) -> Result<
         };
         let connector = tokio_rustls::TlsConnector::from(trust.config.clone());
         let encrypted = connector.connect(name, stream).await;
-        stream = Box::new(encrypted.map_err(|source| ProxyError::Tls { proxy: through.to_string(), source })?);
+        stream = Box::new(
+            encrypted.map_err(|source| ProxyError::Tls { proxy: through.to_string(), source: source.into() })?,
+        );
     }
     Ok(tunnel::open(stream, target, through).await?)
 }
@@ -254,19 +182,20 @@ async fn tcp(target: &Target) -> Result<TcpStream, ConnectError> {
     let addresses = if target.addresses.is_empty() {
         match tokio::net::lookup_host((target.host.as_str(), target.port)).await {
             Ok(addresses) => addresses.collect(),
-            Err(source) => return Err(ConnectError::NameNotFound { host, source }),
+            Err(source) => return Err(ConnectError::NameNotFound { host, source: source.into() }),
         }
     } else {
         target.addresses.clone()
     };
-    match first_of(addresses).await {
-        Ok(stream) => Ok(stream),
-        Err(source) if source.kind() == io::ErrorKind::ConnectionRefused => {
-            Err(ConnectError::Refused { host, port: target.port, source })
+    first_of(addresses).await.map_err(|source| {
+        let kind = source.kind();
+        let source = source.into();
+        match kind {
+            io::ErrorKind::ConnectionRefused => ConnectError::Refused { host, port: target.port, source },
+            io::ErrorKind::NotFound => ConnectError::NameNotFound { host, source },
+            _ => ConnectError::Unreachable { host, source },
         }
-        Err(source) if source.kind() == io::ErrorKind::NotFound => Err(ConnectError::NameNotFound { host, source }),
-        Err(source) => Err(ConnectError::Unreachable { host, source }),
-    }
+    })
 }
 
 /// The first address that answers; the next one is tried as soon as one failed or kept silent for a moment.

@@ -23,7 +23,7 @@ pub(super) struct Endpoints {
 
 /// Why a profile can't be connected as it stands, in words for the operator.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub(super) enum EndpointError {
+pub enum EndpointError {
     /// An address is wrong.
     #[error("The {which} can't be used. {source}")]
     Address {

@@ -1,6 +1,7 @@
 //! What the engine tells the window. No event holds a secret, but for the one that answers the operator who asks to see them.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::activity::{ActivityKey, Entry, Moment, Seq};
@@ -8,6 +9,8 @@ use crate::protocol::{DataTokenPage, Original, RequestId};
 use crate::settings::ProfileId;
 
 use super::Action;
+use super::reasons::{RetryReason, SignInError, TokenRefusal};
+use super::rest_error::RestError;
 
 /// Something that happened. What is true now is in [`super::EngineStatus`]. Sent on a bounded channel; where that is full the
 /// engine goes on journaling and the window reads the rest from the journal.
@@ -97,14 +100,14 @@ pub enum Event {
     },
     /// How far the export under way is; `None` when it has ended.
     Export(Option<Exporting>),
-    /// One page of the profile's data tokens, or why there is none, in a sentence.
+    /// One page of the profile's data tokens, or why there is none.
     DataTokens {
         /// Whose.
         profile: ProfileId,
         /// Which page, from 1.
         page: u32,
         /// The page.
-        answer: Result<DataTokenPage, String>,
+        answer: Result<DataTokenPage, RestError>,
     },
     /// The entries of one activity, in ascending order.
     History {
@@ -160,14 +163,12 @@ pub enum SearchEnd {
 }
 
 /// Where a sign-in stands.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub enum SignInState {
     /// The server is being asked.
     Asking,
-    /// It failed; why, and what to do, in a sentence.
-    Failed(String),
-    /// The server refused the user name and password, or the token; why, in a sentence.
-    Refused(String),
+    /// It failed, or was refused.
+    Failed(Arc<SignInError>),
     /// The profile has its token.
     Done,
     /// The operator gave it up.
@@ -175,7 +176,7 @@ pub enum SignInState {
 }
 
 /// The states of a connection. A session is in exactly one of them.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub enum ConnectionState {
     /// There is no token.
     SignedOut,
@@ -191,13 +192,13 @@ pub enum ConnectionState {
         at: Instant,
         /// Which attempt that will be, from 1.
         attempt: u32,
-        /// What went wrong, in a sentence.
-        why: String,
+        /// What went wrong.
+        why: RetryReason,
     },
     /// The server refused the token: no more attempts until there is another.
     TokenRefused {
-        /// The server's words, in a sentence.
-        why: String,
+        /// Who refused it, and with which words.
+        why: TokenRefusal,
     },
     /// The operator disconnected.
     Offline,

@@ -12,23 +12,24 @@ use tokio_util::sync::CancellationToken;
 
 use crate::activity::{Moment, Seq, TimeReference};
 use crate::journal::{self, Archive, Holder, Journal, JournalError, KeptClock, Opened};
-use crate::settings::{SettingsError, Store};
+use crate::settings::Store;
 
 use super::action::Action;
 use super::cleanup;
 use super::clocks::Clocks;
 use super::connector::{Connector, Network};
 use super::download::Fetcher;
+use super::engine_error::EngineError;
 use super::event::{Event, Notice, Severity};
 use super::hub;
 use super::journal_store::JournalStore;
 use super::local;
 use super::mailbox::{self, Events, Outbox};
 use super::options::{Clock, EngineOptions, SettingsAccess};
+use super::problem::ProblemReason;
 use super::rest::Rest;
 use super::restore;
 use super::spawn::Spawner;
-use super::status::ProblemKind;
 use super::suspend;
 use super::tools::Tools;
 use super::way::{Guide, Surroundings, Way};
@@ -41,26 +42,6 @@ const REPORTS: usize = 64;
 const HOLDER_PATIENCE: Duration = Duration::from_secs(1);
 /// How long tasks that block, such as a name that is being resolved, may hold up the end.
 pub(super) const LAST_TASKS: Duration = Duration::from_millis(100);
-
-/// Why the engine can't start, in words for the operator.
-#[derive(Debug, thiserror::Error)]
-pub enum EngineError {
-    /// The journal can't be opened, or another process holds the data directory.
-    #[error(transparent)]
-    Journal(#[from] JournalError),
-    /// The settings can't be read.
-    #[error(transparent)]
-    Settings(#[from] SettingsError),
-    /// The cryptography of this build speaks no TLS.
-    #[error("Encrypted connections can't be made with this build of Privicore Monitor: {0}. Install it again.")]
-    Tls(#[from] rustls::Error),
-    /// The HTTP client can't be built.
-    #[error("The HTTP client can't be set up: {0}. Install Privicore Monitor again.")]
-    Http(#[from] reqwest::Error),
-    /// The system gives no threads.
-    #[error("The system gives Privicore Monitor no threads to work with: {0}. Close other programs and try again.")]
-    Threads(#[from] std::io::Error),
-}
 
 /// The engine is busy or has stopped: the action was not taken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -112,9 +93,8 @@ impl Engine {
         if let Some(sentence) = broken {
             outbox.notice(Notice::new(Severity::Warning, None, sentence));
         }
-        if let Some(sentence) = way.trust.shortfall.clone() {
-            let notice = Notice::new(Severity::Warning, None, sentence);
-            outbox.report_problem(ProblemKind::NetworkSetup, notice);
+        if let Some(shortfall) = way.trust.shortfall.clone() {
+            outbox.report_problem(None, ProblemReason::Certificates(shortfall));
         }
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(2)

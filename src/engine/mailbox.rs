@@ -469,7 +469,7 @@ impl Events {
         let problems = self.shared.lock().status.problems.clone();
         let problem = problems.into_iter().find(|problem| problem.number > *known)?;
         *known = problem.number;
-        Some(Event::Notice(problem.notice))
+        Some(Event::Notice(problem.notice()))
     }
 }
 

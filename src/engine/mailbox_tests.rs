@@ -5,8 +5,9 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::activity::{ActivityKey, Fact, Moment};
-use crate::engine::{ConnectionState, ProblemKind};
+use crate::engine::{ConnectionState, ProblemKind, ProblemReason, RestError};
 use crate::protocol::UnreadableReason;
+use crate::settings::SettingsError;
 
 fn entries(range: std::ops::Range<u64>, raw: usize) -> Vec<Entry> {
     range
@@ -247,23 +248,40 @@ fn a_download_is_shown_for_as_long_as_it_runs_however_it_ends() {
 #[test]
 fn a_problem_is_there_until_it_is_resolved_and_counted_where_it_comes_again() {
     let (outbox, events) = mailbox();
-    let notice = || Notice::new(Severity::Warning, Some(ours()), "It was not renewed.");
     let problems = |events: &Events| {
         let problems = events.status().unwrap().problems;
-        problems.into_iter().map(|problem| (problem.kind, problem.number, problem.times)).collect::<Vec<_>>()
+        problems.into_iter().map(|problem| (problem.kind(), problem.number, problem.times)).collect::<Vec<_>>()
     };
-    outbox.report_problem(ProblemKind::TokenRenewal, notice());
-    outbox.report_problem(ProblemKind::SettingsFile, Notice::new(Severity::Error, None, "It was not saved."));
-    outbox.report_problem(ProblemKind::TokenRenewal, notice());
+    outbox.report_problem(Some(ours()), ProblemReason::NewTokenRefused);
+    outbox.report_problem(None, ProblemReason::SettingsFile(SettingsError::NoHome.into()));
+    outbox.report_problem(Some(ours()), ProblemReason::NewTokenRefused);
     assert_eq!(problems(&events), [(ProblemKind::SettingsFile, 2, 1), (ProblemKind::TokenRenewal, 3, 2)]);
     outbox.resolve_problem(None, &ProblemKind::TokenRenewal);
     assert!(events.status().is_none(), "another's was resolved");
     outbox.resolve_problem(Some(ours()), &ProblemKind::TokenRenewal);
     assert_eq!(problems(&events), [(ProblemKind::SettingsFile, 2, 1)]);
-    outbox.report_problem(ProblemKind::TokenRenewal, notice());
+    outbox.report_problem(Some(ours()), ProblemReason::NewTokenRefused);
     assert_eq!(problems(&events).last(), Some(&(ProblemKind::TokenRenewal, 4, 1)));
     outbox.remove(ours());
     assert_eq!(problems(&events), [(ProblemKind::SettingsFile, 2, 1)], "it outlives its profile");
+}
+
+#[test]
+fn a_problem_of_the_same_kind_for_another_reason_is_not_the_same_one_again_whatever_its_words_are() {
+    let (outbox, events) = mailbox();
+    let error = |words: &str| RestError::Unauthorised(words.to_owned());
+    let times = |reason: ProblemReason| {
+        outbox.report_problem(Some(ours()), reason);
+        events.status().unwrap().problems.iter().map(|problem| problem.times).collect::<Vec<_>>()
+    };
+    assert_eq!(times(ProblemReason::TokenNotRenewed(error("no"))), [1]);
+    assert_eq!(times(ProblemReason::TokenNotRenewed(error("no"))), [2]);
+    assert_eq!(times(ProblemReason::NewTokenRefused), [1]);
+    // The words of the two are the same.
+    let (refused, not_renewed) = (ProblemReason::TokenRefused(error("no")), ProblemReason::StatusChecks(error("no")));
+    assert_eq!(times(refused.clone()), [1, 1]);
+    assert_ne!(refused.kind(), not_renewed.kind());
+    assert_eq!((refused.severity(), not_renewed.severity()), (Severity::Error, Severity::Warning));
 }
 
 #[test]

@@ -13,6 +13,8 @@
 //! * One scribe a profile commits what was heard and only then tells the window (`scribe`).
 //! * What is true now (connections, tokens, downloads, problems) is a value, not an event: the newest is there whenever the
 //!   window or `watch` looks (`status`).
+//! * What goes wrong is an enum from where it arises (`connect_error`, `rest_error`, `reasons`, `problem`): by its kind the engine
+//!   decides, and it becomes a sentence where it is shown.
 //! * Every task has an owner that stops it and waits for it (`spawn`). What must outlive a quit is written into the journal
 //!   first and finished at the next start (`hub/pending`).
 //! * A connection is made in one place (`connector`): `proxies` decides whether it goes through a proxy, `tunnel` asks that proxy,
@@ -31,9 +33,11 @@ mod chunk;
 mod cleanup;
 mod clocks;
 mod close_frame;
+mod connect_error;
 mod connector;
 mod download;
 mod endpoints;
+mod engine_error;
 mod event;
 mod file_dialog;
 mod files;
@@ -51,12 +55,15 @@ mod no_connection;
 mod no_proxy;
 mod options;
 mod outcomes;
+mod problem;
 mod proxies;
 mod reading;
+mod reasons;
 mod reconcile;
 mod report;
 mod request_data;
 mod rest;
+mod rest_error;
 mod restore;
 mod retention;
 mod retry_after;
@@ -67,6 +74,7 @@ mod sign_in;
 mod spawn;
 mod status;
 mod suspend;
+mod system_error;
 #[cfg(all(unix, not(target_os = "macos")))]
 mod system_roots;
 #[cfg(test)]
@@ -81,18 +89,23 @@ mod vault;
 mod way;
 
 pub use action::{Action, Credential, CutText, DATA_TOKENS_A_PAGE, Export, Permission, SignIn};
-pub use connector::{ConnectError, Connector, Network, Transport};
-pub use endpoints::Target;
+pub use connect_error::{ConnectError, HandshakeError, Refusal};
+pub use connector::{Connector, Network, Transport};
+pub use endpoints::{EndpointError, Target};
+pub use engine_error::EngineError;
 pub use event::{
     ConnectionState, Event, Exporting, Notice, Progress, SearchEnd, Severity, SignInState, Stage, Waiting,
 };
 pub use file_dialog::{FileDialogError, FileKind, FileRequest, PathCheck};
-pub use handle::{Busy, Engine, EngineClock, EngineError, EngineHandle, WindowPanicked};
+pub use handle::{Busy, Engine, EngineClock, EngineHandle, WindowPanicked};
 pub use mailbox::{Events, NOTICES_LOG, Waker};
+pub use no_connection::NoConnection;
 pub use options::{Clock, EngineOptions, SandboxAddresses, SandboxFailure, SandboxLauncher, SettingsAccess};
+pub use problem::{LateDownload, NeedsToken, Problem, ProblemKind, ProblemReason, SharedError};
 pub use proxies::{ProxyError, ProxyVariables};
+pub use reasons::{ConnectionFailure, DisconnectReason, PolicyCloses, RetryReason, SignInError, TokenRefusal};
+pub use rest_error::RestError;
 pub use retry_after::RetryAfter;
-pub use status::{
-    ConnectionHealth, DataKeyStatus, EngineStatus, Problem, ProblemKind, ProfileStatus, SignInStatus, TokenStatus,
-};
-pub use upgrade::{HandshakeError, Refusal};
+pub use status::{ConnectionHealth, DataKeyStatus, EngineStatus, ProfileStatus, SignInStatus, TokenStatus};
+pub use system_error::SystemError;
+pub use trust::Shortfall;

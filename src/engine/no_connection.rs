@@ -15,8 +15,8 @@ use super::tls_failure;
 type TunnelError = <Tunnel<HttpConnector> as Service<Uri>>::Error;
 
 /// Why there is no connection.
-#[derive(Debug, thiserror::Error)]
-pub(super) enum NoConnection {
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+pub enum NoConnection {
     /// The proxy wants a user name and a password, or others.
     #[error("the proxy wants a password")]
     ProxyPassword,

@@ -6,7 +6,6 @@
 
 use std::ffi::OsString;
 use std::fmt;
-use std::io;
 use std::sync::Arc;
 
 use base64::Engine as _;
@@ -19,6 +18,7 @@ use crate::settings::{ProxyChoice, ProxyChoiceError, is_loopback, parse_url};
 use super::endpoints::Target;
 use super::no_proxy;
 use super::retry_after::RetryAfter;
+use super::system_error::SystemError;
 use super::tls_failure;
 
 /// The port of a proxy whose address in the environment begins with `http://`, or with no scheme, and names none: curl's choice.
@@ -76,7 +76,7 @@ impl fmt::Debug for ProxyVariables {
 }
 
 /// Why a proxy is of no use, in words for the operator.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
 pub enum ProxyError {
     /// The one of the settings can't be used.
     #[error("The proxy in the settings can't be used. {0}")]
@@ -95,7 +95,7 @@ pub enum ProxyError {
         /// Its name and port.
         proxy: String,
         /// What the system said.
-        source: io::Error,
+        source: SystemError,
     },
     /// The encrypted connection to the proxy itself failed.
     #[error(
@@ -106,7 +106,7 @@ pub enum ProxyError {
         /// Its name and port.
         proxy: String,
         /// What TLS said.
-        source: io::Error,
+        source: SystemError,
     },
     /// 407.
     #[error(

@@ -20,11 +20,12 @@ use super::book::Book;
 use super::event::{Notice, Severity};
 use super::mailbox::Outbox;
 use super::options::Clock;
+use super::problem::{ProblemKind, ProblemReason};
 use super::report::Report;
-use super::rest::{Dialect, Rest, RestError};
+use super::rest::{Dialect, Rest};
+use super::rest_error::RestError;
 use super::scribe::Scribe;
 use super::session::Ticket;
-use super::status::ProblemKind;
 
 /// Questions under way at once.
 const AT_ONCE: usize = 4;
@@ -140,8 +141,13 @@ impl Reconciler {
                 }
             }
             Err(error @ RestError::Unauthorised(_)) => {
-                round.refused = Some(ticket);
-                self.book.asked(&command);
+                if self.book.joined().is_some_and(|joined| joined.ticket.number != ticket) {
+                    // It was asked for with a token that has been replaced meanwhile.
+                    self.book.hurry(&[command]);
+                } else {
+                    round.refused = Some(ticket);
+                    self.book.asked(&command);
+                }
                 let report = Report::TokenDead { profile: self.profile, ticket, why: error };
                 if self.reports.send(report).await.is_err() {
                     tracing::debug!("the engine is stopping");
@@ -153,9 +159,7 @@ impl Reconciler {
                     round.next_start = round.next_start.max(Instant::now() + wait);
                 }
                 if !std::mem::replace(&mut round.told, true) {
-                    let sentence = format!("Open commands can't be asked for, and will be again and again. {error}");
-                    let notice = Notice::new(Severity::Warning, Some(self.profile), sentence);
-                    self.outbox.report_problem(ProblemKind::StatusChecks, notice);
+                    self.outbox.report_problem(Some(self.profile), ProblemReason::StatusChecks(error));
                 }
             }
         }

@@ -23,6 +23,8 @@ struct Server {
     answers: Mutex<HashMap<CommandId, Enquiry>>,
     asked: Mutex<VecDeque<(Instant, CommandId)>>,
     refuses: Mutex<bool>,
+    /// The ticket that it refuses whatever else it does.
+    dead: Mutex<Option<u64>>,
     /// How long it asks to wait, if it declines.
     busy: Mutex<Option<Duration>>,
     flying: AtomicUsize,
@@ -32,14 +34,14 @@ struct Server {
 struct ServerAsked(Arc<Server>);
 
 impl Asker for ServerAsked {
-    fn ask(&self, _: Arc<Ticket>, command: CommandId) -> BoxFuture<'static, Result<Enquiry, RestError>> {
+    fn ask(&self, ticket: Arc<Ticket>, command: CommandId) -> BoxFuture<'static, Result<Enquiry, RestError>> {
         let server = self.0.clone();
         Box::pin(async move {
             server.asked.lock().unwrap().push_back((Instant::now(), command.clone()));
             server.most.fetch_max(server.flying.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
             tokio::time::sleep(Duration::from_secs(1)).await;
             server.flying.fetch_sub(1, Ordering::SeqCst);
-            if *server.refuses.lock().unwrap() {
+            if *server.refuses.lock().unwrap() || *server.dead.lock().unwrap() == Some(ticket.number) {
                 return Err(RestError::Unauthorised(String::new()));
             }
             if let Some(wait) = *server.busy.lock().unwrap() {
@@ -185,6 +187,25 @@ async fn a_refused_token_is_reported_and_asks_nothing_more() {
     pass(3_600).await;
     assert!(bench.asked().len() <= 20, "it went on asking");
     assert!(matches!(bench.reported.recv().await, Some(Report::TokenDead { ticket: 7, .. })));
+}
+
+#[tokio::test(start_paused = true)]
+async fn commands_whose_questions_are_refused_to_a_replaced_token_are_asked_for_at_once_with_the_new_one() {
+    let bench = Bench::new();
+    *bench.server.dead.lock().unwrap() = Some(7);
+    for n in 0..AT_ONCE {
+        bench.hear(&n.to_string(), 1).await;
+        bench.answer(&n.to_string(), succeeded());
+    }
+    bench.book.join(ticket(7));
+    // All questions are on their way when the session joins with the new token.
+    while bench.server.flying.load(Ordering::SeqCst) < AT_ONCE {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    bench.book.lose();
+    bench.book.join(ticket(8));
+    pass(5).await;
+    assert!(bench.book.open().0.is_empty(), "they wait for their next turn");
 }
 
 #[tokio::test(start_paused = true)]

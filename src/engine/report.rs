@@ -6,18 +6,19 @@ use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
 
 use crate::credentials::KeyringError;
-use crate::journal::{Sealing, WorkId};
+use crate::journal::{JournalError, Sealing, WorkId};
 use crate::protocol::{AuthorizationToken, CommandId, DataKey, RequestId};
 use crate::settings::{Profile, ProfileId};
 
+use super::engine_error::EngineError;
 use super::event::ConnectionState;
-use super::handle::EngineError;
 use super::lifetime::Due;
 use super::local::Asked;
 use super::options::{SandboxAddresses, SandboxFailure};
-use super::rest::{Ends, Granted, RestError};
+use super::reasons::SignInError;
+use super::rest::{Ends, Granted};
+use super::rest_error::RestError;
 use super::session::Ticket;
-use super::sign_in::SignInError;
 use super::way::Way;
 
 /// Something that a task found out. Tasks wait for room; the centre never waits for a task.
@@ -50,7 +51,7 @@ pub(super) enum Report {
     /// Data has come and is in the journal; whether it came in the message.
     Arrived { profile: ProfileId, requests: Vec<(RequestId, bool)> },
     /// The journal seals links from now on, or says why not.
-    Sealing(Sealing),
+    Sealing(Result<Sealing, JournalError>),
     /// It is written down, as this work, that a profile is to be removed.
     Removing { profile: ProfileId, works: Vec<WorkId> },
     /// A download came to its end.

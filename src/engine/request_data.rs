@@ -13,7 +13,8 @@ use crate::settings::ProfileId;
 use super::action::DATA_TOKENS_A_PAGE;
 use super::event::Event;
 use super::report::Report;
-use super::rest::{RequestedData, RestError};
+use super::rest::RequestedData;
+use super::rest_error::RestError;
 use super::scribe::Scribe;
 use super::session::Ticket;
 use super::tools::Tools;
@@ -39,14 +40,9 @@ impl Asking {
         let page = page.max(1);
         let Ticket { endpoints, token, .. } = &*self.ticket;
         let answer = self.tools.rest.list_data_tokens(endpoints, token, page, DATA_TOKENS_A_PAGE).await;
-        let answer = match answer {
-            Ok(answer) => Ok(answer),
-            Err(error) => {
-                let sentence = error.to_string();
-                self.token_may_be_dead(error).await;
-                Err(sentence)
-            }
-        };
+        if let Err(error) = &answer {
+            self.token_may_be_dead(error.clone()).await;
+        }
         self.tools.outbox.post(Event::DataTokens { profile: self.profile, page, answer });
     }
 

@@ -23,7 +23,8 @@ use super::clocks::{Clocks, date_of};
 use super::endpoints::Endpoints;
 use super::no_connection::NoConnection;
 use super::proxies::{ProxyError, Through};
-use super::retry_after::{self, RetryAfter};
+use super::rest_error::RestError;
+use super::retry_after::RetryAfter;
 use super::way::{Way, Ways};
 
 /// For DNS, TCP and TLS.
@@ -44,71 +45,6 @@ pub(super) struct Granted {
     pub(super) ends: Ends,
     /// Whether the server just gave it out; otherwise joining has to prove it.
     pub(super) proved: bool,
-}
-
-/// Why a call failed, in words for the operator.
-#[derive(Debug, thiserror::Error)]
-pub(super) enum RestError {
-    /// No connection.
-    #[error("{host} can't be reached: {source}. Check the API address, and that the server runs.")]
-    Unreachable {
-        /// The host.
-        host: String,
-        /// Why.
-        source: NoConnection,
-    },
-    /// No connection, and a proxy is in between.
-    #[error(
-        "{host} can't be reached through the proxy {proxy}: {source}. Check the proxy in the settings, and that it lets \
-         {host} through."
-    )]
-    UnreachableThrough {
-        /// The host.
-        host: String,
-        /// The proxy.
-        proxy: String,
-        /// Why.
-        source: NoConnection,
-    },
-    /// The proxy is of no use.
-    #[error(transparent)]
-    Proxy(#[from] ProxyError),
-    /// No answer.
-    #[error("{host} did not answer in time. Try again.")]
-    TimedOut {
-        /// The host.
-        host: String,
-    },
-    /// 401: the token is dead, or user name and password are wrong. With the server's words and a colon before them, or empty.
-    #[error("The server refused the token{0}. Sign in again.")]
-    Unauthorised(String),
-    /// Any other status that is no success.
-    #[error("{host} answered with status {status}{words}.{}", asked(*.wait))]
-    Status {
-        /// The host.
-        host: String,
-        /// The status.
-        status: u16,
-        /// The server's words with a colon before them; or empty.
-        words: String,
-        /// How long it asks to wait before the next call.
-        wait: Option<Duration>,
-    },
-    /// An answer that could not be understood.
-    #[error("{host} answered in a way that Privicore Monitor does not understand. Check the API address.")]
-    NotUnderstood {
-        /// The host.
-        host: String,
-    },
-    /// 404 for a data token.
-    #[error("The server does not know this data: it was deleted, or it belongs to another profile.")]
-    NoSuchData,
-    /// The server took the request and answers later.
-    #[error("The server took the request for a new token and will decide later. The old token stays in use.")]
-    Later,
-    /// The token has characters that no header can carry.
-    #[error("This token has characters in it that no token can have. Check that it was copied whole and alone.")]
-    NotAToken,
 }
 
 /// The way to the backend.
@@ -133,16 +69,6 @@ pub(super) struct Ends {
     pub(super) server_now: Option<Moment>,
     /// What it said, if that can't be read.
     pub(super) unreadable: Option<String>,
-}
-
-impl RestError {
-    /// How long to wait before the next call, if the server asks for that.
-    pub(super) fn retry_after(&self) -> Option<Duration> {
-        match self {
-            Self::Status { wait, .. } => wait.map(|wait| wait.min(retry_after::LONGEST)),
-            _ => None,
-        }
-    }
 }
 
 /// How a server wants `request-status` to be asked: by GET `[docs]` or by POST `[live]`. Learnt once a profile and run.
@@ -227,7 +153,7 @@ impl Rest {
     /// The server's words if it refuses a token when asked for its end. No answer, and any other error, refuse nothing.
     pub(super) async fn token_refusal(&self, endpoints: &Endpoints, token: &AuthorizationToken) -> Option<String> {
         match self.expiry(endpoints, token).await {
-            Err(RestError::Unauthorised(words)) => Some(words.trim_start_matches(": ").to_owned()),
+            Err(RestError::Unauthorised(words)) => Some(words),
             Ok(_) | Err(_) => None,
         }
     }
@@ -436,11 +362,6 @@ fn refused(answer: &Answer, endpoints: &Endpoints) -> RestError {
     RestError::Status { host: host(endpoints), status: answer.status.as_u16(), words: String::new(), wait: None }
 }
 
-/// How long the server asks to wait, as a sentence after another.
-fn asked(wait: Option<Duration>) -> String {
-    wait.map(|wait| format!(" {}", retry_after::sentence(wait))).unwrap_or_default()
-}
-
 /// The secret that a request carries.
 #[derive(Clone, Copy)]
 enum Carried<'a> {
@@ -448,15 +369,15 @@ enum Carried<'a> {
     Token(&'a str),
 }
 
-/// The server's words for an error, masked, with a colon before them; or nothing. A password may be a word that the server says
+/// The server's words for an error, masked; or nothing. A password may be a word that the server says
 /// anyway, such as `wrong`: words that were masked for one say nothing any more, and where they were masked would tell it.
 fn words(body: &str, carried: Carried<'_>) -> String {
     let Some(text) = rest::error_text(body) else { return String::new() };
     let text = text.trim().trim_end_matches('.');
     match carried {
-        Carried::Token(token) => format!(": {}", mask::text(text, &[token])),
+        Carried::Token(token) => mask::text(text, &[token]).into_owned(),
         Carried::Password(password) if mask::text(text, &[password]) != mask::text(text, &[]) => String::new(),
-        Carried::Password(_) => format!(": {}", mask::text(text, &[])),
+        Carried::Password(_) => mask::text(text, &[]).into_owned(),
     }
 }
 

@@ -18,7 +18,7 @@ use super::event::{Event, Notice, Severity};
 use super::gaps::{Left, Past};
 use super::journal_store::JournalStore;
 use super::mailbox::Outbox;
-use super::status::ProblemKind;
+use super::problem::{ProblemKind, ProblemReason};
 use super::tools::Tools;
 
 /// The first chunk is what a large window shows, so that it is not empty for long.
@@ -301,9 +301,7 @@ pub(super) async fn catch_up(ledger: JournalStore, outbox: Outbox) {
             }
             Err(error) => {
                 if failed.insert(profile) {
-                    let sentence = format!("New activity can't be shown for now: {error}");
-                    let notice = Notice::new(Severity::Error, Some(profile), sentence);
-                    outbox.report_problem(ProblemKind::JournalRead, notice);
+                    outbox.report_problem(Some(profile), ProblemReason::JournalRead(error.into()));
                 }
                 tokio::time::sleep(PAUSE).await;
             }

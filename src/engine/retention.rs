@@ -12,7 +12,7 @@ use crate::journal::{JournalError, Limits};
 use crate::settings::Preferences;
 
 use super::event::{Event, Notice, Severity};
-use super::status::ProblemKind;
+use super::problem::{ProblemKind, ProblemReason};
 use super::tools::Tools;
 
 /// After the start, when history has been shown and links have been brought back.
@@ -21,11 +21,6 @@ const FIRST: Duration = Duration::from_mins(1);
 const EVERY: Duration = Duration::from_hours(1);
 /// Between two steps, so that whoever writes hardly waits.
 const PAUSE: Duration = Duration::from_millis(20);
-
-/// What the operator is told if all that may go has gone, and that is not enough.
-const TOO_MUCH_OPEN: &str = "The journal is larger than the settings allow, because most of it is about commands without an \
-    outcome and data that was not saved, which stay. Check the status of those commands, save the data, or forget the \
-    profile's activity.";
 
 /// Keeps the journal within the limits of the preferences, for as long as they are told.
 pub(super) async fn run(tools: Tools, mut preferences: watch::Receiver<Preferences>) {
@@ -39,11 +34,7 @@ pub(super) async fn run(tools: Tools, mut preferences: watch::Receiver<Preferenc
         let now = preferences.borrow_and_update().clone();
         match look(&tools, &now).await {
             Ok(()) => tools.outbox.resolve_problem(None, &ProblemKind::Retention),
-            Err(error) => {
-                let sentence = format!("The journal could not be kept within its limits: {error}");
-                let notice = Notice::new(Severity::Warning, None, sentence);
-                tools.outbox.report_problem(ProblemKind::Retention, notice);
-            }
+            Err(error) => tools.outbox.report_problem(None, ProblemReason::Retention(error.into())),
         }
     }
 }
@@ -80,8 +71,7 @@ async fn look(tools: &Tools, preferences: &Preferences) -> Result<(), JournalErr
         tools.outbox.journal_size(tools.ledger.size());
     }
     if tools.ledger.is_purge_due((tools.clock)(), &Limits { age: None, ..limits }).await? {
-        let notice = Notice::new(Severity::Warning, None, TOO_MUCH_OPEN);
-        tools.outbox.report_problem(ProblemKind::JournalTooLarge, notice);
+        tools.outbox.report_problem(None, ProblemReason::JournalTooLarge);
     } else {
         tools.outbox.resolve_problem(None, &ProblemKind::JournalTooLarge);
     }

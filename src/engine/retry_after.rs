@@ -53,6 +53,11 @@ pub(super) fn sentence(wait: Duration) -> String {
     }
 }
 
+/// The same after another sentence; empty if it asks for no wait.
+pub(super) fn further(wait: Option<Duration>) -> String {
+    wait.map(|wait| format!(" {}", sentence(wait))).unwrap_or_default()
+}
+
 /// A time in its two largest units, rounded up to seconds.
 fn span(time: Duration) -> String {
     let seconds = time.as_secs().saturating_add(u64::from(time.subsec_nanos() > 0));

@@ -24,13 +24,13 @@ use super::event::{Event, Notice, Severity};
 use super::gaps::{Gaps, Left, Past};
 use super::journal_store::JournalStore;
 use super::mailbox::{Outbox, weight_of_entries};
+use super::problem::{ProblemKind, ProblemReason};
 use super::reading::Harvest;
 use super::session::Ticket;
 use super::spawn::Spawner;
-use super::status::ProblemKind;
 use super::vault::Vault;
 
-use words::{loss, refusal};
+use words::loss;
 
 /// Batches that wait for the one before them.
 const WAITING: usize = 4;
@@ -335,8 +335,7 @@ impl Desk {
                         return;
                     }
                     if !std::mem::replace(&mut refused, true) {
-                        let notice = Notice::new(Severity::Error, Some(self.profile), refusal(&source));
-                        self.outbox.report_problem(ProblemKind::JournalWrite, notice);
+                        self.outbox.report_problem(Some(self.profile), ProblemReason::JournalWrite(source.into()));
                     }
                 }
             }

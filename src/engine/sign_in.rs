@@ -10,55 +10,17 @@ use crate::protocol::{AuthorizationToken, pasted};
 use crate::settings::ProfileId;
 
 use super::action::Credential;
-use super::endpoints::{EndpointError, Endpoints};
-use super::event::SignInState;
+use super::endpoints::Endpoints;
+use super::problem::{ProblemKind, ProblemReason};
+use super::reasons::SignInError;
 use super::report::{Renewal, Report};
-use super::rest::{Ends, Granted, RestError};
+use super::rest::{Ends, Granted};
+use super::rest_error::RestError;
 use super::session::Ticket;
-use super::status::ProblemKind;
 use super::tools::Tools;
 
 /// The shortest wait before the end of a token is asked for again, whatever the server asks for.
 const SHORTEST_WAIT: Duration = Duration::from_secs(10);
-
-/// Why a profile was not signed in; its text is for the operator.
-#[derive(Debug, thiserror::Error)]
-pub(super) enum SignInError {
-    /// An address of the form can't be used.
-    #[error(transparent)]
-    Address(#[from] EndpointError),
-    /// The form has no user name.
-    #[error("Enter a user name.")]
-    NoUserName,
-    /// The server refused user name and password.
-    #[error(
-        "The server refused to sign in{words}. {}Check user name and password; a new profile also needs its public key \
-         registered first.",
-        odd.map_or_else(String::new, |(what, odd)| format!("The {what} {odd}, which may have come along when it was copied. "))
-    )]
-    PasswordRefused {
-        /// The server's words with a colon before them, or empty.
-        words: String,
-        /// What may be wrong with one of the two: which, and what about it.
-        odd: Option<(&'static str, &'static str)>,
-    },
-    /// The server refused the token, or it can be none.
-    #[error(transparent)]
-    TokenRefused(RestError),
-    /// The server could not be asked, or did not say.
-    #[error(transparent)]
-    NotAsked(RestError),
-}
-
-impl SignInError {
-    /// What the window is told.
-    pub(super) fn state(&self) -> SignInState {
-        match self {
-            Self::PasswordRefused { .. } | Self::TokenRefused(_) => SignInState::Refused(self.to_string()),
-            Self::Address(_) | Self::NoUserName | Self::NotAsked(_) => SignInState::Failed(self.to_string()),
-        }
-    }
-}
 
 /// Asks the server to sign a profile in, until `stop` is dropped.
 pub(super) async fn ask(
@@ -141,7 +103,7 @@ pub(super) async fn keep(tools: &Tools, profile: ProfileId, token: &Authorizatio
             true
         }
         Err(error) => {
-            tools.problem(profile, ProblemKind::TokenKeyring, error.to_string());
+            tools.problem(profile, ProblemReason::TokenKeyring(error));
             false
         }
     }

@@ -11,7 +11,8 @@ use crate::activity::Moment;
 use crate::protocol::RequestId;
 use crate::settings::{ProfileId, Settings};
 
-use super::event::{ConnectionState, Notice, Progress, SignInState, Waiting};
+use super::event::{ConnectionState, Progress, SignInState, Waiting};
+use super::problem::Problem;
 
 /// Everything that is true now. Cheap to clone.
 #[derive(Debug, Clone, Default)]
@@ -108,7 +109,7 @@ pub enum TokenStatus {
 }
 
 /// The newest sign-in of a profile.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct SignInStatus {
     /// Grows with each news of a sign-in, so that one that fails twice in the same way is news twice.
     pub number: u64,
@@ -123,56 +124,4 @@ pub struct DataKeyStatus {
     pub known: bool,
     /// Whether the keyring holds it.
     pub kept: bool,
-}
-
-/// Something that is wrong for as long as it lasts.
-#[derive(Debug, Clone)]
-pub struct Problem {
-    /// What is wrong. Of each kind a profile has at most one.
-    pub kind: ProblemKind,
-    /// Larger than that of every problem reported before: the same problem that is reported again has a new one.
-    pub number: u64,
-    /// How often it was reported in the same words.
-    pub times: u32,
-    /// What the operator reads.
-    pub notice: Notice,
-}
-
-/// The kinds of [`Problem`].
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub enum ProblemKind {
-    /// The token could not be renewed, or the new one was refused.
-    TokenRenewal,
-    /// The token expires soon.
-    TokenExpiry,
-    /// The server refused the token.
-    TokenRefused,
-    /// Something was asked for that needs a token, and there is none.
-    NoToken,
-    /// The keyring does not give, keep or forget the token.
-    TokenKeyring,
-    /// The journal refuses to note that the profile was signed out: the next start would sign it in again.
-    SignOutUnwritten,
-    /// The keyring does not give, keep or forget the key of the payloads.
-    DataKeyKeyring,
-    /// Links are in memory only.
-    Sealing,
-    /// The journal refuses new entries.
-    JournalWrite,
-    /// The journal cannot be read to show new entries.
-    JournalRead,
-    /// The activity cannot be forgotten while data is being saved.
-    ForgetBlocked,
-    /// Old entries cannot be removed from the journal.
-    Retention,
-    /// The journal is larger than it may be, because what is open in it has to stay.
-    JournalTooLarge,
-    /// The server does not answer questions about open commands.
-    StatusChecks,
-    /// The settings cannot be saved.
-    SettingsFile,
-    /// The chosen way to the network, or its certificates, cannot be used.
-    NetworkSetup,
-    /// A download that waits will not start, or one that runs will not finish, before its link expires.
-    LateDownload(RequestId),
 }

@@ -3,19 +3,19 @@
 use std::collections::HashSet;
 use std::env;
 use std::fs;
-use std::io;
 use std::path::{Path, PathBuf};
 
 use rustls::RootCertStore;
 
 use super::certificates::{self, Certificates, Unusable};
+use super::system_error::SystemError;
 
 /// What is wrong with the system's authorities, in words for the operator.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, PartialEq, thiserror::Error)]
 pub(super) enum SystemRootsError {
     /// A file can't be read.
     #[error("The file of certificate authorities {}, can't be read: {source}. The others count.", .path.display())]
-    Unreadable { path: PathBuf, source: io::Error },
+    Unreadable { path: PathBuf, source: SystemError },
     /// A certificate of a file is damaged.
     #[error(
         "In this system's file of certificate authorities, {}, certificate {number} {why}. The others count. Install the system's \
@@ -46,7 +46,7 @@ fn load_from(file: Option<PathBuf>, folders: Vec<PathBuf>, roots: &mut RootCertS
         let entries = match fs::read_dir(&folder) {
             Ok(entries) => entries,
             Err(source) => {
-                errors.push(SystemRootsError::Unreadable { path: folder, source });
+                errors.push(SystemRootsError::Unreadable { path: folder, source: source.into() });
                 continue;
             }
         };
@@ -65,7 +65,9 @@ fn add(path: &Path, roots: &mut RootCertStore, seen: &mut HashSet<PathBuf>, erro
     let read = fs::canonicalize(path).and_then(|real| if seen.insert(real) { fs::read(path) } else { Ok(Vec::new()) });
     let bytes = match read {
         Ok(bytes) => bytes,
-        Err(source) => return errors.push(SystemRootsError::Unreadable { path: path.to_owned(), source }),
+        Err(source) => {
+            return errors.push(SystemRootsError::Unreadable { path: path.to_owned(), source: source.into() });
+        }
     };
     // A folder may hold other files.
     let Certificates { usable, unusable } = certificates::read(&bytes).unwrap_or_default();

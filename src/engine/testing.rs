@@ -15,7 +15,8 @@ use tokio::sync::mpsc;
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::Message as Frame;
 
-use super::connector::{ConnectError, Connector, Transport};
+use super::connect_error::ConnectError;
+use super::connector::{Connector, Transport};
 use super::endpoints::Target;
 use super::journal_store::JournalStore;
 use super::mailbox::{self, Outbox};

@@ -14,10 +14,10 @@ use super::event::{Notice, Severity};
 use super::journal_store::JournalStore;
 use super::mailbox::Outbox;
 use super::options::Clock;
+use super::problem::{ProblemKind, ProblemReason};
 use super::report::Report;
 use super::rest::Rest;
 use super::spawn::Spawner;
-use super::status::ProblemKind;
 
 /// What the engine's tasks share. Cheap to clone.
 #[derive(Clone)]
@@ -56,8 +56,8 @@ impl Tools {
     }
 
     /// Reports a problem of a profile, which is shown until it is resolved.
-    pub(super) fn problem(&self, profile: ProfileId, kind: ProblemKind, sentence: impl Into<String>) {
-        self.outbox.report_problem(kind, Notice::new(Severity::Warning, Some(profile), sentence));
+    pub(super) fn problem(&self, profile: ProfileId, reason: ProblemReason) {
+        self.outbox.report_problem(Some(profile), reason);
     }
 
     /// A problem of a profile has ended, if there was one.

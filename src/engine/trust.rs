@@ -1,5 +1,6 @@
 //! Whom TLS trusts: the platform's authorities, and those that the operator names by a file. There is no way around it.
 
+use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -12,16 +13,59 @@ use crate::settings::atomic::in_words;
 
 use super::ca_files::{self, CaFile, CaFiles, NamedBy};
 use super::certificates::{self, Certificates, NoCertificates, Unusable};
+use super::system_error::SystemError;
+#[cfg(all(unix, not(target_os = "macos")))]
+use super::system_roots::{self, SystemRootsError};
 
 /// The TLS configuration of every connection, sockets and HTTP alike.
 #[derive(Debug, Clone)]
 pub(super) struct Trust {
     /// The configuration.
     pub(super) config: Arc<ClientConfig>,
-    /// What could not be loaded, in sentences. A file that can't be read vouches for nobody, and the others still do. Without
+    /// What could not be loaded. A file that can't be read vouches for nobody, and the others still do. Without
     /// the platform's authorities TLS trusts nobody; plain connections to this machine work, so that a sandbox runs where no
     /// certificates are installed.
-    pub(super) shortfall: Option<String>,
+    pub(super) shortfall: Option<Shortfall>,
+}
+
+/// What could not be loaded of the certificate authorities that TLS is to trust. Cheap to clone.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Shortfall(Arc<[LoadError]>);
+
+impl fmt::Display for Shortfall {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (number, error) in self.0.iter().enumerate() {
+            let space = if number == 0 { "" } else { " " };
+            write!(f, "{space}{error}")?;
+        }
+        Ok(())
+    }
+}
+
+/// Why certificate authorities could not be loaded.
+#[derive(Debug, PartialEq, thiserror::Error)]
+enum LoadError {
+    /// A file that the operator named.
+    #[error(transparent)]
+    CaFile(#[from] CaFileError),
+    /// Some of the system's.
+    #[cfg(all(unix, not(target_os = "macos")))]
+    #[error(transparent)]
+    SystemRoots(#[from] SystemRootsError),
+    /// The system has none.
+    #[cfg(all(unix, not(target_os = "macos")))]
+    #[error(
+        "This machine's certificate authorities could not be loaded, so no encrypted connection can be trusted. Install them (on \
+         Debian the package ca-certificates), or name a file by PRIVICORE_CA_FILE, and start again."
+    )]
+    NoSystemRoots,
+    /// The system does not verify.
+    #[cfg(not(all(unix, not(target_os = "macos"))))]
+    #[error(
+        "This computer's certificate authorities could not be loaded, so no encrypted connection can be trusted. Restart \
+         Privicore Monitor, then the computer; if it stays so, ask whoever looks after this computer."
+    )]
+    NoVerifier,
 }
 
 impl Trust {
@@ -38,9 +82,9 @@ impl Trust {
             match certificates(file) {
                 Ok((certificates, partly)) => {
                     further.extend(certificates);
-                    missing.extend(partly.map(|why| why.to_string()));
+                    missing.extend(partly.map(LoadError::from));
                 }
-                Err(why) => missing.push(why.to_string()),
+                Err(why) => missing.push(why.into()),
             }
         }
         let (builder, of_system) = with_authorities(builder, &provider, further);
@@ -48,7 +92,7 @@ impl Trust {
         let mut config = builder.with_no_client_auth();
         // The WebSocket upgrade exists in HTTP/1.1 only, and the backend needs no more.
         config.alpn_protocols = vec![b"http/1.1".to_vec()];
-        let shortfall = (!missing.is_empty()).then(|| missing.join(" "));
+        let shortfall = (!missing.is_empty()).then(|| Shortfall(missing.into()));
         Ok(Self { config: Arc::new(config), shortfall })
     }
 }
@@ -59,17 +103,12 @@ fn with_authorities(
     builder: ConfigBuilder<ClientConfig, WantsVerifier>,
     _provider: &Arc<CryptoProvider>,
     further: Vec<CertificateDer<'static>>,
-) -> (ConfigBuilder<ClientConfig, WantsClientCert>, Vec<String>) {
+) -> (ConfigBuilder<ClientConfig, WantsClientCert>, Vec<LoadError>) {
     let mut roots = rustls::RootCertStore::empty();
-    let mut problems: Vec<String> =
-        super::system_roots::load(&mut roots).iter().map(std::string::ToString::to_string).collect();
+    let mut problems: Vec<LoadError> = system_roots::load(&mut roots).into_iter().map(LoadError::from).collect();
     roots.add_parsable_certificates(further);
     if roots.is_empty() {
-        problems.push(
-            "This machine's certificate authorities could not be loaded, so no encrypted connection can be trusted. Install \
-             them (on Debian the package ca-certificates), or name a file by PRIVICORE_CA_FILE, and start again."
-                .to_owned(),
-        );
+        problems.push(LoadError::NoSystemRoots);
     }
     (builder.with_root_certificates(roots), problems)
 }
@@ -81,14 +120,12 @@ fn with_authorities(
     builder: ConfigBuilder<ClientConfig, WantsVerifier>,
     provider: &Arc<CryptoProvider>,
     further: Vec<CertificateDer<'static>>,
-) -> (ConfigBuilder<ClientConfig, WantsClientCert>, Vec<String>) {
+) -> (ConfigBuilder<ClientConfig, WantsClientCert>, Vec<LoadError>) {
     match rustls_platform_verifier::Verifier::new_with_extra_roots(further, provider.clone()) {
         Ok(verifier) => (builder.dangerous().with_custom_certificate_verifier(Arc::new(verifier)), Vec::new()),
         Err(error) => {
             tracing::warn!(%error, "the system's certificate authorities could not be loaded");
-            let sentence = "This computer's certificate authorities could not be loaded, so no encrypted connection can be trusted. \
-                            Restart Privicore Monitor, then the computer; if it stays so, ask whoever looks after this computer.";
-            (builder.with_root_certificates(rustls::RootCertStore::empty()), vec![sentence.to_owned()])
+            (builder.with_root_certificates(rustls::RootCertStore::empty()), vec![LoadError::NoVerifier])
         }
     }
 }
@@ -99,8 +136,7 @@ fn certificates(file: &CaFile) -> Result<(Vec<CertificateDer<'static>>, Option<C
     let bytes = match file.content() {
         None => return Err(CaFileError::Late { named_by, path }),
         Some(Err(error)) => {
-            let why = in_words(error);
-            return Err(CaFileError::Unreadable { named_by, path, why });
+            return Err(CaFileError::Unreadable { named_by, path, source: error.clone() });
         }
         Some(Ok(bytes)) => bytes,
     };
@@ -114,7 +150,7 @@ fn certificates(file: &CaFile) -> Result<(Vec<CertificateDer<'static>>, Option<C
 }
 
 /// Why a certificate file is of no use.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, PartialEq, thiserror::Error)]
 enum CaFileError {
     /// It takes long to be read.
     #[error(
@@ -124,8 +160,11 @@ enum CaFileError {
     )]
     Late { named_by: NamedBy, path: PathBuf },
     /// The system does not give it.
-    #[error("The certificate file {}, {}, can't be read: {why}. Check its path and who may read it.", named(.named_by), .path.display())]
-    Unreadable { named_by: NamedBy, path: PathBuf, why: String },
+    #[error(
+        "The certificate file {}, {}, can't be read: {}. Check its path and who may read it.",
+        named(.named_by), .path.display(), in_words(.source)
+    )]
+    Unreadable { named_by: NamedBy, path: PathBuf, source: SystemError },
     /// It holds something else.
     #[error("The certificate file {}, {}, can't be used: {why}.", named(.named_by), .path.display())]
     NoCertificates { named_by: NamedBy, path: PathBuf, why: NoCertificates },
@@ -179,7 +218,7 @@ mod tests {
         crate::settings::atomic::write(&container, b"-----BEGIN PKCS7-----\nMIIB\n-----END PKCS7-----\n").unwrap();
         let mut files = CaFiles::read([(NamedBy::Environment, bundle), (NamedBy::Settings, container)]);
         files.wait().await;
-        let sentence = Trust::load(&files).unwrap().shortfall.unwrap();
+        let sentence = Trust::load(&files).unwrap().shortfall.unwrap().to_string();
         for words in
             ["bundle.pem, certificate 2 is damaged. The other 2 count.", "chain.p7b, can't be used: it is a PKCS#7"]
         {
@@ -195,7 +234,7 @@ mod tests {
         let mut both = CaFiles::read([(NamedBy::Environment, missing), (NamedBy::Settings, empty)]);
         both.wait().await;
         let trust = Trust::load(&both).unwrap();
-        let sentence = trust.shortfall.unwrap();
+        let sentence = trust.shortfall.unwrap().to_string();
         for words in ["PRIVICORE_CA_FILE names, ", "missing.pem", "in the settings, ", "empty.pem"] {
             assert!(sentence.contains(words), "{sentence}");
         }

@@ -60,7 +60,7 @@ fn failed(error: HttpError, through: &Through) -> ProxyError {
         HttpError::Closed => ProxyError::Closed(through.to_string()),
         HttpError::NotHttp => ProxyError::NotAProxy(through.to_string()),
         HttpError::TooLong => ProxyError::TooLong(through.to_string()),
-        HttpError::Io(source) => ProxyError::NotReached { proxy: through.to_string(), source },
+        HttpError::Io(source) => ProxyError::NotReached { proxy: through.to_string(), source: source.into() },
     }
 }
 

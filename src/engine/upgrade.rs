@@ -16,6 +16,7 @@ use crate::activity::Moment;
 use crate::protocol::{mask, rest, visible};
 
 use super::clocks::date_of;
+use super::connect_error::{HandshakeError, Refusal};
 use super::connector::Transport;
 use super::http1::{self, Answer, HttpError};
 use super::retry_after::RetryAfter;
@@ -48,61 +49,6 @@ pub(super) enum UpgradeError {
     Refused(Refusal),
     /// There is no answer that counts.
     Handshake(HandshakeError),
-}
-
-/// An answer that is no upgrade.
-#[derive(Debug, thiserror::Error)]
-#[error(
-    "answered with HTTP status {} instead of a WebSocket{}. {}", .status.as_u16(), said(.words),
-    advice(.status.as_u16(), .onward.as_deref())
-)]
-pub struct Refusal {
-    /// The status.
-    pub status: StatusCode,
-    /// The server's words on one line; or empty.
-    pub(super) words: String,
-    /// Where it redirects to: the origin alone.
-    onward: Option<String>,
-    /// When it wants to be asked again.
-    pub retry_after: Option<RetryAfter>,
-}
-
-/// Why an answer is not that of a WebSocket server.
-#[derive(Debug, thiserror::Error)]
-pub enum HandshakeError {
-    /// The connection ended first.
-    #[error("the connection was closed without an answer")]
-    Closed,
-    /// The connection broke.
-    #[error("the connection broke off: {0}")]
-    Broken(io::Error),
-    /// Something that is not HTTP/1.
-    #[error("its answer is not HTTP")]
-    NotHttp,
-    /// An answer above the bound.
-    #[error("its answer is too long")]
-    TooLong,
-    /// The address can't be sent.
-    #[error("this address can't be asked for")]
-    Address,
-    /// No `Upgrade: websocket`.
-    #[error("its answer does not say “Upgrade: websocket”")]
-    NoUpgrade,
-    /// No `Connection: Upgrade`.
-    #[error("its answer does not say “Connection: Upgrade”")]
-    NoConnection,
-    /// No proof that the request was read as a WebSocket's.
-    #[error("its answer has no Sec-WebSocket-Accept")]
-    NoAccept,
-    /// Another proof.
-    #[error("the Sec-WebSocket-Accept of its answer belongs to another request")]
-    WrongAccept,
-    /// A subprotocol that was not asked for.
-    #[error("it chose the subprotocol “{0}”, which was not asked for")]
-    Subprotocol(String),
-    /// An extension that was not asked for.
-    #[error("it uses the extension “{0}”, which was not asked for")]
-    Extension(String),
 }
 
 /// Asks for the upgrade over a connected stream. The caller holds the budget of time.
@@ -197,26 +143,6 @@ fn quoted(text: &str) -> String {
     visible(&line).into_owned()
 }
 
-/// Words as a part of a sentence.
-fn said(words: &str) -> String {
-    if words.is_empty() { String::new() } else { format!(": “{words}”") }
-}
-
-/// What to do about a status.
-fn advice(status: u16, onward: Option<&str>) -> String {
-    match (status, onward) {
-        (300..=399, Some(onward)) => {
-            format!("It redirects to {onward}. If that is the right server, change the WebSocket address.")
-        }
-        (401 | 403, _) => {
-            "Ask whoever runs the server, or the firewall in front of it, to let this computer in.".into()
-        }
-        (429, _) => "It was asked too often.".into(),
-        (500..=599, _) => "If it stays so, ask whoever runs the server.".into(),
-        _ => "Check the WebSocket address.".into(),
-    }
-}
-
 impl From<HttpError> for HandshakeError {
     fn from(error: HttpError) -> Self {
         use io::ErrorKind::{BrokenPipe, ConnectionAborted, ConnectionReset, UnexpectedEof};
@@ -229,7 +155,7 @@ impl From<HttpError> for HandshakeError {
             {
                 Self::Closed
             }
-            HttpError::Io(source) => Self::Broken(source),
+            HttpError::Io(source) => Self::Broken(source.into()),
         }
     }
 }

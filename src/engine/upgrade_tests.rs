@@ -9,7 +9,8 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, DuplexStream};
 use tokio_tungstenite::tungstenite::Message;
 
 use super::*;
-use crate::engine::connector::{self, ConnectError, Connector, Socket};
+use crate::engine::connect_error::ConnectError;
+use crate::engine::connector::{self, Connector, Socket};
 use crate::engine::endpoints::Target;
 
 /// An answer that a browser takes. The accept key of the request stands for `{accept}`.

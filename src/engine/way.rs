@@ -13,7 +13,7 @@ use tokio::sync::watch;
 use crate::settings::Preferences;
 
 use super::ca_files::{self, CaFiles, NamedBy};
-use super::handle::EngineError;
+use super::engine_error::EngineError;
 use super::proxies::{Proxies, ProxyVariables};
 use super::spawn::Spawner;
 use super::trust::Trust;
@@ -233,7 +233,7 @@ mod tests {
             let mut loading = guide.load(&preferences);
             let way = loading.next(&spawner).await.unwrap().unwrap();
             assert_eq!(start.elapsed(), ca_files::BUDGET);
-            let shortfall = way.trust.shortfall.clone().expect("it is missing");
+            let shortfall = way.trust.shortfall.clone().expect("it is missing").to_string();
             assert!(shortfall.contains(&*pipe.to_string_lossy()) && shortfall.contains("within 5 s"), "{shortfall}");
             guide.lead(way);
             assert!(ways.current().await.trust.shortfall.is_some());

@@ -75,7 +75,7 @@ use open_activity::OpenIndex;
 pub use pending_work::{PendingWork, WorkId};
 use reader::{Query, Reading};
 pub use retention::{Limits, Purged};
-pub use secret::{RequestSecret, Sealing, Secret, Secrets, Unsealed};
+pub use secret::{MemoryOnly, RequestSecret, Sealing, Secret, Secrets, Unsealed, key_gone};
 use wait::answer;
 use writer::{Append, Order, Reply};
 
@@ -127,9 +127,7 @@ impl Journal {
     pub fn open(folder: &Path) -> Result<Opened, JournalError> {
         let path = folder.join(FILE);
         let (generation, open) = (Generation::default(), OpenIndex::default());
-        let (sealing, seen) = watch::channel(Sealing::MemoryOnly {
-            why: "Links to data are kept in memory only until the system keyring has answered.".to_owned(),
-        });
+        let (sealing, seen) = watch::channel(Sealing::MemoryOnly(MemoryOnly::NotAsked));
         let (writer, opening) = writer::Writer::open(&path, generation.clone(), sealing, open.clone())?;
         let reader = reader::Reader::open(&path, generation.clone(), open.clone())?;
         let (orders, received) = mpsc::channel(ORDERS);

@@ -6,6 +6,7 @@
 use rusqlite::{Connection, OptionalExtension, Transaction};
 
 use crate::activity::{Entry, Moment};
+use crate::credentials::KeyringError;
 use crate::protocol::{Link, Original, RequestId, StreamToken};
 use crate::settings::ProfileId;
 
@@ -112,10 +113,24 @@ pub enum Sealing {
         requests: u64,
     },
     /// They are not written at all.
-    MemoryOnly {
-        /// Why, in a sentence that says what to do.
-        why: String,
-    },
+    MemoryOnly(MemoryOnly),
+}
+
+/// Why secrets are not written.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum MemoryOnly {
+    /// There is no key yet.
+    #[error("Links to data are kept in memory only until the system keyring has answered.")]
+    NotAsked,
+    /// The keyring gave none.
+    #[error(transparent)]
+    Keyring(#[from] KeyringError),
+    /// The key is that of another journal.
+    #[error(
+        "The journal was replaced by another one, so links are kept in memory only. Start Privicore Monitor again to have them \
+         kept."
+    )]
+    Replaced,
 }
 
 impl Sealing {
@@ -124,7 +139,7 @@ impl Sealing {
     pub fn is_on(&self) -> bool {
         match self {
             Self::On | Self::KeyGone { .. } => true,
-            Self::MemoryOnly { .. } => false,
+            Self::MemoryOnly(_) => false,
         }
     }
 
@@ -133,14 +148,20 @@ impl Sealing {
     pub fn sentence(&self) -> Option<String> {
         match self {
             Self::On => None,
-            Self::KeyGone { requests } => Some(format!(
-                "The key of the journal's seal is gone from the system keyring, so what opens the data of {requests} \
-                 earlier {} can't be read: request that data again. New links are kept under a new key.",
-                if *requests == 1 { "request" } else { "requests" }
-            )),
-            Self::MemoryOnly { why } => Some(why.clone()),
+            Self::KeyGone { requests } => Some(key_gone(*requests)),
+            Self::MemoryOnly(why) => Some(why.to_string()),
         }
     }
+}
+
+/// What the operator is told of secrets of so many requests that stay shut.
+#[must_use]
+pub fn key_gone(requests: u64) -> String {
+    let noun = if requests == 1 { "request" } else { "requests" };
+    format!(
+        "The key of the journal's seal is gone from the system keyring, so what opens the data of {requests} earlier {noun} can't be \
+         read: request that data again. New links are kept under a new key."
+    )
 }
 
 /// The secrets of a profile, as far as they open.

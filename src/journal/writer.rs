@@ -23,7 +23,7 @@ use super::pending_work::{self, PendingWork, WorkId};
 use super::place::{Identity, is_missing};
 use super::profile_name;
 use super::retention::{self, Limits, Pass, Purged};
-use super::secret::{self, Sealing, Unsealed};
+use super::secret::{self, MemoryOnly, Sealing, Unsealed};
 use super::{Generation, Holder, JournalError, Recovery, earlier_links, holder, mend};
 
 /// How many entries of waiting appends are put into one transaction. One append with more of them is a transaction alone.
@@ -350,7 +350,7 @@ impl Writer {
                 if let Some(database) = &mut self.database {
                     database.unseal();
                 }
-                Sealing::MemoryOnly { why: error.to_string() }
+                Sealing::MemoryOnly(error.into())
             }
         };
         self.sealing.send_replace(sealing.clone());
@@ -433,11 +433,7 @@ impl Writer {
             let sealing = if database.id == id {
                 database.seal(key.clone()).map_err(failed)?
             } else {
-                Sealing::MemoryOnly {
-                    why: "The journal was replaced by another one, so links are kept in memory only. Start Privicore \
-                          Monitor again to have them kept."
-                        .to_owned(),
-                }
+                Sealing::MemoryOnly(MemoryOnly::Replaced)
             };
             self.sealing.send_replace(sealing);
         }

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use egui::Context;
 
-use crate::engine::{Action, EngineStatus, Exporting, Severity};
+use crate::engine::{Action, EngineStatus, Exporting};
 use crate::settings::{Motion, Preferences, ProfileId, Settings};
 
 use super::announce::Announcer;
@@ -246,7 +246,7 @@ impl App {
     fn send(&mut self, action: Action) -> bool {
         let taken = self.parts.backend.send(action);
         if taken {
-            self.notices.unsay(BUSY);
+            self.notices.not_busy();
         } else {
             self.is_busy();
         }
@@ -255,7 +255,7 @@ impl App {
 
     /// Says that the engine took nothing.
     fn is_busy(&mut self) {
-        self.notices.say(Severity::Warning, BUSY);
+        self.notices.busy(BUSY);
     }
 
     fn open(&mut self, dialog: Dialog) {

@@ -30,9 +30,11 @@ pub(crate) fn show(ui: &mut Ui, desk: &Desk, scene: &mut Scene) {
     let words = state_words(desk.status.connection.as_ref(), scene);
     let (icon, hue, sentence) = match &desk.status.connection {
         Some(ConnectionState::Reconnecting { why, attempt: number, .. }) => {
-            (icons::RETRY_PROBLEM, palette.gap, format!("{} {}", visible(why), attempt(*number)))
+            (icons::RETRY_PROBLEM, palette.gap, format!("{} {}", visible(&why.to_string()), attempt(*number)))
         }
-        Some(ConnectionState::TokenRefused { why }) => (icons::KEY_OFF, palette.failed, visible(why).into_owned()),
+        Some(ConnectionState::TokenRefused { why }) => {
+            (icons::KEY_OFF, palette.failed, visible(&why.to_string()).into_owned())
+        }
         _ => (icons::CLOUD_OFF, palette.other, "Outcomes that are sent meanwhile do not reach this window.".to_owned()),
     };
     let rect = widgets::bar(ui, palette.gap_fill, true);

@@ -29,12 +29,16 @@ pub(crate) struct Notices {
     last: u64,
     /// The number of the newest problem that was taken. What the operator has dismissed of those before stays away.
     problem: u64,
+    /// The number of the notice that says that the engine is busy.
+    busy: Option<u64>,
 }
 
 #[derive(Debug)]
 struct Held {
     number: u64,
     notice: Notice,
+    /// The name of its profile, if it is to be said.
+    whose: Option<String>,
     /// When it was first drawn: what is hidden does not pass.
     since: Option<Instant>,
     /// How often the same has come.
@@ -45,51 +49,64 @@ struct Held {
 
 impl Notices {
     /// Follows what is wrong now: what is over goes, what is new comes, and what is still shown says it as it is said now, because a
-    /// profile may have another name since.
-    pub(crate) fn follow(&mut self, problems: Vec<Problem>) {
-        let lasts = |held: &Held| held.problem.is_none_or(|number| problems.iter().any(|one| one.number == number));
+    /// profile may have another name since. With each problem comes the name of its profile, if it is to be said.
+    pub(crate) fn follow(&mut self, problems: Vec<(Problem, Option<String>)>) {
+        let lasts =
+            |held: &Held| held.problem.is_none_or(|number| problems.iter().any(|(one, _)| one.number == number));
         self.all.retain(lasts);
         let known = self.problem;
-        for Problem { number, times, notice, .. } in problems {
+        for (problem, whose) in problems {
+            let (number, times) = (problem.number, problem.times);
             if number > known {
                 self.problem = number;
-                self.add(notice, times, Some(number));
+                self.add((problem.notice(), whose), times, Some(number));
             } else if let Some(held) = self.all.iter_mut().find(|held| held.problem == Some(number)) {
-                (held.notice, held.times) = (notice, times);
+                (held.notice, held.whose, held.times) = (problem.notice(), whose, times);
             }
         }
     }
 
-    /// Takes a notice; the same sentence again is counted, not listed.
-    pub(crate) fn push(&mut self, notice: Notice) {
-        let same = |held: &&mut Held| held.problem.is_none() && held.notice.sentence == notice.sentence;
+    /// Takes a notice, with the name of its profile if it is to be said; the same again is counted, not listed. Its number.
+    pub(crate) fn push(&mut self, notice: Notice, whose: Option<String>) -> u64 {
+        let same = |held: &&mut Held| {
+            let same = (held.notice.profile, &held.notice.sentence) == (notice.profile, &notice.sentence);
+            held.problem.is_none() && same
+        };
         if let Some(same) = self.all.iter_mut().find(same) {
             same.times += 1;
             same.since = None;
-            same.notice = notice;
-            return;
+            (same.notice, same.whose) = (notice, whose);
+            return same.number;
         }
-        self.add(notice, 1, None);
+        self.add((notice, whose), 1, None);
+        self.last
     }
 
-    fn add(&mut self, notice: Notice, times: u32, problem: Option<u64>) {
+    fn add(&mut self, (notice, whose): (Notice, Option<String>), times: u32, problem: Option<u64>) {
         if self.all.len() >= KEPT
             && let Some(oldest) = self.all.iter().position(|held| !held.has_to_be_read())
         {
             self.all.remove(oldest);
         }
         self.last += 1;
-        self.all.push(Held { number: self.last, notice, since: None, times, problem });
+        self.all.push(Held { number: self.last, notice, whose, since: None, times, problem });
     }
 
     /// A notice of the window's own.
     pub(crate) fn say(&mut self, severity: Severity, sentence: impl Into<String>) {
-        self.push(Notice::new(severity, None, sentence));
+        self.push(Notice::new(severity, None, sentence), None);
     }
 
-    /// Takes the window's own notice away: what it says is over.
-    pub(crate) fn unsay(&mut self, sentence: &str) {
-        self.all.retain(|held| held.problem.is_some() || held.notice.sentence != sentence);
+    /// Says that the engine is busy, until [`Self::not_busy`].
+    pub(crate) fn busy(&mut self, sentence: &str) {
+        self.busy = Some(self.push(Notice::new(Severity::Warning, None, sentence), None));
+    }
+
+    /// The engine is no longer busy.
+    pub(crate) fn not_busy(&mut self) {
+        if let Some(number) = self.busy.take() {
+            self.all.retain(|held| held.number != number);
+        }
     }
 
     /// Takes one away and gives it.
@@ -146,8 +163,9 @@ impl Held {
     }
 
     fn sentence(&self) -> String {
-        let sentence = visible(&self.notice.sentence);
-        if self.times > 1 { format!("{sentence} ({} times)", self.times) } else { sentence.into_owned() }
+        let whose = self.whose.as_ref().map(|name| format!("{name}: ")).unwrap_or_default();
+        let times = if self.times > 1 { format!(" ({} times)", self.times) } else { String::new() };
+        format!("{}{times}", visible(&format!("{whose}{}", self.notice.sentence)))
     }
 
     /// How wide its buttons are.

@@ -166,12 +166,12 @@ impl Form {
     pub(crate) fn answer(&mut self, state: SignInState) {
         self.progress = match state {
             SignInState::Asking => Progress::Asking,
-            SignInState::Failed(sentence) | SignInState::Refused(sentence) => {
+            SignInState::Failed(why) => {
                 self.focus = Some(match self.method {
                     Method::Password => Part::Password,
                     Method::Token => Part::Token,
                 });
-                Progress::Failed(sentence)
+                Progress::Failed(why.to_string())
             }
             SignInState::Done | SignInState::Cancelled => Progress::Filling,
         };

@@ -97,7 +97,7 @@ async fn a_dead_token_is_said_by_rest_and_by_the_connection() {
     window.act(Action::CheckStatus { profile: id, commands: vec![CommandId::from("c")] });
     let state = window.state("refused", |state| matches!(state, ConnectionState::TokenRefused { .. })).await;
     let ConnectionState::TokenRefused { why } = state else { panic!("{state:?}") };
-    assert_eq!(why, "The server refused the token: Token hidden expired. Sign in again.");
+    assert_eq!(why.to_string(), "The server refused the token: Token hidden expired. Sign in again.");
     window.quit().await;
 }
 
@@ -127,7 +127,7 @@ async fn a_join_that_is_refused_with_400_makes_the_token_dead_only_if_its_end_is
         match window.state("the end of the join", ended).await {
             ConnectionState::TokenRefused { why } => {
                 assert!(dead, "{expiry}");
-                assert_eq!(why, "The server refused the token: Token trouble. Sign in again.");
+                assert_eq!(why.to_string(), "The server refused the token: Token trouble. Sign in again.");
             }
             other => assert!(!dead, "{expiry}: {other:?}"),
         }

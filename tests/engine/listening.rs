@@ -1,7 +1,7 @@
 //! Hearing what a profile is told, across broken connections and messages that can't be read.
 
 use privicore_monitor::activity::{ActivityKey, Deed, Enquiry, Entry, Fact, Seq};
-use privicore_monitor::engine::{Action, ConnectionState, Event};
+use privicore_monitor::engine::{Action, ConnectionState, DisconnectReason, Event};
 use privicore_monitor::protocol::{CommandId, CommandStatus, Message};
 use privicore_monitor::sandbox::{DEMO_USERNAME, PASSWORD};
 use privicore_monitor::settings::{Address, Profile};
@@ -48,7 +48,8 @@ async fn a_connection_whose_packets_are_dropped_is_found_dead_by_its_pings_and_i
     line.lose();
     let dead = window.state("reconnecting", |state| matches!(state, ConnectionState::Reconnecting { .. })).await;
     let ConnectionState::Reconnecting { why, .. } = dead else { panic!("{dead:?}") };
-    assert_eq!(why, "The server no longer answers, so the connection is given up.");
+    assert_eq!(why, DisconnectReason::Dead.into());
+    assert_eq!(why.to_string(), "The server no longer answers, so the connection is given up.");
     window.live(2).await;
     sandbox.control().publish(DEMO_USERNAME, &told("after")).await.expect("published");
     window.since(0, "what came after", |event| entry_of(event, |entry| entry.key == command("after"))).await;

@@ -67,7 +67,7 @@ async fn download(window: &mut Window, profile: ProfileId, request: &RequestId, 
 /// Waits for an attempt to fail; why it did.
 async fn failure(window: &mut Window) -> String {
     match window.state("a failure", |state| matches!(state, ConnectionState::Reconnecting { .. })).await {
-        ConnectionState::Reconnecting { why, .. } => why,
+        ConnectionState::Reconnecting { why, .. } => why.to_string(),
         other => panic!("{other:?}"),
     }
 }

@@ -141,7 +141,7 @@ async fn a_sign_out_that_can_not_be_written_down_is_told_until_it_is_done() {
     control.be(Mood::Silent);
     window.act(Action::SignOut { profile: id, revoke: false });
     let unwritten = |status: &EngineStatus| {
-        status.problems.iter().any(|problem| problem.kind == ProblemKind::SignOutUnwritten).then_some(())
+        status.problems.iter().any(|problem| problem.kind() == ProblemKind::SignOutUnwritten).then_some(())
     };
     window.until("that it is not written down", unwritten).await;
     window.notice("is signed out, but that can't be written down").await;

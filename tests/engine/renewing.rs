@@ -17,8 +17,8 @@ use tokio::sync::Semaphore;
 use crate::keys::{self, Mood};
 use crate::pending::{is_on_disk, pending};
 use crate::quitting::until_asked;
-use crate::scripted::{Backend, proxy};
-use crate::window::{Machine, Window, with_password};
+use crate::scripted::{Backend, LATER, proxy, proxy_that};
+use crate::window::{Machine, Window, with_password, with_token};
 
 const RENEW: &str = "POST /profile/reauthorize-authorization-token";
 const REVOKE: &str = "POST /profile/revoke-authorization-token";
@@ -67,6 +67,7 @@ impl Bench {
                 status(code, Body::from_stream(stream::once(answer)))
             }
             REVOKE => status(200, Body::empty()),
+            line if line.contains("/request-status/c-dead") => status(401, r#"{"message":"The token has expired."}"#),
             line if line.contains("/request-status") && state.1.load(Ordering::SeqCst) => match got.token.as_deref() {
                 Some("T-1") => status(401, r#"{"message":"The token has been superseded."}"#),
                 _ => status(200, r#"["succeeded"]"#),
@@ -202,6 +203,63 @@ async fn a_status_that_was_refused_to_the_old_token_is_told_as_not_known_if_ther
     bench.settled().await;
     bench.answer();
     bench.window.notice("The status of c-1 is not known: ").await;
+    bench.window.quit().await;
+}
+
+#[tokio::test]
+async fn a_status_that_waits_for_a_new_token_is_asked_for_with_that_of_a_sign_in_at_once() {
+    let mut bench = Bench::new().await;
+    bench.asks().await;
+    let commands = ["c-1", "c-2"].map(CommandId::from);
+    bench.window.act(Action::CheckStatus { profile: bench.id(), commands: commands.to_vec() });
+    until_asked(&bench.backend, "GET /request-status/c-1").await;
+    bench.settled().await;
+    // The server never answers the request for a new token.
+    bench.window.act(Action::SignIn(Box::new(with_password(bench.profile.clone(), "right"))));
+    bench.window.signed_in().await.expect("signed in anew");
+    for command in commands {
+        bench.window.entry(&ActivityKey::Command(command), |entry| matches!(entry.fact, Fact::Enquired(_))).await;
+    }
+    let asked = bench.backend.got_of("GET /request-status/c-2");
+    assert_eq!(asked.last().and_then(|got| got.token.as_deref()), Some("T-3"), "{asked:?}");
+    bench.window.quit().await;
+}
+
+#[tokio::test]
+async fn a_status_that_waits_for_a_new_token_is_told_as_not_known_at_once_if_the_operator_signs_out() {
+    let mut bench = Bench::new().await;
+    bench.asks().await;
+    bench.window.act(Action::CheckStatus { profile: bench.id(), commands: vec![CommandId::from("c-1")] });
+    until_asked(&bench.backend, "GET /request-status/c-1").await;
+    bench.settled().await;
+    bench.window.act(Action::SignOut { profile: bench.id(), revoke: false });
+    bench.window.notice("The status of c-1 is not known: ").await;
+    bench.answer();
+    bench.window.quit().await;
+}
+
+#[tokio::test]
+async fn a_call_with_the_old_token_that_is_refused_does_not_end_a_sign_in_with_another() {
+    let mut bench = Bench::new().await;
+    // From here on calls with the old token are refused; the request for a new one is never answered.
+    bench.asks().await;
+    let (joins, decided) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicBool::new(false)));
+    let (joining, answers) = (joins.clone(), decided.clone());
+    let slow = proxy_that(move |token| {
+        joining.fetch_or(token == "T-4", Ordering::SeqCst);
+        if token == "T-4" && !answers.load(Ordering::SeqCst) { LATER } else { 200 }
+    })
+    .await;
+    let profile = Profile { websocket: Address::new(slow), ..bench.profile.clone() };
+    bench.window.act(Action::SignIn(Box::new(with_password(profile.clone(), "right"))));
+    bench.window.signed_in().await.expect("signed in");
+    bench.window.act(Action::SignIn(Box::new(with_token(profile, "T-4"))));
+    until("the join", async || joins.load(Ordering::SeqCst).then_some(())).await;
+    bench.window.act(Action::CheckStatus { profile: bench.id(), commands: vec![CommandId::from("c-dead")] });
+    bench.window.notice("The status of c-dead is not known: ").await;
+    decided.store(true, Ordering::SeqCst);
+    bench.window.signed_in().await.expect("the sign-in was ended");
+    assert!(!bench.was_refused());
     bench.window.quit().await;
 }
 

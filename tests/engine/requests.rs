@@ -1,7 +1,7 @@
 //! Requesting stored data: the list of data tokens, one request each, and the same data once more.
 
 use privicore_monitor::activity::{ActivityKey, Deed, Fact, Requested};
-use privicore_monitor::engine::{Action, Event};
+use privicore_monitor::engine::{Action, Event, RestError};
 use privicore_monitor::protocol::{DataToken, DataTokenPage, Delivery, Message, StoredData};
 use privicore_monitor::sandbox::DEMO_USERNAME;
 use privicore_monitor::settings::ProfileId;
@@ -9,7 +9,7 @@ use privicore_monitor::settings::ProfileId;
 use crate::quiet;
 use crate::window::{Machine, Window};
 
-async fn page(window: &mut Window, profile: ProfileId, page: u32) -> Result<DataTokenPage, String> {
+async fn page(window: &mut Window, profile: ProfileId, page: u32) -> Result<DataTokenPage, RestError> {
     window.act(Action::ListDataTokens { profile, page });
     window
         .wait("a page of data tokens", |event| match event {
@@ -95,7 +95,8 @@ async fn what_can_not_be_requested_is_said_by_its_name() {
     window.notice("its data token is not known").await;
     sandbox.control().expire_tokens(DEMO_USERNAME).expect("a profile");
     let refused = page(&mut window, profile, 1).await.expect_err("an expired token lists");
-    assert!(refused.contains("Sign in again"), "{refused}");
+    assert!(matches!(refused, RestError::Unauthorised(_)), "{refused}");
+    assert!(refused.to_string().contains("Sign in again"), "{refused}");
     let heard = window.quit().await;
     assert!(!format!("{heard:?}").contains("canary"), "a data token showed itself");
 }

@@ -106,6 +106,9 @@ pub(crate) async fn proxy_that(answer: impl Fn(&str) -> i64 + Clone + Send + 'st
     url
 }
 
+/// A proxy's answer that is not decided yet: it is asked for again.
+pub(crate) const LATER: i64 = -1;
+
 /// One connection of a proxy.
 async fn connection(stream: impl AsyncRead + AsyncWrite + Unpin, answer: impl Fn(&str) -> i64) {
     let Ok(mut socket) = tokio_tungstenite::accept_async(stream).await else { return };
@@ -113,7 +116,11 @@ async fn connection(stream: impl AsyncRead + AsyncWrite + Unpin, answer: impl Fn
         let Message::Text(text) = frame else { continue };
         let request: Value = serde_json::from_str(text.as_str()).expect("JSON");
         let token = request["data"]["authorizationToken"].as_str().expect("a token");
-        let status = answer(token);
+        let mut status = answer(token);
+        while status == LATER {
+            tokio::task::yield_now().await;
+            status = answer(token);
+        }
         let reply = json!({"correlationId": request["correlationId"], "status": status, "data": {"channelId": "ch"}});
         if socket.send(Message::text(reply.to_string())).await.is_err() {
             return;

@@ -191,7 +191,7 @@ impl Window {
             }
             let known = before.problems.last().map_or(0, |problem| problem.number);
             let new = status.problems.iter().filter(|problem| problem.number > known);
-            self.heard.extend(new.map(|problem| Event::Notice(problem.notice.clone())));
+            self.heard.extend(new.map(|problem| Event::Notice(problem.notice())));
             self.seen.push(status);
         }
         while let Some(event) = self.events.try_next() {
@@ -286,7 +286,7 @@ impl Window {
                 let SignInStatus { number, state } = profile.sign_in.as_ref()?;
                 let outcome = match state {
                     SignInState::Done => Ok(()),
-                    SignInState::Failed(sentence) | SignInState::Refused(sentence) => Err(sentence.clone()),
+                    SignInState::Failed(why) => Err(why.to_string()),
                     SignInState::Asking | SignInState::Cancelled => return None,
                 };
                 (*number > known).then_some((*number, outcome))

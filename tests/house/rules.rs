@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use crate::code::{paths, words};
+use crate::code::{is_word, paths, words};
 
 /// Words and paths that only some rooms may say.
 struct Rule {
@@ -93,6 +93,56 @@ pub(crate) fn detached_tasks(code: &str) -> Vec<String> {
     wrong
 }
 
+/// Decisions by the words of a message: those are for people and may change, and others may use the same.
+pub(crate) fn decisions_by_words(code: &str) -> Vec<String> {
+    const SEARCHES: [&str; 10] = [
+        "contains",
+        "starts_with",
+        "ends_with",
+        "find",
+        "matches",
+        "split_once",
+        "strip_prefix",
+        "strip_suffix",
+        "eq_ignore_ascii_case",
+        "to_lowercase",
+    ];
+    const MESSAGES: [&str; 6] = ["sentence", "why", "error", "reason", "notice", "to_string"];
+    let packed: String = code.split_whitespace().collect();
+    let mut wrong = Vec::new();
+    for search in SEARCHES {
+        for (at, _) in packed.match_indices(&format!(".{search}(")) {
+            let receiver = receiver(packed.get(..at).unwrap_or_default());
+            if words(receiver).any(|word| MESSAGES.contains(&word)) {
+                wrong.push(format!("`{receiver}.{search}(…)` decides by a message's words: let its kind decide"));
+            }
+        }
+    }
+    for sign in ["==", "!="] {
+        if packed.contains(&format!(".sentence{sign}")) {
+            wrong.push(format!("`.sentence {sign} …` decides by a message's words: let its kind decide"));
+        }
+    }
+    wrong
+}
+
+/// What a method is called on that is called right after `before`: names and calls with dots between them.
+fn receiver(before: &str) -> &str {
+    let mut depth = 0_usize;
+    let start = before.char_indices().rev().find(|&(_, character)| match character {
+        ')' | ']' => {
+            depth += 1;
+            false
+        }
+        '(' | '[' if depth > 0 => {
+            depth -= 1;
+            false
+        }
+        character => depth == 0 && !is_word(character) && character != '.',
+    });
+    before.get(start.map_or(0, |(at, character)| at + character.len_utf8())..).unwrap_or_default()
+}
+
 /// Exceptions from lints that do not say why, or that would stay when they are no longer needed.
 pub(crate) fn wrong_exceptions(code: &str) -> Vec<String> {
     let packed: String = code.split_whitespace().collect::<Vec<_>>().join(" ");
@@ -155,6 +205,27 @@ mod tests {
         let owned =
             "tools.spawner.spawn(\"x\", task); let task = spawner.start(\"x\", task); drop(task_list); drop(start);";
         assert_eq!(detached_tasks(owned), [""; 0]);
+    }
+
+    #[test]
+    fn a_decision_by_the_words_of_a_message_is_found() {
+        for code in [
+            "if error.to_string().contains(\"token\") {}",
+            "why\n    .to_ascii_lowercase(a, (b))\n    .contains(x)",
+            "self.notice.sentence.strip_prefix(&name)",
+            "reason.trim().eq_ignore_ascii_case(y)",
+            "old.notice.sentence == notice.sentence",
+        ] {
+            assert_eq!(decisions_by_words(code).len(), 1, "{code}");
+        }
+        for code in [
+            "matches!(error, Error::Refused { .. })",
+            "names.contains(&name) && error.kind() == Kind::Locked",
+            "text.starts_with(other(error, why))",
+            "why == NotSaved::Refused",
+        ] {
+            assert_eq!(decisions_by_words(code), [""; 0], "{code}");
+        }
     }
 
     #[test]

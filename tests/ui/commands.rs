@@ -3,7 +3,7 @@
 use egui::accesskit::Role;
 use egui::{Key, Modifiers};
 use egui_kittest::kittest::NodeT as _;
-use privicore_monitor::engine::{Action, ConnectionState};
+use privicore_monitor::engine::{Action, ConnectionState, DisconnectReason};
 
 use super::harness::{LINK, Window, command, data};
 
@@ -178,7 +178,7 @@ fn the_focus_goes_to_the_table_when_what_had_it_is_gone() {
     let mut window = Window::live();
     let profile = window.id();
     let now = privicore_monitor::ui::Clock::instant(&window.clock);
-    let state = ConnectionState::Reconnecting { at: now, attempt: 1, why: "The server hung up.".into() };
+    let state = ConnectionState::Reconnecting { at: now, attempt: 1, why: DisconnectReason::Broken.into() };
     window.status(profile, |status| status.connection = Some(state));
     window.run();
     window.find(Role::Button, "Retry now").focus();

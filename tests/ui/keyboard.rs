@@ -6,7 +6,7 @@ use std::time::Duration;
 use egui::accesskit::Role;
 use egui::{Key, Modifiers};
 use egui_kittest::kittest::NodeT as _;
-use privicore_monitor::engine::{Action, ConnectionState, Event, Notice, Severity};
+use privicore_monitor::engine::{Action, ConnectionState, DisconnectReason, Event, Notice, Severity};
 use privicore_monitor::ui::Prefill;
 
 use super::harness::{INLINE, LINK, Window, command, data};
@@ -114,7 +114,7 @@ fn the_banner_and_notices() {
     let mut window = full([1280.0, 800.0]);
     let profile = window.id();
     let at = privicore_monitor::ui::Clock::instant(&window.clock) + Duration::from_secs(7);
-    let why = "The server hung up.".to_owned();
+    let why = DisconnectReason::Broken.into();
     window.status(profile, |status| status.connection = Some(ConnectionState::Reconnecting { at, attempt: 1, why }));
     let remedy = Some(("Raise the limit".to_owned(), Action::SetMessageLimit(4_000_000)));
     let sentence = "A message is larger than the limit.".to_owned();

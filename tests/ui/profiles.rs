@@ -4,7 +4,7 @@ use egui::accesskit::{Live, Role};
 use egui::{Key, Modifiers};
 use egui_kittest::kittest::NodeT as _;
 use privicore_monitor::activity::Seq;
-use privicore_monitor::engine::{Action, ConnectionState, Event};
+use privicore_monitor::engine::{Action, ConnectionState, Event, TokenRefusal};
 use privicore_monitor::settings::{Profile, ProfileId, Theme};
 use std::time::Duration;
 
@@ -58,7 +58,7 @@ fn one_failing_profile_never_disturbs_another() {
     window.find(Role::TextInput, "Filter").focus();
     window.run();
     for profile in &profiles[1..] {
-        let why = "The token is no longer valid.".to_owned();
+        let why = TokenRefusal::Join { words: String::new() };
         window.status(profile.id, |status| status.connection = Some(ConnectionState::TokenRefused { why }));
     }
     window.type_text("c-");

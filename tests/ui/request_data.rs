@@ -4,7 +4,7 @@ use egui::accesskit::Role;
 use egui::{Key, Modifiers};
 use egui_kittest::kittest::NodeT as _;
 use privicore_monitor::activity::{ActivityKey, Deed, Fact, Receipt, Requested};
-use privicore_monitor::engine::{Action, ConnectionState, Event};
+use privicore_monitor::engine::{Action, ConnectionState, Event, RestError};
 use privicore_monitor::protocol::{DataToken, DataTokenPage, StoredData};
 
 use super::harness::{LINK, Window, data};
@@ -40,8 +40,8 @@ fn open(window: &mut Window) -> u32 {
     }
 }
 
-fn answer(window: &mut Window, page: u32, answer: Result<Vec<StoredData>, &str>, count: Option<u64>) {
-    let answer = answer.map(|items| DataTokenPage { items, count }).map_err(str::to_owned);
+fn answer(window: &mut Window, page: u32, answer: Result<Vec<StoredData>, RestError>, count: Option<u64>) {
+    let answer = answer.map(|items| DataTokenPage { items, count });
     let profile = window.id();
     window.say(Event::DataTokens { profile, page, answer });
     window.run();
@@ -153,9 +153,9 @@ fn each_state_of_the_list_is_a_sentence() {
     let mut window = Window::live();
     let page = open(&mut window);
     assert!(window.reads("Reading the list…"), "{:?}", window.all(Role::Label));
-    answer(&mut window, page, Err("The server could not be reached: check the address."), None);
+    answer(&mut window, page, Err(RestError::TimedOut { host: "localhost".to_owned() }), None);
     assert!(window.reads("The list could not be read."));
-    assert!(window.reads("The server could not be reached: check the address."));
+    assert!(window.reads("localhost did not answer in time. Try again."));
     window.press("Try again");
     assert!(matches!(&*window.actions(), [Action::ListDataTokens { page: 1, .. }]), "not asked again");
     answer(&mut window, 1, Ok(Vec::new()), Some(0));

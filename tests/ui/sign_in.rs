@@ -3,7 +3,7 @@
 use egui::Key;
 use egui::accesskit::Role;
 use egui_kittest::kittest::{NodeT as _, Queryable as _};
-use privicore_monitor::engine::{Action, Credential, SignIn, SignInState};
+use privicore_monitor::engine::{Action, Credential, SignIn, SignInError, SignInState};
 use privicore_monitor::settings::Theme;
 use privicore_monitor::ui::Prefill;
 
@@ -178,10 +178,10 @@ fn a_refusal_is_said_and_what_was_typed_stays() {
     window.type_into(Role::PasswordInput, "Password", "wrong");
     window.press("Sign in");
     let profile = signed_in(window.actions()).profile.id;
-    let sentence = "The server refused the user name or the password. Check both and sign in again.";
-    window.sign_in_is(profile, SignInState::Failed(sentence.to_owned()));
+    let refused = SignInError::PasswordRefused { words: "Invalid credentials".to_owned(), odd: None };
+    window.sign_in_is(profile, SignInState::Failed(refused.clone().into()));
     window.run();
-    assert_eq!(window.all(Role::Alert), [sentence]);
+    assert_eq!(window.all(Role::Alert), [refused.to_string()]);
     let username = window.find(Role::TextInput, "Username").accesskit_node().value();
     assert_eq!(username.as_deref(), Some("ops@example.com"));
     assert!(window.find(Role::PasswordInput, "Password").is_focused(), "the password is what has to be mended");

@@ -10,7 +10,7 @@ use egui::accesskit::Role;
 use egui::epaint::{ClippedShape, TextShape};
 use egui::{Key, Modifiers, Rect, Shape, vec2};
 use egui_kittest::kittest::NodeT as _;
-use privicore_monitor::engine::{ConnectionState, Notice, Severity};
+use privicore_monitor::engine::{ConnectionState, DisconnectReason, Notice, Severity, TokenRefusal};
 use privicore_monitor::settings::Theme;
 use privicore_monitor::ui::Prefill;
 
@@ -93,8 +93,8 @@ fn new_profile(theme: Theme, size: [f32; 2]) -> Window {
 fn notices(theme: Theme, size: [f32; 2]) -> Window {
     let mut window = filled(theme, size);
     let profile = window.id();
-    let why =
-        "The server refused the token. Sign in again, or try once more if the server had a passing fault.".to_owned();
+    let words = "It has expired, or the server had a passing fault; try once more if it had".to_owned();
+    let why = TokenRefusal::Join { words };
     window.status(profile, |status| status.connection = Some(ConnectionState::TokenRefused { why }));
     for sentence in [
         "The disk is full, so the newest messages are in memory only. Free some space; they are written as soon as there is room.",
@@ -356,7 +356,7 @@ fn a_time_that_stands_beside_a_state_says_all_of_it_in_its_name() {
     let mut window = filled(Theme::Dark, HALF);
     let profile = window.id();
     let until = window.clock.with(|clock| clock.instant) + Duration::from_secs(12);
-    let why = "The server closed the connection.".to_owned();
+    let why = DisconnectReason::Closed { code: None, reason: String::new() }.into();
     window.status(profile, |status| {
         status.connection = Some(ConnectionState::Reconnecting { at: until, attempt: 2, why });
     });

@@ -6,7 +6,7 @@ use egui::accesskit::Role;
 use egui::{Key, Modifiers};
 use privicore_monitor::activity::{ActivityKey, Deed, Entry, Fact, Gap, GapCause, Receipt, Seq};
 use privicore_monitor::engine::{
-    Action, ConnectionHealth, ConnectionState, DataKeyStatus, Event, Progress, Stage, TokenStatus,
+    Action, ConnectionHealth, ConnectionState, DataKeyStatus, DisconnectReason, Event, Progress, Stage, TokenStatus,
 };
 use privicore_monitor::protocol::{DataToken, DataTokenPage, StoredData};
 use privicore_monitor::settings::{Profile, Saving, Theme};
@@ -261,7 +261,7 @@ fn reconnecting(theme: Theme, size: [f32; 2]) -> Window {
     };
     let gap = window.fact(ActivityKey::Gap("gap-2".into()), Fact::Gap(gap), "");
     window.commit(vec![gap]);
-    let why = "The server closed the connection.".to_owned();
+    let why = DisconnectReason::Closed { code: None, reason: String::new() }.into();
     let at = window.clock.with(|clock| clock.instant) + Duration::from_secs(7);
     let state = ConnectionState::Reconnecting { at, attempt: 3, why };
     let profile = window.id();

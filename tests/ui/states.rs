@@ -4,8 +4,8 @@ use egui::Modifiers;
 use egui::accesskit::Role;
 use privicore_monitor::activity::Seq;
 use privicore_monitor::engine::{
-    ConnectionHealth, ConnectionState, DataKeyStatus, Event, Notice, Problem, ProblemKind, Progress, Severity,
-    TokenStatus,
+    ConnectionHealth, ConnectionState, DataKeyStatus, DisconnectReason, Event, Problem, ProblemReason, Progress,
+    TokenRefusal, TokenStatus,
 };
 use privicore_monitor::settings::{Preferences, Profile, ProfileId, Settings, Theme};
 use privicore_monitor::ui::{Clock as _, Prefill};
@@ -88,14 +88,17 @@ fn make(window: &mut Window, number: u64, change: Change) {
         }
         Change::Connection(one, kind) => {
             let at = window.clock.instant() + std::time::Duration::from_secs(5);
-            let why = "The server does not answer.".to_owned();
             let state = match kind {
                 ConnectionKind::SignedOut => ConnectionState::SignedOut,
                 ConnectionKind::Connecting => ConnectionState::Connecting,
                 ConnectionKind::Joining => ConnectionState::Joining,
                 ConnectionKind::Live => ConnectionState::Live,
-                ConnectionKind::Reconnecting => ConnectionState::Reconnecting { at, attempt: 1, why },
-                ConnectionKind::TokenRefused => ConnectionState::TokenRefused { why },
+                ConnectionKind::Reconnecting => {
+                    ConnectionState::Reconnecting { at, attempt: 1, why: DisconnectReason::Dead.into() }
+                }
+                ConnectionKind::TokenRefused => {
+                    ConnectionState::TokenRefused { why: TokenRefusal::Join { words: String::new() } }
+                }
                 ConnectionKind::Offline => ConnectionState::Offline,
                 ConnectionKind::Leaving => ConnectionState::Leaving,
             };
@@ -126,10 +129,10 @@ fn make(window: &mut Window, number: u64, change: Change) {
         Change::Journal(size) => window.change(|status| status.journal_size = Some(size.into())),
         Change::Problem(one, begins) => window.change(|status| {
             let whose = one.map(|one| profile(one).id);
-            status.problems.retain(|problem| problem.notice.profile != whose);
+            status.problems.retain(|problem| problem.profile != whose);
             if begins {
-                let notice = Notice::new(Severity::Warning, whose, format!("Problem {number}."));
-                status.problems.push(Problem { kind: ProblemKind::TokenRenewal, number, times: 1, notice });
+                let reason = ProblemReason::TokenEnds { minutes: number };
+                status.problems.push(Problem { profile: whose, reason, number, times: 1 });
             }
         }),
     }
@@ -196,16 +199,12 @@ fn a_profile_whose_tab_appears_after_its_connection_reads_live_and_has_its_rows(
 fn a_notice_about_a_problem_goes_when_the_problem_does_and_stays_away_where_it_was_dismissed() {
     let mut window = Window::live();
     let profile = Some(window.id());
-    let sentence = "The token was not renewed; the old one stays in use.";
-    let problem = |number: u64, times: u32| Problem {
-        kind: ProblemKind::TokenRenewal,
-        number,
-        times,
-        notice: Notice::new(Severity::Warning, profile, sentence),
-    };
+    let reason = ProblemReason::NewTokenRefused;
+    let sentence = reason.to_string();
+    let problem = |number: u64, times: u32| Problem { profile, reason: reason.clone(), number, times };
     window.change(|status| status.problems = vec![problem(1, 1)]);
     window.run();
-    assert_eq!(window.all(Role::Alert), [sentence]);
+    assert_eq!(window.all(Role::Alert), [sentence.clone()]);
     window.change(|status| status.problems = vec![problem(3, 3)]);
     window.run();
     assert_eq!(window.all(Role::Alert), [format!("{sentence} (3 times)")]);

@@ -8,7 +8,8 @@ use egui::{Key, Modifiers, ViewportCommand};
 use egui_kittest::kittest::NodeT as _;
 use privicore_monitor::activity::Seq;
 use privicore_monitor::engine::{
-    Action, ConnectionHealth, ConnectionState, Event, Notice, Progress, Severity, TokenStatus,
+    Action, ConnectionHealth, ConnectionState, DisconnectReason, Event, Notice, Progress, Severity, TokenRefusal,
+    TokenStatus,
 };
 use privicore_monitor::settings::{Profile, Theme};
 
@@ -27,14 +28,14 @@ fn every_state_of_the_connection_is_told_in_its_words() {
     let reconnecting = ConnectionState::Reconnecting {
         at: now + Duration::from_secs(7),
         attempt: 3,
-        why: "The server hung up.".into(),
+        why: DisconnectReason::Broken.into(),
     };
     for (state, words) in [
         (ConnectionState::Connecting, "Connecting"),
         (ConnectionState::Joining, "Joining"),
         (ConnectionState::Live, "Live"),
         (reconnecting, "Reconnecting in 7 s"),
-        (ConnectionState::TokenRefused { why: "The token is no longer valid.".into() }, "Token refused"),
+        (ConnectionState::TokenRefused { why: TokenRefusal::Join { words: String::new() } }, "Token refused"),
         (ConnectionState::Offline, "Offline"),
         (ConnectionState::Leaving, "Leaving"),
         (ConnectionState::SignedOut, "Signed out"),
@@ -51,10 +52,10 @@ fn every_state_of_the_connection_is_told_in_its_words() {
 fn a_lost_connection_says_why_counts_down_and_can_be_hurried() {
     let mut window = Window::live();
     let now = privicore_monitor::ui::Clock::instant(&window.clock);
-    let why = "The server did not answer a ping within 10 s, so the connection was closed.";
+    let why = DisconnectReason::Dead;
     connection(
         &mut window,
-        ConnectionState::Reconnecting { at: now + Duration::from_secs(7), attempt: 3, why: why.to_owned() },
+        ConnectionState::Reconnecting { at: now + Duration::from_secs(7), attempt: 3, why: why.clone().into() },
     );
     assert_eq!(window.all(Role::Alert), [format!("{why} Third attempt.")]);
     window.wait(Duration::from_millis(2_500));
@@ -70,7 +71,7 @@ fn a_refused_token_leads_to_signing_in() {
     let mut window = Window::live();
     connection(
         &mut window,
-        ConnectionState::TokenRefused { why: "The token is no longer valid. Sign in again.".into() },
+        ConnectionState::TokenRefused { why: TokenRefusal::Join { words: "It is no longer valid.".into() } },
     );
     window.press("Sign in");
     assert!(window.has(Role::PasswordInput, "Password"), "no form");
@@ -82,10 +83,7 @@ fn a_refused_token_leads_to_signing_in() {
 #[test]
 fn a_refused_token_can_be_tried_again_by_hand_everywhere() {
     let mut window = Window::live();
-    connection(
-        &mut window,
-        ConnectionState::TokenRefused { why: "The server refused the token. Sign in again.".into() },
-    );
+    connection(&mut window, ConnectionState::TokenRefused { why: TokenRefusal::Join { words: String::new() } });
     for name in ["Sign out", "Retry now", "Sign in"] {
         assert!(window.has(Role::Button, name), "no {name} in the banner");
     }
@@ -100,6 +98,24 @@ fn a_refused_token_can_be_tried_again_by_hand_everywhere() {
         window.key(Key::Enter);
         let actions = format!("{:?}", window.actions());
         assert!(actions.starts_with(&format!("[{told}(")), "{command}: {actions}");
+    }
+}
+
+#[test]
+fn what_the_banner_offers_follows_from_the_state_and_not_from_its_words() {
+    let mut window = Window::live();
+    let refusal = || TokenRefusal::Join { words: "Try later".to_owned() };
+    let at = privicore_monitor::ui::Clock::instant(&window.clock) + Duration::from_secs(7);
+    let why = DisconnectReason::TokenRefused(refusal()).into();
+    let said = "The server refused the token: Try later. Sign in again.";
+    for (state, offers, offers_not) in [
+        (ConnectionState::TokenRefused { why: refusal() }, "Sign in", "Disconnect"),
+        (ConnectionState::Reconnecting { at, attempt: 1, why }, "Disconnect", "Sign in"),
+    ] {
+        connection(&mut window, state);
+        let alerts = window.all(Role::Alert);
+        assert!(alerts.len() == 1 && alerts[0].starts_with(said), "{alerts:?}");
+        assert!(window.has(Role::Button, offers) && !window.has(Role::Button, offers_not), "{offers}");
     }
 }
 

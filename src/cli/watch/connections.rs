@@ -113,7 +113,7 @@ impl Connections {
             }
         }
         for problem in status.problems.iter().filter(|problem| problem.number > self.problem) {
-            lines.push(in_line(&problem.notice, names));
+            lines.push(in_line(&problem.notice(), names));
         }
         self.problem = status.problems.last().map_or(self.problem, |problem| problem.number.max(self.problem));
         lines
@@ -172,12 +172,12 @@ impl Connections {
 
     fn signing_in(&mut self, names: &Names, profile: ProfileId, state: &SignInState, lines: &mut Vec<String>) {
         match state {
+            SignInState::Failed(why) if why.is_refusal() => self.standings.out(profile, why.to_string()),
             SignInState::Failed(why) => {
                 lines.push(format!("{}: {why}", names.name(profile)));
-                self.standings.failed(profile, why.clone());
+                self.standings.failed(profile, why.to_string());
                 self.sign_in_later();
             }
-            SignInState::Refused(why) => self.standings.out(profile, why.clone()),
             SignInState::Asking | SignInState::Done | SignInState::Cancelled => {}
         }
     }

@@ -4,6 +4,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::cli::Exit;
+use crate::engine::{DisconnectReason, RestError, SignInError, SignInStatus, TokenRefusal};
 use crate::settings::Profile;
 
 const NAMES: [&str; 3] = ["ops", "audit", "billing"];
@@ -30,14 +31,13 @@ fn changes() -> impl Strategy<Value = Vec<(Change, bool)>> {
     let one = 0..NAMES.len();
     // It is over: how many seconds are left does not depend on when this runs.
     let at = Instant::now().into_std();
-    let why = String::from;
     let state = prop::sample::select(vec![
         ConnectionState::SignedOut,
         ConnectionState::Connecting,
         ConnectionState::Joining,
         ConnectionState::Live,
-        ConnectionState::Reconnecting { at, attempt: 1, why: why("The server does not answer.") },
-        ConnectionState::TokenRefused { why: why("The token is no longer valid.") },
+        ConnectionState::Reconnecting { at, attempt: 1, why: DisconnectReason::Dead.into() },
+        ConnectionState::TokenRefused { why: TokenRefusal::Join { words: String::new() } },
         ConnectionState::Offline,
         ConnectionState::Leaving,
     ]);
@@ -90,6 +90,25 @@ fn look(connections: &mut Connections, status: &EngineStatus, names: &mut Names,
         });
         let (profile, now) = of.unwrap_or_else(|| panic!("{line:?} is not true: {status:#?}"));
         said.insert(*profile, in_words(now.connection.as_ref().unwrap()));
+    }
+}
+
+#[test]
+fn whether_to_sign_in_again_follows_from_the_kind_of_the_failure_and_not_from_its_words() {
+    let said = || RestError::Unauthorised("Try later".to_owned());
+    let (refused, not_asked) = (SignInError::TokenRefused(said()), SignInError::NotAsked(said()));
+    assert_eq!(refused.to_string(), not_asked.to_string(), "the same words");
+    for (why, ends) in [(refused, true), (not_asked, false)] {
+        let profile = profile(0);
+        let guest = Guest { profile: profile.clone(), password: "p".to_owned().into() };
+        let mut connections = Connections::new(Some(guest), &Settings::default(), None);
+        assert!(connections.sign_in_now().is_some(), "it does not sign in");
+        let mut status = EngineStatus::default();
+        let sign_in = Some(SignInStatus { number: 1, state: SignInState::Failed(Arc::new(why)) });
+        status.profiles.insert(profile.id, Arc::new(ProfileStatus { sign_in, ..ProfileStatus::default() }));
+        connections.take(&status, &mut Names::default(), |_included| {});
+        assert_eq!(connections.sign_in_at.is_none(), ends, "whether it signs in again");
+        assert_eq!(connections.end().map(|error| error.exit()), ends.then_some(Exit::SignedOut));
     }
 }
 

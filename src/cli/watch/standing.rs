@@ -11,8 +11,8 @@ use crate::settings::ProfileId;
 enum Standing {
     /// Nothing is known yet.
     Starting,
-    /// It is being signed in or connected; what went wrong last.
-    Trying(String),
+    /// It is being signed in or connected; what went wrong last, if anything did.
+    Trying(Option<String>),
     /// It is joined, or was since it was signed in and will be again.
     Joined,
     /// Nothing can be done without the operator; why.
@@ -51,12 +51,12 @@ impl Standings {
                 *before = Standing::Joined;
                 self.joined = true;
             }
-            ConnectionState::TokenRefused { why } => *before = Standing::Out(why.clone()),
+            ConnectionState::TokenRefused { why } => *before = Standing::Out(why.to_string()),
             ConnectionState::Reconnecting { why, .. } if *before != Standing::Joined => {
-                *before = Standing::Trying(why.clone());
+                *before = Standing::Trying(Some(why.to_string()));
             }
             ConnectionState::Connecting | ConnectionState::Joining if *before == Standing::Starting => {
-                *before = Standing::Trying(String::new());
+                *before = Standing::Trying(None);
             }
             ConnectionState::Reconnecting { .. }
             | ConnectionState::Connecting
@@ -69,7 +69,7 @@ impl Standings {
 
     /// A sign-in failed for now.
     pub(super) fn failed(&mut self, profile: ProfileId, why: String) {
-        self.profiles.insert(profile, Standing::Trying(why));
+        self.profiles.insert(profile, Standing::Trying(Some(why)));
     }
 
     /// Nothing can be done for a profile without the operator.
@@ -95,10 +95,10 @@ impl Standings {
             return None;
         }
         let why = self.profiles.values().find_map(|standing| match standing {
-            Standing::Trying(why) if !why.is_empty() => Some(why.clone()),
-            Standing::Starting | Standing::Trying(_) | Standing::Joined | Standing::Out(_) => None,
+            Standing::Trying(why) => why.clone(),
+            Standing::Starting | Standing::Joined | Standing::Out(_) => None,
         });
-        Some(CliError::NotReached { seconds, why: why.unwrap_or_default() })
+        Some(CliError::NotReached { seconds, why })
     }
 }
 
@@ -123,9 +123,10 @@ pub(super) fn in_words(state: &ConnectionState) -> String {
 mod tests {
     use super::*;
     use crate::cli::Exit;
+    use crate::engine::TokenRefusal;
 
     fn refused() -> ConnectionState {
-        ConnectionState::TokenRefused { why: "No.".into() }
+        ConnectionState::TokenRefused { why: TokenRefusal::Join { words: String::new() } }
     }
 
     #[test]

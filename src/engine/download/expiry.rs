@@ -2,35 +2,26 @@
 
 use std::time::Duration;
 
+use crate::engine::problem::LateDownload;
+
 use super::meter::Rates;
 
 /// A link with less time than this ahead is pointed out where it can't be told how long its download will take. One with more is
 /// no news: nearly every link would be.
 const SHORT_LIFE: Duration = Duration::from_mins(1);
 
-/// What speaks against a download of a link that lives for so long, in sentences; `None` where nothing does. `size` is in bytes,
-/// where it is known.
-pub(super) fn warning(name: &str, size: Option<u64>, left: Duration, rates: &Rates) -> Option<String> {
-    let lives = left.as_secs();
-    let what = match size.map(|size| rates.takes(size)) {
+/// What speaks against a download of a link that lives for so long; `None` if nothing does. `size` is in bytes, if it is known.
+pub(super) fn warning(name: &str, size: Option<u64>, left: Duration, rates: &Rates) -> Option<LateDownload> {
+    let (name, seconds) = (name.to_owned(), left.as_secs());
+    match size.map(|size| rates.takes(size)) {
         Some(Some(needed)) if needed > left => {
-            let needed = needed.as_secs();
-            format!(
-                "{name} will not finish in time: at the rates seen it takes about {needed} s, and its link lives {lives} s more."
-            )
+            Some(LateDownload::TooSlow { name, needed: needed.as_secs(), left: seconds })
         }
-        Some(Some(_)) => return None,
-        _ if left >= SHORT_LIFE => return None,
-        Some(None) => {
-            format!(
-                "{name} may not finish in time: its link lives {lives} s more, and how fast it will come is not known."
-            )
-        }
-        None => {
-            format!("{name} may not finish in time: its link lives {lives} s more, and how large it is is not known.")
-        }
-    };
-    Some(format!("{what} Some servers cut such a download off."))
+        Some(Some(_)) => None,
+        _ if left >= SHORT_LIFE => None,
+        Some(None) => Some(LateDownload::UnknownRate { name, left: seconds }),
+        None => Some(LateDownload::UnknownSize { name, left: seconds }),
+    }
 }
 
 #[cfg(test)]
@@ -42,7 +33,10 @@ mod tests {
         let (unknown, known) = (Rates::default(), Rates::default());
         // 100 bytes a second.
         known.learn(1_000, Duration::from_secs(10));
-        let says = |size, left, rates| warning("a.bin", size, Duration::from_secs(left), rates).unwrap_or_default();
+        let says = |size, left, rates| {
+            let why = warning("a.bin", size, Duration::from_secs(left), rates);
+            why.map_or_else(String::new, |why| why.to_string())
+        };
         assert!(
             says(Some(20_000), 199, &known)
                 .starts_with("a.bin will not finish in time: at the rates seen it takes about 200 s")

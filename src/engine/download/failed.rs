@@ -6,6 +6,7 @@ use crate::activity::NotSaved;
 use crate::engine::action::Action;
 
 use super::guard::Refused;
+use super::save_error::SaveError;
 
 /// How a download failed.
 #[derive(Debug)]
@@ -43,6 +44,12 @@ impl Failed {
         let Refused { sentence, allow: permission } = refused;
         let remedy = permission.map(|(permission, host)| Box::new((format!("Allow {host}"), allow(permission, host))));
         Self { remedy, ..Self::before(sentence) }
+    }
+}
+
+impl From<SaveError> for Failed {
+    fn from(error: SaveError) -> Self {
+        Self::before(error.to_string())
     }
 }
 

@@ -14,7 +14,8 @@ use reqwest::{Client, ClientBuilder, Response, StatusCode, Version};
 use url::Url;
 
 use crate::activity::NotSaved;
-use crate::engine::connector::{self, ConnectError};
+use crate::engine::connect_error::ConnectError;
+use crate::engine::connector;
 use crate::engine::no_connection::NoConnection;
 use crate::engine::proxies::{ProxyError, Through};
 use crate::engine::vault::Taken;

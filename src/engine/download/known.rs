@@ -7,6 +7,8 @@ use crate::activity::{Deed, Entry, Fact, NotSaved, Requested, Seq};
 use crate::engine::used_links::Fingerprint;
 use crate::protocol::{DataToken, Delivery, Message, RequestId, file_name};
 
+use super::save_error::SaveError;
+
 /// What the journal knows of a request.
 #[derive(Debug, Default)]
 pub(super) struct Known {
@@ -83,9 +85,9 @@ impl Known {
     ///
     /// # Errors
     ///
-    /// A sentence, where there is none or it can't be read.
-    pub(super) fn payload(&self) -> Result<Vec<u8>, &'static str> {
-        let text = self.inline.as_ref().ok_or("No payload came inline with this request.")?;
-        STANDARD.decode(text).map_err(|_malformed| "The payload is not valid base64.")
+    /// If there is none or it can't be read.
+    pub(super) fn payload(&self) -> Result<Vec<u8>, SaveError> {
+        let text = self.inline.as_ref().ok_or(SaveError::NoPayload)?;
+        STANDARD.decode(text).map_err(|_malformed| SaveError::NotBase64)
     }
 }

@@ -24,6 +24,7 @@ mod part;
 mod queue;
 mod redirect;
 mod room;
+mod save_error;
 mod source;
 mod transfer;
 mod unwrap;
@@ -42,9 +43,9 @@ use super::action::Action;
 use super::endpoints::Endpoints;
 use super::event::{Notice, Severity, Stage};
 use super::mailbox::ShownDownload;
+use super::problem::ProblemReason;
 use super::report::Report;
 use super::scribe::Scribe;
-use super::status::ProblemKind;
 use super::tools::Tools;
 use super::vault::{NoLink, Taken, Vault};
 
@@ -60,6 +61,7 @@ use meter::Meter;
 use part::{Finished, Part, Spot};
 pub(super) use queue::{Queue, Queued};
 use room::RESERVE;
+use save_error::{SaveError, WriterPanicked};
 
 /// Where a payload is to be saved.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -144,9 +146,8 @@ impl Job {
     }
 
     async fn save(&self, known: &Known, control: &mut Control) -> Result<Saved, NotDone> {
-        let before = |sentence: String| (Failed::before(sentence), None);
         let spot = match &self.target {
-            Target::File(to) => Spot::chosen(to).map_err(before)?,
+            Target::File(to) => Spot::chosen(to).map_err(not_begun)?,
             Target::Folder(folder) => {
                 Spot { folder: folder.clone(), name: known.suggestion(&self.request).into(), replace: false }
             }
@@ -160,7 +161,7 @@ impl Job {
             Err(_no_link) if known.inline.is_some() && matches!(self.target, Target::Folder(_)) => {
                 self.write_inline(known, spot, control).await
             }
-            Err(no_link) => Err(before(no_link.to_string())),
+            Err(no_link) => Err(not_begun(no_link)),
         }
     }
 
@@ -228,17 +229,16 @@ impl Job {
 
     /// Saves the payload that came inline.
     async fn write_inline(&self, known: &Known, spot: Spot, control: &mut Control) -> Result<Saved, NotDone> {
-        let before = |sentence: String| (Failed::before(sentence), None);
         let began = (self.tools.clock)();
-        let bytes = known.payload().map_err(|why| before(why.to_owned()))?;
-        let mut part = self.create(&spot).await.map_err(|failed| (failed, None))?;
-        let to = spot.path();
+        let bytes = known.payload().map_err(not_begun)?;
+        let mut part = self.create(&spot).await.map_err(not_begun)?;
+        let at = spot.clone();
         let written = self.blocking(move || match part.write(&mut bytes.into()) {
             Ok(()) => Ok(part),
-            Err(error) => Err(part::sentence(&to, &error)),
+            Err(source) => Err(SaveError::from(at.error(source))),
         });
         let part = tokio::select! {
-            written = written => written.map_err(before)?,
+            written = written => written.map_err(not_begun)?,
             // Nothing is lost: the payload stays in the journal.
             _ = control.stopped() => return Err((failed::Stop::before(), None)),
         };
@@ -258,7 +258,7 @@ impl Job {
         let part = part.ok_or_else(lost)?;
         if let Err(failed) = received {
             let kept = if failed.keep {
-                self.blocking::<_, String, _>(move || Ok(part.keep(&spot))).await.ok().flatten()
+                self.blocking::<_, WriterPanicked, _>(move || Ok(part.keep(&spot))).await.ok().flatten()
             } else {
                 None
             };
@@ -271,27 +271,25 @@ impl Job {
         self.tell(&spot, &Meter::new(tokio::time::Instant::now()), Some(part.size()), Stage::Finishing);
         let host = receipt.host.clone();
         let finished = self.blocking(move || {
-            part.finish(&spot, &host).map_err(|(sentence, part)| {
-                let kept = part.keep(&spot);
-                (sentence, kept)
-            })
+            part.finish(&spot, &host)
+                .map_err(|(error, part)| NotFinished { error: error.into(), kept: part.keep(&spot) })
         });
         match finished.await {
             Ok(finished) => {
                 receipt.sha256.clone_from(&finished.sha256);
                 Ok((finished, receipt))
             }
-            Err((sentence, kept)) => {
+            Err(NotFinished { error, kept }) => {
                 let used = if receipt.gets > 0 { " The link is used up." } else { "" };
-                Err((Failed { keep: true, ..Failed::broken(format!("{sentence}{used}")) }, kept))
+                Err((Failed { keep: true, ..Failed::broken(format!("{error}{used}")) }, kept))
             }
         }
     }
 
     /// Makes the part-file: proof that the folder can be written, before anything is spent.
-    async fn create(&self, spot: &Spot) -> Result<Part, Failed> {
+    async fn create(&self, spot: &Spot) -> Result<Part, SaveError> {
         let spot = spot.clone();
-        self.blocking(move || Part::create(&spot)).await.map_err(Failed::before)
+        self.blocking(move || Ok(Part::create(&spot)?)).await
     }
 
     /// Waits until there is room, here or at another place that the operator chooses. `begun` is the link whose GET was sent, if
@@ -310,7 +308,7 @@ impl Job {
             let Some(Order::Move(to)) = transfer::wait(control).await.map_err(stopped)? else { continue };
             let elsewhere = match Spot::chosen(&to) {
                 Ok(chosen) => self.create(&chosen).await.map(|part| (chosen, part)),
-                Err(sentence) => Err(Failed::before(sentence)),
+                Err(error) => Err(error.into()),
             };
             match elsewhere {
                 Ok(elsewhere) => {
@@ -321,7 +319,7 @@ impl Job {
                         return Err(failed::Stop::Closing.after());
                     }
                 }
-                Err(failed) => self.notice(Severity::Warning, failed.sentence, None),
+                Err(error) => self.notice(Severity::Warning, error.to_string(), None),
             }
         }
         Ok(())
@@ -331,8 +329,9 @@ impl Job {
     fn warn_of_expiry(&self, taken: &Taken, known: &Known, spot: &Spot) {
         let left = taken.ready.expiry(self.lifetime).since((self.tools.clock)());
         let name = spot.name.to_string_lossy();
-        if let Some(sentence) = expiry::warning(&name, known.size, left, &self.tools.fetcher.rates) {
-            self.tools.problem(self.profile, ProblemKind::LateDownload(self.request.clone()), sentence);
+        if let Some(why) = expiry::warning(&name, known.size, left, &self.tools.fetcher.rates) {
+            let request = self.request.clone();
+            self.tools.problem(self.profile, ProblemReason::LateDownload { request, why });
         }
     }
 
@@ -345,12 +344,12 @@ impl Job {
     async fn blocking<T, E, W>(&self, work: W) -> Result<T, E>
     where
         T: Send + 'static,
-        E: From<Unwritten> + Send + 'static,
+        E: From<WriterPanicked> + Send + 'static,
         W: FnOnce() -> Result<T, E> + Send + 'static,
     {
         match self.tools.spawner.blocking("saving a file", work).await {
             Some(done) => done,
-            None => Err(E::from(Unwritten)),
+            None => Err(E::from(WriterPanicked)),
         }
     }
 
@@ -427,19 +426,21 @@ fn fetching(spot: &Spot, part: &Path, links: &[String]) -> Deed {
     Deed::Fetching { to: text_of_path(&spot.path()), part: Some(text_of_path(part)), links: links.to_vec() }
 }
 
-/// The disk work itself went wrong.
-struct Unwritten;
+/// A whole payload that did not get its name, and the file that is kept of it.
+struct NotFinished {
+    error: SaveError,
+    kept: Option<PathBuf>,
+}
 
-impl From<Unwritten> for String {
-    fn from(_: Unwritten) -> Self {
-        "The file could not be written.".to_owned()
+impl From<WriterPanicked> for NotFinished {
+    fn from(panicked: WriterPanicked) -> Self {
+        Self { error: panicked.into(), kept: None }
     }
 }
 
-impl From<Unwritten> for (String, Option<PathBuf>) {
-    fn from(unwritten: Unwritten) -> Self {
-        (unwritten.into(), None)
-    }
+/// A download that failed before anything was recorded or sent.
+fn not_begun(error: impl Into<SaveError>) -> NotDone {
+    (Failed::from(error.into()), None)
 }
 
 /// The file's name, for showing.

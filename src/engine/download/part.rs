@@ -12,6 +12,7 @@ use tempfile::NamedTempFile;
 use crate::protocol::file_name;
 use crate::settings::atomic;
 
+use super::save_error::WriteError;
 use super::writing::Sink;
 use super::{naming, origin};
 
@@ -37,20 +38,26 @@ impl Spot {
     ///
     /// # Errors
     ///
-    /// A sentence for the operator, where that is no place for a file.
-    pub(super) fn chosen(to: &Path) -> Result<Self, String> {
+    /// If that is no place for a file.
+    pub(super) fn chosen(to: &Path) -> Result<Self, WriteError> {
+        let error = |kind: io::ErrorKind| WriteError { to: to.to_owned(), source: kind.into() };
         if to.is_dir() {
-            return Err(sentence(to, &io::ErrorKind::IsADirectory.into()));
+            return Err(error(io::ErrorKind::IsADirectory));
         }
         match (to.parent().filter(|folder| !folder.as_os_str().is_empty()), to.file_name()) {
             (Some(folder), Some(name)) => Ok(Self { folder: folder.to_owned(), name: name.to_owned(), replace: true }),
-            _ => Err(sentence(to, &io::ErrorKind::NotFound.into())),
+            _ => Err(error(io::ErrorKind::NotFound)),
         }
     }
 
     /// The whole path.
     pub(super) fn path(&self) -> PathBuf {
         self.folder.join(&self.name)
+    }
+
+    /// What the system said of it.
+    pub(super) fn error(&self, source: io::Error) -> WriteError {
+        WriteError { to: self.path(), source }
     }
 }
 
@@ -89,11 +96,11 @@ impl Part {
     ///
     /// # Errors
     ///
-    /// A sentence for the operator.
-    pub(super) fn create(spot: &Spot) -> Result<Self, String> {
+    /// If it can't.
+    pub(super) fn create(spot: &Spot) -> Result<Self, WriteError> {
         // The name is random and the mode 0600 from the first byte on: that is `tempfile`'s default.
         let made = tempfile::Builder::new().prefix(".privicore-").suffix(".new").tempfile_in(&spot.folder);
-        let file = made.and_then(|file| rehearse(file, spot)).map_err(|error| sentence(&spot.path(), &error))?;
+        let file = made.and_then(|file| rehearse(file, spot)).map_err(|source| spot.error(source))?;
         Ok(Self { file, digest: Digest(Context::new(&SHA256)), size: 0, pushed: 0 })
     }
 
@@ -148,19 +155,17 @@ impl Part {
     ///
     /// # Errors
     ///
-    /// A sentence for the operator, and the part-file back; the target is then as it was.
-    pub(super) fn finish(self, spot: &Spot, host: &str) -> Result<Finished, (String, Box<Self>)> {
+    /// With the part-file back; the target is then as it was.
+    pub(super) fn finish(self, spot: &Spot, host: &str) -> Result<Finished, (WriteError, Box<Self>)> {
         let Self { file, digest, size, pushed } = self;
-        let back = |file, digest, error: &io::Error| {
-            (sentence(&spot.path(), error), Box::new(Self { file, digest, size, pushed }))
-        };
+        let back = |file, digest, source| (spot.error(source), Box::new(Self { file, digest, size, pushed }));
         origin::mark(file.as_file(), host);
         if let Err(error) = file.as_file().sync_all() {
-            return Err(back(file, digest, &error));
+            return Err(back(file, digest, error));
         }
         let to = match name_it(file, spot) {
             Ok(to) => to,
-            Err((file, error)) => return Err(back(file, digest, &error)),
+            Err((file, error)) => return Err(back(file, digest, error)),
         };
         if let Err(error) = atomic::sync_folder(&spot.folder) {
             // The file is whole and under its name; only a crash of the machine could still take the name away.
@@ -309,11 +314,6 @@ fn hex(bytes: &[u8]) -> String {
     })
 }
 
-/// What a disk error means for the operator.
-pub(super) fn sentence(to: &Path, error: &io::Error) -> String {
-    format!("It can't be written to {}: {}. Choose another place.", to.display(), atomic::in_words(error))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -441,8 +441,8 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let spot = spot(folder.path(), "taken", true);
         std::fs::create_dir_all(spot.path().join("inside")).unwrap();
-        let (sentence, part) = part(&spot, "whole").finish(&spot, "h").unwrap_err();
-        assert!(sentence.ends_with("Choose another place."), "{sentence}");
+        let (error, part) = part(&spot, "whole").finish(&spot, "h").unwrap_err();
+        assert!(error.to_string().ends_with("Choose another place."), "{error}");
         assert_eq!(std::fs::read_to_string(part.path()).unwrap(), "whole");
     }
 
@@ -451,7 +451,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let too_long = folder.path().join("x".repeat(300));
         for to in [folder.path().to_owned(), folder.path().join("missing").join("x"), PathBuf::from("x"), too_long] {
-            let sentence = Spot::chosen(&to).and_then(|spot| Part::create(&spot)).unwrap_err();
+            let sentence = Spot::chosen(&to).and_then(|spot| Part::create(&spot)).unwrap_err().to_string();
             assert!(sentence.ends_with("Choose another place."), "{sentence}");
         }
     }

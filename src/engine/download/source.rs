@@ -49,6 +49,29 @@ impl Opened {
     }
 }
 
+/// Why a transfer ends before its end; a clause.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub(super) enum TransferError {
+    /// The connection broke, or ended too early.
+    #[error("the connection broke off")]
+    BrokenOff,
+    /// A stream has binary frames only.
+    #[error("the server sent text in the middle of the data")]
+    Text,
+    /// A stream was closed with a code other than that of its end.
+    #[error("the server closed the stream as failed")]
+    ClosedAsFailed,
+    /// A frame above [`LARGEST_FRAME`].
+    #[error("the server sent a frame of more than 16 MiB")]
+    FrameTooLarge,
+    /// Nothing came for too long.
+    #[error("nothing came for {seconds} s")]
+    Silent {
+        /// For how long.
+        seconds: u64,
+    },
+}
+
 /// The bytes of a payload.
 pub(super) enum Source {
     /// The body of an answer.
@@ -62,30 +85,30 @@ impl Source {
     ///
     /// # Errors
     ///
-    /// What broke, in words that end a sentence.
-    pub(super) async fn next(&mut self) -> Result<Option<Bytes>, &'static str> {
+    /// What broke.
+    pub(super) async fn next(&mut self) -> Result<Option<Bytes>, TransferError> {
         match self {
             Self::Http(response) => response.chunk().await.map_err(|error| {
                 tracing::debug!(error = %error.without_url(), "a download broke");
-                "the connection broke off"
+                TransferError::BrokenOff
             }),
             Self::Socket(socket) => loop {
                 match socket.next().await {
                     Some(Ok(Frame::Binary(bytes))) => return Ok(Some(bytes)),
                     // tungstenite answers pings by itself.
                     Some(Ok(Frame::Ping(_) | Frame::Pong(_) | Frame::Frame(_))) => {}
-                    Some(Ok(Frame::Text(_))) => return Err("the server sent text in the middle of the data"),
+                    Some(Ok(Frame::Text(_))) => return Err(TransferError::Text),
                     Some(Ok(Frame::Close(None))) => return Ok(None),
                     Some(Ok(Frame::Close(Some(frame)))) => {
                         return if matches!(frame.code, CloseCode::Normal | CloseCode::Status) {
                             Ok(None)
                         } else {
                             tracing::debug!(code = u16::from(frame.code), "a stream was closed as failed");
-                            Err("the server closed the stream as failed")
+                            Err(TransferError::ClosedAsFailed)
                         };
                     }
-                    Some(Err(WsError::Capacity(_))) => return Err("the server sent a frame of more than 16 MiB"),
-                    Some(Err(_)) | None => return Err("the connection broke off"),
+                    Some(Err(WsError::Capacity(_))) => return Err(TransferError::FrameTooLarge),
+                    Some(Err(_)) | None => return Err(TransferError::BrokenOff),
                 }
             },
         }

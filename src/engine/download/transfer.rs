@@ -15,9 +15,10 @@ use crate::settings::{IDLE_LIMITS, Preferences, atomic};
 use super::control::Control;
 use super::failed::{Failed, Stop};
 use super::meter::{Meter, PROGRESS, time_for};
-use super::part::{self, Part, Spot};
+use super::part::{Part, Spot};
 use super::room::RESERVE;
-use super::source::Opened;
+use super::save_error::{SaveError, WriteError};
+use super::source::{Opened, TransferError};
 use super::writing::{Patience, patience};
 use super::{Job, Order, fetching};
 
@@ -171,7 +172,7 @@ impl Job {
             last = Instant::now();
         }
         match total.filter(|&total| received < total) {
-            Some(_) => Err(broken("the connection broke off", received, total)),
+            Some(_) => Err(broken(TransferError::BrokenOff, received, total)),
             None => Ok(()),
         }
     }
@@ -189,8 +190,8 @@ impl Job {
         let Order::Move(to) = order.map_err(Stop::after)? else { return Ok(()) };
         let (spot, part) = match self.elsewhere(&to, total.unwrap_or(RESERVE)).await {
             Ok(elsewhere) => elsewhere,
-            Err(sentence) => {
-                self.notice(Severity::Warning, sentence, None);
+            Err(error) => {
+                self.notice(Severity::Warning, error.to_string(), None);
                 return Ok(());
             }
         };
@@ -213,7 +214,7 @@ impl Job {
                 place.part = path;
                 return Ok(());
             }
-            Ok(Err(error)) => self.notice(Severity::Warning, part::sentence(&to, &error), None),
+            Ok(Err(source)) => self.notice(Severity::Warning, WriteError { to, source }.to_string(), None),
             Err(_ended) => tracing::debug!("everything was written before the other place was there"),
         }
         if self.record(fetching(place.spot, &place.part, &place.links)).await {
@@ -223,15 +224,12 @@ impl Job {
         }
     }
 
-    /// A part-file at another place, where there is so much room; or in a sentence why not.
-    async fn elsewhere(&self, to: &Path, needed: u64) -> Result<(Spot, Part), String> {
+    /// A part-file at another place, if there is so much room.
+    async fn elsewhere(&self, to: &Path, needed: u64) -> Result<(Spot, Part), SaveError> {
         let spot = Spot::chosen(to)?;
-        let part = self.create(&spot).await.map_err(|failed| failed.sentence)?;
+        let part = self.create(&spot).await?;
         if let Some(Stage::NoRoom { needed, free, folder }) = self.shortage(&spot.folder, needed).await {
-            return Err(format!(
-                "There is too little room in {} too: {needed} bytes are needed and {free} are free. Choose another place.",
-                folder.display()
-            ));
+            return Err(SaveError::NoRoom { folder, needed, free });
         }
         Ok((spot, part))
     }
@@ -241,8 +239,7 @@ impl Job {
         let (meter, received, total) = measured;
         let limit = self.tools.fetcher.idle.get();
         if silent >= limit {
-            let what = format!("nothing came for {} s", silent.as_secs());
-            return Err(broken(&what, received, total));
+            return Err(broken(TransferError::Silent { seconds: silent.as_secs() }, received, total));
         }
         let (before, rate) = (meter.received(), meter.rate());
         let changed = meter.count(received, Instant::now()) && (before != received || rate > 0.0);
@@ -295,8 +292,9 @@ pub(super) async fn wait(control: &mut Control) -> Result<Option<Order>, Failed>
 }
 
 /// It broke in the middle.
-fn broken(what: &str, received: u64, total: Option<u64>) -> Failed {
+fn broken(what: TransferError, received: u64, total: Option<u64>) -> Failed {
     let of = total.map(|total| format!(" of {total}")).unwrap_or_default();
+    let what = what.to_string();
     let mut words = what.chars();
     let what: String = words.next().map(|first| first.to_uppercase().chain(words).collect()).unwrap_or_default();
     let bytes = if total.unwrap_or(received) == 1 { "byte" } else { "bytes" };

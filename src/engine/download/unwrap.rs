@@ -10,6 +10,7 @@ use crate::protocol::DataKey;
 use super::coding::{self, Coding};
 use super::meter::Meter;
 use super::part::{self, Part, Spot};
+use super::save_error::{UnwrapError, WriterPanicked};
 use super::{Job, gcm};
 
 impl Job {
@@ -27,7 +28,7 @@ impl Job {
         let (part, why) = if let Some(key) = self.key.clone() {
             self.tell(spot, &Meter::new(tokio::time::Instant::now()), Some(part.size()), Stage::Decrypting);
             let place = spot.clone();
-            let decrypted = self.blocking::<_, String, _>(move || Ok(open(part, &place, &key))).await.ok()?;
+            let decrypted = self.blocking::<_, WriterPanicked, _>(move || Ok(open(part, &place, &key))).await.ok()?;
             match decrypted {
                 Ok(plain) => {
                     receipt.decryption = Decryption::Done;
@@ -36,7 +37,7 @@ impl Job {
                 Err(refused) => *refused,
             }
         } else {
-            (part, "no key is known for this profile".to_owned())
+            (part, UnwrapError::NoKey)
         };
         receipt.decryption = Decryption::Refused;
         let name = std::mem::take(&mut spot.name);
@@ -57,7 +58,8 @@ impl Job {
     pub(super) async fn decode(&self, part: Part, spot: &mut Spot, codings: &[Coding]) -> Option<(Part, bool)> {
         let Some(outermost) = codings.last() else { return Some((part, true)) };
         let (place, layers) = (spot.clone(), codings.to_vec());
-        let decoded = self.blocking::<_, String, _>(move || Ok(decompress(part, &place, &layers))).await.ok()?;
+        let decoded =
+            self.blocking::<_, WriterPanicked, _>(move || Ok(decompress(part, &place, &layers))).await.ok()?;
         let (part, why) = match decoded {
             Ok(plain) => return Some((plain, true)),
             Err(refused) => *refused,
@@ -77,10 +79,10 @@ impl Job {
 }
 
 /// Decompresses a part-file into another at the same place; or gives it back, and says why.
-fn decompress(part: Part, place: &Spot, layers: &[Coding]) -> Result<Part, Box<(Part, String)>> {
+fn decompress(part: Part, place: &Spot, layers: &[Coding]) -> Result<Part, Box<(Part, UnwrapError)>> {
     let mut plain = match Part::create(place) {
         Ok(plain) => plain,
-        Err(sentence) => return Err(Box::new((part, sentence.trim_end_matches('.').to_owned()))),
+        Err(error) => return Err(Box::new((part, error.into()))),
     };
     let decoded = part
         .reopen()
@@ -88,15 +90,15 @@ fn decompress(part: Part, place: &Spot, layers: &[Coding]) -> Result<Part, Box<(
         .and_then(|file| coding::decode(file, layers, |bytes| plain.write(&mut Bytes::copy_from_slice(bytes))));
     match decoded {
         Ok(()) => Ok(plain),
-        Err(why) => Err(Box::new((part, why.to_string()))),
+        Err(why) => Err(Box::new((part, why.into()))),
     }
 }
 
 /// Decrypts a part-file into another at the same place; or gives it back, and says why.
-fn open(part: Part, place: &Spot, key: &DataKey) -> Result<Part, Box<(Part, String)>> {
+fn open(part: Part, place: &Spot, key: &DataKey) -> Result<Part, Box<(Part, UnwrapError)>> {
     let mut plain = match Part::create(place) {
         Ok(plain) => plain,
-        Err(sentence) => return Err(Box::new((part, sentence.trim_end_matches('.').to_owned()))),
+        Err(error) => return Err(Box::new((part, error.into()))),
     };
     let opened = part.reopen().map_err(gcm::NotOpened::from);
     let opened = opened.and_then(|mut file| {
@@ -104,6 +106,6 @@ fn open(part: Part, place: &Spot, key: &DataKey) -> Result<Part, Box<(Part, Stri
     });
     match opened {
         Ok(()) => Ok(plain),
-        Err(why) => Err(Box::new((part, why.to_string()))),
+        Err(why) => Err(Box::new((part, why.into()))),
     }
 }

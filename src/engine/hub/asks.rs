@@ -9,8 +9,9 @@ use crate::activity::{ActivityKey, Deed, Entry, Fact, Gap, Incomplete, Seq};
 use crate::engine::action::CutText;
 use crate::engine::event::{Event, Notice, Severity};
 use crate::engine::files::HandOver;
+use crate::engine::problem::NeedsToken;
 use crate::engine::report::{RefusedCheck, Report};
-use crate::engine::rest::RestError;
+use crate::engine::rest_error::RestError;
 use crate::engine::reveal::reveal;
 use crate::journal::{History, JournalError};
 use crate::protocol::CommandId;
@@ -31,7 +32,7 @@ impl Hub {
     fn ask_status(&self, profile: ProfileId, commands: Vec<CommandId>, again: bool) {
         let Some(desk) = self.desks.get(&profile) else { return };
         let Some(held) = &desk.held else {
-            return self.no_token(profile, "The status can't be asked for while signed out. Sign in first.");
+            return self.no_token(profile, NeedsToken::StatusCheck);
         };
         let (ticket, scribe, tools) = (held.ticket.clone(), desk.scribe.until_forgotten(), desk.tools.clone());
         let dialect = desk.dialect.clone();
@@ -61,31 +62,33 @@ impl Hub {
         desk.tools.spawner.spawn("asking for a status", task);
     }
 
-    /// The server refused the token with which commands were asked for. If there is another one, or will be, they are asked for
-    /// with that.
+    /// The server refused the token with which commands were asked for. While a new one is being asked for, they wait for that.
     pub(super) fn status_not_asked(&mut self, check: RefusedCheck) {
-        let RefusedCheck { profile, commands, ticket, why, again } = check;
-        let said = why.to_string();
-        self.token_dead(profile, ticket, why);
-        let Some(desk) = self.desks.get_mut(&profile) else { return };
-        match (&desk.renewal, &desk.held) {
-            (Some((renewal, _)), _) if again && renewal.old.number == ticket => desk.unchecked.extend(commands),
-            (_, Some(held)) if again && held.ticket.number != ticket => self.ask_status(profile, commands, false),
-            _ => self.tools.warn(profile, not_known(&commands, &said)),
+        self.token_dead(check.profile, check.ticket, check.why.clone());
+        let Some(desk) = self.desks.get_mut(&check.profile) else { return };
+        match &desk.renewal {
+            Some((renewal, _)) if check.again && renewal.old.number == check.ticket => desk.waiting_checks.push(check),
+            _ => self.check_again(check),
         }
     }
 
-    /// The request for a new token has ended: asks for what waited for that.
-    pub(super) fn check_after_renewal(&mut self, profile: ProfileId, renewed: bool) {
+    /// No new token is waited for any more, because one came, none will, or the profile signed in or out.
+    pub(super) fn check_waiting(&mut self, profile: ProfileId) {
         let Some(desk) = self.desks.get_mut(&profile) else { return };
-        let commands = std::mem::take(&mut desk.unchecked);
-        if commands.is_empty() {
-            return;
+        for check in std::mem::take(&mut desk.waiting_checks) {
+            self.check_again(check);
         }
-        if renewed {
+    }
+
+    /// Asks for commands with the token that there is, if that is another one than the server refused; or says that their status
+    /// is not known.
+    fn check_again(&self, check: RefusedCheck) {
+        let RefusedCheck { profile, commands, ticket, why, again } = check;
+        let held = self.desks.get(&profile).and_then(|desk| desk.held.as_ref());
+        if again && held.is_some_and(|held| held.ticket.number != ticket) {
             self.ask_status(profile, commands, false);
         } else {
-            self.tools.warn(profile, not_known(&commands, "The server refused the token."));
+            self.tools.warn(profile, not_known(&commands, &why.to_string()));
         }
     }
 

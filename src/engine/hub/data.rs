@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use crate::activity::{ActivityKey, Deed, Entry, Fact, Seq};
 use crate::engine::action::Permission;
+use crate::engine::problem::NeedsToken;
 use crate::engine::request_data::Asking;
 use crate::protocol::{RequestId, StoredData};
 use crate::settings::{Profile, ProfileId, SavingChange};
@@ -41,8 +42,7 @@ impl Hub {
     fn asking(&self, profile: ProfileId) -> Option<Asking> {
         let desk = self.desks.get(&profile)?;
         let Some(held) = &desk.held else {
-            let sentence = "Data can't be requested while signed out. Sign in first.";
-            self.no_token(profile, sentence);
+            self.no_token(profile, NeedsToken::DataRequest);
             return None;
         };
         Some(Asking { profile, ticket: held.ticket.clone(), scribe: desk.scribe.clone(), tools: desk.tools.clone() })

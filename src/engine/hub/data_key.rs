@@ -8,8 +8,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use tokio::sync::Mutex;
 
+use crate::engine::problem::{ProblemKind, ProblemReason};
 use crate::engine::report::Report;
-use crate::engine::status::{DataKeyStatus, ProblemKind};
+use crate::engine::status::DataKeyStatus;
 use crate::protocol::DataKey;
 use crate::settings::ProfileId;
 
@@ -83,7 +84,7 @@ impl Hub {
                     kept
                 }
                 Err(error) => {
-                    tools.problem(profile, ProblemKind::DataKeyKeyring, error.to_string());
+                    tools.problem(profile, ProblemReason::DataKeyKeyring(error));
                     false
                 }
             };
@@ -112,7 +113,7 @@ impl Hub {
                     let kept = key.is_some();
                     tools.report(Report::DataKey { profile, change, key, kept }).await;
                 }
-                Err(error) => tools.problem(profile, ProblemKind::DataKeyKeyring, error.to_string()),
+                Err(error) => tools.problem(profile, ProblemReason::DataKeyKeyring(error)),
             }
         };
         self.tools_of(profile).spawner.spawn("reading the keyring", task);

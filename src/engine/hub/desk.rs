@@ -13,8 +13,9 @@ use crate::engine::event::{ConnectionState, Notice, Severity};
 use crate::engine::gaps::Left;
 use crate::engine::lifetime::Watch;
 use crate::engine::reconcile::{OverRest, Reconciler};
-use crate::engine::report::{Renewal, Report};
-use crate::engine::rest::{Dialect, RestError};
+use crate::engine::report::{RefusedCheck, Renewal, Report};
+use crate::engine::rest::Dialect;
+use crate::engine::rest_error::RestError;
 use crate::engine::restore;
 use crate::engine::scribe::Scribe;
 use crate::engine::session::{self, Aim, Ticket, Wish};
@@ -22,7 +23,7 @@ use crate::engine::spawn::{Spawner, Task};
 use crate::engine::tools::Tools;
 use crate::engine::vault::Vault;
 use crate::journal::{PendingWork, WorkId};
-use crate::protocol::{CommandId, RequestId};
+use crate::protocol::RequestId;
 use crate::settings::{Profile, ProfileId};
 
 use super::Hub;
@@ -46,8 +47,8 @@ pub(super) struct Desk {
     pub(super) signing: Option<Signing>,
     /// A new token that is being asked for, and what a call with the old one said meanwhile: that it is dead.
     pub(super) renewal: Option<(Arc<Renewal>, Option<RestError>)>,
-    /// Commands whose state is to be asked for once that is known.
-    pub(super) unchecked: Vec<CommandId>,
+    /// Checks of commands that wait for it.
+    pub(super) waiting_checks: Vec<RefusedCheck>,
     /// Cancelled when the operator signs out: a token of before is not kept any more.
     pub(super) signed_out: CancellationToken,
     /// Who waits until the channel is left.
@@ -255,7 +256,7 @@ impl Hub {
             state: ConnectionState::SignedOut,
             signing: None,
             renewal: None,
-            unchecked: Vec::new(),
+            waiting_checks: Vec::new(),
             signed_out: CancellationToken::new(),
             leaving: Vec::new(),
             vault,

@@ -8,7 +8,7 @@ use crate::activity::Seq;
 use crate::engine::download::{self, Control, Job, Order, Queued, Target};
 use crate::engine::endpoints::Endpoints;
 use crate::engine::event::Severity;
-use crate::engine::status::ProblemKind;
+use crate::engine::problem::{LateDownload, ProblemKind, ProblemReason};
 use crate::protocol::RequestId;
 use crate::settings::ProfileId;
 
@@ -71,11 +71,8 @@ impl Hub {
             self.start(queued);
         }
         for (profile, request) in self.queue.too_late((self.tools.clock)(), &self.tools.fetcher.rates) {
-            let sentence = format!(
-                "The data of request {request} will not be saved in time: at the rates seen its link expires before its turn \
-                 comes. Stop another download, or allow more at once in the settings."
-            );
-            self.tools.problem(profile, ProblemKind::LateDownload(request), sentence);
+            let why = LateDownload::Queued { request: request.clone() };
+            self.tools.problem(profile, ProblemReason::LateDownload { request, why });
         }
         self.tools.outbox.queue(self.queue.told());
     }

@@ -1,6 +1,6 @@
 //! What the operator wishes gone: a profile's activity, and notices that were read.
 
-use crate::engine::status::ProblemKind;
+use crate::engine::problem::ProblemReason;
 use crate::settings::ProfileId;
 
 use super::Hub;
@@ -10,9 +10,7 @@ impl Hub {
     pub(super) fn forget_activity(&self, profile: ProfileId) {
         let Some(desk) = self.desks.get(&profile) else { return };
         if desk.is_saving() || self.queue.has(profile) {
-            let sentence =
-                "The activity can't be forgotten while data is being saved. Wait for the downloads, or cancel them.";
-            return self.tools.problem(profile, ProblemKind::ForgetBlocked, sentence);
+            return self.tools.problem(profile, ProblemReason::ForgetBlocked);
         }
         let (tools, scribe) = (desk.tools.clone(), desk.scribe.clone());
         let task = async move {

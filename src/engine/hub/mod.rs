@@ -43,15 +43,15 @@ use crate::settings::{PreferenceChange, Preferences, ProfileId, Settings, Store}
 
 use super::action::Action;
 use super::download::{Order, Queue};
-use super::event::{ConnectionState, Notice, Severity, SignInState};
+use super::event::{ConnectionState, Notice, Severity};
 use super::files::HandOver;
 use super::lasting;
 use super::options::SandboxLauncher;
+use super::reasons::SignInError;
 use super::report::Report;
 use super::retention;
 use super::session::Aim;
 use super::spawn::Task;
-use super::status::ProblemKind;
 use super::tools::Tools;
 use super::way::Guide;
 
@@ -314,7 +314,7 @@ impl Hub {
             Report::Requested { profile, request, folder, size } => self.requested(profile, request, (folder, size)),
             Report::DataKey { profile, change, key, kept } => self.data_key(profile, change, key, kept),
             Report::Arrived { profile, requests } => self.arrived(profile, requests),
-            Report::Sealing(sealing) => self.sealing(&sealing),
+            Report::Sealing(sealing) => self.sealing(sealing),
             Report::DownloadEnded { profile, request } => self.download_ended(profile, &request),
             Report::Sandbox(started) => self.sandbox_started(started),
             Report::NetworkLoaded { number, loaded } => self.network_loaded(number, loaded),
@@ -331,11 +331,6 @@ impl Hub {
         self.desks.get(&profile).map_or(&self.tools, |desk| &desk.tools)
     }
 
-    /// Reports a problem that is no profile's.
-    fn problem(&self, kind: ProblemKind, severity: Severity, sentence: String) {
-        self.tools.outbox.report_problem(kind, Notice::new(severity, None, sentence));
-    }
-
     fn notice(&self, profile: Option<ProfileId>, severity: Severity, sentence: impl Into<String>) {
         self.tools.outbox.notice(Notice::new(severity, profile, sentence));
     }
@@ -347,10 +342,10 @@ impl Hub {
 }
 
 /// What a state means for a sign-in whose token is to be proved by joining: `None` while that is under way.
-fn failure(state: &ConnectionState) -> Option<SignInState> {
+fn failure(state: &ConnectionState) -> Option<SignInError> {
     match state {
-        ConnectionState::Reconnecting { why, .. } => Some(SignInState::Failed(why.clone())),
-        ConnectionState::TokenRefused { why } => Some(SignInState::Refused(why.clone())),
+        ConnectionState::Reconnecting { why, .. } => Some(SignInError::NotJoined(why.clone())),
+        ConnectionState::TokenRefused { why } => Some(SignInError::JoinRefused(why.clone())),
         ConnectionState::SignedOut
         | ConnectionState::Connecting
         | ConnectionState::Joining

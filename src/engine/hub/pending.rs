@@ -10,12 +10,12 @@ use tokio::sync::oneshot;
 use crate::engine::endpoints::Endpoints;
 use crate::engine::event::{Notice, Severity};
 use crate::engine::lasting;
+use crate::engine::problem::{ProblemKind, ProblemReason};
 use crate::engine::report::Report;
-use crate::engine::rest::RestError;
+use crate::engine::rest_error::RestError;
 use crate::engine::sign_in;
-use crate::engine::status::ProblemKind;
 use crate::engine::tools::Tools;
-use crate::journal::{PendingWork, Sealing, WorkId};
+use crate::journal::{PendingWork, WorkId};
 use crate::protocol::AuthorizationToken;
 use crate::settings::{Profile, ProfileId, atomic};
 
@@ -88,12 +88,12 @@ impl Hub {
     }
 
     /// Revokes the tokens of earlier runs, once it is known whether the journal can open them.
-    pub(super) fn take_up_revocations(&mut self, sealing: &Sealing) {
+    pub(super) fn take_up_revocations(&mut self, unsealed: Option<&ProblemReason>) {
         let wanted = std::mem::take(&mut self.revocations);
         if wanted.is_empty() {
             return;
         }
-        if let Sealing::MemoryOnly { why } = sealing {
+        if let Some(why) = unsealed {
             let sentence = format!(
                 "A profile was signed out, but its token is not revoked yet, because the system keyring gives no key to read \
                  it with: {why}"
@@ -130,12 +130,12 @@ impl Hub {
 
     /// Takes up the tokens that the keyring did not keep when earlier runs ended, once it is known whether the journal can open
     /// them.
-    pub(super) fn take_up_unkept(&mut self, sealing: &Sealing) {
+    pub(super) fn take_up_unkept(&mut self, is_sealing: bool) {
         let wanted = std::mem::take(&mut self.unkept);
         if wanted.is_empty() {
             return;
         }
-        if !sealing.is_on() {
+        if !is_sealing {
             // The keyring may still have one, and the next start tries again.
             return wanted.into_iter().for_each(|profile| self.remember(profile));
         }
@@ -250,12 +250,8 @@ async fn sign_out(tools: &Tools, profile: &Profile, works: Vec<PendingWork>, doi
     let (ids, done) = match outcome {
         Ok(ids) => (ids, doing.await),
         Err(why) => {
-            let sentence = format!(
-                "{} is signed out, but that can't be written down: {why} Its token is being forgotten; if you quit before that is \
-                 done, sign out again at the next start.",
-                profile.name
-            );
-            tools.problem(profile.id, ProblemKind::SignOutUnwritten, sentence);
+            let reason = ProblemReason::SignOutUnwritten { name: profile.name.clone(), source: why.into() };
+            tools.problem(profile.id, reason);
             tokio::select! {
                 done = &mut doing => {
                     if done.iter().all(|done| *done) {
@@ -322,7 +318,7 @@ pub(super) async fn forget_token(tools: &Tools, profile: ProfileId) -> bool {
             true
         }
         Err(error) => {
-            tools.problem(profile, ProblemKind::TokenKeyring, error.to_string());
+            tools.problem(profile, ProblemReason::TokenKeyring(error));
             false
         }
     }

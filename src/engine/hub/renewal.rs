@@ -6,11 +6,12 @@ use tokio_util::sync::CancellationToken;
 
 use crate::engine::event::Severity;
 use crate::engine::lifetime;
+use crate::engine::problem::{NeedsToken, ProblemReason};
 use crate::engine::report::Renewal;
-use crate::engine::rest::{Granted, RestError};
+use crate::engine::rest::Granted;
+use crate::engine::rest_error::RestError;
 use crate::engine::session::{Aim, Ticket};
 use crate::engine::sign_in;
-use crate::engine::status::ProblemKind;
 use crate::settings::ProfileId;
 
 use super::Hub;
@@ -22,7 +23,7 @@ impl Hub {
     pub(super) fn renew_now(&mut self, profile: ProfileId) {
         match self.desks.get(&profile) {
             Some(desk) if desk.held.is_none() => {
-                self.no_token(profile, "There is no token to renew. Sign in first.");
+                self.no_token(profile, NeedsToken::Renewal);
             }
             Some(desk) if desk.is_renewing() => {
                 self.notice(Some(profile), Severity::Info, "The token is being renewed already.");
@@ -50,10 +51,14 @@ impl Hub {
 
     /// The server answered the request for a new token.
     pub(super) fn renewed(&mut self, asked: &Arc<Renewal>, outcome: Result<Granted, RestError>) {
-        self.take_renewal(asked, outcome);
         let profile = asked.profile.id;
-        let renewed = self.held(profile, asked.number).is_some();
-        self.check_after_renewal(profile, renewed);
+        let current = self.desks.get(&profile).and_then(|desk| desk.renewal.as_ref());
+        let is_current = current.is_some_and(|(current, _)| Arc::ptr_eq(current, asked));
+        self.take_renewal(asked, outcome);
+        // The answer to one that was given up says nothing to those who wait for another.
+        if is_current {
+            self.check_waiting(profile);
+        }
     }
 
     fn take_renewal(&mut self, asked: &Arc<Renewal>, outcome: Result<Granted, RestError>) {
@@ -74,8 +79,7 @@ impl Hub {
                 if matches!(error, RestError::Later) {
                     return self.notice(Some(profile), Severity::Info, error.to_string());
                 }
-                let sentence = format!("The token was not renewed; the old one stays in use. {error}");
-                return self.tools.problem(profile, ProblemKind::TokenRenewal, sentence);
+                return self.tools.problem(profile, ProblemReason::TokenNotRenewed(error));
             }
         };
         let watch = lifetime::watch(self.tools_of(profile), profile, asked.number, &granted.ends);

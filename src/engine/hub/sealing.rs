@@ -3,13 +3,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::engine::event::{Notice, Severity};
 use crate::engine::lasting;
+use crate::engine::problem::{ProblemKind, ProblemReason};
 use crate::engine::report::Report;
-use crate::engine::status::ProblemKind;
 use crate::engine::tools::Tools;
 use crate::engine::vault::Vault;
-use crate::journal::{JournalError, Sealing, Secrets};
+use crate::journal::{self, JournalError, Sealing, Secrets};
 use crate::settings::ProfileId;
 
 use super::Hub;
@@ -37,31 +36,33 @@ impl Hub {
         let (tools, journal) = (self.tools.clone(), self.journal);
         let task = async move {
             let key = tools.keyring.seal_key(journal).await;
-            let sealing = tools.ledger.seal_with(key).await.unwrap_or_else(|error| Sealing::MemoryOnly {
-                why: format!("Links to data are kept in memory only: {error} After a restart, request the data again."),
-            });
+            let sealing = tools.ledger.seal_with(key).await;
             tools.report(Report::Sealing(sealing)).await;
         };
         self.tools.spawner.spawn("reading the keyring", task);
     }
 
     /// The journal seals from now on, or does not.
-    pub(super) fn sealing(&mut self, sealing: &Sealing) {
-        self.take_up_revocations(sealing);
-        self.take_up_unkept(sealing);
-        if let Some(sentence) = sealing.sentence().filter(|_sentence| !self.told_of_seal || sealing.is_on()) {
-            self.told_of_seal = true;
-            if sealing.is_on() {
+    pub(super) fn sealing(&mut self, sealing: Result<Sealing, JournalError>) {
+        let unsealed = match sealing {
+            Ok(Sealing::On) => None,
+            Ok(Sealing::KeyGone { requests }) => {
+                self.told_of_seal = true;
                 // What is lost stays told until it is read.
-                let tools = self.tools.clone();
+                let (tools, sentence) = (self.tools.clone(), journal::key_gone(requests));
                 let warn = async move { lasting::warn(&tools, None, sentence).await };
                 self.tools.spawner.finish("writing the journal", warn);
-            } else {
-                let notice = Notice::new(Severity::Warning, None, sentence);
-                self.tools.outbox.report_problem(ProblemKind::Sealing, notice);
+                None
             }
-        }
-        if !sealing.is_on() {
+            Ok(Sealing::MemoryOnly(why)) => Some(ProblemReason::MemoryOnly(why)),
+            Err(error) => Some(ProblemReason::SealingFailed(error.into())),
+        };
+        self.take_up_revocations(unsealed.as_ref());
+        self.take_up_unkept(unsealed.is_none());
+        if let Some(reason) = unsealed {
+            if !std::mem::replace(&mut self.told_of_seal, true) {
+                self.tools.outbox.report_problem(None, reason);
+            }
             self.seal = Seal::NoKey;
             return;
         }

@@ -4,10 +4,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::oneshot;
 
-use crate::engine::event::{Notice, Severity};
-use crate::engine::handle::EngineError;
+use crate::engine::engine_error::EngineError;
+use crate::engine::problem::{ProblemKind, ProblemReason};
 use crate::engine::report::Report;
-use crate::engine::status::ProblemKind;
 use crate::engine::tools::Tools;
 use crate::engine::way::Way;
 use crate::settings::{DOWNLOADS_AT_ONCE, PreferenceChange, Preferences, SCALES, Settings, SettingsError, Store};
@@ -75,8 +74,7 @@ async fn write(store: Arc<Store>, waiting: Arc<Mutex<Waiting>>, tools: Tools) {
             // has said it.
             Some(Err(SettingsError::ReadOnly { .. })) | None => {}
             Some(Err(error)) => {
-                let notice = Notice::new(Severity::Error, None, error.to_string());
-                tools.outbox.report_problem(ProblemKind::SettingsFile, notice);
+                tools.outbox.report_problem(None, ProblemReason::SettingsFile(error.into()));
             }
         }
     }
@@ -164,13 +162,13 @@ impl Hub {
                     desk.wish.send_modify(|wish| wish.retry += 1);
                 }
                 match shortfall {
-                    Some(sentence) => self.problem(ProblemKind::NetworkSetup, Severity::Warning, sentence),
+                    Some(shortfall) => self.tools.outbox.report_problem(None, ProblemReason::Certificates(shortfall)),
                     None => self.tools.outbox.resolve_problem(None, &ProblemKind::NetworkSetup),
                 }
             }
             Some(Err(error)) => {
                 self.guide.stay();
-                self.problem(ProblemKind::NetworkSetup, Severity::Error, error.to_string());
+                self.tools.outbox.report_problem(None, ProblemReason::NetworkSetup(error.into()));
             }
             None => self.guide.stay(),
         }

@@ -6,16 +6,19 @@ use std::time::Duration;
 use tokio::sync::oneshot;
 
 use crate::credentials::{KeyringError, StoreError};
-use crate::engine::action::{Action, Credential, SignIn};
+use crate::engine::action::{Credential, SignIn};
 use crate::engine::endpoints::Endpoints;
-use crate::engine::event::{ConnectionState, Notice, Severity, SignInState};
+use crate::engine::event::{ConnectionState, Severity, SignInState};
 use crate::engine::lifetime::{self, Due};
+use crate::engine::problem::{NeedsToken, ProblemKind, ProblemReason};
+use crate::engine::reasons::SignInError;
 use crate::engine::report::Report;
-use crate::engine::rest::{Ends, Granted, RestError};
+use crate::engine::rest::{Ends, Granted};
+use crate::engine::rest_error::RestError;
 use crate::engine::session::{Aim, Ticket};
-use crate::engine::sign_in::{self, SignInError};
-use crate::engine::status::{ProblemKind, SignInStatus, TokenStatus};
-use crate::protocol::{AuthorizationToken, visible};
+use crate::engine::sign_in;
+use crate::engine::status::{SignInStatus, TokenStatus};
+use crate::protocol::AuthorizationToken;
 use crate::settings::ProfileId;
 
 use super::desk::{Held, Signing, Stage};
@@ -45,10 +48,10 @@ impl Hub {
         let id = profile.id;
         let endpoints = match Endpoints::of(&profile) {
             Ok(endpoints) => Arc::new(endpoints),
-            Err(error) => return self.tell_sign_in(id, SignInError::from(error).state()),
+            Err(error) => return self.tell_sign_in_failed(id, error),
         };
         if matches!(credential, Credential::Password(_)) && profile.username.trim().is_empty() {
-            return self.tell_sign_in(id, SignInError::NoUserName.state());
+            return self.tell_sign_in_failed(id, SignInError::NoUserName);
         }
         self.open(profile.clone());
         let attempt = self.number();
@@ -75,11 +78,11 @@ impl Hub {
         let Some(signing) = desk.signing.as_mut().filter(|signing| signing.attempt == attempt) else { return };
         let granted = match granted {
             Ok(granted) => granted,
-            Err(error) => return self.sign_in_failed(profile, error.state()),
+            Err(error) => return self.sign_in_failed(profile, error),
         };
         let endpoints = match Endpoints::of(&signing.profile) {
             Ok(endpoints) => Arc::new(endpoints),
-            Err(error) => return self.sign_in_failed(profile, SignInError::from(error).state()),
+            Err(error) => return self.sign_in_failed(profile, error.into()),
         };
         let Granted { token, ends, proved } = granted;
         let ticket = Arc::new(Ticket { number, endpoints, token });
@@ -126,6 +129,7 @@ impl Hub {
         self.tell_sign_in(profile, SignInState::Done);
         self.tell_token(profile);
         self.resolve_token_problems(profile);
+        self.check_waiting(profile);
         if keep {
             self.keep(profile);
         } else {
@@ -145,9 +149,9 @@ impl Hub {
         desk.tools.spawner.spawn("keeping a name", task);
     }
 
-    fn sign_in_failed(&mut self, profile: ProfileId, state: SignInState) {
+    fn sign_in_failed(&mut self, profile: ProfileId, error: SignInError) {
         if self.abandon_sign_in(profile) {
-            self.tell_sign_in(profile, state);
+            self.tell_sign_in_failed(profile, error);
         }
     }
 
@@ -199,7 +203,7 @@ impl Hub {
                 if matches!(error.cause(), StoreError::NoDefaultCollection | StoreError::TimedOut) {
                     self.remember_after(profile, KEYRING_PAUSE);
                 }
-                return self.tools.problem(profile, ProblemKind::TokenKeyring, error.to_string());
+                return self.tools.problem(profile, ProblemReason::TokenKeyring(error));
             }
         };
         self.tools.resolve(profile, &ProblemKind::TokenKeyring);
@@ -244,16 +248,7 @@ impl Hub {
             Due::Renew if kept && automatic => self.renew(profile),
             Due::Renew => {}
             Due::Ends { minutes } => {
-                let notice = Notice {
-                    severity: Severity::Warning,
-                    profile: Some(profile),
-                    sentence: format!(
-                        "The token ends in {minutes} minutes and was not renewed. Renew it, or sign in again, so that no \
-                         acknowledgement is missed."
-                    ),
-                    remedy: Some(("Renew token".to_owned(), Action::RenewToken(profile))),
-                };
-                self.tools.outbox.report_problem(ProblemKind::TokenExpiry, notice);
+                self.tools.problem(profile, ProblemReason::TokenEnds { minutes });
             }
         }
     }
@@ -362,9 +357,12 @@ impl Hub {
             return;
         }
         if self.held(profile, ticket).is_some() {
-            let notice = Notice::new(Severity::Error, Some(profile), why.to_string());
-            self.tools.outbox.report_problem(ProblemKind::TokenRefused, notice);
-            self.aim(profile, Aim::Refused { why: Arc::new(why) });
+            self.tools.problem(profile, ProblemReason::TokenRefused(why.clone()));
+            // A sign-in under way is about to replace it.
+            let signing = self.desks.get(&profile).and_then(|desk| desk.signing.as_ref());
+            if !signing.is_some_and(|signing| matches!(signing.stage, Stage::Proving(_))) {
+                self.aim(profile, Aim::Refused { why: Arc::new(why) });
+            }
         }
     }
 
@@ -383,6 +381,7 @@ impl Hub {
         self.aim(profile, Aim::SignedOut);
         self.tell_token(profile);
         self.resolve_token_problems(profile);
+        self.check_waiting(profile);
         self.promise_to_sign_out(of, revocation, left);
     }
 
@@ -415,9 +414,7 @@ impl Hub {
                     self.keep(profile);
                 }
                 self.tell_token(profile);
-                let sentence =
-                    "The server refused the new token, so the old one stays in use. Renew it again, or sign in.";
-                self.tools.problem(profile, ProblemKind::TokenRenewal, sentence);
+                self.tools.problem(profile, ProblemReason::NewTokenRefused);
             }
             _ => {}
         }
@@ -441,30 +438,24 @@ impl Hub {
     /// Says what follows from an end of the token that can't be read.
     fn tell_unreadable_end(&self, profile: ProfileId) {
         let held = self.desks.get(&profile).and_then(|desk| desk.held.as_ref());
-        let Some(said) = held.and_then(|held| held.unreadable_end.as_deref()) else { return };
-        let notice = Notice {
-            severity: Severity::Warning,
-            profile: Some(profile),
-            sentence: format!(
-                "The server gives the end of the token as “{}”, which Privicore Monitor can't read. So the token is not renewed \
-                 automatically, and no warning comes before it ends. Renew it in time, or ask whoever runs the server for an \
-                 end like 2026-02-21T15:33:44Z.",
-                visible(said)
-            ),
-            remedy: Some(("Renew token".to_owned(), Action::RenewToken(profile))),
-        };
-        self.tools.outbox.report_problem(ProblemKind::TokenExpiry, notice);
+        if let Some(said) = held.and_then(|held| held.unreadable_end.clone()) {
+            self.tools.problem(profile, ProblemReason::UnreadableTokenEnd { said });
+        }
     }
 
     /// Something was asked for that needs a token.
-    pub(super) fn no_token(&self, profile: ProfileId, sentence: &str) {
-        self.tools.problem(profile, ProblemKind::NoToken, sentence);
+    pub(super) fn no_token(&self, profile: ProfileId, what: NeedsToken) {
+        self.tools.problem(profile, ProblemReason::NoToken(what));
     }
 
     fn tell_sign_in(&mut self, profile: ProfileId, state: SignInState) {
         // Each is news, also one that says the same as the one before.
         let number = self.number();
         self.tools.outbox.update(profile, |status| status.sign_in = Some(SignInStatus { number, state }));
+    }
+
+    fn tell_sign_in_failed(&mut self, profile: ProfileId, error: impl Into<SignInError>) {
+        self.tell_sign_in(profile, SignInState::Failed(Arc::new(error.into())));
     }
 
     pub(super) fn tell_token(&self, profile: ProfileId) {

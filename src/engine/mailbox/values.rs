@@ -4,8 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use crate::engine::event::{Notice, Progress, Waiting};
-use crate::engine::status::{EngineStatus, Problem, ProblemKind, ProfileStatus};
+use crate::engine::event::{Progress, Waiting};
+use crate::engine::problem::{Problem, ProblemKind, ProblemReason};
+use crate::engine::status::{EngineStatus, ProfileStatus};
 use crate::protocol::RequestId;
 use crate::settings::{ProfileId, Settings};
 
@@ -56,17 +57,18 @@ impl Outbox {
         self.change(|mailbox| mailbox.status.journal_size.replace(size) != Some(size));
     }
 
-    /// Reports a problem, which the window shows until it is resolved or dismissed. The notice says whose it is.
-    pub(in crate::engine) fn report_problem(&self, kind: ProblemKind, notice: Notice) {
-        log(&notice);
+    /// Reports a problem, which the window shows until it is resolved or dismissed.
+    pub(in crate::engine) fn report_problem(&self, profile: Option<ProfileId>, reason: ProblemReason) {
         self.change(|mailbox| {
             mailbox.problems = mailbox.problems.saturating_add(1);
             let number = mailbox.problems;
             let problems = &mut mailbox.status.problems;
-            let same = problems.iter().position(|problem| is_of(problem, notice.profile, &kind));
-            let before = same.map(|at| problems.remove(at)).filter(|old| old.notice.sentence == notice.sentence);
+            let same = problems.iter().position(|problem| is_of(problem, profile, &reason.kind()));
+            let before = same.map(|at| problems.remove(at)).filter(|old| old.reason == reason);
             let times = before.map_or(0, |old| old.times).saturating_add(1);
-            problems.push(Problem { kind, number, times, notice });
+            let problem = Problem { profile, reason, number, times };
+            log(&problem.notice());
+            problems.push(problem);
             true
         });
     }
@@ -120,7 +122,7 @@ impl Outbox {
         self.change(|mailbox| {
             mailbox.forget(profile);
             let problems = mailbox.status.problems.len();
-            mailbox.status.problems.retain(|problem| problem.notice.profile != Some(profile));
+            mailbox.status.problems.retain(|problem| problem.profile != Some(profile));
             mailbox.status.profiles.remove(&profile).is_some() || mailbox.status.problems.len() != problems
         });
     }
@@ -173,7 +175,7 @@ impl Mailbox {
                 || queue.iter().any(|waiting| waiting.profile == *profile)
         };
         problems.retain(|problem| {
-            problem.kind != ProblemKind::ForgetBlocked || problem.notice.profile.as_ref().is_some_and(is_saving)
+            problem.kind() != ProblemKind::ForgetBlocked || problem.profile.as_ref().is_some_and(is_saving)
         });
     }
 
@@ -201,5 +203,5 @@ pub(super) struct Downloads {
 
 /// Whether it is a profile's problem of this kind.
 fn is_of(problem: &Problem, profile: Option<ProfileId>, kind: &ProblemKind) -> bool {
-    problem.notice.profile == profile && problem.kind == *kind
+    problem.profile == profile && problem.kind() == *kind
 }

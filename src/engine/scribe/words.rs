@@ -2,14 +2,6 @@
 
 use crate::journal::JournalError;
 
-/// What the operator is told while the journal refuses.
-pub(super) fn refusal(error: &JournalError) -> String {
-    format!(
-        "New messages can't be written to the journal: {error} Until they can, they are in memory only and shown as not kept; \
-         nothing is lost as long as Privicore Monitor runs."
-    )
-}
-
 /// What the operator is told if the journal refuses to the end.
 pub(super) fn loss(count: usize, why: &JournalError) -> String {
     let (messages, are) = if count == 1 { ("1 message", "is") } else { (&*format!("{count} messages"), "are") };

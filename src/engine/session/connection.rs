@@ -1,7 +1,6 @@
 //! One open socket and what is known of it; how it is read, and how it can end.
 #![expect(clippy::disallowed_methods, reason = "join and leave frames carry the token")]
 
-use std::borrow::Cow;
 use std::sync::Arc;
 
 use futures_util::{FutureExt as _, SinkExt as _, StreamExt as _};
@@ -10,124 +9,26 @@ use tokio_tungstenite::tungstenite::error::{CapacityError, ProtocolError};
 use tokio_tungstenite::tungstenite::{Error as WsError, Message as Frame};
 
 use crate::activity::Moment;
-use crate::engine::connector::{ConnectError, Socket};
+use crate::engine::connector::Socket;
 use crate::engine::options::Clock;
 use crate::engine::reading::{Harvest, Read, Reading};
-use crate::engine::rest::RestError;
+use crate::engine::reasons::{DisconnectReason, TokenRefusal};
 use crate::protocol::incoming::Documents;
 use crate::protocol::{CorrelationId, Reply, UnreadableReason, visible};
 
 use super::wish::Ticket;
-
-/// How a connection ended, in words for the operator.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub(super) enum End {
-    /// The server closed it in order.
-    #[error("The server closed the connection{}{}", code_of(*.code), reason_of(.reason))]
-    Closed {
-        /// The code of its close frame, if it sent one.
-        code: Option<u16>,
-        /// The server's words, masked; or empty.
-        reason: String,
-    },
-    /// It broke.
-    #[error("The connection broke off.")]
-    Broken,
-    /// No sign of life.
-    #[error("The server no longer answers, so the connection is given up.")]
-    Dead,
-    /// The join was not answered.
-    #[error("The server did not answer the join within 5 s.")]
-    JoinUnanswered,
-    /// The join was refused, not for the token.
-    #[error("The server refused the join with status {status}{}", reason_of(.reason))]
-    JoinRefused {
-        /// The status.
-        status: i64,
-        /// The server's words, masked; or empty.
-        reason: String,
-    },
-    /// The token was refused.
-    #[error("The server refused the token{} Sign in again.", reason_of(.reason))]
-    TokenRefused {
-        /// The server's words, masked; or empty.
-        reason: String,
-    },
-    /// A message above the limit.
-    #[error("A message of {size} bytes is larger than the limit of {limit} bytes and can't be read.")]
-    TooLarge {
-        /// What is known of its size.
-        size: usize,
-        /// The limit.
-        limit: usize,
-    },
-    /// A text frame with invalid UTF-8.
-    #[error("The server sent a message that is not valid UTF-8, and a WebSocket can't go on after that.")]
-    NotUtf8,
-    /// Something that is no WebSocket.
-    #[error("The server broke the rules of the WebSocket protocol.")]
-    Protocol,
-}
-
-/// Why there is no connection, or not any more; its text is for the operator.
-#[derive(Debug, Clone, thiserror::Error)]
-pub(super) enum Failure {
-    /// None came about.
-    #[error(transparent)]
-    NotConnected(Arc<ConnectError>),
-    /// It ended.
-    #[error(transparent)]
-    Ended(End),
-    /// A call over REST said that the token is dead.
-    #[error(transparent)]
-    TokenDead(Arc<RestError>),
-}
-
-/// A reason as the end of a sentence.
-pub(super) fn reason_of(reason: &str) -> Cow<'_, str> {
-    let reason = reason.trim();
-    match reason.chars().next_back() {
-        None => ".".into(),
-        Some('.' | '!' | '?') => format!(": {reason}").into(),
-        Some(_) => format!(": {reason}.").into(),
-    }
-}
-
-/// The code of a close frame as a part of a sentence, with its registered meaning.
-fn code_of(code: Option<u16>) -> String {
-    let Some(code) = code else { return String::new() };
-    let meaning = match code {
-        1000 => " (normal end)",
-        1001 => " (going away)",
-        1002 => " (protocol error)",
-        1003 => " (unsupported data)",
-        1007 => " (invalid data)",
-        1008 => " (policy violation)",
-        1009 => " (message too large)",
-        1010 => " (missing extension)",
-        1011 => " (internal error)",
-        1012 => " (restart)",
-        1013 => " (try again later)",
-        1014 => " (bad gateway)",
-        3000 => " (unauthorized)",
-        3003 => " (forbidden)",
-        3008 => " (timeout)",
-        _ => "",
-    };
-    format!(" with code {code}{meaning}")
-}
 
 /// Whether a status says that the token is dead.
 pub(super) fn refuses_token(status: i64) -> bool {
     matches!(status, 401 | 403)
 }
 
-impl End {
+impl DisconnectReason {
     /// What a refusal of the join means by its status alone: words are for people.
     pub(super) fn of_refusal(reply: Reply) -> Self {
         let reason = reply.text.unwrap_or_default();
         if refuses_token(reply.status) {
-            Self::TokenRefused { reason }
+            Self::TokenRefused(TokenRefusal::Join { words: reason })
         } else {
             Self::JoinRefused { status: reply.status, reason }
         }
@@ -184,7 +85,7 @@ pub(super) enum Heard {
     /// A WebSocket ping: answered by tungstenite.
     Ping,
     /// The end.
-    End(End),
+    End(DisconnectReason),
 }
 
 /// One open socket. Dropping it closes it.
@@ -207,20 +108,24 @@ impl Connection {
     }
 
     /// Sends a request that holds the token.
-    pub(super) async fn ask(&mut self, frame: &SecretString, correlation: &CorrelationId) -> Result<(), End> {
+    pub(super) async fn ask(
+        &mut self,
+        frame: &SecretString,
+        correlation: &CorrelationId,
+    ) -> Result<(), DisconnectReason> {
         self.reading.expect_answer(correlation);
         self.send(Frame::text(frame.expose_secret())).await
     }
 
     /// Sends a ping.
-    pub(super) async fn ping(&mut self, payload: [u8; 8]) -> Result<(), End> {
+    pub(super) async fn ping(&mut self, payload: [u8; 8]) -> Result<(), DisconnectReason> {
         self.send(Frame::Ping(payload.to_vec().into())).await
     }
 
     /// Says goodbye to the WebSocket.
     pub(super) async fn close(&mut self) {
         if let Err(error) = self.socket.close(None).await {
-            tracing::debug!(end = ?End::of_error(&error), "the socket could not be closed in order");
+            tracing::debug!(end = ?DisconnectReason::of_error(&error), "the socket could not be closed in order");
         }
     }
 
@@ -232,8 +137,10 @@ impl Connection {
         let frame = self.socket.next().await;
         let at = (self.clock)();
         match frame {
-            None => Heard::End(End::Closed { code: None, reason: String::new() }),
-            Some(Err(error)) => Heard::End(self.closed(Some(&error)).unwrap_or_else(|| End::of_error(&error))),
+            None => Heard::End(DisconnectReason::Closed { code: None, reason: String::new() }),
+            Some(Err(error)) => {
+                Heard::End(self.closed(Some(&error)).unwrap_or_else(|| DisconnectReason::of_error(&error)))
+            }
             Some(Ok(Frame::Text(text))) => {
                 let read = self.reading.text(text.as_str(), true, at, harvest);
                 self.heard(read, at, harvest)
@@ -248,7 +155,7 @@ impl Connection {
                 if !matches!(self.socket.flush().now_or_never(), Some(Ok(()))) {
                     tracing::debug!("the server's close could not be answered at once");
                 }
-                Heard::End(self.closed(None).unwrap_or(End::Closed { code: None, reason: String::new() }))
+                Heard::End(self.closed(None).unwrap_or(DisconnectReason::Closed { code: None, reason: String::new() }))
             }
             Some(Ok(Frame::Ping(_) | Frame::Frame(_))) => Heard::Ping,
         }
@@ -256,7 +163,7 @@ impl Connection {
 
     /// What the server's close frame says, if it ended the connection: tungstenite replaces codes that it does not know, and takes
     /// a reason that was cut within a character for a broken message.
-    fn closed(&self, error: Option<&WsError>) -> Option<End> {
+    fn closed(&self, error: Option<&WsError>) -> Option<DisconnectReason> {
         let frame = self.socket.get_ref().close_frame()?;
         let is_the_end = match error {
             None | Some(WsError::Protocol(ProtocolError::InvalidCloseSequence)) => true,
@@ -264,7 +171,7 @@ impl Connection {
             Some(_) => false,
         };
         let reason = self.reading.masked(&String::from_utf8_lossy(frame.reason));
-        is_the_end.then(|| End::Closed { code: frame.code, reason: visible(&reason).into_owned() })
+        is_the_end.then(|| DisconnectReason::Closed { code: frame.code, reason: visible(&reason).into_owned() })
     }
 
     fn heard(&mut self, read: Read, at: Moment, harvest: &mut Harvest) -> Heard {
@@ -301,7 +208,7 @@ impl Connection {
         }
     }
 
-    async fn send(&mut self, frame: Frame) -> Result<(), End> {
-        self.socket.send(frame).await.map_err(|error| End::of_error(&error))
+    async fn send(&mut self, frame: Frame) -> Result<(), DisconnectReason> {
+        self.socket.send(frame).await.map_err(|error| DisconnectReason::of_error(&error))
     }
 }

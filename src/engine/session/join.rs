@@ -6,11 +6,12 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use crate::engine::reading::Harvest;
+use crate::engine::reasons::{DisconnectReason, TokenRefusal};
 use crate::engine::scribe::{Presence, Scribe};
 use crate::protocol::{CorrelationId, Reply, outgoing};
 
 use super::backlog::Backlog;
-use super::connection::{Connection, End, Heard};
+use super::connection::{Connection, Heard};
 use super::live::Live;
 use super::wish::Ticket;
 use super::{Leaving, Session, State, changed, current};
@@ -58,7 +59,7 @@ impl Session {
 
     /// How a join really ended: where its refusal may be the token's fault, the server is asked. `None` when the wish is
     /// another, or the operator does not want to wait.
-    async fn asked_about(&mut self, end: End, ticket: &Arc<Ticket>) -> Option<End> {
+    async fn asked_about(&mut self, end: DisconnectReason, ticket: &Arc<Ticket>) -> Option<DisconnectReason> {
         if !end.may_be_the_tokens_fault() {
             return Some(end);
         }
@@ -67,7 +68,7 @@ impl Session {
         loop {
             tokio::select! {
                 refusal = &mut answer => return Some(match refusal {
-                    Some(reason) => End::TokenRefused { reason },
+                    Some(words) => DisconnectReason::TokenRefused(TokenRefusal::Join { words }),
                     None => end,
                 }),
                 wish = self.changed() => if !wish.wants(ticket) || wish.hurries(&before) { return None },
@@ -83,11 +84,11 @@ async fn joined(
     asked: &CorrelationId,
     (scribe, backlog): (&Scribe, &mut Backlog),
     harvest: &mut Harvest,
-) -> Result<Reply, End> {
+) -> Result<Reply, DisconnectReason> {
     let mut deadline = Instant::now() + JOIN_BUDGET;
     let frame = outgoing::join(&connection.ticket.token, asked);
     let sent = tokio::time::timeout_at(deadline, connection.ask(&frame, asked)).await;
-    sent.map_err(|_elapsed| End::JoinUnanswered)??;
+    sent.map_err(|_elapsed| DisconnectReason::JoinUnanswered)??;
     loop {
         if harvest.is_full() {
             backlog.write(std::mem::take(harvest), scribe);
@@ -100,9 +101,9 @@ async fn joined(
             deadline += waits.elapsed();
         }
         let next = tokio::time::timeout_at(deadline, connection.next(harvest)).await;
-        match next.map_err(|_elapsed| End::JoinUnanswered)? {
+        match next.map_err(|_elapsed| DisconnectReason::JoinUnanswered)? {
             Heard::Reply(reply) if answers(&reply, asked) => {
-                return if reply.is_ok() { Ok(reply) } else { Err(End::of_refusal(reply)) };
+                return if reply.is_ok() { Ok(reply) } else { Err(DisconnectReason::of_refusal(reply)) };
             }
             Heard::End(end) => return Err(end),
             Heard::Entry | Heard::Reply(_) | Heard::KeepAlive | Heard::Pong(_) | Heard::Ping => {}

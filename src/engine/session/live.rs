@@ -8,11 +8,12 @@ use tokio::time::Instant;
 use crate::engine::clocks::Life;
 use crate::engine::event::{Notice, Severity};
 use crate::engine::reading::Harvest;
+use crate::engine::reasons::{DisconnectReason, reason_of};
 use crate::engine::scribe::{Closed, Room, Scribe};
 use crate::engine::status::ConnectionHealth;
 use crate::protocol::{ChannelId, CorrelationId, Reply};
 
-use super::connection::{Connection, End, Heard, reason_of, refuses_token};
+use super::connection::{Connection, Heard, refuses_token};
 use super::heartbeat::{Beat, Heartbeat};
 use super::join::answers;
 use super::{Leaving, Session, State, Wish, changed, current};
@@ -58,7 +59,7 @@ enum Happened {
 enum Next {
     Stay,
     Leave,
-    Lost(End),
+    Lost(DisconnectReason),
 }
 
 impl Live {
@@ -168,18 +169,24 @@ impl Session {
     async fn beat(&mut self, live: &mut Live, room: &mut Option<Room>) -> Next {
         match live.beat.due(Instant::now()) {
             Beat::Nothing => Next::Stay,
-            Beat::Dead => self.look_once_more(live, room, End::Dead, false).await,
+            Beat::Dead => self.look_once_more(live, room, DisconnectReason::Dead, false).await,
             Beat::Ping(payload) => match tokio::time::timeout(SEND_BUDGET, live.connection.ping(payload)).await {
                 Ok(Ok(())) => Next::Stay,
                 Ok(Err(end)) => self.look_once_more(live, room, end, true).await,
-                Err(_elapsed) => self.look_once_more(live, room, End::Dead, true).await,
+                Err(_elapsed) => self.look_once_more(live, room, DisconnectReason::Dead, true).await,
             },
         }
     }
 
     /// Reads what lies in the receive buffer before a connection is given up: an acknowledgement comes once, and the sign of life
     /// that was missed may be there. `broken` is whether the connection ends all the same.
-    async fn look_once_more(&mut self, live: &mut Live, room: &mut Option<Room>, end: End, broken: bool) -> Next {
+    async fn look_once_more(
+        &mut self,
+        live: &mut Live,
+        room: &mut Option<Room>,
+        end: DisconnectReason,
+        broken: bool,
+    ) -> Next {
         // The runtime looks at its sockets in between: after a pause their data may not be known of yet.
         tokio::task::yield_now().await;
         if broken {
@@ -198,7 +205,7 @@ impl Session {
     }
 
     /// Takes the first frame and everything that is there already, up to a full harvest.
-    fn gather(&mut self, live: &mut Live, first: Heard, harvest: &mut Harvest) -> Option<End> {
+    fn gather(&mut self, live: &mut Live, first: Heard, harvest: &mut Harvest) -> Option<DisconnectReason> {
         let now = Instant::now();
         let mut heard = Some(first);
         let mut end = None;
@@ -207,7 +214,7 @@ impl Session {
             let ready = end.is_none() && !harvest.is_full();
             heard = if ready { live.connection.next(harvest).now_or_never() } else { None };
         }
-        if !matches!(end, Some(End::Broken | End::Closed { .. })) || !harvest.is_empty() {
+        if !matches!(end, Some(DisconnectReason::Broken | DisconnectReason::Closed { .. })) || !harvest.is_empty() {
             self.note_life(live, now);
         }
         if !harvest.is_empty() {
@@ -231,7 +238,7 @@ impl Session {
         }
     }
 
-    fn take(&self, live: &mut Live, heard: Heard, now: Instant) -> Option<End> {
+    fn take(&self, live: &mut Live, heard: Heard, now: Instant) -> Option<DisconnectReason> {
         live.beat.heard(now);
         match heard {
             Heard::Entry | Heard::Ping => None,
@@ -262,9 +269,9 @@ impl Session {
     }
 
     /// A refusal over a joined connection. Nothing is asked over it but the join, so only a word about the token ends it.
-    fn refused(&self, live: &Live, reply: Reply) -> Option<End> {
+    fn refused(&self, live: &Live, reply: Reply) -> Option<DisconnectReason> {
         if refuses_token(reply.status) && answers(&reply, &live.asked) {
-            return Some(End::of_refusal(reply));
+            return Some(DisconnectReason::of_refusal(reply));
         }
         let (status, reason) = (reply.status, reply.text.unwrap_or_default());
         let reason = reason_of(&reason);

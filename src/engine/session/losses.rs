@@ -5,10 +5,10 @@
 use crate::engine::action::Action;
 use crate::engine::event::{Notice, Severity};
 use crate::engine::reading::{Harvest, Reading};
+use crate::engine::reasons::DisconnectReason;
 use crate::protocol::UnreadableReason;
 
 use super::Session;
-use super::connection::End;
 
 /// After how many of the same losses in a row nothing but a change helps.
 const REPEATED: u32 = 3;
@@ -16,7 +16,7 @@ const REPEATED: u32 = 3;
 /// The same loss, in a row.
 #[derive(Debug, Default)]
 pub(super) struct Losses {
-    last: Option<End>,
+    last: Option<DisconnectReason>,
     count: u32,
     /// The row of all of them.
     key: String,
@@ -24,7 +24,7 @@ pub(super) struct Losses {
 
 impl Losses {
     /// Counts how a connection ended, if that lost a message: what is known of it, with the row that says so.
-    pub(super) fn count(&mut self, end: &End) -> Option<(UnreadableReason, usize, &str)> {
+    pub(super) fn count(&mut self, end: &DisconnectReason) -> Option<(UnreadableReason, usize, &str)> {
         let (reason, size) = end.lost_message()?;
         if self.last.as_ref() == Some(end) {
             self.count = self.count.saturating_add(1);
@@ -48,7 +48,7 @@ impl Losses {
 impl Session {
     /// Says that a message could not be read, in a row and to the operator, and offers to raise the limit. A server may send it
     /// again after each join: that is said once.
-    pub(super) fn cannot_read(&mut self, why: &End, limit: Option<usize>) {
+    pub(super) fn cannot_read(&mut self, why: &DisconnectReason, limit: Option<usize>) {
         let Some((reason, size, key)) = self.losses.count(why) else { return };
         let mut harvest = Harvest::default();
         Reading::lost(reason, size, key, (self.clock)(), &mut harvest);

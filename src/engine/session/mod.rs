@@ -35,12 +35,14 @@ use crate::protocol::{ChannelId, outgoing};
 use crate::settings::ProfileId;
 
 use super::clocks::{Clocks, Life};
-use super::connector::{self, ConnectError, Connector, Socket};
+use super::connect_error::ConnectError;
+use super::connector::{self, Connector, Socket};
 use super::event::ConnectionState;
 use super::gaps::before;
 use super::mailbox::Outbox;
 use super::options::Clock;
 use super::reading::{Harvest, Reading};
+use super::reasons::{ConnectionFailure, DisconnectReason, TokenRefusal};
 use super::report::Report;
 use super::scribe::{Presence, Scribe};
 use super::spawn::{Spawner, Task};
@@ -48,12 +50,12 @@ use super::vault::Vault;
 
 use backlog::Backlog;
 use backoff::{Backoff, STABLE};
-use connection::{Connection, End, Failure, Heard};
+use connection::{Connection, Heard};
 use join::{answers, correlation};
 use live::Live;
 use losses::{Losses, next_limit};
 use pace::Pace;
-use waiting::{PolicyCloses, Waiting};
+use waiting::{PolicyCloseCount, Waiting};
 pub(super) use wish::{Aim, Ticket, Wish};
 
 /// How long leaving may take, from the frame to the closed socket.
@@ -106,7 +108,7 @@ pub(super) fn start(parts: Parts, wish: Wish, spawner: &Spawner) -> (watch::Send
         backlog: Backlog::default(),
         wish: receiver,
         pace: Pace::default(),
-        policy_closes: PolicyCloses::default(),
+        policy_closes: PolicyCloseCount::default(),
         losses: Losses::default(),
         ticket: 0,
         connections: 0,
@@ -141,7 +143,7 @@ enum Rest {
     Refused {
         number: u64,
         retry: u64,
-        why: Failure,
+        why: TokenRefusal,
     },
 }
 
@@ -175,7 +177,7 @@ struct Session {
     backlog: Backlog,
     wish: watch::Receiver<Wish>,
     backoff: Backoff,
-    policy_closes: PolicyCloses,
+    policy_closes: PolicyCloseCount,
     /// How often messages come.
     pace: Pace,
     /// Messages that could not be read.
@@ -190,7 +192,7 @@ impl Session {
     async fn run(mut self) {
         let mut state = self.follow();
         loop {
-            self.announce(self.in_words(&state)).await;
+            self.announce(self.public_state(&state)).await;
             state = match state {
                 State::Resting(rest) => self.rest(rest).await,
                 State::Waiting(waiting) => self.wait(waiting).await,
@@ -209,12 +211,12 @@ impl Session {
             Wish { aim: Aim::SignedOut, .. } => State::Resting(Rest::SignedOut),
             Wish { aim: Aim::Offline, .. } => State::Resting(Rest::Offline),
             Wish { aim: Aim::Refused { why }, retry, .. } => {
-                State::Resting(Rest::Refused { number: self.ticket, retry, why: Failure::TokenDead(why) })
+                State::Resting(Rest::Refused { number: self.ticket, retry, why: TokenRefusal::Call(why) })
             }
             Wish { aim: Aim::Stopped, .. } => State::Ended,
             Wish { aim: Aim::Online(ticket), message_limit: limit, .. } => {
                 if self.ticket != ticket.number {
-                    self.policy_closes = PolicyCloses::default();
+                    self.policy_closes = PolicyCloseCount::default();
                 }
                 self.ticket = ticket.number;
                 self.connections += 1;
@@ -275,7 +277,7 @@ impl Session {
                     }
                     Err(error) => {
                         tracing::debug!(profile = %self.profile, %error, "no connection");
-                        self.failed(&Failure::NotConnected(Arc::new(error)), None)
+                        self.failed(ConnectionFailure::NotConnected(Arc::new(error)), None)
                     }
                 },
             }
@@ -339,24 +341,24 @@ impl Session {
     }
 
     /// A connection ended by itself after it was joined for `joined`.
-    fn lost(&mut self, end: End, ticket: &Ticket, joined: Duration) -> State {
+    fn lost(&mut self, end: DisconnectReason, ticket: &Ticket, joined: Duration) -> State {
         tracing::debug!(profile = %self.profile, %end, "the connection ended");
         match end {
-            End::TokenRefused { .. } => {
+            DisconnectReason::TokenRefused(why) => {
                 let retry = current(&mut self.wish).retry;
-                return State::Resting(Rest::Refused { number: ticket.number, retry, why: Failure::Ended(end) });
+                return State::Resting(Rest::Refused { number: ticket.number, retry, why });
             }
             // The next connection may well end the same way, however long this one held: no reset.
-            End::TooLarge { size, limit } => self.cannot_read(&end, Some(next_limit(size, limit))),
-            End::NotUtf8 => self.cannot_read(&end, None),
+            DisconnectReason::TooLarge { size, limit } => self.cannot_read(&end, Some(next_limit(size, limit))),
+            DisconnectReason::NotUtf8 => self.cannot_read(&end, None),
             _ if joined >= STABLE => {
                 self.backoff.reset();
                 self.losses.reset();
             }
             _ => {}
         }
-        let advice = self.policy_closes.count(&end, joined);
-        self.failed(&Failure::Ended(end), advice)
+        let policy_closes = self.policy_closes.count(&end, joined);
+        self.failed(ConnectionFailure::Ended(end), policy_closes)
     }
 
     /// Tells the scribe that a joined connection is gone.
@@ -390,12 +392,12 @@ impl Session {
         true
     }
 
-    /// A state as the window has it.
-    fn in_words(&self, state: &State) -> ConnectionState {
+    /// A state as the window and `watch` see it.
+    fn public_state(&self, state: &State) -> ConnectionState {
         match state {
             State::Resting(Rest::SignedOut) => ConnectionState::SignedOut,
             State::Resting(Rest::Offline) | State::Ended => ConnectionState::Offline,
-            State::Resting(Rest::Refused { why, .. }) => ConnectionState::TokenRefused { why: why.to_string() },
+            State::Resting(Rest::Refused { why, .. }) => ConnectionState::TokenRefused { why: why.clone() },
             State::Waiting(waiting) => ConnectionState::Reconnecting {
                 at: waiting.until.into_std(),
                 attempt: self.backoff.failures(),

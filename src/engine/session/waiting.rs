@@ -1,4 +1,4 @@
-//! The state in which the next attempt is waited for: how long, and what the operator reads meanwhile.
+//! The state in which the next attempt is waited for: how long, and why.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -6,11 +6,11 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use crate::engine::clocks::Life;
-use crate::engine::connector::ConnectError;
+use crate::engine::connect_error::ConnectError;
 use crate::engine::proxies::ProxyError;
+use crate::engine::reasons::{ConnectionFailure, DisconnectReason, PolicyCloses, RetryReason};
 use crate::engine::retry_after::{self, RetryAfter};
 
-use super::connection::{End, Failure};
 use super::wish::{Aim, Wish};
 use super::{Session, State, current};
 
@@ -20,21 +20,21 @@ const HELD: Duration = Duration::from_mins(5);
 /// A wait for the next attempt.
 pub(super) struct Waiting {
     pub(super) until: Instant,
-    /// What went wrong and what to do.
-    pub(super) why: String,
+    /// What went wrong.
+    pub(super) why: RetryReason,
     /// The desired state when the last attempt failed.
     wish: Wish,
     /// If the server asked for the wait: when it did, and for how long.
     asked: Option<(Life, Duration)>,
 }
 
-/// How often in a row the server closed a connection by a policy, each soon after its join.
+/// Counts how often in a row the server closed a connection by a policy, each soon after its join.
 #[derive(Debug, Default)]
-pub(super) struct PolicyCloses(u32);
+pub(super) struct PolicyCloseCount(u32);
 
-impl PolicyCloses {
-    /// Counts the end of a connection that was joined for `joined`; what to tell the operator from the second on.
-    pub(super) fn count(&mut self, end: &End, joined: Duration) -> Option<String> {
+impl PolicyCloseCount {
+    /// Counts the end of a connection that was joined for `joined`; what to say of it from the second on.
+    pub(super) fn count(&mut self, end: &DisconnectReason, joined: Duration) -> Option<PolicyCloses> {
         let Some(code) = end.policy() else {
             if joined >= HELD {
                 self.0 = 0;
@@ -42,13 +42,7 @@ impl PolicyCloses {
             return None;
         };
         self.0 = if joined >= HELD { 1 } else { self.0.saturating_add(1) };
-        (self.0 > 1).then(|| {
-            format!(
-                "It closed {} connections in a row like this, so Privicore Monitor waits longer each time. Check that no other \
-                 program uses this token, sign in again, or ask whoever runs the server what code {code} means.",
-                self.0
-            )
-        })
+        (self.0 > 1).then_some(PolicyCloses { count: self.0, code })
     }
 
     /// How many it is.
@@ -58,19 +52,16 @@ impl PolicyCloses {
 }
 
 impl Session {
-    /// The wait after an attempt that failed. `advice` is what to add to the reason.
-    pub(super) fn failed(&mut self, why: &Failure, advice: Option<String>) -> State {
+    /// The wait after an attempt that failed.
+    pub(super) fn failed(&mut self, failure: ConnectionFailure, policy_closes: Option<PolicyCloses>) -> State {
         let wish = current(&mut self.wish);
         let mut wait = self.backoff.next(self.policy_closes.in_a_row().max(self.losses.backoff()));
-        let mut sentences = vec![why.to_string()];
-        sentences.extend(advice);
-        let asked = why.retry_after().map(|asked| asked.wait((self.clock)()));
+        let asked = failure.retry_after().map(|asked| asked.wait((self.clock)()));
         if let Some(asked) = asked {
-            sentences.push(retry_after::sentence(asked));
             wait = wait.max(asked.min(retry_after::LONGEST));
         }
-        let why = sentences.join(" ");
-        tracing::debug!(profile = %self.profile, why, ?wait, "waiting for the next attempt");
+        let why = RetryReason { failure, policy_closes, asked };
+        tracing::debug!(profile = %self.profile, %why, ?wait, "waiting for the next attempt");
         let asked = asked.map(|_asked| (self.clocks.now(), wait));
         State::Waiting(Box::new(Waiting { until: Instant::now() + wait, why, wish, asked }))
     }
@@ -98,7 +89,7 @@ impl Session {
     }
 }
 
-impl Failure {
+impl ConnectionFailure {
     /// When the server, or the proxy before it, wants to be asked again.
     fn retry_after(&self) -> Option<RetryAfter> {
         let Self::NotConnected(error) = self else { return None };

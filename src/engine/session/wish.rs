@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::engine::endpoints::Endpoints;
-use crate::engine::rest::RestError;
+use crate::engine::rest_error::RestError;
 use crate::protocol::AuthorizationToken;
 
 /// The right to join: a token and where it is good. Numbers ascend, so that late news of an old one is told apart.

@@ -7,7 +7,7 @@ use std::time::Duration;
 use egui::Context;
 
 use crate::activity::{ActivityKey, Seq};
-use crate::engine::{Action, Severity};
+use crate::engine::{Action, RestError, Severity};
 use crate::protocol::{DataTokenPage, RequestId, StoredData};
 use crate::settings::ProfileId;
 use crate::ui::app::App;
@@ -23,7 +23,7 @@ const AGAIN: Duration = Duration::from_millis(50);
 
 impl App {
     /// A page of data tokens came: it is of use while the dialog of its profile is open.
-    pub(super) fn take_data_tokens(&mut self, profile: ProfileId, page: u32, answer: Result<DataTokenPage, String>) {
+    pub(super) fn take_data_tokens(&mut self, profile: ProfileId, page: u32, answer: Result<DataTokenPage, RestError>) {
         if let Some(Dialog::RequestData(dialog)) = &mut self.dialog
             && dialog.profile() == profile
         {

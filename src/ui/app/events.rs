@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use egui::{Context, ThemePreference, ViewportCommand};
 
-use crate::engine::{Event, Notice, SignInState};
+use crate::engine::{Event, SignInState};
 use crate::settings::{Motion, Preferences, ProfileId, Settings, Theme};
 use crate::ui::app::{App, Front};
 use crate::ui::desk::Desk;
@@ -40,16 +40,16 @@ impl App {
             desk.take_queue(&self.status.queue);
         }
         self.tell_all_of_status();
-        let mut problems = self.status.problems.clone();
-        for problem in &mut problems {
-            self.say_whose(&mut problem.notice);
-        }
-        self.notices.follow(problems);
+        let problems = self.status.problems.iter().map(|problem| (problem.clone(), self.whose(problem.profile)));
+        self.notices.follow(problems.collect());
     }
 
     pub(super) fn take(&mut self, ctx: &Context, event: Event) {
         match event {
-            Event::Notice(notice) => self.take_notice(notice),
+            Event::Notice(notice) => {
+                let whose = self.whose(notice.profile);
+                self.notices.push(notice, whose);
+            }
             Event::Purged { oldest_left, before, gaps } => {
                 for desk in &mut self.desks {
                     desk.completeness.begins(oldest_left);
@@ -95,18 +95,10 @@ impl App {
         }
     }
 
-    fn take_notice(&mut self, mut notice: Notice) {
-        self.say_whose(&mut notice);
-        self.notices.push(notice);
-    }
-
-    /// With several profiles, says whose a notice is.
-    fn say_whose(&mut self, notice: &mut Notice) {
-        if self.desks.len() > 1
-            && let Some(name) = notice.profile.and_then(|id| self.desk_of(id).map(|desk| desk.profile.name.clone()))
-        {
-            notice.sentence = format!("{name}: {}", notice.sentence);
-        }
+    /// With several profiles, whose something is.
+    fn whose(&self, profile: Option<ProfileId>) -> Option<String> {
+        let desk = self.desks.iter().find(|desk| Some(desk.profile.id) == profile)?;
+        (self.desks.len() > 1).then(|| desk.profile.name.clone())
     }
 
     fn take_sign_in(&mut self, profile: ProfileId, state: SignInState) {

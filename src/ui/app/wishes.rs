@@ -212,9 +212,7 @@ impl App {
         let Some(notice) = self.notices.dismiss(number).filter(|notice| notice.severity > Severity::Info) else {
             return;
         };
-        let name = notice.profile.and_then(|id| self.desk_of(id)).map(|desk| format!("{}: ", desk.profile.name));
-        let told = name.and_then(|name| notice.sentence.strip_prefix(&name)).unwrap_or(&notice.sentence);
-        let read = Action::NoticeRead { profile: notice.profile, sentence: told.to_owned() };
+        let read = Action::NoticeRead { profile: notice.profile, sentence: notice.sentence };
         if !self.parts.backend.send(read) {
             tracing::debug!("the engine is busy: the notice is told again at the next start");
         }

@@ -9,7 +9,7 @@ mod show;
 use std::collections::{BTreeSet, HashSet};
 use std::path::PathBuf;
 
-use crate::engine::{Action, DATA_TOKENS_A_PAGE};
+use crate::engine::{Action, DATA_TOKENS_A_PAGE, RestError};
 use crate::protocol::{DataToken, DataTokenPage, StoredData};
 use crate::settings::ProfileId;
 
@@ -137,13 +137,13 @@ impl RequestData {
     }
 
     /// Takes a page. One that nobody waits for any more is let go.
-    pub(crate) fn take(&mut self, page: u32, answer: Result<DataTokenPage, String>) {
+    pub(crate) fn take(&mut self, page: u32, answer: Result<DataTokenPage, RestError>) {
         if self.stage != Stage::Asked(page) {
             return;
         }
         match answer {
             Ok(answer) => self.add(page, answer),
-            Err(why) => self.stage = Stage::Failed(page, why),
+            Err(why) => self.stage = Stage::Failed(page, why.to_string()),
         }
     }
 
@@ -339,7 +339,7 @@ mod tests {
     fn a_page_that_failed_is_asked_again_only_on_request() {
         let mut dialog = RequestData::new(ProfileId::random());
         assert!(asks(&mut dialog).is_some());
-        dialog.take(1, Err("The server could not be reached.".to_owned()));
+        dialog.take(1, Err(RestError::TimedOut { host: "localhost".to_owned() }));
         assert_eq!(asks(&mut dialog), None);
         dialog.retry();
         assert_eq!(asks(&mut dialog), Some(1));

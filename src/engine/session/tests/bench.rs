@@ -16,7 +16,7 @@ use crate::engine::event::{ConnectionState, Event, Notice};
 use crate::engine::gaps::Past;
 use crate::engine::mailbox::{self, Events, Outbox};
 use crate::engine::options::Clock;
-use crate::engine::rest::RestError;
+use crate::engine::rest_error::RestError;
 use crate::engine::scribe::Scribe;
 use crate::engine::session::{self, Aim, Parts, Ticket, Wish};
 use crate::engine::spawn::{Spawner, Task};
@@ -234,7 +234,7 @@ impl Bench {
     pub(super) async fn failure(&mut self) -> (Duration, u32, String) {
         match self.until(|state| matches!(state, ConnectionState::Reconnecting { .. })).await {
             ConnectionState::Reconnecting { at, attempt, why } => {
-                (at.saturating_duration_since(Instant::now().into_std()), attempt, why)
+                (at.saturating_duration_since(Instant::now().into_std()), attempt, why.to_string())
             }
             other => panic!("{other:?}"),
         }

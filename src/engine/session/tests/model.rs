@@ -18,7 +18,7 @@ use crate::activity::{Activities, ActivityKey, Enquiry, Fact, Moment, Status};
 use crate::engine::event::ConnectionState;
 use crate::engine::options::Clock;
 use crate::engine::reconcile::{Asker, Reconciler};
-use crate::engine::rest::RestError;
+use crate::engine::rest_error::RestError;
 use crate::engine::session::{Aim, Ticket};
 use crate::engine::testing::Server;
 use crate::protocol::{CommandId, CommandStatus, Message};

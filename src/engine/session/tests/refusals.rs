@@ -79,7 +79,7 @@ async fn after_another_4xx_the_token_is_dead_only_if_the_server_says_so_when_ask
         let ended = answer_join(&mut bench, json!({"status": status, "message": "no"})).await;
         assert_eq!(matches!(ended, ConnectionState::TokenRefused { .. }), dead, "{status}: {ended:?}");
         if let ConnectionState::TokenRefused { why } = ended {
-            assert_eq!(why, "The server refused the token: It has expired. Sign in again.");
+            assert_eq!(why.to_string(), "The server refused the token: It has expired. Sign in again.");
         }
     }
 }

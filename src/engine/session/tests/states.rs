@@ -7,6 +7,7 @@ use tokio::time::Instant;
 
 use super::bench::{Bench, LIMIT, ticket};
 use crate::engine::event::ConnectionState;
+use crate::engine::reasons::TokenRefusal;
 use crate::engine::session::Aim;
 use crate::engine::testing::{Network, done, joined};
 
@@ -40,7 +41,8 @@ async fn a_refused_token_is_not_tried_again_by_itself_until_there_is_another() {
     let join = server.request().await.unwrap();
     server.send(&json!({"correlationId": join["correlationId"], "status": 401, "message": "Token expired"})).await;
     let refused = bench.until(|state| matches!(state, ConnectionState::TokenRefused { .. })).await;
-    let why = "The server refused the token: Token expired. Sign in again.".to_owned();
+    let why = TokenRefusal::Join { words: "Token expired".to_owned() };
+    assert_eq!(why.to_string(), "The server refused the token: Token expired. Sign in again.");
     assert_eq!(refused, ConnectionState::TokenRefused { why });
     let attempts = bench.network.attempts();
     bench.wish.send_modify(|wish| wish.woken += 1);

@@ -1,0 +1,75 @@
+//! Why data could not be saved at a place.
+
+use std::io;
+use std::path::PathBuf;
+
+use crate::engine::vault::NoLink;
+use crate::settings::atomic::in_words;
+
+use super::coding::CodingError;
+use super::gcm::NotOpened;
+
+/// The system does not write a file.
+#[derive(Debug, thiserror::Error)]
+#[error("It can't be written to {}: {}. Choose another place.", .to.display(), in_words(.source))]
+pub(super) struct WriteError {
+    /// Where it was to be.
+    pub(super) to: PathBuf,
+    /// What the system said.
+    pub(super) source: io::Error,
+}
+
+/// Why data was not saved.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum SaveError {
+    /// The file can't be written.
+    #[error(transparent)]
+    Write(#[from] WriteError),
+    /// The task that wrote it panicked.
+    #[error(transparent)]
+    Panicked(#[from] WriterPanicked),
+    /// There is too little room at another place too.
+    #[error(
+        "There is too little room in {} too: {needed} bytes are needed and {free} are free. Choose another place.",
+        .folder.display()
+    )]
+    NoRoom {
+        /// The folder.
+        folder: PathBuf,
+        /// Bytes that are needed.
+        needed: u64,
+        /// Bytes that are free.
+        free: u64,
+    },
+    /// There is no link.
+    #[error(transparent)]
+    NoLink(#[from] NoLink),
+    /// Nothing came in the message.
+    #[error("No payload came inline with this request.")]
+    NoPayload,
+    /// What came in the message can't be read.
+    #[error("The payload is not valid base64.")]
+    NotBase64,
+}
+
+/// The task that writes a file panicked; a notice says more.
+#[derive(Debug, Clone, Copy, thiserror::Error)]
+#[error("The file could not be written.")]
+pub(super) struct WriterPanicked;
+
+/// Why a payload stays as it came; a clause.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum UnwrapError {
+    /// The second file can't be written.
+    #[error("{}", .0.to_string().trim_end_matches('.'))]
+    Write(#[from] WriteError),
+    /// It can't be decompressed.
+    #[error(transparent)]
+    Coding(#[from] CodingError),
+    /// It can't be decrypted.
+    #[error(transparent)]
+    NotOpened(#[from] NotOpened),
+    /// It can't be decrypted without a key.
+    #[error("no key is known for this profile")]
+    NoKey,
+}
