@@ -10,7 +10,7 @@ use privicore_monitor::cli::watch::{self, Setup, Tokens};
 use privicore_monitor::cli::{self, Arguments, CliError, Environment, Exit, Task};
 use privicore_monitor::credentials::Keyring;
 use privicore_monitor::engine::{
-    Action, Engine, EngineHandle, EngineOptions, EngineStatus, Event, Events, ProxyVariables, SandboxLauncher,
+    Action, Clock, Engine, EngineHandle, EngineOptions, EngineStatus, Event, Events, ProxyVariables, SandboxLauncher,
     SettingsAccess, Waker,
 };
 use privicore_monitor::settings::{Directories, Store, WindowPlace};
@@ -85,8 +85,8 @@ fn run(arguments: Arguments) -> Result<(), Ending> {
         })
         .map_err(ended),
         Some(Task::Export(wanted)) => {
-            cli::export::run(&wanted, profile.as_deref(), &directories, &environment, Arc::new(wall_clock))
-                .map_err(ended)
+            let system = (Arc::new(wall_clock) as Clock, &Keyring::system());
+            cli::export::run(&wanted, profile.as_deref(), &directories, &environment, system).map_err(ended)
         }
         Some(Task::Track(wanted)) => {
             cli::track::run(&wanted, profile.as_deref(), &directories, &environment, Arc::new(wall_clock))

@@ -244,6 +244,9 @@ impl Activities {
 
     /// Applies a chunk that was restored from the journal. Best from its end, where the newest is.
     pub fn apply_restored(&mut self, entries: &[Entry]) {
+        if let Some(oldest) = entries.first() {
+            self.note_restored(oldest.seq);
+        }
         for batch in entries.rchunks(LOOKED_UP) {
             for (entry, place) in self.look_up(batch).into_iter().rev() {
                 self.apply_at(entry, place);

@@ -193,6 +193,12 @@ impl Gap {
         !self.open.is_empty() || !self.open_requests.is_empty()
     }
 
+    /// The commands and data requests that it names.
+    pub fn named(&self) -> impl Iterator<Item = ActivityKey> + '_ {
+        let commands = self.open.iter().cloned().map(ActivityKey::Command);
+        commands.chain(self.open_requests.iter().cloned().map(ActivityKey::Data))
+    }
+
     /// A gap, by its entries in ascending order; `None` if there is none.
     #[must_use]
     pub fn of(entries: &[Entry]) -> Option<Self> {

@@ -2,7 +2,8 @@
 //! journal the entries of each stand, so that a message for one of them brings it back.
 //!
 //! An id is remembered by a part of its hash and by the stretches of the journal that its entries are in, in four bytes a
-//! stretch. Two ids of which these parts are the same cost a look into the journal for nothing, and nothing else.
+//! stretch. Two ids of which these parts are the same cost a look into the journal for nothing. Whether a row was evicted, and so
+//! was settled, or is only known to be in the journal is remembered with it.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::ops::RangeInclusive;
@@ -16,6 +17,9 @@ const STRETCH: u32 = 14;
 const STRETCHES: u64 = 1 << 12;
 /// Stretches that are older than so many are forgotten.
 const MOST_STRETCHES: u64 = STRETCHES / 2;
+/// By how many bits the part of a hash is shifted in an entry, and the bit of what was evicted: behind the stretch.
+const PART: u32 = 13;
+const EVICTED: u32 = 1 << 12;
 /// How many entries of the journal are counted together.
 const COUNTED: u32 = 8;
 /// How many are remembered for each row that may be in memory, and how many at least.
@@ -88,16 +92,17 @@ impl EvictedRows {
             let stretch = seq.0 >> STRETCH;
             let is_known = seqs.iter().take(index).any(|other| other.0 >> STRETCH == stretch);
             if !is_known {
-                self.remember(hash, stretch);
+                self.remember(hash, stretch, EVICTED);
             }
         }
         self.forget_oldest(limit);
     }
 
-    /// The journal has an entry of a row that was never in memory, or not with this entry. It is found, but not counted.
+    /// The journal has an entry of a row that was never in memory, or not with this entry. It is found, but not counted, and
+    /// nothing is known of how it ended.
     pub(super) fn index(&mut self, hash: u64, seq: Seq, limit: usize) {
         self.make_buckets(limit);
-        self.remember(hash, seq.0 >> STRETCH);
+        self.remember(hash, seq.0 >> STRETCH, 0);
         self.forget_oldest(limit);
     }
 
@@ -120,7 +125,7 @@ impl EvictedRows {
         }
     }
 
-    fn remember(&mut self, hash: u64, stretch: u64) {
+    fn remember(&mut self, hash: u64, stretch: u64, evicted: u32) {
         if self.stretches.is_empty() {
             self.oldest = stretch;
         }
@@ -144,7 +149,7 @@ impl EvictedRows {
             self.stretches.resize(number + 1, 0);
         }
         let number = usize::try_from(stretch - self.oldest).unwrap_or(0);
-        let entry = short(hash, stretch);
+        let entry = short(hash, stretch) | evicted;
         let bucket = self.bucket_of(hash);
         if self.buckets.get(bucket).is_some_and(|known| known.contains(&entry)) {
             return;
@@ -181,7 +186,7 @@ impl EvictedRows {
     pub(super) fn find(&self, hash: u64) -> Vec<RangeInclusive<Seq>> {
         let Some(bucket) = self.buckets.get(self.bucket_of(hash)) else { return Vec::new() };
         let (part, end) = (part_of(hash), self.oldest + self.stretches.len() as u64);
-        let alike = bucket.iter().filter(|entry| **entry >> 12 == part);
+        let alike = bucket.iter().filter(|entry| **entry >> PART == part);
         let mut stretches: Vec<u64> =
             alike.map(|entry| stretch_of(*entry, self.oldest)).filter(|stretch| *stretch < end).collect();
         stretches.sort_unstable();
@@ -195,6 +200,14 @@ impl EvictedRows {
             }
         }
         found
+    }
+
+    /// Whether a row with this hash was evicted.
+    pub(super) fn has_evicted(&self, hash: u64) -> bool {
+        let (part, end) = (part_of(hash), self.oldest + self.stretches.len() as u64);
+        let is_it =
+            |entry: &u32| *entry >> PART == part && *entry & EVICTED != 0 && stretch_of(*entry, self.oldest) < end;
+        self.buckets.get(self.bucket_of(hash)).is_some_and(|bucket| bucket.iter().any(is_it))
     }
 
     /// A row is in memory again that was evicted, and counted with this standing and first entry. Whether it was: none is
@@ -227,13 +240,13 @@ impl EvictedRows {
 
 /// A part of a hash that does not choose the bucket.
 fn part_of(hash: u64) -> u32 {
-    // The lowest 20 bits.
-    u32::try_from(hash & 0xF_FFFF).unwrap_or(0)
+    // The lowest 19 bits.
+    u32::try_from(hash & 0x7_FFFF).unwrap_or(0)
 }
 
 /// What is remembered of an entry: a part of the hash, and the stretch as far as it fits.
 fn short(hash: u64, stretch: u64) -> u32 {
-    part_of(hash) << 12 | u32::try_from(stretch % STRETCHES).unwrap_or(0)
+    part_of(hash) << PART | u32::try_from(stretch % STRETCHES).unwrap_or(0)
 }
 
 /// The stretch of what is remembered, which is not before `oldest`.
@@ -281,6 +294,20 @@ mod tests {
         assert!(held < 2 * LEAST, "{held}");
         assert!(has(&evicted.find(hash_of(999_999)), 999_999));
         assert_eq!((evicted.find(hash_of(7)).as_slice(), evicted.len()), ([].as_slice(), 1_000_000));
+    }
+
+    #[test]
+    fn what_was_evicted_is_told_from_what_is_only_in_the_journal() {
+        let mut evicted = EvictedRows::default();
+        evicted.index(hash_of(1), Seq(5), 100_000);
+        evicted.index(hash_of(2), Seq(6), 100_000);
+        evicted.add(hash_of(2), &[Seq(6)], Standing::Heard, 100_000);
+        evicted.add(hash_of(3), &[Seq(7)], Standing::Heard, 100_000);
+        evicted.index(hash_of(3), Seq(7), 100_000);
+        assert_eq!([1, 2, 3, 4].map(|number| evicted.has_evicted(hash_of(number))), [false, true, true, false]);
+        assert!((1..4).all(|number| has(&evicted.find(hash_of(number)), 4 + number)));
+        evicted.purged(Seq(1 << 40));
+        assert_eq!([1, 2, 3].map(|number| evicted.has_evicted(hash_of(number))), [false; 3]);
     }
 
     #[test]

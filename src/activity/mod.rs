@@ -36,7 +36,7 @@ pub use filter::{Field, Filter, FilterError, Problem, Slip};
 pub use insight::{BINS, BINS_A_DECADE, Insight, Stretch, bin_start};
 pub use ledger::Ledger;
 pub use moment::Moment;
-pub use openness::{Openness, command_is_pending, expiry_of};
+pub use openness::{Openness, command_is_pending, expiry_of, is_lasting_outcome};
 pub use path_text::{path_of_text, text_of_path};
 pub use patience::Patience;
 pub use read::{Activity, Source, bytes};

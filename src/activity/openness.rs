@@ -2,12 +2,16 @@
 
 use crate::protocol::{CommandStatus, DataReport, Delivery, Message};
 
-use super::{ActivityKey, Deed, Enquiry, Entry, Fact, Gap, Moment, NotSaved};
+use super::{ActivityKey, Deed, Enquiry, Entry, Fact, Gap, Kind, Moment, NotSaved};
 
 /// What is still open of one activity, as a set of facts. Settled when there is none.
 ///
 /// Apply the activity's entries in ascending order with [`Openness::after`]. It remembers nothing of what was settled
 /// before: an outcome that is repeated as pending counts as open again, which keeps too much and never too little.
+///
+/// It also says whether the newest entry, if it were the only one, would read as open ([`Openness::ends_late`]): a name
+/// that is given after the outcome, or a status update after the link expired. Whoever removes the oldest entries must not leave
+/// such entries behind.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub struct Openness(u16);
 
@@ -35,6 +39,14 @@ impl Openness {
     const GAP: u16 = 1 << 8;
     /// A gap that names what was open across it.
     const ACROSS: u16 = 1 << 9;
+
+    /// The newest entry alone would read as open.
+    const LATE: u16 = 1 << 10;
+    /// The time of what could be fetched was over when that entry had come: what repeats an earlier state opens nothing.
+    const OVER: u16 = 1 << 11;
+
+    /// What is not open, but has to be known of what is settled.
+    const SETTLED_LATE: u16 = Self::LATE | Self::OVER;
 
     /// Everything of a link and a stream: used up together.
     const DELIVERY: u16 = Self::LINK | Self::TOKEN | Self::STREAM | Self::ADDRESS;
@@ -66,7 +78,44 @@ impl Openness {
     /// Whether nothing is open.
     #[must_use]
     pub fn is_settled(self) -> bool {
-        self.0 == 0
+        self.without(Self::SETTLED_LATE) == Self::SETTLED
+    }
+
+    /// Whether nothing is open, and its newest entries alone would read as open: its entries are removed together.
+    #[must_use]
+    pub fn ends_late(self) -> bool {
+        self.is_settled() && self.has(Self::LATE)
+    }
+
+    /// Whether nothing is open, and that shows from its newest entry alone.
+    #[must_use]
+    pub fn is_forgettable(self) -> bool {
+        self == Self::SETTLED
+    }
+
+    /// Whether something else is open than `before`.
+    #[must_use]
+    pub fn differs_from(self, before: Self) -> bool {
+        self.without(Self::SETTLED_LATE) != before.without(Self::SETTLED_LATE)
+    }
+
+    /// Whether what could be fetched has expired, and nothing came since that could be.
+    fn is_over(self) -> bool {
+        self.is_settled() && self.has(Self::OVER)
+    }
+
+    /// What is left if it is known that the activity was settled before: what repeats an earlier state opens nothing. `None` if more
+    /// is open than that.
+    #[must_use]
+    pub fn if_settled_before(self) -> Option<Self> {
+        (self.without(Self::SETTLED_LATE).0 == Self::PENDING).then_some(Self(Self::SETTLED_LATE))
+    }
+
+    /// What is left when the time of what could be fetched is over.
+    #[must_use]
+    pub fn expired(self) -> Self {
+        // An earlier version noted no late entries: a status update after a link, or a stream of several messages.
+        if self.has(Self::LATE | Self::PENDING | Self::TOKEN) { Self(Self::SETTLED_LATE) } else { Self::SETTLED }
     }
 
     /// Whether the outcome of a command or a data request is still to come.
@@ -109,6 +158,15 @@ impl Openness {
     /// What is open after a further entry of the activity.
     #[must_use]
     pub fn after(self, key: &ActivityKey, fact: &Fact) -> Self {
+        let after = self.opened_by(key, fact);
+        match key.kind() {
+            Kind::Command | Kind::Data if is_outcome(fact) => after.without(Self::SETTLED_LATE),
+            Kind::Command | Kind::Data => after.with(Self::LATE),
+            Kind::Message | Kind::Gap => after,
+        }
+    }
+
+    fn opened_by(self, key: &ActivityKey, fact: &Fact) -> Self {
         match (key, fact) {
             (ActivityKey::Command(_), fact) => match command_is_pending(fact) {
                 Some(true) => self.with(Self::PENDING),
@@ -129,6 +187,8 @@ impl Openness {
 
     fn after_delivery(self, delivery: &Delivery) -> Self {
         match delivery {
+            // A repeat: what it reports on was delivered.
+            Delivery::Text(_) | Delivery::Other { .. } if self.is_over() => self,
             Delivery::Text(_) | Delivery::Other { .. } => self.with(Self::PENDING),
             Delivery::Inline { .. } => self.without(Self::PENDING).with(Self::INLINE),
             // A delivery of its own: what came before is not of it.
@@ -141,6 +201,7 @@ impl Openness {
 
     fn after_deed(self, deed: &Deed) -> Self {
         match deed {
+            Deed::Requested(_) | Deed::Tracked if self.is_over() => self,
             Deed::Requested(_) | Deed::Tracked => self.with(Self::PENDING),
             Deed::Fetching { .. } => self.without(Self::PENDING | Self::DELIVERY).with(Self::FETCHING),
             Deed::Saved { .. } => Self::SETTLED,
@@ -169,6 +230,31 @@ pub fn command_is_pending(fact: &Fact) -> Option<bool> {
         Fact::Enquired(Enquiry::Unknown) => Some(false),
         Fact::Done(Deed::Tracked) => Some(true),
         _ => None,
+    }
+}
+
+/// Whether an entry tells an outcome that nothing takes back but a new delivery: what only repeats an earlier state does not.
+#[must_use]
+pub fn is_lasting_outcome(fact: &Fact) -> bool {
+    match fact {
+        Fact::Heard(Message::Command(report)) => report.status.is_final(),
+        Fact::Enquired(Enquiry::Known { status, .. }) => status.is_final(),
+        Fact::Enquired(Enquiry::Unknown) => false,
+        other => is_outcome(other),
+    }
+}
+
+/// Whether an entry of a command or a data request, if it were the only one that is left, would not read as open. A link would
+/// not once its time is over.
+fn is_outcome(fact: &Fact) -> bool {
+    match fact {
+        Fact::Heard(Message::Data(report)) => {
+            matches!(report.delivery, Delivery::Link(_) | Delivery::Inline { .. })
+        }
+        Fact::Heard(Message::StreamReady(report)) => report.url.is_some(),
+        Fact::Done(Deed::NotSaved { why, .. }) => *why != NotSaved::NotStarted,
+        Fact::Done(Deed::Fetching { .. } | Deed::Saved { .. }) | Fact::Repeated(_) => true,
+        other => command_is_pending(other) == Some(false),
     }
 }
 

@@ -307,6 +307,15 @@ impl Row {
         }
     }
 
+    /// The newest entry by which it is settled, as far as an entry says so.
+    pub(super) fn outcome_seq(&self, data: Option<&DataRow>) -> Option<Seq> {
+        let outcome = match data {
+            Some(data) => [data.end.seq, data.link.seq, data.address.seq, data.inline.seq].into_iter().max(),
+            None => self.state.value.is_final().then_some(self.state.seq),
+        };
+        outcome.filter(|seq| *seq != Seq(0))
+    }
+
     /// Applies an entry. `data` is the row's part for data requests, where it is one.
     pub(super) fn apply(&mut self, entry: &Entry, data: Option<&mut DataRow>, pool: &mut TextPool) {
         if !self.first.is_set() || entry.seq < self.first.seq {

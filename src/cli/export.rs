@@ -5,8 +5,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::activity::record::Format as LineFormat;
 use crate::activity::{Chip, Slip};
+use crate::credentials::Keyring;
 use crate::engine::{Clock, EngineClock};
-use crate::journal::{Archive, Export as Lines, Holder, JournalError};
+use crate::journal::{Archive, EarlierLinks, Export as Lines, Holder, JournalError, LinkOpener};
 use crate::settings::{Directories, Settings, Store};
 
 use super::output::{Output, Reader};
@@ -24,7 +25,7 @@ pub fn run(
     profile: Option<&str>,
     directories: &Directories,
     environment: &Environment,
-    clock: Clock,
+    (clock, keyring): (Clock, &Keyring),
 ) -> Result<(), CliError> {
     let settings = match Store::open_read_only(directories) {
         Ok((_store, settings, said)) => {
@@ -56,8 +57,10 @@ pub fn run(
         None => None,
     };
     let clock = EngineClock::beside(archive.as_ref(), clock)?;
-    let is_under_way = Holder::is_held(directories.data())?;
-    let links = archive.as_ref().map(|archive| archive.earlier_links(is_under_way)).transpose()?.unwrap_or_default();
+    let links = match &archive {
+        Some(archive) => archive.earlier_links(&opener(archive, directories, keyring)?)?,
+        None => EarlierLinks::default(),
+    };
     let mut output = Output::open(wanted.file.as_deref())?;
     let (now, reference) = (clock.now(), clock.reference());
     let printed = Lines {
@@ -106,6 +109,20 @@ pub fn run(
         Err(Stop::ReaderGone) => Ok(()),
         Err(Stop::Failed(error)) => Err(error),
     }
+}
+
+/// Who opens the links of earlier runs: the run that is under way, else the next one, if the keyring is as it is now.
+fn opener(archive: &Archive, directories: &Directories, keyring: &Keyring) -> Result<LinkOpener, CliError> {
+    if Holder::is_held(directories.data())? {
+        return Ok(LinkOpener::Run);
+    }
+    let Some(journal) = archive.sealed_as()? else { return Ok(LinkOpener::NextRun(None)) };
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().map_err(CliError::System)?;
+    let key = runtime.block_on(keyring.known_seal_key(journal)).unwrap_or_else(|error| {
+        tracing::info!(%error, "links that were kept can't be opened");
+        None
+    });
+    Ok(LinkOpener::NextRun(key))
 }
 
 /// Why writing ends early.

@@ -57,13 +57,15 @@ struct Request {
     reply: oneshot::Sender<Answer>,
 }
 
-/// The store's answer; a secret only to [`Task::Read`] and [`Task::Seal`].
+/// The store's answer; a secret only to [`Task::Read`], [`Task::ReadUnlocked`] and [`Task::Seal`].
 type Answer = Result<Option<SecretBytes>, StoreError>;
 
 /// What to do with the entry of that user name.
 enum Task {
     Store(String, SecretBytes),
     Read(String),
+    /// The same, unless it is locked.
+    ReadUnlocked(String),
     Forget(String),
     /// Reads it; where it holds no key, puts this one there.
     Seal(String, SecretBytes),
@@ -181,12 +183,23 @@ impl Keyring {
     /// Where it is not known or not kept. One that is kept after its caller gave up waiting stays for the next time.
     pub async fn seal_key(&self, journal: JournalId) -> Result<SealKey, KeyringError> {
         let answer = match SealKey::random() {
-            Ok(fresh) => self.ask(Task::Seal(format!("seal:{journal}"), fresh.into_bytes())).await,
+            Ok(fresh) => self.ask(Task::Seal(seal_name(journal), fresh.into_bytes())).await,
             Err(cause) => Err(cause),
         };
         answer
             .and_then(|bytes| bytes.and_then(SealKey::of).ok_or(StoreError::NotKept))
             .map_err(|cause| KeyringError::new(Doing::Sealing, cause))
+    }
+
+    /// The key under which a journal seals secrets, if there is one and nobody has to be asked for a password: nothing is made,
+    /// and no keyring is unlocked.
+    ///
+    /// # Errors
+    ///
+    /// If the keyring is locked or does not say.
+    pub async fn known_seal_key(&self, journal: JournalId) -> Result<Option<SealKey>, KeyringError> {
+        let answer = self.ask(Task::ReadUnlocked(seal_name(journal))).await;
+        answer.map(|bytes| bytes.and_then(SealKey::of)).map_err(|cause| KeyringError::new(Doing::Sealing, cause))
     }
 
     async fn ask(&self, task: Task) -> Answer {
@@ -221,6 +234,11 @@ fn user_name(profile: ProfileId) -> String {
     format!("token:{profile}")
 }
 
+/// Under which name the key of a journal's seal is kept.
+fn seal_name(journal: JournalId) -> String {
+    format!("seal:{journal}")
+}
+
 /// Under which name the key of a profile's payloads is kept.
 fn data_key_name(profile: ProfileId) -> String {
     format!("data:{profile}")
@@ -230,7 +248,7 @@ fn data_key_name(profile: ProfileId) -> String {
 fn run(mut store: Box<dyn SecretStore>, mut requests: mpsc::Receiver<Request>) {
     while let Some(Request { task, reply }) = requests.blocking_recv() {
         let needless = match task {
-            Task::Store(..) | Task::Read(_) | Task::Seal(..) => reply.is_closed(),
+            Task::Store(..) | Task::Read(_) | Task::ReadUnlocked(_) | Task::Seal(..) => reply.is_closed(),
             Task::Forget(_) => false,
         };
         if needless {
@@ -259,6 +277,8 @@ fn serve(store: &mut dyn SecretStore, task: &Task) -> Answer {
             Some(secret) => Ok(Some(secret)),
             None => store.doubt().map_or(Ok(None), Err),
         },
+        Task::ReadUnlocked(_) if store.is_locked() => Err(StoreError::Locked),
+        Task::ReadUnlocked(user) => pieces::get(store, user),
         Task::Forget(user) => pieces::delete(store, user).map(|()| None),
         Task::Seal(user, fresh) => match pieces::get(store, user) {
             Ok(Some(kept)) if kept.len() == SealKey::LENGTH => Ok(Some(kept)),

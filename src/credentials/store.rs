@@ -27,6 +27,11 @@ pub trait SecretStore: Send {
     /// Where it may still be there.
     fn delete(&mut self, user: &str) -> Result<(), StoreError>;
 
+    /// Whether reading would ask the operator for a password.
+    fn is_locked(&mut self) -> bool {
+        false
+    }
+
     /// Why a secret may be kept although [`Self::get`] found none; `None` if there is none.
     fn doubt(&mut self) -> Option<StoreError> {
         None

@@ -52,6 +52,16 @@ impl SecretStore for SystemStore {
     }
 
     #[cfg(all(unix, not(target_os = "macos")))]
+    fn is_locked(&mut self) -> bool {
+        use secret_service::EncryptionType;
+        use secret_service::blocking::SecretService;
+        let service = SecretService::connect(EncryptionType::Plain);
+        let locked = service.and_then(|service| service.get_default_collection()?.is_locked());
+        // Of one that does not say, reading tells more.
+        locked.unwrap_or(false)
+    }
+
+    #[cfg(all(unix, not(target_os = "macos")))]
     fn doubt(&mut self) -> Option<StoreError> {
         use secret_service::EncryptionType;
         use secret_service::blocking::SecretService;

@@ -323,7 +323,7 @@ impl Inner {
             if is_known || (!self.outcomes.has(id.as_str()) && self.requests.len() < MOST) {
                 self.requests.insert(id.clone(), after);
             }
-        } else if after != before {
+        } else if after.differs_from(before) {
             self.requests.remove(id);
             self.outcomes.add(id.as_str());
             self.settle_early(id.as_str());

@@ -65,7 +65,8 @@ pub enum Event {
         oldest_left: Option<Moment>,
         /// The number after the newest entry that went: what has no other entry, and is not open, is gone.
         before: Seq,
-        /// The gaps that are gone. All others stay as they were, with what they name.
+        /// The gaps that are gone, and other activities that are gone although they had entries from there on. All other gaps stay as
+        /// they were, with what they name.
         gaps: Vec<(ProfileId, ActivityKey)>,
     },
     /// How many activities of a profile the journal has beside those that were restored, because there are too many.

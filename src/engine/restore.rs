@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use tokio::sync::oneshot;
 
-use crate::activity::{ActivityKey, Gap, Moment, Seq};
+use crate::activity::{ActivityKey, Entry, Fact, Gap, Moment, Seq};
 use crate::journal::{Archive, History, JournalError, OpenActivity};
 use crate::settings::ProfileId;
 
@@ -39,10 +39,14 @@ const PAUSE: Duration = Duration::from_secs(1);
 /// What the journal has beside what was restored.
 #[derive(Debug)]
 pub(super) struct Older {
+    /// Entries from this one on are of this run.
+    live_from: Seq,
     /// Of what came before this entry only what is open was restored.
     before: Seq,
-    /// The first entries of what is open and came before.
-    open: Vec<Seq>,
+    /// The first entries of what came before and was restored.
+    restored: Vec<Seq>,
+    /// What gaps name and was not restored.
+    named: BTreeSet<ActivityKey>,
 }
 
 /// Restores a profile's entries of earlier runs, newest first. Runs beside the connection: live entries may come between.
@@ -137,6 +141,8 @@ struct Newest {
     hasher: RandomState,
     /// Everything from this entry on was restored.
     before: Seq,
+    /// What the gaps among it name.
+    named: BTreeSet<ActivityKey>,
 }
 
 /// Tells the window of the newest activities, up to about `rows`. Returns what was restored, if there is more.
@@ -150,6 +156,7 @@ async fn restore_newest(
     let mut chunk = Chunk::new(FIRST_CHUNK, LARGEST_CHUNK);
     let mut before = live_from;
     let (hasher, mut known, mut restored) = (RandomState::new(), HashSet::new(), 0_usize);
+    let mut named = BTreeSet::new();
     let tell = |entries, complete| outbox.restored(Event::Restored { profile, entries, live_from, complete });
     loop {
         let limit = chunk.limit().min(rows.saturating_sub(known.len()).max(FIRST_CHUNK));
@@ -166,6 +173,7 @@ async fn restore_newest(
         book.restore(&entries);
         used.note(&entries);
         known.extend(entries.iter().map(|entry| hasher.hash_one(&entry.key)));
+        named.extend(named_by_gaps(&entries));
         before = entries.first().map_or(before, |oldest| oldest.seq);
         restored = restored.saturating_add(entries.len());
         tell(entries, is_last).await;
@@ -173,7 +181,7 @@ async fn restore_newest(
             return None;
         }
         if known.len() >= rows || restored >= rows.saturating_mul(MOST_OF_EACH) {
-            return Some(Newest { known, hasher, before });
+            return Some(Newest { known, hasher, before, named });
         }
     }
 }
@@ -202,7 +210,8 @@ async fn restore_open(
     open: Vec<OpenActivity>,
     book: &Book,
 ) -> Older {
-    let Newest { known, hasher, before } = newest;
+    let Newest { known, hasher, before, mut named } = newest;
+    let open_keys: HashSet<u64> = open.iter().map(|activity| hasher.hash_one(&activity.key)).collect();
     let tell = |entries, complete| outbox.restored(Event::Restored { profile, entries, live_from, complete });
     let (mut entries, mut restored) = (Vec::new(), Vec::new());
     for activity in open.into_iter().filter(|activity| activity.first < before) {
@@ -217,13 +226,26 @@ async fn restore_open(
             restored.push(activity.first);
         }
         if entries.len() >= OPEN_CHUNK {
+            named.extend(named_by_gaps(&entries));
             book.restore(&entries);
             tell(std::mem::take(&mut entries), false).await;
         }
     }
+    named.extend(named_by_gaps(&entries));
     book.restore(&entries);
     tell(entries, true).await;
-    Older { before, open: restored }
+    // A row that was restored in part is completed with all others.
+    named.retain(|key| [&known, &open_keys].iter().all(|restored| !restored.contains(&hasher.hash_one(key))));
+    Older { live_from, before, restored, named }
+}
+
+/// What the gaps among entries name.
+fn named_by_gaps(entries: &[Entry]) -> impl Iterator<Item = ActivityKey> + '_ {
+    let gaps = entries.iter().filter_map(|entry| match &entry.fact {
+        Fact::Gap(gap) => Some(gap),
+        _ => None,
+    });
+    gaps.flat_map(Gap::named)
 }
 
 fn not_restored(profile: ProfileId, outbox: &Outbox, error: &JournalError) {
@@ -231,18 +253,31 @@ fn not_restored(profile: ProfileId, outbox: &Outbox, error: &JournalError) {
     outbox.notice(Notice::new(Severity::Error, Some(profile), sentence));
 }
 
-/// Tells the window how many activities the journal has beside those that were restored, then what entries they have: a
-/// message for one of them is then not taken for that of a new one. Not of more entries than are remembered for `rows`.
+/// Tells the window what became of what gaps name; then how many activities the journal has beside those that were restored, and
+/// what entries they have: a message for one of them is then not taken for that of a new one. Not of more entries than are
+/// remembered for `rows`.
 pub(super) async fn tell_older(profile: ProfileId, older: Older, rows: usize, data: PathBuf, tools: &Tools) {
-    let Older { mut before, open } = older;
-    let count = move || match Archive::open(&data)? {
-        Some(archive) => Ok(Some((archive.activities_before(profile, before)?, archive))),
-        None => Ok(None),
+    let Older { live_from, mut before, mut restored, named } = older;
+    let opening = tools.spawner.blocking("opening the journal", move || Archive::open(&data));
+    let mut archive = match tools.spawner.until_stopped(opening).await.flatten() {
+        Some(Ok(Some(archive))) => archive,
+        Some(Err(error)) => return tracing::warn!(%error, "it is not known which older activities the journal has"),
+        Some(Ok(None)) | None => return,
     };
+    if !named.is_empty() {
+        match tell_named(profile, archive, named, (live_from, before), tools).await {
+            Some((same, firsts)) => {
+                archive = same;
+                restored.extend(firsts);
+            }
+            None => return,
+        }
+    }
+    let count = move || archive.activities_before(profile, before).map(|rows| (rows, archive));
     let counting = tools.spawner.blocking("counting older activity", count);
     let mut archive = match tools.spawner.until_stopped(counting).await.flatten() {
-        Some(Ok(Some((mut rows, archive)))) => {
-            for first in open {
+        Some(Ok((mut rows, archive))) => {
+            for first in restored {
                 let stretch = rows.partition_point(|(begin, _)| *begin <= first).checked_sub(1);
                 if let Some((_, count)) = stretch.and_then(|stretch| rows.get_mut(stretch)) {
                     *count = count.saturating_sub(1);
@@ -255,7 +290,7 @@ pub(super) async fn tell_older(profile: ProfileId, older: Older, rows: usize, da
             let error: JournalError = error;
             return tracing::warn!(%error, "it is not known how many activities the journal has");
         }
-        Some(Ok(None)) | None => return,
+        None => return,
     };
     let mut left = rows.saturating_mul(MOST_OF_EACH_KNOWN);
     while left > 0 {
@@ -283,6 +318,45 @@ pub(super) async fn tell_older(profile: ProfileId, older: Older, rows: usize, da
             return;
         }
     }
+}
+
+/// Tells the window of what gaps name and is older than what was restored: what the server does not know of it, or what is settled,
+/// can't be told otherwise. Returns the first entry of each; `None` if the program ends or the journal can't be read.
+async fn tell_named(
+    profile: ProfileId,
+    mut archive: Archive,
+    mut named: BTreeSet<ActivityKey>,
+    (live_from, before): (Seq, Seq),
+    tools: &Tools,
+) -> Option<(Archive, Vec<Seq>)> {
+    let (mut firsts, mut seen, mut next) = (Vec::new(), BTreeSet::new(), Some(Seq(0)));
+    while let Some(from) = next {
+        let read = move || {
+            let read = archive.entries_of(profile, &named, (from, before), OLDER_CHUNK);
+            read.map(|(entries, next)| (entries, next, archive, named))
+        };
+        let reading = tools.spawner.blocking("reading what gaps name", read);
+        let entries = match tools.spawner.until_stopped(reading).await.flatten()? {
+            Ok((entries, then, same, still_named)) => {
+                (next, archive, named) = (then, same, still_named);
+                entries
+            }
+            Err(error) => {
+                tracing::warn!(%error, "it is not known what became of what gaps name");
+                return None;
+            }
+        };
+        for entry in &entries {
+            if seen.insert(entry.key.clone()) {
+                firsts.push(entry.seq);
+            }
+        }
+        if !entries.is_empty() {
+            let told = tools.outbox.restored(Event::Restored { profile, entries, live_from, complete: true });
+            tools.spawner.until_stopped(told).await?;
+        }
+    }
+    Some((archive, firsts))
 }
 
 /// Tells the window what it was not told while it stalled, for as long as the engine runs.

@@ -5,7 +5,7 @@ use futures_util::FutureExt as _;
 use futures_util::future::FusedFuture as _;
 
 use super::*;
-use crate::activity::{ActivityKey, Entry, Fact, GapCause, Moment};
+use crate::activity::{ActivityKey, GapCause, Moment};
 use crate::engine::mailbox;
 use crate::engine::testing::TestJournal;
 use crate::protocol::incoming::parse;
@@ -86,7 +86,7 @@ async fn no_more_than_so_many_activities_are_restored_and_of_older_ones_what_is_
     }
     assert!(is_complete, "it does not end");
     let older = restored.expect("there is more");
-    assert_eq!(older.open, [Seq(1), Seq(501), Seq(1_001)], "what is open and older than what is restored");
+    assert_eq!(older.restored, [Seq(1), Seq(501), Seq(1_001)], "what is open and older than what is restored");
     assert!((700..2_000).contains(&ids.len()), "{} were restored", ids.len());
     for (id, there) in [("c-0", true), ("c-500", true), ("c-1999", true), ("c-1", false)] {
         assert_eq!(ids.iter().any(|other| other == id), there, "{id}");

@@ -220,6 +220,10 @@ impl Database {
     pub(super) fn seal(&mut self, key: SealKey) -> rusqlite::Result<Sealing> {
         let sealer = Sealer::enter(&self.connection, self.id, key)?;
         let requests = secret::shut(&self.connection, &sealer)?;
+        if let Err(error) = sealer.note_run(&self.connection) {
+            // Only others who read the journal meanwhile miss it.
+            tracing::warn!(%error, "it could not be noted which key opens links");
+        }
         self.sealer = Some(sealer);
         Ok(if requests == 0 { Sealing::On } else { Sealing::KeyGone { requests } })
     }

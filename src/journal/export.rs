@@ -118,9 +118,7 @@ impl Background {
                 background.labels.insert((profile, entry.key), label);
             }
             Fact::Gap(gap) => {
-                let commands = gap.open.into_iter().map(ActivityKey::Command);
-                let across = commands.chain(gap.open_requests.into_iter().map(ActivityKey::Data));
-                background.across.extend(across.map(|key| ((profile, key), Answer::Open)));
+                background.across.extend(gap.named().map(|key| ((profile, key), Answer::Open)));
             }
             _ => {}
         })?;

@@ -62,7 +62,7 @@ pub use archive::{Archive, Interrupter, Sorter};
 pub use cleanup::Cleaned;
 pub use clock::{KeptClock, Resumed};
 use database::Batch;
-pub use earlier_links::EarlierLinks;
+pub use earlier_links::{EarlierLinks, LinkOpener};
 pub use error::{JournalError, NotAppended};
 pub use export::Export;
 use generation::Generation;

@@ -6,6 +6,9 @@
 //! by their hash in memory ([`OpenIndex`]), because an index on random ids would slow appends down. An activity that
 //! begins and settles within one transaction never touches the table.
 //!
+//! A settled activity stays in the table while its newest entries alone would read as open ([`Openness::ends_late`]), until all of
+//! its entries are old: then they are removed together.
+//!
 //! A journal of an earlier version, or one that was recovered, has no such table yet: the writer builds it in steps, oldest
 //! entry first, between appends ([`build_step`]). `meta` holds how far it got. Until it is complete appends leave the table
 //! alone, because the steps will come to their entries.
@@ -19,8 +22,11 @@ use rusqlite::{CachedStatement, Connection, OptionalExtension, Transaction, Tran
 use crate::activity::{ActivityKey, Entry, Fact, Moment, Openness, Seq, expiry_of};
 use crate::protocol::{Delivery, Message};
 
-use super::open_gaps::is_gap_settled;
 use super::row::{self, COLUMNS, StoredId};
+
+mod expiry;
+
+pub(super) use expiry::settle_expired;
 
 /// How many entries one step of building reads: some milliseconds.
 const ENTRIES_A_STEP: i64 = 4_000;
@@ -95,7 +101,25 @@ impl OpenIndex {
 
     /// Whether an activity of a profile is open.
     pub(super) fn contains(&self, profile: i64, key: &ActivityKey) -> bool {
-        self.read().open.contains_key(&self.hash(profile, key))
+        self.read().open.get(&self.hash(profile, key)).is_some_and(|row| !row.openness.is_settled())
+    }
+
+    /// The number of the row of an activity that is settled and whose entries must be removed together; `None` for any other.
+    pub(super) fn ends_late(&self, profile: i64, key: &ActivityKey) -> Option<i64> {
+        self.read().open.get(&self.hash(profile, key)).filter(|row| row.openness.ends_late()).map(|row| row.first)
+    }
+
+    /// The number of the row of an activity of which nothing is known to be open but what may repeat an earlier state, if that came
+    /// after an entry; and what is left of it if it does.
+    pub(super) fn may_repeat(&self, profile: i64, key: &ActivityKey, after: i64) -> Option<(i64, Openness)> {
+        let row = self.read().open.get(&self.hash(profile, key)).copied()?;
+        row.openness.if_settled_before().filter(|_| row.first > after).map(|left| (row.first, left))
+    }
+
+    /// That was committed: rows of these activities were deleted, or have another state now.
+    pub(super) fn note(&self, changes: impl Iterator<Item = (u64, Option<(i64, Openness)>)>) {
+        let row = |(first, openness)| OpenRow { first, openness };
+        self.apply(IndexChanges(changes.map(|(hash, changed)| (hash, changed.map(row))).collect()));
     }
 
     /// Collects what a transaction changes.
@@ -172,7 +196,7 @@ impl<'entries> TableChanges<'entries> {
         entry: &Entry,
         key: impl FnOnce() -> Cow<'entries, ActivityKey>,
     ) {
-        let opens = !Openness::SETTLED.after(&entry.key, &entry.fact).is_settled();
+        let opens = !Openness::SETTLED.after(&entry.key, &entry.fact).is_forgettable();
         if !opens && self.by_hash.is_empty() && state.open.is_empty() {
             return;
         }
@@ -209,7 +233,7 @@ impl<'entries> TableChanges<'entries> {
         let mut changes: Vec<_> = self
             .by_hash
             .into_iter()
-            .filter(|(_, change)| change.before.is_some() || !change.openness.is_settled())
+            .filter(|(_, change)| change.before.is_some() || !change.openness.is_forgettable())
             .collect();
         // In the order of their numbers new rows are added at the end.
         changes.sort_unstable_by_key(|(_, change)| change.entries.first().copied());
@@ -220,7 +244,7 @@ impl<'entries> TableChanges<'entries> {
         let (mut new_rows, mut settled) = (Vec::new(), Vec::new());
         for (hash, change) in changes {
             let row = match change.before {
-                Some(first) if change.openness.is_settled() => {
+                Some(first) if change.openness.is_forgettable() => {
                     settled.push(first);
                     None
                 }
@@ -286,8 +310,14 @@ fn insert_with(statement: &mut CachedStatement<'_>, rows: &[RowChange<'_>]) -> r
     Ok(())
 }
 
+/// Gives a row another state.
+pub(super) fn set_state(connection: &Connection, first: i64, openness: Openness) -> rusqlite::Result<()> {
+    let mut update = connection.prepare_cached("UPDATE open_activity SET state = ?2 WHERE first = ?1")?;
+    update.execute((first, openness.bits())).map(drop)
+}
+
 /// Deletes the rows with these first entries.
-fn delete(connection: &Connection, firsts: &[i64]) -> rusqlite::Result<()> {
+pub(super) fn delete(connection: &Connection, firsts: &[i64]) -> rusqlite::Result<()> {
     let deletion = |rows| format!("DELETE FROM open_activity WHERE first IN ({})", vec!["?"; rows].join(", "));
     let (chunks, rest) = firsts.as_chunks::<ROWS_A_STATEMENT>();
     if !chunks.is_empty() {
@@ -360,7 +390,7 @@ pub(super) fn entries_of(
     key: &ActivityKey,
 ) -> rusqlite::Result<Option<(Vec<i64>, bool)>> {
     let known = index.read().open.get(&index.hash(profile, key)).copied();
-    let Some(OpenRow { first, .. }) = known else { return Ok(None) };
+    let Some(OpenRow { first, .. }) = known.filter(|row| !row.openness.is_settled()) else { return Ok(None) };
     let sql = "SELECT entries FROM open_activity WHERE first = ?1 AND profile = ?2 AND kind = ?3 AND id = ?4";
     let listed: Option<Vec<u8>> = connection
         .prepare_cached(sql)?
@@ -373,6 +403,15 @@ pub(super) fn entries_of(
     }))
 }
 
+/// The entries that the row of an activity lists, ascending, and whether these are all since its first one.
+pub(super) fn listed(connection: &Connection, first: i64) -> rusqlite::Result<(Vec<i64>, bool)> {
+    let sql = "SELECT entries FROM open_activity WHERE first = ?1";
+    let listed: Option<Vec<u8>> = connection.prepare_cached(sql)?.query_row([first], |row| row.get(0)).optional()?;
+    let entries = from_bytes(&listed.unwrap_or_default());
+    let is_whole = entries.len() < FIRST_LISTED + NEWEST_LISTED;
+    Ok((entries, is_whole))
+}
+
 /// The open activities of a profile, in the order of their first entries.
 pub(super) fn all_of(connection: &Connection, profile: i64) -> rusqlite::Result<Vec<OpenActivity>> {
     let mut select = connection.prepare_cached(
@@ -382,17 +421,31 @@ pub(super) fn all_of(connection: &Connection, profile: i64) -> rusqlite::Result<
     let mut all = Vec::new();
     while let Some(row) = rows.next()? {
         let first: i64 = row.get(0)?;
+        let openness = Openness::from_bits(row.get(3)?);
+        if openness.is_settled() {
+            continue;
+        }
         let listed: Vec<u8> = row.get(4)?;
         let last = from_bytes(&listed).last().copied().unwrap_or(first);
         let seq = |number: i64| Seq(u64::try_from(number).unwrap_or(0));
         all.push(OpenActivity {
             key: row::key(row.get(1)?, row.get_ref(2)?),
-            openness: Openness::from_bits(row.get(3)?),
+            openness,
             first: seq(first),
             last: seq(last),
         });
     }
     Ok(all)
+}
+
+/// The keys of the open activities of a profile, for whoever reads beside the writer; none before the table is complete.
+pub(super) fn keys_of(connection: &Connection, profile: i64) -> rusqlite::Result<Vec<ActivityKey>> {
+    let sql = "SELECT count(*) FROM sqlite_schema WHERE name = 'open_activity'";
+    let is_there = connection.query_row(sql, (), |row| row.get::<_, i64>(0))? > 0;
+    if !is_there || built_to(connection)?.is_some() {
+        return Ok(Vec::new());
+    }
+    Ok(all_of(connection, profile)?.into_iter().map(|open| open.key).collect())
 }
 
 /// How far the table is built: the last entry that it knows. `None` when it is complete.
@@ -433,43 +486,4 @@ pub(super) fn build_step(connection: &mut Connection, index: &OpenIndex) -> rusq
     index.apply(flushed);
     index.0.state.write().unwrap_or_else(PoisonError::into_inner).complete = complete;
     Ok(complete)
-}
-
-/// Settles what time settles: what could only be fetched, once it has expired (as its message said, else if it came before
-/// a moment), and gaps of which nothing that they name is open any more.
-pub(super) fn settle_expired(
-    connection: &mut Connection,
-    index: &OpenIndex,
-    now: Moment,
-    came_before: Moment,
-) -> rusqlite::Result<()> {
-    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-    let mut settled = Vec::new();
-    {
-        let mut select =
-            transaction.prepare_cached("SELECT first, profile, kind, id, state, at, expires FROM open_activity")?;
-        let mut rows = select.query(())?;
-        while let Some(found) = rows.next()? {
-            let (profile, openness) = (found.get(1)?, Openness::from_bits(found.get(4)?));
-            let is_over = if openness.is_ended_gap() {
-                is_gap_settled(&transaction, index, profile, &row::key(found.get(2)?, found.get_ref(3)?))?
-            } else if openness.is_only_ready() {
-                match found.get::<_, Option<i64>>(6)? {
-                    Some(expires) => expires < now.0,
-                    None => found.get::<_, i64>(5)? < came_before.0,
-                }
-            } else {
-                false
-            };
-            if is_over {
-                let hash = index.hash(profile, &row::key(found.get(2)?, found.get_ref(3)?));
-                settled.push((found.get::<_, i64>(0)?, hash));
-            }
-        }
-    }
-    let (firsts, hashes): (Vec<_>, Vec<_>) = settled.into_iter().unzip();
-    delete(&transaction, &firsts)?;
-    transaction.commit()?;
-    index.apply(IndexChanges(hashes.into_iter().map(|hash| (hash, None)).collect()));
-    Ok(())
 }

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use rusqlite::Connection;
 
-use crate::activity::{ActivityKey, Fact, Gap};
+use crate::activity::{ActivityKey, Fact};
 
 use super::open_activity::OpenIndex;
 use super::row::{self, COLUMNS, StoredId};
@@ -43,9 +43,8 @@ pub(super) fn named_by_gap(
         .prepare_cached(&format!("SELECT {COLUMNS} FROM entry WHERE kind % 10 = 4 AND profile = ?1 AND id = ?2"))?;
     let mut named = Vec::new();
     for entry in select.query_map((profile, StoredId::of(key.id())), row::read)? {
-        if let Fact::Gap(Gap { open, open_requests, .. }) = entry?.fact {
-            named.extend(open.into_iter().map(ActivityKey::Command));
-            named.extend(open_requests.into_iter().map(ActivityKey::Data));
+        if let Fact::Gap(gap) = entry?.fact {
+            named.extend(gap.named());
         }
     }
     Ok(named)

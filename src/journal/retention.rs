@@ -9,23 +9,27 @@
 //! that were not saved, gaps that are not settled. So nothing goes before all that is open is known.
 //!
 //! A gap goes as a whole, once its newest entry may go, because only all of its entries together say what it is. What it
-//! names stays as long as it does: otherwise it would say of a command with an outcome that it has none.
+//! names stays as long as it does: otherwise it would say of a command with an outcome that it has none. An activity whose newest
+//! entries alone would read as open goes as a whole for the same reason.
 
 use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
 use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior};
 
-use crate::activity::{ActivityKey, Kind, Moment, Seq};
+use crate::activity::{ActivityKey, Entry, Kind, Moment, Openness, Seq, is_lasting_outcome};
 use crate::settings::{Preferences, ProfileId};
 
 use super::database::{give_back, remember};
-use super::open_activity::{OpenIndex, build_step};
+use super::open_activity::{self, OpenIndex, build_step};
 use super::open_gaps;
-use super::row;
+use super::row::{self, COLUMNS};
 
 /// Entries that a step looks at.
 pub(super) const ROWS: i64 = 2_000;
+
+/// The row in `meta` that holds the largest [`Purged::before`], for those who read beside the writer.
+pub(super) const PURGED_BEFORE: &str = "purged_before";
 
 /// Bytes of entries from which on a step takes out no more.
 pub(super) const BYTES: u64 = 4 * 1024 * 1024;
@@ -75,7 +79,7 @@ pub struct Purged {
     pub oldest_left: Option<Moment>,
     /// The number after the newest entry that went; 0 if none went.
     pub before: Seq,
-    /// The gaps that went.
+    /// The gaps that went, and other activities that went as a whole: they had entries from there on.
     pub gaps: Vec<(ProfileId, ActivityKey)>,
     /// Whether there is more to do: ask for another step soon. Otherwise, an hour later is early enough.
     pub more: bool,
@@ -106,8 +110,12 @@ struct Looked {
     any_to_go: bool,
     /// Whether an entry was reached that is not too old.
     reached_young: bool,
-    /// The gaps that go, with the numbers of their profiles.
+    /// The gaps that go, and others that go as a whole, with the numbers of their profiles.
     gaps: Vec<(i64, ActivityKey)>,
+    /// The rows in the table of what is open of activities that go as a whole, with their hashes.
+    late: HashMap<u64, i64>,
+    /// The rows of activities that turned out to have been settled before, by their hashes, and their new states.
+    repeats: HashMap<u64, (i64, Openness)>,
 }
 
 /// Does one step of a pass. `next` is the number that the next entry will have.
@@ -139,6 +147,8 @@ pub(super) fn step(
         transaction.execute("DELETE FROM secret WHERE at < ?1", [before])?;
     }
     transaction.commit()?;
+    let gone = looked.late.keys().map(|hash| (*hash, None));
+    open.note(gone.chain(looked.repeats.iter().map(|(hash, row)| (*hash, Some(*row)))));
     let rest_of_pass = looked.next.filter(|_| looked.any_to_go);
     let named = pass.named.take();
     *pass = rest_of_pass.map_or_else(Pass::default, |from| Pass { from, reached_young: looked.reached_young, named });
@@ -197,7 +207,7 @@ fn look(
         Some(named) => named,
         none => none.insert(open_gaps::named_by_open_gaps(transaction, open)?),
     };
-    let mut gone_with_gaps = HashSet::new();
+    let mut gone_together = HashSet::new();
     let mut select = transaction.prepare_cached(
         "SELECT seq, profile, at, kind, id, octet_length(payload) FROM entry WHERE seq >= ?1 ORDER BY seq LIMIT ?2",
     )?;
@@ -215,24 +225,45 @@ fn look(
             looked.next = Some(seq);
             break;
         }
-        if (is_old || is_too_large) && !gone_with_gaps.contains(&seq) {
+        if (is_old || is_too_large) && !gone_together.contains(&seq) {
             looked.any_to_go = true;
             let key = row::key(row.get(3)?, row.get_ref(4)?);
-            let stays = open.contains(profile, &key) || named.contains(&open.hash(profile, &key));
+            let hash = open.hash(profile, &key);
+            let stays = open.contains(profile, &key) || named.contains(&hash);
+            let late = open.ends_late(profile, &key).filter(|_| !looked.late.contains_key(&hash));
+            let is_young = |entry: &EntryOfMany| before.is_none_or(|before| entry.at >= before);
             if stays {
+                if let Some(repeat) = open.may_repeat(profile, &key, seq)
+                    && is_lasting_outcome(&entry_of(transaction, seq)?.fact)
+                {
+                    // What came after its outcome keeps it no longer than any other.
+                    looked.repeats.insert(hash, repeat);
+                }
             } else if key.kind() == Kind::Gap {
                 let entries = entries_of_gap(transaction, profile, &key)?;
-                let is_young = |entry: &EntryOfGap| before.is_none_or(|before| entry.at >= before);
                 if !is_too_large && entries.last().is_some_and(is_young) {
                     named.extend(
                         open_gaps::named_by_gap(transaction, profile, &key)?.iter().map(|key| open.hash(profile, key)),
                     );
                 } else {
-                    for EntryOfGap { seq, at, size } in entries {
-                        gone_with_gaps.insert(seq);
+                    for EntryOfMany { seq, at, size } in entries {
+                        gone_together.insert(seq);
                         looked.doom(profile, (seq, at, size));
                     }
                     looked.last = Some(seq);
+                    looked.gaps.push((profile, key));
+                }
+            } else if let Some(first) = late {
+                let entries = late_entries(transaction, (profile, &key), first)?;
+                if is_too_large || !entries.last().is_some_and(is_young) {
+                    // The late ones go with the first of the others, which show that it is settled.
+                    for EntryOfMany { seq, at, size } in entries.into_iter().filter(|entry| entry.seq != seq) {
+                        gone_together.insert(seq);
+                        looked.doom(profile, (seq, at, size));
+                    }
+                    looked.doom(profile, (seq, at, row.get(5)?));
+                    looked.last = Some(seq);
+                    looked.late.insert(hash, first);
                     looked.gaps.push((profile, key));
                 }
             } else {
@@ -256,20 +287,51 @@ impl Looked {
     }
 }
 
-/// An entry of a gap, in bytes.
-struct EntryOfGap {
+/// An entry of an activity that goes as a whole, in bytes.
+struct EntryOfMany {
     seq: i64,
     at: i64,
     size: i64,
 }
 
+fn entry_of(transaction: &Transaction<'_>, seq: i64) -> rusqlite::Result<Entry> {
+    let sql = format!("SELECT {COLUMNS} FROM entry WHERE seq = ?1");
+    transaction.prepare_cached(&sql)?.query_row([seq], row::read)
+}
+
 /// The entries of a gap, ascending.
-fn entries_of_gap(transaction: &Transaction<'_>, profile: i64, key: &ActivityKey) -> rusqlite::Result<Vec<EntryOfGap>> {
+fn entries_of_gap(
+    transaction: &Transaction<'_>,
+    profile: i64,
+    key: &ActivityKey,
+) -> rusqlite::Result<Vec<EntryOfMany>> {
     let sql = "SELECT seq, at, octet_length(payload) FROM entry
                WHERE kind % 10 = 4 AND profile = ?1 AND id = ?2 ORDER BY seq";
     let mut select = transaction.prepare_cached(sql)?;
-    let entry = |row: &rusqlite::Row<'_>| Ok(EntryOfGap { seq: row.get(0)?, at: row.get(1)?, size: row.get(2)? });
+    let entry = |row: &rusqlite::Row<'_>| Ok(EntryOfMany { seq: row.get(0)?, at: row.get(1)?, size: row.get(2)? });
     select.query_map((profile, row::StoredId::of(key.id())), entry)?.collect()
+}
+
+/// The entries of an activity since the first one of its row in the table of what is open, ascending.
+fn late_entries(
+    transaction: &Transaction<'_>,
+    (profile, key): (i64, &ActivityKey),
+    first: i64,
+) -> rusqlite::Result<Vec<EntryOfMany>> {
+    let (listed, is_whole) = open_activity::listed(transaction, first)?;
+    let entry = |row: &rusqlite::Row<'_>| Ok(EntryOfMany { seq: row.get(0)?, at: row.get(1)?, size: row.get(2)? });
+    if let (false, Some(last)) = (is_whole, listed.last()) {
+        let sql = "SELECT seq, at, octet_length(payload) FROM entry
+                   WHERE seq BETWEEN ?1 AND ?2 AND kind % 10 = ?3 AND +profile = ?4 AND id = ?5 ORDER BY seq";
+        let parameters = (first, last, row::unit(key.kind()), profile, row::StoredId::of(key.id()));
+        return transaction.prepare_cached(sql)?.query_map(parameters, entry)?.collect();
+    }
+    let mut select = transaction.prepare_cached("SELECT seq, at, octet_length(payload) FROM entry WHERE seq = ?1")?;
+    let mut entries = Vec::with_capacity(listed.len());
+    for seq in listed {
+        entries.extend(select.query_row([seq], entry).optional()?);
+    }
+    Ok(entries)
 }
 
 /// Gaps, with the ids of their profiles instead of the numbers.
@@ -289,10 +351,18 @@ fn with_profiles(
 
 /// Takes entries out, and remembers what would be forgotten with them: the numbers, and that the profiles were alive.
 fn take_out(transaction: &Transaction<'_>, looked: &Looked, next: i64) -> rusqlite::Result<()> {
+    for (first, openness) in looked.repeats.values() {
+        open_activity::set_state(transaction, *first, *openness)?;
+    }
     if looked.doomed.is_empty() {
         return Ok(());
     }
     remember(transaction, next)?;
+    if let Some(last) = looked.last {
+        let sql = "INSERT INTO meta VALUES (?1, ?2) ON CONFLICT DO UPDATE SET value = max(value, excluded.value)";
+        transaction.execute(sql, (PURGED_BEFORE, last.saturating_add(1)))?;
+    }
+    open_activity::delete(transaction, &looked.late.values().copied().collect::<Vec<_>>())?;
     let mut delete = transaction.prepare_cached("DELETE FROM entry WHERE seq = ?1")?;
     let mut delete_original = transaction.prepare_cached("DELETE FROM original WHERE seq = ?1")?;
     for seq in &looked.doomed {

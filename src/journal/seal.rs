@@ -12,6 +12,9 @@ use crate::credentials::{JournalId, SealKey, SecretBytes};
 use crate::protocol::RequestId;
 use crate::settings::ProfileId;
 
+/// The row in `meta` that holds the number of the key that the newest run was given; there is none before it was given one.
+pub(super) const RUN_SEAL: &str = "run_seal";
+
 /// What the proof of a key holds.
 const PROOF: &[u8] = b"privicore-monitor seal";
 
@@ -46,22 +49,36 @@ pub(super) struct Sealer {
 impl Sealer {
     /// Finds the number of a key in a journal, or gives it one.
     pub(super) fn enter(connection: &Connection, journal: JournalId, key: SealKey) -> rusqlite::Result<Self> {
-        let mut sealer = Self { key, number: 0 };
-        let mut statement = connection.prepare("SELECT number, proof FROM seal ORDER BY number DESC")?;
-        let mut rows = statement.query(())?;
-        while let Some(row) = rows.next()? {
-            let proof = row.get_ref(1)?.as_blob().unwrap_or_default();
-            if sealer.opened(journal.as_bytes(), proof).is_some_and(|opened| *opened == PROOF) {
-                sealer.number = row.get(0)?;
-                return Ok(sealer);
-            }
+        if let Some(found) = Self::find(connection, journal, &key)? {
+            return Ok(found);
         }
+        let mut sealer = Self { key, number: 0 };
         let Some(proof) = sealer.sealed(journal.as_bytes(), PROOF) else {
             return Err(rusqlite::Error::ToSqlConversionFailure("the system gives no random numbers".into()));
         };
         connection.execute("INSERT INTO seal (proof) VALUES (?1)", [proof])?;
         sealer.number = connection.last_insert_rowid();
         Ok(sealer)
+    }
+
+    /// Finds the number of a key in a journal; `None` if it was never used there.
+    pub(super) fn find(connection: &Connection, journal: JournalId, key: &SealKey) -> rusqlite::Result<Option<Self>> {
+        let mut sealer = Self { key: key.clone(), number: 0 };
+        let mut statement = connection.prepare("SELECT number, proof FROM seal ORDER BY number DESC")?;
+        let mut rows = statement.query(())?;
+        while let Some(row) = rows.next()? {
+            let proof = row.get_ref(1)?.as_blob().unwrap_or_default();
+            if sealer.opened(journal.as_bytes(), proof).is_some_and(|opened| *opened == PROOF) {
+                sealer.number = row.get(0)?;
+                return Ok(Some(sealer));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Notes for those who read beside this run that it has the key.
+    pub(super) fn note_run(&self, connection: &Connection) -> rusqlite::Result<()> {
+        connection.execute("INSERT OR REPLACE INTO meta VALUES (?1, ?2)", (RUN_SEAL, self.number)).map(drop)
     }
 
     /// Seals a secret; `None` where the system gives no random numbers.

@@ -3,6 +3,7 @@ mod faults;
 mod forgetting;
 mod formats;
 mod gaps;
+mod late;
 mod open_activity;
 mod retention;
 mod secrets;

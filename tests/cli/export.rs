@@ -1,8 +1,10 @@
 //! `export`: what was journaled comes out whole, also beside a holder, and nothing secret with it.
 
 use privicore_monitor::activity::{ActivityKey, Entry, Fact, Gap, GapCause, Moment, Seq};
-use privicore_monitor::journal::Journal;
-use privicore_monitor::protocol::UnreadableReason;
+use privicore_monitor::credentials::Keyring;
+use privicore_monitor::journal::{Holder, Journal, RequestSecret, Secret};
+use privicore_monitor::protocol::incoming::parse;
+use privicore_monitor::protocol::{Incoming, Link, UnreadableReason};
 use privicore_monitor::settings::ProfileId;
 use serde_json::json;
 
@@ -281,4 +283,35 @@ fn a_filter_finds_text_beyond_what_a_row_shows_and_the_line_has_all_of_it() {
         let others = home.run(&[&["export", "--format", "ndjson", "--filter=-NEEDLE"], more].concat()).with(0).json();
         assert_eq!(others.len(), 2, "{more:?}");
     }
+}
+
+#[test]
+fn a_link_whose_key_no_keyring_gives_is_not_ready() {
+    let home = Home::new();
+    home.with_profiles(&["ops"]);
+    let profile = Home::profile_id(1);
+    let runtime = tokio::runtime::Runtime::new().expect("threads");
+    runtime.block_on(async {
+        let _holder = Holder::take(&home.folder("data")).expect("the lock");
+        let opened = Journal::open(&home.folder("data")).expect("a journal");
+        let key = Keyring::in_memory().seal_key(opened.id).await;
+        opened.journal.seal_with(key).await.expect("sealed");
+        let raw = json!({"data": {"type": "X-DPT-CAB-REQUEST-ID", "id": "r", "output_type": 1,
+            "body": "https://h/?auth=hidden"}})
+        .to_string();
+        let Incoming::Message(message) = parse(&raw) else { panic!("{raw}") };
+        let at = Moment::from(jiff::Timestamp::now());
+        let key = ActivityKey::of(&message);
+        let entry = Entry { seq: Seq(0), at, key, fact: Fact::Heard(message), raw: raw.into() };
+        let link = Secret::Link(Link::new("https://h/?auth=CANARY"));
+        let secret = RequestSecret { request: "r".into(), secret: link, at, expires: None };
+        opened.journal.append_with(profile, vec![entry], vec![secret].into()).await.expect("written");
+        // Beside whoever holds the journal, what that has opened counts.
+        let line = home.run(&["export", "--format", "ndjson"]).with(0).json();
+        assert_eq!(line[0]["status"], "Ready", "{line:?}");
+        opened.journal.close().await;
+    });
+    // No keyring is to be had in this environment.
+    let line = home.run(&["export", "--format", "ndjson"]).with(0).json();
+    assert_eq!(line[0]["status"], "Link expired", "{line:?}");
 }

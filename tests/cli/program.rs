@@ -6,6 +6,7 @@ use std::process::{Child, ChildStdout, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
 use privicore_monitor::sandbox::{DEMO_USERNAME, PASSWORD, Running};
+use privicore_monitor::settings::ProfileId;
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -69,6 +70,11 @@ impl Home {
             .expect("text");
         }
         std::fs::write(self.folder("config/settings.toml"), text).expect("written");
+    }
+
+    /// The id of the profile with this number in [`Self::with_profiles`].
+    pub(crate) fn profile_id(number: u32) -> ProfileId {
+        ProfileId::from_u128(0x5b0e_7f3e_6f8c_4d43_9f6f_7b1b_3a1f_4f00 + u128::from(number))
     }
 
     pub(crate) fn command(&self, arguments: &[&str]) -> Command {

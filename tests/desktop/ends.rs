@@ -11,7 +11,7 @@ use crate::hands;
 use crate::monitor::Monitor;
 use crate::stage::Stage;
 use crate::wait::until;
-use crate::{COMMAND, traces};
+use crate::{COMMAND, preload, traces};
 
 #[test]
 fn what_was_seen_before_a_kill_is_there_at_the_next_start() -> Outcome<()> {
@@ -81,6 +81,35 @@ fn a_kill_right_after_a_profile_was_removed_leaves_nothing_of_it() -> Outcome<()
         ensure(found.is_none(), format!("{} still has its activity", path.display()))?;
     }
     Ok(())
+}
+
+/// Breaks the clock of the program's main thread once, by which it panics.
+const BROKEN_CLOCK: &str = include_str!("broken_clock.c");
+
+#[test]
+fn a_panic_in_the_window_leaves_the_channel_and_loses_nothing() -> Outcome<()> {
+    let stage = Stage::set()?;
+    let library = preload::build(&stage.home, "broken_clock", BROKEN_CLOCK)?.display().to_string();
+    let breaks = stage.home.root().join("breaks");
+    let environment = [("LD_PRELOAD", &*library), ("CLOCK_BREAKS_WITH", &*breaks.display().to_string())];
+    let monitor = Monitor::start_as(&stage.desktop, &stage.home, &environment)?;
+    monitor.sign_in(&stage.privicore)?;
+    monitor.wait_connection("Live")?;
+    stage.privicore.report_command(COMMAND, 2)?;
+    monitor.wait_row(&format!("Command {COMMAND}, Succeeded"))?;
+    fs::write(&breaks, "")?;
+    // Something to draw.
+    stage.privicore.report_command("9d3c1f0a-2b7e-4d11-8f6a-0c5e7b9a1d22", 2)?;
+    let exit = monitor.ended()?;
+    ensure(exit.code() == Some(1), format!("the program ended with {exit}"))?;
+    let said = stage.home.last_log()?;
+    ensure(said.contains("panicked at") && said.contains("Something went wrong in the window"), said)?;
+    stage.privicore.wait_nobody_joined()?;
+
+    let monitor = stage.start()?;
+    monitor.wait_connection("Live")?;
+    monitor.wait_row(&format!("Command {COMMAND}, Succeeded"))?;
+    end_well(monitor)
 }
 
 #[test]

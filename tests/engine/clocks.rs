@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use privicore_monitor::activity::record::Format;
 use privicore_monitor::activity::{Activities, ActivityKey, Chip, Deed, Entry, Fact, Filter, Moment, Status, Stretch};
 use privicore_monitor::engine::{Action, EngineClock, EngineOptions, Event, ProfileStatus, TokenStatus};
-use privicore_monitor::journal::{Archive, Export, JournalError};
+use privicore_monitor::journal::{Archive, Export, JournalError, LinkOpener};
 use privicore_monitor::protocol::RequestId;
 use privicore_monitor::sandbox::{DEMO_USERNAME, Running};
 use privicore_monitor::settings::Preferences;
@@ -58,7 +58,7 @@ impl Wrong {
             link_lifetime: Preferences::default().link_lifetime(),
             now: clock.now(),
             reference: clock.reference(),
-            links: archive.earlier_links(true).expect("links"),
+            links: archive.earlier_links(&LinkOpener::Run).expect("links"),
             names: std::collections::BTreeMap::new(),
         };
         let mut lines = Vec::new();

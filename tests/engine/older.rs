@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use privicore_monitor::activity::{Activities, ActivityKey, Chip, Deed, Entry, Fact, Filter, Kind, Moment, Status};
+use privicore_monitor::activity::{
+    Activities, ActivityKey, Answer, Chip, Deed, Enquiry, Entry, Fact, Filter, Gap, GapCause, Kind, Moment, Status,
+};
 use privicore_monitor::engine::{Action, Event, SearchEnd};
 use privicore_monitor::journal::Journal;
 use privicore_monitor::protocol::incoming::parse;
@@ -229,5 +231,60 @@ async fn a_search_says_how_far_it_is_finds_whole_activities_and_can_be_cancelled
     for number in [1, 2] {
         assert_eq!(found(&window, number).2, None, "search {number} went on");
     }
+    window.quit().await;
+}
+
+#[tokio::test]
+async fn a_gap_says_of_what_was_not_restored_what_the_journal_knows() {
+    let sandbox = quiet().await;
+    let (machine, profile) = with_history(&sandbox).await;
+    let journal = Journal::open(&machine.folder.path().join("data")).expect("the journal").journal;
+    let id = |text: &str| CommandId::new(text.to_owned());
+    let heard = |text: &str, status: u8| {
+        let raw = json!({"data": {"type": "X-DPT-CAB-ID", "id": text, "command_status": status}}).to_string();
+        let Incoming::Message(message) = parse(&raw) else { panic!("not a message: {raw}") };
+        Entry { raw: raw.into(), ..Entry::ours(first_seen(0), ActivityKey::of(&message), Fact::Heard(message)) }
+    };
+    let key = |text: &str| ActivityKey::Command(id(text));
+    let gap = Gap {
+        from: first_seen(0),
+        to: Some(first_seen(1)),
+        cause: GapCause::Disconnected,
+        open: ["unknown", "open", "settled", "never there"].map(id).to_vec(),
+        requests: 0,
+        open_requests: Vec::new(),
+    };
+    let gap = Entry::ours(first_seen(1), ActivityKey::Gap("g".into()), Fact::Gap(gap));
+    let mut entries = vec![heard("unknown", 1), heard("open", 1), heard("settled", 1), gap.clone()];
+    entries.push(heard("settled", 2));
+    let unknown = Fact::Enquired(Enquiry::Unknown);
+    entries.push(Entry::ours(first_seen(2), key("unknown"), unknown));
+    journal.append(profile, entries).await.expect("written");
+    for batch in (0..2 * COMMANDS).collect::<Vec<_>>().chunks(2_000) {
+        let newer = batch.iter().map(|number| heard(&format!("n-{number}"), 2)).collect();
+        journal.append(profile, newer).await.expect("written");
+    }
+    // The gap went on, and names nothing more.
+    let Fact::Gap(more) = gap.fact else { panic!("no gap") };
+    let more = Fact::Gap(Gap { open: Vec::new(), ..more });
+    journal
+        .append(profile, vec![Entry::ours(first_seen(3), ActivityKey::Gap("g".into()), more)])
+        .await
+        .expect("written");
+    journal.close().await;
+    let mut window = Window::open(&machine);
+    let mut model = Model::new(profile);
+    model.until(&mut window, "what is older", |model| model.indexed).await;
+    let state = |model: &Model| {
+        let row = model.activities.find(&ActivityKey::Gap("g".into())).expect("the gap");
+        let gap = model.activities.gap(row).expect("a gap");
+        (gap.open, gap.recovered, gap.unknown)
+    };
+    assert_eq!(state(&model), (4, 1, 1));
+    assert_eq!(model.status(&key("unknown")), Some(Status::Unknown));
+    // All are counted once: those of the journal, the new ones, and what the gap names.
+    assert_eq!(model.known(), COMMANDS + 2 * COMMANDS + 3);
+    // Of what is in the journal only, nothing is claimed.
+    assert_eq!(model.activities.answer(&command(7)), Answer::Open);
     window.quit().await;
 }

@@ -233,3 +233,78 @@ fn what_the_journal_no_longer_has_goes_where_it_is_settled() {
     assert_eq!((rows.len(), rows.last().map(String::as_str)), (6, Some("Command open, Pending")), "{rows:?}");
     assert!(status(&window).starts_with("6 activities"), "{}", status(&window));
 }
+
+/// What the journal says that it has removed.
+fn purge(window: &mut Window, before: u64) {
+    window.say(Event::Purged { oldest_left: None, before: Seq(before), gaps: Vec::new() });
+    window.run();
+}
+
+#[test]
+fn a_purge_takes_what_is_in_the_journal_only_off_the_count() {
+    let mut window = small();
+    window.hear(&[command("open", 1, "")]);
+    fill(&mut window, LEAST + 4_999);
+    assert!(status(&window).starts_with("10000 newest of 15000 activities"), "{}", status(&window));
+    // Counted by stretches of 256 entries.
+    purge(&mut window, 256 * 8);
+    assert!(status(&window).starts_with("10000 newest of 12954 activities"), "{}", status(&window));
+    // More than was evicted: rows in memory go as well, and nothing is left that is not in memory.
+    purge(&mut window, 7_001);
+    assert!(status(&window).starts_with("8001 activities"), "{}", status(&window));
+    fill_more(&mut window, LEAST);
+    assert!(status(&window).starts_with("10000 newest of 18001 activities"), "{}", status(&window));
+}
+
+fn fill_more(window: &mut Window, count: usize) {
+    let raws: Vec<_> = (0..count).map(|number| command(&format!("d-{number:05}"), 2, "done")).collect();
+    window.hear(&raws);
+}
+
+#[test]
+fn a_purge_takes_what_was_never_restored_off_the_count_also_if_it_was_counted_before() {
+    let mut window = small();
+    let profile = window.id();
+    // So many entries are of earlier runs, of which the newest were restored.
+    window.skip(5_120);
+    fill(&mut window, LEAST);
+    let older = || vec![(Seq(0), 1_000), (Seq(1_024), 1_000), (Seq(4_096), 500)];
+    window.say(Event::Older { profile, rows: older() });
+    window.run();
+    assert!(status(&window).starts_with("10000 newest of 12500 activities"), "{}", status(&window));
+    purge(&mut window, 1_024);
+    assert!(status(&window).starts_with("10000 newest of 11500 activities"), "{}", status(&window));
+    // What was counted before the purge says so after it.
+    window.say(Event::Older { profile, rows: older() });
+    window.run();
+    assert!(status(&window).starts_with("10000 newest of 11500 activities"), "{}", status(&window));
+    purge(&mut window, 5_000);
+    assert!(status(&window).starts_with("10000 activities"), "{}", status(&window));
+    // So does what was read before the purge and comes after it.
+    let late = vec![Entry { seq: Seq(4_200), ..window.entry(&command("late", 2, "")) }];
+    window.say(Event::Restored { profile, entries: late, live_from: Seq(1), complete: true });
+    window.run();
+    assert!(!window.rows().contains(&"Command late, Succeeded".to_owned()));
+    assert!(status(&window).starts_with("10000 activities"), "{}", status(&window));
+}
+
+#[test]
+fn a_purge_takes_rows_off_the_count_of_all_profiles() {
+    let (mut window, mut profiles) = super::profiles::ten();
+    profiles.truncate(2);
+    let preferences = Preferences { rows_in_memory: 10_000, ..Preferences::default() };
+    window.tell_settings(Settings { preferences, profiles: profiles.clone() });
+    window.run();
+    for profile in &profiles {
+        let raws = (0..8_000).map(|number| command(&format!("{}-{number}", profile.id), 2, ""));
+        let entries = raws.map(|raw| window.entry(&raw)).collect();
+        window.say(Event::Committed { profile: profile.id, entries });
+        window.run();
+    }
+    window.press("All profiles");
+    window.run();
+    assert!(status(&window).starts_with("10000 newest of 16000 activities"), "{}", status(&window));
+    purge(&mut window, 4_096);
+    let kept = 16_000 - 4_096 + 1;
+    assert!(status(&window).starts_with(&format!("10000 newest of {kept} activities")), "{}", status(&window));
+}

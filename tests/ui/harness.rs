@@ -226,6 +226,11 @@ impl Window {
         self.fact(key, Fact::Heard(message), raw)
     }
 
+    /// So many numbers of entries were given before.
+    pub(crate) fn skip(&mut self, entries: u64) {
+        self.seq += entries;
+    }
+
     /// A fact of an activity, not yet committed.
     pub(crate) fn fact(&mut self, key: ActivityKey, fact: Fact, raw: &str) -> Entry {
         self.seq += 1;

@@ -320,12 +320,15 @@ impl Activities {
         let data = self.data.get(row.data);
         // What a view compares by may be these.
         row.texts(data, |text| self.pool.mark(text));
+        let hash = self.lasting_hash(row.kind, row.id);
+        let Eviction { rows, seqs, limit, .. } = &mut self.eviction;
+        seqs.clear();
+        row.seqs(data, |seq| seqs.push(seq));
         if to_journal {
-            let hash = self.lasting_hash(row.kind, row.id);
-            let Eviction { rows, seqs, limit, .. } = &mut self.eviction;
-            seqs.clear();
-            row.seqs(data, |seq| seqs.push(seq));
             rows.add(hash, seqs, counted.standing, *limit);
+        } else if row.outcome_seq(data).is_none_or(|outcome| seqs.iter().any(|seq| *seq > outcome)) {
+            // What came after the outcome may have kept it in the journal.
+            seqs.iter().for_each(|seq| rows.index(hash, *seq, *limit));
         }
         self.index.remove(self.hasher.hash_one((row.kind, row.id)), at);
         self.eviction.incomplete.remove(&at);

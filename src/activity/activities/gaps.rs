@@ -1,6 +1,6 @@
 //! The rows of gaps, as they stand now.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 
 use crate::activity::completeness::{self, CompetingConsumer, Gaps};
 use crate::activity::{ActivityKey, Answer, Gap, GapState, Kind, Moment, Status};
@@ -26,7 +26,8 @@ impl Activities {
         Some(GapState::of(gap, open_now, |key| self.answer(key)))
     }
 
-    /// What is known of an id by now, also of one that was evicted: only what is settled is.
+    /// What is known of an id by now, also of one that was evicted: only what is settled is. Of one that is only known to be in
+    /// the journal nothing is claimed.
     #[must_use]
     pub fn answer(&self, key: &ActivityKey) -> Answer {
         match self.find(key).and_then(|row| self.get(row)).map(|activity| activity.status()) {
@@ -86,6 +87,13 @@ impl Activities {
         };
         let rows = self.gaps.iter().filter_map(|(at, (_, gap))| Some((self.id(*at)?, gap)));
         rows.filter(|(row, gap)| is_changed(*row, gap)).map(|(row, _)| row).collect()
+    }
+
+    /// What gaps name, as far as it is not in memory and was not evicted from it.
+    #[must_use]
+    pub fn named_elsewhere(&self) -> BTreeSet<ActivityKey> {
+        let named = self.gaps.values().flat_map(|(_, gap)| gap.named());
+        named.filter(|key| self.find(key).is_none() && !self.was_evicted(key)).collect()
     }
 
     /// The rows of gaps, in any order.

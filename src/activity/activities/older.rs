@@ -46,6 +46,8 @@ impl Activities {
     pub fn set_older(&mut self, rows: Vec<(Seq, u64)>) {
         let all = rows.iter().map(|(_, count)| count).sum();
         self.eviction.older = OlderRows { stretches: rows.into_iter().collect(), all };
+        // They may have been counted before what was purged last.
+        self.eviction.older.purged(self.eviction.purged.before);
     }
 
     /// The journal has these entries, which were not restored because there are too many. `complete` is whether they are the
@@ -93,8 +95,7 @@ impl Activities {
 
     /// Whether a row was evicted and did not come back.
     pub(super) fn was_evicted(&self, key: &ActivityKey) -> bool {
-        self.eviction.purged.settled_across.contains(key)
-            || !self.eviction.rows.find(self.lasting_hash_of(key)).is_empty()
+        self.eviction.purged.settled_across.contains(key) || self.eviction.rows.has_evicted(self.lasting_hash_of(key))
     }
 
     /// [`Self::lasting_hash`] of a key.

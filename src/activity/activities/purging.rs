@@ -13,7 +13,7 @@ use super::{Activities, RowId};
 #[derive(Debug, Default)]
 pub(super) struct PurgedRows {
     /// Entries before this one, but those of what is open and of what gaps name.
-    before: Seq,
+    pub(super) before: Seq,
     /// The first row that was not yet looked at since the last purge.
     from: Option<Seq>,
     /// Gaps, until their rows are gone as well.
@@ -26,7 +26,7 @@ pub(super) struct PurgedRows {
 
 impl Activities {
     /// The journal has no entry before this one any more, but those of what is open, and of what gaps name: rows that have no
-    /// other go as well. Of the gaps just these are gone.
+    /// other go as well. Of the gaps just these are gone; others among them are gone although they had later entries.
     pub fn purged<'a>(&mut self, before: Seq, gaps: impl Iterator<Item = &'a ActivityKey>) {
         let gone: Vec<u32> = gaps.filter_map(|gap| self.find(gap)).map(|row| row.slot).collect();
         self.eviction.purged.gaps.extend(gone);
@@ -41,8 +41,7 @@ impl Activities {
     fn keep_named(&mut self) {
         let (mut rows, mut settled) = (BTreeSet::new(), HashSet::new());
         for (_, (_, gap)) in self.gaps.iter().filter(|(at, _)| !self.eviction.purged.gaps.contains(at)) {
-            let commands = gap.open.iter().cloned().map(ActivityKey::Command);
-            for key in commands.chain(gap.open_requests.iter().cloned().map(ActivityKey::Data)) {
+            for key in gap.named() {
                 if let Some(row) = self.find(&key) {
                     rows.insert(row);
                 } else if self.was_evicted(&key) {
@@ -51,6 +50,14 @@ impl Activities {
             }
         }
         (self.eviction.purged.named, self.eviction.purged.settled_across) = (rows, settled);
+    }
+
+    /// An entry was restored: one that the journal has lost since it was read is taken out.
+    pub(super) fn note_restored(&mut self, seq: Seq) {
+        let purged = &mut self.eviction.purged;
+        if seq < purged.before {
+            purged.from = Some(purged.from.map_or(seq, |from| from.min(seq)));
+        }
     }
 
     /// Takes out up to about `budget` rows that are no longer in the journal. Whether there may be more to do.

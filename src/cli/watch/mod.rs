@@ -11,6 +11,7 @@ mod gap_lines;
 mod gap_tests;
 mod live;
 mod model;
+mod older_rows;
 mod printer;
 mod standing;
 

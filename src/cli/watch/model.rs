@@ -6,15 +6,16 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::gap_lines::GapLines;
+use super::older_rows::{self, OlderRows};
 use crate::activity::record::Record;
 use crate::activity::{
-    Activities, Activity, ActivityKey, Deed, Entry, Fact, Filter, GapState, RowId, Seq, Status, TimeReference, View,
+    Activities, Activity, ActivityKey, Entry, Fact, Filter, GapState, Kind, RowId, Seq, Status, TimeReference, View,
 };
 use crate::cli::CliError;
 use crate::cli::people::Names;
 use crate::cli::task::{Goal, Watch};
 use crate::engine::{Clock, EngineClock};
-use crate::journal::{Archive, EarlierLinks};
+use crate::journal::{Archive, EarlierLinks, LinkOpener};
 use crate::settings::ProfileId;
 
 mod records;
@@ -55,7 +56,9 @@ pub(super) struct Model {
     older: Option<Vec<(ProfileId, Seq, usize)>>,
     /// The first entry that was read.
     first: Seq,
-    activities: BTreeMap<ProfileId, Activities>,
+    /// Before which entry the journal has removed what is settled, as far as it was followed.
+    purged: Seq,
+    pub(super) activities: BTreeMap<ProfileId, Activities>,
     whose: Whose,
     json: bool,
     goal: Option<Goal>,
@@ -63,8 +66,8 @@ pub(super) struct Model {
     filter: Filter,
     /// The rows that have, or had, the label that is waited for.
     labelled: BTreeSet<(ProfileId, RowId)>,
-    /// What is waited for and is wholly older than what was read at the start.
-    older_awaited: OlderAwaited,
+    /// What is wanted of what is older than what was read at the start. `None` before that is known, and once it was read.
+    older_rows: Option<OlderRows>,
     link_lifetime: Duration,
     /// How many rows of each profile are in memory. Of the others the journal has what is not known here.
     rows: usize,
@@ -109,18 +112,23 @@ impl Model {
             next: first,
             older: None,
             first,
+            purged: archive.as_ref().map_or(Ok(Seq(0)), Archive::purged_before)?,
             activities: BTreeMap::new(),
             whose,
             json: wanted.json,
             goal: wanted.exit_on,
             filter: wanted.filter.unwrap_or_default(),
             labelled: BTreeSet::new(),
-            older_awaited: OlderAwaited::default(),
+            older_rows: None,
             link_lifetime,
             rows,
             reference: entry_clock.reference(),
             entry_clock,
-            links: archive.as_ref().map(|archive| archive.earlier_links(true)).transpose()?.unwrap_or_default(),
+            links: archive
+                .as_ref()
+                .map(|archive| archive.earlier_links(&LinkOpener::Run))
+                .transpose()?
+                .unwrap_or_default(),
             gap_lines: None,
             clock,
             archive,
@@ -139,7 +147,7 @@ impl Model {
     pub(super) fn remember(&mut self, end: Seq) -> Result<bool, CliError> {
         let Some(archive) = self.archive.as_ref() else { return Ok(false) };
         if self.next > end {
-            return self.index_older();
+            return self.read_older();
         }
         let left = usize::try_from(end.0.saturating_sub(self.next.0).saturating_add(1)).unwrap_or(usize::MAX);
         let chunk = archive.since(self.next, CHUNK.min(left))?;
@@ -157,21 +165,29 @@ impl Model {
         Ok(true)
     }
 
-    /// Reads the ids of one chunk of what is older than what was read. Whether there is more.
-    fn index_older(&mut self) -> Result<bool, CliError> {
+    /// Reads one chunk of what is older than what was read: first of rows that are wanted, then the ids of all others. Whether there
+    /// is more.
+    fn read_older(&mut self) -> Result<bool, CliError> {
         let Some(archive) = &self.archive else { return Ok(false) };
-        if self.older.is_none() {
+        let Some(older) = &mut self.older else {
+            let watched: Vec<_> =
+                archive.profiles()?.into_iter().filter(|profile| self.whose.includes(*profile)).collect();
             let most = self.rows.saturating_mul(OLDER_OF_EACH);
-            let watched = archive.profiles()?.into_iter().filter(|profile| self.whose.includes(*profile));
-            self.older = Some(watched.map(|profile| (profile, self.first, most)).collect());
-        }
-        let Some((profile, before, most)) = self.older.as_mut().and_then(Vec::pop) else {
-            return self.read_older_awaited();
+            self.older = Some(watched.iter().map(|profile| (*profile, self.first, most)).collect());
+            self.older_rows = Some(self.wanted_of_older(watched)?);
+            return Ok(true);
         };
+        if let Some(rows) = &mut self.older_rows {
+            if !rows.read(archive, self.first)? {
+                self.take_older_rows();
+            }
+            return Ok(true);
+        }
+        let Some((profile, before, most)) = older.pop() else { return Ok(false) };
         let entries = archive.keys_before(profile, before, OLDER_CHUNK)?;
         let left = most.saturating_sub(entries.len());
         let oldest = entries.last().map(|(seq, _)| *seq).filter(|_| left > 0);
-        if let (Some(oldest), Some(older)) = (oldest, &mut self.older) {
+        if let Some(oldest) = oldest {
             older.push((profile, oldest, left));
         }
         self.of(profile).index_older(&entries, oldest.is_none());
@@ -179,70 +195,69 @@ impl Model {
         Ok(true)
     }
 
-    /// Reads one chunk of what is waited for and older than what was read. Whether there is more.
-    fn read_older_awaited(&mut self) -> Result<bool, CliError> {
-        let (Some(archive), Some(goal)) = (&self.archive, &self.goal) else { return Ok(false) };
+    /// What is wanted of profiles beyond what was read: what is open, what gaps name, and what is waited for.
+    fn wanted_of_older(&mut self, profiles: Vec<ProfileId>) -> Result<OlderRows, CliError> {
+        // Before older rows take the place of newer ones.
+        self.note_labelled();
         let first = self.first;
-        let Some(next) = self.older_awaited.next else {
-            let watched = |profile: &ProfileId| self.whose.includes(*profile);
-            let keys = match goal {
-                Goal::Final(id) => {
-                    let of = |profile| keys_of(id).map(|key| (profile, key));
-                    archive.profiles()?.into_iter().filter(watched).flat_map(of).collect()
-                }
-                Goal::Label(wanted) => {
-                    let mut keys = BTreeSet::new();
-                    archive.ours_before(first, |profile, entry| {
-                        if let Fact::Done(Deed::Labelled { label }) = entry.fact
-                            && watched(&profile)
-                        {
-                            let key = (profile, entry.key);
-                            // The newest one counts.
-                            if label == *wanted {
-                                keys.insert(key)
-                            } else {
-                                keys.remove(&key)
-                            };
-                        }
-                    })?;
-                    keys
-                }
-            };
-            let in_memory = |(profile, key): &(ProfileId, ActivityKey)| {
-                self.activities.get(profile).is_some_and(|activities| activities.find(key).is_some())
-            };
-            self.older_awaited.keys = keys.into_iter().filter(|key| !in_memory(key)).collect();
-            self.older_awaited.next = Some(Seq(0));
-            return Ok(!self.older_awaited.keys.is_empty());
+        let mut awaited = match (&self.archive, &self.goal) {
+            (Some(archive), Some(goal)) => older_rows::awaited(archive, goal, &profiles, first)?,
+            _ => BTreeSet::new(),
         };
-        if self.older_awaited.keys.is_empty() || next >= first {
-            return Ok(false);
+        // Of one that is settled, nothing more is wanted but its name.
+        let is_final = matches!(self.goal, Some(Goal::Final(_)));
+        awaited.retain(|(profile, key)| {
+            let known = self.activities.get(profile).and_then(|known| known.get(known.find(key)?));
+            !is_final || known.is_none_or(|activity| !is_settled(&activity))
+        });
+        let mut rows = OlderRows::new(awaited);
+        for profile in profiles {
+            let open = self.archive.as_ref().map(|archive| archive.open_activities(profile)).transpose()?;
+            let (gaps, mut open): (Vec<_>, Vec<_>) =
+                open.unwrap_or_default().into_iter().partition(|key| key.kind() == Kind::Gap);
+            for key in gaps {
+                let Some(archive) = &self.archive else { break };
+                // All that is known of it: it is found by an index.
+                for entry in archive.history(profile, &key, Seq(0), first)? {
+                    if entry.seq < first {
+                        self.of(profile).apply(&entry);
+                    }
+                }
+            }
+            let activities = self.of(profile);
+            open.retain(|key| activities.find(key).is_none());
+            rows.want(profile, open.into_iter().chain(activities.named_elsewhere()));
         }
-        let chunk = archive.since(next, CHUNK)?;
-        let last = chunk.last().map_or(first, |(_, entry)| entry.seq);
-        for (profile, entry) in chunk.into_iter().filter(|(_, entry)| entry.seq < first) {
-            let key = (profile, entry.key.clone());
-            if self.older_awaited.keys.contains(&key) {
-                let new = || Activities::new(self.link_lifetime);
-                self.older_awaited.activities.entry(profile).or_insert_with(new).apply(&entry);
+        Ok(rows)
+    }
+
+    /// All that was wanted has been read.
+    fn take_older_rows(&mut self) {
+        for (profile, key, entries, is_awaited) in self.older_rows.take().into_iter().flat_map(OlderRows::into_rows) {
+            let activities = self.of(profile);
+            if is_awaited {
+                // It stays, whatever else is read.
+                activities.add_found(&key, &entries);
+            } else {
+                entries.iter().for_each(|entry| activities.apply(entry));
             }
         }
-        self.older_awaited.next = Some(after(last));
-        Ok(true)
+    }
+
+    /// Notes which rows have the label that is waited for.
+    fn note_labelled(&mut self) {
+        let Some(Goal::Label(label)) = &self.goal else { return };
+        for (profile, activities) in &self.activities {
+            let view = View::new();
+            let rows = (0..view.len(activities)).filter_map(|index| view.row(activities, index));
+            let is_meant = |row: &RowId| activities.get(*row).is_some_and(|activity| activity.label() == label);
+            self.labelled.extend(rows.filter(is_meant).map(|row| (*profile, row)));
+        }
     }
 
     /// What was waited for, where it had come before the start: its lines.
     pub(super) fn reached_before(&mut self, names: &Names) -> Result<Option<String>, CliError> {
-        if let Some(Goal::Label(label)) = &self.goal {
-            let mut found = BTreeSet::new();
-            for (profile, activities) in &self.activities {
-                let view = View::new();
-                let rows = (0..view.len(activities)).filter_map(|index| view.row(activities, index));
-                let is_meant = |row: &RowId| activities.get(*row).is_some_and(|activity| activity.label() == label);
-                found.extend(rows.filter(is_meant).map(|row| (*profile, row)));
-            }
-            self.labelled = found;
-        }
+        self.note_labelled();
         let Some(reached) = self.awaited() else { return Ok(None) };
         let lines = reached.iter().map(|(profile, activity)| {
             let record = Record::of(names.name(*profile), activity, None, activity.updated());
@@ -276,7 +291,19 @@ impl Model {
         }
         self.entry_clock = EngineClock::beside(Some(archive), self.clock.clone())?;
         self.reference = self.entry_clock.reference();
-        let links = archive.earlier_links(true)?;
+        let purged = archive.purged_before()?;
+        if purged > self.purged {
+            self.purged = purged;
+            let now = self.entry_clock.now();
+            for activities in self.activities.values_mut() {
+                // What has expired meanwhile is settled.
+                activities.expire(now);
+                let gone = older_rows::gone(archive, activities, purged)?;
+                activities.purged(purged, gone.iter());
+                while activities.tidy(CHUNK) {}
+            }
+        }
+        let links = archive.earlier_links(&LinkOpener::Run)?;
         if links != self.links {
             self.links = links;
             for (profile, activities) in &mut self.activities {
@@ -296,8 +323,6 @@ impl Model {
                 continue;
             }
             let row = self.apply(profile, &entry)?;
-            // With what is new it was read whole.
-            self.older_awaited.keys.remove(&(profile, entry.key.clone()));
             keys.entry(profile).or_default().push(entry.key.clone());
             if !names.knows(profile) {
                 *names = learn();
@@ -400,14 +425,13 @@ impl Model {
 
     /// The activities that were waited for, as far as they are in memory; `None` where one of them is still to come.
     fn awaited(&self) -> Option<Vec<(ProfileId, Activity<'_>)>> {
-        let older = self.older_awaited.all();
         match self.goal.as_ref()? {
             Goal::Final(id) => {
-                let newer = self.activities.iter().flat_map(|(profile, activities)| {
+                let known = self.activities.iter().flat_map(|(profile, activities)| {
                     let find = |key| activities.find(&key).and_then(|row| activities.get(row));
-                    keys_of(id).into_iter().filter_map(find).map(|activity| (*profile, activity))
+                    older_rows::keys_of(id).into_iter().filter_map(find).map(|activity| (*profile, activity))
                 });
-                let found: Vec<_> = newer.chain(older).filter(|(_, activity)| is_settled(activity)).collect();
+                let found: Vec<_> = known.filter(|(_, activity)| is_settled(activity)).collect();
                 (!found.is_empty()).then_some(found)
             }
             Goal::Label(label) => {
@@ -416,11 +440,11 @@ impl Model {
                     None => Some(None),
                     Some(activity) => (activity.label() == label).then_some(Some((*profile, activity))),
                 };
-                let newer: Vec<_> = self.labelled.iter().filter_map(named).collect();
-                let is_named = !newer.is_empty();
-                let found: Vec<_> = newer.into_iter().flatten().chain(older).collect();
+                let known: Vec<_> = self.labelled.iter().filter_map(named).collect();
+                let is_named = !known.is_empty();
+                let found: Vec<_> = known.into_iter().flatten().collect();
                 let is_open = |(_, activity): &(ProfileId, Activity<'_>)| !is_settled(activity);
-                ((is_named || !found.is_empty()) && !found.iter().any(is_open)).then_some(found)
+                (is_named && !found.iter().any(is_open)).then_some(found)
             }
         }
     }
@@ -428,30 +452,6 @@ impl Model {
     fn activity(&self, profile: ProfileId, row: RowId) -> Option<Activity<'_>> {
         self.activities.get(&profile)?.get(row)
     }
-}
-
-/// What is waited for and is wholly older than what was read at the start.
-#[derive(Default)]
-struct OlderAwaited {
-    /// Where its entries are read next; `None` before it is known what it is.
-    next: Option<Seq>,
-    /// What it is; no longer if it is heard of again, because then it is among the others.
-    keys: BTreeSet<(ProfileId, ActivityKey)>,
-    activities: BTreeMap<ProfileId, Activities>,
-}
-
-impl OlderAwaited {
-    fn all(&self) -> impl Iterator<Item = (ProfileId, Activity<'_>)> {
-        self.keys.iter().filter_map(|(profile, key)| {
-            let activities = self.activities.get(profile)?;
-            Some((*profile, activities.get(activities.find(key)?)?))
-        })
-    }
-}
-
-/// What may have an id whose outcome is waited for.
-fn keys_of(id: &str) -> [ActivityKey; 2] {
-    [ActivityKey::Command(id.into()), ActivityKey::Data(id.into())]
 }
 
 /// Whether its outcome is there. That a server does not know a command is none: its acknowledgement may still come.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 
 use super::*;
-use crate::activity::{Deed, Moment};
+use crate::activity::{Deed, Enquiry, Gap, GapCause, Moment};
 use crate::journal::Journal;
 use crate::protocol::Incoming;
 use crate::protocol::incoming::parse;
@@ -169,5 +169,97 @@ async fn texts_that_a_row_has_only_the_beginning_of_are_printed_whole_whatever_t
     // One that ends as if it were cut is whole.
     append(vec![labelled("label x…".to_owned())]).await;
     assert_eq!(last_line(&mut model)["label"], "label x…");
+    journal.close().await;
+}
+
+/// Many more entries than are indexed at the start.
+async fn beyond_the_index(journal: &Journal, profile: ProfileId, name: &str) {
+    let entries = (0..ROWS * (OLDER_OF_EACH + 2)).map(|number| heard(&format!("{name}-{number}"), 2, 3_000_000));
+    journal.append(profile, entries.collect()).await.unwrap();
+}
+
+#[tokio::test]
+async fn what_is_waited_for_is_found_however_old_its_name_or_its_outcome_is() {
+    let label = |id: &str, label: &str| {
+        let label = Deed::Labelled { label: label.to_owned() };
+        Entry::ours(Moment(1_000_000), ActivityKey::Command(id.into()), Fact::Done(label))
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let journal = Journal::open(folder.path()).unwrap().journal;
+    let profile = ProfileId::random();
+    let append = async |entries| journal.append(profile, entries).await.unwrap();
+    // Of one the name is old and the rest is not; of one the outcome is old, and a repeat is not; one is open.
+    append(vec![label("named", "night"), label("renamed", "night"), label("open", "day"), heard("open", 1, 1)]).await;
+    append(vec![label("repeated", "late"), heard("repeated", 2, 1), label("done", "late"), heard("done", 2, 1)]).await;
+    beyond_the_index(&journal, profile, "old").await;
+    append(vec![heard("named", 2, 4_000_000), label("renamed", "other"), heard("renamed", 1, 4_000_000)]).await;
+    append(vec![heard("repeated", 1, 4_000_000)]).await;
+    let start = |goal: &str| waiting(folder.path(), Some(goal.parse().unwrap()));
+    for (goal, expected) in [
+        ("label:night", Some(vec!["named".to_owned()])),
+        ("final:named", Some(vec!["named".to_owned()])),
+        ("final:repeated", Some(vec!["repeated".to_owned()])),
+        ("label:late", Some(vec!["repeated".to_owned(), "done".to_owned()])),
+        ("label:day", None),
+        ("label:other", None),
+    ] {
+        let found = reached(&mut start(goal)).map(|mut ids| {
+            ids.sort();
+            ids
+        });
+        let expected = expected.map(|mut ids| {
+            ids.sort();
+            ids
+        });
+        assert_eq!(found, expected, "{goal}");
+    }
+    // One that is open and older than all ids that are known ends the wait with its outcome, also if others come meanwhile.
+    let mut waiting = ["label:day", "final:open"].map(start);
+    for model in &mut waiting {
+        assert_eq!(reached(model), None);
+    }
+    beyond_the_index(&journal, profile, "new").await;
+    for model in &mut waiting {
+        last_line(model);
+    }
+    append(vec![heard("open", 2, 6_000_000)]).await;
+    for model in &mut waiting {
+        let news = model.news(&mut Names::default(), Names::default).unwrap();
+        assert!(news.reached && news.lines.contains(r#""label":"day""#), "{}", news.lines);
+    }
+    journal.close().await;
+}
+
+#[tokio::test]
+async fn a_gap_says_of_what_is_older_than_what_was_read_what_the_journal_knows() {
+    let folder = tempfile::tempdir().unwrap();
+    let journal = Journal::open(folder.path()).unwrap().journal;
+    let profile = ProfileId::random();
+    let append = async |entries| journal.append(profile, entries).await.unwrap();
+    let gap = |open: &[&str], to: Option<i64>| {
+        let open = open.iter().map(|id| (*id).into()).collect();
+        let (from, to) = (Moment(1), to.map(Moment));
+        let gap = Gap { from, to, cause: GapCause::Disconnected, open, requests: 1, open_requests: vec!["r".into()] };
+        Entry::ours(Moment(1), ActivityKey::Gap("g".into()), Fact::Gap(gap))
+    };
+    let enquired = |id: &str| Entry::ours(Moment(2), ActivityKey::Command(id.into()), Fact::Enquired(Enquiry::Unknown));
+    let raw = r#"{"data":{"type":"X-DPT-CAB-REQUEST-ID","id":"r","output_type":0,"body":"Collecting"}}"#;
+    let Incoming::Message(message) = parse(raw) else { panic!("{raw}") };
+    let request = Entry { raw: raw.into(), ..Entry::ours(Moment(1), ActivityKey::of(&message), Fact::Heard(message)) };
+    append(vec![heard("unknown", 1, 1), heard("open", 1, 1), heard("settled", 1, 1), heard("other", 1, 1), request])
+        .await;
+    append(vec![gap(&["unknown", "open", "settled"], Some(2)), heard("settled", 2, 1), enquired("unknown")]).await;
+    beyond_the_index(&journal, profile, "old").await;
+    let mut model = model(folder.path());
+    let state = |model: &Model| {
+        let activities = &model.activities[&profile];
+        let gap = activities.find(&ActivityKey::Gap("g".into())).and_then(|row| activities.gap(row)).expect("the gap");
+        (gap.open, gap.recovered, gap.unknown, gap.heard)
+    };
+    assert_eq!(state(&model), (3, 1, 1, 0));
+    assert_eq!(model.activities[&profile].ledger().open, 3, "open, other and r");
+    append(vec![heard("open", 2, 3_000_000)]).await;
+    last_line(&mut model);
+    assert_eq!(state(&model), (3, 2, 1, 0));
     journal.close().await;
 }

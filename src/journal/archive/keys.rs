@@ -1,9 +1,14 @@
 //! What the journal has, without what servers said: whose, of which activities, and what this program did.
 
+use std::collections::BTreeSet;
+
+use rusqlite::OptionalExtension as _;
+
 use crate::activity::{ActivityKey, Entry, Seq};
-use crate::journal::JournalError;
+use crate::journal::database::number_of;
 use crate::journal::reader::to_sql;
-use crate::journal::row;
+use crate::journal::retention::PURGED_BEFORE;
+use crate::journal::{JournalError, open_activity, row};
 use crate::settings::ProfileId;
 
 use super::{Archive, entries_where, of_profile};
@@ -43,6 +48,80 @@ impl Archive {
             let mut statement = self.connection.prepare_cached(sql)?;
             let parameters = (profile.as_u128().to_be_bytes(), to_sql(before), limit);
             statement.query_map(parameters, row::numbered_key)?.collect::<rusqlite::Result<_>>()
+        };
+        read().map_err(|source| self.failed(source))
+    }
+
+    /// The activities of a profile that are open; none while the journal's holder is still finding out which are.
+    ///
+    /// # Errors
+    ///
+    /// If the journal can't be read.
+    pub fn open_activities(&self, profile: ProfileId) -> Result<Vec<ActivityKey>, JournalError> {
+        let read = || match number_of(&self.connection, profile)? {
+            Some(number) => open_activity::keys_of(&self.connection, number),
+            None => Ok(Vec::new()),
+        };
+        read().map_err(|source| self.failed(source))
+    }
+
+    /// Before which number the journal has removed entries: all but those of what is open, and of what gaps name.
+    ///
+    /// # Errors
+    ///
+    /// If the journal can't be read.
+    pub fn purged_before(&self) -> Result<Seq, JournalError> {
+        let read = || {
+            let sql = "SELECT count(*) FROM sqlite_schema WHERE name = 'meta'";
+            if self.connection.query_row(sql, (), |row| row.get::<_, i64>(0))? == 0 {
+                // Of the first version.
+                return Ok(None);
+            }
+            let mut select = self.connection.prepare_cached("SELECT value FROM meta WHERE name = ?1")?;
+            select.query_row([PURGED_BEFORE], |row| row.get::<_, i64>(0)).optional()
+        };
+        let before = read().map_err(|source| self.failed(source))?;
+        Ok(Seq(before.and_then(|before| u64::try_from(before).ok()).unwrap_or(0)))
+    }
+
+    /// Whether it has an entry.
+    ///
+    /// # Errors
+    ///
+    /// If the journal can't be read.
+    pub fn has_entry(&self, seq: Seq) -> Result<bool, JournalError> {
+        let read = || self.connection.prepare_cached("SELECT 1 FROM entry WHERE seq = ?1")?.exists([to_sql(seq)]);
+        read().map_err(|source| self.failed(source))
+    }
+
+    /// The entries of some activities of a profile among the `limit` oldest entries from `from` on and before a number, in ascending
+    /// order; and from where on there are more to look at.
+    ///
+    /// # Errors
+    ///
+    /// If the journal can't be read.
+    pub fn entries_of(
+        &self,
+        profile: ProfileId,
+        wanted: &BTreeSet<ActivityKey>,
+        (from, before): (Seq, Seq),
+        limit: u32,
+    ) -> Result<(Vec<Entry>, Option<Seq>), JournalError> {
+        let sql = "SELECT seq, kind, id FROM entry WHERE profile = (SELECT number FROM profile WHERE uuid = ?1)
+                   AND seq >= ?2 AND seq < ?3 ORDER BY seq LIMIT ?4";
+        let read = || {
+            let mut order = self.connection.prepare_cached(sql)?;
+            let mut look_up = self.connection.prepare_cached(&entries_where("seq = ?1"))?;
+            let mut rows = order.query((profile.as_u128().to_be_bytes(), to_sql(from), to_sql(before), limit))?;
+            let (mut entries, mut looked_at, mut last) = (Vec::new(), 0, from);
+            while let Some(found) = rows.next()? {
+                let (seq, key) = row::numbered_key(found)?;
+                (looked_at, last) = (looked_at + 1, seq);
+                if wanted.contains(&key) {
+                    entries.extend(look_up.query_row([to_sql(seq)], of_profile).optional()?.map(|(_, entry)| entry));
+                }
+            }
+            Ok((entries, (looked_at == limit).then(|| Seq(last.0.saturating_add(1)))))
         };
         read().map_err(|source| self.failed(source))
     }

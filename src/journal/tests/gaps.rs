@@ -41,11 +41,11 @@ fn gap(
     (from, to): (i64, Option<i64>),
     open: Vec<CommandId>,
     open_requests: Vec<RequestId>,
-    unnamed: u32,
+    (unnamed, cause): (u32, GapCause),
 ) -> Entry {
     let requests = u32::try_from(open_requests.len()).unwrap() + unnamed;
     let (from, to) = (second(from), to.map(second));
-    let gap = Gap { from, to, cause: GapCause::Disconnected, open, requests, open_requests };
+    let gap = Gap { from, to, cause, open, requests, open_requests };
     Entry::ours(Moment(0), ActivityKey::Gap(format!("g-{key}").into()), Fact::Gap(gap))
 }
 
@@ -53,6 +53,8 @@ fn gap(
 fn entry() -> impl Strategy<Value = Entry> {
     let id = || (0..5_u8).prop_map(|id| format!("c-{id}"));
     let commands = prop::collection::vec((0..5_u8).prop_map(|id| format!("c-{id}").as_str().into()), 0..4);
+    let causes = [GapCause::Disconnected, GapCause::NotRunning, GapCause::Asleep, GapCause::MessageLost];
+    let cause = prop::sample::select(causes.to_vec());
     let requests = prop::collection::vec((0..3_u8).prop_map(|id| format!("r-{id}").as_str().into()), 0..3);
     prop_oneof![
         (id(), 1..4_u8).prop_map(|(id, status)| heard(&id, status)),
@@ -64,7 +66,7 @@ fn entry() -> impl Strategy<Value = Entry> {
         id().prop_map(|id| {
             Entry::ours(Moment(0), ActivityKey::Command(id.as_str().into()), Fact::Done(Deed::Tracked))
         }),
-        (0..2_u8, 0..200_i64, prop::option::of(200..400_i64), commands, requests, 0..2_u32)
+        (0..2_u8, 0..200_i64, prop::option::of(200..400_i64), commands, requests, (0..2_u32, cause))
             .prop_map(|(key, from, to, open, requests, unnamed)| gap(key, (from, to), open, requests, unnamed)),
     ]
 }
@@ -150,10 +152,11 @@ fn a_gap_that_went_on_is_told_by_what_was_heard_of_in_between() {
     let journal = open(folder.path());
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
     let ids = || (0..5).map(|id| format!("c-{id}").as_str().into()).collect();
-    let mut entries = vec![heard("c-0", 1), heard("c-1", 1), gap(1, (10, None), Vec::new(), Vec::new(), 0)];
+    let mut entries =
+        vec![heard("c-0", 1), heard("c-1", 1), gap(1, (10, None), Vec::new(), Vec::new(), (0, GapCause::Disconnected))];
     // Three of them are first heard of while the connection flaps.
     entries.extend(["c-2", "c-3", "c-4"].map(|id| heard(id, 1)));
-    entries.push(gap(1, (10, Some(30)), ids(), Vec::new(), 0));
+    entries.push(gap(1, (10, Some(30)), ids(), Vec::new(), (0, GapCause::Disconnected)));
     entries.extend((0..5).map(|id| heard(&format!("c-{id}"), 2)));
     runtime.block_on(journal.append(profile(), entries)).unwrap();
     runtime.block_on(journal.close());

@@ -5,18 +5,18 @@ use std::collections::BTreeMap;
 use super::*;
 use crate::activity::{NotSaved, Openness, Receipt};
 
-fn data(id: &str, output: i64, body: &str) -> Entry {
+pub(super) fn data(id: &str, output: i64, body: &str) -> Entry {
     let data = json!({"type": "X-DPT-CAB-REQUEST-ID", "id": id, "output_type": output, "body": body});
     heard(&json!({ "data": data }).to_string())
 }
 
 const INLINE: &str = "QUJDREVGR0hJSktMTU5PUFFSU1RVVldY";
 
-fn link(id: &str) -> Entry {
+pub(super) fn link(id: &str) -> Entry {
     data(id, 1, "https://h.example/?auth=hidden")
 }
 
-fn stream(id: &str, address: bool) -> Entry {
+pub(super) fn stream(id: &str, address: bool) -> Entry {
     let mut message = json!({"type": "STREAM-READY", "id": id});
     if address {
         message["streamUrl"] = json!("https://s.example/?auth=hidden");
@@ -24,15 +24,15 @@ fn stream(id: &str, address: bool) -> Entry {
     heard(&json!({ "data": message }).to_string())
 }
 
-fn did(id: &str, deed: Deed) -> Entry {
+pub(super) fn did(id: &str, deed: Deed) -> Entry {
     Entry::ours(Moment(5), ActivityKey::Data(RequestId::from(id)), Fact::Done(deed))
 }
 
-fn saved() -> Deed {
+pub(super) fn saved() -> Deed {
     Deed::Saved { to: "/tmp/a".to_owned(), size: 1, receipt: Receipt::default() }
 }
 
-fn not_saved(why: NotSaved) -> Deed {
+pub(super) fn not_saved(why: NotSaved) -> Deed {
     Deed::NotSaved { why, sentence: String::new(), part: None }
 }
 
@@ -182,9 +182,9 @@ async fn what_begins_and_settles_in_one_transaction_never_touches_the_table() {
 }
 
 /// Entries of few activities, so that they meet.
-fn any_entry() -> impl Strategy<Value = Entry> {
+pub(super) fn any_entry() -> impl Strategy<Value = Entry> {
     let ids = proptest::sample::select(vec!["a", "b", "23f7978a-5561-4718-84ca-c38d7db0843c"]);
-    (ids, 0..19).prop_map(|(id, what)| match what {
+    (ids, 0..22).prop_map(|(id, what)| match what {
         0..4 => command(id, i64::from(what)),
         4 => Entry::ours(Moment(5), ActivityKey::Command(id.into()), Fact::Done(Deed::Tracked)),
         5 => Entry { key: ActivityKey::Command(id.into()), ..nothing() },
@@ -199,7 +199,10 @@ fn any_entry() -> impl Strategy<Value = Entry> {
         14 => did(id, not_saved(NotSaved::Broken)),
         15 => did(id, not_saved(NotSaved::Refused)),
         16 => did(id, Deed::WarningRead),
-        17 => gap(id, None, &[], &[]),
+        17 => did(id, not_saved(NotSaved::NotStarted)),
+        18 => did(id, Deed::Labelled { label: "mine".to_owned() }),
+        19 => Entry { key: ActivityKey::Command(id.into()), ..did(id, Deed::Labelled { label: "mine".to_owned() }) },
+        20 => gap(id, None, &[], &[]),
         _ => gap(id, Some(Moment(2)), &["a"], &["b"]),
     })
 }

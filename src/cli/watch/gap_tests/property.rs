@@ -1,0 +1,144 @@
+//! Any journal, and what each says of it.
+
+use super::*;
+
+#[derive(Debug, Clone)]
+enum Step {
+    Command(u8, u8),
+    Data(u8, bool),
+    Unknown(u8),
+    Known(u8, i64),
+    Tracked(u8),
+    /// A command, or a data request, gets a name, if there is a row of it.
+    Named(bool, u8),
+    /// A stream token, or what makes a stream ready.
+    Stream(u8, bool),
+    /// A download that failed before it began, is refused, or succeeds.
+    Download(u8, Option<NotSaved>),
+    /// The connection is lost: another gap begins, or the last one goes on.
+    Lost(bool, GapCause),
+    /// A connection is joined; whether an earlier version writes that.
+    Joined(bool),
+    Purge,
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    let id = 0..5_u8;
+    let cause = prop::sample::select(vec![
+        GapCause::Disconnected,
+        GapCause::NotRunning,
+        GapCause::Asleep,
+        GapCause::MessageLost,
+    ]);
+    let end = prop::sample::select(vec![
+        Some(NotSaved::NotStarted),
+        Some(NotSaved::Refused),
+        Some(NotSaved::LinkExpired),
+        Some(NotSaved::Broken),
+        None,
+    ]);
+    prop_oneof![
+        3 => (id.clone(), 1..4_u8).prop_map(|(id, status)| Step::Command(id, status)),
+        2 => (0..3_u8, any::<bool>()).prop_map(|(id, is_ready)| Step::Data(id, is_ready)),
+        1 => id.clone().prop_map(Step::Unknown),
+        2 => (id.clone(), 1..4_i64).prop_map(|(id, status)| Step::Known(id, status)),
+        1 => id.clone().prop_map(Step::Tracked),
+        1 => (any::<bool>(), 0..3_u8).prop_map(|(is_data, id)| Step::Named(is_data, id)),
+        1 => (0..3_u8, any::<bool>()).prop_map(|(id, is_token)| Step::Stream(id, is_token)),
+        1 => (0..3_u8, end).prop_map(|(id, end)| Step::Download(id, end)),
+        2 => (any::<bool>(), cause).prop_map(|(goes_on, cause)| Step::Lost(goes_on, cause)),
+        2 => any::<bool>().prop_map(Step::Joined),
+        2 => Just(Step::Purge),
+    ]
+}
+
+impl Bench {
+    fn key(kind: &str, number: u8) -> ActivityKey {
+        let id = format!("{kind}-{number}");
+        if kind == "c" { ActivityKey::Command(id.as_str().into()) } else { ActivityKey::Data(id.as_str().into()) }
+    }
+
+    fn status(&self, key: &ActivityKey) -> Option<Status> {
+        self.window.find(key).and_then(|row| self.window.get(row)).map(|row| row.status())
+    }
+
+    fn did(&mut self, key: ActivityKey, deed: Deed) {
+        self.write(Entry::ours(Moment(0), key, Fact::Done(deed)));
+    }
+
+    fn take(&mut self, step: &Step) {
+        let last = self.gaps.last_key_value().map(|(from, gap)| (*from, gap.to.is_none()));
+        match *step {
+            Step::Command(id, status) => self.write(command(&format!("c-{id}"), status)),
+            Step::Data(id, is_ready) => self.write(data(&format!("r-{id}"), is_ready)),
+            Step::Unknown(id) => self.write(enquired(&format!("c-{id}"), Enquiry::Unknown)),
+            Step::Known(id, status) => self.write(enquired(&format!("c-{id}"), known(status))),
+            Step::Tracked(id) => self.did(Self::key("c", id), Deed::Tracked),
+            Step::Named(is_data, id) => {
+                let key = Self::key(if is_data { "r" } else { "c" }, id);
+                if self.status(&key).is_some() {
+                    self.did(key, Deed::Labelled { label: "night".to_owned() });
+                }
+            }
+            Step::Stream(id, true) => self.write(heard(
+                &json!({"type": "X-DPT-CAB-REQUEST-ID", "id": format!("r-{id}"), "output_type": 1, "body": "a-token"}),
+            )),
+            Step::Stream(id, false) => self.write(heard(&json!({"type": "STREAM-READY", "id": format!("r-{id}")}))),
+            Step::Download(id, end) => {
+                let key = Self::key("r", id);
+                if self.status(&key) != Some(Status::Ready) {
+                    return;
+                }
+                if end != Some(NotSaved::NotStarted) {
+                    self.did(key.clone(), Deed::Fetching { to: "/tmp/a".to_owned(), part: None, links: Vec::new() });
+                }
+                self.did(
+                    key.clone(),
+                    match end {
+                        Some(why) => Deed::NotSaved { why, sentence: "It failed.".to_owned(), part: None },
+                        None => Deed::Saved { to: "/tmp/a".to_owned(), size: 1, receipt: Receipt::default() },
+                    },
+                );
+                if end == Some(NotSaved::Refused) {
+                    self.pass(3_000);
+                    self.did(key, Deed::WarningRead);
+                }
+            }
+            Step::Lost(goes_on, cause) => match last {
+                Some((_, true)) => {}
+                Some((from, false)) if goes_on => self.lose_by(from, cause),
+                _ => self.lose_by(self.at, cause),
+            },
+            Step::Joined(by_earlier_version) => {
+                if let Some((from, true)) = last {
+                    self.join(from, by_earlier_version);
+                }
+            }
+            Step::Purge => self.purge(),
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 64, ..ProptestConfig::default() })]
+
+    #[test]
+    fn window_export_and_watch_say_the_same_of_every_gap_and_of_what_is_open(
+        steps in prop::collection::vec((step(), prop_oneof![4 => 0..40_i64, 1 => 2_000..8_000_i64]), 1..40),
+        later in prop::sample::select(vec![0_i64, 5, 60, 3_700]),
+    ) {
+        let mut bench = Bench::new();
+        for (step, pause) in &steps {
+            bench.pass(*pause);
+            bench.take(step);
+        }
+        let purged = steps.iter().any(|(step, _)| matches!(step, Step::Purge));
+        // Whether an outcome was heard can be purged within the hour in which that counts.
+        let [window, others @ ..] = bench.told(if purged { later + 3_700 } else { later });
+        let names =
+            ["the window after a restart", "export", "export --messages", "watch", "watch with few rows in memory"];
+        for (told, whose) in others.iter().zip(names) {
+            prop_assert_eq!(told, &window, "{}", whose);
+        }
+    }
+}

@@ -1,0 +1,109 @@
+//! Rows that are wanted and older than what is read at the start: they are read from the journal as a whole.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::activity::{Activities, ActivityKey, Deed, Entry, Fact, Kind, Seq};
+use crate::cli::task::Goal;
+use crate::journal::{Archive, JournalError};
+use crate::settings::ProfileId;
+
+/// How many entries are looked at together.
+const CHUNK: u32 = 20_000;
+
+type Key = (ProfileId, ActivityKey);
+
+/// What is wanted, and what has been read of it.
+#[derive(Default)]
+pub(super) struct OlderRows {
+    /// The activities whose outcomes are waited for.
+    awaited: BTreeSet<Key>,
+    /// What is wanted of each profile whose entries have not been looked at, and from which entry on.
+    left: Vec<(ProfileId, BTreeSet<ActivityKey>, Seq)>,
+    read: BTreeMap<Key, Vec<Entry>>,
+}
+
+impl OlderRows {
+    pub(super) fn new(awaited: BTreeSet<Key>) -> Self {
+        Self { awaited, ..Self::default() }
+    }
+
+    /// These are wanted of a profile, beside those that are waited for.
+    pub(super) fn want(&mut self, profile: ProfileId, keys: impl Iterator<Item = ActivityKey>) {
+        let awaited = self.awaited.iter().filter(|(of, _)| *of == profile).map(|(_, key)| key.clone());
+        let wanted: BTreeSet<_> = keys.chain(awaited).collect();
+        if !wanted.is_empty() {
+            self.left.push((profile, wanted, Seq(0)));
+        }
+    }
+
+    /// Looks at one chunk of the entries before one. Whether there is more.
+    pub(super) fn read(&mut self, archive: &Archive, before: Seq) -> Result<bool, JournalError> {
+        let Some((profile, wanted, from)) = self.left.pop() else { return Ok(false) };
+        let (entries, next) = archive.entries_of(profile, &wanted, (from, before), CHUNK)?;
+        for entry in entries {
+            self.read.entry((profile, entry.key.clone())).or_default().push(entry);
+        }
+        if let Some(next) = next {
+            self.left.push((profile, wanted, next));
+        }
+        Ok(!self.left.is_empty())
+    }
+
+    /// The entries of each activity, ascending, and whether it is waited for.
+    pub(super) fn into_rows(self) -> impl Iterator<Item = (ProfileId, ActivityKey, Vec<Entry>, bool)> {
+        let Self { awaited, read, .. } = self;
+        read.into_iter().map(move |(key, entries)| {
+            let is_awaited = awaited.contains(&key);
+            (key.0, key.1, entries, is_awaited)
+        })
+    }
+}
+
+/// The activities that may be waited for, as far as entries before one say so.
+pub(super) fn awaited(
+    archive: &Archive,
+    goal: &Goal,
+    profiles: &[ProfileId],
+    before: Seq,
+) -> Result<BTreeSet<Key>, JournalError> {
+    let mut keys = BTreeSet::new();
+    match goal {
+        Goal::Final(id) => {
+            keys.extend(profiles.iter().flat_map(|profile| keys_of(id).map(|key| (*profile, key))));
+        }
+        Goal::Label(wanted) => archive.ours_before(before, |profile, entry| {
+            if let Fact::Done(Deed::Labelled { label }) = entry.fact
+                && profiles.contains(&profile)
+            {
+                // The newest one counts.
+                if label == *wanted {
+                    keys.insert((profile, entry.key))
+                } else {
+                    keys.remove(&(profile, entry.key))
+                };
+            }
+        })?,
+    }
+    Ok(keys)
+}
+
+/// What may have an id whose outcome is waited for.
+pub(super) fn keys_of(id: &str) -> [ActivityKey; 2] {
+    [ActivityKey::Command(id.into()), ActivityKey::Data(id.into())]
+}
+
+/// The gaps, and of the activities that have entries before and after a number those, of which the journal has nothing any more.
+pub(super) fn gone(
+    archive: &Archive,
+    activities: &Activities,
+    purged_before: Seq,
+) -> Result<Vec<ActivityKey>, JournalError> {
+    let mut gone = Vec::new();
+    let rows = activities.before(purged_before).filter_map(|(_, row)| activities.get(row));
+    for row in rows.filter(|row| row.kind() == Kind::Gap || row.last_seq() >= purged_before) {
+        if !archive.has_entry(row.last_seq())? {
+            gone.push(row.key());
+        }
+    }
+    Ok(gone)
+}

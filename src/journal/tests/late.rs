@@ -1,0 +1,225 @@
+//! What is left of an activity after a purge never reads as open if the whole did not.
+
+use std::time::Duration;
+
+use super::open_activity::{any_entry, data, did, link, not_saved, saved, stream};
+use super::*;
+use crate::activity::{Activities, NotSaved, Openness, Requested};
+use crate::protocol::DataToken;
+
+const DAY: i64 = 24 * 60 * 60 * 1_000_000;
+const LIFETIME: Duration = Duration::from_mins(10);
+
+fn ten_days() -> Limits {
+    Limits { age: Some(Duration::from_hours(10 * 24)), bytes: None }
+}
+
+/// The activities that read as open to whoever starts with these entries.
+fn open_of(entries: &[Entry], now: Moment) -> BTreeSet<ActivityKey> {
+    let mut activities = Activities::new(LIFETIME);
+    activities.set_live_from(Seq(u64::MAX));
+    activities.apply_restored(entries);
+    activities.expire(now);
+    let rows = (0..activities.len()).filter_map(|index| activities.get(activities.newest(index)?));
+    rows.filter(|row| row.status().is_open()).map(|row| row.key()).collect()
+}
+
+/// Keeps the journal within limits. After every step, what is left of what was committed opens nothing.
+async fn purge(journal: &Journal, now: Moment, limits: &Limits, committed: &[Entry]) -> Result<(), TestCaseError> {
+    journal.forget_expired_secrets(now, LIFETIME).await.unwrap();
+    let open = open_of(committed, now);
+    loop {
+        let step = journal.purge_step(now, limits).await.unwrap();
+        let left = all(journal, profile()).await;
+        let left = open_of(&left, now);
+        prop_assert!(left.is_subset(&open), "{left:?} of {open:?}");
+        // Nothing is expected of what has a name, and nothing else.
+        let is_expected = |key: &&ActivityKey| {
+            committed
+                .iter()
+                .any(|entry| entry.key == **key && !Openness::SETTLED.after(&entry.key, &entry.fact).is_settled())
+        };
+        let expected: BTreeSet<_> = open.iter().filter(is_expected).cloned().collect();
+        prop_assert!(expected.is_subset(&left), "what is open has gone: {left:?} of {expected:?}");
+        if !step.more {
+            return Ok(());
+        }
+    }
+}
+
+#[derive(Debug, Clone)]
+enum Act {
+    Append(Vec<Entry>),
+    Days(i64),
+    Purge,
+    Restart,
+    /// As after an update, or after a damaged journal was recovered.
+    BuildAnew,
+}
+
+#[test]
+fn a_purge_opens_nothing_and_takes_nothing_that_is_open() {
+    let acts = prop_oneof![
+        8 => proptest::collection::vec(any_entry(), 1..4).prop_map(Act::Append),
+        4 => (1..9_i64).prop_map(Act::Days),
+        4 => Just(Act::Purge),
+        1 => Just(Act::Restart),
+        1 => Just(Act::BuildAnew),
+    ];
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    proptest!(ProptestConfig::with_cases(128), |(acts in proptest::collection::vec(acts, 1..24))| {
+        runtime.block_on(async {
+            let folder = tempfile::tempdir().unwrap();
+            let mut journal = open(folder.path());
+            let (mut committed, mut now) = (Vec::new(), Moment(1_000 * DAY));
+            for act in acts {
+                match act {
+                    Act::Append(entries) => {
+                        let entries = entries.into_iter().map(|entry| Entry { at: now, ..entry }).collect();
+                        committed.extend(journal.append(profile(), entries).await.unwrap());
+                    }
+                    Act::Days(days) => now.0 += days * DAY,
+                    Act::Purge => {
+                        purge(&journal, now, &ten_days(), &committed).await?;
+                        // What comes after that is judged by what was left.
+                        committed = all(&journal, profile()).await;
+                    }
+                    Act::Restart => {
+                        journal.close().await;
+                        journal = open(folder.path());
+                    }
+                    Act::BuildAnew => {
+                        journal.close().await;
+                        behind_its_back(
+                            folder.path(),
+                            "DELETE FROM open_activity; INSERT OR REPLACE INTO meta VALUES ('open_to', 0)",
+                        );
+                        journal = open(folder.path());
+                    }
+                }
+            }
+            Ok::<(), TestCaseError>(())
+        })?;
+    });
+}
+
+/// Settled activities, each with what came long ago and what came late and says less.
+fn settled_with_late() -> Vec<(Vec<Entry>, Entry)> {
+    let label = || Deed::Labelled { label: "mine".to_owned() };
+    let fetching = || Deed::Fetching { to: String::new(), part: None, links: Vec::new() };
+    let requested = Requested {
+        token: DataToken::new("t"),
+        file_name: String::new(),
+        context: String::new(),
+        size: None,
+        command: None,
+        again: None,
+    };
+    let named = Entry { key: ActivityKey::Command("named".into()), ..did("named", label()) };
+    vec![
+        (vec![command("named", 1), command("named", 2)], named),
+        (vec![data("collecting", 0, "wait"), link("collecting")], data("collecting", 0, "wait")),
+        (vec![link("requested")], did("requested", Deed::Requested(requested))),
+        (vec![link("tracked")], did("tracked", Deed::Tracked)),
+        (vec![link("not started")], did("not started", not_saved(NotSaved::NotStarted))),
+        (vec![link("labelled")], did("labelled", label())),
+        (vec![data("stream", 1, "a-token")], stream("stream", false)),
+        (vec![stream("token", false)], data("token", 1, "a-token")),
+        (vec![stream("address", true)], data("address", 1, "a-token")),
+        (vec![link("saved"), did("saved", fetching()), did("saved", saved())], did("saved", label())),
+        (
+            vec![link("refused"), did("refused", fetching()), did("refused", not_saved(NotSaved::Refused))],
+            did("refused", Deed::WarningRead),
+        ),
+    ]
+}
+
+fn at(at: i64, entries: Vec<Entry>) -> Vec<Entry> {
+    entries.into_iter().map(|entry| Entry { at: Moment(at), ..entry }).collect()
+}
+
+#[tokio::test]
+async fn what_came_late_and_says_less_than_the_outcome_keeps_that_until_both_go() {
+    for (old, late) in settled_with_late() {
+        let id = late.key.id().to_owned();
+        let folder = tempfile::tempdir().unwrap();
+        let journal = open(folder.path());
+        let count = old.len() + 1;
+        journal.append(profile(), at(980 * DAY, old)).await.unwrap();
+        journal.append(profile(), at(999 * DAY, vec![late.clone()])).await.unwrap();
+        let committed = all(&journal, profile()).await;
+        let now = Moment(1_000 * DAY);
+        purge(&journal, now, &ten_days(), &committed).await.unwrap_or_else(|error| panic!("{id}: {error}"));
+        assert_eq!(all(&journal, profile()).await.len(), count, "{id}: a part has gone");
+        assert_eq!(journal.open_activities(profile()).await.unwrap(), [], "{id}");
+        // It stays so at the next start.
+        journal.close().await;
+        let journal = open(folder.path());
+        assert_eq!(journal.open_activities(profile()).await.unwrap(), [], "{id}");
+        purge(&journal, now, &ten_days(), &committed).await.unwrap_or_else(|error| panic!("{id}: {error}"));
+        let later = Moment(1_010 * DAY);
+        purge(&journal, later, &ten_days(), &committed).await.unwrap_or_else(|error| panic!("{id}: {error}"));
+        assert_eq!(all(&journal, profile()).await, [], "{id}: it stays for ever");
+    }
+}
+
+#[tokio::test]
+async fn a_journal_that_is_too_large_loses_what_came_late_with_what_it_was_about() {
+    let folder = tempfile::tempdir().unwrap();
+    let journal = open(folder.path());
+    let bulky = |range: std::ops::Range<u32>| -> Vec<Entry> {
+        settled(range)
+            .into_iter()
+            .map(|entry| Entry { raw: format!("{}{}", entry.raw, " ".repeat(3_000)).into(), ..entry })
+            .collect()
+    };
+    // Of one whose link had expired before its token came, the stream is to come.
+    let cases = settled_with_late().into_iter().filter(|(_, late)| late.key.id() != "address");
+    let (old, late): (Vec<_>, Vec<_>) = cases.unzip();
+    for (number, old) in (0_u32..).zip(old) {
+        journal.append(profile(), old).await.unwrap();
+        journal.append(profile(), bulky(number * 40..(number + 1) * 40)).await.unwrap();
+    }
+    journal.forget_expired_secrets(Moment(i64::MAX), Duration::ZERO).await.unwrap();
+    let ids: BTreeSet<_> = late.iter().map(|entry| entry.key.id().to_owned()).collect();
+    journal.append(profile(), late).await.unwrap();
+    journal.append(profile(), bulky(2_000..2_400)).await.unwrap();
+    let committed = all(&journal, profile()).await;
+    let mut seen = BTreeSet::new();
+    for bytes in [2_500_000, 2_200_000, 2_000_000, 1_000_000, 100_000, 100_000] {
+        let limits = Limits { age: None, bytes: Some(bytes) };
+        purge(&journal, Moment(i64::MAX), &limits, &committed).await.unwrap();
+        let left = all(&journal, profile()).await;
+        seen.insert(left.iter().filter(|entry| ids.contains(entry.key.id())).count());
+    }
+    assert!(seen.len() >= 3 && seen.contains(&0), "{seen:?}: they went together");
+}
+
+#[tokio::test]
+async fn a_repeat_of_what_was_settled_before_is_kept_no_longer_than_any_other_entry() {
+    for (old, repeat, is_repeat) in [
+        (vec![link("r")], data("r", 0, "wait"), true),
+        (vec![link("r"), did("r", saved())], data("r", 0, "wait"), true),
+        (vec![command("c", 1), command("c", 3)], command("c", 1), true),
+        (
+            vec![command("c", 1), Entry { fact: Fact::Enquired(Enquiry::Unknown), ..command("c", 1) }],
+            command("c", 1),
+            false,
+        ),
+        (vec![link("r")], link("r"), true),
+        (vec![link("r")], data("r", 1, "a-token"), false),
+    ] {
+        let folder = tempfile::tempdir().unwrap();
+        let journal = open(folder.path());
+        journal.append(profile(), at(980 * DAY, old)).await.unwrap();
+        // Its time is over before the repeat comes.
+        journal.forget_expired_secrets(Moment(990 * DAY), LIFETIME).await.unwrap();
+        journal.append(profile(), at(999 * DAY, vec![repeat.clone()])).await.unwrap();
+        let committed = all(&journal, profile()).await;
+        for days in [1_000, 1_010, 1_011, 1_012] {
+            let now = Moment(days * DAY);
+            purge(&journal, now, &ten_days(), &committed).await.unwrap_or_else(|error| panic!("{repeat:?}: {error}"));
+        }
+        assert_eq!(all(&journal, profile()).await.is_empty(), is_repeat, "{repeat:?}");
+    }
+}
