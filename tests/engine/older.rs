@@ -5,6 +5,7 @@ use std::time::Duration;
 use privicore_monitor::activity::{
     Activities, ActivityKey, Answer, Chip, Deed, Enquiry, Entry, Fact, Filter, Gap, GapCause, Kind, Moment, Status,
 };
+use privicore_monitor::credentials::Keyring;
 use privicore_monitor::engine::{Action, Event, SearchEnd};
 use privicore_monitor::journal::Journal;
 use privicore_monitor::protocol::incoming::parse;
@@ -237,7 +238,9 @@ async fn a_search_says_how_far_it_is_finds_whole_activities_and_can_be_cancelled
 #[tokio::test]
 async fn a_gap_says_of_what_was_not_restored_what_the_journal_knows() {
     let sandbox = quiet().await;
-    let (machine, profile) = with_history(&sandbox).await;
+    let (mut machine, profile) = with_history(&sandbox).await;
+    // Without a token nobody is asked.
+    machine.keyring = Keyring::in_memory();
     let journal = Journal::open(&machine.folder.path().join("data")).expect("the journal").journal;
     let id = |text: &str| CommandId::new(text.to_owned());
     let heard = |text: &str, status: u8| {

@@ -478,6 +478,8 @@ async fn export_says_of_a_kept_link_what_the_window_says_also_while_the_keyring_
         assert_eq!(exported(&machine, false).await, [expected], "before the window, locked: {is_locked}");
         let mut window = Window::open(&machine);
         window.live(1).await;
+        let is_restored = |event: &Event| matches!(event, Event::Restored { complete: true, .. }).then_some(());
+        window.since(0, "what the journal has", is_restored).await;
         if !is_locked {
             window.profile("the kept link", |profile| (!profile.kept_links.is_empty()).then_some(())).await;
         }
