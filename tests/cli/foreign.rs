@@ -1,6 +1,8 @@
 //! WebSocket libraries in other languages, as relays use them: their frames are read, whichever way they are sent, and their closes
-//! are outlived. `tests/run` installs what these tests need and names it in the environment; without it they test nothing.
+//! are outlived. `tests/run` installs what these tests need, names it in the environment and builds them with the feature
+//! `interop-tests`. Without that feature they are ignored; with it, a missing variable is a failure.
 
+use std::ffi::OsString;
 use std::io::{BufRead as _, BufReader};
 use std::process::{Child, Command, Stdio};
 
@@ -84,9 +86,20 @@ fn wanted<'a>(between: &[(&'a str, &'a str)], long: &'a str) -> Vec<(&'a str, &'
     [&before[..], between, &after].concat()
 }
 
+/// What a variable of the environment names, which `tests/run` sets.
+fn installed(variable: &str) -> OsString {
+    let value = std::env::var_os(variable).unwrap_or_default();
+    assert!(!value.is_empty(), "{variable} is not set: run tests/run, which installs what it names");
+    value
+}
+
 #[test]
+#[cfg_attr(
+    not(feature = "interop-tests"),
+    ignore = "needs Node's ws: tests/run installs it and runs this with the feature interop-tests"
+)]
 fn what_nodes_ws_sends_is_read_whichever_way_it_comes() {
-    let Some(modules) = std::env::var_os("PRIVICORE_TEST_NODE_MODULES") else { return };
+    let modules = installed("PRIVICORE_TEST_NODE_MODULES");
     let foreign = Foreign::start(Command::new("node").env("NODE_PATH", modules).arg(file("node/server.cjs")));
     let (found, long) = (outcomes(&foreign), "x".repeat(4000));
     let found: Vec<_> = found.iter().map(|(id, message)| (&**id, &**message)).collect();
@@ -94,8 +107,12 @@ fn what_nodes_ws_sends_is_read_whichever_way_it_comes() {
 }
 
 #[test]
+#[cfg_attr(
+    not(feature = "interop-tests"),
+    ignore = "needs Python's websockets: tests/run installs it and runs this with the feature interop-tests"
+)]
 fn what_pythons_websockets_sends_is_read_whichever_way_it_comes() {
-    let Some(python) = std::env::var_os("PRIVICORE_TEST_PYTHON") else { return };
+    let python = installed("PRIVICORE_TEST_PYTHON");
     let foreign = Foreign::start(Command::new(python).arg(file("python/server.py")));
     let (found, long) = (outcomes(&foreign), "x".repeat(4000));
     let found: Vec<_> = found.iter().map(|(id, message)| (&**id, &**message)).collect();
