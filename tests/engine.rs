@@ -13,6 +13,8 @@
 mod beside_curl;
 #[path = "engine/canary.rs"]
 mod canary;
+#[path = "engine/certificates.rs"]
+mod certificates;
 #[path = "journal/child.rs"]
 mod child;
 #[path = "engine/clocks.rs"]

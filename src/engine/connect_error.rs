@@ -1,12 +1,14 @@
 //! Why there is no connection to a server: from the name to the answer that is no WebSocket.
 
+use std::io;
+
 use hyper::StatusCode;
 
 use super::proxies::ProxyError;
 use super::retry_after::RetryAfter;
 use super::system_error::SystemError;
 use super::tls_failure;
-use super::trust::Shortfall;
+use super::trust::{Shortfall, Trust};
 
 /// Why there is no connection, in words for the operator.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
@@ -80,6 +82,13 @@ pub enum ConnectError {
         /// By which proxy it was to be reached, with a space before it; or empty.
         through: String,
     },
+}
+
+impl ConnectError {
+    /// TLS with a host failed.
+    pub(super) fn tls(host: String, source: io::Error, trust: &Trust) -> Self {
+        Self::Tls { host, source: source.into(), shortfall: trust.shortfall.clone() }
+    }
 }
 
 /// An answer that is no upgrade.

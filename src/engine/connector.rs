@@ -87,9 +87,7 @@ pub(super) async fn open(
 /// TLS 1.3 lets a server refuse after the client's handshake: the first answer is then an alert.
 fn handshake_error(host: String, reason: HandshakeError) -> ConnectError {
     match reason {
-        HandshakeError::Broken(source)
-            if source.get_ref().is_some_and(<dyn std::error::Error + Send + Sync>::is::<rustls::Error>) =>
-        {
+        HandshakeError::Broken(source) if tls_failure::within(&source).is_some() => {
             ConnectError::Tls { host, source, shortfall: None }
         }
         reason => ConnectError::Handshake { host, reason },
@@ -130,11 +128,7 @@ impl Connector for Network {
             };
             match tokio_rustls::TlsConnector::from(way.trust.config.clone()).connect(name, stream).await {
                 Ok(stream) => Ok(Box::new(stream) as Box<dyn Transport>),
-                Err(source) => Err(ConnectError::Tls {
-                    host: target.host,
-                    source: source.into(),
-                    shortfall: way.trust.shortfall.clone(),
-                }),
+                Err(source) => Err(ConnectError::tls(target.host, source, &way.trust)),
             }
         })
     }
@@ -142,6 +136,14 @@ impl Connector for Network {
     fn proxy(&self, target: &Target) -> Option<String> {
         let url = target.url()?;
         self.ways.now().proxies.of_url(&url).ok()?.map(|through| through.to_string())
+    }
+}
+
+/// Why a proxy does not connect to a target; `None` if it does, or does not say in time.
+pub(super) async fn refusal(target: &Target, through: &Through, trust: &Trust) -> Option<ProxyError> {
+    match tokio::time::timeout(BUDGET, tunnelled(target, through, trust)).await {
+        Ok(Err(ConnectError::Proxy(error))) => Some(error),
+        Ok(_) | Err(_) => None,
     }
 }
 

@@ -14,6 +14,7 @@ use hyper_util::rt::TokioIo;
 use tokio::time::Instant;
 
 use super::connector::Transport;
+use super::tls_failure;
 
 /// What this program calls itself.
 pub(super) const USER_AGENT: &str = concat!("privicore-monitor/", env!("CARGO_PKG_VERSION"));
@@ -139,7 +140,7 @@ impl From<hyper::Error> for HttpError {
 
 /// The same error: its kind, and what TLS or the system said.
 fn copy_of(error: &io::Error) -> io::Error {
-    match (error.raw_os_error(), error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>())) {
+    match (error.raw_os_error(), tls_failure::within(error)) {
         (Some(code), _) => io::Error::from_raw_os_error(code),
         (None, Some(tls)) => io::Error::new(error.kind(), tls.clone()),
         (None, None) => error.kind().into(),

@@ -8,7 +8,11 @@ use hyper_util::client::legacy::connect::proxy::Tunnel;
 use tokio_tungstenite::tungstenite::http::Uri;
 use tower_service::Service;
 
+use super::connector;
+use super::endpoints::Target;
+use super::proxies::{ProxyError, Through};
 use super::tls_failure;
+use super::trust::Trust;
 
 /// What went wrong between the client and a proxy that it had to tunnel through. hyper-util gives the type no name outside,
 /// but it is the error of its connector.
@@ -32,6 +36,9 @@ pub enum NoConnection {
     /// TLS.
     #[error("{}", tls_failure::describe(.0))]
     Tls(rustls::Error),
+    /// An answer came that is not HTTP, or breaks its rules.
+    #[error("the answer is not HTTP")]
+    NotHttp,
     /// The connection was there and broke.
     #[error("the connection broke off")]
     BrokenOff,
@@ -46,19 +53,35 @@ pub enum NoConnection {
 impl NoConnection {
     /// What an error of the client means. Its text can name the address: only kinds and the system's words are taken.
     pub(super) fn of(error: &reqwest::Error) -> Self {
-        if !error.is_connect() {
-            return Self::BrokenOff;
-        }
         let mut innermost = None;
         let mut source = error.source();
         while let Some(cause) = source {
-            if let Some(found) = Self::of_tunnel(cause).or_else(|| Self::of_tls(cause)) {
+            if let Some(found) =
+                Self::of_tunnel(cause).or_else(|| Self::of_tls(cause)).or_else(|| Self::of_answer(cause))
+            {
                 return found;
             }
             innermost = Some(cause);
             source = cause.source();
         }
+        if !error.is_connect() {
+            return Self::BrokenOff;
+        }
         innermost.map_or(Self::Unknown, |cause| Self::System(cause.to_string()))
+    }
+
+    /// The proxy's own fault, if it is one, in the words that the socket has for it. The client does not say what a proxy answered:
+    /// one that refused is asked once more. That reaches nobody behind it unless it agrees, and then nothing is sent.
+    pub(super) async fn of_proxy(&self, target: &Target, through: &Through, trust: &Trust) -> Option<ProxyError> {
+        match self {
+            Self::ProxyPassword => Some(ProxyError::NeedsPassword(through.to_string())),
+            Self::ProxyClosed => Some(ProxyError::Closed(through.to_string())),
+            Self::ProxyTooLong => Some(ProxyError::TooLong(through.to_string())),
+            Self::ProxyRefused | Self::System(_) => Box::pin(connector::refusal(target, through, trust)).await,
+            // Its own, or that of the server behind it.
+            Self::Tls(_) if through.target().secure => Box::pin(connector::refusal(target, through, trust)).await,
+            Self::Tls(_) | Self::NotHttp | Self::BrokenOff | Self::Unknown => None,
+        }
     }
 
     fn of_tunnel(cause: &(dyn Error + 'static)) -> Option<Self> {
@@ -75,8 +98,12 @@ impl NoConnection {
 
     fn of_tls(cause: &(dyn Error + 'static)) -> Option<Self> {
         // What an I/O error wraps is not its source, but the source of that.
-        let wrapped = cause.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
-        let tls = wrapped.and_then(|wrapped| wrapped.downcast_ref()).or_else(|| cause.downcast_ref::<rustls::Error>());
+        let wrapped = cause.downcast_ref::<io::Error>().and_then(tls_failure::within);
+        let tls = wrapped.or_else(|| cause.downcast_ref::<rustls::Error>());
         tls.cloned().map(Self::Tls)
+    }
+
+    fn of_answer(cause: &(dyn Error + 'static)) -> Option<Self> {
+        cause.downcast_ref::<hyper::Error>().filter(|error| error.is_parse()).map(|_error| Self::NotHttp)
     }
 }

@@ -140,6 +140,16 @@ pub enum ProxyError {
     Closed(String),
 }
 
+impl ProxyError {
+    /// When the proxy wants to be asked again.
+    pub(super) fn retry_after(&self) -> Option<RetryAfter> {
+        match self {
+            Self::Refused { retry_after, .. } => *retry_after,
+            _ => None,
+        }
+    }
+}
+
 /// The proxy that an address is reached through.
 #[derive(Clone, PartialEq, Eq)]
 pub(super) struct Through(Url);

@@ -151,7 +151,9 @@ fn is_fatal(error: &RestError) -> bool {
     match error {
         RestError::Unreachable { .. }
         | RestError::UnreachableThrough { .. }
+        | RestError::Tls(_)
         | RestError::Proxy(_)
+        | RestError::ProxyWaits { .. }
         | RestError::TimedOut { .. }
         | RestError::Unauthorised(_)
         | RestError::NotUnderstood { .. }

@@ -20,7 +20,8 @@ use crate::protocol::{
 };
 
 use super::clocks::{Clocks, date_of};
-use super::endpoints::Endpoints;
+use super::connect_error::ConnectError;
+use super::endpoints::{Endpoints, Target};
 use super::no_connection::NoConnection;
 use super::proxies::{ProxyError, Through};
 use super::rest_error::RestError;
@@ -287,8 +288,10 @@ impl Rest {
         carried: Carried<'_>,
     ) -> Result<Answer, RestError> {
         let through = way.proxies.of_url(&endpoints.api)?;
-        let failed = |error| failed(error, endpoints, through.as_ref());
-        let mut response = request.send().await.map_err(failed)?;
+        let mut response = match request.send().await {
+            Ok(response) => response,
+            Err(error) => return Err(self.failed(error, endpoints, (way, through.as_ref())).await),
+        };
         let status = response.status();
         if let Some(through) = through.as_ref().filter(|_through| status == StatusCode::PROXY_AUTHENTICATION_REQUIRED) {
             return Err(ProxyError::NeedsPassword(through.to_string()).into());
@@ -301,7 +304,12 @@ impl Rest {
         let ids = [COMMAND_HEADER, REQUEST_HEADER]
             .map(|name| response.headers().get(name).and_then(|id| id.to_str().ok()).map(str::to_owned));
         let mut bytes = Vec::new();
-        while let Some(chunk) = response.chunk().await.map_err(failed)? {
+        loop {
+            let chunk = match response.chunk().await {
+                Ok(Some(chunk)) => chunk,
+                Ok(None) => break,
+                Err(error) => return Err(self.failed(error, endpoints, (way, through.as_ref())).await),
+            };
             if bytes.len().saturating_add(chunk.len()) > LONGEST_ANSWER {
                 return Err(RestError::NotUnderstood { host: host(endpoints) });
             }
@@ -315,6 +323,39 @@ impl Rest {
             return Ok(Answer { status, date, ids, body });
         }
         Err(RestError::Status { host: host(endpoints), status: status.as_u16(), words: words(&body, carried), wait })
+    }
+
+    /// What a failed call means. Its text can name the address: only kinds and the system's words are taken.
+    async fn failed(
+        &self,
+        error: reqwest::Error,
+        endpoints: &Endpoints,
+        (way, through): (&Way, Option<&Through>),
+    ) -> RestError {
+        let error = error.without_url();
+        let host = host(endpoints);
+        tracing::debug!(%error, host, "a call failed");
+        if error.is_timeout() {
+            return RestError::TimedOut { host };
+        }
+        let why = NoConnection::of(&error);
+        if let Some(through) = through
+            && let Some(error) = why.of_proxy(&Target::of(&endpoints.api), through, &way.trust).await
+        {
+            let wait = error.retry_after().map(|asked| asked.wait(self.clocks.now().at));
+            return match wait {
+                Some(wait) => RestError::ProxyWaits { error, wait },
+                None => error.into(),
+            };
+        }
+        match (why, through) {
+            (NoConnection::NotHttp, _) => RestError::NotUnderstood { host },
+            (NoConnection::Tls(tls), _) => {
+                RestError::Tls(ConnectError::tls(host, std::io::Error::other(tls), &way.trust))
+            }
+            (source @ NoConnection::BrokenOff, _) | (source, None) => RestError::Unreachable { host, source },
+            (source, Some(through)) => RestError::UnreachableThrough { host, proxy: through.to_string(), source },
+        }
     }
 
     fn granted(&self, answer: &Answer, endpoints: &Endpoints) -> Result<Granted, RestError> {
@@ -378,21 +419,6 @@ fn words(body: &str, carried: Carried<'_>) -> String {
         Carried::Token(token) => mask::text(text, &[token]).into_owned(),
         Carried::Password(password) if mask::text(text, &[password]) != mask::text(text, &[]) => String::new(),
         Carried::Password(_) => mask::text(text, &[]).into_owned(),
-    }
-}
-
-/// What a failed call means. Its text can name the address: only the kind and the system's words are taken.
-fn failed(error: reqwest::Error, endpoints: &Endpoints, through: Option<&Through>) -> RestError {
-    let error = error.without_url();
-    let host = host(endpoints);
-    tracing::debug!(%error, host, "a call failed");
-    if error.is_timeout() {
-        return RestError::TimedOut { host };
-    }
-    match (NoConnection::of(&error), through) {
-        (NoConnection::ProxyPassword, Some(through)) => ProxyError::NeedsPassword(through.to_string()).into(),
-        (source @ NoConnection::BrokenOff, _) | (source, None) => RestError::Unreachable { host, source },
-        (source, Some(through)) => RestError::UnreachableThrough { host, proxy: through.to_string(), source },
     }
 }
 

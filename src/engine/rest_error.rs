@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::connect_error::ConnectError;
 use super::no_connection::NoConnection;
 use super::proxies::ProxyError;
 use super::retry_after;
@@ -30,9 +31,20 @@ pub enum RestError {
         /// Why.
         source: NoConnection,
     },
+    /// TLS failed.
+    #[error(transparent)]
+    Tls(ConnectError),
     /// The proxy is of no use.
     #[error(transparent)]
     Proxy(#[from] ProxyError),
+    /// The proxy connects to nobody for a while.
+    #[error("{error} {}", retry_after::sentence(*.wait))]
+    ProxyWaits {
+        /// What it answered.
+        error: ProxyError,
+        /// How long it asks to wait before the next call.
+        wait: Duration,
+    },
     /// No answer.
     #[error("{host} did not answer in time. Try again.")]
     TimedOut {
@@ -76,6 +88,7 @@ impl RestError {
     pub(super) fn retry_after(&self) -> Option<Duration> {
         match self {
             Self::Status { wait, .. } => wait.map(|wait| wait.min(retry_after::LONGEST)),
+            Self::ProxyWaits { wait, .. } => Some((*wait).min(retry_after::LONGEST)),
             _ => None,
         }
     }

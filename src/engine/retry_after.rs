@@ -44,13 +44,18 @@ impl RetryAfter {
     }
 }
 
-/// What the operator reads of a wait that a server asks for.
+/// What the operator reads of a wait that a server asks for, and that is kept to.
 pub(super) fn sentence(wait: Duration) -> String {
     if wait > LONGEST {
         format!("The server asks to wait {}; Privicore Monitor waits {}.", span(wait), span(LONGEST))
     } else {
-        format!("The server asks to wait {}.", span(wait))
+        asked(wait)
     }
+}
+
+/// The same if it is the operator who asks again.
+pub(super) fn asked(wait: Duration) -> String {
+    format!("The server asks to wait {}.", span(wait))
 }
 
 /// The same after another sentence; empty if it asks for no wait.

@@ -6,6 +6,8 @@ use std::io;
 use std::ops::Deref;
 use std::sync::Arc;
 
+use super::tls_failure;
+
 /// An I/O error. Two are equal if their kinds, the system's numbers and, for failures of TLS, the causes are.
 #[derive(Debug, Clone)]
 pub struct SystemError(Arc<io::Error>);
@@ -13,7 +15,7 @@ pub struct SystemError(Arc<io::Error>);
 impl SystemError {
     /// The failure of TLS that it wraps, if it is one.
     fn tls(&self) -> Option<&rustls::Error> {
-        self.get_ref()?.downcast_ref()
+        tls_failure::within(self)
     }
 }
 

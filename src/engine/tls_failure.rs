@@ -12,7 +12,7 @@ use crate::settings::atomic::in_words;
 
 /// What an error of an encrypted stream means, as a clause.
 pub(super) fn of_stream(error: &io::Error) -> String {
-    if let Some(tls) = error.get_ref().and_then(|inner| inner.downcast_ref::<TlsError>()) {
+    if let Some(tls) = within(error) {
         return describe(tls);
     }
     match error.kind() {
@@ -23,9 +23,32 @@ pub(super) fn of_stream(error: &io::Error) -> String {
     }
 }
 
+/// The error of TLS that an I/O error is. Libraries wrap one I/O error into another.
+pub(super) fn within(error: &io::Error) -> Option<&TlsError> {
+    let inner = error.get_ref()?;
+    inner.downcast_ref().or_else(|| within(inner.downcast_ref()?))
+}
+
 /// What an error of TLS means, as a clause.
 pub(super) fn describe(error: &TlsError) -> String {
     describe_in(error, &TimeZone::system())
+}
+
+/// Whether a server refuses its client by this alert, before it reads any request. In TLS 1.3 it comes after the client's part of the
+/// handshake, when the request has been sent.
+pub(super) fn ends_handshake(alert: AlertDescription) -> bool {
+    matches!(
+        alert,
+        AlertDescription::AccessDenied
+            | AlertDescription::BadCertificate
+            | AlertDescription::CertificateExpired
+            | AlertDescription::CertificateRequired
+            | AlertDescription::CertificateRevoked
+            | AlertDescription::CertificateUnknown
+            | AlertDescription::HandshakeFailure
+            | AlertDescription::UnknownCA
+            | AlertDescription::UnsupportedCertificate
+    )
 }
 
 fn describe_in(error: &TlsError, zone: &TimeZone) -> String {
@@ -187,7 +210,9 @@ mod tests {
             assert!(clause.contains(words) && !clause.ends_with('.'), "{clause}");
             let inner = ["UNIX", "Other(", "Error", "webpki", "DnsName", "ca-certificates"];
             assert!(inner.iter().all(|word| !clause.contains(word)), "{clause}");
-            assert_eq!(of_stream(&io::Error::new(io::ErrorKind::InvalidData, error.clone())), describe(&error));
+            let of_io = io::Error::new(io::ErrorKind::InvalidData, error.clone());
+            assert_eq!(of_stream(&of_io), describe(&error));
+            assert_eq!(of_stream(&io::Error::other(of_io)), describe(&error), "wrapped once more");
         }
         assert!(of_stream(&io::ErrorKind::UnexpectedEof.into()).contains("closed the connection"));
     }

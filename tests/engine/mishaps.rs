@@ -220,7 +220,7 @@ async fn a_payload_of_unknown_length_is_saved_and_that_is_said() {
 }
 
 /// A WebSocket server that sends frames to one client.
-async fn streams(frames: Vec<Frame>) -> String {
+pub(crate) async fn streams(frames: Vec<Frame>) -> String {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let address = listener.local_addr().expect("an address");
     crate::scripted::serve(async move {

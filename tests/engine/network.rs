@@ -3,8 +3,8 @@
 use std::path::PathBuf;
 
 use privicore_monitor::activity::{ActivityKey, Deed, Fact, NotSaved};
-use privicore_monitor::engine::{Action, ConnectionState, EngineOptions, ProxyVariables};
-use privicore_monitor::protocol::RequestId;
+use privicore_monitor::engine::{Action, ConnectionState, EngineOptions, Event, ProxyVariables};
+use privicore_monitor::protocol::{RequestId, StoredData};
 use privicore_monitor::sandbox::{DEMO_USERNAME, PASSWORD, Running};
 use privicore_monitor::settings::{Address, Preferences, Profile, ProfileId, ProxyChoice};
 use serde_json::json;
@@ -147,6 +147,97 @@ async fn a_proxy_that_wants_a_password_says_so_for_the_socket_calls_and_download
     window.live(2).await;
     let saved = download(&mut window, profile.id, &request, machine.file("saved.bin")).await;
     assert!(matches!(saved, Deed::Saved { .. }), "{saved:?}");
+    window.quit().await;
+}
+
+#[tokio::test]
+async fn a_proxy_that_asks_to_wait_is_heard_by_the_socket_calls_and_downloads_and_no_link_is_used_up() {
+    let sandbox = quiet().await;
+    let proxy = Proxy::start(None).await;
+    let profile = profile_elsewhere(&sandbox).await;
+    let machine = Machine::new();
+    let mut window = Window::with(with_variable(&machine, &proxy.url()));
+    window.act(Action::SignIn(Box::new(with_password(profile.clone(), PASSWORD))));
+    window.signed_in().await.expect("signed in");
+    window.live(1).await;
+    let request = offer(&mut window, &sandbox, &profile.download).await;
+    // What calls were made over is not used any more.
+    window.act(set(&through(&proxy.url())));
+
+    for (answer, status, span) in [
+        ("HTTP/1.1 503 Busy\r\nRetry-After: 120\r\nContent-Length: 0\r\n\r\n", 503, "2 min"),
+        ("HTTP/1.1 429 Too Many Requests\r\nRetry-After: 3600\r\n\r\n", 429, "1 h"),
+    ] {
+        proxy.refuse(Some(answer));
+        let words = [
+            format!(
+                "The proxy 127.0.0.1:{} did not connect to {ELSEWHERE}: it answered with HTTP status {status}.",
+                proxy.port
+            ),
+            format!("asks to wait {span}"),
+        ];
+        let says = |what: &str, sentence: &str| {
+            assert!(words.iter().all(|words| sentence.contains(words)), "{what}: {sentence}");
+        };
+        let refused = download(&mut window, profile.id, &request, machine.file("saved.bin")).await;
+        let Deed::NotSaved { why: NotSaved::NotStarted, sentence, .. } = refused else { panic!("{refused:?}") };
+        says("the download", &sentence);
+        assert!(sentence.contains("The link was not used"), "{sentence}");
+        window.act(Action::RenewToken(profile.id));
+        says("the renewal", &window.notice("HTTP status").await.sentence);
+    }
+    // What waits as long as it is asked to says so.
+    let token = sandbox.control().store_data(DEMO_USERNAME, b"1".to_vec(), "a.txt", "a").expect("stored");
+    let stored = StoredData { token, context: String::new(), file_name: String::new(), size: None, created: None };
+    window.act(Action::RequestData { profile: profile.id, data: vec![stored], folder: None });
+    let sentence = window.notice("The request for data waits.").await.sentence;
+    assert!(sentence.contains("HTTP status 429") && sentence.contains("waits 5 min"), "{sentence}");
+    sandbox.control().drop_connections();
+    let why = loop {
+        let why = failure(&mut window).await;
+        if why.contains("proxy") {
+            break why;
+        }
+    };
+    assert!(why.contains("HTTP status 429") && why.contains("asks to wait 1 h"), "{why}");
+
+    proxy.refuse(None);
+    let saved = download(&mut window, profile.id, &request, machine.file("saved.bin")).await;
+    assert!(matches!(saved, Deed::Saved { .. }), "{saved:?}");
+    window.quit().await;
+}
+
+#[tokio::test]
+async fn a_proxy_that_closes_or_answers_without_an_end_is_named_by_calls_and_downloads_as_by_the_socket() {
+    let sandbox = quiet().await;
+    let proxy = Proxy::start(None).await;
+    let profile = profile_elsewhere(&sandbox).await;
+    let machine = Machine::new();
+    let mut window = Window::with(with_variable(&machine, &proxy.url()));
+    window.act(Action::SignIn(Box::new(with_password(profile.clone(), PASSWORD))));
+    window.signed_in().await.expect("signed in");
+    window.live(1).await;
+    let request = offer(&mut window, &sandbox, &profile.download).await;
+    window.act(set(&through(&proxy.url())));
+    let endless = Box::leak(format!("HTTP/1.1 200 OK\r\nX: {}", "x".repeat(200_000)).into_boxed_str());
+    for (answer, words) in [
+        ("", "closed the connection without an answer"),
+        (&*endless, "had no end"),
+        ("SSH-2.0-OpenSSH_9.9\r\n", "did not answer like a proxy"),
+        ("HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n", "HTTP status 403"),
+    ] {
+        proxy.refuse(Some(answer));
+        let refused = download(&mut window, profile.id, &request, machine.file("saved.bin")).await;
+        let Deed::NotSaved { why: NotSaved::NotStarted, sentence, .. } = refused else { panic!("{refused:?}") };
+        assert!(sentence.contains(words) && sentence.contains("The link was not used"), "{words}: {sentence}");
+        let mark = window.mark();
+        window.act(Action::RenewToken(profile.id));
+        let told = |event: &Event| match event {
+            Event::Notice(notice) if notice.sentence.contains(words) => Some(()),
+            _ => None,
+        };
+        window.since(mark, words, told).await;
+    }
     window.quit().await;
 }
 

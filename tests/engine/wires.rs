@@ -7,9 +7,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, copy_bidirectional};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::TlsAcceptor;
-use tokio_rustls::rustls::ServerConfig;
 use tokio_rustls::rustls::pki_types::pem::PemObject as _;
 use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use tokio_rustls::rustls::server::WebPkiClientVerifier;
+use tokio_rustls::rustls::{RootCertStore, ServerConfig};
 
 use crate::scripted::serve;
 
@@ -27,32 +28,74 @@ pub(crate) fn port_of(url: &str) -> u16 {
     port.parse().expect("a port")
 }
 
-/// TLS in front of a port of this machine; on which port it listens.
+/// TLS in front of a port of this machine, with the tests' own certificate; on which port it listens.
 pub(crate) async fn encrypted(to: u16) -> u16 {
-    let chain = CertificateDer::from_pem_slice(include_bytes!("tls/server.pem")).expect("a certificate");
-    let key = PrivateKeyDer::from_pem_slice(include_bytes!("tls/server.key")).expect("a key");
+    Encrypted::start(to, server(OURS, None)).await.port
+}
+
+/// A certificate and its key, in PEM form.
+pub(crate) type Pem = (&'static [u8], &'static [u8]);
+
+/// The tests' own, for `localhost` and [`ELSEWHERE`].
+pub(crate) const OURS: Pem = (include_bytes!("tls/server.pem"), include_bytes!("tls/server.key"));
+
+/// A server's side of TLS. Its clients must have a certificate of the authority `of_clients`, if there is one.
+pub(crate) fn server((chain, key): Pem, of_clients: Option<&[u8]>) -> ServerConfig {
+    let certificate = |pem: &[u8]| CertificateDer::from_pem_slice(pem).expect("a certificate");
     let provider = Arc::new(tokio_rustls::rustls::crypto::ring::default_provider());
-    let config = ServerConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .expect("TLS")
-        .with_no_client_auth()
-        .with_single_cert(vec![chain], key)
-        .expect("a certificate with its key");
-    let acceptor = TlsAcceptor::from(Arc::new(config));
-    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
-    let port = listener.local_addr().expect("an address").port();
-    serve(async move {
-        loop {
-            let (stream, _) = listener.accept().await.expect("a client");
-            let acceptor = acceptor.clone();
-            serve(async move {
-                let Ok(mut stream) = acceptor.accept(stream).await else { return };
-                let mut server = TcpStream::connect(("127.0.0.1", to)).await.expect("the server");
-                drop(copy_bidirectional(&mut stream, &mut server).await);
-            });
+    let builder = ServerConfig::builder_with_provider(provider.clone());
+    let builder = builder.with_safe_default_protocol_versions().expect("TLS");
+    let builder = match of_clients {
+        None => builder.with_no_client_auth(),
+        Some(authority) => {
+            let mut roots = RootCertStore::empty();
+            roots.add(certificate(authority)).expect("an authority");
+            let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider).build();
+            builder.with_client_cert_verifier(verifier.expect("a verifier"))
         }
-    });
-    port
+    };
+    let key = PrivateKeyDer::from_pem_slice(key).expect("a key");
+    builder.with_single_cert(vec![certificate(chain)], key).expect("a certificate with its key")
+}
+
+/// TLS in front of a port of this machine.
+pub(crate) struct Encrypted {
+    /// The port that it listens on.
+    pub(crate) port: u16,
+    config: Arc<Mutex<Arc<ServerConfig>>>,
+}
+
+impl Encrypted {
+    pub(crate) async fn start(to: u16, config: ServerConfig) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let port = listener.local_addr().expect("an address").port();
+        let config = Arc::new(Mutex::new(Arc::new(config)));
+        let current = config.clone();
+        serve(async move {
+            loop {
+                let (stream, _) = listener.accept().await.expect("a client");
+                let config = current.lock().unwrap_or_else(PoisonError::into_inner).clone();
+                serve(async move {
+                    let mut stream = match TlsAcceptor::from(config).accept(stream).into_fallible().await {
+                        Ok(stream) => stream,
+                        Err((_refused, mut stream)) => {
+                            // Closed with something unread, it would take back the alert that says why.
+                            drop(tokio::io::copy(&mut stream, &mut tokio::io::sink()).await);
+                            return;
+                        }
+                    };
+                    let mut server = TcpStream::connect(("127.0.0.1", to)).await.expect("the server");
+                    drop(copy_bidirectional(&mut stream, &mut server).await);
+                });
+            }
+        });
+        Self { port, config }
+    }
+
+    /// Has it answer otherwise from the next connection on.
+    pub(crate) fn replace(&self, config: ServerConfig) {
+        *self.config.lock().unwrap_or_else(PoisonError::into_inner) = Arc::new(config);
+    }
 }
 
 /// What a proxy was asked, and what went through it.
@@ -68,6 +111,7 @@ pub(crate) struct Proxy {
     /// The port that it listens on.
     pub(crate) port: u16,
     seen: Arc<Mutex<Seen>>,
+    refusal: Arc<Mutex<Option<&'static str>>>,
 }
 
 impl Proxy {
@@ -76,7 +120,7 @@ impl Proxy {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let port = listener.local_addr().expect("an address").port();
         let seen: Arc<Mutex<Seen>> = Arc::default();
-        let proxy = Self { port, seen };
+        let proxy = Self { port, seen, refusal: Arc::default() };
         let served = proxy.clone();
         serve(async move {
             loop {
@@ -91,6 +135,11 @@ impl Proxy {
     /// Its address.
     pub(crate) fn url(&self) -> String {
         format!("http://127.0.0.1:{}", self.port)
+    }
+
+    /// Has it answer every request with this from now on, or connect again.
+    pub(crate) fn refuse(&self, answer: Option<&'static str>) {
+        *self.refusal.lock().unwrap_or_else(PoisonError::into_inner) = answer;
     }
 
     /// The first lines of what it was asked so far.
@@ -126,6 +175,11 @@ impl Proxy {
         });
         let line = head.lines().next().unwrap_or_default().to_owned();
         self.seen.lock().unwrap_or_else(PoisonError::into_inner).heads.push(head);
+        let refusal = *self.refusal.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(answer) = refusal {
+            drop(client.write_all(answer.as_bytes()).await);
+            return;
+        }
         if !authorised {
             drop(client.write_all(b"HTTP/1.1 407 Proxy Authentication Required\r\nContent-Length: 0\r\n\r\n").await);
             return;

@@ -3,6 +3,8 @@
 //! No token goes along, no connection is kept, nothing is tried again. Redirects are followed by hand (`redirect`), and counted.
 //! The connection goes to the addresses that were checked. What a browser or curl takes for an answer is one.
 
+use std::fmt::Display;
+use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -11,15 +13,18 @@ use reqwest::header::{
     HeaderValue, TRANSFER_ENCODING,
 };
 use reqwest::{Client, ClientBuilder, Response, StatusCode, Version};
+use rustls::Error as TlsError;
 use url::Url;
 
 use crate::activity::NotSaved;
 use crate::engine::connect_error::ConnectError;
 use crate::engine::connector;
+use crate::engine::endpoints;
 use crate::engine::no_connection::NoConnection;
 use crate::engine::proxies::{ProxyError, Through};
 use crate::engine::vault::Taken;
-use crate::engine::way::Ways;
+use crate::engine::way::{Way, Ways};
+use crate::engine::{retry_after, tls_failure};
 use crate::protocol::{file_name, mask, rest};
 
 use super::coding::Coding;
@@ -136,20 +141,15 @@ impl Job {
             };
             let client = match way.downloads(&host(&taken.url), &addresses) {
                 Ok(client) => client,
-                Err(error) => return Err(self.not_sent(taken, &error.without_url(), through.as_ref())),
+                Err(error) => {
+                    let why = NoConnection::of(&error.without_url());
+                    return Err(self.not_sent(taken, &why, (&way, through.as_ref())).await);
+                }
             };
             gets += 1;
             let response = match client.get(taken.url.clone()).send().await {
                 Ok(response) => response,
-                Err(error) if error.is_connect() || error.is_builder() => {
-                    let error = error.without_url();
-                    tracing::debug!(%error, "a download was not answered");
-                    return Err(self.not_sent(taken, &error, through.as_ref()));
-                }
-                Err(error) => {
-                    tracing::debug!(error = %error.without_url(), "a download was not answered");
-                    return Err(no_answer(&host(&taken.url)));
-                }
+                Err(error) => return Err(self.not_answered(taken, error, (&way, through.as_ref())).await),
             };
             if redirect::is_redirect(response.status()) {
                 (taken, addresses) = self.onward(taken, addresses, response.headers(), gets).await?;
@@ -240,8 +240,7 @@ impl Job {
             Err(error) => {
                 tracing::debug!(%error, "a stream could not be connected");
                 self.vault.put_back(&self.request, taken);
-                let sentence = format!("{host} can't be reached. The link was not used; try again.");
-                Err(Failed::after(NotSaved::NotStarted, sentence))
+                Err(not_used(error))
             }
         }
     }
@@ -249,22 +248,53 @@ impl Job {
     /// The proxy is of no use: nothing was sent, and the link is as good as before.
     fn no_way(&self, taken: Taken, error: &ProxyError) -> Failed {
         self.vault.put_back(&self.request, taken);
-        Failed::after(NotSaved::NotStarted, format!("{error} The link was not used; try again."))
+        match error.retry_after() {
+            Some(asked) => not_used(format!("{error} {}", retry_after::asked(asked.wait((self.tools.clock)())))),
+            None => not_used(error),
+        }
+    }
+
+    /// No answer came, or none that can be read.
+    async fn not_answered(
+        &self,
+        taken: Taken,
+        error: reqwest::Error,
+        (way, through): (&Way, Option<&Through>),
+    ) -> Failed {
+        let error = error.without_url();
+        tracing::debug!(%error, "a download was not answered");
+        match NoConnection::of(&error) {
+            why if error.is_connect() || error.is_builder() => self.not_sent(taken, &why, (way, through)).await,
+            // A server that refuses this computer in the handshake has not read the request.
+            why @ NoConnection::Tls(TlsError::AlertReceived(alert)) if tls_failure::ends_handshake(alert) => {
+                self.not_sent(taken, &why, (way, through)).await
+            }
+            NoConnection::NotHttp => {
+                let host = host(&taken.url);
+                let sentence = format!(
+                    "{host} answered, but against the rules of HTTP, so the data in its answer could not be read and is lost. The \
+                     link may be used up."
+                );
+                Failed::broken(sentence)
+            }
+            _ => no_answer(&host(&taken.url)),
+        }
     }
 
     /// Nothing was sent: the link is as good as before.
-    fn not_sent(&self, taken: Taken, error: &reqwest::Error, through: Option<&Through>) -> Failed {
-        let why = NoConnection::of(error);
-        if let (NoConnection::ProxyPassword, Some(through)) = (&why, through) {
-            return self.no_way(taken, &ProxyError::NeedsPassword(through.to_string()));
+    async fn not_sent(&self, taken: Taken, why: &NoConnection, (way, through): (&Way, Option<&Through>)) -> Failed {
+        let (host, target) = (host(&taken.url), endpoints::Target::of(&taken.url));
+        if let Some(through) = through
+            && let Some(error) = why.of_proxy(&target, through, &way.trust).await
+        {
+            return self.no_way(taken, &error);
         }
-        let host = host(&taken.url);
         self.vault.put_back(&self.request, taken);
-        let by = through.map(|through| format!(" through the proxy {through}")).unwrap_or_default();
-        Failed::after(
-            NotSaved::NotStarted,
-            format!("{host} can't be reached{by}: {why}. The link was not used; try again."),
-        )
+        match (why, through) {
+            (NoConnection::Tls(tls), _) => not_used(ConnectError::tls(host, io::Error::other(tls.clone()), &way.trust)),
+            (why, Some(through)) => not_used(format!("{host} can't be reached through the proxy {through}: {why}.")),
+            (why, None) => not_used(format!("{host} can't be reached: {why}.")),
+        }
     }
 
     /// The server answered, but not with the data. Says what is known: what the server said, and what this monitor did.
@@ -380,6 +410,11 @@ fn opened(response: Response, gets: u32) -> Opened {
 fn not_followed(why: &NotFollowed) -> Failed {
     let sentence = format!("{why} Request the data again, or ask whoever runs the server.");
     Failed::after(NotSaved::Broken, sentence)
+}
+
+/// Nothing was sent. `why` is a sentence.
+fn not_used(why: impl Display) -> Failed {
+    Failed::after(NotSaved::NotStarted, format!("{why} The link was not used; try again."))
 }
 
 /// Something may have been sent, and no answer came.

@@ -7,7 +7,6 @@ use tokio::time::Instant;
 
 use crate::engine::clocks::Life;
 use crate::engine::connect_error::ConnectError;
-use crate::engine::proxies::ProxyError;
 use crate::engine::reasons::{ConnectionFailure, DisconnectReason, PolicyCloses, RetryReason};
 use crate::engine::retry_after::{self, RetryAfter};
 
@@ -95,7 +94,7 @@ impl ConnectionFailure {
         let Self::NotConnected(error) = self else { return None };
         match Arc::as_ref(error) {
             ConnectError::NotUpgraded { refusal, .. } => refusal.retry_after,
-            ConnectError::Proxy(ProxyError::Refused { retry_after, .. }) => *retry_after,
+            ConnectError::Proxy(error) => error.retry_after(),
             _ => None,
         }
     }
