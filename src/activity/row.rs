@@ -3,7 +3,7 @@
 //! Every part of a row remembers the entry that it comes from by its place in the journal, and the later place wins
 //! within its class. So entries can be applied in any order to the same end, and a late `pending` never covers an outcome.
 
-use crate::protocol::{Body, CommandStatus, Delivery, LinkLife, Message, UnreadableReason};
+use crate::protocol::{Body, CommandStatus, Delivery, LinkLife, Message, UnreadableReason, mask};
 
 use super::pool::{PackedId, TextId, TextPool, cut};
 use super::{Deed, Enquiry, Entry, Fact, Kind, Moment, NotSaved, Seq};
@@ -362,7 +362,7 @@ impl Row {
             (Fact::Repeated(_), Some(data)) => data.repeated = true,
             (Fact::Heard(Message::Unrecognised(_)), _) => self.offer_message(entry, &entry.raw, pool),
             (Fact::Unreadable { reason, size }, _) => {
-                if *reason == UnreadableReason::Binary && !entry.raw.is_empty() {
+                if *reason == UnreadableReason::Binary && *entry.raw == *mask::HIDDEN_BYTES {
                     self.known.0 |= Known::BYTES;
                 }
                 self.offer_message(entry, &unreadable_text(*reason, *size, &entry.raw), pool);
@@ -430,7 +430,7 @@ fn text_of(body: &Body) -> Option<&str> {
 /// What a message that could not be read says.
 pub(super) fn unreadable_text(reason: UnreadableReason, size: u64, raw: &str) -> String {
     let what = reason.describe(size);
-    // Of bytes, `raw` says only that they are sealed; earlier versions did not keep them.
+    // Of bytes, `raw` says only whether they are sealed; earlier versions did not keep them.
     let is_all = reason.is_lost() || (reason == UnreadableReason::Binary && !raw.is_empty());
     if is_all { what } else { format!("{what}. {raw}") }
 }

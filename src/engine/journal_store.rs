@@ -59,9 +59,12 @@ impl JournalStore {
     pub(super) async fn append(
         &self,
         profile: ProfileId,
-        entries: Vec<Entry>,
+        mut entries: Vec<Entry>,
         secrets: Secrets,
     ) -> Result<Vec<Entry>, NotAppended> {
+        if !secrets.originals.is_empty() && !self.journal.sealing().is_on() {
+            secrets.mark_unkept(&mut entries);
+        }
         #[cfg(test)]
         {
             let takes = *self.append_takes.lock().unwrap();

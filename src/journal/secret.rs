@@ -7,7 +7,7 @@ use rusqlite::{Connection, OptionalExtension, Transaction};
 
 use crate::activity::{Entry, Moment};
 use crate::credentials::KeyringError;
-use crate::protocol::{Link, Original, RequestId, StreamToken};
+use crate::protocol::{Link, Original, RequestId, StreamToken, mask};
 use crate::settings::ProfileId;
 
 use super::row::{StoredId, id_text};
@@ -86,6 +86,15 @@ impl Secrets {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.requests.is_empty() && self.originals.is_empty()
+    }
+
+    /// Says in entries of messages of bytes that these are not kept: the journal does not seal now.
+    pub fn mark_unkept(&self, entries: &mut [Entry]) {
+        for (at, _) in &self.originals {
+            if let Some(entry) = entries.get_mut(*at).filter(|entry| *entry.raw == *mask::HIDDEN_BYTES) {
+                entry.raw = mask::UNKEPT_BYTES.into();
+            }
+        }
     }
 
     /// Adds those of a batch whose entries come behind `before` others.

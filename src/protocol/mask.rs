@@ -17,6 +17,9 @@ pub const HIDDEN: &str = "hidden";
 /// What stands in the place of a message of bytes, which is only to be sealed.
 pub const HIDDEN_BYTES: &str = r#"{"base64":"hidden"}"#;
 
+/// What stands in the place of a message of bytes that could not be sealed, and so is not kept.
+pub const UNKEPT_BYTES: &str = r#"{"base64":"not kept"}"#;
+
 /// From so many bytes on a secret is masked wherever its letters stand.
 const LONG: usize = 8;
 /// From so many bytes on a secret is masked within longer texts at all.

@@ -10,7 +10,7 @@ use privicore_monitor::activity::{Activities, ActivityKey, Chip, Deed, Entry, Fa
 use privicore_monitor::credentials::{Keyring, MemoryStore, SecretBytes, SecretStore, StoreError};
 use privicore_monitor::engine::{Action, EngineClock, Event, Notice, ProfileStatus, Severity};
 use privicore_monitor::journal::{Archive, Export, JournalError, LinkOpener};
-use privicore_monitor::protocol::{RequestId, UnreadableReason};
+use privicore_monitor::protocol::{RequestId, UnreadableReason, mask};
 use privicore_monitor::sandbox::{DEMO_USERNAME, Fault, Garbage, Running};
 use privicore_monitor::settings::ProfileId;
 use serde_json::{Value, json};
@@ -357,22 +357,61 @@ async fn where_links_are_not_to_outlive_the_run_the_keyring_is_not_asked_and_not
     assert_eq!(asked.0.load(Ordering::SeqCst), 0, "the keyring was asked");
 }
 
+/// What the sandbox sends as a message of bytes.
+const BYTES: [u8; 4] = [0, 159, 146, 150];
+
+/// Has the sandbox send a message of bytes; its entry.
+async fn bytes_from(window: &mut Window, sandbox: &Running) -> Entry {
+    let garbage = Fault::Garbage { frames: 1, kind: Some(Garbage::Binary) };
+    assert_eq!(sandbox.control().strike(garbage, None).expect("struck"), 1);
+    let size = BYTES.len() as u64;
+    let is_bytes = |entry: &&Entry| entry.fact == Fact::Unreadable { reason: UnreadableReason::Binary, size };
+    let committed = |event: &Event| match event {
+        Event::Committed { entries, .. } => entries.iter().find(is_bytes).cloned(),
+        _ => None,
+    };
+    window.since(0, "the bytes", committed).await
+}
+
+/// Whether the window offers to save what an entry brought.
+fn is_offered(entry: &Entry) -> bool {
+    let mut activities = Activities::new(std::time::Duration::from_mins(10));
+    activities.apply(entry);
+    activities.get(activities.find(&entry.key).expect("a row")).expect("a row").can_save_inline()
+}
+
+#[tokio::test]
+async fn a_message_of_bytes_that_is_not_kept_is_not_offered_to_be_saved() {
+    for has_keyring in [true, false] {
+        let sandbox = quiet().await;
+        let mut machine = Machine::new();
+        let mut options = machine.options();
+        if has_keyring {
+            // Links are not to outlive the run.
+            options.keeps_links = false;
+        } else {
+            machine.keyring = Keyring::in_place(Box::new(NoSeal::default()));
+            options = machine.options();
+        }
+        let mut window = Window::with(options);
+        window.sign_in(&sandbox).await;
+        let entry = bytes_from(&mut window, &sandbox).await;
+        assert_eq!(&*entry.raw, mask::UNKEPT_BYTES);
+        assert!(!is_offered(&entry), "{entry:?}");
+        window.quit().await;
+    }
+}
+
 #[tokio::test]
 async fn a_message_of_bytes_is_sealed_and_can_be_saved_also_after_a_restart() {
-    const BYTES: [u8; 4] = [0, 159, 146, 150];
     let sandbox = quiet().await;
     let machine = Machine::new();
     let mut window = Window::open(&machine);
     let profile = window.sign_in(&sandbox).await;
     window.kept().await;
-    let garbage = Fault::Garbage { frames: 1, kind: Some(Garbage::Binary) };
-    assert_eq!(sandbox.control().strike(garbage, None).expect("struck"), 1);
-    let is_bytes = |entry: &&Entry| matches!(entry.fact, Fact::Unreadable { reason: UnreadableReason::Binary, size } if size == BYTES.len() as u64);
-    let committed = |event: &Event| match event {
-        Event::Committed { entries, .. } => entries.iter().find(is_bytes).map(|entry| entry.key.clone()),
-        _ => None,
-    };
-    let key = window.since(0, "the bytes", committed).await;
+    let entry = bytes_from(&mut window, &sandbox).await;
+    assert!(is_offered(&entry), "{entry:?}");
+    let key = entry.key;
     for round in ["now", "later"] {
         let to = machine.file(round);
         window.act(Action::SaveMessage { profile, key: key.clone(), to: to.clone(), span: None });

@@ -1,9 +1,13 @@
 //! From a click to a file: the dialog first, then one action; progress, and what is offered afterwards.
 
+use std::path::PathBuf;
+
 use egui::accesskit::Role;
 use egui_kittest::kittest::NodeT as _;
-use privicore_monitor::activity::{ActivityKey, Deed, Fact, Receipt};
-use privicore_monitor::engine::{Action, Progress};
+use privicore_monitor::activity::{ActivityKey, Deed, Entry, Fact, Receipt};
+use privicore_monitor::engine::{Action, Event, Progress};
+use privicore_monitor::protocol::{UnreadableReason, mask};
+use privicore_monitor::settings::ProfileId;
 
 use super::harness::{INLINE, LINK, LINK_LIFETIME, Window, data};
 
@@ -58,6 +62,60 @@ fn what_came_in_the_message_is_saved_from_it() {
     assert_eq!(window.suggestion().file_name, "rotation-note.bin");
     window.answer(Some("/home/ops/note.bin"));
     assert!(matches!(&*window.actions(), [Action::SaveInline { .. }, ..]), "not saved from the message");
+}
+
+/// A message of bytes, as the engine keeps it.
+fn bytes(window: &mut Window, id: &str, raw: &str) -> Entry {
+    let fact = Fact::Unreadable { reason: UnreadableReason::Binary, size: 4 };
+    window.fact(ActivityKey::Message(id.into()), fact, raw)
+}
+
+/// Opens the details of the only row.
+fn open_details(window: &mut Window, entry: Entry) {
+    window.key(egui::Key::ArrowDown);
+    window.key(egui::Key::Enter);
+    let profile = window.id();
+    let Some(Action::History { key, .. }) = window.questions().pop() else { panic!("the journal was not asked") };
+    window.say(Event::History { profile, key, entries: vec![entry], is_cut: false });
+    window.run();
+}
+
+#[test]
+fn a_message_of_bytes_is_saved_from_its_row_and_from_its_details() {
+    let mut window = Window::live();
+    let entry = bytes(&mut window, "m-1", mask::HIDDEN_BYTES);
+    window.commit(vec![entry.clone()]);
+    assert_eq!(window.rows(), ["Message m-1, Unrecognised"]);
+    window.press("Save inline data m-1");
+    window.answer(Some("/home/ops/row.bin"));
+    assert_eq!(saved_message(&mut window), (window.id(), "m-1".to_owned(), "/home/ops/row.bin".into()));
+    open_details(&mut window, entry);
+    window.press("Download selected");
+    window.answer(Some("/home/ops/details.bin"));
+    assert_eq!(saved_message(&mut window), (window.id(), "m-1".to_owned(), "/home/ops/details.bin".into()));
+}
+
+/// Which message the engine was told to save, and where.
+fn saved_message(window: &mut Window) -> (ProfileId, String, PathBuf) {
+    let actions = window.actions();
+    let Some(Action::SaveMessage { profile, key: ActivityKey::Message(id), to, .. }) = actions.first() else {
+        panic!("{actions:?}")
+    };
+    (*profile, id.to_string(), to.clone())
+}
+
+#[test]
+fn bytes_that_are_not_kept_are_not_offered_and_the_details_say_why() {
+    let mut window = Window::live();
+    let entry = bytes(&mut window, "m-1", mask::UNKEPT_BYTES);
+    window.commit(vec![entry.clone()]);
+    assert!(!window.has(Role::Button, "Save inline data m-1"), "it is offered");
+    open_details(&mut window, entry);
+    for name in ["Download selected", "Show secrets"] {
+        assert!(!window.has(Role::Button, name), "{name} is offered");
+    }
+    let why = "Its bytes can't be saved: they are not kept, because there was no system keyring to encrypt them with.";
+    assert!(window.reads(why), "{:?}", window.all(Role::Label));
 }
 
 #[test]

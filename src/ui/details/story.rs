@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use egui::Color32;
 
 use crate::activity::{Activity, Deed, Enquiry, Entry, Fact, Gap, GapCause, Kind, Source, Status};
-use crate::protocol::{CommandStatus, Delivery, Message};
+use crate::protocol::{CommandStatus, Delivery, Message, mask};
 use crate::ui::icons::{self, Icon};
 use crate::ui::open::file_name;
 use crate::ui::scene::Scene;
@@ -227,6 +227,10 @@ pub(super) fn next(activity: &Activity<'_>, entries: &[Entry], scene: &Scene) ->
         }
         Status::Gap => {
             "Messages of this time may be missing. Commands that were open across it are asked for.".to_owned()
+        }
+        Status::Unrecognised if entries.iter().any(|entry| *entry.raw == *mask::UNKEPT_BYTES) => {
+            "Its bytes can't be saved: they are not kept, because there was no system keyring to encrypt them with."
+                .to_owned()
         }
         Status::Unrecognised => "This monitor does not know what this means. It is kept as it came.".to_owned(),
     }
