@@ -68,8 +68,10 @@ impl SystemDialogs {
         }
     }
 
-    /// The window as the portal names it. On Wayland a window has no name that others can use, unless it is exported; without
-    /// one, the dialog stands beside the window.
+    /// The window as the portal names it. On Wayland that would be a handle from xdg-foreign's exporter. winit does not export
+    /// windows and gives only pointers to its own connection; to send the request over that takes unsafe code, which this crate
+    /// forbids, or `ashpd` with a Wayland client of its own. So the portal gets no parent there, and the dialog stands beside the
+    /// window, not over it.
     fn parent(&self) -> String {
         use raw_window_handle::{HasWindowHandle as _, RawWindowHandle};
         let handle = self.window.as_ref().and_then(|window| window.window_handle().ok());
