@@ -49,7 +49,7 @@ pub enum StoreError {
     /// It is locked.
     #[error("The system keyring is locked.")]
     Locked,
-    /// It does not say where secrets are kept: `KeePassXC` is like that while its database is locked.
+    /// It finds nothing, and is locked or does not say where secrets are kept: `KeePassXC` is like that while its database is locked.
     #[error("The system keyring is locked or has no default collection.")]
     NoDefaultCollection,
     /// There is none.

@@ -65,9 +65,10 @@ impl SecretStore for SystemStore {
     fn doubt(&mut self) -> Option<StoreError> {
         use secret_service::EncryptionType;
         use secret_service::blocking::SecretService;
-        let default = SecretService::connect(EncryptionType::Plain)
-            .and_then(|service| service.get_default_collection().map(|_collection| ()));
-        matches!(default, Err(secret_service::Error::NoResult)).then_some(StoreError::NoDefaultCollection)
+        // A service may find nothing in what is locked, without a prompt: KeePassXC does, if it is told to.
+        let is_locked = SecretService::connect(EncryptionType::Plain)
+            .and_then(|service| service.get_default_collection()?.is_locked());
+        matches!(is_locked, Ok(true) | Err(secret_service::Error::NoResult)).then_some(StoreError::NoDefaultCollection)
     }
 
     fn limit(&self) -> Option<usize> {

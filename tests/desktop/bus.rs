@@ -18,7 +18,7 @@ use zbus::blocking::connection::Builder;
 use zbus::blocking::fdo::DBusProxy;
 use zbus::message::Header;
 use zbus::names::{BusName, OwnedUniqueName};
-use zbus::zvariant::{OwnedValue, Value};
+use zbus::zvariant::OwnedValue;
 
 use crate::failure::{Failure, Outcome, ensure};
 use crate::process::Process;
@@ -286,58 +286,6 @@ impl AccessibilityService {
         let bus =
             Builder::address(on.address())?.serve_at("/org/a11y/bus", Accessibility)?.name("org.a11y.Bus")?.build()?;
         Ok(Self { _bus: bus })
-    }
-}
-
-/// A Secret Service without a default collection that finds nothing, as `KeePassXC` is while its database is locked.
-pub(crate) struct LockedSecrets {
-    _bus: Connection,
-}
-
-impl LockedSecrets {
-    /// Starts it.
-    ///
-    /// # Errors
-    ///
-    /// Where the bus does not answer.
-    pub(crate) fn start(on: &PrivateBus) -> Outcome<Self> {
-        let bus = Builder::address(on.address())?
-            .serve_at("/org/freedesktop/secrets", Secrets)?
-            .name("org.freedesktop.secrets")?
-            .build()?;
-        Ok(Self { _bus: bus })
-    }
-}
-
-struct Secrets;
-
-#[zbus::interface(name = "org.freedesktop.Secret.Service")]
-#[expect(
-    clippy::unused_self,
-    clippy::needless_pass_by_value,
-    reason = "methods belong to an object, and get what D-Bus sends"
-)]
-impl Secrets {
-    fn open_session(
-        &self,
-        algorithm: String,
-        _input: OwnedValue,
-    ) -> zbus::fdo::Result<(OwnedValue, zbus::zvariant::OwnedObjectPath)> {
-        let session = zbus::zvariant::ObjectPath::from_static_str_unchecked("/org/freedesktop/secrets/session/s");
-        // Nothing is ever encrypted with it: any number is a public key.
-        let key = if algorithm == "plain" { Value::from("") } else { Value::from(vec![5_u8; 128]) };
-        Ok((OwnedValue::try_from(key).map_err(zbus::Error::from)?, session.into()))
-    }
-
-    fn search_items(
-        &self,
-        _attributes: HashMap<String, String>,
-    ) -> (Vec<zbus::zvariant::OwnedObjectPath>, Vec<zbus::zvariant::OwnedObjectPath>) {
-        (Vec::new(), Vec::new())
-    }
-
-    fn read_alias(&self, _name: String) -> zbus::zvariant::OwnedObjectPath {
-        zbus::zvariant::ObjectPath::from_static_str_unchecked("/").into()
     }
 }
 

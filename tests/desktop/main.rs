@@ -13,11 +13,12 @@
 //! | `ends` | how the program ends: killed, told to, with a server, a keyring or a file that keeps silent |
 //! | `honest` | the connection and the completeness that the window shows, however late the server and the disk are |
 //! | `notified`, `still`, `copied` | what the desktop is told, what it asks for, what is on its clipboard |
+//! | `keepassxc` | another Secret Service than the desktop's |
 //! | `stage` | what every test begins with |
 //! | `tree` | the accessibility tree: elements by role and name |
 //! | `hands` | keys, windows |
 //! | `monitor`, `process` | the program: its process and its window's parts |
-//! | `bus` | services of the desktop that a test plays |
+//! | `bus`, `secrets` | services of the desktop that a test plays |
 //! | `portal` | the save dialog |
 //! | `privicore` | the sandbox, and what it is made to say |
 //! | `traces` | what is left on disk and in the keyring |
@@ -35,6 +36,7 @@ mod ends;
 mod failure;
 mod hands;
 mod honest;
+mod keepassxc;
 mod monitor;
 mod notified;
 mod pictures;
@@ -42,6 +44,7 @@ mod portal;
 mod preload;
 mod privicore;
 mod process;
+mod secrets;
 mod slow_disk;
 mod stage;
 mod still;

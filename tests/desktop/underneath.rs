@@ -7,14 +7,16 @@ use std::process::{Command, Stdio};
 
 use atspi::Role;
 
-use crate::bus::{AccessibilityService, FileChooser, LockedSecrets, PrivateBus, Reply};
+use crate::bus::{AccessibilityService, FileChooser, PrivateBus, Reply};
 use crate::failure::{Failure, Outcome, ensure};
 use crate::hands;
 use crate::monitor::Monitor;
 use crate::preload;
 use crate::privicore;
 use crate::process::Process;
+use crate::secrets::Secrets;
 use crate::stage::Stage;
+use crate::traces::stored_token;
 use crate::tree::Node;
 use crate::{COMMAND, REQUEST};
 
@@ -178,16 +180,20 @@ fn a_display_that_can_not_be_used_is_named_before_anything_is_joined() -> Outcom
 }
 
 #[test]
-fn a_keyring_without_a_default_collection_is_named() -> Outcome<()> {
+fn a_keyring_without_a_default_collection_is_named_and_signs_in_once_it_is_unlocked() -> Outcome<()> {
     let stage = Stage::set()?;
     signed_in(&stage)?;
+    let token = stored_token(&stage.home)?;
     let bus = PrivateBus::start()?;
     let _accessibility = AccessibilityService::start(&bus)?;
-    let _secrets = LockedSecrets::start(&bus)?;
+    let secrets = Secrets::locked(&bus, &token)?;
     let monitor = Monitor::start_on(&stage.desktop, &stage.home, bus.address())?;
     monitor.part_where("a notice", |node| {
         says(node, "is locked or has no default collection") && says(node, "asked again")
     })?;
+    monitor.wait_connection("Signed out")?;
+    secrets.unlock();
+    monitor.wait_connection("Live")?;
     let exit = monitor.terminate()?;
     ensure(exit.success(), format!("the program ended with {exit}"))
 }

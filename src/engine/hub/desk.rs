@@ -45,6 +45,8 @@ pub(super) struct Desk {
     pub(super) state: ConnectionState,
     /// A sign-in under way.
     pub(super) signing: Option<Signing>,
+    /// Dropped, it ends the wait before the keyring is asked for the token.
+    pub(super) keyring_retry: Option<oneshot::Sender<()>>,
     /// A new token that is being asked for, and what a call with the old one said meanwhile: that it is dead.
     pub(super) renewal: Option<(Arc<Renewal>, Option<RestError>)>,
     /// Checks of commands that wait for it.
@@ -255,6 +257,7 @@ impl Hub {
             wish,
             state: ConnectionState::SignedOut,
             signing: None,
+            keyring_retry: None,
             renewal: None,
             waiting_checks: Vec::new(),
             signed_out: CancellationToken::new(),

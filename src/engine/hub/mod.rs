@@ -12,6 +12,8 @@ mod export;
 mod forget;
 mod local_events;
 #[cfg(test)]
+mod locked_keyring_tests;
+#[cfg(test)]
 mod look_up_tests;
 mod pending;
 mod renewal;

@@ -58,13 +58,22 @@ struct Noting {
     log: Log,
     kept: Arc<Mutex<std::collections::BTreeMap<String, Vec<u8>>>>,
     silence: Arc<Silence>,
+    locked: Arc<AtomicBool>,
 }
 
 impl SecretStore for Noting {
     fn get(&mut self, user: &str) -> Result<Option<crate::credentials::SecretBytes>, StoreError> {
         self.silence.wait();
         let kept = self.kept.lock().unwrap();
-        Ok(kept.get(user).map(|secret| crate::credentials::SecretBytes::new(secret.clone())))
+        let is_found = !self.locked.load(Ordering::SeqCst);
+        Ok(kept.get(user).filter(|_| is_found).map(|secret| crate::credentials::SecretBytes::new(secret.clone())))
+    }
+
+    fn doubt(&mut self) -> Option<StoreError> {
+        self.locked.load(Ordering::SeqCst).then(|| {
+            note(&self.log, "doubt".to_owned());
+            StoreError::NoDefaultCollection
+        })
     }
 
     fn set(&mut self, user: &str, secret: &[u8]) -> Result<(), StoreError> {
@@ -99,6 +108,8 @@ pub(super) struct Bench {
     pub(super) renewal: Arc<Mutex<Renewal>>,
     pub(super) profile: ProfileId,
     keyring: Arc<Silence>,
+    /// Whether the keyring finds nothing, and has no default collection.
+    locked: Arc<AtomicBool>,
     /// Whether the proxy answers nothing any more.
     proxy: Arc<AtomicBool>,
     /// What the proxy sends over its connections.
@@ -114,8 +125,27 @@ pub(super) struct Bench {
 
 impl Bench {
     /// An engine whose own clock is wrong by so much, signed in with a token that lives [`LIFE`] minutes.
-    #[expect(clippy::too_many_lines, reason = "it puts together what the supervisor is made of")]
     pub(super) async fn signed_in(wrong_by: jiff::SignedDuration) -> Self {
+        let (mut bench, profile) = Self::start(wrong_by, None).await;
+        let credential = Credential::Password("right".to_owned().into());
+        bench.actions.send(Action::SignIn(Box::new(SignIn { profile, credential }))).await.unwrap();
+        bench.until("join T-1").await;
+        bench.until("keep T-1").await;
+        bench
+    }
+
+    /// An engine whose settings list a profile with the token `T-0` in the keyring, which is locked and has no default collection.
+    /// The keyring is asked by `way`.
+    pub(super) async fn locked(way: fn(Box<dyn SecretStore>) -> Keyring) -> Self {
+        Self::start(jiff::SignedDuration::ZERO, Some(way)).await.0
+    }
+
+    /// An engine, and the profile that is in its settings or can sign in.
+    #[expect(clippy::too_many_lines, reason = "it puts together what the supervisor is made of")]
+    async fn start(
+        wrong_by: jiff::SignedDuration,
+        locked: Option<fn(Box<dyn SecretStore>) -> Keyring>,
+    ) -> (Self, Profile) {
         let start = Instant::now();
         let server_now = move || {
             let elapsed = i64::try_from(start.elapsed().as_micros()).expect("a test is short");
@@ -131,7 +161,7 @@ impl Bench {
             holding.blocking("holding the clock", move || held.recv().is_err()).await;
         });
 
-        let (log, kept, renewal) = (Log::default(), Arc::default(), Arc::new(Mutex::new(Renewal::Grants)));
+        let (log, renewal) = (Log::default(), Arc::new(Mutex::new(Renewal::Grants)));
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let api = format!("http://{}", listener.local_addr().unwrap());
         spawner.spawn("the backend", backend(listener, log.clone(), renewal.clone(), server_now));
@@ -144,7 +174,11 @@ impl Bench {
         // In memory where the system has such a folder: the disk's time does not pass here.
         let folder = tempfile::tempdir_in("/dev/shm").or_else(|_none| tempfile::tempdir()).unwrap();
         let directories = Directories::at(folder.path().join("data"), folder.path().join("config")).unwrap();
-        let (settings_store, settings, _) = Store::open(&directories);
+        let (settings_store, mut settings, _) = Store::open(&directories);
+        let profile = Profile { api: Address::new(api), username: "somebody".to_owned(), ..Profile::default() };
+        if locked.is_some() {
+            settings.profiles.push(profile.clone());
+        }
         let surroundings = Surroundings { authority: None, proxies: ProxyVariables::default() };
         let way = Way::load(&settings.preferences, &surroundings).unwrap();
         let (guide, ways) = Guide::new(way, surroundings);
@@ -152,14 +186,19 @@ impl Bench {
         let journal = TestJournal::new(outbox.clone());
         let clocks = Clocks::new(clock, Arc::new(|| None));
         let silence = Arc::<Silence>::default();
-        let store = Noting { log: log.clone(), kept: Arc::clone(&kept), silence: silence.clone() };
+        let kept = [(format!("token:{}", profile.id), b"T-0".to_vec())].into_iter().filter(|_| locked.is_some());
+        let kept = Arc::new(Mutex::new(kept.collect()));
+        let is_locked = Arc::new(AtomicBool::new(locked.is_some()));
+        let store =
+            Noting { log: log.clone(), kept: Arc::clone(&kept), silence: silence.clone(), locked: is_locked.clone() };
+        let keyring = locked.unwrap_or(Keyring::with_store)(Box::new(store));
         let tools = Tools {
             outbox: outbox.clone(),
             spawner: Spawner::new(tokio::runtime::Handle::current(), outbox.clone()),
             clocks: clocks.clone(),
             clock: clocks.as_clock(),
             ledger: journal.store.clone(),
-            keyring: Keyring::with_store(Box::new(store)),
+            keyring,
             rest: Rest::new(ways.clone(), clocks),
             fetcher: Fetcher::new(ways),
             connector: network,
@@ -185,18 +224,16 @@ impl Bench {
         });
         // It stops what belongs to the other owner.
         let running = Spawner::new(tokio::runtime::Handle::current(), outbox).start("running", Box::pin(hub));
-        let profile = Profile { api: Address::new(api), username: "somebody".to_owned(), ..Profile::default() };
-        let (id, credential) = (profile.id, Credential::Password("right".to_owned().into()));
-        actions.send(Action::SignIn(Box::new(SignIn { profile, credential }))).await.unwrap();
-        let mut bench = Self {
+        let bench = Self {
             log,
             events,
             heard: Vec::new(),
             problem: 0,
             actions,
             renewal,
-            profile: id,
+            profile: profile.id,
             keyring: silence,
+            locked: is_locked,
             proxy: silent_proxy,
             deliveries,
             running,
@@ -206,9 +243,7 @@ impl Bench {
             _still: still,
             _folder: folder,
         };
-        bench.until("join T-1").await;
-        bench.until("keep T-1").await;
-        bench
+        (bench, profile)
     }
 
     /// Waits until that has happened.
@@ -247,9 +282,14 @@ impl Bench {
     pub(super) async fn pass(&self, minutes: u64) {
         for _ in 0..minutes {
             tokio::time::advance(Duration::from_mins(1)).await;
-            for _ in 0..200 {
-                tokio::task::yield_now().await;
-            }
+            self.settle().await;
+        }
+    }
+
+    /// Lets what is under way happen as far as it needs nothing from outside.
+    pub(super) async fn settle(&self) {
+        for _ in 0..200 {
+            tokio::task::yield_now().await;
         }
     }
 
@@ -263,6 +303,21 @@ impl Bench {
         self.keyring.set(true);
     }
 
+    /// The keyring answers again.
+    pub(super) fn wake_keyring(&self) {
+        self.keyring.set(false);
+    }
+
+    /// What is kept is lost.
+    pub(super) fn empty_keyring(&self) {
+        self.kept.lock().unwrap().clear();
+    }
+
+    /// The operator unlocks the keyring.
+    pub(super) fn unlock_keyring(&self) {
+        self.locked.store(false, Ordering::SeqCst);
+    }
+
     /// The proxy answers nothing any more.
     pub(super) fn silence_proxy(&self) {
         self.proxy.store(true, Ordering::SeqCst);
@@ -271,9 +326,7 @@ impl Bench {
     /// Has the server send the outcome of a command, and the engine read it.
     pub(super) async fn receive(&self, id: &str) {
         self.deliveries.send(done(id)).unwrap();
-        for _ in 0..200 {
-            tokio::task::yield_now().await;
-        }
+        self.settle().await;
     }
 
     /// Lets time pass until the engine has ended. The disk works as if in no time.

@@ -26,7 +26,7 @@ use super::pending::{Revocation, forget_token, keep_token};
 use super::{Hub, failure};
 
 /// How long a keyring that is locked is left alone before it is asked again.
-const KEYRING_PAUSE: Duration = Duration::from_secs(10);
+pub(super) const KEYRING_PAUSE: Duration = Duration::from_secs(10);
 
 impl Hub {
     /// Signs a profile in for this run: where the settings do not know it, they are not told.
@@ -168,15 +168,22 @@ impl Hub {
     }
 
     /// Asks the keyring for a profile's token.
-    pub(super) fn remember(&self, profile: ProfileId) {
+    pub(super) fn remember(&mut self, profile: ProfileId) {
         self.remember_after(profile, Duration::ZERO);
     }
 
-    /// Asks for it after a pause. Only a keyring that shows no prompt when it is asked is asked again by itself.
-    fn remember_after(&self, profile: ProfileId, pause: Duration) {
+    /// Asks for it after a pause, in place of one that waits already. Only a keyring that shows no prompt when it is asked is asked
+    /// again by itself.
+    fn remember_after(&mut self, profile: ProfileId, pause: Duration) {
+        let Some(desk) = self.desks.get_mut(&profile) else { return };
+        let (waits, given_up) = oneshot::channel::<()>();
+        desk.keyring_retry = Some(waits);
         let tools = self.tools.clone();
         let task = async move {
-            tokio::time::sleep(pause).await;
+            tokio::select! {
+                () = tokio::time::sleep(pause) => {}
+                _ = given_up => return,
+            }
             let token = tools.keyring.token(profile).await;
             tools.report(Report::Remembered { profile, token }).await;
         };
@@ -194,6 +201,7 @@ impl Hub {
         let token = match token {
             Ok(Some(token)) => token,
             Ok(None) => {
+                self.tools.resolve(profile, &ProblemKind::TokenKeyring);
                 self.aim(profile, Aim::SignedOut);
                 return self.tell_token(profile);
             }
