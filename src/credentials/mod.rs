@@ -282,6 +282,8 @@ fn serve(store: &mut dyn SecretStore, task: &Task) -> Answer {
         Task::Forget(user) => pieces::delete(store, user).map(|()| None),
         Task::Seal(user, fresh) => match pieces::get(store, user) {
             Ok(Some(kept)) if kept.len() == SealKey::LENGTH => Ok(Some(kept)),
+            // A new key would take the place of one that is only not found: nothing sealed under that would open again.
+            Ok(None) if let Some(doubt) = store.doubt() => Err(doubt),
             // What is no key opens nothing: nothing is lost with it.
             Ok(_) | Err(StoreError::Damaged) => keep(store, user, fresh).map(Some),
             Err(cause) => Err(cause),

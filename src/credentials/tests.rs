@@ -394,3 +394,15 @@ async fn a_keyring_that_does_not_say_where_it_keeps_secrets_is_not_an_empty_one(
     store.script().doubts = false;
     assert!(keyring.token(profile).await.unwrap().is_some(), "it was unlocked");
 }
+
+#[tokio::test]
+async fn no_seal_is_made_while_the_keyring_may_have_one_that_it_does_not_find() {
+    let store = Scripted::default();
+    let keyring = Keyring::in_place(Box::new(store.clone()));
+    let key = keyring.seal_key(journal()).await.unwrap_or_else(|error| panic!("{error}"));
+    store.script().doubts = true;
+    assert_eq!(*refused(keyring.seal_key(journal()).await).cause(), StoreError::NoDefaultCollection);
+    store.script().doubts = false;
+    let found = keyring.seal_key(journal()).await.unwrap_or_else(|error| panic!("{error}"));
+    assert_eq!(found.expose(), key.expose(), "another key took its place");
+}
