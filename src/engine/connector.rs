@@ -21,6 +21,7 @@ use super::close_frame::CloseWatch;
 use super::connect_error::{ConnectError, HandshakeError};
 use super::endpoints::Target;
 use super::proxies::{ProxyError, Through};
+use super::tls_failure;
 use super::trust::Trust;
 use super::tunnel;
 use super::upgrade::{self, UpgradeError, Upgraded};

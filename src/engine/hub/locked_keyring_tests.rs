@@ -6,6 +6,7 @@ use super::test_bench::Bench;
 use super::tokens::KEYRING_PAUSE;
 use super::*;
 use crate::credentials::{DEADLINE, Keyring};
+use crate::engine::ProblemKind;
 
 /// Lets time pass, and what it leads to happen. A keyring in place needs no time of its own.
 async fn pass(bench: &Bench, time: Duration) {
@@ -73,7 +74,7 @@ async fn a_keyring_that_turns_out_to_be_empty_is_no_problem_any_more() {
     bench.notice("is locked or has no default collection").await;
     let is_told = |bench: &Bench| {
         let status = bench.events.status().expect("something has changed");
-        status.problems.iter().any(|problem| problem.kind == ProblemKind::TokenKeyring)
+        status.problems.iter().any(|problem| problem.kind() == ProblemKind::TokenKeyring)
     };
     bench.empty_keyring();
     pass(&bench, KEYRING_PAUSE).await;
