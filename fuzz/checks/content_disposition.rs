@@ -1,6 +1,6 @@
 //! Whatever a server sends as `Content-Disposition`, what comes of it is only ever a safe name.
 
-use crate::protocol::file_name;
+use crate::protocol::{disposition, file_name};
 
 pub(crate) fn check(bytes: &[u8]) {
     let encoded = bytes.iter().map(|byte| format!("%{byte:02X}")).collect::<Vec<_>>().concat();
@@ -15,7 +15,7 @@ pub(crate) fn check(bytes: &[u8]) {
     ];
     for (before, after) in forms {
         for name in [bytes, encoded.as_bytes()] {
-            if let Some(name) = file_name::from_disposition(&[before, name, after].concat()) {
+            if let Some(name) = disposition::file_name(&[before, name, after].concat()) {
                 assert!(!name.is_empty() && name.len() <= file_name::LONGEST, "its length: {name:?}");
                 assert_eq!(file_name::safe_name(&name).as_deref(), Some(&*name), "it is not safe: {name:?}");
             }

@@ -15,7 +15,6 @@ use libfuzzer_sys::fuzz_target;
 fuzz_target!(|bytes: &[u8]| {
     let text = String::from_utf8_lossy(bytes);
     for name in [
-        file_name::from_disposition(bytes),
         file_name::safe_name(&text),
         Some(file_name::suggestion(&text, &text, &text)),
     ]

@@ -2,7 +2,7 @@
 //!
 //! [`safe_name`] is the one way from any text to a name that a file may have: only ever a name and never a way, visible as it
 //! is, nothing that a system takes for a device, nothing that runs when it is opened, and short enough for every file system.
-//! [`from_disposition`] reads the name that an answer gives (RFC 6266). What browsers do is the measure for both.
+//! What browsers do is the measure.
 //! Nothing here touches a file.
 
 /// The longest name that common file systems take, in bytes of UTF-8.
@@ -152,80 +152,6 @@ pub fn shortened(name: &str) -> String {
     const SHORT: usize = 120;
     let (stem, extension) = parts(name);
     format!("{}{extension}", trimmed(start(stem, SHORT.saturating_sub(extension.len()))))
-}
-
-/// The safe name that a `Content-Disposition` gives, whatever its type; `None` where it gives none.
-///
-/// `filename*` (RFC 8187, in UTF-8 or ISO-8859-1) counts before `filename`, and the first of two alike.
-#[must_use]
-pub fn from_disposition(header: &[u8]) -> Option<String> {
-    // Outside ASCII nothing is specified: UTF-8 where it is that, and ISO-8859-1 as it once was.
-    let header = str::from_utf8(header).map_or_else(|_other| latin_1(header), str::to_owned);
-    let (mut plain, mut extended) = (None, None);
-    let mut rest = header.split_once(';').map_or("", |(_kind, rest)| rest);
-    while !rest.is_empty() {
-        let (name, value, after) = parameter(rest);
-        rest = after;
-        match name.trim().to_ascii_lowercase().as_str() {
-            "filename" if plain.is_none() => plain = Some(value),
-            "filename*" if extended.is_none() => extended = decoded(&value),
-            _ => {}
-        }
-    }
-    extended.as_deref().and_then(safe_name).or_else(|| plain.as_deref().and_then(safe_name))
-}
-
-/// One parameter, its value without quotes and backslashes, and what follows it.
-fn parameter(text: &str) -> (&str, String, &str) {
-    let end = text.find([';', '=']).unwrap_or(text.len());
-    let (name, rest) = text.split_at_checked(end).unwrap_or((text, ""));
-    let Some(value) = rest.strip_prefix('=') else {
-        return (name, String::new(), rest.strip_prefix(';').unwrap_or_default());
-    };
-    let value = value.trim_start();
-    let Some(quoted) = value.strip_prefix('"') else {
-        let (value, rest) = value.split_once(';').unwrap_or((value, ""));
-        return (name, value.trim_end().to_owned(), rest);
-    };
-    let (mut unquoted, mut characters) = (String::new(), quoted.chars());
-    while let Some(character) = characters.next() {
-        match character {
-            '"' => break,
-            '\\' => unquoted.extend(characters.next()),
-            other => unquoted.push(other),
-        }
-    }
-    let rest = characters.as_str();
-    (name, unquoted, rest.split_once(';').map_or("", |(_nothing, rest)| rest))
-}
-
-/// An extended value: its character set, a language, and the text, percent-encoded.
-fn decoded(value: &str) -> Option<String> {
-    let (charset, rest) = value.split_once('\'')?;
-    let (_language, encoded) = rest.split_once('\'')?;
-    let mut bytes = Vec::with_capacity(encoded.len());
-    let mut rest = encoded.bytes();
-    while let Some(byte) = rest.next() {
-        bytes.push(match byte {
-            b'%' => hex(rest.next()?)? << 4 | hex(rest.next()?)?,
-            other => other,
-        });
-    }
-    if charset.eq_ignore_ascii_case("utf-8") {
-        String::from_utf8(bytes).ok()
-    } else if charset.eq_ignore_ascii_case("iso-8859-1") {
-        Some(latin_1(&bytes))
-    } else {
-        None
-    }
-}
-
-fn hex(digit: u8) -> Option<u8> {
-    char::from(digit).to_digit(16).and_then(|digit| u8::try_from(digit).ok())
-}
-
-fn latin_1(bytes: &[u8]) -> String {
-    bytes.iter().copied().map(char::from).collect()
 }
 
 /// Without dots and spaces at either end.

@@ -7,6 +7,7 @@
 //! Never does I/O and never reads a clock.
 
 mod data_token;
+pub mod disposition;
 mod expiry;
 pub mod file_name;
 mod ids;

@@ -25,7 +25,7 @@ use crate::engine::proxies::{ProxyError, Through};
 use crate::engine::vault::Taken;
 use crate::engine::way::{Way, Ways};
 use crate::engine::{retry_after, tls_failure};
-use crate::protocol::{file_name, mask, rest};
+use crate::protocol::{disposition, mask, rest};
 
 use super::coding::Coding;
 use super::control::Control;
@@ -383,7 +383,7 @@ fn is_payload(response: &Response) -> bool {
 /// What an answer's headers say of the payload.
 fn opened(response: Response, gets: u32) -> Opened {
     let headers = response.headers();
-    let name = headers.get(CONTENT_DISPOSITION).and_then(|value| file_name::from_disposition(value.as_bytes()));
+    let name = headers.get(CONTENT_DISPOSITION).and_then(|value| disposition::file_name(value.as_bytes()));
     let codings = Coding::layers(headers.get_all(CONTENT_ENCODING).iter().map(HeaderValue::as_bytes));
     let marked = response.content_length();
     let is_chunked = headers.get_all(TRANSFER_ENCODING).iter().next_back().is_some_and(|last| {
