@@ -204,7 +204,7 @@ fn a_notice_about_a_problem_goes_when_the_problem_does_and_stays_away_where_it_w
     let problem = |number: u64, times: u32| Problem { profile, reason: reason.clone(), number, times };
     window.change(|status| status.problems = vec![problem(1, 1)]);
     window.run();
-    assert_eq!(window.all(Role::Alert), [sentence.clone()]);
+    assert_eq!(window.all(Role::Alert), std::slice::from_ref(&sentence));
     window.change(|status| status.problems = vec![problem(3, 3)]);
     window.run();
     assert_eq!(window.all(Role::Alert), [format!("{sentence} (3 times)")]);

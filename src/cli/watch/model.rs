@@ -9,7 +9,7 @@ use super::gap_lines::GapLines;
 use super::older_rows::{self, OlderRows};
 use crate::activity::record::Record;
 use crate::activity::{
-    Activities, Activity, ActivityKey, Entry, Fact, Filter, GapState, Kind, RowId, Seq, Status, TimeReference, View,
+    Activities, Activity, ActivityKey, Entry, Filter, GapState, Kind, RowId, Seq, Status, TimeReference, View,
 };
 use crate::cli::CliError;
 use crate::cli::people::Names;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 
 use super::*;
-use crate::activity::{Deed, Enquiry, Gap, GapCause, Moment};
+use crate::activity::{Deed, Enquiry, Fact, Gap, GapCause, Moment};
 use crate::journal::Journal;
 use crate::protocol::Incoming;
 use crate::protocol::incoming::parse;
