@@ -61,6 +61,7 @@ pub(super) enum Report {
     /// The server refused the token with which the state of commands was asked for.
     StatusNotAsked(RefusedCheck),
     /// Another process asked to follow commands.
+    #[cfg_attr(not(unix), expect(dead_code, reason = "nobody listens there"))]
     Track(Asked),
     /// The way to the network was loaded, of which so many were chosen before; `None` where that broke.
     NetworkLoaded { number: u64, loaded: Option<Box<Result<Way, EngineError>>> },

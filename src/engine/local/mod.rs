@@ -3,6 +3,7 @@
 //! One line of JSON goes in, one comes back, each of at most 1 MiB, each with a version; neither holds a
 //! secret. The socket lies in a folder for its owner only and is for its owner only itself; whoever connects must be of the
 //! same user. Only on Unix: tokio can't make a named pipe for its owner only, so on Windows nobody listens.
+#![cfg_attr(not(unix), expect(dead_code, reason = "nobody listens there"))]
 
 #[cfg(unix)]
 mod door;
