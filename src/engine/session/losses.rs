@@ -10,15 +10,18 @@ use crate::protocol::UnreadableReason;
 
 use super::Session;
 
-/// After how many of the same losses in a row nothing but a change helps.
+/// After how many losses of one kind in a row nothing but a change helps.
 const REPEATED: u32 = 3;
 
-/// The same loss, in a row.
+/// Lost messages, in a row.
 #[derive(Debug, Default)]
 pub(super) struct Losses {
     last: Option<DisconnectReason>,
+    /// How often the last one was lost: a message that is delivered again has the same size.
     count: u32,
-    /// The row of all of them.
+    /// How many were lost for the same reason, whatever their size.
+    of_its_kind: u32,
+    /// The row of all that are the same.
     key: String,
 }
 
@@ -26,10 +29,14 @@ impl Losses {
     /// Counts how a connection ended, if that lost a message: what is known of it, with the row that says so.
     pub(super) fn count(&mut self, end: &DisconnectReason) -> Option<(UnreadableReason, usize, &str)> {
         let (reason, size) = end.lost_message()?;
+        let last = self.last.as_ref().and_then(DisconnectReason::lost_message);
+        let of_its_kind =
+            if last.is_some_and(|(last, _)| last == reason) { self.of_its_kind.saturating_add(1) } else { 1 };
         if self.last.as_ref() == Some(end) {
             self.count = self.count.saturating_add(1);
+            self.of_its_kind = of_its_kind;
         } else {
-            *self = Self { last: Some(end.clone()), count: 1, key: uuid::Uuid::new_v4().to_string() };
+            *self = Self { last: Some(end.clone()), count: 1, of_its_kind, key: uuid::Uuid::new_v4().to_string() };
         }
         Some((reason, size, &self.key))
     }
@@ -46,30 +53,38 @@ impl Losses {
 }
 
 impl Session {
-    /// Says that a message could not be read, in a row and to the operator, and offers to raise the limit. A server may send it
-    /// again after each join: that is said once.
+    /// Says that a message could not be read, in a row and to the operator. A server may send it again after each join: from the
+    /// third in a row the operator is offered the larger `limit`, if one would help; later ones that are the same are not said.
     pub(super) fn cannot_read(&mut self, why: &DisconnectReason, limit: Option<usize>) {
         let Some((reason, size, key)) = self.losses.count(why) else { return };
         let mut harvest = Harvest::default();
         Reading::lost(reason, size, key, (self.clock)(), &mut harvest);
         self.backlog.write(harvest, &self.scribe);
-        let sentence = match (self.losses.count, limit) {
-            (..REPEATED, _) => format!("{why} The message is lost; Privicore Monitor connects again."),
-            (REPEATED, Some(_)) => format!(
-                "{why} The server has sent it {REPEATED} times in a row and may go on doing so: raise the limit to read it. Until then \
-                 Privicore Monitor connects again after growing pauses."
+        if self.losses.count > REPEATED {
+            return;
+        }
+        let times = self.losses.of_its_kind;
+        let repeated = times >= REPEATED;
+        let sentence = match limit {
+            _ if !repeated => format!(
+                "{why} The message is lost, and its gap stays marked: acknowledgements may be missing. Privicore Monitor reconnects."
             ),
-            (REPEATED, None) => format!(
-                "{why} That has happened {REPEATED} times in a row: ask the server's owner to take the message out of the queue. Until then \
-                 Privicore Monitor connects again after growing pauses."
+            Some(_) => format!(
+                "{why} A message was lost like this {times} times in a row, and more may be: raise the limit to read them. Until then \
+                 Privicore Monitor reconnects after growing pauses."
             ),
-            _ => return,
+            None => format!(
+                "{why} That has happened {times} times in a row: ask the server's owner to take the message out of the queue. Until then \
+                 Privicore Monitor reconnects after growing pauses."
+            ),
         };
         self.outbox.notice(Notice {
             severity: Severity::Warning,
             profile: Some(self.profile),
             sentence,
-            remedy: limit.map(|limit| ("Raise the limit".to_owned(), Action::SetMessageLimit(limit))),
+            remedy: limit
+                .filter(|_| repeated)
+                .map(|limit| ("Raise the limit".to_owned(), Action::SetMessageLimit(limit))),
         });
     }
 }

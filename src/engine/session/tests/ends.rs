@@ -257,10 +257,15 @@ async fn a_message_above_the_limit_is_a_notice_with_a_remedy_and_the_wait_is_not
             let notice = bench.notice().await;
             assert!(notice.sentence.contains(&format!("{} bytes", LIMIT + 1)), "{}", notice.sentence);
             assert_eq!(notice.sentence.contains("3 times in a row"), attempt == 3, "{}", notice.sentence);
-            let (words, action) = notice.remedy.unwrap();
-            assert_eq!(words, "Raise the limit");
-            let Action::SetMessageLimit(limit) = action else { panic!("{action:?}") };
-            assert!(limit > LIMIT && limit.is_power_of_two(), "{limit}");
+            assert_eq!(notice.sentence.contains("acknowledgements may be missing"), attempt < 3, "{}", notice.sentence);
+            match notice.remedy {
+                Some((words, Action::SetMessageLimit(limit))) => {
+                    assert_eq!((words.as_str(), attempt), ("Raise the limit", 3));
+                    assert!(limit > LIMIT && limit.is_power_of_two(), "{limit}");
+                }
+                None => assert!(attempt < 3, "no way out is offered"),
+                other => panic!("{other:?}"),
+            }
         }
         let (wait, failures, _) = bench.failure().await;
         assert_eq!(failures, attempt, "the wait was reset");
@@ -273,6 +278,31 @@ async fn a_message_above_the_limit_is_a_notice_with_a_remedy_and_the_wait_is_not
     assert!(lost.len() == 4 && lost.iter().all(|id| *id == lost[0]), "one row says what was lost: {lost:?}");
     let gaps = bench.ledger.gaps();
     assert!(gaps.iter().all(|gap| gap.cause == GapCause::MessageLost), "{gaps:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn messages_of_different_sizes_above_the_limit_are_each_said_and_the_third_in_a_row_offers_a_larger_one() {
+    let mut bench = Bench::online();
+    let lost = [LIMIT + 1, 3 * LIMIT, LIMIT + 1, 5 * LIMIT, LIMIT + 1];
+    for (index, size) in lost.into_iter().enumerate() {
+        let mut server = bench.join().await;
+        server.frame(Frame::text("x".repeat(size))).await;
+        let notice = bench.notice().await;
+        assert!(notice.sentence.contains(&format!("{size} bytes")), "{}", notice.sentence);
+        assert_eq!(notice.remedy.is_some(), index >= 2, "{}", notice.sentence);
+        bench.failure().await;
+    }
+    // An end of another kind after a connection that held, and they count from the beginning.
+    let mut server = bench.join().await;
+    tokio::select! {
+        () = tokio::time::sleep(seconds(60)) => {}
+        request = server.request() => panic!("{request:?}"),
+    }
+    drop(server);
+    bench.failure().await;
+    let mut server = bench.join().await;
+    server.frame(Frame::text("x".repeat(LIMIT + 1))).await;
+    assert!(bench.notice().await.remedy.is_none(), "it counts on");
 }
 
 #[tokio::test(start_paused = true)]
