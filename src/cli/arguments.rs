@@ -19,7 +19,7 @@ Environment:
   PRIVICORE_API_URL, PRIVICORE_WS_URL, PRIVICORE_USERNAME, PRIVICORE_PASSWORD
           Pre-fill the sign-in, and sign `watch` in
   PRIVICORE_CA_FILE
-          A PEM file with a certificate authority to trust beside the system's
+          A file with certificate authorities to trust beside the system's, in PEM or DER form
 
 Exit codes:
   0 done, 1 failed, 2 wrong usage, 3 signed out or token refused, 4 server not reached";

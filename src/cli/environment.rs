@@ -19,7 +19,7 @@ pub struct Environment {
     pub username: Option<String>,
     /// `PRIVICORE_PASSWORD`.
     pub password: Option<SecretString>,
-    /// `PRIVICORE_CA_FILE`: a PEM file with a certificate authority to trust beside the system's.
+    /// `PRIVICORE_CA_FILE`: a file with certificate authorities to trust beside the system's, in PEM or DER form.
     pub ca_file: Option<PathBuf>,
 }
 

@@ -74,7 +74,7 @@ pub struct EngineOptions {
     pub profile: Option<String>,
     /// How sockets are connected; [`super::Network`] unless a test stands in.
     pub connector: Option<Arc<dyn Connector>>,
-    /// A PEM file with a further certificate authority to trust.
+    /// A file with further certificate authorities to trust, in PEM or DER form.
     pub extra_authority: Option<PathBuf>,
     /// What the environment says of proxies; nothing of it counts where the settings choose otherwise.
     pub proxies: ProxyVariables,

@@ -85,7 +85,7 @@ pub struct Preferences {
     pub last_folder: Option<std::path::PathBuf>,
     /// The proxy that connections go through.
     pub proxy: ProxyChoice,
-    /// A PEM file with a certificate authority to trust beside the system's. One whose name is no text is not kept.
+    /// A file with certificate authorities to trust beside the system's, in PEM or DER form. One whose name is no text is not kept.
     #[serde(skip_serializing_if = "is_no_text")]
     pub authority_file: Option<std::path::PathBuf>,
 }

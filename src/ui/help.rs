@@ -47,7 +47,8 @@ const GUIDE: [(&str, &str); 11] = [
     (
         "Finding",
         "Type into the filter, or take a chip: 1 to 6. The command palette finds commands, labels and ids by a few letters. A \
-         date, as in since:2026-11-30, is the day that the table shows.",
+         date, as in since:2026-11-30, is the day that the table shows. Search older… in the status bar looks through the \
+         journal for what is not in memory.",
     ),
     (
         "Following",
@@ -81,8 +82,8 @@ const GUIDE: [(&str, &str); 11] = [
     ),
     (
         "Secrets",
-        "The token lies in the system keyring if you asked for it, links lie sealed. Neither stands in a file, a log or \
-         an export.",
+        "The token is kept in the system keyring if you asked for it; links are stored encrypted. Neither can be read in a \
+         file, a log or an export.",
     ),
 ];
 
@@ -130,7 +131,7 @@ fn shortcut(ui: &mut Ui, words: &str, key: &str, chord: bool) {
     let (_, rect) = ui.allocate_space(vec2(ui.available_width(), 26.0));
     let middle = rect.center().y;
     widgets::text(ui, pos2(rect.left(), middle), words, Type::Body, palette.text, rect.width());
-    let right = pos2(rect.right() - 12.0, middle);
+    let right = pos2(rect.right(), middle);
     if chord {
         widgets::key_caps(ui, right, key);
     } else {

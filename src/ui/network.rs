@@ -103,14 +103,16 @@ pub(super) fn show(ui: &mut Ui, network: &mut Network, new: &mut Preferences) {
     }
     let typing = network.kind == Kind::Address;
     let wrong = network.wrong.clone();
-    let hint =
-        ("http://proxy.example.com:3128", "For sockets, calls and downloads. This computer is reached without it.");
+    let hint = ("http://proxy.example.com:3128", "For the socket, REST calls and downloads; not for this computer.");
     if line(ui, "Proxy address", hint, &mut network.address, typing, wrong.as_deref())
         && let Some(choice) = network.choice()
     {
         new.proxy = choice;
     }
-    let hint = ("/etc/ssl/our-authority.pem", "A PEM file with a certificate authority to trust beside the system's.");
+    let hint = (
+        "/etc/ssl/our-authority.pem",
+        "Certificate authorities to trust beside the system's: a file in PEM or DER form (.pem, .crt, .cer).",
+    );
     if line(ui, "Authority file", hint, &mut network.authority, true, None) {
         let path = network.authority.trim();
         new.authority_file = (!path.is_empty()).then(|| path.into());
@@ -128,7 +130,7 @@ fn line(
 ) -> bool {
     let palette = Palette::of(ui.style());
     let at = begin(ui, words);
-    let width = (ui.max_rect().right() - at.x - 4.0).max(96.0);
+    let width = (ui.max_rect().right() - at.x).max(96.0);
     let place = Rect::from_min_size(pos2(at.x, at.y - 14.0), vec2(width, 28.0));
     let id = Id::unique(("settings", words));
     let wrong = wrong.filter(|_sentence| enabled);

@@ -62,12 +62,12 @@ impl Number {
     /// What it does.
     fn hint(self) -> &'static str {
         match self {
-            Self::MessageLimit => "A larger one ends the connection.",
-            Self::LinkLifetime => "Where the message does not say.",
+            Self::MessageLimit => "Larger messages close the connection.",
+            Self::LinkLifetime => "If the message does not say.",
             Self::DownloadsAtOnce => "Others wait; what expires first is next.",
-            Self::IdleLimit => "A download silent for longer is given up.",
-            Self::RetentionDays => "Older entries are removed. 0 keeps all.",
-            Self::RetentionSize => "The oldest entries go first. 0 has no bound.",
+            Self::IdleLimit => "Ends a download without data.",
+            Self::RetentionDays => "Older entries are deleted. 0 keeps all.",
+            Self::RetentionSize => "Oldest entries go first. 0 is unlimited.",
             Self::RowsInMemory => "Older settled ones are in the journal only.",
         }
     }
@@ -198,7 +198,7 @@ fn of_profile(ui: &mut Ui, front: Option<&Desk>, scene: &mut Scene) {
     let palette = Palette::of(ui.style());
     let at = begin(ui, "Ready data");
     let (words, why_not) = (Command::DataSettings.words(), Command::DataSettings.why_not(front));
-    let press = Press::new(&words).look(Look::Outlined).enabled(why_not.is_none());
+    let press = Press::new(&words).look(Look::Outlined).why_not(why_not);
     let response = press.at(ui, at);
     if response.clicked() {
         scene.wish(Wish::Run(Command::DataSettings));
@@ -220,8 +220,10 @@ fn looks(ui: &mut Ui, new: &mut Preferences, by_system: bool) {
         at.x = response.rect.right() + 16.0;
     }
     let mut at = begin(ui, "Scale");
-    for (words, by, end) in [("Smaller", false, *SCALES.start()), ("Larger", true, *SCALES.end())] {
-        let press = Press::new(words).look(Look::Outlined).enabled(new.scale != end);
+    let [smallest, largest] = [("smallest", *SCALES.start()), ("largest", *SCALES.end())]
+        .map(|(which, end)| (new.scale == end).then(|| format!("{end} % is the {which} scale.")));
+    for (words, by, why_not) in [("Smaller", false, smallest), ("Larger", true, largest)] {
+        let press = Press::new(words).look(Look::Outlined).why_not(why_not.as_deref());
         let response = press.at(ui, at);
         if response.clicked() {
             new.scale = scaled(new.scale, by);
