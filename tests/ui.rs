@@ -3,6 +3,8 @@
 
 #![expect(clippy::expect_used, clippy::panic, reason = "a test's helper fails as its test does")]
 
+#[path = "ui/buttons.rs"]
+mod buttons;
 #[path = "ui/columns.rs"]
 mod columns;
 #[path = "ui/commands.rs"]
@@ -43,6 +45,8 @@ mod receipts;
 mod request_data;
 #[path = "ui/saving.rs"]
 mod saving;
+#[path = "ui/screens.rs"]
+mod screens;
 #[path = "ui/settings.rs"]
 mod settings;
 #[path = "ui/sign_in.rs"]

@@ -3,7 +3,7 @@
 
 use egui::{Id, Rect, Ui, pos2, vec2};
 
-use crate::settings::{ColumnLook, Look, ProfileId, TableColumn, Times};
+use crate::settings::{self, ColumnLook, ProfileId, TableColumn, Times};
 
 use super::dialogs::{close_button, pane};
 use super::field::{Mark, choice};
@@ -12,7 +12,7 @@ use super::scene::{Scene, Wish};
 use super::table::columns::{is_flexible, usual_width, words};
 use super::table::header::set_width;
 use super::theme::{Palette, Type};
-use super::widgets::{self, Press};
+use super::widgets::{self, Look, Press};
 
 /// The height of a column's line.
 const LINE: f32 = 28.0;
@@ -23,13 +23,13 @@ const STEP: f32 = 12.0;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Chosen {
     profile: ProfileId,
-    look: Look,
+    look: settings::Look,
     times: Times,
 }
 
 impl Chosen {
     /// What is chosen for a profile so far.
-    pub(crate) fn new(profile: ProfileId, look: &Look, times: Times) -> Self {
+    pub(crate) fn new(profile: ProfileId, look: &settings::Look, times: Times) -> Self {
         Self { profile, look: look.clone(), times }
     }
 }
@@ -43,8 +43,9 @@ pub(crate) fn show(ui: &mut Ui, chosen: &mut Chosen, fresh: bool, scene: &mut Sc
         }
     });
     times(ui, &mut chosen.times);
+    ui.add_space(4.0);
     let (_, rect) = ui.allocate_space(vec2(ui.available_width(), LINE));
-    let usual = Press::new("Usual columns").padding(0.0);
+    let usual = Press::new("Usual columns").look(Look::Outlined);
     if usual.at(ui, pos2(rect.left(), rect.center().y)).clicked() {
         chosen.look.columns.clear();
     }
@@ -58,18 +59,18 @@ pub(crate) fn show(ui: &mut Ui, chosen: &mut Chosen, fresh: bool, scene: &mut Sc
 }
 
 /// Those that are shown in their order, then those that are not.
-fn offered(look: &Look) -> Vec<TableColumn> {
+fn offered(look: &settings::Look) -> Vec<TableColumn> {
     let mut columns: Vec<TableColumn> = look.shown().iter().map(|shown| shown.column).collect();
     columns.extend(TableColumn::ALL.into_iter().filter(|column| !is_shown(look, *column)));
     columns
 }
 
-fn is_shown(look: &Look, column: TableColumn) -> bool {
+fn is_shown(look: &settings::Look, column: TableColumn) -> bool {
     look.shown().iter().any(|shown| shown.column == column)
 }
 
 /// Draws the line of a column.
-fn line(ui: &mut Ui, column: TableColumn, look: &mut Look) {
+fn line(ui: &mut Ui, column: TableColumn, look: &mut settings::Look) {
     let palette = Palette::of(ui.style());
     let (_, rect) = ui.allocate_space(vec2(ui.available_width(), LINE));
     let middle = rect.center().y;
@@ -82,11 +83,12 @@ fn line(ui: &mut Ui, column: TableColumn, look: &mut Look) {
         turn(look, column);
     }
     let Some(at) = at else { return };
+    let flexible = is_flexible(look, column).then_some("This column takes the width that is left.");
     let buttons = [
-        (icons::ARROW_UP, format!("Move {name} up"), at > 0),
-        (icons::ARROW_DOWN, format!("Move {name} down"), at + 1 < shown.len()),
-        (icons::NARROWER, format!("Make {name} narrower"), !is_flexible(look, column)),
-        (icons::WIDER, format!("Make {name} wider"), !is_flexible(look, column)),
+        (icons::ARROW_UP, format!("Move {name} up"), (at == 0).then_some("This is the first column.")),
+        (icons::ARROW_DOWN, format!("Move {name} down"), (at + 1 == shown.len()).then_some("This is the last column.")),
+        (icons::NARROWER, format!("Make {name} narrower"), flexible),
+        (icons::WIDER, format!("Make {name} wider"), flexible),
     ];
     let mut x = rect.right() - 4.0 * 28.0;
     let width = if is_flexible(look, column) {
@@ -96,8 +98,8 @@ fn line(ui: &mut Ui, column: TableColumn, look: &mut Look) {
         format!("{width} px")
     };
     widgets::text_right(ui, pos2(x - 8.0, middle), &width, Type::Small, palette.muted);
-    for (index, (icon, name, enabled)) in buttons.iter().enumerate() {
-        let press = Press::icon_only(*icon, name).enabled(*enabled).salt(Id::unique(("column", column, index)));
+    for (index, (icon, name, why_not)) in buttons.iter().enumerate() {
+        let press = Press::icon_only(*icon, name).why_not(*why_not).salt(Id::unique(("column", column, index)));
         if press.at(ui, pos2(x, middle)).clicked() {
             match index {
                 0 => swap(look, at, at.saturating_sub(1)),
@@ -111,7 +113,7 @@ fn line(ui: &mut Ui, column: TableColumn, look: &mut Look) {
 }
 
 /// Shows a column, last but for the buttons, or shows it no more.
-fn turn(look: &mut Look, column: TableColumn) {
+fn turn(look: &mut settings::Look, column: TableColumn) {
     look.columns = look.shown();
     let before = look.columns.len();
     look.columns.retain(|shown| shown.column != column);
@@ -124,14 +126,14 @@ fn turn(look: &mut Look, column: TableColumn) {
     }
 }
 
-fn swap(look: &mut Look, one: usize, other: usize) {
+fn swap(look: &mut settings::Look, one: usize, other: usize) {
     look.columns = look.shown();
     if one < look.columns.len() && other < look.columns.len() {
         look.columns.swap(one, other);
     }
 }
 
-fn widen(look: &mut Look, column: TableColumn, by: f32) {
+fn widen(look: &mut settings::Look, column: TableColumn, by: f32) {
     let now = look.shown().into_iter().find(|shown| shown.column == column).and_then(|shown| shown.width);
     let now = now.map_or(usual_width(column), f32::from);
     set_width(look, column, Some(now + by));
@@ -163,13 +165,13 @@ fn times(ui: &mut Ui, times: &mut Times) {
 mod tests {
     use super::*;
 
-    fn shown(look: &Look) -> Vec<TableColumn> {
+    fn shown(look: &settings::Look) -> Vec<TableColumn> {
         look.shown().iter().map(|shown| shown.column).collect()
     }
 
     #[test]
     fn a_column_that_is_turned_on_comes_before_the_buttons() {
-        let mut look = Look::default();
+        let mut look = settings::Look::default();
         turn(&mut look, TableColumn::Source);
         assert_eq!(shown(&look)[7..], [TableColumn::Source, TableColumn::Action]);
         turn(&mut look, TableColumn::Source);
@@ -178,7 +180,7 @@ mod tests {
 
     #[test]
     fn columns_change_places_and_widths() {
-        let mut look = Look::default();
+        let mut look = settings::Look::default();
         swap(&mut look, 0, 1);
         assert_eq!(shown(&look)[..2], [TableColumn::Kind, TableColumn::Updated]);
         widen(&mut look, TableColumn::Id, STEP);

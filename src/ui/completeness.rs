@@ -279,7 +279,7 @@ fn total(ui: &mut Ui, words: &str, count: usize) {
     let (_, rect) = ui.allocate_space(vec2(ui.available_width(), 22.0));
     let middle = rect.center().y;
     widgets::text(ui, pos2(rect.left(), middle), words, Type::Body, palette.text, rect.width());
-    widgets::text_right(ui, pos2(rect.right() - 12.0, middle), &grouped(count), Type::Strong, palette.text);
+    widgets::text_right(ui, pos2(rect.right(), middle), &grouped(count), Type::Strong, palette.text);
     widgets::label(ui, rect, words, &format!("{words}: {count}"));
 }
 
@@ -299,7 +299,7 @@ fn list_head(ui: &mut Ui, words: &str, listed: usize, all: usize) {
 
 /// A line that leads to its row.
 fn item(ui: &mut Ui, row: RowId, face: Type, name: &str, standing: &str, scene: &mut Scene) {
-    let (_, rect) = ui.allocate_space(vec2(ui.available_width() - 12.0, 22.0));
+    let (_, rect) = ui.allocate_space(vec2(ui.available_width(), 22.0));
     if link(ui, rect, Id::unique(("completeness", row)), (name, face), standing) {
         scene.wish(Wish::CloseDialog);
         scene.wish(Wish::Reveal(row));

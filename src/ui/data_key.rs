@@ -11,7 +11,7 @@ use crate::protocol::DataKey;
 use crate::settings::ProfileId;
 
 use super::data_settings::{head, line};
-use super::dialogs::paragraph;
+use super::dialogs::{mistake, paragraph};
 use super::field::{self, Field, Mark, Secret, choice};
 use super::icons;
 use super::scene::{Scene, Wish};
@@ -121,11 +121,11 @@ fn known(ui: &mut Ui, known: DataKeyStatus, profile: ProfileId, scene: &mut Scen
 
 /// The field of the key, and whether the keyring keeps it.
 fn typed(ui: &mut Ui, form: &mut KeyForm, profile: ProfileId, scene: &mut Scene) {
-    let palette = Palette::of(ui.style());
     ui.add_space(4.0);
     let (at, right) = line(ui);
     let id = Id::unique(("data key", profile));
-    let take = Press::new("Use key").look(Look::Outlined);
+    let why_not = read(&form.typed).err();
+    let take = Press::new("Use key").look(Look::Outlined).why_not(why_not.as_deref());
     let left = right - take.width(ui);
     let place = Rect::from_min_max(pos2(at.x, at.y - 14.0), pos2(left - 8.0, at.y + 14.0));
     let field = Field {
@@ -148,11 +148,12 @@ fn typed(ui: &mut Ui, form: &mut KeyForm, profile: ProfileId, scene: &mut Scene)
     let pressed = take.at(ui, pos2(left, at.y)).clicked();
     if (entered || pressed) && form.give(profile, scene) {
         field::forget(ui, id);
+    } else if response.lost_focus() && !form.typed.trim().is_empty() {
+        // Half a key that is still being typed is nothing wrong.
+        form.wrong = read(&form.typed).err();
     }
     if let Some(wrong) = &form.wrong {
-        let (at, right) = line(ui);
-        let text = widgets::text(ui, at, wrong, Type::Small, palette.failed, right - at.x);
-        widgets::alert(ui, text, wrong);
+        mistake(ui, wrong);
     }
     let (_, rect) = ui.allocate_space(vec2(ui.available_width(), 28.0));
     if choice(ui, rect.left_center(), Mark::Check(form.keep), "Keep in the keyring", true).clicked() {

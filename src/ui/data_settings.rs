@@ -8,8 +8,8 @@ use crate::settings::{Address, ProfileId, Saving, SavingChange};
 
 use super::data_key::{self, KeyForm};
 use super::desk::Desk;
-use super::dialogs::{close_button, pane, paragraph};
-use super::field::{Field, Mark, choice};
+use super::dialogs::{close_button, mistake, pane, paragraph};
+use super::field::{Field, Mark, choice_within};
 use super::saving::FolderFor;
 use super::scene::{Scene, Wish};
 use super::text::visible;
@@ -74,19 +74,18 @@ impl DataSettings {
         scene.wish(Wish::Send(Action::ChangeSaving { profile: self.profile, change }));
     }
 
-    /// Allows the host that was typed.
-    fn allow(&mut self, scene: &mut Scene) {
-        match url::Host::parse(self.host.trim()) {
-            Ok(host) => {
-                let host = host.to_string();
-                if !self.saving.automatic_hosts.contains(&host) {
-                    self.change(scene, SavingChange::AutomaticHost(host, true));
-                }
-                self.host.clear();
-                self.wrong = None;
-            }
-            Err(_) => self.wrong = Some("Enter a host alone, such as files.example.com."),
+    /// The host that was typed, or what is wrong with it, in a sentence.
+    fn typed_host(&self) -> Result<String, &'static str> {
+        let host = url::Host::parse(self.host.trim());
+        host.map(|host| host.to_string()).map_err(|_error| "Enter a host alone, such as files.example.com.")
+    }
+
+    /// Allows a host.
+    fn allow(&mut self, host: String, scene: &mut Scene) {
+        if !self.saving.automatic_hosts.contains(&host) {
+            self.change(scene, SavingChange::AutomaticHost(host, true));
         }
+        self.host.clear();
     }
 }
 
@@ -115,7 +114,7 @@ pub(crate) fn show(ui: &mut Ui, dialog: &mut DataSettings, fresh: bool, scene: &
 /// One line; returns its left end in the middle, and its right end.
 pub(super) fn line(ui: &mut Ui) -> (egui::Pos2, f32) {
     let (_, rect) = ui.allocate_space(vec2(ui.available_width(), LINE));
-    (pos2(rect.left(), rect.center().y), rect.right() - 8.0)
+    (pos2(rect.left(), rect.center().y), rect.right())
 }
 
 /// The words above a part.
@@ -131,8 +130,12 @@ fn automatic(ui: &mut Ui, dialog: &DataSettings, scene: &mut Scene) {
     let palette = Palette::of(ui.style());
     let (at, right) = line(ui);
     let folder = dialog.saving.folder.as_ref();
+    let choose = Press::new("Choose folder…").look(Look::Outlined);
+    let left = if folder.is_some() { right - choose.width(ui) } else { right };
     let words = format!("Save ready data of {} by itself", visible(&dialog.name));
-    if choice(ui, at, Mark::Check(folder.is_some()), &words, true).clicked() {
+    let automatic = choice_within(ui, at, left - 12.0 - at.x, Mark::Check(folder.is_some()), &words, true);
+    ui.add_space(automatic.rect.height() - 24.0);
+    if automatic.clicked() {
         if folder.is_some() {
             dialog.change(scene, SavingChange::Folder(None));
         } else {
@@ -140,9 +143,7 @@ fn automatic(ui: &mut Ui, dialog: &DataSettings, scene: &mut Scene) {
         }
     }
     if let Some(folder) = folder {
-        let press = Press::new("Choose folder…").look(Look::Outlined);
-        let left = right - press.width(ui);
-        if press.at(ui, pos2(left, at.y)).clicked() {
+        if choose.at(ui, pos2(left, at.y)).clicked() {
             scene.wish(Wish::AskFolder(FolderFor::Automatic(dialog.profile)));
         }
         let (at, right) = line(ui);
@@ -190,14 +191,18 @@ fn hosts(ui: &mut Ui, dialog: &mut DataSettings, scene: &mut Scene) {
         dialog.wrong = None;
     }
     let entered = response.lost_focus() && ui.input(|input| input.key_pressed(Key::Enter));
-    let allow = Press::new("Allow host").look(Look::Outlined).at(ui, pos2(place.right() + 8.0, at.y));
-    if allow.clicked() || entered {
-        dialog.allow(scene);
+    let typed = dialog.typed_host();
+    let allow = Press::new("Allow host").look(Look::Outlined).why_not(typed.as_ref().err().copied());
+    let pressed = allow.at(ui, pos2(place.right() + 8.0, at.y)).clicked();
+    if response.lost_focus() {
+        // Half a host that is still being typed is nothing wrong, and neither is an empty field.
+        dialog.wrong = typed.as_ref().err().copied().filter(|_| entered || !dialog.host.trim().is_empty());
+    }
+    if let (true, Ok(host)) = (pressed || entered, typed) {
+        dialog.allow(host, scene);
     }
     if let Some(wrong) = dialog.wrong {
-        let (at, right) = line(ui);
-        let text = widgets::text(ui, at, wrong, Type::Small, palette.failed, right - at.x);
-        widgets::alert(ui, text, wrong);
+        mistake(ui, wrong);
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use egui::{Frame, Id, Key, Margin, Modal, Rect, ScrollArea, Stroke, Ui, UiBuilder, pos2, vec2};
+use egui::{Color32, Frame, Id, Key, Margin, Modal, Rect, ScrollArea, Stroke, Ui, UiBuilder, pos2, vec2};
 
 use crate::activity::ActivityKey;
 use crate::activity::CompetingConsumer;
@@ -16,6 +16,7 @@ use super::desk::Desk;
 use super::export::{self, ExportForm};
 use super::field::{Field, Mark, choice};
 use super::help::{self, Page};
+use super::leave::{self, Lost};
 use super::palette::{self, CommandPalette};
 use super::preferences;
 use super::request_data::{self, RequestData};
@@ -24,24 +25,11 @@ use super::saved;
 use super::scene::{Scene, Wish};
 use super::text::visible;
 use super::theme::{self, Palette, Type};
-use super::track::{self, Track};
+use super::track::{self, LONGEST, Track};
 use super::widgets::{self, Look, Press};
 
 /// What a dialog's scroll bar has beside the content, of the margin on the right.
 const SCROLL_BAR: i8 = 12;
-
-/// What would be lost if the window closed now.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(crate) struct Lost {
-    /// How many downloads are under way, each of which has used a link.
-    pub downloads: usize,
-    /// How many payloads that came in messages are being saved.
-    pub saves: usize,
-    /// Whether an export is under way.
-    pub exports: bool,
-    /// How many messages the journal refuses.
-    pub unkept: usize,
-}
 
 /// A dialog that is open.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -180,7 +168,7 @@ pub(crate) fn show(ctx: &egui::Context, dialog: &mut Dialog, fresh: bool, around
             Dialog::Forget { profile, name } => forget(ui, *profile, name, fresh, scene),
             Dialog::Remove { profile, name } => remove(ui, *profile, name, fresh, scene),
             Dialog::Label { keys, text } => label(ui, keys, text, fresh, scene),
-            Dialog::Leave(lost) => leave(ui, *lost, fresh, scene),
+            Dialog::Leave(lost) => leave::show(ui, *lost, fresh, scene),
             Dialog::Completeness { report, .. } => completeness::show(ui, report, fresh, scene),
             Dialog::DataSettings(settings) => data_settings::show(ui, settings, fresh, scene),
             Dialog::Columns(chosen) => columns_dialog::show(ui, chosen, fresh, scene),
@@ -275,12 +263,20 @@ impl Pane {
     }
 
     pub(super) fn show<T>(self, ui: &mut Ui, content: impl FnOnce(&mut Ui) -> T) -> T {
+        let width = ui.available_width();
+        // Its scroll bar is beside the content, like the one of the dialog.
+        let place = ui.available_rect_before_wrap();
+        let place = place.with_max_x(place.right() + f32::from(SCROLL_BAR));
+        let mut wider = ui.new_child(UiBuilder::new().max_rect(place).id_salt("pane"));
         let show = |ui: &mut Ui| {
+            ui.set_max_width(width);
             let shown = content(ui);
             widgets::follow_focus(ui);
             shown
         };
-        self.0.show(ui, show).inner
+        let shown = self.0.show(&mut wider, show).inner;
+        ui.advance_cursor_after_rect(wider.min_rect().with_max_x(place.left() + width));
+        shown
     }
 }
 
@@ -302,6 +298,19 @@ pub(super) fn paragraph(ui: &mut Ui, words: &str) {
     ui.add_space(12.0);
 }
 
+/// Says in a sentence what is wrong with what was typed.
+pub(super) fn mistake(ui: &mut Ui, words: &str) {
+    sentence(ui, words, Palette::of(ui.style()).failed);
+}
+
+/// Says something about what was typed, at once.
+pub(super) fn sentence(ui: &mut Ui, words: &str, colour: Color32) {
+    let galley = widgets::paragraph(ui, words, Type::Small, colour, ui.available_width());
+    let (_, rect) = ui.allocate_space(vec2(ui.available_width(), galley.size().y));
+    ui.painter().galley(rect.min, galley, colour);
+    widgets::alert(ui, rect, words);
+}
+
 /// Which button has the focus when a dialog opens.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum First {
@@ -315,12 +324,19 @@ pub(super) enum First {
 
 /// The buttons at the bottom, on the right: a way out, and what is asked for. Returns whether the latter was pressed.
 pub(super) fn buttons(ui: &mut Ui, main: &str, out: &str, first: First, scene: &mut Scene) -> bool {
-    buttons_if(ui, true, main, out, first, scene)
+    buttons_unless(ui, None, main, out, first, scene)
 }
 
-/// The same, where what is asked for is possible only if `enabled`.
-pub(super) fn buttons_if(ui: &mut Ui, enabled: bool, main: &str, out: &str, first: First, scene: &mut Scene) -> bool {
-    let pressed = two_buttons(ui, (main, enabled), out, first);
+/// The same, if what is asked for may not be possible now: then `why_not` says why, in a sentence.
+pub(super) fn buttons_unless(
+    ui: &mut Ui,
+    why_not: Option<&str>,
+    main: &str,
+    out: &str,
+    first: First,
+    scene: &mut Scene,
+) -> bool {
+    let pressed = two_buttons(ui, (main, why_not), out, first);
     if pressed.out {
         scene.wish(Wish::CloseDialog);
     }
@@ -337,11 +353,11 @@ pub(super) struct Pressed {
 }
 
 /// The same buttons, for a dialog that closes itself.
-pub(super) fn two_buttons(ui: &mut Ui, (main, enabled): (&str, bool), out: &str, first: First) -> Pressed {
+pub(super) fn two_buttons(ui: &mut Ui, (main, why_not): (&str, Option<&str>), out: &str, first: First) -> Pressed {
     ui.add_space(12.0);
     let (_, rect) = ui.allocate_space(vec2(ui.available_width(), 32.0));
-    let press = |words| Press::new(words).face(Type::Body).height(32.0).padding(16.0);
-    let (main, out) = (press(main).look(Look::Primary).enabled(enabled), press(out).look(Look::Outlined));
+    let (main, out) = (Press::new(main).look(Look::Primary).why_not(why_not), Press::new(out).look(Look::Outlined));
+    let [main, out] = [main, out].map(|press| press.face(Type::Body).height(32.0).padding(16.0));
     let middle = rect.center().y;
     let main_left = rect.right() - main.width(ui);
     let out_left = main_left - 8.0 - out.width(ui);
@@ -356,7 +372,7 @@ pub(super) fn two_buttons(ui: &mut Ui, (main, enabled): (&str, bool), out: &str,
 }
 
 /// The button for the focus in the dialog's first frame; in later ones it stays where the operator put it.
-fn first(fresh: bool, first: First) -> First {
+pub(super) fn first(fresh: bool, first: First) -> First {
     if fresh { first } else { First::None }
 }
 
@@ -412,63 +428,25 @@ fn label(ui: &mut Ui, keys: &BTreeMap<ProfileId, Vec<ActivityKey>>, text: &mut S
     }
     let (_, rect) = ui.allocate_space(vec2(ui.available_width(), 28.0));
     let id = Id::unique("label field");
-    let response = Field { hint: "approve device", ..Field::new(id, "Label") }.show(ui, rect, text);
+    let long = format!("The label is longer than {LONGEST} characters. Enter a shorter one.");
+    let why_not = (text.trim().chars().count() > LONGEST).then_some(&*long);
+    let field = Field { hint: "approve device", wrong: why_not.is_some(), ..Field::new(id, "Label") };
+    let response = field.show(ui, rect, text);
     if fresh {
         response.request_focus();
     }
     let entered = response.lost_focus() && ui.input(|input| input.key_pressed(Key::Enter));
     ui.add_space(8.0);
-    if buttons(ui, "Save label", "Cancel", First::None, scene) || entered {
+    if let Some(wrong) = why_not {
+        mistake(ui, wrong);
+    }
+    let pressed = buttons_unless(ui, why_not, "Save label", "Cancel", First::None, scene);
+    if (pressed || entered) && why_not.is_none() {
         for (profile, keys) in keys {
             let label = text.trim().to_owned();
             scene.wish(Wish::Send(Action::Label { profile: *profile, keys: keys.clone(), label }));
         }
         scene.wish(Wish::CloseDialog);
-    }
-}
-
-fn leave(ui: &mut Ui, lost: Lost, fresh: bool, scene: &mut Scene) {
-    let Lost { downloads, saves, exports, unkept } = lost;
-    match unkept {
-        0 => {}
-        1 => paragraph(
-            ui,
-            "The journal can't be written, and a message is in memory only. It is tried once more while closing; where that \
-             fails too, the message is lost.",
-        ),
-        _ => paragraph(
-            ui,
-            &format!(
-                "The journal can't be written, and {unkept} messages are in memory only. It is tried once more while closing; \
-                 where that fails too, they are lost."
-            ),
-        ),
-    }
-    match downloads {
-        0 => {}
-        1 => paragraph(
-            ui,
-            "A download is under way. Closing stops it and uses up its link: the data has to be requested again.",
-        ),
-        _ => paragraph(
-            ui,
-            &format!(
-                "{downloads} downloads are under way. Closing stops them and uses up their links: the data has to be \
-                 requested again."
-            ),
-        ),
-    }
-    match saves {
-        0 => {}
-        1 => paragraph(ui, "A payload is being saved. Closing stops that; it can be saved again."),
-        _ => paragraph(ui, &format!("{saves} payloads are being saved. Closing stops that; they can be saved again.")),
-    }
-    if exports {
-        paragraph(ui, "An export is under way. Closing cancels it, and no file is written.");
-    }
-    let out = if downloads > 0 || saves > 0 || exports { "Stop and close" } else { "Close all the same" };
-    if buttons(ui, out, "Keep open", first(fresh, First::Out), scene) {
-        scene.wish(Wish::Leave);
     }
 }
 

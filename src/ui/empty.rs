@@ -7,11 +7,15 @@ use super::icons::Icon;
 use super::theme::{Palette, Type};
 use super::widgets;
 
+/// Whether a place is so high that there is room for the icon; in a low one it gives way to the words.
+pub(crate) fn room_for_icon(place: Rect) -> bool {
+    place.height() >= 190.0
+}
+
 /// Draws an icon, a short statement and a sentence in the middle of a place. Returns where they end.
 pub(crate) fn show(ui: &Ui, place: Rect, icon: Icon, statement: &str, sentence: &str) -> f32 {
     let palette = Palette::of(ui.style());
-    // In a low place the icon gives way to the words.
-    let low = place.height() < 190.0;
+    let low = !room_for_icon(place);
     let centre = pos2(place.center().x, if low { place.top() - 12.0 } else { place.center().y - 75.0 });
     if !low {
         widgets::icon(ui, centre, icon, 24.0, palette.secondary);

@@ -9,11 +9,16 @@ use crate::protocol::file_name;
 use crate::settings::ProfileId;
 
 use super::dialogs::{First, buttons, paragraph};
-use super::field::{Mark, choice};
+use super::field::{Mark, choice, choice_width, choice_within};
 use super::scene::{Scene, Wish};
 use super::text::visible;
 use super::theme::{Palette, Type};
 use super::widgets;
+
+/// How high a line is.
+const LINE: f32 = 30.0;
+/// Where the choices begin, from the left edge of their words.
+const CHOICES: f32 = 96.0;
 
 /// What is chosen.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -106,7 +111,7 @@ pub(crate) fn show(ui: &mut Ui, form: &mut ExportForm, fresh: bool, scene: &mut 
         form.format = if chosen == 0 { Format::Csv } else { Format::Ndjson };
     });
     let messages = form.messages;
-    options(ui, "Lines", &[("One an activity", !messages), ("One a message", messages)], |chosen| {
+    options(ui, "Lines", &[("One per activity", !messages), ("One per message", messages)], |chosen| {
         form.messages = chosen == 1;
     });
     if let (Some(all), Some((_, name))) = (form.all_profiles, &form.profile) {
@@ -134,8 +139,8 @@ pub(crate) fn show(ui: &mut Ui, form: &mut ExportForm, fresh: bool, scene: &mut 
         });
     }
     if form.format == Format::Csv {
-        let (_, rect) = ui.allocate_space(vec2(ui.available_width(), 30.0));
-        let at = pos2(rect.left() + 96.0, rect.center().y);
+        let (_, rect) = ui.allocate_space(vec2(ui.available_width(), LINE));
+        let at = pos2(rect.left() + CHOICES, rect.center().y);
         let hint = "Excel then reads it as UTF-8. Other programs need none.";
         if choice(ui, at, Mark::Check(form.bom), "Byte order mark", true).on_hover_text(hint).clicked() {
             form.bom = !form.bom;
@@ -147,19 +152,26 @@ pub(crate) fn show(ui: &mut Ui, form: &mut ExportForm, fresh: bool, scene: &mut 
     }
 }
 
-/// A line of choices of which one holds; `choose` is called with the number of another that was clicked.
+/// Choices of which one holds, on as many lines as they need; `choose` is called with the number of another that was clicked.
 fn options(ui: &mut Ui, words: &str, all: &[(&str, bool)], choose: impl FnOnce(usize)) {
     let palette = Palette::of(ui.style());
-    let (_, rect) = ui.allocate_space(vec2(ui.available_width(), 30.0));
-    widgets::text(ui, pos2(rect.left(), rect.center().y), words, Type::Body, palette.secondary, 88.0);
-    let mut at = pos2(rect.left() + 96.0, rect.center().y);
-    let mut chosen = None;
+    let new_line = |ui: &mut Ui| ui.allocate_space(vec2(ui.available_width(), LINE)).1;
+    let mut line = new_line(ui);
+    widgets::text(ui, line.left_center(), words, Type::Body, palette.secondary, CHOICES - 8.0);
+    let left = line.left() + CHOICES;
+    let (mut x, mut chosen) = (left, None);
     for (index, (option, holds)) in all.iter().enumerate() {
-        let response = choice(ui, at, Mark::Radio(*holds), option, true);
+        if x > left && x + choice_width(ui, option) > line.right() {
+            line = new_line(ui);
+            x = left;
+        }
+        let at = pos2(x, line.center().y);
+        let response = choice_within(ui, at, line.right() - x, Mark::Radio(*holds), option, true);
         if response.clicked() && !holds {
             chosen = Some(index);
         }
-        at.x = response.rect.right() + 16.0;
+        x = response.rect.right() + 16.0;
+        ui.add_space((response.rect.bottom() + 3.0 - line.bottom()).max(0.0));
     }
     if let Some(index) = chosen {
         choose(index);

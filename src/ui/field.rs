@@ -91,6 +91,8 @@ impl<'a> Field<'a> {
         }
         let mut place = ui.new_child(UiBuilder::new().max_rect(room).id_salt(self.id));
         if !self.enabled {
+            // Its colours say so, and stay readable.
+            place.visuals_mut().disabled_alpha = 1.0;
             place.disable();
         }
         let response = place.put(room, edit).accessible_name(self.name);
@@ -104,6 +106,8 @@ impl<'a> Field<'a> {
             (2.0, palette.accent)
         } else if self.wrong {
             (1.0, palette.failed)
+        } else if !self.enabled {
+            (1.0, palette.stroke_strong)
         } else {
             (1.0, palette.field_stroke)
         };
@@ -137,6 +141,11 @@ pub(crate) fn forget(ui: &Ui, id: Id) {
     egui::text_edit::TextEditState::default().store(ui.ctx(), id);
 }
 
+/// What a mark takes, with the space behind it.
+const MARK: f32 = 22.0;
+/// On how many lines the words of a choice are.
+const MOST_LINES: usize = 4;
+
 /// Which mark a choice has, and whether it is chosen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Mark {
@@ -148,14 +157,27 @@ pub(crate) enum Mark {
 
 /// A choice with its words beside it; its left edge and its middle are at `at`.
 pub(crate) fn choice(ui: &Ui, at: Pos2, mark: Mark, words: &str, enabled: bool) -> Response {
+    choice_within(ui, at, f32::INFINITY, mark, words, enabled)
+}
+
+/// How wide a choice is with its words on one line.
+pub(crate) fn choice_width(ui: &Ui, words: &str) -> f32 {
+    MARK + widgets::width(ui, words, Type::Body)
+}
+
+/// The same with its words on as many lines as they need in `width`, but few; the middle of the first line is at `at`.
+pub(crate) fn choice_within(ui: &Ui, at: Pos2, width: f32, mark: Mark, words: &str, enabled: bool) -> Response {
     let palette = Palette::of(ui.style());
     let ink = match (enabled, mark) {
         (false, _) => palette.muted,
         (true, Mark::Radio(true) | Mark::Check(_)) => palette.text,
         (true, Mark::Radio(false)) => palette.secondary,
     };
-    let text = widgets::line(ui, words, Type::Body, ink, f32::INFINITY);
-    let rect = Rect::from_min_size(pos2(at.x, at.y - 12.0), vec2(22.0 + text.size().x, 24.0));
+    let mut job = LayoutJob::single_section(words.to_owned(), widgets::format(Type::Body, ink));
+    job.wrap = TextWrapping { max_width: width - MARK, max_rows: MOST_LINES, ..TextWrapping::default() };
+    job.break_on_newline = false;
+    let text = ui.painter().layout_job(job);
+    let rect = Rect::from_min_size(pos2(at.x, at.y - 12.0), vec2(MARK + text.size().x, 4.0 + text.size().y));
     let sense = if enabled { Sense::click() } else { Sense::hover() };
     let response = ui.interact(rect, ui.make_persistent_id(("choice", words)), sense);
     let (role, on) = match mark {
@@ -165,11 +187,12 @@ pub(crate) fn choice(ui: &Ui, at: Pos2, mark: Mark, words: &str, enabled: bool) 
     response.widget_info(|| WidgetInfo::selected(role, enabled, on, words));
     let centre = pos2(at.x + 7.0, at.y);
     draw_mark(ui, centre, mark, enabled);
-    widgets::paint_line(ui, pos2(at.x + 22.0, at.y), &text);
+    let (middle, is_cut) = (at.y + (text.size().y - Type::Body.line()) / 2.0, text.elided);
+    widgets::paint_line(ui, pos2(at.x + MARK, middle), &text);
     if response.has_focus() {
         widgets::focus_ring(ui, rect.expand2(vec2(4.0, -1.0)), theme::RADIUS, false);
     }
-    response
+    if is_cut { response.on_hover_text(words) } else { response }
 }
 
 /// Draws a mark around `centre`.

@@ -11,7 +11,6 @@ use super::dialogs::{self, First, Pressed, paragraph};
 use super::doors::{Answer, FileDialogs, PathReply};
 use super::field::Field;
 use super::theme::{Palette, Type};
-use super::widgets;
 
 /// The dialog, while it is open.
 #[derive(Debug)]
@@ -119,17 +118,19 @@ impl FilePathDialog {
             State::Unknown | State::Checking(_) => ("", palette.text),
         };
         if !sentence.is_empty() {
-            let galley = widgets::paragraph(ui, sentence, Type::Small, colour, ui.available_width());
-            let (_, rect) = ui.allocate_space(vec2(ui.available_width(), galley.size().y));
-            ui.painter().galley(rect.min, galley, colour);
-            widgets::alert(ui, rect, sentence);
+            dialogs::sentence(ui, sentence, colour);
         }
         let main = match (self.kind, &self.state) {
             (FileKind::Save, State::Exists(_)) => "Replace",
             (FileKind::Save, _) => "Save",
             (FileKind::Folder, _) => "Choose",
         };
-        let pressed = dialogs::two_buttons(ui, (main, true), "Cancel", First::None);
-        Pressed { main: pressed.main || entered, ..pressed }
+        let why_not = match &self.state {
+            State::Checking(_) => Some("The path is being checked."),
+            _ if self.text.trim().is_empty() => Some("Enter a path."),
+            _ => None,
+        };
+        let pressed = dialogs::two_buttons(ui, (main, why_not), "Cancel", First::None);
+        Pressed { main: pressed.main || (entered && why_not.is_none()), ..pressed }
     }
 }

@@ -3,14 +3,15 @@
 use egui::{Id, Popup, PopupCloseBehavior, RectAlign, Response, Stroke, Ui, vec2};
 
 use super::commands::Command;
+use super::desk::Desk;
 use super::scene::{Scene, Wish};
 use super::theme::Palette;
 use super::widgets::{self, Look, Press};
 
-/// One entry of a menu that runs a command.
-pub(crate) fn entry(ui: &mut Ui, command: Command, enabled: bool, scene: &mut Scene) {
+/// One entry of a menu that runs a command. `desk` is the one in front.
+pub(crate) fn entry(ui: &mut Ui, command: Command, desk: Option<&Desk>, scene: &mut Scene) {
     let words = command.words();
-    let mut press = Press::new(&words).icon(command.icon()).enabled(enabled);
+    let mut press = Press::new(&words).icon(command.icon()).why_not(command.why_not(desk));
     if let Some(key) = command.key() {
         press = press.trailing(ui.ctx().format_shortcut(&key));
     }

@@ -13,7 +13,7 @@
 //! | `older`, `expected` | searching the journal for older rows; rows to select once they have come |
 //! | `completeness`, `gaps`, `unkept` | what may be missing or lost: in the status bar, in a dialog, in words |
 //! | `details` | one activity: messages, JSON, what is next |
-//! | `sign_in`, `dialogs`, `preferences`, `network`, `export`, `export_bar`, `track`, `help` | forms and other dialogs |
+//! | `sign_in`, `dialogs`, `preferences`, `network`, `export`, `export_bar`, `track`, `leave`, `help` | forms and other dialogs |
 //! | `request_data`, `data_settings`, `data_key`, `columns_dialog`, `saved` | more of them |
 //! | `commands`, `keys`, `palette` | every command with its key, and how it is found |
 //! | `menu`, `row_menu`, `copying` | entries of menus, the menu of the selected rows, and they as text for the clipboard |
@@ -53,6 +53,7 @@ mod help;
 mod icons;
 mod insight;
 mod keys;
+mod leave;
 mod menu;
 mod merged;
 mod native;

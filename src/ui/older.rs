@@ -12,6 +12,11 @@ use super::text::grouped;
 use super::theme::Type;
 use super::widgets::{self, Press};
 
+/// The space before what can be done.
+const SPACE: f32 = 12.0;
+/// How wide the bar of a search is.
+const BAR: f32 = 72.0;
+
 /// How far a search is, and what it was for.
 #[derive(Debug, Default)]
 pub(crate) struct Older {
@@ -98,28 +103,34 @@ impl Desk {
     }
 }
 
-/// Draws what can be done about it, from a place in the status bar on. Not where there is no room up to `right`.
-pub(crate) fn show(ui: &mut Ui, desk: &Desk, at: Pos2, right: f32, scene: &mut Scene) {
-    let small = |words| Press::new(words).face(Type::Caption).height(20.0);
+/// The button that begins a search, or ends it.
+fn button(desk: &Desk) -> Option<Press<'static>> {
+    let words = match desk.older.percent {
+        Some(_) => "Cancel search",
+        None if desk.can_search_older() => "Search older…",
+        None => return None,
+    };
+    Some(Press::new(words).face(Type::Caption).height(20.0))
+}
+
+/// How wide what can be done about it is, with the space before it; 0 if there is nothing.
+pub(crate) fn width(ui: &Ui, desk: &Desk) -> f32 {
+    let bar = if desk.older.percent.is_some() { BAR + 8.0 } else { 0.0 };
+    button(desk).map_or(0.0, |button| SPACE + bar + button.width(ui))
+}
+
+/// Draws what can be done about it, behind a place in the status bar.
+pub(crate) fn show(ui: &mut Ui, desk: &Desk, at: Pos2, scene: &mut Scene) {
+    let Some(button) = button(desk) else { return };
+    let at = pos2(at.x + SPACE, at.y);
     if let Some(percent) = desk.older.percent {
-        let press = small("Cancel search");
-        let bar = Rect::from_min_size(pos2(at.x, at.y - 3.0), vec2(72.0, 6.0));
-        if bar.right() + 8.0 + press.width(ui) > right {
-            return;
-        }
+        let bar = Rect::from_min_size(pos2(at.x, at.y - 3.0), vec2(BAR, 6.0));
         let fraction = f32::from(percent) / 100.0;
         widgets::progress(ui, bar, Id::unique("search"), "Searching older messages", Some(fraction));
-        if press.at(ui, pos2(bar.right() + 8.0, at.y)).clicked() {
+        if button.at(ui, pos2(bar.right() + 8.0, at.y)).clicked() {
             scene.wish(Wish::CancelSearch);
         }
-    } else if desk.can_search_older() {
-        let press = small("Search older…");
-        if at.x + press.width(ui) > right {
-            return;
-        }
-        let hint = "Search the journal for what is not in memory.";
-        if press.at(ui, at).on_hover_text(hint).clicked() {
-            scene.wish(Wish::SearchOlder);
-        }
+    } else if button.at(ui, at).on_hover_text("Search the journal for what is not in memory.").clicked() {
+        scene.wish(Wish::SearchOlder);
     }
 }

@@ -43,7 +43,7 @@ pub(crate) fn show(ui: &Ui, desk: &Desk, scene: &mut Scene) {
                         line(ui);
                     }
                     for command in group {
-                        entry(ui, *command, command.is_available(desk), scene);
+                        entry(ui, *command, Some(desk), scene);
                     }
                 }
                 widgets::follow_focus(ui);

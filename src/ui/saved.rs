@@ -5,7 +5,7 @@ use egui::{Id, Key, Popup, PopupCloseBehavior, Pos2, RectAlign, Ui, pos2, vec2};
 use crate::settings::SavedFilter;
 
 use super::commands::Command;
-use super::dialogs::{First, buttons, paragraph};
+use super::dialogs::{First, buttons_unless, mistake, paragraph};
 use super::field::Field;
 use super::icons;
 use super::scene::{Scene, Wish};
@@ -46,7 +46,7 @@ pub(crate) fn menu(ui: &mut Ui, at: Pos2, saved: &[SavedFilter], scene: &mut Sce
                     widgets::label(ui, text, "no saved filters", words);
                 }
                 let (_, rect) = ui.allocate_space(vec2(WIDTH, 28.0));
-                let save = Press::new("Save filter…").icon(icons::ADD).look(Look::MenuItem).enabled(saved.len() < MOST);
+                let save = Press::new("Save filter…").icon(icons::ADD).look(Look::MenuItem);
                 if save.within(ui, rect).clicked() {
                     scene.wish(Wish::Run(Command::SaveFilter));
                 }
@@ -78,13 +78,43 @@ pub(crate) struct Naming {
     name: String,
     /// What the filter is, to be read.
     what: String,
+    /// The names of the filters that are saved.
+    saved: Vec<String>,
 }
 
 impl Naming {
-    /// A form for a filter.
-    pub(crate) fn new(filter: &str) -> Self {
-        Self { name: String::new(), what: filter.to_owned() }
+    /// A form for a filter. `saved` are the names of the filters that are saved.
+    pub(crate) fn new(filter: &str, saved: Vec<String>) -> Self {
+        Self { name: String::new(), what: filter.to_owned(), saved }
     }
+
+    fn name(&self) -> &str {
+        self.name.trim()
+    }
+
+    /// What keeps it from being saved.
+    fn wrong(&self) -> Option<Wrong> {
+        match self.name().chars().count() {
+            0 => Some(Wrong::NoName),
+            1..=LONGEST if self.saved.len() < MOST || self.saved.iter().any(|name| name == self.name()) => None,
+            1..=LONGEST => Some(Wrong::TooMany),
+            _ => Some(Wrong::LongName),
+        }
+    }
+}
+
+/// Why a filter can't be saved.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+enum Wrong {
+    /// It has no name yet.
+    #[error("Enter a name.")]
+    NoName,
+    /// Its name does not fit into a menu.
+    #[error("The name is longer than {} characters. Enter a shorter one.", LONGEST)]
+    LongName,
+    /// There are as many as a menu can hold.
+    #[error("There are {} saved filters. Remove one first, or enter the name of the one to replace.", MOST)]
+    TooMany,
 }
 
 /// Draws what the dialog holds.
@@ -96,21 +126,22 @@ pub(crate) fn show(ui: &mut Ui, naming: &mut Naming, fresh: bool, scene: &mut Sc
     };
     paragraph(ui, &format!("{what}, with the columns and the sort as they are now. One of the same name is replaced."));
     let (_, rect) = ui.allocate_space(vec2(ui.available_width(), 28.0));
-    let response = Field { hint: "Failed today", ..Field::new(Id::unique("filter name"), "Name") }.show(
-        ui,
-        rect,
-        &mut naming.name,
-    );
+    let pointed_out = naming.wrong().filter(|wrong| *wrong != Wrong::NoName).map(|wrong| wrong.to_string());
+    let id = Id::unique("filter name");
+    let field = Field { hint: "Failed today", wrong: pointed_out.is_some(), ..Field::new(id, "Name") };
+    let response = field.show(ui, rect, &mut naming.name);
     if fresh {
         response.request_focus();
     }
     let entered = response.lost_focus() && ui.input(|input| input.key_pressed(Key::Enter));
     ui.add_space(8.0);
-    if buttons(ui, "Save filter", "Cancel", First::None, scene) || entered {
-        let name: String = naming.name.trim().chars().take(LONGEST).collect();
-        if !name.is_empty() {
-            scene.wish(Wish::SaveFilter(name));
-            scene.wish(Wish::CloseDialog);
-        }
+    if let Some(wrong) = pointed_out {
+        mistake(ui, &wrong);
+    }
+    let why_not = naming.wrong().map(|wrong| wrong.to_string());
+    let pressed = buttons_unless(ui, why_not.as_deref(), "Save filter", "Cancel", First::None, scene);
+    if (pressed || entered) && why_not.is_none() {
+        scene.wish(Wish::SaveFilter(naming.name().to_owned()));
+        scene.wish(Wish::CloseDialog);
     }
 }

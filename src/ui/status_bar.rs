@@ -26,10 +26,13 @@ pub(crate) fn show(ui: &mut Ui, desk: Option<&Desk>, journal: Option<u64>, scene
         Some(desk) => (words(desk, journal, narrow, grouped), words(desk, journal, narrow, |count| count.to_string())),
     };
     let right = note(ui, rect, desk, middle, scene);
-    let text = widgets::text(ui, at, &shown, Type::Caption, palette.secondary, right - at.x - 12.0);
+    let searches = desk.filter(|desk| !desk.shows_form());
+    // The words give way to what can be done.
+    let room = right - at.x - 12.0 - searches.map_or(0.0, |desk| older::width(ui, desk));
+    let text = widgets::text(ui, at, &shown, Type::Caption, palette.secondary, room);
     widgets::label(ui, text, "status", &name);
-    if let Some(desk) = desk.filter(|desk| !desk.shows_form()) {
-        older::show(ui, desk, pos2(text.right() + 12.0, middle), right - 12.0, scene);
+    if let Some(desk) = searches {
+        older::show(ui, desk, pos2(text.right(), middle), scene);
     }
 }
 

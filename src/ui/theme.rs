@@ -42,8 +42,9 @@ pub(crate) const STATUS: f32 = 24.0;
 pub(crate) const LEAST: egui::Vec2 = vec2(800.0, 500.0);
 /// The narrowest that the window's content is laid out. A window that is narrower scrolls.
 pub(crate) const LEAST_WIDTH: f32 = 640.0;
-/// The least height that is left to the table: its header and four rows. A window with less room scrolls.
-pub(crate) const LEAST_TABLE: f32 = 5.0 * ROW;
+/// The least height that is left to the table: its header and three rows. A window with less room scrolls: one of 640 × 400
+/// points with the details open has just enough.
+pub(crate) const LEAST_TABLE: f32 = 4.0 * ROW;
 /// The narrowest that a dialog's content is laid out. In a window that is narrower it scrolls.
 pub(crate) const LEAST_DIALOG: f32 = 460.0;
 /// The window is narrow below this width: icons instead of words, fewer columns.

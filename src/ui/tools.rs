@@ -214,13 +214,10 @@ impl Tools {
         }
         if let Some(asks) = self.asks() {
             for (press, command) in asks {
-                let response = press.enabled(self.asks_not.is_none()).at(ui, pos2(x, at.y));
+                let response = press.why_not(self.asks_not).at(ui, pos2(x, at.y));
                 x = response.rect.right() + 8.0;
                 if response.clicked() {
                     scene.wish(Wish::Run(command));
-                }
-                if let Some(why) = self.asks_not {
-                    response.on_hover_text(why);
                 }
             }
             widgets::divider(ui, x + 4.5, at.y, 16.0);

@@ -413,15 +413,15 @@ fn menu(ui: &mut Ui, bar: Rect, front: Option<&Desk>, chosen: Theme, scene: &mut
             profile_items(ui, desk, scene, false);
             if scene.narrow {
                 for command in [Command::RequestData, Command::Track] {
-                    entry(ui, command, command.is_available(desk), scene);
+                    entry(ui, command, Some(desk), scene);
                 }
             }
             if desk.ready().next().is_some() {
-                entry(ui, Command::DownloadAll, true, scene);
+                entry(ui, Command::DownloadAll, Some(desk), scene);
             }
-            entry(ui, Command::DataSettings, Command::DataSettings.is_available(desk), scene);
-            entry(ui, Command::Completeness, Command::Completeness.is_available(desk), scene);
-            entry(ui, Command::Insight, true, scene);
+            entry(ui, Command::DataSettings, Some(desk), scene);
+            entry(ui, Command::Completeness, Some(desk), scene);
+            entry(ui, Command::Insight, Some(desk), scene);
             line(ui);
         }
         for theme in [Theme::System, Theme::Light, Theme::Dark] {
@@ -433,7 +433,7 @@ fn menu(ui: &mut Ui, bar: Rect, front: Option<&Desk>, chosen: Theme, scene: &mut
         }
         line(ui);
         for command in [Command::Settings, Command::Palette, Command::Shortcuts, Command::Guide, Command::About] {
-            entry(ui, command, true, scene);
+            entry(ui, command, front, scene);
         }
     });
 }
@@ -444,13 +444,13 @@ fn profile_items(ui: &mut Ui, desk: &Desk, scene: &mut Scene, whole: bool) {
         .into_iter()
         .find(|command| command.is_available(desk))
         .unwrap_or(Command::Connect);
-    entry(ui, connection, connection.is_available(desk), scene);
+    entry(ui, connection, Some(desk), scene);
     for command in [Command::RenewToken, Command::SignOut] {
-        entry(ui, command, command.is_available(desk), scene);
+        entry(ui, command, Some(desk), scene);
     }
     if whole {
         line(ui);
-        entry(ui, Command::ForgetActivity, true, scene);
-        entry(ui, Command::RemoveProfile, true, scene);
+        entry(ui, Command::ForgetActivity, Some(desk), scene);
+        entry(ui, Command::RemoveProfile, Some(desk), scene);
     }
 }

@@ -6,53 +6,75 @@ use crate::engine::Action;
 use crate::protocol::{CommandId, pasted};
 use crate::settings::ProfileId;
 
-use super::dialogs::{First, buttons, paragraph};
+use super::dialogs::{First, buttons_unless, mistake, paragraph};
 use super::field::Field;
 use super::scene::{Scene, Wish};
 use super::theme::{self, Palette, Type};
-use super::widgets;
 
 /// How many ids are followed at once: more than anybody pastes on purpose.
 const MOST: usize = 1_000;
 /// The longest id and the longest label, in characters, as the engine takes them elsewhere.
-const LONGEST: usize = 200;
+pub(super) const LONGEST: usize = 200;
 
 /// What is typed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Track {
     profile: ProfileId,
     ids: String,
+    /// The ids in it.
+    commands: Result<Vec<CommandId>, Wrong>,
     label: String,
-    /// What is wrong with it, once it was asked for.
-    wrong: Option<String>,
 }
 
 impl Track {
     /// An empty form for a profile.
     pub(crate) fn new(profile: ProfileId) -> Self {
-        Self { profile, ids: String::new(), label: String::new(), wrong: None }
+        Self { profile, ids: String::new(), commands: Err(Wrong::Nothing), label: String::new() }
     }
+
+    /// What keeps it from being done.
+    fn wrong(&self) -> Option<Wrong> {
+        let label = self.label.trim();
+        self.commands.as_ref().err().copied().or((label.chars().count() > LONGEST).then_some(Wrong::LongLabel))
+    }
+}
+
+/// Why nothing can be tracked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+enum Wrong {
+    /// There is no id.
+    #[error("Paste at least one command id.")]
+    Nothing,
+    /// Something is no id.
+    #[error("An id is longer than {} characters. Paste command ids, one per line.", LONGEST)]
+    LongId,
+    /// There are more ids than are taken.
+    #[error("These are {0} ids. Track at most {most} at once.", most = MOST)]
+    TooMany(usize),
+    /// The label is no label.
+    #[error("The label is longer than {} characters. Enter a shorter one.", LONGEST)]
+    LongLabel,
 }
 
 /// What may stand between ids, beside spaces.
 const MARKS: [char; 13] = [',', ';', '"', '\'', '`', '“', '”', '‘', '’', '[', ']', '(', ')'];
 
 /// The ids in a pasted text, each once, in order: what stands between spaces, commas, quotes and brackets.
-fn ids(text: &str) -> Result<Vec<CommandId>, String> {
+fn ids(text: &str) -> Result<Vec<CommandId>, Wrong> {
     let mut found: Vec<CommandId> = Vec::new();
     let mut seen = std::collections::HashSet::new();
     let is_between = |c: char| c.is_whitespace() || MARKS.contains(&c);
     for id in text.split(is_between).map(pasted::trimmed).filter(|id| !id.is_empty()) {
         if id.chars().count() > LONGEST {
-            return Err(format!("An id is longer than {LONGEST} characters. Paste command ids, one a line."));
+            return Err(Wrong::LongId);
         }
         if seen.insert(id) {
             found.push(id.into());
         }
     }
     match found.len() {
-        0 => Err("Paste at least one command id.".to_owned()),
-        count if count > MOST => Err(format!("These are {count} ids. Track at most {MOST} at once.")),
+        0 => Err(Wrong::Nothing),
+        count if count > MOST => Err(Wrong::TooMany(count)),
         _ => Ok(found),
     }
 }
@@ -61,41 +83,35 @@ fn ids(text: &str) -> Result<Vec<CommandId>, String> {
 pub(crate) fn show(ui: &mut Ui, track: &mut Track, fresh: bool, scene: &mut Scene) {
     paragraph(
         ui,
-        "Command ids, one a line. Each becomes a row at once, and the server is asked for those whose outcome does not come.",
+        "Command ids, one per line. Each becomes a row at once, and the server is asked for those whose outcome does not come.",
     );
     let response = ids_field(ui, &mut track.ids);
     if fresh {
         response.request_focus();
     }
     if response.changed() {
-        track.wrong = None;
+        track.commands = ids(&track.ids);
     }
     ui.add_space(8.0);
     let (_, rect) = ui.allocate_space(vec2(ui.available_width(), 28.0));
-    let hint = "Label for all of them, if you like";
-    Field { hint, ..Field::new(Id::unique("track label"), "Label") }.show(ui, rect, &mut track.label);
-    if let Some(wrong) = &track.wrong {
-        let palette = Palette::of(ui.style());
+    let wrong = track.wrong();
+    let field = Field {
+        hint: "Label (optional)",
+        wrong: wrong == Some(Wrong::LongLabel),
+        ..Field::new(Id::unique("track label"), "Label")
+    };
+    field.show(ui, rect, &mut track.label);
+    let why_not = wrong.map(|wrong| wrong.to_string());
+    // That nothing is typed yet is nothing wrong.
+    if let Some(wrong) = why_not.as_ref().filter(|_| wrong != Some(Wrong::Nothing)) {
         ui.add_space(8.0);
-        let galley = widgets::paragraph(ui, wrong, Type::Small, palette.failed, ui.available_width());
-        let (_, rect) = ui.allocate_space(vec2(ui.available_width(), galley.size().y));
-        ui.painter().galley(rect.min, galley, palette.failed);
-        widgets::alert(ui, rect, wrong);
+        mistake(ui, wrong);
     }
-    if buttons(ui, "Track", "Cancel", First::None, scene) {
-        let label = track.label.trim();
-        if label.chars().count() > LONGEST {
-            track.wrong = Some(format!("The label is longer than {LONGEST} characters. Give a shorter one."));
-            return;
-        }
-        match ids(&track.ids) {
-            Ok(commands) => {
-                let label = Some(label).filter(|label| !label.is_empty()).map(str::to_owned);
-                scene.wish(Wish::Send(Action::Track { profile: track.profile, commands, label }));
-                scene.wish(Wish::CloseDialog);
-            }
-            Err(sentence) => track.wrong = Some(sentence),
-        }
+    let pressed = buttons_unless(ui, why_not.as_deref(), "Track", "Cancel", First::None, scene);
+    if let (true, Ok(commands)) = (pressed, &track.commands) {
+        let label = Some(track.label.trim()).filter(|label| !label.is_empty()).map(str::to_owned);
+        scene.wish(Wish::Send(Action::Track { profile: track.profile, commands: commands.clone(), label }));
+        scene.wish(Wish::CloseDialog);
     }
 }
 
@@ -139,6 +155,6 @@ mod tests {
         assert!(read(" \n ,").is_err(), "nothing is no id");
         assert!(read(&"x".repeat(201)).is_err(), "that is no id");
         let many = (0..1_001).map(|number| number.to_string()).collect::<Vec<_>>().join("\n");
-        assert_eq!(read(&many), Err("These are 1001 ids. Track at most 1000 at once.".to_owned()));
+        assert_eq!(read(&many), Err(Wrong::TooMany(1_001)));
     }
 }

@@ -181,7 +181,7 @@ pub(crate) struct Press<'a> {
     salt: Option<Id>,
     look: Look,
     on: Option<bool>,
-    enabled: bool,
+    why_not: Option<&'a str>,
     height: f32,
     radius: CornerRadius,
     padding: f32,
@@ -200,7 +200,7 @@ impl<'a> Press<'a> {
             salt: None,
             look: Look::Plain,
             on: None,
-            enabled: true,
+            why_not: None,
             height: 24.0,
             radius: theme::RADIUS,
             padding: 8.0,
@@ -255,8 +255,9 @@ impl<'a> Press<'a> {
         Self { on: Some(on), ..self }
     }
 
-    pub(crate) fn enabled(self, enabled: bool) -> Self {
-        Self { enabled, ..self }
+    /// Disables it if there is a reason: a sentence that is its tooltip then.
+    pub(crate) fn why_not(self, why_not: Option<&'a str>) -> Self {
+        Self { why_not, ..self }
     }
 
     pub(crate) fn height(self, height: f32) -> Self {
@@ -312,7 +313,7 @@ impl<'a> Press<'a> {
     pub(crate) fn within(self, ui: &mut Ui, rect: Rect) -> Response {
         let name = self.name.as_deref().unwrap_or(self.text);
         let id = ui.make_persistent_id(self.salt.unwrap_or_else(|| Id::unique(name)));
-        let enabled = self.enabled && ui.is_enabled();
+        let enabled = self.why_not.is_none() && ui.is_enabled();
         let sense = if enabled { Sense::click() } else { Sense::hover() };
         let response = ui.interact(rect, id, sense);
         response.widget_info(|| match self.on {
@@ -322,7 +323,11 @@ impl<'a> Press<'a> {
         if ui.is_rect_visible(rect) {
             self.paint(ui, rect, &response, enabled);
         }
-        if self.text.is_empty() && self.name.is_some() { response.on_hover_text(name) } else { response }
+        let response =
+            if self.text.is_empty() && self.name.is_some() { response.on_hover_text(name) } else { response };
+        let Some(why_not) = self.why_not else { return response };
+        ui.ctx().accesskit_node_builder(response.id, |node| node.set_description(why_not));
+        response.on_hover_text(why_not)
     }
 
     fn paint(&self, ui: &Ui, rect: Rect, response: &Response, enabled: bool) {
@@ -330,7 +335,7 @@ impl<'a> Press<'a> {
         let hot = enabled && (response.hovered() || response.is_pointer_button_down_on());
         let on = self.on == Some(true);
         let (fill, edge, ink) = match self.look {
-            Look::Primary => (Some(palette.accent_fill), None, palette.on_accent),
+            Look::Primary => (Some(palette.primary(enabled).0), None, palette.primary(enabled).1),
             Look::Outlined if hot => (Some(palette.button_hover), Some(palette.stroke_strong), palette.text),
             Look::Outlined => (Some(palette.button), Some(palette.stroke_strong), palette.text),
             Look::Chosen => (Some(palette.button), Some(palette.field_stroke), palette.text),
@@ -439,13 +444,13 @@ pub(crate) fn percent(fraction: f32) -> u8 {
 pub(crate) fn follow_focus(ui: &Ui) {
     /// In how many frames it is followed: a scroll area in this one moves it, and is done a frame later.
     const FRAMES: u8 = 3;
-    let focused = ui.memory(egui::Memory::focused);
+    let (focused, pass) = (ui.memory(egui::Memory::focused), ui.ctx().cumulative_pass_nr());
     let id = ui.unique_id().with("followed focus");
-    let (followed, mut left): (Option<Id>, u8) = ui.data(|data| data.get_temp(id)).unwrap_or_default();
+    let (followed, mut left, last): (Option<Id>, u8, u64) = ui.data(|data| data.get_temp(id)).unwrap_or_default();
     if followed != focused {
-        // What was clicked is in sight.
+        // What was clicked is in sight. What has just opened is read from its beginning, wherever its focus is.
         let clicked = ui.input(|input| input.pointer.any_down() || input.pointer.any_released());
-        left = if clicked { 0 } else { FRAMES };
+        left = if clicked || last + 1 < pass { 0 } else { FRAMES };
     }
     if left > 0
         && let Some(response) = focused.and_then(|focused| ui.ctx().read_response(focused))
@@ -457,7 +462,7 @@ pub(crate) fn follow_focus(ui: &Ui) {
         // An area that moves draws another frame, in which the areas around it follow.
         ui.scroll_to_rect_animation(response.rect, None, egui::style::ScrollAnimation::none());
     }
-    ui.data_mut(|data| data.insert_temp(id, (focused, left.saturating_sub(1))));
+    ui.data_mut(|data| data.insert_temp(id, (focused, left.saturating_sub(1), pass)));
 }
 
 /// How high a menu may be, so that all of it is in the window.

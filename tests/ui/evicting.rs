@@ -10,6 +10,7 @@ use privicore_monitor::engine::{Action, Event, SearchEnd};
 use privicore_monitor::settings::{Preferences, Settings};
 
 use super::harness::{LINK, Window, command, data};
+use super::screens::cut_text;
 
 /// The fewest rows that can be chosen.
 const LEAST: usize = 10_000;
@@ -195,6 +196,46 @@ fn a_filter_that_should_see_older_rows_offers_to_search_the_journal() {
     window.key(Key::Escape);
     window.key(Key::Escape);
     assert!(status(&window).starts_with("10000 newest of 12000 activities"), "{}", status(&window));
+}
+
+#[test]
+fn a_long_reason_is_found_by_its_end_without_the_journal() {
+    let mut window = Window::live();
+    window.hear(&[command("c-1", 3, &("reason ".repeat(57) + "NEEDLE")), command("c-2", 3, "reason")]);
+    for filter in ["NEEDLE", "message:needle", "/NEEDLE$/", "reason NEEDLE"] {
+        window.type_into(Role::TextInput, "Filter", filter);
+        assert_eq!(window.rows(), ["Command c-1, Failed"], "{filter}");
+        assert!(!window.has(Role::Button, "Search older…"), "all of it is in memory");
+        window.press("Clear filter");
+    }
+    window.type_into(Role::TextInput, "Filter", "-NEEDLE");
+    assert_eq!(window.rows(), ["Command c-2, Failed"]);
+}
+
+#[test]
+fn a_text_of_which_memory_has_the_beginning_alone_is_found_in_the_journal() {
+    let mut window = Window::live();
+    let profile = window.id();
+    window.hear(&[command("other", 3, "reason")]);
+    let whole = cut_text(&mut window, "deep");
+    assert_eq!(window.rows(), ["Command deep, Failed", "Command other, Failed"]);
+    window.type_into(Role::TextInput, "Filter", "NEEDLE");
+    assert_eq!(window.rows(), Vec::<String>::new());
+    window.actions();
+    window.press("Search older…");
+    let searched = window.actions().into_iter().find_map(|action| match action {
+        Action::SearchOlder { search, filter, before, .. } => Some((search, filter.to_string(), before)),
+        _ => None,
+    });
+    let (search, filter, before) = searched.expect("the engine is asked");
+    assert_eq!((filter.as_str(), before), ("NEEDLE", Seq::FIRST_UNKEPT), "what is in memory is searched as well");
+    let rows = vec![(whole.key.clone(), vec![whole])];
+    window.say(Event::Found { profile, search, rows, percent: 100, end: Some(SearchEnd::Complete) });
+    window.run();
+    assert_eq!(window.rows(), ["Command deep, Failed"]);
+    assert!(!window.has(Role::Button, "Search older…"), "all was searched");
+    window.press("Clear filter");
+    assert_eq!(window.rows(), ["Command deep, Failed", "Command other, Failed"], "the row is there twice, or gone");
 }
 
 #[test]

@@ -1,13 +1,15 @@
 //! Exporting what is in front: the dialog, then the system's own for the place, then one wish to the engine.
 
 use egui::accesskit::Role;
-use egui::{Key, Modifiers};
+use egui::{Key, Modifiers, Shape};
 use egui_kittest::kittest::NodeT as _;
 use privicore_monitor::activity::record::Format;
 use privicore_monitor::activity::{Chip, Seq};
 use privicore_monitor::engine::{Action, Event, Export, Exporting};
+use privicore_monitor::settings::Theme;
 
 use super::harness::{Window, command};
+use super::screens::export_of_filter;
 
 /// The export that the engine was asked for.
 #[track_caller]
@@ -41,7 +43,7 @@ fn what_is_filtered_is_exported_as_it_is_shown_unless_everything_is_wanted() {
     window.type_into(Role::TextInput, "Filter", "id:c");
     window.press("Export…");
     window.click(Role::RadioButton, "JSON lines");
-    window.click(Role::RadioButton, "One a message");
+    window.click(Role::RadioButton, "One per message");
     window.press("Choose a file…");
     window.answer(Some("/tmp/out/a.ndjson"));
     let export = asked(&mut window);
@@ -85,6 +87,34 @@ fn the_selected_rows_are_exported_alone_if_there_are_several() {
         _ => None,
     });
     assert_eq!(export.expect("nothing was asked for").rows, None);
+}
+
+/// The dialog has no rectangle of its own in the tree: its frame is painted, with a shadow under it.
+#[test]
+fn a_long_filter_stays_within_the_dialog() {
+    for size in [[1280.0, 800.0], [640.0, 400.0], [400.0, 250.0]] {
+        let window = export_of_filter(Theme::Dark, size);
+        let shapes = &window.harness.output().shapes;
+        let shadow = shapes.iter().rev().find_map(|clipped| match &clipped.shape {
+            Shape::Rect(rect) if rect.blur_width > 0.0 => Some(rect.rect),
+            _ => None,
+        });
+        // What is wider than a narrow window's dialog is scrolled to: its content is never narrower than 460.
+        let right = shadow.expect("a dialog").right().max(484.0);
+        let radios: Vec<_> =
+            window.nodes(Role::RadioButton).map(|node| (node.accesskit_node().label(), node.rect())).collect();
+        assert!(radios.iter().any(|(name, _)| name.as_deref() == Some("The 2 selected")), "{radios:?}");
+        let only = radios.iter().filter(|(name, _)| name.as_ref().is_some_and(|name| name.starts_with("Only ")));
+        assert_eq!(only.count(), 2, "{radios:?}");
+        for (name, rect) in &radios {
+            assert!(rect.right() <= right, "{name:?} at {rect} of {right} in {size:?}");
+        }
+        for (index, (name, rect)) in radios.iter().enumerate() {
+            for (other, beside) in radios.iter().skip(index + 1) {
+                assert!(!rect.shrink(1.0).intersects(*beside), "{name:?} and {other:?} lie over each other");
+            }
+        }
+    }
 }
 
 #[test]

@@ -12,7 +12,13 @@ fn asking() -> Window {
     let mut window = Window::live();
     window.hear(&[data("r-1", "rates", 1, LINK)]);
     window.run();
-    window.press("Download r-1");
+    asks_for_a_path(&mut window, "r-1");
+    window
+}
+
+/// Presses the download of a data request on a desktop without a file dialog.
+pub(crate) fn asks_for_a_path(window: &mut Window, request: &str) {
+    window.press(&format!("Download {request}"));
     let (suggestion, answer) = window.dialogs.with(Vec::pop).expect("the desktop is asked first");
     let request = FileRequest {
         kind: FileKind::Save,
@@ -23,7 +29,6 @@ fn asking() -> Window {
     let failed = FailedDialog { error: FileDialogError::Unavailable, unanswered: Some((request, answer)) };
     window.desktop.failed.with(|all| all.push(failed));
     window.run();
-    window
 }
 
 /// Says what the path that is being looked at leads to; returns what was typed.

@@ -178,9 +178,11 @@ impl Triangle {
     }
 }
 
-/// On which side of a line from `a` to `b` a point is: positive to the right of it.
+/// On which side of a line from `a` to `b` a point is: positive to the right of it. Exact, so that the triangles on both sides of
+/// a line agree on whose a pixel is.
 fn side(a: Pos2, b: Pos2, p: Pos2) -> f32 {
-    (b.x - a.x) * (p.y - a.y) - (b.y - a.y) * (p.x - a.x)
+    let [a, b, p] = [a, b, p].map(|at| (f64::from(at.x), f64::from(at.y)));
+    ((b.0 - a.0) * (p.1 - a.1) - (b.1 - a.1) * (p.0 - a.0)) as f32
 }
 
 fn parts(colour: Color32) -> Rgba {

@@ -1,20 +1,20 @@
 //! Every screen in every size: nothing is cut, nothing lies over something else, and everything that can be used is there.
 //!
-//! The sizes are those of windows in pixels, at each scale. What has no room is scrolled to: below 640 points the content of the
-//! window keeps that width, and what is higher than its place may end at its place's edge.
+//! The sizes are those of windows in pixels, at each scale. What has no room is scrolled to, and is whole then: below 640 points the
+//! content of the window keeps that width.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use egui::accesskit::Role;
 use egui::epaint::{ClippedShape, TextShape};
-use egui::{Key, Modifiers, Rect, Shape, vec2};
+use egui::{Key, Modifiers, MouseWheelSource, MouseWheelUnit, Rect, Shape, TouchPhase, Vec2, vec2};
 use egui_kittest::kittest::NodeT as _;
-use privicore_monitor::engine::{ConnectionState, DisconnectReason, Notice, Severity, TokenRefusal};
+use privicore_monitor::engine::{ConnectionState, DisconnectReason};
 use privicore_monitor::settings::Theme;
-use privicore_monitor::ui::Prefill;
 
 use super::harness::{Window, at};
+use super::screens::MORE;
 use super::snapshots::{SCREENS, Screen, filled, twelve_profiles};
 
 const WINDOWS: [[f32; 2]; 3] = [[800.0, 500.0], [1280.0, 800.0], [2560.0, 1440.0]];
@@ -23,112 +23,11 @@ const SCALES: [f32; 4] = [1.0, 1.25, 1.5, 2.0];
 const LEAST_WIDTH: f32 = 640.0;
 /// The narrowest that the content of a dialog is laid out, with its margins.
 const LEAST_DIALOG: f32 = 460.0 + 2.0 * 24.0 + 32.0;
-/// A bar is lower than this; nothing in one is ever scrolled to.
-const BAR: f32 = 60.0;
+/// How far a text may reach into another, or out of its place: less than a pixel that is seen.
+const SLACK: f32 = 1.0;
 
-/// Screens beside those of which there are pictures.
-const MORE: [Screen; 11] = [
-    ("more profiles", [1280.0, 800.0], more_profiles),
-    ("menu", [1280.0, 800.0], menu),
-    ("profile menu", [1280.0, 800.0], profile_menu),
-    ("row menu", [1280.0, 800.0], row_menu),
-    ("saved filters", [1280.0, 800.0], saved_filters),
-    ("token sign-in", [1280.0, 800.0], token_sign_in),
-    ("new profile", [1280.0, 800.0], new_profile),
-    ("notices", [1280.0, 800.0], notices),
-    ("nothing matches", [1280.0, 800.0], nothing_matches),
-    ("edit label", [1280.0, 800.0], edit_label),
-    ("sign out", [1280.0, 800.0], sign_out),
-];
-
-fn more_profiles(theme: Theme, size: [f32; 2]) -> Window {
-    let mut window = twelve_profiles(theme, size);
-    let more = window.all(Role::Button).into_iter().find(|name| name.starts_with("More profiles ("));
-    window.press(&more.expect("not all twelve fit"));
-    window
-}
-
-fn menu(theme: Theme, size: [f32; 2]) -> Window {
-    let mut window = filled(theme, size);
-    window.press("Menu");
-    window
-}
-
-fn profile_menu(theme: Theme, size: [f32; 2]) -> Window {
-    let mut window = filled(theme, size);
-    window.press("Profile ops");
-    window
-}
-
-fn row_menu(theme: Theme, size: [f32; 2]) -> Window {
-    let mut window = filled(theme, size);
-    window.key(Key::ArrowDown);
-    window.key_with(Modifiers::SHIFT, Key::F10);
-    window
-}
-
-fn saved_filters(theme: Theme, size: [f32; 2]) -> Window {
-    let mut window = filled(theme, size);
-    window.press("Saved filters");
-    window
-}
-
-fn token_sign_in(theme: Theme, size: [f32; 2]) -> Window {
-    let mut window =
-        Window::silent(size, Prefill { api: Some("http://cab.example.com".to_owned()), ..Prefill::default() });
-    window.settings(Vec::new(), theme);
-    window.run();
-    window.click(Role::RadioButton, "Authorization token");
-    window.press("Sign in");
-    window
-}
-
-fn new_profile(theme: Theme, size: [f32; 2]) -> Window {
-    let mut window = filled(theme, size);
-    window.press("Add profile");
-    window
-}
-
-/// A token that was refused, and what the window says at its lower edge.
-fn notices(theme: Theme, size: [f32; 2]) -> Window {
-    let mut window = filled(theme, size);
-    let profile = window.id();
-    let words = "It has expired, or the server had a passing fault; try once more if it had".to_owned();
-    let why = TokenRefusal::Join { words };
-    window.status(profile, |status| status.connection = Some(ConnectionState::TokenRefused { why }));
-    for sentence in [
-        "The disk is full, so the newest messages are in memory only. Free some space; they are written as soon as there is room.",
-        "Links to data are kept in memory only: the system keyring is locked or has no default collection. Unlock it.",
-    ] {
-        window.say(privicore_monitor::engine::Event::Notice(Notice::new(Severity::Warning, None, sentence)));
-    }
-    window.run();
-    window
-}
-
-fn nothing_matches(theme: Theme, size: [f32; 2]) -> Window {
-    let mut window = filled(theme, size);
-    window.key_with(Modifiers::COMMAND, Key::F);
-    window.type_text("status:fialed label:\"a rather long label that nobody has given yet\"");
-    window
-}
-
-fn edit_label(theme: Theme, size: [f32; 2]) -> Window {
-    let mut window = filled(theme, size);
-    window.key(Key::ArrowDown);
-    window.key(Key::L);
-    window
-}
-
-fn sign_out(theme: Theme, size: [f32; 2]) -> Window {
-    let mut window = filled(theme, size);
-    window.press("Menu");
-    window.press("Sign out");
-    window
-}
-
-/// A text as it is on the screen, and where it may be.
-#[derive(Debug, Clone)]
+/// A line of text as it is on the screen, and where it may be.
+#[derive(Debug, Clone, PartialEq)]
 struct Text {
     words: String,
     rect: Rect,
@@ -139,17 +38,30 @@ impl Text {
     fn visible(&self) -> Rect {
         self.rect.intersect(self.clip)
     }
+
+    /// Whether it is seen whole. A window that is narrower than its content shows a line by parts.
+    fn is_whole(&self, window: Rect) -> bool {
+        let (clip, rect) = (self.clip.expand(SLACK), self.rect);
+        let aside = if scrolls_aside(window) {
+            clip.left() < rect.right() && rect.left() < clip.right()
+        } else {
+            clip.x_range().contains(rect.left()) && clip.x_range().contains(rect.right())
+        };
+        aside && clip.y_range().contains(rect.top()) && clip.y_range().contains(rect.bottom())
+    }
 }
 
 /// The texts of a frame, without those that a dialog or a menu lies over.
 fn texts(shapes: &[ClippedShape], typed: &[String], window: Rect) -> Vec<Text> {
-    fn add(shape: &Shape, clip: Rect, window: Rect, texts: &mut Vec<Text>) {
+    fn add(shape: &Shape, clip: Rect, (typed, window): (&[String], Rect), texts: &mut Vec<Text>) {
         match shape {
-            Shape::Vec(shapes) => shapes.iter().for_each(|shape| add(shape, clip, window, texts)),
-            Shape::Text(TextShape { pos, galley, .. }) => {
-                let rect = galley.mesh_bounds.translate(pos.to_vec2());
-                if rect.is_positive() {
-                    texts.push(Text { words: galley.text().to_owned(), rect, clip: clip.intersect(window) });
+            Shape::Vec(shapes) => shapes.iter().for_each(|shape| add(shape, clip, (typed, window), texts)),
+            Shape::Text(TextShape { pos, galley, .. }) if !typed.contains(&galley.job.text) => {
+                for row in &galley.rows {
+                    let rect = row.visuals.mesh_bounds.translate(pos.to_vec2() + row.pos.to_vec2());
+                    if rect.is_positive() {
+                        texts.push(Text { words: row.text(), rect, clip: clip.intersect(window) });
+                    }
                 }
             }
             // What lies behind a dialog is dimmed; a dialog and a menu have a shadow.
@@ -160,34 +72,31 @@ fn texts(shapes: &[ClippedShape], typed: &[String], window: Rect) -> Vec<Text> {
     }
     let mut texts = Vec::new();
     for shape in shapes {
-        add(&shape.shape, shape.clip_rect, window, &mut texts);
+        add(&shape.shape, shape.clip_rect, (typed, window), &mut texts);
     }
-    texts.retain(|text| !typed.contains(&text.words));
     texts
+}
+
+/// Whether a window is so narrow that its content is wider.
+fn scrolls_aside(window: Rect) -> bool {
+    window.width() < LEAST_DIALOG.max(LEAST_WIDTH)
 }
 
 /// What is wrong with the texts of a frame.
 fn wrong_texts(texts: &[Text], window: Rect) -> Vec<String> {
     let mut wrong = Vec::new();
-    let scrolls_aside = window.width() < LEAST_DIALOG.max(LEAST_WIDTH);
     for (index, text) in texts.iter().enumerate() {
         let visible = text.visible();
-        let cut_aside = text.rect.left() < text.clip.left() - 1.5 || text.rect.right() > text.clip.right() + 1.5;
-        if visible.height() > 1.0 && cut_aside && !scrolls_aside {
+        let cut_aside = text.rect.left() < text.clip.left() - SLACK || text.rect.right() > text.clip.right() + SLACK;
+        if visible.height() > SLACK && cut_aside && !scrolls_aside(window) {
             wrong.push(format!("`{}` at {} is cut at the side by {}", text.words, text.rect, text.clip));
-        }
-        let cut_above = text.rect.top() < text.clip.top() - 1.5 || text.rect.bottom() > text.clip.bottom() + 1.5;
-        // A bar at the window's edge may itself be scrolled away.
-        let is_bar = text.clip.height() < BAR && text.clip.top() > window.top() && text.clip.bottom() < window.bottom();
-        if cut_above && is_bar && text.rect.center().y > text.clip.top() && text.rect.center().y < text.clip.bottom() {
-            wrong.push(format!("`{}` at {} is cut by its bar {}", text.words, text.rect, text.clip));
         }
         if !visible.is_positive() {
             continue;
         }
         for other in texts.iter().skip(index + 1) {
             let both = visible.intersect(other.visible());
-            if both.width() > 2.0 && both.height() > 3.0 {
+            if both.width() > SLACK && both.height() > SLACK {
                 wrong.push(format!(
                     "`{}` at {visible} and `{}` at {} lie over each other",
                     text.words,
@@ -198,6 +107,91 @@ fn wrong_texts(texts: &[Text], window: Rect) -> Vec<String> {
         }
     }
     wrong
+}
+
+/// The texts of a window now.
+fn texts_of(window: &Window, screen: Rect) -> Vec<Text> {
+    // What is longer than its field is scrolled in it.
+    let typed: Vec<String> = [Role::TextInput, Role::MultilineTextInput]
+        .into_iter()
+        .flat_map(|role| window.nodes(role))
+        .filter_map(|node| node.accesskit_node().value())
+        .collect();
+    texts(&window.harness.output().shapes, &typed, screen)
+}
+
+/// What was seen of the texts of a window while it was scrolled.
+#[derive(Default)]
+struct Seen {
+    /// Those that were whole at some time.
+    whole: BTreeSet<String>,
+    /// The others, as they were last.
+    cut: BTreeMap<String, Text>,
+}
+
+impl Seen {
+    fn add(&mut self, texts: &[Text], window: Rect) {
+        for text in texts {
+            if text.is_whole(window) {
+                self.cut.remove(&text.words);
+                self.whole.insert(text.words.clone());
+            } else if !self.whole.contains(&text.words) {
+                self.cut.insert(text.words.clone(), text.clone());
+            }
+        }
+    }
+}
+
+/// Turns the wheel at a place, as fingers on a trackpad do: it moves at once.
+fn turn(window: &mut Window, at: egui::Pos2, delta: Vec2) {
+    window.harness.hover_at(at);
+    for (phase, delta) in [(TouchPhase::Start, Vec2::ZERO), (TouchPhase::Move, delta), (TouchPhase::End, Vec2::ZERO)] {
+        window.harness.event(egui::Event::MouseWheel {
+            unit: MouseWheelUnit::Point,
+            delta,
+            phase,
+            source: MouseWheelSource::Trackpad,
+            modifiers: Modifiers::NONE,
+        });
+    }
+    // What is scrolled away takes the frame after.
+    window.harness.run_steps(2);
+}
+
+/// Scrolls through everything that is cut. Says of which texts no part of the way shows the whole.
+fn out_of_reach(window: &mut Window, screen: Rect) -> Vec<String> {
+    let mut seen = Seen::default();
+    let mut tried: Vec<Rect> = Vec::new();
+    seen.add(&texts_of(window, screen), screen);
+    while let Some(place) =
+        seen.cut.values().map(|text| text.clip.intersect(screen)).find(|clip| {
+            clip.is_positive() && tried.iter().all(|other| (other.center() - clip.center()).length() > 2.0)
+        })
+    {
+        tried.push(place);
+        let (down, aside) = (vec2(0.0, -0.5 * place.height().min(200.0)), vec2(-0.5 * place.width(), 0.0));
+        for step in [down, aside, -down, -aside] {
+            // In each direction up to its end.
+            let mut before = Vec::new();
+            loop {
+                let now = texts_of(window, screen);
+                seen.add(&now, screen);
+                if now == before || seen.cut.is_empty() {
+                    break;
+                }
+                before = now;
+                turn(window, place.center(), step);
+            }
+        }
+        for _ in 0..4 {
+            turn(window, place.center(), vec2(1e5, 1e5));
+            turn(window, place.center(), vec2(0.0, 1e5));
+        }
+    }
+    window.harness.event(egui::Event::PointerGone);
+    // Tooltips go, and areas that were scrolled come to rest.
+    window.harness.run_steps(24);
+    seen.cut.values().map(|text| format!("`{}` at {} is never whole in {}", text.words, text.rect, text.clip)).collect()
 }
 
 /// What can be used, by its name.
@@ -244,14 +238,15 @@ fn every_size_of(screens: &[Screen], theme: Theme) {
                 window.run();
                 let place = format!("{name} at {} × {}, {} %", pixels[0], pixels[1], scale * 100.0);
                 let screen = Rect::from_min_size(egui::Pos2::ZERO, points);
-                // What is longer than its field is scrolled in it.
-                let typed: Vec<String> =
-                    window.nodes(Role::TextInput).filter_map(|node| node.accesskit_node().value()).collect();
-                let found = wrong_texts(&texts(&window.harness.output().shapes, &typed, screen), screen);
-                wrong.extend(found.into_iter().map(|what| format!("{place}: {what}")));
+                let mut found = wrong_texts(&texts_of(&window, screen), screen);
                 let here = controls(&window);
-                wrong.extend(all.difference(&here).map(|gone| format!("{place}: `{gone}` can't be reached")));
-                wrong.extend(outside(&window, points.x).into_iter().map(|what| format!("{place}: {what}")));
+                found.extend(all.difference(&here).map(|gone| format!("`{gone}` can't be reached")));
+                found.extend(outside(&window, points.x));
+                // Where everything is does not depend on the theme.
+                if theme == Theme::Dark {
+                    found.extend(out_of_reach(&mut window, screen));
+                }
+                wrong.extend(found.into_iter().map(|what| format!("{place}: {what}")));
             }
         }
     }

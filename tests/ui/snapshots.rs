@@ -15,12 +15,13 @@ use privicore_monitor::ui::Prefill;
 use super::harness::{INLINE, LINK, Window, at, command, data, ops};
 use super::insight::ended;
 use super::picture::Picture;
+use super::screens;
 use super::stored;
 
 /// What a screen is called, and how one gets there from the beginning.
 pub(super) type Screen = (&'static str, [f32; 2], fn(Theme, [f32; 2]) -> Window);
 
-pub(super) const SCREENS: [Screen; 31] = [
+pub(super) const SCREENS: [Screen; 36] = [
     ("main", SIZE, main),
     ("details", SIZE, details),
     ("gap-details", SIZE, gap_details),
@@ -52,6 +53,11 @@ pub(super) const SCREENS: [Screen; 31] = [
     ("half-request-data", HALF, request_data),
     ("quarter", QUARTER, main),
     ("quarter-settings", QUARTER, settings),
+    ("small-long-words", SMALL, screens::long_words),
+    ("notice", SMALL, screens::long_notice),
+    ("file-path", SMALL, screens::wrong_path),
+    ("half-export", HALF, screens::export_of_filter),
+    ("mistakes", SIZE, screens::wrong_data_settings),
 ];
 
 const SIZE: [f32; 2] = [1280.0, 800.0];

@@ -8,7 +8,8 @@ use egui::{Context, ViewportCommand};
 use crate::engine::{Action, Severity};
 use crate::settings::WindowPlace;
 use crate::ui::app::App;
-use crate::ui::dialogs::{Dialog, Lost};
+use crate::ui::dialogs::Dialog;
+use crate::ui::leave::Lost;
 
 /// How long closing waits for the engine to leave its channels and commit: what the engine needs where
 /// nothing hangs; its own limits for what hangs are longer, and `main` waits for those.

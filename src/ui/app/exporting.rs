@@ -8,6 +8,10 @@ use crate::ui::app::App;
 use crate::ui::dialogs::Dialog;
 use crate::ui::doors::SaveSuggestion;
 use crate::ui::export::ExportForm;
+use crate::ui::text::{cut, visible};
+
+/// How much of a filter the dialog names, in characters.
+const LONGEST: usize = 400;
 
 impl App {
     /// Opens the dialog for what is in front.
@@ -23,7 +27,7 @@ impl App {
             if !filter.is_empty() {
                 words.push(format!("what fits {filter}"));
             }
-            (filter.clone(), chip, crate::ui::text::cut(&words.join(" and "), 44).into_owned())
+            (filter.clone(), chip, visible(&cut(&words.join(" and "), LONGEST)).into_owned())
         });
         let profile = (!desk.is_all()).then(|| (desk.profile.id, desk.profile.name.clone()));
         let selected = desk.table.any_selected().filter_map(|row| Some(desk.activity(row)?.first_seq())).collect();

@@ -124,7 +124,8 @@ impl App {
     /// Asks for a name for the filter in front.
     pub(super) fn name_filter(&mut self) {
         if let Some(desk) = self.desk() {
-            let naming = Naming::new(&desk.look().filter);
+            let saved = self.preferences().saved_filters.into_iter().map(|saved| saved.name).collect();
+            let naming = Naming::new(&desk.look().filter, saved);
             self.open(Dialog::SaveFilter(naming));
         }
     }

@@ -41,7 +41,8 @@ pub(super) fn show_next(
         let below = if buttons(ui, pos2(text.left(), text.bottom() + 18.0)) { BUTTONS } else { 8.0 };
         let lines = Rect::from_min_size(pos2(left, text.bottom() + below), vec2(width, receipt::height(items)));
         receipt::show(ui, lines, items);
-        ui.allocate_space(vec2(ui.available_width(), lines.bottom() + 8.0 - text.top()));
+        let end = if items.is_empty() { 0.0 } else { 8.0 };
+        ui.allocate_space(vec2(ui.available_width(), lines.bottom() + end - text.top()));
     });
 }
 

@@ -25,7 +25,7 @@ pub(crate) use words::filter;
 const WIDTHS: (f32, f32) = (320.0, 400.0);
 const SHARE: f32 = 0.3125;
 /// Its height under the table.
-const BELOW: f32 = 164.0;
+const BELOW: f32 = theme::DETAILS;
 /// What is kept free at its sides.
 const MARGIN: f32 = 16.0;
 /// The heights of the two charts and of what heads a part, beside the table.

@@ -227,10 +227,16 @@ impl RequestData {
         let here = self.found.get(self.cursor).filter(|_| at_row && self.chosen.is_empty());
         let places = self.chosen.iter().chain(here);
         let data: Vec<StoredData> = places.filter_map(|&at| Some(self.all.get(at)?.data.clone())).collect();
-        match data.len() {
-            0 => Err("Choose what to request: a click, or Space on a row.".to_owned()),
-            count if count > MOST_CHOSEN => Err(format!("{count} are chosen. Request at most {MOST_CHOSEN} at once.")),
-            _ => Ok(data),
+        self.why_not(data.len()).map_or(Ok(data), Err)
+    }
+
+    /// Why so many can't be requested now, in a sentence; `None` if they can.
+    fn why_not(&self, count: usize) -> Option<String> {
+        match count {
+            _ if !self.signed_in => Some("Sign in first.".to_owned()),
+            0 => Some("Choose what to request: a click, or Space on a row.".to_owned()),
+            count if count > MOST_CHOSEN => Some(format!("{count} are chosen. Request at most {MOST_CHOSEN} at once.")),
+            _ => None,
         }
     }
 

@@ -2,27 +2,33 @@
 
 use egui::{Id, Key, Modifiers, Rect, StrokeKind, Ui, pos2, vec2};
 
-use crate::ui::dialogs::{First, buttons_if, room};
+use crate::ui::dialogs::{First, buttons_unless, room};
+use crate::ui::empty::{self, room_for_icon};
 use crate::ui::field::{Field, Mark, choice};
+use crate::ui::icons;
 use crate::ui::saving::FolderFor;
 use crate::ui::scene::{Scene, Wish};
 use crate::ui::text::visible;
 use crate::ui::theme::{self, Palette, Type};
 use crate::ui::widgets::{self, Look, Press};
-use crate::ui::{empty, icons};
 
 use super::list::{self, Asked};
 use super::{RequestData, Stage};
 
 /// The highest that the list is: ten rows.
 const LIST: f32 = 10.0 * theme::ROW + 2.0;
+/// The lowest that it is: three rows.
+const LEAST_LIST: f32 = 3.0 * theme::ROW;
+/// What is said in its place takes at least this height, with a sentence on three lines and a button.
+const LEAST_WORDS: f32 = 5.5 * theme::ROW;
 /// What the rest of the dialog and some of the window below it take.
 const AROUND: f32 = 272.0;
 
 /// Draws what the dialog holds.
 pub(crate) fn show(ui: &mut Ui, dialog: &mut RequestData, fresh: bool, scene: &mut Scene) {
     field(ui, dialog, fresh);
-    let height = room(ui, AROUND).clamp(4.0 * theme::ROW, LIST);
+    let least = if dialog.found.is_empty() { LEAST_WORDS } else { LEAST_LIST };
+    let height = room(ui, AROUND).clamp(least, LIST);
     let (_, head) = ui.allocate_space(vec2(ui.available_width(), theme::ROW));
     list::head(ui, head);
     let (_, rect) = ui.allocate_space(vec2(ui.available_width(), height));
@@ -40,9 +46,10 @@ pub(crate) fn show(ui: &mut Ui, dialog: &mut RequestData, fresh: bool, scene: &m
     }
     foot(ui, dialog);
     destination(ui, dialog, scene);
-    let at_list = ui.memory(|memory| memory.has_focus(list::id()));
-    if buttons_if(ui, !dialog.chosen.is_empty(), "Request", "Cancel", First::None, scene) || asked == Asked::Request {
-        match dialog.wanted(at_list || asked == Asked::Request) {
+    let why_not = dialog.why_not(dialog.chosen.len());
+    let pressed = buttons_unless(ui, why_not.as_deref(), "Request", "Cancel", First::None, scene);
+    if pressed || asked == Asked::Request {
+        match dialog.wanted(asked == Asked::Request) {
             Ok(data) => {
                 let folder = dialog.folder.clone();
                 scene.wish(Wish::RequestData { profile: dialog.profile, data, folder });
@@ -87,8 +94,8 @@ fn field(ui: &mut Ui, dialog: &mut RequestData, fresh: bool) {
 
 /// What stands where there are no rows.
 fn instead(ui: &mut Ui, rect: Rect, dialog: &mut RequestData) {
-    // The statement sits a little above the middle of a place that is not high.
-    let place = rect.translate(vec2(0.0, 24.0));
+    // The statement is a little above the middle, and at the top of a place that is low.
+    let place = if room_for_icon(rect) { rect.translate(vec2(0.0, 24.0)) } else { rect };
     if !dialog.signed_in {
         empty::show(ui, place, icons::KEY_OFF, "Signed out.", "Sign in to see what is stored under this profile.");
         return;
@@ -150,7 +157,10 @@ fn foot(ui: &mut Ui, dialog: &mut RequestData) {
     ui.add_space(8.0);
     let (_, rect) = ui.allocate_space(vec2(ui.available_width(), 20.0));
     let at = pos2(rect.left(), rect.center().y);
-    if let Some(wrong) = &dialog.wrong {
+    // That nothing is chosen is nothing wrong.
+    let wrong =
+        dialog.wrong.clone().or_else(|| dialog.why_not(dialog.chosen.len().max(1)).filter(|_| dialog.signed_in));
+    if let Some(wrong) = &wrong {
         let text = widgets::text(ui, at, wrong, Type::Small, palette.failed, rect.width());
         widgets::alert(ui, text, wrong);
         return;

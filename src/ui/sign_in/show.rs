@@ -2,13 +2,16 @@
 
 use egui::{Id, Pos2, Rect, ScrollArea, Stroke, StrokeKind, Ui, pos2, vec2};
 
-use crate::ui::field::{self, Field, Mark, Secret, choice};
+use crate::ui::field::{self, Field, Mark, Secret, choice, choice_within};
 use crate::ui::icons::{self, Icon};
 use crate::ui::scene::{Scene, Wish};
 use crate::ui::theme::{self, Palette, Type};
 use crate::ui::widgets::{self, Look, Press};
 
 use super::{Form, Method, Part, Progress};
+
+/// What is said while the server is asked.
+const ASKING: &str = "Asking the server…";
 
 /// Where the parts of the form are.
 struct Lines {
@@ -117,7 +120,8 @@ fn addresses(ui: &mut Ui, form: &mut Form, lines: &mut Lines) -> bool {
         let allowed = form.profile.allow_unencrypted.contains(host);
         let words = format!("Allow unencrypted connection to {host}");
         let at = pos2(lines.fields, lines.y + 10.0);
-        let response = choice(ui, at, Mark::Check(allowed), &words, !form.is_asking());
+        let width = lines.right - lines.fields;
+        let response = choice_within(ui, at, width, Mark::Check(allowed), &words, !form.is_asking());
         if response.clicked() {
             form.allow(host, !allowed);
         }
@@ -125,7 +129,7 @@ fn addresses(ui: &mut Ui, form: &mut Form, lines: &mut Lines) -> bool {
             response.request_focus();
             form.focus = None;
         }
-        lines.y += 26.0;
+        lines.y += response.rect.height() + 2.0;
     }
     if !hosts.is_empty() {
         if let Some(sentence) = form.pointed_out(Part::Consent, &lines.taken) {
@@ -217,7 +221,7 @@ fn reveal(ui: &mut Ui, form: &mut Form, field: Rect, name: &str) {
     let (icon, verb) = if form.reveal { (icons::EYE_OFF, "Hide") } else { (icons::EYE, "Show") };
     let words = format!("{verb} {}", name.to_lowercase());
     let at = pos2(field.right() - 29.0, field.center().y);
-    if Press::icon_only(icon, &words).enabled(!form.is_asking()).height(22.0).at(ui, at).clicked() {
+    if Press::icon_only(icon, &words).why_not(form.is_asking().then_some(ASKING)).height(22.0).at(ui, at).clicked() {
         form.reveal = !form.reveal;
     }
 }
@@ -238,7 +242,7 @@ fn buttons(ui: &mut Ui, form: &Form, lines: &mut Lines, narrow: bool, scene: &mu
     let asking = form.is_asking();
     let button = |words| Press::new(words).face(Type::Body).height(32.0).padding(17.0);
     let mut at = pos2(lines.fields, middle);
-    let sign_in = button("Sign in").look(Look::Primary).enabled(!asking).at(ui, at);
+    let sign_in = button("Sign in").look(Look::Primary).why_not(asking.then_some(ASKING)).at(ui, at);
     if sign_in.clicked() {
         scene.wish(Wish::SignIn);
     }
@@ -249,8 +253,8 @@ fn buttons(ui: &mut Ui, form: &Form, lines: &mut Lines, narrow: bool, scene: &mu
             scene.wish(Wish::Send(crate::engine::Action::CancelSignIn(form.profile_id())));
         }
         at.x = cancel.rect.right() + 12.0;
-        let words = widgets::text(ui, at, "Asking the server…", Type::Body, palette.secondary, f32::INFINITY);
-        widgets::label(ui, words, "asking", "Asking the server…");
+        let words = widgets::text(ui, at, ASKING, Type::Body, palette.secondary, f32::INFINITY);
+        widgets::label(ui, words, "asking", ASKING);
     } else if button("Try the sandbox").look(Look::Outlined).at(ui, at).clicked() {
         scene.wish(Wish::Send(crate::engine::Action::TrySandbox));
     }

@@ -139,6 +139,12 @@ impl Palette {
     pub(crate) fn of(style: &Style) -> &'static Self {
         if style.visuals.dark_mode { &DARK } else { &LIGHT }
     }
+
+    /// The fill of a primary button and the colour of its text. One that is disabled is toned down: it is not the button to
+    /// press now, and its text stays readable.
+    pub(crate) fn primary(&self, enabled: bool) -> (Color32, Color32) {
+        if enabled { (self.accent_fill, self.on_accent) } else { (self.button_hover, self.muted) }
+    }
 }
 
 #[cfg(test)]
@@ -174,7 +180,7 @@ mod tests {
                 ("a field", palette.text, palette.field),
                 ("a field's hint", palette.muted, palette.field),
                 ("a field's error", palette.failed, palette.popup),
-                ("the primary button", palette.on_accent, palette.accent_fill),
+                ("a disabled outlined button", palette.muted, palette.button),
                 ("a key cap", palette.secondary, palette.button),
                 ("selected text", palette.text, palette.selected),
             ];
@@ -190,6 +196,19 @@ mod tests {
                 }
             }
             assert!(contrast(palette.ready, palette.stroke_strong) >= 3.0, "a progress bar on its track");
+        }
+    }
+
+    #[test]
+    fn the_primary_button_is_readable_also_while_it_is_disabled_and_is_then_another_one() {
+        for palette in [DARK, LIGHT] {
+            for (enabled, least) in [(true, 4.5), (false, 3.0)] {
+                let (fill, ink) = palette.primary(enabled);
+                let ratio = contrast(ink, fill);
+                assert!(ratio >= least, "enabled: {enabled}, {ratio:.2}");
+            }
+            let (on, off) = (palette.primary(true).0, palette.primary(false).0);
+            assert!(contrast(on, off) >= 3.0, "one looks like the other: {:.2}", contrast(on, off));
         }
     }
 

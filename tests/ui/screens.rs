@@ -1,0 +1,256 @@
+//! Screens in sizes beside those of which there are pictures, and words that are longer than there is room for.
+
+use egui::accesskit::Role;
+use egui::{Key, Modifiers};
+use privicore_monitor::activity::{ActivityKey, Deed, Entry, Fact};
+use privicore_monitor::engine::{Action, ConnectionState, Event, Notice, PathCheck, Severity, TokenRefusal};
+use privicore_monitor::protocol::{Body, Message};
+use privicore_monitor::settings::{Profile, Saving, Theme};
+use privicore_monitor::ui::Prefill;
+
+use super::file_path::asks_for_a_path;
+use super::harness::{Window, command, ops};
+use super::snapshots::{Screen, filled, twelve_profiles};
+
+/// Screens beside those of which there are pictures.
+pub(super) const MORE: [Screen; 20] = [
+    ("more profiles", [1280.0, 800.0], more_profiles),
+    ("menu", [1280.0, 800.0], menu),
+    ("profile menu", [1280.0, 800.0], profile_menu),
+    ("row menu", [1280.0, 800.0], row_menu),
+    ("saved filters", [1280.0, 800.0], saved_filters),
+    ("token sign-in", [1280.0, 800.0], token_sign_in),
+    ("new profile", [1280.0, 800.0], new_profile),
+    ("notices", [1280.0, 800.0], notices),
+    ("nothing matches", [1280.0, 800.0], nothing_matches),
+    ("edit label", [1280.0, 800.0], edit_label),
+    ("sign out", [1280.0, 800.0], sign_out),
+    ("long words", [1280.0, 800.0], long_words),
+    ("long words in twelve tabs", [1280.0, 800.0], long_tabs),
+    ("menu of a long name", [1280.0, 800.0], long_profile_menu),
+    ("a long notice", [1280.0, 800.0], long_notice),
+    ("a path with an error", [1280.0, 800.0], wrong_path),
+    ("export of a filter and a selection", [1280.0, 800.0], export_of_filter),
+    ("track with a mistake", [1280.0, 800.0], wrong_track),
+    ("no stored data", [1280.0, 800.0], no_stored_data),
+    ("search older", [1280.0, 800.0], search_older),
+];
+
+/// German names things in one word.
+const LONG_NAME: &str = "Landeshauptarchivverwaltungsgesellschaft Donaudampfschifffahrt Außenstelle";
+const LONG_SENTENCE: &str = "Die Datenschutzgrundverordnungskonformitätsbescheinigung konnte nicht ausgestellt werden, weil die \
+    Grundstücksverkehrsgenehmigungszuständigkeitsübertragungsverordnung noch nicht hinterlegt ist.";
+/// A host as long as one may be in a certificate.
+const LONG_HOST: &str = "herunterladen.rechenzentrum-niederschlesische-oberlausitz.verwaltungsgesellschaft.example.com";
+
+fn more_profiles(theme: Theme, size: [f32; 2]) -> Window {
+    let mut window = twelve_profiles(theme, size);
+    let more = window.all(Role::Button).into_iter().find(|name| name.starts_with("More profiles ("));
+    window.press(&more.expect("not all twelve fit"));
+    window
+}
+
+fn menu(theme: Theme, size: [f32; 2]) -> Window {
+    let mut window = filled(theme, size);
+    window.press("Menu");
+    window
+}
+
+fn profile_menu(theme: Theme, size: [f32; 2]) -> Window {
+    let mut window = filled(theme, size);
+    window.press("Profile ops");
+    window
+}
+
+fn row_menu(theme: Theme, size: [f32; 2]) -> Window {
+    let mut window = filled(theme, size);
+    window.key(Key::ArrowDown);
+    window.key_with(Modifiers::SHIFT, Key::F10);
+    window
+}
+
+fn saved_filters(theme: Theme, size: [f32; 2]) -> Window {
+    let mut window = filled(theme, size);
+    window.press("Saved filters");
+    window
+}
+
+fn token_sign_in(theme: Theme, size: [f32; 2]) -> Window {
+    let mut window =
+        Window::silent(size, Prefill { api: Some("http://cab.example.com".to_owned()), ..Prefill::default() });
+    window.settings(Vec::new(), theme);
+    window.run();
+    window.click(Role::RadioButton, "Authorization token");
+    window.press("Sign in");
+    window
+}
+
+fn new_profile(theme: Theme, size: [f32; 2]) -> Window {
+    let mut window = filled(theme, size);
+    window.press("Add profile");
+    window
+}
+
+/// A token that was refused, and what the window says at its lower edge.
+fn notices(theme: Theme, size: [f32; 2]) -> Window {
+    let mut window = filled(theme, size);
+    let profile = window.id();
+    let words = "It has expired, or the server had a passing fault; try once more if it had".to_owned();
+    let why = TokenRefusal::Join { words };
+    window.status(profile, |status| status.connection = Some(ConnectionState::TokenRefused { why }));
+    for sentence in [
+        "The disk is full, so the newest messages are in memory only. Free some space; they are written as soon as there is room.",
+        "Links to data are kept in memory only: the system keyring is locked or has no default collection. Unlock it.",
+    ] {
+        window.say(Event::Notice(Notice::new(Severity::Warning, None, sentence)));
+    }
+    window.run();
+    window
+}
+
+fn nothing_matches(theme: Theme, size: [f32; 2]) -> Window {
+    let mut window = filled(theme, size);
+    window.key_with(Modifiers::COMMAND, Key::F);
+    window.type_text("status:fialed label:\"a rather long label that nobody has given yet\"");
+    window
+}
+
+fn edit_label(theme: Theme, size: [f32; 2]) -> Window {
+    let mut window = filled(theme, size);
+    window.key(Key::ArrowDown);
+    window.key(Key::L);
+    window
+}
+
+fn sign_out(theme: Theme, size: [f32; 2]) -> Window {
+    let mut window = filled(theme, size);
+    window.press("Menu");
+    window.press("Sign out");
+    window
+}
+
+/// A profile, a label and a message of words that have no room.
+pub(super) fn long_words(theme: Theme, size: [f32; 2]) -> Window {
+    let mut window = filled(theme, size);
+    window.profile.name = LONG_NAME.to_owned();
+    window.profile.username = "sachbearbeiterin.grundstuecksverkehr@landeshauptarchivverwaltung.example.com".to_owned();
+    window.settings(vec![window.profile.clone()], theme);
+    let id = "Grundstücksverkehrsgenehmigungszuständigkeitsübertragung-2026-0001";
+    window.hear(&[command(id, 3, LONG_SENTENCE)]);
+    let label = Fact::Done(Deed::Labelled { label: LONG_NAME.repeat(2) });
+    let label = window.fact(ActivityKey::Command(id.into()), label, "");
+    window.commit(vec![label]);
+    window.click(Role::Row, &format!("Command {id}, Failed"));
+    window.key(Key::Enter);
+    window
+}
+
+fn long_tabs(theme: Theme, size: [f32; 2]) -> Window {
+    let mut window = twelve_profiles(theme, size);
+    let named = |number| Profile { name: format!("{LONG_NAME} {number}"), ..ops() };
+    let all: Vec<Profile> = std::iter::once(window.profile.clone()).chain((2..=12).map(named)).collect();
+    window.settings(all, theme);
+    window.run();
+    window.key_with(Modifiers::COMMAND, Key::Num3);
+    window
+}
+
+fn long_profile_menu(theme: Theme, size: [f32; 2]) -> Window {
+    let mut window = long_words(theme, size);
+    window.press(&format!("Profile {LONG_NAME}"));
+    window
+}
+
+pub(super) fn long_notice(theme: Theme, size: [f32; 2]) -> Window {
+    let mut window = filled(theme, size);
+    let sentence = format!("{LONG_SENTENCE} {LONG_SENTENCE} {}{LONG_SENTENCE}", "0123456789abcdef".repeat(24));
+    let mut notice = Notice::new(Severity::Warning, None, sentence);
+    notice.remedy = Some(("Raise the limit".to_owned(), Action::SetMessageLimit(1 << 22)));
+    window.say(Event::Notice(notice));
+    window.run();
+    window
+}
+
+pub(super) fn wrong_path(theme: Theme, size: [f32; 2]) -> Window {
+    let mut window = filled(theme, size);
+    asks_for_a_path(&mut window, "b24b68f6-e39f-4f8e-8f2d-4a5ef0b9c004");
+    window.press("Save");
+    let (.., reply) = window.desktop.checks.with(Vec::pop).expect("the path is looked at");
+    let folder = format!("/srv/{}", LONG_NAME.replace(' ', "/").repeat(3));
+    reply.give(PathCheck::Wrong(format!("There is no folder {folder}. Create it, or enter another path.")));
+    window.run();
+    window
+}
+
+/// As much as an export can offer: another profile, a long filter, and several selected rows.
+pub(super) fn export_of_filter(theme: Theme, size: [f32; 2]) -> Window {
+    let mut window = filled(theme, size);
+    let audit = Profile { name: LONG_NAME.to_owned(), ..ops() };
+    window.profile.name = LONG_NAME.to_uppercase();
+    window.settings(vec![window.profile.clone(), audit], theme);
+    window.run();
+    // A new profile is in front.
+    window.key_with(Modifiers::COMMAND, Key::Num1);
+    window.press("Show succeeded (4)");
+    window.type_into(Role::TextInput, "Filter", &format!("-label:\"{LONG_SENTENCE}\" -id:{}", "0123456789".repeat(12)));
+    window.key(Key::Enter);
+    window.key(Key::ArrowDown);
+    window.key_with(Modifiers::SHIFT, Key::ArrowDown);
+    window.key_with(Modifiers::COMMAND, Key::E);
+    window
+}
+
+pub(super) fn wrong_data_settings(theme: Theme, size: [f32; 2]) -> Window {
+    let mut window = filled(theme, size);
+    window.profile.name = LONG_NAME.to_owned();
+    window.profile.saving = Saving {
+        folder: Some(format!("/home/ops/{LONG_NAME}/{LONG_NAME}").into()),
+        automatic_hosts: vec![LONG_HOST.to_owned()],
+        private_hosts: vec![LONG_HOST.to_owned()],
+        decrypt: true,
+    };
+    window.settings(vec![window.profile.clone()], theme);
+    window.run();
+    window.press("Menu");
+    window.press("Ready data settings…");
+    window.type_into(Role::TextInput, "Host", "https://x/");
+    window.type_into(Role::PasswordInput, "Key", "00ff");
+    window.key(Key::Enter);
+    window
+}
+
+fn wrong_track(theme: Theme, size: [f32; 2]) -> Window {
+    let mut window = filled(theme, size);
+    window.key_with(Modifiers::COMMAND, Key::T);
+    window.type_text(&"0123456789".repeat(21));
+    window
+}
+
+fn no_stored_data(theme: Theme, size: [f32; 2]) -> Window {
+    let mut window = filled(theme, size);
+    window.key_with(Modifiers::COMMAND, Key::R);
+    let profile = window.id();
+    let answer = Err(format!("{LONG_SENTENCE} Check the API address."));
+    window.say(Event::DataTokens { profile, page: 1, answer });
+    window.run();
+    window
+}
+
+/// A filter that may have missed what only the journal has.
+fn search_older(theme: Theme, size: [f32; 2]) -> Window {
+    let mut window = filled(theme, size);
+    window.key_with(Modifiers::COMMAND, Key::A);
+    cut_text(&mut window, "deep");
+    window.type_into(Role::TextInput, "Filter", "NEEDLE");
+    window
+}
+
+/// A command whose reason has no room in memory, with `NEEDLE` at its end; returns what the journal has of it.
+pub(super) fn cut_text(window: &mut Window, id: &str) -> Entry {
+    let mut entry = window.entry(&command(id, 3, "reason"));
+    if let Fact::Heard(Message::Command(report)) = &mut entry.fact {
+        report.body = Body::Text("reason ".repeat(10_000_000) + "NEEDLE");
+    }
+    window.commit(vec![entry.clone()]);
+    entry
+}
