@@ -1,7 +1,7 @@
 //! Exporting what is in front: the dialog, then the system's own for the place, then one wish to the engine.
 
 use egui::accesskit::Role;
-use egui::{Key, Modifiers, Shape};
+use egui::{Key, Modifiers, Rect, Shape};
 use egui_kittest::kittest::NodeT as _;
 use privicore_monitor::activity::record::Format;
 use privicore_monitor::activity::{Chip, Seq};
@@ -89,18 +89,22 @@ fn the_selected_rows_are_exported_alone_if_there_are_several() {
     assert_eq!(export.expect("nothing was asked for").rows, None);
 }
 
+fn shadow(shape: &Shape) -> Option<Rect> {
+    match shape {
+        Shape::Vec(shapes) => shapes.iter().find_map(shadow),
+        Shape::Rect(rect) if rect.blur_width > 0.0 => Some(rect.rect),
+        _ => None,
+    }
+}
+
 /// The dialog has no rectangle of its own in the tree: its frame is painted, with a shadow under it.
 #[test]
 fn a_long_filter_stays_within_the_dialog() {
     for size in [[1280.0, 800.0], [640.0, 400.0], [400.0, 250.0]] {
         let window = export_of_filter(Theme::Dark, size);
-        let shapes = &window.harness.output().shapes;
-        let shadow = shapes.iter().rev().find_map(|clipped| match &clipped.shape {
-            Shape::Rect(rect) if rect.blur_width > 0.0 => Some(rect.rect),
-            _ => None,
-        });
-        // What is wider than a narrow window's dialog is scrolled to: its content is never narrower than 460.
-        let right = shadow.expect("a dialog").right().max(484.0);
+        let shadow = window.harness.output().shapes.iter().rev().find_map(|clipped| shadow(&clipped.shape));
+        // What is wider than a narrow window is scrolled to: a dialog keeps 460 points, from its margin at 32 on.
+        let right = shadow.expect("a dialog").right().max(32.0 + 460.0);
         let radios: Vec<_> =
             window.nodes(Role::RadioButton).map(|node| (node.accesskit_node().label(), node.rect())).collect();
         assert!(radios.iter().any(|(name, _)| name.as_deref() == Some("The 2 selected")), "{radios:?}");

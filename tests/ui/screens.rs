@@ -3,7 +3,7 @@
 use egui::accesskit::Role;
 use egui::{Key, Modifiers};
 use privicore_monitor::activity::{ActivityKey, Deed, Entry, Fact};
-use privicore_monitor::engine::{Action, ConnectionState, Event, Notice, PathCheck, Severity, TokenRefusal};
+use privicore_monitor::engine::{Action, ConnectionState, Event, Notice, PathCheck, RestError, Severity, TokenRefusal};
 use privicore_monitor::protocol::{Body, Message};
 use privicore_monitor::settings::{Profile, Saving, Theme};
 use privicore_monitor::ui::Prefill;
@@ -230,8 +230,9 @@ fn no_stored_data(theme: Theme, size: [f32; 2]) -> Window {
     let mut window = filled(theme, size);
     window.key_with(Modifiers::COMMAND, Key::R);
     let profile = window.id();
-    let answer = Err(format!("{LONG_SENTENCE} Check the API address."));
-    window.say(Event::DataTokens { profile, page: 1, answer });
+    let failed =
+        RestError::Status { host: LONG_HOST.to_owned(), status: 500, words: LONG_SENTENCE.to_owned(), wait: None };
+    window.say(Event::DataTokens { profile, page: 1, answer: Err(failed) });
     window.run();
     window
 }

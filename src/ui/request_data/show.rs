@@ -1,6 +1,6 @@
 //! Draws the dialog: the field, the list or what stands in its place, and the buttons.
 
-use egui::{Id, Key, Modifiers, Rect, StrokeKind, Ui, pos2, vec2};
+use egui::{Id, Key, Modifiers, Rect, ScrollArea, StrokeKind, Ui, UiBuilder, pos2, vec2};
 
 use crate::ui::dialogs::{First, buttons_unless, room};
 use crate::ui::empty::{self, room_for_icon};
@@ -19,8 +19,8 @@ use super::{RequestData, Stage};
 const LIST: f32 = 10.0 * theme::ROW + 2.0;
 /// The lowest that it is: three rows.
 const LEAST_LIST: f32 = 3.0 * theme::ROW;
-/// What is said in its place takes at least this height, with a sentence on three lines and a button.
-const LEAST_WORDS: f32 = 5.5 * theme::ROW;
+/// What is said in its place has at least this height: a sentence on a line, and a button.
+const LEAST_WORDS: f32 = 4.0 * theme::ROW;
 /// What the rest of the dialog and some of the window below it take.
 const AROUND: f32 = 272.0;
 
@@ -92,26 +92,39 @@ fn field(ui: &mut Ui, dialog: &mut RequestData, fresh: bool) {
     ui.add_space(4.0);
 }
 
-/// What stands where there are no rows.
+/// What stands where there are no rows; what has no room is scrolled to.
 fn instead(ui: &mut Ui, rect: Rect, dialog: &mut RequestData) {
+    let mut inner = ui.new_child(UiBuilder::new().max_rect(rect).id_salt("instead"));
+    ScrollArea::vertical().auto_shrink(false).id_salt("instead").show(&mut inner, |ui| {
+        let rect = Rect::from_min_size(ui.cursor().min, rect.size());
+        let end = words(ui, rect, dialog);
+        ui.allocate_space(vec2(rect.width(), end + 8.0 - rect.top()));
+        widgets::follow_focus(ui);
+    });
+}
+
+/// Draws it into a place. Returns where it ends.
+fn words(ui: &mut Ui, rect: Rect, dialog: &mut RequestData) -> f32 {
     // The statement is a little above the middle, and at the top of a place that is low.
     let place = if room_for_icon(rect) { rect.translate(vec2(0.0, 24.0)) } else { rect };
     if !dialog.signed_in {
-        empty::show(ui, place, icons::KEY_OFF, "Signed out.", "Sign in to see what is stored under this profile.");
-        return;
+        let sentence = "Sign in to see what is stored under this profile.";
+        return empty::show(ui, place, icons::KEY_OFF, "Signed out.", sentence);
     }
     match &dialog.stage {
         Stage::Failed(_, why) => {
             let below = empty::show(ui, place, icons::CLOUD_OFF, "The list could not be read.", why);
             let again = Press::new("Try again").look(Look::Outlined);
-            let at = pos2(rect.center().x - again.width(ui) / 2.0, (below + 20.0).min(rect.bottom() - 16.0));
-            if again.at(ui, at).clicked() {
+            let at = pos2(rect.center().x - again.width(ui) / 2.0, below + 20.0);
+            let again = again.at(ui, at);
+            if again.clicked() {
                 dialog.retry();
             }
+            again.rect.bottom()
         }
         Stage::Whole if dialog.all.is_empty() => {
             let sentence = "Data appears here once it has been stored under this profile.";
-            empty::show(ui, place, icons::REQUEST, "No stored data yet.", sentence);
+            empty::show(ui, place, icons::REQUEST, "No stored data yet.", sentence)
         }
         Stage::Whole => {
             let sentence = format!(
@@ -121,14 +134,14 @@ fn instead(ui: &mut Ui, rect: Rect, dialog: &mut RequestData) {
                     count => format!("the {count} data tokens"),
                 }
             );
-            empty::show(ui, place, icons::SEARCH, "Nothing matches.", &sentence);
+            empty::show(ui, place, icons::SEARCH, "Nothing matches.", &sentence)
         }
         Stage::Due(_) | Stage::Asked(_) | Stage::More(_) if dialog.all.is_empty() => {
-            empty::show(ui, place, icons::REQUEST, "Reading the list…", "The data tokens of this profile appear here.");
+            empty::show(ui, place, icons::REQUEST, "Reading the list…", "The data tokens of this profile appear here.")
         }
         Stage::Due(_) | Stage::Asked(_) | Stage::More(_) => {
             let sentence = format!("{} data tokens have been read so far.", dialog.all.len());
-            empty::show(ui, place, icons::SEARCH, "Searching…", &sentence);
+            empty::show(ui, place, icons::SEARCH, "Searching…", &sentence)
         }
     }
 }
