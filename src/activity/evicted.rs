@@ -26,7 +26,9 @@ const COUNTED: u32 = 8;
 const FOR_EACH_ROW: usize = 4;
 const LEAST: usize = 1 << 16;
 /// How many are in a bucket when as many are remembered as there may be rows in memory.
-const FULL: usize = 32;
+const FULL: usize = 16;
+/// How many buckets there are at least.
+const BUCKETS: usize = 1_024;
 
 /// The rows that are no longer in memory.
 #[derive(Debug, Default)]
@@ -113,7 +115,7 @@ impl EvictedRows {
 
     fn make_buckets(&mut self, limit: usize) {
         if self.buckets.is_empty() {
-            self.buckets.resize_with((limit / FULL).next_power_of_two().max(FULL), Vec::new);
+            self.buckets.resize_with((limit / FULL).next_power_of_two().max(BUCKETS), Vec::new);
         }
     }
 

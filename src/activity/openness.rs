@@ -268,3 +268,31 @@ pub fn expiry_of(entry: &Entry) -> Option<Moment> {
     };
     life.map(|life| entry.at.end_of(life))
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::protocol::Incoming;
+    use crate::protocol::incoming::parse;
+
+    use super::*;
+
+    /// A message of a request.
+    fn data(output: u8, body: &str) -> Fact {
+        let raw =
+            format!(r#"{{"data":{{"type":"X-DPT-CAB-REQUEST-ID","id":"r","output_type":{output},"body":"{body}"}}}}"#);
+        let Incoming::Message(message) = parse(&raw) else { panic!("not a message: {raw}") };
+        Fact::Heard(message)
+    }
+
+    #[test]
+    fn what_repeats_an_earlier_state_after_a_link_expired_opens_nothing_and_another_link_does() {
+        let key = ActivityKey::Data("r".into());
+        let (link, collecting) = (data(1, "https://h/?auth=hidden"), data(0, "Collecting"));
+        let late = Openness::SETTLED.after(&key, &link).after(&key, &collecting).expired();
+        assert!(late.is_settled() && late.ends_late() && !late.is_forgettable());
+        let again = late.after(&key, &collecting).after(&key, &Fact::Done(Deed::Tracked));
+        assert!(again.is_settled() && again.ends_late());
+        let newer = again.after(&key, &link);
+        assert!(newer.is_ready() && newer.expired().is_forgettable());
+    }
+}

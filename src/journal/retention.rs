@@ -30,6 +30,8 @@ pub(super) const ROWS: i64 = 2_000;
 
 /// The row in `meta` that holds the largest [`Purged::before`], for those who read beside the writer.
 pub(super) const PURGED_BEFORE: &str = "purged_before";
+/// The row in `meta` that holds how many entries have been removed in all.
+pub(super) const PURGED_ENTRIES: &str = "purged_entries";
 
 /// Bytes of entries from which on a step takes out no more.
 pub(super) const BYTES: u64 = 4 * 1024 * 1024;
@@ -361,6 +363,8 @@ fn take_out(transaction: &Transaction<'_>, looked: &Looked, next: i64) -> rusqli
     if let Some(last) = looked.last {
         let sql = "INSERT INTO meta VALUES (?1, ?2) ON CONFLICT DO UPDATE SET value = max(value, excluded.value)";
         transaction.execute(sql, (PURGED_BEFORE, last.saturating_add(1)))?;
+        let sql = "INSERT INTO meta VALUES (?1, ?2) ON CONFLICT DO UPDATE SET value = value + excluded.value";
+        transaction.execute(sql, (PURGED_ENTRIES, i64::try_from(looked.doomed.len()).unwrap_or(i64::MAX)))?;
     }
     open_activity::delete(transaction, &looked.late.values().copied().collect::<Vec<_>>())?;
     let mut delete = transaction.prepare_cached("DELETE FROM entry WHERE seq = ?1")?;

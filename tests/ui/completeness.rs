@@ -8,8 +8,9 @@ use egui_kittest::kittest::NodeT as _;
 use privicore_monitor::activity::{ActivityKey, Enquiry, Entry, Fact, Gap, GapCause, Seq};
 use privicore_monitor::engine::{Action, ConnectionHealth, ConnectionState, Event};
 use privicore_monitor::protocol::{CommandId, CommandStatus};
+use privicore_monitor::settings::{Profile, Theme};
 
-use super::harness::{Window, at, command, data};
+use super::harness::{Window, at, command, data, ops};
 
 /// A gap that began at 12:01:03 with these commands open.
 fn gap(window: &mut Window, to: Option<&str>, open: &[&str], requests: u32) -> Entry {
@@ -213,6 +214,21 @@ fn while_another_client_is_suspected_nothing_is_claimed() {
     window.press("Close");
     window.hear(&[command("unheard-0", 2, "")]);
     assert_eq!(claims(&window).len(), 2, "{:?}", claims(&window));
+}
+
+#[test]
+fn the_tab_for_all_profiles_claims_nothing_of_a_gap_whose_profile_another_client_may_read() {
+    let mut window = with_gap();
+    let audit = Profile { name: "audit".to_owned(), ..ops() };
+    let profiles = vec![window.profile.clone(), audit];
+    window.settings(profiles, Theme::Dark);
+    window.run();
+    window.press("All profiles");
+    window.hear(&[command("c-1", 2, ""), command("c-2", 2, "")]);
+    let row = "Gap 12:01:03 to 12:01:09";
+    assert!(description(&window, row).contains("nothing known is missing"), "{}", description(&window, row));
+    unheard(&mut window, 1);
+    assert!(description(&window, row).contains("another client may take messages"), "{}", description(&window, row));
 }
 
 /// Commands that the socket called pending, and of which only the server said how they ended.

@@ -328,24 +328,3 @@ fn a_purge_takes_what_was_never_restored_off_the_count_also_if_it_was_counted_be
     assert!(!window.rows().contains(&"Command late, Succeeded".to_owned()));
     assert!(status(&window).starts_with("10000 activities"), "{}", status(&window));
 }
-
-#[test]
-fn a_purge_takes_rows_off_the_count_of_all_profiles() {
-    let (mut window, mut profiles) = super::profiles::ten();
-    profiles.truncate(2);
-    let preferences = Preferences { rows_in_memory: 10_000, ..Preferences::default() };
-    window.tell_settings(Settings { preferences, profiles: profiles.clone() });
-    window.run();
-    for profile in &profiles {
-        let raws = (0..8_000).map(|number| command(&format!("{}-{number}", profile.id), 2, ""));
-        let entries = raws.map(|raw| window.entry(&raw)).collect();
-        window.say(Event::Committed { profile: profile.id, entries });
-        window.run();
-    }
-    window.press("All profiles");
-    window.run();
-    assert!(status(&window).starts_with("10000 newest of 16000 activities"), "{}", status(&window));
-    purge(&mut window, 4_096);
-    let kept = 16_000 - 4_096 + 1;
-    assert!(status(&window).starts_with(&format!("10000 newest of {kept} activities")), "{}", status(&window));
-}

@@ -5,6 +5,7 @@
 mod property;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::RangeInclusive;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -116,7 +117,24 @@ impl Bench {
         for entry in self.runtime.block_on(self.journal.append(profile(), entries)).unwrap() {
             self.window.apply(&entry);
         }
+        self.read_back();
         self.look();
+    }
+
+    /// The window asks for what is missing of rows that came back.
+    fn read_back(&mut self) {
+        let incomplete = self.window.take_incomplete(usize::MAX);
+        if incomplete.is_empty() {
+            return;
+        }
+        let archive = Archive::open(self.folder.path()).unwrap().unwrap();
+        for incomplete in incomplete {
+            let key = &incomplete.key;
+            let read = |stretch: &RangeInclusive<Seq>| {
+                archive.history(profile(), key, *stretch.start(), *stretch.end()).unwrap()
+            };
+            self.window.complete(key, &incomplete.stretches.iter().flat_map(read).collect::<Vec<_>>());
+        }
     }
 
     /// `watch` looks at the journal.

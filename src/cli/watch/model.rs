@@ -56,8 +56,8 @@ pub(super) struct Model {
     older: Option<Vec<(ProfileId, Seq, usize)>>,
     /// The first entry that was read.
     first: Seq,
-    /// Before which entry the journal has removed what is settled, as far as it was followed.
-    purged: Seq,
+    /// What the journal has removed, as far as it was followed: see [`Archive::purged_before`].
+    purged: (Seq, u64),
     pub(super) activities: BTreeMap<ProfileId, Activities>,
     whose: Whose,
     json: bool,
@@ -112,7 +112,7 @@ impl Model {
             next: first,
             older: None,
             first,
-            purged: archive.as_ref().map_or(Ok(Seq(0)), Archive::purged_before)?,
+            purged: archive.as_ref().map(Archive::purged_before).transpose()?.unwrap_or_default(),
             activities: BTreeMap::new(),
             whose,
             json: wanted.json,
@@ -292,14 +292,14 @@ impl Model {
         self.entry_clock = EngineClock::beside(Some(archive), self.clock.clone())?;
         self.reference = self.entry_clock.reference();
         let purged = archive.purged_before()?;
-        if purged > self.purged {
+        if purged != self.purged {
             self.purged = purged;
             let now = self.entry_clock.now();
             for activities in self.activities.values_mut() {
                 // What has expired meanwhile is settled.
                 activities.expire(now);
-                let gone = older_rows::gone(archive, activities, purged)?;
-                activities.purged(purged, gone.iter());
+                let gone = older_rows::gone(archive, activities, purged.0)?;
+                activities.purged(purged.0, gone.iter());
                 while activities.tidy(CHUNK) {}
             }
         }

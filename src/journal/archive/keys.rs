@@ -7,7 +7,7 @@ use rusqlite::OptionalExtension as _;
 use crate::activity::{ActivityKey, Entry, Seq};
 use crate::journal::database::number_of;
 use crate::journal::reader::to_sql;
-use crate::journal::retention::PURGED_BEFORE;
+use crate::journal::retention::{PURGED_BEFORE, PURGED_ENTRIES};
 use crate::journal::{JournalError, open_activity, row};
 use crate::settings::ProfileId;
 
@@ -65,23 +65,26 @@ impl Archive {
         read().map_err(|source| self.failed(source))
     }
 
-    /// Before which number the journal has removed entries: all but those of what is open, and of what gaps name.
+    /// Before which number the journal has removed entries, all but those of what is open and of what gaps name; and how many.
     ///
     /// # Errors
     ///
     /// If the journal can't be read.
-    pub fn purged_before(&self) -> Result<Seq, JournalError> {
+    pub fn purged_before(&self) -> Result<(Seq, u64), JournalError> {
         let read = || {
             let sql = "SELECT count(*) FROM sqlite_schema WHERE name = 'meta'";
             if self.connection.query_row(sql, (), |row| row.get::<_, i64>(0))? == 0 {
                 // Of the first version.
-                return Ok(None);
+                return Ok((Seq(0), 0));
             }
             let mut select = self.connection.prepare_cached("SELECT value FROM meta WHERE name = ?1")?;
-            select.query_row([PURGED_BEFORE], |row| row.get::<_, i64>(0)).optional()
+            let mut number = |name| {
+                let found = select.query_row([name], |row| row.get::<_, i64>(0)).optional();
+                found.map(|found| found.and_then(|found| u64::try_from(found).ok()).unwrap_or(0))
+            };
+            Ok((Seq(number(PURGED_BEFORE)?), number(PURGED_ENTRIES)?))
         };
-        let before = read().map_err(|source| self.failed(source))?;
-        Ok(Seq(before.and_then(|before| u64::try_from(before).ok()).unwrap_or(0)))
+        read().map_err(|source| self.failed(source))
     }
 
     /// Whether it has an entry.

@@ -165,3 +165,23 @@ fn a_gap_that_went_on_is_told_by_what_was_heard_of_in_between() {
         assert!(lines[0].contains("nothing known is missing, 5 of 5 recovered"), "{lines:?}");
     }
 }
+
+#[test]
+fn while_another_client_is_suspected_nothing_is_claimed_of_a_gap() {
+    let folder = tempfile::tempdir().unwrap();
+    let journal = open(folder.path());
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    let known = Enquiry::Known { status: CommandStatus::Succeeded, text: None };
+    let entries = [
+        gap(1, (10, Some(30)), Vec::new(), Vec::new(), (0, GapCause::Disconnected)),
+        heard("taken", 1),
+        enquired("taken", known),
+    ];
+    let entries = entries.into_iter().map(|entry| Entry { at: second(100), ..entry }).collect();
+    runtime.block_on(journal.append(profile(), entries)).unwrap();
+    runtime.block_on(journal.close());
+    for (now, wanted) in [(105, "nothing known is missing"), (200, "another client may take messages")] {
+        let lines = of_export(folder.path(), false, second(now));
+        assert!(lines[0].contains(wanted), "at {now}: {lines:?}");
+    }
+}
