@@ -88,7 +88,6 @@ type Sent = (OwnedObjectPath, Vec<u8>, Vec<u8>, String);
 
 #[zbus::interface(name = "org.freedesktop.Secret.Item")]
 impl Item {
-    #[expect(clippy::needless_pass_by_value, reason = "it gets what D-Bus sends")]
     fn get_secret(&self, session: OwnedObjectPath) -> (Sent,) {
         ((session, vec![0; BLOCK], encrypted(&self.0), "application/octet-stream".to_owned()),)
     }
