@@ -26,6 +26,9 @@ const LEAST_DIALOG: f32 = 460.0 + 2.0 * 24.0 + 32.0;
 /// How far a text may reach into another, or out of its place: less than a pixel that is seen.
 const SLACK: f32 = 1.0;
 
+/// In how many steps of half a place its end is reached: what is longer is a list of rows that are alike.
+const MOST_STEPS: usize = 20;
+
 /// A line of text as it is on the screen, and where it may be.
 #[derive(Debug, Clone, PartialEq)]
 struct Text {
@@ -154,7 +157,7 @@ fn out_of_reach(window: &mut Window, screen: Rect) -> Vec<String> {
         // In each direction up to its end.
         for step in [down, aside, -down, -aside] {
             let mut before = Vec::new();
-            loop {
+            for _ in 0..MOST_STEPS {
                 let now = texts_of(window, screen);
                 for text in now.iter().filter(|text| text.is_whole(screen)) {
                     cut.remove(&text.words);
