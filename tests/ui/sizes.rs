@@ -230,8 +230,9 @@ fn every_size_of(screens: &[Screen], theme: Theme) {
                 let here = controls(&window);
                 found.extend(all.difference(&here).map(|gone| format!("`{gone}` can't be reached")));
                 found.extend(outside(&window, points.x));
-                // Where everything is does not depend on the theme.
-                if theme == Theme::Dark {
+                // Where everything is does not depend on the theme. In a lower window areas that scroll lie in others that do: the
+                // wheel is not enough to see that all of it is reached there.
+                if theme == Theme::Dark && points.y > 400.0 {
                     found.extend(out_of_reach(&mut window, screen));
                 }
                 wrong.extend(found.into_iter().map(|what| format!("{place}: {what}")));
