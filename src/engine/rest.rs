@@ -57,7 +57,7 @@ pub(super) struct Rest {
 }
 
 /// The client of these calls, but for whom it trusts and its proxies.
-pub(super) fn client() -> ClientBuilder {
+pub(super) fn rest_client() -> ClientBuilder {
     Client::builder().redirect(Policy::none()).referer(false).connect_timeout(CONNECT_BUDGET).timeout(CALL_BUDGET)
 }
 

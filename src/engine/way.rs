@@ -17,7 +17,9 @@ use super::engine_error::EngineError;
 use super::proxies::{Proxies, ProxyVariables};
 use super::spawn::Spawner;
 use super::trust::Trust;
-use super::{download, http1, rest};
+use super::download::download_client;
+use super::http1;
+use super::rest::rest_client;
 
 /// The way as it is now, for whoever connects.
 #[derive(Debug, Clone)]
@@ -84,7 +86,7 @@ impl Way {
     fn with(preferences: &Preferences, surroundings: &Surroundings, files: &CaFiles) -> Result<Self, EngineError> {
         let trust = Trust::load(files)?;
         let proxies = Proxies::of(&preferences.proxy, &surroundings.proxies);
-        let calls = built(rest::client(), &trust, &proxies)?;
+        let calls = built(rest_client(), &trust, &proxies)?;
         let way = Self { trust, proxies, calls };
         // So that what is wrong is known now and not when a link is about to expire.
         way.downloads("", &[])?;
@@ -98,7 +100,7 @@ impl Way {
     ///
     /// Where the client can't be built.
     pub(super) fn downloads(&self, host: &str, addresses: &[SocketAddr]) -> reqwest::Result<Client> {
-        let mut client = download::client();
+        let mut client = download_client();
         if !addresses.is_empty() {
             client = client.resolve_to_addrs(host, addresses);
         }

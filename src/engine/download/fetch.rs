@@ -70,7 +70,7 @@ pub(in crate::engine) struct Fetcher {
 
 /// The client of downloads, but for whom it trusts, its proxies and where names lead: it sends no token, keeps no connection,
 /// tries nothing again and follows no redirect by itself. The only place where one is made.
-pub(in crate::engine) fn client() -> ClientBuilder {
+pub(in crate::engine) fn download_client() -> ClientBuilder {
     Client::builder()
         .redirect(reqwest::redirect::Policy::none())
         .retry(reqwest::retry::never())

@@ -54,7 +54,7 @@ pub(super) use arrivals::Arrivals;
 use coding::Coding;
 pub(super) use control::{Control, Order, Reins, control};
 use failed::{Failed, what_now};
-pub(super) use fetch::{Fetcher, client};
+pub(super) use fetch::{Fetcher, download_client};
 use guard::Rules;
 use known::Known;
 use meter::Meter;
