@@ -15,7 +15,7 @@ use super::data_settings::{self, DataSettings};
 use super::desk::Desk;
 use super::export::{self, ExportForm};
 use super::field::{Field, Mark, choice};
-use super::help::{self, Page};
+use super::help::{self, HelpPage};
 use super::leave::{self, Lost};
 use super::palette::{self, CommandPalette};
 use super::preferences;
@@ -86,7 +86,7 @@ pub(crate) enum Dialog {
     /// What it means that commands settle unheard.
     Rival(CompetingConsumer),
     /// The list of keys, and the guide.
-    Help(Page),
+    Help(HelpPage),
     /// What is exported, and how.
     Export(ExportForm),
     /// How the program behaves.

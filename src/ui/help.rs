@@ -3,21 +3,21 @@
 use egui::{Ui, pos2, vec2};
 
 use super::commands::Command;
-use super::dialogs::{Dialog, First, buttons, pane};
+use super::dialogs::{First, buttons, pane};
 use super::scene::{Scene, Wish};
 use super::theme::{Palette, Type};
 use super::widgets;
 
 /// Which of its pages is shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Page {
+pub(crate) enum HelpPage {
     /// The list of keys.
     Shortcuts,
     /// The guide.
     Guide,
 }
 
-impl Page {
+impl HelpPage {
     /// What the dialog is called while this page is shown.
     pub(super) fn title(self) -> &'static str {
         match self {
@@ -88,17 +88,17 @@ const GUIDE: [(&str, &str); 11] = [
 ];
 
 /// Draws what the dialog holds. `fresh` is whether it has just been opened.
-pub(super) fn show(ui: &mut Ui, page: Page, fresh: bool, scene: &mut Scene) {
+pub(super) fn show(ui: &mut Ui, page: HelpPage, fresh: bool, scene: &mut Scene) {
     pane(ui, 224.0, 120.0).id_salt(page.title()).show(ui, |ui| match page {
-        Page::Shortcuts => shortcuts(ui),
-        Page::Guide => guide(ui),
+        HelpPage::Shortcuts => shortcuts(ui),
+        HelpPage::Guide => guide(ui),
     });
     let (other, words) = match page {
-        Page::Shortcuts => (Page::Guide, "Guide"),
-        Page::Guide => (Page::Shortcuts, "Shortcuts"),
+        HelpPage::Shortcuts => (HelpPage::Guide, "Guide"),
+        HelpPage::Guide => (HelpPage::Shortcuts, "Shortcuts"),
     };
     if buttons(ui, words, "Close", if fresh { First::Out } else { First::None }, scene) {
-        scene.wish(Wish::Open(Dialog::Help(other)));
+        scene.wish(Wish::ShowHelp(other));
     }
 }
 

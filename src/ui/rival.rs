@@ -5,7 +5,7 @@ use egui::{Role, Sense, Ui, WidgetInfo, accesskit, pos2};
 
 use crate::activity::CompetingConsumer;
 
-use super::dialogs::{Dialog, close_button, paragraph};
+use super::dialogs::{close_button, paragraph};
 use super::icons;
 use super::scene::{Scene, Wish};
 use super::theme::{self, Palette, Type};
@@ -24,7 +24,7 @@ pub(crate) fn bar(ui: &mut Ui, rival: CompetingConsumer, scene: &mut Scene) {
     let press = Press::new("What this means").look(Look::Outlined);
     let right = rect.right() - 8.0 - press.width(ui);
     if press.at(ui, pos2(right, middle)).clicked() {
-        scene.wish(Wish::Open(Dialog::Rival(rival)));
+        scene.wish(Wish::ExplainCompetingConsumer(rival));
     }
     widgets::icon(ui, pos2(rect.left() + theme::EDGE + 8.0, middle), icons::SPLIT, 16.0, palette.gap);
     let words = words(rival);

@@ -5,13 +5,13 @@ use std::time::{Duration, Instant};
 
 use jiff::tz::TimeZone;
 
-use crate::activity::{Moment, RowId, TimeReference};
+use crate::activity::{CompetingConsumer, Moment, RowId, TimeReference};
 use crate::engine::Action;
 use crate::protocol::{Original, RequestId, StoredData};
 use crate::settings::{ColumnLook, InsightLook, PreferenceChange, ProfileId, Times};
 
 use super::commands::Command;
-use super::dialogs::Dialog;
+use super::help::HelpPage;
 use super::export::ExportForm;
 use super::saving::FolderFor;
 use super::text::Zone;
@@ -110,8 +110,10 @@ pub(crate) enum Wish {
     SignInAgain(ProfileId),
     /// Select a row, show it where it is shown, and open its details.
     Reveal(RowId),
-    /// Open a dialog.
-    Open(Dialog),
+    /// Show a page of the help.
+    ShowHelp(HelpPage),
+    /// Explain what another client on the same queue means.
+    ExplainCompetingConsumer(CompetingConsumer),
     /// Close the dialog.
     CloseDialog,
     /// Show these columns of a profile.

@@ -15,7 +15,7 @@ use crate::ui::copying::{self, Copying, Form as CopyForm};
 use crate::ui::data_settings::DataSettings;
 use crate::ui::desk::Desk;
 use crate::ui::dialogs::Dialog;
-use crate::ui::help::Page;
+use crate::ui::help::HelpPage;
 use crate::ui::palette::CommandPalette;
 use crate::ui::preferences;
 use crate::ui::request_data::RequestData;
@@ -71,7 +71,8 @@ impl App {
                     desk.reveal(row);
                 }
             }
-            Wish::Open(dialog) => self.open(dialog),
+            Wish::ShowHelp(page) => self.open(Dialog::Help(page)),
+            Wish::ExplainCompetingConsumer(competing) => self.open(Dialog::Rival(competing)),
             Wish::CloseDialog => self.dialog = None,
             Wish::SetColumns(profile, columns) => self.set_columns(profile, columns),
             Wish::SetTimes(times) => self.set_times(times),
@@ -99,8 +100,8 @@ impl App {
                 let palette = CommandPalette::new(&self.desks, self.desk(), scene);
                 self.open(Dialog::Palette(palette));
             }
-            Command::Shortcuts => self.open(Dialog::Help(Page::Shortcuts)),
-            Command::Guide => self.open(Dialog::Help(Page::Guide)),
+            Command::Shortcuts => self.open(Dialog::Help(HelpPage::Shortcuts)),
+            Command::Guide => self.open(Dialog::Help(HelpPage::Guide)),
             Command::About => self.open(Dialog::About),
             Command::Settings => {
                 let form = preferences::Form::new(self.preferences(), self.parts.reduced_motion);
