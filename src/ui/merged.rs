@@ -38,10 +38,9 @@ impl Owners {
         self.profiles.get(usize::from(*self.rows.get(row.slot())?))
     }
 
-    /// Takes over of which profiles another client probably takes messages.
-    pub(crate) fn suspect(&mut self, parts: &[Desk]) {
-        let suspected = parts.iter().filter(|part| part.completeness.competing().is_some());
-        self.suspected = suspected.map(|part| part.profile.id).collect();
+    /// Sets the profiles of which another client probably takes messages.
+    pub(crate) fn set_suspected(&mut self, profiles: impl Iterator<Item = ProfileId>) {
+        self.suspected = profiles.collect();
     }
 
     /// Whether another client probably takes messages of the profile that a row belongs to.

@@ -221,7 +221,8 @@ impl App {
         if let Some((all, parts)) = self.desks.split_last_mut()
             && let Some(owners) = &mut all.owners
         {
-            owners.suspect(parts);
+            let suspected = parts.iter().filter(|part| part.completeness.competing().is_some());
+            owners.set_suspected(suspected.map(|part| part.profile.id));
         }
         if let Some(desk) = self.desk_mut() {
             desk.unseen = Unseen::default();
