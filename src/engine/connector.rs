@@ -20,6 +20,7 @@ use crate::activity::Moment;
 use super::close_frame::CloseWatch;
 use super::connect_error::{ConnectError, HandshakeError};
 use super::endpoints::Target;
+use super::no_connection::NoConnection;
 use super::proxies::{ProxyError, Through};
 use super::tls_failure;
 use super::trust::Trust;
@@ -140,8 +141,27 @@ impl Connector for Network {
     }
 }
 
+/// The proxy's own fault, if a failed call is one, in the words that the socket has for it. The HTTP client does not say what a proxy
+/// answered, so a proxy that refused is asked once more. That reaches nobody behind it unless it agrees, and then nothing is sent.
+pub(super) async fn proxy_fault(
+    failure: &NoConnection,
+    target: &Target,
+    through: &Through,
+    trust: &Trust,
+) -> Option<ProxyError> {
+    match failure {
+        NoConnection::ProxyPassword => Some(ProxyError::NeedsPassword(through.to_string())),
+        NoConnection::ProxyClosed => Some(ProxyError::Closed(through.to_string())),
+        NoConnection::ProxyTooLong => Some(ProxyError::TooLong(through.to_string())),
+        NoConnection::ProxyRefused | NoConnection::System(_) => Box::pin(refusal(target, through, trust)).await,
+        // Its own, or that of the server behind it.
+        NoConnection::Tls(_) if through.target().secure => Box::pin(refusal(target, through, trust)).await,
+        NoConnection::Tls(_) | NoConnection::NotHttp | NoConnection::BrokenOff | NoConnection::Unknown => None,
+    }
+}
+
 /// Why a proxy does not connect to a target; `None` if it does, or does not say in time.
-pub(super) async fn refusal(target: &Target, through: &Through, trust: &Trust) -> Option<ProxyError> {
+async fn refusal(target: &Target, through: &Through, trust: &Trust) -> Option<ProxyError> {
     match tokio::time::timeout(BUDGET, tunnelled(target, through, trust)).await {
         Ok(Err(ConnectError::Proxy(error))) => Some(error),
         Ok(_) | Err(_) => None,

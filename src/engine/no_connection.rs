@@ -8,11 +8,7 @@ use hyper_util::client::legacy::connect::proxy::Tunnel;
 use tokio_tungstenite::tungstenite::http::Uri;
 use tower_service::Service;
 
-use super::connector;
-use super::endpoints::Target;
-use super::proxies::{ProxyError, Through};
 use super::tls_failure;
-use super::trust::Trust;
 
 /// What went wrong between the client and a proxy that it had to tunnel through. hyper-util gives the type no name outside,
 /// but it is the error of its connector.
@@ -68,20 +64,6 @@ impl NoConnection {
             return Self::BrokenOff;
         }
         innermost.map_or(Self::Unknown, |cause| Self::System(cause.to_string()))
-    }
-
-    /// The proxy's own fault, if it is one, in the words that the socket has for it. The client does not say what a proxy answered:
-    /// one that refused is asked once more. That reaches nobody behind it unless it agrees, and then nothing is sent.
-    pub(super) async fn of_proxy(&self, target: &Target, through: &Through, trust: &Trust) -> Option<ProxyError> {
-        match self {
-            Self::ProxyPassword => Some(ProxyError::NeedsPassword(through.to_string())),
-            Self::ProxyClosed => Some(ProxyError::Closed(through.to_string())),
-            Self::ProxyTooLong => Some(ProxyError::TooLong(through.to_string())),
-            Self::ProxyRefused | Self::System(_) => Box::pin(connector::refusal(target, through, trust)).await,
-            // Its own, or that of the server behind it.
-            Self::Tls(_) if through.target().secure => Box::pin(connector::refusal(target, through, trust)).await,
-            Self::Tls(_) | Self::NotHttp | Self::BrokenOff | Self::Unknown => None,
-        }
     }
 
     fn of_tunnel(cause: &(dyn Error + 'static)) -> Option<Self> {

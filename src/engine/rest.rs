@@ -21,6 +21,7 @@ use crate::protocol::{
 
 use super::clocks::{Clocks, date_of};
 use super::connect_error::ConnectError;
+use super::connector;
 use super::endpoints::{Endpoints, Target};
 use super::no_connection::NoConnection;
 use super::proxies::{ProxyError, Through};
@@ -340,7 +341,7 @@ impl Rest {
         }
         let why = NoConnection::of(&error);
         if let Some(through) = through
-            && let Some(error) = why.of_proxy(&Target::of(&endpoints.api), through, &way.trust).await
+            && let Some(error) = connector::proxy_fault(&why, &Target::of(&endpoints.api), through, &way.trust).await
         {
             let wait = error.retry_after().map(|asked| asked.wait(self.clocks.now().at));
             return match wait {

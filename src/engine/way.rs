@@ -13,13 +13,13 @@ use tokio::sync::watch;
 use crate::settings::Preferences;
 
 use super::ca_files::{self, CaFiles, NamedBy};
+use super::download::download_client;
 use super::engine_error::EngineError;
+use super::http1;
 use super::proxies::{Proxies, ProxyVariables};
+use super::rest::rest_client;
 use super::spawn::Spawner;
 use super::trust::Trust;
-use super::download::download_client;
-use super::http1;
-use super::rest::rest_client;
 
 /// The way as it is now, for whoever connects.
 #[derive(Debug, Clone)]

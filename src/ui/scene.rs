@@ -11,8 +11,8 @@ use crate::protocol::{Original, RequestId, StoredData};
 use crate::settings::{ColumnLook, InsightLook, PreferenceChange, ProfileId, Times};
 
 use super::commands::Command;
-use super::help::HelpPage;
 use super::export::ExportForm;
+use super::help::HelpPage;
 use super::saving::FolderFor;
 use super::text::Zone;
 use super::theme;

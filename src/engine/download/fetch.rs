@@ -285,7 +285,7 @@ impl Job {
     async fn not_sent(&self, taken: Taken, why: &NoConnection, (way, through): (&Way, Option<&Through>)) -> Failed {
         let (host, target) = (host(&taken.url), endpoints::Target::of(&taken.url));
         if let Some(through) = through
-            && let Some(error) = why.of_proxy(&target, through, &way.trust).await
+            && let Some(error) = connector::proxy_fault(&why, &target, through, &way.trust).await
         {
             return self.no_way(taken, &error);
         }
