@@ -10,7 +10,7 @@
 //! ```
 //!
 //! An acknowledgement is delivered once, so the engine commits it to the journal *before* the window hears of it.
-//! What is true now, such as a connection's state, is a value that is read and never rebuilt from events ([`engine::EngineStatus`]).
+//! What is true now, such as a connection's state, is a value that is read and never rebuilt from events ([`engine::events::status::EngineStatus`]).
 //! What goes up is free of secrets: links and tokens stay in the engine, and the window only knows that they are there. Only what the
 //! operator asks to see goes up, once, in an event of its own.
 //!
@@ -25,7 +25,7 @@
 //! | [`settings`] | profiles, endpoints, preferences; atomic files; directories | protocol | secrets |
 //! | [`credentials`] | the OS keyring | protocol, settings | logs, plain files |
 //! | [`journal`] | SQLite: append, restore, page, seal, purge | protocol, activity, settings, credentials | egui |
-//! | [`engine`] | sessions, REST, downloads; [`engine::Action`] in, [`engine::Event`] out | all above | egui |
+//! | [`engine`] | sessions, REST, downloads; [`engine::events::action::Action`] in, [`engine::events::event::Event`] out | all above | egui |
 //! | [`ui`] | egui views, theme, commands, accessible names | activity, settings, protocol, engine's doors | `await`, blocking calls, SQL, sockets |
 //! | [`cli`] | arguments, logging, and what runs without a window | all above but `ui` | egui |
 //! | [`sandbox`] | a local Privicore (cargo feature `sandbox`) | protocol | being needed by any other room |

@@ -3,7 +3,7 @@
 use std::io;
 use std::path::PathBuf;
 
-use crate::engine::{EngineError, local};
+use crate::engine::{EngineError, ipc};
 use crate::journal::{JournalError, NotAppended};
 use crate::settings::atomic::in_words;
 use crate::settings::{AddressError, SettingsError};
@@ -44,7 +44,7 @@ pub enum CliError {
     Usage(String),
     /// The ids or the label to track make no sense.
     #[error(transparent)]
-    Tracking(#[from] local::TrackingError),
+    Tracking(#[from] ipc::TrackingError),
     /// There is no token, or it was refused.
     #[error("Nothing is left to watch: {0}")]
     SignedOut(String),
@@ -70,7 +70,7 @@ pub enum CliError {
     NotTracked(String),
     /// The holder could not be asked.
     #[error(transparent)]
-    Ask(#[from] local::AskError),
+    Ask(#[from] ipc::AskError),
     /// The folders can't be made.
     #[error(transparent)]
     Settings(#[from] SettingsError),

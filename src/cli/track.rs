@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use crate::engine::local::{self, AskError, Refusal, Tracking};
+use crate::engine::events::track_request::{Refusal, Tracking};
+use crate::engine::ipc;
+use crate::engine::ipc::request::AskError;
 use crate::engine::{Clock, EngineClock};
 use crate::journal::{Holder, Journal, JournalError, Opened};
 use crate::settings::{Directories, ProfileId, Store};
@@ -44,7 +46,7 @@ pub fn run(
                 Err(JournalError::Held { .. }) => {}
                 Err(error) => return Err(error.into()),
             }
-            match local::ask(directories.data(), &tracking) {
+            match ipc::ask(directories.data(), &tracking) {
                 Ok(Ok(count)) => return Ok(count),
                 Ok(Err(Refusal::Usage(why))) => return Err(CliError::Usage(why)),
                 Ok(Err(Refusal::Failed(why))) => return Err(CliError::NotTracked(why)),

@@ -25,87 +25,46 @@
 //!
 //! May use every room above `ui`; knows nothing of egui. Runs on threads of its own, started by [`Engine::start`].
 
-mod action;
-mod book;
-mod ca_files;
-mod certificates;
-mod chunk;
-mod cleanup;
-mod clocks;
-mod close_frame;
-mod connect_error;
-mod connector;
-mod download;
-mod endpoints;
-mod engine_error;
-mod event;
-mod file_dialog;
-mod files;
-mod gaps;
-mod handle;
-mod history;
-mod http1;
-mod hub;
-mod journal_store;
-mod lasting;
-mod lifetime;
-pub mod local;
-mod mailbox;
-mod no_connection;
-mod no_proxy;
-mod options;
-mod outcomes;
-mod problem;
-mod proxies;
-mod reading;
-mod reasons;
-mod reconcile;
-mod report;
-mod request_data;
-mod rest;
-mod rest_error;
-mod restore;
-mod retention;
-mod retry_after;
-mod reveal;
-mod scribe;
-mod session;
-mod sign_in;
-mod spawn;
-mod status;
-mod suspend;
-mod system_error;
-#[cfg(all(unix, not(target_os = "macos")))]
-mod system_roots;
+pub(crate) mod auth;
+pub(crate) mod client;
+pub(crate) mod context;
+pub(crate) mod download;
+pub(crate) mod events;
+pub(crate) mod file_dialog;
+pub mod ipc;
+pub(crate) mod network;
+pub(crate) mod reconciliation;
+pub(crate) mod runtime;
+pub(crate) mod session;
+pub(crate) mod state;
+pub(crate) mod storage;
+pub(crate) mod supervisor;
 #[cfg(test)]
-mod testing;
-mod tls_failure;
-mod tools;
-mod trust;
-mod tunnel;
-mod upgrade;
-mod used_links;
-mod vault;
-mod way;
+mod test_support;
 
-pub use action::{Action, Credential, CutText, DATA_TOKENS_A_PAGE, Export, Permission, SignIn};
-pub use connect_error::{ConnectError, HandshakeError, Refusal};
-pub use connector::{Connector, Network, Transport};
-pub use endpoints::{EndpointError, Target};
-pub use engine_error::EngineError;
-pub use event::{
+pub use client::connector::{Connector, Network};
+pub use context::options::{EngineOptions, SandboxAddresses, SandboxFailure, SandboxLauncher, SettingsAccess};
+pub use events::action::{Action, Credential, CutText, DATA_TOKENS_A_PAGE, Export, Permission, SignIn};
+pub use events::connection_reason::{
+    ConnectionFailure, DisconnectReason, PolicyCloses, RetryReason, SignInError, TokenRefusal,
+};
+pub use events::error::EngineError;
+pub use events::event::{
     ConnectionState, Event, Exporting, Notice, Progress, SearchEnd, Severity, SignInState, Stage, Waiting,
 };
-pub use file_dialog::{FileDialogError, FileKind, FileRequest, PathCheck};
-pub use handle::{Busy, Engine, EngineClock, EngineHandle, WindowPanicked};
-pub use mailbox::{Events, NOTICES_LOG, Waker};
-pub use no_connection::NoConnection;
-pub use options::{Clock, EngineOptions, SandboxAddresses, SandboxFailure, SandboxLauncher, SettingsAccess};
-pub use problem::{LateDownload, NeedsToken, Problem, ProblemKind, ProblemReason, SharedError};
-pub use proxies::{ProxyError, ProxyVariables};
-pub use reasons::{ConnectionFailure, DisconnectReason, PolicyCloses, RetryReason, SignInError, TokenRefusal};
-pub use rest_error::RestError;
-pub use retry_after::RetryAfter;
-pub use status::{ConnectionHealth, DataKeyStatus, EngineStatus, ProfileStatus, SignInStatus, TokenStatus};
-pub use system_error::SystemError;
-pub use trust::Shortfall;
+pub use events::event_queue::{Events, NOTICES_LOG, Waker};
+pub use events::problem::{LateDownload, NeedsToken, Problem, ProblemKind, ProblemReason, SharedError};
+pub use events::status::{ConnectionHealth, DataKeyStatus, EngineStatus, ProfileStatus, SignInStatus, TokenStatus};
+pub use file_dialog::check::PathCheck;
+pub use file_dialog::{FileDialogError, FileKind, FileRequest};
+pub use network::connect_error::{ConnectError, HandshakeError, Refusal};
+pub use network::connect_failure::NoConnection;
+pub use network::endpoints::{EndpointError, Target};
+pub use network::proxy::{ProxyError, ProxyVariables};
+pub use network::rest_error::RestError;
+pub use network::retry_after::RetryAfter;
+pub use network::system_error::SystemError;
+pub use network::tls::config::Shortfall;
+pub use network::transport::Transport;
+pub use runtime::clock::Clock;
+pub use supervisor::handle::{Busy, Engine, EngineClock, EngineHandle, WindowPanicked};

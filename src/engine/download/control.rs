@@ -1,17 +1,18 @@
 //! How the operator reaches a download under way.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
 
-use super::failed::Stop;
+use super::error::{Failed, Stop};
 
 /// Orders that wait for a download. Full: the order is not taken; one of the same kind is waiting already.
 const ORDERS: usize = 4;
 
 /// What can be asked of a download that waits for room.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(in crate::engine) enum Order {
+pub(crate) enum Order {
     /// Look again whether there is room.
     Resume,
     /// Save to this path instead.
@@ -20,21 +21,21 @@ pub(in crate::engine) enum Order {
 
 /// The hub's end. Dropping it ends the download with what has come kept.
 #[derive(Debug)]
-pub(in crate::engine) struct Reins {
+pub(crate) struct Reins {
     stop: Option<oneshot::Sender<()>>,
     orders: mpsc::Sender<Order>,
 }
 
 /// The download's end.
 #[derive(Debug)]
-pub(in crate::engine) struct Control {
+pub(crate) struct Control {
     stop: oneshot::Receiver<()>,
     stopped: Option<Stop>,
     orders: mpsc::Receiver<Order>,
 }
 
 /// Both ends.
-pub(in crate::engine) fn control() -> (Reins, Control) {
+pub(crate) fn control() -> (Reins, Control) {
     let (stop, stopping) = oneshot::channel();
     let (orders, given) = mpsc::channel(ORDERS);
     (Reins { stop: Some(stop), orders }, Control { stop: stopping, stopped: None, orders: given })
@@ -42,7 +43,7 @@ pub(in crate::engine) fn control() -> (Reins, Control) {
 
 impl Reins {
     /// Stops the download.
-    pub(in crate::engine) fn cancel(&mut self) {
+    pub(crate) fn cancel(&mut self) {
         if let Some(stop) = self.stop.take()
             && stop.send(()).is_err()
         {
@@ -51,7 +52,7 @@ impl Reins {
     }
 
     /// Gives an order.
-    pub(in crate::engine) fn order(&self, order: Order) {
+    pub(crate) fn order(&self, order: Order) {
         if self.orders.try_send(order).is_err() {
             tracing::debug!("a download has its orders already");
         }
@@ -60,7 +61,7 @@ impl Reins {
 
 impl Control {
     /// Waits until it is to stop.
-    pub(super) async fn stopped(&mut self) -> Stop {
+    pub(crate) async fn stopped(&mut self) -> Stop {
         if let Some(stop) = self.stopped {
             return stop;
         }
@@ -70,7 +71,7 @@ impl Control {
     }
 
     /// Waits for the next order, or until it is to stop.
-    pub(super) async fn order(&mut self) -> Result<Order, Stop> {
+    pub(crate) async fn order(&mut self) -> Result<Order, Stop> {
         if let Some(stop) = self.stopped {
             return Err(stop);
         }
@@ -85,3 +86,15 @@ impl Control {
         }
     }
 }
+
+/// Waits until it makes sense to look at the disk again; says where to go on, if the operator chose another place.
+pub(crate) async fn wait(control: &mut Control) -> Result<Option<Order>, Failed> {
+    match tokio::time::timeout(LOOK_AGAIN, control.order()).await {
+        Ok(Ok(order)) => Ok(Some(order)),
+        Ok(Err(stop)) => Err(stop.after()),
+        Err(_elapsed) => Ok(None),
+    }
+}
+
+/// How often it is looked whether there is room again.
+pub(crate) const LOOK_AGAIN: Duration = Duration::from_secs(2);

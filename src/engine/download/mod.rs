@@ -7,65 +7,51 @@
 //! part-file; what is whole is flushed, hashed and named last of all (`part`). A crash in between is found at the next start
 //! (`aftermath`).
 
-mod aftermath;
-mod arrivals;
-mod coding;
-mod control;
-mod expiry;
-mod failed;
-mod fetch;
-mod gcm;
-mod guard;
-mod known;
-mod meter;
-mod naming;
-mod origin;
-mod part;
-mod queue;
-mod redirect;
-mod room;
-mod save_error;
-mod source;
-mod transfer;
-mod unwrap;
-mod writing;
+pub(crate) mod control;
+pub(crate) mod crash_recovery;
+pub(crate) mod data_requests;
+pub(crate) mod error;
+pub(crate) mod expiry_warning;
+pub(crate) mod http;
+pub(crate) mod part_file;
+pub(crate) mod queue;
+pub(crate) mod redirect;
+pub(crate) mod request_info;
+pub(crate) mod save_error;
+pub(crate) mod transfer;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use crate::activity::{ActivityKey, Deed, Entry, Fact, Moment, NotSaved, Receipt, Seq, text_of_path};
+use crate::engine::client::link_policy::Rules;
+use crate::engine::context::internal_event::Report;
+use crate::engine::events::action::Action;
+use crate::engine::events::event::{Notice, Severity, Stage};
+use crate::engine::events::event_queue::state_values::ShownDownload;
+use crate::engine::events::problem::ProblemReason;
+use crate::engine::network::endpoints::Endpoints;
+use crate::engine::runtime::disk_space::RESERVE;
+use crate::engine::runtime::transfer_rate::Meter;
+use crate::engine::state::link_store::{NoLink, Taken, Vault};
+use crate::engine::storage::journal_writer::Scribe;
 use crate::journal::JournalError;
 use crate::protocol::{DataKey, RequestId};
 use crate::settings::{ProfileId, Saving};
 
-use super::action::Action;
-use super::endpoints::Endpoints;
-use super::event::{Notice, Severity, Stage};
-use super::mailbox::ShownDownload;
-use super::problem::ProblemReason;
-use super::report::Report;
-use super::scribe::Scribe;
-use super::tools::Tools;
-use super::vault::{NoLink, Taken, Vault};
+use super::context::Tools;
 
-pub(super) use aftermath::{Aftermath, LeftBehind, UsedBefore};
-pub(super) use arrivals::Arrivals;
-use coding::Coding;
-pub(super) use control::{Control, Order, Reins, control};
-use failed::{Failed, what_now};
-pub(super) use fetch::{Fetcher, download_client};
-use guard::Rules;
-use known::Known;
-use meter::Meter;
-use part::{Finished, Part, Spot};
-pub(super) use queue::{Queue, Queued};
-use room::RESERVE;
+use control::{Control, Order};
+use error::{Failed, what_now};
+use part_file::{Finished, Part, Spot};
+use request_info::Known;
 use save_error::{SaveError, WriterPanicked};
+use transfer::coding::Coding;
 
 /// Where a payload is to be saved.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Target {
+pub(crate) enum Target {
     /// Under this path, which a dialog asked about.
     File(PathBuf),
     /// In this folder, under the name that the server gives or that is known, with a number where that is taken.
@@ -73,39 +59,39 @@ pub(super) enum Target {
 }
 
 /// One download or inline payload to save. It is shown as under way for as long as this lives.
-pub(super) struct Job {
+pub(crate) struct Job {
     /// How far it is, for the window.
-    pub(super) shown: ShownDownload,
+    pub(crate) shown: ShownDownload,
     /// Whose.
-    pub(super) profile: ProfileId,
+    pub(crate) profile: ProfileId,
     /// Which.
-    pub(super) request: RequestId,
+    pub(crate) request: RequestId,
     /// Its first and last entry, where the window knows them: the journal finds by itself what is open.
-    pub(super) span: Option<(Seq, Seq)>,
+    pub(crate) span: Option<(Seq, Seq)>,
     /// Where to.
-    pub(super) target: Target,
+    pub(crate) target: Target,
     /// Which of the two, where both came.
-    pub(super) inline: bool,
+    pub(crate) inline: bool,
     /// Whether nobody has clicked.
-    pub(super) automatic: bool,
+    pub(crate) automatic: bool,
     /// Where its link is.
-    pub(super) vault: Vault,
+    pub(crate) vault: Vault,
     /// Where its deeds are written.
-    pub(super) scribe: Scribe,
+    pub(crate) scribe: Scribe,
     /// Where bare tokens are good, and what may be fetched from.
-    pub(super) endpoints: Arc<Endpoints>,
+    pub(crate) endpoints: Arc<Endpoints>,
     /// What the operator allowed for links.
-    pub(super) saving: Saving,
+    pub(crate) saving: Saving,
     /// How long links live.
-    pub(super) lifetime: Duration,
+    pub(crate) lifetime: Duration,
     /// The key to decrypt with, where that is wanted and it is known.
-    pub(super) key: Option<DataKey>,
+    pub(crate) key: Option<DataKey>,
     /// The engine's tools.
-    pub(super) tools: Tools,
+    pub(crate) tools: Tools,
 }
 
 /// Runs a download to its end and tells of it.
-pub(super) async fn run(job: Job, mut control: Control) {
+pub(crate) async fn run(job: Job, mut control: Control) {
     let known = job.known().await;
     let outcome = match &known {
         Ok(known) if job.automatic && known.saved => None,
@@ -123,7 +109,7 @@ pub(super) async fn run(job: Job, mut control: Control) {
 }
 
 /// Looks whether the data of a request has come already, and tells the centre if it has.
-pub(super) async fn look_for(tools: Tools, profile: ProfileId, request: RequestId) {
+pub(crate) async fn look_for(tools: Tools, profile: ProfileId, request: RequestId) {
     let key = ActivityKey::Data(request.clone());
     let Ok(history) = tools.ledger.history(profile, &key, None).await else { return };
     let inline = Known::of(history.entries).inline.is_some();
@@ -240,7 +226,7 @@ impl Job {
         let part = tokio::select! {
             written = written => written.map_err(not_begun)?,
             // Nothing is lost: the payload stays in the journal.
-            _ = control.stopped() => return Err((failed::Stop::before(), None)),
+            _ = control.stopped() => return Err((error::Stop::before(), None)),
         };
         let receipt = receipt(known, (String::new(), 0, began), false);
         self.finish(Ok(()), (Some(part), &[]), spot, receipt).await
@@ -302,10 +288,10 @@ impl Job {
         (begun, control): (Option<&[String]>, &mut Control),
     ) -> Result<(), Failed> {
         let meter = Meter::new(tokio::time::Instant::now());
-        let stopped = |failed: Failed| if begun.is_some() { failed } else { failed::Stop::before() };
+        let stopped = |failed: Failed| if begun.is_some() { failed } else { error::Stop::before() };
         while let Some(short) = self.shortage(&spot.folder, needed).await {
             self.tell(spot, &meter, begun.map(|_links| needed), short);
-            let Some(Order::Move(to)) = transfer::wait(control).await.map_err(stopped)? else { continue };
+            let Some(Order::Move(to)) = control::wait(control).await.map_err(stopped)? else { continue };
             let elsewhere = match Spot::chosen(&to) {
                 Ok(chosen) => self.create(&chosen).await.map(|part| (chosen, part)),
                 Err(error) => Err(error.into()),
@@ -316,7 +302,7 @@ impl Job {
                     if let Some(links) = begun
                         && !self.record(fetching(spot, part.path(), links)).await
                     {
-                        return Err(failed::Stop::Closing.after());
+                        return Err(error::Stop::Closing.after());
                     }
                 }
                 Err(error) => self.notice(Severity::Warning, error.to_string(), None),
@@ -329,13 +315,13 @@ impl Job {
     fn warn_of_expiry(&self, taken: &Taken, known: &Known, spot: &Spot) {
         let left = taken.ready.expiry(self.lifetime).since((self.tools.clock)());
         let name = spot.name.to_string_lossy();
-        if let Some(why) = expiry::warning(&name, known.size, left, &self.tools.fetcher.rates) {
+        if let Some(why) = expiry_warning::warning(&name, known.size, left, &self.tools.fetcher.rates) {
             let request = self.request.clone();
             self.tools.problem(self.profile, ProblemReason::LateDownload { request, why });
         }
     }
 
-    fn not_allowed(&self, refused: guard::Refused) -> Failed {
+    fn not_allowed(&self, refused: crate::engine::client::link_policy::Refused) -> Failed {
         let profile = self.profile;
         Failed::refused(refused, |permission, host| Action::AllowHost { profile, host, permission })
     }

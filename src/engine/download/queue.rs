@@ -4,39 +4,39 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::activity::Moment;
-use crate::engine::event::Waiting;
+use crate::engine::events::event::Waiting;
+use crate::engine::runtime::transfer_rate::Rates;
 use crate::protocol::RequestId;
 use crate::settings::ProfileId;
 
 use super::Target;
-use super::meter::Rates;
 
 /// A download that waits.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(in crate::engine) struct Queued {
+pub(crate) struct Queued {
     /// Whose.
-    pub(in crate::engine) profile: ProfileId,
+    pub(crate) profile: ProfileId,
     /// Which.
-    pub(in crate::engine) request: RequestId,
+    pub(crate) request: RequestId,
     /// Where to.
-    pub(in crate::engine) target: Target,
+    pub(crate) target: Target,
     /// Whether nobody has clicked.
-    pub(in crate::engine) automatic: bool,
+    pub(crate) automatic: bool,
     /// When its link expires; `None` for what came inline, which does not.
-    pub(in crate::engine) expires: Option<Moment>,
+    pub(crate) expires: Option<Moment>,
     /// Its size, where it is known.
-    pub(in crate::engine) size: Option<u64>,
+    pub(crate) size: Option<u64>,
     /// Whether it was said that its turn will come too late.
-    pub(in crate::engine) warned: bool,
+    pub(crate) warned: bool,
 }
 
 /// The downloads that wait, of all profiles, in their order. Bounded by what is ready: each request waits once.
 #[derive(Debug, Default)]
-pub(in crate::engine) struct Queue(Vec<Queued>);
+pub(crate) struct Queue(Vec<Queued>);
 
 impl Queue {
     /// Lets a download wait, behind those that expire no later. Says whether it did not wait already.
-    pub(in crate::engine) fn add(&mut self, queued: Queued) -> bool {
+    pub(crate) fn add(&mut self, queued: Queued) -> bool {
         if self.0.iter().any(|waiting| waiting.is(queued.profile, &queued.request)) {
             return false;
         }
@@ -46,29 +46,29 @@ impl Queue {
     }
 
     /// The next whose turn it is.
-    pub(in crate::engine) fn next(&mut self) -> Option<Queued> {
+    pub(crate) fn next(&mut self) -> Option<Queued> {
         (!self.0.is_empty()).then(|| self.0.remove(0))
     }
 
     /// Takes one out. Says whether it waited.
-    pub(in crate::engine) fn remove(&mut self, profile: ProfileId, request: &RequestId) -> bool {
+    pub(crate) fn remove(&mut self, profile: ProfileId, request: &RequestId) -> bool {
         let before = self.0.len();
         self.0.retain(|waiting| !waiting.is(profile, request));
         self.0.len() < before
     }
 
     /// Whether one of a profile waits.
-    pub(in crate::engine) fn has(&self, profile: ProfileId) -> bool {
+    pub(crate) fn has(&self, profile: ProfileId) -> bool {
         self.0.iter().any(|waiting| waiting.profile == profile)
     }
 
     /// Takes those of a profile out.
-    pub(in crate::engine) fn forget(&mut self, profile: ProfileId) {
+    pub(crate) fn forget(&mut self, profile: ProfileId) {
         self.0.retain(|waiting| waiting.profile != profile);
     }
 
     /// Those whose turn will come too late by the rates seen, and of which that has not been said yet.
-    pub(in crate::engine) fn too_late(&mut self, now: Moment, rates: &Rates) -> Vec<(ProfileId, RequestId)> {
+    pub(crate) fn too_late(&mut self, now: Moment, rates: &Rates) -> Vec<(ProfileId, RequestId)> {
         let mut ahead = Duration::ZERO;
         let mut late = Vec::new();
         for waiting in &mut self.0 {
@@ -83,7 +83,7 @@ impl Queue {
     }
 
     /// For the window, in order.
-    pub(in crate::engine) fn told(&self) -> Vec<Waiting> {
+    pub(crate) fn told(&self) -> Vec<Waiting> {
         let told = |queued: &Queued| Waiting {
             profile: queued.profile,
             request: queued.request.clone(),

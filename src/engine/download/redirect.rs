@@ -9,11 +9,11 @@ use reqwest::header::{HeaderMap, LOCATION};
 use url::Url;
 
 /// How often a download may be sent on.
-pub(super) const MOST: u32 = 20;
+pub(crate) const MOST: u32 = 20;
 
 /// Where a server sends a download on to.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Redirect {
+pub(crate) enum Redirect {
     /// To another address of the same host.
     SameHost(Url),
     /// To another host, encrypted.
@@ -22,7 +22,7 @@ pub(super) enum Redirect {
 
 /// Why a download is not followed.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
-pub(super) enum NotFollowed {
+pub(crate) enum NotFollowed {
     /// There is no address, or none that can be fetched from.
     #[error("The server sends the download on without saying where to.")]
     Nowhere,
@@ -40,7 +40,7 @@ pub(super) enum NotFollowed {
 }
 
 /// Whether a status sends on.
-pub(super) fn is_redirect(status: StatusCode) -> bool {
+pub(crate) fn is_redirect(status: StatusCode) -> bool {
     matches!(
         status,
         StatusCode::MOVED_PERMANENTLY
@@ -56,7 +56,7 @@ pub(super) fn is_redirect(status: StatusCode) -> bool {
 /// # Errors
 ///
 /// If it is not followed wherever that is.
-pub(super) fn read(headers: &HeaderMap, from: &Url) -> Result<Redirect, NotFollowed> {
+pub(crate) fn read(headers: &HeaderMap, from: &Url) -> Result<Redirect, NotFollowed> {
     let to = headers.get(LOCATION).ok_or(NotFollowed::Nowhere)?.as_bytes();
     // Outside ASCII nothing is specified. What browsers take for UTF-8 or as it is, they encode, and so does `Url`.
     let to = str::from_utf8(to).map_or_else(|_other| to.iter().copied().map(char::from).collect(), str::to_owned);

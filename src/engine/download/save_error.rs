@@ -3,25 +3,24 @@
 use std::io;
 use std::path::PathBuf;
 
-use crate::engine::vault::NoLink;
+use crate::engine::download::transfer::coding::CodingError;
+use crate::engine::download::transfer::decrypt::NotOpened;
+use crate::engine::state::link_store::NoLink;
 use crate::settings::atomic::in_words;
-
-use super::coding::CodingError;
-use super::gcm::NotOpened;
 
 /// The system does not write a file.
 #[derive(Debug, thiserror::Error)]
 #[error("It can't be written to {}: {}. Choose another place.", .to.display(), in_words(.source))]
-pub(super) struct WriteError {
+pub(crate) struct WriteError {
     /// Where it was to be.
-    pub(super) to: PathBuf,
+    pub(crate) to: PathBuf,
     /// What the system said.
-    pub(super) source: io::Error,
+    pub(crate) source: io::Error,
 }
 
 /// Why data was not saved.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum SaveError {
+pub(crate) enum SaveError {
     /// The file can't be written.
     #[error(transparent)]
     Write(#[from] WriteError),
@@ -55,11 +54,11 @@ pub(super) enum SaveError {
 /// The task that writes a file panicked; a notice says more.
 #[derive(Debug, Clone, Copy, thiserror::Error)]
 #[error("The file could not be written.")]
-pub(super) struct WriterPanicked;
+pub(crate) struct WriterPanicked;
 
 /// Why a payload stays as it came; a clause.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum UnwrapError {
+pub(crate) enum UnwrapError {
     /// The second file can't be written.
     #[error("{}", .0.to_string().trim_end_matches('.'))]
     Write(#[from] WriteError),

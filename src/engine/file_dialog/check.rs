@@ -5,8 +5,9 @@ use std::path::{Path, PathBuf};
 
 use directories::BaseDirs;
 
-use super::FileKind;
 use crate::settings::atomic::in_words;
+
+use super::FileKind;
 
 /// What a typed path leads to.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -74,7 +75,7 @@ fn missing(folder: &Path, error: &io::Error) -> String {
 
 #[cfg(test)]
 mod tests {
-    use FileKind::{Folder, Save};
+    use crate::engine::file_dialog::FileKind::{Folder, Save};
 
     use super::*;
 

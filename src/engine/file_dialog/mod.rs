@@ -2,13 +2,11 @@
 //! asks the desktop's portal. If that has no dialog, zenity is asked ([`FileRequest::ask_zenity`]); without it, the operator
 //! types the path ([`PathCheck::of`]).
 
-use std::path::PathBuf;
-
-mod check;
+pub(crate) mod check;
 #[cfg(all(unix, not(target_os = "macos")))]
-mod zenity;
+pub(crate) mod zenity;
 
-pub use check::PathCheck;
+use std::path::PathBuf;
 
 /// What is asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -5,8 +5,9 @@ use std::os::unix::ffi::OsStringExt as _;
 use std::path::PathBuf;
 use std::process::Stdio;
 
+use crate::engine::runtime::os_open;
+
 use super::{FileDialogError, FileKind, FileRequest};
-use crate::engine::files;
 
 impl FileRequest {
     /// Shows the dialog by zenity and waits for its answer. `None` if the operator cancelled.
@@ -34,7 +35,7 @@ async fn run(program: &str, request: &FileRequest) -> Result<Option<PathBuf>, Fi
         }
     }
     arguments.extend(["--filename".into(), start.into()]);
-    let mut command = files::command(program, arguments.iter().map(OsString::as_os_str).collect::<Vec<&OsStr>>());
+    let mut command = os_open::command(program, arguments.iter().map(OsString::as_os_str).collect::<Vec<&OsStr>>());
     let output = command.stdout(Stdio::piped()).kill_on_drop(true).output().await;
     match output {
         Ok(output) if output.status.success() => {

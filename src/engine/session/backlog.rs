@@ -3,12 +3,12 @@
 use std::collections::VecDeque;
 
 use crate::activity::Moment;
-use crate::engine::reading::Harvest;
-use crate::engine::scribe::{Presence, Scribe};
+use crate::engine::storage::decoded_batch::Harvest;
+use crate::engine::storage::journal_writer::{Presence, Scribe};
 
 /// What was read and what became of connections, in order. Bounded: whoever reads stops while it [`Self::is_full`].
 #[derive(Debug, Default)]
-pub(super) struct Backlog(VecDeque<Item>);
+pub(crate) struct Backlog(VecDeque<Item>);
 
 #[derive(Debug)]
 enum Item {
@@ -19,17 +19,17 @@ enum Item {
 
 impl Backlog {
     /// Whether nothing waits.
-    pub(super) fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
     /// Whether nothing more may be read.
-    pub(super) fn is_full(&self) -> bool {
+    pub(crate) fn is_full(&self) -> bool {
         self.0.iter().any(|item| matches!(item, Item::Read(read) if read.is_full()))
     }
 
     /// Has the journal writer write what was read: at once if it has room, otherwise later.
-    pub(super) fn write(&mut self, read: Harvest, writer: &Scribe) {
+    pub(crate) fn write(&mut self, read: Harvest, writer: &Scribe) {
         if read.is_empty() {
             return;
         }
@@ -47,7 +47,7 @@ impl Backlog {
     }
 
     /// Tells the journal writer of a join or a loss: at once if it has room, otherwise later.
-    pub(super) fn tell(&mut self, presence: Presence, writer: &Scribe) {
+    pub(crate) fn tell(&mut self, presence: Presence, writer: &Scribe) {
         match self.0.is_empty().then(|| writer.room_now()).flatten() {
             Some(room) => Scribe::tell(room, presence),
             None if self.is_part_of_a_gap(&presence) => {
@@ -63,7 +63,7 @@ impl Backlog {
     }
 
     /// Has a sign of life written down: at once if the journal writer has room, otherwise later.
-    pub(super) fn prove(&mut self, alive: Moment, writer: &Scribe) {
+    pub(crate) fn prove(&mut self, alive: Moment, writer: &Scribe) {
         match self.0.is_empty().then(|| writer.room_now()).flatten() {
             Some(room) => Scribe::prove(room, alive),
             None => self.0.push_back(Item::Alive(alive)),
@@ -79,7 +79,7 @@ impl Backlog {
     }
 
     /// Hands over what waits longest, once there is room. Can be dropped at any time.
-    pub(super) async fn hand_over(&mut self, writer: &Scribe) {
+    pub(crate) async fn hand_over(&mut self, writer: &Scribe) {
         match (writer.room().await, self.0.pop_front()) {
             (Ok(room), Some(Item::Read(read))) => Scribe::write(room, read),
             (Ok(room), Some(Item::Presence(presence))) => Scribe::tell(room, presence),

@@ -12,25 +12,23 @@ const FIRST: Duration = Duration::from_millis(500);
 const HIGHEST: Duration = Duration::from_secs(20);
 /// The longest wait after connections ended the same way, again and again.
 const HIGHEST_OF_SAME: Duration = Duration::from_mins(5);
-/// How long a connection must have been joined to reset the wait.
-pub(super) use crate::engine::gaps::STABLE;
 
 /// The waits of one session.
 #[derive(Debug)]
-pub(super) struct Backoff {
+pub(crate) struct Backoff {
     failures: u32,
     random: fastrand::Rng,
 }
 
 impl Backoff {
     /// Before any failure.
-    pub(super) fn new(random: fastrand::Rng) -> Self {
+    pub(crate) fn new(random: fastrand::Rng) -> Self {
         Self { failures: 0, random }
     }
 
     /// Counts a failure and says how long to wait. After more than one of the `same` end in a row,
     /// which nothing but a change ends, the wait grows each time.
-    pub(super) fn next(&mut self, same: u32) -> Duration {
+    pub(crate) fn next(&mut self, same: u32) -> Duration {
         // 0.5 s · 2⁶ is above the highest; the bound keeps the shift small for ever.
         let ceiling = FIRST.saturating_mul(1 << self.failures.min(6)).min(HIGHEST);
         self.failures = self.failures.saturating_add(1);
@@ -44,12 +42,12 @@ impl Backoff {
     }
 
     /// How often it failed in a row: also the number of the next attempt to reconnect.
-    pub(super) fn failures(&self) -> u32 {
+    pub(crate) fn failures(&self) -> u32 {
         self.failures
     }
 
     /// A connection held.
-    pub(super) fn reset(&mut self) {
+    pub(crate) fn reset(&mut self) {
         self.failures = 0;
     }
 }

@@ -9,23 +9,24 @@ use tokio_tungstenite::tungstenite::error::{CapacityError, ProtocolError};
 use tokio_tungstenite::tungstenite::{Error as WsError, Message as Frame};
 
 use crate::activity::Moment;
-use crate::engine::connector::Socket;
-use crate::engine::options::Clock;
-use crate::engine::reading::{Harvest, Read, Reading};
-use crate::engine::reasons::{DisconnectReason, TokenRefusal};
+use crate::engine::client::connector::Socket;
+use crate::engine::events::connection_reason::{DisconnectReason, TokenRefusal};
+use crate::engine::runtime::clock::Clock;
+use crate::engine::state::session_credentials::Ticket;
+use crate::engine::storage::decoded_batch::Harvest;
 use crate::protocol::incoming::Documents;
 use crate::protocol::{CorrelationId, Reply, UnreadableReason, visible};
 
-use super::wish::Ticket;
+use super::frame_decoder::{Read, Reading};
 
 /// Whether a status says that the token is dead.
-pub(super) fn refuses_token(status: i64) -> bool {
+pub(crate) fn refuses_token(status: i64) -> bool {
     matches!(status, 401 | 403)
 }
 
 impl DisconnectReason {
     /// What a refusal of the join means by its status alone: words are for people.
-    pub(super) fn of_refusal(reply: Reply) -> Self {
+    pub(crate) fn of_refusal(reply: Reply) -> Self {
         let reason = reply.text.unwrap_or_default();
         if refuses_token(reply.status) {
             Self::TokenRefused(TokenRefusal::Join { words: reason })
@@ -36,12 +37,12 @@ impl DisconnectReason {
 
     /// Whether only the server can say if the token is dead: it refused the join as the client's fault, with a status that
     /// names neither the token nor the time.
-    pub(super) fn may_be_the_tokens_fault(&self) -> bool {
+    pub(crate) fn may_be_the_tokens_fault(&self) -> bool {
         matches!(self, Self::JoinRefused { status: 400..=428 | 430..=499, .. })
     }
 
     /// The code of a close by a policy of the server's: another attempt probably ends the same way.
-    pub(super) fn policy(&self) -> Option<u16> {
+    pub(crate) fn policy(&self) -> Option<u16> {
         match self {
             Self::Closed { code: Some(code @ (1008 | 3000 | 3003 | 4000..=4999)), .. } => Some(*code),
             _ => None,
@@ -49,7 +50,7 @@ impl DisconnectReason {
     }
 
     /// What is known of the message that was lost with the connection, if one was: why, and its size in bytes, 0 if that is not known.
-    pub(super) fn lost_message(&self) -> Option<(UnreadableReason, usize)> {
+    pub(crate) fn lost_message(&self) -> Option<(UnreadableReason, usize)> {
         match self {
             Self::TooLarge { size, .. } => Some((UnreadableReason::TooLarge, *size)),
             Self::NotUtf8 => Some((UnreadableReason::NotUtf8, 0)),
@@ -73,7 +74,7 @@ impl DisconnectReason {
 
 /// What a frame was.
 #[derive(Debug)]
-pub(super) enum Heard {
+pub(crate) enum Heard {
     /// An entry was added to the harvest.
     Entry,
     /// The answer to a join or leave.
@@ -89,11 +90,11 @@ pub(super) enum Heard {
 }
 
 /// One open socket. Dropping it closes it.
-pub(super) struct Connection {
+pub(crate) struct Connection {
     /// What it was opened with.
-    pub(super) ticket: Arc<Ticket>,
+    pub(crate) ticket: Arc<Ticket>,
     /// The largest message it reads, in bytes.
-    pub(super) limit: usize,
+    pub(crate) limit: usize,
     socket: Socket,
     reading: Reading,
     clock: Clock,
@@ -103,12 +104,12 @@ pub(super) struct Connection {
 
 impl Connection {
     /// Of a socket that was opened with `ticket`.
-    pub(super) fn new(socket: Socket, ticket: Arc<Ticket>, limit: usize, reading: Reading, clock: Clock) -> Self {
+    pub(crate) fn new(socket: Socket, ticket: Arc<Ticket>, limit: usize, reading: Reading, clock: Clock) -> Self {
         Self { ticket, limit, socket, reading, clock, documents: Vec::new() }
     }
 
     /// Sends a request that holds the token.
-    pub(super) async fn ask(
+    pub(crate) async fn ask(
         &mut self,
         frame: &SecretString,
         correlation: &CorrelationId,
@@ -118,19 +119,19 @@ impl Connection {
     }
 
     /// Sends a ping.
-    pub(super) async fn ping(&mut self, payload: [u8; 8]) -> Result<(), DisconnectReason> {
+    pub(crate) async fn ping(&mut self, payload: [u8; 8]) -> Result<(), DisconnectReason> {
         self.send(Frame::Ping(payload.to_vec().into())).await
     }
 
     /// Says goodbye to the WebSocket.
-    pub(super) async fn close(&mut self) {
+    pub(crate) async fn close(&mut self) {
         if let Err(error) = self.socket.close(None).await {
             tracing::debug!(end = ?DisconnectReason::of_error(&error), "the socket could not be closed in order");
         }
     }
 
     /// The next frame, or the next message of one that has several. Can be dropped at any time without losing one.
-    pub(super) async fn next(&mut self, harvest: &mut Harvest) -> Heard {
+    pub(crate) async fn next(&mut self, harvest: &mut Harvest) -> Heard {
         if let Some(heard) = self.next_document(harvest) {
             return heard;
         }

@@ -18,7 +18,7 @@ const MEASURE: Duration = Duration::from_mins(1);
 
 /// What is due.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Beat {
+pub(crate) enum Beat {
     /// Send a ping with this payload.
     Ping([u8; 8]),
     /// The connection is dead.
@@ -29,7 +29,7 @@ pub(super) enum Beat {
 
 /// The heartbeat of one connection.
 #[derive(Debug)]
-pub(super) struct Heartbeat {
+pub(crate) struct Heartbeat {
     heard: Instant,
     pinged: Option<(u64, Instant)>,
     measured: Option<Instant>,
@@ -50,18 +50,18 @@ enum Doubt {
 
 impl Heartbeat {
     /// Of a connection that was just joined. The first ping is due at once: it measures the round trip.
-    pub(super) fn new(now: Instant) -> Self {
+    pub(crate) fn new(now: Instant) -> Self {
         Self { heard: now, pinged: None, measured: None, dead_at: None, doubt: None, count: 0 }
     }
 
     /// Something came. It ends no doubt: it may have been sent before the pause.
-    pub(super) fn heard(&mut self, now: Instant) {
+    pub(crate) fn heard(&mut self, now: Instant) {
         self.heard = now;
         self.dead_at = None;
     }
 
     /// A pong came: the round trip, if it answers the last ping.
-    pub(super) fn pong(&mut self, payload: &[u8], now: Instant) -> Option<Duration> {
+    pub(crate) fn pong(&mut self, payload: &[u8], now: Instant) -> Option<Duration> {
         self.heard(now);
         let (count, sent) = self.pinged?;
         if payload != count.to_be_bytes() {
@@ -73,17 +73,17 @@ impl Heartbeat {
     }
 
     /// The machine has slept: ask at once, and wait less long for the answer.
-    pub(super) fn doubt_after_sleep(&mut self) {
+    pub(crate) fn doubt_after_sleep(&mut self) {
         self.doubt(PATIENCE_AFTER_SLEEP);
     }
 
     /// Nobody read the socket for a while: ask at once.
-    pub(super) fn doubt_after_pause(&mut self) {
+    pub(crate) fn doubt_after_pause(&mut self) {
         self.doubt(PATIENCE);
     }
 
     /// Whether the connection may have died unnoticed.
-    pub(super) fn is_in_doubt(&self) -> bool {
+    pub(crate) fn is_in_doubt(&self) -> bool {
         self.doubt.is_some()
     }
 
@@ -95,7 +95,7 @@ impl Heartbeat {
     }
 
     /// When to look again.
-    pub(super) fn next(&self, now: Instant) -> Instant {
+    pub(crate) fn next(&self, now: Instant) -> Instant {
         match (self.doubt, self.dead_at, self.measured) {
             (Some(Doubt::Ask(_)), None, _) | (_, None, None) => now,
             (_, Some(dead_at), _) => dead_at,
@@ -104,7 +104,7 @@ impl Heartbeat {
     }
 
     /// What is due now. A ping that is returned counts as sent.
-    pub(super) fn due(&mut self, now: Instant) -> Beat {
+    pub(crate) fn due(&mut self, now: Instant) -> Beat {
         if let Some(dead_at) = self.dead_at {
             return if now >= dead_at { Beat::Dead } else { Beat::Nothing };
         }

@@ -5,22 +5,21 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use crate::engine::reading::Harvest;
-use crate::engine::reasons::{DisconnectReason, TokenRefusal};
-use crate::engine::scribe::{Presence, Scribe};
+use crate::engine::events::connection_reason::{DisconnectReason, TokenRefusal};
+use crate::engine::state::session_credentials::Ticket;
+use crate::engine::storage::decoded_batch::Harvest;
+use crate::engine::storage::journal_writer::{Presence, Scribe};
 use crate::protocol::{CorrelationId, Reply, outgoing};
 
 use super::backlog::Backlog;
 use super::connection::{Connection, Heard};
-use super::live::Live;
-use super::wish::Ticket;
-use super::{Leaving, Session, State, changed, current};
+use super::state::{Leaving, Live, Session, State, changed, current};
 
 /// How long the server has to answer a join.
 const JOIN_BUDGET: Duration = Duration::from_secs(5);
 
 impl Session {
-    pub(super) async fn join(&mut self, mut connection: Box<Connection>) -> State {
+    pub(crate) async fn join(&mut self, mut connection: Box<Connection>) -> State {
         let ticket = connection.ticket.clone();
         let asked = correlation();
         let mut harvest = Harvest::default();
@@ -112,10 +111,10 @@ async fn joined(
 }
 
 /// Whether a reply answers what was asked. A server may leave the correlation id out; one with another answers something else.
-pub(super) fn answers(reply: &Reply, asked: &CorrelationId) -> bool {
+pub(crate) fn answers(reply: &Reply, asked: &CorrelationId) -> bool {
     reply.correlation_id.as_ref().is_none_or(|id| id == asked)
 }
 
-pub(super) fn correlation() -> CorrelationId {
+pub(crate) fn correlation() -> CorrelationId {
     CorrelationId::new(uuid::Uuid::new_v4().to_string())
 }

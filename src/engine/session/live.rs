@@ -5,18 +5,19 @@ use std::time::Duration;
 use futures_util::FutureExt as _;
 use tokio::time::Instant;
 
-use crate::engine::clocks::Life;
-use crate::engine::event::{Notice, Severity};
-use crate::engine::reading::Harvest;
-use crate::engine::reasons::{DisconnectReason, reason_of};
-use crate::engine::scribe::{Closed, Room, Scribe};
-use crate::engine::status::ConnectionHealth;
+use crate::engine::events::connection_reason::{DisconnectReason, reason_of};
+use crate::engine::events::event::{Notice, Severity};
+use crate::engine::events::status::ConnectionHealth;
+use crate::engine::runtime::clock::Life;
+use crate::engine::storage::decoded_batch::Harvest;
+use crate::engine::storage::journal_writer::{Closed, Room, Scribe};
 use crate::protocol::{ChannelId, CorrelationId, Reply};
 
 use super::connection::{Connection, Heard, refuses_token};
+use super::desired_state::Wish;
 use super::heartbeat::{Beat, Heartbeat};
 use super::join::answers;
-use super::{Leaving, Session, State, Wish, changed, current};
+use super::state::{Leaving, Live, Session, State, changed, current};
 
 /// How long a ping may take to be sent. Longer, and the server reads nothing any more.
 const SEND_BUDGET: Duration = Duration::from_secs(10);
@@ -26,25 +27,6 @@ const PULSE: Duration = Duration::from_secs(1);
 const PROOF: Duration = Duration::from_mins(1);
 /// How late the session may be at something that was due. Later, and this process stood still.
 const LATE: Duration = Duration::from_secs(2);
-
-/// A joined connection.
-pub(super) struct Live {
-    connection: Connection,
-    /// What the join was asked under.
-    asked: CorrelationId,
-    channel: Option<ChannelId>,
-    joined: Instant,
-    /// When it last gave a sign of life.
-    life: Life,
-    beat: Heartbeat,
-    round_trip: Option<Duration>,
-    /// When the last answer to a ping came.
-    pong: Option<Instant>,
-    keep_alives: u64,
-    told: Option<Instant>,
-    /// When a sign of life was written down last.
-    proved: Option<Instant>,
-}
 
 /// What a step waited for.
 enum Happened {
@@ -64,7 +46,7 @@ enum Next {
 
 impl Live {
     /// A connection that was joined just now, at `since`.
-    pub(super) fn new(connection: Connection, asked: CorrelationId, channel: Option<ChannelId>, since: Life) -> Self {
+    pub(crate) fn new(connection: Connection, asked: CorrelationId, channel: Option<ChannelId>, since: Life) -> Self {
         let now = Instant::now();
         Self {
             connection,
@@ -84,7 +66,7 @@ impl Live {
 
 impl Session {
     /// Reads until the connection ends or the wish is another.
-    pub(super) async fn live(&mut self, mut live: Box<Live>) -> State {
+    pub(crate) async fn live(&mut self, mut live: Box<Live>) -> State {
         let start = current(&mut self.wish);
         let mut next = if start.wants(&live.connection.ticket) && start.message_limit == live.connection.limit {
             Next::Stay

@@ -11,87 +11,55 @@
 //!
 //! A state owns its resources: leaving a state drops its socket, its attempt and its timers, so that late news of an old
 //! connection can't arrive. What the session should do is a [`Wish`], read whenever it changes. What it hears goes to the
-//! [`Scribe`](super::scribe::Scribe), which commits before the window is told. It never waits for the window.
+//! [`Scribe`](crate::engine::storage::journal_writer::Scribe), which commits before the window is told. It never waits for the window.
 
-mod backlog;
-mod backoff;
-mod connection;
-mod heartbeat;
-mod join;
-mod live;
-mod losses;
-mod pace;
-mod waiting;
-mod wish;
+pub(crate) mod backlog;
+pub(crate) mod backoff;
+pub(crate) mod connection;
+pub(crate) mod desired_state;
+pub(crate) mod frame_decoder;
+pub(crate) mod heartbeat;
+pub(crate) mod join;
+pub(crate) mod live;
+pub(crate) mod losses;
+pub(crate) mod message_interval;
+pub(crate) mod state;
+pub(crate) mod waiting;
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::FutureExt as _;
-use futures_util::future::BoxFuture;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::watch;
 
-use crate::protocol::{ChannelId, outgoing};
-use crate::settings::ProfileId;
-
-use super::clocks::{Clocks, Life};
-use super::connect_error::ConnectError;
-use super::connector::{self, Connector, Socket};
-use super::event::ConnectionState;
-use super::gaps::before;
-use super::mailbox::Outbox;
-use super::options::Clock;
-use super::reading::{Harvest, Reading};
-use super::reasons::{ConnectionFailure, DisconnectReason, TokenRefusal};
-use super::report::Report;
-use super::scribe::{Presence, Scribe};
-use super::spawn::{Spawner, Task};
-use super::vault::Vault;
+use crate::engine::client::connector::{self, Connector};
+use crate::engine::context::internal_event::Report;
+use crate::engine::events::connection_reason::{ConnectionFailure, DisconnectReason, TokenRefusal};
+use crate::engine::events::event::ConnectionState;
+use crate::engine::runtime::clock::Life;
+use crate::engine::runtime::tasks::{Spawner, Task};
+use crate::engine::state::gaps::{STABLE, before};
+use crate::engine::state::session_credentials::Ticket;
+use crate::engine::storage::decoded_batch::Harvest;
+use crate::engine::storage::journal_writer::{Presence, Scribe};
+use crate::protocol::outgoing;
 
 use backlog::Backlog;
-use backoff::{Backoff, STABLE};
+use backoff::Backoff;
 use connection::{Connection, Heard};
+use desired_state::{Aim, Wish};
+use frame_decoder::Reading;
 use join::{answers, correlation};
-use live::Live;
-use losses::{Losses, next_limit};
-use pace::Pace;
-use waiting::{PolicyCloseCount, Waiting};
-pub(super) use wish::{Aim, Ticket, Wish};
+use message_interval::Pace;
+use state::{Connecting, Leaving, Losses, Parts, PolicyCloseCount, Rest, Session, State, changed, current, next_limit};
 
 /// How long leaving may take, from the frame to the closed socket.
 const LEAVE_BUDGET: Duration = Duration::from_secs(1);
 /// How long it may take once the program is to end, which as a whole has a second.
-pub(super) const QUIT_LEAVE_BUDGET: Duration = Duration::from_millis(600);
-
-/// Asks the server whether it refuses a token: its words if it does. `None` if it does not, or if nothing can be learnt.
-pub(super) type TokenCheck = Arc<dyn Fn(Arc<Ticket>) -> BoxFuture<'static, Option<String>> + Send + Sync>;
-
-/// What a session is made of.
-pub(super) struct Parts {
-    /// Whose it is.
-    pub(super) profile: ProfileId,
-    /// How sockets are connected.
-    pub(super) connector: Arc<dyn Connector>,
-    /// Asks whether a token is dead when the answer to a join does not say.
-    pub(super) token_check: TokenCheck,
-    /// Where what it hears is committed.
-    pub(super) scribe: Scribe,
-    /// Where secrets that it hears are kept.
-    pub(super) vault: Vault,
-    /// Where the window is told.
-    pub(super) outbox: Outbox,
-    /// Where the engine is told of states.
-    pub(super) reports: mpsc::Sender<Report>,
-    /// The clocks.
-    pub(super) clocks: Clocks,
-    /// The time of day.
-    pub(super) clock: Clock,
-    /// The jitter.
-    pub(super) random: fastrand::Rng,
-}
+pub(crate) const QUIT_LEAVE_BUDGET: Duration = Duration::from_millis(600);
 
 /// Starts a session. It ends when the wish is [`Aim::Stopped`], after leaving the channel.
-pub(super) fn start(parts: Parts, wish: Wish, spawner: &Spawner) -> (watch::Sender<Wish>, Task<()>) {
+pub(crate) fn start(parts: Parts, wish: Wish, spawner: &Spawner) -> (watch::Sender<Wish>, Task<()>) {
     let (sender, receiver) = watch::channel(wish);
     let profile = parts.profile;
     let session = Session {
@@ -115,77 +83,6 @@ pub(super) fn start(parts: Parts, wish: Wish, spawner: &Spawner) -> (watch::Send
     };
     let task = spawner.start("keeping a connection", Box::pin(session.run()));
     (sender, task)
-}
-
-/// The states; each owns what it needs.
-enum State {
-    /// Not connected and not about to be.
-    Resting(Rest),
-    /// Waiting for the next attempt.
-    Waiting(Box<Waiting>),
-    /// DNS, TCP, TLS and the upgrade are under way.
-    Connecting(Connecting),
-    /// The socket is open and the join is under way.
-    Joining(Box<Connection>),
-    /// Joined.
-    Live(Box<Live>),
-    /// Leaving the channel.
-    Leaving(Box<Leaving>),
-    /// The end.
-    Ended,
-}
-
-/// Why a session rests.
-enum Rest {
-    SignedOut,
-    Offline,
-    /// The token of the ticket with this number was refused, when the operator had asked so often for another attempt.
-    Refused {
-        number: u64,
-        retry: u64,
-        why: TokenRefusal,
-    },
-}
-
-/// An attempt under way. Dropping it gives it up.
-struct Connecting {
-    ticket: Arc<Ticket>,
-    limit: usize,
-    attempt: BoxFuture<'static, Result<Socket, ConnectError>>,
-}
-
-/// A connection that is being left.
-struct Leaving {
-    connection: Connection,
-    channel: Option<ChannelId>,
-    /// Its last sign of life, if it is joined.
-    life: Option<Life>,
-}
-
-/// What outlives the states.
-struct Session {
-    profile: ProfileId,
-    connector: Arc<dyn Connector>,
-    token_check: TokenCheck,
-    scribe: Scribe,
-    vault: Vault,
-    outbox: Outbox,
-    reports: mpsc::Sender<Report>,
-    clocks: Clocks,
-    clock: Clock,
-    /// What the scribe has no room for yet. While there is something, nothing more is read.
-    backlog: Backlog,
-    wish: watch::Receiver<Wish>,
-    backoff: Backoff,
-    policy_closes: PolicyCloseCount,
-    /// How often messages come.
-    pace: Pace,
-    /// Messages that could not be read.
-    losses: Losses,
-    /// The number of the ticket that was used last.
-    ticket: u64,
-    /// The connections so far: the generation of the current one, for the log.
-    connections: u64,
 }
 
 impl Session {
@@ -432,24 +329,6 @@ async fn too_long(mut wish: watch::Receiver<Wish>) {
         () = quitting => {}
         () = tokio::time::sleep(LEAVE_BUDGET) => {}
     }
-}
-
-/// The wish as it is now. One that nobody holds any more is the wish to stop.
-fn current(wish: &mut watch::Receiver<Wish>) -> Wish {
-    let orphaned = wish.has_changed().is_err();
-    let mut now = wish.borrow_and_update().clone();
-    if orphaned {
-        now.aim = Aim::Stopped;
-    }
-    now
-}
-
-/// The wish once it has changed. Can be dropped at any time without missing a change.
-async fn changed(wish: &mut watch::Receiver<Wish>) -> Wish {
-    if wish.changed().await.is_err() {
-        tracing::debug!("nobody wishes for this session any more");
-    }
-    current(wish)
 }
 
 #[cfg(test)]

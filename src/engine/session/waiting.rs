@@ -1,58 +1,19 @@
 //! The state in which the next attempt is waited for: how long, and why.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use tokio::time::Instant;
 
-use crate::engine::clocks::Life;
-use crate::engine::connect_error::ConnectError;
-use crate::engine::reasons::{ConnectionFailure, DisconnectReason, PolicyCloses, RetryReason};
-use crate::engine::retry_after::{self, RetryAfter};
+use crate::engine::events::connection_reason::{ConnectionFailure, PolicyCloses, RetryReason};
+use crate::engine::network::connect_error::ConnectError;
+use crate::engine::network::retry_after::{self, RetryAfter};
 
-use super::wish::{Aim, Wish};
-use super::{Session, State, current};
-
-/// A connection that held for so long was not closed because of its join.
-const HELD: Duration = Duration::from_mins(5);
-
-/// A wait for the next attempt.
-pub(super) struct Waiting {
-    pub(super) until: Instant,
-    /// What went wrong.
-    pub(super) why: RetryReason,
-    /// The desired state when the last attempt failed.
-    wish: Wish,
-    /// If the server asked for the wait: when it did, and for how long.
-    asked: Option<(Life, Duration)>,
-}
-
-/// Counts how often in a row the server closed a connection by a policy, each soon after its join.
-#[derive(Debug, Default)]
-pub(super) struct PolicyCloseCount(u32);
-
-impl PolicyCloseCount {
-    /// Counts the end of a connection that was joined for `joined`; what to say of it from the second on.
-    pub(super) fn count(&mut self, end: &DisconnectReason, joined: Duration) -> Option<PolicyCloses> {
-        let Some(code) = end.policy() else {
-            if joined >= HELD {
-                self.0 = 0;
-            }
-            return None;
-        };
-        self.0 = if joined >= HELD { 1 } else { self.0.saturating_add(1) };
-        (self.0 > 1).then_some(PolicyCloses { count: self.0, code })
-    }
-
-    /// How many it is.
-    pub(super) fn in_a_row(&self) -> u32 {
-        self.0
-    }
-}
+use super::desired_state::Aim;
+use super::state::{Session, State, Waiting, current};
 
 impl Session {
     /// The wait after an attempt that failed.
-    pub(super) fn failed(&mut self, failure: ConnectionFailure, policy_closes: Option<PolicyCloses>) -> State {
+    pub(crate) fn failed(&mut self, failure: ConnectionFailure, policy_closes: Option<PolicyCloses>) -> State {
         let wish = current(&mut self.wish);
         let mut wait = self.backoff.next(self.policy_closes.in_a_row().max(self.losses.backoff()));
         let asked = failure.retry_after().map(|asked| asked.wait((self.clock)()));
@@ -66,7 +27,7 @@ impl Session {
     }
 
     /// Waits until the next attempt, or until the desired state is another.
-    pub(super) async fn wait(&mut self, waiting: Box<Waiting>) -> State {
+    pub(crate) async fn wait(&mut self, waiting: Box<Waiting>) -> State {
         let Waiting { mut until, wish: before, asked, .. } = *waiting;
         // It may have changed while the last connection ended, or while this state was published.
         let mut wish = current(&mut self.wish);

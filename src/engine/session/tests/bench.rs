@@ -9,33 +9,35 @@ use tokio::sync::{Notify, mpsc, oneshot, watch};
 use tokio::time::Instant;
 
 use crate::activity::{ActivityKey, Moment};
-use crate::engine::book::Book;
-use crate::engine::clocks::{BootClock, Clocks};
-use crate::engine::endpoints::Endpoints;
-use crate::engine::event::{ConnectionState, Event, Notice};
-use crate::engine::gaps::Past;
-use crate::engine::mailbox::{self, Events, Outbox};
-use crate::engine::options::Clock;
-use crate::engine::rest_error::RestError;
-use crate::engine::scribe::Scribe;
-use crate::engine::session::{self, Aim, Parts, Ticket, Wish};
-use crate::engine::spawn::{Spawner, Task};
-use crate::engine::status::ProfileStatus;
-use crate::engine::testing::{Scripted, Server, TestJournal};
-use crate::engine::vault::Vault;
+use crate::engine::events::event::{ConnectionState, Event, Notice};
+use crate::engine::events::event_queue::{self, Events, Outbox};
+use crate::engine::events::status::ProfileStatus;
+use crate::engine::network::endpoints::Endpoints;
+use crate::engine::network::rest_error::RestError;
+use crate::engine::runtime::clock::{BootClock, Clock, Clocks};
+use crate::engine::runtime::tasks::{Spawner, Task};
+use crate::engine::session;
+use crate::engine::session::desired_state::{Aim, Wish};
+use crate::engine::session::state::Parts;
+use crate::engine::state::gaps::Past;
+use crate::engine::state::link_store::Vault;
+use crate::engine::state::pending_commands::Book;
+use crate::engine::state::session_credentials::Ticket;
+use crate::engine::storage::journal_writer::Scribe;
+use crate::engine::test_support::{Scripted, Server, TestJournal};
 use crate::protocol::AuthorizationToken;
 use crate::settings::{Profile, ProfileId};
 
 /// The largest message of these tests.
-pub(super) const LIMIT: usize = 64 * 1024;
+pub(crate) const LIMIT: usize = 64 * 1024;
 /// When these tests begin.
-pub(super) const BEGIN: Moment = Moment(1_700_000_000_000_000);
+pub(crate) const BEGIN: Moment = Moment(1_700_000_000_000_000);
 /// Virtual time after which something will never come.
 const NEVER: Duration = Duration::from_hours(1);
 
 /// What the server says of a token when it is asked for its end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Expiry {
+pub(crate) enum Expiry {
     /// It does not refuse it, or can't be asked.
     Silent,
     /// It refuses it.
@@ -44,30 +46,30 @@ pub(super) enum Expiry {
     Never,
 }
 
-pub(super) struct Bench {
+pub(crate) struct Bench {
     /// What is said of a token.
-    pub(super) expiry: Arc<Mutex<Expiry>>,
+    pub(crate) expiry: Arc<Mutex<Expiry>>,
     /// How often that was asked.
-    pub(super) expiry_asked: Arc<AtomicU64>,
-    pub(super) network: Arc<Scripted>,
-    pub(super) ledger: TestJournal,
-    pub(super) wish: watch::Sender<Wish>,
-    pub(super) session: Task<()>,
+    pub(crate) expiry_asked: Arc<AtomicU64>,
+    pub(crate) network: Arc<Scripted>,
+    pub(crate) ledger: TestJournal,
+    pub(crate) wish: watch::Sender<Wish>,
+    pub(crate) session: Task<()>,
     /// The time of day.
-    pub(super) now: Clock,
+    pub(crate) now: Clock,
     /// By how many microseconds the time of day was set.
-    pub(super) set_by: Arc<AtomicI64>,
+    pub(crate) set_by: Arc<AtomicI64>,
     /// For how many seconds the machine slept.
-    pub(super) slept: Arc<AtomicU64>,
+    pub(crate) slept: Arc<AtomicU64>,
     /// Whether the engine's centre takes reports.
-    pub(super) reporting: watch::Sender<bool>,
-    pub(super) profile: ProfileId,
-    pub(super) book: Book,
-    pub(super) scribe: Scribe,
-    pub(super) outbox: Outbox,
-    pub(super) spawner: Spawner,
+    pub(crate) reporting: watch::Sender<bool>,
+    pub(crate) profile: ProfileId,
+    pub(crate) book: Book,
+    pub(crate) scribe: Scribe,
+    pub(crate) outbox: Outbox,
+    pub(crate) spawner: Spawner,
     servers: mpsc::Receiver<DuplexStream>,
-    pub(super) events: Events,
+    pub(crate) events: Events,
     rung: Arc<Notify>,
     /// The state that was waited for last.
     last: Option<ConnectionState>,
@@ -77,11 +79,11 @@ pub(super) struct Bench {
 
 impl Bench {
     /// A session that is signed out.
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let rung = Arc::new(Notify::new());
         let bell = rung.clone();
         let profile = ProfileId::random();
-        let (outbox, events) = mailbox::pair_of(profile, Arc::new(move || bell.notify_one()));
+        let (outbox, events) = event_queue::pair_of(profile, Arc::new(move || bell.notify_one()));
         let ledger = TestJournal::new(outbox.clone());
         let spawner = Spawner::new(tokio::runtime::Handle::current(), outbox.clone());
         let (network, servers) = Scripted::new();
@@ -161,25 +163,25 @@ impl Bench {
     }
 
     /// A session that wants to be online with the first token.
-    pub(super) fn online() -> Self {
+    pub(crate) fn online() -> Self {
         let bench = Self::new();
         bench.aim(Aim::Online(ticket(1)));
         bench
     }
 
     /// A session that is live, and its server.
-    pub(super) async fn live() -> (Self, Server) {
+    pub(crate) async fn live() -> (Self, Server) {
         let mut bench = Self::online();
         let server = bench.join().await;
         (bench, server)
     }
 
-    pub(super) fn aim(&self, aim: Aim) {
+    pub(crate) fn aim(&self, aim: Aim) {
         self.wish.send_modify(|wish| wish.aim = aim);
     }
 
     /// The next thing that it tells and `pick` takes; what comes before is passed over.
-    pub(super) async fn wait<T>(&mut self, what: &str, mut pick: impl FnMut(Event) -> Option<T>) -> T {
+    pub(crate) async fn wait<T>(&mut self, what: &str, mut pick: impl FnMut(Event) -> Option<T>) -> T {
         let wanted = async {
             loop {
                 self.events.begin_drain();
@@ -196,7 +198,7 @@ impl Bench {
     }
 
     /// The next status that `pick` takes; what comes before is passed over.
-    pub(super) async fn status<T>(&mut self, what: &str, mut pick: impl FnMut(&ProfileStatus) -> Option<T>) -> T {
+    pub(crate) async fn status<T>(&mut self, what: &str, mut pick: impl FnMut(&ProfileStatus) -> Option<T>) -> T {
         let wanted = async {
             loop {
                 self.events.begin_drain();
@@ -212,7 +214,7 @@ impl Bench {
     }
 
     /// The next state.
-    pub(super) async fn state(&mut self) -> ConnectionState {
+    pub(crate) async fn state(&mut self) -> ConnectionState {
         let last = self.last.take();
         let state =
             self.status("a state", |status| status.connection.clone().filter(|_| status.connection != last)).await;
@@ -221,7 +223,7 @@ impl Bench {
     }
 
     /// The next state of the kind.
-    pub(super) async fn until(&mut self, wanted: fn(&ConnectionState) -> bool) -> ConnectionState {
+    pub(crate) async fn until(&mut self, wanted: fn(&ConnectionState) -> bool) -> ConnectionState {
         loop {
             let state = self.state().await;
             if wanted(&state) {
@@ -231,7 +233,7 @@ impl Bench {
     }
 
     /// Waits for the next attempt's failure: how long until the next one, its number, and why.
-    pub(super) async fn failure(&mut self) -> (Duration, u32, String) {
+    pub(crate) async fn failure(&mut self) -> (Duration, u32, String) {
         match self.until(|state| matches!(state, ConnectionState::Reconnecting { .. })).await {
             ConnectionState::Reconnecting { at, attempt, why } => {
                 (at.saturating_duration_since(Instant::now().into_std()), attempt, why.to_string())
@@ -240,7 +242,7 @@ impl Bench {
         }
     }
 
-    pub(super) async fn notice(&mut self) -> Notice {
+    pub(crate) async fn notice(&mut self) -> Notice {
         self.wait("a notice", |event| match event {
             Event::Notice(notice) => Some(notice),
             _ => None,
@@ -249,7 +251,7 @@ impl Bench {
     }
 
     /// The ids of the next entries that the window is told of, until there are so many.
-    pub(super) async fn told(&mut self, count: usize) -> Vec<String> {
+    pub(crate) async fn told(&mut self, count: usize) -> Vec<String> {
         let mut told = Vec::new();
         while told.len() < count {
             let entries = self
@@ -265,25 +267,25 @@ impl Bench {
     }
 
     /// Everything that is told by now.
-    pub(super) fn told_by_now(&self) -> Vec<Event> {
+    pub(crate) fn told_by_now(&self) -> Vec<Event> {
         let mut known = self.problem;
         let next = || self.events.next_problem(&mut known).or_else(|| self.events.try_next());
         std::iter::from_fn(next).collect()
     }
 
     /// The other end of the next connection.
-    pub(super) async fn connection(&mut self) -> DuplexStream {
+    pub(crate) async fn connection(&mut self) -> DuplexStream {
         let next = tokio::time::timeout(NEVER, self.servers.recv()).await;
         next.expect("nobody connects").expect("the network is gone")
     }
 
     /// The next connection, upgraded.
-    pub(super) async fn server(&mut self) -> Server {
+    pub(crate) async fn server(&mut self) -> Server {
         Server::upgrade(self.connection().await).await
     }
 
     /// The next connection, joined.
-    pub(super) async fn join(&mut self) -> Server {
+    pub(crate) async fn join(&mut self) -> Server {
         let mut server = self.server().await;
         server.accept().await;
         self.until(|state| *state == ConnectionState::Live).await;
@@ -292,17 +294,17 @@ impl Bench {
 }
 
 /// Waits until nothing has anything left to do, the journal's threads included: a paused clock moves only then.
-pub(super) async fn settle() {
+pub(crate) async fn settle() {
     tokio::time::sleep(Duration::from_millis(1)).await;
 }
 
 /// Not to be connected, because a call over REST said that the token is dead.
-pub(super) fn token_dead() -> Aim {
+pub(crate) fn token_dead() -> Aim {
     Aim::Refused { why: Arc::new(RestError::Unauthorised(String::new())) }
 }
 
 /// A ticket by its number; its token is `T-<number>`.
-pub(super) fn ticket(number: u64) -> Arc<Ticket> {
+pub(crate) fn ticket(number: u64) -> Arc<Ticket> {
     let endpoints = Endpoints::of(&Profile::default()).expect("the vendor's local addresses are good");
     let token = AuthorizationToken::new(format!("T-{number}"));
     Arc::new(Ticket { number, endpoints: Arc::new(endpoints), token })

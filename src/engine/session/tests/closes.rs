@@ -7,10 +7,11 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::time::Instant;
 use tokio_tungstenite::tungstenite::Message as Frame;
 
+use crate::engine::events::event::{ConnectionState, Event};
+use crate::engine::session::desired_state::Aim;
+use crate::engine::test_support::Server;
+
 use super::bench::{Bench, settle, ticket};
-use crate::engine::event::{ConnectionState, Event};
-use crate::engine::session::Aim;
-use crate::engine::testing::Server;
 
 /// Has a server close a connection with any code and any bytes as a reason.
 async fn close(server: &mut Server, code: u16, reason: &[u8]) {

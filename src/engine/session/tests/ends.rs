@@ -8,12 +8,13 @@ use tokio_tungstenite::tungstenite::Message as Frame;
 use tokio_tungstenite::tungstenite::protocol::frame::Frame as RawFrame;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::{Data, OpCode};
 
-use super::bench::{Bench, LIMIT, settle, ticket};
 use crate::activity::{Answer, GapCause, GapState};
-use crate::engine::action::Action;
-use crate::engine::event::ConnectionState;
-use crate::engine::session::Aim;
-use crate::engine::testing::{Network, Relay, Server, done};
+use crate::engine::events::action::Action;
+use crate::engine::events::event::ConnectionState;
+use crate::engine::session::desired_state::Aim;
+use crate::engine::test_support::{Network, Relay, Server, done};
+
+use super::bench::{Bench, LIMIT, settle, ticket};
 
 fn seconds(n: u64) -> Duration {
     Duration::from_secs(n)

@@ -5,11 +5,12 @@ use std::time::Duration;
 
 use tokio::io::AsyncWriteExt as _;
 
-use super::bench::Bench;
 use crate::activity::{ActivityKey, Entry, Seq};
-use crate::engine::event::Event;
-use crate::engine::mailbox::{ENTRIES_LIMIT, EVENTS_LIMIT};
-use crate::engine::restore;
+use crate::engine::events::event::Event;
+use crate::engine::events::event_queue::{ENTRIES_LIMIT, EVENTS_LIMIT};
+use crate::engine::storage::history_loader;
+
+use super::bench::Bench;
 
 /// A million, or, where nothing is optimised, as many as take a moment: several times what may wait for the window.
 const MESSAGES: usize = if cfg!(debug_assertions) { 200_000 } else { 1_000_000 };
@@ -43,7 +44,7 @@ fn numbers(entries: &[Entry]) -> impl Iterator<Item = usize> {
 async fn a_window_that_is_frozen_through_a_flood_costs_bounded_memory_and_is_told_all_of_it_when_it_thaws() {
     let (bench, mut server) = Bench::live().await;
     let (store, journal) = (bench.ledger.store.clone(), bench.ledger.journal.clone());
-    bench.spawner.spawn("catching up", restore::catch_up(store, bench.outbox.clone()));
+    bench.spawner.spawn("catching up", history_loader::catch_up(store, bench.outbox.clone()));
 
     // Nobody drains from here on.
     let flood = async {

@@ -5,11 +5,12 @@ use std::time::Duration;
 
 use serde_json::json;
 
-use super::bench::{Bench, settle, ticket};
 use crate::activity::{ActivityKey, Entry, GapCause, Moment};
-use crate::engine::event::ConnectionState;
-use crate::engine::session::Aim;
-use crate::engine::testing::{Server, done};
+use crate::engine::events::event::ConnectionState;
+use crate::engine::session::desired_state::Aim;
+use crate::engine::test_support::{Server, done};
+
+use super::bench::{Bench, settle, ticket};
 
 fn seconds(n: u64) -> Duration {
     Duration::from_secs(n)

@@ -5,10 +5,11 @@ use std::time::Duration;
 use futures_util::SinkExt as _;
 use tokio_tungstenite::tungstenite::Message as Frame;
 
-use super::bench::Bench;
 use crate::activity::Seq;
-use crate::engine::event::{Event, Severity};
-use crate::engine::testing::done;
+use crate::engine::events::event::{Event, Severity};
+use crate::engine::test_support::done;
+
+use super::bench::Bench;
 
 /// The entries that the next [`Event::NotKept`] tells of, by their numbers and ids.
 async fn not_kept(bench: &mut Bench) -> Vec<(Seq, String)> {

@@ -7,11 +7,12 @@ use serde_json::json;
 use tokio::time::Instant;
 use tokio_tungstenite::tungstenite::Message as Frame;
 
-use super::bench::{Bench, LIMIT, settle, ticket, token_dead};
 use crate::activity::{Gap, Moment};
-use crate::engine::event::ConnectionState;
-use crate::engine::session::Aim;
-use crate::engine::testing::{Server, done};
+use crate::engine::events::event::ConnectionState;
+use crate::engine::session::desired_state::Aim;
+use crate::engine::test_support::{Server, done};
+
+use super::bench::{Bench, LIMIT, settle, ticket, token_dead};
 
 fn seconds(n: u64) -> Duration {
     Duration::from_secs(n)

@@ -13,15 +13,17 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 use tokio_tungstenite::tungstenite::Message as Frame;
 
-use super::bench::{Bench, settle, ticket, token_dead};
 use crate::activity::{Activities, ActivityKey, Enquiry, Fact, Moment, Status};
-use crate::engine::event::ConnectionState;
-use crate::engine::options::Clock;
-use crate::engine::reconcile::{Asker, Reconciler};
-use crate::engine::rest_error::RestError;
-use crate::engine::session::{Aim, Ticket};
-use crate::engine::testing::Server;
+use crate::engine::events::event::ConnectionState;
+use crate::engine::network::rest_error::RestError;
+use crate::engine::reconciliation::{Asker, Reconciler};
+use crate::engine::runtime::clock::Clock;
+use crate::engine::session::desired_state::Aim;
+use crate::engine::state::session_credentials::Ticket;
+use crate::engine::test_support::Server;
 use crate::protocol::{CommandId, CommandStatus, Message};
+
+use super::bench::{Bench, settle, ticket, token_dead};
 
 /// What happens next.
 #[derive(Debug, Clone)]

@@ -6,10 +6,11 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
+use crate::engine::events::event::{ConnectionState, Event};
+use crate::engine::session::desired_state::Aim;
+use crate::engine::test_support::{Server, done};
+
 use super::bench::{Bench, Expiry, settle, ticket, token_dead};
-use crate::engine::event::{ConnectionState, Event};
-use crate::engine::session::Aim;
-use crate::engine::testing::{Server, done};
 
 /// The statuses that a server can refuse with, and some that no server should send.
 fn statuses() -> impl Iterator<Item = i64> {

@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
+use crate::engine::events::event::ConnectionState;
+use crate::engine::session::desired_state::Aim;
+use crate::engine::test_support::{Server, done, joined};
+
 use super::bench::{Bench, ticket};
-use crate::engine::event::ConnectionState;
-use crate::engine::session::Aim;
-use crate::engine::testing::{Server, done, joined};
 
 /// Far longer than leaving may take, and far shorter than the pause between two attempts to write.
 const AT_ONCE: Duration = Duration::from_secs(3);

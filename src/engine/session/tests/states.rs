@@ -5,11 +5,12 @@ use std::time::Duration;
 use serde_json::json;
 use tokio::time::Instant;
 
+use crate::engine::events::connection_reason::TokenRefusal;
+use crate::engine::events::event::ConnectionState;
+use crate::engine::session::desired_state::Aim;
+use crate::engine::test_support::{Network, done, joined};
+
 use super::bench::{Bench, LIMIT, ticket};
-use crate::engine::event::ConnectionState;
-use crate::engine::reasons::TokenRefusal;
-use crate::engine::session::Aim;
-use crate::engine::testing::{Network, done, joined};
 
 #[tokio::test(start_paused = true)]
 async fn it_goes_from_signed_out_to_live_and_leaves_to_offline() {

@@ -1,0 +1,204 @@
+//! What `watch` says of the connections: the newest value of each, however many changes were missed; signing in, and when it is
+//! time to end.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use crate::cli::CliError;
+use crate::cli::people::{Guest, Names};
+use crate::engine::{
+    ConnectionState, Credential, EngineStatus, Notice, ProfileStatus, SignIn, SignInState, TokenStatus,
+};
+use crate::settings::{ProfileId, Settings};
+
+use super::standing::{Standings, in_words};
+
+/// How long the first connection may take.
+const FIRST_CONNECTION: Duration = Duration::from_secs(30);
+/// The pause before a sign-in that failed is tried again.
+const SIGN_IN_PAUSE: Duration = Duration::from_secs(3);
+/// The connections of the watched profiles.
+pub(super) struct Connections {
+    guest: Option<Guest>,
+    /// The name of the one profile that is watched.
+    only: Option<String>,
+    standings: Standings,
+    /// When the first connection has to be there.
+    deadline: Option<Instant>,
+    /// When to sign in again.
+    sign_in_at: Option<Instant>,
+    /// What was true of each watched profile when it was last looked at. One that was not watched then is news.
+    seen: BTreeMap<ProfileId, Arc<ProfileStatus>>,
+    /// The number of the newest problem that was told.
+    problem: u64,
+}
+
+impl Connections {
+    /// Of the profiles that are about to be connected.
+    pub(super) fn new(guest: Option<Guest>, settings: &Settings, only: Option<&str>) -> Self {
+        let mut standings = Standings::default();
+        match &guest {
+            Some(guest) => standings.begin(guest.profile.id),
+            None => {
+                for profile in settings.profiles.iter().filter(|profile| only.is_none_or(|name| profile.name == name)) {
+                    standings.begin(profile.id);
+                    if !profile.keep_signed_in {
+                        standings.out(
+                            profile.id,
+                            format!(
+                                "{} is not kept signed in. Sign in with PRIVICORE_USERNAME and PRIVICORE_PASSWORD, or tick \
+                                 Keep me signed in (system keyring) in the window.",
+                                profile.name
+                            ),
+                        );
+                    }
+                }
+            }
+        }
+        let sign_in_at = guest.as_ref().map(|_now| Instant::now());
+        let deadline = Some(Instant::now() + FIRST_CONNECTION);
+        let only = only.map(str::to_owned);
+        Self { guest, only, standings, deadline, sign_in_at, seen: BTreeMap::new(), problem: 0 }
+    }
+
+    /// When something is to be done next.
+    pub(super) fn due(&self) -> Option<Instant> {
+        self.sign_in_at.into_iter().chain(self.deadline).min()
+    }
+
+    /// The sign-in of the guest, if it is due.
+    pub(super) fn sign_in_now(&mut self) -> Option<SignIn> {
+        self.sign_in_at.take_if(|due| *due <= Instant::now())?;
+        let Guest { profile, password } = self.guest.as_ref()?;
+        Some(SignIn { profile: profile.clone(), credential: Credential::Password(password.clone()) })
+    }
+
+    /// The sign-in failed for now.
+    pub(super) fn sign_in_later(&mut self) {
+        self.sign_in_at = self.guest.as_ref().map(|_later| Instant::now() + SIGN_IN_PAUSE);
+    }
+
+    /// Why it is time to end, if it is.
+    pub(super) fn end(&mut self) -> Option<CliError> {
+        if self.deadline.take_if(|due| *due <= Instant::now()).is_some()
+            && let Some(error) = self.standings.too_late(FIRST_CONNECTION.as_secs())
+        {
+            return Some(error);
+        }
+        self.standings.nothing_left()
+    }
+
+    /// Takes what is true now; what there is to say of it. However many changes were missed, it leads to the same. `include` hears
+    /// of each profile that is watched by its name.
+    pub(super) fn take(
+        &mut self,
+        status: &EngineStatus,
+        names: &mut Names,
+        mut include: impl FnMut(ProfileId),
+    ) -> Vec<String> {
+        let mut lines = Vec::new();
+        if let Some(settings) = &status.settings {
+            names.learn(settings);
+            for profile in settings.profiles.iter().filter(|profile| self.is_named(&profile.name)) {
+                include(profile.id);
+            }
+        }
+        self.seen.retain(|profile, _| status.profiles.contains_key(profile));
+        for (profile, now) in &status.profiles {
+            if self.is_watched(names, *profile) {
+                self.take_profile(names, *profile, now, &mut lines);
+            }
+        }
+        for problem in status.problems.iter().filter(|problem| problem.number > self.problem) {
+            lines.push(in_line(&problem.notice(), names));
+        }
+        self.problem = status.problems.last().map_or(self.problem, |problem| problem.number.max(self.problem));
+        lines
+    }
+
+    fn take_profile(&mut self, names: &Names, profile: ProfileId, now: &Arc<ProfileStatus>, lines: &mut Vec<String>) {
+        let old = self.seen.insert(profile, now.clone());
+        if old.as_ref().is_some_and(|old| Arc::ptr_eq(old, now)) {
+            return;
+        }
+        let old = old.as_deref().cloned().unwrap_or_default();
+        if now.sign_in != old.sign_in
+            && let Some(sign_in) = &now.sign_in
+        {
+            self.signing_in(names, profile, &sign_in.state, lines);
+        }
+        if now.joins != old.joins {
+            // Also if that connection is gone already.
+            self.standings.connection(profile, &ConnectionState::Live);
+        }
+        if let Some(state) = now.connection.as_ref().filter(|_| now.connection != old.connection) {
+            // Signed out is how each begins.
+            let begins = old.connection.is_none() && *state == ConnectionState::SignedOut;
+            if !begins {
+                self.connection(names, profile, state, lines);
+            }
+        }
+        if now.token == TokenStatus::Absent && self.guest.is_none() {
+            self.no_token(names, profile);
+        }
+    }
+
+    /// Whether a profile of that name is the one that is watched.
+    fn is_named(&self, name: &str) -> bool {
+        self.guest.is_none() && self.only.as_deref().is_none_or(|only| only == name)
+    }
+
+    fn is_watched(&self, names: &Names, profile: ProfileId) -> bool {
+        match &self.guest {
+            Some(guest) => guest.profile.id == profile,
+            None => self.only.as_deref().is_none_or(|only| names.find(only) == Some(profile)),
+        }
+    }
+
+    fn connection(&mut self, names: &Names, profile: ProfileId, state: &ConnectionState, lines: &mut Vec<String>) {
+        lines.push(format!("{}: {}", names.name(profile), in_words(state)));
+        let expired = matches!(state, ConnectionState::TokenRefused { .. }) && self.standings.was_joined(profile);
+        if expired && self.guest.is_some() {
+            // The token was good once and its time is over; the password is still there.
+            self.standings.begin(profile);
+            self.sign_in_at = Some(Instant::now());
+        } else {
+            self.standings.connection(profile, state);
+        }
+    }
+
+    fn signing_in(&mut self, names: &Names, profile: ProfileId, state: &SignInState, lines: &mut Vec<String>) {
+        match state {
+            SignInState::Failed(why) if why.is_refusal() => self.standings.out(profile, why.to_string()),
+            SignInState::Failed(why) => {
+                lines.push(format!("{}: {why}", names.name(profile)));
+                self.standings.failed(profile, why.to_string());
+                self.sign_in_later();
+            }
+            SignInState::Asking | SignInState::Done | SignInState::Cancelled => {}
+        }
+    }
+
+    /// The keyring has no token of a profile.
+    fn no_token(&mut self, names: &Names, profile: ProfileId) {
+        if self.standings.is_starting(profile) {
+            let name = names.name(profile);
+            let why = format!(
+                "{name} is signed out. Sign in in the window, or with PRIVICORE_USERNAME and PRIVICORE_PASSWORD."
+            );
+            self.standings.out(profile, why);
+        }
+    }
+}
+
+/// A notice as a line.
+pub(super) fn in_line(notice: &Notice, names: &Names) -> String {
+    let whose = notice.profile.map(|profile| format!("{}: ", names.name(profile))).unwrap_or_default();
+    format!("{whose}{}", notice.sentence)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,470 @@
+//! What is known of each profile's activities, read from the journal; one line for each entry that is new.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::RangeInclusive;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use super::gap_lines::GapLines;
+use super::older_rows::{self, OlderRows};
+use crate::activity::record::Record;
+use crate::activity::{
+    Activities, Activity, ActivityKey, Entry, Filter, GapState, Kind, RowId, Seq, Status, TimeReference, View,
+};
+use crate::cli::CliError;
+use crate::cli::people::Names;
+use crate::cli::task::{Goal, Watch};
+use crate::engine::{Clock, EngineClock};
+use crate::journal::{Archive, EarlierLinks, LinkOpener};
+use crate::settings::ProfileId;
+
+mod records;
+
+/// Entries that are read together.
+const CHUNK: usize = 2_000;
+/// Older entries of which only the ids are read, together and for each row that may be in memory.
+const OLDER_CHUNK: u32 = 20_000;
+const OLDER_OF_EACH: usize = 4;
+
+/// Whose events are shown.
+#[derive(Debug, Clone)]
+pub(super) enum Whose {
+    /// Those of every profile that is in the journal.
+    Everybody,
+    /// Those of these profiles.
+    Only(BTreeSet<ProfileId>),
+}
+
+impl Whose {
+    pub(super) fn includes(&self, profile: ProfileId) -> bool {
+        match self {
+            Self::Everybody => true,
+            Self::Only(profiles) => profiles.contains(&profile),
+        }
+    }
+}
+
+/// The journal as far as it has been read, and what it says.
+pub(super) struct Model {
+    folder: PathBuf,
+    archive: Option<Archive>,
+    version: Option<i64>,
+    /// The next entry to read.
+    next: Seq,
+    /// Profiles of which older entries are still to be indexed: before which one, and how many at most. `None` before the
+    /// others are read.
+    older: Option<Vec<(ProfileId, Seq, usize)>>,
+    /// The first entry that was read.
+    first: Seq,
+    /// What the journal has removed, as far as it was followed: see [`Archive::purged_before`].
+    purged: (Seq, u64),
+    pub(super) activities: BTreeMap<ProfileId, Activities>,
+    whose: Whose,
+    json: bool,
+    goal: Option<Goal>,
+    /// Which events are printed. What is waited for is not bound by it.
+    filter: Filter,
+    /// The rows that have, or had, the label that is waited for.
+    labelled: BTreeSet<(ProfileId, RowId)>,
+    /// What is wanted of what is older than what was read at the start. `None` before that is known, and once it was read.
+    older_rows: Option<OlderRows>,
+    link_lifetime: Duration,
+    /// How many rows of each profile are in memory. Of the others the journal has what is not known here.
+    rows: usize,
+    /// The computer's clock.
+    clock: Clock,
+    /// The clock that stamps entries, and how it relates to the computer's and to the server's.
+    entry_clock: EngineClock,
+    reference: TimeReference,
+    /// Which links of earlier runs can still be used.
+    links: EarlierLinks,
+    /// `None` before what was there at the start is known.
+    gap_lines: Option<GapLines>,
+}
+
+/// What is new.
+pub(super) struct News {
+    /// Its lines; empty where there is none.
+    pub(super) lines: String,
+    /// Whether there may be more.
+    pub(super) more: bool,
+    /// Whether what was waited for has come.
+    pub(super) reached: bool,
+}
+
+impl Model {
+    /// Reads nothing yet, but marks where the journal ends: what comes after that is new.
+    pub(super) fn new(
+        folder: &Path,
+        whose: Whose,
+        wanted: Watch,
+        ((link_lifetime, rows), clock): ((Duration, usize), Clock),
+    ) -> Result<(Self, Seq), CliError> {
+        let archive = Archive::open(folder)?;
+        let end = archive.as_ref().map_or(Ok(Seq(0)), Archive::newest)?;
+        // As many of the newest entries as there may be rows, to know the state, the label and the first sight of what is
+        // still under way. What is older than all of these is indexed, and read when it is heard of again.
+        let first = Seq(end.0.saturating_sub(rows as u64).saturating_add(1));
+        let entry_clock = EngineClock::beside(archive.as_ref(), clock.clone())?;
+        let model = Self {
+            folder: folder.to_owned(),
+            version: None,
+            next: first,
+            older: None,
+            first,
+            purged: archive.as_ref().map(Archive::purged_before).transpose()?.unwrap_or_default(),
+            activities: BTreeMap::new(),
+            whose,
+            json: wanted.json,
+            goal: wanted.exit_on,
+            filter: wanted.filter.unwrap_or_default(),
+            labelled: BTreeSet::new(),
+            older_rows: None,
+            link_lifetime,
+            rows,
+            reference: entry_clock.reference(),
+            entry_clock,
+            links: archive
+                .as_ref()
+                .map(|archive| archive.earlier_links(&LinkOpener::Run))
+                .transpose()?
+                .unwrap_or_default(),
+            gap_lines: None,
+            clock,
+            archive,
+        };
+        Ok((model, end))
+    }
+
+    /// Takes a profile in that was not known at the start.
+    pub(super) fn include(&mut self, profile: ProfileId) {
+        if let Whose::Only(profiles) = &mut self.whose {
+            profiles.insert(profile);
+        }
+    }
+
+    /// Reads one chunk of what was there before the start. Whether there is more.
+    pub(super) fn remember(&mut self, end: Seq) -> Result<bool, CliError> {
+        let Some(archive) = self.archive.as_ref() else { return Ok(false) };
+        if self.next > end {
+            return self.read_older();
+        }
+        let left = usize::try_from(end.0.saturating_sub(self.next.0).saturating_add(1)).unwrap_or(usize::MAX);
+        let chunk = archive.since(self.next, CHUNK.min(left))?;
+        // A profile that was forgotten leaves numbers that nobody has.
+        let more = chunk.len() == CHUNK;
+        for (profile, entry) in chunk.into_iter().filter(|(_, entry)| entry.seq <= end) {
+            self.next = after(entry.seq);
+            if self.whose.includes(profile) {
+                self.apply(profile, &entry)?;
+            }
+        }
+        if !more {
+            self.next = after(end);
+        }
+        Ok(true)
+    }
+
+    /// Reads one chunk of what is older than what was read: first of rows that are wanted, then the ids of all others. Whether there
+    /// is more.
+    fn read_older(&mut self) -> Result<bool, CliError> {
+        let Some(archive) = &self.archive else { return Ok(false) };
+        let Some(older) = &mut self.older else {
+            let watched: Vec<_> =
+                archive.profiles()?.into_iter().filter(|profile| self.whose.includes(*profile)).collect();
+            let most = self.rows.saturating_mul(OLDER_OF_EACH);
+            self.older = Some(watched.iter().map(|profile| (*profile, self.first, most)).collect());
+            self.older_rows = Some(self.wanted_of_older(watched)?);
+            return Ok(true);
+        };
+        if let Some(rows) = &mut self.older_rows {
+            if !rows.read(archive, self.first)? {
+                self.take_older_rows();
+            }
+            return Ok(true);
+        }
+        let Some((profile, before, most)) = older.pop() else { return Ok(false) };
+        let entries = archive.keys_before(profile, before, OLDER_CHUNK)?;
+        let left = most.saturating_sub(entries.len());
+        let oldest = entries.last().map(|(seq, _)| *seq).filter(|_| left > 0);
+        if let Some(oldest) = oldest {
+            older.push((profile, oldest, left));
+        }
+        self.of(profile).index_older(&entries, oldest.is_none());
+        self.complete(profile)?;
+        Ok(true)
+    }
+
+    /// What is wanted of profiles beyond what was read: what is open, what gaps name, and what is waited for.
+    fn wanted_of_older(&mut self, profiles: Vec<ProfileId>) -> Result<OlderRows, CliError> {
+        // Before older rows take the place of newer ones.
+        self.note_labelled();
+        let first = self.first;
+        let mut awaited = match (&self.archive, &self.goal) {
+            (Some(archive), Some(goal)) => older_rows::awaited(archive, goal, &profiles, first)?,
+            _ => BTreeSet::new(),
+        };
+        // Of one that is settled, nothing more is wanted but its name.
+        let is_final = matches!(self.goal, Some(Goal::Final(_)));
+        awaited.retain(|(profile, key)| {
+            let known = self.activities.get(profile).and_then(|known| known.get(known.find(key)?));
+            !is_final || known.is_none_or(|activity| !is_settled(&activity))
+        });
+        let mut rows = OlderRows::new(awaited);
+        for profile in profiles {
+            let open = self.archive.as_ref().map(|archive| archive.open_activities(profile)).transpose()?;
+            let (gaps, mut open): (Vec<_>, Vec<_>) =
+                open.unwrap_or_default().into_iter().partition(|key| key.kind() == Kind::Gap);
+            for key in gaps {
+                let Some(archive) = &self.archive else { break };
+                // All that is known of it: it is found by an index.
+                for entry in archive.history(profile, &key, Seq(0), first)? {
+                    if entry.seq < first {
+                        self.of(profile).apply(&entry);
+                    }
+                }
+            }
+            let activities = self.of(profile);
+            open.retain(|key| activities.find(key).is_none());
+            rows.want(profile, open.into_iter().chain(activities.named_elsewhere()));
+        }
+        Ok(rows)
+    }
+
+    /// All that was wanted has been read.
+    fn take_older_rows(&mut self) {
+        for (profile, key, entries, is_awaited) in self.older_rows.take().into_iter().flat_map(OlderRows::into_rows) {
+            let activities = self.of(profile);
+            if is_awaited {
+                // It stays, whatever else is read.
+                activities.add_found(&key, &entries);
+            } else {
+                entries.iter().for_each(|entry| activities.apply(entry));
+            }
+        }
+    }
+
+    /// Notes which rows have the label that is waited for.
+    fn note_labelled(&mut self) {
+        let Some(Goal::Label(label)) = &self.goal else { return };
+        for (profile, activities) in &self.activities {
+            let view = View::new();
+            let rows = (0..view.len(activities)).filter_map(|index| view.row(activities, index));
+            let is_meant = |row: &RowId| activities.get(*row).is_some_and(|activity| activity.label() == label);
+            self.labelled.extend(rows.filter(is_meant).map(|row| (*profile, row)));
+        }
+    }
+
+    /// What was waited for, where it had come before the start: its lines.
+    pub(super) fn reached_before(&mut self, names: &Names) -> Result<Option<String>, CliError> {
+        self.note_labelled();
+        let Some(reached) = self.awaited() else { return Ok(None) };
+        let lines = reached.iter().map(|(profile, activity)| {
+            let record = Record::of(names.name(*profile), activity, None, activity.updated());
+            Ok(self.line(&self.completed(record, *profile, activity)?))
+        });
+        lines.collect::<Result<String, CliError>>().map(Some)
+    }
+
+    /// Reads one chunk of what is new. Stops behind the entry by which what was waited for has come.
+    pub(super) fn news(&mut self, names: &mut Names, learn: impl Fn() -> Names) -> Result<News, CliError> {
+        let mut news = News { lines: String::new(), more: false, reached: false };
+        if self.gap_lines.is_none() {
+            let mut gap_lines = GapLines::default();
+            gap_lines.begin(&self.activities, self.entry_clock.now());
+            self.gap_lines = Some(gap_lines);
+        }
+        if self.archive.as_ref().is_none_or(Archive::is_stale) {
+            self.archive = Archive::open(&self.folder)?;
+            self.version = None;
+            // A journal that was begun anew may count from the beginning again; then all of it is new.
+            let newest = self.archive.as_ref().map_or(Ok(Seq(0)), Archive::newest)?;
+            if after(newest) < self.next {
+                self.next = Seq(1);
+            }
+        }
+        let Some(archive) = &self.archive else { return Ok(news) };
+        let version = archive.version()?;
+        if self.version == Some(version) {
+            news.lines = self.changed_gaps(names, false);
+            return Ok(news);
+        }
+        self.entry_clock = EngineClock::beside(Some(archive), self.clock.clone())?;
+        self.reference = self.entry_clock.reference();
+        let purged = archive.purged_before()?;
+        if purged != self.purged {
+            self.purged = purged;
+            let now = self.entry_clock.now();
+            for activities in self.activities.values_mut() {
+                // What has expired meanwhile is settled.
+                activities.expire(now);
+                let gone = older_rows::gone(archive, activities, purged.0)?;
+                activities.purged(purged.0, gone.iter());
+                while activities.tidy(CHUNK) {}
+            }
+        }
+        let links = archive.earlier_links(&LinkOpener::Run)?;
+        if links != self.links {
+            self.links = links;
+            for (profile, activities) in &mut self.activities {
+                self.links.apply(*profile, activities);
+            }
+        }
+        let chunk = archive.since(self.next, CHUNK)?;
+        news.more = chunk.len() == CHUNK;
+        if !news.more {
+            // What is committed from here on changes it again.
+            self.version = Some(version);
+        }
+        let mut keys: BTreeMap<ProfileId, Vec<ActivityKey>> = BTreeMap::new();
+        for (profile, entry) in chunk {
+            self.next = after(entry.seq);
+            if !self.whose.includes(profile) {
+                continue;
+            }
+            let row = self.apply(profile, &entry)?;
+            keys.entry(profile).or_default().push(entry.key.clone());
+            if !names.knows(profile) {
+                *names = learn();
+                if !names.knows(profile)
+                    && let Some(archive) = &self.archive
+                {
+                    names.learn_kept(archive.names());
+                }
+            }
+            if let Some(row) = row
+                && let Some(record) = self.record((profile, row), &entry, names)?
+            {
+                news.lines.push_str(&self.line(&record));
+            }
+            if row.is_some_and(|row| self.is_reached_by(profile, row)) {
+                news.reached = true;
+                break;
+            }
+        }
+        for (profile, keys) in keys {
+            if let (Some(activities), Some(gap_lines)) = (self.activities.get(&profile), &mut self.gap_lines) {
+                gap_lines.note(profile, activities, &keys);
+            }
+        }
+        if !news.more && !news.reached {
+            news.lines.push_str(&self.changed_gaps(names, false));
+        }
+        Ok(news)
+    }
+
+    /// The lines of gaps of which more is known than was printed; `all` of them, or those that are due.
+    pub(super) fn changed_gaps(&mut self, names: &Names, all: bool) -> String {
+        let now = self.entry_clock.now();
+        let Some(gap_lines) = &mut self.gap_lines else { return String::new() };
+        let due = gap_lines.due(&self.activities, now, all);
+        let line = |((profile, row), state): (_, GapState)| {
+            let gap = self.activity(profile, row).filter(|gap| self.filter.matches(gap, now))?;
+            Some(self.line(&Record::of_gap(names.name(profile), &state, gap.updated(), self.reference)))
+        };
+        due.into_iter().filter_map(line).collect()
+    }
+
+    /// When a gap may have to be printed again although nothing came.
+    pub(super) fn next_gap_look(&self) -> Option<Duration> {
+        self.gap_lines.as_ref()?.next_look(self.entry_clock.now())
+    }
+
+    fn apply(&mut self, profile: ProfileId, entry: &Entry) -> Result<Option<RowId>, CliError> {
+        let reference = self.reference;
+        let activities = self.of(profile);
+        activities.set_reference(reference);
+        activities.expire(entry.at);
+        activities.apply(entry);
+        self.complete(profile)?;
+        Ok(self.activities.get(&profile).and_then(|activities| activities.find(&entry.key)))
+    }
+
+    fn of(&mut self, profile: ProfileId) -> &mut Activities {
+        self.activities.entry(profile).or_insert_with(|| {
+            let mut activities = Activities::new(self.link_lifetime);
+            activities.set_rows_in_memory(self.rows);
+            self.links.apply(profile, &mut activities);
+            activities
+        })
+    }
+
+    /// Reads what is missing of rows from the journal.
+    fn complete(&mut self, profile: ProfileId) -> Result<(), CliError> {
+        let (Some(archive), Some(activities)) = (&self.archive, self.activities.get_mut(&profile)) else {
+            return Ok(());
+        };
+        for incomplete in activities.take_incomplete(usize::MAX) {
+            let key = &incomplete.key;
+            let read = |stretch: RangeInclusive<Seq>| archive.history(profile, key, *stretch.start(), *stretch.end());
+            let parts: Result<Vec<_>, _> = incomplete.stretches.into_iter().map(read).collect();
+            activities.complete(key, &parts?.concat());
+        }
+        Ok(())
+    }
+
+    fn line(&self, record: &Record) -> String {
+        if self.json { record.json() } else { record.plain() }
+    }
+
+    /// Whether an entry of this row is the one that was waited for.
+    fn is_reached_by(&mut self, profile: ProfileId, row: RowId) -> bool {
+        let activity = self.activities.get(&profile).and_then(|activities| activities.get(row));
+        match (&self.goal, activity) {
+            (Some(Goal::Final(id)), Some(activity)) => activity.id() == id.as_str() && is_settled(&activity),
+            (Some(Goal::Label(label)), Some(activity)) => {
+                let named = activity.label() == label;
+                if named {
+                    self.labelled.insert((profile, row));
+                }
+                (named || self.labelled.contains(&(profile, row))) && self.awaited().is_some()
+            }
+            (None, _) | (_, None) => false,
+        }
+    }
+
+    /// The activities that were waited for, as far as they are in memory; `None` where one of them is still to come.
+    fn awaited(&self) -> Option<Vec<(ProfileId, Activity<'_>)>> {
+        match self.goal.as_ref()? {
+            Goal::Final(id) => {
+                let known = self.activities.iter().flat_map(|(profile, activities)| {
+                    let find = |key| activities.find(&key).and_then(|row| activities.get(row));
+                    older_rows::keys_of(id).into_iter().filter_map(find).map(|activity| (*profile, activity))
+                });
+                let found: Vec<_> = known.filter(|(_, activity)| is_settled(activity)).collect();
+                (!found.is_empty()).then_some(found)
+            }
+            Goal::Label(label) => {
+                // One that is no longer in memory is settled.
+                let named = |(profile, row): &(ProfileId, RowId)| match self.activity(*profile, *row) {
+                    None => Some(None),
+                    Some(activity) => (activity.label() == label).then_some(Some((*profile, activity))),
+                };
+                let known: Vec<_> = self.labelled.iter().filter_map(named).collect();
+                let is_named = !known.is_empty();
+                let found: Vec<_> = known.into_iter().flatten().collect();
+                let is_open = |(_, activity): &(ProfileId, Activity<'_>)| !is_settled(activity);
+                (is_named && !found.iter().any(is_open)).then_some(found)
+            }
+        }
+    }
+
+    fn activity(&self, profile: ProfileId, row: RowId) -> Option<Activity<'_>> {
+        self.activities.get(&profile)?.get(row)
+    }
+}
+
+/// Whether its outcome is there. That a server does not know a command is none: its acknowledgement may still come.
+fn is_settled(activity: &Activity<'_>) -> bool {
+    match activity.status() {
+        Status::Unknown | Status::UnrecognisedNumber(_) | Status::Unrecognised | Status::Gap => false,
+        status => !status.is_open(),
+    }
+}
+
+fn after(Seq(seq): Seq) -> Seq {
+    Seq(seq.saturating_add(1))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,109 @@
+//! The tasks around a token: asking the server for one, for its end, or for a new one, and keeping it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use secrecy::{ExposeSecret as _, SecretString};
+use tokio::sync::oneshot;
+
+use crate::engine::client::rest::{Ends, Granted};
+use crate::engine::context::Tools;
+use crate::engine::context::internal_event::{Renewal, Report};
+use crate::engine::events::action::Credential;
+use crate::engine::events::connection_reason::SignInError;
+use crate::engine::events::problem::{ProblemKind, ProblemReason};
+use crate::engine::network::endpoints::Endpoints;
+use crate::engine::network::rest_error::RestError;
+use crate::engine::state::session_credentials::Ticket;
+use crate::protocol::{AuthorizationToken, pasted};
+use crate::settings::ProfileId;
+
+/// The shortest wait before the end of a token is asked for again, whatever the server asks for.
+const SHORTEST_WAIT: Duration = Duration::from_secs(10);
+
+/// Asks the server to sign a profile in, until `stop` is dropped.
+pub(crate) async fn ask(
+    tools: Tools,
+    profile: ProfileId,
+    attempt: u64,
+    endpoints: Arc<Endpoints>,
+    username: String,
+    credential: Credential,
+    stop: oneshot::Receiver<()>,
+) {
+    let granted = tokio::select! {
+        granted = grant(&tools, &endpoints, username.trim(), credential) => granted,
+        _ = stop => return,
+    };
+    tools.report(Report::SignedIn { profile, attempt, granted }).await;
+}
+
+/// What may be wrong with a user name or a password that was refused.
+#[expect(clippy::disallowed_methods, reason = "nothing of the password is told")]
+fn odd(username: &str, password: &SecretString) -> Option<(&'static str, &'static str)> {
+    let of_password = pasted::oddity(password.expose_secret()).map(|odd| ("password", odd));
+    of_password.or_else(|| Some(("user name", pasted::oddity(username)?)))
+}
+
+async fn grant(
+    tools: &Tools,
+    endpoints: &Endpoints,
+    username: &str,
+    credential: Credential,
+) -> Result<Granted, SignInError> {
+    match credential {
+        Credential::Password(password) => {
+            tools.rest.authenticate(endpoints, username, &password).await.map_err(|error| match error {
+                RestError::Unauthorised(words) => SignInError::PasswordRefused { words, odd: odd(username, &password) },
+                other => SignInError::NotAsked(other),
+            })
+        }
+        // Joining will prove it; a server that knows its end may refuse it here already.
+        Credential::Token(token) => match tools.rest.expiry(endpoints, &token).await {
+            Ok(ends) => Ok(Granted { token, ends, proved: false }),
+            Err(error @ (RestError::Unauthorised(_) | RestError::NotAToken)) => Err(SignInError::TokenRefused(error)),
+            Err(error) => {
+                tracing::debug!(%error, "the end of the token is not known");
+                Ok(Granted { token, ends: Ends::default(), proved: false })
+            }
+        },
+    }
+}
+
+/// Asks when a token ends.
+pub(crate) async fn ask_expiry(tools: Tools, profile: ProfileId, ticket: Arc<Ticket>) {
+    let number = ticket.number;
+    loop {
+        let error = match tools.rest.expiry(&ticket.endpoints, &ticket.token).await {
+            Ok(ends) => return tools.report(Report::Expiry { profile, ticket: number, ends }).await,
+            Err(error @ RestError::Unauthorised(_)) => {
+                return tools.report(Report::TokenDead { profile, ticket: number, why: error }).await;
+            }
+            Err(error) => error,
+        };
+        // The session says whether the server is there.
+        tracing::debug!(%error, "the end of the token is not known");
+        let Some(wait) = error.retry_after() else { return };
+        tokio::time::sleep(wait.max(SHORTEST_WAIT)).await;
+    }
+}
+
+/// Asks for a new token. The session goes on with it as soon as it is there: the old one may be dead by then.
+pub(crate) async fn renew(tools: Tools, asked: Arc<Renewal>) {
+    let outcome = tools.rest.reauthorize(&asked.old.endpoints, &asked.old.token).await;
+    tools.report(Report::Renewed { asked, outcome }).await;
+}
+
+/// Puts a token into the keyring; where that fails the operator is told and the session goes on.
+pub(crate) async fn keep(tools: &Tools, profile: ProfileId, token: &AuthorizationToken) -> bool {
+    match tools.keyring.store_token(profile, token).await {
+        Ok(()) => {
+            tools.resolve(profile, &ProblemKind::TokenKeyring);
+            true
+        }
+        Err(error) => {
+            tools.problem(profile, ProblemReason::TokenKeyring(error));
+            false
+        }
+    }
+}

@@ -1,0 +1,86 @@
+//! Watches the life of a token: when to renew it, and when to say that it ends.
+//!
+//! What is left is taken from the server's own time of day where it tells it, and counted by the clocks that can't be set,
+//! sleep included. So a wrong clock here neither renews too late nor logs anybody out: that a token is dead, only the
+//! server says.
+
+use std::time::Duration;
+
+use tokio::sync::oneshot;
+
+use crate::engine::client::rest::Ends;
+use crate::engine::context::Tools;
+use crate::engine::context::internal_event::{Due, Report};
+use crate::settings::ProfileId;
+
+/// How often to look at the clock that runs through sleep.
+const LOOK: Duration = Duration::from_mins(1);
+
+/// Dropping it ends the watch.
+pub(crate) type Watch = oneshot::Sender<()>;
+
+/// Begins to watch a token; `None` where it is not known when it ends.
+pub(crate) fn watch(tools: &Tools, profile: ProfileId, ticket: u64, ends: &Ends) -> Option<Watch> {
+    let now = tools.clocks.now().at;
+    let now = ends.server_now.or_else(|| tools.clocks.reference().by_server(now)).unwrap_or(now);
+    let life = ends.at?.since(now);
+    let (watch, given_up) = oneshot::channel::<()>();
+    let task = keep_watch(tools.clone(), profile, ticket, life);
+    let task = async move {
+        tokio::select! {
+            () = task => {}
+            _ = given_up => {}
+        }
+    };
+    tools.spawner.spawn("watching the token's end", Box::pin(task));
+    Some(watch)
+}
+
+async fn keep_watch(tools: Tools, profile: ProfileId, ticket: u64, life: Duration) {
+    let start = tools.clocks.now();
+    for (after, due) in plan(life) {
+        loop {
+            let elapsed = tools.clocks.now().since(start);
+            let Some(left) = after.checked_sub(elapsed).filter(|left| !left.is_zero()) else { break };
+            tokio::time::sleep(left.min(LOOK)).await;
+        }
+        if tools.reports.send(Report::TokenDue { profile, ticket, due }).await.is_err() {
+            return;
+        }
+    }
+}
+
+/// What is due after how much of a life. Renewal is tried at 80 %, and again at 90 % and 95 % where that did not work.
+fn plan(life: Duration) -> Vec<(Duration, Due)> {
+    let mut plan: Vec<(Duration, Due)> = Vec::new();
+    if !life.is_zero() {
+        plan.extend([80, 90, 95].map(|percent| (life.mul_f64(f64::from(percent) / 100.0), Due::Renew)));
+    }
+    for minutes in [15, 2] {
+        // One that is shorter from the beginning is nothing that an operator could have prevented.
+        if let Some(after) = life.checked_sub(Duration::from_mins(minutes)).filter(|after| !after.is_zero()) {
+            plan.push((after, Due::Ends { minutes }));
+        }
+    }
+    plan.sort_by_key(|(after, _)| *after);
+    plan
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::context::internal_event::Due;
+    use std::time::Duration;
+
+    #[test]
+    fn a_token_is_renewed_at_80_percent_and_its_end_told_15_and_2_minutes_before() {
+        let minutes = |(after, due): (Duration, Due)| (after.as_secs() / 60, due);
+        let planned: Vec<_> = plan(Duration::from_mins(1_000)).into_iter().map(minutes).collect();
+        let ends = |minutes| Due::Ends { minutes };
+        let wanted = [(800, Due::Renew), (900, Due::Renew), (950, Due::Renew), (985, ends(15)), (998, ends(2))];
+        assert_eq!(planned, wanted);
+        let short: Vec<_> = plan(Duration::from_mins(10)).into_iter().map(minutes).collect();
+        assert_eq!(short, [(8, Due::Renew), (8, ends(2)), (9, Due::Renew), (9, Due::Renew)]);
+        assert_eq!(plan(Duration::ZERO), [], "what has ended by our clock is the server's to say");
+    }
+}

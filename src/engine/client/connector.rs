@@ -1,0 +1,266 @@
+//! From a profile's WebSocket address to a socket: DNS, TCP, the proxy, TLS, upgrade, all within one budget of time.
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::future::BoxFuture;
+use futures_util::stream::{FuturesUnordered, StreamExt as _};
+use rustls::pki_types::ServerName;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpStream;
+use tokio::time::{Instant, timeout_at};
+use tokio_tungstenite::WebSocketStream;
+use tokio_tungstenite::tungstenite::protocol::{Role, WebSocketConfig};
+use url::Url;
+
+use crate::activity::Moment;
+use crate::engine::network::close_frame::CloseWatch;
+use crate::engine::network::connect_error::{ConnectError, HandshakeError};
+use crate::engine::network::connect_failure::NoConnection;
+use crate::engine::network::endpoints::Target;
+use crate::engine::network::proxy::{ProxyError, Through, http_connect};
+use crate::engine::network::tls::config::Trust;
+use crate::engine::network::tls::failure;
+use crate::engine::network::transport::Transport;
+use crate::engine::network::websocket_upgrade::{self, UpgradeError, Upgraded};
+
+use super::network_config::Ways;
+
+/// One budget for DNS, TCP, TLS and the upgrade.
+const BUDGET: Duration = Duration::from_secs(10);
+/// After how long the next address of a name is tried beside one that does not answer (RFC 8305).
+const NEXT_ADDRESS: Duration = Duration::from_millis(250);
+
+impl<T: AsyncRead + AsyncWrite + Send + Unpin> Transport for T {}
+
+/// A socket: a WebSocket over any byte stream.
+pub(crate) type Socket = WebSocketStream<CloseWatch<Box<dyn Transport>>>;
+
+/// Makes byte streams. A test hands in its own.
+pub trait Connector: Send + Sync {
+    /// Connects to a target. The caller holds the budget of time and drops the future when it is used up.
+    ///
+    /// # Errors
+    ///
+    /// See [`ConnectError`].
+    fn connect(&self, target: Target) -> BoxFuture<'static, Result<Box<dyn Transport>, ConnectError>>;
+
+    /// The proxy that a target is reached through, for sentences; `None` where it is reached straight.
+    fn proxy(&self, _target: &Target) -> Option<String> {
+        None
+    }
+}
+
+/// Connects and upgrades within the budget. `addresses` are the only ones that the host may have; none where the name is to be
+/// resolved. `limit` is the largest message that will be read, in bytes. With
+/// the socket comes the server's time of day, if its answer says it.
+pub(crate) async fn open(
+    connector: Arc<dyn Connector>,
+    url: Url,
+    addresses: Vec<SocketAddr>,
+    limit: usize,
+) -> Result<(Socket, Option<Moment>), ConnectError> {
+    let target = Target { addresses, ..Target::of(&url) };
+    let host = target.host.clone();
+    let through = connector.proxy(&target).map(|proxy| format!(" through the proxy {proxy}")).unwrap_or_default();
+    let until = Instant::now() + BUDGET;
+    let asking = async {
+        let transport = connector.connect(target).await?;
+        websocket_upgrade::ask(transport, &url).await.map_err(|reason| handshake_error(host.clone(), reason))
+    };
+    let answered = match timeout_at(until, asking).await {
+        Ok(answered) => answered?,
+        Err(_elapsed) => return Err(ConnectError::TimedOut { host, through }),
+    };
+    let Upgraded { stream, read, date } = answered.upgraded(&url, until).await.map_err(|error| match error {
+        UpgradeError::Refused(refusal) => ConnectError::NotUpgraded { host: host.clone(), refusal },
+        UpgradeError::Handshake(reason) => handshake_error(host.clone(), reason),
+    })?;
+    let config = WebSocketConfig::default().max_message_size(Some(limit)).max_frame_size(Some(limit));
+    let stream = CloseWatch::new(stream, &read);
+    Ok((WebSocketStream::from_partially_read(stream, read, Role::Client, Some(config)).await, date))
+}
+
+/// TLS 1.3 lets a server refuse after the client's handshake: the first answer is then an alert.
+fn handshake_error(host: String, reason: HandshakeError) -> ConnectError {
+    match reason {
+        HandshakeError::Broken(source) if failure::within(&source).is_some() => {
+            ConnectError::Tls { host, source, shortfall: None }
+        }
+        reason => ConnectError::Handshake { host, reason },
+    }
+}
+
+/// The network: DNS, TCP, proxies and TLS.
+#[derive(Debug, Clone)]
+pub struct Network {
+    ways: Ways,
+}
+
+impl Network {
+    /// That goes the way that is in force when it connects.
+    pub(crate) fn new(ways: Ways) -> Self {
+        Self { ways }
+    }
+}
+
+impl Connector for Network {
+    fn connect(&self, target: Target) -> BoxFuture<'static, Result<Box<dyn Transport>, ConnectError>> {
+        let ways = self.ways.clone();
+        Box::pin(async move {
+            let way = ways.current().await;
+            let through = match target.url() {
+                Some(url) => way.proxies.of_url(&url)?,
+                None => None,
+            };
+            let stream = match through {
+                Some(through) => tunnelled(&target, &through, &way.trust).await?,
+                None => Box::new(prompt(tcp(&target).await?)) as Box<dyn Transport>,
+            };
+            if !target.secure {
+                return Ok(stream);
+            }
+            let Ok(name) = ServerName::try_from(target.host.clone()) else {
+                return Err(ConnectError::NotAName { host: target.host });
+            };
+            match tokio_rustls::TlsConnector::from(way.trust.config.clone()).connect(name, stream).await {
+                Ok(stream) => Ok(Box::new(stream) as Box<dyn Transport>),
+                Err(source) => Err(ConnectError::tls(target.host, source, &way.trust)),
+            }
+        })
+    }
+
+    fn proxy(&self, target: &Target) -> Option<String> {
+        let url = target.url()?;
+        self.ways.now().proxies.of_url(&url).ok()?.map(|through| through.to_string())
+    }
+}
+
+/// The proxy's own fault, if a failed call is one, in the words that the socket has for it. The HTTP client does not say what a proxy
+/// answered, so a proxy that refused is asked once more. That reaches nobody behind it unless it agrees, and then nothing is sent.
+pub(crate) async fn proxy_fault(
+    failure: &NoConnection,
+    target: &Target,
+    through: &Through,
+    trust: &Trust,
+) -> Option<ProxyError> {
+    match failure {
+        NoConnection::ProxyPassword => Some(ProxyError::NeedsPassword(through.to_string())),
+        NoConnection::ProxyClosed => Some(ProxyError::Closed(through.to_string())),
+        NoConnection::ProxyTooLong => Some(ProxyError::TooLong(through.to_string())),
+        NoConnection::ProxyRefused | NoConnection::System(_) => Box::pin(refusal(target, through, trust)).await,
+        // Its own, or that of the server behind it.
+        NoConnection::Tls(_) if through.target().secure => Box::pin(refusal(target, through, trust)).await,
+        NoConnection::Tls(_) | NoConnection::NotHttp | NoConnection::BrokenOff | NoConnection::Unknown => None,
+    }
+}
+
+/// Why a proxy does not connect to a target; `None` if it does, or does not say in time.
+async fn refusal(target: &Target, through: &Through, trust: &Trust) -> Option<ProxyError> {
+    match tokio::time::timeout(BUDGET, tunnelled(target, through, trust)).await {
+        Ok(Err(ConnectError::Proxy(error))) => Some(error),
+        Ok(_) | Err(_) => None,
+    }
+}
+
+/// A stream to the target through a proxy, to which TLS is spoken where its own address says so.
+async fn tunnelled(target: &Target, through: &Through, trust: &Trust) -> Result<Box<dyn Transport>, ConnectError> {
+    let proxy = through.target();
+    let unreached = |source| ProxyError::NotReached { proxy: through.to_string(), source };
+    let stream = tcp(&proxy).await.map_err(|error| match error {
+        ConnectError::NameNotFound { source, .. }
+        | ConnectError::Refused { source, .. }
+        | ConnectError::Unreachable { source, .. } => unreached(source).into(),
+        other => other,
+    })?;
+    let mut stream = Box::new(prompt(stream)) as Box<dyn Transport>;
+    if proxy.secure {
+        let Ok(name) = ServerName::try_from(proxy.host.clone()) else {
+            return Err(ConnectError::NotAName { host: proxy.host });
+        };
+        let connector = tokio_rustls::TlsConnector::from(trust.config.clone());
+        let encrypted = connector.connect(name, stream).await;
+        stream = Box::new(
+            encrypted.map_err(|source| ProxyError::Tls { proxy: through.to_string(), source: source.into() })?,
+        );
+    }
+    Ok(http_connect::open(stream, target, through).await?)
+}
+
+/// A stream that sends small frames at once.
+fn prompt(stream: TcpStream) -> TcpStream {
+    if let Err(error) = stream.set_nodelay(true) {
+        tracing::debug!(%error, "small frames may be held back");
+    }
+    stream
+}
+
+async fn tcp(target: &Target) -> Result<TcpStream, ConnectError> {
+    let host = target.host.clone();
+    let addresses = if target.addresses.is_empty() {
+        match tokio::net::lookup_host((target.host.as_str(), target.port)).await {
+            Ok(addresses) => addresses.collect(),
+            Err(source) => return Err(ConnectError::NameNotFound { host, source: source.into() }),
+        }
+    } else {
+        target.addresses.clone()
+    };
+    first_of(addresses).await.map_err(|source| {
+        let kind = source.kind();
+        let source = source.into();
+        match kind {
+            io::ErrorKind::ConnectionRefused => ConnectError::Refused { host, port: target.port, source },
+            io::ErrorKind::NotFound => ConnectError::NameNotFound { host, source },
+            _ => ConnectError::Unreachable { host, source },
+        }
+    })
+}
+
+/// The first address that answers; the next one is tried as soon as one failed or kept silent for a moment.
+async fn first_of(addresses: Vec<SocketAddr>) -> io::Result<TcpStream> {
+    let mut addresses = addresses.into_iter();
+    let mut attempts = FuturesUnordered::new();
+    let mut last = io::Error::from(io::ErrorKind::NotFound);
+    loop {
+        match addresses.next() {
+            Some(address) => attempts.push(TcpStream::connect(address)),
+            None if attempts.is_empty() => return Err(last),
+            None => {}
+        }
+        tokio::select! {
+            Some(attempt) = attempts.next() => match attempt {
+                Ok(stream) => return Ok(stream),
+                Err(error) => last = error,
+            },
+            () = tokio::time::sleep(NEXT_ADDRESS) => {}
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::client::network_config::{Guide, Surroundings, Way};
+    use crate::engine::network::proxy::ProxyVariables;
+    use crate::settings::{Preferences, ProxyChoice};
+    use std::sync::Arc;
+    use url::Url;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_proxy_that_takes_the_connection_and_keeps_silent_is_named_when_the_budget_is_used_up() {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let proxy = listener.local_addr().unwrap();
+        let preferences =
+            Preferences { proxy: ProxyChoice::from_text(&format!("http://{proxy}")), ..Preferences::default() };
+        let surroundings = Surroundings { authority: None, proxies: ProxyVariables::default() };
+        let (_guide, ways) = Guide::new(Way::load(&preferences, &surroundings).unwrap(), surroundings);
+        let start = tokio::time::Instant::now();
+        let url = Url::parse("wss://ws.example.com").unwrap();
+        let opened = open(Arc::new(Network::new(ways)), url, Vec::new(), 1024).await;
+        assert_eq!(start.elapsed(), BUDGET);
+        let error = opened.err().expect("it opened").to_string();
+        assert_eq!(error, format!("ws.example.com did not answer within 10 s through the proxy {proxy}."));
+    }
+}

@@ -1,0 +1,212 @@
+//! May a link be fetched? A link is hostile input: whoever can write to the profile's queue chooses the host.
+//!
+//! * Plain text only to this machine or to hosts that the operator allowed.
+//! * Without a click only from the host of the download address and from hosts that the operator allowed.
+//! * This machine and private networks only for a profile whose API is there too, or for hosts that the operator allowed:
+//!   otherwise a link would let a stranger send GETs behind the operator's firewall. It is the *address* that counts, checked
+//!   after the name is resolved; the connection goes to the very address that was checked. Where a proxy makes the connection
+//!   names are resolved by it, and what it lets through is up to whoever runs it: only addresses in links are checked then.
+
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::sync::Arc;
+
+use futures_util::future::BoxFuture;
+use url::{Host, Url};
+
+use crate::engine::events::action::Permission;
+use crate::engine::network::endpoints::Endpoints;
+use crate::settings::{Saving, is_loopback};
+
+/// Resolves a name. Injected, so that a test says where names lead.
+pub(crate) type Resolver = Arc<dyn Fn(String, u16) -> BoxFuture<'static, io::Result<Vec<SocketAddr>>> + Send + Sync>;
+
+/// The system's resolver.
+pub(crate) fn system() -> Resolver {
+    Arc::new(|host, port| {
+        Box::pin(async move { tokio::net::lookup_host((host.as_str(), port)).await.map(Iterator::collect) })
+    })
+}
+
+/// Where an address is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Place {
+    /// Anywhere on the Internet.
+    Public,
+    /// A private network, or one that is only for this link.
+    Private,
+    /// This machine.
+    Here,
+}
+
+/// Why a link is not fetched. Nothing was sent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Refused {
+    /// In a sentence for the operator.
+    pub(crate) sentence: String,
+    /// What the operator can allow, and for which host.
+    pub(crate) allow: Option<(Permission, String)>,
+}
+
+/// What is checked against.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Rules<'a> {
+    /// The profile's addresses.
+    pub(crate) endpoints: &'a Endpoints,
+    /// What the operator allowed.
+    pub(crate) saving: &'a Saving,
+    /// Whether nobody has clicked.
+    pub(crate) automatic: bool,
+    /// Whether a proxy makes the connection.
+    pub(crate) proxied: bool,
+}
+
+impl Rules<'_> {
+    /// The addresses that may be connected to for this link; none where a proxy finds them.
+    pub(crate) async fn check(self, url: &Url, resolve: &Resolver) -> Result<Vec<SocketAddr>, Refused> {
+        let host = url.host_str().unwrap_or_default().to_owned();
+        let refuse = |permission, sentence| Err(Refused { sentence, allow: Some((permission, host.clone())) });
+        if self.automatic && !self.is_expected(&host) {
+            return refuse(
+                Permission::Automatic,
+                format!(
+                    "The link leads to {host}, which is not the profile's download address, so it was not fetched without \
+                     being asked for. Download it yourself, or allow {host} for automatic saving."
+                ),
+            );
+        }
+        if !self.endpoints.may_fetch(url) {
+            return refuse(
+                Permission::Unencrypted,
+                format!(
+                    "The link leads to {host} without encryption, so it was not fetched. Allow an unencrypted connection to \
+                     {host} if you trust the way there."
+                ),
+            );
+        }
+        if self.proxied && matches!(url.host(), Some(Host::Domain(_))) {
+            return Ok(Vec::new());
+        }
+        let addresses = addresses(url, resolve).await.map_err(|error| {
+            tracing::debug!(%error, "the host of a link can't be resolved");
+            let sentence = format!("The name {host} was not found. The link was not used; try again.");
+            Refused { sentence, allow: None }
+        })?;
+        let (mut allowed, mut worst) = (Vec::new(), Place::Public);
+        for address in &addresses {
+            let place = place(address.ip());
+            if place == Place::Public || self.may_reach(&host, place, resolve).await {
+                allowed.push(*address);
+            } else {
+                worst = worst.max(place);
+            }
+        }
+        if !allowed.is_empty() {
+            return Ok(allowed);
+        }
+        let at = if worst == Place::Here { "this machine" } else { "a private network" };
+        refuse(
+            Permission::Private,
+            format!(
+                "The link leads to {host}, which is in {at}, and the profile's API is not there: a link from a stranger \
+                 could reach what only you can reach. It was not fetched. Allow {host} if you know it."
+            ),
+        )
+    }
+
+    /// Whether a redirect leads from the Internet to this machine or into a private network. `from` are the addresses that it
+    /// came from; there are none where a proxy knows them.
+    pub(crate) async fn leads_inward(self, from: &[SocketAddr], to: &Url, resolve: &Resolver) -> bool {
+        let is_public = |address: &SocketAddr| place(address.ip()) == Place::Public;
+        if !from.is_empty() && !from.iter().any(is_public) {
+            return false;
+        }
+        if self.proxied && matches!(to.host(), Some(Host::Domain(_))) {
+            return false;
+        }
+        // A name that is not found leads nowhere.
+        addresses(to, resolve).await.unwrap_or_default().iter().any(|address| !is_public(address))
+    }
+
+    /// Whether a host may be fetched from without a click.
+    fn is_expected(self, host: &str) -> bool {
+        self.endpoints.download.host_str() == Some(host)
+            || self.saving.automatic_hosts.iter().any(|known| known == host)
+    }
+
+    /// Whether a host that is no public one may be reached.
+    async fn may_reach(self, host: &str, place: Place, resolve: &Resolver) -> bool {
+        let download = &self.endpoints.download;
+        // The operator typed this very address as the place of downloads; a name could lead anywhere.
+        let typed = download.host_str() == Some(host)
+            && (is_loopback(download) || !matches!(download.host(), Some(Host::Domain(_)) | None));
+        if typed || self.saving.private_hosts.iter().any(|known| known == host) {
+            return true;
+        }
+        let api = addresses(&self.endpoints.api, resolve).await.unwrap_or_default();
+        api.iter().any(|address| self::place(address.ip()) == place)
+    }
+}
+
+/// The addresses of a URL's host.
+async fn addresses(url: &Url, resolve: &Resolver) -> io::Result<Vec<SocketAddr>> {
+    let port = url.port_or_known_default().unwrap_or(443);
+    let found = match url.host() {
+        Some(Host::Ipv4(ip)) => vec![SocketAddr::new(ip.into(), port)],
+        Some(Host::Ipv6(ip)) => vec![SocketAddr::new(ip.into(), port)],
+        Some(Host::Domain(name)) => resolve(name.to_owned(), port).await?,
+        None => Vec::new(),
+    };
+    if found.is_empty() { Err(io::ErrorKind::NotFound.into()) } else { Ok(found) }
+}
+
+/// Where an address is. Whatever is not plainly public counts as private.
+fn place(ip: IpAddr) -> Place {
+    match ip {
+        IpAddr::V4(ip) => place_of_v4(ip),
+        IpAddr::V6(ip) => place_of_v6(ip),
+    }
+}
+
+/// After the registry of special-purpose addresses (RFC 6890 and its followers).
+fn place_of_v4(ip: Ipv4Addr) -> Place {
+    let [a, b, c, _] = ip.octets();
+    let shared = a == 100 && (64..128).contains(&b);
+    let benchmarks = a == 198 && (18..20).contains(&b);
+    let protocols = (a, b, c) == (192, 0, 0);
+    if ip.is_loopback() || a == 0 {
+        Place::Here
+    } else if ip.is_private()
+        || ip.is_link_local()
+        || shared
+        || benchmarks
+        || protocols
+        || ip.is_documentation()
+        || a >= 224
+    {
+        Place::Private
+    } else {
+        Place::Public
+    }
+}
+
+fn place_of_v6(ip: Ipv6Addr) -> Place {
+    if ip.is_loopback() || ip.is_unspecified() {
+        return Place::Here;
+    }
+    let v4 = |high: u16, low: u16| place_of_v4(Ipv4Addr::from_bits(u32::from(high) << 16 | u32::from(low)));
+    match ip.segments() {
+        // Addresses that stand for IPv4 ones: mapped, compatible, translated (RFC 6052), 6to4.
+        [0, 0, 0, 0, 0, 0 | 0xffff, high, low]
+        | [0, 0, 0, 0, 0xffff, 0, high, low]
+        | [0x64, 0xff9b, 0, 0, 0, 0, high, low]
+        | [0x2002, high, low, ..] => v4(high, low),
+        // Of what is global unicast, that which is for documentation and for tunnels is not public.
+        [0x2001, 0 | 0xdb8, ..] => Place::Private,
+        [0x2000..=0x3fff, ..] => Place::Public,
+        _ => Place::Private,
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,253 @@
+//! How the network is reached now: whom TLS trusts, the proxies, and the HTTP clients that keep to both.
+//!
+//! Replaced as a whole when the operator changes one of them. What is connected stays connected; what connects from then on
+//! goes the new way.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use reqwest::{Client, ClientBuilder};
+use tokio::sync::watch;
+
+use crate::engine::events::error::EngineError;
+use crate::engine::network::http1;
+use crate::engine::network::proxy::{Proxies, ProxyVariables};
+use crate::engine::network::tls::ca_files::{self, CaFiles, NamedBy};
+use crate::engine::network::tls::config::Trust;
+use crate::engine::runtime::tasks::Spawner;
+use crate::settings::Preferences;
+
+use super::download_http::download_client;
+use super::rest_http::rest_client;
+
+/// The way as it is now, for whoever connects.
+#[derive(Debug, Clone)]
+pub(crate) struct Ways(watch::Receiver<Current>);
+
+/// The way as it is now.
+#[derive(Debug, Clone)]
+struct Current {
+    way: Arc<Way>,
+    /// Whether the operator has chosen another one, which is being loaded.
+    loading: bool,
+}
+
+impl Ways {
+    /// The way as it is now. While the one that the operator chose last is being loaded it waits: nothing connects past a
+    /// proxy that was just chosen.
+    pub(crate) async fn current(&self) -> Arc<Way> {
+        let mut ways = self.0.clone();
+        match ways.wait_for(|current| !current.loading).await {
+            Ok(current) => current.way.clone(),
+            // The engine is stopping.
+            Err(_gone) => self.now(),
+        }
+    }
+
+    /// The way as it is now, also while another is being loaded: for words, not for connections.
+    pub(crate) fn now(&self) -> Arc<Way> {
+        self.0.borrow().way.clone()
+    }
+}
+
+/// What the environment says of the network. It does not change while the program runs.
+#[derive(Debug, Clone)]
+pub(crate) struct Surroundings {
+    /// The file that `PRIVICORE_CA_FILE` names.
+    pub(crate) authority: Option<PathBuf>,
+    /// The proxies that it names.
+    pub(crate) proxies: ProxyVariables,
+}
+
+/// How the network is reached.
+#[derive(Debug)]
+pub(crate) struct Way {
+    /// Whom TLS trusts.
+    pub(crate) trust: Trust,
+    /// The proxies.
+    pub(crate) proxies: Proxies,
+    /// The client of REST calls.
+    pub(crate) calls: Client,
+}
+
+impl Way {
+    /// The way that the preferences and the surroundings make, without the certificate files that they name: those take time
+    /// ([`Guide::load`]). Reads files of the system: not for a task.
+    ///
+    /// # Errors
+    ///
+    /// Where this build can speak no TLS or no HTTP at all.
+    pub(crate) fn load(preferences: &Preferences, surroundings: &Surroundings) -> Result<Self, EngineError> {
+        Self::with(preferences, surroundings, &CaFiles::default())
+    }
+
+    /// The same with the certificate files, as far as they are read.
+    fn with(preferences: &Preferences, surroundings: &Surroundings, files: &CaFiles) -> Result<Self, EngineError> {
+        let trust = Trust::load(files)?;
+        let proxies = Proxies::of(&preferences.proxy, &surroundings.proxies);
+        let calls = built(rest_client(), &trust, &proxies)?;
+        let way = Self { trust, proxies, calls };
+        // So that what is wrong is known now and not when a link is about to expire.
+        way.downloads("", &[])?;
+        Ok(way)
+    }
+
+    /// A client for one download, by which `host` leads to `addresses` and nowhere else, where there are any: those that were
+    /// checked. A proxy resolves names itself.
+    ///
+    /// # Errors
+    ///
+    /// Where the client can't be built.
+    pub(crate) fn downloads(&self, host: &str, addresses: &[SocketAddr]) -> reqwest::Result<Client> {
+        let mut client = download_client();
+        if !addresses.is_empty() {
+            client = client.resolve_to_addrs(host, addresses);
+        }
+        built(client, &self.trust, &self.proxies)
+    }
+
+    /// Whether preferences lead another way than others.
+    pub(crate) fn differs(before: &Preferences, after: &Preferences) -> bool {
+        (&before.proxy, &before.authority_file) != (&after.proxy, &after.authority_file)
+    }
+}
+
+/// Who leads the way: the one who can replace it.
+#[derive(Debug)]
+pub(crate) struct Guide {
+    ways: watch::Sender<Current>,
+    surroundings: Surroundings,
+}
+
+impl Guide {
+    /// That begins with a way.
+    pub(crate) fn new(way: Way, surroundings: Surroundings) -> (Self, Ways) {
+        let (sender, ways) = watch::channel(Current { way: Arc::new(way), loading: false });
+        (Self { ways: sender, surroundings }, Ways(ways))
+    }
+
+    /// Whether preferences or the surroundings name certificate files.
+    pub(crate) fn has_files(&self, preferences: &Preferences) -> bool {
+        self.files(preferences).next().is_some()
+    }
+
+    fn files(&self, preferences: &Preferences) -> impl Iterator<Item = (NamedBy, PathBuf)> + use<> {
+        let of_environment = self.surroundings.authority.clone().map(|path| (NamedBy::Environment, path));
+        let of_settings = preferences.authority_file.clone().map(|path| (NamedBy::Settings, path));
+        of_environment.into_iter().chain(of_settings)
+    }
+
+    /// Loads the way that other preferences make. Until [`Guide::lead`] or [`Guide::stay`] nothing new connects.
+    pub(crate) fn load(&self, preferences: &Preferences) -> Loading {
+        self.ways.send_modify(|current| current.loading = true);
+        let files = Some(CaFiles::read(self.files(preferences)));
+        Loading { preferences: preferences.clone(), surroundings: self.surroundings.clone(), files, late: false }
+    }
+
+    /// Leads another way from now on.
+    pub(crate) fn lead(&self, way: Way) {
+        self.ways.send_replace(Current { way: Arc::new(way), loading: false });
+    }
+
+    /// Goes on as before: another way could not be loaded.
+    pub(crate) fn stay(&self) {
+        self.ways.send_modify(|current| current.loading = false);
+    }
+}
+
+/// A way that is being loaded.
+pub(crate) struct Loading {
+    preferences: Preferences,
+    surroundings: Surroundings,
+    /// `None` once the way is whole.
+    files: Option<CaFiles>,
+    /// Whether it was given out without some of them.
+    late: bool,
+}
+
+impl Loading {
+    /// The way once its files are read, or without those that take too long; then it comes again as soon as they are read.
+    /// `None` when it has come whole, or where that broke, of which a notice says more.
+    pub(crate) async fn next(&mut self, spawner: &Spawner) -> Option<Result<Way, EngineError>> {
+        let mut files = self.files.take()?;
+        if self.late {
+            files.wait().await;
+        } else if tokio::time::timeout(ca_files::BUDGET, files.wait()).await.is_err() {
+            tracing::warn!("a certificate file takes too long to be read");
+            self.late = true;
+        }
+        let (preferences, surroundings) = (self.preferences.clone(), self.surroundings.clone());
+        let loading = spawner.blocking("reading certificates", move || {
+            let way = Way::with(&preferences, &surroundings, &files);
+            (way, files)
+        });
+        let (way, files) = loading.await?;
+        self.files = Some(files).filter(|files| !files.are_read());
+        Some(way)
+    }
+}
+
+/// A client that trusts and goes as everything else does.
+fn built(builder: ClientBuilder, trust: &Trust, proxies: &Proxies) -> reqwest::Result<Client> {
+    let proxies = proxies.clone();
+    // Whoever calls asks the rule first, so that one that can't be used stops the call with its sentence.
+    let rule = move |url: &url::Url| proxies.of_url(url).ok().flatten().map(|through| through.url().clone());
+    builder
+        .tls_backend_preconfigured(trust.config.as_ref().clone())
+        // Not what reqwest would read of the system: one rule for sockets, calls and downloads.
+        .no_proxy()
+        .proxy(reqwest::Proxy::custom(rule))
+        .user_agent(http1::USER_AGENT)
+        .build()
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use std::io::Write as _;
+    use std::sync::Arc;
+
+    use tokio::runtime::Handle;
+    use tokio::time::Instant;
+
+    use super::*;
+    use crate::engine::events::event_queue;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_certificate_file_that_does_not_come_is_named_after_5_s_and_used_once_it_has_come() {
+        let folder = tempfile::tempdir().unwrap();
+        let pem = include_bytes!("../../../tests/engine/tls/authority.pem");
+        for by_environment in [true, false] {
+            // Whoever reads a pipe waits for somebody who writes, as whoever reads from a dead mount does.
+            let pipe = folder.path().join(format!("{by_environment}.pem"));
+            let made = std::process::Command::new("mkfifo").arg(&pipe).status().unwrap();
+            assert!(made.success());
+            let named = Some(pipe.clone());
+            let (authority, authority_file) = if by_environment { (named, None) } else { (None, named) };
+            let preferences = Preferences { authority_file, ..Preferences::default() };
+            let surroundings = Surroundings { authority, proxies: ProxyVariables::default() };
+            let way = Way::load(&preferences, &surroundings).unwrap();
+            let (guide, ways) = Guide::new(way, surroundings);
+            let (outbox, _events) = event_queue::pair(Arc::new(|| {}));
+            let spawner = Spawner::new(Handle::current(), outbox);
+
+            let start = Instant::now();
+            let mut loading = guide.load(&preferences);
+            let way = loading.next(&spawner).await.unwrap().unwrap();
+            assert_eq!(start.elapsed(), ca_files::BUDGET);
+            let shortfall = way.trust.shortfall.clone().expect("it is missing").to_string();
+            assert!(shortfall.contains(&*pipe.to_string_lossy()) && shortfall.contains("within 5 s"), "{shortfall}");
+            guide.lead(way);
+            assert!(ways.current().await.trust.shortfall.is_some());
+
+            let at = pipe.clone();
+            let writing = spawner.blocking("writing", move || {
+                std::fs::OpenOptions::new().write(true).open(at).and_then(|mut pipe| pipe.write_all(pem)).unwrap();
+            });
+            let way = loading.next(&spawner).await.unwrap().unwrap();
+            writing.await.unwrap();
+            assert_eq!(way.trust.shortfall, None);
+            assert!(loading.next(&spawner).await.is_none(), "it comes again and again");
+        }
+    }
+}

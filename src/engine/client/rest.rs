@@ -1,0 +1,418 @@
+//! The backend's REST API, as far as the monitor uses it.
+//!
+//! The token travels in its header only and never to another host: redirects are not followed. No error holds an address with a
+//! query, a token or a password.
+#![expect(clippy::disallowed_methods, reason = "the password goes into the body of `authenticate`")]
+
+use std::sync::{Arc, OnceLock};
+
+use reqwest::StatusCode;
+use reqwest::header::HeaderValue;
+use secrecy::{ExposeSecret as _, SecretString};
+
+use crate::activity::{Enquiry, Moment};
+use crate::engine::network::connect_error::ConnectError;
+use crate::engine::network::connect_failure::NoConnection;
+use crate::engine::network::endpoints::{Endpoints, Target};
+use crate::engine::network::http_date::date_of;
+use crate::engine::network::proxy::{ProxyError, Through};
+use crate::engine::network::rest_error::RestError;
+use crate::engine::network::retry_after::RetryAfter;
+use crate::engine::runtime::clock::Clocks;
+use crate::protocol::rest::{self, AUTHORIZATION_HEADER, COMMAND_HEADER, REQUEST_HEADER, StatusAnswer, TokenAnswer};
+use crate::protocol::{
+    AuthorizationToken, CommandId, DataToken, DataTokenPage, Expiry, LinkLife, RequestId, data_token_page, lenient,
+    mask,
+};
+
+use super::connector;
+use super::network_config::{Way, Ways};
+
+/// The longest answer that is read, in bytes.
+const LONGEST_ANSWER: usize = 1024 * 1024;
+/// The lifetime that is asked for a new token: 30 days, the example of the vendor's documentation `[docs]`.
+const TOKEN_LIFETIME: &str = "2592000";
+
+/// A token that the server gave out, or that was given and is good.
+#[derive(Debug, Clone)]
+pub(crate) struct Granted {
+    /// The token.
+    pub(crate) token: AuthorizationToken,
+    /// When it ends.
+    pub(crate) ends: Ends,
+    /// Whether the server just gave it out; otherwise joining has to prove it.
+    pub(crate) proved: bool,
+}
+
+/// The way to the backend.
+#[derive(Debug, Clone)]
+pub(crate) struct Rest {
+    ways: Ways,
+    /// Told the server's time of day with each answer.
+    clocks: Clocks,
+}
+
+/// When a token ends, as the server says.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Ends {
+    /// When; `None` where it did not say.
+    pub(crate) at: Option<Moment>,
+    /// The server's own time of day when it said so.
+    pub(crate) server_now: Option<Moment>,
+    /// What it said, if that can't be read.
+    pub(crate) unreadable: Option<String>,
+}
+
+/// How a server wants `request-status` to be asked: by GET `[docs]` or by POST `[live]`. Learnt once a profile and run.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Dialect(Arc<OnceLock<bool>>);
+
+impl Dialect {
+    fn posts(&self) -> Option<bool> {
+        self.0.get().copied()
+    }
+
+    fn learn(&self, posts: bool) {
+        // The first lesson stays; a server that changes its mind is asked both ways each time.
+        if self.0.set(posts).is_ok() {
+            tracing::debug!(posts, "learnt how the server wants to be asked");
+        }
+    }
+}
+
+/// What a call carries.
+enum Payload<'a> {
+    /// Nothing: a GET.
+    None,
+    /// A form, which may be empty.
+    Form(&'a [(&'a str, &'a str)]),
+    /// An empty JSON object.
+    EmptyObject,
+    /// A query: a GET.
+    Query(&'a [(&'a str, &'a str)]),
+}
+
+/// What `request-data` was answered with.
+#[derive(Debug)]
+pub(crate) struct RequestedData {
+    /// The request under which the data comes.
+    pub(crate) request: RequestId,
+    /// The command whose outcome says whether it could be brought.
+    pub(crate) command: Option<CommandId>,
+}
+
+/// An answer.
+struct Answer {
+    status: StatusCode,
+    /// The header `Date`: the server's time of day.
+    date: Option<Moment>,
+    /// The headers that name a command and a request.
+    ids: [Option<String>; 2],
+    body: String,
+}
+
+impl Rest {
+    /// That goes the way that is in force when it is called.
+    pub(crate) fn new(ways: Ways, clocks: Clocks) -> Self {
+        Self { ways, clocks }
+    }
+
+    /// `POST /profile/authenticate`.
+    pub(crate) async fn authenticate(
+        &self,
+        endpoints: &Endpoints,
+        username: &str,
+        password: &SecretString,
+    ) -> Result<Granted, RestError> {
+        let url = endpoints.call(&["profile", "authenticate"]);
+        let way = self.way().await;
+        let request = way.calls.post(url).form(&[("username", username), ("password", password.expose_secret())]);
+        let answer = self.read(request, &way, endpoints, Carried::Password(password.expose_secret())).await?;
+        self.granted(&answer, endpoints)
+    }
+
+    /// `POST /profile/authorization-token/expiry`: when a token ends, where the server says.
+    pub(crate) async fn expiry(&self, endpoints: &Endpoints, token: &AuthorizationToken) -> Result<Ends, RestError> {
+        let path = ["profile", "authorization-token", "expiry"];
+        let answer = match self.call(endpoints, token, &path, Payload::Form(&[])).await {
+            // Whoever may not ask for the end of its own token has no token.
+            Err(RestError::Status { status: 403, words, .. }) => return Err(RestError::Unauthorised(words)),
+            other => success(other?, endpoints)?,
+        };
+        Ok(self.ends(rest::expiry(&answer.body), answer.date, token))
+    }
+
+    /// The server's words if it refuses a token when asked for its end. No answer, and any other error, refuse nothing.
+    pub(crate) async fn token_refusal(&self, endpoints: &Endpoints, token: &AuthorizationToken) -> Option<String> {
+        match self.expiry(endpoints, token).await {
+            Err(RestError::Unauthorised(words)) => Some(words),
+            Ok(_) | Err(_) => None,
+        }
+    }
+
+    /// `POST /profile/reauthorize-authorization-token`: a new token for an old one.
+    pub(crate) async fn reauthorize(
+        &self,
+        endpoints: &Endpoints,
+        token: &AuthorizationToken,
+    ) -> Result<Granted, RestError> {
+        let path = ["profile", "reauthorize-authorization-token"];
+        let answer = self.call(endpoints, token, &path, Payload::Form(&[("ttl", TOKEN_LIFETIME)])).await?;
+        let answer = success(answer, endpoints)?;
+        if answer.status == StatusCode::ACCEPTED {
+            return Err(RestError::Later);
+        }
+        self.granted(&answer, endpoints)
+    }
+
+    /// `POST /profile/revoke-authorization-token`.
+    pub(crate) async fn revoke(&self, endpoints: &Endpoints, token: &AuthorizationToken) -> Result<(), RestError> {
+        let path = ["profile", "revoke-authorization-token"];
+        let answer = self.call(endpoints, token, &path, Payload::Form(&[])).await?;
+        success(answer, endpoints).map(|_answer| ())
+    }
+
+    /// `request-status`: by GET `[docs]`, and where the server wants it, by POST `[live]`.
+    pub(crate) async fn request_status(
+        &self,
+        endpoints: &Endpoints,
+        token: &AuthorizationToken,
+        command: &CommandId,
+        dialect: &Dialect,
+    ) -> Result<Enquiry, RestError> {
+        let path = ["request-status", command.as_str()];
+        let payload = |posts| if posts { Payload::EmptyObject } else { Payload::None };
+        let learnt = dialect.posts();
+        let posts = learnt.unwrap_or(false);
+        let mut answer = self.call(endpoints, token, &path, payload(posts)).await?;
+        let fits = |status| status != StatusCode::METHOD_NOT_ALLOWED;
+        // A server that only knows the other way says 405, or, where its routes differ by method, 404.
+        let doubtful = learnt.is_none() && answer.status == StatusCode::NOT_FOUND;
+        if !fits(answer.status) || doubtful {
+            let other = self.call(endpoints, token, &path, payload(!posts)).await?;
+            if other.status.is_success() || (fits(other.status) && !fits(answer.status)) {
+                dialect.learn(!posts);
+                answer = other;
+            } else if !fits(other.status) {
+                dialect.learn(posts);
+            }
+        } else if answer.status.is_success() {
+            dialect.learn(posts);
+        }
+        if answer.status != StatusCode::NOT_FOUND {
+            answer = success(answer, endpoints)?;
+        }
+        match rest::status_answer(answer.status.as_u16(), &answer.body) {
+            StatusAnswer::Known { status, text } => {
+                let text = text.map(|text| mask::text(&text, &[token.expose()]).into_owned());
+                Ok(Enquiry::Known { status, text })
+            }
+            StatusAnswer::Unknown => Ok(Enquiry::Unknown),
+            StatusAnswer::NotUnderstood => Err(RestError::NotUnderstood { host: host(endpoints) }),
+        }
+    }
+
+    /// `GET /data-token/list-data-tokens`: one page, counted from 1.
+    pub(crate) async fn list_data_tokens(
+        &self,
+        endpoints: &Endpoints,
+        token: &AuthorizationToken,
+        page: u32,
+        per_page: u32,
+    ) -> Result<DataTokenPage, RestError> {
+        let (page, per_page) = (page.to_string(), per_page.to_string());
+        let query = [("page", page.as_str()), ("perPage", per_page.as_str())];
+        let path = ["data-token", "list-data-tokens"];
+        let answer = success(self.call(endpoints, token, &path, Payload::Query(&query)).await?, endpoints)?;
+        data_token_page(&answer.body).ok_or_else(|| RestError::NotUnderstood { host: host(endpoints) })
+    }
+
+    /// `POST /data-token/request-data`.
+    pub(crate) async fn request_data(
+        &self,
+        endpoints: &Endpoints,
+        token: &AuthorizationToken,
+        data: &DataToken,
+    ) -> Result<RequestedData, RestError> {
+        let path = ["data-token", "request-data"];
+        let answer = self.call(endpoints, token, &path, Payload::Form(&[("token", data.as_str())])).await?;
+        if answer.status == StatusCode::NOT_FOUND {
+            return Err(RestError::NoSuchData);
+        }
+        let Answer { ids: [command, request], body, .. } = success(answer, endpoints)?;
+        match rest::request_id(request.as_deref(), &body) {
+            Some(request) => Ok(RequestedData { request, command: rest::command_id(command.as_deref(), &body) }),
+            None => Err(RestError::NotUnderstood { host: host(endpoints) }),
+        }
+    }
+
+    async fn call(
+        &self,
+        endpoints: &Endpoints,
+        token: &AuthorizationToken,
+        path: &[&str],
+        payload: Payload<'_>,
+    ) -> Result<Answer, RestError> {
+        let mut header = HeaderValue::from_str(token.expose()).map_err(|_unfit| RestError::NotAToken)?;
+        header.set_sensitive(true);
+        let url = endpoints.call(path);
+        let way = self.way().await;
+        let request = match payload {
+            Payload::None => way.calls.get(url),
+            Payload::Form(form) => way.calls.post(url).form(form),
+            Payload::EmptyObject => way.calls.post(url).json(&serde_json::Map::new()),
+            Payload::Query(query) => {
+                let mut url = url;
+                url.query_pairs_mut().extend_pairs(query);
+                way.calls.get(url)
+            }
+        };
+        self.read(request.header(AUTHORIZATION_HEADER, header), &way, endpoints, Carried::Token(token.expose())).await
+    }
+
+    /// Sends a request and reads the answer, without the secrets that the request carried.
+    async fn read(
+        &self,
+        request: reqwest::RequestBuilder,
+        way: &Way,
+        endpoints: &Endpoints,
+        carried: Carried<'_>,
+    ) -> Result<Answer, RestError> {
+        let through = way.proxies.of_url(&endpoints.api)?;
+        let mut response = match request.send().await {
+            Ok(response) => response,
+            Err(error) => return Err(self.failed(error, endpoints, (way, through.as_ref())).await),
+        };
+        let status = response.status();
+        if let Some(through) = through.as_ref().filter(|_through| status == StatusCode::PROXY_AUTHENTICATION_REQUIRED) {
+            return Err(ProxyError::NeedsPassword(through.to_string()).into());
+        }
+        let date = date_of(response.headers());
+        if let Some(date) = date {
+            self.clocks.server_said(date);
+        }
+        let wait = RetryAfter::of(response.headers()).map(|asked| asked.wait(self.clocks.now().at));
+        let ids = [COMMAND_HEADER, REQUEST_HEADER]
+            .map(|name| response.headers().get(name).and_then(|id| id.to_str().ok()).map(str::to_owned));
+        let mut bytes = Vec::new();
+        loop {
+            let chunk = match response.chunk().await {
+                Ok(Some(chunk)) => chunk,
+                Ok(None) => break,
+                Err(error) => return Err(self.failed(error, endpoints, (way, through.as_ref())).await),
+            };
+            if bytes.len().saturating_add(chunk.len()) > LONGEST_ANSWER {
+                return Err(RestError::NotUnderstood { host: host(endpoints) });
+            }
+            bytes.extend_from_slice(&chunk);
+        }
+        let body = lenient::text_of(&bytes).unwrap_or_else(|| String::from_utf8_lossy(&bytes)).into_owned();
+        if status == StatusCode::UNAUTHORIZED {
+            return Err(RestError::Unauthorised(words(&body, carried)));
+        }
+        if status.is_success() || status == StatusCode::NOT_FOUND || status == StatusCode::METHOD_NOT_ALLOWED {
+            return Ok(Answer { status, date, ids, body });
+        }
+        Err(RestError::Status { host: host(endpoints), status: status.as_u16(), words: words(&body, carried), wait })
+    }
+
+    /// What a failed call means. Its text can name the address: only kinds and the system's words are taken.
+    async fn failed(
+        &self,
+        error: reqwest::Error,
+        endpoints: &Endpoints,
+        (way, through): (&Way, Option<&Through>),
+    ) -> RestError {
+        let error = error.without_url();
+        let host = host(endpoints);
+        tracing::debug!(%error, host, "a call failed");
+        if error.is_timeout() {
+            return RestError::TimedOut { host };
+        }
+        let why = NoConnection::of(&error);
+        if let Some(through) = through
+            && let Some(error) = connector::proxy_fault(&why, &Target::of(&endpoints.api), through, &way.trust).await
+        {
+            let wait = error.retry_after().map(|asked| asked.wait(self.clocks.now().at));
+            return match wait {
+                Some(wait) => RestError::ProxyWaits { error, wait },
+                None => error.into(),
+            };
+        }
+        match (why, through) {
+            (NoConnection::NotHttp, _) => RestError::NotUnderstood { host },
+            (NoConnection::Tls(tls), _) => {
+                RestError::Tls(ConnectError::tls(host, std::io::Error::other(tls), &way.trust))
+            }
+            (source @ NoConnection::BrokenOff, _) | (source, None) => RestError::Unreachable { host, source },
+            (source, Some(through)) => RestError::UnreachableThrough { host, proxy: through.to_string(), source },
+        }
+    }
+
+    fn granted(&self, answer: &Answer, endpoints: &Endpoints) -> Result<Granted, RestError> {
+        if !answer.status.is_success() {
+            return Err(refused(answer, endpoints));
+        }
+        match rest::token_answer(&answer.body) {
+            Some(TokenAnswer { token, expiry }) => {
+                let ends = self.ends(expiry, answer.date, &token);
+                Ok(Granted { token, ends, proved: true })
+            }
+            None => Err(RestError::NotUnderstood { host: host(endpoints) }),
+        }
+    }
+
+    /// When a token ends, as an answer says that came at `server_now`.
+    fn ends(&self, expiry: Expiry, server_now: Option<Moment>, token: &AuthorizationToken) -> Ends {
+        let now = || {
+            let here = self.clocks.now().at;
+            server_now.or_else(|| self.clocks.reference().by_server(here)).unwrap_or(here)
+        };
+        let (at, unreadable) = match expiry {
+            Expiry::Unstated => (None, None),
+            Expiry::At(at) => (Some(Moment::from(at)), None),
+            Expiry::In(life) => (Some(now().end_of(LinkLife::For(life))), None),
+            Expiry::Unreadable(said) => (None, Some(mask::text(&said, &[token.expose()]).into_owned())),
+        };
+        Ends { at, server_now, unreadable }
+    }
+
+    async fn way(&self) -> Arc<Way> {
+        self.ways.current().await
+    }
+}
+
+/// An answer that is a success.
+fn success(answer: Answer, endpoints: &Endpoints) -> Result<Answer, RestError> {
+    if answer.status.is_success() {
+        return Ok(answer);
+    }
+    Err(refused(&answer, endpoints))
+}
+
+fn refused(answer: &Answer, endpoints: &Endpoints) -> RestError {
+    RestError::Status { host: host(endpoints), status: answer.status.as_u16(), words: String::new(), wait: None }
+}
+
+/// The secret that a request carries.
+#[derive(Clone, Copy)]
+enum Carried<'a> {
+    Password(&'a str),
+    Token(&'a str),
+}
+
+/// The server's words for an error, masked; or nothing. A password may be a word that the server says
+/// anyway, such as `wrong`: words that were masked for one say nothing any more, and where they were masked would tell it.
+fn words(body: &str, carried: Carried<'_>) -> String {
+    let Some(text) = rest::error_text(body) else { return String::new() };
+    let text = text.trim().trim_end_matches('.');
+    match carried {
+        Carried::Token(token) => mask::text(text, &[token]).into_owned(),
+        Carried::Password(password) if mask::text(text, &[password]) != mask::text(text, &[]) => String::new(),
+        Carried::Password(_) => mask::text(text, &[]).into_owned(),
+    }
+}
+
+fn host(endpoints: &Endpoints) -> String {
+    endpoints.api.host_str().unwrap_or_default().to_owned()
+}

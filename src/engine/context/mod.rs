@@ -1,0 +1,78 @@
+//! What the engine's tasks share.
+
+pub(crate) mod internal_event;
+pub(crate) mod journal_store;
+pub(crate) mod options;
+pub(crate) mod suspend;
+
+use std::sync::Arc;
+
+use tokio::sync::mpsc;
+
+use crate::credentials::Keyring;
+use crate::engine::client::connector::Connector;
+use crate::engine::client::downloader::Fetcher;
+use crate::engine::client::rest::Rest;
+use crate::engine::events::event::{Notice, Severity};
+use crate::engine::events::event_queue::Outbox;
+use crate::engine::events::problem::{ProblemKind, ProblemReason};
+use crate::engine::runtime::clock::{Clock, Clocks};
+use crate::engine::runtime::tasks::Spawner;
+use crate::settings::ProfileId;
+
+use internal_event::Report;
+use journal_store::JournalStore;
+
+/// What the engine's tasks share. Cheap to clone.
+#[derive(Clone)]
+pub(crate) struct Tools {
+    /// Tells the window.
+    pub(crate) outbox: Outbox,
+    /// Runs the tasks of the engine, or of one profile.
+    pub(crate) spawner: Spawner,
+    /// The time of day.
+    pub(crate) clock: Clock,
+    /// The time of day, and the clocks that can't be set.
+    pub(crate) clocks: Clocks,
+    /// The journal.
+    pub(crate) ledger: JournalStore,
+    /// Keeps tokens.
+    pub(crate) keyring: Keyring,
+    /// Connects sockets.
+    pub(crate) connector: Arc<dyn Connector>,
+    /// Calls the backend.
+    pub(crate) rest: Rest,
+    /// Fetches links.
+    pub(crate) fetcher: Fetcher,
+    /// Tells the engine's centre. Full: the task waits; the centre never waits for a task.
+    pub(crate) reports: mpsc::Sender<Report>,
+}
+
+impl Tools {
+    /// The same tools for one profile: what they spawn belongs to it.
+    pub(crate) fn for_profile(&self, profile: ProfileId) -> Self {
+        Self { spawner: self.spawner.for_profile(profile), ..self.clone() }
+    }
+
+    /// Tells the operator what did not work.
+    pub(crate) fn warn(&self, profile: ProfileId, sentence: impl Into<String>) {
+        self.outbox.notice(Notice::new(Severity::Warning, Some(profile), sentence));
+    }
+
+    /// Reports a problem of a profile, which is shown until it is resolved.
+    pub(crate) fn problem(&self, profile: ProfileId, reason: ProblemReason) {
+        self.outbox.report_problem(Some(profile), reason);
+    }
+
+    /// A problem of a profile has ended, if there was one.
+    pub(crate) fn resolve(&self, profile: ProfileId, kind: &ProblemKind) {
+        self.outbox.resolve_problem(Some(profile), kind);
+    }
+
+    /// Tells the centre. When it has gone, nobody waits for it.
+    pub(crate) async fn report(&self, report: Report) {
+        if self.reports.send(report).await.is_err() {
+            tracing::debug!("the engine is stopping");
+        }
+    }
+}

@@ -1,0 +1,62 @@
+//! The clock that counts suspend, and what watches the clocks: whether the machine was asleep, whether the time of day was
+//! set, and that the clock of the run is kept for the next one.
+
+use std::time::Duration;
+
+use crate::engine::events::event::{Notice, Severity};
+
+use super::Tools;
+use super::internal_event::Report;
+
+/// How often to look.
+const LOOK: Duration = Duration::from_secs(5);
+/// How often the clock is kept at least.
+const KEEP: Duration = Duration::from_mins(1);
+
+/// The time since the machine started, suspend included; `None` if the system does not count it. On Windows the monotonic
+/// clock does.
+pub(crate) fn boot_clock() -> Option<Duration> {
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    let clock = rustix::time::ClockId::Boottime;
+    #[cfg(target_os = "macos")]
+    let clock = rustix::time::ClockId::Monotonic;
+    #[cfg(any(target_os = "linux", target_os = "android", target_os = "macos"))]
+    return Duration::try_from(rustix::time::clock_gettime(clock)).ok();
+    #[cfg(not(any(target_os = "linux", target_os = "android", target_os = "macos")))]
+    return None;
+}
+
+/// What names this boot of the machine, if the system has such a name.
+pub(crate) fn boot_id() -> Option<String> {
+    let id = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").ok()?;
+    Some(id.trim().to_owned()).filter(|id| !id.is_empty())
+}
+
+/// Watches the clocks for as long as the engine runs.
+pub(crate) async fn watch(tools: Tools, boot_id: Option<String>) {
+    let mut last = tools.clocks.now();
+    let (mut kept, mut kept_at) = (None, last);
+    loop {
+        if let Some(jump) = tools.clocks.jumped() {
+            tools.outbox.notice(Notice::new(Severity::Warning, None, jump.sentence()));
+        }
+        let now = tools.clocks.now();
+        let reference = tools.clocks.reference();
+        if kept != Some(reference) || now.since(kept_at) >= KEEP {
+            let kept_now = tools.ledger.keep_clock(tools.clocks.keep(boot_id.as_deref())).await;
+            if kept_now.is_ok() {
+                (kept, kept_at) = (Some(reference), now);
+            }
+        }
+        let changed = tokio::time::timeout(LOOK, tools.clocks.changed()).await;
+        tracing::trace!(changed = changed.is_ok(), "looking at the clocks");
+        let now = tools.clocks.now();
+        if !now.slept_since(last).is_zero() {
+            tracing::info!("the machine was asleep");
+            if tools.reports.send(Report::Woke).await.is_err() {
+                return;
+            }
+        }
+        last = now;
+    }
+}

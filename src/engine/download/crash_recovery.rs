@@ -1,0 +1,123 @@
+//! What an earlier run left behind: downloads that it did not end, and warnings that nobody has read.
+//!
+//! A crash in the middle of a transfer leaves `Fetching` as the last deed of its request, and a part-file. It is never taken for
+//! a whole file: the row says what happened, and what had come is kept under a name that says what it is.
+
+use std::path::{Path, PathBuf};
+
+use crate::activity::{ActivityKey, Deed, Entry, Fact, NotSaved, path_of_text, text_of_path};
+use crate::engine::context::Tools;
+use crate::engine::events::action::Action;
+use crate::engine::events::event::{Notice, Severity};
+use crate::engine::state::interrupted_downloads::{Aftermath, LeftBehind, Unfinished, UsedBefore};
+use crate::engine::state::link_store::{NoLink, Vault};
+use crate::engine::storage::journal_writer::Scribe;
+use crate::protocol::RequestId;
+use crate::settings::ProfileId;
+
+use super::error::what_now;
+use super::part_file;
+
+impl LeftBehind {
+    /// Takes note of the entries of a request, ascending.
+    pub(crate) fn note(&mut self, entries: &[Entry]) {
+        for entry in entries.iter().rev() {
+            if let (ActivityKey::Data(request), Fact::Done(deed)) = (&entry.key, &entry.fact) {
+                self.deed(request, deed);
+            }
+        }
+    }
+
+    fn deed(&mut self, request: &RequestId, deed: &Deed) {
+        match deed {
+            Deed::WarningRead => {
+                self.read.insert(request.clone());
+            }
+            Deed::Requested(_) => {
+                self.requested.insert(request.clone());
+            }
+            Deed::Fetching { to, part, .. } => {
+                if self.decided.insert(request.clone()) {
+                    let part = part.as_deref().map(path_of_text);
+                    self.unfinished.push(Unfinished { request: request.clone(), to: path_of_text(to), part });
+                }
+            }
+            Deed::NotSaved { why: NotSaved::Refused, sentence, .. } => {
+                if !self.read.contains(request) {
+                    self.unread.push((request.clone(), sentence.clone()));
+                }
+                self.decided.insert(request.clone());
+            }
+            Deed::Saved { .. } | Deed::NotSaved { .. } => {
+                self.decided.insert(request.clone());
+            }
+            Deed::Labelled { .. } | Deed::Tracked => {}
+        }
+    }
+}
+
+impl Aftermath {
+    /// That has a vault know again what was used.
+    pub(crate) fn of(vault: Vault) -> Self {
+        Self { used: UsedBefore { vault, ..UsedBefore::default() }, ..Self::default() }
+    }
+
+    /// Ends what was not ended, and tells what was not read.
+    pub(crate) async fn settle(self, profile: ProfileId, scribe: Scribe, tools: Tools) {
+        let Self { left_behind: LeftBehind { requested, unfinished, unread, .. }, used } = self;
+        for request in used.repeated {
+            let sentence = NoLink::Taken.to_string();
+            let used = Fact::Done(Deed::NotSaved { why: NotSaved::LinkUsed, sentence, part: None });
+            if scribe.record(Entry::ours((tools.clock)(), ActivityKey::Data(request), used)).await.is_err() {
+                return;
+            }
+        }
+        for (request, sentence) in unread {
+            let read = Action::WarningRead { profile, request };
+            tools.outbox.notice(Notice {
+                severity: Severity::Error,
+                profile: Some(profile),
+                sentence,
+                remedy: Some(("I have read this".to_owned(), read)),
+            });
+        }
+        for unfinished in unfinished {
+            let can_request = requested.contains(&unfinished.request);
+            let request = unfinished.request.clone();
+            let kept = tools.spawner.blocking("keeping a part-file", move || unfinished.keep());
+            let Some((mut sentence, kept)) = kept.await else { continue };
+            sentence.push_str(&what_now(kept.as_deref(), can_request));
+            let part = kept.as_deref().map(text_of_path);
+            let entry = Entry::ours(
+                (tools.clock)(),
+                ActivityKey::Data(request),
+                Fact::Done(Deed::NotSaved { why: NotSaved::Broken, sentence, part }),
+            );
+            if scribe.record(entry).await.is_err() {
+                return;
+            }
+        }
+    }
+}
+
+impl Unfinished {
+    /// Keeps what is left of it. Says what happened, and where that is.
+    fn keep(self) -> (String, Option<PathBuf>) {
+        let kept = self.part.as_deref().and_then(|part| part_file::keep_left_behind(part, &self.to));
+        let ended = "Privicore Monitor ended in the middle of the download. The link is used up.";
+        let doubtful = kept.is_none() && is_file(&self.to);
+        let doubt = if doubtful {
+            format!(
+                " There is a file {}: whether this download wrote it is not known, so do not rely on it.",
+                self.to.display()
+            )
+        } else {
+            String::new()
+        };
+        (format!("{ended}{doubt}"), kept)
+    }
+}
+
+fn is_file(path: &Path) -> bool {
+    std::fs::symlink_metadata(path).is_ok_and(|metadata| metadata.is_file())
+}

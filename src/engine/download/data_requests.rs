@@ -1,0 +1,162 @@
+//! Asking for stored data: the list of data tokens, and `request-data` for one or many of them.
+//!
+//! What is requested is written into the journal under the request id that the server gave, so that its name, its size and
+//! its data token are known when the data comes, and the same can be requested again. The data token is in no log.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use crate::activity::{ActivityKey, Deed, Entry, Fact, Requested, Seq};
+use crate::engine::client::rest::RequestedData;
+use crate::engine::context::Tools;
+use crate::engine::context::internal_event::Report;
+use crate::engine::events::action::DATA_TOKENS_A_PAGE;
+use crate::engine::events::event::Event;
+use crate::engine::network::rest_error::RestError;
+use crate::engine::state::session_credentials::Ticket;
+use crate::engine::storage::journal_writer::Scribe;
+use crate::protocol::{CommandId, RequestId, StoredData};
+use crate::settings::ProfileId;
+
+/// The label of the commands that stand behind requests.
+const LABEL: &str = "Request data";
+
+/// One who asks, for one profile.
+pub(crate) struct Asking {
+    /// Whose.
+    pub(crate) profile: ProfileId,
+    /// The token and where it is good.
+    pub(crate) ticket: Arc<Ticket>,
+    /// Where requests are written.
+    pub(crate) scribe: Scribe,
+    /// The engine's tools.
+    pub(crate) tools: Tools,
+}
+
+impl Asking {
+    /// Reads one page of the data tokens and tells the window.
+    pub(crate) async fn list(self, page: u32) {
+        let page = page.max(1);
+        let Ticket { endpoints, token, .. } = &*self.ticket;
+        let answer = self.tools.rest.list_data_tokens(endpoints, token, page, DATA_TOKENS_A_PAGE).await;
+        if let Err(error) = &answer {
+            self.token_may_be_dead(error.clone()).await;
+        }
+        self.tools.outbox.post(Event::DataTokens { profile: self.profile, page, answer });
+    }
+
+    /// Requests data, one after the other, to be saved to `folder` by itself. `again` is the request whose data is wanted
+    /// once more.
+    pub(crate) async fn request(self, data: Vec<StoredData>, folder: Option<PathBuf>, again: Option<RequestId>) {
+        let all = data.len();
+        for (done, stored) in data.into_iter().enumerate() {
+            match self.request_patiently(&stored).await {
+                Ok(answer) => {
+                    let (request, size) = (answer.request.clone(), stored.size);
+                    if !self.write(answer, stored, again.clone()).await {
+                        return;
+                    }
+                    let report = Report::Requested { profile: self.profile, request, folder: folder.clone(), size };
+                    if self.tools.reports.send(report).await.is_err() {
+                        return;
+                    }
+                }
+                Err(error) => {
+                    let (left, fatal) = (all - done, is_fatal(&error));
+                    self.tell(&stored, &error, if fatal { left } else { 1 });
+                    self.token_may_be_dead(error).await;
+                    if fatal {
+                        return;
+                    }
+                }
+            }
+        }
+    }
+
+    /// Requests data; once more if the server asks to wait, when that is over.
+    async fn request_patiently(&self, stored: &StoredData) -> Result<RequestedData, RestError> {
+        let Ticket { endpoints, token, .. } = &*self.ticket;
+        let answer = self.tools.rest.request_data(endpoints, token, &stored.token).await;
+        let Some((error, wait)) = answer.as_ref().err().and_then(|error| Some((error, error.retry_after()?))) else {
+            return answer;
+        };
+        self.warn(format!("The request for data waits. {error}"));
+        tokio::time::sleep(wait).await;
+        self.tools.rest.request_data(endpoints, token, &stored.token).await
+    }
+
+    /// Requests the data of an earlier request once more. `span` is its first and last entry, where the window knows them.
+    pub(crate) async fn request_again(self, request: RequestId, span: Option<(Seq, Seq)>) {
+        let key = ActivityKey::Data(request.clone());
+        let history = match self.tools.ledger.history(self.profile, &key, span).await {
+            Ok(history) => history,
+            Err(error) => return self.warn(format!("The data can't be requested again: {error}")),
+        };
+        let known = history.entries.into_iter().rev().find_map(|entry| match entry.fact {
+            Fact::Done(Deed::Requested(requested)) => Some(requested),
+            _ => None,
+        });
+        let Some(Requested { token, file_name, context, size, .. }) = known else {
+            return self.warn(
+                "The data can't be requested again from here: its data token is not known. Choose it in the list of data \
+                 tokens, or have the software request it that requested it first."
+                    .to_owned(),
+            );
+        };
+        let stored = StoredData { token, context, file_name, size, created: None };
+        self.request(vec![stored], None, Some(request)).await;
+    }
+
+    /// Writes a request down. Says whether that can go on.
+    async fn write(&self, answer: RequestedData, stored: StoredData, again: Option<RequestId>) -> bool {
+        let RequestedData { request, command } = answer;
+        let entry = |key, deed| Entry::ours((self.tools.clock)(), key, Fact::Done(deed));
+        let StoredData { token, context, file_name, size, .. } = stored;
+        let requested = Requested { token, file_name, context, size, command: command.clone(), again };
+        let mut entries = vec![entry(ActivityKey::Data(request), Deed::Requested(requested))];
+        if let Some(command) = command {
+            let of = |command: &CommandId| ActivityKey::Command(command.clone());
+            entries.push(entry(of(&command), Deed::Tracked));
+            entries.push(entry(of(&command), Deed::Labelled { label: LABEL.to_owned() }));
+        }
+        self.scribe.record_all(entries).await.is_ok()
+    }
+
+    /// Says what was not requested. `count` is how many are left because of it.
+    fn tell(&self, stored: &StoredData, error: &RestError, count: usize) {
+        let name = [&stored.file_name, &stored.context].into_iter().find(|name| !name.is_empty());
+        let what = match (count, name) {
+            (1, Some(name)) => format!("{name} was not requested"),
+            (1, None) => "The data was not requested".to_owned(),
+            (count, _) => format!("{count} were not requested"),
+        };
+        self.warn(format!("{what}. {error}"));
+    }
+
+    fn warn(&self, sentence: String) {
+        self.tools.warn(self.profile, sentence);
+    }
+
+    async fn token_may_be_dead(&self, why: RestError) {
+        if matches!(why, RestError::Unauthorised(_)) {
+            let report = Report::TokenDead { profile: self.profile, ticket: self.ticket.number, why };
+            self.tools.report(report).await;
+        }
+    }
+}
+
+/// Whether the next request would end in the same way.
+fn is_fatal(error: &RestError) -> bool {
+    match error {
+        RestError::Unreachable { .. }
+        | RestError::UnreachableThrough { .. }
+        | RestError::Tls(_)
+        | RestError::Proxy(_)
+        | RestError::ProxyWaits { .. }
+        | RestError::TimedOut { .. }
+        | RestError::Unauthorised(_)
+        | RestError::NotUnderstood { .. }
+        | RestError::NotAToken => true,
+        RestError::Status { .. } | RestError::NoSuchData | RestError::Later => false,
+    }
+}

@@ -1,0 +1,49 @@
+//! What is said before the GET of a link about whether its download will finish in time.
+
+use std::time::Duration;
+
+use crate::engine::events::problem::LateDownload;
+use crate::engine::runtime::transfer_rate::Rates;
+
+/// A link with less time than this ahead is pointed out where it can't be told how long its download will take. One with more is
+/// no news: nearly every link would be.
+const SHORT_LIFE: Duration = Duration::from_mins(1);
+
+/// What speaks against a download of a link that lives for so long; `None` if nothing does. `size` is in bytes, if it is known.
+pub(crate) fn warning(name: &str, size: Option<u64>, left: Duration, rates: &Rates) -> Option<LateDownload> {
+    let (name, seconds) = (name.to_owned(), left.as_secs());
+    match size.map(|size| rates.takes(size)) {
+        Some(Some(needed)) if needed > left => {
+            Some(LateDownload::TooSlow { name, needed: needed.as_secs(), left: seconds })
+        }
+        Some(Some(_)) => None,
+        _ if left >= SHORT_LIFE => None,
+        Some(None) => Some(LateDownload::UnknownRate { name, left: seconds }),
+        None => Some(LateDownload::UnknownSize { name, left: seconds }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_will_not_finish_in_time_is_said_and_what_may_not_where_little_time_is_left() {
+        let (unknown, known) = (Rates::default(), Rates::default());
+        // 100 bytes a second.
+        known.learn(1_000, Duration::from_secs(10));
+        let says = |size, left, rates| {
+            let why = warning("a.bin", size, Duration::from_secs(left), rates);
+            why.map_or_else(String::new, |why| why.to_string())
+        };
+        assert!(
+            says(Some(20_000), 199, &known)
+                .starts_with("a.bin will not finish in time: at the rates seen it takes about 200 s")
+        );
+        assert_eq!(says(Some(20_000), 200, &known), "");
+        assert_eq!(says(Some(20_000), 60, &unknown), "");
+        assert!(says(Some(1), 59, &unknown).contains("lives 59 s more, and how fast it will come is not known."));
+        assert_eq!(says(None, 60, &known), "");
+        assert!(says(None, 59, &known).contains("and how large it is is not known. Some servers"));
+    }
+}

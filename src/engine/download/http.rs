@@ -1,0 +1,372 @@
+//! The one GET.
+//!
+//! No token goes along, no connection is kept, nothing is tried again. Redirects are followed by hand (`redirect`), and counted.
+//! The connection goes to the addresses that were checked. What a browser or curl takes for an answer is one.
+
+use std::fmt::Display;
+use std::io;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use reqwest::header::{
+    CONTENT_DISPOSITION, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, HeaderMap, HeaderValue,
+    TRANSFER_ENCODING,
+};
+use reqwest::{Response, StatusCode, Version};
+use rustls::Error as TlsError;
+use url::Url;
+
+use crate::activity::NotSaved;
+use crate::engine::client::connector;
+use crate::engine::client::link_policy::Rules;
+use crate::engine::client::network_config::Way;
+use crate::engine::download::transfer::body::{LARGEST_FRAME, Opened, Source};
+use crate::engine::download::transfer::coding::Coding;
+use crate::engine::events::action::Action;
+use crate::engine::network::connect_error::ConnectError;
+use crate::engine::network::connect_failure::NoConnection;
+use crate::engine::network::proxy::{ProxyError, Through};
+use crate::engine::network::tls::failure;
+use crate::engine::network::{endpoints, retry_after};
+use crate::engine::state::link_store::Taken;
+use crate::protocol::{disposition, mask, rest};
+
+use super::control::Control;
+use super::error::Failed;
+use super::redirect::{self, NotFollowed, Redirect};
+use super::{Job, Target};
+
+/// How much of a refusal is read, in bytes.
+const LONGEST_REFUSAL: usize = 8 * 1024;
+/// How long a refusal's text may take.
+const REFUSAL_BUDGET: Duration = Duration::from_secs(2);
+/// How much of a server's words is quoted, in characters.
+const LONGEST_WORDS: usize = 300;
+/// A part of a link that is shorter opens nothing, and would be masked within other words.
+const SHORTEST_SECRET: usize = 4;
+
+impl Job {
+    /// Sends the GET of a link, and waits for the answer's headers. `requested` is whether it was requested before, where that is
+    /// known.
+    pub(crate) async fn open(
+        &self,
+        (taken, requested): (Taken, Option<bool>),
+        addresses: Vec<SocketAddr>,
+        control: &mut Control,
+    ) -> Result<Opened, Failed> {
+        let opening = async {
+            if matches!(taken.url.scheme(), "ws" | "wss") {
+                self.open_socket((taken, requested), addresses).await
+            } else {
+                self.open_http((taken, requested), addresses).await
+            }
+        };
+        tokio::select! {
+            opened = opening => opened,
+            stop = control.stopped() => Err(stop.after()),
+        }
+    }
+
+    async fn open_http(
+        &self,
+        (mut taken, requested): (Taken, Option<bool>),
+        mut addresses: Vec<SocketAddr>,
+    ) -> Result<Opened, Failed> {
+        let way = self.tools.fetcher.ways.current().await;
+        let mut gets = 0_u32;
+        loop {
+            let through = match way.proxies.of_url(&taken.url) {
+                Ok(through) => through,
+                Err(error) => return Err(self.no_way(taken, &error)),
+            };
+            let client = match way.downloads(&host(&taken.url), &addresses) {
+                Ok(client) => client,
+                Err(error) => {
+                    let why = NoConnection::of(&error.without_url());
+                    return Err(self.not_sent(taken, &why, (&way, through.as_ref())).await);
+                }
+            };
+            gets += 1;
+            let response = match client.get(taken.url.clone()).send().await {
+                Ok(response) => response,
+                Err(error) => return Err(self.not_answered(taken, error, (&way, through.as_ref())).await),
+            };
+            if redirect::is_redirect(response.status()) {
+                (taken, addresses) = self.onward(taken, addresses, response.headers(), gets).await?;
+                continue;
+            }
+            if let Some(through) =
+                through.as_ref().filter(|_through| response.status() == StatusCode::PROXY_AUTHENTICATION_REQUIRED)
+            {
+                return Err(self.no_way(taken, &ProxyError::NeedsPassword(through.to_string())));
+            }
+            if !is_payload(&response) {
+                let status = response.status();
+                let words = words(response, &taken.url).await;
+                return Err(self.refused(status, &words, &taken, requested));
+            }
+            return Ok(opened(response, gets));
+        }
+    }
+
+    /// The link that an answer sends on to and the addresses of its host, if it is followed at once.
+    async fn onward(
+        &self,
+        taken: Taken,
+        addresses: Vec<SocketAddr>,
+        headers: &HeaderMap,
+        gets: u32,
+    ) -> Result<(Taken, Vec<SocketAddr>), Failed> {
+        if gets > redirect::MOST {
+            return Err(not_followed(&NotFollowed::TooOften));
+        }
+        let to = match redirect::read(headers, &taken.url).map_err(|error| not_followed(&error))? {
+            Redirect::SameHost(to) => return Ok((taken.sent_on(to), addresses)),
+            Redirect::OtherHost(to) => to,
+        };
+        let (from, other) = (host(&taken.url), host(&to));
+        let rules = Rules {
+            endpoints: &self.endpoints,
+            saving: &self.saving,
+            automatic: self.automatic,
+            proxied: self.tools.fetcher.is_proxied(&to).await,
+        };
+        let resolve = &self.tools.fetcher.resolve;
+        if rules.leads_inward(&addresses, &to, resolve).await {
+            return Err(not_followed(&NotFollowed::Inward(other)));
+        }
+        if self.saving.automatic_hosts.contains(&other) {
+            // The operator named this host as one to fetch from.
+            return match rules.check(&to, resolve).await {
+                Ok(addresses) => Ok((taken.sent_on(to), addresses)),
+                Err(refused) => {
+                    self.vault.put_back(&self.request, taken.sent_on(to));
+                    Err(Failed { deed: Some(NotSaved::NotStarted), ..self.not_allowed(refused) })
+                }
+            };
+        }
+        self.vault.put_back(&self.request, taken.sent_on(to));
+        let (profile, request) = (self.profile, self.request.clone());
+        let again = match &self.target {
+            Target::File(to) => Action::Download { profile, request, to: to.clone() },
+            Target::Folder(folder) => Action::DownloadAll { profile, requests: vec![request], folder: folder.clone() },
+        };
+        let sentence = format!(
+            "{from} sends you on to {other}. Nothing has been fetched from there yet. Go on if you expect your data there."
+        );
+        Err(Failed {
+            remedy: Some(Box::new((format!("Go on to {other}"), again))),
+            ..Failed::after(NotSaved::NotStarted, sentence)
+        })
+    }
+
+    async fn open_socket(
+        &self,
+        (taken, requested): (Taken, Option<bool>),
+        addresses: Vec<SocketAddr>,
+    ) -> Result<Opened, Failed> {
+        let host = host(&taken.url);
+        let connecting = connector::open(self.tools.connector.clone(), taken.url.clone(), addresses, LARGEST_FRAME);
+        match connecting.await {
+            Ok((socket, _date)) => {
+                let source = Source::Socket(Box::new(socket));
+                Ok(Opened::of(source))
+            }
+            Err(ConnectError::NotUpgraded { refusal, .. }) => {
+                Err(self.refused(refusal.status, &refusal.words, &taken, requested))
+            }
+            Err(ConnectError::Handshake { .. } | ConnectError::TimedOut { .. }) => Err(no_answer(&host)),
+            Err(ConnectError::Proxy(error)) => Err(self.no_way(taken, &error)),
+            Err(error) => {
+                tracing::debug!(%error, "a stream could not be connected");
+                self.vault.put_back(&self.request, taken);
+                Err(not_used(error))
+            }
+        }
+    }
+
+    /// The proxy is of no use: nothing was sent, and the link is as good as before.
+    fn no_way(&self, taken: Taken, error: &ProxyError) -> Failed {
+        self.vault.put_back(&self.request, taken);
+        match error.retry_after() {
+            Some(asked) => not_used(format!("{error} {}", retry_after::asked(asked.wait((self.tools.clock)())))),
+            None => not_used(error),
+        }
+    }
+
+    /// No answer came, or none that can be read.
+    async fn not_answered(
+        &self,
+        taken: Taken,
+        error: reqwest::Error,
+        (way, through): (&Way, Option<&Through>),
+    ) -> Failed {
+        let error = error.without_url();
+        tracing::debug!(%error, "a download was not answered");
+        match NoConnection::of(&error) {
+            why if error.is_connect() || error.is_builder() => self.not_sent(taken, &why, (way, through)).await,
+            // A server that refuses this computer in the handshake has not read the request.
+            why @ NoConnection::Tls(TlsError::AlertReceived(alert)) if failure::ends_handshake(alert) => {
+                self.not_sent(taken, &why, (way, through)).await
+            }
+            NoConnection::NotHttp => {
+                let host = host(&taken.url);
+                let sentence = format!(
+                    "{host} answered, but against the rules of HTTP, so the data in its answer could not be read and is lost. The \
+                     link may be used up."
+                );
+                Failed::broken(sentence)
+            }
+            _ => no_answer(&host(&taken.url)),
+        }
+    }
+
+    /// Nothing was sent: the link is as good as before.
+    async fn not_sent(&self, taken: Taken, why: &NoConnection, (way, through): (&Way, Option<&Through>)) -> Failed {
+        let (host, target) = (host(&taken.url), endpoints::Target::of(&taken.url));
+        if let Some(through) = through
+            && let Some(error) = connector::proxy_fault(&why, &target, through, &way.trust).await
+        {
+            return self.no_way(taken, &error);
+        }
+        self.vault.put_back(&self.request, taken);
+        match (why, through) {
+            (NoConnection::Tls(tls), _) => not_used(ConnectError::tls(host, io::Error::other(tls.clone()), &way.trust)),
+            (why, Some(through)) => not_used(format!("{host} can't be reached through the proxy {through}: {why}.")),
+            (why, None) => not_used(format!("{host} can't be reached: {why}.")),
+        }
+    }
+
+    /// The server answered, but not with the data. Says what is known: what the server said, and what this monitor did.
+    fn refused(&self, status: StatusCode, words: &str, taken: &Taken, requested: Option<bool>) -> Failed {
+        let number = status.as_u16();
+        let said = if words.is_empty() {
+            format!("The server answered with status {number}.")
+        } else {
+            format!("The server answered with status {number}: “{words}”")
+        };
+        if !matches!(
+            status,
+            StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN | StatusCode::NOT_FOUND | StatusCode::GONE
+        ) {
+            let sentence = format!("{said} That is not the data. The link may be used up; request the data again.");
+            return Failed::after(NotSaved::Broken, sentence);
+        }
+        let first = match requested {
+            Some(false) => " This monitor has not requested it before.",
+            Some(true) | None => "",
+        };
+        if (self.tools.clock)() >= taken.ready.expiry(self.lifetime) {
+            let lives = match taken.ready.expires {
+                Some(_) => "its own message said until when".to_owned(),
+                None => format!("links live {} min", self.lifetime.as_secs().div_ceil(60)),
+            };
+            let sentence = format!("The link has expired: {lives}. {said}{first} Request the data again.");
+            return Failed::after(NotSaved::LinkExpired, sentence);
+        }
+        let meaning = if words.is_empty() { "The link has been used or has expired. " } else { "" };
+        let sentence = format!("{meaning}{said}{first} Request the data again.");
+        if requested != Some(false) {
+            return Failed::after(NotSaved::LinkUsed, sentence);
+        }
+        let read = Action::WarningRead { profile: self.profile, request: self.request.clone() };
+        Failed {
+            remedy: Some(Box::new(("I have read this".to_owned(), read))),
+            ..Failed::after(NotSaved::Refused, sentence)
+        }
+    }
+}
+
+/// What a server said with a refusal, without the link in it; empty where it said nothing that is meant for people.
+async fn words(mut response: Response, url: &Url) -> String {
+    let is_plain = response.headers().get(CONTENT_TYPE).is_some_and(|kind| kind.as_bytes().starts_with(b"text/plain"));
+    let mut body = Vec::new();
+    let reading = async {
+        while body.len() < LONGEST_REFUSAL
+            && let Ok(Some(chunk)) = response.chunk().await
+        {
+            body.extend_from_slice(&chunk);
+        }
+    };
+    if tokio::time::timeout(REFUSAL_BUDGET, reading).await.is_err() {
+        tracing::debug!("the whole refusal did not come in time");
+    }
+    body.truncate(LONGEST_REFUSAL);
+    let body = String::from_utf8_lossy(&body);
+    let said = rest::error_text(&body).or_else(|| is_plain.then(|| body.into_owned())).unwrap_or_default();
+    let values: Vec<_> = url.query_pairs().map(|(_, value)| value).collect();
+    let mut secrets: Vec<&str> =
+        values.iter().map(AsRef::as_ref).filter(|value| value.len() >= SHORTEST_SECRET).collect();
+    secrets.extend([url.as_str(), url.path()].into_iter().filter(|part| part.len() >= SHORTEST_SECRET));
+    let said = mask::text(said.trim(), &secrets);
+    let one_line: String = said.split_whitespace().collect::<Vec<_>>().join(" ");
+    match one_line.char_indices().nth(LONGEST_WORDS) {
+        Some((end, _)) => format!("{}…", one_line.get(..end).unwrap_or_default()),
+        None => one_line,
+    }
+}
+
+/// Whether an answer is the whole payload: also what a proxy on the way has changed, and a part of it that is all of it.
+fn is_payload(response: &Response) -> bool {
+    match response.status() {
+        StatusCode::OK | StatusCode::NON_AUTHORITATIVE_INFORMATION => true,
+        StatusCode::PARTIAL_CONTENT => {
+            let range = response.headers().get(CONTENT_RANGE).and_then(|range| range.to_str().ok());
+            let bounds = range.and_then(|range| range.trim().strip_prefix("bytes 0-")?.split_once('/'));
+            let numbers = bounds.and_then(|(last, all)| Some((last.parse::<u64>().ok()?, all.parse::<u64>().ok()?)));
+            numbers.is_some_and(|(last, all)| last.checked_add(1) == Some(all))
+        }
+        _ => false,
+    }
+}
+
+/// What an answer's headers say of the payload.
+fn opened(response: Response, gets: u32) -> Opened {
+    let headers = response.headers();
+    let name = headers.get(CONTENT_DISPOSITION).and_then(|value| disposition::file_name(value.as_bytes()));
+    let codings = Coding::layers(headers.get_all(CONTENT_ENCODING).iter().map(HeaderValue::as_bytes));
+    let marked = response.content_length();
+    let is_chunked = headers.get_all(TRANSFER_ENCODING).iter().next_back().is_some_and(|last| {
+        last.as_bytes()
+            .rsplit(|byte| *byte == b',')
+            .next()
+            .unwrap_or_default()
+            .trim_ascii()
+            .eq_ignore_ascii_case(b"chunked")
+    });
+    // Without a length, HTTP/2 and chunks mark the end; else it is wherever the connection ends. If a length is told all the same,
+    // what is shorter is cut, as for curl.
+    let has_end = response.version() >= Version::HTTP_2 || is_chunked;
+    let told = headers.get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.trim().parse().ok());
+    let told: Option<u64> = told.filter(|_length| marked.is_none() && !has_end);
+    let total = marked.or(told);
+    let unproved = total.is_none() && !has_end;
+    let host = response.url().host_str().map(str::to_owned);
+    let source = Source::Http(Box::new(response));
+    Opened { total, name, unproved, host, gets, codings, ..Opened::of(source) }
+}
+
+/// The download ends where it was sent on to.
+fn not_followed(why: &NotFollowed) -> Failed {
+    let sentence = format!("{why} Request the data again, or ask whoever runs the server.");
+    Failed::after(NotSaved::Broken, sentence)
+}
+
+/// Nothing was sent. `why` is a sentence.
+fn not_used(why: impl Display) -> Failed {
+    Failed::after(NotSaved::NotStarted, format!("{why} The link was not used; try again."))
+}
+
+/// Something may have been sent, and no answer came.
+fn no_answer(host: &str) -> Failed {
+    Failed::after(
+        NotSaved::Broken,
+        format!(
+            "The connection to {host} broke off before an answer came. The link may be used up; request the data again."
+        ),
+    )
+}
+
+fn host(url: &Url) -> String {
+    url.host_str().unwrap_or_default().to_owned()
+}

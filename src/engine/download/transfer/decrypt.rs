@@ -1,0 +1,234 @@
+//! Opens an encrypted payload on its way to the disk: `12-byte IV ‖ ciphertext ‖ 16-byte tag` under AES-256-GCM
+//! (NIST SP 800-38D), without a header that is authenticated beside it.
+//!
+//! Two passes over the ciphertext file, so that memory stays flat and nothing is released before the tag is verified: the first
+//! computes GHASH and compares the tag, the second decrypts. The second computes the tag once more over what it reads, so that a
+//! file that was changed between the passes is not opened either. Libraries that decrypt GCM want the whole in memory; here
+//! the parts are those of the Rust cryptography project, `aes`, `ctr` and `ghash`, and the tests hold them against another implementation.
+
+use std::io;
+use std::io::{Read, Seek as _, SeekFrom};
+
+use aes::Aes256;
+use ctr::Ctr32BE;
+use ctr::cipher::{Block, BlockCipherEncrypt as _, KeyInit as _, KeyIvInit as _, StreamCipher as _};
+use ghash::GHash;
+use ghash::universal_hash::UniversalHash as _;
+
+use crate::protocol::DataKey;
+
+/// The IV's length in bytes.
+const IV: usize = 12;
+/// The tag's length in bytes.
+const TAG: usize = 16;
+/// How much is read at a time; a multiple of the block.
+const PIECE: usize = 64 * 1024;
+/// The longest ciphertext of one IV: 2³² − 2 blocks.
+const LONGEST: u64 = ((1 << 32) - 2) * 16;
+
+/// Why a payload was not opened.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum NotOpened {
+    /// It is too short for an IV and a tag, or longer than the algorithm allows.
+    #[error("it is not of the form that payloads are encrypted in")]
+    NotEncrypted,
+    /// The tag is another one.
+    #[error("the key is not its key, or it was changed on its way")]
+    Refused,
+    /// The disk failed.
+    #[error("{}", crate::settings::atomic::in_words(.0))]
+    Disk(#[from] io::Error),
+}
+
+/// Opens a ciphertext file of `size` bytes into `write`, which hears nothing before the tag is verified.
+pub(crate) fn open(
+    file: &mut std::fs::File,
+    size: u64,
+    key: &DataKey,
+    mut write: impl FnMut(&[u8]) -> io::Result<()>,
+) -> Result<(), NotOpened> {
+    let length = size.checked_sub((IV + TAG) as u64).filter(|length| *length <= LONGEST);
+    let length = length.ok_or(NotOpened::NotEncrypted)?;
+    pass(file, length, key, |_plain| Ok(()), false)?;
+    pass(file, length, key, &mut write, true)
+}
+
+/// Reads the whole once and compares the tag.
+fn pass(
+    file: &mut std::fs::File,
+    length: u64,
+    key: &DataKey,
+    mut write: impl FnMut(&[u8]) -> io::Result<()>,
+    decrypts: bool,
+) -> Result<(), NotOpened> {
+    file.seek(SeekFrom::Start(0))?;
+    let mut iv = [0_u8; IV];
+    file.read_exact(&mut iv)?;
+    let mut opening = Opening::new(key, iv);
+    let mut piece = vec![0_u8; PIECE];
+    let mut left = length;
+    while left > 0 {
+        let take = usize::try_from(left).unwrap_or(PIECE).min(PIECE);
+        let bytes = piece.get_mut(..take).ok_or(NotOpened::NotEncrypted)?;
+        file.read_exact(bytes)?;
+        opening.hash(bytes);
+        if decrypts {
+            opening.stream.apply_keystream(bytes);
+            write(bytes)?;
+        }
+        left -= take as u64;
+    }
+    let mut tag = [0_u8; TAG];
+    file.read_exact(&mut tag)?;
+    if opening.tag(length) == tag { Ok(()) } else { Err(NotOpened::Refused) }
+}
+
+/// The state of one pass.
+struct Opening {
+    hash: GHash,
+    stream: Ctr32BE<Aes256>,
+    /// The first block of the key stream, which hides the tag.
+    mask: [u8; TAG],
+}
+
+impl Opening {
+    fn new(key: &DataKey, iv: [u8; IV]) -> Self {
+        let cipher = Aes256::new(key.expose().into());
+        let mut hash_key = Block::<Aes256>::default();
+        cipher.encrypt_block(&mut hash_key);
+        let mut counter = [0_u8; 16];
+        for (to, from) in counter.iter_mut().zip(iv) {
+            *to = from;
+        }
+        if let Some(last) = counter.last_mut() {
+            *last = 1;
+        }
+        let mut stream = Ctr32BE::<Aes256>::new(key.expose().into(), &counter.into());
+        let mut mask = [0_u8; TAG];
+        stream.apply_keystream(&mut mask);
+        Self { hash: GHash::new(&hash_key), stream, mask }
+    }
+
+    /// Takes ciphertext in; only the last piece may end within a block.
+    fn hash(&mut self, ciphertext: &[u8]) {
+        self.hash.update_padded(ciphertext);
+    }
+
+    /// The tag of what was taken in, which has so many bytes.
+    fn tag(mut self, length: u64) -> [u8; TAG] {
+        // No associated data: its length is 0.
+        let lengths = u128::from(length) * 8;
+        self.hash.update(&[lengths.to_be_bytes().into()]);
+        let mut tag: [u8; TAG] = self.hash.finalize().into();
+        for (byte, mask) in tag.iter_mut().zip(self.mask) {
+            *byte ^= mask;
+        }
+        tag
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write as _;
+
+    use proptest::prelude::*;
+    use ring::aead;
+
+    use super::*;
+
+    /// The reference: another implementation.
+    fn sealed(key: &[u8; 32], iv: [u8; 12], plain: &[u8]) -> Vec<u8> {
+        let with = aead::LessSafeKey::new(aead::UnboundKey::new(&aead::AES_256_GCM, key).unwrap());
+        let mut bytes = plain.to_vec();
+        let nonce = aead::Nonce::assume_unique_for_key(iv);
+        with.seal_in_place_append_tag(nonce, aead::Aad::empty(), &mut bytes).unwrap();
+        [&iv[..], &bytes].concat()
+    }
+
+    fn file_of(bytes: &[u8]) -> std::fs::File {
+        let mut file = tempfile::tempfile().unwrap();
+        file.write_all(bytes).unwrap();
+        file
+    }
+
+    /// What is released, and how it ends.
+    fn opened(key: &[u8; 32], bytes: &[u8]) -> (Vec<u8>, Result<(), NotOpened>) {
+        let mut released = Vec::new();
+        let end = open(&mut file_of(bytes), bytes.len() as u64, &DataKey::new(*key), |plain| {
+            released.extend_from_slice(plain);
+            Ok(())
+        });
+        (released, end)
+    }
+
+    /// Lengths around the blocks and around the pieces that are read.
+    fn lengths() -> impl Strategy<Value = usize> {
+        prop_oneof![0..70_usize, PIECE - 20..PIECE + 20, 2 * PIECE - 1..2 * PIECE + 33]
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+
+        #[test]
+        fn what_another_implementation_sealed_is_opened(key: [u8; 32], iv: [u8; 12], length in lengths(), seed: u64) {
+            let mut random = fastrand::Rng::with_seed(seed);
+            let plain: Vec<u8> = std::iter::repeat_with(|| random.u8(..)).take(length).collect();
+            let (released, end) = opened(&key, &sealed(&key, iv, &plain));
+            prop_assert!(end.is_ok(), "{end:?}");
+            prop_assert!(released == plain, "other bytes");
+        }
+
+        #[test]
+        fn one_changed_bit_anywhere_or_another_key_releases_nothing(
+            key: [u8; 32], iv: [u8; 12], length in lengths(), at: prop::sample::Index, bit in 0..8_u8, of_key: bool,
+        ) {
+            let whole = sealed(&key, iv, &vec![7; length]);
+            let (mut key, mut bytes) = (key, whole);
+            if of_key {
+                key[at.index(32)] ^= 1 << bit;
+            } else {
+                let at = at.index(bytes.len());
+                bytes[at] ^= 1 << bit;
+            }
+            let (released, end) = opened(&key, &bytes);
+            prop_assert!(matches!(end, Err(NotOpened::Refused)), "{end:?}");
+            prop_assert!(released.is_empty(), "{} bytes were released", released.len());
+        }
+    }
+
+    #[test]
+    fn what_is_too_short_is_not_opened() {
+        let whole = sealed(&[1; 32], [2; 12], b"");
+        for length in 0..whole.len() {
+            let (released, end) = opened(&[1; 32], &whole[..length]);
+            assert!(matches!(end, Err(NotOpened::NotEncrypted)), "{length}: {end:?}");
+            assert!(released.is_empty());
+        }
+        assert!(opened(&[1; 32], &whole).1.is_ok(), "an empty payload");
+    }
+
+    #[test]
+    fn the_counter_goes_on_over_the_pieces_that_are_read() {
+        // A known answer of the whole way, so that the two implementations are not wrong together: NIST's test case 15 of
+        // the GCM submission, AES-256 without associated data.
+        let key: [u8; 32] = hex("feffe9928665731c6d6a8f9467308308feffe9928665731c6d6a8f9467308308").try_into().unwrap();
+        let sealed = hex(concat!(
+            "cafebabefacedbaddecaf888",
+            "522dc1f099567d07f47f37a32a84427d643a8cdcbfe5c0c97598a2bd2555d1aa",
+            "8cb08e48590dbb3da7b08b1056828838c5f61e6393ba7a0abcc9f662898015ad",
+            "b094dac5d93471bdec1a502270e3cc6c",
+        ));
+        let plain = hex(concat!(
+            "d9313225f88406e5a55909c5aff5269a86a7a9531534f7da2e4c303d8a318a72",
+            "1c3c0c95956809532fcf0e2449a6b525b16aedf5aa0de657ba637b391aafd255",
+        ));
+        let (released, end) = opened(&key, &sealed);
+        assert!(end.is_ok(), "{end:?}");
+        assert_eq!(released, plain);
+    }
+
+    fn hex(text: &str) -> Vec<u8> {
+        let digit = |byte: &u8| char::from(*byte).to_digit(16).unwrap();
+        text.as_bytes().chunks(2).map(|pair| u8::try_from(digit(&pair[0]) << 4 | digit(&pair[1])).unwrap()).collect()
+    }
+}

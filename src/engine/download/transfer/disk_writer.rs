@@ -1,0 +1,208 @@
+//! From the pieces that have come to the part-file, on a thread that may wait for the disk.
+//!
+//! A full disk ends nothing: a link opens once, so what has come waits for room, and what has not is held back in the network by
+//! the pieces that are not taken. Whoever receives is told, and ends the waiting by giving up, or by a place where there is
+//! room: what has come is taken along.
+
+use std::io;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
+use std::time::Duration;
+
+use bytes::Bytes;
+use tokio::sync::{mpsc, oneshot, watch};
+
+/// What is written into.
+pub(crate) trait Sink {
+    /// Takes off a piece what it has written.
+    ///
+    /// # Errors
+    ///
+    /// Where the disk refuses; what is left of the piece can be tried again.
+    fn write(&mut self, piece: &mut Bytes) -> io::Result<()>;
+
+    /// Takes what was written to another place, an empty one, and goes on there.
+    ///
+    /// # Errors
+    ///
+    /// Where it can't be taken there. Everything is then as before.
+    fn move_to(&mut self, place: Self) -> io::Result<()>;
+}
+
+/// A wish to go on elsewhere.
+#[derive(Debug)]
+struct Move<S> {
+    place: S,
+    done: oneshot::Sender<io::Result<()>>,
+}
+
+/// The writer's side.
+#[derive(Debug)]
+pub(crate) struct Waiting<S> {
+    full: watch::Sender<bool>,
+    moves: Receiver<Move<S>>,
+}
+
+/// The receiver's side. Dropping it gives up: a writer that waits for room waits no longer.
+#[derive(Debug)]
+pub(crate) struct Patience<S> {
+    full: watch::Receiver<bool>,
+    moves: SyncSender<Move<S>>,
+}
+
+impl<S> Patience<S> {
+    /// Whether the writer waits for room.
+    pub(crate) fn is_waiting(&self) -> bool {
+        *self.full.borrow()
+    }
+
+    /// Has the writer go on at another place: at once where it waits for room, else at its next piece. Tells whether it did;
+    /// nothing comes where the writer ended before. `None` where it has such a wish already.
+    pub(crate) fn move_to(&self, place: S) -> Option<oneshot::Receiver<io::Result<()>>> {
+        let (done, answer) = oneshot::channel();
+        self.moves.try_send(Move { place, done }).ok().map(|()| answer)
+    }
+}
+
+/// Both sides.
+pub(crate) fn patience<S>() -> (Patience<S>, Waiting<S>) {
+    let (told, full) = watch::channel(false);
+    // Full: one wish waits already, and it counts.
+    let (wish, moves) = sync_channel(1);
+    (Patience { full, moves: wish }, Waiting { full: told, moves })
+}
+
+impl<S: Sink> Waiting<S> {
+    /// Writes pieces until no more come. Where the disk is full it tries again every `pause`.
+    ///
+    /// # Errors
+    ///
+    /// Where the disk refuses for another reason, or the receiver has given up while it is full.
+    pub(crate) fn write_all(
+        &self,
+        mut arriving: mpsc::Receiver<Bytes>,
+        pause: Duration,
+        into: &mut S,
+    ) -> io::Result<()> {
+        while let Some(mut piece) = arriving.blocking_recv() {
+            while let Ok(wish) = self.moves.try_recv() {
+                wish.grant(into);
+            }
+            while let Err(error) = into.write(&mut piece) {
+                if !matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded) {
+                    return Err(error);
+                }
+                self.full.send_replace(true);
+                match self.moves.recv_timeout(pause) {
+                    Ok(wish) => wish.grant(into),
+                    Err(RecvTimeoutError::Timeout) => {}
+                    Err(RecvTimeoutError::Disconnected) => return Err(error),
+                }
+            }
+            self.full.send_if_modified(std::mem::take);
+        }
+        Ok(())
+    }
+}
+
+impl<S: Sink> Move<S> {
+    fn grant(self, of: &mut S) {
+        if self.done.send(of.move_to(self.place)).is_err() {
+            tracing::debug!("a download that was moved is being stopped");
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A disk in memory that refuses so many times before it takes anything.
+    #[derive(Debug, Default)]
+    struct Disk {
+        refuses: usize,
+        attempts: usize,
+        written: Vec<u8>,
+        /// Whether it is said to wait, at each attempt.
+        waits: Vec<bool>,
+        looks: Option<watch::Receiver<bool>>,
+        trouble: Option<io::ErrorKind>,
+    }
+
+    impl Sink for Disk {
+        fn write(&mut self, piece: &mut Bytes) -> io::Result<()> {
+            self.attempts += 1;
+            self.waits.extend(self.looks.as_ref().map(|waits| *waits.borrow()));
+            if let Some(trouble) = self.trouble {
+                return Err(trouble.into());
+            }
+            if self.attempts <= self.refuses {
+                // A part of it still had room.
+                self.written.extend_from_slice(&piece.split_to(1));
+                return Err(io::ErrorKind::StorageFull.into());
+            }
+            self.written.extend_from_slice(&piece.split_to(piece.len()));
+            Ok(())
+        }
+
+        fn move_to(&mut self, place: Self) -> io::Result<()> {
+            if place.trouble.is_some() {
+                return Err(io::ErrorKind::NotFound.into());
+            }
+            let before = std::mem::replace(self, place);
+            self.written = before.written;
+            Ok(())
+        }
+    }
+
+    fn pieces() -> mpsc::Receiver<Bytes> {
+        let (pieces, arriving) = mpsc::channel(2);
+        pieces.try_send(Bytes::from_static(b"one ")).unwrap();
+        pieces.try_send(Bytes::from_static(b"two")).unwrap();
+        arriving
+    }
+
+    #[test]
+    fn a_full_disk_is_waited_for_and_what_it_took_before_is_not_written_again() {
+        let (patience, waiting) = patience();
+        let mut disk = Disk { refuses: 2, looks: Some(patience.full.clone()), ..Disk::default() };
+        waiting.write_all(pieces(), Duration::from_millis(1), &mut disk).unwrap();
+        assert_eq!(disk.written, b"one two");
+        assert_eq!(disk.waits, [false, true, true, false]);
+        assert!(!patience.is_waiting());
+    }
+
+    #[test]
+    fn who_gives_up_ends_the_waiting_at_once_and_another_trouble_ends_it_by_itself() {
+        let (patience, waiting) = patience();
+        drop(patience);
+        let mut full = Disk { refuses: usize::MAX, ..Disk::default() };
+        let ended = waiting.write_all(pieces(), Duration::from_hours(1), &mut full);
+        assert_eq!(ended.unwrap_err().kind(), io::ErrorKind::StorageFull);
+        let (_patience, waiting) = super::patience();
+        let mut gone = Disk { trouble: Some(io::ErrorKind::NotFound), ..Disk::default() };
+        let ended = waiting.write_all(pieces(), Duration::from_hours(1), &mut gone);
+        assert_eq!(ended.unwrap_err().kind(), io::ErrorKind::NotFound);
+    }
+
+    #[test]
+    fn another_place_takes_what_has_come_along_and_one_that_does_not_changes_nothing() {
+        let (patience, waiting) = patience();
+        let refused = patience.move_to(Disk { trouble: Some(io::ErrorKind::NotFound), ..Disk::default() }).unwrap();
+        assert!(patience.move_to(Disk::default()).is_none(), "two wishes at once");
+        let mut disk = Disk::default();
+        waiting.write_all(pieces(), Duration::from_hours(1), &mut disk).unwrap();
+        assert_eq!(disk.written, b"one two");
+        assert_eq!(refused.blocking_recv().unwrap().unwrap_err().kind(), io::ErrorKind::NotFound);
+
+        let mut full = Disk { refuses: usize::MAX, ..Disk::default() };
+        let mover = std::thread::scope(|scope| {
+            let into = &mut full;
+            let writer = scope.spawn(move || waiting.write_all(pieces(), Duration::from_hours(1), into));
+            let answer = patience.move_to(Disk::default()).unwrap();
+            writer.join().unwrap().unwrap();
+            answer.blocking_recv().unwrap()
+        });
+        assert!(mover.is_ok(), "{mover:?}");
+        assert_eq!(full.written, b"one two", "what had come was lost");
+    }
+}

@@ -1,0 +1,277 @@
+//! From the network to the part-file: bytes in, progress out, and every way in which it can stand still or break.
+
+pub(crate) mod body;
+pub(crate) mod coding;
+pub(crate) mod decrypt;
+pub(crate) mod disk_writer;
+pub(crate) mod post_process;
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use bytes::Bytes;
+use tokio::sync::mpsc;
+use tokio::time::Instant;
+
+use crate::engine::events::event::{Progress, Severity, Stage};
+use crate::engine::runtime::disk_space::RESERVE;
+use crate::engine::runtime::transfer_rate::{Meter, PROGRESS, time_for};
+use crate::settings::atomic;
+
+use super::control::{Control, LOOK_AGAIN, Order, wait};
+use super::error::{Failed, Stop};
+use super::part_file::{Part, Spot};
+use super::save_error::{SaveError, WriteError};
+use super::{Job, fetching};
+
+use body::{Opened, TransferError};
+use disk_writer::{Patience, patience};
+
+/// From how long a silence on it is said.
+const SILENCE: Duration = Duration::from_secs(5);
+
+/// How many bytes of a payload of unknown length may come between two looks at the room on the disk.
+const BETWEEN_LOOKS: u64 = 32 * 1024 * 1024;
+/// Pieces on their way from the network to the disk. Full: the network is not read until the disk has caught up.
+const PIECES: usize = 16;
+
+/// Where a transfer goes, as long as the operator chooses no other place.
+#[derive(Debug)]
+pub(crate) struct Place<'a> {
+    spot: &'a mut Spot,
+    /// The part-file.
+    part: PathBuf,
+    /// What the link is known by.
+    links: Vec<String>,
+}
+
+impl Job {
+    /// Receives a payload into its part-file, which is given back however it ends, unless the disk swallowed it.
+    pub(crate) async fn receive(
+        &self,
+        opened: &mut Opened,
+        part: Part,
+        spot: &mut Spot,
+        control: &mut Control,
+    ) -> (Result<(), Failed>, Option<Part>) {
+        let (pieces, arriving) = mpsc::channel::<Bytes>(PIECES);
+        let (patience, waiting) = patience::<Part>();
+        let mut place = Place { spot, part: part.path().to_owned(), links: opened.links.clone() };
+        let mut writer = self.tools.spawner.blocking("saving a file", move || {
+            let mut part = part;
+            let written = waiting.write_all(arriving, LOOK_AGAIN, &mut part);
+            (part, written.err())
+        });
+        let began = Instant::now();
+        let mut meter = Meter::new(began);
+        let mut received = self.pump(opened, pieces, &mut place, control, (&mut meter, &patience)).await;
+        // Who has given up on the network gives up on the disk; otherwise what has come still waits for room.
+        let mut patience = received.is_ok().then_some(patience);
+        let mut ticks = tokio::time::interval(LOOK_AGAIN);
+        let written = loop {
+            tokio::select! {
+                written = &mut writer => break written,
+                order = control.order(), if patience.is_some() => if let Some(waits) = &patience
+                    && let Err(failed) = self.obey(order, &mut place, opened.total, (waits, None), control).await
+                {
+                    received = Err(failed);
+                    patience = None;
+                },
+                _ = ticks.tick() => if let Some(patience) = &patience {
+                    self.wait_for_room(place.spot, (&meter, opened.total), patience).await;
+                },
+            }
+        };
+        let Some((part, trouble)) = written else {
+            return (Err(Failed::broken("The file could not be written. The link is used up.")), None);
+        };
+        if let (Ok(()), Some(error)) = (&received, trouble) {
+            let sentence = format!(
+                "It can't be written to {}: {}. The link is used up.",
+                spot.folder.display(),
+                atomic::in_words(&error)
+            );
+            return (Err(Failed::broken(sentence)), Some(part));
+        }
+        self.tools.fetcher.rates.learn(part.size(), began.elapsed());
+        (received, Some(part))
+    }
+
+    /// Moves bytes until the end. Dropping `pieces` ends the writer.
+    async fn pump(
+        &self,
+        opened: &mut Opened,
+        pieces: mpsc::Sender<Bytes>,
+        place: &mut Place<'_>,
+        control: &mut Control,
+        (meter, patience): (&mut Meter, &Patience<Part>),
+    ) -> Result<(), Failed> {
+        let total = opened.total;
+        self.tell(place.spot, meter, total, Stage::Receiving);
+        let (mut received, mut last, mut looked) = (0_u64, Instant::now(), 0_u64);
+        // Also tells what came with the last piece before a pause, and that nothing comes.
+        let mut ticks = tokio::time::interval(PROGRESS);
+        loop {
+            let piece = tokio::select! {
+                piece = opened.source.next() => piece,
+                stop = control.stopped() => return Err(stop.after()),
+                now = ticks.tick() => {
+                    self.silence(place.spot, (&mut *meter, received, total), now.saturating_duration_since(last))?;
+                    continue;
+                }
+            };
+            let piece = match piece {
+                Ok(Some(piece)) => piece,
+                Ok(None) => break,
+                Err(what) => return Err(broken(what, received, total)),
+            };
+            received = received.saturating_add(piece.len() as u64);
+            let room = loop {
+                tokio::select! {
+                    room = pieces.reserve() => break room,
+                    order = control.order() => {
+                        self.obey(order, place, total, (patience, Some(&pieces)), control).await?;
+                    }
+                    _ = ticks.tick() => self.wait_for_room(place.spot, (&*meter, total), patience).await,
+                }
+            };
+            // The disk refused: the writer's result says why.
+            let Ok(room) = room else { return Ok(()) };
+            room.send(piece);
+            if meter.count(received, Instant::now()) {
+                self.tell(place.spot, meter, total, Stage::Receiving);
+            }
+            if total.is_none() && received.saturating_sub(looked) >= BETWEEN_LOOKS {
+                looked = received;
+                while let Some(short) = self.shortage(&place.spot.folder, RESERVE).await {
+                    self.tell(place.spot, meter, total, short);
+                    if let Some(order) = wait(control).await? {
+                        self.obey(Ok(order), place, total, (patience, Some(&pieces)), control).await?;
+                    }
+                }
+            }
+            last = Instant::now();
+        }
+        match total.filter(|&total| received < total) {
+            Some(_) => Err(broken(TransferError::BrokenOff, received, total)),
+            None => Ok(()),
+        }
+    }
+
+    /// Does what the operator ordered in the middle of a transfer: goes on at another place, and takes what has come along. A place
+    /// that is no good is told, and all stays as it is. `pieces` leads to a writer that may be waiting for the next one.
+    async fn obey(
+        &self,
+        order: Result<Order, Stop>,
+        place: &mut Place<'_>,
+        total: Option<u64>,
+        (patience, pieces): (&Patience<Part>, Option<&mpsc::Sender<Bytes>>),
+        control: &mut Control,
+    ) -> Result<(), Failed> {
+        let Order::Move(to) = order.map_err(Stop::after)? else { return Ok(()) };
+        let (spot, part) = match self.elsewhere(&to, total.unwrap_or(RESERVE)).await {
+            Ok(elsewhere) => elsewhere,
+            Err(error) => {
+                self.notice(Severity::Warning, error.to_string(), None);
+                return Ok(());
+            }
+        };
+        let path = part.path().to_owned();
+        // Wherever a crash comes in between, the journal names a part-file that is not whole.
+        if !self.record(fetching(&spot, &path, &place.links)).await {
+            return Err(Stop::Closing.after());
+        }
+        let Some(answer) = patience.move_to(part) else { return Ok(()) };
+        // Full: it has a next piece anyway.
+        let woken = pieces.is_none_or(|pieces| pieces.try_send(Bytes::new()).is_ok());
+        tracing::debug!(woken, "a download goes on at another place");
+        let moved = tokio::select! {
+            moved = answer => moved,
+            stop = control.stopped() => return Err(stop.after()),
+        };
+        match moved {
+            Ok(Ok(())) => {
+                *place.spot = spot;
+                place.part = path;
+                return Ok(());
+            }
+            Ok(Err(source)) => self.notice(Severity::Warning, WriteError { to, source }.to_string(), None),
+            Err(_ended) => tracing::debug!("everything was written before the other place was there"),
+        }
+        if self.record(fetching(place.spot, &place.part, &place.links)).await {
+            Ok(())
+        } else {
+            Err(Stop::Closing.after())
+        }
+    }
+
+    /// A part-file at another place, if there is so much room.
+    async fn elsewhere(&self, to: &Path, needed: u64) -> Result<(Spot, Part), SaveError> {
+        let spot = Spot::chosen(to)?;
+        let part = self.create(&spot).await?;
+        if let Some(Stage::NoRoom { needed, free, folder }) = self.shortage(&spot.folder, needed).await {
+            return Err(SaveError::NoRoom { folder, needed, free });
+        }
+        Ok((spot, part))
+    }
+
+    /// Nothing has come for a while: says so, and gives up when it has been too long.
+    fn silence(&self, spot: &Spot, measured: (&mut Meter, u64, Option<u64>), silent: Duration) -> Result<(), Failed> {
+        let (meter, received, total) = measured;
+        let limit = self.tools.fetcher.idle.get();
+        if silent >= limit {
+            return Err(broken(TransferError::Silent { seconds: silent.as_secs() }, received, total));
+        }
+        let (before, rate) = (meter.received(), meter.rate());
+        let changed = meter.count(received, Instant::now()) && (before != received || rate > 0.0);
+        if silent >= SILENCE {
+            self.tell(spot, meter, total, Stage::Stalled { silent, limit });
+        } else if changed {
+            self.tell(spot, meter, total, Stage::Receiving);
+        }
+        Ok(())
+    }
+
+    /// Tells that the disk is full, while the writer waits for room on it.
+    async fn wait_for_room(&self, spot: &Spot, (meter, total): (&Meter, Option<u64>), patience: &Patience<Part>) {
+        if !patience.is_waiting() {
+            return;
+        }
+        let needed = total.map_or(RESERVE, |total| total.saturating_sub(meter.received()).max(1));
+        // It may say that there is room, for somebody else: the writer knows better.
+        let free = match self.shortage(&spot.folder, u64::MAX).await {
+            Some(Stage::NoRoom { free, .. }) => free,
+            _ => 0,
+        };
+        self.tell(spot, meter, total, Stage::NoRoom { needed, free, folder: spot.folder.clone() });
+    }
+
+    /// What is short on the disk of a folder, where something is. A disk that does not say is taken to have room.
+    pub(crate) async fn shortage(&self, folder: &Path, needed: u64) -> Option<Stage> {
+        let (disk, at) = (self.tools.fetcher.disk.clone(), folder.to_owned());
+        let asked = self.tools.spawner.blocking("looking for room on the disk", move || disk(&at));
+        let free = asked.await?.ok()?;
+        (free < needed).then(|| Stage::NoRoom { needed, free, folder: folder.to_owned() })
+    }
+
+    /// Tells how far it is.
+    pub(crate) fn tell(&self, spot: &Spot, meter: &Meter, total: Option<u64>, stage: Stage) {
+        let (received, rate) = (meter.received(), meter.rate());
+        let left = total.and_then(|total| time_for(total.checked_sub(received)?, rate));
+        let file_name = spot.name.to_string_lossy().into_owned();
+        self.shown.update(Progress { file_name, received, total, rate, left, stage });
+    }
+}
+
+/// It broke in the middle.
+fn broken(what: TransferError, received: u64, total: Option<u64>) -> Failed {
+    let of = total.map(|total| format!(" of {total}")).unwrap_or_default();
+    let what = what.to_string();
+    let mut words = what.chars();
+    let what: String = words.next().map(|first| first.to_uppercase().chain(words).collect()).unwrap_or_default();
+    let bytes = if total.unwrap_or(received) == 1 { "byte" } else { "bytes" };
+    Failed::broken(format!("{what} after {received}{of} {bytes}. The link is used up."))
+}
+
+#[cfg(test)]
+mod tests;

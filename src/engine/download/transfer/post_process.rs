@@ -1,0 +1,112 @@
+//! What is done with a whole payload before it gets its name: it is decompressed if the server compressed it, and decrypted if
+//! that is wanted. Each makes a second file, so that what fails leaves the payload as it came.
+
+use bytes::Bytes;
+
+use crate::activity::{Decryption, Receipt};
+use crate::engine::download::Job;
+use crate::engine::download::part_file::{self, Part, Spot};
+use crate::engine::download::save_error::{UnwrapError, WriterPanicked};
+use crate::engine::events::event::{Severity, Stage};
+use crate::engine::runtime::transfer_rate::Meter;
+use crate::protocol::DataKey;
+
+use super::coding::{self, Coding};
+use super::decrypt;
+
+impl Job {
+    /// While a payload is decrypted both files are on the disk.
+    pub(crate) fn with_room_to_decrypt(&self, size: u64) -> u64 {
+        if self.key.is_some() { size.saturating_mul(2) } else { size }
+    }
+
+    /// Decrypts what has come, where that is wanted. What can't be decrypted stays as it came, under a name that says so.
+    /// `None` where the file is lost.
+    pub(crate) async fn decrypt(&self, part: Part, spot: &mut Spot, receipt: &mut Receipt) -> Option<Part> {
+        if !self.saving.decrypt {
+            return Some(part);
+        }
+        let (part, why) = if let Some(key) = self.key.clone() {
+            self.tell(spot, &Meter::new(tokio::time::Instant::now()), Some(part.size()), Stage::Decrypting);
+            let place = spot.clone();
+            let decrypted = self.blocking::<_, WriterPanicked, _>(move || Ok(open(part, &place, &key))).await.ok()?;
+            match decrypted {
+                Ok(plain) => {
+                    receipt.decryption = Decryption::Done;
+                    return Some(plain);
+                }
+                Err(refused) => *refused,
+            }
+        } else {
+            (part, UnwrapError::NoKey)
+        };
+        receipt.decryption = Decryption::Refused;
+        let name = std::mem::take(&mut spot.name);
+        spot.name = part_file::with_ending(&name, ".encrypted");
+        spot.replace = false;
+        let sentence = format!(
+            "{} could not be decrypted: {why}. It is kept as it came, encrypted, under the name {}. Check the key in the \
+             profile's ready data settings.",
+            name.display(),
+            spot.name.display()
+        );
+        self.notice(Severity::Warning, sentence, None);
+        Some(part)
+    }
+
+    /// Decodes what the server compressed although it was not asked to. What can't be decoded stays as it came, under a name that
+    /// says so; then the second value is false. `None` if the file is lost.
+    pub(crate) async fn decode(&self, part: Part, spot: &mut Spot, codings: &[Coding]) -> Option<(Part, bool)> {
+        let Some(outermost) = codings.last() else { return Some((part, true)) };
+        let (place, layers) = (spot.clone(), codings.to_vec());
+        let decoded =
+            self.blocking::<_, WriterPanicked, _>(move || Ok(decompress(part, &place, &layers))).await.ok()?;
+        let (part, why) = match decoded {
+            Ok(plain) => return Some((plain, true)),
+            Err(refused) => *refused,
+        };
+        let name = std::mem::take(&mut spot.name);
+        spot.name = part_file::with_ending(&name, outermost.ending());
+        spot.replace = false;
+        let sentence = format!(
+            "{} came compressed ({}) and could not be decompressed: {why}. It is kept as it came, under the name {}.",
+            name.display(),
+            outermost.name(),
+            spot.name.display()
+        );
+        self.notice(Severity::Warning, sentence, None);
+        Some((part, false))
+    }
+}
+
+/// Decompresses a part-file into another at the same place; or gives it back, and says why.
+fn decompress(part: Part, place: &Spot, layers: &[Coding]) -> Result<Part, Box<(Part, UnwrapError)>> {
+    let mut plain = match Part::create(place) {
+        Ok(plain) => plain,
+        Err(error) => return Err(Box::new((part, error.into()))),
+    };
+    let decoded = part
+        .reopen()
+        .map_err(coding::CodingError::Disk)
+        .and_then(|file| coding::decode(file, layers, |bytes| plain.write(&mut Bytes::copy_from_slice(bytes))));
+    match decoded {
+        Ok(()) => Ok(plain),
+        Err(why) => Err(Box::new((part, why.into()))),
+    }
+}
+
+/// Decrypts a part-file into another at the same place; or gives it back, and says why.
+fn open(part: Part, place: &Spot, key: &DataKey) -> Result<Part, Box<(Part, UnwrapError)>> {
+    let mut plain = match Part::create(place) {
+        Ok(plain) => plain,
+        Err(error) => return Err(Box::new((part, error.into()))),
+    };
+    let opened = part.reopen().map_err(decrypt::NotOpened::from);
+    let opened = opened.and_then(|mut file| {
+        decrypt::open(&mut file, part.size(), key, |bytes| plain.write(&mut Bytes::copy_from_slice(bytes)))
+    });
+    match opened {
+        Ok(()) => Ok(plain),
+        Err(why) => Err(Box::new((part, why.into()))),
+    }
+}

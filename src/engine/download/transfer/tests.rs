@@ -1,0 +1,167 @@
+//! How long a silence a transfer bears, under paused time: nothing here touches a disk or a network.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::SinkExt as _;
+use tokio::io::DuplexStream;
+use tokio::sync::{mpsc, oneshot};
+use tokio::time::Instant;
+use tokio_tungstenite::WebSocketStream;
+use tokio_tungstenite::tungstenite::Message as Frame;
+use tokio_tungstenite::tungstenite::protocol::Role;
+
+use crate::activity::Moment;
+use crate::credentials::Keyring;
+use crate::engine::client::downloader::Fetcher;
+use crate::engine::client::idle_timeout::IdleLimit;
+use crate::engine::client::network_config::{Guide, Surroundings, Way};
+use crate::engine::client::rest::Rest;
+use crate::engine::context::Tools;
+use crate::engine::download::control::{Reins, control};
+use crate::engine::download::error::Failed;
+use crate::engine::download::part_file::Spot;
+use crate::engine::download::{Job, Target};
+use crate::engine::events::event_queue;
+use crate::engine::network::close_frame::CloseWatch;
+use crate::engine::network::endpoints::Endpoints;
+use crate::engine::network::proxy::ProxyVariables;
+use crate::engine::network::transport::Transport;
+use crate::engine::runtime::clock::Clocks;
+use crate::engine::runtime::tasks::{Spawner, Task};
+use crate::engine::runtime::transfer_rate::Meter;
+use crate::engine::state::gaps::Past;
+use crate::engine::state::link_store::Vault;
+use crate::engine::state::pending_commands::Book;
+use crate::engine::storage::journal_writer::Scribe;
+use crate::engine::test_support::{Scripted, TestJournal};
+use crate::settings::{Address, Preferences, Profile, Saving};
+
+use super::body::{Opened, Source};
+use super::disk_writer::patience;
+use super::*;
+
+/// Longer than any of these takes.
+const NEVER: Duration = Duration::from_hours(2);
+
+/// A transfer that is under way, and its server.
+struct Bench {
+    idle: IdleLimit,
+    server: WebSocketStream<DuplexStream>,
+    ended: Task<Result<(), Failed>>,
+    _reins: Reins,
+    _journal: TestJournal,
+}
+
+impl Bench {
+    async fn new() -> Self {
+        let (outbox, _events) = event_queue::pair(Arc::new(|| {}));
+        let spawner = Spawner::new(tokio::runtime::Handle::current(), outbox.clone());
+        let journal = TestJournal::new(outbox.clone());
+        let surroundings = Surroundings { authority: None, proxies: ProxyVariables::default() };
+        let way = Way::load(&Preferences::default(), &surroundings).unwrap();
+        let (_guide, ways) = Guide::new(way, surroundings);
+        let (reports, _reported) = mpsc::channel(8);
+        let clock: crate::engine::runtime::clock::Clock = Arc::new(|| Moment(0));
+        let vault = Vault::default();
+        let profile = Profile {
+            api: Address::new("https://cab.example.com"),
+            websocket: Address::new("wss://cab.example.com"),
+            download: Address::new("https://download.example.com"),
+            ..Profile::default()
+        };
+        let (past, told) = oneshot::channel();
+        drop(past.send(Past { now: Moment(0), last_alive: None }));
+        let (_left, found) = oneshot::channel();
+        let kept = (Book::default(), vault.clone());
+        let store = journal.store.clone();
+        let scribe = Scribe::start(profile.id, store, outbox.clone(), kept, (told, found), &spawner);
+        let clocks = Clocks::new(clock, Arc::new(|| None));
+        let tools = Tools {
+            outbox,
+            spawner: spawner.clone(),
+            clock: clocks.as_clock(),
+            clocks: clocks.clone(),
+            ledger: journal.store.clone(),
+            keyring: Keyring::in_memory(),
+            rest: Rest::new(ways.clone(), clocks),
+            fetcher: Fetcher::new(ways),
+            connector: Scripted::new().0,
+            reports,
+        };
+        let idle = tools.fetcher.idle.clone();
+        let job = Job {
+            shown: tools.outbox.show_download(profile.id, &"r-1".into(), String::new()),
+            profile: profile.id,
+            request: "r-1".into(),
+            span: None,
+            target: Target::Folder("/in".into()),
+            inline: false,
+            automatic: false,
+            vault,
+            scribe,
+            endpoints: Arc::new(Endpoints::of(&profile).unwrap()),
+            saving: Saving::default(),
+            lifetime: NEVER,
+            key: None,
+            tools,
+        };
+        let (ours, theirs) = tokio::io::duplex(1024);
+        let ours: Box<dyn Transport> = Box::new(ours);
+        let ours = CloseWatch::new(ours, &[]);
+        let socket = WebSocketStream::from_raw_socket(ours, Role::Client, None).await;
+        let server = WebSocketStream::from_raw_socket(theirs, Role::Server, None).await;
+        let (reins, mut control) = control();
+        let ended = async move {
+            let source = Source::Socket(Box::new(socket));
+            let mut opened = Opened::of(source);
+            let mut spot = Spot { folder: "/in".into(), name: "data.bin".into(), replace: false };
+            let mut place = Place { spot: &mut spot, part: "/in/part".into(), links: Vec::new() };
+            let (pieces, _arriving) = mpsc::channel(PIECES);
+            let (patience, _waiting) = patience();
+            let mut meter = Meter::new(Instant::now());
+            job.pump(&mut opened, pieces, &mut place, &mut control, (&mut meter, &patience)).await
+        };
+        let ended = spawner.start("downloading", ended);
+        Self { idle, server, ended, _reins: reins, _journal: journal }
+    }
+
+    async fn bytes(&mut self) {
+        self.server.send(Frame::binary(vec![7; 100])).await.unwrap();
+    }
+
+    /// Why it was given up.
+    async fn end(self) -> String {
+        let ended = tokio::time::timeout(NEVER, self.ended).await.expect("it was never given up").unwrap();
+        ended.expect_err("it ended as if all had come").sentence
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_download_that_falls_silent_is_given_up_at_the_limit_and_not_before() {
+    let mut bench = Bench::new().await;
+    let start = Instant::now();
+    // Slow is not silent.
+    for _ in 0..10 {
+        bench.bytes().await;
+        tokio::time::sleep(Duration::from_secs(50)).await;
+    }
+    let last = start + Duration::from_secs(450);
+    let sentence = bench.end().await;
+    assert_eq!(sentence, "Nothing came for 60 s after 1000 bytes. The link is used up.");
+    let silent = last.elapsed();
+    assert!(silent >= Duration::from_mins(1) && silent < Duration::from_secs(61), "given up after {silent:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn another_idle_limit_is_in_force_for_what_is_under_way() {
+    let mut bench = Bench::new().await;
+    bench.idle.set(600);
+    bench.bytes().await;
+    let start = Instant::now();
+    tokio::time::sleep(Duration::from_mins(5)).await;
+    bench.idle.set(1);
+    let sentence = bench.end().await;
+    assert_eq!(sentence, "Nothing came for 300 s after 100 bytes. The link is used up.");
+    assert!(start.elapsed() < Duration::from_secs(302), "not at once: {:?}", start.elapsed());
+}

@@ -1,0 +1,195 @@
+//! What is true now: the engine's side of [`EngineStatus`](crate::engine::EngineStatus).
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use crate::engine::events::event::{Progress, Waiting};
+use crate::engine::events::problem::{Problem, ProblemKind, ProblemReason};
+use crate::engine::events::status::{EngineStatus, ProfileStatus};
+use crate::protocol::RequestId;
+use crate::settings::{ProfileId, Settings};
+
+use super::{Mailbox, Outbox, log};
+
+impl Outbox {
+    /// Changes what is true now of a profile.
+    pub(crate) fn update(&self, profile: ProfileId, change: impl FnOnce(&mut ProfileStatus)) {
+        self.change(|mailbox| mailbox.update(profile, change));
+    }
+
+    /// The requests whose links came in an earlier run and can still be used.
+    pub(crate) fn kept_links(&self) -> BTreeSet<(ProfileId, RequestId)> {
+        let mailbox = self.0.lock();
+        let profiles = mailbox.status.profiles.iter();
+        profiles.flat_map(|(id, status)| status.kept_links.iter().map(|request| (*id, request.clone()))).collect()
+    }
+
+    /// Tells the settings that are in force, and the newest change of the preferences that is part of them.
+    pub(crate) fn settings(&self, settings: &Settings, change: u64) {
+        self.change(|mailbox| {
+            let status = &mut mailbox.status;
+            let changed = status.settings.as_deref() != Some(settings) || status.preferences_change != change;
+            if changed {
+                status.settings = Some(Arc::new(settings.clone()));
+                status.preferences_change = change;
+            }
+            changed
+        });
+        // Entries of a profile that is listed now can be shown.
+        self.0.room.notify_waiters();
+    }
+
+    /// Tells the downloads that wait for their turn.
+    pub(crate) fn queue(&self, waiting: Vec<Waiting>) {
+        self.change(|mailbox| {
+            let changed = *mailbox.status.queue != *waiting;
+            if changed {
+                mailbox.status.queue = waiting.into();
+                mailbox.unblock_forgetting();
+            }
+            changed
+        });
+    }
+
+    /// Tells the journal's size.
+    pub(crate) fn journal_size(&self, size: u64) {
+        self.change(|mailbox| mailbox.status.journal_size.replace(size) != Some(size));
+    }
+
+    /// Reports a problem, which the window shows until it is resolved or dismissed.
+    pub(crate) fn report_problem(&self, profile: Option<ProfileId>, reason: ProblemReason) {
+        self.change(|mailbox| {
+            mailbox.problems = mailbox.problems.saturating_add(1);
+            let number = mailbox.problems;
+            let problems = &mut mailbox.status.problems;
+            let same = problems.iter().position(|problem| is_of(problem, profile, &reason.kind()));
+            let before = same.map(|at| problems.remove(at)).filter(|old| old.reason == reason);
+            let times = before.map_or(0, |old| old.times).saturating_add(1);
+            let problem = Problem { profile, reason, number, times };
+            log(&problem.notice());
+            problems.push(problem);
+            true
+        });
+    }
+
+    /// A problem has ended; nothing happens if there was none.
+    pub(crate) fn resolve_problem(&self, profile: Option<ProfileId>, kind: &ProblemKind) {
+        self.change(|mailbox| {
+            let problems = &mut mailbox.status.problems;
+            let before = problems.len();
+            problems.retain(|problem| !is_of(problem, profile, kind));
+            problems.len() != before
+        });
+    }
+
+    /// Shows a download for as long as what is returned lives.
+    pub(crate) fn show_download(&self, profile: ProfileId, request: &RequestId, file_name: String) -> ShownDownload {
+        let number = {
+            let mut mailbox = self.0.lock();
+            mailbox.downloads.count = mailbox.downloads.count.saturating_add(1);
+            let number = mailbox.downloads.count;
+            mailbox.downloads.owners.insert((profile, request.clone()), number);
+            number
+        };
+        let shown = ShownDownload { outbox: self.clone(), profile, request: request.clone(), number };
+        shown.update(Progress { file_name, ..Progress::default() });
+        shown
+    }
+
+    /// Changes something, and wakes the window if it is something else now.
+    fn change(&self, change: impl FnOnce(&mut Mailbox) -> bool) {
+        let changed = {
+            let mut mailbox = self.0.lock();
+            let changed = change(&mut mailbox);
+            if changed {
+                self.0.revision.fetch_add(1, Ordering::SeqCst);
+            }
+            changed
+        };
+        if changed {
+            self.0.ring();
+        }
+    }
+
+    /// Forgets everything of a profile that was removed.
+    pub(crate) fn remove(&self, profile: ProfileId) {
+        self.change(|mailbox| {
+            mailbox.forget(profile);
+            let problems = mailbox.status.problems.len();
+            mailbox.status.problems.retain(|problem| problem.profile != Some(profile));
+            mailbox.status.profiles.remove(&profile).is_some() || mailbox.status.problems.len() != problems
+        });
+    }
+}
+
+/// A download that is shown, for as long as this lives. So whatever ends it, also a panic, takes it off the screen.
+#[derive(Debug)]
+pub(crate) struct ShownDownload {
+    outbox: Outbox,
+    profile: ProfileId,
+    request: RequestId,
+    /// Which of several of the same request this is: the newest is the one that is shown.
+    number: u64,
+}
+
+impl ShownDownload {
+    /// Shows how far it is.
+    pub(crate) fn update(&self, progress: Progress) {
+        self.outbox.change(|mailbox| {
+            let key = (self.profile, self.request.clone());
+            mailbox.downloads.owners.get(&key) == Some(&self.number)
+                && mailbox.update(self.profile, |status| _ = status.downloads.insert(key.1, progress))
+        });
+    }
+}
+
+impl Drop for ShownDownload {
+    fn drop(&mut self) {
+        self.outbox.change(|mailbox| {
+            let key = (self.profile, self.request.clone());
+            if mailbox.downloads.owners.get(&key) != Some(&self.number) {
+                return false;
+            }
+            mailbox.downloads.owners.remove(&key);
+            let late = ProblemKind::LateDownload(self.request.clone());
+            mailbox.status.problems.retain(|problem| !is_of(problem, Some(self.profile), &late));
+            let changed = mailbox.update(self.profile, |status| _ = status.downloads.remove(&self.request));
+            mailbox.unblock_forgetting();
+            changed
+        });
+    }
+}
+
+impl Mailbox {
+    /// Where nothing is being saved any more, that it kept the activity from being forgotten is over.
+    fn unblock_forgetting(&mut self) {
+        let EngineStatus { problems, profiles, queue, .. } = &mut self.status;
+        let is_saving = |profile: &ProfileId| {
+            profiles.get(profile).is_some_and(|status| !status.downloads.is_empty())
+                || queue.iter().any(|waiting| waiting.profile == *profile)
+        };
+        problems.retain(|problem| {
+            problem.kind() != ProblemKind::ForgetBlocked || problem.profile.as_ref().is_some_and(is_saving)
+        });
+    }
+
+    /// Changes what is true now of a profile; says whether it is something else now.
+    fn update(&mut self, profile: ProfileId, change: impl FnOnce(&mut ProfileStatus)) -> bool {
+        let known = self.status.profiles.entry(profile).or_default();
+        let mut new = ProfileStatus::clone(known);
+        change(&mut new);
+        let changed = **known != new;
+        if changed {
+            #[cfg(test)]
+            self.history.push_back(new.clone());
+            *known = Arc::new(new);
+        }
+        changed
+    }
+}
+
+/// Whether it is a profile's problem of this kind.
+fn is_of(problem: &Problem, profile: Option<ProfileId>, kind: &ProblemKind) -> bool {
+    problem.profile == profile && problem.kind() == *kind
+}

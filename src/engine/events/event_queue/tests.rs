@@ -1,0 +1,324 @@
+use std::sync::atomic::AtomicUsize;
+
+use futures_util::FutureExt as _;
+use proptest::prelude::*;
+
+use crate::activity::{ActivityKey, Fact, Moment};
+use crate::engine::events::event::ConnectionState;
+use crate::engine::events::problem::{ProblemKind, ProblemReason};
+use crate::engine::network::rest_error::RestError;
+use crate::protocol::UnreadableReason;
+use crate::settings::SettingsError;
+
+use super::*;
+
+fn entries(range: std::ops::Range<u64>, raw: usize) -> Vec<Entry> {
+    range
+        .map(|seq| Entry {
+            seq: Seq(seq),
+            at: Moment(0),
+            key: ActivityKey::Message(seq.to_string().into()),
+            fact: Fact::Unreadable { reason: UnreadableReason::NotJson, size: 1 },
+            raw: "x".repeat(raw).into(),
+        })
+        .collect()
+}
+
+/// The profile of the tests.
+fn ours() -> ProfileId {
+    ProfileId::from_u128(1)
+}
+
+fn mailbox() -> (Outbox, Events) {
+    pair_of(ours(), Arc::new(|| {}))
+}
+
+fn seqs(events: &Events) -> Vec<u64> {
+    let mut seqs = Vec::new();
+    while let Some(event) = events.try_next() {
+        if let Event::Committed { entries, .. } = event {
+            seqs.extend(entries.iter().map(|entry| entry.seq.0));
+        }
+    }
+    seqs
+}
+
+#[test]
+fn a_burst_wakes_the_window_once() {
+    let rung = Arc::new(AtomicUsize::new(0));
+    let bell = rung.clone();
+    let (outbox, events) = pair(Arc::new(move || {
+        bell.fetch_add(1, Ordering::SeqCst);
+    }));
+    for size in 0..100 {
+        outbox.journal_size(size);
+    }
+    assert_eq!(rung.load(Ordering::SeqCst), 1, "one ring for a burst");
+    events.begin_drain();
+    assert_eq!(events.status().and_then(|status| status.journal_size), Some(99), "not the newest");
+    assert!(events.status().is_none(), "nothing has changed");
+    while events.try_next().is_some() {}
+    outbox.journal_size(99);
+    assert_eq!(rung.load(Ordering::SeqCst), 1, "what is as it was is no news");
+    outbox.journal_size(1);
+    assert_eq!(rung.load(Ordering::SeqCst), 2, "what comes after the drain began rings again");
+}
+
+#[tokio::test]
+async fn a_window_that_stalls_is_told_everything_later_and_memory_stays_bounded() {
+    let (outbox, events) = mailbox();
+    let profile = ours();
+    let all = entries(1..201, 1024 * 1024);
+    for chunk in all.chunks(1) {
+        outbox.committed(profile, chunk.to_vec());
+    }
+    assert!(outbox.0.lock().weight <= ENTRIES_LIMIT, "more waits than may");
+    let mut told = seqs(&events);
+    assert!(told.len() < 200, "nothing lagged, so this test tests nothing");
+    loop {
+        if outbox.0.lock().lagging.is_empty() {
+            break;
+        }
+        let (of, from) = outbox.lagging().await;
+        assert_eq!(of, profile);
+        let chunk: Vec<Entry> = all.iter().filter(|entry| entry.seq >= from).take(7).cloned().collect();
+        outbox.caught_up(profile, chunk);
+        told.extend(seqs(&events));
+    }
+    assert_eq!(told, (1..201).collect::<Vec<_>>(), "each entry once and in order");
+}
+
+#[test]
+fn entries_committed_while_the_window_catches_up_are_not_told_twice() {
+    let (outbox, events) = mailbox();
+    let profile = ours();
+    outbox.0.lock().lagging.insert(profile, Lag { from: Seq(1), newest: Seq(2) });
+    outbox.committed(profile, entries(3..4, 1));
+    assert_eq!(seqs(&events), Vec::<u64>::new(), "it is lagging: the journal tells it");
+    outbox.caught_up(profile, entries(1..3, 1));
+    assert_eq!(outbox.0.lock().lagging.get(&profile).map(|lag| lag.from), Some(Seq(3)));
+    outbox.caught_up(profile, entries(3..4, 1));
+    outbox.committed(profile, entries(4..5, 1));
+    assert_eq!(seqs(&events), [1, 2, 3, 4]);
+}
+
+/// What happens to a profile's entries on their way to the window.
+#[derive(Debug, Clone, Copy)]
+enum Act {
+    /// The journal commits so many.
+    Commit(u64),
+    /// The oldest batch that was committed and not announced is announced.
+    Announce,
+    /// So much waits that there is no room for more.
+    Fill,
+    /// So many are read from the journal for a window that lags.
+    Read(usize),
+    /// What was read is told.
+    CatchUp,
+    /// The window drains.
+    Drain,
+}
+
+#[test]
+fn each_entry_is_told_once_however_announcements_and_the_journal_interleave() {
+    let acts = prop_oneof![
+        4 => (1_u64..4).prop_map(Act::Commit),
+        4 => Just(Act::Announce),
+        1 => Just(Act::Fill),
+        3 => (1_usize..6).prop_map(Act::Read),
+        3 => Just(Act::CatchUp),
+        2 => Just(Act::Drain),
+    ];
+    proptest!(|(acts in proptest::collection::vec(acts, 1..60))| {
+        let (outbox, events) = mailbox();
+        let profile = ProfileId::from_u128(1);
+        let (mut durable, mut announced) = (Vec::new(), VecDeque::new());
+        let (mut told, mut found) = (Vec::new(), None);
+        let read = |durable: &[Entry], limit: usize| {
+            let (_, from) = outbox.lagging().now_or_never()?;
+            Some(durable.iter().filter(|entry| entry.seq >= from).take(limit).cloned().collect::<Vec<_>>())
+        };
+        let drain = || {
+            let told = seqs(&events);
+            outbox.0.lock().weight = 0;
+            told
+        };
+        for act in acts {
+            match act {
+                Act::Commit(count) => {
+                    let next = durable.len() as u64 + 1;
+                    let batch = entries(next..next + count, 1);
+                    durable.extend(batch.clone());
+                    announced.push_back(batch);
+                }
+                Act::Announce => {
+                    if let Some(batch) = announced.pop_front() {
+                        outbox.committed(profile, batch);
+                    }
+                }
+                Act::Fill => outbox.0.lock().weight = ENTRIES_LIMIT,
+                Act::Read(limit) => found = found.or_else(|| read(&durable, limit)),
+                Act::CatchUp => {
+                    if let Some(found) = found.take() {
+                        outbox.caught_up(profile, found);
+                    }
+                }
+                Act::Drain => told.extend(drain()),
+            }
+        }
+        for batch in announced {
+            outbox.committed(profile, batch);
+        }
+        for _ in 0..=durable.len() {
+            if let Some(found) = found.take() {
+                outbox.caught_up(profile, found);
+            }
+            told.extend(drain());
+            found = read(&durable, 3);
+        }
+        prop_assert_eq!(told, (1..=durable.len() as u64).collect::<Vec<_>>());
+    });
+}
+
+#[test]
+fn what_was_read_for_a_forgotten_profile_is_not_told() {
+    let (outbox, events) = mailbox();
+    let profile = ProfileId::random();
+    outbox.0.lock().lagging.insert(profile, Lag { from: Seq(1), newest: Seq(2) });
+    outbox.forget(profile);
+    outbox.0.lock().lagging.insert(profile, Lag { from: Seq(8), newest: Seq(9) });
+    outbox.caught_up(profile, entries(1..3, 1));
+    assert_eq!(seqs(&events), [0_u64; 0]);
+}
+
+#[test]
+fn of_a_state_the_newest_value_is_there_whenever_somebody_looks_and_nothing_piles_up() {
+    let (outbox, events) = mailbox();
+    // Also of a profile that the settings do not list.
+    let stranger = ProfileId::from_u128(2);
+    for n in 0..10_000_u64 {
+        let state = if n % 2 == 0 { ConnectionState::Connecting } else { ConnectionState::Joining };
+        outbox.update(stranger, |status| status.set_connection(state));
+    }
+    assert_eq!(outbox.waiting().0, 0, "states wait as events");
+    let status = events.status().unwrap();
+    assert_eq!(status.profile(stranger).unwrap().connection, Some(ConnectionState::Joining));
+    outbox.remove(stranger);
+    assert!(events.status().unwrap().profile(stranger).is_none(), "it is still there");
+}
+
+#[tokio::test]
+async fn entries_of_a_profile_that_the_settings_do_not_list_yet_are_told_from_the_journal_once_they_do() {
+    let (outbox, events) = pair(Arc::new(|| {}));
+    outbox.committed(ours(), entries(7..9, 1));
+    assert!(!outbox.not_kept(ours(), entries(9..10, 1)), "shown, where there is nowhere to show it");
+    assert_eq!(seqs(&events), Vec::<u64>::new());
+    assert!(outbox.lagging().now_or_never().is_none(), "read for nobody");
+    let lagging = outbox.lagging();
+    tokio::pin!(lagging);
+    assert!(lagging.as_mut().now_or_never().is_none());
+    let profile = crate::settings::Profile { id: ours(), ..Default::default() };
+    outbox.settings(&crate::settings::Settings { profiles: vec![profile], ..Default::default() }, 0);
+    assert_eq!(lagging.await, (ours(), Seq(7)));
+    outbox.caught_up(ours(), entries(7..9, 1));
+    outbox.committed(ours(), entries(9..10, 1));
+    assert_eq!(seqs(&events), [7, 8, 9]);
+}
+
+#[test]
+fn a_download_is_shown_for_as_long_as_it_runs_however_it_ends() {
+    let (outbox, events) = mailbox();
+    let request = crate::protocol::RequestId::from("r-1");
+    let running = |events: &Events| {
+        let status = events.status().unwrap();
+        status.profile(ours()).unwrap().downloads.values().map(|one| one.file_name.clone()).collect::<Vec<_>>()
+    };
+    let first = outbox.show_download(ours(), &request, "a".to_owned());
+    assert_eq!(running(&events), ["a"]);
+    // Asked for again, before the first has written down its end.
+    let second = outbox.show_download(ours(), &request, "b".to_owned());
+    first.update(crate::engine::events::event::Progress::default());
+    drop(first);
+    assert_eq!(running(&events), ["b"], "the older one took the newer one away");
+    let panics = std::panic::catch_unwind(std::panic::AssertUnwindSafe(move || {
+        let _shown = second;
+        panic!("it breaks");
+    }));
+    assert!(panics.is_err());
+    assert_eq!(running(&events), [""; 0]);
+}
+
+#[test]
+fn a_problem_is_there_until_it_is_resolved_and_counted_where_it_comes_again() {
+    let (outbox, events) = mailbox();
+    let problems = |events: &Events| {
+        let problems = events.status().unwrap().problems;
+        problems.into_iter().map(|problem| (problem.kind(), problem.number, problem.times)).collect::<Vec<_>>()
+    };
+    outbox.report_problem(Some(ours()), ProblemReason::NewTokenRefused);
+    outbox.report_problem(None, ProblemReason::SettingsFile(SettingsError::NoHome.into()));
+    outbox.report_problem(Some(ours()), ProblemReason::NewTokenRefused);
+    assert_eq!(problems(&events), [(ProblemKind::SettingsFile, 2, 1), (ProblemKind::TokenRenewal, 3, 2)]);
+    outbox.resolve_problem(None, &ProblemKind::TokenRenewal);
+    assert!(events.status().is_none(), "another's was resolved");
+    outbox.resolve_problem(Some(ours()), &ProblemKind::TokenRenewal);
+    assert_eq!(problems(&events), [(ProblemKind::SettingsFile, 2, 1)]);
+    outbox.report_problem(Some(ours()), ProblemReason::NewTokenRefused);
+    assert_eq!(problems(&events).last(), Some(&(ProblemKind::TokenRenewal, 4, 1)));
+    outbox.remove(ours());
+    assert_eq!(problems(&events), [(ProblemKind::SettingsFile, 2, 1)], "it outlives its profile");
+}
+
+#[test]
+fn a_problem_of_the_same_kind_for_another_reason_is_not_the_same_one_again_whatever_its_words_are() {
+    let (outbox, events) = mailbox();
+    let error = |words: &str| RestError::Unauthorised(words.to_owned());
+    let times = |reason: ProblemReason| {
+        outbox.report_problem(Some(ours()), reason);
+        events.status().unwrap().problems.iter().map(|problem| problem.times).collect::<Vec<_>>()
+    };
+    assert_eq!(times(ProblemReason::TokenNotRenewed(error("no"))), [1]);
+    assert_eq!(times(ProblemReason::TokenNotRenewed(error("no"))), [2]);
+    assert_eq!(times(ProblemReason::NewTokenRefused), [1]);
+    // The words of the two are the same.
+    let (refused, not_renewed) = (ProblemReason::TokenRefused(error("no")), ProblemReason::StatusChecks(error("no")));
+    assert_eq!(times(refused.clone()), [1, 1]);
+    assert_ne!(refused.kind(), not_renewed.kind());
+    assert_eq!((refused.severity(), not_renewed.severity()), (Severity::Error, Severity::Warning));
+}
+
+#[test]
+fn notices_are_said_once_and_never_lost_uncounted() {
+    let (outbox, events) = mailbox();
+    let notice = |n: usize| Notice::new(Severity::Warning, None, format!("Notice {n}."));
+    for n in 0..NOTICES_LIMIT + 10 {
+        outbox.notice(notice(n));
+        outbox.notice(notice(n));
+    }
+    let mut sentences = Vec::new();
+    while let Some(event) = events.try_next() {
+        let Event::Notice(notice) = event else { panic!("{event:?}") };
+        sentences.push(notice.sentence);
+    }
+    assert_eq!(sentences.len(), NOTICES_LIMIT + 1);
+    assert!(sentences.last().unwrap().starts_with("20 more notices"), "{sentences:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_restored_waits_for_room() {
+    let (outbox, events) = mailbox();
+    let profile = ours();
+    let restored = |range| Event::Restored {
+        profile,
+        entries: entries(range, 5 * 1024 * 1024),
+        live_from: Seq(100),
+        complete: false,
+    };
+    outbox.restored(restored(1..2)).await;
+    let second = outbox.restored(restored(2..3));
+    tokio::pin!(second);
+    assert!(second.as_mut().now_or_never().is_none(), "there was no room");
+    assert!(matches!(events.try_next(), Some(Event::Restored { .. })));
+    second.await;
+    assert!(matches!(events.try_next(), Some(Event::Restored { .. })));
+}

@@ -1,0 +1,10 @@
+//! What the engine and the window tell each other: actions down, events and the newest state up.
+
+pub(crate) mod action;
+pub(crate) mod connection_reason;
+pub(crate) mod error;
+pub(crate) mod event;
+pub(crate) mod event_queue;
+pub(crate) mod problem;
+pub(crate) mod status;
+pub(crate) mod track_request;

@@ -1,0 +1,100 @@
+//! The local socket: how another process of the same user hands command ids to the one that holds the journal.
+//!
+//! One line of JSON goes in, one comes back, each of at most 1 MiB, each with a version; neither holds a
+//! secret. The socket lies in a folder for its owner only and is for its owner only itself; whoever connects must be of the
+//! same user. Only on Unix: tokio can't make a named pipe for its owner only, so on Windows nobody listens.
+#![cfg_attr(not(unix), expect(dead_code, reason = "nobody listens there"))]
+
+pub(crate) mod request;
+#[cfg(unix)]
+pub(crate) mod server;
+#[cfg(unix)]
+pub(crate) mod socket_path;
+
+use std::path::Path;
+
+pub use crate::engine::events::track_request::NotConfirmed;
+pub use crate::engine::events::track_request::Refusal;
+pub use crate::engine::events::track_request::Tracking;
+pub use crate::engine::events::track_request::TrackingError;
+pub use request::AskError;
+pub use request::SocketError;
+#[cfg(unix)]
+pub(crate) use server::listen;
+
+/// Asks the holder of a data folder's journal to follow commands; how many it follows from now on. Waits for the answer,
+/// for a few seconds at most.
+///
+/// # Errors
+///
+/// Where it can't be asked; within the result, where it refused.
+pub fn ask(data: &Path, tracking: &Tracking) -> Result<Result<usize, Refusal>, AskError> {
+    #[cfg(unix)]
+    return server::ask(data, tracking);
+    #[cfg(not(unix))]
+    {
+        let _unused = (data, tracking);
+        Err(AskError::NotHere)
+    }
+}
+
+/// Nobody listens here.
+#[cfg(not(unix))]
+pub(crate) async fn listen(_data: PathBuf, _tools: super::context::Tools) {}
+
+#[cfg(test)]
+mod tests {
+    use super::request::Question;
+
+    use crate::activity::{Deed, Fact, Moment};
+    use crate::engine::events::track_request::{LONGEST_NAME, MOST_COMMANDS, Tracking};
+
+    fn ids(ids: &[&str]) -> Vec<String> {
+        ids.iter().map(|id| (*id).to_owned()).collect()
+    }
+
+    #[test]
+    fn what_was_asked_survives_the_line() {
+        let tracking = Tracking::new(Some("ops".into()), &ids(&["a", " b ", "a"]), Some(" deploy ")).unwrap();
+        assert_eq!(tracking.len(), 2, "an id that came twice counts twice");
+        let line = serde_json::to_vec(&Question::of(&tracking)).unwrap();
+        assert_eq!(Question::read(&line).unwrap(), tracking);
+        let entries = tracking.into_entries(Moment(7));
+        let facts: Vec<_> = entries.iter().map(|entry| (entry.key.id(), entry.fact.clone())).collect();
+        let label = || Fact::Done(Deed::Labelled { label: "deploy".into() });
+        let tracked = || Fact::Done(Deed::Tracked);
+        assert_eq!(facts, [("a", tracked()), ("a", label()), ("b", tracked()), ("b", label())]);
+    }
+
+    #[test]
+    fn what_makes_no_sense_is_refused_with_a_sentence() {
+        let long = "x".repeat(LONGEST_NAME + 1);
+        let many = vec!["a".to_owned(); MOST_COMMANDS + 1];
+        for (ids, label) in [
+            (ids(&[]), None),
+            (ids(&["a", ""]), None),
+            (ids(&["a\u{1b}[31m"]), None),
+            (ids(&[&long]), None),
+            (many, None),
+            (ids(&["a"]), Some("two\nlines")),
+        ] {
+            let error = Tracking::new(None, &ids, label).unwrap_err().to_string();
+            assert!(error.ends_with('.'), "not a sentence: {error}");
+        }
+    }
+
+    #[test]
+    fn lines_of_others_are_refused() {
+        for line in [
+            "",
+            "null",
+            "{}",
+            r#"{"version":2,"do":"track"}"#,
+            r#"{"version":1,"do":"quit","profile":null,"label":null,"ids":["a"]}"#,
+            r#"{"version":1,"do":"track","profile":null,"label":null,"ids":[]}"#,
+        ] {
+            let refused = Question::read(line.as_bytes()).unwrap_err();
+            assert!(refused.is_usage() && refused.to_string().ends_with('.'), "{line}: {refused:?}");
+        }
+    }
+}

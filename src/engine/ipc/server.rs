@@ -1,0 +1,276 @@
+//! Both ends of the local socket: the holder listens, another process asks.
+
+use std::io;
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::os::unix::net::UnixStream as BlockingStream;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::{UnixListener, UnixStream};
+use tokio::sync::{Semaphore, mpsc, oneshot};
+
+use crate::engine::context::Tools;
+use crate::engine::context::internal_event::Report;
+use crate::engine::events::event::{Notice, Severity};
+use crate::engine::events::track_request::{Asked, NotConfirmed, Refusal, TrackError, Tracking};
+use crate::engine::runtime::tasks::Spawner;
+
+use super::request::{Answer, AskError, LONGEST_LINE, Question, SocketError};
+use super::socket_path::{self, Place};
+
+/// Connections at a time. Where there are as many, the next waits until it is taken.
+const CONNECTIONS: usize = 8;
+/// How long a question may take to arrive.
+const QUESTION_BUDGET: Duration = Duration::from_secs(5);
+/// How long the asking process waits for its answer: the journal may be busy.
+const ANSWER_BUDGET: Duration = Duration::from_secs(15);
+/// The pause after the system gave no connection, for example because too many files are open.
+const PAUSE: Duration = Duration::from_millis(200);
+
+/// A socket that is taken away with this.
+struct Bound {
+    listener: UnixListener,
+    path: PathBuf,
+    owner: u32,
+}
+
+impl Drop for Bound {
+    fn drop(&mut self) {
+        // Removed while the journal is still held: nobody else can have bound it meanwhile.
+        if let Err(error) = std::fs::remove_file(&self.path) {
+            tracing::debug!(%error, "the local socket was not there any more");
+        }
+    }
+}
+
+/// Listens for as long as the engine runs.
+pub(crate) async fn listen(data: PathBuf, tools: Tools) {
+    let bound = match bind(&data) {
+        Ok(bound) => bound,
+        Err(why) => {
+            let sentence = format!("Other programs can't hand commands to this one by `track`. {why}");
+            tools.outbox.notice(Notice::new(Severity::Warning, None, sentence));
+            return;
+        }
+    };
+    let places = Arc::new(Semaphore::new(CONNECTIONS));
+    loop {
+        let Ok(place) = places.clone().acquire_owned().await else { return };
+        match bound.listener.accept().await {
+            Ok((stream, _unnamed)) => {
+                let (spawner, reports, owner) = (tools.spawner.clone(), tools.reports.clone(), bound.owner);
+                let answering = async move {
+                    serve(stream, owner, spawner, reports).await;
+                    drop(place);
+                };
+                tools.spawner.finish("answering another program", answering);
+            }
+            Err(error) => {
+                tracing::warn!(%error, "the local socket gave no connection");
+                tokio::time::sleep(PAUSE).await;
+            }
+        }
+    }
+}
+
+fn bind(data: &Path) -> Result<Bound, SocketError> {
+    let place = socket_path::of(data, socket_path::runtime_folder())?;
+    let owner = place.prepare()?;
+    let failed = |source: io::Error| unusable(&place, source);
+    let listener = UnixListener::bind(&place.socket).map_err(failed)?;
+    let bound = Bound { listener, path: place.socket.clone(), owner };
+    place.close_to_others().map_err(failed)?;
+    Ok(bound)
+}
+
+fn unusable(place: &Place, source: io::Error) -> SocketError {
+    SocketError::Unusable { socket: place.socket.clone(), source }
+}
+
+/// Answers one question.
+async fn serve(stream: UnixStream, owner: u32, spawner: Spawner, reports: mpsc::Sender<Report>) {
+    match stream.peer_cred() {
+        Ok(peer) if peer.uid() == owner => {}
+        Ok(_) | Err(_) => {
+            tracing::warn!("a process of another user was turned away from the local socket");
+            return;
+        }
+    }
+    let (read, mut write) = stream.into_split();
+    let mut line = Vec::new();
+    let mut question = tokio::io::BufReader::new(read.take(LONGEST_LINE));
+    let arrives = tokio::time::timeout(QUESTION_BUDGET, question.read_until(b'\n', &mut line));
+    // An engine that stops waits for no question, but does answer one that it has.
+    match spawner.until_stopped(arrives).await {
+        Some(Ok(Ok(_))) if line.ends_with(b"\n") => {}
+        Some(_) | None => {
+            tracing::debug!("a question on the local socket was not whole");
+            return;
+        }
+    }
+    let answer = match Question::read(&line) {
+        Ok(tracking) => pass_on(tracking, &reports).await,
+        Err(refused) => Some(Err(refused)),
+    };
+    let Some(answer) = answer else {
+        // Whoever asks finds that nobody answers, and asks the next holder.
+        tracing::debug!("a question on the local socket came too late");
+        return;
+    };
+    let answer = match answer {
+        Ok(count) => Answer::Accepted(count),
+        Err(error) if error.is_usage() => Answer::Usage(error.to_string()),
+        Err(error) => Answer::Failed(error.to_string()),
+    };
+    let said = async {
+        let mut line = serde_json::to_vec(&answer)?;
+        line.push(b'\n');
+        write.write_all(&line).await?;
+        write.shutdown().await
+    };
+    if let Err(error) = said.await {
+        tracing::debug!(%error, "nobody waited for the answer on the local socket");
+    }
+}
+
+/// Has the engine's centre answer; `None` if it is stopping. It has what was asked from then on; nobody waits for longer than
+/// who asked does, so that a journal that refuses does not use up the connections.
+async fn pass_on(tracking: Tracking, reports: &mpsc::Sender<Report>) -> Option<Result<usize, TrackError>> {
+    let (reply, answer) = oneshot::channel();
+    reports.send(Report::Track(Asked { tracking, reply })).await.ok()?;
+    match tokio::time::timeout(ANSWER_BUDGET, answer).await {
+        Ok(answered) => answered.ok(),
+        Err(_elapsed) => Some(Err(TrackError::NotConfirmed(NotConfirmed { seconds: ANSWER_BUDGET.as_secs() }))),
+    }
+}
+
+/// Asks the holder.
+pub(crate) fn ask(data: &Path, tracking: &Tracking) -> Result<Result<usize, Refusal>, AskError> {
+    ask_within(data, tracking, ANSWER_BUDGET)
+}
+
+fn ask_within(data: &Path, tracking: &Tracking, patience: Duration) -> Result<Result<usize, Refusal>, AskError> {
+    let place = socket_path::of(data, socket_path::runtime_folder())?;
+    let mut stream = match BlockingStream::connect(&place.socket) {
+        Ok(stream) => stream,
+        Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused) => {
+            return Err(AskError::Nobody);
+        }
+        Err(error) => return Err(unusable(&place, error).into()),
+    };
+    let asking = |stream: &mut BlockingStream| {
+        stream.set_write_timeout(Some(QUESTION_BUDGET))?;
+        let mut line = serde_json::to_vec(&Question::of(tracking))?;
+        line.push(b'\n');
+        stream.write_all(&line)
+    };
+    let hearing = |stream: BlockingStream| {
+        stream.set_read_timeout(Some(patience))?;
+        let mut answer = Vec::new();
+        BufReader::new(stream.take(LONGEST_LINE)).read_until(b'\n', &mut answer)?;
+        Ok(answer)
+    };
+    asking(&mut stream).map_err(|error| match error {
+        error if is_late(&error) => AskError::NotTaken { seconds: QUESTION_BUDGET.as_secs() },
+        error if has_gone(&error) => AskError::Nobody,
+        error => AskError::Answer(error),
+    })?;
+    let answer = hearing(stream).map_err(|error: io::Error| match error {
+        error if is_late(&error) => NotConfirmed { seconds: patience.as_secs() }.into(),
+        error if has_gone(&error) => AskError::Nobody,
+        error => AskError::Answer(error),
+    })?;
+    if answer.is_empty() {
+        return Err(AskError::Nobody);
+    }
+    match serde_json::from_slice(&answer) {
+        Ok(Answer::Accepted(count)) => Ok(Ok(count)),
+        Ok(Answer::Usage(why)) => Ok(Err(Refusal::Usage(why))),
+        Ok(Answer::Failed(why)) => Ok(Err(Refusal::Failed(why))),
+        Err(error) => Err(AskError::Answer(error.into())),
+    }
+}
+
+/// Whether the holder closed the connection without an answer, because it ends.
+fn has_gone(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::BrokenPipe | io::ErrorKind::ConnectionReset)
+}
+
+/// Whether a socket's budget was used up.
+fn is_late(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::events::event_queue;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_journal_that_refuses_does_not_use_up_the_connections() {
+        let tracking = Tracking::new(None, &["c-1".into()], None).unwrap();
+        let (reports, mut reported) = mpsc::channel(1);
+        let Some(Err(late @ TrackError::NotConfirmed(_))) = pass_on(tracking.clone(), &reports).await else {
+            panic!("it was answered")
+        };
+        let sentence = late.to_string();
+        assert!(!late.is_usage() && sentence.contains("follows them"), "{sentence}");
+        let Some(Report::Track(asked)) = reported.recv().await else { panic!("nothing was passed on") };
+        assert_eq!(asked.tracking, tracking);
+    }
+
+    #[tokio::test]
+    async fn a_holder_that_ends_in_the_middle_is_nobody_any_more() {
+        let data = tempfile::tempdir().unwrap();
+        let bound = bind(data.path()).unwrap();
+        let (outbox, _events) = event_queue::pair(Arc::new(|| {}));
+        let spawner = Spawner::new(tokio::runtime::Handle::current(), outbox);
+        let tracking = Tracking::new(None, &["c-1".into()], None).unwrap();
+        // It may have read what was asked, or not.
+        for reads in [true, false] {
+            let (folder, asked) = (data.path().to_owned(), tracking.clone());
+            let asking = spawner.blocking("asking", move || ask(&folder, &asked));
+            let (mut stream, _unnamed) = bound.listener.accept().await.unwrap();
+            if reads {
+                let read = stream.read(&mut [0; 4_096]).await.unwrap();
+                assert!(read > 0, "nothing was asked");
+            }
+            drop(stream);
+            let told = asking.await.unwrap().unwrap_err();
+            assert!(matches!(told, AskError::Nobody), "{told:?}");
+        }
+    }
+
+    #[tokio::test]
+    async fn an_answer_that_does_not_come_in_time_is_told_as_that_and_the_ids_have_arrived() {
+        let data = tempfile::tempdir().unwrap();
+        let bound = bind(data.path()).unwrap();
+        let tracking = Tracking::new(Some("ops".into()), &["c-1".into(), "c-2".into()], Some("deploy")).unwrap();
+        let (reports, mut reported) = mpsc::channel(1);
+        let (folder, asked) = (data.path().to_owned(), tracking.clone());
+        let (outbox, _events) = event_queue::pair(Arc::new(|| {}));
+        let spawner = Spawner::new(tokio::runtime::Handle::current(), outbox);
+        let asking = spawner.blocking("asking", move || ask_within(&folder, &asked, Duration::from_millis(1)));
+        let (stream, _unnamed) = bound.listener.accept().await.unwrap();
+        let serving = serve(stream, bound.owner, spawner, reports);
+        tokio::pin!(serving);
+        // The journal does not answer for as long as the asking process waits.
+        let told = tokio::select! {
+            told = asking => told.unwrap().unwrap_err(),
+            () = &mut serving => panic!("it was answered"),
+        };
+        assert!(matches!(told, AskError::NotConfirmed(_)), "{told:?}");
+        let sentence = told.to_string();
+        assert!(sentence.contains("follows them") && !sentence.contains("version"), "{sentence}");
+        let arrived = tokio::select! {
+            Some(Report::Track(arrived)) = reported.recv() => arrived,
+            () = &mut serving => panic!("it was answered"),
+        };
+        assert_eq!(arrived.tracking, tracking);
+        arrived.reply.send(Ok(2)).unwrap();
+        // Nobody waits for the answer any more: that is no failure.
+        serving.await;
+    }
+}

@@ -1,0 +1,11 @@
+//! The `Date` header: the server's time of day.
+
+use hyper::header::{DATE, HeaderMap};
+
+use crate::activity::Moment;
+use crate::protocol::http_date;
+
+/// The server's time of day, of the headers of its answer.
+pub(crate) fn date_of(headers: &HeaderMap) -> Option<Moment> {
+    http_date(headers.get(DATE)?.to_str().ok()?).map(Moment::from)
+}

@@ -1,0 +1,163 @@
+//! A way through an HTTP proxy: `CONNECT` (RFC 9110, section 9.3.6), and nothing else of HTTP.
+//!
+//! What comes after it is a plain stream of bytes to the target; TLS is spoken through it, end to end.
+
+use hyper::header::{HOST, HeaderValue, PROXY_AUTHORIZATION, USER_AGENT};
+use hyper::{Method, Request, StatusCode};
+
+use crate::engine::network::endpoints::Target;
+use crate::engine::network::http1::{self, HttpError};
+use crate::engine::network::retry_after::RetryAfter;
+use crate::engine::network::transport::Transport;
+
+use super::{ProxyError, Through};
+
+/// Has the proxy at the other end of `stream` connect to a target: the stream to that. The caller holds the budget of time.
+///
+/// # Errors
+///
+/// Where the proxy does not, or is none.
+pub(crate) async fn open(
+    stream: Box<dyn Transport>,
+    target: &Target,
+    through: &Through,
+) -> Result<Box<dyn Transport>, ProxyError> {
+    let request = request(target, through).map_err(|error| {
+        tracing::debug!(%error, "the proxy can't be asked");
+        ProxyError::NotAProxy(through.to_string())
+    })?;
+    let failed = |error| failed(error, through);
+    let answer = http1::send(stream, request).await.map_err(failed)?;
+    let status = answer.head.status;
+    if status == StatusCode::PROXY_AUTHENTICATION_REQUIRED {
+        return Err(ProxyError::NeedsPassword(through.to_string()));
+    }
+    if !status.is_success() {
+        let retry_after = RetryAfter::of(&answer.head.headers);
+        let (proxy, host) = (through.to_string(), target.host.clone());
+        return Err(ProxyError::Refused { proxy, host, status: status.as_u16(), retry_after });
+    }
+    let (stream, read) = answer.into_stream().await.map_err(failed)?;
+    // Neither TLS nor HTTP lets a server speak first: more than the answer is none of the target's.
+    if read.is_empty() { Ok(stream) } else { Err(ProxyError::NotAProxy(through.to_string())) }
+}
+
+/// The request. It holds the proxy's password where there is one.
+fn request(target: &Target, through: &Through) -> hyper::http::Result<Request<String>> {
+    let host = if target.host.contains(':') { format!("[{}]", target.host) } else { target.host.clone() };
+    let authority = format!("{host}:{}", target.port);
+    let mut request = Request::builder().method(Method::CONNECT).uri(&authority).header(HOST, authority);
+    request = request.header(USER_AGENT, http1::USER_AGENT);
+    if let Some(authorization) = through.authorization() {
+        let mut value = HeaderValue::try_from(authorization)?;
+        value.set_sensitive(true);
+        request = request.header(PROXY_AUTHORIZATION, value);
+    }
+    request.body(String::new())
+}
+
+fn failed(error: HttpError, through: &Through) -> ProxyError {
+    match error {
+        HttpError::Closed => ProxyError::Closed(through.to_string()),
+        HttpError::NotHttp => ProxyError::NotAProxy(through.to_string()),
+        HttpError::TooLong => ProxyError::TooLong(through.to_string()),
+        HttpError::Io(source) => ProxyError::NotReached { proxy: through.to_string(), source: source.into() },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+
+    use super::*;
+    use crate::engine::network::proxy::{Proxies, ProxyVariables};
+    use crate::settings::ProxyChoice;
+
+    fn through(url: &str) -> Through {
+        let variables = ProxyVariables::read(|name| (name == "ALL_PROXY").then(|| url.into()));
+        let proxies = Proxies::of(&ProxyChoice::System, &variables);
+        proxies.of_url(&"wss://w.example.com".parse().unwrap()).unwrap().unwrap()
+    }
+
+    fn target(host: &str) -> Target {
+        Target { host: host.into(), port: 8083, secure: true, addresses: Vec::new() }
+    }
+
+    /// What becomes of an answer; `hang_up` is whether the proxy then closes. And what it was asked.
+    async fn answered(answer: &[u8], hang_up: bool) -> (Result<(), ProxyError>, String) {
+        let (ours, mut theirs) = tokio::io::duplex(1024);
+        let through = through("http://me:secret@p:3128");
+        let proxy = async {
+            let mut asked = vec![0; 1024];
+            let read = theirs.read(&mut asked).await.unwrap();
+            // In small pieces, as a network may deliver it; where it is given up, nobody takes the rest.
+            for piece in answer.chunks(7) {
+                if theirs.write_all(piece).await.is_err() {
+                    break;
+                }
+            }
+            if hang_up {
+                theirs.shutdown().await.unwrap();
+            }
+            asked.truncate(read);
+            (String::from_utf8(asked).unwrap(), theirs)
+        };
+        let target = target("w.example.com");
+        let opening = async {
+            let opening = open(Box::new(ours), &target, &through);
+            let opened = tokio::time::timeout(Duration::from_secs(10), opening).await;
+            opened.expect("it waits for more").map(drop)
+        };
+        let (opened, (asked, _theirs)) = tokio::join!(opening, proxy);
+        (opened, asked)
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_proxy_that_agrees_is_asked_exactly_once_with_its_password() {
+        let (opened, asked) = answered(b"HTTP/1.1 200 Connection established\r\nVia: 1.1 p\r\n\r\n", false).await;
+        opened.unwrap();
+        let expected = format!(
+            "CONNECT w.example.com:8083 HTTP/1.1\r\nHost: w.example.com:8083\r\nUser-Agent: {}\r\n\
+             Proxy-Authorization: Basic bWU6c2VjcmV0\r\n\r\n",
+            http1::USER_AGENT
+        );
+        assert_eq!(asked, expected);
+        answered(b"HTTP/1.0 200\r\n\r\n", false).await.0.unwrap();
+        let request = request(&target("2001:db8::1"), &through("http://p")).unwrap();
+        assert_eq!(request.uri(), "[2001:db8::1]:8083");
+        assert_eq!(request.headers()[HOST], "[2001:db8::1]:8083");
+        assert!(!request.headers().contains_key(PROXY_AUTHORIZATION));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_proxy_that_asks_to_wait_is_heard() {
+        let answer = b"HTTP/1.1 503 Busy\r\nRetry-After: 60\r\nContent-Length: 0\r\n\r\n";
+        let Err(ProxyError::Refused { status: 503, retry_after, .. }) = answered(answer, true).await.0 else {
+            panic!("it agreed")
+        };
+        assert_eq!(retry_after, Some(RetryAfter::In(Duration::from_mins(1))));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn whatever_else_a_proxy_answers_is_a_sentence_that_names_it() {
+        let long = [b"HTTP/1.1 200 OK\r\nX: ".as_slice(), &vec![b'x'; 128 * 1024]].concat();
+        let cases: [(&[u8], &str); 9] = [
+            (b"HTTP/1.1 407 Proxy Authentication Required\r\n\r\n", "asks for a user name and a password"),
+            (b"HTTP/1.1 403 Forbidden\r\n\r\n", "did not connect to w.example.com: it answered with HTTP status 403"),
+            (b"HTTP/1.1 302 Found\r\nLocation: http://portal\r\n\r\n", "HTTP status 302"),
+            (b"HTTP/1.1 2000 OK\r\n\r\n", "did not answer like a proxy"),
+            (b"HTTP/2 200\r\n\r\n", "did not answer like a proxy"),
+            (b"SSH-2.0-OpenSSH_9.9\r\n", "did not answer like a proxy"),
+            (b"HTTP/1.1 200 OK\r\n\r\nhello", "did not answer like a proxy"),
+            (b"HTTP/1.1 200 OK\r\nVia", "closed the connection without an answer"),
+            (&long, "had no end"),
+        ];
+        for (answer, words) in cases {
+            let sentence = answered(answer, true).await.0.unwrap_err().to_string();
+            assert!(sentence.contains(words) && sentence.contains("p:3128"), "{sentence}");
+            assert!(sentence.ends_with('.') && !sentence.contains("secret"), "{sentence}");
+        }
+    }
+}

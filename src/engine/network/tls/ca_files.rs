@@ -1,0 +1,94 @@
+//! The certificate files that the operator named. Each is read by a thread of its own, because one that lies on a network mount may
+//! take long or for ever: connections wait for it only a little while, and quitting does not wait at all.
+
+use std::io;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use tokio::sync::oneshot;
+
+use crate::engine::network::system_error::SystemError;
+
+/// How long connections wait for the files.
+pub(crate) const BUDGET: Duration = Duration::from_secs(5);
+
+/// The certificate files, as far as they are read.
+#[derive(Debug, Default)]
+pub(crate) struct CaFiles(Vec<CaFile>);
+
+/// One of them.
+#[derive(Debug)]
+pub(crate) struct CaFile {
+    /// Where it is.
+    pub(crate) path: PathBuf,
+    /// Who named it.
+    pub(crate) named_by: NamedBy,
+    content: Content,
+}
+
+/// Who named a certificate file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum NamedBy {
+    /// `PRIVICORE_CA_FILE`.
+    Environment,
+    /// The settings.
+    Settings,
+}
+
+#[derive(Debug)]
+enum Content {
+    Reading(oneshot::Receiver<io::Result<Vec<u8>>>),
+    Read(Result<Vec<u8>, SystemError>),
+}
+
+impl CaFiles {
+    /// Begins to read them.
+    pub(crate) fn read(files: impl IntoIterator<Item = (NamedBy, PathBuf)>) -> Self {
+        let begin = |(named_by, path): (NamedBy, PathBuf)| {
+            let (read, reading) = oneshot::channel();
+            let at = path.clone();
+            // Neither tokio's threads nor anybody else can be told to give up a read that never returns; this one ends with the
+            // process.
+            let thread = std::thread::Builder::new().name("certificates".to_owned()).spawn(move || {
+                // Nobody waits any more: another file was chosen, or the engine stops.
+                drop(read.send(std::fs::read(at)));
+            });
+            let content = match thread {
+                Ok(_detached) => Content::Reading(reading),
+                Err(error) => Content::Read(Err(error.into())),
+            };
+            CaFile { path, named_by, content }
+        };
+        Self(files.into_iter().map(begin).collect())
+    }
+
+    /// Waits until all of them are read. Can be dropped at any time.
+    pub(crate) async fn wait(&mut self) {
+        for file in &mut self.0 {
+            if let Content::Reading(reading) = &mut file.content {
+                let read = reading.await.unwrap_or_else(|_panicked| Err(io::ErrorKind::Other.into()));
+                file.content = Content::Read(read.map_err(SystemError::from));
+            }
+        }
+    }
+
+    /// Whether all of them are read.
+    pub(crate) fn are_read(&self) -> bool {
+        self.0.iter().all(|file| matches!(file.content, Content::Read(_)))
+    }
+
+    /// Each file.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &CaFile> {
+        self.0.iter()
+    }
+}
+
+impl CaFile {
+    /// What is in it; `None` as long as it is being read.
+    pub(crate) fn content(&self) -> Option<Result<&[u8], &SystemError>> {
+        match &self.content {
+            Content::Reading(_) => None,
+            Content::Read(read) => Some(read.as_deref()),
+        }
+    }
+}

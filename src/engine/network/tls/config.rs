@@ -1,0 +1,246 @@
+//! Whom TLS trusts: the platform's authorities, and those that the operator names by a file. There is no way around it.
+
+use std::fmt;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use rustls::client::WantsClientCert;
+use rustls::crypto::CryptoProvider;
+use rustls::pki_types::CertificateDer;
+use rustls::{ClientConfig, ConfigBuilder, WantsVerifier};
+
+use crate::engine::network::system_error::SystemError;
+use crate::settings::atomic::in_words;
+
+use super::ca_files::{self, CaFile, CaFiles, NamedBy};
+use super::certificates::{self, Certificates, NoCertificates, Unusable};
+
+#[cfg(all(unix, not(target_os = "macos")))]
+use super::system_roots;
+#[cfg(all(unix, not(target_os = "macos")))]
+use super::system_roots::SystemRootsError;
+
+/// The TLS configuration of every connection, sockets and HTTP alike.
+#[derive(Debug, Clone)]
+pub(crate) struct Trust {
+    /// The configuration.
+    pub(crate) config: Arc<ClientConfig>,
+    /// What could not be loaded. A file that can't be read vouches for nobody, and the others still do. Without
+    /// the platform's authorities TLS trusts nobody; plain connections to this machine work, so that a sandbox runs where no
+    /// certificates are installed.
+    pub(crate) shortfall: Option<Shortfall>,
+}
+
+/// What could not be loaded of the certificate authorities that TLS is to trust. Cheap to clone.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Shortfall(Arc<[LoadError]>);
+
+impl fmt::Display for Shortfall {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (number, error) in self.0.iter().enumerate() {
+            let space = if number == 0 { "" } else { " " };
+            write!(f, "{space}{error}")?;
+        }
+        Ok(())
+    }
+}
+
+/// Why certificate authorities could not be loaded.
+#[derive(Debug, PartialEq, thiserror::Error)]
+enum LoadError {
+    /// A file that the operator named.
+    #[error(transparent)]
+    CaFile(#[from] CaFileError),
+    /// Some of the system's.
+    #[cfg(all(unix, not(target_os = "macos")))]
+    #[error(transparent)]
+    SystemRoots(#[from] SystemRootsError),
+    /// The system has none.
+    #[cfg(all(unix, not(target_os = "macos")))]
+    #[error(
+        "This machine's certificate authorities could not be loaded, so no encrypted connection can be trusted. Install them (on \
+         Debian the package ca-certificates), or name a file by PRIVICORE_CA_FILE, and start again."
+    )]
+    NoSystemRoots,
+    /// The system does not verify.
+    #[cfg(not(all(unix, not(target_os = "macos"))))]
+    #[error(
+        "This computer's certificate authorities could not be loaded, so no encrypted connection can be trusted. Restart \
+         Privicore Monitor, then the computer; if it stays so, ask whoever looks after this computer."
+    )]
+    NoVerifier,
+}
+
+impl Trust {
+    /// Loads the authorities. Reads files of the system: not for a task.
+    ///
+    /// # Errors
+    ///
+    /// Where the cryptography that this program was built with can speak no version of TLS.
+    pub(crate) fn load(files: &CaFiles) -> Result<Self, rustls::Error> {
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let builder = ClientConfig::builder_with_provider(provider.clone()).with_safe_default_protocol_versions()?;
+        let (mut further, mut missing) = (Vec::new(), Vec::new());
+        for file in files.iter() {
+            match certificates(file) {
+                Ok((certificates, partly)) => {
+                    further.extend(certificates);
+                    missing.extend(partly.map(LoadError::from));
+                }
+                Err(why) => missing.push(why.into()),
+            }
+        }
+        let (builder, of_system) = with_authorities(builder, &provider, further);
+        missing.extend(of_system);
+        let mut config = builder.with_no_client_auth();
+        // The WebSocket upgrade exists in HTTP/1.1 only, and the backend needs no more.
+        config.alpn_protocols = vec![b"http/1.1".to_vec()];
+        let shortfall = (!missing.is_empty()).then(|| Shortfall(missing.into()));
+        Ok(Self { config: Arc::new(config), shortfall })
+    }
+}
+
+/// Trusts the system's authorities and further ones; what is wrong with the system's.
+#[cfg(all(unix, not(target_os = "macos")))]
+fn with_authorities(
+    builder: ConfigBuilder<ClientConfig, WantsVerifier>,
+    _provider: &Arc<CryptoProvider>,
+    further: Vec<CertificateDer<'static>>,
+) -> (ConfigBuilder<ClientConfig, WantsClientCert>, Vec<LoadError>) {
+    let mut roots = rustls::RootCertStore::empty();
+    let mut problems: Vec<LoadError> = system_roots::load(&mut roots).into_iter().map(LoadError::from).collect();
+    roots.add_parsable_certificates(further);
+    if roots.is_empty() {
+        problems.push(LoadError::NoSystemRoots);
+    }
+    (builder.with_root_certificates(roots), problems)
+}
+
+/// Trusts the system's authorities, which the system checks itself, and further ones; what is wrong with the system's.
+/// `dangerous()` is rustls's word for any verifier but its own; this one verifies.
+#[cfg(not(all(unix, not(target_os = "macos"))))]
+fn with_authorities(
+    builder: ConfigBuilder<ClientConfig, WantsVerifier>,
+    provider: &Arc<CryptoProvider>,
+    further: Vec<CertificateDer<'static>>,
+) -> (ConfigBuilder<ClientConfig, WantsClientCert>, Vec<LoadError>) {
+    match rustls_platform_verifier::Verifier::new_with_extra_roots(further, provider.clone()) {
+        Ok(verifier) => (builder.dangerous().with_custom_certificate_verifier(Arc::new(verifier)), Vec::new()),
+        Err(error) => {
+            tracing::warn!(%error, "the system's certificate authorities could not be loaded");
+            (builder.with_root_certificates(rustls::RootCertStore::empty()), vec![LoadError::NoVerifier])
+        }
+    }
+}
+
+/// What a certificate file holds, and what of it is of no use.
+fn certificates(file: &CaFile) -> Result<(Vec<CertificateDer<'static>>, Option<CaFileError>), CaFileError> {
+    let (named_by, path) = (file.named_by, file.path.clone());
+    let bytes = match file.content() {
+        None => return Err(CaFileError::Late { named_by, path }),
+        Some(Err(error)) => {
+            return Err(CaFileError::Unreadable { named_by, path, source: error.clone() });
+        }
+        Some(Ok(bytes)) => bytes,
+    };
+    let Certificates { usable, unusable } = match certificates::read(bytes) {
+        Ok(found) => found,
+        Err(why) => return Err(CaFileError::NoCertificates { named_by, path, why }),
+    };
+    let partly =
+        (!unusable.is_empty()).then_some(CaFileError::Partly { named_by, path, unusable, usable: usable.len() });
+    Ok((usable, partly))
+}
+
+/// Why a certificate file is of no use.
+#[derive(Debug, PartialEq, thiserror::Error)]
+enum CaFileError {
+    /// It takes long to be read.
+    #[error(
+        "The certificate file {}, {}, could not be read within {} s, so connections are made without it. Check the disk or the \
+         network that it lies on. It is used as soon as it has been read.",
+        named(.named_by), .path.display(), ca_files::BUDGET.as_secs()
+    )]
+    Late { named_by: NamedBy, path: PathBuf },
+    /// The system does not give it.
+    #[error(
+        "The certificate file {}, {}, can't be read: {}. Check its path and who may read it.",
+        named(.named_by), .path.display(), in_words(.source)
+    )]
+    Unreadable { named_by: NamedBy, path: PathBuf, source: SystemError },
+    /// It holds something else.
+    #[error("The certificate file {}, {}, can't be used: {why}.", named(.named_by), .path.display())]
+    NoCertificates { named_by: NamedBy, path: PathBuf, why: NoCertificates },
+    /// Some of its certificates are of no use.
+    #[error(
+        "In the certificate file {}, {}, {}. {} Ask whoever gave you the file for a whole one.",
+        named(.named_by), .path.display(), numbered(.unusable), counted(*.usable)
+    )]
+    Partly { named_by: NamedBy, path: PathBuf, unusable: Vec<(usize, Unusable)>, usable: usize },
+}
+
+/// Which certificates are of no use, and why; the first few of them.
+fn numbered(unusable: &[(usize, Unusable)]) -> String {
+    let some: Vec<String> =
+        unusable.iter().take(5).map(|(number, why)| format!("certificate {number} {why}")).collect();
+    match unusable.len().saturating_sub(some.len()) {
+        0 => some.join(" and "),
+        left => format!("{} and {left} more are of no use", some.join(", ")),
+    }
+}
+
+/// What is said of the others.
+fn counted(usable: usize) -> String {
+    match usable {
+        0 => "No other is in it.".to_owned(),
+        1 => "The other one counts.".to_owned(),
+        usable => format!("The other {usable} count."),
+    }
+}
+
+/// Who named it, after "the certificate file".
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "messages of errors get references")]
+fn named(by: &NamedBy) -> &'static str {
+    match by {
+        NamedBy::Environment => "that PRIVICORE_CA_FILE names",
+        NamedBy::Settings => "in the settings",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_bundle_with_one_bad_certificate_counts_but_for_that_and_a_container_is_explained() {
+        const PEM: &str = include_str!("../../../../tests/engine/tls/authority.pem");
+        let folder = tempfile::tempdir().unwrap();
+        let (bundle, container) = (folder.path().join("bundle.pem"), folder.path().join("chain.p7b"));
+        let garbage = "-----BEGIN CERTIFICATE-----\ngarbage!\n-----END CERTIFICATE-----\n";
+        crate::settings::atomic::write(&bundle, [PEM, garbage, PEM].concat().as_bytes()).unwrap();
+        crate::settings::atomic::write(&container, b"-----BEGIN PKCS7-----\nMIIB\n-----END PKCS7-----\n").unwrap();
+        let mut files = CaFiles::read([(NamedBy::Environment, bundle), (NamedBy::Settings, container)]);
+        files.wait().await;
+        let sentence = Trust::load(&files).unwrap().shortfall.unwrap().to_string();
+        for words in
+            ["bundle.pem, certificate 2 is damaged. The other 2 count.", "chain.p7b, can't be used: it is a PKCS#7"]
+        {
+            assert!(sentence.contains(words), "{sentence}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_file_without_certificates_is_said_by_who_named_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let (missing, empty) = (folder.path().join("missing.pem"), folder.path().join("empty.pem"));
+        crate::settings::atomic::write(&empty, b"nothing").unwrap();
+        let mut both = CaFiles::read([(NamedBy::Environment, missing), (NamedBy::Settings, empty)]);
+        both.wait().await;
+        let trust = Trust::load(&both).unwrap();
+        let sentence = trust.shortfall.unwrap().to_string();
+        for words in ["PRIVICORE_CA_FILE names, ", "missing.pem", "in the settings, ", "empty.pem"] {
+            assert!(sentence.contains(words), "{sentence}");
+        }
+        assert_eq!(trust.config.alpn_protocols, [b"http/1.1".to_vec()]);
+    }
+}

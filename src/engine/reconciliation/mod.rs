@@ -1,0 +1,220 @@
+//! Asks the server how open commands ended: right after each join, and when one has been silent for long.
+//!
+//! One task a profile. At most [`AT_ONCE`] questions are under way and [`PAUSE`] lies between two, so that a server that
+//! comes back is not flooded. Only while joined: asking before the join would leave a seam between the answer and what
+//! the socket brings, and the token is known to be good. An answer is an entry like what was heard; "pending" is written
+//! once. Beside it this task tells when commands settle unheard.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::future::BoxFuture;
+use futures_util::stream::{FuturesUnordered, StreamExt as _};
+use tokio::time::Instant;
+
+use crate::activity::{ActivityKey, Enquiry, Entry, Fact, Seq};
+use crate::engine::client::rest::{Dialect, Rest};
+use crate::engine::context::internal_event::Report;
+use crate::engine::events::event::{Notice, Severity};
+use crate::engine::events::event_queue::Outbox;
+use crate::engine::events::problem::{ProblemKind, ProblemReason};
+use crate::engine::network::rest_error::RestError;
+use crate::engine::runtime::clock::Clock;
+use crate::engine::state::pending_commands::Book;
+use crate::engine::state::session_credentials::Ticket;
+use crate::engine::storage::journal_writer::Scribe;
+use crate::protocol::{CommandId, CommandStatus};
+use crate::settings::ProfileId;
+
+/// Questions under way at once.
+const AT_ONCE: usize = 4;
+/// Between the beginnings of two questions: ten a second.
+const PAUSE: Duration = Duration::from_millis(100);
+
+/// Who is asked.
+pub(crate) trait Asker: Send + Sync + 'static {
+    /// Asks how a command ended.
+    fn ask(&self, ticket: Arc<Ticket>, command: CommandId) -> BoxFuture<'static, Result<Enquiry, RestError>>;
+}
+
+/// Asks over REST, and learns how this server wants to be asked.
+pub(crate) struct OverRest {
+    /// The client.
+    pub(crate) rest: Rest,
+    /// What was learnt.
+    pub(crate) dialect: Dialect,
+}
+
+impl Asker for OverRest {
+    fn ask(&self, ticket: Arc<Ticket>, command: CommandId) -> BoxFuture<'static, Result<Enquiry, RestError>> {
+        let (rest, dialect) = (self.rest.clone(), self.dialect.clone());
+        Box::pin(async move { rest.request_status(&ticket.endpoints, &ticket.token, &command, &dialect).await })
+    }
+}
+
+/// What the task works with.
+pub(crate) struct Reconciler {
+    /// Whose it is.
+    pub(crate) profile: ProfileId,
+    /// What is open.
+    pub(crate) book: Book,
+    /// Who is asked.
+    pub(crate) asker: Arc<dyn Asker>,
+    /// Where answers are committed.
+    pub(crate) scribe: Scribe,
+    /// Tells the window.
+    pub(crate) outbox: Outbox,
+    /// Tells the engine's centre.
+    pub(crate) reports: tokio::sync::mpsc::Sender<Report>,
+    /// The time of day.
+    pub(crate) clock: Clock,
+}
+
+/// An answer and what it answers.
+struct Answer {
+    /// Where it is written.
+    scribe: Scribe,
+    ticket: u64,
+    command: CommandId,
+    outcome: Result<Enquiry, RestError>,
+}
+
+/// What a run remembers.
+struct Round {
+    next_start: Instant,
+    /// The ticket whose token a call refused: nothing is asked with it any more.
+    refused: Option<u64>,
+    /// Whether the operator knows that no answer comes.
+    told: bool,
+}
+
+impl Reconciler {
+    /// Works until it is dropped.
+    pub(crate) async fn run(self) {
+        let mut flying: FuturesUnordered<BoxFuture<'static, Answer>> = FuturesUnordered::new();
+        let mut round = Round { next_start: Instant::now(), refused: None, told: false };
+        loop {
+            self.tell_shortfalls();
+            let joined = self.book.joined();
+            if joined.is_none() {
+                // Nothing is asked now; what is wrong then is told by the connection.
+                self.answers_again(&mut round);
+            }
+            let ticket = joined.map(|joined| joined.ticket).filter(|ticket| round.refused != Some(ticket.number));
+            let question = match &ticket {
+                Some(_) if flying.len() < AT_ONCE => self.book.next_question().map(|due| due.max(round.next_start)),
+                _ => None,
+            };
+            tokio::select! {
+                () = self.book.changed() => {}
+                Some(answer) = flying.next(), if !flying.is_empty() => self.answered(answer, &mut round).await,
+                () = at(question) => {
+                    let now = Instant::now();
+                    if let (Some(ticket), Some(command)) = (ticket, self.book.question(now)) {
+                        round.next_start = now + PAUSE;
+                        flying.push(self.question(ticket, command));
+                    }
+                }
+            }
+        }
+    }
+
+    fn question(&self, ticket: Arc<Ticket>, command: CommandId) -> BoxFuture<'static, Answer> {
+        let number = ticket.number;
+        let asked = self.asker.ask(ticket, command.clone());
+        let scribe = self.scribe.until_forgotten();
+        Box::pin(async move { Answer { scribe, ticket: number, command, outcome: asked.await } })
+    }
+
+    async fn answered(&self, answer: Answer, round: &mut Round) {
+        let Answer { scribe, ticket, command, outcome } = answer;
+        match outcome {
+            Ok(enquiry) => {
+                self.answers_again(round);
+                let pending = matches!(enquiry, Enquiry::Known { status: CommandStatus::Pending, .. });
+                if !pending || self.book.is_pending_news(&command) {
+                    self.write(&scribe, command.clone(), enquiry).await;
+                }
+                if pending {
+                    self.book.asked(&command);
+                }
+            }
+            Err(error @ RestError::Unauthorised(_)) => {
+                if self.book.joined().is_some_and(|joined| joined.ticket.number != ticket) {
+                    // It was asked for with a token that has been replaced meanwhile.
+                    self.book.hurry(&[command]);
+                } else {
+                    round.refused = Some(ticket);
+                    self.book.asked(&command);
+                }
+                let report = Report::TokenDead { profile: self.profile, ticket, why: error };
+                if self.reports.send(report).await.is_err() {
+                    tracing::debug!("the engine is stopping");
+                }
+            }
+            Err(error) => {
+                self.book.asked(&command);
+                if let Some(wait) = error.retry_after() {
+                    round.next_start = round.next_start.max(Instant::now() + wait);
+                }
+                if !std::mem::replace(&mut round.told, true) {
+                    self.outbox.report_problem(Some(self.profile), ProblemReason::StatusChecks(error));
+                }
+            }
+        }
+    }
+
+    /// That no answer comes is over.
+    fn answers_again(&self, round: &mut Round) {
+        if std::mem::take(&mut round.told) {
+            self.outbox.resolve_problem(Some(self.profile), &ProblemKind::StatusChecks);
+        }
+    }
+
+    async fn write(&self, scribe: &Scribe, command: CommandId, enquiry: Enquiry) {
+        let entry = Entry {
+            seq: Seq::default(),
+            at: (self.clock)(),
+            key: ActivityKey::Command(command),
+            fact: Fact::Enquired(enquiry),
+            raw: Box::default(),
+        };
+        if scribe.record(entry).await.is_err() {
+            tracing::debug!("the profile is being closed");
+        }
+    }
+
+    fn tell_shortfalls(&self) {
+        let (given_up, left_out) = self.book.shortfalls();
+        let commands = |count| if count == 1 { "1 command".to_owned() } else { format!("{count} commands") };
+        if given_up > 0 {
+            self.warn(format!(
+                "{} stayed silent for a day and will not be asked for by itself any more. Check the status to ask again.",
+                commands(given_up)
+            ));
+        }
+        if left_out > 0 {
+            self.warn(format!(
+                "Too many commands are open at once: {} will not be asked for by itself. Check the status of those that \
+                 matter.",
+                commands(left_out)
+            ));
+        }
+    }
+
+    fn warn(&self, sentence: String) {
+        let profile = Some(self.profile);
+        self.outbox.notice(Notice::new(Severity::Warning, profile, sentence));
+    }
+}
+
+/// Waits until then; for ever where there is no then.
+async fn at(when: Option<Instant>) {
+    match when {
+        Some(when) => tokio::time::sleep_until(when).await,
+        None => std::future::pending().await,
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,252 @@
+use std::collections::{HashMap, VecDeque};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use tokio::sync::{mpsc, oneshot};
+
+use crate::activity::{Deed, Moment};
+use crate::engine::events::event::Event;
+use crate::engine::events::event_queue::{self, Events};
+use crate::engine::network::endpoints::Endpoints;
+use crate::engine::runtime::tasks::Spawner;
+use crate::engine::state::gaps::Past;
+use crate::engine::state::link_store::Vault;
+use crate::engine::test_support::TestJournal;
+use crate::protocol::AuthorizationToken;
+use crate::protocol::incoming::{Incoming, parse};
+use crate::settings::Profile;
+
+use super::*;
+
+/// A server that answers as it is told: pending unless there is an answer.
+#[derive(Default)]
+struct Server {
+    answers: Mutex<HashMap<CommandId, Enquiry>>,
+    asked: Mutex<VecDeque<(Instant, CommandId)>>,
+    refuses: Mutex<bool>,
+    /// The ticket that it refuses whatever else it does.
+    dead: Mutex<Option<u64>>,
+    /// How long it asks to wait, if it declines.
+    busy: Mutex<Option<Duration>>,
+    flying: AtomicUsize,
+    most: AtomicUsize,
+}
+
+struct ServerAsked(Arc<Server>);
+
+impl Asker for ServerAsked {
+    fn ask(&self, ticket: Arc<Ticket>, command: CommandId) -> BoxFuture<'static, Result<Enquiry, RestError>> {
+        let server = self.0.clone();
+        Box::pin(async move {
+            server.asked.lock().unwrap().push_back((Instant::now(), command.clone()));
+            server.most.fetch_max(server.flying.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
+            tokio::time::sleep(Duration::from_secs(1)).await;
+            server.flying.fetch_sub(1, Ordering::SeqCst);
+            if *server.refuses.lock().unwrap() || *server.dead.lock().unwrap() == Some(ticket.number) {
+                return Err(RestError::Unauthorised(String::new()));
+            }
+            if let Some(wait) = *server.busy.lock().unwrap() {
+                let host = "s".to_owned();
+                return Err(RestError::Status { host, status: 429, words: String::new(), wait: Some(wait) });
+            }
+            let pending = Enquiry::Known { status: CommandStatus::Pending, text: None };
+            Ok(server.answers.lock().unwrap().get(&command).cloned().unwrap_or(pending))
+        })
+    }
+}
+
+struct Bench {
+    server: Arc<Server>,
+    book: Book,
+    journal: TestJournal,
+    scribe: Scribe,
+    events: Events,
+    reported: mpsc::Receiver<Report>,
+}
+
+fn ticket(number: u64) -> Arc<Ticket> {
+    let endpoints = Endpoints::of(&Profile::default()).unwrap();
+    Arc::new(Ticket { number, endpoints: Arc::new(endpoints), token: AuthorizationToken::new("T") })
+}
+
+impl Bench {
+    fn new() -> Self {
+        let (outbox, events) = event_queue::pair(Arc::new(|| {}));
+        let spawner = Spawner::new(tokio::runtime::Handle::current(), outbox.clone());
+        let (server, journal) = (Arc::new(Server::default()), TestJournal::new(outbox.clone()));
+        let (book, profile) = (Book::default(), ProfileId::random());
+        book.restored(true);
+        let (past, told) = oneshot::channel();
+        past.send(Past::default()).unwrap();
+        let (_left, found) = oneshot::channel();
+        let kept = (book.clone(), Vault::default());
+        let store = journal.store.clone();
+        let scribe = Scribe::start(profile, store.clone(), outbox.clone(), kept, (told, found), &spawner);
+        let (reports, reported) = mpsc::channel(4);
+        let reconciler = Reconciler {
+            profile,
+            book: book.clone(),
+            asker: Arc::new(ServerAsked(server.clone())),
+            scribe: scribe.clone(),
+            outbox,
+            reports,
+            clock: Arc::new(|| Moment(0)),
+        };
+        spawner.spawn("reconciling", Box::pin(reconciler.run()));
+        Self { server, book, journal, scribe, events, reported }
+    }
+
+    async fn write(&self, id: &str, fact: Fact) {
+        let key = ActivityKey::Command(id.into());
+        self.scribe.record(Entry::ours(Moment(0), key, fact)).await.unwrap();
+    }
+
+    async fn hear(&self, id: &str, status: i64) {
+        let raw = format!(r#"{{"data":{{"type":"X-DPT-CAB-ID","id":"{id}","command_status":{status}}}}}"#);
+        let Incoming::Message(message) = parse(&raw) else { panic!("{raw}") };
+        self.write(id, Fact::Heard(message)).await;
+    }
+
+    fn answer(&self, id: &str, enquiry: Enquiry) {
+        self.server.answers.lock().unwrap().insert(id.into(), enquiry);
+    }
+
+    fn asked(&self) -> Vec<(Duration, String)> {
+        let asked = std::mem::take(&mut *self.server.asked.lock().unwrap());
+        let first = asked.front().map(|(at, _)| *at);
+        asked.iter().map(|(at, id)| (at.duration_since(first.unwrap()), id.to_string())).collect()
+    }
+
+    fn answers_written(&self) -> Vec<Fact> {
+        let enquired = |entry: &Entry| matches!(entry.fact, Fact::Enquired(_));
+        self.journal.entries().into_iter().filter(enquired).map(|entry| entry.fact).collect()
+    }
+}
+
+fn succeeded() -> Enquiry {
+    Enquiry::Known { status: CommandStatus::Succeeded, text: None }
+}
+
+async fn pass(seconds: u64) {
+    tokio::time::sleep(Duration::from_secs(seconds)).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn after_a_join_everything_open_is_asked_for_four_at_once_and_ten_a_second_at_most() {
+    let bench = Bench::new();
+    for n in 0..100 {
+        bench.hear(&n.to_string(), 1).await;
+        bench.answer(&n.to_string(), if n % 2 == 0 { succeeded() } else { Enquiry::Unknown });
+    }
+    pass(3_600).await;
+    assert!(bench.asked().is_empty(), "asked while not joined");
+    bench.book.join(ticket(1));
+    pass(60).await;
+    let asked = bench.asked();
+    assert_eq!(asked.len(), 100, "each once");
+    assert_eq!(bench.server.most.load(Ordering::SeqCst), AT_ONCE);
+    for pair in asked.windows(2) {
+        assert!(pair[1].0 >= pair[0].0 + PAUSE, "{pair:?}");
+    }
+    assert_eq!(bench.answers_written().len(), 100);
+    assert!(bench.book.open().0.is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_silent_command_is_asked_for_ever_more_seldom_written_once_and_given_up_after_a_day() {
+    let bench = Bench::new();
+    bench.book.join(ticket(1));
+    bench.write("c", Fact::Done(Deed::Tracked)).await;
+    pass(29).await;
+    assert!(bench.asked().is_empty(), "asked too early");
+    pass(3_600).await;
+    let asked: Vec<u64> = bench.asked().iter().map(|(after, _)| after.as_secs()).collect();
+    assert_eq!(asked[..5], [0, 61, 182, 423, 904], "{asked:?}");
+    assert!(asked.windows(2).all(|pair| pair[1] - pair[0] <= 601), "{asked:?}");
+    pass(48 * 3_600).await;
+    assert_eq!(bench.answers_written().len(), 1, "pending is written once");
+    bench.asked();
+    pass(24 * 3_600).await;
+    assert!(bench.asked().is_empty(), "never given up");
+    let told = std::iter::from_fn(|| bench.events.try_next())
+        .any(|event| matches!(event, Event::Notice(notice) if notice.sentence.contains("silent for a day")));
+    assert!(told);
+    bench.answer("c", succeeded());
+    bench.book.hurry(&["c".into()]);
+    pass(5).await;
+    assert!(bench.book.open().0.is_empty(), "by hand it is asked for again");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_refused_token_is_reported_and_asks_nothing_more() {
+    let mut bench = Bench::new();
+    *bench.server.refuses.lock().unwrap() = true;
+    for n in 0..20 {
+        bench.hear(&n.to_string(), 1).await;
+    }
+    bench.book.join(ticket(7));
+    pass(3_600).await;
+    assert!(bench.asked().len() <= 20, "it went on asking");
+    assert!(matches!(bench.reported.recv().await, Some(Report::TokenDead { ticket: 7, .. })));
+}
+
+#[tokio::test(start_paused = true)]
+async fn commands_whose_questions_are_refused_to_a_replaced_token_are_asked_for_at_once_with_the_new_one() {
+    let bench = Bench::new();
+    *bench.server.dead.lock().unwrap() = Some(7);
+    for n in 0..AT_ONCE {
+        bench.hear(&n.to_string(), 1).await;
+        bench.answer(&n.to_string(), succeeded());
+    }
+    bench.book.join(ticket(7));
+    // All questions are on their way when the session joins with the new token.
+    while bench.server.flying.load(Ordering::SeqCst) < AT_ONCE {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    bench.book.lose();
+    bench.book.join(ticket(8));
+    pass(5).await;
+    assert!(bench.book.open().0.is_empty(), "they wait for their next turn");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_server_that_asks_to_wait_is_asked_nothing_before_that_and_after_five_minutes_at_the_latest() {
+    for (asks, waits) in [(90, 90), (3_600, 300)] {
+        let bench = Bench::new();
+        *bench.server.busy.lock().unwrap() = Some(Duration::from_secs(asks));
+        for n in 0..20 {
+            bench.hear(&n.to_string(), 1).await;
+        }
+        bench.book.join(ticket(1));
+        pass(60).await;
+        let under_way = bench.asked().len();
+        assert!((1..=2 * AT_ONCE).contains(&under_way), "{under_way}");
+        *bench.server.busy.lock().unwrap() = None;
+        pass(waits - 60).await;
+        assert_eq!(bench.asked(), [], "asked before {waits} s");
+        pass(60).await;
+        assert!(bench.asked().len() >= 20 - under_way, "not asked again");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_begun_before_the_activity_was_forgotten_brings_no_row_back() {
+    let bench = Bench::new();
+    bench.book.join(ticket(1));
+    bench.hear("c", 1).await;
+    bench.answer("c", succeeded());
+    let (before, ended) = (bench.scribe.until_forgotten(), bench.scribe.until_forgotten());
+    while bench.asked().is_empty() {
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    // The answer is on its way, and a download is about to write how it ended.
+    bench.scribe.forget().await.unwrap().unwrap();
+    pass(10).await;
+    let saved = || Entry::ours(Moment(0), ActivityKey::Data("r".into()), Fact::Done(Deed::WarningRead));
+    let later = bench.scribe.until_forgotten();
+    let (gone, also_gone) = tokio::join!(before.record(saved()), ended.record_all(vec![saved(), saved()]));
+    assert!(gone.is_err() && also_gone.is_err(), "whoever waits is told that it was written");
+    assert_eq!(bench.journal.entries(), [], "a row came back");
+    later.record(saved()).await.unwrap();
+    assert_eq!(bench.journal.entries().len(), 1, "what began since is not written");
+}

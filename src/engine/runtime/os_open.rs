@@ -1,0 +1,244 @@
+//! Hands saved files to the system: the program for it, or the file manager. No child process inherits what is secret.
+
+use std::ffi::{OsStr, OsString};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::process::{ExitStatus, Stdio};
+use std::time::Duration;
+
+use tokio::process::Command;
+
+use crate::settings::atomic::in_words;
+
+/// What every variable of ours begins with; some hold secrets.
+const OURS: &str = "PRIVICORE_";
+
+/// How long the system's opener may take to say that it failed. On some desktops it is the viewer itself, or waits for it: what
+/// still runs then has opened the file.
+const VERDICT: Duration = Duration::from_secs(10);
+
+/// How a file is handed over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum HandOver {
+    /// To the system's program for it.
+    Open,
+    /// To the system's file manager, which shows the folder.
+    ShowInFolder,
+}
+
+impl HandOver {
+    /// Hands a file over. Says why not by `failed`, in a sentence for the operator, at most once. It ends with the program that
+    /// was started, which is not left behind as a zombie; if this future is dropped before, the program goes on.
+    pub(crate) async fn run(self, path: PathBuf, failed: impl FnOnce(String)) {
+        let command = match self {
+            Self::Open => opener(&path),
+            Self::ShowInFolder => shower(&path),
+        };
+        run(command, &path, VERDICT, failed).await;
+    }
+}
+
+#[cfg(target_os = "macos")]
+fn opener(path: &Path) -> Command {
+    command("open", [path.as_os_str()])
+}
+
+#[cfg(target_os = "macos")]
+fn shower(path: &Path) -> Command {
+    command("open", [OsStr::new("-R"), path.as_os_str()])
+}
+
+#[cfg(windows)]
+fn opener(path: &Path) -> Command {
+    command("explorer", [path.as_os_str()])
+}
+
+#[cfg(windows)]
+fn shower(path: &Path) -> Command {
+    let mut select = OsString::from("/select,");
+    select.push(path);
+    command("explorer", [select.as_os_str()])
+}
+
+#[cfg(not(any(target_os = "macos", windows)))]
+fn opener(path: &Path) -> Command {
+    command("xdg-open", [path.as_os_str()])
+}
+
+#[cfg(not(any(target_os = "macos", windows)))]
+fn shower(path: &Path) -> Command {
+    command("xdg-open", [path.parent().unwrap_or(path).as_os_str()])
+}
+
+/// A command with nothing of ours in its environment and on its streams.
+pub(crate) fn command<'a>(program: &str, arguments: impl IntoIterator<Item = &'a OsStr>) -> Command {
+    let mut command = Command::new(program);
+    command.args(arguments).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    // What interrupts this program at its terminal is not meant for the viewer.
+    #[cfg(unix)]
+    command.process_group(0);
+    take_out_ours(&mut command, std::env::vars_os().map(|(name, _)| name));
+    command
+}
+
+fn take_out_ours(command: &mut Command, names: impl Iterator<Item = OsString>) {
+    for name in names.filter(|name| name.to_string_lossy().starts_with(OURS)) {
+        command.env_remove(name);
+    }
+}
+
+async fn run(mut command: Command, path: &Path, verdict: Duration, failed: impl FnOnce(String)) {
+    match tokio::fs::metadata(path).await {
+        Ok(_there) => {}
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return failed(not_there(path)),
+        Err(error) => return failed(format!("{} can't be opened: {}.", path.display(), in_words(&error))),
+    }
+    let mut child = match command.spawn() {
+        Ok(child) => child,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            return failed(format!(
+                "The system's opener, {}, is not installed, so {} can't be opened from here. Install it, or open the file in \
+                 your file manager.",
+                command.as_std().get_program().display(),
+                path.display()
+            ));
+        }
+        Err(error) => return failed(format!("{} can't be opened: {}.", path.display(), in_words(&error))),
+    };
+    match tokio::time::timeout(verdict, child.wait()).await {
+        Ok(Ok(status)) => {
+            if let Some(sentence) = failure(status, path) {
+                failed(sentence);
+            }
+        }
+        Ok(Err(error)) => tracing::warn!(%error, "it is not known how the system's opener ended"),
+        Err(_still_running) => {
+            let ended = child.wait().await;
+            tracing::debug!(?ended, "a viewer has ended");
+        }
+    }
+}
+
+/// What the end of the system's opener means, where it means that nothing was opened.
+fn failure(status: ExitStatus, path: &Path) -> Option<String> {
+    // Explorer exits with 1 when all went well.
+    if status.success() || cfg!(windows) {
+        return None;
+    }
+    let file = path.display();
+    // The codes of xdg-open.
+    let sentence = match status.code().filter(|_code| cfg!(not(target_os = "macos"))) {
+        Some(2) => not_there(path),
+        Some(3) => {
+            format!("The system has no program to open {file} with. Install one, or open the file from that program.")
+        }
+        Some(4) => {
+            format!("The program that the system opens {file} with failed. Open the file in your file manager instead.")
+        }
+        Some(code) => {
+            format!(
+                "The system's opener could not open {file} (code {code}). Open the file in your file manager instead."
+            )
+        }
+        None => format!("The system's opener was ended before it had opened {file}. Try again."),
+    };
+    Some(sentence)
+}
+
+fn not_there(path: &Path) -> String {
+    format!("{} is not there any more.", path.display())
+}
+
+#[cfg(test)]
+mod tests {
+    use futures_util::FutureExt as _;
+    use tokio::io::AsyncWriteExt as _;
+
+    use super::*;
+
+    #[test]
+    fn a_child_inherits_nothing_of_ours() {
+        let mut command = opener(Path::new("/tmp/x"));
+        let names = ["PATH", "PRIVICORE_PASSWORD", "HOME", "PRIVICORE_ANYTHING"];
+        take_out_ours(&mut command, names.into_iter().map(OsString::from));
+        let changed = command.as_std().get_envs();
+        let taken: Vec<_> = changed.map(|(name, value)| (name.to_owned(), value.is_none())).collect();
+        for name in ["PRIVICORE_PASSWORD", "PRIVICORE_ANYTHING"] {
+            assert!(taken.contains(&(name.into(), true)), "{name} stays: {taken:?}");
+        }
+        assert!(!taken.iter().any(|(name, _)| name == "PATH" || name == "HOME"), "{taken:?}");
+    }
+
+    /// What is said when the opener is a shell with this script.
+    #[cfg(unix)]
+    async fn said(script: &str, path: &Path, verdict: Duration) -> Option<String> {
+        let mut said = None;
+        run(command("sh", ["-c", script].map(OsStr::new)), path, verdict, |sentence| said = Some(sentence)).await;
+        said
+    }
+
+    /// Long enough for any shell to have ended.
+    const LONG: Duration = Duration::from_hours(1);
+
+    #[cfg(all(unix, not(target_os = "macos")))]
+    #[tokio::test]
+    async fn each_exit_code_of_the_opener_means_what_it_means() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let path = file.path();
+        assert_eq!(said("exit 0", path, LONG).await, None);
+        for (code, says) in [
+            ("1", "could not open"),
+            ("2", "is not there any more"),
+            ("3", "no program to open"),
+            ("4", "failed"),
+            ("127", "(code 127)"),
+        ] {
+            let sentence = said(&format!("exit {code}"), path, LONG).await.unwrap();
+            assert!(sentence.contains(says) && sentence.contains(&*path.to_string_lossy()), "{code}: {sentence}");
+            assert_eq!(sentence.contains("no program"), code == "3", "{code}: {sentence}");
+        }
+        let killed = said("kill -9 $$", path, LONG).await.unwrap();
+        assert!(killed.contains("was ended before"), "{killed}");
+    }
+
+    #[cfg(target_os = "linux")]
+    #[tokio::test]
+    async fn a_viewer_that_stays_has_opened_the_file_and_leaves_no_zombie() {
+        let folder = tempfile::tempdir().unwrap();
+        let (file, process, end) = (folder.path().join("a"), folder.path().join("process"), folder.path().join("end"));
+        crate::settings::atomic::write(&file, b"").unwrap();
+        let made = std::process::Command::new("mkfifo").arg(&end).status().unwrap();
+        assert!(made.success());
+        // It says who it is, stays until it is told to end, and ends as a failure.
+        let script =
+            format!("echo $$ > {0}.new; mv {0}.new {0}; read line < {1}; exit 3", process.display(), end.display());
+        let mut viewing = Box::pin(said(&script, &file, Duration::ZERO));
+        while !process.exists() {
+            assert!(viewing.as_mut().now_or_never().is_none(), "it ended before its viewer");
+            tokio::task::yield_now().await;
+        }
+        // It can't end yet, so that once this has passed, so has the time in which its end would count.
+        tokio::time::sleep(Duration::from_millis(1)).await;
+        assert!(viewing.as_mut().now_or_never().is_none(), "it ended before its viewer");
+        let number = std::fs::read_to_string(&process).unwrap();
+        let there = Path::new("/proc").join(number.trim());
+        assert!(there.exists());
+        let mut told = tokio::fs::File::options().write(true).open(&end).await.unwrap();
+        told.write_all(b"end\n").await.unwrap();
+        told.flush().await.unwrap();
+        drop(told);
+        assert_eq!(viewing.await, None, "a viewer that was closed is told as a failure");
+        assert!(!there.exists(), "a zombie is left");
+    }
+
+    #[cfg(unix)]
+    #[tokio::test]
+    async fn a_file_that_is_gone_and_an_opener_that_is_not_there_are_said() {
+        let sentence = said("exit 0", Path::new("/nowhere/at/all.bin"), LONG).await.unwrap();
+        assert_eq!(sentence, "/nowhere/at/all.bin is not there any more.");
+        let mut said = None;
+        let missing = command("no-such-opener", []);
+        run(missing, Path::new("/"), LONG, |sentence| said = Some(sentence)).await;
+        assert!(said.unwrap().contains("no-such-opener, is not installed"));
+    }
+}

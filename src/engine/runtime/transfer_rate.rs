@@ -1,0 +1,122 @@
+//! Measures how far a transfer is and how fast.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+/// Between two events of progress.
+pub(crate) const PROGRESS: Duration = Duration::from_millis(200);
+/// Over how long the rate is taken.
+const RATE: Duration = Duration::from_secs(3);
+/// How much the newest transfer counts in what is expected of the next.
+const NEWEST: f64 = 0.5;
+/// A transfer that took less says little about the way: its beginning is most of it.
+const SHORTEST: Duration = Duration::from_millis(200);
+
+/// One transfer.
+#[derive(Debug)]
+pub(crate) struct Meter {
+    /// Points of time and bytes, the oldest first; at most a few seconds and five a second.
+    points: VecDeque<(Instant, u64)>,
+}
+
+impl Meter {
+    pub(crate) fn new(now: Instant) -> Self {
+        Self { points: VecDeque::from([(now, 0)]) }
+    }
+
+    /// Counts; says whether it is time to tell.
+    pub(crate) fn count(&mut self, received: u64, now: Instant) -> bool {
+        if self.points.back().is_some_and(|(last, _)| now < *last + PROGRESS) {
+            return false;
+        }
+        self.points.push_back((now, received));
+        while self.points.len() > 2 && self.points.front().is_some_and(|(first, _)| *first + RATE < now) {
+            self.points.pop_front();
+        }
+        true
+    }
+
+    pub(crate) fn received(&self) -> u64 {
+        self.points.back().map_or(0, |(_, received)| *received)
+    }
+
+    /// Bytes a second over the last few seconds.
+    pub(crate) fn rate(&self) -> f64 {
+        match (self.points.front(), self.points.back()) {
+            (Some((first, from)), Some((last, to))) if last > first => {
+                rate(to.saturating_sub(*from), last.duration_since(*first))
+            }
+            _ => 0.0,
+        }
+    }
+}
+
+/// How fast this machine's downloads were, for what is said before the next one. Clones share it.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Rates(Arc<Mutex<Option<f64>>>);
+
+impl Rates {
+    /// Learns from a transfer that is over.
+    pub(crate) fn learn(&self, bytes: u64, took: Duration) {
+        if took < SHORTEST {
+            return;
+        }
+        let newest = rate(bytes, took);
+        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        *known = Some(known.map_or(newest, |known| NEWEST.mul_add(newest - known, known)));
+    }
+
+    /// How long so many bytes will take; `None` where nothing is known yet.
+    pub(crate) fn takes(&self, bytes: u64) -> Option<Duration> {
+        let rate = (*self.0.lock().unwrap_or_else(PoisonError::into_inner))?;
+        time_for(bytes, rate)
+    }
+}
+
+/// How long bytes take at a rate; `None` where nobody would plan by it.
+#[expect(clippy::cast_precision_loss, reason = "an estimate")]
+pub(crate) fn time_for(bytes: u64, rate: f64) -> Option<Duration> {
+    let seconds = (bytes as f64 / rate).ceil();
+    (rate >= 1.0 && seconds < 300_000.0).then(|| Duration::from_secs_f64(seconds))
+}
+
+#[expect(clippy::cast_precision_loss, reason = "a rate to show")]
+fn rate(bytes: u64, took: Duration) -> f64 {
+    bytes as f64 / took.as_secs_f64()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn progress_is_told_five_times_a_second_at_most_and_the_rate_is_of_the_last_seconds() {
+        let start = Instant::now();
+        let mut meter = Meter::new(start);
+        let mut told = 0;
+        for millisecond in 1..=10_000_u32 {
+            // Fast for five seconds, then ten times slower.
+            let received = if millisecond <= 5_000 { millisecond * 10 } else { 45_000 + millisecond };
+            if meter.count(u64::from(received), start + Duration::from_millis(u64::from(millisecond))) {
+                told += 1;
+            }
+        }
+        assert_eq!(told, 50);
+        assert!((meter.rate() - 1_000.0).abs() < 50.0, "{}", meter.rate());
+    }
+
+    #[test]
+    fn what_the_next_one_takes_is_told_from_those_before_the_newest_counting_most() {
+        let rates = Rates::default();
+        assert_eq!(rates.takes(1_000), None, "nothing is known yet");
+        rates.learn(1_000, Duration::from_secs(1));
+        assert_eq!(rates.takes(10_000), Some(Duration::from_secs(10)));
+        rates.learn(3_000, Duration::from_secs(1));
+        assert_eq!(rates.takes(10_000), Some(Duration::from_secs(5)));
+        rates.learn(1_000_000, Duration::from_millis(1));
+        assert_eq!(rates.takes(10_000), Some(Duration::from_secs(5)), "one that says little was believed");
+    }
+}

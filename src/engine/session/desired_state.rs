@@ -1,0 +1,59 @@
+//! What a session should do, as one value: it is told the aim, never a sequence of steps, so that nothing can queue up.
+
+use std::sync::Arc;
+
+use crate::engine::network::rest_error::RestError;
+use crate::engine::state::session_credentials::Ticket;
+
+/// Where a session should be.
+#[derive(Debug, Clone)]
+pub(crate) enum Aim {
+    /// Not connected: there is no token.
+    SignedOut,
+    /// Not connected: the operator wants it so.
+    Offline,
+    /// Joined with this ticket.
+    Online(Arc<Ticket>),
+    /// Not connected: a REST call said that the token is dead.
+    Refused {
+        /// Why.
+        why: Arc<RestError>,
+    },
+    /// Ended for good.
+    Stopped,
+}
+
+/// What a session should do.
+#[derive(Debug, Clone)]
+pub(crate) struct Wish {
+    /// Where it should be.
+    pub(crate) aim: Aim,
+    /// The largest message to read, in bytes.
+    pub(crate) message_limit: usize,
+    /// Counts how often the operator said not to wait for the next attempt.
+    pub(crate) retry: u64,
+    /// Counts how often the machine woke from sleep.
+    pub(crate) woken: u64,
+}
+
+impl Wish {
+    /// Of a session that starts.
+    pub(crate) fn new(aim: Aim, message_limit: usize) -> Self {
+        Self { aim, message_limit, retry: 0, woken: 0 }
+    }
+
+    /// Whether it should be joined with this ticket and no other.
+    pub(crate) fn wants(&self, ticket: &Ticket) -> bool {
+        matches!(&self.aim, Aim::Online(wanted) if wanted.number == ticket.number)
+    }
+
+    /// Whether this wish gives a reason not to wait any longer that `earlier` did not give.
+    pub(crate) fn hurries(&self, earlier: &Self) -> bool {
+        self.is_retried(earlier) || self.woken != earlier.woken || self.message_limit != earlier.message_limit
+    }
+
+    /// Whether the operator said since `earlier` not to wait.
+    pub(crate) fn is_retried(&self, earlier: &Self) -> bool {
+        self.retry != earlier.retry
+    }
+}

@@ -1,0 +1,445 @@
+//! From a frame to an entry: parse it, put its secrets into the vault, mask them in what is kept. What opens data goes with
+//! the entries, to be sealed.
+
+use crate::activity::{ActivityKey, Entry, Fact, Moment, Seq, TimeReference};
+use crate::engine::state::link_store::{self, Vault};
+use crate::engine::storage::decoded_batch::Harvest;
+use crate::journal::{RequestSecret, Secret};
+use crate::protocol::incoming::{self, Documents, Incoming};
+use crate::protocol::{
+    AuthorizationToken, CorrelationId, Link, LinkLife, Message, Original, Reply, UnreadableReason, lenient, mask,
+};
+
+/// What a frame was, apart from entries, which are in the harvest.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Read {
+    /// An entry was added.
+    Entry,
+    /// The answer to a join or leave; or a refusal, whatever it answers.
+    Reply(Reply),
+    /// A sign of life.
+    KeepAlive,
+    /// Several messages, each of which is to be read as a text frame.
+    Several(Documents),
+}
+
+/// Reads the frames of one connection.
+#[derive(Debug)]
+pub(crate) struct Reading {
+    token: AuthorizationToken,
+    vault: Vault,
+    /// The server's time of day when the connection was made.
+    reference: TimeReference,
+    /// What was asked over this connection: the join, and the leave.
+    asked: Vec<CorrelationId>,
+    /// Whether the last of them has had no answer yet.
+    is_waiting: bool,
+}
+
+impl Reading {
+    /// Of a connection that was made with `token`: it is masked wherever a server echoes it.
+    pub(crate) fn new(token: AuthorizationToken, vault: Vault, reference: TimeReference) -> Self {
+        Self { token, vault, reference, asked: Vec::new(), is_waiting: false }
+    }
+
+    /// A request is being sent: what answers it is no message.
+    pub(crate) fn expect_answer(&mut self, correlation: &CorrelationId) {
+        self.asked.push(correlation.clone());
+        self.is_waiting = true;
+    }
+
+    /// Reads a text frame; an event goes into the harvest. One that may be `several` messages is taken apart.
+    pub(crate) fn text(&mut self, raw: &str, several: bool, at: Moment, harvest: &mut Harvest) -> Read {
+        self.document(raw, several, at, harvest).unwrap_or_else(|| {
+            self.add_unreadable(UnreadableReason::NotJson, raw, at, harvest);
+            Read::Entry
+        })
+    }
+
+    /// Reads a binary frame: JSON in it as that of a text frame. Other bytes are kept whole, sealed.
+    pub(crate) fn binary(&mut self, bytes: &[u8], at: Moment, harvest: &mut Harvest) -> Read {
+        let text = lenient::text_of(bytes);
+        text.and_then(|text| self.document(&text, true, at, harvest)).unwrap_or_else(|| {
+            let entry = unreadable(UnreadableReason::Binary, bytes.len(), mask::HIDDEN_BYTES.into(), at);
+            harvest.add(entry, Some(Original::of_bytes(&mask::bytes(bytes, self.token.expose()))));
+            Read::Entry
+        })
+    }
+
+    /// A message that could not be read, after which the connection ends: only that it came is known, and how large it was.
+    pub(crate) fn lost(reason: UnreadableReason, size: usize, key: &str, at: Moment, harvest: &mut Harvest) {
+        harvest.add(Entry { key: ActivityKey::Message(key.into()), ..unreadable(reason, size, "".into(), at) }, None);
+    }
+
+    /// Reads what is JSON; `None` if it is none.
+    fn document(&mut self, raw: &str, several: bool, at: Moment, harvest: &mut Harvest) -> Option<Read> {
+        let reason = match incoming::parse(raw) {
+            Incoming::Reply(reply) if reply.is_ok() && !self.takes_as_answer(&reply) => {
+                if reply.is_empty() {
+                    return Some(Read::KeepAlive);
+                }
+                UnreadableReason::NotAsked
+            }
+            Incoming::Reply(mut reply) => {
+                reply.text = reply.text.map(|text| self.masked(&text));
+                return Some(Read::Reply(reply));
+            }
+            Incoming::KeepAlive => return Some(Read::KeepAlive),
+            Incoming::Message(message) => {
+                self.add_message(message, raw, at, harvest);
+                return Some(Read::Entry);
+            }
+            Incoming::Unreadable(reason) => reason,
+        };
+        let may_be_several =
+            matches!(reason, UnreadableReason::NotJson | UnreadableReason::NotAnObject | UnreadableReason::WrongType);
+        if several
+            && may_be_several
+            && let Some(documents) = Documents::of(raw)
+        {
+            return Some(Read::Several(documents));
+        }
+        if reason == UnreadableReason::NotJson {
+            return None;
+        }
+        self.add_unreadable(reason, raw, at, harvest);
+        Some(Read::Entry)
+    }
+
+    /// Whether a reply answers what was asked over this connection. A server may leave the correlation id out.
+    fn takes_as_answer(&mut self, reply: &Reply) -> bool {
+        let is_waiting = std::mem::take(&mut self.is_waiting);
+        match &reply.correlation_id {
+            Some(id) if self.asked.contains(id) => true,
+            None if is_waiting => true,
+            Some(_) | None => {
+                self.is_waiting = is_waiting;
+                false
+            }
+        }
+    }
+
+    fn add_message(&mut self, message: Message, raw: &str, at: Moment, harvest: &mut Harvest) {
+        let message = self.settled(message, at);
+        let secret = link_store::secret_of(&message, at);
+        let (mut entry, original) = self.entry(message, secret.as_ref(), raw, at);
+        match secret {
+            Some(secret) if self.vault.keep(&secret) => harvest.secrets.requests.push(secret),
+            // A link that was requested opens nothing any more, however often the server sends it.
+            Some(_requested) => entry.fact = repeated(entry.fact),
+            None => {}
+        }
+        harvest.add(entry, original);
+    }
+
+    fn add_unreadable(&self, reason: UnreadableReason, raw: &str, at: Moment, harvest: &mut Harvest) {
+        let masked = self.masked(raw);
+        let original = self.original(raw, &masked, &[self.token.expose()]);
+        harvest.add(unreadable(reason, raw.len(), masked.into(), at), original);
+    }
+
+    /// A text of the server without the secrets in it.
+    pub(crate) fn masked(&self, text: &str) -> String {
+        mask::text(text, &[self.token.expose()]).into_owned()
+    }
+
+    /// The entry of a message; and the message itself, where more was masked in it than its `secret` and the token.
+    fn entry(
+        &self,
+        message: Message,
+        secret: Option<&RequestSecret>,
+        raw: &str,
+        at: Moment,
+    ) -> (Entry, Option<Original>) {
+        let secret = secret.and_then(|secret| match &secret.secret {
+            Secret::Link(link) => Some(link.expose()),
+            Secret::StreamToken(token) => Some(token.expose()),
+            Secret::StreamReady(url) => url.as_ref().map(Link::expose),
+        });
+        let known = [self.token.expose(), secret.unwrap_or_default()];
+        let known = known.get(..1 + usize::from(secret.is_some())).unwrap_or_default();
+        let masked = mask::text(raw, known);
+        if masked == raw {
+            return (heard(message, raw.into(), at), None);
+        }
+        let original = self.original(raw, &masked, known);
+        // Read again from what is kept: the entry is then the same as when it is restored from the journal.
+        let entry = match incoming::parse(&masked) {
+            Incoming::Message(message) => heard(self.settled(message, at), masked.into(), at),
+            // Masking took away what made it a message, such as an id that quotes the token.
+            Incoming::Reply(_) | Incoming::KeepAlive | Incoming::Unreadable(_) => {
+                unreadable(UnreadableReason::WrongType, raw.len(), masked.into(), at)
+            }
+        };
+        (entry, original)
+    }
+
+    /// A message whose link lives for so long from now, if it told until when by the server's clock and that clock is known:
+    /// what becomes of the clocks afterwards does not change it.
+    fn settled(&self, mut message: Message, at: Moment) -> Message {
+        let life = match &mut message {
+            Message::Data(report) => &mut report.life,
+            Message::StreamReady(report) => &mut report.life,
+            Message::Command(_) | Message::Unrecognised(_) => return message,
+        };
+        if let Some(LinkLife::Until(until)) = life
+            && let Some(end) = self.reference.of_server(Moment::from(*until))
+        {
+            *life = Some(LinkLife::For(end.since(at)));
+        }
+        message
+    }
+
+    /// The text but for credentials, where more than the `known` secrets was masked in it that opens data.
+    fn original(&self, raw: &str, masked: &str, known: &[&str]) -> Option<Original> {
+        let more = masked != raw && mask::credentials(raw, known) != masked;
+        more.then(|| Original::new(mask::credentials(raw, &[self.token.expose()])))
+    }
+}
+
+/// What was heard, as a repetition.
+fn repeated(fact: Fact) -> Fact {
+    match fact {
+        Fact::Heard(message) => Fact::Repeated(message),
+        other => other,
+    }
+}
+
+fn heard(message: Message, raw: Box<str>, at: Moment) -> Entry {
+    let key = match ActivityKey::of(&message) {
+        ActivityKey::Message(id) if id.is_empty() => fresh_key(),
+        key => key,
+    };
+    Entry { seq: Seq::default(), at, key, fact: Fact::Heard(message), raw }
+}
+
+/// The key of a message that names itself by no id.
+fn fresh_key() -> ActivityKey {
+    ActivityKey::Message(uuid::Uuid::new_v4().to_string().into())
+}
+
+fn unreadable(reason: UnreadableReason, size: usize, raw: Box<str>, at: Moment) -> Entry {
+    Entry { seq: Seq::default(), at, key: fresh_key(), fact: Fact::Unreadable { reason, size: size as u64 }, raw }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::activity::{Entry, Fact, Moment, TimeReference};
+    use crate::engine::state::link_store::Vault;
+    use crate::engine::storage::decoded_batch::{Harvest, MOST_BYTES, MOST_MESSAGES};
+    use crate::journal::{RequestSecret, Secret, Secrets};
+    use crate::protocol::{AuthorizationToken, CorrelationId, Delivery, Message, RequestId, UnreadableReason};
+
+    fn read(raw: &str) -> (Read, Vec<Entry>, Vault) {
+        let (read, entries, _, vault) = read_all(raw);
+        (read, entries, vault)
+    }
+
+    fn read_all(raw: &str) -> (Read, Vec<Entry>, Secrets, Vault) {
+        let vault = Vault::default();
+        let mut reading = Reading::new(AuthorizationToken::new("T-canary"), vault.clone(), TimeReference::EXACT);
+        let mut harvest = Harvest::default();
+        let read = reading.text(raw, true, Moment(7), &mut harvest);
+        let (entries, secrets) = harvest.into_parts();
+        (read, entries, secrets, vault)
+    }
+
+    #[test]
+    fn the_link_goes_into_the_vault_and_nowhere_else() {
+        for body in ["https://h.example.com/p?auth=canary", "canary-stream-token"] {
+            let raw = format!(
+                r#"{{"data":{{"type":"X-DPT-CAB-REQUEST-ID","id":"r","data_context":"c","output_type":1,"body":"{body}"}}}}"#
+            );
+            let (read, entries, vault) = read(&raw);
+            assert_eq!(read, Read::Entry);
+            let entry = entries.first().unwrap();
+            assert!(!entry.raw.contains("canary"), "{}", entry.raw);
+            let Fact::Heard(Message::Data(report)) = &entry.fact else { panic!("{:?}", entry.fact) };
+            assert!(matches!(&report.delivery, Delivery::Link(_) | Delivery::StreamToken(_)), "{report:?}");
+            vault.keep(&RequestSecret {
+                request: RequestId::from("r"),
+                secret: Secret::StreamReady(None),
+                at: Moment(8),
+                expires: None,
+            });
+            let taken = vault.take(&RequestId::from("r"), &url::Url::parse("https://d/").unwrap()).unwrap();
+            assert!(taken.url.as_str().contains("canary"));
+        }
+    }
+
+    #[test]
+    fn a_link_that_was_used_and_comes_again_is_a_repetition_and_not_kept() {
+        let vault = Vault::default();
+        let mut reading = Reading::new(AuthorizationToken::new("T"), vault.clone(), TimeReference::EXACT);
+        let mut read = |link: &str| {
+            let mut harvest = Harvest::default();
+            let raw = format!(
+                r#"{{"data":{{"type":"X-DPT-CAB-REQUEST-ID","id":"r","output_type":1,"body":"https://h/?auth={link}"}}}}"#
+            );
+            reading.text(&raw, true, Moment(7), &mut harvest);
+            let (entries, secrets) = harvest.into_parts();
+            assert_eq!(entries.len(), 1);
+            (matches!(entries[0].fact, Fact::Repeated(_)), secrets.requests.len())
+        };
+        assert_eq!(read("first"), (false, 1));
+        assert_eq!(read("first"), (false, 1), "it was not used yet");
+        vault.take(&RequestId::from("r"), &url::Url::parse("https://d/").unwrap()).unwrap();
+        assert_eq!(read("first"), (true, 0));
+        assert_eq!(read("second"), (false, 1), "another link");
+    }
+
+    #[test]
+    fn whatever_opens_data_goes_with_the_entries_to_be_sealed() {
+        let data = r#""type":"X-DPT-CAB-REQUEST-ID","id":"r","output_type":1,"body":"https://h/p?auth=canary-1""#;
+        for (raw, requests, original) in [
+            (format!(r#"{{"data":{{{data}}}}}"#), 1, None),
+            (format!(r#"{{"data":{{{data},"x":"T-canary"}}}}"#), 1, None),
+            (
+                format!(r#"{{"data":{{{data},"x":"auth=canary-2 T-canary"}}}}"#),
+                1,
+                Some(format!(r#"{{"data":{{{data},"x":"auth=canary-2 hidden"}}}}"#)),
+            ),
+            (
+                r#"{"data":{"type":"X-DPT-CAB-ID","id":"1","command_status":2,"body":"see https://h/?auth=canary"}}"#.into(),
+                0,
+                Some(
+                    r#"{"data":{"type":"X-DPT-CAB-ID","id":"1","command_status":2,"body":"see https://h/?auth=canary"}}"#
+                        .into(),
+                ),
+            ),
+            ("garbage auth=canary T-canary".into(), 0, Some("garbage auth=canary hidden".into())),
+            ("garbage T-canary".into(), 0, None),
+            (r#"{"data":{"type":"STREAM-READY","id":"r"}}"#.into(), 1, None),
+        ] {
+            let (_, entries, secrets, _) = read_all(&raw);
+            assert!(!format!("{entries:?} {secrets:?}").contains("canary"), "{entries:?} {secrets:?}");
+            assert_eq!(secrets.requests.len(), requests, "{raw}");
+            let found: Vec<_> = secrets.originals.iter().map(|(at, text)| (*at, text.expose().to_owned())).collect();
+            assert_eq!(found, original.map(|original| (0, original)).into_iter().collect::<Vec<_>>(), "{raw}");
+        }
+    }
+
+    #[test]
+    fn a_token_that_a_server_echoes_is_masked_everywhere() {
+        for raw in [
+            r#"{"data":{"type":"X-DPT-CAB-ID","id":"1","command_status":3,"body":"bad T-canary"}}"#,
+            r#"{"data":{"type":"X-DPT-CAB-ID","id":"T-canary","command_status":3}}"#,
+            r#"{"data":{"type":"new","id":"1","x":"T-canary"}}"#,
+            "garbage T-canary",
+            r#"{"data":5,"x":"T-canary"}"#,
+        ] {
+            let (_, entries, _) = read(raw);
+            let shown = format!("{entries:?}");
+            assert_eq!(entries.len(), 1, "{raw}");
+            assert!(!shown.contains("canary"), "{shown}");
+        }
+        let (read, _, _) = read(r#"{"status":401,"message":"bad token T-canary"}"#);
+        assert!(!format!("{read:?}").contains("canary"), "{read:?}");
+    }
+
+    #[test]
+    fn a_harvest_is_full_by_count_and_by_size() {
+        let mut reading = Reading::new(AuthorizationToken::new("T"), Vault::default(), TimeReference::EXACT);
+        let mut harvest = Harvest::default();
+        for _ in 0..MOST_MESSAGES {
+            assert!(!harvest.is_full());
+            reading.text("x", true, Moment(0), &mut harvest);
+        }
+        assert!(harvest.is_full());
+        let mut harvest = Harvest::default();
+        reading.text(&"x".repeat(MOST_BYTES), true, Moment(0), &mut harvest);
+        assert!(harvest.is_full());
+    }
+
+    /// Reads a frame with several messages to its end.
+    fn read_several(raw: &str) -> (Vec<Entry>, usize) {
+        let mut reading = Reading::new(AuthorizationToken::new("T-canary"), Vault::default(), TimeReference::EXACT);
+        let (mut harvest, mut replies) = (Harvest::default(), 0);
+        let Read::Several(mut documents) = reading.text(raw, true, Moment(7), &mut harvest) else {
+            panic!("one: {raw}")
+        };
+        while let Some((document, is_sound)) = documents.next_document() {
+            replies +=
+                usize::from(matches!(reading.text(&document, is_sound, Moment(7), &mut harvest), Read::Reply(_)));
+        }
+        (harvest.into_parts().0, replies)
+    }
+
+    #[test]
+    fn each_message_of_a_frame_is_an_entry_with_its_secrets_masked() {
+        let link =
+            r#"{"data":{"type":"X-DPT-CAB-REQUEST-ID","id":"r","output_type":1,"body":"https://h/?auth=canary"}}"#;
+        let broken = r#"{"data":{"authorizationToken":"canary\ud83d","x":}}"#;
+        let reply = r#"{"status":401,"message":"T-canary"}"#;
+        for raw in [format!("{link}\n{broken}\n{reply}\n{link}"), format!("[{link},{broken},{reply},{link}]")] {
+            let (entries, replies) = read_several(&raw);
+            let kinds: Vec<_> = entries.iter().map(|entry| matches!(entry.fact, Fact::Heard(_))).collect();
+            assert_eq!((&kinds[..], replies), (&[true, false, true][..], 1), "{raw}");
+            assert!(!format!("{entries:?}").contains("canary"), "{entries:?}");
+        }
+    }
+
+    #[test]
+    fn json_in_a_binary_frame_is_read_and_other_bytes_are_sealed_whole() {
+        let mut reading = Reading::new(AuthorizationToken::new("T-canary"), Vault::default(), TimeReference::EXACT);
+        let mut read = |bytes: &[u8]| {
+            let mut harvest = Harvest::default();
+            reading.binary(bytes, Moment(7), &mut harvest);
+            let (entries, secrets) = harvest.into_parts();
+            assert!(!format!("{entries:?} {secrets:?}").contains("canary"), "{entries:?} {secrets:?}");
+            (entries, secrets.originals)
+        };
+        let event = r#"{"data":{"type":"X-DPT-CAB-ID","id":"1","command_status":2,"body":"T-canary"}}"#;
+        let utf16: Vec<u8> = event.encode_utf16().flat_map(u16::to_le_bytes).collect();
+        for bytes in [event.as_bytes(), &utf16] {
+            let (entries, originals) = read(bytes);
+            assert!(matches!(entries[0].fact, Fact::Heard(Message::Command(_))), "{entries:?}");
+            assert_eq!(originals, []);
+        }
+        for (bytes, kept) in [
+            (&b"\0\x9f\x92\x96"[..], &b"\0\x9f\x92\x96"[..]),
+            (b"", b""),
+            (b"canary, but no JSON", b"canary, but no JSON"),
+            (b"\xffT-canary\xff", b"\xffhidden\xff"),
+        ] {
+            let (entries, originals) = read(bytes);
+            let wanted = Fact::Unreadable { reason: UnreadableReason::Binary, size: bytes.len() as u64 };
+            assert_eq!(entries[0].fact, wanted);
+            assert_eq!(originals[0].1.bytes().as_deref().map(Vec::as_slice), Some(kept));
+        }
+    }
+
+    #[test]
+    fn an_answer_to_what_was_not_asked_is_a_row_and_its_own_are_none() {
+        let mut reading = Reading::new(AuthorizationToken::new("T"), Vault::default(), TimeReference::EXACT);
+        reading.expect_answer(&CorrelationId::from("ours"));
+        let mut read = |raw: &str| {
+            let mut harvest = Harvest::default();
+            (reading.text(raw, true, Moment(7), &mut harvest), harvest.into_parts().0)
+        };
+        let foreign = r#"{"status":202,"correlationId":"theirs","data":{"commandId":"c-1"}}"#;
+        let is_row = |(read, entries): (Read, Vec<Entry>)| {
+            let wanted = Fact::Unreadable { reason: UnreadableReason::NotAsked, size: foreign.len() as u64 };
+            read == Read::Entry && entries.first().is_some_and(|entry| entry.fact == wanted)
+        };
+        assert!(is_row(read(foreign)));
+        let unnamed = r#"{"status":200,"data":{"channelId":"c"}}"#;
+        assert!(matches!(read(unnamed).0, Read::Reply(_)), "it answers the join");
+        let again = r#"{"status":200,"correlationId":"ours","data":{"channelId":"c"}}"#;
+        assert!(matches!(read(again).0, Read::Reply(_)));
+        assert_eq!(read(unnamed).0, Read::Entry, "nothing is waited for");
+        assert_eq!(read(r#"{"status":200}"#).0, Read::KeepAlive);
+        assert!(matches!(read(r#"{"status":500,"message":"x"}"#).0, Read::Reply(_)));
+    }
+
+    #[test]
+    fn a_message_without_an_id_is_a_row_of_its_own() {
+        let raw = r#"{"data":{"type":"X-DPT-NOTICE","message":"see https://h/?auth=canary"}}"#;
+        let (_, first, _) = read(raw);
+        let (_, second, _) = read(raw);
+        assert!(matches!(first[0].fact, Fact::Heard(Message::Unrecognised(_))), "{first:?}");
+        assert_ne!(first[0].key, second[0].key);
+        assert!(!first[0].key.id().is_empty() && !format!("{first:?}").contains("canary"), "{first:?}");
+    }
+}

@@ -1,0 +1,69 @@
+//! How often messages come, so that a silence can be told from what is usual.
+//!
+//! Measured where messages are read: those that come at once count as one. Outlives connections, but not the run.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+/// Pauses that are remembered, the newest.
+const REMEMBERED: usize = 512;
+/// Pauses that make a habit.
+const ENOUGH: usize = 20;
+
+/// The pauses between the messages of one profile.
+#[derive(Debug, Default)]
+pub(crate) struct Pace {
+    last: Option<Instant>,
+    pauses: VecDeque<Duration>,
+}
+
+impl Pace {
+    /// One message or more came.
+    pub(crate) fn message(&mut self, now: Instant) {
+        if let Some(last) = self.last.replace(now) {
+            if self.pauses.len() == REMEMBERED {
+                self.pauses.pop_front();
+            }
+            self.pauses.push_back(now.saturating_duration_since(last));
+        }
+    }
+
+    /// When the last message came.
+    pub(crate) fn last(&self) -> Option<Instant> {
+        self.last
+    }
+
+    /// The pause that 95 % of the remembered ones do not exceed; `None` while they are few.
+    pub(crate) fn usual(&self) -> Option<Duration> {
+        if self.pauses.len() < ENOUGH {
+            return None;
+        }
+        let mut sorted: Vec<Duration> = self.pauses.iter().copied().collect();
+        sorted.sort_unstable();
+        sorted.get((sorted.len() * 95).div_ceil(100).saturating_sub(1)).copied()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn the_usual_pause_is_the_95th_percentile_of_the_newest() {
+        let (mut pace, mut now) = (Pace::default(), Instant::now());
+        pace.message(now);
+        for seconds in 1..=20 {
+            assert_eq!(pace.usual(), None, "{seconds} messages are no habit");
+            now += Duration::from_secs(seconds);
+            pace.message(now);
+        }
+        assert_eq!((pace.usual(), pace.last()), (Some(Duration::from_secs(19)), Some(now)));
+        for _ in 0..REMEMBERED {
+            now += Duration::from_millis(100);
+            pace.message(now);
+        }
+        assert_eq!(pace.usual(), Some(Duration::from_millis(100)), "what was usual long ago is forgotten");
+    }
+}

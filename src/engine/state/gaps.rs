@@ -1,0 +1,251 @@
+//! The times in which nothing could be heard, as entries: one when a gap begins, one when it ends.
+//!
+//! A gap reaches from the last sign of life of the lost connection to the next join, by the clocks that can't be set
+//! ([`Life::since`]). It ends at once with a join, so that the window is right; where that join does not hold for
+//! [`STABLE`], the same gap goes on, under its key and from its beginning. So a connection that flaps makes one row and
+//! not thousands, and what it claims is never too little: the moments of being joined in between are inside it.
+//!
+//! A flapping connection writes two entries each time, so an entry names only the ids that the earlier ones of its gap do
+//! not: what a gap writes grows with its entries and with its ids, not with one times the other.
+//!
+//! Pure: the scribe tells what happened and writes the entries.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use crate::activity::{ActivityKey, Entry, Fact, Gap, GapCause, Moment};
+use crate::engine::runtime::clock::{DRIFT, Life};
+use crate::protocol::{CommandId, RequestId};
+
+/// How long a join must hold for the gap before it to be over for good.
+pub(crate) const STABLE: Duration = Duration::from_secs(30);
+
+/// What the journal knows of the time before this run.
+#[derive(Debug, Default)]
+pub(crate) struct Past {
+    /// When this run began.
+    pub(crate) now: Moment,
+    /// The last moment at which the profile is known to have been alive; `None` for one that never was.
+    pub(crate) last_alive: Option<Moment>,
+}
+
+/// The gaps that earlier runs left without their ends, with their keys; found when history has been read.
+pub(crate) type Left = Vec<(Box<str>, Gap)>;
+
+/// The commands and data requests that are open.
+type OpenIds = (Vec<CommandId>, Vec<RequestId>);
+
+/// The gaps of one profile.
+#[derive(Debug, Default)]
+pub(crate) struct Gaps {
+    /// The gap that lasts.
+    current: Option<Current>,
+    /// The last one that ended, and the join that ended it.
+    ended: Option<(Current, Life)>,
+    /// When the time not running began: there a gap that the last run left has its end.
+    not_running: Option<Moment>,
+}
+
+#[derive(Debug)]
+struct Current {
+    key: Box<str>,
+    /// With all that its entries name.
+    gap: Gap,
+    /// By the clocks of this run; `None` where it began in an earlier one.
+    began: Option<Life>,
+}
+
+impl Gaps {
+    /// The run begins: opens the gap since the last one was alive. To be written before anything else of this run, which
+    /// would hide when that was.
+    pub(crate) fn begin(&mut self, past: &Past) -> Option<Entry> {
+        // Where the clock was set back meanwhile, the gap can't begin in the future.
+        let from = past.last_alive?.min(past.now);
+        let current = Current::new(from, GapCause::NotRunning, None);
+        let entry = current.entry(past.now, OpenIds::default());
+        self.current = Some(current);
+        self.not_running = Some(from);
+        Some(entry)
+    }
+
+    /// Ends a gap that an earlier run left: where the time not running begins, which is a gap of its own. What is open now
+    /// was open across it.
+    pub(crate) fn left(&self, now: Moment, (key, mut gap): (Box<str>, Gap), open: OpenIds) -> Entry {
+        gap.to = Some(self.not_running.unwrap_or(gap.from).max(gap.from));
+        let mut left = Current { key, gap, began: None };
+        left.name(open);
+        // It names all of them: an earlier version, which may have written the others, kept no note of what they name.
+        let all = (left.gap.open.clone(), left.gap.open_requests.clone());
+        left.entry(now, all)
+    }
+
+    /// The profile's history is cleared: what was open is not known any more.
+    pub(crate) fn forget(&mut self) {
+        for gap in [self.current.as_mut(), self.ended.as_mut().map(|(ended, _)| ended)].into_iter().flatten() {
+            (gap.gap.open, gap.gap.requests, gap.gap.open_requests) = (Vec::new(), 0, Vec::new());
+        }
+    }
+
+    /// A joined connection is gone. `last` was its last sign of life. `message` is whether a message was lost with it.
+    pub(crate) fn lost(&mut self, last: Life, now: Life, message: bool) -> Entry {
+        let from = before(now.at, now.since(last));
+        let mut current = match self.ended.take() {
+            Some((mut flapping, joined)) if last.since(joined) < STABLE => {
+                flapping.gap.to = None;
+                flapping
+            }
+            _ => {
+                let asleep = now.slept_since(last) > DRIFT;
+                let cause = if asleep { GapCause::Asleep } else { GapCause::Disconnected };
+                Current::new(from, cause, Some(last))
+            }
+        };
+        if message {
+            current.gap.cause = GapCause::MessageLost;
+        }
+        let entry = current.entry(now.at, OpenIds::default());
+        self.current = Some(current);
+        entry
+    }
+
+    /// A message was lost before its connection was joined: the gap that lasts does not end as if nothing were missing.
+    pub(crate) fn lost_message(&mut self, now: Life) -> Option<Entry> {
+        let current = self.current.as_mut()?;
+        current.gap.cause = GapCause::MessageLost;
+        Some(current.entry(now.at, OpenIds::default()))
+    }
+
+    /// A connection is joined, with these commands and data requests open.
+    pub(crate) fn joined(&mut self, now: Life, open: OpenIds) -> Option<Entry> {
+        let mut current = self.current.take()?;
+        let new = current.name(open);
+        let gap = &mut current.gap;
+        gap.to = Some(now.at.max(gap.from));
+        if let Some(began) = current.began {
+            let (lasted, seems) = (now.since(began), now.at.since(gap.from));
+            if now.at < gap.from || lasted.abs_diff(seems) > DRIFT {
+                // The time of day was set meanwhile: by the one that is right now, it began when it did.
+                gap.from = before(now.at, lasted);
+                gap.to = Some(now.at);
+            }
+            if now.slept_since(began) > DRIFT && gap.cause != GapCause::MessageLost {
+                gap.cause = GapCause::Asleep;
+            }
+        }
+        let entry = current.entry(now.at, new);
+        self.ended = Some((current, now));
+        Some(entry)
+    }
+}
+
+impl Current {
+    fn new(from: Moment, cause: GapCause, began: Option<Life>) -> Self {
+        let gap = Gap { from, to: None, cause, open: Vec::new(), requests: 0, open_requests: Vec::new() };
+        Self { key: uuid::Uuid::new_v4().to_string().into(), gap, began }
+    }
+
+    /// Adds what is open. Returns what of it the gap did not name before.
+    fn name(&mut self, (open, requests): OpenIds) -> OpenIds {
+        let gap = &mut self.gap;
+        // More may be open than are named.
+        let count = requests.len();
+        let new = (name(&mut gap.open, open), name(&mut gap.open_requests, requests));
+        let count = u32::try_from(count.max(gap.open_requests.len())).unwrap_or(u32::MAX);
+        gap.requests = gap.requests.max(count);
+        new
+    }
+
+    /// An entry that names these.
+    fn entry(&self, at: Moment, (open, open_requests): OpenIds) -> Entry {
+        let Gap { from, to, cause, requests, .. } = self.gap;
+        let gap = Gap { from, to, cause, open, requests, open_requests };
+        Entry::ours(at, ActivityKey::Gap(self.key.clone()), Fact::Gap(gap))
+    }
+}
+
+/// Adds ids to those that are named, as far as there is room. Returns those that are new.
+fn name<T: Ord + Clone>(named: &mut Vec<T>, open: Vec<T>) -> Vec<T> {
+    let mut all: BTreeSet<T> = named.drain(..).collect();
+    let mut new = Vec::new();
+    for id in open {
+        if all.len() >= Gap::MOST {
+            break;
+        }
+        if all.insert(id.clone()) {
+            new.push(id);
+        }
+    }
+    *named = all.into_iter().collect();
+    new
+}
+
+/// The moment that was so long before another.
+pub(crate) fn before(at: Moment, by: Duration) -> Moment {
+    Moment(at.0.saturating_sub(i64::try_from(by.as_micros()).unwrap_or(i64::MAX)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn gap_of(entry: Option<Entry>) -> (ActivityKey, Gap) {
+        let entry = entry.unwrap();
+        let Fact::Gap(gap) = entry.fact else { panic!("{:?}", entry.fact) };
+        (entry.key, gap)
+    }
+
+    #[test]
+    fn the_time_not_running_is_a_gap_but_not_for_a_profile_that_was_never_alive() {
+        let past = |last_alive| Past { now: Moment(50), last_alive };
+        assert_eq!(Gaps::default().begin(&past(None)), None);
+        let (_, gap) = gap_of(Gaps::default().begin(&past(Some(Moment(20)))));
+        assert_eq!((gap.from, gap.to, gap.cause), (Moment(20), None, GapCause::NotRunning));
+        assert_eq!(gap_of(Gaps::default().begin(&past(Some(Moment(90))))).1.from, Moment(50), "the clock was set back");
+    }
+
+    #[test]
+    fn a_gap_that_the_last_run_left_ends_where_the_time_not_running_begins() {
+        let mut gaps = Gaps::default();
+        let (not_running, _) = gap_of(gaps.begin(&Past { now: Moment(50), last_alive: Some(Moment(20)) }));
+        let left = Gap {
+            from: Moment(5),
+            to: None,
+            cause: GapCause::Disconnected,
+            open: vec!["a".into()],
+            requests: 2,
+            open_requests: vec!["r".into()],
+        };
+        let open = || (vec!["b".into()], vec!["s".into(), "r".into(), "t".into()]);
+        let (key, gap) = gap_of(Some(gaps.left(Moment(60), ("k".into(), left), open())));
+        assert_eq!(key, ActivityKey::Gap("k".into()));
+        assert_eq!((gap.from, gap.to, gap.requests), (Moment(5), Some(Moment(20)), 3));
+        assert_eq!((gap.open.len(), gap.open_requests.len()), (2, 3));
+        let clock: crate::engine::runtime::clock::Clock = std::sync::Arc::new(|| Moment(70));
+        let clocks = crate::engine::runtime::clock::Clocks::new(clock, std::sync::Arc::new(|| None));
+        let (key, gap) = gap_of(gaps.joined(clocks.now(), open()));
+        assert_eq!((key, gap.from, gap.to), (not_running, Moment(20), Some(Moment(70))), "the other goes on");
+    }
+
+    #[test]
+    fn an_entry_names_only_what_the_earlier_ones_of_its_gap_do_not() {
+        let clock: crate::engine::runtime::clock::Clock = std::sync::Arc::new(|| Moment(70));
+        let now = crate::engine::runtime::clock::Clocks::new(clock, std::sync::Arc::new(|| None)).now();
+        let open = |ids: &[&str]| (ids.iter().map(|id| (*id).into()).collect(), vec!["r".into()]);
+        let ids = |entry: Option<Entry>| {
+            let (_, gap) = gap_of(entry);
+            (gap.open, gap.open_requests.len(), gap.requests)
+        };
+        let mut gaps = Gaps::default();
+        gaps.lost(now, now, false);
+        assert_eq!(ids(gaps.joined(now, open(&["a", "b"]))), (vec!["a".into(), "b".into()], 1, 1));
+        assert_eq!(ids(Some(gaps.lost(now, now, false))), (Vec::new(), 0, 1));
+        assert_eq!(ids(gaps.joined(now, open(&["a", "c"]))), (vec!["c".into()], 0, 1));
+        // What is cleared with the history is not known any more, and is named if it comes back.
+        gaps.lost(now, now, false);
+        gaps.forget();
+        assert_eq!(ids(gaps.joined(now, open(&["a"]))), (vec!["a".into()], 1, 1));
+        gaps.forget();
+        gaps.lost(now, now, false);
+        assert_eq!(ids(gaps.joined(now, (Vec::new(), Vec::new()))), (Vec::new(), 0, 0));
+    }
+}

@@ -1,0 +1,75 @@
+//! What an earlier run left behind: downloads that did not end, and links that it used.
+
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+
+use crate::activity::{ActivityKey, Deed, Entry, Fact, NotSaved};
+use crate::protocol::RequestId;
+
+use super::link_store::Vault;
+use super::used_links::Fingerprint;
+
+/// Has the vault know which links earlier runs used.
+#[derive(Debug, Default)]
+pub(crate) struct UsedBefore {
+    pub(crate) vault: Vault,
+    /// Requests of which the deed that was read last is that their GET was not sent after all.
+    pub(crate) unsent: BTreeSet<RequestId>,
+    /// How many GETs were noted.
+    pub(crate) count: usize,
+    /// Requests whose used links the server has sent again before that was known.
+    pub(crate) repeated: BTreeSet<RequestId>,
+}
+
+impl UsedBefore {
+    /// Takes note of a chunk of the journal, ascending; of chunks the newest comes first.
+    pub(crate) fn note(&mut self, entries: &[Entry]) {
+        for entry in entries.iter().rev() {
+            let (ActivityKey::Data(request), Fact::Done(deed)) = (&entry.key, &entry.fact) else { continue };
+            match deed {
+                Deed::Fetching { links, .. } if !self.unsent.remove(request) && self.count < MOST_USED => {
+                    self.count += 1;
+                    let links: Vec<_> = links.iter().filter_map(|link| Fingerprint::read(link)).collect();
+                    if self.vault.used_before(request, &links) {
+                        self.repeated.insert(request.clone());
+                    }
+                }
+                Deed::NotSaved { why: NotSaved::NotStarted, .. } => _ = self.unsent.insert(request.clone()),
+                _ => {}
+            }
+        }
+    }
+}
+
+/// Gathers what was left behind from the histories of the requests that earlier runs left open.
+#[derive(Debug, Default)]
+pub(crate) struct LeftBehind {
+    /// Requests of which the last deed of a download is known.
+    pub(crate) decided: BTreeSet<RequestId>,
+    /// Requests whose warning was read.
+    pub(crate) read: BTreeSet<RequestId>,
+    /// Requests whose data token is known.
+    pub(crate) requested: BTreeSet<RequestId>,
+    pub(crate) unfinished: Vec<Unfinished>,
+    pub(crate) unread: Vec<(RequestId, String)>,
+}
+
+/// What an earlier run left behind, and what it used.
+#[derive(Debug, Default)]
+pub(crate) struct Aftermath {
+    /// To be told of the histories of the requests that earlier runs left open.
+    pub(crate) left_behind: LeftBehind,
+    /// To be told of what is restored from the journal, newest first.
+    pub(crate) used: UsedBefore,
+}
+
+/// A download that was not ended.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Unfinished {
+    pub(crate) request: RequestId,
+    pub(crate) to: PathBuf,
+    pub(crate) part: Option<PathBuf>,
+}
+
+/// How many GETs of earlier runs are remembered: the newest.
+pub(crate) const MOST_USED: usize = 100_000;

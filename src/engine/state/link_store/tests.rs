@@ -1,0 +1,292 @@
+use crate::activity::{Activities, ActivityKey, Deed, Entry, Fact, Openness, Seq};
+use crate::engine::test_support::TestJournal;
+use crate::journal::Secrets;
+
+use super::*;
+
+fn data(id: &str, delivery: Delivery, at: i64) -> RequestSecret {
+    let message = Message::Data(DataReport { id: RequestId::from(id), context: None, delivery, life: None });
+    secret_of(&message, Moment(at)).unwrap()
+}
+
+fn ready(id: &str, url: Option<&str>, at: i64) -> RequestSecret {
+    let message = Message::StreamReady(StreamReport { id: RequestId::from(id), url: url.map(Link::new), life: None });
+    secret_of(&message, Moment(at)).unwrap()
+}
+
+fn link(id: &str, link: &str, at: i64) -> RequestSecret {
+    data(id, Delivery::Link(Link::new(link)), at)
+}
+
+fn token(id: &str, token: &str, at: i64) -> RequestSecret {
+    data(id, Delivery::StreamToken(StreamToken::new(token)), at)
+}
+
+fn take(vault: &Vault, id: &str) -> Result<String, NoLink> {
+    let download = Url::parse("https://down.example.com/base/").unwrap();
+    vault.take(&RequestId::from(id), &download).map(|taken| taken.url.to_string())
+}
+
+#[test]
+fn a_link_is_taken_once_and_can_be_put_back() {
+    let vault = Vault::default();
+    let download = Url::parse("https://down.example.com/").unwrap();
+    let id = RequestId::from("r");
+    assert_eq!(take(&vault, "r"), Err(NoLink::NotHeld));
+    vault.keep(&link("r", "https://h/p?auth=1", 5));
+    let taken = vault.take(&id, &download).unwrap();
+    assert_eq!((taken.url.as_str(), taken.ready.came), ("https://h/p?auth=1", Moment(5)));
+    assert_eq!(take(&vault, "r"), Err(NoLink::Taken));
+    vault.put_back(&id, taken);
+    assert_eq!(take(&vault, "r").unwrap(), "https://h/p?auth=1");
+    vault.keep(&link("r", "https://h/p?auth=2", 6));
+    assert_eq!(take(&vault, "r").unwrap(), "https://h/p?auth=2", "a new link of the same request");
+}
+
+#[test]
+fn a_bare_token_is_good_once_the_stream_is_ready_in_either_order() {
+    for order in [["token", "ready"], ["ready", "token"]] {
+        let vault = Vault::default();
+        for (n, what) in order.into_iter().enumerate() {
+            if n == 1 {
+                assert!(take(&vault, "r").is_err(), "{order:?}: half of it is not enough");
+            }
+            match what {
+                "token" => vault.keep(&token("r", "a/b+c=&d", 1)),
+                _ => vault.keep(&ready("r", None, 1)),
+            };
+        }
+        assert_eq!(take(&vault, "r").unwrap(), "https://down.example.com/base/?auth=a%2Fb%2Bc%3D%26d", "{order:?}");
+    }
+}
+
+/// What a server sends for a request, and what this program does with it.
+#[derive(Debug, Clone, Copy)]
+enum Step {
+    Link,
+    Token,
+    Ready,
+    Address,
+    Fetch,
+    /// It sends what it sent last once more, but for `STREAM-READY` without an address.
+    Repeat,
+}
+
+const STEPS: [Step; 6] = [Step::Link, Step::Token, Step::Ready, Step::Address, Step::Fetch, Step::Repeat];
+
+/// Every order of so many steps.
+fn orders(length: u32) -> impl Iterator<Item = Vec<Step>> {
+    (0..6_usize.pow(length)).map(move |number| (0..length).map(|at| STEPS[number / 6_usize.pow(at) % 6]).collect())
+}
+
+/// The entry of a step, and what it brings. Each has a number of its own.
+fn entry_of(step: Step, id: &str, number: i64) -> (Entry, Option<RequestSecret>) {
+    let secret = match step {
+        Step::Link => Some(link(id, &format!("https://h/{number}"), number)),
+        Step::Token => Some(token(id, &number.to_string(), number)),
+        Step::Ready => Some(ready(id, None, number)),
+        Step::Address => Some(ready(id, Some(&format!("https://s/{number}")), number)),
+        Step::Fetch | Step::Repeat => None,
+    };
+    let fact = match &secret {
+        Some(RequestSecret { secret: Secret::Link(link), .. }) => Fact::Heard(Message::Data(DataReport {
+            id: id.into(),
+            context: None,
+            delivery: Delivery::Link(link.clone()),
+            life: None,
+        })),
+        Some(RequestSecret { secret: Secret::StreamToken(token), .. }) => Fact::Heard(Message::Data(DataReport {
+            id: id.into(),
+            context: None,
+            delivery: Delivery::StreamToken(token.clone()),
+            life: None,
+        })),
+        Some(RequestSecret { secret: Secret::StreamReady(url), .. }) => {
+            Fact::Heard(Message::StreamReady(StreamReport { id: id.into(), url: url.clone(), life: None }))
+        }
+        None => Fact::Done(Deed::Fetching { to: String::new(), part: None, links: Vec::new() }),
+    };
+    let entry = Entry::ours(Moment(number), ActivityKey::Data(id.into()), fact);
+    (Entry { seq: Seq(u64::try_from(number).unwrap()), ..entry }, secret)
+}
+
+#[test]
+fn in_every_order_the_window_the_journal_and_the_vault_agree_on_what_can_be_fetched() {
+    let download = Url::parse("https://down.example.com/base/").unwrap();
+    for order in (1..=5).flat_map(orders) {
+        let (vault, key) = (Vault::default(), ActivityKey::Data("r".into()));
+        let (mut activities, mut openness) = (Activities::new(Duration::from_hours(1)), Openness::SETTLED);
+        // The addresses so far, and those of them that came before a second token.
+        let (mut tokens, mut addresses, mut old) = (0, Vec::new(), Vec::new());
+        let mut last: Option<(Step, i64)> = None;
+        for (step, number) in order.iter().copied().zip(1_i64..) {
+            let (step, first) = match (step, last) {
+                (Step::Repeat, Some(last)) => last,
+                (Step::Repeat, None) => continue,
+                (step, _) => (step, number),
+            };
+            if matches!(step, Step::Link | Step::Token | Step::Address) {
+                last = Some((step, first));
+            }
+            let (mut entry, secret) = entry_of(step, "r", first);
+            entry.seq = Seq(u64::try_from(number).unwrap());
+            match secret {
+                Some(secret) => {
+                    if !vault.keep(&secret)
+                        && let Fact::Heard(message) = entry.fact.clone()
+                    {
+                        entry.fact = Fact::Repeated(message);
+                    }
+                }
+                // Nothing is fetched of what is not ready.
+                None if vault.take(&RequestId::from("r"), &download).is_err() => continue,
+                None => {}
+            }
+            activities.apply(&entry);
+            openness = openness.after(&entry.key, &entry.fact);
+            match step {
+                _ if matches!(entry.fact, Fact::Repeated(_)) => continue,
+                Step::Token if tokens > 0 => old.clone_from(&addresses),
+                Step::Link | Step::Fetch => tokens = 0,
+                Step::Address => addresses.push(format!("https://s/{first}")),
+                Step::Token | Step::Ready | Step::Repeat => {}
+            }
+            tokens += i32::from(matches!(step, Step::Token));
+            let ready = vault.ready(&RequestId::from("r"), &download).is_some();
+            let row = activities.get(activities.find(&key).unwrap()).unwrap();
+            assert_eq!(ready, row.can_download(), "the window after {number} of {order:?}: {:?}", row.status());
+            assert_eq!(ready, openness.is_ready(), "the journal after {number} of {order:?}: {openness:?}");
+        }
+        if let Ok(address) = take(&vault, "r") {
+            assert!(!old.contains(&address), "the old address for the new token: {order:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_the_journal_kept_opens_the_same_as_what_came() {
+    let journal = TestJournal::sealed().await;
+    let profile = crate::settings::ProfileId::from_u128(7);
+    let (now, mut all) = (Vault::default(), Vec::new());
+    let (mut entries, mut secrets) = (Vec::new(), Vec::new());
+    for order in (1..=4).flat_map(orders).filter(|order| !order.iter().any(|step| matches!(step, Step::Repeat))) {
+        let id = format!("{order:?}");
+        for (step, number) in order.into_iter().zip(1_i64..) {
+            let (entry, secret) = entry_of(step, &id, number);
+            entries.push(entry);
+            if let Some(secret) = &secret {
+                now.keep(secret);
+            }
+            secrets.extend(secret);
+        }
+        all.push(id);
+    }
+    journal.store.append(profile, entries, Secrets::from(secrets)).await.unwrap();
+    let then = Vault::default();
+    then.restore(journal.store.secrets(profile).await.unwrap().secrets);
+    for id in all {
+        assert_eq!(take(&then, &id), take(&now, &id), "{id}");
+    }
+}
+
+#[test]
+fn a_stream_address_is_used_instead_also_where_it_is_a_web_socket() {
+    let vault = Vault::default();
+    vault.keep(&token("r", "t", 1));
+    vault.keep(&ready("r", Some("https://s.example.com/x?auth=y"), 1));
+    assert_eq!(take(&vault, "r").unwrap(), "https://s.example.com/x?auth=y");
+    vault.keep(&ready("w", Some("wss://s.example.com/x"), 1));
+    assert_eq!(take(&vault, "w"), Ok("wss://s.example.com/x".to_owned()));
+    vault.keep(&link("f", "file:///etc/passwd", 1));
+    assert_eq!(take(&vault, "f"), Err(NoLink::Malformed));
+}
+
+#[test]
+fn what_was_kept_comes_back_behind_what_came_since() {
+    let later = |first: &[RequestSecret], since: &[RequestSecret]| {
+        let (before, vault) = (Vault::default(), Vault::default());
+        for secret in first {
+            before.keep(secret);
+        }
+        for secret in since {
+            vault.keep(secret);
+        }
+        assert_eq!(vault.restore(before.held()).len(), 1);
+        take(&vault, "r")
+    };
+    let good = "https://down.example.com/base/?auth=t";
+    assert_eq!(later(&[link("r", "https://h/1", 1)], &[]).unwrap(), "https://h/1");
+    assert_eq!(later(&[link("r", "https://h/1", 1)], &[link("r", "https://h/2", 2)]).unwrap(), "https://h/2");
+    assert_eq!(later(&[token("r", "t", 1), ready("r", None, 2)], &[]).unwrap(), good);
+    assert_eq!(later(&[token("r", "t", 1)], &[ready("r", None, 2)]).unwrap(), good);
+    assert_eq!(later(&[ready("r", None, 1)], &[token("r", "t", 2)]).unwrap(), good);
+    assert_eq!(later(&[token("r", "t", 1)], &[]), Err(NoLink::NotReady));
+    assert_eq!(later(&[ready("r", Some("https://s/1"), 1)], &[ready("r", None, 2)]).unwrap(), "https://s/1");
+    assert_eq!(later(&[link("r", "https://h/1", 1)], &[token("r", "t", 2)]), Err(NoLink::NotReady), "it is older");
+}
+
+#[test]
+fn what_was_used_is_kept_no_longer() {
+    let vault = Vault::default();
+    let id = RequestId::from("r");
+    for secret in [token("r", "t", 1), ready("r", None, 1), link("other", "https://h/1", 1)] {
+        vault.keep(&secret);
+    }
+    assert_eq!((vault.held().len(), vault.is_spent(&id)), (3, false));
+    let taken = vault.take(&id, &Url::parse("https://down.example.com/").unwrap()).unwrap();
+    assert_eq!((vault.held().len(), vault.is_spent(&id)), (1, true));
+    vault.put_back(&id, taken);
+    assert!(!vault.is_spent(&id));
+    vault.keep(&link("r", "https://h/2", 2));
+    assert!(!vault.is_spent(&id), "a newer link is not used");
+}
+
+#[test]
+fn a_server_that_repeats_its_messages_makes_no_used_link_good_again() {
+    let download = Url::parse("https://down.example.com/base/").unwrap();
+    let id = RequestId::from("r");
+    for (name, first, other) in [
+        ("a link", vec![link("r", "https://h/1", 1)], link("r", "https://h/2", 9)),
+        ("a token", vec![token("r", "t", 1), ready("r", None, 2)], token("r", "u", 9)),
+        ("a stream", vec![token("r", "t", 1), ready("r", Some("https://s/1"), 2)], link("r", "https://h/2", 9)),
+    ] {
+        let vault = Vault::default();
+        assert!(first.iter().all(|secret| vault.keep(secret)), "{name} is new");
+        let back = vault.take(&id, &download).unwrap();
+        vault.put_back(&id, back);
+        let links = vault.take(&id, &download).unwrap().links;
+        for secret in first.iter().chain(&first) {
+            let is_new = vault.keep(secret);
+            assert!(!is_new || matches!(secret.secret, Secret::StreamReady(None)), "{name} was repeated");
+            assert_eq!(take(&vault, "r"), Err(NoLink::Taken), "{name}");
+            assert_eq!(vault.ready(&id, &download), None, "{name}");
+        }
+        assert!(vault.held().is_empty(), "{name} is kept");
+        assert!(vault.keep(&other), "{name}: another is new");
+        assert!(take(&vault, "r").is_ok(), "{name}: another can be taken");
+
+        // The next run learns what was used, before or after the server repeats it.
+        let next = Vault::default();
+        assert!(!next.used_before(&id, &links));
+        assert!(!next.keep(first.first().unwrap()), "{name} in the next run");
+        assert_eq!(take(&next, "r"), Err(NoLink::Taken), "{name}");
+        let next = Vault::default();
+        for secret in &first {
+            next.keep(secret);
+        }
+        assert!(next.used_before(&id, &links), "{name} was repeated first");
+        assert_eq!(take(&next, "r"), Err(NoLink::Taken), "{name}");
+    }
+}
+
+#[test]
+fn a_server_cannot_make_the_vault_grow_without_end() {
+    let vault = Vault::default();
+    for n in 0..MOST + 10 {
+        vault.keep(&link(&n.to_string(), "https://h/", 1));
+    }
+    assert_eq!(vault.lock().requests.len(), MOST);
+    assert_eq!(take(&vault, "0"), Err(NoLink::NotHeld), "the oldest goes first");
+    assert!(take(&vault, &(MOST + 9).to_string()).is_ok());
+    assert!(!format!("{vault:?}").contains("https"), "a link showed itself");
+}

@@ -1,0 +1,440 @@
+//! What is open: the commands whose outcome is still to come, and what the reconciler has to know of them.
+//!
+//! At the start the journal says what is open; from then on what the writer commits does. Bounded: beyond [`MOST`] a command
+//! is not watched, and the operator is told. Shared between the writer, which changes it, and the reconciler.
+
+use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::Notify;
+use tokio::time::Instant;
+
+use crate::activity::{ActivityKey, Deed, Enquiry, Entry, Fact, Openness, Patience, command_is_pending};
+use crate::journal::OpenActivity;
+use crate::protocol::{CommandId, CommandStatus, Message, RequestId};
+
+use super::ready_queue::Arrivals;
+use super::restore_index::History;
+use super::seen_outcomes::Outcomes;
+use super::session_credentials::Ticket;
+
+/// How many open commands are watched, and how many open data requests are counted.
+const MOST: usize = 100_000;
+/// The longest pause between two questions.
+const LONGEST_PAUSE: Duration = Duration::from_mins(10);
+/// After so long a silence a command is no longer asked for by itself.
+const GIVE_UP: Duration = Duration::from_hours(24);
+
+/// The book of one profile.
+#[derive(Clone, Default)]
+pub(crate) struct Book(Arc<Shared>);
+
+#[derive(Default)]
+struct Shared {
+    inner: Mutex<Inner>,
+    changed: Notify,
+    arrivals: Arrivals,
+}
+
+/// A connection that is joined.
+#[derive(Debug, Clone)]
+pub(crate) struct Joined {
+    /// What it was joined with.
+    pub(crate) ticket: Arc<Ticket>,
+}
+
+#[derive(Default)]
+struct Inner {
+    open: BTreeMap<CommandId, Open>,
+    due: BTreeSet<(Instant, CommandId)>,
+    requests: BTreeMap<RequestId, Openness>,
+    outcomes: Outcomes,
+    /// Whether it is known what earlier runs left open.
+    begun: bool,
+    /// What was settled before that.
+    settled_early: HashSet<u64>,
+    /// What history says, while it is read.
+    history: History,
+    restored: bool,
+    joined: Option<Joined>,
+    patience: Patience,
+    given_up: usize,
+    left_out: usize,
+}
+
+#[derive(Debug)]
+struct Open {
+    first: Instant,
+    /// When it was last heard of.
+    news: Instant,
+    due: Option<Instant>,
+    /// How often it was asked for since the last news.
+    asked: u32,
+    /// Whether the journal has an answer that it is pending.
+    answered: bool,
+    label: Box<str>,
+}
+
+impl Book {
+    /// Waits for a change. For one waiter.
+    pub(crate) async fn changed(&self) {
+        self.0.changed.notified().await;
+    }
+
+    /// Entries were committed.
+    pub(crate) fn note(&self, entries: &[Entry]) {
+        let now = Instant::now();
+        let mut inner = self.lock();
+        for entry in entries {
+            inner.note(entry, now);
+        }
+        drop(inner);
+        self.0.arrivals.note(entries);
+        self.0.changed.notify_one();
+    }
+
+    /// Data that has come.
+    pub(crate) fn arrivals(&self) -> &Arrivals {
+        &self.0.arrivals
+    }
+
+    /// What earlier runs left open, as the journal says.
+    pub(crate) fn begin(&self, open: &[OpenActivity]) {
+        let now = Instant::now();
+        let mut inner = self.lock();
+        for activity in open {
+            inner.begin(activity, now);
+        }
+        inner.begun = true;
+        inner.settled_early = HashSet::new();
+        drop(inner);
+        self.0.changed.notify_one();
+    }
+
+    /// Entries of earlier runs: a chunk in ascending order, the newest chunk first.
+    pub(crate) fn restore(&self, entries: &[Entry]) {
+        let mut inner = self.lock();
+        for entry in entries.iter().rev() {
+            inner.restore(entry);
+        }
+    }
+
+    /// They were restored: all of them (`is_whole`), or the newest and those of what is open.
+    pub(crate) fn restored(&self, is_whole: bool) {
+        let mut inner = self.lock();
+        inner.restored = true;
+        inner.learn_from_history(Instant::now(), is_whole);
+        drop(inner);
+        self.0.changed.notify_one();
+    }
+
+    /// A connection is joined: everything that is open is to be asked for.
+    pub(crate) fn join(&self, ticket: Arc<Ticket>) {
+        let now = Instant::now();
+        let mut inner = self.lock();
+        inner.joined = Some(Joined { ticket });
+        let all: Vec<CommandId> = inner.open.keys().cloned().collect();
+        inner.hurry(&all, now);
+        drop(inner);
+        self.0.changed.notify_one();
+    }
+
+    /// The joined connection is gone.
+    pub(crate) fn lose(&self) {
+        self.lock().joined = None;
+        self.0.changed.notify_one();
+    }
+
+    /// The joined connection.
+    pub(crate) fn joined(&self) -> Option<Joined> {
+        self.lock().joined.clone()
+    }
+
+    /// Forgets everything but the connection: the operator wished it.
+    pub(crate) fn forget(&self) {
+        let mut inner = self.lock();
+        let joined = inner.joined.take();
+        *inner = Inner { joined, begun: true, restored: true, ..Inner::default() };
+    }
+
+    /// The open commands, and the open data requests.
+    pub(crate) fn open(&self) -> (Vec<CommandId>, Vec<RequestId>) {
+        let inner = self.lock();
+        (inner.open.keys().cloned().collect(), inner.requests.keys().cloned().collect())
+    }
+
+    /// Asks for these at once, as far as they are open. Says how many are.
+    pub(crate) fn hurry(&self, commands: &[CommandId]) -> usize {
+        let count = self.lock().hurry(commands, Instant::now());
+        self.0.changed.notify_one();
+        count
+    }
+
+    /// When something is to be asked for.
+    pub(crate) fn next_question(&self) -> Option<Instant> {
+        self.lock().due.first().map(|(due, _)| *due)
+    }
+
+    /// Takes the command that is to be asked for now; it is not given again before [`Book::asked`].
+    pub(crate) fn question(&self, now: Instant) -> Option<CommandId> {
+        let mut inner = self.lock();
+        if inner.due.first().is_none_or(|(due, _)| *due > now) {
+            return None;
+        }
+        let (_, command) = inner.due.pop_first()?;
+        if let Some(open) = inner.open.get_mut(&command) {
+            open.due = None;
+        }
+        Some(command)
+    }
+
+    /// It was asked for and is open still, or no answer came: it will be asked for again, later each time.
+    pub(crate) fn asked(&self, command: &CommandId) {
+        let now = Instant::now();
+        let mut inner = self.lock();
+        let Some(open) = inner.open.get_mut(command) else { return };
+        open.asked = open.asked.saturating_add(1);
+        let (asked, news, label) = (open.asked, open.news, open.label.clone());
+        if now.saturating_duration_since(news) >= GIVE_UP {
+            inner.given_up += 1;
+            return;
+        }
+        let patience = inner.patience.of(&label).max(Duration::from_secs(1));
+        let pause = patience.saturating_mul(1 << asked.min(10)).min(LONGEST_PAUSE);
+        inner.set_due(command, now + pause);
+    }
+
+    /// Whether an answer of "pending" is news: it is journaled once.
+    pub(crate) fn is_pending_news(&self, command: &CommandId) -> bool {
+        self.lock().open.get(command).is_some_and(|open| !open.answered)
+    }
+
+    /// How many commands were given up, and how many are not watched because there are too many, since this was asked.
+    pub(crate) fn shortfalls(&self) -> (usize, usize) {
+        let mut inner = self.lock();
+        (std::mem::take(&mut inner.given_up), std::mem::take(&mut inner.left_out))
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        // What it holds is whole after every statement, also where a panic went through.
+        self.0.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Inner {
+    fn note(&mut self, entry: &Entry, now: Instant) {
+        match (&entry.key, &entry.fact) {
+            (ActivityKey::Command(id), Fact::Heard(Message::Command(report))) => match report.status {
+                CommandStatus::Pending => self.heard_of(id, now),
+                CommandStatus::Succeeded | CommandStatus::Failed => self.heard_outcome(id, now),
+                CommandStatus::Other(_) => self.settle(id),
+            },
+            (ActivityKey::Command(id), Fact::Enquired(enquiry)) => match enquiry {
+                Enquiry::Known { status: CommandStatus::Pending, .. } => {
+                    if !self.open.contains_key(id) {
+                        self.heard_of(id, now);
+                    }
+                    if let Some(open) = self.open.get_mut(id) {
+                        open.answered = true;
+                    }
+                }
+                Enquiry::Known { status: CommandStatus::Succeeded | CommandStatus::Failed, .. } => {
+                    self.answered_outcome(id);
+                }
+                Enquiry::Known { status: CommandStatus::Other(_), .. } | Enquiry::Unknown => self.settle(id),
+            },
+            (ActivityKey::Command(id), Fact::Done(Deed::Tracked)) => self.heard_of(id, now),
+            (ActivityKey::Command(id), Fact::Done(Deed::Labelled { label })) => {
+                if let Some(open) = self.open.get_mut(id) {
+                    open.label = label.as_str().into();
+                    let due = open.news + self.patience.of(label);
+                    if open.due.is_some() && open.asked == 0 {
+                        self.set_due(id, due);
+                    }
+                }
+            }
+            (ActivityKey::Data(id), fact) => self.note_request(&entry.key, id, fact),
+            _ => {}
+        }
+    }
+
+    /// A command without an outcome, as far as it is known.
+    fn heard_of(&mut self, id: &CommandId, now: Instant) {
+        if self.outcomes.has(id.as_str()) {
+            return;
+        }
+        let due = if let Some(open) = self.open.get_mut(id) {
+            (open.news, open.asked) = (now, 0);
+            now + self.patience.of(&open.label)
+        } else if self.open_anew(id, now) {
+            now + self.patience.of("")
+        } else {
+            return;
+        };
+        self.set_due(id, due);
+    }
+
+    fn open_anew(&mut self, id: &CommandId, now: Instant) -> bool {
+        if self.open.len() >= MOST {
+            self.left_out += 1;
+            return false;
+        }
+        let open = Open { first: now, news: now, due: None, asked: 0, answered: false, label: Box::default() };
+        self.open.insert(id.clone(), open);
+        true
+    }
+
+    fn heard_outcome(&mut self, id: &CommandId, now: Instant) {
+        if let Some(open) = self.close(id) {
+            self.patience.learn(&open.label, now.saturating_duration_since(open.first));
+        }
+        self.outcomes.add(id.as_str());
+    }
+
+    fn answered_outcome(&mut self, id: &CommandId) {
+        self.close(id);
+        self.outcomes.add(id.as_str());
+    }
+
+    /// It is no longer open, with no outcome that counts.
+    fn settle(&mut self, id: &CommandId) {
+        self.close(id);
+    }
+
+    fn close(&mut self, id: &CommandId) -> Option<Open> {
+        self.settle_early(id.as_str());
+        if !self.restored {
+            self.history.settle(self.outcomes.hash(id.as_str()));
+        }
+        let open = self.open.remove(id)?;
+        if let Some(due) = open.due {
+            self.due.remove(&(due, id.clone()));
+        }
+        Some(open)
+    }
+
+    fn note_request(&mut self, key: &ActivityKey, id: &RequestId, fact: &Fact) {
+        let before = self.requests.get(id).copied().unwrap_or_default();
+        let after = before.after(key, fact);
+        if after.is_pending() {
+            // Once its data has come, or was saved, what comes later is no news.
+            let is_known = self.requests.contains_key(id);
+            if is_known || (!self.outcomes.has(id.as_str()) && self.requests.len() < MOST) {
+                self.requests.insert(id.clone(), after);
+            }
+        } else if after.differs_from(before) {
+            self.requests.remove(id);
+            self.outcomes.add(id.as_str());
+            self.settle_early(id.as_str());
+        }
+    }
+
+    fn settle_early(&mut self, id: &str) {
+        if !self.begun {
+            self.settled_early.insert(self.outcomes.hash(id));
+        }
+    }
+
+    fn begin(&mut self, OpenActivity { key, openness, .. }: &OpenActivity, now: Instant) {
+        let hash = self.outcomes.hash(key.id());
+        if self.settled_early.contains(&hash) || !openness.is_pending() {
+            return;
+        }
+        match key {
+            ActivityKey::Command(id) if !self.open.contains_key(id) && self.open_anew(id, now) => {
+                self.set_due(id, now);
+            }
+            ActivityKey::Data(id) if self.requests.len() < MOST => {
+                self.requests.entry(id.clone()).or_insert(*openness);
+            }
+            _ => {}
+        }
+    }
+
+    fn restore(&mut self, entry: &Entry) {
+        let (id, fact) = match (&entry.key, &entry.fact) {
+            (ActivityKey::Command(id), Fact::Done(Deed::Labelled { label })) => {
+                return self.history.labelled(id, label);
+            }
+            (ActivityKey::Command(id), fact) => (id, fact),
+            _ => return,
+        };
+        let hash = self.outcomes.hash(id.as_str());
+        match command_is_pending(fact) {
+            Some(true) => {
+                self.history.seen(hash, entry.at);
+                if let (Some(open), Fact::Enquired(_)) = (self.open.get_mut(id), fact) {
+                    open.answered = true;
+                }
+            }
+            Some(false) => {
+                self.history.settle(hash);
+                if is_final(fact) {
+                    if matches!(fact, Fact::Heard(_)) {
+                        self.history.heard(hash, entry.at);
+                    }
+                    // A repeated "pending" that came later does not cover it.
+                    if let Some(Open { due: Some(due), .. }) = self.open.remove(id) {
+                        self.due.remove(&(due, id.clone()));
+                    }
+                }
+            }
+            None => {}
+        }
+    }
+
+    /// All was read: commands have their names, and those of which nothing but the name is known are open. If only a part was
+    /// read, it is not known that there is nothing but the name.
+    fn learn_from_history(&mut self, now: Instant, is_whole: bool) {
+        let history = std::mem::take(&mut self.history);
+        let named_only = |inner: &Self, id: &CommandId, history: &History| {
+            is_whole && !history.is_settled(inner.outcomes.hash(id.as_str())) && !inner.outcomes.has(id.as_str())
+        };
+        let unsettled: Vec<CommandId> =
+            history.labelled_commands().filter(|id| named_only(self, id, &history)).cloned().collect();
+        let labels = history.end(&mut self.patience, |id| self.outcomes.hash(id));
+        for id in unsettled {
+            if labels.contains_key(&id) && !self.open.contains_key(&id) && self.open_anew(&id, now) {
+                self.set_due(&id, now);
+            }
+        }
+        for (id, label) in labels {
+            // What was named in this run has its name.
+            if let Some(open) = self.open.get_mut(&id).filter(|open| open.label.is_empty()) {
+                open.label = label;
+            }
+        }
+    }
+
+    fn hurry(&mut self, commands: &[CommandId], now: Instant) -> usize {
+        let mut count = 0;
+        for command in commands {
+            let Some(open) = self.open.get_mut(command) else { continue };
+            count += 1;
+            open.asked = 0;
+            self.set_due(command, now);
+        }
+        count
+    }
+
+    fn set_due(&mut self, id: &CommandId, due: Instant) {
+        let Some(open) = self.open.get_mut(id) else { return };
+        if let Some(before) = open.due.replace(due) {
+            self.due.remove(&(before, id.clone()));
+        }
+        self.due.insert((due, id.clone()));
+    }
+}
+
+/// Whether it says how a command ended.
+fn is_final(fact: &Fact) -> bool {
+    match fact {
+        Fact::Heard(Message::Command(report)) => report.status.is_final(),
+        Fact::Enquired(Enquiry::Known { status, .. }) => status.is_final(),
+        _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,128 @@
+use crate::activity::{Moment, Seq};
+use crate::protocol::incoming::{Incoming, parse};
+
+use super::*;
+
+fn told(seq: u64, id: &str, status: i64) -> Entry {
+    let raw = format!(r#"{{"data":{{"type":"X-DPT-CAB-ID","id":"{id}","command_status":{status}}}}}"#);
+    let Incoming::Message(message) = parse(&raw) else { panic!("{raw}") };
+    let fact = Fact::Heard(message);
+    Entry { seq: Seq(seq), at: Moment(0), key: ActivityKey::Command(id.into()), fact, raw: raw.into() }
+}
+
+fn open(book: &Book) -> Vec<String> {
+    book.open().0.iter().map(ToString::to_string).collect()
+}
+
+/// What the journal says is open: these commands and data requests.
+fn left_open(commands: &[&str], requests: &[&str]) -> Vec<OpenActivity> {
+    let commands = commands.iter().map(|id| ActivityKey::Command((*id).into()));
+    let requests = requests.iter().map(|id| ActivityKey::Data((*id).into()));
+    let of = |key: ActivityKey| {
+        let openness = match &key {
+            ActivityKey::Command(_) => Openness::default().after(&key, &Fact::Done(Deed::Tracked)),
+            _ => Openness::default().after(&key, &data("x", "wait").fact),
+        };
+        OpenActivity { key, openness, first: Seq(1), last: Seq(1) }
+    };
+    commands.chain(requests).map(of).collect()
+}
+
+fn data(id: &str, body: &str) -> Entry {
+    let raw = format!(r#"{{"data":{{"type":"X-DPT-CAB-REQUEST-ID","id":"{id}","output_type":0,"body":"{body}"}}}}"#);
+    let Incoming::Message(message) = parse(&raw) else { panic!("{raw}") };
+    Entry { seq: Seq(9), at: Moment(0), key: ActivityKey::Data(id.into()), fact: Fact::Heard(message), raw: raw.into() }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_earlier_runs_left_open_is_asked_for_unless_it_was_settled_meanwhile() {
+    let book = Book::default();
+    let payload = "QUJDREVGR0hJSktMTU5PUFFSU1RVVldY";
+    book.note(&[told(9, "settled", 2), told(10, "seen again", 1), data("came", payload), data("waits", "wait")]);
+    book.begin(&left_open(&["open", "seen again", "settled"], &["asked", "came", "waits"]));
+    assert_eq!(open(&book), ["open", "seen again"]);
+    let requests: Vec<_> = book.open().1.iter().map(ToString::to_string).collect();
+    assert_eq!(requests, ["asked", "waits"]);
+    book.note(&[told(11, "open", 2), data("asked", payload)]);
+    assert_eq!((open(&book), book.open().1.len()), (vec!["seen again".to_owned()], 1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_open_has_no_outcome_anywhere() {
+    let book = Book::default();
+    book.begin(&left_open(&["open", "repeated"], &[]));
+    book.restore(&[told(5, "settled", 2), told(6, "repeated", 1), told(7, "open", 1)]);
+    book.note(&[told(9, "live", 2)]);
+    book.restore(&[told(1, "settled", 1), told(2, "repeated", 3), told(3, "live", 1), told(4, "open", 1)]);
+    book.restored(true);
+    assert_eq!(open(&book), ["open"]);
+}
+
+fn did(seq: u64, id: &str, deed: Deed) -> Entry {
+    let fact = Fact::Done(deed);
+    Entry { seq: Seq(seq), at: Moment(0), key: ActivityKey::Command(id.into()), fact, raw: "".into() }
+}
+
+fn labelled(seq: u64, id: &str, label: &str) -> Entry {
+    did(seq, id, Deed::Labelled { label: label.to_owned() })
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_tracked_or_only_named_in_earlier_runs_is_asked_for_and_what_is_settled_is_not() {
+    let book = Book::default();
+    book.restore(&[labelled(6, "settled", "x"), labelled(7, "live", "x"), labelled(8, "unnamed", "")]);
+    book.note(&[told(9, "live", 2)]);
+    book.restore(&[
+        did(1, "tracked", Deed::Tracked),
+        labelled(2, "named", "x"),
+        labelled(3, "unnamed", "x"),
+        told(4, "settled", 2),
+    ]);
+    book.begin(&left_open(&["tracked"], &[]));
+    assert_eq!(open(&book), ["tracked"], "before all is read");
+    book.restored(true);
+    assert_eq!(open(&book), ["named", "tracked"]);
+    assert!(book.next_question().is_some_and(|due| due <= Instant::now()), "they are not asked for");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_usual_for_a_label_is_learnt_from_earlier_runs() {
+    let mut entries = Vec::new();
+    for n in 0..30_u32 {
+        let (id, began) = (format!("c{n}"), i64::from(n) * 1_000_000_000);
+        let at = |entry: Entry, seconds: i64| Entry { at: Moment(began + seconds * 1_000_000), ..entry };
+        entries.push(at(told(1, &id, 1), 0));
+        entries.push(at(labelled(1, &id, "slow"), 1));
+        entries.push(at(told(1, &id, 1), 2));
+        entries.push(at(told(1, &id, 2), 200));
+        entries.push(at(told(1, &id, 2), 900));
+    }
+    let book = Book::default();
+    // In two chunks, the newest first.
+    let (older, newer) = entries.split_at(70);
+    book.restore(newer);
+    book.restore(older);
+    book.restored(true);
+    let now = Instant::now();
+    book.note(&[told(1, "new", 1), labelled(2, "new", "slow")]);
+    assert_eq!(book.next_question(), Some(now + Duration::from_secs(200)));
+    book.note(&[told(3, "other", 1)]);
+    assert_eq!(book.next_question(), Some(now + Duration::from_secs(30)), "without a label it is 30 s");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_flood_of_open_commands_is_bounded_and_told() {
+    let book = Book::default();
+    let entries: Vec<Entry> = (0..MOST + 5).map(|n| told(n as u64, &n.to_string(), 1)).collect();
+    book.note(&entries);
+    assert_eq!(book.open().0.len(), MOST);
+    assert_eq!(book.shortfalls(), (0, 5));
+    assert_eq!(book.shortfalls(), (0, 0), "told");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_late_repeated_pending_opens_nothing() {
+    let book = Book::default();
+    book.note(&[told(1, "c", 2), told(2, "c", 1)]);
+    assert!(open(&book).is_empty());
+}

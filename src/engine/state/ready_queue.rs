@@ -1,0 +1,77 @@
+//! Data that has just come and is in the journal: what automatic saving waits for.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use tokio::sync::Notify;
+
+use crate::activity::{Entry, Fact};
+use crate::protocol::{Delivery, Message, RequestId};
+
+/// How many requests are remembered. Beyond it the newest are not: they stay `Ready`, to be saved by hand.
+const MOST: usize = 10_000;
+
+/// The requests of a profile whose data has come. Clones share them.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Arrivals(Arc<Shared>);
+
+#[derive(Debug, Default)]
+struct Shared {
+    /// Nobody wants to know: nothing is remembered.
+    wanted: AtomicBool,
+    /// Whether each came in the message itself.
+    come: Mutex<BTreeMap<RequestId, bool>>,
+    bell: Notify,
+}
+
+impl Arrivals {
+    /// Whether somebody wants to know from now on.
+    pub(crate) fn want(&self, wanted: bool) {
+        self.0.wanted.store(wanted, Ordering::SeqCst);
+        if !wanted {
+            self.0.come.lock().unwrap_or_else(PoisonError::into_inner).clear();
+        }
+    }
+
+    /// Takes note of entries that were committed.
+    pub(crate) fn note(&self, entries: &[Entry]) {
+        if !self.0.wanted.load(Ordering::Relaxed) {
+            return;
+        }
+        let mut come = self.0.come.lock().unwrap_or_else(PoisonError::into_inner);
+        let before = come.len();
+        for (id, inline) in entries.iter().filter_map(arrived) {
+            if come.len() < MOST {
+                *come.entry(id.clone()).or_default() |= inline;
+            }
+        }
+        if come.len() > before {
+            self.0.bell.notify_one();
+        }
+    }
+
+    /// Waits until some have come; says of each whether it came in the message itself.
+    pub(crate) async fn next(&self) -> BTreeMap<RequestId, bool> {
+        loop {
+            let come = std::mem::take(&mut *self.0.come.lock().unwrap_or_else(PoisonError::into_inner));
+            if !come.is_empty() {
+                return come;
+            }
+            self.0.bell.notified().await;
+        }
+    }
+}
+
+/// The request whose data an entry may have made ready.
+fn arrived(entry: &Entry) -> Option<(&RequestId, bool)> {
+    match &entry.fact {
+        Fact::Heard(Message::Data(report)) => match report.delivery {
+            Delivery::Inline { .. } => Some((&report.id, true)),
+            Delivery::Link(_) | Delivery::StreamToken(_) => Some((&report.id, false)),
+            Delivery::Text(_) | Delivery::Other { .. } => None,
+        },
+        Fact::Heard(Message::StreamReady(report)) => Some((&report.id, false)),
+        _ => None,
+    }
+}

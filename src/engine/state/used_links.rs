@@ -1,0 +1,105 @@
+//! The links that were requested: known again when a server repeats a message, also in later runs.
+//!
+//! A link is known by a fingerprint of it and its request, never by itself.
+
+use std::collections::{HashSet, VecDeque};
+
+use ring::digest::{Context, SHA256};
+
+use crate::protocol::RequestId;
+
+/// How many fingerprints are held; beyond, the oldest goes.
+const MOST: usize = 100_000;
+
+/// What a link, or a part that one is made of, is known by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) struct Fingerprint(u64);
+
+impl Fingerprint {
+    /// Of a link or a stream token of a request.
+    pub(crate) fn of(request: &RequestId, secret: &str) -> Self {
+        let mut digest = Context::new(&SHA256);
+        for part in ["link", request.as_str(), secret] {
+            digest.update(&(part.len() as u64).to_le_bytes());
+            digest.update(part.as_bytes());
+        }
+        let first = digest.finish().as_ref().first_chunk().copied().unwrap_or_default();
+        Self(u64::from_be_bytes(first))
+    }
+
+    /// As the journal has it.
+    pub(crate) fn text(self) -> String {
+        format!("{:016x}", self.0)
+    }
+
+    /// From the journal.
+    pub(crate) fn read(text: &str) -> Option<Self> {
+        u64::from_str_radix(text, 16).ok().map(Self)
+    }
+}
+
+/// The links of a profile that were requested.
+#[derive(Debug, Default)]
+pub(crate) struct UsedLinks {
+    all: HashSet<Fingerprint>,
+    by_age: VecDeque<Fingerprint>,
+}
+
+impl UsedLinks {
+    /// A request for it is about to be sent, or was sent in an earlier run.
+    pub(crate) fn add(&mut self, link: Fingerprint) {
+        if self.all.insert(link) {
+            self.by_age.push_back(link);
+        }
+        while self.by_age.len() > MOST
+            && let Some(oldest) = self.by_age.pop_front()
+        {
+            self.all.remove(&oldest);
+        }
+    }
+
+    /// It was not sent after all.
+    pub(crate) fn remove(&mut self, link: Fingerprint) {
+        if self.all.remove(&link) {
+            // Nearly always the newest.
+            if let Some(at) = self.by_age.iter().rposition(|other| *other == link) {
+                self.by_age.remove(at);
+            }
+        }
+    }
+
+    /// Whether it was requested.
+    pub(crate) fn has(&self, link: Fingerprint) -> bool {
+        self.all.contains(&link)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_link_is_known_again_for_its_request_only_and_comes_back_from_the_journal() {
+        let of = |request: &str, link: &str| Fingerprint::of(&RequestId::from(request), link);
+        assert_eq!(of("r", "https://h/?auth=1"), of("r", "https://h/?auth=1"));
+        for other in [of("r", "https://h/?auth=2"), of("q", "https://h/?auth=1"), of("rh", "ttps://h/?auth=1")] {
+            assert_ne!(of("r", "https://h/?auth=1"), other);
+        }
+        let link = of("r", "x");
+        assert_eq!(Fingerprint::read(&link.text()), Some(link));
+        assert_eq!(Fingerprint::read("no"), None);
+    }
+
+    #[test]
+    fn a_server_cannot_make_it_grow_without_end() {
+        let mut used = UsedLinks::default();
+        for n in 0..=MOST as u64 {
+            used.add(Fingerprint(n));
+        }
+        assert_eq!((used.all.len(), used.by_age.len()), (MOST, MOST));
+        assert!(!used.has(Fingerprint(0)) && used.has(Fingerprint(1)));
+        used.remove(Fingerprint(1));
+        assert!(!used.has(Fingerprint(1)));
+        assert_eq!(used.by_age.len(), MOST - 1);
+    }
+}

@@ -1,0 +1,52 @@
+//! What frames were decoded into, on its way to the journal.
+
+use crate::activity::Entry;
+use crate::journal::Secrets;
+use crate::protocol::Original;
+
+/// What was read from a socket and not written yet.
+#[derive(Debug, Default)]
+pub(crate) struct Harvest {
+    pub(crate) entries: Vec<Entry>,
+    pub(crate) secrets: Secrets,
+    pub(crate) bytes: usize,
+}
+
+impl Harvest {
+    /// Whether it is large enough to be written before more is read.
+    pub(crate) fn is_full(&self) -> bool {
+        self.entries.len() >= MOST_MESSAGES || self.bytes >= MOST_BYTES
+    }
+
+    /// Whether there is nothing to write.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
+    /// Adds what was read later.
+    pub(crate) fn join(&mut self, later: Self) {
+        self.secrets.join(self.entries.len(), later.secrets);
+        self.entries.extend(later.entries);
+        self.bytes = self.bytes.saturating_add(later.bytes);
+    }
+
+    /// The entries, and what was masked in them.
+    pub(crate) fn into_parts(self) -> (Vec<Entry>, Secrets) {
+        (self.entries, self.secrets)
+    }
+
+    pub(crate) fn add(&mut self, entry: Entry, original: Option<Original>) {
+        if let Some(original) = original {
+            self.bytes = self.bytes.saturating_add(original.expose().len());
+            self.secrets.originals.push((self.entries.len(), original));
+        }
+        self.bytes = self.bytes.saturating_add(entry.raw.len());
+        self.entries.push(entry);
+    }
+}
+
+/// Messages in one batch.
+pub(crate) const MOST_MESSAGES: usize = 4096;
+
+/// Bytes of raw text in one batch, from which on it is full.
+pub(crate) const MOST_BYTES: usize = 1024 * 1024;

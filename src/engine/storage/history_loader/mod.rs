@@ -1,0 +1,387 @@
+//! From the journal to the window: history at the start, newest first, and what the window missed while it stalled.
+
+use std::collections::{BTreeSet, HashSet};
+use std::hash::{BuildHasher as _, RandomState};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use tokio::sync::oneshot;
+
+use crate::activity::{ActivityKey, Entry, Fact, Gap, Moment, Seq};
+use crate::engine::context::Tools;
+use crate::engine::context::journal_store::JournalStore;
+use crate::engine::events::event::{Event, Notice, Severity};
+use crate::engine::events::event_queue::Outbox;
+use crate::engine::events::problem::{ProblemKind, ProblemReason};
+use crate::engine::state::gaps::{Left, Past};
+use crate::engine::state::interrupted_downloads::{Aftermath, LeftBehind, UsedBefore};
+use crate::engine::state::pending_commands::Book;
+use crate::journal::{Archive, History, JournalError, OpenActivity};
+use crate::settings::ProfileId;
+
+use super::adaptive_chunk::Chunk;
+
+/// The first chunk is what a large window shows, so that it is not empty for long.
+const FIRST_CHUNK: usize = 200;
+/// The largest.
+const LARGEST_CHUNK: usize = 20_000;
+/// How many entries are restored for each activity that may be, on average.
+const MOST_OF_EACH: usize = 8;
+/// How many older entries are told for each activity that may be, on average.
+const MOST_OF_EACH_KNOWN: usize = 4;
+/// How many of them are told together.
+const OLDER_CHUNK: u32 = 20_000;
+/// How many entries of what is open, and older than what is restored otherwise, are told together.
+const OPEN_CHUNK: usize = 1_000;
+/// The pause after the journal could not be read.
+const PAUSE: Duration = Duration::from_secs(1);
+
+/// What the journal has beside what was restored.
+#[derive(Debug)]
+pub(crate) struct Older {
+    /// Entries from this one on are of this run.
+    live_from: Seq,
+    /// Of what came before this entry only what is open was restored.
+    before: Seq,
+    /// The first entries of what came before and was restored.
+    restored: Vec<Seq>,
+    /// What gaps name and was not restored.
+    named: BTreeSet<ActivityKey>,
+}
+
+/// Restores a profile's entries of earlier runs, newest first. Runs beside the connection: live entries may come between.
+///
+/// What is open is put into the book, and what was left behind into the `aftermath`; at the end the scribe is told of the gaps
+/// that earlier runs left, by `left`. The window is told of about `rows` activities, and of older ones that are open: returns
+/// what else the journal has, if it has more.
+pub(crate) async fn restore(
+    profile: ProfileId,
+    ledger: JournalStore,
+    outbox: Outbox,
+    (live_from, rows): (Seq, usize),
+    (book, left): (Book, oneshot::Sender<Left>),
+    aftermath: &mut Aftermath,
+) -> Option<Older> {
+    let begin = begin(profile, &ledger, &outbox, live_from, (&book, &mut aftermath.left_behind));
+    let newest = restore_newest(profile, &ledger, &outbox, (live_from, rows), (&book, &mut aftermath.used));
+    let ((open, gaps), newest) = futures_util::future::join(begin, newest).await;
+    let restored = match newest {
+        Some(newest) => {
+            note_downloads(profile, &ledger, newest.before, &mut aftermath.used).await;
+            Some(restore_open(profile, &ledger, &outbox, (live_from, newest), open, &book).await)
+        }
+        None => None,
+    };
+    book.restored(restored.is_none());
+    if left.send(gaps).is_err() {
+        tracing::debug!("the profile is being closed");
+    }
+    restored
+}
+
+/// Puts what earlier runs left open into the book, and gathers what they left behind. Returns what is open, and the gaps that
+/// have not ended. After an update of this program the journal looks for it first.
+async fn begin(
+    profile: ProfileId,
+    ledger: &JournalStore,
+    outbox: &Outbox,
+    live_from: Seq,
+    (book, left_behind): (&Book, &mut LeftBehind),
+) -> (Vec<OpenActivity>, Left) {
+    let open = ledger.open_activities(profile).await.unwrap_or_else(|error| {
+        let sentence = format!("Commands of earlier runs are not asked for: {error}");
+        outbox.notice(Notice::new(Severity::Error, Some(profile), sentence));
+        Vec::new()
+    });
+    book.begin(&open);
+    let mut gaps = Left::new();
+    let is_wanted = |open: &&OpenActivity| open.openness.is_left_behind() || open.openness.is_lasting_gap();
+    for activity in open.iter().filter(|open| open.first < live_from).filter(is_wanted) {
+        match ledger.history(profile, &activity.key, None).await {
+            Ok(History { mut entries, .. }) => {
+                // This run's own downloads go on.
+                entries.retain(|entry| entry.seq < live_from);
+                if let (ActivityKey::Gap(key), Some(gap)) = (&activity.key, Gap::of(&entries)) {
+                    gaps.push((key.clone(), gap));
+                } else {
+                    left_behind.note(&entries);
+                }
+            }
+            Err(error) => {
+                let what = match &activity.key {
+                    ActivityKey::Gap(_) => "What was open while nothing could be received".to_owned(),
+                    key => format!("How the download of request {} ended", key.id()),
+                };
+                let sentence = format!("{what} is not known: {error}");
+                outbox.notice(Notice::new(Severity::Error, Some(profile), sentence));
+            }
+        }
+    }
+    (open, gaps)
+}
+
+/// Tells the scribe when the last run was alive, which waits for it: what this run writes is a proof of life of its own.
+pub(crate) async fn tell_past(profile: ProfileId, ledger: JournalStore, past: oneshot::Sender<Past>, now: Moment) {
+    let last_alive = match ledger.last_alive(profile).await {
+        Ok(last_alive) => last_alive,
+        Err(error) => {
+            tracing::warn!(%error, "it is not known since when the profile was not watched over");
+            None
+        }
+    };
+    if past.send(Past { now, last_alive }).is_err() {
+        tracing::debug!("the profile is being closed");
+    }
+}
+
+/// What was restored of the newest activities.
+struct Newest {
+    /// The hashes of their keys.
+    known: HashSet<u64>,
+    hasher: RandomState,
+    /// Everything from this entry on was restored.
+    before: Seq,
+    /// What the gaps among it name.
+    named: BTreeSet<ActivityKey>,
+}
+
+/// Tells the window of the newest activities, up to about `rows`. Returns what was restored, if there is more.
+async fn restore_newest(
+    profile: ProfileId,
+    ledger: &JournalStore,
+    outbox: &Outbox,
+    (live_from, rows): (Seq, usize),
+    (book, used): (&Book, &mut UsedBefore),
+) -> Option<Newest> {
+    let mut chunk = Chunk::new(FIRST_CHUNK, LARGEST_CHUNK);
+    let mut before = live_from;
+    let (hasher, mut known, mut restored) = (RandomState::new(), HashSet::new(), 0_usize);
+    let mut named = BTreeSet::new();
+    let tell = |entries, complete| outbox.restored(Event::Restored { profile, entries, live_from, complete });
+    loop {
+        let limit = chunk.limit().min(rows.saturating_sub(known.len()).max(FIRST_CHUNK));
+        let entries = match ledger.restore(profile, before, limit).await {
+            Ok(entries) => entries,
+            Err(error) => {
+                not_restored(profile, outbox, &error);
+                tell(Vec::new(), true).await;
+                return None;
+            }
+        };
+        let is_last = entries.len() < limit;
+        chunk.learn(&entries);
+        book.restore(&entries);
+        used.note(&entries);
+        known.extend(entries.iter().map(|entry| hasher.hash_one(&entry.key)));
+        named.extend(named_by_gaps(&entries));
+        before = entries.first().map_or(before, |oldest| oldest.seq);
+        restored = restored.saturating_add(entries.len());
+        tell(entries, is_last).await;
+        if is_last {
+            return None;
+        }
+        if known.len() >= rows || restored >= rows.saturating_mul(MOST_OF_EACH) {
+            return Some(Newest { known, hasher, before, named });
+        }
+    }
+}
+
+/// Finds out which links were used before what was restored.
+async fn note_downloads(profile: ProfileId, ledger: &JournalStore, mut before: Seq, used: &mut UsedBefore) {
+    loop {
+        let entries = match ledger.downloads_before(profile, before, LARGEST_CHUNK).await {
+            Ok(entries) => entries,
+            Err(error) => return tracing::warn!(%error, "it is not known which links were used long ago"),
+        };
+        used.note(&entries);
+        match entries.first() {
+            Some(oldest) if entries.len() == LARGEST_CHUNK => before = oldest.seq,
+            _ => return,
+        }
+    }
+}
+
+/// Tells the window of what is `open` and older than what was restored.
+async fn restore_open(
+    profile: ProfileId,
+    ledger: &JournalStore,
+    outbox: &Outbox,
+    (live_from, newest): (Seq, Newest),
+    open: Vec<OpenActivity>,
+    book: &Book,
+) -> Older {
+    let Newest { known, hasher, before, mut named } = newest;
+    let open_keys: HashSet<u64> = open.iter().map(|activity| hasher.hash_one(&activity.key)).collect();
+    let tell = |entries, complete| outbox.restored(Event::Restored { profile, entries, live_from, complete });
+    let (mut entries, mut restored) = (Vec::new(), Vec::new());
+    for activity in open.into_iter().filter(|activity| activity.first < before) {
+        match ledger.history(profile, &activity.key, None).await {
+            Ok(history) => entries.extend(history.entries.into_iter().filter(|entry| entry.seq < before)),
+            Err(error) => {
+                not_restored(profile, outbox, &error);
+                break;
+            }
+        }
+        if !known.contains(&hasher.hash_one(&activity.key)) {
+            restored.push(activity.first);
+        }
+        if entries.len() >= OPEN_CHUNK {
+            named.extend(named_by_gaps(&entries));
+            book.restore(&entries);
+            tell(std::mem::take(&mut entries), false).await;
+        }
+    }
+    named.extend(named_by_gaps(&entries));
+    book.restore(&entries);
+    tell(entries, true).await;
+    // A row that was restored in part is completed with all others.
+    named.retain(|key| [&known, &open_keys].iter().all(|restored| !restored.contains(&hasher.hash_one(key))));
+    Older { live_from, before, restored, named }
+}
+
+/// What the gaps among entries name.
+fn named_by_gaps(entries: &[Entry]) -> impl Iterator<Item = ActivityKey> + '_ {
+    let gaps = entries.iter().filter_map(|entry| match &entry.fact {
+        Fact::Gap(gap) => Some(gap),
+        _ => None,
+    });
+    gaps.flat_map(Gap::named)
+}
+
+fn not_restored(profile: ProfileId, outbox: &Outbox, error: &JournalError) {
+    let sentence = format!("Earlier activity can't be shown: {error}");
+    outbox.notice(Notice::new(Severity::Error, Some(profile), sentence));
+}
+
+/// Tells the window what became of what gaps name; then how many activities the journal has beside those that were restored, and
+/// what entries they have: a message for one of them is then not taken for that of a new one. Not of more entries than are
+/// remembered for `rows`.
+pub(crate) async fn tell_older(profile: ProfileId, older: Older, rows: usize, data: PathBuf, tools: &Tools) {
+    let Older { live_from, mut before, mut restored, named } = older;
+    let opening = tools.spawner.blocking("opening the journal", move || Archive::open(&data));
+    let mut archive = match tools.spawner.until_stopped(opening).await.flatten() {
+        Some(Ok(Some(archive))) => archive,
+        Some(Err(error)) => return tracing::warn!(%error, "it is not known which older activities the journal has"),
+        Some(Ok(None)) | None => return,
+    };
+    if !named.is_empty() {
+        match tell_named(profile, archive, named, (live_from, before), tools).await {
+            Some((same, firsts)) => {
+                archive = same;
+                restored.extend(firsts);
+            }
+            None => return,
+        }
+    }
+    let count = move || archive.activities_before(profile, before).map(|rows| (rows, archive));
+    let counting = tools.spawner.blocking("counting older activity", count);
+    let mut archive = match tools.spawner.until_stopped(counting).await.flatten() {
+        Some(Ok((mut rows, archive))) => {
+            for first in restored {
+                let stretch = rows.partition_point(|(begin, _)| *begin <= first).checked_sub(1);
+                if let Some((_, count)) = stretch.and_then(|stretch| rows.get_mut(stretch)) {
+                    *count = count.saturating_sub(1);
+                }
+            }
+            tools.outbox.post(Event::Older { profile, rows });
+            archive
+        }
+        Some(Err(error)) => {
+            let error: JournalError = error;
+            return tracing::warn!(%error, "it is not known how many activities the journal has");
+        }
+        None => return,
+    };
+    let mut left = rows.saturating_mul(MOST_OF_EACH_KNOWN);
+    while left > 0 {
+        let read = move || archive.keys_before(profile, before, OLDER_CHUNK).map(|entries| (entries, archive));
+        let reading = tools.spawner.blocking("reading older activity", read);
+        let Some(read) = tools.spawner.until_stopped(reading).await.flatten() else { return };
+        let (entries, complete) = match read {
+            Ok((entries, same)) => {
+                archive = same;
+                let is_last = entries.is_empty() || entries.len() >= left;
+                left = left.saturating_sub(entries.len());
+                (entries, is_last)
+            }
+            Err(error) => {
+                tracing::warn!(%error, "it is not known which older activities the journal has");
+                return tools
+                    .outbox
+                    .restored(Event::OlderEntries { profile, entries: Vec::new(), complete: true })
+                    .await;
+            }
+        };
+        before = entries.last().map_or(before, |(oldest, _)| *oldest);
+        let told = tools.outbox.restored(Event::OlderEntries { profile, entries, complete });
+        if tools.spawner.until_stopped(told).await.is_none() || complete {
+            return;
+        }
+    }
+}
+
+/// Tells the window of what gaps name and is older than what was restored: what the server does not know of it, or what is settled,
+/// can't be told otherwise. Returns the first entry of each; `None` if the program ends or the journal can't be read.
+async fn tell_named(
+    profile: ProfileId,
+    mut archive: Archive,
+    mut named: BTreeSet<ActivityKey>,
+    (live_from, before): (Seq, Seq),
+    tools: &Tools,
+) -> Option<(Archive, Vec<Seq>)> {
+    let (mut firsts, mut seen, mut next) = (Vec::new(), BTreeSet::new(), Some(Seq(0)));
+    while let Some(from) = next {
+        let read = move || {
+            let read = archive.entries_of(profile, &named, (from, before), OLDER_CHUNK);
+            read.map(|(entries, next)| (entries, next, archive, named))
+        };
+        let reading = tools.spawner.blocking("reading what gaps name", read);
+        let entries = match tools.spawner.until_stopped(reading).await.flatten()? {
+            Ok((entries, then, same, still_named)) => {
+                (next, archive, named) = (then, same, still_named);
+                entries
+            }
+            Err(error) => {
+                tracing::warn!(%error, "it is not known what became of what gaps name");
+                return None;
+            }
+        };
+        for entry in &entries {
+            if seen.insert(entry.key.clone()) {
+                firsts.push(entry.seq);
+            }
+        }
+        if !entries.is_empty() {
+            let told = tools.outbox.restored(Event::Restored { profile, entries, live_from, complete: true });
+            tools.spawner.until_stopped(told).await?;
+        }
+    }
+    Some((archive, firsts))
+}
+
+/// Tells the window what it was not told while it stalled, for as long as the engine runs.
+pub(crate) async fn catch_up(ledger: JournalStore, outbox: Outbox) {
+    let mut chunk = Chunk::new(FIRST_CHUNK, LARGEST_CHUNK);
+    let mut failed = BTreeSet::new();
+    loop {
+        let (profile, from) = outbox.lagging().await;
+        match ledger.since(profile, from, chunk.limit()).await {
+            Ok(entries) => {
+                chunk.learn(&entries);
+                outbox.caught_up(profile, entries);
+                if failed.remove(&profile) {
+                    outbox.resolve_problem(Some(profile), &ProblemKind::JournalRead);
+                }
+            }
+            Err(error) => {
+                if failed.insert(profile) {
+                    outbox.report_problem(Some(profile), ProblemReason::JournalRead(error.into()));
+                }
+                tokio::time::sleep(PAUSE).await;
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,10 @@
+//! The way into the journal and out of it.
+
+pub(crate) mod adaptive_chunk;
+pub(crate) mod clear_history;
+pub(crate) mod decoded_batch;
+pub(crate) mod history_loader;
+pub(crate) mod journal_writer;
+pub(crate) mod persistent_notices;
+pub(crate) mod retention;
+pub(crate) mod reveal_secrets;

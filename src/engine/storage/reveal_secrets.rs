@@ -1,0 +1,166 @@
+//! Messages with their secrets, for the operator who asks to see them: opened from the seal, or made whole with what the vault
+//! holds. Credentials are never in them.
+
+use crate::activity::{ActivityKey, Entry, Fact, Seq};
+use crate::engine::context::journal_store::JournalStore;
+use crate::engine::state::link_store::Vault;
+use crate::journal::{JournalError, Secret};
+use crate::protocol::incoming::{self, Incoming};
+use crate::protocol::{DataReport, Delivery, Message, Original, StreamReport, mask};
+use crate::settings::ProfileId;
+
+/// The most messages of one activity: the newest.
+const MOST: usize = 200;
+/// The most places of one message that are tried.
+const MOST_PLACES: usize = 64;
+
+/// The messages of an activity between two places that had something masked which is still kept, the newest first.
+///
+/// # Errors
+///
+/// If the journal can't be read.
+pub(crate) async fn reveal(
+    ledger: &JournalStore,
+    vault: &Vault,
+    profile: ProfileId,
+    key: ActivityKey,
+    (from, to): (Seq, Seq),
+) -> Result<Vec<(Seq, Original)>, JournalError> {
+    let entries = ledger.history(profile, &key, Some((from, to))).await?.entries;
+    let mut held = match &key {
+        ActivityKey::Data(request) => vault.unused(request),
+        ActivityKey::Command(_) | ActivityKey::Message(_) | ActivityKey::Gap(_) => Vec::new(),
+    };
+    let mut revealed = Vec::new();
+    for entry in entries.iter().rev().filter(|entry| entry.raw.contains(mask::HIDDEN)).take(MOST) {
+        // What is held is of the newest message of its kind: an older one had another.
+        let own = take_own(entry, &mut held);
+        let original = match ledger.original(profile, entry.seq).await? {
+            Some(original) => Some(original),
+            None => own.and_then(|secret| with(&entry.raw, &secret)),
+        };
+        revealed.extend(original.map(|original| (entry.seq, original)));
+    }
+    Ok(revealed)
+}
+
+/// Takes out what is held of the kind that a message brought.
+fn take_own(entry: &Entry, held: &mut Vec<Secret>) -> Option<Secret> {
+    let Fact::Heard(message) = &entry.fact else { return None };
+    let at = held.iter().position(|secret| match (message, secret) {
+        (Message::Data(DataReport { delivery: Delivery::Link(masked), .. }), Secret::Link(link)) => {
+            link.redacted() == masked.expose()
+        }
+        (Message::Data(DataReport { delivery: Delivery::StreamToken(_), .. }), Secret::StreamToken(_))
+        | (Message::StreamReady(StreamReport { url: Some(_), .. }), Secret::StreamReady(Some(_))) => true,
+        _ => false,
+    })?;
+    Some(held.swap_remove(at))
+}
+
+/// A masked message with its secret in its place: the place where the parser then finds it.
+fn with(masked: &str, secret: &Secret) -> Option<Original> {
+    let (hidden, whole) = match secret {
+        Secret::Link(link) | Secret::StreamReady(Some(link)) => (link.redacted(), link.expose()),
+        Secret::StreamToken(token) => (mask::HIDDEN.to_owned(), token.expose()),
+        Secret::StreamReady(None) => return None,
+    };
+    let literal = |text: &str| Original::new(serde_json::Value::from(text).to_string());
+    let (hidden, whole) = (literal(&hidden), literal(whole));
+    masked.match_indices(hidden.expose()).take(MOST_PLACES).find_map(|(at, found)| {
+        let (before, from) = masked.split_at(at);
+        let after = from.get(found.len()..)?;
+        let tried = Original::new([before, whole.expose(), after].concat());
+        brings(&tried, secret).then_some(tried)
+    })
+}
+
+/// Whether the parser finds a secret in a message.
+fn brings(message: &Original, secret: &Secret) -> bool {
+    let Incoming::Message(message) = incoming::parse(message.expose()) else { return false };
+    match (message, secret) {
+        (Message::Data(DataReport { delivery: Delivery::Link(found), .. }), Secret::Link(link))
+        | (Message::StreamReady(StreamReport { url: Some(found), .. }), Secret::StreamReady(Some(link))) => {
+            found == *link
+        }
+        (Message::Data(DataReport { delivery: Delivery::StreamToken(found), .. }), Secret::StreamToken(token)) => {
+            found == *token
+        }
+        _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::activity::{Moment, TimeReference};
+    use crate::engine::session::frame_decoder::Reading;
+    use crate::engine::storage::decoded_batch::Harvest;
+    use crate::engine::test_support::TestJournal;
+    use crate::protocol::{AuthorizationToken, RequestId};
+
+    fn data(body: &str) -> String {
+        format!(
+            r#"{{"data":{{"x":"T-canary","type":"X-DPT-CAB-REQUEST-ID","id":"r","output_type":1,"body":"{body}"}}}}"#
+        )
+    }
+
+    /// What is revealed of messages as a server sent them, the oldest first.
+    async fn revealed(raws: &[&str], use_up: bool) -> Vec<String> {
+        let (vault, journal) = (Vault::default(), TestJournal::sealed().await);
+        let mut reading = Reading::new(AuthorizationToken::new("T-canary"), vault.clone(), TimeReference::EXACT);
+        let mut harvest = Harvest::default();
+        for raw in raws {
+            reading.text(raw, true, Moment(7), &mut harvest);
+        }
+        let (entries, secrets) = harvest.into_parts();
+        assert!(!format!("{entries:?}").contains("canary"), "{entries:?}");
+        let profile = ProfileId::random();
+        journal.store.append(profile, entries, secrets).await.unwrap();
+        if use_up {
+            vault.take(&RequestId::from("r"), &url::Url::parse("https://d/").unwrap()).unwrap();
+        }
+        let key = ActivityKey::Data("r".into());
+        let mut all = reveal(&journal.store, &vault, profile, key, (Seq(0), Seq(99))).await.unwrap();
+        all.reverse();
+        assert!(!format!("{all:?}").contains("canary"), "{all:?}");
+        all.iter().map(|(_, original)| original.expose().to_owned()).collect()
+    }
+
+    #[tokio::test]
+    async fn a_message_comes_back_as_it_was_but_for_the_authorization_token() {
+        for body in ["https://h.example/p?auth=canary-1", "canary-stream", "hidden"] {
+            let raw = data(body);
+            assert_eq!(revealed(&[&raw], false).await, [raw.replace("T-canary", "hidden")], "{body}");
+        }
+        let (token, ready) =
+            (data("canary-t"), r#"{"data":{"type":"STREAM-READY","id":"r","streamUrl":"https://s/?auth=canary"}}"#);
+        assert_eq!(revealed(&[&token, ready], false).await, [token.replace("T-canary", "hidden"), ready.to_owned()]);
+    }
+
+    #[tokio::test]
+    async fn of_two_links_only_the_one_that_is_held_is_known() {
+        let (first, second) = (data("https://h.example/?auth=canary-1"), data("https://h.example/?auth=canary-2"));
+        assert_eq!(revealed(&[&first, &second], false).await, [second.replace("T-canary", "hidden")]);
+    }
+
+    #[tokio::test]
+    async fn a_link_that_was_used_is_gone() {
+        assert_eq!(revealed(&[&data("https://h.example/?auth=canary")], true).await, [""; 0]);
+    }
+
+    #[tokio::test]
+    async fn bytes_come_back_to_the_last_one() {
+        let (vault, journal) = (Vault::default(), TestJournal::sealed().await);
+        let mut reading = Reading::new(AuthorizationToken::new("T-canary"), vault.clone(), TimeReference::EXACT);
+        let mut harvest = Harvest::default();
+        let bytes = b"\0\x9f\x92\x96 canary \xff".repeat(1_000);
+        reading.binary(&bytes, Moment(7), &mut harvest);
+        let (entries, secrets) = harvest.into_parts();
+        assert!(entries.iter().all(|entry| !entry.raw.contains("canary")), "{entries:?}");
+        let (profile, key) = (ProfileId::random(), entries[0].key.clone());
+        journal.store.append(profile, entries, secrets).await.unwrap();
+        let all = reveal(&journal.store, &vault, profile, key, (Seq(0), Seq(99))).await.unwrap();
+        assert_eq!(all[0].1.bytes().as_deref().map(Vec::as_slice), Some(&*bytes));
+    }
+}

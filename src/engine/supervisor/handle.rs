@@ -1,0 +1,308 @@
+//! How the engine is started, spoken to and waited for.
+
+use std::fmt;
+use std::future::Future;
+use std::panic::AssertUnwindSafe;
+use std::path::Path;
+use std::sync::{Arc, Condvar, Mutex, OnceLock, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+
+use crate::activity::{Moment, Seq, TimeReference};
+use crate::engine::client::connector::{Connector, Network};
+use crate::engine::client::downloader::Fetcher;
+use crate::engine::client::network_config::{Guide, Surroundings, Way};
+use crate::engine::client::rest::Rest;
+use crate::engine::context::journal_store::JournalStore;
+use crate::engine::context::options::{EngineOptions, SettingsAccess};
+use crate::engine::context::{Tools, suspend};
+use crate::engine::events::action::Action;
+use crate::engine::events::error::EngineError;
+use crate::engine::events::event::{Event, Notice, Severity};
+use crate::engine::events::event_queue::{self, Events, Outbox};
+use crate::engine::events::problem::ProblemReason;
+use crate::engine::runtime::clock::{Clock, Clocks};
+use crate::engine::runtime::tasks::Spawner;
+use crate::engine::storage::{clear_history, history_loader};
+use crate::engine::{ipc, supervisor};
+use crate::journal::{self, Archive, Holder, Journal, JournalError, KeptClock, Opened};
+use crate::settings::Store;
+
+/// Actions that wait for the engine. Full: the window says that the engine is busy.
+const ACTIONS: usize = 64;
+/// Reports that wait for the engine's centre. Full: the task that reports waits.
+const REPORTS: usize = 64;
+/// How long another process may hold the data directory before it counts as running: `track` holds it for a moment.
+const HOLDER_PATIENCE: Duration = Duration::from_secs(1);
+/// How long tasks that block, such as a name that is being resolved, may hold up the end.
+pub(crate) const LAST_TASKS: Duration = Duration::from_millis(100);
+
+/// The engine is busy or has stopped: the action was not taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Busy {
+    /// As many actions wait as may.
+    #[error("Privicore Monitor is still busy with what was asked before. Try again in a moment.")]
+    Full,
+    /// It has stopped.
+    #[error("Privicore Monitor is closing.")]
+    Stopped,
+}
+
+/// The window failed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "Something went wrong in the window of Privicore Monitor, so it was closed. Every channel was left, and what was received \
+     is in the journal. Start it again, and report this if it comes again."
+)]
+pub struct WindowPanicked;
+
+/// The engine.
+#[derive(Debug)]
+pub struct Engine;
+
+impl Engine {
+    /// Takes the data directory, opens settings and journal, and starts the engine on threads of its own.
+    ///
+    /// # Errors
+    ///
+    /// See [`EngineError`].
+    pub fn start(options: EngineOptions) -> Result<(EngineHandle, Events), EngineError> {
+        let holder = Holder::take_within(options.directories.data(), HOLDER_PATIENCE)?;
+        let Opened { journal, live_from, id, recovered, clock: kept } = Journal::open(options.directories.data())?;
+        let (store, settings, broken) = match options.settings {
+            SettingsAccess::ReadWrite => Store::open(&options.directories),
+            SettingsAccess::ReadOnly => Store::open_read_only(&options.directories)?,
+        };
+        let surroundings = Surroundings { authority: options.extra_authority, proxies: options.proxies };
+        let way = Way::load(&settings.preferences, &surroundings)?;
+        let (outbox, events) = event_queue::pair(options.waker);
+        if journal::is_open_to_others(options.directories.data()) {
+            let sentence = format!(
+                "Other users of this computer can read the data directory {}: its file system does not keep it to you. Use \
+                 another with --data-dir, or mount that file system with permissions.",
+                options.directories.data().display()
+            );
+            outbox.notice(Notice::new(Severity::Warning, None, sentence));
+        }
+        if let Some(sentence) = broken {
+            outbox.notice(Notice::new(Severity::Warning, None, sentence));
+        }
+        if let Some(shortfall) = way.trust.shortfall.clone() {
+            outbox.report_problem(None, ProblemReason::Certificates(shortfall));
+        }
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(2)
+            .thread_name("engine-worker")
+            .enable_all()
+            .build()?;
+        let spawner = Spawner::new(runtime.handle().clone(), outbox.clone());
+        let (guide, ways) = Guide::new(way, surroundings);
+        let (actions, wanted) = mpsc::channel(ACTIONS);
+        let (reports, reported) = mpsc::channel(REPORTS);
+        let boot_id = suspend::boot_id();
+        let boot = Arc::new(suspend::boot_clock);
+        let clocks = Clocks::resumed(options.clock, boot, kept.as_ref(), live_from, boot_id.as_deref());
+        let tools = Tools {
+            outbox: outbox.clone(),
+            spawner: spawner.clone(),
+            clocks: clocks.clone(),
+            ledger: JournalStore::new(journal, outbox.clone(), clocks.as_clock()),
+            clock: clocks.as_clock(),
+            keyring: options.keyring,
+            rest: Rest::new(ways.clone(), clocks.clone()),
+            fetcher: Fetcher::new(ways.clone()),
+            connector: options.connector.unwrap_or_else(|| Arc::new(Network::new(ways)) as Arc<dyn Connector>),
+            reports,
+        };
+        start_helpers(&tools, options.directories.data(), boot_id);
+        let start = supervisor::Start {
+            tools,
+            data: options.directories.data().to_owned(),
+            store,
+            settings,
+            live_from,
+            guide,
+            journal: id,
+            recovered: recovered.map(|recovery| recovery.to_string()),
+            keeps_links: options.keeps_links,
+            sandbox: options.sandbox,
+            sandbox_at_once: options.start_in_sandbox,
+            only: options.profile,
+            actions: wanted,
+            quit: CancellationToken::new(),
+            reports: reported,
+        };
+        let quit = start.quit.clone();
+        let ended = Ended::default();
+        let end = ended.clone();
+        std::thread::Builder::new().name("engine".to_owned()).spawn(move || {
+            // However this thread ends, whoever waits for it is told, and last of all.
+            let _told = Told { ended: end, outbox };
+            // It belongs to nobody that it stops.
+            let owner = Spawner::new(runtime.handle().clone(), start.tools.outbox.clone());
+            let hub = owner.start("running", Box::pin(supervisor::run(start)));
+            if runtime.block_on(hub).is_none() {
+                tracing::error!("the engine was cut off");
+            }
+            runtime.shutdown_timeout(LAST_TASKS);
+            drop(holder);
+        })?;
+        Ok((EngineHandle { actions, quit, spawner, ended, clock: EngineClock(clocks) }, events))
+    }
+}
+
+impl Engine {
+    /// Runs a window, which may start an engine and put its handle into `running`. Ends that engine in order however the
+    /// window ends: channels are left, and what was heard is committed. Waits for that at most as long as `patience`.
+    ///
+    /// # Errors
+    ///
+    /// If the window panicked.
+    pub fn run_window<T>(
+        running: &OnceLock<EngineHandle>,
+        patience: Duration,
+        window: impl FnOnce() -> T,
+    ) -> Result<T, WindowPanicked> {
+        let ended = std::panic::catch_unwind(AssertUnwindSafe(window));
+        if let Some(engine) = running.get() {
+            engine.quit();
+            if !engine.join(patience) {
+                tracing::warn!("the engine did not stop in time");
+            }
+        }
+        ended.map_err(|_panic| WindowPanicked)
+    }
+}
+
+/// Starts what runs as long as the engine and belongs to no profile.
+fn start_helpers(tools: &Tools, data: &Path, boot_id: Option<String>) {
+    let catch_up = history_loader::catch_up(tools.ledger.clone(), tools.outbox.clone());
+    tools.spawner.spawn("reading the journal", catch_up);
+    let clean = clear_history::run(tools.ledger.clone(), tools.outbox.clone());
+    tools.spawner.spawn("taking what was forgotten off the disk", clean);
+    let watch = suspend::watch(tools.clone(), boot_id);
+    tools.spawner.spawn("watching for sleep", watch);
+    let listen = ipc::listen(data.to_owned(), tools.clone());
+    tools.spawner.spawn("listening to other processes", listen);
+}
+
+/// The window's way down. Clones speak to the same engine; it stops when the last one is dropped, or at [`Action::Quit`].
+#[derive(Debug, Clone)]
+pub struct EngineHandle {
+    actions: mpsc::Sender<Action>,
+    quit: CancellationToken,
+    spawner: Spawner,
+    ended: Ended,
+    clock: EngineClock,
+}
+
+/// The clock that stamps entries. It runs on steadily when the computer's clock is set; clones are the same clock.
+#[derive(Debug, Clone)]
+pub struct EngineClock(Clocks);
+
+impl EngineClock {
+    /// The clock of the run that writes a journal, or wrote it last, as far as the journal tells; `clock` is the computer's.
+    ///
+    /// # Errors
+    ///
+    /// Where the journal can't be read.
+    pub fn beside(archive: Option<&Archive>, clock: Clock) -> Result<Self, JournalError> {
+        let Some(archive) = archive else { return Ok(Self::resumed(None, clock)) };
+        if let Some(kept) = archive.clock()? {
+            return Ok(Self::resumed(Some(&kept), clock));
+        }
+        // Of an earlier version: its newest entry tells how late it is at least.
+        let resumed = Self::resumed(None, clock);
+        if let Some(newest) = archive.newest_moment()? {
+            resumed.0.is_at_least(newest);
+        }
+        Ok(resumed)
+    }
+
+    /// The clock of a run that begins where an earlier one left off; `clock` is the computer's.
+    #[must_use]
+    pub fn resumed(kept: Option<&KeptClock>, clock: Clock) -> Self {
+        let boot_id = suspend::boot_id();
+        // Nothing is stamped by this run: only entries of the same boot are on its clock.
+        let live_from = Seq(u64::MAX);
+        Self(Clocks::resumed(clock, Arc::new(suspend::boot_clock), kept, live_from, boot_id.as_deref()))
+    }
+
+    /// The time by it.
+    #[must_use]
+    pub fn now(&self) -> Moment {
+        self.0.now().at
+    }
+
+    /// How it relates to the other clocks.
+    #[must_use]
+    pub fn reference(&self) -> TimeReference {
+        self.0.reference()
+    }
+}
+
+impl EngineHandle {
+    /// The clock that stamps this engine's entries.
+    #[must_use]
+    pub fn clock(&self) -> EngineClock {
+        self.clock.clone()
+    }
+
+    /// Asks for something. Never waits.
+    ///
+    /// # Errors
+    ///
+    /// [`Busy`], where the action was not taken.
+    pub fn send(&self, action: Action) -> Result<(), Busy> {
+        self.actions.try_send(action).map_err(|refused| match refused {
+            mpsc::error::TrySendError::Full(_) => Busy::Full,
+            mpsc::error::TrySendError::Closed(_) => Busy::Stopped,
+        })
+    }
+
+    /// Tells the engine to stop, however busy it is.
+    pub fn quit(&self) {
+        self.quit.cancel();
+    }
+
+    /// Runs a dialog's future on the engine's threads. `name` completes the sentence "Something went wrong while …".
+    pub fn spawn(&self, name: &'static str, future: impl Future<Output = ()> + Send + 'static) {
+        self.spawner.spawn(name, future);
+    }
+
+    /// Waits until the engine has stopped, at most so long. Says whether it has.
+    #[must_use]
+    pub fn join(&self, timeout: Duration) -> bool {
+        let (ended, changed) = &*self.ended.0;
+        let ended = ended.lock().unwrap_or_else(PoisonError::into_inner);
+        let waited = changed.wait_timeout_while(ended, timeout, |ended| !*ended);
+        *waited.unwrap_or_else(PoisonError::into_inner).0
+    }
+}
+
+/// Whether the engine has stopped.
+#[derive(Clone, Default)]
+struct Ended(Arc<(Mutex<bool>, Condvar)>);
+
+impl fmt::Debug for Ended {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Ended")
+    }
+}
+
+/// Tells that the engine has stopped when it is dropped.
+struct Told {
+    ended: Ended,
+    outbox: Outbox,
+}
+
+impl Drop for Told {
+    fn drop(&mut self) {
+        let (ended, changed) = &*self.ended.0;
+        *ended.lock().unwrap_or_else(PoisonError::into_inner) = true;
+        changed.notify_all();
+        self.outbox.post(Event::Stopped);
+    }
+}

@@ -1,0 +1,340 @@
+//! The centre: it takes the operator's actions and the tasks' reports, one at a time, and owns what they change.
+//!
+//! It decides and delegates; whatever takes time (the network, the keyring, the disk) is a task that reports back. So it is always
+//! ready for the next action, and there is no lock around what it owns.
+
+pub(crate) mod handle;
+pub(crate) mod pending_work;
+pub(crate) mod profile;
+pub(crate) mod requests;
+pub(crate) mod settings;
+pub(crate) mod shutdown;
+pub(crate) mod state;
+#[cfg(test)]
+mod test_bench;
+
+use std::any::Any;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+
+use tokio::sync::{mpsc, watch};
+use tokio_util::sync::CancellationToken;
+
+use crate::activity::{Moment, Seq};
+use crate::credentials::JournalId;
+use crate::engine::client::network_config::Guide;
+use crate::engine::context::internal_event::Report;
+use crate::engine::context::options::SandboxLauncher;
+use crate::engine::download::control::Order;
+use crate::engine::download::queue::Queue;
+use crate::engine::events::action::Action;
+use crate::engine::events::connection_reason::SignInError;
+use crate::engine::events::event::{ConnectionState, Notice, Severity};
+use crate::engine::runtime::os_open::HandOver;
+use crate::engine::runtime::tasks::Task;
+use crate::engine::session::desired_state::Aim;
+use crate::engine::storage::{persistent_notices, retention};
+use crate::journal::WorkId;
+use crate::settings::{PreferenceChange, Preferences, ProfileId, Settings, Store};
+
+use super::context::Tools;
+
+use state::expected_downloads::Followed;
+use state::link_encryption::Seal;
+use state::profile_state::Desk;
+use state::settings_writer::SettingsWriter;
+
+/// What the hub starts with.
+pub(crate) struct Start {
+    /// What tasks share.
+    pub(crate) tools: Tools,
+    /// The data folder.
+    pub(crate) data: PathBuf,
+    /// Where the settings are kept.
+    pub(crate) store: Store,
+    /// The settings as they were read.
+    pub(crate) settings: Settings,
+    /// The first entry of this run.
+    pub(crate) live_from: Seq,
+    /// Leads the way by which the network is reached.
+    pub(crate) guide: Guide,
+    /// The journal's name in the keyring.
+    pub(crate) journal: JournalId,
+    /// Whether links are to outlive this run.
+    pub(crate) keeps_links: bool,
+    /// What became of a journal that was damaged, in a sentence.
+    pub(crate) recovered: Option<String>,
+    /// How a sandbox is started.
+    pub(crate) sandbox: Option<SandboxLauncher>,
+    /// Whether to start one at once.
+    pub(crate) sandbox_at_once: bool,
+    /// The name of the one profile to connect.
+    pub(crate) only: Option<String>,
+    /// From the window.
+    pub(crate) actions: mpsc::Receiver<Action>,
+    /// Cancelled when the engine is to stop, however busy it is.
+    pub(crate) quit: CancellationToken,
+    /// From tasks.
+    pub(crate) reports: mpsc::Receiver<Report>,
+}
+
+/// The centre.
+pub(crate) struct Hub {
+    tools: Tools,
+    /// The data folder.
+    data: PathBuf,
+    /// Writes the settings' file.
+    writer: SettingsWriter,
+    settings: Settings,
+    /// The number of the newest change of the preferences.
+    preferences_change: u64,
+    /// How often a way to the network was chosen: only the newest counts.
+    network_choices: u64,
+    live_from: Seq,
+    /// Leads the way by which the network is reached.
+    guide: Guide,
+    /// The journal's name in the keyring.
+    journal: JournalId,
+    /// How far it is with the key that seals links.
+    seal: Seal,
+    /// Whether the operator knows that links are in memory only.
+    told_of_seal: bool,
+    /// Tells the one that keeps the journal within its limits of a change. One value, the newest.
+    limits: watch::Sender<Preferences>,
+    /// When this run began.
+    started: Moment,
+    desks: BTreeMap<ProfileId, Desk>,
+    launcher: Option<SandboxLauncher>,
+    /// The running sandbox; it ends with this.
+    sandbox: Option<Box<dyn Any + Send>>,
+    /// Profiles that are here for this run only.
+    guests: BTreeSet<ProfileId>,
+    /// Profiles that were signed out, and whose token may still be in the keyring.
+    signed_out: BTreeSet<ProfileId>,
+    /// Tokens that earlier runs promised to revoke.
+    revocations: Vec<WorkId>,
+    /// Profiles whose newest token is in the journal, because the keyring did not keep it when an earlier run ended.
+    unkept: BTreeSet<ProfileId>,
+    /// Profiles that are being taken out of the journal.
+    removals: BTreeMap<ProfileId, Task<()>>,
+    /// Searches of the journal, by profile.
+    searches: BTreeMap<ProfileId, state::search_handle::Search>,
+    /// Downloads that wait for their turn.
+    queue: Queue,
+    /// Requests that this program made.
+    followed: Followed,
+    /// The export under way.
+    exporting: state::export_progress::Control,
+    /// Counts tickets and sign-ins.
+    numbers: u64,
+}
+
+/// Runs the engine until the operator quits or the window is gone.
+pub(crate) async fn run(start: Start) {
+    let Start { tools, data, store, settings, live_from, guide, sandbox, sandbox_at_once, only, .. } = start;
+    let Start { journal, keeps_links, recovered, mut actions, quit, mut reports, .. } = start;
+    let (limits, preferences) = watch::channel(settings.preferences.clone());
+    tools.fetcher.idle.set(settings.preferences.idle_limit);
+    let started = (tools.clock)();
+    let mut hub = Hub {
+        tools,
+        data,
+        writer: SettingsWriter::new(store),
+        settings,
+        preferences_change: 0,
+        network_choices: 0,
+        live_from,
+        guide,
+        journal,
+        seal: if keeps_links { Seal::NoKey } else { Seal::Off },
+        told_of_seal: false,
+        limits,
+        started,
+        desks: BTreeMap::new(),
+        launcher: sandbox,
+        sandbox: None,
+        guests: BTreeSet::new(),
+        signed_out: BTreeSet::new(),
+        revocations: Vec::new(),
+        unkept: BTreeSet::new(),
+        removals: BTreeMap::new(),
+        queue: Queue::default(),
+        searches: BTreeMap::new(),
+        followed: Followed::default(),
+        exporting: state::export_progress::Control::new(),
+        numbers: 0,
+    };
+    hub.start_helpers(recovered, preferences);
+    hub.begin_network();
+    hub.take_up_pending_work().await;
+    hub.begin(only.as_deref());
+    if sandbox_at_once {
+        hub.try_sandbox();
+    }
+    loop {
+        tokio::select! {
+            // Reports first: what the operator does next may follow from what one of them is about to change.
+            biased;
+            () = quit.cancelled() => break,
+            Some(report) = reports.recv() => hub.hear(report),
+            action = actions.recv() => match action {
+                None | Some(Action::Quit) => break,
+                Some(action) => hub.act(action),
+            },
+        }
+    }
+    hub.take_last_actions(actions);
+    hub.stop(reports).await;
+}
+
+impl Hub {
+    /// Starts what tells of earlier runs, and what keeps the journal within its limits.
+    fn start_helpers(&self, recovered: Option<String>, preferences: watch::Receiver<Preferences>) {
+        let tools = self.tools.clone();
+        let remind = async move {
+            persistent_notices::remind(&tools).await;
+            if let Some(sentence) = recovered {
+                persistent_notices::warn(&tools, None, sentence).await;
+            }
+        };
+        self.tools.spawner.spawn("reading the journal", remind);
+        let keep = retention::run(self.tools.clone(), preferences);
+        self.tools.spawner.spawn("keeping the journal within its limits", Box::pin(keep));
+    }
+
+    /// Opens every profile of the settings and signs in those whose token is kept.
+    fn begin(&mut self, only: Option<&str>) {
+        self.tell_settings();
+        if let Some(name) = only
+            && !self.settings.profiles.iter().any(|profile| profile.name == name)
+        {
+            self.notice(
+                None,
+                Severity::Warning,
+                format!("There is no profile named {name}. Add it, or check the name."),
+            );
+        }
+        for profile in self.settings.profiles.clone() {
+            let id = profile.id;
+            let keep = profile.keep_signed_in;
+            let connect = only.is_none_or(|name| profile.name == name);
+            self.open(profile);
+            self.restore(id);
+            if !connect {
+                self.aim(id, Aim::Offline);
+            } else if keep && !self.signed_out.contains(&id) && !self.unkept.contains(&id) {
+                self.remember(id);
+            }
+        }
+    }
+
+    fn act(&mut self, action: Action) {
+        match action {
+            Action::SignIn(sign_in) => self.sign_in(*sign_in),
+            Action::Visit(sign_in) => self.visit(*sign_in),
+            Action::CancelSignIn(profile) => self.cancel_sign_in(profile),
+            Action::TrySandbox => self.try_sandbox(),
+            Action::Connect(profile) => self.connect(profile),
+            Action::Disconnect(profile) => self.disconnect(profile),
+            Action::RetryNow(profile) => self.retry_now(profile),
+            Action::RenewToken(profile) => self.renew_now(profile),
+            Action::SignOut { profile, revoke } => self.sign_out(profile, revoke),
+            Action::ForgetProfile(profile) => self.forget_activity(profile),
+            Action::NoticeRead { profile, sentence } => self.notice_read(profile, sentence),
+            Action::RemoveProfile(profile) => self.remove(profile),
+            Action::SetMessageLimit(limit) => {
+                self.change_preferences(0, vec![PreferenceChange::MessageLimit(limit)]);
+            }
+            Action::ChangePreferences { number, changes } => self.change_preferences(number, changes),
+            Action::Download { profile, request, to } => self.download(profile, request, to),
+            Action::DownloadAll { profile, requests, folder } => self.download_all(profile, requests, &folder),
+            Action::CancelDownload { profile, request } => self.cancel_download(profile, &request),
+            Action::ResumeDownload { profile, request } => self.order_download(profile, &request, Order::Resume),
+            Action::MoveDownload { profile, request, to } => self.order_download(profile, &request, Order::Move(to)),
+            Action::SaveInline { profile, request, to, span } => self.save_inline(profile, request, to, span),
+            Action::ListDataTokens { profile, page } => self.list_data_tokens(profile, page),
+            Action::RequestData { profile, data, folder } => self.request_data(profile, data, folder),
+            Action::RequestAgain { profile, request, span } => self.request_again(profile, request, span),
+            Action::ChangeSaving { profile, change } => self.change_saving(profile, &change),
+            Action::AllowHost { profile, host, permission } => self.allow_host(profile, &host, permission),
+            Action::SetDataKey { profile, key, keep } => self.set_data_key(profile, key, keep),
+            Action::WarningRead { profile, request } => self.warning_read(profile, request),
+            Action::CheckStatus { profile, commands } => self.check_status(profile, commands),
+            Action::Reconcile { profile, gap } => self.reconcile(profile, gap),
+            Action::Label { profile, keys, label } => self.label(profile, keys, &label),
+            Action::Track { profile, commands, label } => self.track(profile, &commands, label.as_deref()),
+            Action::History { profile, key, from, to } => self.history(profile, key, from, to),
+            Action::SearchOlder { profile, search, filter, chip, before } => {
+                self.search_older(profile, search, (filter, chip), before);
+            }
+            Action::CancelSearch(profile) => _ = self.searches.remove(&profile),
+            Action::ReadBack { profile, rows } => self.read_back(profile, rows),
+            Action::ReadTexts { profile, rows } => self.read_texts(profile, rows),
+            Action::SaveMessage { profile, key, to, span } => self.save_message(profile, key, to, span),
+            Action::Reveal { profile, key, from, to } => self.reveal(profile, key, (from, to)),
+            Action::Export(wanted) => self.export(*wanted),
+            Action::CancelExport => self.cancel_export(),
+            Action::OpenFile(path) => self.hand_over(path, HandOver::Open),
+            Action::ShowInFolder(path) => self.hand_over(path, HandOver::ShowInFolder),
+            // `run` has taken it.
+            Action::Quit => {}
+        }
+    }
+
+    fn hear(&mut self, report: Report) {
+        match report {
+            Report::Connection { profile, ticket, state } => self.connection(profile, ticket, &state),
+            Report::Remembered { profile, token } => self.remembered(profile, token),
+            Report::SignedIn { profile, attempt, granted } => self.signed_in(profile, attempt, granted),
+            Report::Expiry { profile, ticket, ends } => self.expiry(profile, ticket, ends),
+            Report::TokenDue { profile, ticket, due } => self.token_due(profile, ticket, due),
+            Report::Renewed { asked, outcome } => self.renewed(&asked, outcome),
+            Report::Removing { profile, works } => self.removing(profile, works),
+            Report::Kept { profile, ticket } => self.kept(profile, ticket),
+            Report::Unkept { profile, token } => self.unkept(profile, token),
+            Report::TokenDead { profile, ticket, why } => self.token_dead(profile, ticket, why),
+            Report::StatusNotAsked(check) => self.status_not_asked(check),
+            Report::Track(asked) => self.asked_to_track(asked),
+            Report::Requested { profile, request, folder, size } => self.requested(profile, request, (folder, size)),
+            Report::DataKey { profile, change, key, kept } => self.data_key(profile, change, key, kept),
+            Report::Arrived { profile, requests } => self.arrived(profile, requests),
+            Report::Sealing(sealing) => self.sealing(sealing),
+            Report::DownloadEnded { profile, request } => self.download_ended(profile, &request),
+            Report::Sandbox(started) => self.sandbox_started(started),
+            Report::NetworkLoaded { number, loaded } => self.network_loaded(number, loaded),
+            Report::Woke => {
+                for desk in self.desks.values() {
+                    desk.wish.send_modify(|wish| wish.woken += 1);
+                }
+            }
+        }
+    }
+
+    /// The tools of a profile's tasks; the engine's own if it is not open.
+    fn tools_of(&self, profile: ProfileId) -> &Tools {
+        self.desks.get(&profile).map_or(&self.tools, |desk| &desk.tools)
+    }
+
+    fn notice(&self, profile: Option<ProfileId>, severity: Severity, sentence: impl Into<String>) {
+        self.tools.outbox.notice(Notice::new(severity, profile, sentence));
+    }
+
+    fn number(&mut self) -> u64 {
+        self.numbers += 1;
+        self.numbers
+    }
+}
+
+/// What a state means for a sign-in whose token is to be proved by joining: `None` while that is under way.
+fn failure(state: &ConnectionState) -> Option<SignInError> {
+    match state {
+        ConnectionState::Reconnecting { why, .. } => Some(SignInError::NotJoined(why.clone())),
+        ConnectionState::TokenRefused { why } => Some(SignInError::JoinRefused(why.clone())),
+        ConnectionState::SignedOut
+        | ConnectionState::Connecting
+        | ConnectionState::Joining
+        | ConnectionState::Live
+        | ConnectionState::Offline
+        | ConnectionState::Leaving => None,
+    }
+}

@@ -1,0 +1,376 @@
+//! What must be done even if the program ends first: it is written into the journal before anything else, done at once if
+//! it can be, and finished at the next start otherwise.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::oneshot;
+
+use crate::engine::auth::sign_in;
+use crate::engine::context::Tools;
+use crate::engine::context::internal_event::Report;
+use crate::engine::events::event::{Notice, Severity};
+use crate::engine::events::problem::{ProblemKind, ProblemReason};
+use crate::engine::network::endpoints::Endpoints;
+use crate::engine::network::rest_error::RestError;
+use crate::engine::storage::persistent_notices;
+use crate::journal::{PendingWork, WorkId};
+use crate::protocol::AuthorizationToken;
+use crate::settings::{Profile, ProfileId, atomic};
+
+use super::Hub;
+
+/// The first pause after the server could not be asked to revoke a token.
+const FIRST_PAUSE: Duration = Duration::from_secs(15);
+/// The longest.
+const LONGEST_PAUSE: Duration = Duration::from_hours(1);
+/// Between two attempts to write something down that the journal refuses.
+const PAUSE: Duration = Duration::from_secs(5);
+
+/// A token that has to be revoked.
+pub(crate) struct Revocation {
+    /// The profile that it was of.
+    pub(crate) profile: Profile,
+    /// Where it is good.
+    pub(crate) endpoints: Arc<Endpoints>,
+    /// The token.
+    pub(crate) token: AuthorizationToken,
+}
+
+impl Hub {
+    /// Takes up what earlier runs promised and did not finish. To be done before any profile is signed in.
+    pub(crate) async fn take_up_pending_work(&mut self) {
+        let works = match self.tools.ledger.pending_work().await {
+            Ok(works) => works,
+            Err(why) => {
+                let sentence = format!("What earlier runs left to do can't be read: {why}");
+                return self.notice(None, Severity::Warning, sentence);
+            }
+        };
+        for (id, work) in works {
+            let tools = self.tools.clone();
+            match work {
+                PendingWork::ForgetToken(profile) => {
+                    self.signed_out.insert(profile);
+                    self.tools.spawner.spawn("writing the keyring", async move {
+                        if forget_token(&tools, profile).await {
+                            end_work(&tools, Some(id)).await;
+                        }
+                    });
+                }
+                PendingWork::RevokeToken { .. } => self.revocations.push(id),
+                PendingWork::KeepToken { profile, .. } => _ = self.unkept.insert(profile),
+                PendingWork::RemoveProfile(profile) => {
+                    self.settings.profiles.retain(|kept| kept.id != profile);
+                    self.signed_out.insert(profile);
+                    let (saved, is_saved) = oneshot::channel();
+                    self.save_and_tell(saved);
+                    self.tools.spawner.spawn("removing a profile", async move {
+                        if is_saved.await.is_ok() && forget_secrets(&tools, profile).await {
+                            end_work(&tools, Some(id)).await;
+                        }
+                    });
+                }
+                PendingWork::DeleteFile(path) => {
+                    let deleting = self.tools.spawner.blocking("deleting a file", move || delete(&path));
+                    self.tools.spawner.spawn("deleting a file", async move {
+                        if deleting.await == Some(true) {
+                            end_work(&tools, Some(id)).await;
+                        }
+                    });
+                }
+            }
+        }
+        if !self.revocations.is_empty() || !self.unkept.is_empty() {
+            self.ask_for_seal();
+        }
+    }
+
+    /// Revokes the tokens of earlier runs, once it is known whether the journal can open them.
+    pub(crate) fn take_up_revocations(&mut self, unsealed: Option<&ProblemReason>) {
+        let wanted = std::mem::take(&mut self.revocations);
+        if wanted.is_empty() {
+            return;
+        }
+        if let Some(why) = unsealed {
+            let sentence = format!(
+                "A profile was signed out, but its token is not revoked yet, because the system keyring gives no key to read \
+                 it with: {why}"
+            );
+            self.notice(None, Severity::Warning, sentence);
+            self.revocations = wanted;
+            return;
+        }
+        let tools = self.tools.clone();
+        self.tools.spawner.spawn("revoking a token", async move {
+            let works = tools.ledger.pending_work().await.unwrap_or_default();
+            for (id, work) in works.into_iter().filter(|(id, _)| wanted.contains(id)) {
+                let PendingWork::RevokeToken { profile, token } = work else { continue };
+                let endpoints = Endpoints::of(&profile).ok().map(Arc::new);
+                let tools_of_one = tools.clone();
+                let (Some(endpoints), Some(token)) = (endpoints, token) else {
+                    let sentence = format!(
+                        "{} was signed out, but its token was not revoked: Privicore Monitor was closed before the server \
+                         answered, and the token was not kept. Have it revoked by other means, or let it expire.",
+                        profile.name
+                    );
+                    persistent_notices::warn(&tools, None, sentence).await;
+                    end_work(&tools, Some(id)).await;
+                    continue;
+                };
+                let revocation = Revocation { profile: *profile, endpoints, token };
+                tools.spawner.spawn("revoking a token", async move {
+                    revoke(&tools_of_one, &revocation).await;
+                    end_work(&tools_of_one, Some(id)).await;
+                });
+            }
+        });
+    }
+
+    /// Takes up the tokens that the keyring did not keep when earlier runs ended, once it is known whether the journal can open
+    /// them.
+    pub(crate) fn take_up_unkept(&mut self, is_sealing: bool) {
+        let wanted = std::mem::take(&mut self.unkept);
+        if wanted.is_empty() {
+            return;
+        }
+        if !is_sealing {
+            // The keyring may still have one, and the next start tries again.
+            return wanted.into_iter().for_each(|profile| self.remember(profile));
+        }
+        let tools = self.tools.clone();
+        self.tools.spawner.spawn("reading the journal", async move {
+            for (_, work) in tools.ledger.pending_work().await.unwrap_or_default() {
+                if let PendingWork::KeepToken { profile, token } = work
+                    && wanted.contains(&profile)
+                {
+                    tools.report(Report::Unkept { profile, token }).await;
+                }
+            }
+        });
+    }
+
+    /// The journal has the newest token of a profile, or could not open it.
+    pub(crate) fn unkept(&mut self, profile: ProfileId, token: Option<AuthorizationToken>) {
+        let is_new = self.desks.get(&profile).is_some_and(|desk| desk.held.is_none() && desk.signing.is_none());
+        if !is_new || self.signed_out.contains(&profile) {
+            return;
+        }
+        if token.is_none() {
+            return self.remember(profile);
+        }
+        self.remembered(profile, Ok(token));
+        if let Some(held) = self.desks.get_mut(&profile).and_then(|desk| desk.held.as_mut()) {
+            held.kept = false;
+            self.tell_token(profile);
+            self.keep(profile);
+        }
+    }
+
+    /// Has a token revoked, also if the program ends first. `left` ends when its channel is left.
+    pub(crate) fn promise_to_revoke(&self, revocation: Revocation, left: impl Future<Output = ()> + Send + 'static) {
+        let tools = self.tools.clone();
+        self.tools.spawner.finish("revoking a token", async move {
+            let id = write_down(&tools, vec![revocation.work()]).await.into_iter().next();
+            tools
+                .spawner
+                .until_stopped(async {
+                    left.await;
+                    revoke(&tools, &revocation).await;
+                    end_work(&tools, id).await;
+                })
+                .await;
+        });
+    }
+
+    /// Signs a profile out for good: its token leaves the keyring, and is revoked if asked, also if the program ends first.
+    pub(crate) fn promise_to_sign_out(
+        &mut self,
+        profile: Profile,
+        revocation: Option<Revocation>,
+        left: impl Future<Output = ()> + Send + 'static,
+    ) {
+        self.signed_out.insert(profile.id);
+        let tools = self.tools.clone();
+        if profile.id == crate::engine::supervisor::profile::sandbox::profile_id() {
+            // It ends with this run, and the keyring knows nothing of it.
+            if let Some(revocation) = revocation {
+                self.tools.spawner.spawn("revoking a token", async move {
+                    left.await;
+                    revoke(&tools, &revocation).await;
+                });
+            }
+            return;
+        }
+        let mut works = vec![PendingWork::ForgetToken(profile.id)];
+        works.extend(revocation.as_ref().map(Revocation::work));
+        self.tools.spawner.finish("signing out", async move {
+            let forgetting = tools.spawner.until_cut_short(forget_token(&tools, profile.id));
+            let revoking = async {
+                let Some(revocation) = &revocation else { return Some(()) };
+                let revoking = async {
+                    left.await;
+                    revoke(&tools, revocation).await;
+                };
+                tools.spawner.until_stopped(revoking).await
+            };
+            let doing = async {
+                let (forgotten, revoked) = tokio::join!(forgetting, revoking);
+                vec![forgotten == Some(true), revoked.is_some()]
+            };
+            sign_out(&tools, &profile, works, doing).await;
+        });
+    }
+}
+
+impl Revocation {
+    fn work(&self) -> PendingWork {
+        let (profile, token) = (Box::new(self.profile.clone()), Some(self.token.clone()));
+        PendingWork::RevokeToken { profile, token }
+    }
+}
+
+/// Writes work down. While the journal refuses, it is done all the same, and only this run knows of it.
+pub(crate) async fn write_down(tools: &Tools, works: Vec<PendingWork>) -> Vec<WorkId> {
+    match tools.ledger.begin_work(works, (tools.clock)()).await {
+        Ok(ids) => ids,
+        Err(why) => {
+            tracing::warn!(%why, "what is left to do is not in the journal: it is done in this run or not at all");
+            Vec::new()
+        }
+    }
+}
+
+/// Writes the work of a sign-out down and does it. If the journal refuses, the operator is told until it is written down or
+/// done. `doing` says for each piece whether it is done.
+async fn sign_out(tools: &Tools, profile: &Profile, works: Vec<PendingWork>, doing: impl Future<Output = Vec<bool>>) {
+    let outcome = tools.ledger.begin_work(works.clone(), (tools.clock)()).await;
+    tokio::pin!(doing);
+    let (ids, done) = match outcome {
+        Ok(ids) => (ids, doing.await),
+        Err(why) => {
+            let reason = ProblemReason::SignOutUnwritten { name: profile.name.clone(), source: why.into() };
+            tools.problem(profile.id, reason);
+            tokio::select! {
+                done = &mut doing => {
+                    if done.iter().all(|done| *done) {
+                        tools.resolve(profile.id, &ProblemKind::SignOutUnwritten);
+                    }
+                    return;
+                }
+                ids = write_down_later(tools, works) => {
+                    tools.resolve(profile.id, &ProblemKind::SignOutUnwritten);
+                    (ids, doing.await)
+                }
+            }
+        }
+    };
+    for (id, done) in ids.into_iter().zip(done) {
+        if done {
+            end_work(tools, Some(id)).await;
+        }
+    }
+}
+
+/// Tries again and again to write work down that the journal refused.
+async fn write_down_later(tools: &Tools, works: Vec<PendingWork>) -> Vec<WorkId> {
+    loop {
+        tokio::time::sleep(PAUSE).await;
+        if let Ok(ids) = tools.ledger.begin_work(works.clone(), (tools.clock)()).await {
+            return ids;
+        }
+    }
+}
+
+/// Work is done. Where that can't be written down it is done once more at the next start, which does no harm.
+pub(crate) async fn end_work(tools: &Tools, id: Option<WorkId>) {
+    if let Some(id) = id
+        && let Err(why) = tools.ledger.end_work(id).await
+    {
+        tracing::warn!(%why, "what is done will be done again at the next start");
+    }
+}
+
+/// Puts a profile's newest token into the keyring, also if the program ends first. Whether it is there; if not the operator is
+/// told.
+pub(crate) async fn keep_token(tools: &Tools, profile: ProfileId, token: &AuthorizationToken) -> bool {
+    match tools.spawner.until_cut_short(sign_in::keep(tools, profile, token)).await {
+        Some(true) => {
+            if let Err(why) = tools.ledger.signed_in(profile).await {
+                tracing::warn!(%why, "the next start may take an older token for the newest");
+            }
+            true
+        }
+        Some(false) => false,
+        None => {
+            write_down(tools, vec![PendingWork::KeepToken { profile, token: Some(token.clone()) }]).await;
+            false
+        }
+    }
+}
+
+/// Takes a profile's token out of the keyring. Whether it is out; if not the operator is told.
+pub(crate) async fn forget_token(tools: &Tools, profile: ProfileId) -> bool {
+    match tools.keyring.forget_token(profile).await {
+        Ok(()) => {
+            tools.resolve(profile, &ProblemKind::TokenKeyring);
+            true
+        }
+        Err(error) => {
+            tools.problem(profile, ProblemReason::TokenKeyring(error));
+            false
+        }
+    }
+}
+
+/// Takes a removed profile's token and key out of the keyring. Whether they are out; if not the operator is told.
+pub(crate) async fn forget_secrets(tools: &Tools, profile: ProfileId) -> bool {
+    let tell = |sentence: String| tools.outbox.notice(Notice::new(Severity::Warning, None, sentence));
+    let token = tools.keyring.forget_token(profile).await.map_err(|error| tell(error.to_string())).is_ok();
+    let key = tools.keyring.forget_data_key(profile).await.map_err(|error| tell(error.to_string())).is_ok();
+    token && key
+}
+
+/// Has a token revoked: again and again until the server has answered, and tells once if that takes long.
+async fn revoke(tools: &Tools, revocation: &Revocation) {
+    let Revocation { profile, endpoints, token } = revocation;
+    let mut pause = FIRST_PAUSE;
+    let mut told = false;
+    loop {
+        let error = match tools.rest.revoke(endpoints, token).await {
+            // A token that is dead already is what was wanted.
+            Ok(()) | Err(RestError::Unauthorised(_)) => return,
+            Err(error) => error,
+        };
+        if is_final(&error) {
+            let sentence = format!("{} was signed out, but its token was not revoked. {error}", profile.name);
+            return persistent_notices::warn(tools, None, sentence).await;
+        }
+        if !std::mem::replace(&mut told, true) {
+            let sentence = format!(
+                "{} was signed out, but its token was not revoked yet. {error} Privicore Monitor tries again, also after a \
+                 restart.",
+                profile.name
+            );
+            tools.outbox.notice(Notice::new(Severity::Warning, None, sentence));
+        }
+        tokio::time::sleep(pause).await;
+        pause = (pause * 2).min(LONGEST_PAUSE);
+    }
+}
+
+/// Whether the server would answer the same again.
+fn is_final(error: &RestError) -> bool {
+    matches!(error, RestError::Status { status: 400..=428 | 430..=499, .. } | RestError::NotAToken)
+}
+
+/// Deletes a file that an earlier run did not finish. Whether it is gone.
+fn delete(path: &PathBuf) -> bool {
+    let is_ours = path.file_name().is_some_and(|name| name.to_string_lossy().starts_with(atomic::NEW));
+    !is_ours || std::fs::remove_file(path).is_ok() || !exists(path)
+}
+
+fn exists(path: &Path) -> bool {
+    std::fs::symlink_metadata(path).is_ok()
+}

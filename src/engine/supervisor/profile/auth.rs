@@ -1,0 +1,474 @@
+//! Tokens: signing in and out, keeping, renewing, and what a session's state means for them.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::oneshot;
+
+use crate::credentials::{KeyringError, StoreError};
+use crate::engine::auth::{sign_in, token_expiry};
+use crate::engine::client::rest::{Ends, Granted};
+use crate::engine::context::internal_event::{Due, Report};
+use crate::engine::events::action::{Credential, SignIn};
+use crate::engine::events::connection_reason::SignInError;
+use crate::engine::events::event::{ConnectionState, Severity, SignInState};
+use crate::engine::events::problem::{NeedsToken, ProblemKind, ProblemReason};
+use crate::engine::events::status::{SignInStatus, TokenStatus};
+use crate::engine::network::endpoints::Endpoints;
+use crate::engine::network::rest_error::RestError;
+use crate::engine::session::desired_state::Aim;
+use crate::engine::state::session_credentials::Ticket;
+use crate::engine::supervisor::pending_work::{Revocation, forget_token, keep_token};
+use crate::engine::supervisor::state::profile_state::{Held, Signing, Stage};
+use crate::engine::supervisor::{Hub, failure};
+use crate::protocol::AuthorizationToken;
+use crate::settings::ProfileId;
+
+/// How long a keyring that is locked is left alone before it is asked again.
+pub(crate) const KEYRING_PAUSE: Duration = Duration::from_secs(10);
+
+impl Hub {
+    /// Signs a profile in for this run: where the settings do not know it, they are not told.
+    pub(crate) fn visit(&mut self, sign_in: SignIn) {
+        let id = sign_in.profile.id;
+        let listed = self.settings.profile(id).is_some();
+        if !listed {
+            self.guests.insert(id);
+        }
+        self.sign_in(sign_in);
+        if let Some(signing) = self.desks.get_mut(&id).and_then(|desk| desk.signing.as_mut()) {
+            signing.visit = true;
+        }
+    }
+
+    /// Signs a profile in.
+    pub(crate) fn sign_in(&mut self, sign_in: SignIn) {
+        let SignIn { profile, credential } = sign_in;
+        let id = profile.id;
+        let endpoints = match Endpoints::of(&profile) {
+            Ok(endpoints) => Arc::new(endpoints),
+            Err(error) => return self.tell_sign_in_failed(id, error),
+        };
+        if matches!(credential, Credential::Password(_)) && profile.username.trim().is_empty() {
+            return self.tell_sign_in_failed(id, SignInError::NoUserName);
+        }
+        self.open(profile.clone());
+        let attempt = self.number();
+        let (given_up, stop) = oneshot::channel();
+        let task = sign_in::ask(self.tools.clone(), id, attempt, endpoints, profile.username.clone(), credential, stop);
+        self.tools_of(id).spawner.spawn("signing in", Box::pin(task));
+        if let Some(desk) = self.desks.get_mut(&id) {
+            desk.signing = Some(Signing { attempt, profile, visit: false, stage: Stage::Asking(given_up) });
+        }
+        self.tell_sign_in(id, SignInState::Asking);
+    }
+
+    /// Gives up a sign-in.
+    pub(crate) fn cancel_sign_in(&mut self, profile: ProfileId) {
+        if self.abandon_sign_in(profile) {
+            self.tell_sign_in(profile, SignInState::Cancelled);
+        }
+    }
+
+    /// The server answered a sign-in.
+    pub(crate) fn signed_in(&mut self, profile: ProfileId, attempt: u64, granted: Result<Granted, SignInError>) {
+        let number = self.number();
+        let Some(desk) = self.desks.get_mut(&profile) else { return };
+        let Some(signing) = desk.signing.as_mut().filter(|signing| signing.attempt == attempt) else { return };
+        let granted = match granted {
+            Ok(granted) => granted,
+            Err(error) => return self.sign_in_failed(profile, error),
+        };
+        let endpoints = match Endpoints::of(&signing.profile) {
+            Ok(endpoints) => Arc::new(endpoints),
+            Err(error) => return self.sign_in_failed(profile, error.into()),
+        };
+        let Granted { token, ends, proved } = granted;
+        let ticket = Arc::new(Ticket { number, endpoints, token });
+        let watch = token_expiry::watch(&desk.tools, profile, number, &ends);
+        let expires_at = ends.at.map(|at| desk.tools.clocks.of_server(at));
+        let unreadable_end = ends.unreadable;
+        let held = Held { ticket: ticket.clone(), expires_at, unreadable_end, kept: false, previous: None, watch };
+        signing.stage = Stage::Proving(held);
+        self.aim(profile, Aim::Online(ticket));
+        if proved {
+            self.accept(profile);
+        }
+    }
+
+    /// The token of a sign-in is good: the profile has it from here on.
+    fn accept(&mut self, profile: ProfileId) {
+        let Some(desk) = self.desks.get_mut(&profile) else { return };
+        let Some(Signing { profile: mut form, visit, stage: Stage::Proving(held), .. }) = desk.signing.take() else {
+            return;
+        };
+        if let Some(kept) = self.settings.profile(profile) {
+            // The form is not for these: they may have changed since it was opened.
+            form.saving = kept.saving.clone();
+        }
+        let keep = form.keep_signed_in;
+        desk.profile = form.clone();
+        desk.held = Some(held);
+        desk.give_up_renewal();
+        let listed = self.settings.profiles.iter_mut().find(|kept| kept.id == profile);
+        match listed {
+            Some(_) if visit => {}
+            Some(kept) => *kept = form,
+            None => self.settings.profiles.push(form),
+        }
+        self.name_in_journal(profile);
+        self.watch_arrivals(profile);
+        if visit {
+            self.tell_settings();
+        } else {
+            self.save();
+        }
+        // Once the settings list it: what is restored of a profile that nobody knows has nowhere to be shown.
+        self.restore(profile);
+        self.tell_sign_in(profile, SignInState::Done);
+        self.tell_token(profile);
+        self.resolve_token_problems(profile);
+        self.check_waiting(profile);
+        if keep {
+            self.keep(profile);
+        } else {
+            self.forget(profile);
+        }
+    }
+
+    /// Keeps the profile's name beside its entries: an export names it also when the settings do not list it.
+    fn name_in_journal(&self, profile: ProfileId) {
+        let Some(desk) = self.desks.get(&profile) else { return };
+        let (ledger, name) = (desk.tools.ledger.clone(), desk.profile.name.clone());
+        let task = async move {
+            if let Err(error) = ledger.name_profile(profile, name).await {
+                tracing::warn!(%error, "the name of a profile is not kept in the journal");
+            }
+        };
+        desk.tools.spawner.spawn("keeping a name", task);
+    }
+
+    fn sign_in_failed(&mut self, profile: ProfileId, error: SignInError) {
+        if self.abandon_sign_in(profile) {
+            self.tell_sign_in_failed(profile, error);
+        }
+    }
+
+    /// Ends a sign-in without success; says whether there was one. The profile is then as it was before. One that never
+    /// signed in stays open, signed out: its next sign-in must not have a second session beside one that is still leaving.
+    fn abandon_sign_in(&mut self, profile: ProfileId) -> bool {
+        let Some(desk) = self.desks.get_mut(&profile) else { return false };
+        let Some(signing) = desk.signing.take() else { return false };
+        if matches!(signing.stage, Stage::Proving(_)) {
+            let aim = desk.held.as_ref().map_or(Aim::SignedOut, |held| Aim::Online(held.ticket.clone()));
+            self.aim(profile, aim);
+        }
+        true
+    }
+
+    /// Asks the keyring for a profile's token.
+    pub(crate) fn remember(&mut self, profile: ProfileId) {
+        self.remember_after(profile, Duration::ZERO);
+    }
+
+    /// Asks for it after a pause, in place of one that waits already. Only a keyring that shows no prompt when it is asked is asked
+    /// again by itself.
+    fn remember_after(&mut self, profile: ProfileId, pause: Duration) {
+        let Some(desk) = self.desks.get_mut(&profile) else { return };
+        let (waits, given_up) = oneshot::channel::<()>();
+        desk.keyring_retry = Some(waits);
+        let tools = self.tools.clone();
+        let task = async move {
+            tokio::select! {
+                () = tokio::time::sleep(pause) => {}
+                _ = given_up => return,
+            }
+            let token = tools.keyring.token(profile).await;
+            tools.report(Report::Remembered { profile, token }).await;
+        };
+        self.tools_of(profile).spawner.spawn("reading the keyring", task);
+    }
+
+    /// The keyring answered.
+    pub(crate) fn remembered(&mut self, profile: ProfileId, token: Result<Option<AuthorizationToken>, KeyringError>) {
+        let number = self.number();
+        let Some(desk) = self.desks.get_mut(&profile) else { return };
+        // Signed in meanwhile, or about to be: that token is newer. Signed out meanwhile: it is to be forgotten.
+        if desk.held.is_some() || desk.signing.is_some() || self.signed_out.contains(&profile) {
+            return;
+        }
+        let token = match token {
+            Ok(Some(token)) => token,
+            Ok(None) => {
+                self.tools.resolve(profile, &ProblemKind::TokenKeyring);
+                self.aim(profile, Aim::SignedOut);
+                return self.tell_token(profile);
+            }
+            Err(error) => {
+                self.aim(profile, Aim::SignedOut);
+                self.tell_token(profile);
+                if matches!(error.cause(), StoreError::NoDefaultCollection | StoreError::TimedOut) {
+                    self.remember_after(profile, KEYRING_PAUSE);
+                }
+                return self.tools.problem(profile, ProblemReason::TokenKeyring(error));
+            }
+        };
+        self.tools.resolve(profile, &ProblemKind::TokenKeyring);
+        // It may have been locked for this too.
+        self.ask_for_seal();
+        let Some(desk) = self.desks.get_mut(&profile) else { return };
+        let endpoints = match Endpoints::of(&desk.profile) {
+            Ok(endpoints) => Arc::new(endpoints),
+            Err(error) => return self.notice(Some(profile), Severity::Error, error.to_string()),
+        };
+        let ticket = Arc::new(Ticket { number, endpoints, token });
+        desk.held = Some(Held { kept: true, ..Held::of_unknown_end(ticket.clone()) });
+        // Disconnected meanwhile: it stays so.
+        let stays = matches!(desk.wish.borrow().aim, Aim::Offline);
+        if !stays {
+            self.aim(profile, Aim::Online(ticket.clone()));
+        }
+        self.tell_token(profile);
+        self.tools.resolve(profile, &ProblemKind::NoToken);
+        let task = sign_in::ask_expiry(self.tools_of(profile).clone(), profile, ticket);
+        self.tools_of(profile).spawner.spawn("asking for the token's end", Box::pin(task));
+    }
+
+    /// The server said when a token ends.
+    pub(crate) fn expiry(&mut self, profile: ProfileId, ticket: u64, ends: Ends) {
+        let tools = self.tools_of(profile).clone();
+        if let Some(held) = self.held(profile, ticket) {
+            held.expires_at = ends.at.map(|at| tools.clocks.of_server(at));
+            held.watch = token_expiry::watch(&tools, profile, ticket, &ends);
+            held.unreadable_end = ends.unreadable;
+            self.tell_token(profile);
+            self.tell_unreadable_end(profile);
+        }
+    }
+
+    /// A token will end: renews it where it is to be renewed, or says so.
+    pub(crate) fn token_due(&mut self, profile: ProfileId, ticket: u64, due: Due) {
+        let Some(held) = self.held(profile, ticket) else { return };
+        let kept = held.kept;
+        let automatic = self.desks.get(&profile).is_some_and(|desk| desk.profile.renew_automatically);
+        match due {
+            Due::Renew if kept && automatic => self.renew(profile),
+            Due::Renew => {}
+            Due::Ends { minutes } => {
+                self.tools.problem(profile, ProblemReason::TokenEnds { minutes });
+            }
+        }
+    }
+
+    /// Puts a profile's token into the keyring.
+    pub(crate) fn keep(&mut self, profile: ProfileId) {
+        let Some(desk) = self.desks.get(&profile) else { return };
+        let Some(held) = &desk.held else { return };
+        let (tools, ticket, unwanted) = (self.tools.clone(), held.ticket.clone(), desk.signed_out.clone());
+        let was_signed_out = self.signed_out.remove(&profile);
+        let task = async move {
+            if was_signed_out && let Err(why) = tools.ledger.signed_in(profile).await {
+                tracing::warn!(%why, "the next start may take the token for one that was to be forgotten");
+            }
+            if !unwanted.is_cancelled() && keep_token(&tools, profile, &ticket.token).await {
+                tools.report(Report::Kept { profile, ticket: ticket.number }).await;
+            }
+        };
+        self.tools.spawner.finish("writing the keyring", task);
+    }
+
+    /// The keyring has a token.
+    pub(crate) fn kept(&mut self, profile: ProfileId, ticket: u64) {
+        if let Some(held) = self.held(profile, ticket) {
+            held.kept = true;
+            self.tell_token(profile);
+            // The keyring answers, which it may not have done before.
+            self.ask_for_seal();
+        } else {
+            // Signed out while the keyring was writing.
+            self.forget_if_signed_out(profile);
+        }
+    }
+
+    /// Takes a profile's token out of the keyring.
+    pub(crate) fn forget(&self, profile: ProfileId) {
+        if profile == super::sandbox::profile_id() {
+            return;
+        }
+        let tools = self.tools.clone();
+        self.tools.spawner.finish("writing the keyring", async move {
+            tools.spawner.until_cut_short(forget_token(&tools, profile)).await;
+        });
+    }
+
+    /// Connects a profile with the token that it has, or that the keyring has.
+    pub(crate) fn connect(&mut self, profile: ProfileId) {
+        let Some(desk) = self.desks.get(&profile) else { return };
+        match &desk.held {
+            Some(held) => {
+                let ticket = held.ticket.clone();
+                desk.wish.send_modify(|wish| {
+                    wish.aim = Aim::Online(ticket);
+                    // A token that was refused is tried again only when somebody asks for that.
+                    wish.retry += 1;
+                });
+            }
+            // It comes from the journal, soon.
+            None if self.unkept.contains(&profile) => self.aim(profile, Aim::SignedOut),
+            None if desk.profile.keep_signed_in && !self.signed_out.contains(&profile) => {
+                // The operator wants it online, wherever it was to be before.
+                self.aim(profile, Aim::SignedOut);
+                self.remember(profile);
+            }
+            None => {
+                self.aim(profile, Aim::SignedOut);
+                self.notice(Some(profile), Severity::Info, "There is no token to connect with. Sign in.");
+            }
+        }
+    }
+
+    /// Leaves the channel.
+    pub(crate) fn disconnect(&mut self, profile: ProfileId) {
+        self.cancel_sign_in(profile);
+        self.aim(profile, Aim::Offline);
+    }
+
+    /// Does not wait for the next attempt.
+    pub(crate) fn retry_now(&mut self, profile: ProfileId) {
+        let Some(desk) = self.desks.get(&profile) else { return };
+        let is_idle = matches!(
+            desk.state,
+            ConnectionState::Offline | ConnectionState::SignedOut | ConnectionState::TokenRefused { .. }
+        );
+        if is_idle {
+            self.connect(profile);
+        } else {
+            desk.wish.send_modify(|wish| wish.retry += 1);
+        }
+    }
+
+    fn forget_if_signed_out(&self, profile: ProfileId) {
+        if self.desks.get(&profile).is_none_or(|desk| desk.held.is_none()) {
+            self.forget(profile);
+        }
+    }
+
+    /// A REST call said that a token is dead.
+    pub(crate) fn token_dead(&mut self, profile: ProfileId, ticket: u64, why: RestError) {
+        if let Some(desk) = self.desks.get_mut(&profile)
+            && let Some((asked, refused)) = &mut desk.renewal
+            && asked.old.number == ticket
+        {
+            // That is how an old token ends of which a new one has been given. If none was, it is told then.
+            *refused = Some(why);
+            return;
+        }
+        if self.held(profile, ticket).is_some() {
+            self.tools.problem(profile, ProblemReason::TokenRefused(why.clone()));
+            // A sign-in under way is about to replace it.
+            let signing = self.desks.get(&profile).and_then(|desk| desk.signing.as_ref());
+            if !signing.is_some_and(|signing| matches!(signing.stage, Stage::Proving(_))) {
+                self.aim(profile, Aim::Refused { why: Arc::new(why) });
+            }
+        }
+    }
+
+    /// Forgets a profile's token, and has it revoked if asked: once the channel is left.
+    pub(crate) fn sign_out(&mut self, profile: ProfileId, revoke: bool) {
+        self.cancel_sign_in(profile);
+        let Some(desk) = self.desks.get_mut(&profile) else { return };
+        desk.give_up_tokens();
+        let held = desk.held.take().filter(|_held| revoke);
+        let revocation = held.map(|held| Revocation {
+            profile: desk.profile.clone(),
+            endpoints: held.ticket.endpoints.clone(),
+            token: held.ticket.token.clone(),
+        });
+        let (left, of) = (desk.left(), desk.profile.clone());
+        self.aim(profile, Aim::SignedOut);
+        self.tell_token(profile);
+        self.resolve_token_problems(profile);
+        self.check_waiting(profile);
+        self.promise_to_sign_out(of, revocation, left);
+    }
+
+    /// A session changed its state.
+    pub(crate) fn connection(&mut self, profile: ProfileId, ticket: u64, state: &ConnectionState) {
+        let Some(desk) = self.desks.get_mut(&profile) else { return };
+        desk.change(state.clone());
+        if let Some(Signing { stage: Stage::Proving(held), .. }) = &desk.signing
+            && held.ticket.number == ticket
+        {
+            if *state == ConnectionState::Live {
+                self.accept(profile);
+            } else if let Some(failed) = failure(state) {
+                self.sign_in_failed(profile, failed);
+            }
+            return;
+        }
+        let Some(held) = desk.held.as_mut().filter(|held| held.ticket.number == ticket) else { return };
+        match state {
+            ConnectionState::Live => {
+                held.previous = None;
+                self.tools.resolve(profile, &ProblemKind::TokenRefused);
+            }
+            ConnectionState::TokenRefused { .. } => {
+                let Some(previous) = held.previous.take() else { return };
+                *held = Held::of_unknown_end(previous.clone());
+                let keep = desk.profile.keep_signed_in;
+                self.aim(profile, Aim::Online(previous));
+                if keep {
+                    self.keep(profile);
+                }
+                self.tell_token(profile);
+                self.tools.problem(profile, ProblemReason::NewTokenRefused);
+            }
+            _ => {}
+        }
+    }
+
+    /// A profile's token, if it is still the one of that ticket.
+    pub(crate) fn held(&mut self, profile: ProfileId, ticket: u64) -> Option<&mut Held> {
+        self.desks.get_mut(&profile)?.held.as_mut().filter(|held| held.ticket.number == ticket)
+    }
+
+    /// The problems of the token before are over.
+    pub(crate) fn resolve_token_problems(&self, profile: ProfileId) {
+        for kind in
+            [ProblemKind::TokenRenewal, ProblemKind::TokenExpiry, ProblemKind::TokenRefused, ProblemKind::NoToken]
+        {
+            self.tools.resolve(profile, &kind);
+        }
+        self.tell_unreadable_end(profile);
+    }
+
+    /// Says what follows from an end of the token that can't be read.
+    fn tell_unreadable_end(&self, profile: ProfileId) {
+        let held = self.desks.get(&profile).and_then(|desk| desk.held.as_ref());
+        if let Some(said) = held.and_then(|held| held.unreadable_end.clone()) {
+            self.tools.problem(profile, ProblemReason::UnreadableTokenEnd { said });
+        }
+    }
+
+    /// Something was asked for that needs a token.
+    pub(crate) fn no_token(&self, profile: ProfileId, what: NeedsToken) {
+        self.tools.problem(profile, ProblemReason::NoToken(what));
+    }
+
+    fn tell_sign_in(&mut self, profile: ProfileId, state: SignInState) {
+        // Each is news, also one that says the same as the one before.
+        let number = self.number();
+        self.tools.outbox.update(profile, |status| status.sign_in = Some(SignInStatus { number, state }));
+    }
+
+    fn tell_sign_in_failed(&mut self, profile: ProfileId, error: impl Into<SignInError>) {
+        self.tell_sign_in(profile, SignInState::Failed(Arc::new(error.into())));
+    }
+
+    pub(crate) fn tell_token(&self, profile: ProfileId) {
+        let held = self.desks.get(&profile).and_then(|desk| desk.held.as_ref());
+        let token =
+            held.map_or(TokenStatus::Absent, |held| TokenStatus::Held { expires_at: held.expires_at, kept: held.kept });
+        self.tools.outbox.update(profile, |status| status.token = token);
+    }
+}

@@ -1,0 +1,10 @@
+//! One profile: opened and closed, signed in, its keys.
+
+pub(crate) mod auth;
+pub(crate) mod data_key;
+pub(crate) mod lifecycle;
+pub(crate) mod link_encryption;
+#[cfg(test)]
+pub(crate) mod locked_keyring_tests;
+pub(crate) mod sandbox;
+pub(crate) mod token_renewal;

@@ -1,0 +1,73 @@
+//! The embedded sandbox: started on demand, signed in to like any other profile, kept nowhere.
+
+use secrecy::SecretString;
+
+use crate::engine::context::internal_event::Report;
+use crate::engine::context::options::{SandboxAddresses, SandboxFailure};
+use crate::engine::events::action::{Credential, SignIn};
+use crate::engine::events::event::Severity;
+use crate::engine::supervisor::Hub;
+use crate::settings::{Profile, ProfileId, Saving};
+
+/// The name of the sandbox's profile.
+const NAME: &str = "Sandbox";
+
+/// The sandbox's profile is always the same one, so that what a run left in the journal is forgotten by the next.
+pub(crate) fn profile_id() -> ProfileId {
+    ProfileId::from_u128(0x5a4d_b0c5_0000_4000_8000_0000_0000_0001)
+}
+
+impl Hub {
+    /// Starts the sandbox, or connects to it where it runs.
+    pub(crate) fn try_sandbox(&mut self) {
+        if self.sandbox.is_some() {
+            self.connect(profile_id());
+            return;
+        }
+        let Some(launcher) = &self.launcher else {
+            self.notice(None, Severity::Warning, "This build of Privicore Monitor has no sandbox in it.");
+            return;
+        };
+        let starting = launcher();
+        let (tools, removal) = (self.tools.clone(), self.removals.remove(&profile_id()));
+        let task = async move {
+            // A sandbox that was just removed is still leaving, and its rows are still going.
+            if let Some(removal) = removal
+                && removal.await.is_none()
+            {
+                tracing::debug!("the removal of the last sandbox was cut off");
+            }
+            if let Err(error) = tools.ledger.forget_profile(profile_id()).await {
+                tracing::warn!(%error, "activity of an earlier sandbox is still in the journal");
+            }
+            let started = starting.await;
+            tools.report(Report::Sandbox(started)).await;
+        };
+        self.tools.spawner.spawn("starting the sandbox", task);
+    }
+
+    /// Signs in to the sandbox.
+    pub(crate) fn sandbox_started(&mut self, started: Result<SandboxAddresses, SandboxFailure>) {
+        let SandboxAddresses { api, websocket, download, username, password, keep_alive } = match started {
+            Ok(addresses) => addresses,
+            Err(error) => {
+                self.notice(None, Severity::Error, format!("The sandbox could not be started: {error}"));
+                return;
+            }
+        };
+        self.sandbox = Some(keep_alive);
+        let profile = Profile {
+            id: profile_id(),
+            name: NAME.to_owned(),
+            api,
+            websocket,
+            download,
+            username,
+            keep_signed_in: false,
+            renew_automatically: true,
+            allow_unencrypted: Vec::new(),
+            saving: Saving::default(),
+        };
+        self.sign_in(SignIn { profile, credential: Credential::Password(SecretString::from(password)) });
+    }
+}

@@ -1,0 +1,147 @@
+//! Renewing a token, whatever else happens at the same time.
+
+#[cfg(test)]
+mod tests;
+
+use std::sync::Arc;
+
+use tokio_util::sync::CancellationToken;
+
+use crate::engine::auth::{sign_in, token_expiry};
+use crate::engine::client::rest::Granted;
+use crate::engine::context::internal_event::Renewal;
+use crate::engine::events::event::Severity;
+use crate::engine::events::problem::{NeedsToken, ProblemReason};
+use crate::engine::network::rest_error::RestError;
+use crate::engine::session::desired_state::Aim;
+use crate::engine::state::session_credentials::Ticket;
+use crate::engine::supervisor::Hub;
+use crate::engine::supervisor::pending_work::{Revocation, keep_token};
+use crate::engine::supervisor::state::profile_state::Held;
+use crate::settings::ProfileId;
+
+impl Hub {
+    /// Asks for a new token, as the operator wants it.
+    pub(crate) fn renew_now(&mut self, profile: ProfileId) {
+        match self.desks.get(&profile) {
+            Some(desk) if desk.held.is_none() => {
+                self.no_token(profile, NeedsToken::Renewal);
+            }
+            Some(desk) if desk.is_renewing() => {
+                self.notice(Some(profile), Severity::Info, "The token is being renewed already.");
+            }
+            _ => self.renew(profile),
+        }
+    }
+
+    /// Asks for a new token, unless it is being asked for.
+    pub(crate) fn renew(&mut self, profile: ProfileId) {
+        let number = self.number();
+        let Some(desk) = self.desks.get_mut(&profile).filter(|desk| !desk.is_renewing()) else { return };
+        let Some(held) = &desk.held else { return };
+        let (old, form) = (held.ticket.clone(), desk.profile.clone());
+        let keep = form.keep_signed_in;
+        let asked = Arc::new(Renewal { profile: form, old, number, keep, unwanted: CancellationToken::new() });
+        desk.renewal = Some((asked.clone(), None));
+        let tools = desk.tools.clone();
+        // The server may have given the token already: at the end its answer is still waited for a little while.
+        desk.tools.spawner.finish("renewing the token", async move {
+            let renewing = Box::pin(sign_in::renew(tools.clone(), asked));
+            tools.spawner.until_cut_short(renewing).await;
+        });
+    }
+
+    /// The server answered the request for a new token.
+    pub(crate) fn renewed(&mut self, asked: &Arc<Renewal>, outcome: Result<Granted, RestError>) {
+        let profile = asked.profile.id;
+        let current = self.desks.get(&profile).and_then(|desk| desk.renewal.as_ref());
+        let is_current = current.is_some_and(|(current, _)| Arc::ptr_eq(current, asked));
+        self.take_renewal(asked, outcome);
+        // The answer to one that was given up says nothing to those who wait for another.
+        if is_current {
+            self.check_waiting(profile);
+        }
+    }
+
+    fn take_renewal(&mut self, asked: &Arc<Renewal>, outcome: Result<Granted, RestError>) {
+        let profile = asked.profile.id;
+        if asked.unwanted.is_cancelled() {
+            return self.discard(asked, outcome);
+        }
+        let renewal = self.desks.get_mut(&profile).and_then(|desk| desk.renewal.take());
+        let refused = renewal.and_then(|(_, refused)| refused);
+        let old = asked.old.number;
+        let granted = match outcome {
+            Ok(granted) => granted,
+            Err(error @ RestError::Unauthorised(_)) => return self.token_dead(profile, old, error),
+            Err(error) => {
+                if let Some(why) = refused {
+                    return self.token_dead(profile, old, why);
+                }
+                if matches!(error, RestError::Later) {
+                    return self.notice(Some(profile), Severity::Info, error.to_string());
+                }
+                return self.tools.problem(profile, ProblemReason::TokenNotRenewed(error));
+            }
+        };
+        let watch = token_expiry::watch(self.tools_of(profile), profile, asked.number, &granted.ends);
+        let expires_at = granted.ends.at.map(|at| self.tools.clocks.of_server(at));
+        let Some(held) = self.held(profile, old) else { return };
+        let endpoints = asked.old.endpoints.clone();
+        let new = Arc::new(Ticket { number: asked.number, endpoints, token: granted.token });
+        let previous = Some(asked.old.clone());
+        *held = Held {
+            ticket: new.clone(),
+            expires_at,
+            unreadable_end: granted.ends.unreadable,
+            kept: false,
+            previous,
+            watch,
+        };
+        if let Some(desk) = self.desks.get(&profile) {
+            desk.wish.send_if_modified(|wish| {
+                let goes_on = match &wish.aim {
+                    Aim::Online(ticket) => ticket.number == old,
+                    // It was the old token that a call found dead.
+                    Aim::Refused { .. } => true,
+                    Aim::SignedOut | Aim::Offline | Aim::Stopped => false,
+                };
+                if goes_on {
+                    wish.aim = Aim::Online(new);
+                }
+                goes_on
+            });
+        }
+        if asked.keep {
+            self.keep(profile);
+        }
+        self.tell_token(profile);
+        self.resolve_token_problems(profile);
+        self.notice(Some(profile), Severity::Info, "The token was renewed.");
+    }
+
+    /// The server answered when the engine was stopping: the keyring needs the new token, since the old one is dead.
+    pub(crate) fn renewed_late(&mut self, asked: &Arc<Renewal>, outcome: Result<Granted, RestError>) {
+        if asked.unwanted.is_cancelled() {
+            return self.discard(asked, outcome);
+        }
+        if let (Ok(granted), true) = (outcome, asked.keep) {
+            let (tools, profile) = (self.tools.clone(), asked.profile.id);
+            self.tools.spawner.finish("writing the keyring", async move {
+                keep_token(&tools, profile, &granted.token).await;
+            });
+        }
+    }
+
+    /// Nobody wants the new token any more. If the profile was signed out or removed, it is revoked in the place of the old
+    /// one; if it was signed in anew, it is left to end.
+    fn discard(&mut self, asked: &Arc<Renewal>, outcome: Result<Granted, RestError>) {
+        let profile = asked.profile.id;
+        let is_signed_in = self.desks.get(&profile).is_some_and(|desk| desk.held.is_some());
+        if let (Ok(granted), false) = (outcome, is_signed_in) {
+            let endpoints = asked.old.endpoints.clone();
+            let revocation = Revocation { profile: asked.profile.clone(), endpoints, token: granted.token };
+            self.promise_to_revoke(revocation, std::future::ready(()));
+        }
+    }
+}

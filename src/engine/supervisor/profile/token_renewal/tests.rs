@@ -1,0 +1,72 @@
+//! Automatic renewal from its beginning to its end, through hub, session, keyring and REST, with time in the test's hand.
+
+use crate::engine::events::action::Action;
+use crate::engine::events::event::{ConnectionState, Event};
+use crate::engine::supervisor::test_bench::{Bench, LIFE, Renewal};
+
+/// The connection does not wait for the keyring, nor the keyring for the connection: what the keyring did comes last here.
+fn renewed(mut happened: Vec<String>) -> Vec<String> {
+    happened.sort_by_key(|what| what.starts_with("keep"));
+    happened
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_token_is_renewed_at_80_percent_kept_and_used_at_once_and_the_old_one_forgotten_whatever_the_clock_says() {
+    for years in [0, -5, 5] {
+        let mut bench = Bench::signed_in(jiff::SignedDuration::from_hours(years * 365 * 24)).await;
+        bench.happened();
+        bench.pass(LIFE * 8 / 10 - 1).await;
+        assert_eq!(bench.happened(), [""; 0], "too early, with a clock that is wrong by {years} years");
+        bench.pass(1).await;
+        bench.until("join T-2").await;
+        bench.until("keep T-2").await;
+        assert_eq!(renewed(bench.happened()), ["ask T-1", "leave T-1", "join T-2", "keep T-2"], "{years} years");
+        bench.notice("The token was renewed.").await;
+        assert_eq!(bench.kept(), ["T-2"], "the old one is still there");
+
+        // And again, with the new one.
+        bench.pass(LIFE * 8 / 10).await;
+        bench.until("join T-3").await;
+        bench.until("keep T-3").await;
+        assert_eq!(renewed(bench.happened()), ["ask T-2", "leave T-2", "join T-3", "keep T-3"], "{years} years");
+        let mut states = std::iter::from_fn(|| bench.events.next_profile_status()).map(|status| status.connection);
+        let out = |state: Option<ConnectionState>| matches!(state, Some(ConnectionState::TokenRefused { .. }));
+        assert!(!states.any(out), "a clock that is wrong by {years} years logged somebody out");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_server_that_decides_later_is_asked_again_and_the_end_is_told_15_and_2_minutes_before_while_the_old_token_stays()
+ {
+    let mut bench = Bench::signed_in(jiff::SignedDuration::ZERO).await;
+    *bench.renewal.lock().unwrap() = Renewal::DecidesLater;
+    bench.happened();
+    bench.pass(800).await;
+    bench.until("ask T-1").await;
+    bench.notice("will decide later. The old token stays in use.").await;
+    assert_eq!(bench.happened(), ["ask T-1"]);
+    for minutes in [100, 50] {
+        bench.pass(minutes).await;
+        bench.until("ask T-1").await;
+        assert_eq!(bench.happened(), ["ask T-1"], "asked again at 90 % and at 95 %");
+    }
+    bench.pass(34).await;
+    let ends = |event: &Event| matches!(event, Event::Notice(notice) if notice.sentence.contains("The token ends in"));
+    assert!(!bench.heard.iter().any(ends), "told too early");
+    bench.pass(1).await;
+    let remedy = bench.notice("The token ends in 15 minutes and was not renewed.").await;
+    assert!(matches!(remedy, Some(Action::RenewToken(_))), "{remedy:?}");
+    bench.pass(13).await;
+    bench.notice("The token ends in 2 minutes and was not renewed.").await;
+    // Its end by the clock is nothing that the monitor acts on: only the server says that a token is dead.
+    bench.pass(600).await;
+    assert_eq!(bench.happened(), [""; 0], "the connection was given up");
+    assert_eq!(bench.kept(), ["T-1"]);
+
+    // What the operator asks for is done, however late.
+    *bench.renewal.lock().unwrap() = Renewal::Grants;
+    bench.actions.send(remedy.expect("a remedy")).await.unwrap();
+    bench.until("join T-2").await;
+    bench.until("keep T-2").await;
+    assert_eq!(renewed(bench.happened()), ["ask T-1", "leave T-1", "join T-2", "keep T-2"]);
+}

@@ -1,0 +1,88 @@
+//! Stored data and what is done with it: requests, the saving of a profile, hosts that the operator allowed.
+
+use std::path::PathBuf;
+
+use crate::activity::{ActivityKey, Deed, Entry, Fact, Seq};
+use crate::engine::download::data_requests::Asking;
+use crate::engine::events::action::Permission;
+use crate::engine::events::problem::NeedsToken;
+use crate::engine::supervisor::Hub;
+use crate::protocol::{RequestId, StoredData};
+use crate::settings::{Profile, ProfileId, SavingChange};
+
+impl Hub {
+    /// Reads one page of a profile's data tokens.
+    pub(crate) fn list_data_tokens(&self, profile: ProfileId, page: u32) {
+        if let Some(asking) = self.asking(profile) {
+            let spawner = asking.tools.spawner.clone();
+            let task = Box::pin(asking.list(page));
+            spawner.spawn("listing data tokens", task);
+        }
+    }
+
+    /// Requests stored data.
+    pub(crate) fn request_data(&self, profile: ProfileId, data: Vec<StoredData>, folder: Option<PathBuf>) {
+        if let Some(asking) = self.asking(profile) {
+            let spawner = asking.tools.spawner.clone();
+            let task = Box::pin(asking.request(data, folder, None));
+            spawner.spawn("requesting data", task);
+        }
+    }
+
+    /// Requests the data of an earlier request once more.
+    pub(crate) fn request_again(&self, profile: ProfileId, request: RequestId, span: Option<(Seq, Seq)>) {
+        if let Some(asking) = self.asking(profile) {
+            let spawner = asking.tools.spawner.clone();
+            let task = Box::pin(asking.request_again(request, span));
+            spawner.spawn("requesting data", task);
+        }
+    }
+
+    fn asking(&self, profile: ProfileId) -> Option<Asking> {
+        let desk = self.desks.get(&profile)?;
+        let Some(held) = &desk.held else {
+            self.no_token(profile, NeedsToken::DataRequest);
+            return None;
+        };
+        Some(Asking { profile, ticket: held.ticket.clone(), scribe: desk.scribe.clone(), tools: desk.tools.clone() })
+    }
+
+    /// Changes what is done with a profile's ready data.
+    pub(crate) fn change_saving(&mut self, profile: ProfileId, change: &SavingChange) {
+        self.edit(profile, |profile| profile.saving.apply(change.clone()));
+    }
+
+    /// Allows a host that links lead to.
+    pub(crate) fn allow_host(&mut self, profile: ProfileId, host: &str, permission: Permission) {
+        self.edit(profile, |profile| {
+            let hosts = match permission {
+                Permission::Unencrypted => &mut profile.allow_unencrypted,
+                Permission::Private => &mut profile.saving.private_hosts,
+                Permission::Automatic => &mut profile.saving.automatic_hosts,
+            };
+            if !hosts.iter().any(|known| known == host) {
+                hosts.push(host.to_owned());
+            }
+        });
+    }
+
+    /// Changes a profile where it is used and where it is kept.
+    fn edit(&mut self, profile: ProfileId, change: impl Fn(&mut Profile)) {
+        if let Some(desk) = self.desks.get_mut(&profile) {
+            change(&mut desk.profile);
+        }
+        self.watch_arrivals(profile);
+        self.recall_data_key(profile);
+        if let Some(kept) = self.settings.profiles.iter_mut().find(|kept| kept.id == profile) {
+            change(kept);
+            self.save();
+        }
+    }
+
+    /// The operator has read that a link was refused.
+    pub(crate) fn warning_read(&self, profile: ProfileId, request: RequestId) {
+        let Some(desk) = self.desks.get(&profile) else { return };
+        let entry = Entry::ours((self.tools.clock)(), ActivityKey::Data(request), Fact::Done(Deed::WarningRead));
+        desk.write_down(vec![entry]);
+    }
+}

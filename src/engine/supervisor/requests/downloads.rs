@@ -1,0 +1,242 @@
+//! Downloads: the queue, those that run, and what is saved without a click.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use crate::activity::Seq;
+use crate::engine::download::control::{Control, Order};
+use crate::engine::download::queue::Queued;
+use crate::engine::download::{self, Job, Target};
+use crate::engine::events::event::Severity;
+use crate::engine::events::problem::{LateDownload, ProblemKind, ProblemReason};
+use crate::engine::network::endpoints::Endpoints;
+use crate::engine::supervisor::Hub;
+use crate::engine::supervisor::state::expected_downloads::{Following, MOST_FOLLOWED};
+use crate::engine::supervisor::state::profile_state::Download;
+use crate::protocol::RequestId;
+use crate::settings::ProfileId;
+
+impl Hub {
+    /// Fetches ready data under a path that a dialog asked about. Where the same data is being fetched this does nothing.
+    pub(crate) fn download(&mut self, profile: ProfileId, request: RequestId, to: PathBuf) {
+        self.enqueue(profile, request, Target::File(to), false);
+        self.start_next();
+    }
+
+    /// Fetches ready data into a folder.
+    pub(crate) fn download_all(&mut self, profile: ProfileId, requests: Vec<RequestId>, folder: &Path) {
+        for request in requests {
+            self.enqueue(profile, request, Target::Folder(folder.to_owned()), false);
+        }
+        self.start_next();
+    }
+
+    /// Lets a download wait for its turn.
+    fn enqueue(&mut self, profile: ProfileId, request: RequestId, target: Target, automatic: bool) {
+        let Some(desk) = self.desks.get(&profile) else { return };
+        if desk.downloads.contains_key(&request) {
+            return;
+        }
+        let ready = Endpoints::of(&desk.profile).ok().and_then(|to| desk.vault.ready(&request, &to.download));
+        let expires = ready.map(|ready| ready.expiry(self.settings.preferences.link_lifetime()));
+        let size = self.followed.0.get(&(profile, request.clone())).and_then(|following| following.size);
+        let queued = Queued { profile, request, target, automatic, expires, size, warned: false };
+        if !self.queue.add(queued) {
+            tracing::debug!("the download waits already");
+        }
+    }
+
+    /// Starts as many as may run, and tells the window which ones wait.
+    pub(crate) fn start_next(&mut self) {
+        let most = usize::try_from(self.settings.preferences.downloads_at_once).unwrap_or(usize::MAX);
+        let running = |hub: &Self| hub.desks.values().map(|desk| desk.downloads.len()).sum::<usize>();
+        while running(self) < most
+            && let Some(queued) = self.queue.next()
+        {
+            self.start(queued);
+        }
+        for (profile, request) in self.queue.too_late((self.tools.clock)(), &self.tools.fetcher.rates) {
+            let why = LateDownload::Queued { request: request.clone() };
+            self.tools.problem(profile, ProblemReason::LateDownload { request, why });
+        }
+        self.tools.outbox.queue(self.queue.told());
+    }
+
+    fn start(&mut self, queued: Queued) {
+        let Queued { profile, request, target, automatic, .. } = queued;
+        self.tools.resolve(profile, &ProblemKind::LateDownload(request.clone()));
+        let Some(job) = self.job(profile, request.clone(), target, (false, automatic)) else { return };
+        self.followed.0.remove(&(profile, request.clone()));
+        self.run_job(job);
+    }
+
+    /// Runs a download or a save; it can be stopped until it reports its end.
+    fn run_job(&mut self, job: Job) {
+        let (profile, request) = (job.profile, job.request.clone());
+        let (reins, control): (_, Control) = download::control::control();
+        let task = job.tools.spawner.clone().start("saving data", Box::pin(download::run(job, control)));
+        if let Some(desk) = self.desks.get_mut(&profile) {
+            desk.downloads.insert(request, Download { reins, task });
+        }
+    }
+
+    /// Stops a download, or takes it out of the queue; its end is an entry where it had begun.
+    pub(crate) fn cancel_download(&mut self, profile: ProfileId, request: &RequestId) {
+        if self.queue.remove(profile, request) {
+            self.tools.resolve(profile, &ProblemKind::LateDownload(request.clone()));
+            return self.start_next();
+        }
+        if let Some(download) = self.desks.get_mut(&profile).and_then(|desk| desk.downloads.get_mut(request)) {
+            download.reins.cancel();
+        }
+    }
+
+    /// Tells a download that waits for room what to do.
+    pub(crate) fn order_download(&self, profile: ProfileId, request: &RequestId, order: Order) {
+        if let Some(download) = self.desks.get(&profile).and_then(|desk| desk.downloads.get(request)) {
+            download.reins.order(order);
+        }
+    }
+
+    /// A download came to its end and is about to say so.
+    pub(crate) fn download_ended(&mut self, profile: ProfileId, request: &RequestId) {
+        if let Some(desk) = self.desks.get_mut(&profile)
+            && let Some(download) = desk.downloads.remove(request)
+        {
+            desk.note_ending(download.task);
+        }
+        self.start_next();
+    }
+
+    /// Saves the payload that came inline, at once: it has no link that could be wasted. Where the same data is being saved
+    /// this does nothing.
+    pub(crate) fn save_inline(
+        &mut self,
+        profile: ProfileId,
+        request: RequestId,
+        to: PathBuf,
+        span: Option<(Seq, Seq)>,
+    ) {
+        if self.desks.get(&profile).is_some_and(|desk| desk.downloads.contains_key(&request)) {
+            return;
+        }
+        if let Some(job) = self.job(profile, request, Target::File(to), (true, false)) {
+            self.run_job(Job { span, ..job });
+        }
+    }
+
+    /// This program requested data.
+    pub(crate) fn requested(
+        &mut self,
+        profile: ProfileId,
+        request: RequestId,
+        (folder, size): (Option<PathBuf>, Option<u64>),
+    ) {
+        if self.followed.0.len() >= MOST_FOLLOWED {
+            self.let_go_of_ended();
+        }
+        if self.followed.0.len() >= MOST_FOLLOWED {
+            if folder.is_some() {
+                let sentence = format!(
+                    "The data of {request} will not be saved by itself, because {MOST_FOLLOWED} requests are waited for already. \
+                     Save it by hand when it is ready."
+                );
+                self.notice(Some(profile), Severity::Warning, sentence);
+            }
+            return;
+        }
+        let to_disk = folder.is_some();
+        self.followed.0.insert((profile, request.clone()), Following { folder, size });
+        let Some(desk) = self.desks.get(&profile) else { return };
+        if to_disk {
+            desk.book.arrivals().want(true);
+            // It may have come already.
+            let looking = download::look_for(desk.tools.clone(), profile, request);
+            desk.tools.spawner.spawn("looking for data that came", looking);
+        }
+    }
+
+    /// Requests that have ended are not waited for any more: the server said so, or the operator had their data saved.
+    fn let_go_of_ended(&mut self) {
+        let mut open: BTreeMap<ProfileId, BTreeSet<RequestId>> = BTreeMap::new();
+        for (id, desk) in &self.desks {
+            let (_, requests) = desk.book.open();
+            open.insert(*id, requests.into_iter().collect());
+        }
+        let desks = &self.desks;
+        self.followed.0.retain(|(profile, request), _| {
+            let is_open = open.get(profile).is_some_and(|requests| requests.contains(request));
+            is_open || desks.get(profile).is_some_and(|desk| !desk.vault.unused(request).is_empty())
+        });
+    }
+
+    /// Data has come and is in the journal: what is to be saved without a click waits for its turn from here on. With each
+    /// request, whether a payload came in the message.
+    pub(crate) fn arrived(&mut self, profile: ProfileId, requests: Vec<(RequestId, bool)>) {
+        for (request, inline) in requests {
+            let Some(desk) = self.desks.get(&profile) else { return };
+            let key = (profile, request);
+            let followed = self.followed.0.get(&key).and_then(|following| following.folder.clone());
+            let Some(folder) = followed.or_else(|| desk.profile.saving.folder.clone()) else { continue };
+            let ready = Endpoints::of(&desk.profile).ok().and_then(|to| desk.vault.ready(&key.1, &to.download));
+            if inline || ready.is_some() {
+                self.enqueue(profile, key.1, Target::Folder(folder), true);
+            }
+        }
+        self.start_next();
+    }
+
+    /// Sees to it that a profile's data is told of as it comes, where it is saved without a click.
+    pub(crate) fn watch_arrivals(&self, profile: ProfileId) {
+        if let Some(desk) = self.desks.get(&profile) {
+            let followed = self.followed.0.iter().any(|((of, _), wanted)| *of == profile && wanted.folder.is_some());
+            desk.book.arrivals().want(followed || desk.profile.saving.folder.is_some());
+        }
+    }
+
+    /// Forgets what waits of a profile that was removed.
+    pub(crate) fn forget_downloads(&mut self, profile: ProfileId) {
+        self.queue.forget(profile);
+        self.followed.0.retain(|(of, _), _| *of != profile);
+        self.start_next();
+    }
+
+    fn job(
+        &self,
+        profile: ProfileId,
+        request: RequestId,
+        target: Target,
+        (inline, automatic): (bool, bool),
+    ) -> Option<Job> {
+        let desk = self.desks.get(&profile)?;
+        let endpoints = match Endpoints::of(&desk.profile) {
+            Ok(endpoints) => Arc::new(endpoints),
+            Err(error) => {
+                self.notice(Some(profile), Severity::Error, error.to_string());
+                return None;
+            }
+        };
+        let file_name = match &target {
+            Target::File(to) => to.file_name().unwrap_or_default().to_string_lossy().into_owned(),
+            // It is known once the journal has been read.
+            Target::Folder(_) => String::new(),
+        };
+        Some(Job {
+            shown: self.tools.outbox.show_download(profile, &request, file_name),
+            profile,
+            request,
+            span: None,
+            target,
+            inline,
+            automatic,
+            vault: desk.vault.clone(),
+            scribe: desk.scribe.until_forgotten(),
+            endpoints,
+            saving: desk.profile.saving.clone(),
+            key: desk.data_key.key().filter(|_key| desk.profile.saving.decrypt).cloned(),
+            lifetime: self.settings.preferences.link_lifetime(),
+            tools: desk.tools.clone(),
+        })
+    }
+}

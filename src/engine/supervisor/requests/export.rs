@@ -1,0 +1,162 @@
+//! Exports what the journal has into a file, beside everything else that goes on: with progress, and until it is cancelled.
+
+use std::io;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use crate::activity::record::Format;
+use crate::engine::context::Tools;
+use crate::engine::events::action::{Action, Export};
+use crate::engine::events::event::{Event, Exporting, Notice, Severity};
+use crate::engine::supervisor::Hub;
+use crate::engine::supervisor::pending_work::{end_work, write_down};
+use crate::engine::supervisor::state::export_progress::Running;
+use crate::journal::{Archive, EarlierLinks, Export as Lines, JournalError, PendingWork};
+use crate::settings::atomic::{NewFile, WriteError, in_words};
+
+/// How often progress is told.
+const PROGRESS: Duration = Duration::from_millis(100);
+
+/// Why nothing was exported.
+#[derive(Debug, thiserror::Error)]
+enum ExportError {
+    /// The journal can't be read.
+    #[error("Nothing was exported. {0}")]
+    Journal(#[from] JournalError),
+    /// The file can't be written.
+    #[error("Nothing was exported, because the file could not be written: {}. Choose another place.", in_words(.0))]
+    File(#[from] io::Error),
+    /// The file is there, but a crash of the machine could still take it away.
+    #[error("The export is written, but the system did not confirm it: {}. After a crash of the computer it may be gone.", in_words(.0))]
+    NotConfirmed(#[source] io::Error),
+    /// The operator or the end of the program cancelled it.
+    #[error("The export was cancelled, and no file was written.")]
+    Cancelled,
+}
+
+impl From<WriteError> for ExportError {
+    fn from(error: WriteError) -> Self {
+        match error {
+            WriteError::NotWritten(source) => Self::File(source),
+            WriteError::NotConfirmed(source) => Self::NotConfirmed(source),
+        }
+    }
+}
+
+impl Hub {
+    /// Writes what was asked for; how it went is a notice.
+    pub(crate) fn export(&mut self, wanted: Export) {
+        if self.exporting.strong_count() > 0 {
+            let sentence = "Another export is under way. Wait until it has ended, or cancel it.";
+            return self.notice(None, Severity::Warning, sentence);
+        }
+        let lines = Lines {
+            format: wanted.format,
+            only: wanted.profile,
+            filter: wanted.filter,
+            chip: wanted.chip,
+            since: None,
+            messages: wanted.messages,
+            bom: wanted.bom,
+            rows: wanted.rows,
+            link_lifetime: self.settings.preferences.link_lifetime(),
+            now: self.tools.clocks.now().at,
+            reference: self.tools.clocks.reference(),
+            links: EarlierLinks { live_from: self.live_from, kept: self.tools.outbox.kept_links() },
+            names: self.settings.profiles.iter().map(|profile| (profile.id, profile.name.clone())).collect(),
+        };
+        let running = Arc::new(Running::default());
+        self.exporting = Arc::downgrade(&running);
+        let task = export(self.tools.clone(), lines, self.data.clone(), wanted.to, running);
+        // At the end it is cancelled, and waited for: it leaves no file behind.
+        self.tools.spawner.finish("exporting", Box::pin(task));
+    }
+
+    /// Cancels the export under way, if there is one.
+    pub(crate) fn cancel_export(&self) {
+        if let Some(running) = self.exporting.upgrade() {
+            running.cancelled.store(true, Ordering::Relaxed);
+        }
+    }
+}
+
+/// Exports, tells how far that is, and how it went.
+async fn export(tools: Tools, lines: Lines, data: PathBuf, to: PathBuf, running: Arc<Running>) {
+    let name = to.file_name().unwrap_or(to.as_os_str()).to_string_lossy().into_owned();
+    let tell = |read| {
+        let total = running.total.load(Ordering::Relaxed);
+        tools.outbox.post(Event::Export(Some(Exporting { file_name: name.clone(), read, total })));
+    };
+    tell(0);
+    let written = async {
+        let place = to.clone();
+        let file = tools.spawner.blocking("exporting", move || NewFile::begin(&place)).await;
+        let file = file.unwrap_or_else(|| Err(io::ErrorKind::Other.into()))?;
+        let unfinished = vec![PendingWork::DeleteFile(file.path().to_owned())];
+        let work = write_down(&tools, unfinished).await.into_iter().next();
+        let under_way = running.clone();
+        let writing = tools.spawner.blocking("exporting", move || write(&lines, &data, file, &under_way));
+        tokio::pin!(writing);
+        let mut told = 0;
+        let written = loop {
+            tokio::select! {
+                written = &mut writing => break written,
+                () = tokio::time::sleep(PROGRESS) => {
+                    let read = running.read.load(Ordering::Relaxed);
+                    if std::mem::replace(&mut told, read) != read {
+                        tell(read);
+                    }
+                }
+            }
+        };
+        end_work(&tools, work).await;
+        written.unwrap_or_else(|| Err(io::Error::from(io::ErrorKind::Other).into()))
+    };
+    let notice = match written.await {
+        Ok(count) => Notice {
+            severity: Severity::Info,
+            profile: None,
+            sentence: format!("{} exported to {}.", counted(count), to.display()),
+            remedy: Some(("Show in folder".to_owned(), Action::ShowInFolder(to))),
+        },
+        Err(error @ ExportError::Cancelled) => Notice::new(Severity::Info, None, error.to_string()),
+        Err(error) => Notice::new(Severity::Error, None, error.to_string()),
+    };
+    // Another one may begin as soon as this is told.
+    drop(running);
+    tools.outbox.post(Event::Export(None));
+    tools.outbox.notice(notice);
+}
+
+/// Writes the lines into a file that is there once all of them are in it. Returns how many there are, without a header.
+fn write(lines: &Lines, data: &Path, mut file: NewFile, running: &Running) -> Result<u64, ExportError> {
+    let mut archive = Archive::open(data)?;
+    let mut lines = lines.clone();
+    for (profile, name) in archive.iter().flat_map(Archive::names) {
+        lines.names.entry(profile).or_insert(name);
+    }
+    if let Some(archive) = &mut archive {
+        running.total.store(archive.count(lines.only)?, Ordering::Relaxed);
+        archive.observe(running.read.clone(), running.cancelled.clone())?;
+    }
+    let is_cancelled = || running.cancelled.load(Ordering::Relaxed);
+    let mut count = 0;
+    let written = lines.write(archive.as_ref(), |line| {
+        count += 1;
+        if is_cancelled() { Err(ExportError::Cancelled) } else { Ok(file.write_all(line.as_bytes())?) }
+    });
+    if is_cancelled() {
+        // Whatever was read then has ended with an error of its own.
+        return Err(ExportError::Cancelled);
+    }
+    written?;
+    file.finish()?;
+    Ok(if lines.format == Format::Csv { count - 1 } else { count })
+}
+
+fn counted(lines: u64) -> String {
+    if lines == 1 { "1 line".to_owned() } else { format!("{lines} lines") }
+}

@@ -1,0 +1,228 @@
+//! However long the journal is, what the operator clicks on is found without reading all of it. And what is waited for stays
+//! bounded without being forgotten.
+
+use std::sync::Arc;
+
+use tokio::sync::{mpsc, oneshot};
+use tokio_util::sync::CancellationToken;
+
+use crate::activity::{ActivityKey, Entry, Fact, Moment, Seq};
+use crate::credentials::Keyring;
+use crate::engine::client::downloader::Fetcher;
+use crate::engine::client::network_config::{Guide, Surroundings, Way};
+use crate::engine::client::rest::Rest;
+use crate::engine::context::Tools;
+use crate::engine::context::internal_event::Report;
+use crate::engine::download::data_requests::Asking;
+use crate::engine::download::look_for;
+use crate::engine::events::action::Action;
+use crate::engine::events::event::Event;
+use crate::engine::events::event_queue::{self, Events};
+use crate::engine::network::endpoints::Endpoints;
+use crate::engine::network::proxy::ProxyVariables;
+use crate::engine::runtime::clock::Clocks;
+use crate::engine::runtime::tasks::Spawner;
+use crate::engine::state::gaps::Past;
+use crate::engine::state::link_store::Vault;
+use crate::engine::state::pending_commands::Book;
+use crate::engine::state::session_credentials::Ticket;
+use crate::engine::storage::journal_writer::Scribe;
+use crate::engine::supervisor::state::expected_downloads::MOST_FOLLOWED;
+use crate::engine::supervisor::{Start, run};
+use crate::engine::test_support::{Scripted, TestJournal};
+use crate::protocol::incoming::{Incoming, parse};
+use crate::protocol::{AuthorizationToken, RequestId};
+use crate::settings::{Directories, Profile, Settings, Store};
+
+/// How many entries lie between those that are looked for.
+const BETWEEN: u32 = 10_000;
+/// How many other requests are open.
+const OPEN: u32 = 25;
+/// More instructions of SQLite than any look-up takes, and fewer than it takes to read so many entries.
+const FEW: u64 = 2_000;
+
+fn heard(data: &serde_json::Value) -> Entry {
+    let raw = serde_json::json!({ "data": data }).to_string();
+    let Incoming::Message(message) = parse(&raw) else { panic!("{raw}") };
+    Entry { raw: raw.into(), ..Entry::ours(Moment(0), ActivityKey::of(&message), Fact::Heard(message)) }
+}
+
+fn data(id: &str, body: &str) -> Entry {
+    heard(&serde_json::json!({"type": "X-DPT-CAB-REQUEST-ID", "id": id, "output_type": 0, "body": body}))
+}
+
+struct Bench {
+    journal: TestJournal,
+    events: Events,
+    actions: mpsc::Sender<Action>,
+    tools: Tools,
+    profile: Profile,
+    folder: tempfile::TempDir,
+}
+
+impl Bench {
+    /// An engine at the end of its start, whose journal is long.
+    async fn new() -> Self {
+        let (outbox, events) = event_queue::pair(Arc::new(|| {}));
+        let spawner = Spawner::new(tokio::runtime::Handle::current(), outbox.clone());
+        let folder = tempfile::tempdir().unwrap();
+        let directories = Directories::at(folder.path().join("data"), folder.path().join("config")).unwrap();
+        let (store, settings, _) = Store::open(&directories);
+        let profile = Profile { name: "Bench".to_owned(), keep_signed_in: false, ..Profile::default() };
+        let settings = Settings { profiles: vec![profile.clone()], ..settings };
+        let journal = TestJournal::new(outbox.clone());
+        let mut few = vec![data("r", "wait"), data("inline", "QUJDREVGR0hJSktMTU5PUFFSU1RVVldY")];
+        few.extend((0..OPEN).map(|number| data(&format!("open-{number}"), "wait")));
+        journal.journal.append(profile.id, few).await.unwrap();
+        let command = |number: u32| {
+            heard(&serde_json::json!({"type": "X-DPT-CAB-ID", "id": number.to_string(), "command_status": 2}))
+        };
+        journal.journal.append(profile.id, (0..BETWEEN).map(command).collect()).await.unwrap();
+        journal.journal.append(profile.id, vec![data("r", "still")]).await.unwrap();
+        let surroundings = Surroundings { authority: None, proxies: ProxyVariables::default() };
+        let way = Way::load(&settings.preferences, &surroundings).unwrap();
+        let (guide, ways) = Guide::new(way, surroundings);
+        let (reports, reported) = mpsc::channel(64);
+        let clocks = Clocks::new(Arc::new(|| Moment(0)), Arc::new(|| None));
+        let tools = Tools {
+            outbox,
+            spawner: spawner.clone(),
+            clocks: clocks.clone(),
+            clock: clocks.as_clock(),
+            ledger: journal.store.clone(),
+            keyring: Keyring::in_memory(),
+            rest: Rest::new(ways.clone(), clocks),
+            fetcher: Fetcher::new(ways),
+            connector: Scripted::new().0,
+            reports,
+        };
+        let (actions, wanted) = mpsc::channel(8);
+        let hub = run(Start {
+            tools: tools.clone(),
+            data: directories.data().to_owned(),
+            store,
+            settings,
+            live_from: Seq(u64::from(BETWEEN + OPEN) + 4),
+            guide,
+            journal: crate::credentials::JournalId::from_random_bytes([1; 16]),
+            recovered: None,
+            keeps_links: false,
+            sandbox: None,
+            sandbox_at_once: false,
+            only: None,
+            actions: wanted,
+            quit: CancellationToken::new(),
+            reports: reported,
+        });
+        Spawner::new(tokio::runtime::Handle::current(), tools.outbox.clone()).spawn("running", Box::pin(hub));
+        let bench = Self { journal, events, actions, tools, profile, folder };
+        bench.wait(|event| matches!(event, Event::Restored { complete: true, .. })).await;
+        // What is open is found out beside it.
+        bench.journal.journal.open_activities(bench.profile.id).await.unwrap();
+        bench
+    }
+
+    /// Waits for an event.
+    async fn wait(&self, is_it: impl Fn(&Event) -> bool) {
+        let seen = async {
+            while !std::iter::from_fn(|| self.events.try_next()).any(|event| is_it(&event)) {
+                tokio::task::yield_now().await;
+            }
+        };
+        tokio::time::timeout(std::time::Duration::from_mins(1), seen).await.expect("it comes");
+    }
+
+    /// How many instructions SQLite executes for the reader until `done`.
+    async fn steps(&self, done: impl Future<Output = ()>) -> u64 {
+        let before = self.journal.journal.reader_steps();
+        done.await;
+        self.journal.journal.reader_steps() - before
+    }
+
+    async fn act(&self, action: Action, is_it: impl Fn(&Event) -> bool) {
+        self.actions.send(action).await.unwrap();
+        self.wait(is_it).await;
+    }
+}
+
+fn says(event: &Event, words: &str) -> bool {
+    matches!(event, Event::Notice(notice) if notice.sentence.contains(words))
+}
+
+#[tokio::test]
+async fn what_is_open_is_found_without_reading_the_journal() {
+    let bench = Bench::new().await;
+    let (profile, request) = (bench.profile.id, RequestId::from("r"));
+    let key = ActivityKey::Data(request.clone());
+    let whole = bench.steps(async {
+        let all = Some((Seq(0), Seq(u64::MAX)));
+        bench.journal.journal.history(profile, &ActivityKey::Command("1".into()), all).await.unwrap();
+    });
+    assert!(whole.await > u64::from(BETWEEN), "the count sees no scan");
+
+    let to = |name: &str| bench.folder.path().join(name);
+    let inline = Action::SaveInline { profile, request: "inline".into(), to: to("inline"), span: None };
+    let is_saved = |entry: &Entry| matches!(entry.fact, Fact::Done(crate::activity::Deed::Saved { .. }));
+    let saved = |event: &Event| matches!(event, Event::Committed { entries, .. } if entries.iter().any(is_saved));
+    let steps = bench.steps(bench.act(inline, saved)).await;
+    assert!(steps < FEW, "saving inline data took {steps} steps");
+    assert_eq!(std::fs::read(to("inline")).unwrap(), b"ABCDEFGHIJKLMNOPQRSTUVWX");
+
+    let download = Action::Download { profile, request: request.clone(), to: to("download") };
+    let steps = bench.steps(bench.act(download, |event| says(event, "was not saved"))).await;
+    assert!(steps < FEW, "a download took {steps} steps");
+
+    let history = Action::History { profile, key, from: Seq(1), to: Seq(u64::from(BETWEEN + OPEN) + 3) };
+    let read = |event: &Event| matches!(event, Event::History { entries, is_cut: false, .. } if entries.len() == 2);
+    let steps = bench.steps(bench.act(history, read)).await;
+    assert!(steps < FEW, "the details took {steps} steps");
+
+    let steps = bench.steps(look_for(bench.tools.clone(), profile, request.clone())).await;
+    assert!(steps < FEW, "looking for data that came took {steps} steps");
+
+    let (past, told) = oneshot::channel();
+    drop(past.send(Past::default()));
+    let (_left, found) = oneshot::channel();
+    let kept = (Book::default(), Vault::default());
+    let (store, outbox) = (bench.tools.ledger.clone(), bench.tools.outbox.clone());
+    let asking = Asking {
+        profile,
+        ticket: Arc::new(Ticket {
+            number: 1,
+            endpoints: Arc::new(Endpoints::of(&bench.profile).unwrap()),
+            token: AuthorizationToken::new("T"),
+        }),
+        scribe: Scribe::start(profile, store, outbox, kept, (told, found), &bench.tools.spawner),
+        tools: bench.tools.clone(),
+    };
+    let steps = bench.steps(async {
+        asking.request_again(request, None).await;
+        bench.wait(|event| says(event, "its data token is not known")).await;
+    });
+    let steps = steps.await;
+    assert!(steps < FEW, "requesting again took {steps} steps");
+}
+
+/// REVIEW C30.
+#[tokio::test]
+async fn requests_whose_data_never_comes_make_room_for_others_and_open_ones_do_not() {
+    let bench = Bench::new().await;
+    let follow = async |id: String| {
+        let (profile, folder) = (bench.profile.id, Some(bench.folder.path().to_owned()));
+        bench.tools.report(Report::Requested { profile, request: id.as_str().into(), folder, size: None }).await;
+    };
+    // Of these the journal knows nothing that is open.
+    for number in 0..3 * MOST_FOLLOWED {
+        follow(format!("ended-{number}")).await;
+    }
+    for number in 0..MOST_FOLLOWED {
+        follow(format!("open-{number}")).await;
+    }
+    follow("one-more".to_owned()).await;
+    let is_full = |event: &Event| {
+        let is_full = says(event, "requests are waited for already");
+        assert!(!is_full || says(event, "one-more"), "there was room: {event:?}");
+        is_full
+    };
+    bench.wait(is_full).await;
+}

@@ -1,0 +1,240 @@
+//! What the operator asks of an activity: check, label, read.
+
+use std::borrow::Cow;
+use std::collections::VecDeque;
+use std::path::PathBuf;
+
+use crate::activity::record::{context_of, text_of};
+use crate::activity::{ActivityKey, Deed, Entry, Fact, Gap, Incomplete, Seq};
+use crate::engine::context::internal_event::{RefusedCheck, Report};
+use crate::engine::events::action::CutText;
+use crate::engine::events::event::{Event, Notice, Severity};
+use crate::engine::events::problem::NeedsToken;
+use crate::engine::network::rest_error::RestError;
+use crate::engine::runtime::os_open::HandOver;
+use crate::engine::storage::reveal_secrets::reveal;
+use crate::engine::supervisor::Hub;
+use crate::journal::{History, JournalError};
+use crate::protocol::CommandId;
+use crate::settings::{ProfileId, atomic};
+
+/// The most bytes of whole texts that are read at once: more than a clipboard is good for.
+const LONGEST_TEXTS: usize = 64 * 1024 * 1024;
+
+impl Hub {
+    /// Asks the server for the state of commands, one after the other; each answer is an entry.
+    pub(crate) fn check_status(&mut self, profile: ProfileId, commands: Vec<CommandId>) {
+        self.ask_status(profile, commands, true);
+    }
+
+    /// The same; `again` is whether a token that the server refuses is reason to try once more with the next one.
+    fn ask_status(&self, profile: ProfileId, commands: Vec<CommandId>, again: bool) {
+        let Some(desk) = self.desks.get(&profile) else { return };
+        let Some(held) = &desk.held else {
+            return self.no_token(profile, NeedsToken::StatusCheck);
+        };
+        let (ticket, scribe, tools) = (held.ticket.clone(), desk.scribe.until_forgotten(), desk.tools.clone());
+        let dialect = desk.dialect.clone();
+        let task = async move {
+            let mut left = VecDeque::from(commands);
+            while let Some(command) = left.front() {
+                match tools.rest.request_status(&ticket.endpoints, &ticket.token, command, &dialect).await {
+                    Ok(enquiry) => {
+                        let key = ActivityKey::Command(command.clone());
+                        let entry = Entry::ours((tools.clock)(), key, Fact::Enquired(enquiry));
+                        if scribe.record(entry).await.is_err() {
+                            tracing::debug!("the profile is being closed");
+                            return;
+                        }
+                        left.pop_front();
+                    }
+                    Err(why @ RestError::Unauthorised(_)) => {
+                        let (commands, ticket) = (left.into(), ticket.number);
+                        let check = RefusedCheck { profile, commands, ticket, why, again };
+                        return tools.report(Report::StatusNotAsked(check)).await;
+                    }
+                    // What stopped this one would stop the next: one notice, not hundreds.
+                    Err(error) => return tools.warn(profile, not_known(left.make_contiguous(), &error.to_string())),
+                }
+            }
+        };
+        desk.tools.spawner.spawn("asking for a status", task);
+    }
+
+    /// The server refused the token with which commands were asked for. While a new one is being asked for, they wait for that.
+    pub(crate) fn status_not_asked(&mut self, check: RefusedCheck) {
+        self.token_dead(check.profile, check.ticket, check.why.clone());
+        let Some(desk) = self.desks.get_mut(&check.profile) else { return };
+        match &desk.renewal {
+            Some((renewal, _)) if check.again && renewal.old.number == check.ticket => desk.waiting_checks.push(check),
+            _ => self.check_again(check),
+        }
+    }
+
+    /// No new token is waited for any more, because one came, none will, or the profile signed in or out.
+    pub(crate) fn check_waiting(&mut self, profile: ProfileId) {
+        let Some(desk) = self.desks.get_mut(&profile) else { return };
+        for check in std::mem::take(&mut desk.waiting_checks) {
+            self.check_again(check);
+        }
+    }
+
+    /// Asks for commands with the token that there is, if that is another one than the server refused; or says that their status
+    /// is not known.
+    fn check_again(&self, check: RefusedCheck) {
+        let RefusedCheck { profile, commands, ticket, why, again } = check;
+        let held = self.desks.get(&profile).and_then(|desk| desk.held.as_ref());
+        if again && held.is_some_and(|held| held.ticket.number != ticket) {
+            self.ask_status(profile, commands, false);
+        } else {
+            self.tools.warn(profile, not_known(&commands, &why.to_string()));
+        }
+    }
+
+    /// Asks the server again for every command of a gap that is still open; the reconciler does it, at its pace.
+    pub(crate) fn reconcile(&self, profile: ProfileId, gap: ActivityKey) {
+        let Some(desk) = self.desks.get(&profile) else { return };
+        if desk.book.joined().is_none() {
+            let sentence = "What was open across the gap is asked for as soon as the profile is connected.";
+            return self.notice(Some(profile), Severity::Info, sentence);
+        }
+        let (book, tools) = (desk.book.clone(), desk.tools.clone());
+        let task = async move {
+            // A gap that is not open names nothing that is.
+            let entries = match tools.ledger.history(profile, &gap, None).await {
+                Ok(history) => history.entries,
+                Err(error) => return tools.warn(profile, format!("The gap can't be reconciled: {error}")),
+            };
+            let asked = book.hurry(&Gap::of(&entries).map(|gap| gap.open).unwrap_or_default());
+            tracing::debug!(asked, "reconciling a gap");
+        };
+        desk.tools.spawner.spawn("reconciling a gap", task);
+    }
+
+    /// Names activities.
+    pub(crate) fn label(&mut self, profile: ProfileId, keys: Vec<ActivityKey>, label: &str) {
+        let Some(desk) = self.desks.get(&profile) else { return };
+        let at = (self.tools.clock)();
+        let entry = |key| Entry::ours(at, key, Fact::Done(Deed::Labelled { label: label.to_owned() }));
+        desk.write_down(keys.into_iter().map(entry).collect());
+    }
+
+    /// Reads the entries of an activity.
+    pub(crate) fn history(&self, profile: ProfileId, key: ActivityKey, from: Seq, to: Seq) {
+        let (tools, what) = (self.tools.clone(), format!("The messages of {}", key.id()));
+        self.read(profile, what, async move {
+            let History { entries, is_cut } = tools.ledger.history(profile, &key, Some((from, to))).await?;
+            Ok(Event::History { profile, key, entries, is_cut })
+        });
+    }
+
+    /// Reads the earlier entries of rows that came back into memory.
+    pub(crate) fn read_back(&self, profile: ProfileId, rows: Vec<Incomplete>) {
+        let tools = self.tools.clone();
+        self.read(profile, "Earlier messages".to_owned(), async move {
+            let mut read = Vec::with_capacity(rows.len());
+            for Incomplete { key, stretches } in rows {
+                let mut entries = Vec::new();
+                for stretch in stretches {
+                    let known = Some((*stretch.start(), *stretch.end()));
+                    entries.extend(tools.ledger.history(profile, &key, known).await?.entries);
+                }
+                read.push((key, entries));
+            }
+            Ok(Event::ReadBack { profile, rows: read })
+        });
+    }
+
+    /// Reads texts whole of which the window has the beginning.
+    pub(crate) fn read_texts(&self, profile: ProfileId, rows: Vec<CutText>) {
+        let tools = self.tools.clone();
+        self.read(profile, "The whole text of the rows".to_owned(), async move {
+            let (mut texts, mut room) = (Vec::with_capacity(rows.len()), LONGEST_TEXTS);
+            for CutText { key, from, to, begins } in rows {
+                let entries = tools.ledger.history(profile, &key, Some((from, to))).await?.entries;
+                let of_entry = |entry| text_of(entry).into_iter().chain(context_of(entry).map(Cow::Borrowed));
+                let whole = entries.iter().rev().flat_map(of_entry).find(|text| text.starts_with(&begins));
+                let Some(whole) = whole.filter(|whole| whole.len() <= room) else { continue };
+                room -= whole.len();
+                texts.push((key, whole.into_owned()));
+            }
+            Ok(Event::WholeTexts { profile, texts })
+        });
+    }
+
+    /// Reads the messages of an activity with their secrets.
+    pub(crate) fn reveal(&self, profile: ProfileId, key: ActivityKey, between: (Seq, Seq)) {
+        let Some(desk) = self.desks.get(&profile) else { return };
+        let (tools, vault, what) = (self.tools.clone(), desk.vault.clone(), format!("The secrets of {}", key.id()));
+        self.read(profile, what, async move {
+            let messages = reveal(&tools.ledger, &vault, profile, key.clone(), between).await?;
+            Ok(Event::Revealed { profile, key, messages })
+        });
+    }
+
+    /// Writes a message of bytes into a file.
+    pub(crate) fn save_message(&self, profile: ProfileId, key: ActivityKey, to: PathBuf, span: Option<(Seq, Seq)>) {
+        let Some(desk) = self.desks.get(&profile) else { return };
+        let (tools, vault, spawner) = (self.tools.clone(), desk.vault.clone(), desk.tools.spawner.clone());
+        let name = to.file_name().unwrap_or(to.as_os_str()).display().to_string();
+        let task = async move {
+            let span = span.unwrap_or((Seq(0), Seq::FIRST_UNKEPT));
+            let bytes = reveal(&tools.ledger, &vault, profile, key, span)
+                .await
+                .map(|messages| messages.iter().find_map(|(_, original)| original.bytes()));
+            let outcome = match bytes {
+                Err(error) => Err(error.to_string()),
+                Ok(None) => Err("its bytes are not kept. Without the system keyring they never were.".to_owned()),
+                Ok(Some(bytes)) => match spawner.blocking("saving a message", move || atomic::write(&to, &bytes)).await
+                {
+                    Some(Ok(())) => Ok(()),
+                    None => Err("the part of the program that writes it failed.".to_owned()),
+                    Some(Err(error)) => Err(error.to_string()),
+                },
+            };
+            tools.outbox.notice(match outcome {
+                Ok(()) => Notice::new(Severity::Info, Some(profile), format!("{name} is saved.")),
+                Err(why) => Notice::new(Severity::Error, Some(profile), format!("{name} could not be saved: {why}")),
+            });
+        };
+        self.tools_of(profile).spawner.spawn("saving a message", task);
+    }
+
+    /// Reads `what` from the journal for the window, and says where that can't be done.
+    fn read(
+        &self,
+        profile: ProfileId,
+        what: String,
+        reading: impl Future<Output = Result<Event, JournalError>> + Send + 'static,
+    ) {
+        let outbox = self.tools.outbox.clone();
+        let task = async move {
+            match reading.await {
+                Ok(event) => outbox.post(event),
+                Err(error) => {
+                    let sentence = format!("{what} can't be shown: {error}");
+                    outbox.notice(Notice::new(Severity::Error, Some(profile), sentence));
+                }
+            }
+        };
+        self.tools_of(profile).spawner.spawn("reading the journal", task);
+    }
+
+    /// Hands a file to the system.
+    pub(crate) fn hand_over(&self, path: PathBuf, how: HandOver) {
+        let outbox = self.tools.outbox.clone();
+        let failed = move |sentence| outbox.notice(Notice::new(Severity::Error, None, sentence));
+        self.tools.spawner.spawn("opening a file", how.run(path, failed));
+    }
+}
+
+/// Says that the state of commands is not known, of which the first was asked for.
+fn not_known(commands: &[CommandId], why: &str) -> String {
+    let Some((first, more)) = commands.split_first() else { return why.to_owned() };
+    let rest = match more.len() {
+        0 => String::new(),
+        1 => " One more command was not asked for.".to_owned(),
+        left => format!(" {left} more commands were not asked for."),
+    };
+    format!("The status of {first} is not known: {why}{rest}")
+}

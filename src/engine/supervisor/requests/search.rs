@@ -1,0 +1,172 @@
+//! Searches the journal for activities that the window does not have in memory.
+
+use std::borrow::Cow;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, PoisonError};
+
+use tokio::sync::mpsc;
+
+use crate::activity::record::text_of;
+use crate::activity::{Activities, Activity, ActivityKey, Chip, Entry, Filter, Moment, Seq};
+use crate::engine::events::event::{Event, SearchEnd};
+use crate::engine::supervisor::Hub;
+use crate::engine::supervisor::state::search_handle::{Search, Shared};
+use crate::journal::{Archive, JournalError};
+use crate::settings::ProfileId;
+
+/// The most activities that one search finds.
+const MOST: usize = 10_000;
+/// How many of them are told together.
+const TOGETHER: usize = 100;
+/// How many activities are looked at between two reports of how far the search is.
+const LOOKED_AT: usize = 5_000;
+/// After how many activities the memory of those that were looked at is given back.
+const IN_MEMORY: usize = 1_000;
+/// Reports that wait for the window.
+const REPORTS: usize = 4;
+
+/// What is searched.
+struct Wanted {
+    profile: ProfileId,
+    search: u32,
+    filter: Filter,
+    chip: Chip,
+    before: Seq,
+    live_from: Seq,
+    now: Moment,
+    link_lifetime: std::time::Duration,
+    data: PathBuf,
+}
+
+impl Hub {
+    /// Searches the journal of a profile; another search of it ends.
+    pub(crate) fn search_older(
+        &mut self,
+        profile: ProfileId,
+        search: u32,
+        (filter, chip): (Filter, Chip),
+        before: Seq,
+    ) {
+        let Some(desk) = self.desks.get(&profile) else { return };
+        let shared = Arc::new(Shared::default());
+        self.searches.insert(profile, Search(shared.clone()));
+        let wanted = Wanted {
+            profile,
+            search,
+            filter,
+            chip,
+            before,
+            live_from: self.live_from,
+            now: (self.tools.clock)(),
+            link_lifetime: self.settings.preferences.link_lifetime(),
+            data: self.data.clone(),
+        };
+        let (reports, mut reported) = mpsc::channel(REPORTS);
+        let (outbox, spawner) = (self.tools.outbox.clone(), desk.tools.spawner.clone());
+        let searching = async move {
+            let looking = spawner.blocking("searching the journal", move || look(&wanted, &shared, &reports));
+            while let Some(event) = reported.recv().await {
+                outbox.restored(event).await;
+            }
+            looking.await;
+        };
+        desk.tools.spawner.spawn("searching the journal", searching);
+    }
+}
+
+/// Searches, and reports how it ended unless it was stopped.
+fn look(wanted: &Wanted, shared: &Shared, reports: &mpsc::Sender<Event>) {
+    let mut found = Found { wanted, reports, rows: Vec::new(), count: 0, looked_at: 0, closed: false };
+    let end = match search(wanted, shared, &mut found) {
+        Ok(end) => end,
+        Err(_) if shared.is_stopped() => return,
+        Err(error) => {
+            tracing::warn!(%error, "the journal could not be searched");
+            SearchEnd::Failed
+        }
+    };
+    if !shared.is_stopped() {
+        found.tell(100, Some(end));
+    }
+}
+
+/// What was found and not told yet.
+struct Found<'a> {
+    wanted: &'a Wanted,
+    reports: &'a mpsc::Sender<Event>,
+    rows: Vec<(ActivityKey, Vec<Entry>)>,
+    count: usize,
+    looked_at: usize,
+    /// Whether nobody listens any more.
+    closed: bool,
+}
+
+impl Found<'_> {
+    fn tell(&mut self, percent: u8, end: Option<SearchEnd>) {
+        let Wanted { profile, search, .. } = *self.wanted;
+        let event = Event::Found { profile, search, rows: std::mem::take(&mut self.rows), percent, end };
+        self.closed |= self.reports.blocking_send(event).is_err();
+    }
+}
+
+fn search(wanted: &Wanted, shared: &Shared, found: &mut Found<'_>) -> Result<SearchEnd, JournalError> {
+    let Some(archive) = open(&wanted.data, shared)? else { return Ok(SearchEnd::Complete) };
+    let (oldest, newest) = archive.span(wanted.profile)?;
+    let end = wanted.before.min(Seq(newest.0.saturating_add(1)));
+    let percent = |first: Seq| {
+        let (gone, all) = (end.0.saturating_sub(first.0), end.0.saturating_sub(oldest.0).max(1));
+        u8::try_from((gone.saturating_mul(100) / all).min(99)).unwrap_or(99)
+    };
+    let mut model = fresh(wanted);
+    archive.older(wanted.profile, wanted.before, |entries| {
+        let Some(first) = entries.first() else { return true };
+        let (key, seq) = (first.key.clone(), first.seq);
+        if is_wanted(wanted, &mut model, &entries) {
+            found.rows.push((key, entries));
+            found.count += 1;
+        }
+        found.looked_at += 1;
+        if model.len() >= IN_MEMORY {
+            model = fresh(wanted);
+        }
+        if found.rows.len() >= TOGETHER || found.looked_at.is_multiple_of(LOOKED_AT) {
+            found.tell(percent(seq), None);
+        }
+        found.count < MOST && !found.closed && !shared.is_stopped()
+    })?;
+    Ok(if found.count < MOST { SearchEnd::Complete } else { SearchEnd::TooMany })
+}
+
+fn open(data: &Path, shared: &Shared) -> Result<Option<Archive>, JournalError> {
+    let archive = Archive::open(data)?;
+    let interrupter = archive.as_ref().map(Archive::interrupter);
+    *shared.interrupter.lock().unwrap_or_else(PoisonError::into_inner) = interrupter;
+    // Whoever stopped it before this could not interrupt it.
+    Ok(archive.filter(|_| !shared.is_stopped()))
+}
+
+fn fresh(wanted: &Wanted) -> Activities {
+    let mut model = Activities::new(wanted.link_lifetime);
+    model.set_live_from(wanted.live_from);
+    model.expire(wanted.now);
+    model
+}
+
+/// The whole text of which a row shows the beginning.
+fn whole_of<'a>(activity: &Activity<'_>, entries: &'a [Entry]) -> Option<Cow<'a, str>> {
+    let message = activity.message();
+    let cut = message.strip_suffix('…')?;
+    entries.iter().rev().filter_map(text_of).find(|text| text.starts_with(cut))
+}
+
+/// Whether an activity is wanted, by all of its entries.
+fn is_wanted(wanted: &Wanted, model: &mut Activities, entries: &[Entry]) -> bool {
+    for entry in entries {
+        model.apply(entry);
+    }
+    let row = entries.first().and_then(|first| model.find(&first.key)).and_then(|row| model.get(row));
+    row.is_some_and(|activity| {
+        let is_in_chip = wanted.chip == Chip::All || activity.status().chip() == wanted.chip;
+        is_in_chip && wanted.filter.matches_whole(&activity, wanted.now, whole_of(&activity, entries).as_deref())
+    })
+}

@@ -1,0 +1,64 @@
+//! Following commands before they are heard of: asked for in the window, or by another process.
+
+use tokio::sync::oneshot;
+
+use crate::engine::events::event::Severity;
+use crate::engine::events::track_request::{Asked, TrackError, Tracking};
+use crate::engine::supervisor::Hub;
+use crate::protocol::CommandId;
+use crate::settings::ProfileId;
+
+impl Hub {
+    /// Follows commands from now on.
+    pub(crate) fn track(&self, profile: ProfileId, commands: &[CommandId], label: Option<&str>) {
+        let Some(desk) = self.desks.get(&profile) else { return };
+        let entries = crate::engine::events::track_request::entries(commands, label, (self.tools.clock)());
+        if entries.is_empty() {
+            return self.notice(Some(profile), Severity::Warning, "There is no command to track. Give its id.");
+        }
+        desk.write_down(entries);
+    }
+
+    /// Does what another process asked for, and tells it once that is durable.
+    pub(crate) fn asked_to_track(&self, asked: Asked) {
+        let Asked { tracking, reply } = asked;
+        let (tools, scribe) = match self.profile_to_track(&tracking) {
+            Ok(profile) => match self.desks.get(&profile) {
+                Some(desk) => (desk.tools.clone(), desk.scribe.clone()),
+                None => return answer(reply, Err(TrackError::BeingRemoved)),
+            },
+            Err(why) => return answer(reply, Err(why)),
+        };
+        let count = tracking.len();
+        let entries = tracking.into_entries((self.tools.clock)());
+        let task = async move {
+            // Without an answer, whoever asks finds that this program ends, and asks again.
+            if scribe.record_all(entries).await.is_ok() {
+                answer(reply, Ok(count));
+            }
+        };
+        tools.spawner.finish("tracking commands", task);
+    }
+
+    /// The profile that is meant.
+    fn profile_to_track(&self, tracking: &Tracking) -> Result<ProfileId, TrackError> {
+        let mut found = self
+            .desks
+            .iter()
+            .filter(|(_, desk)| tracking.profile.as_ref().is_none_or(|name| desk.profile.name == *name))
+            .map(|(id, _)| *id);
+        match (found.next(), found.next(), &tracking.profile) {
+            (Some(profile), None, _) => Ok(profile),
+            (None, _, Some(name)) => Err(TrackError::NoSuchProfile(name.clone())),
+            (None, _, None) => Err(TrackError::NoProfile),
+            (Some(_), Some(_), Some(name)) => Err(TrackError::SeveralNamed(name.clone())),
+            (Some(_), Some(_), None) => Err(TrackError::SeveralProfiles),
+        }
+    }
+}
+
+fn answer(reply: oneshot::Sender<Result<usize, TrackError>>, done: Result<usize, TrackError>) {
+    if reply.send(done).is_err() {
+        tracing::debug!("the process that asked has gone");
+    }
+}

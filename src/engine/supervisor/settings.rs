@@ -1,0 +1,126 @@
+//! The settings: what changes them, and what follows from a change. Neither their file nor certificates are waited for.
+
+use tokio::sync::oneshot;
+
+use crate::engine::client::network_config::Way;
+use crate::engine::context::internal_event::Report;
+use crate::engine::events::error::EngineError;
+use crate::engine::events::problem::{ProblemKind, ProblemReason};
+use crate::engine::supervisor::profile::sandbox;
+use crate::settings::{DOWNLOADS_AT_ONCE, PreferenceChange, Preferences, SCALES};
+
+use super::Hub;
+
+/// The message limits that make sense, in bytes: below, hardly a message could be read; above, one could exhaust the memory.
+const MESSAGE_LIMITS: std::ops::RangeInclusive<usize> = 16 * 1024..=1024 * 1024 * 1024;
+
+impl Hub {
+    /// Changes preferences, and does what follows from it.
+    pub(crate) fn change_preferences(&mut self, number: u64, changes: Vec<PreferenceChange>) {
+        let mut preferences = self.settings.preferences.clone();
+        for change in changes {
+            preferences.apply(change);
+        }
+        self.preferences_change = self.preferences_change.max(number);
+        preferences.message_limit = preferences.message_limit.clamp(*MESSAGE_LIMITS.start(), *MESSAGE_LIMITS.end());
+        let most = DOWNLOADS_AT_ONCE;
+        preferences.downloads_at_once = preferences.downloads_at_once.clamp(*most.start(), *most.end());
+        preferences.idle_limit = self.tools.fetcher.idle.set(preferences.idle_limit);
+        preferences.scale = preferences.scale.clamp(*SCALES.start(), *SCALES.end());
+        let limit = preferences.message_limit;
+        let kept = |of: &Preferences| (of.retention_days, of.retention_bytes, of.link_lifetime);
+        self.limits.send_if_modified(|now| {
+            let differs = kept(now) != kept(&preferences);
+            *now = preferences.clone();
+            differs
+        });
+        let before = std::mem::replace(&mut self.settings.preferences, preferences);
+        for desk in self.desks.values() {
+            desk.wish.send_if_modified(|wish| {
+                let differs = wish.message_limit != limit;
+                wish.message_limit = limit;
+                differs
+            });
+        }
+        if Way::differs(&before, &self.settings.preferences) {
+            self.load_network();
+        }
+        self.save();
+        // More may run at once now.
+        self.start_next();
+    }
+
+    /// Begins to reach the network. What connects waits for certificate files that the operator named.
+    pub(crate) fn begin_network(&mut self) {
+        if self.guide.has_files(&self.settings.preferences) {
+            self.load_network();
+        }
+    }
+
+    /// Reaches the network as the preferences say now. What connects from here on waits until that is loaded.
+    fn load_network(&mut self) {
+        self.network_choices += 1;
+        let (number, tools) = (self.network_choices, self.tools.clone());
+        let mut loading = self.guide.load(&self.settings.preferences);
+        let task = async move {
+            let mut came = false;
+            // It comes again if certificates do that were late.
+            while let Some(loaded) = loading.next(&tools.spawner).await {
+                came = true;
+                tools.report(Report::NetworkLoaded { number, loaded: Some(Box::new(loaded)) }).await;
+            }
+            if !came {
+                // The notice of the task that failed has said it.
+                tools.report(Report::NetworkLoaded { number, loaded: None }).await;
+            }
+        };
+        self.tools.spawner.spawn("reading certificates", task);
+    }
+
+    /// The way to the network was loaded, or could not be.
+    pub(crate) fn network_loaded(&mut self, number: u64, loaded: Option<Box<Result<Way, EngineError>>>) {
+        if number != self.network_choices {
+            // Another was chosen meanwhile, and is being loaded.
+            return;
+        }
+        match loaded.map(|loaded| *loaded) {
+            Some(Ok(loaded)) => {
+                let shortfall = loaded.trust.shortfall.clone();
+                self.guide.lead(loaded);
+                for desk in self.desks.values() {
+                    desk.wish.send_modify(|wish| wish.retry += 1);
+                }
+                match shortfall {
+                    Some(shortfall) => self.tools.outbox.report_problem(None, ProblemReason::Certificates(shortfall)),
+                    None => self.tools.outbox.resolve_problem(None, &ProblemKind::NetworkSetup),
+                }
+            }
+            Some(Err(error)) => {
+                self.guide.stay();
+                self.tools.outbox.report_problem(None, ProblemReason::NetworkSetup(error.into()));
+            }
+            None => self.guide.stay(),
+        }
+    }
+
+    pub(crate) fn tell_settings(&self) {
+        self.tools.outbox.settings(&self.settings, self.preferences_change);
+    }
+
+    /// Tells the settings and has them written. A sandbox's profile is not kept: its addresses die with it. Nor is a guest's.
+    pub(crate) fn save(&self) {
+        self.have_saved(None);
+    }
+
+    /// The same, and tells when they are written.
+    pub(crate) fn save_and_tell(&self, saved: oneshot::Sender<()>) {
+        self.have_saved(Some(saved));
+    }
+
+    fn have_saved(&self, saved: Option<oneshot::Sender<()>>) {
+        self.tell_settings();
+        let mut kept = self.settings.clone();
+        kept.profiles.retain(|profile| profile.id != sandbox::profile_id() && !self.guests.contains(&profile.id));
+        self.writer.save(kept, saved, &self.tools);
+    }
+}

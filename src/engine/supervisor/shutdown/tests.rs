@@ -1,0 +1,104 @@
+//! The end takes a second at most, whoever keeps silent, and what was not done by then is written down.
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use crate::engine::events::action::Action;
+use crate::engine::supervisor::test_bench::{Bench, Renewal};
+use crate::journal::PendingWork;
+use crate::protocol::DataKey;
+
+/// From the wish to quit until the engine has ended. The rest of a second is for threads that block, and for the window.
+const MOST: Duration = Duration::from_millis(800);
+
+/// What is under way when the operator quits, with a server and a keyring that answer nothing.
+#[derive(Debug, Clone, Copy)]
+enum UnderWay {
+    Nothing,
+    Questions,
+    Renewal,
+    KeepingAKey,
+    SigningOut,
+    Removal,
+    EverythingBefore,
+}
+
+/// Has that begin.
+async fn begin(bench: &mut Bench, what: UnderWay) {
+    let profile = bench.profile;
+    let mut actions = Vec::new();
+    if matches!(what, UnderWay::Questions | UnderWay::EverythingBefore) {
+        actions.push(Action::CheckStatus { profile, commands: ["c-1", "c-2"].map(Into::into).into() });
+        actions.push(Action::ListDataTokens { profile, page: 1 });
+    }
+    if matches!(what, UnderWay::Renewal | UnderWay::EverythingBefore) {
+        actions.push(Action::RenewToken(profile));
+    }
+    if matches!(what, UnderWay::KeepingAKey | UnderWay::EverythingBefore) {
+        let key = Some(DataKey::new([1; 32]));
+        actions.push(Action::SetDataKey { profile, key, keep: true });
+    }
+    if matches!(what, UnderWay::SigningOut | UnderWay::EverythingBefore) {
+        actions.push(Action::SignOut { profile, revoke: true });
+    }
+    if matches!(what, UnderWay::Removal | UnderWay::EverythingBefore) {
+        actions.push(Action::RemoveProfile(profile));
+    }
+    for action in actions {
+        bench.actions.send(action).await.unwrap();
+    }
+    if matches!(what, UnderWay::Renewal) {
+        bench.until("ask T-1").await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn quitting_ends_within_a_second_whoever_keeps_silent_and_what_is_left_is_written_down() {
+    for what in [
+        UnderWay::Nothing,
+        UnderWay::Questions,
+        UnderWay::Renewal,
+        UnderWay::KeepingAKey,
+        UnderWay::SigningOut,
+        UnderWay::Removal,
+        UnderWay::EverythingBefore,
+    ] {
+        let mut bench = Bench::signed_in(jiff::SignedDuration::ZERO).await;
+        *bench.renewal.lock().unwrap() = Renewal::Silent;
+        bench.silence_keyring();
+        bench.silence_proxy();
+        begin(&mut bench, what).await;
+        let began = Instant::now();
+        bench.actions.send(Action::Quit).await.unwrap();
+        bench.ended().await;
+        let took = began.elapsed();
+        assert!(took <= MOST, "{what:?}: it took {took:?}");
+        bench.until("leave T-1").await;
+
+        let left = bench.journal.pending_work().await;
+        let profile = bench.profile;
+        let signs_out = matches!(what, UnderWay::SigningOut | UnderWay::EverythingBefore);
+        let removes = matches!(what, UnderWay::Removal | UnderWay::EverythingBefore);
+        let is_left = |fits: &dyn Fn(&PendingWork) -> bool| left.iter().any(fits);
+        assert_eq!(is_left(&|work| *work == PendingWork::ForgetToken(profile)), signs_out, "{what:?}: {left:?}");
+        assert_eq!(is_left(&|work| matches!(work, PendingWork::RevokeToken { .. })), signs_out, "{what:?}: {left:?}");
+        assert_eq!(is_left(&|work| *work == PendingWork::RemoveProfile(profile)), removes, "{what:?}: {left:?}");
+        // The next run's gap begins there.
+        let alive = bench.journal.last_alive(profile).await;
+        assert!(removes || alive.is_some(), "{what:?}: no sign of life was written down");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn quitting_waits_for_a_slow_disk_so_that_what_was_received_is_kept() {
+    let bench = Bench::signed_in(jiff::SignedDuration::ZERO).await;
+    bench.journal.take(Duration::from_secs(2));
+    bench.silence_keyring();
+    bench.silence_proxy();
+    bench.receive("c-1").await;
+    bench.actions.send(Action::SetDataKey { profile: bench.profile, key: None, keep: false }).await.unwrap();
+    bench.actions.send(Action::Quit).await.unwrap();
+    bench.ended().await;
+    assert_eq!(bench.journal.ids(), ["c-1"]);
+}

@@ -1,0 +1,31 @@
+//! The search of the journal under way.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use crate::journal::Interrupter;
+
+/// A search under way; dropping it ends it.
+pub(crate) struct Search(pub(crate) Arc<Shared>);
+
+impl Drop for Search {
+    fn drop(&mut self) {
+        self.0.stopped.store(true, Ordering::Release);
+        if let Some(interrupter) = &*self.0.interrupter.lock().unwrap_or_else(PoisonError::into_inner) {
+            interrupter.interrupt();
+        }
+    }
+}
+
+#[derive(Default)]
+pub(crate) struct Shared {
+    pub(crate) stopped: AtomicBool,
+    /// Ends what SQLite is doing for it.
+    pub(crate) interrupter: Mutex<Option<Interrupter>>,
+}
+
+impl Shared {
+    pub(crate) fn is_stopped(&self) -> bool {
+        self.stopped.load(Ordering::Acquire)
+    }
+}

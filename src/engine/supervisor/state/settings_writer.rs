@@ -1,0 +1,78 @@
+//! Writes the settings file, beside everything else.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use tokio::sync::oneshot;
+
+use crate::engine::context::Tools;
+use crate::engine::events::problem::{ProblemKind, ProblemReason};
+use crate::settings::{Settings, SettingsError, Store};
+
+/// Writes the settings' file beside the supervisor: in order, and of several that wait only the newest.
+pub(crate) struct SettingsWriter {
+    pub(crate) store: Arc<Store>,
+    pub(crate) waiting: Arc<Mutex<Waiting>>,
+}
+
+impl SettingsWriter {
+    /// One that has nothing to write yet.
+    pub(crate) fn new(store: Store) -> Self {
+        Self { store: Arc::new(store), waiting: Arc::default() }
+    }
+
+    /// Has settings written. The engine waits for that at its end. `saved` is told once they are; dropped if they can't be.
+    pub(crate) fn save(&self, settings: Settings, saved: Option<oneshot::Sender<()>>, tools: &Tools) {
+        let mut waiting = lock(&self.waiting);
+        waiting.newest = Some(settings);
+        waiting.saved.extend(saved);
+        if !std::mem::replace(&mut waiting.is_writing, true) {
+            let task = write(self.store.clone(), self.waiting.clone(), tools.clone());
+            tools.spawner.finish("saving the settings", task);
+        }
+    }
+}
+
+/// What is to be written.
+#[derive(Default)]
+pub(crate) struct Waiting {
+    pub(crate) newest: Option<Settings>,
+    /// Who wants to know when it is written.
+    pub(crate) saved: Vec<oneshot::Sender<()>>,
+    /// Whether a task is writing.
+    pub(crate) is_writing: bool,
+}
+
+pub(crate) async fn write(store: Arc<Store>, waiting: Arc<Mutex<Waiting>>, tools: Tools) {
+    loop {
+        let (settings, saved) = {
+            let mut waiting = lock(&waiting);
+            let Some(settings) = waiting.newest.take() else {
+                waiting.is_writing = false;
+                return;
+            };
+            (settings, std::mem::take(&mut waiting.saved))
+        };
+        let store = store.clone();
+        match tools.spawner.blocking("saving the settings", move || store.save(&settings)).await {
+            Some(Ok(())) => {
+                tools.outbox.resolve_problem(None, &ProblemKind::SettingsFile);
+                for saved in saved {
+                    if saved.send(()).is_err() {
+                        tracing::debug!("nobody waits for the settings any more");
+                    }
+                }
+            }
+            // Read only: what changed holds for this run; nobody was promised more. `None`: the notice of the task that failed
+            // has said it.
+            Some(Err(SettingsError::ReadOnly { .. })) | None => {}
+            Some(Err(error)) => {
+                tools.outbox.report_problem(None, ProblemReason::SettingsFile(error.into()));
+            }
+        }
+    }
+}
+
+pub(crate) fn lock(waiting: &Mutex<Waiting>) -> MutexGuard<'_, Waiting> {
+    // It is whole after every statement.
+    waiting.lock().unwrap_or_else(PoisonError::into_inner)
+}

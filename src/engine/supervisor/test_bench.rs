@@ -1,0 +1,446 @@
+//! An engine with a backend, a proxy and a keyring that a test makes keep silent, and with time in the test's hand.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{SyncSender, sync_channel};
+use std::sync::{Arc, Condvar, Mutex};
+use std::time::Duration;
+
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, DuplexStream};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{broadcast, mpsc};
+use tokio::time::Instant;
+
+use crate::credentials::{Keyring, SecretStore, StoreError};
+use crate::engine::client::downloader::Fetcher;
+use crate::engine::client::network_config::{Surroundings, Way};
+use crate::engine::client::rest::Rest;
+use crate::engine::events::action::{Credential, SignIn};
+use crate::engine::events::event::Event;
+use crate::engine::events::event_queue::{self, Events};
+use crate::engine::network::proxy::ProxyVariables;
+use crate::engine::runtime::clock::Clocks;
+use crate::engine::runtime::tasks::{Spawner, Task};
+use crate::engine::test_support::{Scripted, Server, TestJournal, done};
+use crate::settings::{Address, Directories, Profile};
+
+use super::*;
+
+/// When these tests begin, by the server's clock.
+const BEGIN: Moment = Moment(1_700_000_000_000_000);
+/// How long tokens live.
+pub(crate) const LIFE: u64 = 1_000;
+/// Generous: nothing here is about speed.
+const PATIENCE: Duration = Duration::from_mins(1);
+
+/// What happened, in order: `ask`, `keep`, `join` and `leave`, each with its token.
+type Log = Arc<Mutex<Vec<String>>>;
+
+fn note(log: &Log, what: String) {
+    log.lock().unwrap().push(what);
+}
+
+/// Whether somebody keeps silent; whoever is asked meanwhile waits until that is over.
+#[derive(Default)]
+struct Silence(Mutex<bool>, Condvar);
+
+impl Silence {
+    fn set(&self, silent: bool) {
+        *self.0.lock().unwrap() = silent;
+        self.1.notify_all();
+    }
+
+    fn wait(&self) {
+        drop(self.1.wait_while(self.0.lock().unwrap(), |silent| *silent).unwrap());
+    }
+}
+
+/// A keyring that notes what it keeps.
+struct Noting {
+    log: Log,
+    kept: Arc<Mutex<std::collections::BTreeMap<String, Vec<u8>>>>,
+    silence: Arc<Silence>,
+    locked: Arc<AtomicBool>,
+}
+
+impl SecretStore for Noting {
+    fn get(&mut self, user: &str) -> Result<Option<crate::credentials::SecretBytes>, StoreError> {
+        self.silence.wait();
+        let kept = self.kept.lock().unwrap();
+        let is_found = !self.locked.load(Ordering::SeqCst);
+        Ok(kept.get(user).filter(|_| is_found).map(|secret| crate::credentials::SecretBytes::new(secret.clone())))
+    }
+
+    fn doubt(&mut self) -> Option<StoreError> {
+        self.locked.load(Ordering::SeqCst).then(|| {
+            note(&self.log, "doubt".to_owned());
+            StoreError::NoDefaultCollection
+        })
+    }
+
+    fn set(&mut self, user: &str, secret: &[u8]) -> Result<(), StoreError> {
+        self.silence.wait();
+        note(&self.log, format!("keep {}", String::from_utf8_lossy(secret)));
+        self.kept.lock().unwrap().insert(user.to_owned(), secret.to_vec());
+        Ok(())
+    }
+
+    fn delete(&mut self, user: &str) -> Result<(), StoreError> {
+        self.silence.wait();
+        self.kept.lock().unwrap().remove(user);
+        Ok(())
+    }
+}
+
+/// What the backend says when it is asked for a new token.
+#[derive(Clone, Copy)]
+pub(crate) enum Renewal {
+    Grants,
+    DecidesLater,
+    /// Nothing, nor does it answer anything else.
+    Silent,
+}
+
+pub(crate) struct Bench {
+    log: Log,
+    pub(crate) events: Events,
+    pub(crate) heard: Vec<Event>,
+    problem: u64,
+    pub(crate) actions: mpsc::Sender<Action>,
+    pub(crate) renewal: Arc<Mutex<Renewal>>,
+    pub(crate) profile: ProfileId,
+    keyring: Arc<Silence>,
+    /// Whether the keyring finds nothing, and has no default collection.
+    locked: Arc<AtomicBool>,
+    /// Whether the proxy answers nothing any more.
+    proxy: Arc<AtomicBool>,
+    /// What the proxy sends over its connections.
+    deliveries: broadcast::Sender<serde_json::Value>,
+    running: Task<()>,
+    spawner: Spawner,
+    pub(crate) journal: TestJournal,
+    kept: Arc<Mutex<std::collections::BTreeMap<String, Vec<u8>>>>,
+    /// While this is held the clock moves only where the test moves it: tokio lets no time pass beside work that blocks.
+    _still: SyncSender<()>,
+    _folder: tempfile::TempDir,
+}
+
+impl Bench {
+    /// An engine whose own clock is wrong by so much, signed in with a token that lives [`LIFE`] minutes.
+    pub(crate) async fn signed_in(wrong_by: jiff::SignedDuration) -> Self {
+        let (mut bench, profile) = Self::start(wrong_by, None).await;
+        let credential = Credential::Password("right".to_owned().into());
+        bench.actions.send(Action::SignIn(Box::new(SignIn { profile, credential }))).await.unwrap();
+        bench.until("join T-1").await;
+        bench.until("keep T-1").await;
+        bench
+    }
+
+    /// An engine whose settings list a profile with the token `T-0` in the keyring, which is locked and has no default collection.
+    /// The keyring is asked by `way`.
+    pub(crate) async fn locked(way: fn(Box<dyn SecretStore>) -> Keyring) -> Self {
+        Self::start(jiff::SignedDuration::ZERO, Some(way)).await.0
+    }
+
+    /// An engine, and the profile that is in its settings or can sign in.
+    #[expect(clippy::too_many_lines, reason = "it puts together what the supervisor is made of")]
+    async fn start(
+        wrong_by: jiff::SignedDuration,
+        locked: Option<fn(Box<dyn SecretStore>) -> Keyring>,
+    ) -> (Self, Profile) {
+        let start = Instant::now();
+        let server_now = move || {
+            let elapsed = i64::try_from(start.elapsed().as_micros()).expect("a test is short");
+            Moment(BEGIN.0 + elapsed)
+        };
+        let wrong_by = i64::try_from(wrong_by.as_micros()).expect("years fit");
+        let clock: crate::engine::runtime::clock::Clock = Arc::new(move || Moment(server_now().0 + wrong_by));
+        let (outbox, events) = event_queue::pair(Arc::new(|| {}));
+        let spawner = Spawner::new(tokio::runtime::Handle::current(), outbox.clone());
+        let (still, held) = sync_channel(0);
+        let holding = spawner.clone();
+        spawner.spawn("holding the clock", async move {
+            holding.blocking("holding the clock", move || held.recv().is_err()).await;
+        });
+
+        let (log, renewal) = (Log::default(), Arc::new(Mutex::new(Renewal::Grants)));
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let api = format!("http://{}", listener.local_addr().unwrap());
+        spawner.spawn("the backend", backend(listener, log.clone(), renewal.clone(), server_now));
+        let (network, servers) = Scripted::new();
+        let silent_proxy = Arc::new(AtomicBool::new(false));
+        let deliveries = broadcast::Sender::new(8);
+        let the_proxy = proxy(servers, spawner.clone(), log.clone(), (silent_proxy.clone(), deliveries.clone()));
+        spawner.spawn("the proxy", the_proxy);
+
+        // In memory where the system has such a folder: the disk's time does not pass here.
+        let folder = tempfile::tempdir_in("/dev/shm").or_else(|_none| tempfile::tempdir()).unwrap();
+        let directories = Directories::at(folder.path().join("data"), folder.path().join("config")).unwrap();
+        let (settings_store, mut settings, _) = Store::open(&directories);
+        let profile = Profile { api: Address::new(api), username: "somebody".to_owned(), ..Profile::default() };
+        if locked.is_some() {
+            settings.profiles.push(profile.clone());
+        }
+        let surroundings = Surroundings { authority: None, proxies: ProxyVariables::default() };
+        let way = Way::load(&settings.preferences, &surroundings).unwrap();
+        let (guide, ways) = Guide::new(way, surroundings);
+        let (reports, reported) = mpsc::channel(64);
+        let journal = TestJournal::new(outbox.clone());
+        let clocks = Clocks::new(clock, Arc::new(|| None));
+        let silence = Arc::<Silence>::default();
+        let kept = [(format!("token:{}", profile.id), b"T-0".to_vec())].into_iter().filter(|_| locked.is_some());
+        let kept = Arc::new(Mutex::new(kept.collect()));
+        let is_locked = Arc::new(AtomicBool::new(locked.is_some()));
+        let store =
+            Noting { log: log.clone(), kept: Arc::clone(&kept), silence: silence.clone(), locked: is_locked.clone() };
+        let keyring = locked.unwrap_or(Keyring::with_store)(Box::new(store));
+        let tools = Tools {
+            outbox: outbox.clone(),
+            spawner: Spawner::new(tokio::runtime::Handle::current(), outbox.clone()),
+            clocks: clocks.clone(),
+            clock: clocks.as_clock(),
+            ledger: journal.store.clone(),
+            keyring,
+            rest: Rest::new(ways.clone(), clocks),
+            fetcher: Fetcher::new(ways),
+            connector: network,
+            reports,
+        };
+        let (actions, wanted) = mpsc::channel(8);
+        let hub = run(Start {
+            tools,
+            data: directories.data().to_owned(),
+            store: settings_store,
+            settings,
+            live_from: Seq(1),
+            guide,
+            journal: crate::credentials::JournalId::from_random_bytes([1; 16]),
+            recovered: None,
+            keeps_links: false,
+            sandbox: None,
+            sandbox_at_once: false,
+            only: None,
+            actions: wanted,
+            quit: CancellationToken::new(),
+            reports: reported,
+        });
+        // It stops what belongs to the other owner.
+        let running = Spawner::new(tokio::runtime::Handle::current(), outbox).start("running", Box::pin(hub));
+        let bench = Self {
+            log,
+            events,
+            heard: Vec::new(),
+            problem: 0,
+            actions,
+            renewal,
+            profile: profile.id,
+            keyring: silence,
+            locked: is_locked,
+            proxy: silent_proxy,
+            deliveries,
+            running,
+            spawner,
+            journal,
+            kept,
+            _still: still,
+            _folder: folder,
+        };
+        (bench, profile)
+    }
+
+    /// Waits until that has happened.
+    pub(crate) async fn until(&mut self, what: &str) {
+        let log = self.log.clone();
+        self.wait(what, |_| log.lock().unwrap().iter().any(|happened| happened == what)).await;
+    }
+
+    /// Waits until a notice says that; its remedy.
+    pub(crate) async fn notice(&mut self, says: &str) -> Option<Action> {
+        let of = |event: &Event| match event {
+            Event::Notice(notice) if notice.sentence.contains(says) => Some(notice.remedy.clone()),
+            _ => None,
+        };
+        self.wait(says, |heard| heard.iter().any(|event| of(event).is_some())).await;
+        self.heard.iter().find_map(of).flatten().map(|(_, action)| action)
+    }
+
+    #[expect(clippy::disallowed_methods, reason = "the clock of this test stands still, and its patience must not")]
+    async fn wait(&mut self, what: &str, is: impl Fn(&[Event]) -> bool) {
+        let start = std::time::Instant::now();
+        loop {
+            while let Some(event) = self.events.next_problem(&mut self.problem).or_else(|| self.events.try_next()) {
+                self.heard.push(event);
+            }
+            if is(&self.heard) {
+                return;
+            }
+            let happened = self.log.lock().unwrap().clone();
+            assert!(start.elapsed() < PATIENCE, "{what}: never came; {happened:?}; {:#?}", self.heard);
+            tokio::task::yield_now().await;
+        }
+    }
+
+    /// Lets minutes pass, and what they lead to happen as far as it needs nothing from outside.
+    pub(crate) async fn pass(&self, minutes: u64) {
+        for _ in 0..minutes {
+            tokio::time::advance(Duration::from_mins(1)).await;
+            self.settle().await;
+        }
+    }
+
+    /// Lets what is under way happen as far as it needs nothing from outside.
+    pub(crate) async fn settle(&self) {
+        for _ in 0..200 {
+            tokio::task::yield_now().await;
+        }
+    }
+
+    /// What happened since the last time that this was asked.
+    pub(crate) fn happened(&self) -> Vec<String> {
+        std::mem::take(&mut *self.log.lock().unwrap())
+    }
+
+    /// The keyring answers nothing any more.
+    pub(crate) fn silence_keyring(&self) {
+        self.keyring.set(true);
+    }
+
+    /// The keyring answers again.
+    pub(crate) fn wake_keyring(&self) {
+        self.keyring.set(false);
+    }
+
+    /// What is kept is lost.
+    pub(crate) fn empty_keyring(&self) {
+        self.kept.lock().unwrap().clear();
+    }
+
+    /// The operator unlocks the keyring.
+    pub(crate) fn unlock_keyring(&self) {
+        self.locked.store(false, Ordering::SeqCst);
+    }
+
+    /// The proxy answers nothing any more.
+    pub(crate) fn silence_proxy(&self) {
+        self.proxy.store(true, Ordering::SeqCst);
+    }
+
+    /// Has the server send the outcome of a command, and the engine read it.
+    pub(crate) async fn receive(&self, id: &str) {
+        self.deliveries.send(done(id)).unwrap();
+        self.settle().await;
+    }
+
+    /// Lets time pass until the engine has ended. The disk works as if in no time.
+    pub(crate) async fn ended(&self) {
+        while !self.running.is_finished() {
+            tokio::time::advance(Duration::from_millis(1)).await;
+            // Other threads need time of their own, which does not pass here: the journal's, and those that write the settings.
+            for _ in 0..3 {
+                drop(self.journal.journal.pending_work().await);
+                self.spawner.blocking("waiting", || ()).await;
+                for _ in 0..30 {
+                    tokio::task::yield_now().await;
+                }
+            }
+        }
+    }
+
+    /// The tokens in the keyring.
+    pub(crate) fn kept(&self) -> Vec<String> {
+        self.kept.lock().unwrap().values().map(|secret| String::from_utf8_lossy(secret).into_owned()).collect()
+    }
+}
+
+impl Drop for Bench {
+    fn drop(&mut self) {
+        self.keyring.set(false);
+    }
+}
+
+/// A backend: tokens are `T-1`, `T-2` and so on.
+async fn backend(
+    listener: TcpListener,
+    log: Log,
+    renewal: Arc<Mutex<Renewal>>,
+    now: impl Fn() -> Moment + Send + 'static,
+) {
+    let (mut tokens, mut silent) = (0, Vec::new());
+    while let Ok((mut stream, _)) = listener.accept().await {
+        let (line, token) = request(&mut stream).await;
+        let decides_later = matches!(*renewal.lock().unwrap(), Renewal::DecidesLater);
+        let answer = if line.contains("/expiry") {
+            "HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n".to_owned()
+        } else {
+            if line.contains("/reauthorize") {
+                note(&log, format!("ask {token}"));
+            }
+            if matches!(*renewal.lock().unwrap(), Renewal::Silent) {
+                // Its connection stays open.
+                silent.push(stream);
+                continue;
+            }
+            let (status, body) = if decides_later {
+                ("202 Accepted", "\"c-1\"".to_owned())
+            } else {
+                tokens += 1;
+                let ends = now().plus(Duration::from_mins(LIFE));
+                let ends = jiff::Timestamp::from_microsecond(ends.0).unwrap();
+                ("200 OK", format!(r#"{{"authorizationToken":"T-{tokens}","expiresAt":"{ends}"}}"#))
+            };
+            let date = jiff::Timestamp::from_microsecond(now().0).unwrap();
+            let date = jiff::fmt::rfc2822::DateTimePrinter::new().timestamp_to_string(&date).unwrap();
+            let head = format!("HTTP/1.1 {status}\r\nDate: {date}\r\nConnection: close");
+            format!("{head}\r\nContent-Length: {}\r\n\r\n{body}", body.len())
+        };
+        stream.write_all(answer.as_bytes()).await.unwrap();
+    }
+}
+
+/// Reads a request: its first line, and the token in its header.
+async fn request(stream: &mut TcpStream) -> (String, String) {
+    let mut bytes = Vec::new();
+    loop {
+        stream.read_buf(&mut bytes).await.unwrap();
+        let text = String::from_utf8_lossy(&bytes).into_owned();
+        let Some((head, body)) = text.split_once("\r\n\r\n") else { continue };
+        let of = |name: &str| {
+            let line = head.lines().find(|line| line.to_ascii_lowercase().starts_with(name));
+            line.and_then(|line| line.split_once(": ")).map(|(_, value)| value.to_owned())
+        };
+        if body.len() >= of("content-length").map_or(0, |length| length.parse().unwrap()) {
+            return (head.lines().next().unwrap().to_owned(), of("x-dpt-authorization").unwrap_or_default());
+        }
+    }
+}
+
+/// A WebSocket proxy that takes every token.
+async fn proxy(
+    mut servers: mpsc::Receiver<DuplexStream>,
+    spawner: Spawner,
+    log: Log,
+    (silent, deliveries): (Arc<AtomicBool>, broadcast::Sender<serde_json::Value>),
+) {
+    while let Some(stream) = servers.recv().await {
+        let (log, silent, mut deliveries) = (log.clone(), silent.clone(), deliveries.subscribe());
+        let connection = async move {
+            let mut server = Server::upgrade(stream).await;
+            loop {
+                let request = tokio::select! {
+                    request = server.request() => request,
+                    Ok(message) = deliveries.recv() => {
+                        server.send(&message).await;
+                        continue;
+                    }
+                };
+                let Some(request) = request else { return };
+                let token = request["data"]["authorizationToken"].as_str().unwrap();
+                let what = if request["action"] == "joinChannel" { "join" } else { "leave" };
+                note(&log, format!("{what} {token}"));
+                if !silent.load(Ordering::SeqCst) {
+                    server.send(&crate::engine::test_support::joined(&request)).await;
+                }
+            }
+        };
+        spawner.spawn("a connection of the proxy", Box::pin(connection));
+    }
+}

@@ -1,0 +1,306 @@
+//! What the engine's tests use: a real journal that refuses on demand, and a server that a test scripts over a pipe.
+
+use std::io;
+use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use futures_util::future::BoxFuture;
+use futures_util::{SinkExt as _, StreamExt as _};
+use serde_json::{Value, json};
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, DuplexStream, ReadBuf};
+use tokio::sync::mpsc;
+use tokio_tungstenite::WebSocketStream;
+use tokio_tungstenite::tungstenite::Message as Frame;
+
+use crate::activity::{ActivityKey, Entry, Fact, Gap, Moment, Seq};
+use crate::credentials::{JournalId, Keyring};
+use crate::engine::client::connector::Connector;
+use crate::engine::context::journal_store::JournalStore;
+use crate::engine::events::event_queue::{self, Outbox};
+use crate::engine::network::connect_error::ConnectError;
+use crate::engine::network::endpoints::Target;
+use crate::engine::network::transport::Transport;
+use crate::journal::{Archive, Journal, Opened, PendingWork, Sealing};
+use crate::settings::ProfileId;
+
+/// A real journal in a folder of its own, which a test can read at any time and make refuse.
+pub(crate) struct TestJournal {
+    /// What the engine uses.
+    pub(crate) store: JournalStore,
+    /// The journal itself.
+    pub(crate) journal: Journal,
+    id: JournalId,
+    folder: tempfile::TempDir,
+}
+
+impl TestJournal {
+    /// An empty journal, which tells the window through `outbox`.
+    pub(crate) fn new(outbox: Outbox) -> Self {
+        // In memory where the system has such a folder: some of these tests commit tens of thousands of times.
+        let folder = tempfile::tempdir_in("/dev/shm").or_else(|_none| tempfile::tempdir()).unwrap();
+        let Opened { journal, id, .. } = Journal::open(folder.path()).unwrap();
+        let store = JournalStore::new(journal.clone(), outbox, Arc::new(|| Moment(0)));
+        Self { store, journal, id, folder }
+    }
+
+    /// An empty journal that tells nobody.
+    pub(crate) fn unobserved() -> Self {
+        Self::new(event_queue::pair(Arc::new(|| {})).0)
+    }
+
+    /// An empty journal that keeps secrets.
+    pub(crate) async fn sealed() -> Self {
+        let journal = Self::unobserved();
+        let key = Keyring::in_memory().seal_key(journal.id).await;
+        assert_eq!(journal.journal.seal_with(key).await.unwrap(), Sealing::On);
+        journal
+    }
+
+    /// Whether it refuses to take entries from now on.
+    pub(crate) fn refuse(&self, refuses: bool) {
+        crate::journal::testing::refuse_entries(self.folder.path(), refuses);
+    }
+
+    /// How long each append takes from now on, by tokio's clock.
+    pub(crate) fn take(&self, time: Duration) {
+        self.store.append_takes(time);
+    }
+
+    /// What is left to do, once the engine has closed it.
+    pub(crate) async fn pending_work(&self) -> Vec<PendingWork> {
+        let Opened { journal, .. } = Journal::open(self.folder.path()).unwrap();
+        let works = journal.pending_work().await.unwrap();
+        journal.close().await;
+        works.into_iter().map(|(_, work)| work).collect()
+    }
+
+    /// The newest sign of life of a profile, once the engine has closed it.
+    pub(crate) async fn last_alive(&self, profile: ProfileId) -> Option<Moment> {
+        let Opened { journal, .. } = Journal::open(self.folder.path()).unwrap();
+        let alive = journal.last_alive(profile).await.unwrap();
+        journal.close().await;
+        alive
+    }
+
+    /// What was committed, in order.
+    pub(crate) fn entries(&self) -> Vec<Entry> {
+        let archive = Archive::open(self.folder.path()).unwrap().expect("it has been made");
+        archive.since(Seq(0), usize::MAX).unwrap().into_iter().map(|(_, entry)| entry).collect()
+    }
+
+    /// The ids of what was committed but gaps, in order.
+    pub(crate) fn ids(&self) -> Vec<String> {
+        let heard = |entry: &Entry| !matches!(entry.key, ActivityKey::Gap(_));
+        self.entries().into_iter().filter(heard).map(|entry| entry.key.id().to_owned()).collect()
+    }
+
+    /// The gaps, each as its entries say together, in the order in which they began.
+    pub(crate) fn gaps(&self) -> Vec<Gap> {
+        let mut gaps: Vec<(ActivityKey, Gap)> = Vec::new();
+        for entry in self.entries() {
+            let Fact::Gap(gap) = entry.fact else { continue };
+            match gaps.iter_mut().find(|(key, _)| *key == entry.key) {
+                Some((_, known)) => known.join(&gap, true),
+                None => gaps.push((entry.key, gap)),
+            }
+        }
+        gaps.into_iter().map(|(_, gap)| gap).collect()
+    }
+}
+
+/// What a scripted network does with the next attempt to connect.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Network {
+    /// Hands the other end of a pipe to the test.
+    Connects,
+    /// Refuses.
+    Refuses,
+    /// Keeps silent for ever.
+    Silent,
+}
+
+/// A network that a test scripts; it counts open sockets.
+pub(crate) struct Scripted {
+    network: Mutex<Network>,
+    other_ends: mpsc::Sender<DuplexStream>,
+    attempts: AtomicUsize,
+    open: Arc<AtomicUsize>,
+    most_open: AtomicUsize,
+}
+
+impl Scripted {
+    /// A network, and where the other ends of its connections come out.
+    pub(crate) fn new() -> (Arc<Self>, mpsc::Receiver<DuplexStream>) {
+        let (other_ends, arriving) = mpsc::channel(1024);
+        let scripted = Self {
+            network: Mutex::new(Network::Connects),
+            other_ends,
+            attempts: AtomicUsize::new(0),
+            open: Arc::default(),
+            most_open: AtomicUsize::new(0),
+        };
+        (Arc::new(scripted), arriving)
+    }
+
+    /// What it does from here on.
+    pub(crate) fn be(&self, network: Network) {
+        *self.network.lock().unwrap() = network;
+    }
+
+    /// How often it was asked to connect.
+    pub(crate) fn attempts(&self) -> usize {
+        self.attempts.load(Ordering::SeqCst)
+    }
+
+    /// How many sockets are open.
+    pub(crate) fn open(&self) -> usize {
+        self.open.load(Ordering::SeqCst)
+    }
+
+    /// How many were ever open at once.
+    pub(crate) fn most_open(&self) -> usize {
+        self.most_open.load(Ordering::SeqCst)
+    }
+}
+
+impl Connector for Scripted {
+    fn connect(&self, target: Target) -> BoxFuture<'static, Result<Box<dyn Transport>, ConnectError>> {
+        self.attempts.fetch_add(1, Ordering::SeqCst);
+        match *self.network.lock().unwrap() {
+            Network::Silent => Box::pin(std::future::pending()),
+            Network::Refuses => Box::pin(async move {
+                let source = io::ErrorKind::ConnectionRefused.into();
+                Err(ConnectError::Refused { host: target.host, port: target.port, source })
+            }),
+            Network::Connects => {
+                let (ours, theirs) = tokio::io::duplex(64 * 1024);
+                let open = self.open.fetch_add(1, Ordering::SeqCst) + 1;
+                self.most_open.fetch_max(open, Ordering::SeqCst);
+                let counted = Counted { stream: ours, open: self.open.clone() };
+                self.other_ends.try_send(theirs).expect("the test takes the other ends");
+                Box::pin(async move { Ok(Box::new(counted) as Box<dyn Transport>) })
+            }
+        }
+    }
+}
+
+/// A socket that is counted while it is open.
+struct Counted {
+    stream: DuplexStream,
+    open: Arc<AtomicUsize>,
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        self.open.fetch_sub(1, Ordering::SeqCst);
+    }
+}
+
+impl AsyncRead for Counted {
+    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_read(cx, buf)
+    }
+}
+
+impl AsyncWrite for Counted {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.stream).poll_write(cx, bytes)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(cx)
+    }
+}
+
+/// The way between a client and its server, which can begin to lose everything in both directions while both ends stay open.
+pub(crate) struct Relay(Arc<AtomicBool>);
+
+impl Relay {
+    /// Between the other end of a connection and the end that is returned. It ends when either end is closed, unless that is lost too.
+    pub(crate) fn between(mut client: DuplexStream) -> (Self, DuplexStream, impl Future<Output = ()> + Send) {
+        let (mut near, far) = tokio::io::duplex(64 * 1024);
+        let loses = Arc::new(AtomicBool::new(false));
+        let lost = loses.clone();
+        let relay = async move {
+            let (mut up, mut down) = (vec![0; 4096], vec![0; 4096]);
+            loop {
+                tokio::select! {
+                    read = client.read(&mut up) => {
+                        let Ok(read @ 1..) = read else { break };
+                        if !lost.load(Ordering::SeqCst) && near.write_all(&up[..read]).await.is_err() { return }
+                    }
+                    read = near.read(&mut down) => {
+                        let Ok(read @ 1..) = read else { break };
+                        if !lost.load(Ordering::SeqCst) && client.write_all(&down[..read]).await.is_err() { return }
+                    }
+                }
+            }
+            if lost.load(Ordering::SeqCst) {
+                // A farewell is lost like everything else.
+                std::future::pending::<()>().await;
+            }
+        };
+        (Self(loses), far, relay)
+    }
+
+    /// Loses everything from here on.
+    pub(crate) fn lose(&self) {
+        self.0.store(true, Ordering::SeqCst);
+    }
+}
+
+/// The server's side of one connection. It answers pings only while the test reads.
+pub(crate) struct Server(pub(crate) WebSocketStream<DuplexStream>);
+
+impl Server {
+    /// Answers the upgrade.
+    pub(crate) async fn upgrade(stream: DuplexStream) -> Self {
+        Self(tokio_tungstenite::accept_async(stream).await.expect("an upgrade"))
+    }
+
+    /// The next request, or `None` where the client is gone.
+    pub(crate) async fn request(&mut self) -> Option<Value> {
+        loop {
+            match self.0.next().await? {
+                Ok(Frame::Text(text)) => return Some(serde_json::from_str(text.as_str()).expect("JSON")),
+                Ok(Frame::Close(_)) | Err(_) => return None,
+                Ok(_) => {}
+            }
+        }
+    }
+
+    /// Reads the join and accepts it; returns the join.
+    pub(crate) async fn accept(&mut self) -> Value {
+        let join = self.request().await.expect("a join");
+        assert_eq!(join["action"], "joinChannel");
+        self.send(&joined(&join)).await;
+        join
+    }
+
+    /// Sends JSON. A client that is gone is no error.
+    pub(crate) async fn send(&mut self, message: &Value) {
+        self.frame(Frame::text(message.to_string())).await;
+    }
+
+    /// Sends any frame. A client that is gone is no error.
+    pub(crate) async fn frame(&mut self, frame: Frame) {
+        drop(self.0.send(frame).await);
+    }
+}
+
+/// The answer to a join.
+pub(crate) fn joined(join: &Value) -> Value {
+    json!({"correlationId": join["correlationId"], "status": 200, "data": {"channelId": "ch-1", "message": "Joined."}})
+}
+
+/// A command that is done.
+pub(crate) fn done(id: &str) -> Value {
+    json!({"data": {"type": "X-DPT-CAB-ID", "id": id, "command_status": 2}})
+}
