@@ -25,69 +25,31 @@
 //! | `file_path` | asks for a path if the desktop has no file dialog |
 //! | `doors`, `saving`, `native`, `clipboard`, `system` | what the window needs from outside |
 
-mod announce;
-mod app;
-mod banner;
-mod beside;
-mod chips;
-mod clipboard;
-mod columns_dialog;
-mod commands;
-mod completeness;
-mod copying;
-mod data_key;
-mod data_settings;
-mod desk;
-mod details;
-mod dialogs;
-mod doors;
-mod downloads;
-mod empty;
-mod expected;
-mod export;
-mod export_bar;
-mod field;
-mod file_path;
-mod gaps;
-mod help;
-mod icons;
-mod insight;
-mod keys;
-mod leave;
-mod menu;
-mod merged;
-mod native;
-mod network;
-mod notices;
-mod notify;
-mod older;
-mod open;
-mod palette;
-mod preferences;
-mod request_data;
-mod rival;
-mod row_menu;
-mod saved;
-mod saving;
-mod scene;
-mod sign_in;
-mod status_bar;
-mod system;
-mod table;
-mod text;
-mod theme;
-mod tools;
-mod top_bar;
-mod track;
-mod unkept;
-mod widgets;
+pub(crate) mod app;
+pub(crate) mod bars;
+pub(crate) mod details;
+pub(crate) mod dialogs;
+pub(crate) mod frame;
+pub(crate) mod input;
+pub(crate) mod insight;
+pub(crate) mod platform;
+pub(crate) mod profile_tab;
+pub(crate) mod sign_in;
+pub(crate) mod table;
+pub(crate) mod text;
+pub(crate) mod theme;
+pub(crate) mod view_state;
+pub(crate) mod widgets;
 
+pub use app::apply_thread::Beside;
+pub use app::window::{Launch, Started, run};
 pub use app::{App, Parts};
-pub use beside::Beside;
-pub use doors::{
+pub use platform::display::Display;
+pub use platform::display::{StartError, WindowError};
+pub use platform::ports::{
     Answer, Backend, Clock, FailedDialog, FileDialogs, Notification, Notifier, PathReply, SaveSuggestion,
     SecretClipboard, Waker,
 };
-pub use native::{Launch, StartError, Started, WindowError, run};
-pub use sign_in::Prefill;
-pub use system::{Display, Spawner, Stillness};
+pub use platform::reduced_motion::Stillness;
+pub use platform::system_dialogs::Spawner;
+pub use view_state::sign_in_form::Prefill;

@@ -10,10 +10,11 @@ use crate::activity::{ActivityKey, Seq};
 use crate::engine::{Action, RestError, Severity};
 use crate::protocol::{DataTokenPage, RequestId, StoredData};
 use crate::settings::ProfileId;
-use crate::ui::app::App;
-use crate::ui::details::can_request_again;
 use crate::ui::dialogs::Dialog;
-use crate::ui::expected::Expected;
+use crate::ui::profile_tab::rows::can_request_again;
+use crate::ui::view_state::pending_selection::Expected;
+
+use super::App;
 
 /// The most rows whose data is requested once more at once.
 const MOST_AGAIN: usize = 32;
@@ -23,7 +24,7 @@ const AGAIN: Duration = Duration::from_millis(50);
 
 impl App {
     /// A page of data tokens came: it is of use while the dialog of its profile is open.
-    pub(super) fn take_data_tokens(&mut self, profile: ProfileId, page: u32, answer: Result<DataTokenPage, RestError>) {
+    pub(crate) fn take_data_tokens(&mut self, profile: ProfileId, page: u32, answer: Result<DataTokenPage, RestError>) {
         if let Some(Dialog::RequestData(dialog)) = &mut self.dialog
             && dialog.profile() == profile
         {
@@ -32,7 +33,7 @@ impl App {
     }
 
     /// Lets the dialogs about data follow their profile, and asks for the next page of data tokens where that is needed.
-    pub(super) fn follow_data_dialogs(&mut self, ctx: &Context) {
+    pub(crate) fn follow_data_dialogs(&mut self, ctx: &Context) {
         if let Some(Dialog::DataSettings(dialog)) = &mut self.dialog
             && let Some(desk) = self.desks.iter().find(|desk| desk.profile.id == dialog.profile())
         {
@@ -51,7 +52,7 @@ impl App {
     }
 
     /// Requests stored data. Where the engine is busy, the dialog stays as it is.
-    pub(super) fn request_data(&mut self, profile: ProfileId, data: Vec<StoredData>, folder: Option<PathBuf>) {
+    pub(crate) fn request_data(&mut self, profile: ProfileId, data: Vec<StoredData>, folder: Option<PathBuf>) {
         let expected = Expected::of(&data);
         if !self.send(Action::RequestData { profile, data, folder }) {
             return;
@@ -63,14 +64,14 @@ impl App {
     }
 
     /// The first and the last entry of an activity in the journal.
-    pub(super) fn span_of(&self, profile: ProfileId, key: &ActivityKey) -> Option<(Seq, Seq)> {
+    pub(crate) fn span_of(&self, profile: ProfileId, key: &ActivityKey) -> Option<(Seq, Seq)> {
         let desk = self.desks.iter().find(|desk| desk.profile.id == profile)?;
         let activity = desk.activity(desk.activities.find(key)?)?;
         Some((activity.first_seq(), activity.last_seq()))
     }
 
     /// Requests the data of a request once more.
-    pub(super) fn request_again(&mut self, profile: ProfileId, request: RequestId) {
+    pub(crate) fn request_again(&mut self, profile: ProfileId, request: RequestId) {
         let expected = Expected::again([request.clone()]);
         let span = self.span_of(profile, &ActivityKey::Data(request.clone()));
         if self.send(Action::RequestAgain { profile, request, span })
@@ -81,7 +82,7 @@ impl App {
     }
 
     /// Requests the data of the chosen rows once more, as far as that can be done.
-    pub(super) fn request_chosen_again(&mut self) {
+    pub(crate) fn request_chosen_again(&mut self) {
         let Some(desk) = self.desk() else { return };
         let mut chosen: BTreeMap<ProfileId, Vec<RequestId>> = BTreeMap::new();
         let mut all = 0;

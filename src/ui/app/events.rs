@@ -6,15 +6,16 @@ use egui::{Context, ThemePreference, ViewportCommand};
 
 use crate::engine::{Event, SignInState};
 use crate::settings::{Motion, Preferences, ProfileId, Settings, Theme};
-use crate::ui::app::{App, Front};
-use crate::ui::desk::Desk;
 use crate::ui::dialogs::Dialog;
-use crate::ui::sign_in::Form;
+use crate::ui::profile_tab::Desk;
 use crate::ui::theme;
+use crate::ui::view_state::sign_in_form::Form;
+
+use super::{App, Front};
 
 impl App {
     /// Takes what is true now, if it has changed. However often this was called before, it leads to the same window.
-    pub(super) fn take_status(&mut self, ctx: &Context) {
+    pub(crate) fn take_status(&mut self, ctx: &Context) {
         let Some(status) = self.parts.backend.status() else { return };
         let before = std::mem::replace(&mut self.status, status);
         let done = self.status.preferences_change;
@@ -44,7 +45,7 @@ impl App {
         self.notices.follow(problems.collect());
     }
 
-    pub(super) fn take(&mut self, ctx: &Context, event: Event) {
+    pub(crate) fn take(&mut self, ctx: &Context, event: Event) {
         match event {
             Event::Notice(notice) => {
                 let whose = self.whose(notice.profile);

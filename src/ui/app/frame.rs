@@ -2,17 +2,18 @@
 
 use egui::{CentralPanel, Context, Frame, Panel, Rect, ScrollArea, Ui, UiBuilder, vec2};
 
+use crate::protocol::visible;
 use crate::settings::InsightLook;
-use crate::ui::app::{App, Closing, Front};
-use crate::ui::desk::Unseen;
-use crate::ui::dialogs::{Around, Dialog};
-use crate::ui::scene::{Scene, Wish};
-use crate::ui::text::visible;
-use crate::ui::top_bar::{self, TopBar};
-use crate::ui::{
-    banner, chips, details, dialogs, downloads, export_bar, insight, keys, rival, sign_in, status_bar, table, theme,
-    tools, widgets,
-};
+use crate::ui::bars::top_bar::{self, TopBar};
+use crate::ui::bars::{banner, competing_consumer, downloads, export_bar, status_bar, status_filters, toolbar};
+use crate::ui::dialogs::{self, Around, Dialog};
+use crate::ui::frame::{Scene, Wish};
+use crate::ui::input::keys;
+use crate::ui::profile_tab::Unseen;
+use crate::ui::{details, insight, table, theme, widgets};
+
+use super::shutdown_state::Closing;
+use super::{App, Front};
 
 /// How long one frame searches and sorts for; what is left is done in the next.
 const SEARCH: std::time::Duration = std::time::Duration::from_millis(4);
@@ -30,7 +31,7 @@ impl App {
         self.make_all(&mut scene);
         self.refresh(&mut scene);
         if std::mem::take(&mut self.focus_filter) {
-            ctx.memory_mut(|memory| memory.request_focus(tools::filter_id()));
+            ctx.memory_mut(|memory| memory.request_focus(crate::ui::frame::filter_field::filter_id()));
         }
         self.announcer.show(ui, &mut scene);
         self.content(ui, &mut scene);
@@ -123,7 +124,7 @@ impl App {
         if in_text {
             // egui takes the focus from the field; what was typed stays.
             ctx.memory_mut(|memory| match self.desk().filter(|desk| !desk.shows_form()) {
-                Some(desk) => memory.request_focus(table::table_id(desk)),
+                Some(desk) => memory.request_focus(crate::ui::profile_tab::rows::table_id(desk)),
                 None => {
                     if let Some(focused) = memory.focused() {
                         memory.surrender_focus(focused);
@@ -170,7 +171,7 @@ impl App {
             self.focus.in_dialog = true;
             return;
         }
-        let table = self.desk().filter(|desk| !desk.shows_form()).map(table::table_id);
+        let table = self.desk().filter(|desk| !desk.shows_form()).map(crate::ui::profile_tab::rows::table_id);
         if std::mem::take(&mut self.focus.in_dialog) {
             // Nothing below a dialog takes the focus in the frame in which it was still drawn: in the next one.
             self.focus.back = self.focus.before.take().or(table);
@@ -268,7 +269,7 @@ impl App {
             bar(Panel::top("banner"), theme::BAR, ui, |ui| banner::show(ui, desk, scene));
         }
         if let Some(rival) = desk.completeness.competing() {
-            bar(Panel::top("rival"), theme::BAR, ui, |ui| rival::bar(ui, rival, scene));
+            bar(Panel::top("rival"), theme::BAR, ui, |ui| competing_consumer::bar(ui, rival, scene));
         }
         // A download's line is in its own profile's tab; here its row shows how far it is.
         let drawer = if desk.is_all() { 0.0 } else { downloads::height(desk, scene.narrow) };
@@ -276,8 +277,8 @@ impl App {
             bar(Panel::bottom("downloads"), drawer, ui, |ui| downloads::show(ui, desk, scene));
         }
         let is_open = desk.details.is_some();
-        let details =
-            is_open.then(|| bar(Panel::bottom("details"), theme::DETAILS, ui, |ui| details::show(ui, desk, scene)));
+        let details = is_open
+            .then(|| bar(Panel::bottom("details"), theme::DETAILS, ui, |ui| details::show::show(ui, desk, scene)));
         if height > 0.0 {
             bar(Panel::bottom("notices"), height, ui, |ui| self.notices.show(ui, scene));
         }
@@ -296,12 +297,12 @@ impl App {
         };
         match desk {
             Some(desk) if desk.shows_form() => {
-                CentralPanel::no_frame().show(ui, |ui| sign_in::show(ui, &mut desk.form, &taken, scene));
+                CentralPanel::no_frame().show(ui, |ui| crate::ui::sign_in::show(ui, &mut desk.form, &taken, scene));
                 None
             }
             Some(desk) => {
-                bar(Panel::top("chips"), theme::BAR, ui, |ui| chips::show(ui, desk, scene));
-                bar(Panel::top("tools"), theme::BAR, ui, |ui| tools::show(ui, desk, saved, scene));
+                bar(Panel::top("chips"), theme::BAR, ui, |ui| status_filters::show(ui, desk, scene));
+                bar(Panel::top("tools"), theme::BAR, ui, |ui| toolbar::show(ui, desk, saved, scene));
                 let insight = insight::Place::of(ui.available_width(), desk, scene).map(|place| {
                     let (panel, size) = match place {
                         insight::Place::Beside(width) => (Panel::right("insight"), width),
@@ -309,14 +310,14 @@ impl App {
                     };
                     bar(panel, size, ui, |ui| insight::show(ui, desk, scene))
                 });
-                CentralPanel::no_frame().show(ui, |ui| table::show(ui, desk, scene));
+                CentralPanel::no_frame().show(ui, |ui| table::show::show(ui, desk, scene));
                 insight
             }
             None => {
                 CentralPanel::no_frame().show(ui, |ui| {
                     // Without a form nothing is known yet: an empty window for a moment, rather than a form that goes away.
                     if let Some(form) = form {
-                        sign_in::show(ui, form, &taken, scene);
+                        crate::ui::sign_in::show(ui, form, &taken, scene);
                     }
                 });
                 None
@@ -325,7 +326,7 @@ impl App {
     }
 
     /// The names of the profiles that the form in front must not take.
-    pub(super) fn names_beside_front(&self) -> Vec<String> {
+    pub(crate) fn names_beside_front(&self) -> Vec<String> {
         self.desks
             .iter()
             .filter(|desk| self.front != Front::Desk(desk.profile.id) && !desk.is_all())

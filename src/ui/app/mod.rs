@@ -3,6 +3,22 @@
 //! [`App`] holds everything that is seen. It never waits: the engine, the save dialogs and the clock are doors that
 //! `main` or a test brings.
 
+pub(crate) mod all_profiles;
+pub(crate) mod apply;
+pub(crate) mod apply_thread;
+pub(crate) mod data;
+pub(crate) mod dispatch;
+pub(crate) mod events;
+pub(crate) mod export;
+pub(crate) mod frame;
+pub(crate) mod layout;
+pub(crate) mod notify;
+pub(crate) mod preference_changes;
+pub(crate) mod save;
+pub(crate) mod shutdown;
+pub(crate) mod shutdown_state;
+pub(crate) mod window;
+
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
@@ -11,35 +27,24 @@ use egui::Context;
 
 use crate::engine::{Action, EngineStatus, Exporting};
 use crate::settings::{Motion, Preferences, ProfileId, Settings};
+use crate::ui::bars::live_region::Announcer;
+use crate::ui::bars::notices::Notices;
+use crate::ui::dialogs::file_path::FilePathDialog;
+use crate::ui::frame::export_form::ExportForm;
+use crate::ui::frame::folder_purpose::FolderFor;
+use crate::ui::platform::desktop_notifications::Notifications;
+use crate::ui::platform::file_dialogs::{SaveFor, Saving};
+use crate::ui::platform::ports::{Backend, Clock, FileDialogs, Notifier, SecretClipboard, Waker};
+use crate::ui::table::copy::Copying;
+use crate::ui::view_state::sign_in_form::{Form, Prefill};
 
-use super::announce::Announcer;
-use super::beside::Beside;
-use super::copying::Copying;
-use super::desk::Desk;
 use super::dialogs::Dialog;
-use super::doors::{Backend, Clock, FileDialogs, Notifier, SecretClipboard, Waker};
-use super::export::ExportForm;
-use super::file_path::FilePathDialog;
-use super::notices::Notices;
-use super::notify::Notifications;
-use super::saving::{FolderFor, SaveFor, Saving};
-use super::scene::Scene;
-use super::sign_in::{Form, Prefill};
+use super::frame::Scene;
+use super::profile_tab::Desk;
 use super::theme;
 
-use closing::Closing;
-
-mod all;
-mod beside;
-mod closing;
-mod data;
-mod events;
-mod exporting;
-mod frame;
-mod looks;
-mod notifying;
-mod saving;
-mod wishes;
+use apply_thread::Beside;
+use shutdown_state::Closing;
 
 /// What the window says while the engine takes nothing.
 const BUSY: &str = "The engine is busy, so nothing was done. Try again in a moment.";
@@ -93,7 +98,7 @@ pub struct App {
     /// What is true now, as the engine told it last.
     status: EngineStatus,
     /// What was changed here and the engine has not done yet.
-    changes: looks::PreferenceChanges,
+    changes: preference_changes::PreferenceChanges,
     /// The settings that are shown; `None` until the engine has told them.
     settings: Option<Arc<Settings>>,
     /// The preferences that the theme, the scale and the styles were last made by.
@@ -156,7 +161,7 @@ impl App {
         Self {
             parts,
             status: EngineStatus::default(),
-            changes: looks::PreferenceChanges::default(),
+            changes: preference_changes::PreferenceChanges::default(),
             settings: None,
             applied: None,
             desks: Vec::new(),

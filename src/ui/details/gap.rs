@@ -3,18 +3,20 @@
 use egui::{Id, Rect, ScrollArea, Ui, UiBuilder, vec2};
 
 use crate::activity::{ActivityKey, RowId, Status};
-use crate::ui::completeness::link;
-use crate::ui::desk::Desk;
-use crate::ui::scene::{Scene, Wish};
-use crate::ui::text::{cut, visible};
-use crate::ui::theme::{self, Palette, Type};
-use crate::ui::{icons, widgets};
+use crate::protocol::visible;
+use crate::ui::frame::{Scene, Wish};
+use crate::ui::profile_tab::Desk;
+use crate::ui::text::cut;
+use crate::ui::theme::palette::Palette;
+use crate::ui::theme::{self, Type};
+use crate::ui::widgets::link::link;
+use crate::ui::widgets::{self, icons};
 
 /// The height of a line.
 const LINE: f32 = 20.0;
 
 /// Draws the ids in `place`; each leads to its row.
-pub(super) fn show_open(ui: &mut Ui, place: Rect, desk: &Desk, gap: RowId, scene: &mut Scene) {
+pub(crate) fn show_open(ui: &mut Ui, place: Rect, desk: &Desk, gap: RowId, scene: &mut Scene) {
     let palette = Palette::of(ui.style());
     let open = desk.activities.open_across(gap);
     let mut pane = ui.new_child(UiBuilder::new().max_rect(place).id_salt(("open", gap)));

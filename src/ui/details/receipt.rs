@@ -3,23 +3,25 @@
 
 use egui::{Id, Pos2, Rect, ScrollArea, Sense, Ui, UiBuilder, WidgetInfo, pos2, vec2};
 
-use crate::activity::{Activity, Decryption, Deed, Entry, Fact, Kind, Status};
+use crate::activity::{Activity, Decryption, Deed, Entry, Fact};
 use crate::engine::Action;
+use crate::protocol::visible;
 use crate::settings::ProfileId;
-use crate::ui::icons;
-use crate::ui::scene::{Scene, Wish};
-use crate::ui::text::{bytes, clock_time, cut, full_time, visible};
-use crate::ui::theme::{self, Palette, Type};
-use crate::ui::widgets::{self, Look, Press};
+use crate::ui::frame::{Scene, Wish};
+use crate::ui::profile_tab::rows::can_request_again;
+use crate::ui::text::{bytes, clock_time, cut, full_time};
+use crate::ui::theme::palette::Palette;
+use crate::ui::theme::{self, Type};
+use crate::ui::widgets::{self, Look, Press, icons};
 
 /// The height of a line.
-pub(super) const LINE: f32 = 20.0;
+pub(crate) const LINE: f32 = 20.0;
 /// Where a line's value begins.
 const VALUE: f32 = 92.0;
 
 /// One line.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Item {
+pub(crate) struct Item {
     /// What it is.
     words: &'static str,
     /// As it is shown.
@@ -61,7 +63,7 @@ impl Items {
 }
 
 /// The lines of a request, from its entries in ascending order; none where nothing of it is known but its messages.
-pub(super) fn items(entries: &[Entry], scene: &Scene) -> Vec<Item> {
+pub(crate) fn items(entries: &[Entry], scene: &Scene) -> Vec<Item> {
     let mut items = Items::default();
     let deeds = || {
         entries.iter().rev().filter_map(|entry| match &entry.fact {
@@ -128,7 +130,7 @@ fn saved(items: &mut Items, (entry, to, size): (&Entry, &str, u64), receipt: &cr
 }
 
 /// Draws the lines in a pane of their own, scrolled where they are more than fit.
-pub(super) fn pane(ui: &mut Ui, place: Rect, items: &[Item]) {
+pub(crate) fn pane(ui: &mut Ui, place: Rect, items: &[Item]) {
     let mut pane = ui.new_child(UiBuilder::new().max_rect(place).id_salt("receipt"));
     ScrollArea::vertical().auto_shrink(false).id_salt("receipt").show(&mut pane, |ui| {
         let corner = ui.cursor().min;
@@ -139,7 +141,7 @@ pub(super) fn pane(ui: &mut Ui, place: Rect, items: &[Item]) {
 }
 
 /// Draws the lines in `place`.
-pub(super) fn show(ui: &mut Ui, place: Rect, items: &[Item]) {
+pub(crate) fn show(ui: &mut Ui, place: Rect, items: &[Item]) {
     let palette = Palette::of(ui.style());
     for (index, item) in (0_u8..).zip(items) {
         let middle = place.top() + (f32::from(index) + 0.5) * LINE;
@@ -171,7 +173,7 @@ fn in_a_sentence(words: &str) -> String {
 }
 
 /// How high the lines are.
-pub(super) fn height(items: &[Item]) -> f32 {
+pub(crate) fn height(items: &[Item]) -> f32 {
     items.iter().map(|_| LINE).sum()
 }
 
@@ -180,14 +182,8 @@ fn is_unread(activity: &Activity<'_>, entries: &[Entry]) -> bool {
     activity.is_refused() && !entries.iter().any(|entry| matches!(entry.fact, Fact::Done(Deed::WarningRead)))
 }
 
-/// Whether the same data can be had once more, and that makes sense.
-pub(crate) fn can_request_again(activity: &Activity<'_>) -> bool {
-    let over = matches!(activity.status(), Status::LinkExpired | Status::LinkUsed | Status::Failed | Status::Saved);
-    activity.kind() == Kind::Data && over && activity.can_request_again()
-}
-
 /// The buttons below what can be done next; returns whether there are any.
-pub(super) fn buttons(
+pub(crate) fn buttons(
     ui: &mut Ui,
     at: Pos2,
     profile: ProfileId,

@@ -1,59 +1,13 @@
 //! The secrets in the messages: masked until the operator asks for them, and again once these details change.
 
 use egui::{Id, Rect, Ui, pos2};
-use memchr::memmem;
 
-use crate::activity::{Entry, Seq};
 use crate::engine::Action;
-use crate::protocol::Original;
-use crate::protocol::mask::HIDDEN;
 use crate::settings::ProfileId;
-use crate::ui::commands::Command;
-use crate::ui::scene::{Scene, Wish};
+use crate::ui::frame::commands::Command;
+use crate::ui::frame::{Scene, Wish};
+use crate::ui::view_state::details::{Details, Secrets};
 use crate::ui::widgets::Press;
-
-use super::Details;
-
-/// Whether they are shown.
-#[derive(Debug, Default)]
-pub(super) enum Secrets {
-    /// As they are kept: masked.
-    #[default]
-    Masked,
-    /// The engine has been asked for them.
-    Asked,
-    /// As they came: the messages of which they are still kept. Wiped when dropped.
-    Shown(Vec<(Seq, Original)>),
-}
-
-impl Secrets {
-    /// The message of an entry as it came, where it is shown so.
-    pub(super) fn of(&self, seq: Seq) -> Option<&Original> {
-        let Self::Shown(messages) = self else { return None };
-        messages.iter().find(|(of, _)| *of == seq).map(|(_, message)| message)
-    }
-
-    /// Whether they are shown, as far as they are kept.
-    pub(super) fn are_shown(&self) -> bool {
-        matches!(self, Self::Shown(_))
-    }
-}
-
-/// Whether something in a message is masked.
-pub(super) fn is_masked(raw: &str) -> bool {
-    let raw = raw.as_bytes();
-    let byte = |at: Option<usize>| at.and_then(|at| raw.get(at));
-    memmem::find_iter(raw, HIDDEN).any(|at| match byte(at.checked_sub(1)) {
-        Some(b'=') => true,
-        Some(b'"') => byte(Some(at + HIDDEN.len())) == Some(&b'"'),
-        _ => false,
-    })
-}
-
-/// Whether something in one of these is masked.
-pub(super) fn any_masked(entries: &[Entry]) -> bool {
-    entries.iter().any(|entry| is_masked(&entry.raw))
-}
 
 impl Details {
     /// Why they can't be shown, in a sentence; `None` where they can.
@@ -80,7 +34,7 @@ impl Details {
 }
 
 /// Draws the button that shows them, at the right end of a pane's head, where there are some.
-pub(super) fn button(ui: &mut Ui, pane: Rect, details: &Details, scene: &mut Scene) {
+pub(crate) fn button(ui: &mut Ui, pane: Rect, details: &Details, scene: &mut Scene) {
     if !details.masked {
         return;
     }

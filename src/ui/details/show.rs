@@ -4,17 +4,20 @@ use egui::{Rect, Stroke, Ui, pos2, vec2};
 
 use crate::activity::{Activity, GapState, Kind};
 use crate::engine::Action;
-use crate::ui::commands::Command;
-use crate::ui::desk::Desk;
-use crate::ui::scene::{Scene, Wish};
-use crate::ui::table::label_of;
-use crate::ui::text::{countdown, cut, visible};
-use crate::ui::theme::{self, Palette, Type};
-use crate::ui::widgets::{self, Look, Press};
-use crate::ui::{gaps, icons};
+use crate::protocol::visible;
+use crate::ui::frame::commands::Command;
+use crate::ui::frame::{Scene, Wish};
+use crate::ui::profile_tab::Desk;
+use crate::ui::text::activity_label::label_of;
+use crate::ui::text::{countdown, cut, gap_text};
+use crate::ui::theme::palette::Palette;
+use crate::ui::theme::{self, Type};
+use crate::ui::view_state::details::Details;
+use crate::ui::widgets::{self, Look, Press, icons};
 
-use super::next::{next_buttons, reconcile_button, show_next};
-use super::{Details, gap, page, receipt, story, timeline};
+use super::next_steps::{next_buttons, reconcile_button, show_next};
+use super::pane::pane;
+use super::{descriptions, gap, json_page, receipt, timeline};
 
 /// What it means that an activity is not kept.
 const NOT_KEPT: &str = "Not kept: the newest messages are in memory only, until the journal can be written.";
@@ -49,11 +52,11 @@ fn show_gap_head(ui: &mut Ui, rect: Rect, gap: &GapState, scene: &Scene) -> bool
     let close = Press::icon_only(icons::CLOSE, "Close details");
     let right = rect.right() - 8.0 - close.width(ui);
     widgets::icon(ui, pos2(rect.left() + 20.0, middle), icons::GAP, 16.0, palette.gap);
-    let words = gaps::headline(gap, scene.now, &scene.zone);
+    let words = gap_text::headline(gap, scene.now, &scene.zone);
     let at = pos2(rect.left() + 36.0, middle);
     let head = widgets::text(ui, at, &words, Type::Strong, palette.text, right - at.x - 12.0);
     widgets::label(ui, head, "gap", &words);
-    let (at, standing) = (pos2(head.right() + 12.0, middle), gaps::standing(gap));
+    let (at, standing) = (pos2(head.right() + 12.0, middle), gap_text::standing(gap));
     let text = widgets::text(ui, at, &standing, Type::Body, palette.secondary, right - at.x - 12.0);
     widgets::label(ui, text, "gap standing", &standing);
     !close.at(ui, pos2(right, middle)).clicked()
@@ -157,7 +160,7 @@ fn head_buttons(ui: &mut Ui, rect: Rect, details: &Details, activity: &Activity<
 
 /// The last message in full, as the server sent it.
 fn message_of(details: &Details, activity: &Activity<'_>) -> String {
-    details.entries.iter().rev().find_map(story::whole).unwrap_or_else(|| activity.message().into_owned())
+    details.entries.iter().rev().find_map(descriptions::whole).unwrap_or_else(|| activity.message().into_owned())
 }
 
 fn panes(ui: &mut Ui, rect: Rect, details: &mut Details, of: (&Desk, &Activity<'_>), scene: &mut Scene) {
@@ -175,39 +178,26 @@ fn panes(ui: &mut Ui, rect: Rect, details: &mut Details, of: (&Desk, &Activity<'
     if let Some(gap) = desk.gap(details.row) {
         let place = pane(ui, middle, "Open across it", Some(gap.open));
         gap::show_open(ui, place, desk, details.row, scene);
-        let reconcile = gaps::can_reconcile(&gap)
+        let reconcile = gap_text::can_reconcile(&gap)
             .then(|| Action::Reconcile { profile: desk.owner(details.row), gap: details.key.clone() });
-        show_next(ui, next, &gaps::next(&gap), &[], |ui, at| reconcile_button(ui, at, reconcile, scene));
+        show_next(ui, next, &gap_text::next(&gap), &[], |ui, at| reconcile_button(ui, at, reconcile, scene));
     } else {
         let items = receipt::items(&details.entries, scene);
         // In the wide window the receipt has a pane of its own; in the narrow one it stands below what is next.
         let apart = !scene.narrow && !items.is_empty();
         let (left, beside) = if apart { middle.split_left_right_at_fraction(0.5) } else { (middle, middle) };
-        page::show(ui, left, details, desk.view.filter(), scene);
+        json_page::show(ui, left, details, desk.view.filter(), scene);
         if apart {
             ui.painter().vline(left.right() - 0.5, rect.y_range(), Stroke::new(1.0, palette.stroke_soft));
             let place = pane(ui, beside, "Receipt", None);
             receipt::pane(ui, place, &items);
         }
         let below = if apart { &[] } else { items.as_slice() };
-        let words = match story::contradiction(&details.entries, scene) {
-            Some(contradiction) => format!("{contradiction} {}", story::next(activity, &details.entries, scene)),
-            None => story::next(activity, &details.entries, scene),
+        let words = match descriptions::contradiction(&details.entries, scene) {
+            Some(contradiction) => format!("{contradiction} {}", descriptions::next(activity, &details.entries, scene)),
+            None => descriptions::next(activity, &details.entries, scene),
         };
         let of = (desk.owner(details.row), activity, details.entries.as_slice());
         show_next(ui, next, &words, below, |ui, at| next_buttons(ui, at, of, scene));
     }
-}
-
-/// The head of a pane; returns the place under it.
-pub(super) fn pane(ui: &Ui, rect: Rect, title: &str, count: Option<usize>) -> Rect {
-    let palette = Palette::of(ui.style());
-    let at = pos2(rect.left() + theme::EDGE, rect.top() + 15.0);
-    let text = widgets::text(ui, at, title, Type::CaptionStrong, palette.muted, f32::INFINITY);
-    if let Some(count) = count {
-        let at = pos2(text.right() + 6.0, at.y);
-        widgets::text(ui, at, &count.to_string(), Type::CaptionStrong, palette.secondary, f32::INFINITY);
-    }
-    widgets::label(ui, text, title, title);
-    Rect::from_min_max(pos2(rect.left(), rect.top() + 25.0), pos2(rect.right() - 2.0, rect.bottom() - 2.0))
 }

@@ -3,14 +3,15 @@
 use egui::{Id, Rect, ScrollArea, Sense, Stroke, Ui, UiBuilder, WidgetInfo, pos2, vec2};
 
 use crate::activity::{Entry, Filter};
-use crate::ui::icons;
-use crate::ui::scene::Scene;
+use crate::ui::frame::Scene;
 use crate::ui::text::{cell_time, coarse, full_time, precise_time};
-use crate::ui::theme::{self, Palette, Type};
-use crate::ui::widgets::{self, Press};
+use crate::ui::theme::palette::Palette;
+use crate::ui::theme::{self, Type};
+use crate::ui::view_state::details::Details;
+use crate::ui::widgets::{self, Press, icons};
 
-use super::show::pane;
-use super::{Details, story};
+use super::descriptions;
+use super::pane::pane;
 
 /// The height of a line.
 const LINE: f32 = 20.0;
@@ -22,7 +23,7 @@ const NARROW: f32 = 400.0;
 const CUT: &str = "Only the newest messages are shown; an export has all";
 
 /// Draws the timeline in `rect`; what the filter finds is marked.
-pub(super) fn show(ui: &mut Ui, rect: Rect, details: &Details, filter: &Filter, scene: &Scene) {
+pub(crate) fn show(ui: &mut Ui, rect: Rect, details: &Details, filter: &Filter, scene: &Scene) {
     let palette = Palette::of(ui.style());
     let place = pane(ui, rect, "Messages", Some(details.entries.len()));
     if details.entries.is_empty() {
@@ -101,7 +102,7 @@ impl Step<'_> {
             right += 92.0;
             widgets::text_right(ui, pos2(right, middle), &relative, Type::Mono, palette.muted);
         }
-        let told = story::tell(entry, palette);
+        let told = descriptions::tell(entry, palette);
         if self.more {
             let x = (right + 14.0).round() + 0.5;
             ui.painter().vline(x, (middle + 8.0)..=(middle + 12.0), Stroke::new(1.0, palette.stroke_strong));
@@ -112,7 +113,7 @@ impl Step<'_> {
         let button = Press::icon_only(icons::COPY, &copy).icon_size(12.0).height(18.0).padding(3.0);
         let mut end = line.right() - 8.0 - button.width(ui);
         if button.salt(Id::unique(("copy step", entry.seq))).at(ui, pos2(end, middle)).clicked() {
-            ui.copy_text(story::whole(entry).unwrap_or_else(|| told.words.clone()));
+            ui.copy_text(descriptions::whole(entry).unwrap_or_else(|| told.words.clone()));
         }
         end -= 6.0;
         if let Some(source) = told.source.filter(|_| !narrow) {

@@ -3,13 +3,16 @@
 use egui::{Color32, Rect, Role, Sense, Shape, Stroke, Ui, WidgetInfo, pos2, vec2};
 
 use crate::activity::{BINS, BINS_A_DECADE, Insight};
-use crate::ui::scene::Scene;
+use crate::ui::frame::Scene;
 use crate::ui::text::clock_minute;
-use crate::ui::theme::{self, Palette, Type};
+use crate::ui::theme::palette::Palette;
+use crate::ui::theme::{self, Type};
+use crate::ui::view_state::insight::stretch;
 use crate::ui::widgets;
 
+use super::part::{HEAD, SHORT, head, nothing};
 use super::reasons::group;
-use super::{HEAD, SHORT, head, nothing, stretch, words};
+use super::words;
 
 /// The room for the numbers left of a plot.
 const AXIS: f32 = 30.0;
@@ -25,7 +28,7 @@ const BINS_A_BAR: usize = 2;
 const FEWEST_BINS: usize = 2 * BINS_A_DECADE as usize;
 
 /// Draws how many messages came, and how many commands failed, bar by bar.
-pub(super) fn throughput(ui: &mut Ui, part: Rect, insight: &Insight, now: u64, scene: &Scene) {
+pub(crate) fn throughput(ui: &mut Ui, part: Rect, insight: &Insight, now: u64, scene: &Scene) {
     let palette = Palette::of(ui.style());
     let average = words::average(insight);
     let note = if part.width() > SHORT {
@@ -72,7 +75,7 @@ pub(super) fn throughput(ui: &mut Ui, part: Rect, insight: &Insight, now: u64, s
 }
 
 /// Draws how many commands took how long, on a scale on which each decade is as wide as the next.
-pub(super) fn took(ui: &mut Ui, part: Rect, insight: &Insight, scene: &Scene) {
+pub(crate) fn took(ui: &mut Ui, part: Rect, insight: &Insight, scene: &Scene) {
     let palette = Palette::of(ui.style());
     let timed = insight.timed();
     let (Some(median), Some(p95)) = (insight.quantile(0.5), insight.quantile(0.95)) else {

@@ -3,23 +3,25 @@
 //! Beside the table in a wide window, under it in a narrow one. It is counted anew only when something came or a minute
 //! turned.
 
-mod charts;
-mod reasons;
-mod words;
+pub(crate) mod charts;
+pub(crate) mod part;
+pub(crate) mod reasons;
+pub(crate) mod words;
 
 use egui::{Id, Popup, PopupCloseBehavior, Rect, RectAlign, ScrollArea, Stroke, Ui, pos2, vec2};
 
-use crate::activity::{Activities, Insight, Moment, Stretch};
+use crate::activity::Insight;
 use crate::settings::{InsightLook, InsightSpan};
+use crate::ui::frame::commands::Command;
+use crate::ui::theme::palette::Palette;
+use crate::ui::widgets::icons;
 
-use super::commands::Command;
-use super::desk::Desk;
-use super::icons;
-use super::scene::{Scene, Wish};
-use super::theme::{self, Palette, Type};
+use super::frame::{Scene, Wish};
+use super::profile_tab::Desk;
+use super::theme::{self, Type};
 use super::widgets::{self, Look, Press};
 
-pub(crate) use words::filter;
+use part::HEAD;
 
 /// Beside the table: the narrowest and the widest that it is, and its share of the window in between.
 const WIDTHS: (f32, f32) = (320.0, 400.0);
@@ -30,9 +32,7 @@ const BELOW: f32 = theme::DETAILS;
 const MARGIN: f32 = 16.0;
 /// The heights of the two charts and of what heads a part, beside the table.
 const CHART: f32 = 166.0;
-const HEAD: f32 = 28.0;
-/// Up to this width a part says less in its head.
-const SHORT: f32 = 270.0;
+
 /// What is kept free between two parts.
 const BETWEEN: f32 = 20.0;
 
@@ -59,33 +59,6 @@ impl Place {
     }
 }
 
-/// What is shown, as it was last counted.
-#[derive(Debug, Default)]
-pub(crate) struct Shown(Option<(Key, Insight)>);
-
-/// What the numbers depend on: the span, the minute, and what came.
-type Key = (InsightSpan, i64, (u64, u64));
-
-impl Shown {
-    /// The numbers as they are now; counted only where they may have changed.
-    fn refresh(&mut self, activities: &Activities, span: InsightSpan, now: Moment) -> &Insight {
-        let key = (span, now.0.div_euclid(60_000_000), activities.insight_version());
-        if self.0.as_ref().is_some_and(|(old, _)| *old != key) {
-            self.0 = None;
-        }
-        &self.0.get_or_insert_with(|| (key, activities.insight(stretch(span), now))).1
-    }
-}
-
-/// The stretch of time of a span.
-fn stretch(span: InsightSpan) -> Stretch {
-    match span {
-        InsightSpan::Hour => Stretch::HOUR,
-        InsightSpan::SixHours => Stretch::SIX_HOURS,
-        InsightSpan::Day => Stretch::DAY,
-    }
-}
-
 /// Draws it in the whole of `ui`.
 pub(crate) fn show(ui: &mut Ui, desk: &mut Desk, scene: &mut Scene) {
     let palette = Palette::of(ui.style());
@@ -100,7 +73,7 @@ pub(crate) fn show(ui: &mut Ui, desk: &mut Desk, scene: &mut Scene) {
     let head = rect.with_max_y(rect.top() + HEAD);
     ui.painter().hline(head.x_range(), head.bottom() - 0.5, edge);
     show_head(ui, head, scene);
-    let now = super::chips::last_minute(&desk.activities.per_minute(scene.now, 2), scene.now);
+    let now = crate::ui::view_state::insight::last_minute(&desk.activities.per_minute(scene.now, 2), scene.now);
     let mut shown = std::mem::take(&mut desk.insight);
     let insight = shown.refresh(&desk.activities, scene.insight.span, scene.now);
     if now > 0 {
@@ -135,7 +108,7 @@ fn show_head(ui: &mut Ui, rect: Rect, scene: &mut Scene) {
 }
 
 /// The span with its menu, up to `right`.
-fn span(ui: &mut Ui, right: egui::Pos2, scene: &mut Scene) {
+pub(crate) fn span(ui: &mut Ui, right: egui::Pos2, scene: &mut Scene) {
     const WIDTH: f32 = 160.0;
     let palette = Palette::of(ui.style());
     let look = scene.insight;
@@ -205,27 +178,4 @@ fn in_columns(ui: &mut Ui, body: Rect, insight: &Insight, now: u64, scene: &mut 
     charts::throughput(ui, next(), insight, now, scene);
     reasons::show(ui, next(), insight, scene);
     charts::took(ui, next(), insight, scene);
-}
-
-/// The head of a part: what it is, and in short what it says. `note` is for the eye, `said` for screen readers.
-fn head(ui: &Ui, part: Rect, title: &str, note: &str, said: &str) {
-    let palette = Palette::of(ui.style());
-    let middle = part.top() + HEAD / 2.0;
-    let at = pos2(part.left(), middle);
-    let text = widgets::text(ui, at, title, Type::Strong, palette.text, part.width());
-    widgets::heading(ui, text, title);
-    let room = part.right() - text.right() - 12.0;
-    let line = widgets::line(ui, note, Type::Small, palette.secondary, room);
-    let at = pos2(part.right() - line.size().x, middle);
-    // The heading has the title for its own.
-    widgets::label(ui, widgets::paint_line(ui, at, &line), &format!("{title}, in short"), said);
-}
-
-/// What stands in place of a chart that has nothing to show.
-fn nothing(ui: &Ui, part: Rect, words: &str) {
-    let palette = Palette::of(ui.style());
-    let line = widgets::paragraph(ui, words, Type::Small, palette.muted, part.width());
-    let place = Rect::from_min_size(pos2(part.left(), part.top() + HEAD + 4.0), line.size());
-    ui.painter().galley(place.min, line, palette.muted);
-    widgets::label(ui, place, words, words);
 }

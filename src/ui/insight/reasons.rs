@@ -3,27 +3,30 @@
 use egui::{Id, Rect, Role, Sense, Ui, WidgetInfo, pos2, vec2};
 
 use crate::activity::Insight;
-use crate::ui::scene::{Scene, Wish};
-use crate::ui::text::{cut, grouped, visible};
-use crate::ui::theme::{self, Palette, Type};
+use crate::protocol::visible;
+use crate::ui::frame::{Scene, Wish};
+use crate::ui::text::{cut, grouped};
+use crate::ui::theme::palette::Palette;
+use crate::ui::theme::{self, Type};
 use crate::ui::widgets;
 
-use super::{SHORT, head, nothing, words};
+use super::part::{SHORT, head, nothing};
+use super::words;
 
 /// The height of a line.
-pub(super) const LINE: f32 = 24.0;
+pub(crate) const LINE: f32 = 24.0;
 /// The fewest and the most lines beside the table.
 const LINES: (f32, f32) = (3.0, 12.0);
 
 /// How many lines there are in a room of this height, or are to be where it is less than the fewest.
-pub(super) fn lines(insight: &Insight, room: f32) -> f32 {
+pub(crate) fn lines(insight: &Insight, room: f32) -> f32 {
     #[expect(clippy::cast_precision_loss, reason = "bounded by the most lines")]
     let wanted = insight.reasons.len().clamp(1, 12) as f32;
     wanted.min((room / LINE).floor().clamp(LINES.0, LINES.1))
 }
 
 /// Draws them.
-pub(super) fn show(ui: &mut Ui, part: Rect, insight: &Insight, scene: &mut Scene) {
+pub(crate) fn show(ui: &mut Ui, part: Rect, insight: &Insight, scene: &mut Scene) {
     let (failed, settled) = (insight.failed, insight.settled);
     if failed == 0 {
         head(ui, part, "Failure reasons", "", "No failures");
@@ -44,11 +47,11 @@ pub(super) fn show(ui: &mut Ui, part: Rect, insight: &Insight, scene: &mut Scene
     };
     head(ui, part, "Failure reasons", &note, &format!("{failed} of {settled} commands failed, {share}"));
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a few lines")]
-    let room = ((part.height() - super::HEAD) / LINE).floor().max(1.0) as usize;
+    let room = ((part.height() - super::part::HEAD) / LINE).floor().max(1.0) as usize;
     // Where not all have room, the last line tells how many there are.
     let count = if insight.reasons.len() > room { room - 1 } else { insight.reasons.len() };
     let most = insight.reasons.first().map_or(1, |(_, count)| *count);
-    let mut top = part.top() + super::HEAD;
+    let mut top = part.top() + super::part::HEAD;
     for (reason, count) in insight.reasons.iter().take(count) {
         let line = Rect::from_min_size(pos2(part.left(), top), vec2(part.width(), LINE));
         one(ui, line, reason, (*count, most), scene);
@@ -111,6 +114,6 @@ fn one(ui: &Ui, line: Rect, reason: &str, (count, most): (u64, u64), scene: &mut
 }
 
 /// A count for the eye.
-pub(super) fn group(count: u64) -> String {
+pub(crate) fn group(count: u64) -> String {
     grouped(usize::try_from(count).unwrap_or(usize::MAX))
 }

@@ -7,7 +7,7 @@ use crate::settings::InsightSpan;
 use crate::ui::text::{Zone, clock_minute, took};
 
 /// A span as it is offered.
-pub(super) fn span(span: InsightSpan) -> &'static str {
+pub(crate) fn span(span: InsightSpan) -> &'static str {
     match span {
         InsightSpan::Hour => "Last hour",
         InsightSpan::SixHours => "Last 6 hours",
@@ -16,7 +16,7 @@ pub(super) fn span(span: InsightSpan) -> &'static str {
 }
 
 /// A span within a sentence.
-pub(super) fn within(span: InsightSpan) -> &'static str {
+pub(crate) fn within(span: InsightSpan) -> &'static str {
     match span {
         InsightSpan::Hour => "in the last hour",
         InsightSpan::SixHours => "in the last 6 hours",
@@ -36,12 +36,12 @@ pub(crate) fn filter(reason: &str, span: InsightSpan) -> String {
 }
 
 /// A time as the histogram tells it: `340 ms`, `7.4 s`, `2 min 3 s`.
-pub(super) fn time(time: Duration) -> String {
+pub(crate) fn time(time: Duration) -> String {
     if time < Duration::from_millis(100) { format!("{} ms", time.as_millis().max(1)) } else { took(time, false) }
 }
 
 /// A count on an axis, where there is little room: `250`, `12 k`, `1.5 M`.
-pub(super) fn short(count: u64) -> String {
+pub(crate) fn short(count: u64) -> String {
     let tenths = |unit: u64, word: &str| {
         let tenths = count * 10 / unit;
         let (whole, rest) = (tenths / 10, tenths % 10);
@@ -55,7 +55,7 @@ pub(super) fn short(count: u64) -> String {
 }
 
 /// Messages a minute on average: `27`, `0.4`.
-pub(super) fn average(insight: &Insight) -> String {
+pub(crate) fn average(insight: &Insight) -> String {
     let all: u64 = insight.messages.iter().map(|count| u64::from(*count)).sum();
     let minutes = insight.minutes.max(1) as u64;
     let tenths = (all * 10 + minutes / 2) / minutes;
@@ -63,19 +63,19 @@ pub(super) fn average(insight: &Insight) -> String {
 }
 
 /// A share in per cent with one digit: `1.0 %`.
-pub(super) fn share(part: u64, whole: u64) -> String {
+pub(crate) fn share(part: u64, whole: u64) -> String {
     let tenths = (part * 1_000 + whole / 2) / whole.max(1);
     format!("{}.{} %", tenths / 10, tenths % 10)
 }
 
 /// When a bar begins.
-pub(super) fn bar_begins(insight: &Insight, bar: usize, minutes_a_bar: u32) -> Moment {
+pub(crate) fn bar_begins(insight: &Insight, bar: usize, minutes_a_bar: u32) -> Moment {
     let minutes = u64::try_from(bar).unwrap_or(0) * u64::from(minutes_a_bar);
     insight.begins.plus(Duration::from_mins(minutes))
 }
 
 /// Every number of the throughput.
-pub(super) fn throughput(insight: &Insight, minutes_a_bar: u32, now: Moment, zone: &Zone) -> String {
+pub(crate) fn throughput(insight: &Insight, minutes_a_bar: u32, now: Moment, zone: &Zone) -> String {
     let at = |bar: usize| clock_minute(bar_begins(insight, bar, minutes_a_bar), now, zone);
     let each = if minutes_a_bar == 1 { "each minute".to_owned() } else { format!("each {minutes_a_bar} minutes") };
     let counts: Vec<String> = insight.messages.iter().map(ToString::to_string).collect();
@@ -90,7 +90,7 @@ pub(super) fn throughput(insight: &Insight, minutes_a_bar: u32, now: Moment, zon
 }
 
 /// Every number of how long commands took, in bars of so many bins.
-pub(super) fn took_in_bars(insight: &Insight, bins_a_bar: usize) -> String {
+pub(crate) fn took_in_bars(insight: &Insight, bins_a_bar: usize) -> String {
     let bars = insight.took.chunks(bins_a_bar).enumerate();
     let told = bars.filter_map(|(bar, counts)| {
         let count: u64 = counts.iter().sum();

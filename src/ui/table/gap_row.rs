@@ -4,16 +4,17 @@ use egui::{Color32, Id, Rect, Response, Role, Sense, Stroke, Ui, UiBuilder, Widg
 
 use crate::activity::GapState;
 use crate::engine::Action;
-use crate::ui::scene::{Scene, Wish};
-use crate::ui::theme::{self, Palette, Type};
-use crate::ui::widgets::{self, Look, Press};
-use crate::ui::{gaps, icons};
+use crate::ui::frame::{Scene, Wish};
+use crate::ui::text::gap_text;
+use crate::ui::theme::palette::Palette;
+use crate::ui::theme::{self, Type};
+use crate::ui::view_state::columns::PADDING;
+use crate::ui::widgets::{self, Look, Press, icons};
 
-use super::columns::PADDING;
-use super::row::Line;
+use super::cell::Line;
 
 /// Draws it; its button wishes what it does. The response is of the row itself.
-pub(super) fn show(ui: &mut Ui, scene: &mut Scene, line: &Line<'_>, gap: &GapState) -> Response {
+pub(crate) fn show(ui: &mut Ui, scene: &mut Scene, line: &Line<'_>, gap: &GapState) -> Response {
     let palette = Palette::of(ui.style());
     let row_id = ui.make_persistent_id(("row", line.id));
     let response = ui.interact(line.rect, row_id, Sense::CLICK);
@@ -25,8 +26,8 @@ pub(super) fn show(ui: &mut Ui, scene: &mut Scene, line: &Line<'_>, gap: &GapSta
         (false, true) => None,
     };
     band(ui, line.rect, if selected { palette.selected } else { palette.gap_fill }, edge);
-    let (headline, standing) = (gaps::headline(gap, scene.now, &scene.zone), gaps::standing(gap));
-    response.widget_info(|| WidgetInfo::labeled(Role::Row, true, gaps::name(gap, scene.now, &scene.zone)));
+    let (headline, standing) = (gap_text::headline(gap, scene.now, &scene.zone), gap_text::standing(gap));
+    response.widget_info(|| WidgetInfo::labeled(Role::Row, true, gap_text::name(gap, scene.now, &scene.zone)));
     let size = line.desk.shown();
     ui.ctx().accesskit_node_builder(response.id, |node| {
         node.set_row_index(line.index);
@@ -69,7 +70,7 @@ fn band(ui: &Ui, rect: Rect, fill: Color32, edge: Option<Color32>) {
 
 /// Draws `Reconcile` while something is left to ask for. Returns how far the words may go.
 fn button(ui: &mut Ui, scene: &mut Scene, line: &Line<'_>, gap: &GapState, row_id: Id) -> f32 {
-    if !gaps::can_reconcile(gap) {
+    if !gap_text::can_reconcile(gap) {
         return line.rect.right() - theme::EDGE;
     }
     let place = Rect::from_x_y_ranges(line.columns.action(), line.rect.y_range());

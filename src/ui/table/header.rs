@@ -4,19 +4,18 @@ use egui::{CursorIcon, Rect, Role, Sense, Stroke, Ui, WidgetInfo, accesskit, pos
 
 use crate::activity::Column;
 use crate::settings::{Look, TableColumn};
-use crate::ui::desk::Desk;
-use crate::ui::icons;
-use crate::ui::theme::{self, Palette, Type};
-use crate::ui::widgets;
-
-use super::columns::{Columns, PADDING, Place, WIDTHS, is_flexible, sorts_by, words};
+use crate::ui::profile_tab::Desk;
+use crate::ui::theme::palette::Palette;
+use crate::ui::theme::{self, Type};
+use crate::ui::view_state::columns::{Columns, PADDING, Place, is_flexible, set_width, sorts_by, words};
+use crate::ui::widgets::{self, icons};
 
 /// How wide the edge is that a column is widened by.
 const EDGE: f32 = 7.0;
 
 /// Draws the header. A click sorts by the column, a second turns the order, a third goes back to arrival order. Returns
 /// whether the order changed.
-pub(super) fn show(ui: &mut Ui, rect: Rect, columns: &Columns, desk: &mut Desk) -> bool {
+pub(crate) fn show(ui: &mut Ui, rect: Rect, columns: &Columns, desk: &mut Desk) -> bool {
     let palette = Palette::of(ui.style());
     ui.painter().rect_filled(rect, 0.0, palette.panel);
     ui.painter().hline(rect.x_range(), rect.bottom() - 0.5, Stroke::new(1.0, palette.stroke));
@@ -110,19 +109,5 @@ fn edges(ui: &Ui, bar: Rect, columns: &Columns, look: &mut Look) {
         } else if response.dragged() && response.drag_delta().x != 0.0 {
             set_width(look, place.column, Some(place.range.span() + sign * response.drag_delta().x));
         }
-    }
-}
-
-/// Gives a column a width; `None` for its usual one.
-pub(crate) fn set_width(look: &mut Look, column: TableColumn, width: Option<f32>) {
-    look.columns = look.shown();
-    if let Some(shown) = look.columns.iter_mut().find(|shown| shown.column == column) {
-        #[expect(
-            clippy::cast_possible_truncation,
-            clippy::cast_sign_loss,
-            reason = "clamped to the widths that there are"
-        )]
-        let points = |width: f32| width.round().clamp(f32::from(*WIDTHS.start()), f32::from(*WIDTHS.end())) as u16;
-        shown.width = width.map(points);
     }
 }

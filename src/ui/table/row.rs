@@ -1,23 +1,23 @@
 //! One row of the table: its cells, its buttons, and what a screen reader reads of it.
 
-use std::borrow::Cow;
 use std::time::Duration;
 
-use egui::{Color32, Id, Rangef, Rect, Response, Role, Sense, Stroke, Ui, UiBuilder, WidgetInfo, pos2};
+use egui::{Id, Rangef, Rect, Response, Role, Sense, Stroke, Ui, UiBuilder, WidgetInfo, pos2};
 
-use crate::activity::{Activity, ActivityKey, Field, Kind, Moment, RowId, Source, Status, path_of_text};
+use crate::activity::{Activity, ActivityKey, Field, Kind, Moment, Source, Status, path_of_text};
 use crate::engine::{Action, Progress};
-use crate::protocol::RequestId;
+use crate::protocol::{RequestId, visible};
 use crate::settings::TableColumn;
-use crate::ui::desk::Desk;
-use crate::ui::details::can_request_again;
-use crate::ui::scene::{Scene, Wish};
-use crate::ui::text::{self, cut, took, visible};
-use crate::ui::theme::{Palette, Type};
-use crate::ui::widgets::{self, Look, Press};
-use crate::ui::{icons, open};
+use crate::ui::frame::{Scene, Wish};
+use crate::ui::profile_tab::rows::can_request_again;
+use crate::ui::text::activity_label::label_of;
+use crate::ui::text::{self, cut, download_text, took};
+use crate::ui::theme::Type;
+use crate::ui::theme::palette::Palette;
+use crate::ui::view_state::columns::{PADDING, text_room};
+use crate::ui::widgets::{self, Look, Press, icons};
 
-use super::columns::{Columns, PADDING, text_room};
+use super::cell::{Line, marked};
 use super::status_word;
 
 /// How long a changed row is tinted.
@@ -27,17 +27,6 @@ const PATIENCE: Duration = Duration::from_secs(5);
 
 /// What the mark of a contradicted activity says.
 const CONTRADICTED: &str = "contradicted: both a success and a failure were told";
-
-/// One row to draw.
-pub(super) struct Line<'a> {
-    pub desk: &'a Desk,
-    pub id: RowId,
-    pub activity: Activity<'a>,
-    pub index: usize,
-    pub rect: Rect,
-    pub columns: &'a Columns,
-    pub focused: bool,
-}
 
 /// What a row is called by screen readers and tests.
 pub(crate) fn accessible_name(activity: &Activity<'_>) -> String {
@@ -51,27 +40,8 @@ pub(crate) fn accessible_name(activity: &Activity<'_>) -> String {
     format!("{kind} {}, {}{not_kept}", visible(&activity.id()), activity.status().word())
 }
 
-/// What stands in the Label column.
-pub(crate) fn label_of<'a>(activity: &Activity<'a>) -> Cow<'a, str> {
-    match (activity.label(), activity.context()) {
-        ("", "") if activity.kind() == Kind::Message => match activity.message() {
-            Cow::Borrowed(message) => Cow::Borrowed(message_type(message).unwrap_or_default()),
-            Cow::Owned(message) => Cow::Owned(message_type(&message).unwrap_or_default().to_owned()),
-        },
-        ("", context) => Cow::Borrowed(context),
-        (label, _) => Cow::Borrowed(label),
-    }
-}
-
-/// The type that a message of an unknown type names.
-fn message_type(message: &str) -> Option<&str> {
-    let (_, rest) = message.split_once("\"type\"")?;
-    let rest = rest.trim_start().strip_prefix(':')?.trim_start().strip_prefix('"')?;
-    rest.split_once('"').map(|(name, _)| name)
-}
-
 /// Draws a row; its buttons wish what they do. The response is of the row itself.
-pub(super) fn show(ui: &mut Ui, scene: &mut Scene, line: &Line<'_>) -> Response {
+pub(crate) fn show(ui: &mut Ui, scene: &mut Scene, line: &Line<'_>) -> Response {
     let palette = Palette::of(ui.style());
     let row_id = ui.make_persistent_id(("row", line.id));
     let response = ui.interact(line.rect, row_id, Sense::CLICK);
@@ -227,22 +197,7 @@ fn id(ui: &Ui, line: &Line<'_>, room: Rangef) {
     marked(ui, line, at, (Field::Id, &visible(&id)), Type::Mono, palette.secondary, width);
 }
 
-/// Draws a text with what the filter finds in it marked; returns where it went.
-pub(super) fn marked(
-    ui: &Ui,
-    line: &Line<'_>,
-    at: egui::Pos2,
-    (field, text): (Field, &str),
-    face: Type,
-    ink: Color32,
-    width: f32,
-) -> Rect {
-    let filter = line.desk.view.filter();
-    let marks = if filter.has_marks() { filter.marks(Some(field), text) } else { Vec::new() };
-    widgets::paint_line(ui, at, &widgets::marked_line(ui, text, &marks, face, ink, width))
-}
-
-fn label(ui: &Ui, line: &Line<'_>, room: Rangef) {
+pub(crate) fn label(ui: &Ui, line: &Line<'_>, room: Rangef) {
     let palette = Palette::of(ui.style());
     let (mut x, mut width) = text_room(room);
     let label = label_of(&line.activity);
@@ -294,23 +249,7 @@ fn status(ui: &mut Ui, scene: &mut Scene, line: &Line<'_>, row_id: Id, room: Ran
     }
 }
 
-/// What is settled recedes, what is open or can be acted on stands out, and only failure colours the word.
-pub(super) fn word_ink(status: Status, palette: &Palette) -> Color32 {
-    match status {
-        Status::Failed => palette.failed,
-        Status::Pending | Status::Preparing | Status::Ready | Status::Downloading | Status::Inline => palette.text,
-        Status::Succeeded
-        | Status::Saved
-        | Status::Unknown
-        | Status::UnrecognisedNumber(_)
-        | Status::LinkExpired
-        | Status::LinkUsed
-        | Status::Unrecognised
-        | Status::Gap => palette.secondary,
-    }
-}
-
-fn message(ui: &mut Ui, line: &Line<'_>, row_id: Id, room: Rangef) {
+pub(crate) fn message(ui: &mut Ui, line: &Line<'_>, row_id: Id, room: Rangef) {
     let palette = Palette::of(ui.style());
     if let Some((request, progress)) = line.desk.download_of(&line.activity) {
         let name = line.desk.name_of_running(&request, progress);
@@ -327,7 +266,7 @@ fn message(ui: &mut Ui, line: &Line<'_>, row_id: Id, room: Rangef) {
     }
     let at = pos2(x, middle);
     if let Some((place, _)) = line.desk.turn_of(line.id) {
-        widgets::text(ui, at, &open::in_line(place), Type::Body, palette.secondary, width);
+        widgets::text(ui, at, &download_text::in_line(place), Type::Body, palette.secondary, width);
         return;
     }
     let message = line.activity.message();
@@ -346,7 +285,7 @@ fn progress_cell(ui: &mut Ui, line: &Line<'_>, (row_id, room): (Id, Rangef), (pr
     let (x, _) = text_room(room);
     let middle = line.rect.center().y;
     let track = if line.columns.narrow { 48.0 } else { 96.0 };
-    let fraction = open::fraction(progress);
+    let fraction = download_text::fraction(progress);
     let bar = Rect::from_min_size(pos2(x, middle - 2.0), egui::vec2(track, 4.0));
     let name = format!("Downloading {name}");
     let mut cell = ui.new_child(UiBuilder::new().max_rect(bar).accessibility_parent(row_id));
@@ -362,7 +301,7 @@ fn progress_cell(ui: &mut Ui, line: &Line<'_>, (row_id, room): (Id, Rangef), (pr
     }
     if !line.columns.narrow || fraction.is_none() {
         let width = room.max - x - 16.0;
-        widgets::text(ui, pos2(x + 10.0, middle), &open::amount(progress), Type::Small, palette.muted, width);
+        widgets::text(ui, pos2(x + 10.0, middle), &download_text::amount(progress), Type::Small, palette.muted, width);
     }
 }
 
@@ -443,7 +382,7 @@ fn cancel(ui: &mut Ui, scene: &mut Scene, line: &Line<'_>, at: egui::Pos2, reque
 }
 
 fn saved(ui: &mut Ui, scene: &mut Scene, at: egui::Pos2, path: &str) {
-    let file = open::file_name(path);
+    let file = download_text::file_name(path);
     let button = Press::new("Open").name_owned(format!("Open {file}")).in_row();
     let width = button.width(ui);
     if button.at(ui, at).clicked() {
@@ -458,7 +397,8 @@ fn saved(ui: &mut Ui, scene: &mut Scene, at: egui::Pos2, path: &str) {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+
+    use crate::ui::text::activity_label::message_type;
 
     #[test]
     fn a_message_of_an_unknown_type_is_labelled_by_its_type() {

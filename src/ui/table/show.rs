@@ -3,22 +3,19 @@
 use egui::{EventFilter, Rect, Response, Role, Sense, Ui, UiBuilder, accesskit, pos2};
 
 use crate::activity::RowId;
-use crate::ui::desk::Desk;
-use crate::ui::row_menu;
-use crate::ui::scene::Scene;
-use crate::ui::theme::{Palette, ROW};
+use crate::ui::frame::Scene;
+use crate::ui::profile_tab::Desk;
+use crate::ui::profile_tab::rows::table_id;
+use crate::ui::theme::ROW;
+use crate::ui::theme::palette::Palette;
+use crate::ui::view_state::columns::{Columns, Room};
+use crate::ui::view_state::table::float;
 
-use super::columns::{Columns, Room};
-use super::row::Line;
-use super::{float, gap_row, header, nothing, row};
+use super::cell::Line;
+use super::{empty_state, gap_row, header, row, row_menu};
 
 /// The shortest that the scroll bar's handle gets.
 const SHORTEST_HANDLE: f32 = 64.0;
-
-/// The id of a profile's table, which has the keyboard's focus for all of its rows.
-pub(crate) fn table_id(desk: &Desk) -> egui::Id {
-    egui::Id::unique(("activity", desk.profile.id))
-}
 
 /// Draws the table in the whole of `ui`.
 pub(crate) fn show(ui: &mut Ui, desk: &mut Desk, scene: &mut Scene) {
@@ -51,7 +48,7 @@ pub(crate) fn show(ui: &mut Ui, desk: &mut Desk, scene: &mut Scene) {
     }
     scroll(&table, body, desk, scene);
     if desk.shown() == 0 {
-        nothing::show(&mut table, body, desk, scene);
+        empty_state::show(&mut table, body, desk, scene);
     } else {
         rows(&mut table, body, &columns, desk, scene);
     }

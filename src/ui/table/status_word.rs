@@ -6,16 +6,17 @@ use std::borrow::Cow;
 use egui::{Id, Pos2, Rect, Ui, UiBuilder};
 
 use crate::activity::{Field, Status};
-use crate::ui::theme::{Palette, Type};
+use crate::ui::theme::Type;
+use crate::ui::theme::palette::Palette;
 use crate::ui::widgets;
 
-use super::row::{Line, marked, word_ink};
+use super::cell::{Line, marked, word_ink};
 
 /// How far the word may go into the padding of the next column, so that something stays between them.
 const INTO_NEXT: f32 = 6.0;
 
 /// Draws the word with its left end and its middle at `at`, in a cell that ends at `end`; returns where it went.
-pub(super) fn show(ui: &mut Ui, line: &Line<'_>, row_id: Id, at: Pos2, end: f32) -> Rect {
+pub(crate) fn show(ui: &mut Ui, line: &Line<'_>, row_id: Id, at: Pos2, end: f32) -> Rect {
     let status = line.activity.status();
     let ink = word_ink(status, Palette::of(ui.style()));
     let most = end + INTO_NEXT - at.x;

@@ -3,16 +3,15 @@
 //! The tokens are those of the design; [`Palette`] holds the colours. Colour carries meaning or is
 //! absent: what is settled recedes to `secondary`, what is open is `text`, and no state is told by colour alone.
 
+pub(crate) mod palette;
+
 use std::sync::Arc;
 
 use egui::epaint::FontColorTransferFunction;
 use egui::epaint::text::{FontData, FontDefinitions, FontTweak, VariationCoords};
 use egui::{Color32, CornerRadius, FontFamily, FontId, Margin, Shadow, Stroke, Style, TextStyle, Visuals, vec2};
 
-mod palette;
-
-pub(crate) use palette::Palette;
-use palette::{DARK, LIGHT};
+use palette::{DARK, LIGHT, Palette};
 
 /// What lies over the window behind a dialog.
 pub(crate) const BACKDROP: Color32 = Color32::from_black_alpha(115);

@@ -1,0 +1,149 @@
+//! What the tab `All profiles` is told of each profile's events, and when it is made.
+
+use std::time::Duration;
+
+use crate::activity::{ActivityKey, Entry, Seq, Status};
+use crate::engine::{ConnectionState, Event};
+use crate::protocol::Original;
+use crate::settings::ProfileId;
+use crate::ui::frame::Scene;
+use crate::ui::profile_tab::{Desk, Unseen};
+
+use super::{App, Front};
+
+/// How long one frame copies rows for; what is left is copied in the next.
+const COPYING: Duration = Duration::from_millis(4);
+
+/// What an event means for the tab.
+pub(crate) enum News {
+    /// Nothing.
+    None,
+    /// It has to be made anew.
+    Anew,
+    /// These activities changed.
+    Changed(Vec<ActivityKey>),
+    /// Every entry of one activity.
+    History(ActivityKey, Vec<Entry>, bool),
+    /// Messages of one activity with their secrets.
+    Revealed(ActivityKey, Vec<(Seq, Original)>),
+}
+
+impl App {
+    /// Whether the tab is there and follows what the profiles take. Not while it waits to be made.
+    pub(crate) fn all_follows(&self) -> bool {
+        self.desks.last().and_then(|desk| desk.owners.as_ref()).is_some_and(|owners| !owners.stale)
+    }
+
+    /// What an event of a profile means for the tab, before the profile takes it.
+    pub(crate) fn news_for_all(&self, profile: ProfileId, event: &Event) -> News {
+        if profile == crate::ui::view_state::row_owners::id() || !self.all_follows() {
+            return News::None;
+        }
+        match event {
+            Event::Committed { entries, .. } | Event::NotKept { entries, .. } => {
+                News::Changed(entries.iter().map(|entry| entry.key.clone()).collect())
+            }
+            Event::ReadBack { rows, .. } => News::Changed(rows.iter().map(|(key, _)| key.clone()).collect()),
+            Event::Restored { complete: true, .. } | Event::Kept { .. } | Event::Forgotten { .. } => News::Anew,
+            Event::History { key, entries, is_cut, .. } => {
+                let refused = self.desks.iter().find(|desk| desk.profile.id == profile).map(|desk| desk.unkept.of(key));
+                let entries = entries.iter().cloned().chain(refused.into_iter().flatten()).collect();
+                News::History(key.clone(), entries, *is_cut)
+            }
+            Event::Revealed { key, messages, .. } => News::Revealed(key.clone(), messages.clone()),
+            _ => News::None,
+        }
+    }
+
+    /// Tells the tab, once the profile has taken the event.
+    pub(crate) fn tell_all(&mut self, profile: ProfileId, news: News) {
+        let Some((all, parts)) = self.desks.split_last_mut().filter(|(all, _)| all.is_all()) else { return };
+        match news {
+            News::None => {}
+            News::Anew => {
+                if let Some(owners) = &mut all.owners {
+                    owners.stale = true;
+                }
+            }
+            News::Changed(keys) => {
+                if let Some(part) = parts.iter().find(|part| part.profile.id == profile) {
+                    all.follow(part, &keys);
+                    all.activities.merge_rest(parts.iter().map(|part| &part.activities));
+                }
+            }
+            News::History(key, entries, is_cut) => {
+                if let Some(details) = all.details_of(profile) {
+                    details.answer(&key, entries, is_cut);
+                }
+            }
+            News::Revealed(key, messages) => {
+                if let Some(details) = all.details_of(profile) {
+                    details.reveal(&key, messages);
+                }
+            }
+        }
+    }
+
+    /// Tells the tab what is true of its profiles.
+    pub(crate) fn tell_all_of_status(&mut self) {
+        let Some((all, parts)) = self.desks.split_last_mut().filter(|(all, _)| all.is_all()) else { return };
+        all.status.connection = parts.iter().any(Desk::is_live).then_some(ConnectionState::Live);
+        let downloads = parts.iter().flat_map(|part| &part.status.downloads);
+        all.status.downloads = downloads.map(|(request, progress)| (request.clone(), progress.clone())).collect();
+        let mut links_changed = false;
+        for part in parts {
+            links_changed |= std::mem::take(&mut part.links_changed);
+        }
+        if let Some(owners) = all.owners.as_mut().filter(|_| links_changed) {
+            owners.stale = true;
+        }
+    }
+
+    /// Makes the tab, where it is in front and has to be made.
+    pub(crate) fn make_all(&mut self, scene: &mut Scene) {
+        let preferences = self.preferences();
+        let (clock, began) = (&self.parts.clock, self.parts.clock.instant());
+        let time = || clock.instant().saturating_duration_since(began) < COPYING;
+        if self.front == Front::Desk(crate::ui::view_state::row_owners::id())
+            && let Some((all, parts)) = self.desks.split_last_mut()
+        {
+            all.make_anew(parts, &preferences);
+            if all.copy_rows(parts, time) {
+                scene.changes_in(Duration::ZERO);
+            }
+            for part in parts {
+                // They are seen here.
+                part.unseen = Unseen::default();
+                part.activities.mark_read();
+            }
+        }
+    }
+
+    /// How many downloads are under way, whose links closing would use up, and how many payloads that came in messages are being
+    /// saved, which can be saved again.
+    pub(crate) fn downloads(&self) -> (usize, usize) {
+        let (mut links, mut saves) = (0, 0);
+        for desk in self.desks.iter().filter(|desk| !desk.is_all()) {
+            for request in desk.status.downloads.keys() {
+                let row =
+                    desk.activities.find(&ActivityKey::Data(request.clone())).and_then(|id| desk.activities.get(id));
+                if row.is_some_and(|row| row.status() == Status::Inline) {
+                    saves += 1;
+                } else {
+                    links += 1;
+                }
+            }
+        }
+        (links, saves)
+    }
+
+    /// How many messages the journal refuses.
+    pub(crate) fn unkept(&self) -> usize {
+        self.desks.iter().map(|desk| desk.unkept.len()).sum()
+    }
+
+    /// How many profiles there are.
+    pub(crate) fn profiles(&self) -> usize {
+        self.desks.iter().filter(|desk| !desk.is_all()).count()
+    }
+}

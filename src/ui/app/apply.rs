@@ -1,0 +1,170 @@
+//! What is applied within a frame and what between two.
+
+use std::cell::Cell;
+
+use crate::activity::{Activities, ActivityKey};
+use crate::engine::Event;
+use crate::settings::ProfileId;
+use crate::ui::profile_tab::Desk;
+use crate::ui::view_state::apply_entries::Changed;
+use crate::ui::view_state::pending_entries::Batch;
+
+use super::all_profiles::News;
+use super::apply_thread::{MANY, MOST, MOST_BYTES, PILE, Work};
+use super::{App, Front};
+
+impl App {
+    /// Whether an event waits to be applied between two frames; otherwise it is returned, to be taken now.
+    pub(crate) fn put_behind(&mut self, profile: ProfileId, event: Event) -> Option<Event> {
+        let beside = self.parts.beside.is_some();
+        let Some(desk) = self.desk_of(profile) else { return Some(event) };
+        match event {
+            Event::Committed { entries, .. } if beside && (entries.len() >= MANY || !desk.behind.is_empty()) => {
+                desk.behind.push(Batch::Committed(entries));
+                None
+            }
+            Event::Restored { entries, live_from, complete, .. }
+                if beside && (entries.len() >= MANY || !desk.behind.is_empty()) =>
+            {
+                desk.activities.set_live_from(live_from);
+                desk.behind.push(Batch::Restored(entries, complete));
+                None
+            }
+            // These are to come after what came before. What is restored, and which links were kept, may come in any order.
+            Event::NotKept { .. } | Event::Kept { .. } | Event::Forgotten { .. } => {
+                self.catch_up(profile, &|_: &Self| false);
+                Some(event)
+            }
+            other => Some(other),
+        }
+    }
+
+    /// Whether anything waits.
+    pub(crate) fn is_behind(&self) -> bool {
+        self.desks.iter().any(|desk| !desk.behind.is_empty())
+    }
+
+    /// Whether more can wait; else what comes stays with the engine.
+    pub(crate) fn has_room(&self) -> bool {
+        let all = self.desks.iter().map(|desk| (desk.behind.len(), desk.behind.weight()));
+        let (count, weight) = all.fold((0_usize, 0_usize), |sum, one| (sum.0 + one.0, sum.1.saturating_add(one.1)));
+        count < MOST && weight < MOST_BYTES
+    }
+
+    /// Applies what waits for a profile, until it `is_over`.
+    fn catch_up(&mut self, profile: ProfileId, is_over: &dyn Fn(&Self) -> bool) {
+        let mut keys = self.all_follows().then(Vec::new);
+        while let Some(desk) = self.desk_of(profile).filter(|desk| !desk.behind.is_empty()) {
+            let (once, model) = (Cell::new(true), (&mut desk.activities, &mut desk.completeness));
+            let changed = desk.behind.apply(model, keys.as_mut(), || once.replace(false));
+            self.changed(profile, changed, keys.as_mut().map(std::mem::take));
+            if is_over(self) {
+                self.parts.waker.wake();
+                break;
+            }
+        }
+    }
+
+    /// Applies what waits itself, where it piles up, or where nothing is drawn and so nothing handed over.
+    pub(crate) fn clear_pile(&mut self, is_over: &dyn Fn(&Self) -> bool) {
+        let hidden = self.undrawn > 0;
+        self.undrawn = self.undrawn.saturating_add(1);
+        let piled: Vec<_> = self
+            .desks
+            .iter()
+            .filter(|desk| {
+                !desk.behind.is_empty() && (hidden || desk.behind.len() > PILE || desk.behind.weight() > MOST_BYTES / 2)
+            })
+            .map(|desk| desk.profile.id)
+            .collect();
+        for profile in piled {
+            if !is_over(self) {
+                self.catch_up(profile, is_over);
+            }
+        }
+    }
+
+    /// Begins to search the journal for what is not in memory.
+    pub(crate) fn search_older(&mut self) {
+        let Some(action) = self.desk_mut().and_then(Desk::search_older) else { return };
+        if !self.send(action)
+            && let Some(desk) = self.desk_mut()
+        {
+            _ = desk.cancel_search();
+        }
+    }
+
+    /// Stops the search in front. Whether there was one.
+    pub(crate) fn cancel_search(&mut self) -> bool {
+        let action = self.desk_mut().and_then(Desk::cancel_search);
+        // If the engine is busy it goes on, and nobody listens.
+        action.map(|action| self.parts.backend.send(action)).is_some()
+    }
+
+    /// Asks the journal for what is not known of rows that came back into memory.
+    pub(crate) fn read_back(&mut self) {
+        let now = self.parts.clock.instant();
+        for desk in self.desks.iter_mut().filter(|desk| !desk.is_all()) {
+            if let Some(cancel) = desk.follow_search() {
+                _ = self.parts.backend.send(cancel);
+            }
+            if let Some(question) = desk.question_back(now)
+                && !self.parts.backend.send(question)
+            {
+                desk.not_asked_back();
+            }
+        }
+    }
+
+    /// A frame is drawn: what waits is applied until the next one.
+    pub(crate) fn hand_over(&mut self) {
+        self.undrawn = 0;
+        let follows = self.all_follows();
+        let Some(beside) = &self.parts.beside else { return };
+        let work: Vec<_> = self
+            .desks
+            .iter_mut()
+            .filter(|desk| !desk.behind.is_empty())
+            .map(|desk| {
+                let empty = Activities::new(desk.activities.link_lifetime());
+                Work {
+                    profile: desk.profile.id,
+                    activities: std::mem::replace(&mut desk.activities, empty),
+                    completeness: std::mem::take(&mut desk.completeness),
+                    behind: std::mem::take(&mut desk.behind),
+                    changed: Changed::default(),
+                    keys: follows.then(Vec::new),
+                }
+            })
+            .collect();
+        if !work.is_empty() {
+            beside.give(work);
+        }
+    }
+
+    /// Takes back what was handed over. Before anything else of a frame: until then the desks have no rows.
+    pub(crate) fn take_back(&mut self) {
+        let Some(beside) = &mut self.parts.beside else { return };
+        for Work { profile, activities, completeness, behind, changed, keys } in beside.take_back() {
+            if let Some(desk) = self.desk_of(profile) {
+                (desk.activities, desk.completeness, desk.behind) = (activities, completeness, behind);
+            }
+            self.changed(profile, changed, keys);
+        }
+    }
+
+    fn changed(&mut self, profile: ProfileId, changed: Changed, keys: Option<Vec<ActivityKey>>) {
+        let (in_front, instant) = (self.front == Front::Desk(profile), self.parts.clock.instant());
+        let is_restored = changed.restored == Some(true);
+        if let Some(desk) = self.desk_of(profile) {
+            desk.changed(changed, in_front, instant);
+        }
+        if is_restored && self.all_follows() {
+            self.tell_all(profile, News::Anew);
+            return;
+        }
+        if let Some(keys) = keys {
+            self.tell_all(profile, News::Changed(keys));
+        }
+    }
+}

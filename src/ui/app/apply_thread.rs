@@ -1,0 +1,230 @@
+//! Applies what a stream brings beside the window: in a thread of its own, between two frames.
+//!
+//! A profile's rows belong to the window while it draws. Between two frames they may be handed over together with entries that wait;
+//! at the next frame they are taken back, however far that is, so the window waits for the entries in hand at most (some tenths of a
+//! millisecond). Few entries are applied within the frame, as they come: nothing is handed over for them.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread::JoinHandle;
+
+use crate::activity::{Activities, ActivityKey};
+use crate::settings::ProfileId;
+use crate::ui::platform::ports::Waker;
+use crate::ui::view_state::apply_entries::Changed;
+use crate::ui::view_state::completeness::Completeness;
+use crate::ui::view_state::pending_entries::Behind;
+
+/// From how many entries on it is worth handing them over.
+pub(crate) const MANY: usize = 256;
+/// How many may wait: beyond this the engine keeps what comes, and reads it from the journal again.
+pub(crate) const MOST: usize = 65_536;
+/// How many bytes of them may wait.
+pub(crate) const MOST_BYTES: usize = 64 * 1_024 * 1_024;
+/// From how many on the window applies what waits itself, rather than let it pile up: more than two chunks of the journal.
+pub(crate) const PILE: usize = 50_000;
+
+/// What is handed over of a profile.
+#[derive(Debug)]
+pub(crate) struct Work {
+    pub(crate) profile: ProfileId,
+    pub(crate) activities: Activities,
+    pub(crate) completeness: Completeness,
+    pub(crate) behind: Behind,
+    /// What was changed.
+    pub(crate) changed: Changed,
+    /// Which activities, where somebody wants to know.
+    pub(crate) keys: Option<Vec<ActivityKey>>,
+}
+
+/// Where the work is.
+#[derive(Debug)]
+enum Hand {
+    /// With the window.
+    Empty,
+    /// Handed over, not begun.
+    Given(Vec<Work>),
+    /// Under way.
+    Busy,
+    /// Done, or broken off for the window.
+    Done(Vec<Work>),
+    /// The thread is gone, or is to go.
+    Over,
+}
+
+struct Shared {
+    hand: Mutex<Hand>,
+    turned: Condvar,
+    /// Whether the window wants it back.
+    wanted: AtomicBool,
+}
+
+impl Shared {
+    fn hand(&self) -> MutexGuard<'_, Hand> {
+        self.hand.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn turn(&self, hand: Hand) {
+        *self.hand() = hand;
+        self.turned.notify_all();
+    }
+}
+
+/// The thread beside the window.
+pub struct Beside {
+    shared: Arc<Shared>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl std::fmt::Debug for Beside {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Beside")
+    }
+}
+
+impl Beside {
+    /// Starts the thread; it wakes the window when it has changed something. `None` where it can't be started: everything is applied
+    /// within the frames then.
+    #[must_use]
+    pub fn start(waker: Waker) -> Option<Self> {
+        let shared =
+            Arc::new(Shared { hand: Mutex::new(Hand::Empty), turned: Condvar::new(), wanted: AtomicBool::new(false) });
+        let theirs = shared.clone();
+        let thread = std::thread::Builder::new().name("beside the window".to_owned()).spawn(move || {
+            let end = End(theirs);
+            run(&end.0, &waker);
+        });
+        match thread {
+            Ok(thread) => Some(Self { shared, thread: Some(thread) }),
+            Err(error) => {
+                tracing::warn!(%error, "what comes is applied within the frames: the thread beside the window could not be started");
+                None
+            }
+        }
+    }
+
+    /// Hands work over, until it is taken back.
+    pub(crate) fn give(&self, work: Vec<Work>) {
+        self.shared.wanted.store(false, Ordering::Release);
+        self.shared.turn(Hand::Given(work));
+    }
+
+    /// Takes the work back, however far it is.
+    pub(crate) fn take_back(&mut self) -> Vec<Work> {
+        self.shared.wanted.store(true, Ordering::Release);
+        let mut hand = self.shared.hand();
+        loop {
+            match std::mem::replace(&mut *hand, Hand::Empty) {
+                Hand::Empty => return Vec::new(),
+                Hand::Given(work) | Hand::Done(work) => return work,
+                Hand::Busy => *hand = Hand::Busy,
+                Hand::Over => {
+                    drop(hand);
+                    self.pass_the_panic_on();
+                    return Vec::new();
+                }
+            }
+            hand = self.shared.turned.wait(hand).unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+
+    /// A mistake in the thread is one of the window, as where the entries are applied within its frames.
+    fn pass_the_panic_on(&mut self) {
+        if let Some(Err(panic)) = self.thread.take().map(JoinHandle::join) {
+            std::panic::resume_unwind(panic);
+        }
+    }
+}
+
+impl Drop for Beside {
+    fn drop(&mut self) {
+        self.shared.wanted.store(true, Ordering::Release);
+        self.shared.turn(Hand::Over);
+    }
+}
+
+/// Tells the window when the thread ends, however it does.
+struct End(Arc<Shared>);
+
+impl Drop for End {
+    fn drop(&mut self) {
+        self.0.turn(Hand::Over);
+    }
+}
+
+fn run(shared: &Shared, waker: &Waker) {
+    loop {
+        let mut hand = shared.hand();
+        let mut work = loop {
+            match std::mem::replace(&mut *hand, Hand::Busy) {
+                Hand::Given(work) => break work,
+                Hand::Over => return,
+                other => *hand = other,
+            }
+            hand = shared.turned.wait(hand).unwrap_or_else(PoisonError::into_inner);
+        };
+        drop(hand);
+        let go_on = || !shared.wanted.load(Ordering::Acquire);
+        for Work { activities, completeness, behind, changed, keys, .. } in &mut work {
+            changed.add(behind.apply((activities, completeness), keys.as_mut(), go_on));
+        }
+        let mut hand = shared.hand();
+        if matches!(*hand, Hand::Over) {
+            return;
+        }
+        *hand = Hand::Done(work);
+        drop(hand);
+        shared.turned.notify_all();
+        waker.wake();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use crate::ui::view_state::pending_entries::tests::many;
+
+    use super::*;
+
+    fn work(count: usize) -> Work {
+        let behind = many(count);
+        Work {
+            profile: ProfileId::from_u128(1),
+            activities: Activities::new(Duration::from_mins(1)),
+            completeness: Completeness::default(),
+            behind,
+            changed: Changed::default(),
+            keys: None,
+        }
+    }
+
+    #[test]
+    fn what_is_taken_back_early_is_applied_so_far_and_the_rest_still_waits() {
+        const COUNT: usize = 20_000;
+        let mut beside = Beside::start(Waker::default()).unwrap();
+        let mut given = vec![work(COUNT)];
+        while given.iter().any(|work| !work.behind.is_empty()) {
+            beside.give(given);
+            given = beside.take_back();
+            let [work] = given.as_slice() else { panic!("{} came back", given.len()) };
+            assert_eq!(work.activities.len() + work.behind.len(), COUNT);
+        }
+        assert!(beside.take_back().is_empty(), "it came back twice");
+    }
+
+    #[test]
+    fn a_mistake_in_the_thread_is_one_of_the_window() {
+        let mut beside = Beside::start(Waker::default()).unwrap();
+        beside.shared.turn(Hand::Busy);
+        let theirs = beside.shared.clone();
+        let thread = std::thread::Builder::new().spawn(move || {
+            let _end = End(theirs);
+            panic!("as a test wants it");
+        });
+        beside.thread = Some(thread.unwrap());
+        let taken = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| beside.take_back()));
+        let panic = taken.expect_err("the window goes on without its rows");
+        assert_eq!(panic.downcast_ref::<&str>(), Some(&"as a test wants it"));
+    }
+}

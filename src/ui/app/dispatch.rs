@@ -1,0 +1,399 @@
+//! Does what the operator wished in a frame.
+
+use std::collections::BTreeMap;
+
+use egui::Context;
+
+use crate::activity::{ActivityKey, Chip, RowId};
+use crate::engine::{Action, Severity};
+use crate::protocol::{CommandId, Original};
+use crate::settings::{ProfileId, SCALES};
+use crate::ui::dialogs::completeness::Report;
+use crate::ui::dialogs::data_settings::DataSettings;
+use crate::ui::dialogs::palette::CommandPalette;
+use crate::ui::dialogs::request_data::RequestData;
+use crate::ui::dialogs::track::Track;
+use crate::ui::dialogs::{Dialog, settings};
+use crate::ui::frame::commands::Command;
+use crate::ui::frame::folder_purpose::FolderFor;
+use crate::ui::frame::help_page::HelpPage;
+use crate::ui::frame::{Scene, Wish};
+use crate::ui::profile_tab::Desk;
+use crate::ui::table::copy::{self, Copying, Form as CopyForm};
+use crate::ui::view_state::sign_in_form::Form;
+
+use super::{App, Front};
+
+/// The most commands that the server is asked for at once.
+const MOST_CHECKED: usize = 200;
+/// The most rows that are named at once.
+const MOST_NAMED: usize = 1_000;
+
+impl App {
+    pub(crate) fn do_wishes(&mut self, ctx: &Context, scene: &mut Scene) {
+        self.finish_copy(ctx, scene);
+        for wish in std::mem::take(&mut scene.wishes) {
+            self.do_wish(ctx, scene, wish);
+        }
+    }
+
+    fn do_wish(&mut self, ctx: &Context, scene: &mut Scene, wish: Wish) {
+        match wish {
+            Wish::Send(action) => {
+                self.send(action);
+            }
+            Wish::Prefer(changes) => self.prefer(|preferences| {
+                for change in changes {
+                    preferences.apply(change);
+                }
+            }),
+            Wish::Run(command) => self.run(ctx, scene, command),
+            Wish::Save { row, inline } => self.ask_where(row, inline),
+            Wish::CopySecret(secret) => self.copy_secret(&secret),
+            Wish::Export(form) => self.ask_where_to_export(form),
+            Wish::RequestData { profile, data, folder } => self.request_data(profile, data, folder),
+            Wish::AskFolder(what) => self.ask_folder(what),
+            Wish::MoveDownload { profile, request, file } => self.ask_where_else(profile, request, file),
+            Wish::RequestAgain { profile, request } => self.request_again(profile, request),
+            Wish::Check(row) => self.check(&[row]),
+            Wish::Show(profile) => self.front = Front::Desk(profile),
+            Wish::AddProfile => self.add_profile(),
+            Wish::CloseForm => self.close_form(),
+            Wish::SignIn => self.sign_in(),
+            Wish::SignInAgain(profile) => {
+                if let Some(desk) = self.desk_of(profile) {
+                    desk.form = Form::of(&desk.profile);
+                    desk.form_open = true;
+                }
+            }
+            Wish::Reveal(row) => {
+                if let Some(desk) = self.desk_mut() {
+                    desk.reveal(row);
+                }
+            }
+            Wish::ShowHelp(page) => self.open(Dialog::Help(page)),
+            Wish::ExplainCompetingConsumer(competing) => self.open(Dialog::Rival(competing)),
+            Wish::CloseDialog => self.dialog = None,
+            Wish::SetColumns(profile, columns) => self.set_columns(profile, columns),
+            Wish::SetTimes(times) => self.set_times(times),
+            Wish::SetInsight(look) => self.set_insight(look),
+            Wish::ShowFailures(reason) => self.show_failures(&reason),
+            Wish::ShowSaved(index) => self.show_saved(index),
+            Wish::SaveFilter(name) => self.save_filter(name),
+            Wish::ForgetSaved(index) => self.forget_saved(index),
+            Wish::SearchOlder => self.search_older(),
+            Wish::CancelSearch => _ = self.cancel_search(),
+            Wish::Dismiss(number) => self.dismiss(number),
+            Wish::Leave => {
+                self.dialog = None;
+                self.leave();
+            }
+        }
+        // What was wished changed what is shown; the next frame draws it at once.
+        scene.changes_in(std::time::Duration::ZERO);
+    }
+
+    fn run(&mut self, ctx: &Context, scene: &mut Scene, command: Command) {
+        match command {
+            Command::AddProfile => self.add_profile(),
+            Command::Palette => {
+                let palette = CommandPalette::new(&self.desks, self.desk(), scene);
+                self.open(Dialog::Palette(palette));
+            }
+            Command::Shortcuts => self.open(Dialog::Help(HelpPage::Shortcuts)),
+            Command::Guide => self.open(Dialog::Help(HelpPage::Guide)),
+            Command::About => self.open(Dialog::About),
+            Command::Settings => {
+                let form = settings::Form::new(self.preferences(), self.parts.reduced_motion);
+                self.open(Dialog::Settings(Box::new(form)));
+            }
+            Command::Columns => self.choose_columns(),
+            Command::SaveFilter => self.name_filter(),
+            Command::Theme(theme) => self.prefer(|preferences| preferences.theme = theme),
+            Command::Larger => self.prefer(|new| new.scale = settings::scaled(new.scale, true)),
+            Command::Smaller => self.prefer(|new| new.scale = settings::scaled(new.scale, false)),
+            Command::ActualSize => self.prefer(|preferences| preferences.scale = *SCALES.start()),
+            Command::Profile(number) => {
+                if let Some(desk) = self.desks.get(number) {
+                    self.front = Front::Desk(desk.profile.id);
+                }
+            }
+            _ => self.run_in_front(ctx, scene, command),
+        }
+    }
+
+    /// Runs a command of the profile in front.
+    fn run_in_front(&mut self, ctx: &Context, scene: &mut Scene, command: Command) {
+        let Some(desk) = self.desk_mut() else { return };
+        if !command.is_available(desk) {
+            return;
+        }
+        let profile = desk.profile.id;
+        match command {
+            Command::Filter => self.focus_filter = true,
+            Command::ShowEverything => {
+                desk.set_filter("");
+                desk.view.set_chip(Chip::All);
+            }
+            Command::Show(chip) => desk.view.set_chip(chip),
+            Command::Details => {
+                if let Some(row) = desk.table.cursor() {
+                    desk.open_details(row);
+                }
+            }
+            Command::Insight => self.turn_insight(scene.narrow),
+            Command::Pause => pause(desk),
+            Command::Follow => follow(desk),
+            Command::SelectAll => {
+                let Desk { table, activities, view, .. } = desk;
+                table.select_all(activities, view);
+            }
+            Command::Download => self.download_chosen(),
+            Command::DownloadAll => self.ask_folder(FolderFor::Ready(profile)),
+            Command::RequestAgain => self.request_chosen_again(),
+            Command::CheckStatus => {
+                let rows = desk.chosen(usize::MAX);
+                self.check(&rows);
+            }
+            Command::EditLabel => self.edit_label(),
+            Command::ShowSecrets => self.show_secrets(),
+            Command::HideSecrets => {
+                if let Some(details) = &mut desk.details {
+                    details.hide_secrets();
+                }
+            }
+            Command::CopyRows => self.copy_rows(ctx, scene, CopyForm::Text),
+            Command::CopyTsv => self.copy_rows(ctx, scene, CopyForm::Tsv),
+            Command::CopyJson => self.copy_rows(ctx, scene, CopyForm::Json),
+            Command::Export => self.open_export(),
+            Command::Connect => _ = self.send(Action::Connect(profile)),
+            Command::Disconnect => _ = self.send(Action::Disconnect(profile)),
+            Command::RetryNow => _ = self.send(Action::RetryNow(profile)),
+            Command::RenewToken => _ = self.send(Action::RenewToken(profile)),
+            Command::DataSettings => {
+                let dialog = Dialog::DataSettings(Box::new(DataSettings::of(desk)));
+                self.open(dialog);
+            }
+            Command::RequestData => self.open(Dialog::RequestData(Box::new(RequestData::new(profile)))),
+            Command::Track => self.open(Dialog::Track(Track::new(profile))),
+            Command::Completeness => {
+                let dialog = Dialog::Completeness { profile, report: Report::of(desk) };
+                self.open(dialog);
+            }
+            Command::SignOut | Command::ForgetActivity | Command::RemoveProfile => self.ask_before(command),
+            Command::AddProfile
+            | Command::Palette
+            | Command::Shortcuts
+            | Command::Guide
+            | Command::About
+            | Command::Theme(_)
+            | Command::Larger
+            | Command::Smaller
+            | Command::ActualSize
+            | Command::Settings
+            | Command::Columns
+            | Command::SaveFilter
+            | Command::Profile(_) => {}
+        }
+    }
+
+    /// Asks before something of the profile in front goes.
+    fn ask_before(&mut self, command: Command) {
+        let Some(desk) = self.desk() else { return };
+        let (profile, name) = (desk.profile.id, desk.profile.name.clone());
+        self.open(match command {
+            Command::ForgetActivity => Dialog::Forget { profile, name },
+            Command::RemoveProfile => Dialog::Remove { profile, name },
+            _ => Dialog::SignOut { profile, name, revoke: false },
+        });
+    }
+
+    /// Takes a notice away. One that the engine keeps until it is read is read now.
+    pub(crate) fn dismiss(&mut self, number: u64) {
+        let Some(notice) = self.notices.dismiss(number).filter(|notice| notice.severity > Severity::Info) else {
+            return;
+        };
+        let read = Action::NoticeRead { profile: notice.profile, sentence: notice.sentence };
+        if !self.parts.backend.send(read) {
+            tracing::debug!("the engine is busy: the notice is told again at the next start");
+        }
+    }
+
+    fn add_profile(&mut self) {
+        if self.form.is_none() {
+            self.form = Some(Form::new(&self.parts.prefill));
+        }
+        self.front = Front::New;
+    }
+
+    /// Leaves the form for a further profile, where there is another tab to go to.
+    pub(crate) fn close_form(&mut self) {
+        let Some(desk) = self.desks.first() else { return };
+        let front = Front::Desk(desk.profile.id);
+        if let Some(form) = self.form.take()
+            && form.is_asking()
+        {
+            self.send(Action::CancelSignIn(form.profile_id()));
+        }
+        self.front = front;
+    }
+
+    fn sign_in(&mut self) {
+        let taken: Vec<String> = self.names_beside_front();
+        let form = match self.front {
+            Front::New => self.form.as_mut(),
+            Front::Desk(id) => self.desks.iter_mut().find(|desk| desk.profile.id == id).map(|desk| &mut desk.form),
+        };
+        let Some(sign_in) = form.and_then(|form| form.submit(&taken)) else { return };
+        if !self.send(Action::SignIn(Box::new(sign_in))) {
+            match self.front {
+                Front::New => {
+                    if let Some(form) = &mut self.form {
+                        form.not_asked();
+                    }
+                }
+                Front::Desk(id) => {
+                    if let Some(desk) = self.desk_of(id) {
+                        desk.form.not_asked();
+                    }
+                }
+            }
+        }
+    }
+
+    /// Asks the server for the state of rows, each profile's own.
+    fn check(&mut self, rows: &[RowId]) {
+        let Some(desk) = self.desk() else { return };
+        let mut all = 0;
+        let mut asked: BTreeMap<ProfileId, Vec<CommandId>> = BTreeMap::new();
+        for (row, activity) in rows.iter().filter_map(|row| Some((*row, desk.activity(*row)?))) {
+            if rows.len() > 1 && !activity.can_check() {
+                continue;
+            }
+            if let ActivityKey::Command(command) = activity.key() {
+                all += 1;
+                if all <= MOST_CHECKED {
+                    asked.entry(desk.owner(row)).or_default().push(command);
+                }
+            }
+        }
+        for (profile, commands) in asked {
+            if !self.send(Action::CheckStatus { profile, commands }) {
+                return;
+            }
+        }
+        if all > MOST_CHECKED {
+            self.notices.say(
+                Severity::Warning,
+                format!("The server is asked for the first {MOST_CHECKED} of {all} commands. Select fewer to ask for them all."),
+            );
+        }
+    }
+
+    /// Opens the dialog that names the chosen rows.
+    fn edit_label(&mut self) {
+        let Some(desk) = self.desk() else { return };
+        let rows = desk.chosen(usize::MAX);
+        let chosen: Vec<_> = rows.iter().take(MOST_NAMED).filter_map(|row| desk.activity(*row)).collect();
+        let Some(first) = chosen.first() else { return };
+        // What all of them are called already is where one begins.
+        let alike = chosen.iter().all(|activity| activity.label() == first.label());
+        let text = if alike { first.label().to_owned() } else { String::new() };
+        let mut keys: BTreeMap<ProfileId, Vec<ActivityKey>> = BTreeMap::new();
+        for (row, activity) in rows.iter().zip(&chosen) {
+            keys.entry(desk.owner(*row)).or_default().push(activity.key());
+        }
+        let dialog = Dialog::Label { keys, text };
+        let all = rows.len();
+        self.open(dialog);
+        if all > MOST_NAMED {
+            self.notices.say(
+                Severity::Warning,
+                format!("The first {MOST_NAMED} of {all} selected rows get the label. Select fewer to name them all."),
+            );
+        }
+    }
+
+    /// Asks for the secrets in the messages of the details.
+    fn show_secrets(&mut self) {
+        let Some(desk) = self.desk_mut() else { return };
+        let Some(profile) = desk.details.as_ref().map(|details| desk.owner(details.row())) else { return };
+        let action = desk.details.as_mut().and_then(|details| details.ask_for_secrets(profile));
+        if let Some(action) = action
+            && !self.send(action)
+            && let Some(details) = self.desk_mut().and_then(|desk| desk.details.as_mut())
+        {
+            // No answer will come.
+            details.hide_secrets();
+        }
+    }
+
+    /// Copies a message with its secrets.
+    fn copy_secret(&mut self, secret: &Original) {
+        match self.parts.clipboard.copy(secret) {
+            Ok(()) => self.notices.say(
+                Severity::Info,
+                "The message was copied with its secrets, marked so that a clipboard history leaves it out.",
+            ),
+            Err(sentence) => self.notices.say(Severity::Warning, sentence),
+        }
+    }
+
+    /// Copies rows once their whole texts are there.
+    pub(crate) fn finish_copy(&mut self, ctx: &Context, scene: &Scene) {
+        let Some(copying) = self.copying.take_if(|copying| copying.is_ready()) else { return };
+        let text = self.desk_of(copying.tab).map(|desk| copying.text(desk, scene)).unwrap_or_default();
+        if !text.is_empty() {
+            ctx.copy_text(text);
+        }
+        if copying.missing > 0 {
+            self.notices.say(
+                Severity::Warning,
+                "Of some rows only the beginning of the text was copied: the journal does not have the rest any more, or it is \
+                 too long to copy. Export them to have what there is.",
+            );
+        }
+    }
+
+    /// Copies the selected rows.
+    fn copy_rows(&mut self, ctx: &Context, scene: &Scene, form: CopyForm) {
+        let Some(desk) = self.desk() else { return };
+        let rows = desk.table.selection(&desk.activities, &desk.view, copy::MOST);
+        let selected = desk.table.selected_count();
+        let (copying, cut) = Copying::new(desk, rows, form);
+        // Another copy takes its place.
+        self.copying = Some(copying);
+        for (profile, rows) in cut {
+            if !self.send(Action::ReadTexts { profile, rows }) {
+                self.copying = None;
+                return;
+            }
+        }
+        self.finish_copy(ctx, scene);
+        if selected > copy::MOST {
+            let most = copy::MOST;
+            self.notices.say(
+                Severity::Warning,
+                format!("Only the first {most} of {selected} selected rows were copied. Select fewer to copy them all, or export them."),
+            );
+        }
+    }
+}
+
+fn pause(desk: &mut Desk) {
+    let Desk { activities, view, .. } = desk;
+    if view.is_paused() { view.resume() } else { view.pause(activities) }
+}
+
+/// To the newest rows and stay there; pressed while there, stop staying.
+fn follow(desk: &mut Desk) {
+    let Desk { table, activities, view, .. } = desk;
+    let follows = table.follows() && view.sort().is_none() && !view.is_paused();
+    if follows {
+        table.set_follow(false, activities, view);
+    } else {
+        view.resume();
+        view.set_sort(None);
+        table.set_follow(true, activities, view);
+    }
+}

@@ -1,0 +1,59 @@
+//! Exporting: what is in front as the dialog's beginning, and the file that was chosen after it.
+
+use std::path::PathBuf;
+
+use crate::activity::Chip;
+use crate::engine::Action;
+use crate::protocol::visible;
+use crate::ui::dialogs::Dialog;
+use crate::ui::frame::export_form::ExportForm;
+use crate::ui::platform::ports::SaveSuggestion;
+use crate::ui::text::cut;
+
+use super::App;
+
+/// How much of a filter the dialog names, in characters.
+const LONGEST: usize = 400;
+
+impl App {
+    /// Opens the dialog for what is in front.
+    pub(crate) fn open_export(&mut self) {
+        let Some(desk) = self.desk() else { return };
+        let chip = desk.view.chip();
+        let filter = desk.view.filter();
+        let shown = desk.view.is_filtered().then(|| {
+            let mut words = Vec::new();
+            if chip != Chip::All {
+                words.push(format!("what the chip {} has", chip.word()));
+            }
+            if !filter.is_empty() {
+                words.push(format!("what fits {filter}"));
+            }
+            (filter.clone(), chip, visible(&cut(&words.join(" and "), LONGEST)).into_owned())
+        });
+        let profile = (!desk.is_all()).then(|| (desk.profile.id, desk.profile.name.clone()));
+        let selected = desk.table.any_selected().filter_map(|row| Some(desk.activity(row)?.first_seq())).collect();
+        let form = ExportForm::new(profile, self.profiles() > 1, shown, selected);
+        self.open(Dialog::Export(form));
+    }
+
+    /// Asks where the export is to go.
+    pub(crate) fn ask_where_to_export(&mut self, form: ExportForm) {
+        let suggestion = SaveSuggestion {
+            title: "Export".to_owned(),
+            folder: self.preferences().last_folder,
+            file_name: form.file_name(),
+        };
+        self.exporting.ask(&*self.parts.dialogs, suggestion, form, &self.parts.waker);
+    }
+
+    /// A place was chosen.
+    pub(crate) fn export_to(&mut self, form: &ExportForm, path: PathBuf) {
+        let folder = path.parent().map(PathBuf::from);
+        if self.send(Action::Export(Box::new(form.export(path))))
+            && let Some(folder) = folder
+        {
+            self.remember_folder(&folder);
+        }
+    }
+}

@@ -1,0 +1,41 @@
+//! Tells what came on the desktop, while the window has not the focus.
+
+use egui::Context;
+
+use crate::protocol::visible;
+use crate::ui::platform::desktop_notifications::Wanted;
+
+use super::App;
+
+impl App {
+    /// Hands what is due to the desktop. Also runs while the window is hidden.
+    pub(crate) fn notify(&mut self, ctx: &Context) {
+        let now = self.parts.clock.instant();
+        let preferences = self.settings.as_ref().map(|settings| &settings.preferences);
+        let wanted = preferences.map_or(Wanted { failed: false, ready: false }, |preferences| Wanted {
+            failed: preferences.notify_failed,
+            ready: preferences.notify_ready,
+        });
+        // A system that does not say counts as looking: nobody is told twice.
+        let looked_at = ctx.input(|input| input.viewport().focused).unwrap_or(true);
+        let several = self.profiles() > 1;
+        for desk in self.desks.iter_mut().filter(|desk| !desk.is_all()) {
+            let news = desk.take_news();
+            if !looked_at {
+                // With several profiles, say whose it is.
+                let whose = several.then(|| visible(&desk.profile.name).into_owned());
+                self.notifications.take(news, wanted, whose.as_deref(), now);
+            }
+        }
+        if looked_at {
+            self.notifications.looked_at();
+            return;
+        }
+        for notification in self.notifications.due(now) {
+            self.parts.notifier.show(notification);
+        }
+        if let Some(left) = self.notifications.left(now) {
+            ctx.request_repaint_after(left);
+        }
+    }
+}

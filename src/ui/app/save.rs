@@ -1,0 +1,174 @@
+//! Where data is saved to: asks the operator before anything is fetched, and hands the engine what was chosen.
+
+use std::collections::{BTreeMap, HashSet};
+use std::path::{Path, PathBuf};
+
+use crate::activity::{ActivityKey, RowId};
+use crate::engine::{Action, Severity};
+use crate::protocol::RequestId;
+use crate::settings::{ProfileId, SavingChange};
+use crate::ui::dialogs::Dialog;
+use crate::ui::dialogs::file_path::FilePathDialog;
+use crate::ui::frame::folder_purpose::FolderFor;
+use crate::ui::platform::file_dialogs::{MessageId, SaveFor};
+use crate::ui::platform::ports::{FailedDialog, SaveSuggestion};
+use crate::ui::text::activity_label::suggested_name;
+
+use super::App;
+
+impl App {
+    /// Opens the save dialog for a row's data. The link is not touched before a place is chosen.
+    pub(crate) fn ask_where(&mut self, row: RowId, inline: bool) {
+        let folder = self.preferences().last_folder;
+        let Some(desk) = self.desk() else { return };
+        let Some(activity) = desk.activity(row) else { return };
+        let what = match activity.key() {
+            ActivityKey::Data(request) if inline => SaveFor::Inline(request),
+            ActivityKey::Data(request) => SaveFor::Link(request),
+            ActivityKey::Message(id) if inline => SaveFor::Message(MessageId(id)),
+            ActivityKey::Message(_) | ActivityKey::Command(_) | ActivityKey::Gap(_) => return,
+        };
+        let suggestion = SaveSuggestion { title: "Save data".to_owned(), folder, file_name: suggested_name(&activity) };
+        let owner = desk.owner(row);
+        self.saving.ask(&*self.parts.dialogs, suggestion, (owner, what), &self.parts.waker);
+    }
+
+    /// Opens the save dialog for a download that waits for room; it waits on meanwhile.
+    pub(crate) fn ask_where_else(&mut self, profile: ProfileId, request: RequestId, file_name: String) {
+        let suggestion = SaveSuggestion { title: "Choose another place".to_owned(), folder: None, file_name };
+        let what = (profile, SaveFor::Moved(request));
+        self.saving.ask(&*self.parts.dialogs, suggestion, what, &self.parts.waker);
+    }
+
+    /// Opens the dialog for a folder.
+    pub(crate) fn ask_folder(&mut self, what: FolderFor) {
+        let title = match what {
+            FolderFor::Ready(_) => "Folder for everything that is ready",
+            FolderFor::Chosen(_) => "Folder for the selected data",
+            FolderFor::Automatic(_) => "Folder for ready data",
+            FolderFor::Requested(_) => "Folder for the requested data",
+        };
+        let of = (title, self.preferences().last_folder);
+        self.folders.ask_folder(&*self.parts.dialogs, of, what, &self.parts.waker);
+    }
+
+    /// Says that dialogs of the desktop failed, and asks for the path itself if they can't.
+    pub(crate) fn take_failed_dialogs(&mut self) {
+        while self.file_path.is_none()
+            && let Some(FailedDialog { error, unanswered }) = self.parts.dialogs.take_failed()
+        {
+            match unanswered {
+                Some((request, answer)) => self.file_path = Some(FilePathDialog::new(error, request, answer)),
+                None => self.notices.say(Severity::Warning, error.to_string()),
+            }
+        }
+    }
+
+    /// Whether a dialog lies over the window.
+    pub(crate) fn has_dialog(&self) -> bool {
+        self.dialog.is_some() || self.file_path.is_some()
+    }
+
+    /// A place was chosen.
+    pub(crate) fn save_to(&mut self, (profile, what): (ProfileId, SaveFor), path: PathBuf) {
+        let folder = path.parent().map(PathBuf::from);
+        let action = match what {
+            SaveFor::Link(request) => Action::Download { profile, request, to: path },
+            SaveFor::Inline(request) => {
+                let span = self.span_of(profile, &ActivityKey::Data(request.clone()));
+                Action::SaveInline { profile, request, to: path, span }
+            }
+            SaveFor::Message(MessageId(id)) => {
+                let key = ActivityKey::Message(id);
+                let span = self.span_of(profile, &key);
+                Action::SaveMessage { profile, key, to: path, span }
+            }
+            SaveFor::Moved(request) => Action::MoveDownload { profile, request, to: path },
+        };
+        if self.send(action)
+            && let Some(folder) = folder
+        {
+            self.remember_folder(&folder);
+        }
+    }
+
+    /// A folder was chosen.
+    pub(crate) fn save_into(&mut self, what: FolderFor, folder: PathBuf) {
+        match what {
+            FolderFor::Ready(profile) => self.download_all([(profile, None)], &folder),
+            FolderFor::Chosen(of) => {
+                self.download_all(of.into_iter().map(|(profile, requests)| (profile, Some(requests))), &folder);
+            }
+            FolderFor::Automatic(profile) => {
+                self.send(Action::ChangeSaving { profile, change: SavingChange::Folder(Some(folder)) });
+            }
+            FolderFor::Requested(profile) => {
+                if let Some(Dialog::RequestData(dialog)) = &mut self.dialog
+                    && dialog.profile() == profile
+                {
+                    dialog.save_into(folder.clone());
+                }
+                self.remember_folder(&folder);
+            }
+        }
+    }
+
+    /// Asks once for a folder for all selected rows whose links can be fetched; for a single one, for its place.
+    pub(crate) fn download_chosen(&mut self) {
+        let Some(desk) = self.desk() else { return };
+        let can = |row: &RowId| desk.activity(*row).is_some_and(|activity| activity.can_download());
+        let rows: Vec<RowId> = desk.chosen(usize::MAX).into_iter().filter(can).collect();
+        match rows.as_slice() {
+            // What came in a message has no link that expires: each is saved to a place of its own.
+            [] => {
+                if let Some(row) = desk.table.cursor() {
+                    self.ask_where(row, true);
+                }
+            }
+            [row] => self.ask_where(*row, false),
+            rows => {
+                let mut chosen: BTreeMap<ProfileId, HashSet<RequestId>> = BTreeMap::new();
+                for row in rows {
+                    if let Some(ActivityKey::Data(request)) = desk.activity(*row).map(|activity| activity.key()) {
+                        chosen.entry(desk.owner(*row)).or_default().insert(request);
+                    }
+                }
+                self.ask_folder(FolderFor::Chosen(chosen));
+            }
+        }
+    }
+
+    /// Has what is ready of profiles fetched into a folder: all of it, or as much of it as was chosen.
+    fn download_all(&mut self, of: impl IntoIterator<Item = (ProfileId, Option<HashSet<RequestId>>)>, folder: &Path) {
+        let mut any = false;
+        for (profile, chosen) in of {
+            let Some(desk) = self.desk_of(profile) else { continue };
+            let requests: Vec<RequestId> = desk
+                .ready()
+                .filter_map(|row| match desk.activity(row)?.key() {
+                    ActivityKey::Data(request) => Some(request),
+                    ActivityKey::Command(_) | ActivityKey::Message(_) | ActivityKey::Gap(_) => None,
+                })
+                .filter(|request| chosen.as_ref().is_none_or(|chosen| chosen.contains(request)))
+                .collect();
+            if requests.is_empty() {
+                continue;
+            }
+            if !self.send(Action::DownloadAll { profile, requests, folder: folder.to_owned() }) {
+                return;
+            }
+            any = true;
+        }
+        if any {
+            self.remember_folder(folder);
+        } else {
+            self.notices
+                .say(Severity::Warning, "Nothing is ready any more: the links have expired. Request the data again.");
+        }
+    }
+
+    /// The next dialog opens with the folder that was chosen last.
+    pub(crate) fn remember_folder(&mut self, folder: &Path) {
+        self.prefer(|preferences| preferences.last_folder = Some(folder.to_owned()));
+    }
+}

@@ -1,0 +1,156 @@
+//! The window in the system: eframe, the clock.
+
+#![expect(clippy::disallowed_methods, reason = "this is the clock that tests replace")]
+
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::time::Instant;
+
+use crate::activity::{Moment, TimeReference};
+use crate::engine::EngineClock;
+use crate::settings::WindowPlace;
+use crate::ui::platform::clipboard::SystemClipboard;
+use crate::ui::platform::display::{Display, StartError, WindowError};
+use crate::ui::platform::notifier::SystemNotifier;
+use crate::ui::platform::ports::{Backend, Clock, Waker};
+use crate::ui::platform::system_dialogs::{Spawner, SystemDialogs};
+use crate::ui::theme;
+use crate::ui::view_state::sign_in_form::Prefill;
+
+use super::apply_thread::Beside;
+use super::{App, Parts};
+
+/// What the window is started with.
+pub struct Launch {
+    /// The display it opens on.
+    pub display: Display,
+    /// Starts the engine, once there is a window: without one it would take messages that nobody sees.
+    pub start: Box<dyn FnOnce() -> Result<Started, StartError>>,
+    /// What fills the sign-in form at first.
+    pub prefill: Prefill,
+    /// The name of the profile whose tab comes to the front, where one was asked for.
+    pub profile: Option<String>,
+    /// Wakes the window; the engine has a clone of it.
+    pub waker: Waker,
+    /// How the window was left, where it was open before.
+    pub place: Option<WindowPlace>,
+}
+
+/// What the window needs of an engine that runs.
+pub struct Started {
+    /// The engine.
+    pub backend: Box<dyn Backend>,
+    /// Runs the file dialogs.
+    pub spawner: Spawner,
+    /// Set by a signal, followed by a wake: the window closes and asks nothing.
+    pub quit: Arc<AtomicBool>,
+    /// The clock that stamps entries.
+    pub clock: EngineClock,
+    /// Whether the system asks for no motion.
+    pub reduced_motion: bool,
+}
+
+impl std::fmt::Debug for Started {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Started").field("reduced_motion", &self.reduced_motion).finish_non_exhaustive()
+    }
+}
+
+impl std::fmt::Debug for Launch {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Launch").field("prefill", &self.prefill).field("profile", &self.profile).finish_non_exhaustive()
+    }
+}
+
+/// Shows the window until it is closed.
+///
+/// # Errors
+///
+/// Where there is no display, or nothing to draw with.
+pub fn run(launch: Launch) -> Result<(), WindowError> {
+    let viewport = egui::ViewportBuilder::default()
+        .with_title("Privicore Monitor")
+        .with_app_id("privicore-monitor")
+        .with_inner_size(launch.place.map_or([1280.0, 800.0], |place| [place.width.into(), place.height.into()]))
+        .with_maximized(launch.place.is_some_and(|place| place.maximised))
+        .with_min_inner_size(theme::LEAST);
+    // An icon that can't be read leaves the system's own: no reason not to open the window.
+    let viewport = match eframe::icon_data::from_png_bytes(include_bytes!("../../../assets/icon/icon-256.png")) {
+        Ok(icon) => viewport.with_icon(icon),
+        Err(_) => viewport,
+    };
+    let options = eframe::NativeOptions {
+        viewport,
+        renderer: eframe::Renderer::Glow,
+        centered: true,
+        persist_window: false,
+        event_loop_builder: on(launch.display),
+        ..eframe::NativeOptions::default()
+    };
+    let shown = eframe::run_native(
+        "privicore-monitor",
+        options,
+        Box::new(|creation| {
+            let started = (launch.start)()?;
+            let dialogs = SystemDialogs::new(started.spawner, creation.winit_window().cloned());
+            let parts = Parts {
+                backend: started.backend,
+                dialogs: Box::new(dialogs),
+                clipboard: Box::new(SystemClipboard::default()),
+                notifier: Box::new(SystemNotifier::start()),
+                clock: Box::new(SystemClock(started.clock)),
+                prefill: launch.prefill,
+                profile: launch.profile,
+                quit: started.quit,
+                beside: Beside::start(launch.waker.clone()),
+                waker: launch.waker,
+                reduced_motion: started.reduced_motion,
+            };
+            Ok(Box::new(App::new(&creation.egui_ctx, parts)))
+        }),
+    );
+    shown.map_err(|error| match error {
+        eframe::Error::AppCreation(error) => WindowError::NotStarted(error),
+        eframe::Error::Winit(_) | eframe::Error::WinitEventLoop(_) => {
+            tracing::debug!(%error, "the window could not be opened");
+            WindowError::NoDisplay
+        }
+        other => WindowError::NoGraphics(other),
+    })
+}
+
+/// The engine's clock, the monotonic one, and the system's zone.
+struct SystemClock(EngineClock);
+
+impl Clock for SystemClock {
+    fn now(&self) -> Moment {
+        self.0.now()
+    }
+
+    fn reference(&self) -> TimeReference {
+        self.0.reference()
+    }
+
+    fn instant(&self) -> Instant {
+        Instant::now()
+    }
+
+    fn zone(&self) -> jiff::tz::TimeZone {
+        jiff::tz::TimeZone::system()
+    }
+}
+
+/// Has the window open on a display, if it is not the one that is found by itself.
+#[cfg(all(unix, not(target_os = "macos")))]
+fn on(display: Display) -> Option<eframe::EventLoopBuilderHook> {
+    use winit::platform::x11::EventLoopBuilderExtX11 as _;
+    match display {
+        Display::Default => None,
+        Display::X11 => Some(Box::new(|builder| _ = builder.with_x11())),
+    }
+}
+
+#[cfg(not(all(unix, not(target_os = "macos"))))]
+fn on(_display: Display) -> Option<eframe::EventLoopBuilderHook> {
+    None
+}

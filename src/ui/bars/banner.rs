@@ -1,0 +1,91 @@
+//! The banner: what went wrong with the connection, in one sentence, and what can be done about it.
+
+use egui::{Role, Stroke, Ui, WidgetInfo, accesskit, pos2};
+
+use crate::engine::ConnectionState;
+use crate::protocol::visible;
+use crate::ui::frame::commands::Command;
+use crate::ui::frame::{Scene, Wish};
+use crate::ui::profile_tab::Desk;
+use crate::ui::text::attempt;
+use crate::ui::theme::palette::Palette;
+use crate::ui::theme::{self, Type};
+use crate::ui::widgets::{self, Look, Press, icons};
+
+use super::top_bar::state_words;
+
+/// Between two buttons.
+const GAP: f32 = 10.0;
+
+/// Whether the state of a desk's connection asks for a banner.
+pub(crate) fn is_due(desk: &Desk) -> bool {
+    matches!(
+        desk.status.connection,
+        Some(ConnectionState::Reconnecting { .. } | ConnectionState::TokenRefused { .. } | ConnectionState::Offline)
+    )
+}
+
+/// Draws it in the whole of `ui`.
+pub(crate) fn show(ui: &mut Ui, desk: &Desk, scene: &mut Scene) {
+    let palette = Palette::of(ui.style());
+    let words = state_words(desk.status.connection.as_ref(), scene);
+    let (icon, hue, sentence) = match &desk.status.connection {
+        Some(ConnectionState::Reconnecting { why, attempt: number, .. }) => {
+            (icons::RETRY_PROBLEM, palette.gap, format!("{} {}", visible(&why.to_string()), attempt(*number)))
+        }
+        Some(ConnectionState::TokenRefused { why }) => {
+            (icons::KEY_OFF, palette.failed, visible(&why.to_string()).into_owned())
+        }
+        _ => (icons::CLOUD_OFF, palette.other, "Outcomes that are sent meanwhile do not reach this window.".to_owned()),
+    };
+    let rect = widgets::bar(ui, palette.gap_fill, true);
+    let mut edge = rect;
+    edge.set_width(2.0);
+    ui.painter().rect_filled(edge, 0.0, hue);
+    ui.painter().hline(rect.x_range(), rect.top() + 0.5, Stroke::NONE);
+    let middle = rect.center().y;
+    let right = buttons(ui, desk, rect.right() - 8.0, middle, scene);
+    widgets::icon(ui, pos2(rect.left() + theme::EDGE + 8.0, middle), icon, 16.0, hue);
+    let at = pos2(rect.left() + 36.0, middle);
+    let head = widgets::text(ui, at, &words, Type::Strong, palette.text, right - at.x);
+    let at = pos2(head.right() + 8.0, middle);
+    let line = widgets::line(ui, &sentence, Type::Body, palette.secondary, right - at.x - 12.0);
+    let elided = line.elided;
+    let body = widgets::paint_line(ui, at, &line);
+    // The count changes every second: the sentence alone is the alert, or it would be read out each time.
+    let response = ui.interact(body, ui.make_persistent_id("banner"), egui::Sense::hover());
+    response.widget_info(|| WidgetInfo::labeled(Role::Alert, true, &sentence));
+    ui.ctx().accesskit_node_builder(response.id, |node| node.set_live(accesskit::Live::Polite));
+    if elided {
+        response.on_hover_text(sentence);
+    }
+}
+
+/// The buttons, from the right end; returns where they begin.
+fn buttons(ui: &mut Ui, desk: &Desk, right: f32, middle: f32, scene: &mut Scene) -> f32 {
+    let run = |command: Command, look| (command.words(), Wish::Run(command), look);
+    let buttons = match desk.status.connection {
+        Some(ConnectionState::Reconnecting { .. }) => {
+            vec![run(Command::Disconnect, Look::Plain), run(Command::RetryNow, Look::Outlined)]
+        }
+        Some(ConnectionState::TokenRefused { .. }) => vec![
+            run(Command::SignOut, Look::Plain),
+            run(Command::RetryNow, Look::Plain),
+            ("Sign in".to_owned(), Wish::SignInAgain(desk.profile.id), Look::Outlined),
+        ],
+        _ => vec![run(Command::Connect, Look::Outlined)],
+    };
+    let width = |(words, _, look): &(String, Wish, Look)| Press::new(words).look(*look).width(ui) + GAP;
+    let left = right - buttons.iter().map(width).sum::<f32>();
+    let mut at = left;
+    for (words, wish, look) in buttons {
+        let press = Press::new(&words).look(look);
+        at += GAP;
+        let width = press.width(ui);
+        if press.at(ui, pos2(at, middle)).clicked() {
+            scene.wish(wish);
+        }
+        at += width;
+    }
+    left + GAP
+}

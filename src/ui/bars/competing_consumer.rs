@@ -1,0 +1,64 @@
+//! The sign that another client takes messages from the profile's queue: a bar that stays as long as it is so, and a dialog
+//! that says what it means.
+
+use egui::{Role, Sense, Ui, WidgetInfo, accesskit, pos2};
+
+use crate::activity::CompetingConsumer;
+use crate::ui::frame::dialog_frame::{close_button, paragraph};
+use crate::ui::frame::{Scene, Wish};
+use crate::ui::theme::palette::Palette;
+use crate::ui::theme::{self, Type};
+use crate::ui::widgets::{self, Look, Press, icons};
+
+fn words(competing: CompetingConsumer) -> String {
+    format!("{} of {} settled unheard this hour", competing.unheard, competing.of)
+}
+
+/// Draws the bar in the whole of `ui`.
+pub(crate) fn bar(ui: &mut Ui, rival: CompetingConsumer, scene: &mut Scene) {
+    let palette = Palette::of(ui.style());
+    let rect = widgets::bar(ui, palette.gap_fill, true);
+    ui.painter().rect_filled(rect.with_max_x(rect.left() + 2.0), 0.0, palette.gap);
+    let middle = rect.center().y;
+    let press = Press::new("What this means").look(Look::Outlined);
+    let right = rect.right() - 8.0 - press.width(ui);
+    if press.at(ui, pos2(right, middle)).clicked() {
+        scene.wish(Wish::ExplainCompetingConsumer(rival));
+    }
+    widgets::icon(ui, pos2(rect.left() + theme::EDGE + 8.0, middle), icons::SPLIT, 16.0, palette.gap);
+    let words = words(rival);
+    let at = pos2(rect.left() + 36.0, middle);
+    let head = widgets::text(ui, at, &words, Type::Strong, palette.text, right - at.x - 12.0);
+    let sentence = "Another client is probably taking messages from this profile’s queue.";
+    let at = pos2(head.right() + 8.0, middle);
+    let body = widgets::text(ui, at, sentence, Type::Body, palette.secondary, right - at.x - 12.0);
+    let response = ui.interact(head.union(body), ui.make_persistent_id("rival"), Sense::hover());
+    response.widget_info(|| WidgetInfo::labeled(Role::Alert, true, format!("{words}. {sentence}")));
+    ui.ctx().accesskit_node_builder(response.id, |node| node.set_live(accesskit::Live::Polite));
+    response.on_hover_text(sentence);
+}
+
+/// Draws what the dialog holds.
+pub(crate) fn explain(ui: &mut Ui, rival: CompetingConsumer, fresh: bool, scene: &mut Scene) {
+    paragraph(
+        ui,
+        &format!(
+            "{} of the {} commands that settled within the last hour did so without a word on the socket, although it was \
+             live all the while. Their outcomes are known only because the server was asked.",
+            rival.unheard, rival.of
+        ),
+    );
+    paragraph(
+        ui,
+        "What may be happening: on some servers the connections of one profile share its queue, and each message reaches \
+         only one of them. Then another client, perhaps your own application, gets what this monitor does not, and this \
+         monitor gets what the other does not.",
+    );
+    paragraph(
+        ui,
+        "What to do: if an application of yours depends on these acknowledgements, disconnect here, or give the monitor a \
+         profile of its own. Otherwise close the other client. Until then the monitor goes on asking for commands that stay \
+         silent; data requests and ids that it never saw cannot be asked for.",
+    );
+    close_button(ui, fresh, scene);
+}

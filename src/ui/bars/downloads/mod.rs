@@ -1,0 +1,134 @@
+//! The drawer of downloads: those under way and those that wait for their turn, one line each, and what is ready to be
+//! fetched at once.
+
+pub(crate) mod line;
+
+use egui::{Rect, Stroke, Ui, pos2};
+
+use crate::ui::frame::commands::Command;
+use crate::ui::frame::{Scene, Wish};
+use crate::ui::profile_tab::Desk;
+use crate::ui::text::countdown;
+use crate::ui::theme::palette::Palette;
+use crate::ui::theme::{self, Type};
+use crate::ui::widgets::{self, Look, Press, icons};
+
+use line::Places;
+
+/// The most lines the drawer shows; more are reached by scrolling the table to their rows.
+const MOST: usize = 4;
+/// From how many ready links on they are offered together although nothing is being fetched.
+const SEVERAL: usize = 2;
+/// How many ready links are counted; beyond it the drawer says `or more`.
+const COUNTED: usize = 1_000;
+
+/// How many downloads a desk has, under way or waiting.
+fn all(desk: &Desk) -> usize {
+    desk.status.downloads.len() + desk.waiting.len()
+}
+
+/// How many lines the drawer of a desk has.
+fn lines(desk: &Desk, narrow: bool) -> usize {
+    let all = all(desk).min(MOST);
+    if narrow && !desk.downloads_open { all.min(1) } else { all }
+}
+
+/// How much is ready, up to [`COUNTED`], and not saved yet.
+fn ready(desk: &Desk) -> usize {
+    desk.ready().take(COUNTED).count()
+}
+
+/// How high the drawer is; 0 where there is none.
+pub(crate) fn height(desk: &Desk, narrow: bool) -> f32 {
+    let lines = match lines(desk, narrow) {
+        // What came in a message does not hurry.
+        0 if desk.links().nth(SEVERAL - 1).is_none() => return 0.0,
+        // The second line has the button for the rest.
+        1 if !narrow && desk.ready().next().is_some() => 2,
+        lines => lines.max(1),
+    };
+    f32::from(u8::try_from(lines).unwrap_or(u8::MAX)) * theme::DOWNLOAD + 2.0 * margin(narrow)
+}
+
+/// What is kept free above and below the lines.
+fn margin(narrow: bool) -> f32 {
+    if narrow { 0.0 } else { 4.0 }
+}
+
+/// Draws the drawer in the whole of `ui`.
+pub(crate) fn show(ui: &mut Ui, desk: &mut Desk, scene: &mut Scene) {
+    let palette = Palette::of(ui.style());
+    widgets::name_group(ui, "Downloads");
+    let rect = widgets::bar(ui, palette.panel, false);
+    ui.painter().hline(rect.x_range(), rect.top() + 0.5, Stroke::new(1.0, palette.stroke));
+    let first = rect.top() + margin(scene.narrow) + theme::DOWNLOAD / 2.0;
+    let head = pos2(rect.left() + theme::EDGE, first);
+    let title = widgets::text(ui, head, "Downloads", Type::SmallStrong, palette.text, f32::INFINITY);
+    let shown = lines(desk, scene.narrow);
+    if shown == 0 {
+        only_ready(ui, rect, first, desk, scene);
+        return;
+    }
+    let count = all(desk).to_string();
+    let text = widgets::text(ui, pos2(title.right() + 6.0, first), &count, Type::Small, palette.muted, f32::INFINITY);
+    widgets::label(ui, title.union(text), "downloads", &format!("Downloads {count}"));
+    if scene.narrow {
+        unfold(ui, rect, first, desk);
+    } else if desk.ready().next().is_some() {
+        download_all(ui, pos2(rect.left() + theme::EDGE, first + theme::DOWNLOAD), scene);
+    }
+    let places = Places::new(rect, scene.narrow);
+    let mut middle = first;
+    for (request, progress) in desk.status.downloads.iter().take(shown) {
+        let name = desk.name_of_running(request, progress);
+        line::running(ui, places, middle, (desk.profile.id, request, progress, &name), scene);
+        middle += theme::DOWNLOAD;
+    }
+    let left = shown.saturating_sub(desk.status.downloads.len());
+    for (place, waiting) in desk.waiting.iter().take(left) {
+        line::waiting(ui, places, middle, (*place, waiting, &desk.name_of(waiting)), scene);
+        middle += theme::DOWNLOAD;
+    }
+}
+
+/// The line where nothing is being fetched: how much could be, and until when.
+fn only_ready(ui: &mut Ui, rect: Rect, middle: f32, desk: &Desk, scene: &mut Scene) {
+    let palette = Palette::of(ui.style());
+    let ready = ready(desk);
+    let count = if ready == COUNTED { format!("{COUNTED} or more ready") } else { format!("{ready} ready") };
+    let first = desk.ready().next().and_then(|row| desk.activity(row)?.link_expires());
+    let words = match first {
+        Some(end) => format!("{count} · the first link expires in {}", countdown(scene.counts_down_to(end))),
+        None => count,
+    };
+    let left = rect.left() + if scene.narrow { 95.0 } else { 172.0 };
+    widgets::icon(ui, pos2(left + 8.0, middle), icons::READY, 16.0, palette.ready);
+    let text = widgets::text(ui, pos2(left + 28.0, middle), &words, Type::Small, palette.secondary, f32::INFINITY);
+    widgets::label(ui, text, "ready", &words);
+    let width = Press::new(DOWNLOAD_ALL).width(ui);
+    download_all(ui, pos2(rect.right() - theme::EDGE - width, middle), scene);
+}
+
+/// The words of the button.
+const DOWNLOAD_ALL: &str = "Download all ready…";
+
+fn download_all(ui: &mut Ui, at: egui::Pos2, scene: &mut Scene) {
+    if Press::new(DOWNLOAD_ALL).look(Look::Outlined).height(20.0).at(ui, at).clicked() {
+        scene.wish(Wish::Run(Command::DownloadAll));
+    }
+}
+
+/// In the narrow window the drawer is one line until it is asked for more.
+fn unfold(ui: &mut Ui, rect: Rect, middle: f32, desk: &mut Desk) {
+    if all(desk) < 2 {
+        return;
+    }
+    let (icon, words) = if desk.downloads_open {
+        (icons::EXPAND_MORE, "Show one download")
+    } else {
+        (icons::EXPAND_LESS, "Show every download")
+    };
+    if Press::icon_only(icon, words).at(ui, pos2(rect.right() - 27.0, middle)).clicked() {
+        desk.downloads_open = !desk.downloads_open;
+    }
+}

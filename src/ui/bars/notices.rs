@@ -1,0 +1,222 @@
+//! Notices: what the operator should read, each a whole sentence, with one remedy where there is one.
+//!
+//! They lie below the table, so that no row moves when one comes. Information goes by itself; the rest stays until it is
+//! dismissed.
+
+use std::time::{Duration, Instant};
+
+use egui::{Id, Rect, Role, Sense, Stroke, Ui, WidgetInfo, accesskit, pos2, vec2};
+
+use crate::engine::{Action, Notice, Problem, Severity};
+use crate::protocol::visible;
+use crate::ui::frame::{Scene, Wish};
+use crate::ui::theme::palette::Palette;
+use crate::ui::theme::{self, Type};
+use crate::ui::widgets::{self, Look, Press, icons};
+
+/// How long information stays.
+const PASSING: Duration = Duration::from_secs(8);
+/// How many are shown at once; the rest wait behind them.
+const SHOWN: usize = 3;
+/// How many are kept; of more, the oldest go. A burst of failures must not fill the memory.
+const KEPT: usize = 50;
+
+/// The notices that have not been dismissed, oldest first.
+#[derive(Debug, Default)]
+pub(crate) struct Notices {
+    all: Vec<Held>,
+    last: u64,
+    /// The number of the newest problem that was taken. What the operator has dismissed of those before stays away.
+    problem: u64,
+    /// The number of the notice that says that the engine is busy.
+    busy: Option<u64>,
+}
+
+#[derive(Debug)]
+struct Held {
+    number: u64,
+    notice: Notice,
+    /// The name of its profile, if it is to be said.
+    whose: Option<String>,
+    /// When it was first drawn: what is hidden does not pass.
+    since: Option<Instant>,
+    /// How often the same has come.
+    times: u32,
+    /// The number of the problem that it is about, where it is about one: it goes when that ends.
+    problem: Option<u64>,
+}
+
+impl Notices {
+    /// Follows what is wrong now: what is over goes, what is new comes, and what is still shown says it as it is said now, because a
+    /// profile may have another name since. With each problem comes the name of its profile, if it is to be said.
+    pub(crate) fn follow(&mut self, problems: Vec<(Problem, Option<String>)>) {
+        let lasts =
+            |held: &Held| held.problem.is_none_or(|number| problems.iter().any(|(one, _)| one.number == number));
+        self.all.retain(lasts);
+        let known = self.problem;
+        for (problem, whose) in problems {
+            let (number, times) = (problem.number, problem.times);
+            if number > known {
+                self.problem = number;
+                self.add((problem.notice(), whose), times, Some(number));
+            } else if let Some(held) = self.all.iter_mut().find(|held| held.problem == Some(number)) {
+                (held.notice, held.whose, held.times) = (problem.notice(), whose, times);
+            }
+        }
+    }
+
+    /// Takes a notice, with the name of its profile if it is to be said; the same again is counted, not listed. Its number.
+    pub(crate) fn push(&mut self, notice: Notice, whose: Option<String>) -> u64 {
+        let same = |held: &&mut Held| {
+            let same = (held.notice.profile, &held.notice.sentence) == (notice.profile, &notice.sentence);
+            held.problem.is_none() && same
+        };
+        if let Some(same) = self.all.iter_mut().find(same) {
+            same.times += 1;
+            same.since = None;
+            (same.notice, same.whose) = (notice, whose);
+            return same.number;
+        }
+        self.add((notice, whose), 1, None);
+        self.last
+    }
+
+    fn add(&mut self, (notice, whose): (Notice, Option<String>), times: u32, problem: Option<u64>) {
+        if self.all.len() >= KEPT
+            && let Some(oldest) = self.all.iter().position(|held| !held.has_to_be_read())
+        {
+            self.all.remove(oldest);
+        }
+        self.last += 1;
+        self.all.push(Held { number: self.last, notice, whose, since: None, times, problem });
+    }
+
+    /// A notice of the window's own.
+    pub(crate) fn say(&mut self, severity: Severity, sentence: impl Into<String>) {
+        self.push(Notice::new(severity, None, sentence), None);
+    }
+
+    /// Says that the engine is busy, until [`Self::not_busy`].
+    pub(crate) fn busy(&mut self, sentence: &str) {
+        self.busy = Some(self.push(Notice::new(Severity::Warning, None, sentence), None));
+    }
+
+    /// The engine is no longer busy.
+    pub(crate) fn not_busy(&mut self) {
+        if let Some(number) = self.busy.take() {
+            self.all.retain(|held| held.number != number);
+        }
+    }
+
+    /// Takes one away and gives it.
+    pub(crate) fn dismiss(&mut self, number: u64) -> Option<Notice> {
+        let at = self.all.iter().position(|held| held.number == number)?;
+        Some(self.all.remove(at).notice)
+    }
+
+    /// The number of the newest, if there is one that may go unread.
+    pub(crate) fn newest(&self) -> Option<u64> {
+        self.all.iter().rfind(|held| !held.has_to_be_read()).map(|held| held.number)
+    }
+
+    /// Lets what has been seen long enough pass.
+    pub(crate) fn pass(&mut self, scene: &mut Scene) {
+        let now = scene.instant;
+        self.all.retain(|held| {
+            held.notice.severity != Severity::Info
+                || held.since.is_none_or(|since| now.saturating_duration_since(since) < PASSING)
+        });
+        let hidden = self.all.len().saturating_sub(SHOWN);
+        for held in self.all.iter_mut().skip(hidden) {
+            let since = *held.since.get_or_insert(now);
+            if held.notice.severity == Severity::Info {
+                scene.changes_in(PASSING.saturating_sub(now.saturating_duration_since(since)));
+            }
+        }
+    }
+
+    /// How high they are drawn in a window of this width; 0 where there is none.
+    pub(crate) fn height(&self, ui: &Ui, width: f32) -> f32 {
+        let hidden = self.all.len().saturating_sub(SHOWN);
+        self.all.iter().skip(hidden).map(|held| held.height(ui, width)).sum()
+    }
+
+    /// Draws them in the whole of `ui`.
+    pub(crate) fn show(&self, ui: &mut Ui, scene: &mut Scene) {
+        let place = ui.max_rect();
+        let hidden = self.all.len().saturating_sub(SHOWN);
+        let mut top = place.top();
+        for held in self.all.iter().skip(hidden) {
+            let height = held.height(ui, place.width());
+            let rect = Rect::from_min_size(pos2(place.left(), top), vec2(place.width(), height));
+            held.show(ui, rect, scene);
+            top += height;
+        }
+    }
+}
+
+impl Held {
+    /// Whether it stays until the operator says that it was read.
+    fn has_to_be_read(&self) -> bool {
+        matches!(self.notice.remedy, Some((_, Action::WarningRead { .. })))
+    }
+
+    fn sentence(&self) -> String {
+        let whose = self.whose.as_ref().map(|name| format!("{name}: ")).unwrap_or_default();
+        let times = if self.times > 1 { format!(" ({} times)", self.times) } else { String::new() };
+        format!("{}{times}", visible(&format!("{whose}{}", self.notice.sentence)))
+    }
+
+    /// How wide its buttons are.
+    fn buttons(&self, ui: &Ui) -> f32 {
+        let remedy = self.notice.remedy.as_ref().map_or(0.0, |(words, _)| Press::new(words).width(ui) + 8.0);
+        remedy + 24.0 + 16.0
+    }
+
+    fn height(&self, ui: &Ui, width: f32) -> f32 {
+        let room = width - 36.0 - self.buttons(ui) - 24.0;
+        let galley = widgets::paragraph(ui, &self.sentence(), Type::Body, egui::Color32::PLACEHOLDER, room);
+        (galley.size().y + 16.0).max(theme::BAR)
+    }
+
+    fn show(&self, ui: &mut Ui, rect: Rect, scene: &mut Scene) {
+        let palette = Palette::of(ui.style());
+        let (icon, hue) = icons::severity(self.notice.severity, palette);
+        let fill = if self.notice.severity == Severity::Info { palette.popup } else { palette.gap_fill };
+        ui.painter().rect_filled(rect, 0.0, fill);
+        ui.painter().hline(rect.x_range(), rect.top() + 0.5, Stroke::new(1.0, palette.stroke));
+        let mut edge = rect;
+        edge.set_width(2.0);
+        ui.painter().rect_filled(edge, 0.0, hue);
+        let middle = rect.center().y;
+        widgets::icon(ui, pos2(rect.left() + theme::EDGE + 8.0, middle), icon, 16.0, hue);
+        let sentence = self.sentence();
+        let room = rect.width() - 36.0 - self.buttons(ui) - 24.0;
+        let galley = widgets::paragraph(ui, &sentence, Type::Body, palette.text, room);
+        let text =
+            Rect::from_min_size(pos2(rect.left() + 36.0, (middle - galley.size().y / 2.0).round()), galley.size());
+        ui.painter().galley(text.min, galley, palette.text);
+        let response = ui.interact(text, Id::unique(("notice", self.number)), Sense::hover());
+        response.widget_info(|| WidgetInfo::labeled(Role::Alert, true, &sentence));
+        let live =
+            if self.notice.severity == Severity::Error { accesskit::Live::Assertive } else { accesskit::Live::Polite };
+        ui.ctx().accesskit_node_builder(response.id, |node| node.set_live(live));
+        let dismiss = Press::icon_only(icons::CLOSE, "Dismiss").salt(Id::unique(("dismiss", self.number)));
+        let mut right = rect.right() - 8.0 - dismiss.width(ui);
+        if !self.has_to_be_read() && dismiss.at(ui, pos2(right, middle)).clicked() {
+            scene.wish(Wish::Dismiss(self.number));
+        }
+        if let Some((words, action)) = &self.notice.remedy {
+            self.remedy(ui, &mut right, middle, words, action, scene);
+        }
+    }
+
+    fn remedy(&self, ui: &mut Ui, right: &mut f32, middle: f32, words: &str, action: &Action, scene: &mut Scene) {
+        let press = Press::new(words).look(Look::Outlined).salt(Id::unique(("remedy", self.number)));
+        *right -= press.width(ui) + 8.0;
+        if press.at(ui, pos2(*right, middle)).clicked() {
+            scene.wish(Wish::Send(action.clone()));
+            scene.wish(Wish::Dismiss(self.number));
+        }
+    }
+}

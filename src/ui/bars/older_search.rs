@@ -1,0 +1,121 @@
+//! The search for what is not in memory: it is offered while a filter may have missed something, shows how far it is, and can
+//! be cancelled. What it found stays in the table until another filter is looked through.
+
+use egui::{Id, Pos2, Rect, Ui, pos2, vec2};
+
+use crate::activity::{ActivityKey, Entry, Seq};
+use crate::engine::{Action, SearchEnd};
+use crate::ui::frame::{Scene, Wish};
+use crate::ui::profile_tab::Desk;
+use crate::ui::text::grouped;
+use crate::ui::theme::Type;
+use crate::ui::view_state::older_search::Older;
+use crate::ui::widgets::{self, Press};
+
+/// The space before what can be done.
+const SPACE: f32 = 12.0;
+/// How wide the bar of a search is.
+const BAR: f32 = 72.0;
+
+impl Desk {
+    /// Whether the journal may have something that is to be shown and is not in memory, and was not searched for yet.
+    fn can_search_older(&self) -> bool {
+        let Older { percent, end, .. } = &self.older;
+        let is_searched = matches!(end, Some(SearchEnd::Complete | SearchEnd::TooMany));
+        let some_are_older = self.activities.known() > self.activities.len() || self.activities.has_cut_texts();
+        !self.is_all() && self.view.is_filtered() && some_are_older && percent.is_none() && !is_searched
+    }
+
+    /// Begins the search.
+    pub(crate) fn search_older(&mut self) -> Option<Action> {
+        if !self.can_search_older() {
+            return None;
+        }
+        let (filter, chip) = (self.view.filter().clone(), self.view.chip());
+        let number = self.older.number.wrapping_add(1);
+        self.older = Older { number, wanted: Some((filter.clone(), chip)), percent: Some(0), ..Older::default() };
+        // What was cut may be of any row.
+        let all = self.activities.has_cut_texts();
+        let before = if all { Seq::FIRST_UNKEPT } else { self.activities.older_than() };
+        Some(Action::SearchOlder { profile: self.profile.id, search: number, filter, chip, before })
+    }
+
+    /// Stops it; what was found stays. `None` if there is none under way.
+    pub(crate) fn cancel_search(&mut self) -> Option<Action> {
+        self.older.percent.take().map(|_| Action::CancelSearch(self.profile.id))
+    }
+
+    /// Ends the search if something else is looked for by now, and lets go of what it found.
+    pub(crate) fn follow_search(&mut self) -> Option<Action> {
+        let (filter, chip) = self.older.wanted.as_ref()?;
+        if filter == self.view.filter() && *chip == self.view.chip() {
+            return None;
+        }
+        let cancel = self.cancel_search();
+        self.older = Older { number: self.older.number, ..Older::default() };
+        self.activities.let_go_of_found();
+        cancel
+    }
+
+    /// Takes what the search found.
+    pub(crate) fn found(
+        &mut self,
+        search: u32,
+        rows: &[(ActivityKey, Vec<Entry>)],
+        percent: u8,
+        end: Option<SearchEnd>,
+    ) {
+        if search != self.older.number || self.older.percent.is_none() {
+            return;
+        }
+        for (key, entries) in rows {
+            self.activities.add_found(key, entries);
+        }
+        self.older.found += rows.len();
+        self.older.percent = if end.is_some() { None } else { Some(percent) };
+        self.older.end = end;
+    }
+
+    /// What the status bar says of it.
+    pub(crate) fn words_of_search(&self) -> Option<String> {
+        let Older { percent, found, end, .. } = &self.older;
+        match (percent, end) {
+            (Some(_), _) => Some("searching older…".to_owned()),
+            (None, Some(SearchEnd::TooMany)) => Some(format!("the newest {} older ones are shown", grouped(*found))),
+            (None, Some(SearchEnd::Failed)) => Some("the journal can't be searched".to_owned()),
+            (None, Some(SearchEnd::Complete) | None) => None,
+        }
+    }
+}
+
+/// The button that begins a search, or ends it.
+fn button(desk: &Desk) -> Option<Press<'static>> {
+    let words = match desk.older.percent {
+        Some(_) => "Cancel search",
+        None if desk.can_search_older() => "Search older…",
+        None => return None,
+    };
+    Some(Press::new(words).face(Type::Caption).height(20.0))
+}
+
+/// How wide what can be done about it is, with the space before it; 0 if there is nothing.
+pub(crate) fn width(ui: &Ui, desk: &Desk) -> f32 {
+    let bar = if desk.older.percent.is_some() { BAR + 8.0 } else { 0.0 };
+    button(desk).map_or(0.0, |button| SPACE + bar + button.width(ui))
+}
+
+/// Draws what can be done about it, behind a place in the status bar.
+pub(crate) fn show(ui: &mut Ui, desk: &Desk, at: Pos2, scene: &mut Scene) {
+    let Some(button) = button(desk) else { return };
+    let at = pos2(at.x + SPACE, at.y);
+    if let Some(percent) = desk.older.percent {
+        let bar = Rect::from_min_size(pos2(at.x, at.y - 3.0), vec2(BAR, 6.0));
+        let fraction = f32::from(percent) / 100.0;
+        widgets::progress(ui, bar, Id::unique("search"), "Searching older messages", Some(fraction));
+        if button.at(ui, pos2(bar.right() + 8.0, at.y)).clicked() {
+            scene.wish(Wish::CancelSearch);
+        }
+    } else if button.at(ui, at).on_hover_text("Search the journal for what is not in memory.").clicked() {
+        scene.wish(Wish::SearchOlder);
+    }
+}

@@ -1,0 +1,147 @@
+//! Saved filters: the menu beside the filter that leads back to one, and the dialog that names one.
+
+use egui::{Id, Key, Popup, PopupCloseBehavior, Pos2, RectAlign, Ui, pos2, vec2};
+
+use crate::protocol::visible;
+use crate::settings::SavedFilter;
+use crate::ui::frame::commands::Command;
+use crate::ui::frame::dialog_frame::{First, buttons_unless, mistake, paragraph};
+use crate::ui::frame::{Scene, Wish};
+use crate::ui::text::cut;
+use crate::ui::theme::Type;
+use crate::ui::theme::palette::Palette;
+use crate::ui::widgets::text_field::Field;
+use crate::ui::widgets::{self, Look, Press, icons};
+
+/// The longest name, in characters.
+const LONGEST: usize = 60;
+/// How many can be saved: more than fit into a menu.
+pub(crate) const MOST: usize = 30;
+/// The width of the menu.
+const WIDTH: f32 = 280.0;
+
+/// Draws the button and, while it is open, its menu.
+pub(crate) fn menu(ui: &mut Ui, at: Pos2, saved: &[SavedFilter], scene: &mut Scene) {
+    let button = Press::icon_only(icons::SAVED, "Saved filters").at(ui, at);
+    Popup::menu(&button)
+        .id(Id::unique("saved filters"))
+        .align(RectAlign::BOTTOM_END)
+        .gap(2.0)
+        .width(WIDTH)
+        .close_behavior(PopupCloseBehavior::CloseOnClick)
+        .accessible_name("Saved filters")
+        .show(|ui| {
+            ui.spacing_mut().item_spacing.y = 0.0;
+            widgets::menu_area(ui).show(ui, |ui| {
+                ui.set_min_width(WIDTH);
+                for (index, filter) in saved.iter().enumerate() {
+                    entry(ui, index, filter, scene);
+                }
+                if saved.is_empty() {
+                    let palette = Palette::of(ui.style());
+                    let (_, rect) = ui.allocate_space(vec2(WIDTH, 28.0));
+                    let words = "A saved filter keeps its columns and its sort.";
+                    let at = pos2(rect.left() + 8.0, rect.center().y);
+                    let text = widgets::text(ui, at, words, Type::Small, palette.muted, WIDTH);
+                    widgets::label(ui, text, "no saved filters", words);
+                }
+                let (_, rect) = ui.allocate_space(vec2(WIDTH, 28.0));
+                let save = Press::new("Save filter…").icon(icons::ADD).look(Look::MenuItem);
+                if save.within(ui, rect).clicked() {
+                    scene.wish(Wish::Run(Command::SaveFilter));
+                }
+                widgets::follow_focus(ui);
+            });
+        });
+}
+
+/// Draws one: a press leads back to it, the button at its end forgets it.
+fn entry(ui: &mut Ui, index: usize, filter: &SavedFilter, scene: &mut Scene) {
+    let (_, rect) = ui.allocate_space(vec2(WIDTH, 28.0));
+    let (name, what) = (visible(&filter.name), visible(&filter.look.filter));
+    let shown = cut(&what, 28);
+    let accessible = format!("Show {name}");
+    let press = Press::new(&name).name(&accessible).look(Look::MenuItem).salt(Id::unique(("saved", index)));
+    if press.trailing(shown.into_owned()).within(ui, rect.with_max_x(rect.right() - 28.0)).clicked() {
+        scene.wish(Wish::ShowSaved(index));
+    }
+    let forget = format!("Forget {name}");
+    let press = Press::icon_only(icons::CLOSE, &forget).icon_size(14.0).salt(Id::unique(("forget", index)));
+    if press.at(ui, pos2(rect.right() - 26.0, rect.center().y)).clicked() {
+        scene.wish(Wish::ForgetSaved(index));
+    }
+}
+
+/// What is typed into the dialog `Save filter`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Naming {
+    name: String,
+    /// What the filter is, to be read.
+    what: String,
+    /// The names of the filters that are saved.
+    saved: Vec<String>,
+}
+
+impl Naming {
+    /// A form for a filter. `saved` are the names of the filters that are saved.
+    pub(crate) fn new(filter: &str, saved: Vec<String>) -> Self {
+        Self { name: String::new(), what: filter.to_owned(), saved }
+    }
+
+    fn name(&self) -> &str {
+        self.name.trim()
+    }
+
+    /// What keeps it from being saved.
+    fn wrong(&self) -> Option<Wrong> {
+        match self.name().chars().count() {
+            0 => Some(Wrong::NoName),
+            1..=LONGEST if self.saved.len() < MOST || self.saved.iter().any(|name| name == self.name()) => None,
+            1..=LONGEST => Some(Wrong::TooMany),
+            _ => Some(Wrong::LongName),
+        }
+    }
+}
+
+/// Why a filter can't be saved.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+enum Wrong {
+    /// It has no name yet.
+    #[error("Enter a name.")]
+    NoName,
+    /// Its name does not fit into a menu.
+    #[error("The name is longer than {} characters. Enter a shorter one.", LONGEST)]
+    LongName,
+    /// There are as many as a menu can hold.
+    #[error("There are {} saved filters. Remove one first, or enter the name of the one to replace.", MOST)]
+    TooMany,
+}
+
+/// Draws what the dialog holds.
+pub(crate) fn show(ui: &mut Ui, naming: &mut Naming, fresh: bool, scene: &mut Scene) {
+    let what = if naming.what.is_empty() {
+        "Every activity".to_owned()
+    } else {
+        visible(&cut(&naming.what, 200)).into_owned()
+    };
+    paragraph(ui, &format!("{what}, with the columns and the sort as they are now. One of the same name is replaced."));
+    let (_, rect) = ui.allocate_space(vec2(ui.available_width(), 28.0));
+    let pointed_out = naming.wrong().filter(|wrong| *wrong != Wrong::NoName).map(|wrong| wrong.to_string());
+    let id = Id::unique("filter name");
+    let field = Field { hint: "Failed today", wrong: pointed_out.is_some(), ..Field::new(id, "Name") };
+    let response = field.show(ui, rect, &mut naming.name);
+    if fresh {
+        response.request_focus();
+    }
+    let entered = response.lost_focus() && ui.input(|input| input.key_pressed(Key::Enter));
+    ui.add_space(8.0);
+    if let Some(wrong) = pointed_out {
+        mistake(ui, &wrong);
+    }
+    let why_not = naming.wrong().map(|wrong| wrong.to_string());
+    let pressed = buttons_unless(ui, why_not.as_deref(), "Save filter", "Cancel", First::None, scene);
+    if (pressed || entered) && why_not.is_none() {
+        scene.wish(Wish::SaveFilter(naming.name().to_owned()));
+        scene.wish(Wish::CloseDialog);
+    }
+}

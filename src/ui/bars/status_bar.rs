@@ -1,0 +1,113 @@
+//! The status bar: how much there is, how large the journal is, whose window this is, and what is known to be complete.
+
+use egui::{Id, Rect, Stroke, Ui, pos2};
+
+use crate::activity::Refresh;
+use crate::protocol::visible;
+use crate::ui::frame::commands::Command;
+use crate::ui::frame::{Scene, Wish};
+use crate::ui::profile_tab::Desk;
+use crate::ui::text::{bytes, grouped};
+use crate::ui::theme::palette::Palette;
+use crate::ui::theme::{self, Type};
+use crate::ui::view_state::completeness::Told;
+use crate::ui::widgets::{self, Press, icons};
+
+use super::older_search;
+
+/// Draws the bar in the whole of `ui`.
+pub(crate) fn show(ui: &mut Ui, desk: Option<&Desk>, journal: Option<u64>, scene: &mut Scene) {
+    let narrow = scene.narrow;
+    let palette = Palette::of(ui.style());
+    let rect = widgets::bar(ui, palette.window, false);
+    ui.painter().hline(rect.x_range(), rect.top() + 0.5, Stroke::new(1.0, palette.stroke));
+    let middle = rect.center().y + 0.5;
+    let at = pos2(rect.left() + theme::EDGE, middle);
+    let (shown, name) = match desk {
+        None => ("No profile yet".to_owned(), "No profile yet".to_owned()),
+        Some(desk) => (words(desk, journal, narrow, grouped), words(desk, journal, narrow, |count| count.to_string())),
+    };
+    let right = note(ui, rect, desk, middle, scene);
+    let searches = desk.filter(|desk| !desk.shows_form());
+    // The words give way to what can be done.
+    let room = right - at.x - 12.0 - searches.map_or(0.0, |desk| older_search::width(ui, desk));
+    let text = widgets::text(ui, at, &shown, Type::Caption, palette.secondary, room);
+    widgets::label(ui, text, "status", &name);
+    if let Some(desk) = searches {
+        older_search::show(ui, desk, pos2(text.right(), middle), scene);
+    }
+}
+
+fn words(desk: &Desk, journal: Option<u64>, narrow: bool, count: impl Fn(usize) -> String) -> String {
+    let activities = desk.activities.len();
+    let known = desk.activities.known();
+    let noun = if known == 1 { "activity" } else { "activities" };
+    let mut parts = vec![if known > activities {
+        format!("{} newest of {} {noun}", count(activities), count(known))
+    } else {
+        format!("{} {noun}", count(activities))
+    }];
+    parts.extend(desk.words_of_search());
+    if let Some(size) = journal {
+        parts.push(format!("journal {}", bytes(size)));
+    }
+    if desk.is_all() {
+        parts.push("the newest of all profiles".to_owned());
+    } else if !narrow {
+        let host = desk.profile.api.host().unwrap_or_default();
+        let user = &desk.profile.username;
+        parts.push(if user.is_empty() {
+            visible(&host).into_owned()
+        } else {
+            format!("{} at {}", visible(user), visible(&host))
+        });
+    }
+    let selected = desk.table.selected_count();
+    if selected > 1 {
+        let hidden = desk.hidden_selected();
+        let hidden = if hidden > 0 { format!(", {} of them hidden", count(hidden)) } else { String::new() };
+        parts.push(format!("{} selected{hidden}", count(selected)));
+    }
+    parts.join(" · ")
+}
+
+/// What stands on the right: what is under way in the background, else what is known to be complete, else the version.
+/// Returns where it begins.
+fn note(ui: &mut Ui, rect: Rect, desk: Option<&Desk>, middle: f32, scene: &mut Scene) -> f32 {
+    let palette = Palette::of(ui.style());
+    let words = match desk {
+        None => concat!("Privicore Monitor ", env!("CARGO_PKG_VERSION")).to_owned(),
+        Some(desk) => match desk.search {
+            Refresh::Searching { looked_at, of } => {
+                format!("Searching {} % of {} activities…", looked_at * 100 / of.max(1), grouped(of))
+            }
+            Refresh::Done if desk.restoring => "Reading earlier activities…".to_owned(),
+            Refresh::Done if desk.shows_form() || desk.is_all() => return rect.right() - theme::EDGE,
+            Refresh::Done => return complete(ui, rect, desk, middle, scene),
+        },
+    };
+    let at = pos2(rect.right() - theme::EDGE, middle);
+    let text = widgets::text_right(ui, at, &words, Type::Caption, palette.secondary);
+    widgets::label(ui, text, "note", &words);
+    text.left()
+}
+
+/// What is known to be complete, as a button that opens the whole list. Returns where it begins.
+fn complete(ui: &mut Ui, rect: Rect, desk: &Desk, middle: f32, scene: &mut Scene) -> f32 {
+    let palette = Palette::of(ui.style());
+    let told = desk.completeness.tell(desk.is_live(), scene);
+    let (icon, hue) = self::mark(&told, palette);
+    let press = Press::new(&told.words).coloured_icon(icon, hue).icon_size(14.0).face(Type::Caption).height(20.0);
+    let press = press.salt(Id::unique("completeness"));
+    let left = rect.right() - 4.0 - press.width(ui);
+    let hint = "Of the commands and data requests that were seen. Opens the list.";
+    if press.at(ui, pos2(left, middle)).on_hover_text(hint).clicked() {
+        scene.wish(Wish::Run(Command::Completeness));
+    }
+    left
+}
+
+/// The icon and the hue of what the status bar says.
+pub(crate) fn mark(told: &Told, palette: &Palette) -> (icons::Icon, egui::Color32) {
+    if told.warns { (icons::GAP, palette.gap) } else { (icons::COMPLETENESS, palette.muted) }
+}

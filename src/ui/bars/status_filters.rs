@@ -1,0 +1,121 @@
+//! The chips that gather activities by state, each with its count, and how many messages came of late.
+
+use std::time::Duration;
+
+use egui::{Rect, Role, Sense, Ui, WidgetInfo, pos2, vec2};
+
+use crate::activity::Chip;
+use crate::ui::frame::commands::Command;
+use crate::ui::frame::{Scene, Wish};
+use crate::ui::profile_tab::Desk;
+use crate::ui::text::grouped;
+use crate::ui::theme::palette::Palette;
+use crate::ui::theme::{self, Type};
+use crate::ui::view_state::insight::last_minute;
+use crate::ui::widgets::{self, Look, Press, icons};
+
+/// How many minutes the sparkline shows.
+const MINUTES: usize = 24;
+
+/// Draws the bar in the whole of `ui`.
+pub(crate) fn show(ui: &mut Ui, desk: &Desk, scene: &mut Scene) {
+    let palette = Palette::of(ui.style());
+    let rect = widgets::bar(ui, palette.panel, true);
+    let counts = desk.activities.counts();
+    let mut x = rect.left() + theme::EDGE;
+    for chip in Chip::ORDER {
+        let on = desk.view.chip() == chip;
+        let name = chip.accessible_name(counts.of(chip));
+        // In the narrow window the four states keep their icon and count.
+        let icon = icons::chip(chip, palette);
+        let word = if scene.narrow && icon.is_some() { "" } else { chip.word() };
+        let mut press = Press::new(word).name(&name).on(on).trailing(grouped(counts.of(chip))).icon_size(14.0);
+        if let Some((icon, hue)) = icon {
+            press = press.coloured_icon(icon, hue);
+        }
+        // The id is of the chip, not of its count, or it would lose the focus at each message.
+        press = press.salt(egui::Id::unique(("chip", chip.word())));
+        if on {
+            press = press.look(Look::Chosen);
+        }
+        let response = press.at(ui, pos2(x, rect.center().y));
+        if response.clicked() {
+            scene.wish(Wish::Run(Command::Show(chip)));
+        }
+        x = response.rect.right() + if on || x < 20.0 { 6.0 } else { 8.0 };
+    }
+    throughput(ui, rect, x, desk, scene);
+}
+
+/// Messages of the last minutes as bars, the newest brighter, and how many came in the last minute.
+fn throughput(ui: &Ui, bar: Rect, left: f32, desk: &Desk, scene: &mut Scene) {
+    let palette = Palette::of(ui.style());
+    let minutes = desk.activities.per_minute(scene.now, MINUTES);
+    let last = last_minute(&minutes, scene.now);
+    let words = format!("{last}/min");
+    let at = pos2(bar.right() - theme::EDGE, bar.center().y);
+    let text = widgets::text_right(ui, at, &words, Type::SmallStrong, palette.text);
+    let mut whole = text;
+    let spark_left = text.left() - 10.0 - 118.0;
+    if !scene.narrow && spark_left > left + 12.0 {
+        let spark = Rect::from_min_size(pos2(spark_left, bar.center().y - 10.0), vec2(118.0, 20.0));
+        whole = whole.union(spark);
+        draw_bars(ui, spark, &minutes);
+    }
+    let into = scene.now.0.rem_euclid(60_000_000);
+    if last > 0 {
+        scene.counts(Duration::from_secs(1));
+    } else if minutes.iter().any(|&count| count > 0) {
+        // Nothing comes any more, but the bars still move on with the minute.
+        let left = u64::try_from(60_000_000 - into).unwrap_or(60_000_000);
+        scene.changes_in(Duration::from_micros(left) + Duration::from_millis(1));
+    }
+    let name = format!("{last} messages in the last minute");
+    let response = ui.interact(whole, ui.make_persistent_id("throughput"), Sense::hover());
+    response.widget_info(|| WidgetInfo::labeled(Role::Label, true, &name));
+    response.on_hover_text(format!("Messages a minute over the last {MINUTES} minutes"));
+}
+
+fn draw_bars(ui: &Ui, place: Rect, minutes: &[u32]) {
+    let palette = Palette::of(ui.style());
+    let most = minutes.iter().copied().max().unwrap_or(0);
+    if most == 0 {
+        let dashes = egui::Shape::dashed_line(
+            &[place.left_bottom() + vec2(0.0, -1.0), place.right_bottom() + vec2(0.0, -1.0)],
+            egui::Stroke::new(1.0, palette.stroke_strong),
+            3.0,
+            3.0,
+        );
+        ui.painter().extend(dashes);
+        return;
+    }
+    let mut x = place.right() - 4.0;
+    for (age, count) in minutes.iter().rev().enumerate() {
+        if x < place.left() - 4.0 {
+            break;
+        }
+        #[expect(clippy::cast_precision_loss, reason = "heights of bars")]
+        let height = (*count as f32 / most as f32 * place.height()).round();
+        let height = if *count > 0 { height.max(1.0) } else { 1.0 };
+        let fill = if age == 0 { palette.secondary } else { palette.stroke_strong };
+        let bar = Rect::from_min_max(pos2(x, place.bottom() - height), pos2(x + 3.0, place.bottom()));
+        ui.painter().rect_filled(bar, 0.0, fill);
+        x -= 5.0;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+
+    use crate::activity::Moment;
+    use crate::ui::view_state::insight::last_minute;
+
+    #[test]
+    fn the_rate_does_not_drop_to_nothing_at_the_full_minute() {
+        let at = |seconds: i64| Moment(seconds * 1_000_000);
+        assert_eq!(last_minute(&[0, 60, 0], at(0)), 60);
+        assert_eq!(last_minute(&[0, 60, 20], at(30)), 50);
+        assert_eq!(last_minute(&[0, 60, 41], at(59)), 42);
+        assert_eq!(last_minute(&[], at(0)), 0);
+    }
+}

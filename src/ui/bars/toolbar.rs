@@ -1,0 +1,231 @@
+//! The tools above the table: the filter, the way back to the newest rows, pause and follow.
+
+use egui::{Id, Key, Rect, Ui, pos2, vec2};
+
+use crate::activity::FilterError;
+use crate::settings::SavedFilter;
+use crate::ui::frame::commands::Command;
+use crate::ui::frame::filter_field::filter_id;
+use crate::ui::frame::{Scene, Wish};
+use crate::ui::profile_tab::Desk;
+use crate::ui::text::grouped;
+use crate::ui::theme::palette::Palette;
+use crate::ui::theme::{self, Type};
+use crate::ui::widgets::text_field::Field;
+use crate::ui::widgets::{self, Look, Press, icons};
+
+use super::saved_filters;
+
+/// The room for the menu of saved filters, between the field and what follows.
+const SAVED: f32 = 32.0;
+
+/// Draws the bar in the whole of `ui`.
+pub(crate) fn show(ui: &mut Ui, desk: &mut Desk, saved: &[SavedFilter], scene: &mut Scene) {
+    let palette = Palette::of(ui.style());
+    let rect = widgets::bar(ui, palette.panel, true);
+    let middle = rect.center().y;
+    let tools = Tools::of(desk, scene.narrow);
+    let tools_width = tools.width(ui);
+    let newer = desk.table.newer(&desk.activities, &desk.view);
+    let newer_words = format!("{} new", grouped(newer));
+    let newer_name = format!("{newer} new");
+    let new =
+        Press::new(&newer_words).name(&newer_name).salt(Id::unique("newer")).icon(icons::ARROW_UP).look(Look::Outlined);
+    let new_width = if newer > 0 { new.width(ui) + 12.0 } else { 0.0 };
+    let room = rect.width() - 2.0 * theme::EDGE - tools_width - new_width - 12.0 - SAVED;
+    let width = if scene.narrow { room } else { room.min(488.0) };
+    let field = Rect::from_min_size(pos2(rect.left() + theme::EDGE, middle - 12.0), vec2(width.max(80.0), 24.0));
+    filter(ui, field, desk, scene);
+    saved_filters::menu(ui, pos2(field.right() + 4.0, middle), saved, scene);
+    if newer > 0 && new.at(ui, pos2(field.right() + SAVED + 8.0, middle)).clicked() {
+        scene.wish(Wish::Run(Command::Follow));
+    }
+    // The last button's text, or in the narrow window its icon, ends where everything does; its padding lies beyond.
+    let beyond = if scene.narrow { 4.0 } else { 8.0 };
+    tools.show(ui, pos2(rect.right() - theme::EDGE + beyond - tools_width, middle), scene);
+}
+
+fn filter(ui: &mut Ui, rect: Rect, desk: &mut Desk, scene: &Scene) {
+    let palette = Palette::of(ui.style());
+    let key = if scene.narrow {
+        String::new()
+    } else {
+        Command::Filter.key().map_or_else(String::new, |key| ui.ctx().format_shortcut(&key))
+    };
+    let key_width = if key.is_empty() { 0.0 } else { widgets::width(ui, &key, Type::Caption) + 10.0 };
+    let clear_width = if desk.filter.is_empty() { 0.0 } else { 20.0 };
+    let field = Field {
+        hint: "Filter …",
+        margins: (31.0, 8.0 + key_width.max(clear_width)),
+        wrong: desk.filter_error.is_some(),
+        wrong_part: desk.filter_error.as_ref().map(|error| error.range.clone()),
+        ..Field::new(filter_id(), "Filter")
+    };
+    let mut response = field.show(ui, rect, &mut desk.filter);
+    if desk.filter.is_empty() {
+        response = response.on_hover_text(LANGUAGE);
+    }
+    widgets::icon(ui, pos2(rect.left() + 17.0, rect.center().y), icons::SEARCH, 16.0, palette.secondary);
+    if response.changed() {
+        desk.read_filter();
+    }
+    if let Some(error) = &desk.filter_error {
+        mistake(ui, rect, &response, error);
+    }
+    // Enter goes on to the rows that were found.
+    if response.lost_focus() && ui.input(|input| input.key_pressed(Key::Enter)) {
+        let id = crate::ui::profile_tab::rows::table_id(desk);
+        ui.memory_mut(|memory| memory.request_focus(id));
+    }
+    if desk.filter.is_empty() {
+        let at = pos2(rect.right() - 8.0, rect.center().y);
+        widgets::text_right(ui, at, &key, Type::Caption, palette.muted);
+    } else if Press::icon_only(icons::CLOSE, "Clear filter")
+        .icon_size(14.0)
+        .height(20.0)
+        .padding(3.0)
+        .at(ui, pos2(rect.right() - 24.0, rect.center().y))
+        .clicked()
+    {
+        desk.set_filter("");
+    }
+}
+
+/// What can be typed, for who wants to know.
+const LANGUAGE: &str = "Words that must all be found, \"phrases\", -left-out, status:failed, kind:data, id:23f7, \
+                        label:deploy, context:invoices, message:owner, source:enquiry, since:10m, took:>2s, /expression/";
+
+/// Says under the field what is wrong in it, and tells it to screen readers at the field itself.
+fn mistake(ui: &Ui, field: Rect, response: &egui::Response, error: &FilterError) {
+    let palette = Palette::of(ui.style());
+    let sentence = error.problem.to_string();
+    ui.ctx().accesskit_node_builder(response.id, |node| {
+        node.set_invalid(egui::accesskit::Invalid::True);
+        node.set_description(sentence.as_str());
+    });
+    let at = pos2(field.left(), field.bottom() + 4.0);
+    let area = egui::Area::new(Id::unique("filter mistake")).fixed_pos(at).order(egui::Order::Foreground);
+    area.interactable(false).show(ui.ctx(), |ui| {
+        let frame = egui::Frame::popup(ui.style()).fill(palette.popup).inner_margin(egui::Margin::symmetric(10, 6));
+        frame.show(ui, |ui| {
+            let words = widgets::paragraph(ui, &sentence, Type::Small, palette.text, field.width().max(280.0));
+            let (_, place) = ui.allocate_space(vec2(words.size().x + 20.0, words.size().y));
+            widgets::icon(ui, place.left_top() + vec2(7.0, 8.0), icons::ERROR, 14.0, palette.failed);
+            ui.painter().galley(place.left_top() + vec2(20.0, 0.0), words, palette.text);
+            let label = widgets::label(ui, place, "filter mistake", &sentence);
+            ui.ctx().accesskit_node_builder(label.id, |node| node.set_live(egui::accesskit::Live::Polite));
+        });
+    });
+}
+
+/// The buttons on the right.
+struct Tools {
+    paused: bool,
+    waiting: usize,
+    follows: bool,
+    narrow: bool,
+    /// Why nothing can be asked for in this tab, in a sentence.
+    asks_not: Option<&'static str>,
+}
+
+impl Tools {
+    fn of(desk: &Desk, narrow: bool) -> Self {
+        Self {
+            paused: desk.view.is_paused(),
+            waiting: desk.view.waiting(&desk.activities),
+            follows: desk.table.follows() && desk.view.sort().is_none(),
+            narrow,
+            asks_not: Command::RequestData.why_not(Some(desk)).or(Command::Track.why_not(Some(desk))),
+        }
+    }
+
+    fn pause(&self) -> Press<'static> {
+        let (icon, words) = if self.paused { (icons::RESUME, "Resume") } else { (icons::PAUSE, "Pause") };
+        let press = if self.narrow { Press::icon_only(icon, words) } else { Press::new(words).icon(icon) };
+        press.on(self.paused).salt(Id::unique("pause"))
+    }
+
+    fn follow(&self) -> Press<'static> {
+        let press = if self.narrow {
+            Press::icon_only(icons::FOLLOW, "Follow newest")
+        } else {
+            Press::new("Follow newest").icon(icons::FOLLOW)
+        };
+        press.on(self.follows)
+    }
+
+    fn columns(&self) -> Press<'static> {
+        if self.narrow {
+            Press::icon_only(icons::COLUMNS, "Columns")
+        } else {
+            Press::new("Columns").icon(icons::COLUMNS)
+        }
+    }
+
+    fn export(&self) -> Press<'static> {
+        if self.narrow {
+            Press::icon_only(icons::EXPORT, "Export…")
+        } else {
+            Press::new("Export…").icon(icons::EXPORT)
+        }
+    }
+
+    /// In the narrow window the menu has it.
+    fn asks(&self) -> Option<[(Press<'static>, Command); 2]> {
+        (!self.narrow).then(|| {
+            [
+                (Press::new("Request data…").icon(icons::REQUEST), Command::RequestData),
+                (Press::new("Track commands…").icon(icons::TRACK), Command::Track),
+            ]
+        })
+    }
+
+    fn waiting(&self) -> Option<String> {
+        (self.paused && self.waiting > 0).then(|| format!("{} waiting", grouped(self.waiting)))
+    }
+
+    fn width(&self, ui: &Ui) -> f32 {
+        let waiting = self.waiting().map_or(0.0, |words| widgets::width(ui, &words, Type::Small) + 8.0);
+        let asks =
+            self.asks().map_or(0.0, |asks| asks.iter().map(|(press, _)| press.width(ui) + 8.0).sum::<f32>() + 17.0);
+        let (columns, export) = (self.columns().width(ui), self.export().width(ui));
+        waiting + asks + self.pause().width(ui) + self.follow().width(ui) + columns + export + 24.0
+    }
+
+    fn show(&self, ui: &mut Ui, at: egui::Pos2, scene: &mut Scene) {
+        let palette = Palette::of(ui.style());
+        let mut x = at.x;
+        if let Some(words) = self.waiting() {
+            let text = widgets::text(ui, at, &words, Type::Small, palette.text, f32::INFINITY);
+            widgets::label(ui, text, "waiting", &format!("{} waiting", self.waiting));
+            x = text.right() + 8.0;
+        }
+        if let Some(asks) = self.asks() {
+            for (press, command) in asks {
+                let response = press.why_not(self.asks_not).at(ui, pos2(x, at.y));
+                x = response.rect.right() + 8.0;
+                if response.clicked() {
+                    scene.wish(Wish::Run(command));
+                }
+            }
+            widgets::divider(ui, x + 4.5, at.y, 16.0);
+            x += 17.0;
+        }
+        let pause = self.pause().at(ui, pos2(x, at.y));
+        if pause.clicked() {
+            scene.wish(Wish::Run(Command::Pause));
+        }
+        let follow = self.follow().at(ui, pos2(pause.rect.right() + 8.0, at.y));
+        if follow.clicked() {
+            scene.wish(Wish::Run(Command::Follow));
+        }
+        let columns = self.columns().at(ui, pos2(follow.rect.right() + 8.0, at.y));
+        if columns.clicked() {
+            scene.wish(Wish::Run(Command::Columns));
+        }
+        let export = self.export().at(ui, pos2(columns.rect.right() + 8.0, at.y));
+        if export.clicked() {
+            scene.wish(Wish::Run(Command::Export));
+        }
+    }
+}

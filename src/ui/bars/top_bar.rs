@@ -1,0 +1,449 @@
+//! The top bar: one tab a profile, the state of the connection in words, when the token ends, and the menu.
+
+use std::time::Duration;
+
+use egui::{Id, Pos2, Rect, Response, Role, Sense, Stroke, Ui, WidgetInfo, pos2, vec2};
+
+use crate::activity::Status;
+use crate::engine::ConnectionState;
+use crate::protocol::visible;
+use crate::settings::Theme;
+use crate::ui::frame::commands::Command;
+use crate::ui::frame::menu::{entry, item, line, popup};
+use crate::ui::frame::{Scene, Wish};
+use crate::ui::profile_tab::rows::tab_name;
+use crate::ui::profile_tab::{Desk, Unseen};
+use crate::ui::text::{coarse, seconds_left, until};
+use crate::ui::theme::palette::Palette;
+use crate::ui::theme::{self, Type};
+use crate::ui::widgets::icons::{self, Mark};
+use crate::ui::widgets::{self, Press};
+
+/// A shorter silence is not worth a word, however unusual.
+const LEAST_SILENCE: Duration = Duration::from_mins(1);
+/// What the tab in front keeps at least, however much stands beside it.
+const LEAST_TAB: f32 = 120.0;
+
+/// What the bar shows.
+pub(crate) struct TopBar<'a> {
+    pub desks: &'a [Desk],
+    /// The tab in front; `None` where the form for a further profile is.
+    pub front: Option<usize>,
+    /// Whether there is a form for a further profile.
+    pub adding: bool,
+    pub theme: Theme,
+}
+
+/// The state of a connection in words, and what counts down in it.
+pub(crate) fn state_words(state: Option<&ConnectionState>, scene: &mut Scene) -> String {
+    match state {
+        None | Some(ConnectionState::SignedOut) => "Signed out".to_owned(),
+        Some(ConnectionState::Connecting) => "Connecting".to_owned(),
+        Some(ConnectionState::Joining) => "Joining".to_owned(),
+        Some(ConnectionState::Live) => "Live".to_owned(),
+        Some(ConnectionState::Reconnecting { at, .. }) => {
+            let left = at.saturating_duration_since(scene.instant);
+            scene.counts(left);
+            format!("Reconnecting in {} s", seconds_left(left))
+        }
+        Some(ConnectionState::TokenRefused { .. }) => "Token refused".to_owned(),
+        Some(ConnectionState::Offline) => "Offline".to_owned(),
+        Some(ConnectionState::Leaving) => "Leaving".to_owned(),
+    }
+}
+
+/// Draws the bar in the whole of `ui`.
+pub(crate) fn show(ui: &mut Ui, bar: &TopBar<'_>, scene: &mut Scene) {
+    let palette = Palette::of(ui.style());
+    let rect = widgets::bar(ui, palette.window, true);
+    let front = bar.front.and_then(|front| bar.desks.get(front));
+    // The right side is measured first: tabs take what it leaves.
+    let words = match front {
+        Some(desk) if desk.is_all() => how_many_live(bar.desks),
+        _ => state_words(front.and_then(|desk| desk.status.connection.as_ref()), scene),
+    };
+    let tab = front.map_or(0.0, |desk| tab_width(ui, desk).min(LEAST_TAB)) + behind_tabs(ui, bar);
+    let state = Right::measure(ui, front, words, rect.width() - tab - 16.0, scene);
+    let room = rect.right() - state.width - 16.0;
+    tabs(ui, rect, room, bar, scene);
+    state.show(ui, rect, front, scene);
+    menu(ui, rect, front, bar.theme, scene);
+}
+
+/// What the buttons behind the tabs take, with the one for tabs that have no room.
+fn behind_tabs(ui: &Ui, bar: &TopBar<'_>) -> f32 {
+    let more = if bar.desks.len() > 1 { more_button(bar.desks.len()).width(ui) + 8.0 } else { 0.0 };
+    more + if bar.adding { 130.0 } else { 40.0 }
+}
+
+/// The button of the menu of tabs that have no room.
+fn more_button(count: usize) -> Press<'static> {
+    Press::new("")
+        .name_owned(format!("More profiles ({count})"))
+        .icon(icons::EXPAND_MORE)
+        .trailing(count.to_string())
+        .salt(Id::unique("more profiles"))
+}
+
+/// How many of the profiles are live.
+fn how_many_live(desks: &[Desk]) -> String {
+    let profiles = || desks.iter().filter(|desk| !desk.is_all());
+    format!("{} of {} live", profiles().filter(|desk| desk.is_live()).count(), profiles().count())
+}
+
+/// How long no message came, where that is unusual for a live connection.
+fn quiet(desk: &Desk, scene: &mut Scene) -> Option<String> {
+    let (usual, message) = (desk.status.health.usual?, desk.last_message().filter(|_| desk.is_live())?);
+    let (age, unusual) = (scene.instant.saturating_duration_since(message), usual.max(LEAST_SILENCE));
+    if age < unusual {
+        scene.changes_in(unusual.saturating_sub(age));
+        return None;
+    }
+    let minute = Duration::from_mins(1);
+    scene.changes_in(minute.saturating_sub(Duration::from_secs(age.as_secs() % 60)));
+    Some(format!("Quiet for {}", until(age.max(minute))))
+}
+
+/// How long ago a live connection gave signs of life, and what is usual.
+fn signs_of_life(desk: &Desk, scene: &Scene) -> String {
+    let ago = |instant| coarse(scene.instant.saturating_duration_since(instant));
+    let health = desk.status.health;
+    let pong = health
+        .pong
+        .map_or_else(|| "No ping was needed yet.".to_owned(), |at| format!("Last answer to a ping {} ago.", ago(at)));
+    let message =
+        desk.last_message().map_or_else(|| "No message yet.".to_owned(), |at| format!("Last message {} ago.", ago(at)));
+    let usual = health.usual.map_or_else(
+        || "What is usual is not known yet.".to_owned(),
+        |usual| format!("Usually the next one comes within {}.", coarse(usual.max(Duration::from_secs(1)))),
+    );
+    format!("{pong}\n{message}\n{usual}")
+}
+
+/// Draws the tabs, a menu of those that have no room, and the button behind them.
+fn tabs(ui: &mut Ui, rect: Rect, room: f32, bar: &TopBar<'_>, scene: &mut Scene) {
+    let widths: Vec<f32> = bar.desks.iter().map(|desk| tab_width(ui, desk)).collect();
+    let end = room - if bar.adding { 130.0 } else { 40.0 };
+    let all = rect.left() + widths.iter().sum::<f32>() <= end;
+    // Room for the menu is kept if not all tabs fit.
+    let end = if all { end } else { end - more_button(bar.desks.len()).width(ui) - 8.0 };
+    // The tab in front is always there: room for it is kept while those before it are drawn.
+    let least = if all { f32::INFINITY } else { (end - rect.left()).max(LEAST_TAB) };
+    let mut kept = bar.front.and_then(|front| widths.get(front)).map_or(0.0, |width| width.min(least));
+    let mut x = rect.left();
+    let mut hidden = Vec::new();
+    for (index, (desk, width)) in bar.desks.iter().zip(widths).enumerate() {
+        let active = bar.front == Some(index);
+        let width = if active { width.min(least) } else { width };
+        if active {
+            kept = 0.0;
+        } else if x + kept + width > end {
+            hidden.push(desk);
+            continue;
+        }
+        let tab = Rect::from_min_size(pos2(x, rect.top()), vec2(width, rect.height()));
+        one_tab(ui, tab, desk, active, scene);
+        x += width;
+    }
+    if !hidden.is_empty() {
+        let button = more_button(hidden.len()).at(ui, pos2(x + 4.0, rect.center().y));
+        x = button.rect.right() + 4.0;
+        popup(ui, &button, |ui| {
+            for desk in &hidden {
+                let words = tab_name(desk);
+                if item(ui, Press::new(&crate::ui::text::cut(&words, 32)).name(&words).icon(icons::PROFILE)) {
+                    scene.wish(Wish::Show(desk.profile.id));
+                }
+            }
+        });
+    }
+    if bar.adding {
+        x = new_tab(ui, pos2(x, rect.top()), rect.height(), bar, scene);
+    }
+    let add = Press::icon_only(icons::ADD, "Add profile").icon_size(18.0);
+    if add.at(ui, pos2(x + 5.0, rect.center().y)).clicked() {
+        scene.wish(Wish::AddProfile);
+    }
+}
+
+/// A tab's name as it is drawn: whoever calls a profile `Profile 1` reads the word once.
+fn drawn_name(desk: &Desk) -> String {
+    let name = visible(&desk.profile.name);
+    if name.to_lowercase().starts_with("profile") { name.into_owned() } else { tab_name(desk) }
+}
+
+/// What a tab says behind its name while it is not in front: how many are new, and how many failed.
+fn unseen(desk: &Desk) -> (Option<String>, Option<String>) {
+    let Unseen { new, failed } = desk.unseen;
+    let some = |count: usize| (count > 0).then_some(count);
+    (some(new).map(|new| format!("{new} new")), some(failed).map(|failed| failed.to_string()))
+}
+
+fn tab_width(ui: &Ui, desk: &Desk) -> f32 {
+    let name = widgets::width(ui, &crate::ui::text::cut(&drawn_name(desk), 32), Type::Strong);
+    let (new, failed) = unseen(desk);
+    let new = new.map_or(0.0, |new| widgets::width(ui, &new, Type::Caption) - 15.0);
+    let failed = failed.map_or(0.0, |failed| widgets::width(ui, &failed, Type::Caption) + 26.0);
+    let state = desk.status.connection.as_ref().unwrap_or(&ConnectionState::SignedOut);
+    let mark = mark_width(&icons::connection(state, Palette::of(ui.style())), 14.0);
+    12.0 + mark + 8.0 + name + 36.0 + new.max(-8.0) + failed
+}
+
+fn one_tab(ui: &mut Ui, rect: Rect, desk: &Desk, active: bool, scene: &mut Scene) {
+    let palette = Palette::of(ui.style());
+    let name = tab_name(desk);
+    let response = tab_base(ui, rect, &name, active, ("tab", desk.profile.id));
+    let middle = rect.center().y;
+    let state = desk.status.connection.clone().unwrap_or(ConnectionState::SignedOut);
+    let x = draw_mark(ui, pos2(rect.left() + 12.0, middle), &icons::connection(&state, palette), 14.0);
+    let (face, ink) = if active { (Type::Strong, palette.text) } else { (Type::Body, palette.secondary) };
+    // The arrow of the menu stands behind the name of the tab in front.
+    let room = if active && !desk.is_all() { rect.right() - 30.0 - x - 8.0 } else { f32::INFINITY };
+    let words = widgets::text(ui, pos2(x + 8.0, middle), &crate::ui::text::cut(&drawn_name(desk), 32), face, ink, room);
+    if active && !desk.is_all() {
+        widgets::icon(ui, pos2(rect.right() - 20.0, middle), icons::EXPAND_MORE, 16.0, palette.secondary);
+        popup(ui, &response, |ui| profile_items(ui, desk, scene, true));
+    } else {
+        let (new, failed) = unseen(desk);
+        let mut x = words.right();
+        if let Some(new) = &new {
+            x = widgets::text(ui, pos2(x + 8.0, middle), new, Type::Caption, palette.muted, f32::INFINITY).right();
+        }
+        if let Some(failed) = &failed {
+            let (icon, hue) = icons::status(Status::Failed, palette);
+            widgets::icon(ui, pos2(x + 15.0, middle), icon, 14.0, hue);
+            widgets::text(ui, pos2(x + 25.0, middle), failed, Type::Caption, palette.text, f32::INFINITY);
+        }
+        let told: Vec<String> = new.into_iter().chain(failed.map(|failed| format!("{failed} failed"))).collect();
+        if !told.is_empty() {
+            ui.ctx().accesskit_node_builder(response.id, |node| node.set_description(told.join(", ")));
+        }
+        if response.clicked() {
+            scene.wish(Wish::Show(desk.profile.id));
+        }
+    }
+}
+
+/// The tab of the form for a further profile. Returns its right end.
+fn new_tab(ui: &mut Ui, at: Pos2, height: f32, bar: &TopBar<'_>, scene: &mut Scene) -> f32 {
+    let palette = Palette::of(ui.style());
+    let active = bar.front.is_none();
+    let width = widgets::width(ui, "New profile", Type::Strong) + 24.0;
+    let rect = Rect::from_min_size(at, vec2(width, height));
+    let response = tab_base(ui, rect, "New profile", active, "new tab");
+    let ink = if active { palette.text } else { palette.secondary };
+    widgets::text(ui, pos2(at.x + 12.0, rect.center().y), "New profile", Type::Strong, ink, f32::INFINITY);
+    if response.clicked() && !active {
+        scene.wish(Wish::AddProfile);
+    }
+    let mut right = rect.right();
+    if !bar.desks.is_empty() && active {
+        let close = Press::icon_only(icons::CLOSE, "Close new profile").icon_size(14.0);
+        let width = close.width(ui);
+        if close.at(ui, pos2(right + 2.0, rect.center().y)).clicked() {
+            scene.wish(Wish::CloseForm);
+        }
+        right += width + 4.0;
+    }
+    right
+}
+
+fn tab_base(ui: &Ui, rect: Rect, name: &str, active: bool, salt: impl std::hash::Hash + std::fmt::Debug) -> Response {
+    let palette = Palette::of(ui.style());
+    let response = ui.interact(rect, ui.make_persistent_id(salt), Sense::click());
+    response.widget_info(|| WidgetInfo::selected(Role::Button, true, active, name));
+    if active {
+        ui.painter().rect_filled(rect, 0.0, palette.panel);
+        let mut edge = rect;
+        edge.set_height(2.0);
+        ui.painter().rect_filled(edge, 0.0, palette.accent);
+    } else if response.hovered() {
+        ui.painter().rect_filled(rect.with_max_y(rect.bottom() - 1.0), 0.0, palette.button);
+    }
+    ui.painter().vline(rect.right() - 0.5, rect.y_range(), Stroke::new(1.0, palette.stroke));
+    if response.has_focus() {
+        widgets::focus_ring(ui, rect.shrink(4.0), theme::RADIUS_IN_ROW, false);
+    }
+    response
+}
+
+/// How wide a state's mark is.
+fn mark_width(mark: &Mark, size: f32) -> f32 {
+    match mark {
+        Mark::Disc(_) | Mark::Ring(_) => 8.0,
+        Mark::Icon(..) => size,
+    }
+}
+
+/// Draws a state's mark with its left edge at `at`; returns its right end.
+fn draw_mark(ui: &Ui, at: Pos2, mark: &Mark, size: f32) -> f32 {
+    match mark {
+        Mark::Disc(colour) => {
+            ui.painter().circle_filled(pos2(at.x + 4.0, at.y), 4.0, *colour);
+        }
+        Mark::Ring(colour) => {
+            ui.painter().circle_stroke(pos2(at.x + 4.0, at.y), 3.5, Stroke::new(1.0, *colour));
+        }
+        Mark::Icon(icon, colour) => {
+            widgets::icon(ui, pos2(at.x + size / 2.0, at.y), *icon, size, *colour);
+        }
+    }
+    at.x + mark_width(mark, size)
+}
+
+/// The right side of the bar, measured before it is drawn.
+struct Right {
+    words: String,
+    round_trip: Option<u128>,
+    expires: Option<String>,
+    quiet: Option<String>,
+    /// Whether the words that lead up to the token's end have room.
+    leads: bool,
+    width: f32,
+}
+
+impl Right {
+    /// As much of it as `room` is for: how long nothing came gives way first, then the words before the token's end.
+    fn measure(ui: &Ui, desk: Option<&Desk>, words: String, room: f32, scene: &mut Scene) -> Self {
+        let round_trip = desk
+            .filter(|desk| desk.is_live())
+            .and_then(|desk| desk.status.health.round_trip)
+            .map(|time| time.as_millis());
+        let expires_at = desk.filter(|desk| !desk.is_signed_out()).and_then(Desk::token_expires);
+        let expires = expires_at.and_then(|end| {
+            let left = end.since(scene.now);
+            if left.is_zero() {
+                // By this computer's clock alone nothing is said to have expired.
+                return scene.reference.is_told.then(|| "Token has expired".to_owned());
+            }
+            scene.counts(left);
+            Some(format!("Token expires in {}", until(left)))
+        });
+        let quiet = desk.and_then(|desk| quiet(desk, scene));
+        let mut right = Self { words, round_trip, expires, quiet, leads: true, width: 0.0 };
+        right.width = right.needs(ui, desk);
+        if right.width > room {
+            right.quiet = None;
+            right.width = right.needs(ui, desk);
+        }
+        if right.width > room {
+            right.leads = false;
+            right.width = right.needs(ui, desk);
+        }
+        right
+    }
+
+    /// How wide it is.
+    fn needs(&self, ui: &Ui, desk: Option<&Desk>) -> f32 {
+        let strong = |text: &str| widgets::width(ui, text, Type::Strong);
+        let state = desk.and_then(|desk| desk.status.connection.as_ref()).unwrap_or(&ConnectionState::SignedOut);
+        12.0 + mark_width(&icons::connection(state, Palette::of(ui.style())), 16.0)
+            + 10.0
+            + widgets::width(ui, "Connection: ", Type::Body)
+            + strong(&self.words)
+            + self.quiet.as_ref().map_or(0.0, |words| widgets::width(ui, words, Type::Body) + 12.0)
+            + self.round_trip.map_or(0.0, |time| strong(&format!(" · {time} ms")))
+            + self.expires.as_ref().map_or(0.0, |words| {
+                let (lead, rest) = self.split_expiry(words);
+                25.0 + widgets::width(ui, lead, Type::Body) + strong(rest)
+            })
+            + 28.0
+    }
+
+    fn show(&self, ui: &Ui, bar: Rect, desk: Option<&Desk>, scene: &mut Scene) {
+        let palette = Palette::of(ui.style());
+        let middle = bar.center().y;
+        // From the right: the menu is at a fixed place, the rest leads up to it.
+        let mut x = bar.right() - self.width;
+        let state = desk.and_then(|desk| desk.status.connection.clone()).unwrap_or(ConnectionState::SignedOut);
+        x = draw_mark(ui, pos2(x, middle), &icons::connection(&state, palette), 16.0) + 8.0;
+        let lead = widgets::text(ui, pos2(x, middle), "Connection: ", Type::Body, palette.secondary, f32::INFINITY);
+        let mut end =
+            widgets::text(ui, pos2(lead.right(), middle), &self.words, Type::Strong, palette.text, f32::INFINITY);
+        let label = widgets::label(ui, lead.union(end), "connection", &format!("Connection: {}", self.words));
+        if let Some(desk) = desk.filter(|desk| desk.is_live()) {
+            if label.hovered() {
+                // The ages in it count while it is looked at.
+                scene.counts(Duration::from_secs(1));
+            }
+            let signs = signs_of_life(desk, scene);
+            ui.ctx().accesskit_node_builder(label.id, |node| node.set_description(signs.as_str()));
+            label.on_hover_text(signs);
+        }
+        if let Some(time) = self.round_trip {
+            let at = pos2(end.right(), middle);
+            let words = widgets::text(ui, at, &format!(" · {time} ms"), Type::Strong, palette.text, f32::INFINITY);
+            widgets::label(ui, words, "round trip", &format!("Round trip {time} ms"));
+            end = words;
+        }
+        if let Some(quiet) = &self.quiet {
+            let at = pos2(end.right() + 12.0, middle);
+            end = widgets::text(ui, at, quiet, Type::Body, palette.muted, f32::INFINITY);
+            widgets::label(ui, end, "quiet", quiet);
+        }
+        if let Some(expires) = &self.expires {
+            widgets::divider(ui, end.right() + 12.5, middle, 16.0);
+            let (lead, rest) = self.split_expiry(expires);
+            let at = pos2(end.right() + 25.0, middle);
+            let lead = widgets::text(ui, at, lead, Type::Body, palette.secondary, f32::INFINITY);
+            let rest = widgets::text(ui, pos2(lead.right(), middle), rest, Type::Strong, palette.text, f32::INFINITY);
+            widgets::label(ui, lead.union(rest), "expiry", expires);
+        }
+    }
+
+    /// The words that lead up to the time, and the time.
+    fn split_expiry<'a>(&self, words: &'a str) -> (&'a str, &'a str) {
+        let (lead, rest) = words.split_at(words.find(" in ").map_or(0, |at| at + 4));
+        (if self.leads { lead } else { lead.strip_prefix("Token expires ").unwrap_or(lead) }, rest)
+    }
+}
+
+fn menu(ui: &mut Ui, bar: Rect, front: Option<&Desk>, chosen: Theme, scene: &mut Scene) {
+    let button = Press::icon_only(icons::MENU, "Menu").icon_size(18.0).padding(3.0);
+    let response = button.at(ui, pos2(bar.right() - 34.0, bar.center().y));
+    popup(ui, &response, |ui| {
+        if let Some(desk) = front {
+            profile_items(ui, desk, scene, false);
+            if scene.narrow {
+                for command in [Command::RequestData, Command::Track] {
+                    entry(ui, command, Some(desk), scene);
+                }
+            }
+            if desk.ready().next().is_some() {
+                entry(ui, Command::DownloadAll, Some(desk), scene);
+            }
+            entry(ui, Command::DataSettings, Some(desk), scene);
+            entry(ui, Command::Completeness, Some(desk), scene);
+            entry(ui, Command::Insight, Some(desk), scene);
+            line(ui);
+        }
+        for theme in [Theme::System, Theme::Light, Theme::Dark] {
+            let words = Command::Theme(theme).words();
+            let glyph = if theme == chosen { icons::CHECK } else { Command::Theme(theme).icon() };
+            if item(ui, Press::new(&words).icon(glyph).on(theme == chosen)) {
+                scene.wish(Wish::Run(Command::Theme(theme)));
+            }
+        }
+        line(ui);
+        for command in [Command::Settings, Command::Palette, Command::Shortcuts, Command::Guide, Command::About] {
+            entry(ui, command, front, scene);
+        }
+    });
+}
+
+/// What can be done with the profile in front.
+fn profile_items(ui: &mut Ui, desk: &Desk, scene: &mut Scene, whole: bool) {
+    let connection = [Command::Connect, Command::Disconnect]
+        .into_iter()
+        .find(|command| command.is_available(desk))
+        .unwrap_or(Command::Connect);
+    entry(ui, connection, Some(desk), scene);
+    for command in [Command::RenewToken, Command::SignOut] {
+        entry(ui, command, Some(desk), scene);
+    }
+    if whole {
+        line(ui);
+        entry(ui, Command::ForgetActivity, Some(desk), scene);
+        entry(ui, Command::RemoveProfile, Some(desk), scene);
+    }
+}

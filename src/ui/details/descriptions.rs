@@ -1,0 +1,260 @@
+//! What happened to an activity, and what can be done next, in words.
+
+use std::borrow::Cow;
+
+use egui::Color32;
+
+use crate::activity::{Activity, Deed, Enquiry, Entry, Fact, Gap, GapCause, Kind, Source, Status};
+use crate::protocol::{CommandStatus, Delivery, Message, mask, visible};
+use crate::ui::frame::Scene;
+use crate::ui::text::download_text::file_name;
+use crate::ui::text::{bytes, clock_time, cut, time_of_day};
+use crate::ui::theme::palette::Palette;
+use crate::ui::widgets::icons::{self, Icon};
+
+/// The longest text of one message in the list; the whole is in its JSON.
+const LONGEST: usize = 300;
+
+/// One line of the list of messages: its icon and its words.
+pub(crate) struct Told {
+    pub icon: Icon,
+    pub hue: Color32,
+    pub words: String,
+    /// Who told it, where it was not this program.
+    pub source: Option<Source>,
+}
+
+/// What an entry tells.
+pub(crate) fn tell(entry: &Entry, palette: &Palette) -> Told {
+    let (status, words) = match &entry.fact {
+        Fact::Heard(message) => heard(message),
+        Fact::Repeated(_) => (None, "Sent again, with a link that this monitor has requested before".to_owned()),
+        Fact::Unreadable { reason, size } if reason.is_lost() => (Some(Status::Unrecognised), reason.describe(*size)),
+        Fact::Unreadable { reason, size } => {
+            (Some(Status::Unrecognised), format!("{} that could not be read: {reason}", bytes(*size)))
+        }
+        Fact::Enquired(Enquiry::Known { status, text }) => {
+            let status = status_of(*status);
+            let words = match text {
+                Some(text) => format!("The server answered: {}. {text}", status.word()),
+                None => format!("The server answered: {}", status.word()),
+            };
+            (Some(status), words)
+        }
+        Fact::Enquired(Enquiry::Unknown) => (Some(Status::Unknown), "The server does not know this command".to_owned()),
+        Fact::Done(deed) => return done(deed, palette),
+        Fact::Gap(gap) => (Some(Status::Gap), missing(gap).to_owned()),
+    };
+    let (icon, hue) = match status {
+        // What was on the way there recedes; outcomes keep their hue.
+        Some(status) if status.is_open() => (icons::status(status, palette).0, palette.muted),
+        Some(status) => icons::status(status, palette),
+        None => (icons::SENT, palette.muted),
+    };
+    let source = match entry.fact {
+        Fact::Heard(_) | Fact::Repeated(_) | Fact::Unreadable { .. } => Some(Source::Socket),
+        Fact::Enquired(_) => Some(Source::Enquiry),
+        Fact::Done(_) | Fact::Gap(_) => None,
+    };
+    Told { icon, hue, words: visible(&cut(&words, LONGEST)).into_owned(), source }
+}
+
+/// The whole text of a message from the server, where it has one.
+pub(crate) fn whole(entry: &Entry) -> Option<String> {
+    match &entry.fact {
+        Fact::Heard(Message::Command(report)) => report.body.text().map(str::to_owned),
+        Fact::Heard(Message::Data(report)) => match &report.delivery {
+            Delivery::Text(text) | Delivery::Inline { text, .. } => Some(text.clone()),
+            Delivery::Other { body, .. } => body.text().map(str::to_owned),
+            Delivery::Link(_) | Delivery::StreamToken(_) => None,
+        },
+        Fact::Heard(Message::Unrecognised(_)) => Some(entry.raw.to_string()),
+        Fact::Heard(Message::StreamReady(_))
+        | Fact::Repeated(_)
+        | Fact::Unreadable { .. }
+        | Fact::Enquired(_)
+        | Fact::Done(_)
+        | Fact::Gap(_) => None,
+    }
+}
+
+/// The final outcome that an entry tells, and who told it.
+fn outcome(entry: &Entry) -> Option<(Source, CommandStatus)> {
+    let told = match &entry.fact {
+        Fact::Heard(Message::Command(report)) => (Source::Socket, report.status),
+        Fact::Enquired(Enquiry::Known { status, .. }) => (Source::Enquiry, *status),
+        Fact::Heard(Message::Data(_) | Message::StreamReady(_) | Message::Unrecognised(_))
+        | Fact::Repeated(_)
+        | Fact::Unreadable { .. }
+        | Fact::Enquired(Enquiry::Unknown)
+        | Fact::Done(_)
+        | Fact::Gap(_) => return None,
+    };
+    matches!(told.1, CommandStatus::Succeeded | CommandStatus::Failed).then_some(told)
+}
+
+/// Who said what where both a success and a failure were told, each at its first time.
+pub(crate) fn contradiction(entries: &[Entry], scene: &Scene) -> Option<String> {
+    let said = |entry: &Entry| {
+        let (source, status) = outcome(entry)?;
+        let who = if source == Source::Enquiry { "the server answered" } else { "the socket said" };
+        let at = clock_time(entry.at, scene.now, &scene.zone);
+        Some((status, format!("{who} {} at {at}", status_of(status).word())))
+    };
+    let (first, words) = entries.iter().find_map(said)?;
+    let (_, other) = entries.iter().filter_map(said).find(|(status, _)| *status != first)?;
+    let words = words.replacen("the ", "The ", 1);
+    Some(format!("{words}, {other}. Both are kept; the table shows what was told last."))
+}
+
+/// What a gap's beginning or end tells.
+fn missing(gap: &Gap) -> &'static str {
+    match (gap.to, gap.cause) {
+        (Some(_), _) => "Messages arrive again",
+        (None, GapCause::Disconnected) => "No messages can arrive: not connected",
+        (None, GapCause::NotRunning) => "No messages could arrive: the monitor was not running",
+        (None, GapCause::Asleep) => "No messages could arrive: the computer was asleep",
+        (None, GapCause::MessageLost) => "A message was lost, and the connection with it",
+    }
+}
+
+fn status_of(status: CommandStatus) -> Status {
+    match status {
+        CommandStatus::Pending => Status::Pending,
+        CommandStatus::Succeeded => Status::Succeeded,
+        CommandStatus::Failed => Status::Failed,
+        CommandStatus::Other(number) => Status::UnrecognisedNumber(number),
+    }
+}
+
+fn heard(message: &Message) -> (Option<Status>, String) {
+    match message {
+        Message::Command(report) => {
+            let status = status_of(report.status);
+            let words = match report.body.text().map(str::trim).filter(|text| !text.is_empty()) {
+                // Cut before it is copied: it may be a megabyte, and this is told anew in each frame.
+                Some(text) => cut(text, LONGEST).into_owned(),
+                None => status.word().into_owned(),
+            };
+            (Some(status), words)
+        }
+        Message::Data(report) => match &report.delivery {
+            Delivery::Text(text) if text.trim().is_empty() => (Some(Status::Preparing), "Preparing".to_owned()),
+            Delivery::Text(text) => (Some(Status::Preparing), cut(text, LONGEST).into_owned()),
+            Delivery::Inline { size, .. } => (Some(Status::Inline), format!("{} in the message", bytes(*size as u64))),
+            Delivery::Link(_) => (Some(Status::Ready), "Single-use link received".to_owned()),
+            Delivery::StreamToken(_) => {
+                (Some(Status::Preparing), "Single-use token received, good once the stream is ready".to_owned())
+            }
+            Delivery::Other { output_type, body } => {
+                let kind =
+                    output_type.map_or_else(|| "no output type".to_owned(), |number| format!("output type {number}"));
+                (
+                    Some(Status::Unrecognised),
+                    format!("Unrecognised, {kind}: {}", cut(body.text().unwrap_or("no body"), LONGEST)),
+                )
+            }
+        },
+        Message::StreamReady(_) => (Some(Status::Ready), "The stream is ready".to_owned()),
+        Message::Unrecognised(other) if other.kind.is_empty() => {
+            (Some(Status::Unrecognised), "A message without a type".to_owned())
+        }
+        Message::Unrecognised(other) => (Some(Status::Unrecognised), format!("A message of type {}", other.kind)),
+    }
+}
+
+fn done(deed: &Deed, palette: &Palette) -> Told {
+    let (icon, hue, words) = match deed {
+        Deed::Labelled { label } if label.is_empty() => (icons::LABEL, palette.muted, "Label taken away".to_owned()),
+        Deed::Labelled { label } => (icons::LABEL, palette.muted, format!("Labelled “{label}”")),
+        Deed::Tracked => (icons::SENT, palette.muted, "Tracked by its id".to_owned()),
+        Deed::Requested(requested) if requested.file_name.is_empty() => {
+            (icons::SENT, palette.muted, "Requested from here".to_owned())
+        }
+        Deed::Requested(requested) => {
+            (icons::SENT, palette.muted, format!("Requested {} from here", requested.file_name))
+        }
+        Deed::WarningRead => (icons::LABEL, palette.muted, "The warning was read".to_owned()),
+        Deed::Fetching { to, .. } => {
+            (icons::DOWNLOADING, palette.ready, format!("Download to {} began", file_name(to)))
+        }
+        Deed::Saved { to, size, .. } => {
+            let (icon, hue) = icons::status(Status::Saved, palette);
+            (icon, hue, format!("Saved as {}, {}", file_name(to), bytes(*size)))
+        }
+        Deed::NotSaved { sentence, .. } => {
+            let (icon, hue) = icons::status(Status::Failed, palette);
+            (icon, hue, sentence.clone())
+        }
+    };
+    Told { icon, hue, words: visible(&cut(&words, LONGEST)).into_owned(), source: None }
+}
+
+/// What can be done next.
+pub(crate) fn next(activity: &Activity<'_>, entries: &[Entry], scene: &Scene) -> String {
+    match activity.status() {
+        Status::Ready => {
+            let before = activity
+                .link_expires()
+                .map_or_else(String::new, |end| format!("Download before {}. ", time_of_day(end, &scene.zone)));
+            format!(
+                "{before}The link works once, and whoever holds it can fetch the data, so it is masked until you ask."
+            )
+        }
+        Status::Downloading => {
+            "The link is being used. If you cancel, it is used up, and the data has to be requested again.".to_owned()
+        }
+        Status::Saved => {
+            format!("Saved as {}. Open it or show it in its folder.", visible(activity.file().unwrap_or_default()))
+        }
+        Status::Inline => "The data came in the message. Save it to a file, as often as you like.".to_owned(),
+        Status::LinkExpired | Status::LinkUsed => sentence(&ended(activity, entries), "Request the data again."),
+        Status::Failed if activity.kind() == Kind::Command => {
+            "The command failed. The message says why; nothing more will come for it.".to_owned()
+        }
+        Status::Failed => sentence(&ended(activity, entries), "The data could not be saved. Request it again."),
+        Status::Pending => {
+            "The outcome is still to come. If it does not, Check status asks the server for it.".to_owned()
+        }
+        Status::Preparing => "The data is being prepared. It can be saved once it is ready.".to_owned(),
+        Status::Succeeded => "The command is done. Nothing is left to do.".to_owned(),
+        Status::Unknown => {
+            "The server knows no such command of this profile: it may be another profile’s. It need not have failed."
+                .to_owned()
+        }
+        Status::UnrecognisedNumber(number) => {
+            format!("This monitor does not know the command status {number}. The message is kept as it came.")
+        }
+        Status::Gap => {
+            "Messages of this time may be missing. Commands that were open across it are asked for.".to_owned()
+        }
+        Status::Unrecognised if entries.iter().any(|entry| *entry.raw == *mask::UNKEPT_BYTES) => {
+            "Its bytes can't be saved: they are not kept, because there was no system keyring to encrypt them with."
+                .to_owned()
+        }
+        Status::Unrecognised => "This monitor does not know what this means. It is kept as it came.".to_owned(),
+    }
+}
+
+/// How a download ended, whole: the row has the beginning of it.
+fn ended<'a>(activity: &Activity<'a>, entries: &'a [Entry]) -> Cow<'a, str> {
+    let row = activity.message();
+    let Some(beginning) = row.strip_suffix('…') else { return row };
+    let whole = entries.iter().rev().find_map(|entry| match &entry.fact {
+        Fact::Done(Deed::NotSaved { sentence, .. }) if sentence.starts_with(beginning) => Some(sentence.as_str()),
+        _ => None,
+    });
+    whole.map_or(row, Cow::Borrowed)
+}
+
+/// A message as a whole sentence, or another where there is none.
+fn sentence(message: &str, otherwise: &str) -> String {
+    let message = message.trim();
+    if message.is_empty() {
+        otherwise.to_owned()
+    } else if message.ends_with(['.', '!', '?']) {
+        visible(message).into_owned()
+    } else {
+        format!("{}.", visible(message))
+    }
+}

@@ -1,0 +1,74 @@
+//! What folds a line of JSON, for the keyboard and for screen readers: the keys of a tree. Left folds, Right unfolds, Up and Down go
+//! to what can be folded above and below, in sight or not.
+
+use egui::accesskit::Action;
+use egui::{EventFilter, Modifiers, Rect, Response, Role, Ui, WidgetInfo, vec2};
+
+/// What a key asked of what has the focus.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Key {
+    /// Fold or unfold it.
+    Turn,
+    /// Go to the next below, or above.
+    Go {
+        /// Whether below.
+        down: bool,
+    },
+}
+
+/// Names what folds `words`, and returns what its keys ask for. Enter and Space are clicks.
+pub(crate) fn name(ui: &Ui, response: &Response, words: &str, open: bool) -> Option<Key> {
+    let name = format!("{} {words}", if open { "Fold" } else { "Unfold" });
+    response.widget_info(|| WidgetInfo::labeled(Role::Button, true, &name));
+    let turn = if open { Action::Collapse } else { Action::Expand };
+    ui.ctx().accesskit_node_builder(response.id, |node| {
+        node.set_expanded(open);
+        node.add_action(turn);
+    });
+    if ui.input(|input| input.has_accesskit_action_request(response.id, turn)) {
+        return Some(Key::Turn);
+    }
+    if !response.has_focus() {
+        return None;
+    }
+    if response.gained_focus() {
+        // Tab also goes to what is only half in sight.
+        into_sight(ui, response.rect);
+    }
+    let arrows = EventFilter { horizontal_arrows: true, vertical_arrows: true, ..EventFilter::default() };
+    ui.memory_mut(|memory| memory.set_focus_lock_filter(response.id, arrows));
+    ui.input_mut(|input| {
+        let mut pressed = |key| input.consume_key(Modifiers::NONE, key);
+        if pressed(egui::Key::ArrowDown) {
+            Some(Key::Go { down: true })
+        } else if pressed(egui::Key::ArrowUp) {
+            Some(Key::Go { down: false })
+        } else if pressed(if open { egui::Key::ArrowLeft } else { egui::Key::ArrowRight }) {
+            Some(Key::Turn)
+        } else {
+            None
+        }
+    })
+}
+
+/// The next row below one, or above it, that can be folded.
+pub(crate) fn step<T>(rows: &[T], folds: impl Fn(&T) -> bool, from: usize, down: bool) -> Option<usize> {
+    if down {
+        rows.iter().skip(from + 1).position(folds).map(|beyond| from + 1 + beyond)
+    } else {
+        rows.iter().take(from).rposition(folds)
+    }
+}
+
+/// Scrolls until a row is in sight, from where another is drawn.
+pub(crate) fn reveal(ui: &Ui, line: Rect, height: f32, from: usize, to: usize) {
+    #[expect(clippy::cast_precision_loss, reason = "a page has a few thousand lines")]
+    let by = (to as f32 - from as f32) * height;
+    into_sight(ui, line.translate(vec2(0.0, by)));
+}
+
+/// Scrolls at once until a line is in sight, with the ring around it.
+fn into_sight(ui: &Ui, line: Rect) {
+    const RING: f32 = 4.0;
+    ui.scroll_to_rect_animation(line.expand2(vec2(0.0, RING)), None, egui::style::ScrollAnimation::none());
+}

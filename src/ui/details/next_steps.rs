@@ -1,0 +1,75 @@
+//! The last pane of the details: what can be done next, in words and as buttons.
+
+use egui::epaint::text::LayoutJob;
+use egui::{Id, Pos2, Rect, ScrollArea, Ui, UiBuilder, pos2, vec2};
+
+use crate::activity::{Activity, Entry};
+use crate::engine::Action;
+use crate::settings::ProfileId;
+use crate::ui::frame::commands::Command;
+use crate::ui::frame::{Scene, Wish};
+use crate::ui::theme::palette::Palette;
+use crate::ui::theme::{self, Type};
+use crate::ui::widgets::{self, Look, Press};
+
+use super::pane::pane;
+use super::receipt;
+
+/// Draws what can be done next, its buttons, and what is known beside the messages. `buttons` says whether it drew any.
+pub(crate) fn show_next(
+    ui: &mut Ui,
+    rect: Rect,
+    words: &str,
+    items: &[receipt::Item],
+    buttons: impl FnOnce(&mut Ui, Pos2) -> bool,
+) {
+    const BUTTONS: f32 = 36.0;
+    let palette = Palette::of(ui.style());
+    let place = pane(ui, rect, "Next", None);
+    let mut pane = ui.new_child(UiBuilder::new().max_rect(place).id_salt("next"));
+    ScrollArea::vertical().auto_shrink(false).id_salt("next").show(&mut pane, |ui| {
+        let width = ui.available_width() - theme::EDGE - 8.0;
+        let mut job = LayoutJob::single_section(words.to_owned(), widgets::format(Type::Small, palette.secondary));
+        for section in &mut job.sections {
+            section.format.line_height = Some(18.0);
+        }
+        job.wrap.max_width = width;
+        let galley = ui.painter().layout_job(job);
+        let left = ui.cursor().left() + theme::EDGE;
+        let text = Rect::from_min_size(Pos2::new(left, ui.cursor().top()), galley.size());
+        ui.painter().galley(text.min, galley, palette.secondary);
+        widgets::label(ui, text, "next words", words);
+        let below = if buttons(ui, pos2(text.left(), text.bottom() + 18.0)) { BUTTONS } else { 8.0 };
+        let lines = Rect::from_min_size(pos2(left, text.bottom() + below), vec2(width, receipt::height(items)));
+        receipt::show(ui, lines, items);
+        let end = if items.is_empty() { 0.0 } else { 8.0 };
+        ui.allocate_space(vec2(ui.available_width(), lines.bottom() + end - text.top()));
+    });
+}
+
+/// Asks for what a gap left open.
+pub(crate) fn reconcile_button(ui: &mut Ui, at: Pos2, reconcile: Option<Action>, scene: &mut Scene) -> bool {
+    let Some(action) = reconcile else { return false };
+    let press = Press::new("Reconcile").name("Reconcile selected").look(Look::Outlined);
+    if press.at(ui, at).clicked() {
+        scene.wish(Wish::Send(action));
+    }
+    true
+}
+
+/// What can be done that the head has no button for.
+pub(crate) fn next_buttons(
+    ui: &mut Ui,
+    at: Pos2,
+    (profile, activity, entries): (ProfileId, &Activity<'_>, &[Entry]),
+    scene: &mut Scene,
+) -> bool {
+    if activity.can_check() {
+        let press = Press::new("Check status").name("Check status of selected").look(Look::Outlined);
+        if press.salt(Id::unique("check selected")).at(ui, at).clicked() {
+            scene.wish(Wish::Run(Command::CheckStatus));
+        }
+        return true;
+    }
+    receipt::buttons(ui, at, profile, (activity, entries), scene)
+}

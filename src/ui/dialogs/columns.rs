@@ -1,0 +1,192 @@
+//! The dialog `Columns`: which columns there are, in which order and how wide, and how times are told; all of it by keyboard.
+//! What is changed takes effect at once.
+
+use egui::{Id, Rect, Ui, pos2, vec2};
+
+use crate::settings::{self, ColumnLook, ProfileId, TableColumn, Times};
+use crate::ui::frame::dialog_frame::{close_button, pane};
+use crate::ui::frame::{Scene, Wish};
+use crate::ui::theme::Type;
+use crate::ui::theme::palette::Palette;
+use crate::ui::view_state::columns::{is_flexible, set_width, usual_width, words};
+use crate::ui::widgets::text_field::{Mark, choice};
+use crate::ui::widgets::{self, Look, Press, icons};
+
+/// The height of a column's line.
+const LINE: f32 = 28.0;
+/// By how much a press of a button makes a column wider or narrower, in points.
+const STEP: f32 = 12.0;
+
+/// What is chosen.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Chosen {
+    profile: ProfileId,
+    look: settings::Look,
+    times: Times,
+}
+
+impl Chosen {
+    /// What is chosen for a profile so far.
+    pub(crate) fn new(profile: ProfileId, look: &settings::Look, times: Times) -> Self {
+        Self { profile, look: look.clone(), times }
+    }
+}
+
+/// Draws what the dialog holds.
+pub(crate) fn show(ui: &mut Ui, chosen: &mut Chosen, fresh: bool, scene: &mut Scene) {
+    let before = chosen.clone();
+    pane(ui, 264.0, 120.0).show(ui, |ui| {
+        for column in offered(&chosen.look) {
+            line(ui, column, &mut chosen.look);
+        }
+    });
+    times(ui, &mut chosen.times);
+    ui.add_space(4.0);
+    let (_, rect) = ui.allocate_space(vec2(ui.available_width(), LINE));
+    let usual = Press::new("Usual columns").look(Look::Outlined);
+    if usual.at(ui, pos2(rect.left(), rect.center().y)).clicked() {
+        chosen.look.columns.clear();
+    }
+    if chosen.look != before.look {
+        scene.wish(Wish::SetColumns(chosen.profile, chosen.look.columns.clone()));
+    }
+    if chosen.times != before.times {
+        scene.wish(Wish::SetTimes(chosen.times));
+    }
+    close_button(ui, fresh, scene);
+}
+
+/// Those that are shown in their order, then those that are not.
+fn offered(look: &settings::Look) -> Vec<TableColumn> {
+    let mut columns: Vec<TableColumn> = look.shown().iter().map(|shown| shown.column).collect();
+    columns.extend(TableColumn::ALL.into_iter().filter(|column| !is_shown(look, *column)));
+    columns
+}
+
+fn is_shown(look: &settings::Look, column: TableColumn) -> bool {
+    look.shown().iter().any(|shown| shown.column == column)
+}
+
+/// Draws the line of a column.
+fn line(ui: &mut Ui, column: TableColumn, look: &mut settings::Look) {
+    let palette = Palette::of(ui.style());
+    let (_, rect) = ui.allocate_space(vec2(ui.available_width(), LINE));
+    let middle = rect.center().y;
+    let shown = look.shown();
+    let at = shown.iter().position(|other| other.column == column);
+    let name = words(column);
+    // The last one that is shown can't be taken away: a table without columns shows nothing.
+    let can_turn = at.is_none() || shown.len() > 1;
+    if choice(ui, pos2(rect.left(), middle), Mark::Check(at.is_some()), name, can_turn).clicked() {
+        turn(look, column);
+    }
+    let Some(at) = at else { return };
+    let flexible = is_flexible(look, column).then_some("This column takes the width that is left.");
+    let buttons = [
+        (icons::ARROW_UP, format!("Move {name} up"), (at == 0).then_some("This is the first column.")),
+        (icons::ARROW_DOWN, format!("Move {name} down"), (at + 1 == shown.len()).then_some("This is the last column.")),
+        (icons::NARROWER, format!("Make {name} narrower"), flexible),
+        (icons::WIDER, format!("Make {name} wider"), flexible),
+    ];
+    let mut x = rect.right() - 4.0 * 28.0;
+    let width = if is_flexible(look, column) {
+        "what is left".to_owned()
+    } else {
+        let width = shown.get(at).and_then(|shown| shown.width).map_or(usual_width(column), f32::from);
+        format!("{width} px")
+    };
+    widgets::text_right(ui, pos2(x - 8.0, middle), &width, Type::Small, palette.muted);
+    for (index, (icon, name, why_not)) in buttons.iter().enumerate() {
+        let press = Press::icon_only(*icon, name).why_not(*why_not).salt(Id::unique(("column", column, index)));
+        if press.at(ui, pos2(x, middle)).clicked() {
+            match index {
+                0 => swap(look, at, at.saturating_sub(1)),
+                1 => swap(look, at, at + 1),
+                2 => widen(look, column, -STEP),
+                _ => widen(look, column, STEP),
+            }
+        }
+        x += 28.0;
+    }
+}
+
+/// Shows a column, last but for the buttons, or shows it no more.
+fn turn(look: &mut settings::Look, column: TableColumn) {
+    look.columns = look.shown();
+    let before = look.columns.len();
+    look.columns.retain(|shown| shown.column != column);
+    if look.columns.len() == before {
+        let end = match look.columns.last() {
+            Some(last) if last.column == TableColumn::Action => before - 1,
+            _ => before,
+        };
+        look.columns.insert(end, ColumnLook { column, width: None });
+    }
+}
+
+fn swap(look: &mut settings::Look, one: usize, other: usize) {
+    look.columns = look.shown();
+    if one < look.columns.len() && other < look.columns.len() {
+        look.columns.swap(one, other);
+    }
+}
+
+fn widen(look: &mut settings::Look, column: TableColumn, by: f32) {
+    let now = look.shown().into_iter().find(|shown| shown.column == column).and_then(|shown| shown.width);
+    let now = now.map_or(usual_width(column), f32::from);
+    set_width(look, column, Some(now + by));
+}
+
+/// Draws how times are told.
+fn times(ui: &mut Ui, times: &mut Times) {
+    let palette = Palette::of(ui.style());
+    ui.add_space(8.0);
+    let (_, head) = ui.allocate_space(vec2(ui.available_width(), 20.0));
+    let at = pos2(head.left(), head.center().y);
+    let text = widgets::text(ui, at, "Times", Type::SmallStrong, palette.secondary, head.width());
+    widgets::label(ui, text, "times", "Times");
+    let choices = [
+        ("As an age", &mut times.relative),
+        ("In coordinated universal time (UTC)", &mut times.utc),
+        ("To the millisecond", &mut times.milliseconds),
+    ];
+    for (words, on) in choices {
+        let (_, rect) = ui.allocate_space(vec2(ui.available_width(), 26.0));
+        let rect: Rect = rect;
+        if choice(ui, pos2(rect.left(), rect.center().y), Mark::Check(*on), words, true).clicked() {
+            *on = !*on;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn shown(look: &settings::Look) -> Vec<TableColumn> {
+        look.shown().iter().map(|shown| shown.column).collect()
+    }
+
+    #[test]
+    fn a_column_that_is_turned_on_comes_before_the_buttons() {
+        let mut look = settings::Look::default();
+        turn(&mut look, TableColumn::Source);
+        assert_eq!(shown(&look)[7..], [TableColumn::Source, TableColumn::Action]);
+        turn(&mut look, TableColumn::Source);
+        assert_eq!(shown(&look), TableColumn::USUAL);
+    }
+
+    #[test]
+    fn columns_change_places_and_widths() {
+        let mut look = settings::Look::default();
+        swap(&mut look, 0, 1);
+        assert_eq!(shown(&look)[..2], [TableColumn::Kind, TableColumn::Updated]);
+        widen(&mut look, TableColumn::Id, STEP);
+        widen(&mut look, TableColumn::Id, STEP);
+        assert_eq!(look.columns[2].width, Some(136));
+        for _ in 0..100 {
+            widen(&mut look, TableColumn::Id, -STEP);
+        }
+        assert_eq!(look.columns[2].width, Some(28), "narrower than can be seen");
+    }
+}

@@ -1,0 +1,157 @@
+//! What is known to be complete: one line in the status bar, and a dialog that lists it. It claims nothing about ids that
+//! were never seen, and says so.
+
+use std::collections::HashSet;
+
+use egui::{Id, Ui, pos2, vec2};
+
+use crate::activity::{ActivityKey, GapState, Ledger, RowId, Source, Status, View};
+use crate::protocol::visible;
+use crate::ui::frame::dialog_frame::{close_button, pane, paragraph};
+use crate::ui::frame::{Scene, Wish};
+use crate::ui::profile_tab::Desk;
+use crate::ui::text::{cut, gap_text, grouped};
+use crate::ui::theme::Type;
+use crate::ui::theme::palette::Palette;
+use crate::ui::view_state::completeness::LOOKED_AT;
+use crate::ui::widgets;
+use crate::ui::widgets::link::link;
+
+/// How many gaps, and how many open ids, the dialog lists.
+const LISTED: usize = 100;
+
+/// What the dialog lists, as of one moment.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Report {
+    version: u64,
+    ledger: Ledger,
+    /// The newest gaps, the newest first.
+    gaps: Vec<(RowId, GapState)>,
+    /// Ids whose outcome is still to come: those that were open across a gap, then the newest.
+    open: Vec<Open>,
+    /// Whether another client probably takes messages.
+    suspected: bool,
+}
+
+/// An id whose outcome is still to come.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Open {
+    row: RowId,
+    id: String,
+    /// Its status and how that is known.
+    words: String,
+}
+
+impl Report {
+    /// The report on a desk.
+    pub(crate) fn of(desk: &Desk) -> Self {
+        let activities = &desk.activities;
+        let mut gaps: Vec<_> = activities.gaps().filter_map(|row| Some((row, desk.gap(row)?))).collect();
+        gaps.sort_by_key(|(row, gap)| std::cmp::Reverse((gap.from, *row)));
+        let mut open = Vec::new();
+        let mut listed = HashSet::new();
+        let across = gaps.iter().flat_map(|(gap, _)| activities.open_across(*gap));
+        let across = across.take(LOOKED_AT).filter_map(|id| activities.find(&ActivityKey::Command(id.clone())));
+        let plain = View::new();
+        let newest = (0..activities.len().min(LOOKED_AT)).filter_map(|index| plain.row(activities, index));
+        let all = activities.ledger().open.min(LISTED);
+        for row in across.chain(newest) {
+            if open.len() >= all {
+                break;
+            }
+            let Some(activity) = activities.get(row).filter(|activity| activity.status().is_open()) else { continue };
+            if activity.status() != Status::Downloading && listed.insert(row) {
+                let known = match activity.source() {
+                    Some(Source::Socket) => "heard on the socket",
+                    Some(Source::Enquiry) => "the server answered",
+                    Some(Source::Both) => "heard on the socket, and the server answered",
+                    None => "not heard of yet",
+                };
+                let words = format!("{}, {known}", activity.status().word());
+                open.push(Open { row, id: visible(&cut(&activity.id(), 64)).into_owned(), words });
+            }
+        }
+        gaps.truncate(LISTED);
+        let (version, suspected) = (desk.completeness.version, desk.completeness.competing.is_some());
+        Self { version, ledger: activities.ledger(), gaps, open, suspected }
+    }
+
+    /// Brings it up to the desk, where something came.
+    pub(crate) fn follow(&mut self, desk: &Desk) {
+        if self.version != desk.completeness.version {
+            *self = Self::of(desk);
+        }
+    }
+}
+
+/// Draws what the dialog `Completeness` holds.
+pub(crate) fn show(ui: &mut Ui, report: &Report, fresh: bool, scene: &mut Scene) {
+    paragraph(
+        ui,
+        "Every command and data request that this monitor knows of, by how its outcome is known. It claims nothing about ids \
+         that were never seen: what was sent for those while nothing could be received cannot be known here.",
+    );
+    if report.suspected {
+        paragraph(
+            ui,
+            "Nothing is claimed for now: outcomes of commands did not come on the socket although it was connected, so another \
+             client may take messages of this profile.",
+        );
+    }
+    let ledger = report.ledger;
+    for (words, count) in [
+        ("Heard on the socket", ledger.heard),
+        ("Known only because the server was asked", ledger.enquired),
+        ("Unknown to the server", ledger.unknown),
+        ("Open: the outcome is still to come", ledger.open),
+        ("All commands and data requests", ledger.all()),
+    ] {
+        total(ui, words, count);
+    }
+    ui.add_space(8.0);
+    pane(ui, 384.0, 90.0).id_salt("completeness").show(ui, |ui| {
+        list_head(ui, "Gaps", report.gaps.len(), ledger.gaps);
+        for (row, gap) in &report.gaps {
+            let standing = gap_text::standing(gap);
+            let name = gap_text::headline(gap, scene.now, &scene.zone);
+            item(ui, *row, Type::Small, &name, &standing, scene);
+        }
+        list_head(ui, "Open ids", report.open.len(), ledger.open);
+        for open in &report.open {
+            item(ui, open.row, Type::Mono, &open.id, &open.words, scene);
+        }
+    });
+    close_button(ui, fresh, scene);
+}
+
+fn total(ui: &mut Ui, words: &str, count: usize) {
+    let palette = Palette::of(ui.style());
+    let (_, rect) = ui.allocate_space(vec2(ui.available_width(), 22.0));
+    let middle = rect.center().y;
+    widgets::text(ui, pos2(rect.left(), middle), words, Type::Body, palette.text, rect.width());
+    widgets::text_right(ui, pos2(rect.right(), middle), &grouped(count), Type::Strong, palette.text);
+    widgets::label(ui, rect, words, &format!("{words}: {count}"));
+}
+
+/// The head of a list, which says where it is cut.
+fn list_head(ui: &mut Ui, words: &str, listed: usize, all: usize) {
+    let palette = Palette::of(ui.style());
+    let (_, rect) = ui.allocate_space(vec2(ui.available_width(), 26.0));
+    let words = match (listed, all) {
+        (_, 0) => format!("{words}: none"),
+        (listed, all) if listed < all => format!("{words}: {listed} of {all}"),
+        (_, all) => format!("{words}: {all}"),
+    };
+    let at = pos2(rect.left(), rect.center().y + 2.0);
+    let text = widgets::text(ui, at, &words, Type::CaptionStrong, palette.muted, rect.width());
+    widgets::label(ui, text, &words, &words);
+}
+
+/// A line that leads to its row.
+fn item(ui: &mut Ui, row: RowId, face: Type, name: &str, standing: &str, scene: &mut Scene) {
+    let (_, rect) = ui.allocate_space(vec2(ui.available_width(), 22.0));
+    if link(ui, rect, Id::unique(("completeness", row)), (name, face), standing) {
+        scene.wish(Wish::CloseDialog);
+        scene.wish(Wish::Reveal(row));
+    }
+}

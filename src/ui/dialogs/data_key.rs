@@ -1,0 +1,180 @@
+//! The part of the dialog `Ready data` about payloads that are encrypted: whether they are decrypted on their way to the disk, and
+//! with which key. The key is held only while it is typed: once the engine has it, it is wiped here.
+
+use std::fmt;
+
+use egui::{Id, Key, Rect, Ui, pos2, vec2};
+use secrecy::zeroize::{Zeroize as _, Zeroizing};
+
+use crate::engine::{Action, DataKeyStatus};
+use crate::protocol::DataKey;
+use crate::settings::ProfileId;
+use crate::ui::frame::dialog_frame::{mistake, paragraph};
+use crate::ui::frame::{Scene, Wish};
+use crate::ui::theme::Type;
+use crate::ui::theme::palette::Palette;
+use crate::ui::widgets::text_field::{self, Field, Mark, Secret, choice};
+use crate::ui::widgets::{self, Look, Press, icons};
+
+use super::section::{head, line};
+
+/// How many hex digits a key has.
+const DIGITS: usize = 64;
+
+/// What is known of a profile's key, in a sentence.
+fn sentence(key: DataKeyStatus) -> &'static str {
+    match key {
+        DataKeyStatus { known: true, kept: true } => "The key is known, and kept in the keyring.",
+        DataKeyStatus { known: true, kept: false } => "The key is known until the program ends.",
+        DataKeyStatus { known: false, .. } => "No key is known: data is kept encrypted.",
+    }
+}
+
+/// What is typed.
+#[derive(Clone, PartialEq, Eq, Default)]
+pub(crate) struct KeyForm {
+    known: DataKeyStatus,
+    typed: Zeroizing<String>,
+    /// Whether the keyring is to keep it.
+    keep: bool,
+    /// Whether what is typed shows.
+    shown: bool,
+    /// What is wrong with it.
+    wrong: Option<String>,
+}
+
+impl fmt::Debug for KeyForm {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("KeyForm").field("known", &self.known).finish_non_exhaustive()
+    }
+}
+
+impl KeyForm {
+    /// What is known of the key has changed.
+    pub(crate) fn follow(&mut self, known: DataKeyStatus) {
+        if self.known != known {
+            self.known = known;
+            self.keep = known.kept;
+        }
+    }
+
+    /// Gives the engine what was typed. Says whether it is a key.
+    fn give(&mut self, profile: ProfileId, scene: &mut Scene) -> bool {
+        match read(&self.typed) {
+            Ok(key) => {
+                scene.wish(Wish::Send(Action::SetDataKey { profile, key: Some(key), keep: self.keep }));
+                self.typed.zeroize();
+                self.wrong = None;
+                self.shown = false;
+                true
+            }
+            Err(sentence) => {
+                self.wrong = Some(sentence);
+                false
+            }
+        }
+    }
+}
+
+/// Reads a key, or says what is wrong with it.
+fn read(typed: &str) -> Result<DataKey, String> {
+    let digits = typed.trim();
+    DataKey::from_hex(digits).ok_or_else(|| {
+        if digits.chars().all(|digit| digit.is_ascii_hexdigit()) {
+            format!("A key has {DIGITS} hex digits; there are {} here.", digits.len())
+        } else {
+            "A key has nothing but the digits 0 to 9 and the letters a to f.".to_owned()
+        }
+    })
+}
+
+/// Draws it. `decrypt` is what the settings have; returns whether that is to change.
+pub(crate) fn show(ui: &mut Ui, form: &mut KeyForm, profile: ProfileId, decrypt: bool, scene: &mut Scene) -> bool {
+    head(ui, "Encrypted data");
+    let (at, _) = line(ui);
+    let switched = choice(ui, at, Mark::Check(decrypt), "Decrypt on the way", true).clicked();
+    ui.add_space(4.0);
+    paragraph(
+        ui,
+        "With a key that only you have. Nothing is written under its name before it is proved whole; what the key does not \
+         open is kept encrypted, as it came.",
+    );
+    if decrypt {
+        known(ui, form.known, profile, scene);
+        typed(ui, form, profile, scene);
+    }
+    switched
+}
+
+/// Whether a key is known, and the button that forgets it.
+fn known(ui: &mut Ui, known: DataKeyStatus, profile: ProfileId, scene: &mut Scene) {
+    let palette = Palette::of(ui.style());
+    let (at, right) = line(ui);
+    let press = Press::new("Forget key").look(Look::Outlined);
+    let left = right - press.width(ui);
+    let text = widgets::text(ui, at, sentence(known), Type::Body, palette.text, left - at.x - 8.0);
+    widgets::label(ui, text, "key", sentence(known));
+    if known.known && press.at(ui, pos2(left, at.y)).clicked() {
+        scene.wish(Wish::Send(Action::SetDataKey { profile, key: None, keep: false }));
+    }
+}
+
+/// The field of the key, and whether the keyring keeps it.
+fn typed(ui: &mut Ui, form: &mut KeyForm, profile: ProfileId, scene: &mut Scene) {
+    ui.add_space(4.0);
+    let (at, right) = line(ui);
+    let id = Id::unique(("data key", profile));
+    let why_not = read(&form.typed).err();
+    let take = Press::new("Use key").look(Look::Outlined).why_not(why_not.as_deref());
+    let left = right - take.width(ui);
+    let place = Rect::from_min_max(pos2(at.x, at.y - 14.0), pos2(left - 8.0, at.y + 14.0));
+    let field = Field {
+        hint: "64 hex digits",
+        face: Type::Mono,
+        wrong: form.wrong.is_some(),
+        secret: if form.shown { Secret::Shown } else { Secret::Hidden },
+        margins: (8.0, 32.0),
+        ..Field::new(id, "Key")
+    };
+    let response = field.show(ui, place, &mut form.typed);
+    if response.changed() {
+        form.wrong = None;
+    }
+    let (icon, words) = if form.shown { (icons::EYE_OFF, "Hide key") } else { (icons::EYE, "Show key") };
+    if Press::icon_only(icon, words).height(22.0).at(ui, pos2(place.right() - 29.0, at.y)).clicked() {
+        form.shown = !form.shown;
+    }
+    let entered = response.lost_focus() && ui.input(|input| input.key_pressed(Key::Enter));
+    let pressed = take.at(ui, pos2(left, at.y)).clicked();
+    if (entered || pressed) && form.give(profile, scene) {
+        text_field::forget(ui, id);
+    } else if response.lost_focus() && !form.typed.trim().is_empty() {
+        // Half a key that is still being typed is nothing wrong.
+        form.wrong = read(&form.typed).err();
+    }
+    if let Some(wrong) = &form.wrong {
+        mistake(ui, wrong);
+    }
+    let (_, rect) = ui.allocate_space(vec2(ui.available_width(), 28.0));
+    if choice(ui, rect.left_center(), Mark::Check(form.keep), "Keep in the keyring", true).clicked() {
+        form.keep = !form.keep;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_no_key_says_why_and_a_form_shows_nothing_of_it() {
+        let key = "00ff".repeat(16);
+        assert!(read(&format!(" {key}\n")).is_ok(), "a key with space around it is refused");
+        for nothing in ["", " \n"] {
+            assert_eq!(read(nothing).unwrap_err(), "A key has 64 hex digits; there are 0 here.");
+        }
+        assert_eq!(read(&key.replacen('0', "", 1)).unwrap_err(), "A key has 64 hex digits; there are 63 here.");
+        assert!(read(&key.replacen('0', "x", 1)).unwrap_err().contains("letters a to f"));
+        let form = KeyForm { typed: Zeroizing::new(key.clone()), ..KeyForm::default() };
+        assert!(!format!("{form:?}").contains("00ff"), "it shows: {form:?}");
+    }
+}

@@ -1,0 +1,218 @@
+//! The dialog `Ready data`: what is done with a profile's ready data, and which hosts it may be fetched from. What is chosen
+//! takes effect at once; what is shown is what the settings have.
+
+use egui::{Id, Key, Ui, pos2, vec2};
+
+use crate::engine::Action;
+use crate::protocol::visible;
+use crate::settings::{Address, ProfileId, Saving, SavingChange};
+use crate::ui::frame::dialog_frame::{close_button, mistake, pane, paragraph};
+use crate::ui::frame::folder_purpose::FolderFor;
+use crate::ui::frame::{Scene, Wish};
+use crate::ui::profile_tab::Desk;
+use crate::ui::theme::Type;
+use crate::ui::theme::palette::Palette;
+use crate::ui::widgets::text_field::{Field, Mark, choice_within};
+use crate::ui::widgets::{self, Look, Press};
+
+use super::data_key::{self, KeyForm};
+use super::section::{head, line};
+
+/// The dialog.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct DataSettings {
+    profile: ProfileId,
+    /// Its name.
+    name: String,
+    /// The host of its download address, which needs no permission.
+    own: String,
+    saving: Saving,
+    /// What is typed as a further host.
+    host: String,
+    /// What is wrong with it.
+    wrong: Option<&'static str>,
+    key: KeyForm,
+}
+
+impl DataSettings {
+    /// The dialog of a profile.
+    pub(crate) fn of(desk: &Desk) -> Self {
+        let mut dialog = Self {
+            profile: desk.profile.id,
+            name: String::new(),
+            own: String::new(),
+            saving: Saving::default(),
+            host: String::new(),
+            wrong: None,
+            key: KeyForm::default(),
+        };
+        dialog.follow(desk);
+        dialog
+    }
+
+    /// Whose it is.
+    pub(crate) fn profile(&self) -> ProfileId {
+        self.profile
+    }
+
+    /// Follows the settings.
+    pub(crate) fn follow(&mut self, desk: &Desk) {
+        let profile = &desk.profile;
+        if self.name != profile.name {
+            self.name.clone_from(&profile.name);
+        }
+        self.own = host_of(&profile.download);
+        if self.saving != profile.saving {
+            self.saving = profile.saving.clone();
+        }
+        self.key.follow(desk.status.data_key);
+    }
+
+    /// Asks for a change.
+    fn change(&self, scene: &mut Scene, change: SavingChange) {
+        scene.wish(Wish::Send(Action::ChangeSaving { profile: self.profile, change }));
+    }
+
+    /// The host that was typed, or what is wrong with it, in a sentence.
+    fn typed_host(&self) -> Result<String, &'static str> {
+        let host = url::Host::parse(self.host.trim());
+        host.map(|host| host.to_string()).map_err(|_error| "Enter a host alone, such as files.example.com.")
+    }
+
+    /// Allows a host.
+    fn allow(&mut self, host: String, scene: &mut Scene) {
+        if !self.saving.automatic_hosts.contains(&host) {
+            self.change(scene, SavingChange::AutomaticHost(host, true));
+        }
+        self.host.clear();
+    }
+}
+
+/// The host of an address; empty where it has none.
+fn host_of(address: &Address) -> String {
+    address.host().unwrap_or_default()
+}
+
+/// Draws what the dialog holds.
+pub(crate) fn show(ui: &mut Ui, dialog: &mut DataSettings, fresh: bool, scene: &mut Scene) {
+    pane(ui, 164.0, 120.0).show(ui, |ui| {
+        ui.spacing_mut().item_spacing.y = 0.0;
+        automatic(ui, dialog, scene);
+        ui.add_space(12.0);
+        hosts(ui, dialog, scene);
+        private(ui, dialog, scene);
+        ui.add_space(12.0);
+        let decrypt = dialog.saving.decrypt;
+        if data_key::show(ui, &mut dialog.key, dialog.profile, decrypt, scene) {
+            dialog.change(scene, SavingChange::Decrypt(!decrypt));
+        }
+    });
+    close_button(ui, fresh, scene);
+}
+
+/// Whether ready data is saved by itself, and where to.
+fn automatic(ui: &mut Ui, dialog: &DataSettings, scene: &mut Scene) {
+    let palette = Palette::of(ui.style());
+    let (at, right) = line(ui);
+    let folder = dialog.saving.folder.as_ref();
+    let choose = Press::new("Choose folder…").look(Look::Outlined);
+    let left = if folder.is_some() { right - choose.width(ui) } else { right };
+    let words = format!("Save ready data of {} by itself", visible(&dialog.name));
+    let automatic = choice_within(ui, at, left - 12.0 - at.x, Mark::Check(folder.is_some()), &words, true);
+    ui.add_space(automatic.rect.height() - 24.0);
+    if automatic.clicked() {
+        if folder.is_some() {
+            dialog.change(scene, SavingChange::Folder(None));
+        } else {
+            scene.wish(Wish::AskFolder(FolderFor::Automatic(dialog.profile)));
+        }
+    }
+    if let Some(folder) = folder {
+        if choose.at(ui, pos2(left, at.y)).clicked() {
+            scene.wish(Wish::AskFolder(FolderFor::Automatic(dialog.profile)));
+        }
+        let (at, right) = line(ui);
+        let path = visible(&folder.display().to_string()).into_owned();
+        let text =
+            widgets::text(ui, pos2(at.x + 22.0, at.y), &path, Type::Mono, palette.secondary, right - at.x - 22.0);
+        widgets::label(ui, text, "folder", &format!("Folder {path}")).on_hover_text(path);
+    }
+    ui.add_space(4.0);
+    paragraph(
+        ui,
+        "As soon as it is ready, also while the window is hidden, from the hosts below and no others. A file that is there \
+         already stays: the new one gets a number.",
+    );
+}
+
+/// The hosts that are fetched from without a click.
+fn hosts(ui: &mut Ui, dialog: &mut DataSettings, scene: &mut Scene) {
+    let palette = Palette::of(ui.style());
+    head(ui, "Hosts that are fetched from without a click");
+    if !dialog.own.is_empty() {
+        let (at, right) = line(ui);
+        let own = visible(&dialog.own).into_owned();
+        let text = widgets::text(ui, at, &own, Type::Mono, palette.text, right - at.x - 160.0);
+        let note = pos2(text.right() + 12.0, at.y);
+        let end = widgets::text(ui, note, "the download address", Type::Small, palette.muted, right - note.x);
+        widgets::label(ui, text.union(end), "own host", &format!("{own}, the download address"));
+    }
+    for host in dialog.saving.automatic_hosts.clone() {
+        if listed(ui, &host, "Remove") {
+            dialog.change(scene, SavingChange::AutomaticHost(host, false));
+        }
+    }
+    ui.add_space(4.0);
+    let (at, _) = line(ui);
+    let place = egui::Rect::from_min_size(pos2(at.x, at.y - 14.0), vec2(260.0, 28.0));
+    let field = Field {
+        hint: "files.example.com",
+        face: Type::Mono,
+        wrong: dialog.wrong.is_some(),
+        ..Field::new(Id::unique("allow host"), "Host")
+    };
+    let response = field.show(ui, place, &mut dialog.host);
+    if response.changed() {
+        dialog.wrong = None;
+    }
+    let entered = response.lost_focus() && ui.input(|input| input.key_pressed(Key::Enter));
+    let typed = dialog.typed_host();
+    let allow = Press::new("Allow host").look(Look::Outlined).why_not(typed.as_ref().err().copied());
+    let pressed = allow.at(ui, pos2(place.right() + 8.0, at.y)).clicked();
+    if response.lost_focus() {
+        // Half a host that is still being typed is nothing wrong, and neither is an empty field.
+        dialog.wrong = typed.as_ref().err().copied().filter(|_| entered || !dialog.host.trim().is_empty());
+    }
+    if let (true, Ok(host)) = (pressed || entered, typed) {
+        dialog.allow(host, scene);
+    }
+    if let Some(wrong) = dialog.wrong {
+        mistake(ui, wrong);
+    }
+}
+
+/// The hosts that may lead into a private network; each was allowed where a notice asked.
+fn private(ui: &mut Ui, dialog: &DataSettings, scene: &mut Scene) {
+    if dialog.saving.private_hosts.is_empty() {
+        return;
+    }
+    ui.add_space(12.0);
+    head(ui, "Hosts that may be on this computer or in a private network");
+    for host in &dialog.saving.private_hosts {
+        if listed(ui, host, "Forbid") {
+            dialog.change(scene, SavingChange::PrivateHost(host.clone(), false));
+        }
+    }
+}
+
+/// A host with the button that takes it away; returns whether it was pressed.
+fn listed(ui: &mut Ui, host: &str, words: &str) -> bool {
+    let palette = Palette::of(ui.style());
+    let (at, right) = line(ui);
+    let shown = visible(host).into_owned();
+    let press = Press::new(words).name_owned(format!("{words} {shown}"));
+    let left = right - press.width(ui);
+    let text = widgets::text(ui, at, &shown, Type::Mono, palette.text, left - at.x - 8.0);
+    widgets::label(ui, text, &format!("{words} {host}"), &shown);
+    press.at(ui, pos2(left, at.y)).clicked()
+}

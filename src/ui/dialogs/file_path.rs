@@ -1,0 +1,136 @@
+//! The window's own file dialog: asks for a path as text, if the desktop can't show a dialog of its own.
+
+use std::path::PathBuf;
+use std::sync::mpsc::{Receiver, sync_channel};
+
+use egui::{Id, Key, Ui, vec2};
+
+use crate::engine::{FileDialogError, FileKind, FileRequest, PathCheck};
+use crate::ui::frame::dialog_frame::{First, Pressed, paragraph};
+use crate::ui::platform::ports::{Answer, FileDialogs, PathReply};
+use crate::ui::theme::Type;
+use crate::ui::theme::palette::Palette;
+use crate::ui::widgets::text_field::Field;
+
+/// The dialog, while it is open.
+#[derive(Debug)]
+pub(crate) struct FilePathDialog {
+    error: FileDialogError,
+    kind: FileKind,
+    text: String,
+    answer: Answer,
+    state: State,
+    fresh: bool,
+}
+
+/// What is known of the path that was typed.
+#[derive(Debug)]
+enum State {
+    /// Nothing yet.
+    Unknown,
+    /// It is being looked at.
+    Checking(Receiver<PathCheck>),
+    /// There is a file at this path. It is replaced if the operator says so.
+    Exists(PathBuf),
+    /// It can't be used.
+    Wrong(String),
+}
+
+impl FilePathDialog {
+    /// A dialog for what the desktop could not ask.
+    pub(crate) fn new(error: FileDialogError, request: FileRequest, answer: Answer) -> Self {
+        let FileRequest { kind, folder, file_name, .. } = request;
+        // What the operator is to change is shown as text, which it mostly is.
+        let mut start = folder.unwrap_or_else(|| "~".into());
+        if kind == FileKind::Save {
+            start.push(file_name);
+        }
+        Self { error, kind, text: start.display().to_string(), answer, state: State::Unknown, fresh: true }
+    }
+
+    /// Draws it over the window and everything in it. Returns it while it stays open.
+    pub(crate) fn show(mut self, ctx: &egui::Context, files: &dyn FileDialogs) -> Option<Self> {
+        if let State::Checking(found) = &self.state
+            && let Ok(found) = found.try_recv()
+        {
+            self.state = match found {
+                PathCheck::Usable(path) => {
+                    self.answer.give(Some(path));
+                    return None;
+                }
+                PathCheck::Exists(path) => State::Exists(path),
+                PathCheck::Wrong(sentence) => State::Wrong(sentence),
+            };
+        }
+        let title = match self.kind {
+            FileKind::Save => "Choose a file",
+            FileKind::Folder => "Choose a folder",
+        };
+        let mut pressed = Pressed::default();
+        let closed = crate::ui::frame::dialog_frame::modal(ctx, title, 520.0, |ui| pressed = self.content(ui));
+        if closed || pressed.out {
+            // Dropped, the answer counts as cancelled.
+            return None;
+        }
+        if pressed.main {
+            match self.state {
+                State::Exists(path) => {
+                    self.answer.give(Some(path));
+                    return None;
+                }
+                State::Checking(_) => {}
+                State::Unknown | State::Wrong(_) => {
+                    let (sender, found) = sync_channel(1);
+                    let reply = PathReply { sender, waker: self.answer.waker().clone() };
+                    files.check_path(self.text.clone(), self.kind, reply);
+                    self.state = State::Checking(found);
+                }
+            }
+        }
+        Some(self)
+    }
+
+    fn content(&mut self, ui: &mut Ui) -> Pressed {
+        let palette = Palette::of(ui.style());
+        paragraph(ui, &self.error.to_string());
+        let (_, rect) = ui.allocate_space(vec2(ui.available_width(), 28.0));
+        let name = match self.kind {
+            FileKind::Save => "File path",
+            FileKind::Folder => "Folder path",
+        };
+        let before = self.text.clone();
+        let wrong = matches!(self.state, State::Wrong(_));
+        let field = Field { wrong, face: Type::Mono, ..Field::new(Id::unique("file path"), name) };
+        let response = field.show(ui, rect, &mut self.text);
+        if self.text != before {
+            self.state = State::Unknown;
+        }
+        if std::mem::take(&mut self.fresh) {
+            response.request_focus();
+        }
+        let entered = response.lost_focus() && ui.input(|input| input.key_pressed(Key::Enter));
+        ui.add_space(8.0);
+        let (sentence, colour) = match &self.state {
+            State::Exists(_) => {
+                ("There is a file of this name already. Replace it, or type another path.", palette.text)
+            }
+            State::Wrong(sentence) => (sentence.as_str(), palette.failed),
+            State::Unknown | State::Checking(_) => ("", palette.text),
+        };
+        if !sentence.is_empty() {
+            crate::ui::frame::dialog_frame::sentence(ui, sentence, colour);
+        }
+        let main = match (self.kind, &self.state) {
+            (FileKind::Save, State::Exists(_)) => "Replace",
+            (FileKind::Save, _) => "Save",
+            (FileKind::Folder, _) => "Choose",
+        };
+        let why_not = match &self.state {
+            State::Checking(_) => Some("The path is being checked."),
+            _ if self.text.trim().is_empty() => Some("Enter a path."),
+            _ => None,
+        };
+        let pressed = crate::ui::frame::dialog_frame::two_buttons(ui, (main, why_not), "Cancel", First::None);
+        Pressed { main: pressed.main || (entered && why_not.is_none()), ..pressed }
+    }
+}

@@ -1,0 +1,65 @@
+//! The dialog that asks before the window closes, while something would be lost by it.
+
+use egui::Ui;
+
+use crate::ui::frame::dialog_frame::{First, buttons, first, paragraph};
+use crate::ui::frame::{Scene, Wish};
+
+/// What would be lost if the window closed now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct Lost {
+    /// How many downloads are under way, each of which has used a link.
+    pub downloads: usize,
+    /// How many payloads that came in messages are being saved.
+    pub saves: usize,
+    /// Whether an export is under way.
+    pub exports: bool,
+    /// How many messages the journal refuses.
+    pub unkept: usize,
+}
+
+/// Draws what the dialog holds.
+pub(crate) fn show(ui: &mut Ui, lost: Lost, fresh: bool, scene: &mut Scene) {
+    let Lost { downloads, saves, exports, unkept } = lost;
+    match unkept {
+        0 => {}
+        1 => paragraph(
+            ui,
+            "The journal can't be written, and a message is in memory only. It is tried once more while closing; where that \
+             fails too, the message is lost.",
+        ),
+        _ => paragraph(
+            ui,
+            &format!(
+                "The journal can't be written, and {unkept} messages are in memory only. It is tried once more while closing; \
+                 where that fails too, they are lost."
+            ),
+        ),
+    }
+    match downloads {
+        0 => {}
+        1 => paragraph(
+            ui,
+            "A download is under way. Closing stops it and uses up its link: the data has to be requested again.",
+        ),
+        _ => paragraph(
+            ui,
+            &format!(
+                "{downloads} downloads are under way. Closing stops them and uses up their links: the data has to be \
+                 requested again."
+            ),
+        ),
+    }
+    match saves {
+        0 => {}
+        1 => paragraph(ui, "A payload is being saved. Closing stops that; it can be saved again."),
+        _ => paragraph(ui, &format!("{saves} payloads are being saved. Closing stops that; they can be saved again.")),
+    }
+    if exports {
+        paragraph(ui, "An export is under way. Closing cancels it, and no file is written.");
+    }
+    let out = if downloads > 0 || saves > 0 || exports { "Stop and close" } else { "Close all the same" };
+    if buttons(ui, out, "Keep open", first(fresh, First::Out), scene) {
+        scene.wish(Wish::Leave);
+    }
+}

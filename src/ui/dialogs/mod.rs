@@ -1,0 +1,285 @@
+//! The dialogs that lie over the window: one at a time, closed by Escape, and nothing behind them is touched.
+
+pub(crate) mod columns;
+pub(crate) mod completeness;
+pub(crate) mod data_key;
+pub(crate) mod data_settings;
+pub(crate) mod export;
+pub(crate) mod file_path;
+pub(crate) mod help;
+pub(crate) mod leave;
+pub(crate) mod network_settings;
+pub(crate) mod palette;
+pub(crate) mod request_data;
+pub(crate) mod section;
+pub(crate) mod settings;
+pub(crate) mod settings_line;
+pub(crate) mod track;
+
+use std::collections::BTreeMap;
+
+use egui::{Id, Key, Ui, pos2, vec2};
+
+use crate::activity::{ActivityKey, CompetingConsumer};
+use crate::engine::Action;
+use crate::protocol::visible;
+use crate::settings::ProfileId;
+use crate::ui::bars::{competing_consumer, saved_filters};
+use crate::ui::frame::dialog_frame::{
+    First, buttons, buttons_unless, close_button, first, framed, heading, mistake, paragraph, top,
+};
+use crate::ui::frame::export_form::ExportForm;
+use crate::ui::frame::help_page::HelpPage;
+use crate::ui::widgets::text_field::{Field, Mark, choice};
+
+use super::frame::{Scene, Wish};
+use super::profile_tab::Desk;
+
+use completeness::Report;
+use data_settings::DataSettings;
+use leave::Lost;
+use palette::CommandPalette;
+use request_data::RequestData;
+use track::{LONGEST, Track};
+
+/// A dialog that is open.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Dialog {
+    /// Asks whether to sign out, and whether the server is told.
+    SignOut {
+        /// Whose.
+        profile: ProfileId,
+        /// Its name.
+        name: String,
+        /// Whether the server is told to revoke the token.
+        revoke: bool,
+    },
+    /// Asks whether to take a profile's activity out of the journal.
+    Forget {
+        /// Whose.
+        profile: ProfileId,
+        /// Its name.
+        name: String,
+    },
+    /// Asks whether to take a profile out of the settings.
+    Remove {
+        /// Whose.
+        profile: ProfileId,
+        /// Its name.
+        name: String,
+    },
+    /// Names activities.
+    Label {
+        /// Which, by their profiles.
+        keys: BTreeMap<ProfileId, Vec<ActivityKey>>,
+        /// What is typed.
+        text: String,
+    },
+    /// Which columns there are, and how times are told.
+    Columns(columns::Chosen),
+    /// Names the filter in front.
+    SaveFilter(saved_filters::Naming),
+    /// Asks whether to close the window while something would be lost by it.
+    Leave(Lost),
+    /// What is known to be complete.
+    Completeness {
+        /// Whose.
+        profile: ProfileId,
+        /// What is listed.
+        report: Report,
+    },
+    /// What is done with a profile's ready data.
+    DataSettings(Box<DataSettings>),
+    /// Requests stored data.
+    RequestData(Box<RequestData>),
+    /// Follows commands by their ids.
+    Track(Track),
+    /// What it means that commands settle unheard.
+    Rival(CompetingConsumer),
+    /// The list of keys, and the guide.
+    Help(HelpPage),
+    /// What is exported, and how.
+    Export(ExportForm),
+    /// How the program behaves.
+    Settings(Box<settings::Form>),
+    /// Every command, to be found by typing.
+    Palette(CommandPalette),
+    /// What this program is.
+    About,
+}
+
+impl Dialog {
+    fn title(&self) -> &'static str {
+        match self {
+            Self::SignOut { .. } => "Sign out",
+            Self::Forget { .. } => "Forget this profile",
+            Self::Remove { .. } => "Remove profile",
+            Self::Label { keys, .. } if keys.values().map(Vec::len).sum::<usize>() > 1 => "Edit labels",
+            Self::Label { .. } => "Edit label",
+            Self::Leave(_) => "Close Privicore Monitor",
+            Self::Completeness { .. } => "Completeness",
+            Self::DataSettings(_) => "Ready data",
+            Self::RequestData(_) => "Request data",
+            Self::Track(_) => "Track commands",
+            Self::Columns(_) => "Columns",
+            Self::SaveFilter(_) => "Save filter",
+            Self::Rival(_) => "Settled unheard",
+            Self::Help(page) => page.title(),
+            Self::Export(_) => "Export",
+            Self::Settings(_) => "Settings",
+            Self::Palette(_) => "Command palette",
+            Self::About => "About Privicore Monitor",
+        }
+    }
+
+    fn width(&self) -> f32 {
+        match self {
+            Self::RequestData(_) => 720.0,
+            Self::Completeness { .. } => 620.0,
+            Self::Palette(_) => 584.0,
+            Self::Help(_) | Self::Settings(_) | Self::Export(_) | Self::DataSettings(_) => 560.0,
+            Self::Rival(_) | Self::Track(_) | Self::Columns(_) => 520.0,
+            Self::SignOut { .. }
+            | Self::Forget { .. }
+            | Self::Remove { .. }
+            | Self::Label { .. }
+            | Self::SaveFilter(_)
+            | Self::Leave(_)
+            | Self::About => 400.0,
+        }
+    }
+}
+
+/// What lies around a dialog.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Around<'a> {
+    /// Every profile's place.
+    pub desks: &'a [Desk],
+    /// The one in front.
+    pub front: Option<&'a Desk>,
+}
+
+/// Draws a dialog over the window. `fresh` is whether it has just been opened.
+pub(crate) fn show(ctx: &egui::Context, dialog: &mut Dialog, fresh: bool, around: Around<'_>, scene: &mut Scene) {
+    let is_palette = matches!(dialog, Dialog::Palette(_));
+    let below = match (is_palette, scene.narrow) {
+        // Over the table, not over what is being looked for.
+        (true, true) => 48.0,
+        (true, false) => 112.0,
+        // A dialog that grows or shrinks stays where it is: in the middle it would jump under the pointer.
+        (false, _) => top(ctx.content_rect().height()),
+    };
+    let (margin, title, width) = (if is_palette { 8 } else { 24 }, dialog.title(), dialog.width());
+    let closed = framed(ctx, title, width, (below, margin), |ui| {
+        if !is_palette {
+            heading(ui, title);
+        }
+        match dialog {
+            Dialog::SignOut { profile, name, revoke } => sign_out(ui, *profile, name, revoke, fresh, scene),
+            Dialog::Forget { profile, name } => forget(ui, *profile, name, fresh, scene),
+            Dialog::Remove { profile, name } => remove(ui, *profile, name, fresh, scene),
+            Dialog::Label { keys, text } => label(ui, keys, text, fresh, scene),
+            Dialog::Leave(lost) => leave::show(ui, *lost, fresh, scene),
+            Dialog::Completeness { report, .. } => completeness::show(ui, report, fresh, scene),
+            Dialog::DataSettings(settings) => data_settings::show(ui, settings, fresh, scene),
+            Dialog::Columns(chosen) => columns::show(ui, chosen, fresh, scene),
+            Dialog::SaveFilter(naming) => saved_filters::show(ui, naming, fresh, scene),
+            Dialog::RequestData(request) => request_data::show::show(ui, request, fresh, scene),
+            Dialog::Track(track) => track::show(ui, track, fresh, scene),
+            Dialog::Rival(rival) => competing_consumer::explain(ui, *rival, fresh, scene),
+            Dialog::Help(page) => help::show(ui, *page, fresh, scene),
+            Dialog::Export(form) => export::show(ui, form, fresh, scene),
+            Dialog::Settings(form) => settings::show(ui, form, around.front, fresh, scene),
+            Dialog::Palette(commands) => palette::show::show(ui, commands, around.desks, around.front, fresh, scene),
+            Dialog::About => about(ui, fresh, scene),
+        }
+    });
+    if closed {
+        scene.wish(Wish::CloseDialog);
+    }
+}
+
+fn sign_out(ui: &mut Ui, profile: ProfileId, name: &str, revoke: &mut bool, fresh: bool, scene: &mut Scene) {
+    paragraph(ui, &format!("{} leaves its channel, and its token is taken out of the system keyring.", visible(name)));
+    let (_, rect) = ui.allocate_space(vec2(ui.available_width(), 24.0));
+    let words = "Revoke the token on the server too";
+    if choice(ui, pos2(rect.left(), rect.center().y), Mark::Check(*revoke), words, true).clicked() {
+        *revoke = !*revoke;
+    }
+    ui.add_space(4.0);
+    if buttons(ui, "Sign out", "Cancel", first(fresh, First::Main), scene) {
+        scene.wish(Wish::Send(Action::SignOut { profile, revoke: *revoke }));
+        scene.wish(Wish::CloseDialog);
+    }
+}
+
+fn forget(ui: &mut Ui, profile: ProfileId, name: &str, fresh: bool, scene: &mut Scene) {
+    paragraph(
+        ui,
+        &format!(
+            "Everything that the journal holds of {} goes off this computer: outcomes, labels, gaps, and links to data that \
+             was not saved. This can't be undone. Saved files stay, and the profile stays signed in.",
+            visible(name)
+        ),
+    );
+    if buttons(ui, "Forget activity", "Cancel", first(fresh, First::Out), scene) {
+        scene.wish(Wish::Send(Action::ForgetProfile(profile)));
+        scene.wish(Wish::CloseDialog);
+    }
+}
+
+fn remove(ui: &mut Ui, profile: ProfileId, name: &str, fresh: bool, scene: &mut Scene) {
+    paragraph(
+        ui,
+        &format!(
+            "{} is taken out of the settings, its token out of the system keyring, and its activity out of the journal. This \
+             can't be undone. Saved files stay.",
+            visible(name)
+        ),
+    );
+    if buttons(ui, "Remove profile", "Cancel", first(fresh, First::Out), scene) {
+        scene.wish(Wish::Send(Action::RemoveProfile(profile)));
+        scene.wish(Wish::CloseDialog);
+    }
+}
+
+fn label(ui: &mut Ui, keys: &BTreeMap<ProfileId, Vec<ActivityKey>>, text: &mut String, fresh: bool, scene: &mut Scene) {
+    let words = "A label stands in the table in place of the context. An empty one takes it away.";
+    match keys.values().map(Vec::len).sum::<usize>() {
+        1 => paragraph(ui, words),
+        count => paragraph(ui, &format!("{words} This names {count} rows alike.")),
+    }
+    let (_, rect) = ui.allocate_space(vec2(ui.available_width(), 28.0));
+    let id = Id::unique("label field");
+    let long = format!("The label is longer than {LONGEST} characters. Enter a shorter one.");
+    let why_not = (text.trim().chars().count() > LONGEST).then_some(&*long);
+    let field = Field { hint: "approve device", wrong: why_not.is_some(), ..Field::new(id, "Label") };
+    let response = field.show(ui, rect, text);
+    if fresh {
+        response.request_focus();
+    }
+    let entered = response.lost_focus() && ui.input(|input| input.key_pressed(Key::Enter));
+    ui.add_space(8.0);
+    if let Some(wrong) = why_not {
+        mistake(ui, wrong);
+    }
+    let pressed = buttons_unless(ui, why_not, "Save label", "Cancel", First::None, scene);
+    if (pressed || entered) && why_not.is_none() {
+        for (profile, keys) in keys {
+            let label = text.trim().to_owned();
+            scene.wish(Wish::Send(Action::Label { profile: *profile, keys: keys.clone(), label }));
+        }
+        scene.wish(Wish::CloseDialog);
+    }
+}
+
+fn about(ui: &mut Ui, fresh: bool, scene: &mut Scene) {
+    paragraph(ui, concat!("Version ", env!("CARGO_PKG_VERSION")));
+    paragraph(ui, "A live monitor for the command outcomes and ready data of a Privicore profile.");
+    paragraph(
+        ui,
+        "MIT OR Apache-2.0. Set in Inter and JetBrains Mono, SIL Open Font License 1.1; icons from Material Symbols, Apache \
+         License 2.0.",
+    );
+    close_button(ui, fresh, scene);
+}

@@ -1,0 +1,184 @@
+//! The lines of `Settings` about the network: which proxy connections go through, and a file with a certificate authority.
+
+use egui::{Id, Key, Rect, Ui, pos2, vec2};
+
+use crate::settings::{Address, Preferences, ProxyChoice};
+use crate::ui::theme::Type;
+use crate::ui::theme::palette::Palette;
+use crate::ui::widgets;
+use crate::ui::widgets::text_field::{Field, Mark, choice};
+
+use super::settings_line::begin;
+
+/// Room for a sentence below a field: two lines of small type.
+const BELOW: f32 = 34.0;
+
+/// Which kind of proxy is chosen. An address is kept while another kind is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Environment,
+    None,
+    Address,
+}
+
+impl Kind {
+    const ALL: [(Self, &'static str); 3] =
+        [(Self::Environment, "Environment"), (Self::None, "No proxy"), (Self::Address, "Address")];
+
+    fn of(proxy: &ProxyChoice) -> Self {
+        match proxy {
+            ProxyChoice::System => Self::Environment,
+            ProxyChoice::None => Self::None,
+            ProxyChoice::Address(_) => Self::Address,
+        }
+    }
+}
+
+/// What is typed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Network {
+    kind: Kind,
+    address: String,
+    authority: String,
+    /// What is wrong with the address, once its field was left.
+    wrong: Option<String>,
+}
+
+impl Network {
+    /// As the settings have it.
+    pub(crate) fn new(preferences: &Preferences) -> Self {
+        let authority = preferences.authority_file.as_ref();
+        let address = match &preferences.proxy {
+            ProxyChoice::Address(address) => address.to_string(),
+            ProxyChoice::System | ProxyChoice::None => String::new(),
+        };
+        Self {
+            kind: Kind::of(&preferences.proxy),
+            wrong: preferences.proxy.url().err().map(|error| error.to_string()),
+            address,
+            authority: authority.map(|path| path.display().to_string()).unwrap_or_default(),
+        }
+    }
+
+    /// The settings have changed elsewhere: what is not being typed follows.
+    pub(crate) fn follow(&mut self, before: &Preferences, after: &Preferences) {
+        let new = Self::new(after);
+        if before.proxy != after.proxy {
+            (self.kind, self.wrong) = (new.kind, new.wrong);
+            if new.kind == Kind::Address {
+                self.address = new.address;
+            }
+        }
+        if before.authority_file != after.authority_file {
+            self.authority = new.authority;
+        }
+    }
+
+    /// The choice that is made; `None` while the address can't be used.
+    fn choice(&mut self) -> Option<ProxyChoice> {
+        let choice = match self.kind {
+            Kind::Environment => ProxyChoice::System,
+            Kind::None => ProxyChoice::None,
+            Kind::Address => ProxyChoice::Address(Address::new(&self.address)),
+        };
+        self.wrong = choice.url().err().map(|error| error.to_string());
+        self.wrong.is_none().then_some(choice)
+    }
+}
+
+/// Draws the lines. What is chosen takes effect at the click, what is typed when its field is left or at Enter.
+pub(crate) fn show(ui: &mut Ui, network: &mut Network, new: &mut Preferences) {
+    let mut at = begin(ui, "Proxy");
+    for (kind, words) in Kind::ALL {
+        let response = choice(ui, at, Mark::Radio(network.kind == kind), words, true);
+        if response.clicked() {
+            network.kind = kind;
+            // An address is still to be typed: its sentence comes once its field is left.
+            match network.choice() {
+                Some(choice) => new.proxy = choice,
+                None if network.address.is_empty() => network.wrong = None,
+                None => {}
+            }
+        }
+        at.x = response.rect.right() + 16.0;
+    }
+    let typing = network.kind == Kind::Address;
+    let wrong = network.wrong.clone();
+    let hint = ("http://proxy.example.com:3128", "For the socket, REST calls and downloads; not for this computer.");
+    if line(ui, "Proxy address", hint, &mut network.address, typing, wrong.as_deref())
+        && let Some(choice) = network.choice()
+    {
+        new.proxy = choice;
+    }
+    let hint = (
+        "/etc/ssl/our-authority.pem",
+        "Certificate authorities to trust beside the system's: a file in PEM or DER form (.pem, .crt, .cer).",
+    );
+    if line(ui, "Authority file", hint, &mut network.authority, true, None) {
+        let path = network.authority.trim();
+        new.authority_file = (!path.is_empty()).then(|| path.into());
+    }
+}
+
+/// One line with a field and a sentence below it: what is wrong, or what it is for. Returns whether what is typed counts now.
+fn line(
+    ui: &mut Ui,
+    words: &'static str,
+    (example, purpose): (&str, &str),
+    typed: &mut String,
+    enabled: bool,
+    wrong: Option<&str>,
+) -> bool {
+    let palette = Palette::of(ui.style());
+    let at = begin(ui, words);
+    let width = (ui.max_rect().right() - at.x).max(96.0);
+    let place = Rect::from_min_size(pos2(at.x, at.y - 14.0), vec2(width, 28.0));
+    let id = Id::unique(("settings", words));
+    let wrong = wrong.filter(|_sentence| enabled);
+    let field = Field { hint: example, face: Type::Mono, enabled, wrong: wrong.is_some(), ..Field::new(id, words) };
+    let response = field.show(ui, place, typed);
+    let entered = response.has_focus() && ui.input(|input| input.key_pressed(Key::Enter));
+    let ink = if wrong.is_some() { palette.failed } else { palette.muted };
+    let sentence = wrong.unwrap_or(purpose);
+    let galley = widgets::paragraph(ui, sentence, Type::Small, ink, width);
+    let (_, room) = ui.allocate_space(vec2(ui.available_width(), galley.size().y.max(BELOW / 2.0) + 6.0));
+    let below = Rect::from_min_size(pos2(at.x, room.top()), galley.size());
+    ui.painter().galley(below.min, galley, ink);
+    if wrong.is_some() {
+        widgets::alert(ui, below, sentence);
+    } else {
+        widgets::label(ui, below, words, sentence);
+    }
+    response.lost_focus() || entered
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_typed_follows_the_settings_where_they_change_and_stays_where_they_do_not() {
+        let before = Preferences::default();
+        let mut network = Network::new(&before);
+        network.authority = "half a pa".to_owned();
+        let after = Preferences { proxy: ProxyChoice::from_text("http://p:3128"), ..before.clone() };
+        network.follow(&before, &after);
+        assert_eq!((network.kind, network.address.as_str()), (Kind::Address, "http://p:3128"));
+        assert_eq!(network.authority, "half a pa");
+    }
+
+    #[test]
+    fn an_address_that_can_not_be_used_is_no_choice() {
+        let mut network = Network::new(&Preferences::default());
+        assert_eq!(network.choice(), Some(ProxyChoice::System));
+        network.kind = Kind::Address;
+        for address in ["", "proxy", "http://me:secret@proxy:3128"] {
+            address.clone_into(&mut network.address);
+            assert_eq!(network.choice(), None, "{address}");
+            assert!(network.wrong.as_ref().is_some_and(|sentence| sentence.ends_with('.')), "{address}");
+        }
+        "http://proxy:3128".clone_into(&mut network.address);
+        assert_eq!(network.choice(), Some(ProxyChoice::from_text("http://proxy:3128")));
+        assert_eq!(network.wrong, None);
+    }
+}

@@ -1,0 +1,125 @@
+//! How well what was typed fits a text: its letters in order, anywhere, best at the beginnings of words. Pure.
+
+/// What a letter that follows the last one at once is worth.
+const TOGETHER: i32 = 11;
+/// What a letter at the beginning of a word is worth.
+const BEGINNING: i32 = 10;
+/// What a letter anywhere is worth.
+const ANYWHERE: i32 = 1;
+/// What the text's very beginning is worth beyond that.
+const FIRST: i32 = 6;
+/// The most letters of a text that are looked at.
+const LONGEST: usize = 200;
+
+/// A text that fits.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Fit {
+    /// How well; more is better.
+    pub(crate) score: i32,
+    /// The characters that were typed, by their places among the text's characters, ascending.
+    pub(crate) places: Vec<usize>,
+}
+
+/// Fits what was typed to a text, in any case; `None` where a letter is missing. Spaces that were typed only part words.
+pub(crate) fn fit(typed: &str, text: &str) -> Option<Fit> {
+    let typed: Vec<char> = typed.chars().filter(|c| !c.is_whitespace()).flat_map(char::to_lowercase).collect();
+    let text: Vec<char> = text.chars().take(LONGEST).map(lower).collect();
+    if typed.is_empty() {
+        return Some(Fit { score: 0, places: Vec::new() });
+    }
+    // The best of the fits that begin at each place where the first letter stands.
+    let begins = text.iter().enumerate().filter(|(_, letter)| Some(*letter) == typed.first()).map(|(place, _)| place);
+    let mut best: Option<Fit> = None;
+    for place in begins {
+        let Some(found) = from(&typed, &text, place) else { break };
+        if best.as_ref().is_none_or(|best| found.score > best.score) {
+            best = Some(found);
+        }
+    }
+    best
+}
+
+/// The fit whose first letter stands at `start`. Each further letter is taken where it follows at once, else where a word
+/// begins, else where it comes next.
+fn from(typed: &[char], text: &[char], start: usize) -> Option<Fit> {
+    let mut places: Vec<usize> = vec![start];
+    for (done, letter) in typed.iter().enumerate().skip(1) {
+        let next = places.last()? + 1;
+        let rest = || text.iter().enumerate().skip(next).filter(|(_, other)| *other == letter).map(|(place, _)| place);
+        let after = typed.get(done + 1..).unwrap_or_default();
+        let at_once = rest().next().filter(|place| *place == next);
+        let beginning = || rest().find(|place| begins_word(text, *place) && has_in_order(after, text, place + 1));
+        places.push(at_once.or_else(beginning).or_else(|| rest().next())?);
+    }
+    let mut score = if start == 0 { FIRST } else { 0 };
+    let mut last = None;
+    for &place in &places {
+        score += if last.is_some_and(|last| place == last + 1) {
+            TOGETHER
+        } else if begins_word(text, place) {
+            BEGINNING
+        } else {
+            ANYWHERE
+        };
+        last = Some(place);
+    }
+    Some(Fit { score, places })
+}
+
+fn begins_word(text: &[char], place: usize) -> bool {
+    place.checked_sub(1).and_then(|before| text.get(before)).is_none_or(|before| !before.is_alphanumeric())
+}
+
+/// Whether all letters come in this order from a place on.
+fn has_in_order(letters: &[char], text: &[char], from: usize) -> bool {
+    let mut rest = text.iter().skip(from);
+    letters.iter().all(|letter| rest.any(|other| other == letter))
+}
+
+/// One lower-case letter for one letter, so that places stay places.
+fn lower(letter: char) -> char {
+    let mut small = letter.to_lowercase();
+    match (small.next(), small.next()) {
+        (Some(one), None) => one,
+        _ => letter,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn best<'a>(typed: &str, texts: &[&'a str]) -> Vec<&'a str> {
+        let mut found: Vec<_> = texts.iter().filter_map(|text| Some((fit(typed, text)?.score, *text))).collect();
+        found.sort_by_key(|(score, _)| std::cmp::Reverse(*score));
+        found.into_iter().map(|(_, text)| text).collect()
+    }
+
+    #[test]
+    fn beginnings_of_words_come_first_and_what_lacks_a_letter_not_at_all() {
+        let texts = ["Show data ready", "Renew token", "Request data…", "Filter", "Retry now"];
+        assert_eq!(best("ret", &texts), ["Retry now", "Renew token", "Request data…"]);
+        assert_eq!(best("rt", &texts)[0], "Renew token");
+        assert_eq!(best("data", &texts)[0], "Show data ready");
+        assert_eq!(best("xyz", &texts), [""; 0]);
+    }
+
+    #[test]
+    fn the_places_of_what_was_typed_are_told() {
+        assert_eq!(fit("rt", "Renew token").unwrap().places, [0, 6]);
+        assert_eq!(fit("KS", "Keyboard shortcuts").unwrap().places, [0, 9]);
+        assert_eq!(fit("no w", "Retry now").unwrap().places, [6, 7, 8]);
+        assert_eq!(fit("ü", "ÜBER").unwrap().places, [0]);
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn whatever_is_typed_its_places_are_in_order_and_hold_its_letters(typed in "\\PC{0,8}", text in "\\PC{0,40}") {
+            if let Some(found) = fit(&typed, &text) {
+                let letters: Vec<char> = text.chars().collect();
+                proptest::prop_assert!(found.places.windows(2).all(|pair| pair[0] < pair[1]));
+                proptest::prop_assert!(found.places.iter().all(|place| *place < letters.len()));
+            }
+        }
+    }
+}

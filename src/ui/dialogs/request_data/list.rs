@@ -1,0 +1,215 @@
+//! The list of data tokens: the rows in sight and nothing else, chosen by pointer or by keys.
+
+use egui::{
+    EventFilter, Id, Key, Modifiers, Rect, Role, ScrollArea, Sense, Stroke, Ui, UiBuilder, WidgetInfo, pos2, vec2,
+};
+
+use crate::activity::Moment;
+use crate::protocol::{StoredData, visible};
+use crate::ui::frame::Scene;
+use crate::ui::text::{bytes, cell_time, cut, full_time};
+use crate::ui::theme::palette::Palette;
+use crate::ui::theme::{self, Type};
+use crate::ui::widgets::{self, text_field};
+
+use super::RequestData;
+
+/// How many rows before the end of what has come the next page is asked for.
+const AHEAD: usize = 20;
+/// The longest text of a cell; more is never seen, and long text is what makes frames slow.
+const LONGEST: usize = 120;
+
+/// What the keys in the list asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Asked {
+    /// Nothing beyond the list.
+    Nothing,
+    /// Back to the field above.
+    Back,
+    /// Request what is wanted.
+    Request,
+}
+
+/// The list's id: it has the keyboard's focus for all of its rows.
+pub(crate) fn id() -> Id {
+    Id::unique("data tokens")
+}
+
+/// The id of a row's node.
+fn row_id(row: usize) -> Id {
+    Id::unique(("data token", row))
+}
+
+/// Where the columns begin and end, within a row.
+#[derive(Debug, Clone, Copy)]
+struct Columns {
+    name: f32,
+    context: f32,
+    /// The right end.
+    size: f32,
+    created: f32,
+    right: f32,
+}
+
+impl Columns {
+    fn new(rect: Rect) -> Self {
+        let created = rect.right() - 116.0;
+        let size = created - 20.0;
+        let name = rect.left() + 34.0;
+        let room = size - 70.0 - name;
+        Self { name, context: (name + room * 0.5).round(), size, created, right: rect.right() - 12.0 }
+    }
+}
+
+/// Draws the heads of the columns.
+pub(crate) fn head(ui: &Ui, rect: Rect) {
+    let palette = Palette::of(ui.style());
+    let (columns, middle) = (Columns::new(rect), rect.center().y);
+    for (x, words) in [(columns.name, "Name"), (columns.context, "Context"), (columns.created, "Created")] {
+        widgets::text(ui, pos2(x, middle), words, Type::CaptionStrong, palette.muted, f32::INFINITY);
+    }
+    widgets::text_right(ui, pos2(columns.size, middle), "Size", Type::CaptionStrong, palette.muted);
+}
+
+/// Draws the list; says what its keys asked for.
+pub(crate) fn show(ui: &mut Ui, rect: Rect, dialog: &mut RequestData, scene: &Scene) -> Asked {
+    let response = ui.interact(rect, id(), Sense::focusable_noninteractive());
+    response.widget_info(|| WidgetInfo::labeled(Role::ListBox, true, "Data tokens"));
+    let focused = response.has_focus();
+    let mut asked = Asked::Nothing;
+    if focused {
+        let keys = EventFilter { vertical_arrows: true, horizontal_arrows: true, ..EventFilter::default() };
+        ui.memory_mut(|memory| memory.set_focus_lock_filter(id(), keys));
+        asked = take_keys(ui, dialog, rect);
+    }
+    let (size, cursor) = (dialog.found.len(), dialog.cursor);
+    ui.ctx().accesskit_node_builder(id(), |node| {
+        node.set_size_of_set(size);
+        node.set_multiselectable();
+        if focused && cursor < size {
+            node.set_active_descendant(row_id(cursor).accesskit_id());
+        }
+    });
+    rows(ui, rect, dialog, focused, scene);
+    if focused {
+        widgets::focus_ring(ui, rect, theme::RADIUS, false);
+    }
+    asked
+}
+
+fn rows(ui: &mut Ui, rect: Rect, dialog: &mut RequestData, focused: bool, scene: &Scene) {
+    let mut place = ui.new_child(UiBuilder::new().max_rect(rect.shrink(1.0)).id_salt("data tokens"));
+    place.spacing_mut().item_spacing.y = 0.0;
+    let mut area = ScrollArea::vertical().auto_shrink(false).id_salt("data tokens").animated(false);
+    if std::mem::take(&mut dialog.reveal) {
+        area = area.vertical_scroll_offset(offset(&place, dialog.cursor, rect.height() - 2.0));
+    }
+    let rows = dialog.found.len();
+    let mut pressed = None;
+    let shown = area.show_rows(&mut place, theme::ROW, rows, |ui, range| {
+        for row in range.clone() {
+            let (_, line) = ui.allocate_space(vec2(ui.available_width(), theme::ROW));
+            if one(ui, line, dialog, row, focused && row == dialog.cursor, scene) {
+                pressed = Some(row);
+            }
+        }
+        range.end
+    });
+    let offset = shown.state.clamped_offset().y;
+    place.data_mut(|data| data.insert_temp(id(), offset));
+    dialog.at_end = shown.inner + AHEAD >= rows;
+    if let Some(row) = pressed {
+        dialog.cursor = row;
+        dialog.toggle(row);
+        ui.memory_mut(|memory| memory.request_focus(id()));
+    }
+}
+
+/// As little scrolling as it takes to show a row whole.
+fn offset(ui: &Ui, row: usize, height: f32) -> f32 {
+    let now: f32 = ui.data(|data| data.get_temp(id())).unwrap_or(0.0);
+    #[expect(clippy::cast_precision_loss, reason = "a place in a list that is bounded")]
+    let top = row as f32 * theme::ROW;
+    now.min(top).max(top + theme::ROW - height).max(0.0)
+}
+
+fn take_keys(ui: &Ui, dialog: &mut RequestData, rect: Rect) -> Asked {
+    #[expect(clippy::cast_possible_truncation, reason = "a few rows")]
+    let page = ((rect.height() / theme::ROW) as isize - 1).max(1);
+    let end = isize::try_from(dialog.found.len()).unwrap_or(isize::MAX);
+    let pressed = |key| ui.input_mut(|input| input.count_and_consume_key(Modifiers::NONE, key));
+    for (key, by) in
+        [(Key::ArrowDown, 1), (Key::PageDown, page), (Key::PageUp, -page), (Key::End, end), (Key::Home, -end)]
+    {
+        for _ in 0..pressed(key) {
+            dialog.step(by);
+        }
+    }
+    for _ in 0..pressed(Key::ArrowUp) {
+        if dialog.cursor == 0 {
+            return Asked::Back;
+        }
+        dialog.step(-1);
+    }
+    for _ in 0..pressed(Key::Space) {
+        dialog.toggle(dialog.cursor);
+    }
+    if ui.input_mut(|input| input.consume_key(Modifiers::COMMAND, Key::A)) {
+        dialog.toggle_all();
+    }
+    if pressed(Key::Enter) > 0 { Asked::Request } else { Asked::Nothing }
+}
+
+/// What a row is called: its name, or its token where it has none.
+fn title(data: &StoredData) -> String {
+    let name = if data.file_name.is_empty() { data.token.as_str() } else { &data.file_name };
+    visible(&cut(name, LONGEST)).into_owned()
+}
+
+/// Draws one row; returns whether it was clicked.
+fn one(ui: &Ui, rect: Rect, dialog: &RequestData, row: usize, at: bool, scene: &Scene) -> bool {
+    let palette = Palette::of(ui.style());
+    let Some((place, item)) = dialog.found.get(row).and_then(|&place| Some((place, dialog.all.get(place)?))) else {
+        return false;
+    };
+    let chosen = dialog.chosen.contains(&place);
+    let response = ui.interact(rect, row_id(row), Sense::CLICK);
+    let (name, context) = (title(&item.data), visible(&cut(&item.data.context, LONGEST)).into_owned());
+    let size = item.data.size.map(bytes);
+    let created = item.data.created.map(Moment::from);
+    let when = created.map(|created| cell_time(created, scene.now, &scene.zone).main);
+    let all = [Some(context.clone()).filter(|context| !context.is_empty()), size.clone(), when.clone()];
+    let spoken = all.into_iter().flatten().fold(name.clone(), |spoken, part| format!("{spoken}, {part}"));
+    response.widget_info(|| WidgetInfo::selected(Role::ListBoxOption, true, chosen, &spoken));
+    let rows = dialog.found.len();
+    ui.ctx().accesskit_node_builder(response.id, |node| {
+        node.set_selected(chosen);
+        node.set_position_in_set(row);
+        node.set_size_of_set(rows);
+    });
+    if chosen || at || response.hovered() {
+        let fill = if chosen { palette.selected } else { palette.hover };
+        ui.painter().rect_filled(rect, 0.0, fill);
+    }
+    ui.painter().hline(rect.x_range(), rect.bottom() - 0.5, Stroke::new(1.0, palette.stroke_soft));
+    let (columns, middle) = (Columns::new(rect), rect.center().y);
+    text_field::draw_mark(ui, pos2(rect.left() + 18.0, middle), text_field::Mark::Check(chosen), true);
+    let (face, ink) =
+        if item.data.file_name.is_empty() { (Type::Mono, palette.secondary) } else { (Type::Body, palette.text) };
+    widgets::text(ui, pos2(columns.name, middle), &name, face, ink, columns.context - columns.name - 12.0);
+    let room = columns.size - 70.0 - columns.context;
+    widgets::text(ui, pos2(columns.context, middle), &context, Type::Body, palette.secondary, room);
+    let size = size.as_deref().unwrap_or("–");
+    widgets::text_right(ui, pos2(columns.size, middle), size, Type::Body, palette.secondary);
+    let room = columns.right - columns.created;
+    let words = when.as_deref().unwrap_or("–");
+    widgets::text(ui, pos2(columns.created, middle), words, Type::Small, palette.secondary, room);
+    if at {
+        ui.painter().rect_stroke(rect.shrink(2.0), 2.0, Stroke::new(2.0, palette.accent), egui::StrokeKind::Inside);
+    }
+    let clicked = response.clicked();
+    if let Some(created) = created {
+        response.on_hover_text(format!("Created {}", full_time(created, &scene.zone)));
+    }
+    clicked
+}

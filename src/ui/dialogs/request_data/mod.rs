@@ -1,0 +1,352 @@
+//! The dialog that requests stored data: the profile's data tokens, found as one types, requested one or many at once.
+//!
+//! The list comes from the server page by page: the next one when the end of what has come is in sight, or, while something
+//! is looked for, until all have come. One page is asked for at a time.
+
+pub(crate) mod list;
+pub(crate) mod show;
+
+use std::collections::{BTreeSet, HashSet};
+use std::path::PathBuf;
+
+use crate::engine::{Action, DATA_TOKENS_A_PAGE, RestError};
+use crate::protocol::{DataToken, DataTokenPage, StoredData};
+use crate::settings::ProfileId;
+use crate::ui::profile_tab::Desk;
+
+/// How many data tokens are listed; of more, those that the server names first.
+const MOST: usize = 50_000;
+/// How many are requested at once: more than anybody chooses on purpose, and one call each.
+const MOST_CHOSEN: usize = 1_000;
+
+/// The dialog.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct RequestData {
+    profile: ProfileId,
+    /// What stands in the field.
+    search: String,
+    /// What has come, in the server's order.
+    all: Vec<Item>,
+    /// Which tokens have come: pages shift while data is stored.
+    known: HashSet<DataToken>,
+    /// The items that match, by their places in `all`.
+    found: Vec<usize>,
+    /// The items that are to be requested, by their places in `all`.
+    chosen: BTreeSet<usize>,
+    /// The item that the keyboard is at, by its place in `found`.
+    cursor: usize,
+    /// Whether the cursor is to be scrolled to.
+    reveal: bool,
+    /// How many there are in all, where the server said.
+    count: Option<u64>,
+    stage: Stage,
+    /// Whether the profile has a token.
+    signed_in: bool,
+    /// Whether the end of what has come was in sight.
+    at_end: bool,
+    /// What is wrong with what was asked for.
+    wrong: Option<String>,
+    /// Where the data is saved to as soon as it is ready; `None` to leave it `Ready`.
+    folder: Option<PathBuf>,
+}
+
+/// One row of the list.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Item {
+    data: StoredData,
+    /// What a search looks through, in small letters.
+    text: String,
+}
+
+/// How far the list is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Stage {
+    /// A page is to be asked for at once.
+    Due(u32),
+    /// A page has been asked for.
+    Asked(u32),
+    /// There are more, from this page on.
+    More(u32),
+    /// This page could not be read: why, in a sentence.
+    Failed(u32, String),
+    /// Everything has come, or as much as is listed.
+    Whole,
+}
+
+impl RequestData {
+    /// The dialog of a profile, before anything has come.
+    pub(crate) fn new(profile: ProfileId) -> Self {
+        Self {
+            profile,
+            search: String::new(),
+            all: Vec::new(),
+            known: HashSet::new(),
+            found: Vec::new(),
+            chosen: BTreeSet::new(),
+            cursor: 0,
+            reveal: false,
+            count: None,
+            stage: Stage::Due(1),
+            signed_in: true,
+            at_end: false,
+            wrong: None,
+            folder: None,
+        }
+    }
+
+    /// A folder was chosen.
+    pub(crate) fn save_into(&mut self, folder: PathBuf) {
+        self.folder = Some(folder);
+    }
+
+    /// Whose data it lists.
+    pub(crate) fn profile(&self) -> ProfileId {
+        self.profile
+    }
+
+    /// Follows whether the profile is signed in: without a token nothing is asked and nothing answered.
+    pub(crate) fn follow(&mut self, desk: &Desk) {
+        self.signed_in = !desk.is_signed_out();
+        if let (false, Stage::Asked(page)) = (self.signed_in, &self.stage) {
+            self.stage = Stage::Due(*page);
+        }
+    }
+
+    /// The next question, where there is one.
+    pub(crate) fn question(&mut self) -> Option<Action> {
+        let page = match self.stage {
+            Stage::Due(page) => page,
+            Stage::More(page) if self.at_end || !self.search.trim().is_empty() => page,
+            Stage::More(_) | Stage::Asked(_) | Stage::Failed(..) | Stage::Whole => return None,
+        };
+        if !self.signed_in {
+            return None;
+        }
+        self.stage = Stage::Asked(page);
+        Some(Action::ListDataTokens { profile: self.profile, page })
+    }
+
+    /// The engine was busy: the question is asked again.
+    pub(crate) fn not_asked(&mut self) {
+        if let Stage::Asked(page) = self.stage {
+            self.stage = Stage::Due(page);
+        }
+    }
+
+    /// Takes a page. One that nobody waits for any more is let go.
+    pub(crate) fn take(&mut self, page: u32, answer: Result<DataTokenPage, RestError>) {
+        if self.stage != Stage::Asked(page) {
+            return;
+        }
+        match answer {
+            Ok(answer) => self.add(page, answer),
+            Err(why) => self.stage = Stage::Failed(page, why.to_string()),
+        }
+    }
+
+    fn add(&mut self, page: u32, DataTokenPage { items, count }: DataTokenPage) {
+        let (before, came) = (self.all.len(), items.len());
+        for data in items {
+            if self.all.len() < MOST && self.known.insert(data.token.clone()) {
+                let text = format!("{}\n{}\n{}", data.file_name, data.context, data.token.as_str()).to_lowercase();
+                self.all.push(Item { data, text });
+            }
+        }
+        self.count = count.or(self.count);
+        // A server that knows no pages gives the same one again, which adds nothing.
+        let grew = self.all.len() > before;
+        let full = came >= DATA_TOKENS_A_PAGE as usize;
+        let short_of_count = self.count.is_some_and(|count| (self.all.len() as u64) < count);
+        let more = grew && self.all.len() < MOST && if self.count.is_some() { short_of_count } else { full };
+        self.stage = if more { Stage::More(page.saturating_add(1)) } else { Stage::Whole };
+        self.at_end = false;
+        let new: Vec<usize> = (before..self.all.len()).filter(|&at| self.matches(at)).collect();
+        self.found.extend(new);
+    }
+
+    /// Asks again for the page that could not be read.
+    fn retry(&mut self) {
+        if let Stage::Failed(page, _) = self.stage {
+            self.stage = Stage::Due(page);
+        }
+    }
+
+    /// Whether every word that is looked for stands in an item.
+    fn matches(&self, at: usize) -> bool {
+        let Some(item) = self.all.get(at) else { return false };
+        self.search.split_whitespace().all(|word| item.text.contains(&word.to_lowercase()))
+    }
+
+    /// Looks anew for what stands in the field.
+    fn find(&mut self) {
+        let words: Vec<String> = self.search.split_whitespace().map(str::to_lowercase).collect();
+        let fits = |item: &Item| words.iter().all(|word| item.text.contains(word));
+        self.found = (0..).zip(&self.all).filter(|(_, item)| fits(item)).map(|(at, _)| at).collect();
+        self.cursor = 0;
+        self.reveal = true;
+        self.wrong = None;
+    }
+
+    /// Moves the keyboard's row.
+    fn step(&mut self, by: isize) {
+        let last = self.found.len().saturating_sub(1);
+        self.cursor = self.cursor.saturating_add_signed(by).min(last);
+        self.reveal = true;
+    }
+
+    /// Chooses a row that is shown, or takes it out again.
+    fn toggle(&mut self, row: usize) {
+        let Some(&at) = self.found.get(row) else { return };
+        self.wrong = None;
+        if !self.chosen.remove(&at) {
+            self.chosen.insert(at);
+        }
+    }
+
+    /// Chooses everything that matches; where that is chosen already, nothing of it.
+    fn toggle_all(&mut self) {
+        self.wrong = None;
+        if self.found.iter().all(|at| self.chosen.contains(at)) {
+            for at in &self.found {
+                self.chosen.remove(at);
+            }
+        } else {
+            self.chosen.extend(self.found.iter().copied());
+        }
+    }
+
+    /// What is to be requested: what was chosen, or the row that the keyboard is at.
+    ///
+    /// # Errors
+    ///
+    /// A sentence that says what to do, where it is nothing or too much.
+    fn wanted(&self, at_row: bool) -> Result<Vec<StoredData>, String> {
+        let here = self.found.get(self.cursor).filter(|_| at_row && self.chosen.is_empty());
+        let places = self.chosen.iter().chain(here);
+        let data: Vec<StoredData> = places.filter_map(|&at| Some(self.all.get(at)?.data.clone())).collect();
+        self.why_not(data.len()).map_or(Ok(data), Err)
+    }
+
+    /// Why so many can't be requested now, in a sentence; `None` if they can.
+    fn why_not(&self, count: usize) -> Option<String> {
+        match count {
+            _ if !self.signed_in => Some("Sign in first.".to_owned()),
+            0 => Some("Choose what to request: a click, or Space on a row.".to_owned()),
+            count if count > MOST_CHOSEN => Some(format!("{count} are chosen. Request at most {MOST_CHOSEN} at once.")),
+            _ => None,
+        }
+    }
+
+    /// How much has come, and how much of it is chosen, in words.
+    fn standing(&self) -> String {
+        let (read, found, chosen) = (self.all.len(), self.found.len(), self.chosen.len());
+        let of = match (&self.stage, self.count) {
+            (Stage::Whole, _) if read >= MOST => format!("the first {read} data tokens"),
+            (Stage::Whole, _) if read == 1 => "1 data token".to_owned(),
+            (Stage::Whole, _) => format!("{read} data tokens"),
+            (_, Some(count)) => format!("{count} data tokens, {read} read"),
+            (_, None) => format!("{read} data tokens read"),
+        };
+        let of = if self.search.trim().is_empty() { of } else { format!("{found} of {of}") };
+        if chosen == 0 { of } else { format!("{chosen} chosen · {of}") }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn data(token: &str, name: &str) -> StoredData {
+        StoredData {
+            token: DataToken::new(token),
+            context: "invoices".to_owned(),
+            file_name: name.to_owned(),
+            size: None,
+            created: None,
+        }
+    }
+
+    fn page(from: usize, rows: usize, count: Option<u64>) -> DataTokenPage {
+        let one = |number| data(&format!("dtk-{number}"), &format!("{number}.pdf"));
+        DataTokenPage { items: (from..from + rows).map(one).collect(), count }
+    }
+
+    #[track_caller]
+    fn asks(dialog: &mut RequestData) -> Option<u32> {
+        dialog.question().map(|action| match action {
+            Action::ListDataTokens { page, .. } => page,
+            other => panic!("{other:?}"),
+        })
+    }
+
+    #[test]
+    fn the_next_page_comes_when_the_end_is_in_sight_or_something_is_looked_for() {
+        let mut dialog = RequestData::new(ProfileId::random());
+        assert_eq!(asks(&mut dialog), Some(1));
+        assert_eq!(asks(&mut dialog), None, "two at a time");
+        dialog.take(1, Ok(page(0, 100, Some(250))));
+        assert_eq!(asks(&mut dialog), None, "nobody needs it yet");
+        dialog.at_end = true;
+        assert_eq!(asks(&mut dialog), Some(2));
+        dialog.take(2, Ok(page(100, 100, Some(250))));
+        dialog.search = "249.pdf".to_owned();
+        dialog.find();
+        assert!(dialog.found.is_empty(), "not read yet");
+        assert_eq!(asks(&mut dialog), Some(3));
+        dialog.take(3, Ok(page(200, 50, Some(250))));
+        assert_eq!(dialog.found, [249]);
+        assert_eq!((asks(&mut dialog), dialog.stage), (None, Stage::Whole));
+    }
+
+    #[test]
+    fn a_server_that_knows_no_pages_is_asked_twice_and_not_for_ever() {
+        let mut dialog = RequestData::new(ProfileId::random());
+        for number in 1..=2 {
+            dialog.at_end = true;
+            assert_eq!(asks(&mut dialog), Some(number));
+            dialog.take(number, Ok(page(0, 100, None)));
+        }
+        dialog.at_end = true;
+        assert_eq!(asks(&mut dialog), None);
+        assert_eq!(dialog.all.len(), 100, "listed twice");
+    }
+
+    #[test]
+    fn every_word_counts_in_any_case_in_name_context_or_token() {
+        let mut dialog = RequestData::new(ProfileId::random());
+        assert!(asks(&mut dialog).is_some());
+        dialog.take(1, Ok(page(0, 20, None)));
+        for (search, found) in [("", 20), ("INVOICES 7.PDF", 2), ("dtk-19", 1), ("dtk-1 7.", 1), ("absent", 0)] {
+            dialog.search = search.to_owned();
+            dialog.find();
+            assert_eq!(dialog.found.len(), found, "{search:?}");
+        }
+    }
+
+    #[test]
+    fn what_was_chosen_stays_chosen_while_something_else_is_looked_for() {
+        let mut dialog = RequestData::new(ProfileId::random());
+        assert!(asks(&mut dialog).is_some());
+        dialog.take(1, Ok(page(0, 20, None)));
+        dialog.toggle(3);
+        dialog.search = "19.pdf".to_owned();
+        dialog.find();
+        dialog.toggle_all();
+        let names: Vec<String> = dialog.wanted(true).unwrap().into_iter().map(|data| data.file_name).collect();
+        assert_eq!(names, ["3.pdf", "19.pdf"]);
+        dialog.toggle_all();
+        assert_eq!(dialog.standing(), "1 chosen · 1 of 20 data tokens");
+    }
+
+    #[test]
+    fn a_page_that_failed_is_asked_again_only_on_request() {
+        let mut dialog = RequestData::new(ProfileId::random());
+        assert!(asks(&mut dialog).is_some());
+        dialog.take(1, Err(RestError::TimedOut { host: "localhost".to_owned() }));
+        assert_eq!(asks(&mut dialog), None);
+        dialog.retry();
+        assert_eq!(asks(&mut dialog), Some(1));
+        dialog.not_asked();
+        assert_eq!(asks(&mut dialog), Some(1), "a busy engine is asked again");
+    }
+}

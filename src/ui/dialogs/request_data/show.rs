@@ -1,0 +1,210 @@
+//! Draws the dialog: the field, the list or what stands in its place, and the buttons.
+
+use egui::{Id, Key, Modifiers, Rect, ScrollArea, StrokeKind, Ui, UiBuilder, pos2, vec2};
+
+use crate::protocol::visible;
+use crate::ui::frame::dialog_frame::{First, buttons_unless, room};
+use crate::ui::frame::folder_purpose::FolderFor;
+use crate::ui::frame::{Scene, Wish};
+use crate::ui::theme::palette::Palette;
+use crate::ui::theme::{self, Type};
+use crate::ui::widgets::empty_state::{self, room_for_icon};
+use crate::ui::widgets::text_field::{Field, Mark, choice};
+use crate::ui::widgets::{self, Look, Press, icons};
+
+use super::list::{self, Asked};
+use super::{RequestData, Stage};
+
+/// The highest that the list is: ten rows.
+const LIST: f32 = 10.0 * theme::ROW + 2.0;
+/// The lowest that it is: three rows.
+const LEAST_LIST: f32 = 3.0 * theme::ROW;
+/// What is said in its place has at least this height: a sentence on a line, and a button.
+const LEAST_WORDS: f32 = 4.0 * theme::ROW;
+/// What the rest of the dialog and some of the window below it take.
+const AROUND: f32 = 272.0;
+
+/// Draws what the dialog holds.
+pub(crate) fn show(ui: &mut Ui, dialog: &mut RequestData, fresh: bool, scene: &mut Scene) {
+    field(ui, dialog, fresh);
+    let least = if dialog.found.is_empty() { LEAST_WORDS } else { LEAST_LIST };
+    let height = room(ui, AROUND).clamp(least, LIST);
+    let (_, head) = ui.allocate_space(vec2(ui.available_width(), theme::ROW));
+    list::head(ui, head);
+    let (_, rect) = ui.allocate_space(vec2(ui.available_width(), height));
+    let palette = Palette::of(ui.style());
+    ui.painter().rect_filled(rect, theme::RADIUS, palette.row);
+    ui.painter().rect_stroke(rect, theme::RADIUS, egui::Stroke::new(1.0, palette.stroke), StrokeKind::Inside);
+    let mut asked = Asked::Nothing;
+    if dialog.found.is_empty() {
+        instead(ui, rect, dialog);
+    } else {
+        asked = list::show(ui, rect, dialog, scene);
+    }
+    if asked == Asked::Back {
+        ui.memory_mut(|memory| memory.request_focus(field_id()));
+    }
+    foot(ui, dialog);
+    destination(ui, dialog, scene);
+    let why_not = dialog.why_not(dialog.chosen.len());
+    let pressed = buttons_unless(ui, why_not.as_deref(), "Request", "Cancel", First::None, scene);
+    if pressed || asked == Asked::Request {
+        match dialog.wanted(asked == Asked::Request) {
+            Ok(data) => {
+                let folder = dialog.folder.clone();
+                scene.wish(Wish::RequestData { profile: dialog.profile, data, folder });
+            }
+            Err(sentence) => dialog.wrong = Some(sentence),
+        }
+    }
+}
+
+fn field_id() -> Id {
+    Id::unique("find data")
+}
+
+fn field(ui: &mut Ui, dialog: &mut RequestData, fresh: bool) {
+    let palette = Palette::of(ui.style());
+    let (_, rect) = ui.allocate_space(vec2(ui.available_width(), 28.0));
+    // Both lead on to what was found; the field would keep the arrow for itself.
+    let in_field = ui.memory(|memory| memory.has_focus(field_id()));
+    let on = in_field
+        && !dialog.found.is_empty()
+        && ui.input_mut(|input| {
+            input.consume_key(Modifiers::NONE, Key::ArrowDown) || input.consume_key(Modifiers::NONE, Key::Enter)
+        });
+    let field = Field {
+        hint: "Name, context or data token",
+        margins: (31.0, 8.0),
+        ..Field::new(field_id(), "Find data tokens")
+    };
+    let response = field.show(ui, rect, &mut dialog.search);
+    widgets::icon(ui, pos2(rect.left() + 17.0, rect.center().y), icons::SEARCH, 16.0, palette.secondary);
+    if response.changed() {
+        dialog.find();
+    }
+    if fresh {
+        response.request_focus();
+    } else if on {
+        dialog.reveal = true;
+        ui.memory_mut(|memory| memory.request_focus(list::id()));
+    }
+    ui.add_space(4.0);
+}
+
+/// What stands where there are no rows; what has no room is scrolled to.
+fn instead(ui: &mut Ui, rect: Rect, dialog: &mut RequestData) {
+    let mut inner = ui.new_child(UiBuilder::new().max_rect(rect).id_salt("instead"));
+    ScrollArea::vertical().auto_shrink(false).id_salt("instead").show(&mut inner, |ui| {
+        let rect = Rect::from_min_size(ui.cursor().min, rect.size());
+        let end = words(ui, rect, dialog);
+        ui.allocate_space(vec2(rect.width(), end + 8.0 - rect.top()));
+        widgets::follow_focus(ui);
+    });
+}
+
+/// Draws it into a place. Returns where it ends.
+fn words(ui: &mut Ui, rect: Rect, dialog: &mut RequestData) -> f32 {
+    // The statement is a little above the middle, and at the top of a place that is low.
+    let place = if room_for_icon(rect) { rect.translate(vec2(0.0, 24.0)) } else { rect };
+    if !dialog.signed_in {
+        let sentence = "Sign in to see what is stored under this profile.";
+        return empty_state::show(ui, place, icons::KEY_OFF, "Signed out.", sentence);
+    }
+    match &dialog.stage {
+        Stage::Failed(_, why) => {
+            let below = empty_state::show(ui, place, icons::CLOUD_OFF, "The list could not be read.", why);
+            let again = Press::new("Try again").look(Look::Outlined);
+            let at = pos2(rect.center().x - again.width(ui) / 2.0, below + 20.0);
+            let again = again.at(ui, at);
+            if again.clicked() {
+                dialog.retry();
+            }
+            again.rect.bottom()
+        }
+        Stage::Whole if dialog.all.is_empty() => {
+            let sentence = "Data appears here once it has been stored under this profile.";
+            empty_state::show(ui, place, icons::REQUEST, "No stored data yet.", sentence)
+        }
+        Stage::Whole => {
+            let sentence = format!(
+                "None of {} has all of these words in its name, context or data token.",
+                match dialog.all.len() {
+                    1 => "the 1 data token".to_owned(),
+                    count => format!("the {count} data tokens"),
+                }
+            );
+            empty_state::show(ui, place, icons::SEARCH, "Nothing matches.", &sentence)
+        }
+        Stage::Due(_) | Stage::Asked(_) | Stage::More(_) if dialog.all.is_empty() => empty_state::show(
+            ui,
+            place,
+            icons::REQUEST,
+            "Reading the list…",
+            "The data tokens of this profile appear here.",
+        ),
+        Stage::Due(_) | Stage::Asked(_) | Stage::More(_) => {
+            let sentence = format!("{} data tokens have been read so far.", dialog.all.len());
+            empty_state::show(ui, place, icons::SEARCH, "Searching…", &sentence)
+        }
+    }
+}
+
+/// Whether the data is saved as soon as it is ready, and where to.
+fn destination(ui: &mut Ui, dialog: &mut RequestData, scene: &mut Scene) {
+    let palette = Palette::of(ui.style());
+    ui.add_space(8.0);
+    let (_, rect) = ui.allocate_space(vec2(ui.available_width(), 24.0));
+    let words = "Save to a folder as soon as it is ready";
+    let mark = choice(ui, pos2(rect.left(), rect.center().y), Mark::Check(dialog.folder.is_some()), words, true);
+    if mark.clicked() && dialog.folder.take().is_none() {
+        scene.wish(Wish::AskFolder(FolderFor::Requested(dialog.profile)));
+    }
+    if let Some(folder) = &dialog.folder {
+        let path = visible(&folder.display().to_string()).into_owned();
+        let at = pos2(mark.rect.right() + 16.0, rect.center().y);
+        let text = widgets::text(ui, at, &path, Type::Mono, palette.secondary, rect.right() - at.x);
+        widgets::label(ui, text, "folder", &format!("Folder {path}")).on_hover_text(path);
+    }
+}
+
+/// One line under the list: what is wrong, else how much there is.
+fn foot(ui: &mut Ui, dialog: &mut RequestData) {
+    let palette = Palette::of(ui.style());
+    ui.add_space(8.0);
+    let (_, rect) = ui.allocate_space(vec2(ui.available_width(), 20.0));
+    let at = pos2(rect.left(), rect.center().y);
+    // That nothing is chosen is nothing wrong.
+    let wrong =
+        dialog.wrong.clone().or_else(|| dialog.why_not(dialog.chosen.len().max(1)).filter(|_| dialog.signed_in));
+    if let Some(wrong) = &wrong {
+        let text = widgets::text(ui, at, wrong, Type::Small, palette.failed, rect.width());
+        widgets::alert(ui, text, wrong);
+        return;
+    }
+    if let Stage::Failed(_, why) = &dialog.stage
+        && !dialog.all.is_empty()
+    {
+        let again = Press::new("Try again").look(Look::Outlined).height(20.0);
+        let width = again.width(ui);
+        let words = format!("The rest could not be read. {why}");
+        let text = widgets::text(ui, at, &words, Type::Small, palette.failed, rect.width() - width - 12.0);
+        widgets::alert(ui, text, &words);
+        if again.at(ui, pos2(rect.right() - width, at.y)).clicked() {
+            dialog.retry();
+        }
+        return;
+    }
+    if dialog.all.is_empty() {
+        return;
+    }
+    let words = dialog.standing();
+    let text = widgets::text(ui, at, &words, Type::Small, palette.secondary, rect.width() * 0.6);
+    let end = text.right();
+    let response = widgets::label(ui, text, "standing", &words);
+    ui.ctx().accesskit_node_builder(response.id, |node| node.set_live(egui::accesskit::Live::Polite));
+    let keys = "↓ to the list · Space chooses · Enter requests";
+    if end + 12.0 + widgets::width(ui, keys, Type::Caption) <= rect.right() {
+        widgets::text_right(ui, pos2(rect.right(), at.y), keys, Type::Caption, palette.muted);
+    }
+}

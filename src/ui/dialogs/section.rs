@@ -1,0 +1,24 @@
+//! Headings and lines of the dialogs about ready data.
+
+use egui::{Ui, pos2, vec2};
+
+use crate::ui::theme::Type;
+use crate::ui::theme::palette::Palette;
+use crate::ui::widgets;
+
+/// The words above a part.
+pub(crate) fn head(ui: &mut Ui, words: &str) {
+    let palette = Palette::of(ui.style());
+    let (at, right) = line(ui);
+    let text = widgets::text(ui, at, words, Type::Strong, palette.text, right - at.x);
+    widgets::label(ui, text, words, words);
+}
+
+/// One line; returns its left end in the middle, and its right end.
+pub(crate) fn line(ui: &mut Ui) -> (egui::Pos2, f32) {
+    let (_, rect) = ui.allocate_space(vec2(ui.available_width(), LINE));
+    (pos2(rect.left(), rect.center().y), rect.right())
+}
+
+/// How high a line is.
+pub(crate) const LINE: f32 = 28.0;

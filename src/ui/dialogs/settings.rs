@@ -1,0 +1,306 @@
+//! The dialog `Settings`: what it holds takes effect at once. Switches at the click, numbers when their field is left, since
+//! half a number could throw away history.
+
+use std::ops::RangeInclusive;
+
+use egui::{Id, Key, Ui, pos2, vec2};
+
+use crate::settings::{DOWNLOADS_AT_ONCE, IDLE_LIMITS, Motion, Preferences, ROWS_IN_MEMORY, SCALES, Theme};
+use crate::ui::frame::commands::Command;
+use crate::ui::frame::dialog_frame::{close_button, pane};
+use crate::ui::frame::{Scene, Wish};
+use crate::ui::profile_tab::Desk;
+use crate::ui::theme::Type;
+use crate::ui::theme::palette::Palette;
+use crate::ui::widgets::text_field::{Field, Mark, choice};
+use crate::ui::widgets::{self, Look, Press};
+
+use super::network_settings::{self, Network};
+use super::settings_line::begin;
+
+/// How far the scale goes at once, in per cent.
+pub(crate) const SCALE_STEP: u16 = 10;
+
+/// A number of the settings that is typed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Number {
+    MessageLimit,
+    LinkLifetime,
+    DownloadsAtOnce,
+    IdleLimit,
+    RetentionDays,
+    RetentionSize,
+    RowsInMemory,
+}
+
+impl Number {
+    const ALL: [Self; 7] = [
+        Self::MessageLimit,
+        Self::LinkLifetime,
+        Self::DownloadsAtOnce,
+        Self::IdleLimit,
+        Self::RetentionDays,
+        Self::RetentionSize,
+        Self::RowsInMemory,
+    ];
+
+    /// Its words, which are the field's accessible name.
+    fn words(self) -> &'static str {
+        match self {
+            Self::MessageLimit => "Largest message (MiB)",
+            Self::LinkLifetime => "Links live for (minutes)",
+            Self::DownloadsAtOnce => "Downloads at once",
+            Self::IdleLimit => "Idle limit (seconds)",
+            Self::RetentionDays => "Keep history for (days)",
+            Self::RetentionSize => "Journal at most (MiB)",
+            Self::RowsInMemory => "Rows in memory",
+        }
+    }
+
+    /// What it does.
+    fn hint(self) -> &'static str {
+        match self {
+            Self::MessageLimit => "Larger messages close the connection.",
+            Self::LinkLifetime => "If the message does not say.",
+            Self::DownloadsAtOnce => "Others wait; what expires first is next.",
+            Self::IdleLimit => "Ends a download without data.",
+            Self::RetentionDays => "Older entries are deleted. 0 keeps all.",
+            Self::RetentionSize => "Oldest entries go first. 0 is unlimited.",
+            Self::RowsInMemory => "Older settled ones are in the journal only.",
+        }
+    }
+
+    /// The smallest and the largest that make sense, in its unit.
+    fn range(self) -> RangeInclusive<u64> {
+        match self {
+            Self::MessageLimit => 1..=1_024,
+            Self::LinkLifetime => 1..=7 * 24 * 60,
+            Self::DownloadsAtOnce => from_small(&DOWNLOADS_AT_ONCE),
+            Self::IdleLimit => from_small(&IDLE_LIMITS),
+            Self::RetentionDays => 0..=36_500,
+            Self::RetentionSize => 0..=1_000_000_000,
+            Self::RowsInMemory => from_small(&ROWS_IN_MEMORY),
+        }
+    }
+
+    /// As the settings have it.
+    fn of(self, preferences: &Preferences) -> u64 {
+        match self {
+            // What the file says in bytes beyond whole units is rounded up: nothing that was taken before is refused.
+            Self::MessageLimit => u64::try_from(preferences.message_limit).unwrap_or(u64::MAX).div_ceil(1 << 20),
+            Self::LinkLifetime => u64::from(preferences.link_lifetime.div_ceil(60)),
+            Self::DownloadsAtOnce => u64::from(preferences.downloads_at_once),
+            Self::IdleLimit => u64::from(preferences.idle_limit),
+            Self::RetentionDays => u64::from(preferences.retention_days),
+            Self::RetentionSize => preferences.retention_bytes.div_ceil(1 << 20),
+            Self::RowsInMemory => u64::try_from(preferences.rows_in_memory()).unwrap_or(u64::MAX),
+        }
+    }
+
+    /// Puts it into the settings. A number within its range fits.
+    fn put(self, number: u64, preferences: &mut Preferences) {
+        let small = |number: u64| u32::try_from(number).unwrap_or(u32::MAX);
+        match self {
+            Self::MessageLimit => {
+                preferences.message_limit = usize::try_from(number.saturating_mul(1 << 20)).unwrap_or(usize::MAX);
+            }
+            Self::LinkLifetime => preferences.link_lifetime = small(number.saturating_mul(60)),
+            Self::DownloadsAtOnce => preferences.downloads_at_once = small(number),
+            Self::IdleLimit => preferences.idle_limit = small(number),
+            Self::RetentionDays => preferences.retention_days = small(number),
+            Self::RetentionSize => preferences.retention_bytes = number.saturating_mul(1 << 20),
+            Self::RowsInMemory => preferences.rows_in_memory = small(number),
+        }
+    }
+
+    /// What is wrong with what was typed, in a sentence.
+    fn read(self, typed: &str) -> Result<u64, String> {
+        let (least, most) = (*self.range().start(), *self.range().end());
+        typed
+            .trim()
+            .parse()
+            .ok()
+            .filter(|number| self.range().contains(number))
+            .ok_or_else(|| format!("Enter a whole number from {least} to {most}."))
+    }
+}
+
+fn from_small(range: &RangeInclusive<u32>) -> RangeInclusive<u64> {
+    u64::from(*range.start())..=u64::from(*range.end())
+}
+
+/// What is typed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Form {
+    preferences: Preferences,
+    /// Whether the system asks for no motion.
+    still: bool,
+    typed: [String; Number::ALL.len()],
+    network: Network,
+    /// Which number is wrong, and what is wrong with it.
+    wrong: Option<(Number, String)>,
+}
+
+impl Form {
+    /// The settings as they are. `still` is whether the system asks for no motion.
+    pub(crate) fn new(preferences: Preferences, still: bool) -> Self {
+        let typed = Number::ALL.map(|number| number.of(&preferences).to_string());
+        let network = Network::new(&preferences);
+        Self { preferences, still, typed, network, wrong: None }
+    }
+
+    /// The settings have changed elsewhere: what is not being typed follows.
+    pub(crate) fn follow(&mut self, preferences: &Preferences) {
+        for (number, typed) in Number::ALL.into_iter().zip(&mut self.typed) {
+            if number.of(preferences) != number.of(&self.preferences) {
+                *typed = number.of(preferences).to_string();
+            }
+        }
+        self.network.follow(&self.preferences, preferences);
+        self.preferences = preferences.clone();
+    }
+}
+
+/// Draws what the dialog holds. `front` is the profile in front.
+pub(crate) fn show(ui: &mut Ui, form: &mut Form, front: Option<&Desk>, fresh: bool, scene: &mut Scene) {
+    let mut new = form.preferences.clone();
+    pane(ui, 164.0, 120.0).show(ui, |ui| {
+        ui.spacing_mut().item_spacing.y = 0.0;
+        looks(ui, &mut new, form.still);
+        ui.add_space(8.0);
+        for (number, typed) in Number::ALL.into_iter().zip(&mut form.typed) {
+            field(ui, number, typed, &mut new, &mut form.wrong);
+        }
+        of_profile(ui, front, scene);
+        ui.add_space(8.0);
+        network_settings::show(ui, &mut form.network, &mut new);
+    });
+    if new != form.preferences {
+        scene.wish(Wish::Prefer(form.preferences.changes_to(&new)));
+        form.preferences = new;
+    }
+    close_button(ui, fresh, scene);
+}
+
+/// The way to the settings of the profile in front, where people look for them too.
+fn of_profile(ui: &mut Ui, front: Option<&Desk>, scene: &mut Scene) {
+    let palette = Palette::of(ui.style());
+    let at = begin(ui, "Ready data");
+    let (words, why_not) = (Command::DataSettings.words(), Command::DataSettings.why_not(front));
+    let press = Press::new(&words).look(Look::Outlined).why_not(why_not);
+    let response = press.at(ui, at);
+    if response.clicked() {
+        scene.wish(Wish::Run(Command::DataSettings));
+    }
+    if let Some(why) = why_not {
+        let beside = pos2(response.rect.right() + 12.0, at.y);
+        let text = widgets::text(ui, beside, why, Type::Small, palette.muted, ui.max_rect().right() - beside.x);
+        widgets::label(ui, text, &words, why);
+    }
+}
+
+fn looks(ui: &mut Ui, new: &mut Preferences, by_system: bool) {
+    let mut at = begin(ui, "Theme");
+    for (theme, words) in [(Theme::System, "System"), (Theme::Light, "Light"), (Theme::Dark, "Dark")] {
+        let response = choice(ui, at, Mark::Radio(new.theme == theme), words, true);
+        if response.clicked() {
+            new.theme = theme;
+        }
+        at.x = response.rect.right() + 16.0;
+    }
+    let mut at = begin(ui, "Scale");
+    let [smallest, largest] = [("smallest", *SCALES.start()), ("largest", *SCALES.end())]
+        .map(|(which, end)| (new.scale == end).then(|| format!("{end} % is the {which} scale.")));
+    for (words, by, why_not) in [("Smaller", false, smallest), ("Larger", true, largest)] {
+        let press = Press::new(words).look(Look::Outlined).why_not(why_not.as_deref());
+        let response = press.at(ui, at);
+        if response.clicked() {
+            new.scale = scaled(new.scale, by);
+        }
+        at.x = response.rect.right() + 8.0;
+    }
+    let words = format!("{} %", new.scale);
+    let palette = Palette::of(ui.style());
+    let text = widgets::text(ui, pos2(at.x + 4.0, at.y), &words, Type::Strong, palette.text, 60.0);
+    widgets::label(ui, text, "scale", &format!("Scale {words}"));
+    let at = begin(ui, "Motion");
+    let reduced = new.motion == Motion::Reduced;
+    let words = if by_system { "Reduce motion (the system asks for it)" } else { "Reduce motion" };
+    if choice(ui, at, Mark::Check(reduced || by_system), words, !by_system).clicked() {
+        new.motion = if reduced { Motion::System } else { Motion::Reduced };
+    }
+    let mut at = begin(ui, "On the desktop");
+    for (wanted, words) in
+        [(&mut new.notify_failed, "Notify of failures"), (&mut new.notify_ready, "Notify of ready data")]
+    {
+        let response = choice(ui, at, Mark::Check(*wanted), words, true);
+        if response.clicked() {
+            *wanted = !*wanted;
+        }
+        at.x = response.rect.right() + 16.0;
+    }
+}
+
+/// The next scale, larger or smaller, in whole steps.
+pub(crate) fn scaled(scale: u16, larger: bool) -> u16 {
+    let steps = scale / SCALE_STEP;
+    let next = if larger { steps + 1 } else { scale.div_ceil(SCALE_STEP).saturating_sub(1) };
+    (next * SCALE_STEP).clamp(*SCALES.start(), *SCALES.end())
+}
+
+/// A number's line. It takes effect when the field is left, or at Enter.
+fn field(ui: &mut Ui, number: Number, typed: &mut String, new: &mut Preferences, wrong: &mut Option<(Number, String)>) {
+    let palette = Palette::of(ui.style());
+    let at = begin(ui, number.words());
+    let place = egui::Rect::from_min_size(pos2(at.x, at.y - 14.0), vec2(96.0, 28.0));
+    let pointed_out = wrong.as_ref().filter(|(which, _)| *which == number).map(|(_, sentence)| sentence.clone());
+    let id = Id::unique(("settings", number.words()));
+    let field = Field { face: Type::Mono, wrong: pointed_out.is_some(), ..Field::new(id, number.words()) };
+    let response = field.show(ui, place, typed);
+    let entered = response.has_focus() && ui.input(|input| input.key_pressed(Key::Enter));
+    if response.lost_focus() || entered {
+        *wrong = None;
+        match number.read(typed) {
+            Ok(value) if value != number.of(new) => number.put(value, new),
+            Ok(_) => {}
+            Err(sentence) => *wrong = Some((number, sentence)),
+        }
+    }
+    let beside = pos2(place.right() + 12.0, at.y);
+    let room = ui.max_rect().right() - beside.x;
+    if let Some(sentence) = pointed_out {
+        let text = widgets::text(ui, beside, &sentence, Type::Small, palette.failed, room);
+        widgets::alert(ui, text, &sentence);
+    } else {
+        let text = widgets::text(ui, beside, number.hint(), Type::Small, palette.muted, room);
+        widgets::label(ui, text, number.words(), number.hint());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::settings::Preferences;
+
+    #[test]
+    fn the_scale_moves_in_whole_steps_between_its_ends() {
+        assert_eq!(scaled(100, false), 100);
+        assert_eq!(scaled(100, true), 110);
+        assert_eq!(scaled(105, true), 110);
+        assert_eq!(scaled(105, false), 100);
+        assert_eq!(scaled(200, true), 200);
+    }
+
+    #[test]
+    fn a_number_is_read_back_as_it_was_put() {
+        for number in Number::ALL {
+            let mut preferences = Preferences::default();
+            let value = number.range().start().max(&7).to_owned();
+            number.put(value, &mut preferences);
+            assert_eq!(number.of(&preferences), value, "{number:?}");
+            for typed in ["", "x", "-1", "1.5", "99999999999999999999"] {
+                assert!(number.read(typed).is_err(), "{number:?} takes {typed:?}");
+            }
+        }
+    }
+}

@@ -1,0 +1,22 @@
+//! One line of the settings.
+
+use egui::{Ui, pos2, vec2};
+
+use crate::ui::theme::Type;
+use crate::ui::theme::palette::Palette;
+use crate::ui::widgets;
+
+/// One line with its words on the left; returns where its controls begin, in the middle of the line.
+pub(crate) fn begin(ui: &mut Ui, words: &str) -> egui::Pos2 {
+    let palette = Palette::of(ui.style());
+    let (_, rect) = ui.allocate_space(vec2(ui.available_width(), LINE));
+    let at = pos2(rect.left(), rect.center().y);
+    widgets::text(ui, at, words, Type::Body, palette.secondary, CONTROLS - 12.0);
+    pos2(rect.left() + CONTROLS, rect.center().y)
+}
+
+/// How high a line is.
+pub(crate) const LINE: f32 = 34.0;
+
+/// Where the controls begin, from the left edge of their words.
+pub(crate) const CONTROLS: f32 = 200.0;

@@ -1,0 +1,160 @@
+//! The dialog that follows commands by their ids, before anything was heard of them.
+
+use egui::{Frame, Id, ScrollArea, Stroke, StrokeKind, TextEdit, Ui, vec2};
+
+use crate::engine::Action;
+use crate::protocol::{CommandId, pasted};
+use crate::settings::ProfileId;
+use crate::ui::frame::dialog_frame::{First, buttons_unless, mistake, paragraph};
+use crate::ui::frame::{Scene, Wish};
+use crate::ui::theme::palette::Palette;
+use crate::ui::theme::{self, Type};
+use crate::ui::widgets::text_field::Field;
+
+/// How many ids are followed at once: more than anybody pastes on purpose.
+const MOST: usize = 1_000;
+/// The longest id and the longest label, in characters, as the engine takes them elsewhere.
+pub(crate) const LONGEST: usize = 200;
+
+/// What is typed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Track {
+    profile: ProfileId,
+    ids: String,
+    /// The ids in it.
+    commands: Result<Vec<CommandId>, Wrong>,
+    label: String,
+}
+
+impl Track {
+    /// An empty form for a profile.
+    pub(crate) fn new(profile: ProfileId) -> Self {
+        Self { profile, ids: String::new(), commands: Err(Wrong::Nothing), label: String::new() }
+    }
+
+    /// What keeps it from being done.
+    fn wrong(&self) -> Option<Wrong> {
+        let label = self.label.trim();
+        self.commands.as_ref().err().copied().or((label.chars().count() > LONGEST).then_some(Wrong::LongLabel))
+    }
+}
+
+/// Why nothing can be tracked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+enum Wrong {
+    /// There is no id.
+    #[error("Paste at least one command id.")]
+    Nothing,
+    /// Something is no id.
+    #[error("An id is longer than {} characters. Paste command ids, one per line.", LONGEST)]
+    LongId,
+    /// There are more ids than are taken.
+    #[error("These are {0} ids. Track at most {most} at once.", most = MOST)]
+    TooMany(usize),
+    /// The label is no label.
+    #[error("The label is longer than {} characters. Enter a shorter one.", LONGEST)]
+    LongLabel,
+}
+
+/// What may stand between ids, beside spaces.
+const MARKS: [char; 13] = [',', ';', '"', '\'', '`', '“', '”', '‘', '’', '[', ']', '(', ')'];
+
+/// The ids in a pasted text, each once, in order: what stands between spaces, commas, quotes and brackets.
+fn ids(text: &str) -> Result<Vec<CommandId>, Wrong> {
+    let mut found: Vec<CommandId> = Vec::new();
+    let mut seen = std::collections::HashSet::new();
+    let is_between = |c: char| c.is_whitespace() || MARKS.contains(&c);
+    for id in text.split(is_between).map(pasted::trimmed).filter(|id| !id.is_empty()) {
+        if id.chars().count() > LONGEST {
+            return Err(Wrong::LongId);
+        }
+        if seen.insert(id) {
+            found.push(id.into());
+        }
+    }
+    match found.len() {
+        0 => Err(Wrong::Nothing),
+        count if count > MOST => Err(Wrong::TooMany(count)),
+        _ => Ok(found),
+    }
+}
+
+/// Draws what the dialog holds.
+pub(crate) fn show(ui: &mut Ui, track: &mut Track, fresh: bool, scene: &mut Scene) {
+    paragraph(
+        ui,
+        "Command ids, one per line. Each becomes a row at once, and the server is asked for those whose outcome does not come.",
+    );
+    let response = ids_field(ui, &mut track.ids);
+    if fresh {
+        response.request_focus();
+    }
+    if response.changed() {
+        track.commands = ids(&track.ids);
+    }
+    ui.add_space(8.0);
+    let (_, rect) = ui.allocate_space(vec2(ui.available_width(), 28.0));
+    let wrong = track.wrong();
+    let field = Field {
+        hint: "Label (optional)",
+        wrong: wrong == Some(Wrong::LongLabel),
+        ..Field::new(Id::unique("track label"), "Label")
+    };
+    field.show(ui, rect, &mut track.label);
+    let why_not = wrong.map(|wrong| wrong.to_string());
+    // That nothing is typed yet is nothing wrong.
+    if let Some(wrong) = why_not.as_ref().filter(|_| wrong != Some(Wrong::Nothing)) {
+        ui.add_space(8.0);
+        mistake(ui, wrong);
+    }
+    let pressed = buttons_unless(ui, why_not.as_deref(), "Track", "Cancel", First::None, scene);
+    if let (true, Ok(commands)) = (pressed, &track.commands) {
+        let label = Some(track.label.trim()).filter(|label| !label.is_empty()).map(str::to_owned);
+        scene.wish(Wish::Send(Action::Track { profile: track.profile, commands: commands.clone(), label }));
+        scene.wish(Wish::CloseDialog);
+    }
+}
+
+/// The field for the ids: six lines high, however many there are.
+fn ids_field(ui: &mut Ui, text: &mut String) -> egui::Response {
+    let palette = Palette::of(ui.style());
+    let (_, rect) = ui.allocate_space(vec2(ui.available_width(), 112.0));
+    ui.painter().rect_filled(rect, theme::RADIUS, palette.field);
+    let inner = rect.shrink2(vec2(8.0, 6.0));
+    let mut place = ui.new_child(egui::UiBuilder::new().max_rect(inner).id_salt("track ids"));
+    let response = ScrollArea::vertical()
+        .auto_shrink(false)
+        .id_salt("track ids")
+        .show(&mut place, |ui| {
+            let edit = TextEdit::multiline(text)
+                .id(Id::unique("track ids"))
+                .font(Type::Mono.font())
+                .text_color(palette.text)
+                .frame(Frame::NONE)
+                .desired_width(inner.width() - 8.0)
+                .desired_rows(6);
+            ui.add(edit).accessible_name("Command ids")
+        })
+        .inner;
+    let (width, edge) = if response.has_focus() { (2.0, palette.accent) } else { (1.0, palette.field_stroke) };
+    ui.painter().rect_stroke(rect, theme::RADIUS, Stroke::new(width, edge), StrokeKind::Inside);
+    response
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_are_read_from_whatever_was_pasted_each_once() {
+        let read = |text: &str| ids(text).map(|ids| ids.iter().map(|id| id.as_str().to_owned()).collect::<Vec<_>>());
+        for text in ["a-1\nb-2\r\n a-1 ", "a-1, b-2", r#"["a-1","b-2"]"#, "a-1;b-2;", "“a-1”\u{a0}\u{feff}b-2\u{200b}"]
+        {
+            assert_eq!(read(text), Ok(vec!["a-1".to_owned(), "b-2".to_owned()]), "{text:?}");
+        }
+        assert!(read(" \n ,").is_err(), "nothing is no id");
+        assert!(read(&"x".repeat(201)).is_err(), "that is no id");
+        let many = (0..1_001).map(|number| number.to_string()).collect::<Vec<_>>().join("\n");
+        assert_eq!(read(&many), Err(Wrong::TooMany(1_001)));
+    }
+}

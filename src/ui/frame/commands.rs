@@ -1,0 +1,356 @@
+//! Every command of the window in one list: its words, its key, its icon and, in `when`, why it can't be run just now.
+//! Menus, keys, the palette and the dialog `Keyboard shortcuts` are all made from it.
+
+use egui::{Key, KeyboardShortcut, Modifiers};
+
+use crate::activity::Chip;
+use crate::settings::Theme;
+use crate::ui::widgets::icons::{self, Icon};
+
+/// A command.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Command {
+    /// Into the filter's field.
+    Filter,
+    /// Every filter off.
+    ShowEverything,
+    /// What a chip gathers.
+    Show(Chip),
+    /// The details of the row that the keyboard is at.
+    Details,
+    /// Save the row's data.
+    Download,
+    /// Save everything that is ready into one folder.
+    DownloadAll,
+    /// Request the row's data once more.
+    RequestAgain,
+    /// Ask the server for the row's state.
+    CheckStatus,
+    /// Name the row.
+    EditLabel,
+    /// Show what is masked in the details.
+    ShowSecrets,
+    /// Mask it again.
+    HideSecrets,
+    /// Copy the selected rows as the table shows them.
+    CopyRows,
+    /// Copy the selected rows as tab-separated cells with a header.
+    CopyTsv,
+    /// Copy the selected rows as JSON, one object a line.
+    CopyJson,
+    /// Select every row.
+    SelectAll,
+    /// Write what the journal has into a file.
+    Export,
+    /// Freeze the view, or go on.
+    Pause,
+    /// To the newest rows, and stay there.
+    Follow,
+    /// A profile's tab, from 0.
+    Profile(usize),
+    /// The form for a further profile.
+    AddProfile,
+    /// Connect the profile in front.
+    Connect,
+    /// Leave its channel and stay offline.
+    Disconnect,
+    /// Do not wait for the next attempt.
+    RetryNow,
+    /// Ask for a new token.
+    RenewToken,
+    /// Forget its token.
+    SignOut,
+    /// Take its activity out of the journal.
+    ForgetActivity,
+    /// Take it out of the settings.
+    RemoveProfile,
+    /// Light, dark, or as the system has it.
+    Theme(Theme),
+    /// Which columns there are, and how times are told.
+    Columns,
+    /// What came, why commands failed and how long they took, or away with it.
+    Insight,
+    /// Save the filter with its columns and its sort.
+    SaveFilter,
+    /// Request stored data.
+    RequestData,
+    /// What is done with ready data.
+    DataSettings,
+    /// Follow commands by their ids.
+    Track,
+    /// What is known to be complete.
+    Completeness,
+    /// Draw everything larger.
+    Larger,
+    /// Draw everything smaller.
+    Smaller,
+    /// Draw everything at the system's size.
+    ActualSize,
+    /// How the program behaves.
+    Settings,
+    /// Every command, to be found by typing.
+    Palette,
+    /// The list of keys.
+    Shortcuts,
+    /// How to use this window.
+    Guide,
+    /// What this program is.
+    About,
+}
+
+impl Command {
+    /// All of them, in the order of the palette and of the dialog that lists the keys.
+    pub(crate) const ALL: [Self; 58] = [
+        Self::Palette,
+        Self::Filter,
+        Self::ShowEverything,
+        Self::Details,
+        Self::Download,
+        Self::DownloadAll,
+        Self::RequestAgain,
+        Self::CheckStatus,
+        Self::EditLabel,
+        Self::ShowSecrets,
+        Self::HideSecrets,
+        Self::SelectAll,
+        Self::CopyRows,
+        Self::CopyTsv,
+        Self::CopyJson,
+        Self::Export,
+        Self::Columns,
+        Self::SaveFilter,
+        Self::Insight,
+        Self::Pause,
+        Self::Follow,
+        Self::Show(Chip::All),
+        Self::Show(Chip::Pending),
+        Self::Show(Chip::Succeeded),
+        Self::Show(Chip::Failed),
+        Self::Show(Chip::Ready),
+        Self::Show(Chip::Other),
+        Self::Profile(0),
+        Self::Profile(1),
+        Self::Profile(2),
+        Self::Profile(3),
+        Self::Profile(4),
+        Self::Profile(5),
+        Self::Profile(6),
+        Self::Profile(7),
+        Self::Profile(8),
+        Self::AddProfile,
+        Self::RequestData,
+        Self::DataSettings,
+        Self::Track,
+        Self::Completeness,
+        Self::Connect,
+        Self::Disconnect,
+        Self::RetryNow,
+        Self::RenewToken,
+        Self::SignOut,
+        Self::ForgetActivity,
+        Self::RemoveProfile,
+        Self::Theme(Theme::System),
+        Self::Theme(Theme::Light),
+        Self::Theme(Theme::Dark),
+        Self::Larger,
+        Self::Smaller,
+        Self::ActualSize,
+        Self::Settings,
+        Self::Shortcuts,
+        Self::Guide,
+        Self::About,
+    ];
+
+    /// Those with a key.
+    pub(crate) fn with_keys() -> impl Iterator<Item = Self> {
+        Self::ALL.into_iter().filter(|command| command.key().is_some())
+    }
+
+    /// Its words.
+    pub(crate) fn words(self) -> String {
+        match self {
+            Self::Filter => "Filter".into(),
+            Self::ShowEverything => "Show everything".into(),
+            Self::Show(chip) => match chip {
+                Chip::All => "Show all".into(),
+                Chip::Pending => "Show pending".into(),
+                Chip::Succeeded => "Show succeeded".into(),
+                Chip::Failed => "Show failed".into(),
+                Chip::Ready => "Show data ready".into(),
+                Chip::Other => "Show other".into(),
+            },
+            Self::Details => "Open details".into(),
+            Self::Download => "Download".into(),
+            Self::DownloadAll => "Download all ready…".into(),
+            Self::RequestAgain => "Request again".into(),
+            Self::CheckStatus => "Check status".into(),
+            Self::EditLabel => "Edit label".into(),
+            Self::ShowSecrets => "Show secrets".into(),
+            Self::HideSecrets => "Hide secrets".into(),
+            Self::CopyRows => "Copy rows".into(),
+            Self::CopyTsv => "Copy rows as tab-separated cells".into(),
+            Self::CopyJson => "Copy rows as JSON".into(),
+            Self::SelectAll => "Select all rows".into(),
+            Self::Export => "Export…".into(),
+            Self::Pause => "Pause or resume".into(),
+            Self::Follow => "Follow newest".into(),
+            Self::Profile(number) => format!("Profile {}", number + 1),
+            Self::AddProfile => "Add profile".into(),
+            Self::Connect => "Connect".into(),
+            Self::Disconnect => "Disconnect".into(),
+            Self::RetryNow => "Retry now".into(),
+            Self::RenewToken => "Renew token".into(),
+            Self::SignOut => "Sign out".into(),
+            Self::ForgetActivity => "Forget this profile…".into(),
+            Self::RemoveProfile => "Remove profile…".into(),
+            Self::Theme(Theme::System) => "Theme of the system".into(),
+            Self::Theme(Theme::Light) => "Light theme".into(),
+            Self::Theme(Theme::Dark) => "Dark theme".into(),
+            Self::Columns => "Columns".into(),
+            Self::Insight => "Insight".into(),
+            Self::SaveFilter => "Save filter…".into(),
+            Self::RequestData => "Request data…".into(),
+            Self::DataSettings => "Ready data settings…".into(),
+            Self::Track => "Track commands…".into(),
+            Self::Completeness => "Completeness".into(),
+            Self::Larger => "Larger".into(),
+            Self::Smaller => "Smaller".into(),
+            Self::ActualSize => "Actual size".into(),
+            Self::Settings => "Settings".into(),
+            Self::Palette => "Command palette".into(),
+            Self::Shortcuts => "Keyboard shortcuts".into(),
+            Self::Guide => "Operator’s guide".into(),
+            Self::About => "About Privicore Monitor".into(),
+        }
+    }
+
+    /// Its icon in menus.
+    pub(crate) fn icon(self) -> Icon {
+        match self {
+            Self::Palette | Self::Filter | Self::ShowEverything | Self::Show(_) => icons::SEARCH,
+            Self::Details | Self::Guide => icons::ARTICLE,
+            Self::Download | Self::DownloadAll => icons::DOWNLOAD,
+            Self::CheckStatus => icons::CHECK_STATUS,
+            Self::EditLabel => icons::LABEL,
+            Self::ShowSecrets => icons::EYE,
+            Self::HideSecrets => icons::EYE_OFF,
+            Self::CopyRows | Self::CopyTsv | Self::CopyJson => icons::COPY,
+            Self::SelectAll => icons::SELECT_ALL,
+            Self::Export => icons::EXPORT,
+            Self::Pause => icons::PAUSE,
+            Self::Follow => icons::FOLLOW,
+            Self::Profile(_) => icons::PROFILE,
+            Self::AddProfile => icons::ADD,
+            Self::Connect => icons::CONNECT,
+            Self::Disconnect => icons::CLOUD_OFF,
+            Self::RetryNow => icons::RETRY,
+            Self::RenewToken => icons::RENEW,
+            Self::SignOut => icons::SIGN_OUT,
+            Self::ForgetActivity => icons::FORGET,
+            Self::RemoveProfile => icons::CLOSE,
+            Self::Theme(Theme::System) => icons::THEME_SYSTEM,
+            Self::Theme(Theme::Light) => icons::THEME_LIGHT,
+            Self::Theme(Theme::Dark) => icons::THEME_DARK,
+            Self::Columns => icons::COLUMNS,
+            Self::Insight => icons::INSIGHT,
+            Self::SaveFilter => icons::SAVED,
+            Self::RequestData | Self::RequestAgain => icons::REQUEST,
+            Self::DataSettings => icons::FOLDER,
+            Self::Track => icons::TRACK,
+            Self::Completeness => icons::COMPLETENESS,
+            Self::Larger => icons::LARGER,
+            Self::Smaller => icons::SMALLER,
+            Self::ActualSize => icons::ACTUAL_SIZE,
+            Self::Settings => icons::SETTINGS,
+            Self::Shortcuts => icons::KEYBOARD,
+            Self::About => icons::INFO,
+        }
+    }
+
+    /// Its key.
+    pub(crate) fn key(self) -> Option<KeyboardShortcut> {
+        const DIGITS: [Key; 9] =
+            [Key::Num1, Key::Num2, Key::Num3, Key::Num4, Key::Num5, Key::Num6, Key::Num7, Key::Num8, Key::Num9];
+        let plain = |key| Some(KeyboardShortcut::new(Modifiers::NONE, key));
+        let command = |key| Some(KeyboardShortcut::new(Modifiers::COMMAND, key));
+        match self {
+            Self::Palette => command(Key::K),
+            Self::Filter => command(Key::F),
+            Self::Show(chip) => {
+                let number = Chip::ORDER.iter().position(|other| *other == chip)?;
+                plain(*DIGITS.get(number)?)
+            }
+            Self::Details => plain(Key::Enter),
+            Self::Download => plain(Key::D),
+            Self::CheckStatus => plain(Key::S),
+            Self::EditLabel => plain(Key::L),
+            Self::CopyRows => command(Key::C),
+            Self::SelectAll => command(Key::A),
+            Self::Export => command(Key::E),
+            Self::Pause => plain(Key::Space),
+            Self::Follow => plain(Key::F),
+            Self::Insight => plain(Key::I),
+            Self::Profile(number) => command(*DIGITS.get(number)?),
+            Self::AddProfile => command(Key::N),
+            Self::RequestData => command(Key::R),
+            Self::Track => command(Key::T),
+            Self::Larger => command(Key::Plus),
+            Self::Smaller => command(Key::Minus),
+            Self::ActualSize => command(Key::Num0),
+            Self::Settings => command(Key::Comma),
+            Self::Shortcuts => plain(Key::F1),
+            Self::ShowEverything
+            | Self::DownloadAll
+            | Self::RequestAgain
+            | Self::DataSettings
+            | Self::ShowSecrets
+            | Self::HideSecrets
+            | Self::CopyTsv
+            | Self::CopyJson
+            | Self::Connect
+            | Self::Disconnect
+            | Self::RetryNow
+            | Self::RenewToken
+            | Self::SignOut
+            | Self::ForgetActivity
+            | Self::RemoveProfile
+            | Self::Theme(_)
+            | Self::Completeness
+            | Self::Columns
+            | Self::SaveFilter
+            | Self::Guide
+            | Self::About => None,
+        }
+    }
+
+    /// Whether its key is a single one that types something: it acts only while no text field has the focus.
+    pub(crate) fn types(self) -> bool {
+        self.key().is_some_and(|key| key.modifiers == Modifiers::NONE && key.logical_key != Key::F1)
+    }
+
+    /// Whether its key also does something to whatever has the focus: it acts only where nothing but the table has it.
+    pub(crate) fn presses(self) -> bool {
+        matches!(self, Self::Details | Self::Pause)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_command_is_listed_once_and_with_words_of_its_own() {
+        let words: std::collections::BTreeSet<_> = Command::ALL.iter().map(|command| command.words()).collect();
+        assert_eq!(words.len(), Command::ALL.len());
+    }
+
+    #[test]
+    fn no_two_commands_share_a_key() {
+        let keys: Vec<_> = Command::with_keys().filter_map(|command| Some((command.words(), command.key()?))).collect();
+        for (index, (words, key)) in keys.iter().enumerate() {
+            for (other, same) in keys.iter().skip(index + 1) {
+                assert_ne!(key, same, "{words} and {other}");
+            }
+        }
+    }
+}

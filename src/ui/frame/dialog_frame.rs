@@ -1,0 +1,214 @@
+//! The frame of every dialog: title, scrolling content, buttons.
+
+use egui::{Color32, Frame, Id, Margin, Modal, Rect, ScrollArea, Stroke, Ui, UiBuilder, pos2, vec2};
+
+use crate::ui::theme::palette::Palette;
+use crate::ui::theme::{self, Type};
+use crate::ui::widgets::{self, Look, Press};
+
+use super::{Scene, Wish};
+
+/// What a dialog's scroll bar has beside the content, of the margin on the right.
+pub(crate) const SCROLL_BAR: i8 = 12;
+
+/// Draws a dialog that is none of [`Dialog`]'s over everything. Says whether the operator closes it.
+pub(crate) fn modal(ctx: &egui::Context, title: &str, width: f32, content: impl FnOnce(&mut Ui)) -> bool {
+    framed(ctx, title, width, (top(ctx.content_rect().height()), 24), |ui| {
+        heading(ui, title);
+        content(ui);
+    })
+}
+
+/// Draws a dialog's frame, so far below the upper edge and with such a margin. Says whether the operator closes it.
+pub(crate) fn framed(
+    ctx: &egui::Context,
+    title: &str,
+    width: f32,
+    (below, margin): (f32, i8),
+    content: impl FnOnce(&mut Ui),
+) -> bool {
+    let palette = Palette::of(&ctx.global_style());
+    let id = Id::unique(("dialog", title));
+    let frame = Frame::popup(&ctx.global_style())
+        .fill(palette.popup)
+        .stroke(Stroke::new(1.0, palette.stroke_strong))
+        .corner_radius(theme::RADIUS_DIALOG)
+        .inner_margin(Margin { right: margin - SCROLL_BAR.min(margin), ..Margin::same(margin) });
+    let area = Modal::default_area(id).accessible_name(title).anchor(egui::Align2::CENTER_TOP, vec2(0.0, below));
+    let window = ctx.content_rect().size();
+    let (around, bar) = (2.0 * f32::from(margin), f32::from(SCROLL_BAR.min(margin)));
+    let room = vec2(window.x - around - 16.0, window.y - below - around - 8.0);
+    let response = Modal::new(id).area(area).backdrop_color(theme::BACKDROP).frame(frame).show(ctx, |ui| {
+        // What has no room in the window is scrolled to.
+        let width = width.min((window.x - 80.0).max(theme::LEAST_DIALOG));
+        let shown = width.min(room.x) + bar;
+        ui.set_width(shown);
+        let area = ScrollArea::both().id_salt("dialog").auto_shrink([false, true]);
+        let area = area.max_width(shown).min_scrolled_width(shown).max_height(room.y).min_scrolled_height(room.y);
+        area.show(ui, |ui| {
+            ui.set_width(width + bar);
+            let place = Rect::from_min_size(ui.cursor().min, vec2(width, f32::INFINITY));
+            let mut inner = ui.new_child(UiBuilder::new().max_rect(place).id_salt("content"));
+            inner.spacing_mut().item_spacing.y = 0.0;
+            content(&mut inner);
+            ui.advance_cursor_after_rect(inner.min_rect());
+            widgets::follow_focus(ui);
+        });
+    });
+    response.should_close()
+}
+
+/// How far below the upper edge of a window of this height a dialog begins.
+pub(crate) fn top(height: f32) -> f32 {
+    (height * 0.09).floor()
+}
+
+/// How high a list in a dialog may be, so that the whole dialog is in sight. `beside` is what else takes height: the other
+/// parts of the dialog, its margins, and what is left free below it.
+pub(crate) fn room(ui: &Ui, beside: f32) -> f32 {
+    let height = ui.ctx().content_rect().height();
+    height - top(height) - beside
+}
+
+/// The part of a dialog that scrolls where it is higher than [`room`] leaves it, and else is as high as what it holds: in its
+/// first frame too, when the dialog does not know its own height yet.
+pub(crate) fn pane(ui: &Ui, beside: f32, least: f32) -> Pane {
+    let room = room(ui, beside).max(least);
+    Pane(ScrollArea::vertical().max_height(room).min_scrolled_height(room).auto_shrink([false, true]))
+}
+
+/// See [`pane`].
+pub(crate) struct Pane(pub(crate) ScrollArea);
+
+impl Pane {
+    pub(crate) fn id_salt(self, salt: &str) -> Self {
+        Self(self.0.id_salt(salt))
+    }
+
+    pub(crate) fn show<T>(self, ui: &mut Ui, content: impl FnOnce(&mut Ui) -> T) -> T {
+        let width = ui.available_width();
+        // Its scroll bar is beside the content, like the one of the dialog.
+        let place = ui.available_rect_before_wrap();
+        let place = place.with_max_x(place.right() + f32::from(SCROLL_BAR));
+        let mut wider = ui.new_child(UiBuilder::new().max_rect(place).id_salt("pane"));
+        let show = |ui: &mut Ui| {
+            ui.set_max_width(width);
+            let shown = content(ui);
+            widgets::follow_focus(ui);
+            shown
+        };
+        let shown = self.0.show(&mut wider, show).inner;
+        ui.advance_cursor_after_rect(wider.min_rect().with_max_x(place.left() + width));
+        shown
+    }
+}
+
+pub(crate) fn heading(ui: &mut Ui, title: &str) {
+    let palette = Palette::of(ui.style());
+    let (_, rect) = ui.allocate_space(vec2(ui.available_width(), 24.0));
+    let text = widgets::text(ui, pos2(rect.left(), rect.center().y), title, Type::Heading, palette.text, rect.width());
+    widgets::heading(ui, text, title);
+    ui.add_space(12.0);
+}
+
+/// A paragraph, read as one label.
+pub(crate) fn paragraph(ui: &mut Ui, words: &str) {
+    let palette = Palette::of(ui.style());
+    let galley = widgets::paragraph(ui, words, Type::Body, palette.secondary, ui.available_width());
+    let (_, rect) = ui.allocate_space(vec2(ui.available_width(), galley.size().y));
+    ui.painter().galley(rect.min, galley, palette.secondary);
+    widgets::label(ui, rect, words, words);
+    ui.add_space(12.0);
+}
+
+/// Which button has the focus when a dialog opens.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum First {
+    /// What is asked for.
+    Main,
+    /// The way out, where Enter by mistake would lose something.
+    Out,
+    /// Neither.
+    None,
+}
+
+/// Says in a sentence what is wrong with what was typed.
+pub(crate) fn mistake(ui: &mut Ui, words: &str) {
+    sentence(ui, words, Palette::of(ui.style()).failed);
+}
+
+/// Says something about what was typed, at once.
+pub(crate) fn sentence(ui: &mut Ui, words: &str, colour: Color32) {
+    let galley = widgets::paragraph(ui, words, Type::Small, colour, ui.available_width());
+    let (_, rect) = ui.allocate_space(vec2(ui.available_width(), galley.size().y));
+    ui.painter().galley(rect.min, galley, colour);
+    widgets::alert(ui, rect, words);
+}
+
+/// The buttons at the bottom, on the right: a way out, and what is asked for. Returns whether the latter was pressed.
+pub(crate) fn buttons(ui: &mut Ui, main: &str, out: &str, first: First, scene: &mut Scene) -> bool {
+    buttons_unless(ui, None, main, out, first, scene)
+}
+
+/// The same, if what is asked for may not be possible now: then `why_not` says why, in a sentence.
+pub(crate) fn buttons_unless(
+    ui: &mut Ui,
+    why_not: Option<&str>,
+    main: &str,
+    out: &str,
+    first: First,
+    scene: &mut Scene,
+) -> bool {
+    let pressed = two_buttons(ui, (main, why_not), out, first);
+    if pressed.out {
+        scene.wish(Wish::CloseDialog);
+    }
+    pressed.main
+}
+
+/// Which of the two buttons was pressed.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Pressed {
+    /// What is asked for.
+    pub main: bool,
+    /// The way out.
+    pub out: bool,
+}
+
+/// The same buttons, for a dialog that closes itself.
+pub(crate) fn two_buttons(ui: &mut Ui, (main, why_not): (&str, Option<&str>), out: &str, first: First) -> Pressed {
+    ui.add_space(12.0);
+    let (_, rect) = ui.allocate_space(vec2(ui.available_width(), 32.0));
+    let (main, out) = (Press::new(main).look(Look::Primary).why_not(why_not), Press::new(out).look(Look::Outlined));
+    let [main, out] = [main, out].map(|press| press.face(Type::Body).height(32.0).padding(16.0));
+    let middle = rect.center().y;
+    let main_left = rect.right() - main.width(ui);
+    let out_left = main_left - 8.0 - out.width(ui);
+    let out = out.at(ui, pos2(out_left, middle));
+    let main = main.at(ui, pos2(main_left, middle));
+    match first {
+        First::Main => main.request_focus(),
+        First::Out => out.request_focus(),
+        First::None => {}
+    }
+    Pressed { main: main.clicked(), out: out.clicked() }
+}
+
+/// The button for the focus in the dialog's first frame; in later ones it stays where the operator put it.
+pub(crate) fn first(fresh: bool, first: First) -> First {
+    if fresh { first } else { First::None }
+}
+
+/// The one button of a dialog that asks nothing.
+pub(crate) fn close_button(ui: &mut Ui, fresh: bool, scene: &mut Scene) {
+    ui.add_space(12.0);
+    let (_, rect) = ui.allocate_space(vec2(ui.available_width(), 32.0));
+    let close = Press::new("Close").face(Type::Body).height(32.0).padding(16.0).look(Look::Outlined);
+    let response = close.clone().at(ui, pos2(rect.right() - close.width(ui), rect.center().y));
+    if fresh {
+        response.request_focus();
+    }
+    if response.clicked() {
+        scene.wish(Wish::CloseDialog);
+    }
+}

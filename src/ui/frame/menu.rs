@@ -1,0 +1,61 @@
+//! The entries of menus, and the menu under a button.
+
+use egui::{Id, Popup, PopupCloseBehavior, RectAlign, Response, Stroke, Ui, vec2};
+
+use crate::ui::profile_tab::Desk;
+use crate::ui::theme::palette::Palette;
+use crate::ui::widgets::{self, Look, Press};
+
+use super::commands::Command;
+use super::{Scene, Wish};
+
+/// One entry of a menu that runs a command. `desk` is the one in front.
+pub(crate) fn entry(ui: &mut Ui, command: Command, desk: Option<&Desk>, scene: &mut Scene) {
+    let words = command.words();
+    let mut press = Press::new(&words).icon(command.icon()).why_not(command.why_not(desk));
+    if let Some(key) = command.key() {
+        press = press.trailing(ui.ctx().format_shortcut(&key));
+    }
+    if item(ui, press) {
+        scene.wish(Wish::Run(command));
+    }
+}
+
+/// One entry of a menu; returns whether it was chosen.
+pub(crate) fn item(ui: &mut Ui, press: Press<'_>) -> bool {
+    let press = press.look(Look::MenuItem).height(28.0);
+    let (_, rect) = ui.allocate_space(vec2(ui.available_width().max(press.width(ui)), 28.0));
+    let chosen = press.within(ui, rect).clicked();
+    if chosen {
+        ui.close();
+    }
+    chosen
+}
+
+/// The line between groups of a menu.
+pub(crate) fn line(ui: &mut Ui) {
+    let (_, rect) = ui.allocate_space(vec2(ui.available_width(), 5.0));
+    let stroke = Stroke::new(1.0, Palette::of(ui.style()).stroke);
+    ui.painter().hline(rect.x_range(), rect.center().y, stroke);
+}
+
+/// A menu under a button.
+pub(crate) fn popup(ui: &Ui, button: &Response, content: impl FnOnce(&mut Ui)) {
+    let align =
+        if button.rect.center().x > ui.max_rect().center().x { RectAlign::BOTTOM_END } else { RectAlign::BOTTOM_START };
+    Popup::menu(button)
+        .id(Id::unique(("menu", button.id)))
+        .align(align)
+        .gap(2.0)
+        .width(220.0)
+        .close_behavior(PopupCloseBehavior::CloseOnClickOutside)
+        .accessible_name("Menu")
+        .show(|ui| {
+            ui.spacing_mut().item_spacing.y = 0.0;
+            widgets::menu_area(ui).show(ui, |ui| {
+                ui.set_min_width(220.0);
+                content(ui);
+                widgets::follow_focus(ui);
+            });
+        });
+}

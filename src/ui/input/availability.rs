@@ -1,0 +1,159 @@
+//! When a command can be run, and else why not, in words for the operator.
+
+use crate::activity::Activity;
+use crate::engine::{ConnectionState, TokenStatus};
+use crate::ui::frame::commands::Command;
+use crate::ui::profile_tab::Desk;
+
+/// Why nothing can be done with a profile that is not there.
+const NO_PROFILE: &str = "There is no profile in front.";
+/// Why something can't be done with all profiles at once.
+const ONE_PROFILE: &str = "Choose one profile’s tab first.";
+
+impl Command {
+    /// Whether it can be run at this desk.
+    pub(crate) fn is_available(self, desk: &Desk) -> bool {
+        self.why_not(Some(desk)).is_none()
+    }
+
+    /// Why it can't be run just now, in a sentence; `None` where it can. `desk` is the one in front.
+    pub(crate) fn why_not(self, desk: Option<&Desk>) -> Option<&'static str> {
+        match self {
+            Self::Palette
+            | Self::AddProfile
+            | Self::Profile(_)
+            | Self::Theme(_)
+            | Self::Larger
+            | Self::Smaller
+            | Self::ActualSize
+            | Self::Settings
+            | Self::Shortcuts
+            | Self::Guide
+            | Self::About => None,
+            Self::Connect
+            | Self::Disconnect
+            | Self::RetryNow
+            | Self::RenewToken
+            | Self::SignOut
+            | Self::ForgetActivity
+            | Self::RemoveProfile => match desk {
+                None => Some(NO_PROFILE),
+                Some(desk) if desk.is_all() => Some(ONE_PROFILE),
+                Some(desk) => self.why_not_connected(desk),
+            },
+            Self::Filter
+            | Self::ShowEverything
+            | Self::Show(_)
+            | Self::Details
+            | Self::Download
+            | Self::DownloadAll
+            | Self::RequestAgain
+            | Self::CheckStatus
+            | Self::EditLabel
+            | Self::ShowSecrets
+            | Self::HideSecrets
+            | Self::CopyRows
+            | Self::CopyTsv
+            | Self::CopyJson
+            | Self::SelectAll
+            | Self::Pause
+            | Self::Follow
+            | Self::Export
+            | Self::Columns
+            | Self::SaveFilter
+            | Self::Insight
+            | Self::RequestData
+            | Self::DataSettings
+            | Self::Track
+            | Self::Completeness => match desk {
+                None => Some(NO_PROFILE),
+                Some(desk) if desk.is_all() && self.is_of_one_profile() => Some(ONE_PROFILE),
+                Some(desk) if desk.shows_form() => Some("Sign in first."),
+                Some(desk) => self.why_not_in_table(desk),
+            },
+        }
+    }
+
+    /// Whether it is about one profile, among those for rows.
+    fn is_of_one_profile(self) -> bool {
+        matches!(self, Self::Track | Self::RequestData | Self::Completeness | Self::DownloadAll | Self::DataSettings)
+    }
+
+    /// What speaks against a command of the connection.
+    fn why_not_connected(self, desk: &Desk) -> Option<&'static str> {
+        let state = desk.status.connection.as_ref();
+        let signed_out = matches!(state, None | Some(ConnectionState::SignedOut));
+        let (can, why) = match self {
+            Self::Connect => match state {
+                None | Some(ConnectionState::Offline | ConnectionState::TokenRefused { .. }) => return None,
+                Some(ConnectionState::SignedOut) => (false, "Sign in first."),
+                Some(_) => (false, "The connection is under way or there."),
+            },
+            Self::Disconnect => {
+                let there = matches!(
+                    state,
+                    Some(
+                        ConnectionState::Connecting
+                            | ConnectionState::Joining
+                            | ConnectionState::Live
+                            | ConnectionState::Reconnecting { .. }
+                    )
+                );
+                (there, "There is no connection.")
+            }
+            Self::RetryNow => {
+                let waits =
+                    matches!(state, Some(ConnectionState::Reconnecting { .. } | ConnectionState::TokenRefused { .. }));
+                (waits, "Nothing waits for another attempt.")
+            }
+            Self::RenewToken if matches!(state, Some(ConnectionState::TokenRefused { .. })) => {
+                (false, "The token was refused: sign in again.")
+            }
+            Self::RenewToken => (matches!(desk.status.token, TokenStatus::Held { .. }), "There is no token."),
+            Self::SignOut => (!signed_out, "The profile is signed out."),
+            _ => (true, ""),
+        };
+        (!can).then_some(why)
+    }
+
+    /// What speaks against a command for rows.
+    fn why_not_in_table(self, desk: &Desk) -> Option<&'static str> {
+        const NO_ROW: &str = "Select a row first.";
+        let any = |fits: fn(&Activity<'_>) -> bool, why| {
+            let rows = desk.some_chosen();
+            if rows.is_empty() {
+                Some(NO_ROW)
+            } else {
+                let fits = rows.iter().filter_map(|row| desk.activity(*row)).any(|activity| fits(&activity));
+                (!fits).then_some(why)
+            }
+        };
+        match self {
+            Self::Details => desk.table.cursor().is_none().then_some(NO_ROW),
+            Self::EditLabel => any(|_| true, NO_ROW),
+            Self::ShowSecrets | Self::HideSecrets => {
+                let Some(details) = &desk.details else { return Some("Open the details of a row first.") };
+                if self == Self::ShowSecrets { details.why_not_show() } else { details.why_not_hide() }
+            }
+            Self::Download => any(
+                |activity| activity.can_download() || activity.can_save_inline(),
+                "None of the selected rows has data to fetch.",
+            ),
+            Self::DownloadAll => desk.ready().next().is_none().then_some("Nothing is ready to be fetched."),
+            Self::RequestAgain => any(can_again, "None of the selected rows has data that can be requested again."),
+            Self::CheckStatus => any(can_check, "What is selected has an outcome already."),
+            Self::CopyRows | Self::CopyTsv | Self::CopyJson => (desk.table.selected_count() == 0).then_some(NO_ROW),
+            _ => None,
+        }
+    }
+}
+
+/// As a function for any activity, however long it is borrowed.
+fn can_check(activity: &Activity<'_>) -> bool {
+    activity.can_check()
+}
+
+/// Likewise.
+fn can_again(activity: &Activity<'_>) -> bool {
+    crate::ui::profile_tab::rows::can_request_again(activity)
+}

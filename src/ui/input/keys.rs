@@ -1,0 +1,121 @@
+//! From keys to commands. Single letters act only while no text field has the focus; keys that press whatever has the
+//! focus act only where nothing but the table has it.
+
+use egui::{Context, Event, FocusDirection, Key, KeyboardShortcut, Modifiers, Popup};
+
+use crate::ui::frame::commands::Command;
+use crate::ui::profile_tab::Desk;
+use crate::ui::profile_tab::rows::table_id;
+use crate::ui::view_state::table::Move;
+
+/// What the keys of one frame ask for.
+#[derive(Debug, Default)]
+pub(crate) struct Asked {
+    /// Commands, in the order of their list.
+    pub commands: Vec<Command>,
+    /// Whether Escape was pressed, and nothing else took it.
+    pub back: bool,
+}
+
+/// Where the keys of a frame go.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Focus {
+    /// Whether a text field had the focus when the frame began.
+    pub in_text: bool,
+    /// Whether a dialog is open.
+    pub in_dialog: bool,
+}
+
+/// Takes this frame's keys.
+pub(crate) fn take(ctx: &Context, desk: Option<&mut Desk>, focus: Focus) -> Asked {
+    let mut asked = Asked::default();
+    if focus.in_dialog || Popup::is_any_open(ctx) {
+        return asked;
+    }
+    let Some(desk) = desk else {
+        for command in Command::with_keys().filter(|command| command.why_not(None).is_none()) {
+            if consume(ctx, command) {
+                asked.commands.push(command);
+            }
+        }
+        asked.back = escape(ctx);
+        return asked;
+    };
+    let table = table_id(desk);
+    let focused = ctx.memory(egui::Memory::focused);
+    let at_table = focused.is_none_or(|focused| focused == table);
+    for command in Command::with_keys() {
+        let here = match command {
+            Command::CopyRows | Command::SelectAll => !focus.in_text,
+            _ if command.presses() => !focus.in_text && at_table,
+            _ if command.types() => !focus.in_text,
+            _ => true,
+        };
+        if here && (consume(ctx, command) || (command == Command::CopyRows && copies(ctx))) {
+            asked.commands.push(command);
+        }
+    }
+    if !focus.in_text {
+        if ctx.input_mut(|input| input.consume_key(Modifiers::SHIFT, Key::F10)) {
+            desk.table.open_menu();
+        }
+        let arrows =
+            !focused.zip(desk.details.as_ref()).is_some_and(|(focused, details)| details.takes_arrows(focused));
+        rows(ctx, desk, arrows);
+    }
+    asked.back = escape(ctx);
+    asked
+}
+
+fn consume(ctx: &Context, command: Command) -> bool {
+    // Plus stands where equals does on most keyboards, and is taken without Shift as well.
+    let also = (command == Command::Larger).then(|| KeyboardShortcut::new(Modifiers::COMMAND, Key::Equals));
+    let mut keys = command.key().into_iter().chain(also);
+    keys.any(|key| ctx.input_mut(|input| input.consume_shortcut(&key)))
+}
+
+/// The system's own copy, however it was asked for.
+fn copies(ctx: &Context) -> bool {
+    ctx.input(|input| input.events.iter().any(|event| matches!(event, Event::Copy)))
+}
+
+fn escape(ctx: &Context) -> bool {
+    ctx.input_mut(|input| input.consume_key(Modifiers::NONE, Key::Escape))
+}
+
+/// Moves through the rows, by `arrows` too where nothing else takes them.
+fn rows(ctx: &Context, desk: &mut Desk, arrows: bool) {
+    const KEYS: [(Key, Move); 6] = [
+        (Key::ArrowUp, Move::By(-1)),
+        (Key::ArrowDown, Move::By(1)),
+        (Key::PageUp, Move::Page(-1)),
+        (Key::PageDown, Move::Page(1)),
+        (Key::Home, Move::First),
+        (Key::End, Move::Last),
+    ];
+    let mut moved = false;
+    for (key, way) in KEYS.into_iter().filter(|(_, way)| arrows || !matches!(way, Move::By(_))) {
+        for extend in [true, false] {
+            let modifiers = if extend { Modifiers::SHIFT } else { Modifiers::NONE };
+            let presses = ctx.input_mut(|input| input.count_and_consume_key(modifiers, key));
+            for _ in 0..presses {
+                let Desk { table, activities, view, .. } = desk;
+                table.step(way, extend, activities, view);
+                moved = true;
+            }
+        }
+    }
+    if moved {
+        let id = table_id(desk);
+        ctx.memory_mut(|memory| {
+            // The arrow has done its work: it must not move the focus as well.
+            memory.move_focus(FocusDirection::None);
+            memory.request_focus(id);
+        });
+        if let Some(row) = desk.table.cursor()
+            && desk.details.is_some()
+        {
+            desk.open_details(row);
+        }
+    }
+}

@@ -1,0 +1,4 @@
+//! Keys, and when each command can run.
+
+pub(crate) mod availability;
+pub(crate) mod keys;

@@ -1,0 +1,254 @@
+//! What is told on the desktop while the window has not the focus: new failures and ready data. What comes in a burst is one
+//! notification, and what goes on is told ever more seldom. Pure: who shows them is a door.
+
+use std::collections::HashSet;
+use std::time::{Duration, Instant};
+
+use crate::activity::{Activities, Activity, Entry, Kind, Status};
+use crate::protocol::visible;
+use crate::ui::text::activity_label::label_of;
+use crate::ui::text::cut;
+
+use super::ports::Notification;
+
+/// How long what comes is gathered.
+const GATHER: Duration = Duration::from_secs(2);
+/// The least time between two tellings; it doubles with each, as long as nobody looks.
+const PAUSE: Duration = Duration::from_secs(15);
+/// The most that it grows to.
+const MOST_PAUSE: Duration = Duration::from_mins(5);
+/// The most characters of a text from the server.
+const LONGEST: usize = 200;
+
+/// Which are wanted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Wanted {
+    /// Failures.
+    pub(crate) failed: bool,
+    /// Ready data.
+    pub(crate) ready: bool,
+}
+
+/// What failed and what became ready.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct News {
+    commands_failed: usize,
+    data_failed: usize,
+    ready: usize,
+    /// What failed last, and why.
+    last_failed: (String, String),
+    /// What became ready last.
+    last_ready: String,
+}
+
+impl News {
+    /// Notes what a batch changed: so many rows failed, and so many have data that was not there before.
+    pub(crate) fn note(&mut self, activities: &Activities, entries: &[Entry], failed: usize, ready: usize) {
+        let (mut failed, mut ready) = (failed, ready);
+        let mut seen = HashSet::new();
+        // The newest entry is looked at first.
+        let (mut last_failed, mut last_ready) = (None, None);
+        for entry in entries.iter().rev().filter(|entry| seen.insert(&entry.key)) {
+            if failed + ready == 0 {
+                break;
+            }
+            let Some(activity) = activities.find(&entry.key).and_then(|row| activities.get(row)) else { continue };
+            match activity.status() {
+                Status::Failed if failed > 0 => {
+                    failed -= 1;
+                    let number =
+                        if activity.kind() == Kind::Data { &mut self.data_failed } else { &mut self.commands_failed };
+                    *number += 1;
+                    last_failed = last_failed.or_else(|| Some((name(&activity), shown(&activity.message()))));
+                }
+                Status::Ready | Status::Inline if ready > 0 => {
+                    ready -= 1;
+                    self.ready += 1;
+                    last_ready = last_ready.or_else(|| Some(name(&activity)));
+                }
+                _ => {}
+            }
+        }
+        self.last_failed = last_failed.unwrap_or_else(|| std::mem::take(&mut self.last_failed));
+        self.last_ready = last_ready.unwrap_or_else(|| std::mem::take(&mut self.last_ready));
+    }
+
+    /// Adds what came later of the same profile.
+    pub(crate) fn join(&mut self, later: Self) {
+        self.add(later, Wanted { failed: true, ready: true }, None);
+    }
+
+    /// Adds what came later, of a profile that is named where there are several.
+    fn add(&mut self, later: Self, wanted: Wanted, whose: Option<&str>) {
+        let of = |what: String| whose.map_or_else(|| what.clone(), |whose| format!("{whose}: {what}"));
+        if wanted.failed && later.failed() > 0 {
+            self.commands_failed += later.commands_failed;
+            self.data_failed += later.data_failed;
+            self.last_failed = (of(later.last_failed.0), later.last_failed.1);
+        }
+        if wanted.ready && later.ready > 0 {
+            self.ready += later.ready;
+            self.last_ready = of(later.last_ready);
+        }
+    }
+
+    fn failed(&self) -> usize {
+        self.commands_failed + self.data_failed
+    }
+
+    fn is_empty(&self) -> bool {
+        self.failed() + self.ready == 0
+    }
+
+    /// In words.
+    fn tell(self) -> Vec<Notification> {
+        let mut told = Vec::new();
+        let (what, why) = &self.last_failed;
+        match (self.commands_failed, self.data_failed) {
+            (0, 0) => {}
+            (1, 0) | (0, 1) => told.push(Notification { title: format!("Failed: {what}"), body: why.clone() }),
+            (commands, data) => {
+                let title = match (commands, data) {
+                    (commands, 0) => format!("{commands} commands failed"),
+                    (0, data) => format!("{data} data requests failed"),
+                    (commands, data) => format!("{} failed", commands + data),
+                };
+                let end = if why.is_empty() { String::new() } else { format!(", {why}") };
+                told.push(Notification { title, body: format!("The last: {what}{end}") });
+            }
+        }
+        match self.ready {
+            0 => {}
+            1 => told.push(Notification { title: format!("Ready: {}", self.last_ready), body: String::new() }),
+            ready => told.push(Notification {
+                title: format!("{ready} data requests are ready"),
+                body: format!("The last: {}", self.last_ready),
+            }),
+        }
+        told
+    }
+}
+
+/// What an operator calls an activity.
+fn name(activity: &Activity<'_>) -> String {
+    let label = label_of(activity);
+    if label.is_empty() { shown(&activity.id()) } else { shown(&label) }
+}
+
+fn shown(text: &str) -> String {
+    visible(&cut(text, LONGEST)).into_owned()
+}
+
+/// What waits to be told.
+#[derive(Debug, Default)]
+pub(crate) struct Notifications {
+    waiting: News,
+    /// When the first of it came.
+    since: Option<Instant>,
+    /// When something was told last, and how long nothing is told after that.
+    told: Option<(Instant, Duration)>,
+}
+
+impl Notifications {
+    /// Somebody looks at the window: nothing is to be told any more.
+    pub(crate) fn looked_at(&mut self) {
+        *self = Self::default();
+    }
+
+    /// Takes what came while nobody looks.
+    pub(crate) fn take(&mut self, news: News, wanted: Wanted, whose: Option<&str>, now: Instant) {
+        self.waiting.add(news, wanted, whose);
+        if !self.waiting.is_empty() {
+            self.since = self.since.or(Some(now));
+        }
+    }
+
+    /// What is to be told now.
+    pub(crate) fn due(&mut self, now: Instant) -> Vec<Notification> {
+        if self.left(now).is_none_or(|left| !left.is_zero()) {
+            return Vec::new();
+        }
+        let pause = self.told.map_or(PAUSE, |(_, pause)| (pause * 2).min(MOST_PAUSE));
+        self.told = Some((now, pause));
+        self.since = None;
+        std::mem::take(&mut self.waiting).tell()
+    }
+
+    /// How long until something is to be told, where something waits.
+    pub(crate) fn left(&self, now: Instant) -> Option<Duration> {
+        let gathered = self.since? + GATHER;
+        let due = self.told.map_or(gathered, |(told, pause)| gathered.max(told + pause));
+        Some(due.saturating_duration_since(now))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const BOTH: Wanted = Wanted { failed: true, ready: true };
+
+    fn failed(count: usize, why: &str) -> News {
+        News { commands_failed: count, last_failed: (format!("c-{count}"), why.to_owned()), ..News::default() }
+    }
+
+    fn ready(count: usize) -> News {
+        News { ready: count, last_ready: format!("r-{count}"), ..News::default() }
+    }
+
+    fn told(notifications: &[Notification]) -> Vec<(&str, &str)> {
+        notifications.iter().map(|one| (one.title.as_str(), one.body.as_str())).collect()
+    }
+
+    #[expect(clippy::disallowed_methods, reason = "where the still clock of a test begins does not matter")]
+    fn beginning() -> Instant {
+        Instant::now()
+    }
+
+    #[test]
+    fn a_burst_is_one_notification() {
+        let (mut all, now) = (Notifications::default(), beginning());
+        for _ in 0..4 {
+            all.take(failed(3, "no"), BOTH, None, now);
+        }
+        assert_eq!(all.due(now), [], "it is not gathered");
+        assert_eq!(all.left(now), Some(GATHER));
+        assert_eq!(told(&all.due(now + GATHER)), [("12 commands failed", "The last: c-3, no")]);
+        assert_eq!(all.left(now + GATHER), None);
+    }
+
+    #[test]
+    fn one_is_told_by_its_name_and_whose_it_is() {
+        let (mut all, now) = (Notifications::default(), beginning());
+        all.take(failed(1, "no"), BOTH, Some("ops"), now);
+        all.take(ready(1), BOTH, None, now);
+        assert_eq!(told(&all.due(now + GATHER)), [("Failed: ops: c-1", "no"), ("Ready: r-1", "")]);
+        let mixed = News { data_failed: 2, ..failed(1, "") };
+        assert_eq!(told(&mixed.tell()), [("3 failed", "The last: c-1")]);
+        assert_eq!(told(&ready(3).tell()), [("3 data requests are ready", "The last: r-3")]);
+    }
+
+    #[test]
+    fn what_goes_on_is_told_ever_more_seldom_until_somebody_looks() {
+        let (mut all, start) = (Notifications::default(), beginning());
+        let mut at = Vec::new();
+        for second in 0..1_000 {
+            let now = start + Duration::from_secs(second);
+            all.take(failed(1, ""), BOTH, None, now);
+            if !all.due(now).is_empty() {
+                at.push(second);
+            }
+        }
+        assert_eq!(at, [2, 17, 47, 107, 227, 467, 767]);
+        all.looked_at();
+        assert_eq!(all.left(start), None, "what was seen is told all the same");
+    }
+
+    #[test]
+    fn what_is_not_wanted_is_not_told() {
+        let (mut all, now) = (Notifications::default(), beginning());
+        all.take(failed(1, ""), Wanted { failed: false, ready: true }, None, now);
+        all.take(ready(1), Wanted { failed: true, ready: false }, None, now);
+        assert_eq!((all.left(now), all.due(now + GATHER)), (None, Vec::new()));
+    }
+}

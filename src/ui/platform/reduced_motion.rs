@@ -1,0 +1,113 @@
+//! Whether the desktop asks for no motion: on Linux its portal says so. On macOS and Windows it is not asked; there `Reduce motion`
+//! in the settings does it.
+
+use std::sync::mpsc::{Receiver, sync_channel};
+use std::time::Duration;
+
+#[cfg(all(unix, not(target_os = "macos")))]
+use portal::is_wanted;
+
+/// How long the window waits for the answer before it opens. It was asked before the engine started.
+const PATIENCE: Duration = Duration::from_millis(300);
+
+/// The question whether motion is wanted, under way.
+#[derive(Debug)]
+pub struct Stillness(Receiver<bool>);
+
+impl Stillness {
+    /// Asks the desktop, in a thread of its own.
+    #[must_use]
+    pub fn ask() -> Self {
+        let (sender, answer) = sync_channel(1);
+        let ask = move || {
+            let wanted = is_wanted();
+            // The window may not have waited so long.
+            let _too_late = sender.try_send(wanted);
+        };
+        if let Err(error) = std::thread::Builder::new().name("desktop settings".to_owned()).spawn(ask) {
+            tracing::warn!(%error, "the desktop was not asked for its settings");
+        }
+        Self(answer)
+    }
+
+    /// Whether the desktop asks for no motion; not, where it does not answer in time.
+    #[must_use]
+    pub fn is_wanted(&self) -> bool {
+        self.0.recv_timeout(PATIENCE).unwrap_or(false)
+    }
+}
+
+#[cfg(not(all(unix, not(target_os = "macos"))))]
+fn is_wanted() -> bool {
+    false
+}
+
+/// The settings of the desktop's portal.
+#[cfg(all(unix, not(target_os = "macos")))]
+mod portal {
+    use std::collections::HashMap;
+
+    use zbus::blocking::Connection;
+    use zbus::zvariant::OwnedValue;
+
+    /// What all desktops share.
+    const APPEARANCE: &str = "org.freedesktop.appearance";
+    /// What GNOME had before, and GTK's portal hands on.
+    const GNOME: &str = "org.gnome.desktop.interface";
+
+    /// By namespace and name.
+    type Settings = HashMap<String, HashMap<String, OwnedValue>>;
+
+    pub(crate) fn is_wanted() -> bool {
+        match crate::ui::platform::session_bus::bus().and_then(|bus| settings(&bus)) {
+            Ok(settings) => ask_for_stillness(&settings),
+            Err(error) => {
+                tracing::debug!(%error, "the desktop does not say whether it wants motion");
+                false
+            }
+        }
+    }
+
+    /// `ReadAll` of the portal's settings.
+    fn settings(bus: &Connection) -> zbus::Result<Settings> {
+        let answer = bus.call_method(
+            Some("org.freedesktop.portal.Desktop"),
+            "/org/freedesktop/portal/desktop",
+            Some("org.freedesktop.portal.Settings"),
+            "ReadAll",
+            &(vec![APPEARANCE, GNOME],),
+        )?;
+        answer.body().deserialize()
+    }
+
+    fn ask_for_stillness(settings: &Settings) -> bool {
+        let setting = |space: &str, name: &str| settings.get(space).and_then(|space| space.get(name));
+        let reduced = setting(APPEARANCE, "reduced-motion").and_then(|value| value.downcast_ref::<u32>().ok());
+        let animated = setting(GNOME, "enable-animations").and_then(|value| value.downcast_ref::<bool>().ok());
+        reduced == Some(1) || animated == Some(false)
+    }
+
+    #[cfg(test)]
+    mod tests {
+        use super::*;
+
+        fn with(space: &str, name: &str, value: impl Into<OwnedValue>) -> Settings {
+            HashMap::from([(space.to_owned(), HashMap::from([(name.to_owned(), value.into())]))])
+        }
+
+        #[test]
+        fn either_setting_asks_for_it_and_silence_does_not() {
+            for (settings, wanted) in [
+                (Settings::new(), false),
+                (with(APPEARANCE, "reduced-motion", 1_u32), true),
+                (with(APPEARANCE, "reduced-motion", 0_u32), false),
+                (with(GNOME, "enable-animations", false), true),
+                (with(GNOME, "enable-animations", true), false),
+                (with(GNOME, "enable-animations", 0_u32), false),
+                (with(APPEARANCE, "color-scheme", 1_u32), false),
+            ] {
+                assert_eq!(ask_for_stillness(&settings), wanted, "{settings:?}");
+            }
+        }
+    }
+}

@@ -1,0 +1,129 @@
+//! The system's file dialogs.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, Sender, channel};
+
+use futures_util::FutureExt as _;
+use futures_util::future::BoxFuture;
+
+use crate::engine::{FileKind, FileRequest, PathCheck};
+
+use super::ports::{Answer, FailedDialog, FileDialogs, PathReply, SaveSuggestion};
+
+#[cfg(all(unix, not(target_os = "macos")))]
+use crate::engine::FileDialogError;
+
+/// Runs a future to its end outside the window.
+pub type Spawner = Arc<dyn Fn(BoxFuture<'static, ()>) + Send + Sync>;
+
+/// Opens them, each over the window.
+pub(crate) struct SystemDialogs {
+    spawner: Spawner,
+    window: Option<Arc<winit::window::Window>>,
+    failed: (Sender<FailedDialog>, Receiver<FailedDialog>),
+}
+
+impl SystemDialogs {
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "each is a dialog that a person opened, and the window takes them out in each frame"
+    )]
+    pub(crate) fn new(spawner: Spawner, window: Option<Arc<winit::window::Window>>) -> Self {
+        Self { spawner, window, failed: channel() }
+    }
+}
+
+impl FileDialogs for SystemDialogs {
+    fn save_as(&self, suggestion: SaveSuggestion, answer: Answer) {
+        let SaveSuggestion { title, folder, file_name } = suggestion;
+        self.ask(FileRequest { kind: FileKind::Save, title, folder, file_name }, answer);
+    }
+
+    fn choose_folder(&self, title: &str, folder: Option<PathBuf>, answer: Answer) {
+        let (title, file_name) = (title.to_owned(), String::new());
+        self.ask(FileRequest { kind: FileKind::Folder, title, folder, file_name }, answer);
+    }
+
+    fn take_failed(&mut self) -> Option<FailedDialog> {
+        self.failed.1.try_recv().ok()
+    }
+
+    fn check_path(&self, typed: String, kind: FileKind, reply: PathReply) {
+        (self.spawner)(PathCheck::of(typed, kind).map(|check| reply.give(check)).boxed());
+    }
+}
+
+#[cfg(all(unix, not(target_os = "macos")))]
+impl SystemDialogs {
+    /// Asks the portal, in a thread of its own, which ends with the dialog. If the portal has no dialog, zenity is asked.
+    fn ask(&self, request: FileRequest, answer: Answer) {
+        let parent = self.parent();
+        let (spawner, failed) = (Arc::clone(&self.spawner), self.failed.0.clone());
+        let ask = move || match super::portal::choose(&request, &parent) {
+            Err(FileDialogError::Unavailable) => {
+                let zenity = request.clone().ask_zenity();
+                spawner(zenity.map(move |outcome| give(outcome, request, answer, &failed)).boxed());
+            }
+            outcome => give(outcome, request, answer, &failed),
+        };
+        if let Err(error) = std::thread::Builder::new().name("file dialog".to_owned()).spawn(ask) {
+            tracing::warn!(%error, "no file dialog is opened: the thread for it could not be started");
+        }
+    }
+
+    /// The window as the portal names it. On Wayland that would be a handle from xdg-foreign's exporter. winit does not export
+    /// windows and gives only pointers to its own connection; to send the request over that takes unsafe code, which this crate
+    /// forbids, or `ashpd` with a Wayland client of its own. So the portal gets no parent there, and the dialog stands beside the
+    /// window, not over it.
+    fn parent(&self) -> String {
+        use raw_window_handle::{HasWindowHandle as _, RawWindowHandle};
+        let handle = self.window.as_ref().and_then(|window| window.window_handle().ok());
+        match handle.map(|handle| handle.as_raw()) {
+            Some(RawWindowHandle::Xlib(window)) => format!("x11:{:x}", window.window),
+            Some(RawWindowHandle::Xcb(window)) => format!("x11:{:x}", window.window),
+            _ => String::new(),
+        }
+    }
+}
+
+/// Gives what came of a dialog to the window.
+#[cfg(all(unix, not(target_os = "macos")))]
+fn give(
+    outcome: Result<Option<PathBuf>, FileDialogError>,
+    request: FileRequest,
+    answer: Answer,
+    failed: &Sender<FailedDialog>,
+) {
+    let error = match outcome {
+        Ok(path) => return answer.give(path),
+        Err(error) => error,
+    };
+    let waker = answer.waker().clone();
+    let unanswered = match error {
+        // Dropped, it counts as cancelled.
+        FileDialogError::Ended => None,
+        FileDialogError::Unavailable => Some((request, answer)),
+    };
+    // The window may be gone.
+    let _gone = failed.send(FailedDialog { error, unanswered });
+    waker.wake();
+}
+
+#[cfg(any(windows, target_os = "macos"))]
+impl SystemDialogs {
+    fn ask(&self, request: FileRequest, answer: Answer) {
+        let mut dialog = rfd::AsyncFileDialog::new().set_title(&request.title).set_file_name(&request.file_name);
+        if let Some(folder) = &request.folder {
+            dialog = dialog.set_directory(folder);
+        }
+        if let Some(window) = &self.window {
+            dialog = dialog.set_parent(window.as_ref());
+        }
+        let chosen = match request.kind {
+            FileKind::Save => dialog.save_file().boxed(),
+            FileKind::Folder => dialog.pick_folder().boxed(),
+        };
+        (self.spawner)(chosen.map(|file| answer.give(file.map(|file| file.path().to_owned()))).boxed());
+    }
+}

@@ -1,0 +1,173 @@
+//! The tab `All profiles`: every profile's rows in one table, each saying whose it is.
+//!
+//! It is made when it is first looked at, the newest rows first and some in each frame, and follows what is committed from
+//! then on.
+//! What is done in it is done by the row's own profile.
+
+use crate::activity::{Activities, ActivityKey, RowId, Seq, View};
+use crate::settings::{Preferences, Profile, ProfileId};
+use crate::ui::view_state::details::Details;
+use crate::ui::view_state::row_owners::{Owners, SLICE, id};
+
+use super::Desk;
+
+impl Desk {
+    /// The tab for several profiles.
+    pub(crate) fn all_profiles(preferences: &Preferences) -> Self {
+        let profile = Profile { id: id(), name: "All profiles".to_owned(), ..Profile::default() };
+        let mut desk = Self::new(profile, preferences);
+        desk.restoring = false;
+        desk.owners = Some(Owners { stale: true, ..Owners::default() });
+        desk
+    }
+
+    /// Whether it is the tab for several profiles.
+    pub(crate) fn is_all(&self) -> bool {
+        self.owners.is_some()
+    }
+
+    /// The profile that a row belongs to.
+    pub(crate) fn owner(&self, row: RowId) -> ProfileId {
+        self.owners.as_ref().and_then(|owners| owners.of(row)).map_or(self.profile.id, |(id, _)| *id)
+    }
+
+    /// The name of the profile that a row belongs to.
+    pub(crate) fn owner_name(&self, row: RowId) -> &str {
+        self.owners.as_ref().and_then(|owners| owners.of(row)).map_or(&self.profile.name, |(_, name)| name)
+    }
+
+    /// The details that are open, where they are of a row of this profile.
+    pub(crate) fn details_of(&mut self, profile: ProfileId) -> Option<&mut Details> {
+        let row = self.details.as_ref()?.row();
+        if self.owner(row) == profile { self.details.as_mut() } else { None }
+    }
+
+    /// Makes it anew of the profiles' rows, where it has to be. What was selected and open is gone then.
+    pub(crate) fn make_anew(&mut self, parts: &[Desk], preferences: &Preferences) {
+        let Some(owners) = self.owners.as_mut().filter(|owners| owners.stale) else { return };
+        owners.stale = false;
+        owners.rows.clear();
+        owners.recovered.clear();
+        owners.copying = Some(Seq(u64::MAX));
+        owners.profiles = parts.iter().map(|part| (part.profile.id, part.profile.name.clone())).collect();
+        self.activities = Activities::new(preferences.link_lifetime());
+        self.activities.set_rows_in_memory(preferences.rows_in_memory());
+        self.activities.mark_read();
+        self.table = crate::ui::view_state::table::Table::default();
+        self.details = None;
+        self.insight = crate::ui::view_state::insight::Shown::default();
+        let mut view = View::new();
+        view.set_filter(self.view.filter().clone());
+        view.set_chip(self.view.chip());
+        view.set_sort(self.view.sort());
+        self.view = view;
+        self.restoring = true;
+        self.activities.merge_rest(parts.iter().map(|part| &part.activities));
+    }
+
+    /// Goes on copying the profiles' rows, the newest first, for as long as there is `time`. Whether there are more.
+    pub(crate) fn copy_rows(&mut self, parts: &[Desk], time: impl Fn() -> bool) -> bool {
+        while let Some(before) = self.owners.as_ref().and_then(|owners| owners.copying) {
+            let mut rows: Vec<(Seq, usize, RowId)> = Vec::new();
+            for (number, part) in parts.iter().enumerate() {
+                rows.extend(part.activities.before(before).take(SLICE).map(|(seq, row)| (seq, number, row)));
+            }
+            rows.sort_unstable_by_key(|(seq, ..)| std::cmp::Reverse(*seq));
+            rows.truncate(SLICE);
+            for (_, number, row) in &rows {
+                if let Some(part) = parts.get(*number) {
+                    self.merge_row(part, *row);
+                }
+            }
+            if let Some(owners) = &mut self.owners {
+                owners.copying = rows.last().map(|(seq, ..)| *seq);
+            }
+            if rows.is_empty() {
+                self.restoring = false;
+            } else if !time() {
+                return true;
+            }
+        }
+        false
+    }
+
+    /// Something was committed for a profile: its rows are copied again, and the gaps that it changed.
+    pub(crate) fn follow(&mut self, part: &Desk, keys: &[ActivityKey]) {
+        for row in keys.iter().filter_map(|key| part.activities.find(key)) {
+            self.merge_row(part, row);
+        }
+        let profile = part.profile.id;
+        let was_recovered = |row| self.owners.as_ref().is_some_and(|owners| owners.recovered.contains(&(profile, row)));
+        for row in part.activities.gaps_changed_by(keys, was_recovered) {
+            self.merge_row(part, row);
+        }
+    }
+
+    fn merge_row(&mut self, part: &Desk, row: RowId) {
+        // An id that two profiles know is the row of whoever was merged first.
+        let known = part.activity(row).and_then(|activity| self.activities.find(&activity.key()));
+        if known.is_some_and(|here| self.owner(here) != part.profile.id) {
+            return;
+        }
+        if let Some(here) = self.activities.merge_row(&part.activities, row)
+            && let Some(owners) = &mut self.owners
+        {
+            owners.note(here, part.profile.id);
+            if let Some(gap) = part.activities.gap(row) {
+                let gap_of = (part.profile.id, row);
+                if gap.is_recovered() {
+                    owners.recovered.insert(gap_of)
+                } else {
+                    owners.recovered.remove(&gap_of)
+                };
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+
+    use crate::activity::{ActivityKey, Deed, Entry, Fact, Moment, Seq};
+    use crate::settings::{Preferences, Profile, ProfileId};
+    use crate::ui::profile_tab::Desk;
+    use crate::ui::view_state::row_owners::SLICE;
+
+    /// REVIEW C29.
+    #[test]
+    fn the_rows_of_all_profiles_are_copied_some_in_each_frame() {
+        let preferences = Preferences::default();
+        let part = |name: &str, first: u64| {
+            let profile = Profile { id: ProfileId::random(), name: name.to_owned(), ..Profile::default() };
+            let mut desk = Desk::new(profile, &preferences);
+            for seq in first..first + 3_000 {
+                let key = ActivityKey::Command(format!("{name}-{seq}").as_str().into());
+                let entry = Entry::ours(Moment(1), key, Fact::Done(Deed::Tracked));
+                desk.activities.apply(&Entry { seq: Seq(seq), ..entry });
+            }
+            desk
+        };
+        let parts = [part("one", 1), part("two", 10_000)];
+        let mut all = Desk::all_profiles(&preferences);
+        all.make_anew(&parts, &preferences);
+        assert_eq!(all.activities.len(), 0, "it copies before there is time");
+        let mut before = 0;
+        while all.copy_rows(&parts, || false) {
+            let copied = all.activities.len() - before;
+            assert!((1..=SLICE).contains(&copied), "{copied} rows in one frame");
+            before = all.activities.len();
+        }
+        assert_eq!(all.activities.len(), 6_000);
+        // As long as there is time it goes on.
+        let mut all = Desk::all_profiles(&preferences);
+        all.make_anew(&parts, &preferences);
+        let looks = Cell::new(0);
+        let time = || {
+            looks.set(looks.get() + 1);
+            looks.get() < 4
+        };
+        assert!(all.copy_rows(&parts, time));
+        assert_eq!(all.activities.len(), 4 * SLICE);
+    }
+}

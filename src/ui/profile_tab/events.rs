@@ -1,0 +1,140 @@
+//! Takes what the engine says of a profile.
+
+use std::time::{Duration, Instant};
+
+use crate::activity::{Activities, Entry, View};
+use crate::engine::{Event, ProfileStatus, SignInState, Waiting};
+use crate::settings::{Preferences, Profile};
+use crate::ui::view_state::apply_entries::Changed;
+use crate::ui::view_state::completeness::Completeness;
+use crate::ui::view_state::insight::Shown;
+use crate::ui::view_state::table::Table;
+use crate::ui::view_state::unpersisted::Unkept;
+
+use super::{Desk, Unseen};
+
+impl Desk {
+    /// Takes an event of this profile at an `instant`. `in_front` is whether its tab is the one that is looked at.
+    pub(crate) fn take(&mut self, event: Event, in_front: bool, instant: Instant) {
+        match event {
+            Event::Restored { entries, live_from, complete, .. } => {
+                self.activities.set_live_from(live_from);
+                crate::ui::view_state::apply_entries::apply_restored(
+                    &mut self.activities,
+                    &mut self.completeness,
+                    &entries,
+                );
+                self.changed(Changed::restored(complete), in_front, instant);
+            }
+            Event::Committed { entries, .. } => self.commit(&entries, in_front, instant),
+            Event::NotKept { entries, .. } => {
+                self.unkept.take(&entries);
+                if let Some(details) = &mut self.details {
+                    details.add(&entries);
+                }
+                self.commit(&entries, in_front, instant);
+            }
+            Event::Kept { from, to, count, .. } => {
+                self.unkept.kept(from, count);
+                self.activities.keep(from, to, count);
+            }
+            Event::Forgotten { .. } => self.forget(),
+            Event::History { key, mut entries, is_cut, .. } => {
+                entries.extend(self.unkept.of(&key));
+                if let Some(details) = &mut self.details {
+                    details.answer(&key, entries, is_cut);
+                }
+            }
+            Event::Older { rows, .. } => self.activities.set_older(rows),
+            Event::OlderEntries { entries, complete, .. } => self.activities.index_older(&entries, complete),
+            Event::Found { search, rows, percent, end, .. } => self.found(search, &rows, percent, end),
+            Event::ReadBack { rows, .. } => {
+                self.asked_back = None;
+                for (key, entries) in &rows {
+                    self.activities.complete(key, entries);
+                }
+                self.completeness.restored();
+            }
+            Event::Revealed { key, messages, .. } => {
+                if let Some(details) = &mut self.details {
+                    details.reveal(&key, messages);
+                }
+            }
+            // Not a desk's.
+            Event::DataTokens { .. }
+            | Event::WholeTexts { .. }
+            | Event::Export(_)
+            | Event::Notice(_)
+            | Event::Purged { .. }
+            | Event::Stopped => {}
+        }
+    }
+
+    /// Takes what is true now of this profile.
+    pub(crate) fn take_status(&mut self, now: &ProfileStatus) {
+        if self.status == *now {
+            return;
+        }
+        if self.status.kept_links != now.kept_links {
+            let links: Vec<_> = now.kept_links.iter().cloned().collect();
+            self.activities.keep_links(&links);
+            self.links_changed = true;
+        }
+        self.status = now.clone();
+    }
+
+    /// Takes how far a sign-in is.
+    pub(crate) fn take_sign_in(&mut self, state: SignInState) {
+        let done = state == SignInState::Done;
+        self.form.answer(state);
+        if done {
+            self.form_open = false;
+            self.form.forget_secrets();
+        }
+    }
+
+    /// Takes the downloads of all profiles that wait for their turn.
+    pub(crate) fn take_queue(&mut self, waiting: &[Waiting]) {
+        let ours = (1..).zip(waiting).filter(|(_, waiting)| waiting.profile == self.profile.id);
+        self.waiting = ours.map(|(place, waiting)| (place, waiting.clone())).collect();
+    }
+
+    /// Everything up to now is gone. How it is looked at stays.
+    fn forget(&mut self) {
+        let limit = self.activities.rows_in_memory();
+        self.activities = Activities::new(self.activities.link_lifetime());
+        self.activities.set_rows_in_memory(limit);
+        self.activities.mark_read();
+        self.completeness = Completeness::default();
+        let mut view = View::new();
+        view.set_chip(self.view.chip());
+        view.set_filter(self.view.filter().clone());
+        view.set_sort(self.view.sort());
+        self.view = view;
+        self.table = Table::default();
+        self.details = None;
+        self.unkept = Unkept::default();
+        self.insight = Shown::default();
+        self.restoring = false;
+        self.unseen = Unseen::default();
+    }
+
+    fn commit(&mut self, entries: &[Entry], in_front: bool, instant: Instant) {
+        let changed =
+            crate::ui::view_state::apply_entries::apply(&mut self.activities, &mut self.completeness, entries);
+        self.changed(changed, in_front, instant);
+    }
+
+    /// Takes a profile's new settings.
+    pub(crate) fn set_profile(&mut self, profile: &Profile) {
+        if self.profile != *profile {
+            self.profile = profile.clone();
+        }
+    }
+
+    /// Takes the preferences as they are now.
+    pub(crate) fn set_preferences(&mut self, preferences: &Preferences) {
+        self.activities.set_link_lifetime(Duration::from_secs(u64::from(preferences.link_lifetime)));
+        self.activities.set_rows_in_memory(preferences.rows_in_memory());
+    }
+}

@@ -1,0 +1,127 @@
+//! Which rows there are: shown, chosen for a command, ready to be fetched, or waiting for their turn.
+
+use crate::activity::{Activity, ActivityKey, Kind, RowId, Status};
+use crate::engine::{Progress, Waiting};
+use crate::protocol::{RequestId, visible};
+use crate::ui::text::activity_label::suggested_name;
+
+use super::Desk;
+
+impl Desk {
+    /// A row, to read.
+    pub(crate) fn activity(&self, row: RowId) -> Option<Activity<'_>> {
+        self.activities.get(row)
+    }
+
+    /// How many rows are shown.
+    pub(crate) fn shown(&self) -> usize {
+        self.view.len(&self.activities)
+    }
+
+    /// A row by arrival, whatever is shown: 0 is the newest.
+    pub(crate) fn newest(&self, index: usize) -> Option<RowId> {
+        self.activities.newest(index)
+    }
+
+    /// The row at an index of the table.
+    pub(crate) fn row_at(&self, index: usize) -> Option<RowId> {
+        self.view.row(&self.activities, index)
+    }
+
+    /// The rows that a command is for: those that are selected if there are several, else the one that the keyboard is at. At
+    /// most `limit`.
+    pub(crate) fn chosen(&self, limit: usize) -> Vec<RowId> {
+        if self.table.selected_count() > 1 {
+            self.table.selection(&self.activities, &self.view, limit)
+        } else {
+            self.table.cursor().into_iter().collect()
+        }
+    }
+
+    /// How many selected rows the filter or the chip hides; 0 if there are too many to look at in each frame.
+    pub(crate) fn hidden_selected(&self) -> usize {
+        const MOST: usize = 1_000;
+        if !self.view.is_filtered() || self.table.selected_count() > MOST {
+            return 0;
+        }
+        self.table.any_selected().filter(|row| self.view.hides(&self.activities, *row)).count()
+    }
+
+    /// Some of the rows that a command is for, in any order: enough to say whether it can be run.
+    pub(crate) fn some_chosen(&self) -> Vec<RowId> {
+        const ENOUGH: usize = 1_000;
+        if self.table.selected_count() > 1 {
+            self.table.any_selected().take(ENOUGH).collect()
+        } else {
+            self.table.cursor().into_iter().collect()
+        }
+    }
+
+    /// The rows whose links can be used and that nobody has asked to fetch yet, what expires first in front.
+    pub(crate) fn links(&self) -> impl Iterator<Item = RowId> + '_ {
+        self.activities.ready().filter(|row| self.is_not_waiting(*row))
+    }
+
+    /// The rows whose data can be had and that nobody has asked for yet: links first, then what came in messages.
+    pub(crate) fn ready(&self) -> impl Iterator<Item = RowId> + '_ {
+        self.links().chain(self.activities.inline().filter(|row| self.is_not_waiting(*row)))
+    }
+
+    fn is_not_waiting(&self, row: RowId) -> bool {
+        self.waiting.is_empty() || self.turn_of(row).is_none()
+    }
+
+    /// The place of a row among the downloads that wait, from 1, and the download.
+    pub(crate) fn turn_of(&self, row: RowId) -> Option<(usize, &Waiting)> {
+        let activity = self.activity(row).filter(|_| !self.waiting.is_empty())?;
+        let id = activity.id();
+        self.waiting
+            .iter()
+            .find(|(_, waiting)| waiting.request.as_str() == id)
+            .map(|(place, waiting)| (*place, waiting))
+    }
+
+    /// What a download that waits is called: the file that was chosen, or in a folder what would be suggested.
+    pub(crate) fn name_of(&self, waiting: &Waiting) -> String {
+        let row = self.activities.find(&ActivityKey::Data(waiting.request.clone())).and_then(|row| self.activity(row));
+        let suggested = row.map(|activity| suggested_name(&activity)).unwrap_or_default();
+        let chosen = waiting.to.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+        let name = if waiting.in_folder || chosen.is_empty() { suggested } else { chosen };
+        visible(&name).into_owned()
+    }
+
+    /// What a download under way is called: as soon as it has been told, the name of its file.
+    pub(crate) fn name_of_running(&self, request: &RequestId, progress: &Progress) -> String {
+        if !progress.file_name.is_empty() {
+            return visible(&progress.file_name).into_owned();
+        }
+        let row = self.activities.find(&ActivityKey::Data(request.clone())).and_then(|row| self.activity(row));
+        visible(&row.map_or_else(|| request.to_string(), |activity| suggested_name(&activity))).into_owned()
+    }
+
+    /// The download of an activity's data, where one is under way: its request, and how far it is.
+    pub(crate) fn download_of(&self, activity: &Activity<'_>) -> Option<(RequestId, &Progress)> {
+        let ActivityKey::Data(request) = activity.key() else { return None };
+        let progress = self.status.downloads.get(&request)?;
+        Some((request, progress))
+    }
+}
+
+/// The id of a profile's table, which has the keyboard's focus for all of its rows.
+pub(crate) fn table_id(desk: &Desk) -> egui::Id {
+    egui::Id::unique(("activity", desk.profile.id))
+}
+
+/// Whether the same data can be had once more, and that makes sense.
+pub(crate) fn can_request_again(activity: &Activity<'_>) -> bool {
+    let over = matches!(activity.status(), Status::LinkExpired | Status::LinkUsed | Status::Failed | Status::Saved);
+    activity.kind() == Kind::Data && over && activity.can_request_again()
+}
+
+/// What a tab is called.
+pub(crate) fn tab_name(desk: &Desk) -> String {
+    if desk.is_all() {
+        return desk.profile.name.clone();
+    }
+    format!("Profile {}", visible(&desk.profile.name))
+}

@@ -1,0 +1,52 @@
+//! What the cells of a row share.
+
+use egui::{Color32, Rect, Ui};
+
+use crate::activity::{Activity, Field, RowId, Status};
+use crate::ui::profile_tab::Desk;
+use crate::ui::theme::Type;
+use crate::ui::theme::palette::Palette;
+use crate::ui::view_state::columns::Columns;
+use crate::ui::widgets;
+
+/// One row to draw.
+pub(crate) struct Line<'a> {
+    pub desk: &'a Desk,
+    pub id: RowId,
+    pub activity: Activity<'a>,
+    pub index: usize,
+    pub rect: Rect,
+    pub columns: &'a Columns,
+    pub focused: bool,
+}
+
+/// Draws a text with what the filter finds in it marked; returns where it went.
+pub(crate) fn marked(
+    ui: &Ui,
+    line: &Line<'_>,
+    at: egui::Pos2,
+    (field, text): (Field, &str),
+    face: Type,
+    ink: Color32,
+    width: f32,
+) -> Rect {
+    let filter = line.desk.view.filter();
+    let marks = if filter.has_marks() { filter.marks(Some(field), text) } else { Vec::new() };
+    widgets::paint_line(ui, at, &widgets::marked_line(ui, text, &marks, face, ink, width))
+}
+
+/// What is settled recedes, what is open or can be acted on stands out, and only failure colours the word.
+pub(crate) fn word_ink(status: Status, palette: &Palette) -> Color32 {
+    match status {
+        Status::Failed => palette.failed,
+        Status::Pending | Status::Preparing | Status::Ready | Status::Downloading | Status::Inline => palette.text,
+        Status::Succeeded
+        | Status::Saved
+        | Status::Unknown
+        | Status::UnrecognisedNumber(_)
+        | Status::LinkExpired
+        | Status::LinkUsed
+        | Status::Unrecognised
+        | Status::Gap => palette.secondary,
+    }
+}

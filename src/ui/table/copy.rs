@@ -1,0 +1,131 @@
+//! Selected rows as text for the clipboard: as the table shows them, as tab-separated cells, as JSON. What a row has only the
+//! beginning of is read from the journal first.
+
+use std::collections::{BTreeMap, HashMap};
+
+use crate::activity::record::{Record, tsv_line};
+use crate::activity::{Activity, ActivityKey, RowId};
+use crate::engine::CutText;
+use crate::protocol::visible;
+use crate::settings::ProfileId;
+use crate::ui::frame::Scene;
+use crate::ui::profile_tab::Desk;
+use crate::ui::text::activity_label::label_of;
+use crate::ui::text::{cell_time, full_time};
+
+/// The most rows that are copied at once.
+pub(crate) const MOST: usize = 10_000;
+
+/// The form of what is copied.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Form {
+    /// As the table shows it, one line a row, tabs between the cells.
+    Text,
+    /// The fields of `export`, tabs between them, under a header.
+    Tsv,
+    /// The fields of `export` as JSON, one object a line.
+    Json,
+}
+
+/// Rows that are copied once their texts are known as a whole.
+#[derive(Debug)]
+pub(crate) struct Copying {
+    /// The tab that they are of.
+    pub(crate) tab: ProfileId,
+    pub(crate) rows: Vec<RowId>,
+    pub(crate) form: Form,
+    /// The profiles whose texts are awaited, and how many texts of each.
+    awaited: BTreeMap<ProfileId, usize>,
+    texts: WholeTexts,
+    /// How many texts were not found.
+    pub(crate) missing: usize,
+}
+
+/// Texts as a whole, of which rows have the beginning.
+#[derive(Debug, Default)]
+struct WholeTexts(HashMap<(ProfileId, ActivityKey), Vec<String>>);
+
+impl WholeTexts {
+    /// The whole of a text that ends in `…` because it was cut; or the text.
+    fn whole<'a>(&'a self, of: &(ProfileId, ActivityKey), text: &'a str) -> &'a str {
+        let Some(begins) = text.strip_suffix('…') else { return text };
+        let texts = self.0.get(of).into_iter().flatten();
+        texts.map(String::as_str).find(|whole| whole.starts_with(begins)).unwrap_or(text)
+    }
+}
+
+impl Copying {
+    /// The rows of a tab, and what has to be read for them, by profile.
+    pub(crate) fn new(desk: &Desk, rows: Vec<RowId>, form: Form) -> (Self, BTreeMap<ProfileId, Vec<CutText>>) {
+        let mut cut: BTreeMap<ProfileId, Vec<CutText>> = BTreeMap::new();
+        for (row, activity) in rows.iter().filter_map(|row| Some((*row, desk.activity(*row)?))) {
+            for text in [&*activity.message(), activity.context()] {
+                let Some(begins) = text.strip_suffix('…') else { continue };
+                cut.entry(desk.owner(row)).or_default().push(CutText {
+                    key: activity.key(),
+                    from: activity.first_seq(),
+                    to: activity.last_seq(),
+                    begins: begins.to_owned(),
+                });
+            }
+        }
+        let awaited = cut.iter().map(|(profile, texts)| (*profile, texts.len())).collect();
+        let copying = Self { tab: desk.profile.id, rows, form, awaited, texts: WholeTexts::default(), missing: 0 };
+        (copying, cut)
+    }
+
+    /// Takes texts that were read.
+    pub(crate) fn take(&mut self, profile: ProfileId, texts: Vec<(ActivityKey, String)>) {
+        let Some(awaited) = self.awaited.remove(&profile) else { return };
+        self.missing += awaited.saturating_sub(texts.len());
+        for (key, text) in texts {
+            self.texts.0.entry((profile, key)).or_default().push(text);
+        }
+    }
+
+    /// Whether everything is there that was asked for.
+    pub(crate) fn is_ready(&self) -> bool {
+        self.awaited.is_empty()
+    }
+
+    /// The rows in their form; empty where there are none any more.
+    pub(crate) fn text(&self, desk: &Desk, scene: &Scene) -> String {
+        let lines = self.rows.iter().filter_map(|row| Some((*row, desk.activity(*row)?)));
+        let lines: String = lines
+            .map(|(row, activity)| match self.form {
+                Form::Text => self.line(desk, row, &activity, scene),
+                Form::Tsv => self.record(desk, row, &activity, scene).tsv(),
+                Form::Json => self.record(desk, row, &activity, scene).json(),
+            })
+            .collect();
+        if self.form == Form::Tsv && !lines.is_empty() { Record::tsv_header() + &lines } else { lines }
+    }
+
+    /// A row as `export` writes it.
+    fn record(&self, desk: &Desk, row: RowId, activity: &Activity<'_>, scene: &Scene) -> Record {
+        let profile = desk.owner_name(row).to_owned();
+        if let Some(gap) = desk.gap(row) {
+            return Record::of_gap(profile, &gap, activity.first_seen(), scene.reference);
+        }
+        let (of, message) = ((desk.owner(row), activity.key()), activity.message());
+        let record = Record::of(profile, activity, Some(self.texts.whole(&of, &message)), activity.updated());
+        record.with_context(Some(self.texts.whole(&of, activity.context())))
+    }
+
+    /// A row as the table shows it, with its whole text.
+    fn line(&self, desk: &Desk, row: RowId, activity: &Activity<'_>, scene: &Scene) -> String {
+        let time = cell_time(activity.updated(), scene.now, &scene.zone);
+        let when =
+            if time.millis.is_empty() { full_time(activity.updated(), &scene.zone) } else { time.main + &time.millis };
+        let of = (desk.owner(row), activity.key());
+        let (label, message) = (label_of(activity), activity.message());
+        tsv_line(&[
+            when.as_str(),
+            activity.kind().word(),
+            &visible(&activity.id()),
+            &visible(self.texts.whole(&of, &label)),
+            &activity.status().word(),
+            &visible(self.texts.whole(&of, &message)),
+        ])
+    }
+}

@@ -1,0 +1,41 @@
+//! Words about downloads and saved files, shared by the row, the drawer and the details.
+
+use std::borrow::Cow;
+use std::time::Duration;
+
+use crate::engine::Progress;
+use crate::protocol::visible;
+
+use super::{bytes, coarse, seconds_left};
+
+/// How much of a download is there, where the whole is known.
+#[expect(clippy::cast_precision_loss, clippy::cast_possible_truncation, reason = "a share to be drawn")]
+pub(crate) fn fraction(progress: &Progress) -> Option<f32> {
+    let total = progress.total.filter(|&total| total > 0)?;
+    Some((progress.received as f64 / total as f64).clamp(0.0, 1.0) as f32)
+}
+
+/// `18 MB of 29 MB`, or `18 MB` where the whole is not known.
+pub(crate) fn amount(progress: &Progress) -> String {
+    match progress.total {
+        Some(total) => format!("{} of {}", bytes(progress.received), bytes(total)),
+        None => bytes(progress.received),
+    }
+}
+
+/// `34 s left`, where that can be told.
+pub(crate) fn left(progress: &Progress) -> Option<String> {
+    // Whole seconds that are begun: while something is left there is never none.
+    let left = progress.left.map(|left| Duration::from_secs(seconds_left(left)))?;
+    Some(format!("{} left", coarse(left)))
+}
+
+/// Where a download stands among those that wait, from 1.
+pub(crate) fn in_line(place: usize) -> String {
+    if place == 1 { "Waits, next in line".to_owned() } else { format!("Waits, number {place} in line") }
+}
+
+/// The last part of a path, of either kind of separator, for showing.
+pub(crate) fn file_name(path: &str) -> Cow<'_, str> {
+    visible(path.rsplit(['/', '\\']).next().unwrap_or(path))
+}

@@ -1,0 +1,108 @@
+//! Where the objects and lists of a JSON text begin and end, and how much is in each. Text that is not JSON has some as well, as far
+//! as its brackets go.
+
+/// An object or a list.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Nest {
+    /// Where it begins, in bytes.
+    start: usize,
+    /// Where the text goes on behind it; `None` where the text ends in it.
+    pub(crate) end: Option<usize>,
+    /// How many members or items it has, as far as the text goes.
+    pub(crate) members: usize,
+    /// How many characters what is in it takes on one line, its last bracket counted.
+    pub(crate) width: usize,
+    /// Whether it is a list.
+    is_list: bool,
+    /// Whether it is an item of a list.
+    pub(crate) in_list: bool,
+}
+
+impl Nest {
+    /// How much is in it.
+    pub(crate) fn words(&self) -> String {
+        let unit = match (self.is_list, self.members) {
+            (true, 1) => "item",
+            (true, _) => "items",
+            (false, 1) => "member",
+            (false, _) => "members",
+        };
+        let more = if self.end.is_none() { " or more" } else { "" };
+        format!("{} {unit}{more}", self.members)
+    }
+}
+
+/// All of a text, in the order in which they begin.
+pub(crate) fn all(text: &str) -> Vec<Nest> {
+    let mut nests: Vec<Nest> = Vec::new();
+    let mut open: Vec<usize> = Vec::new();
+    // How wide everything so far is on one line.
+    let mut width = 0;
+    let mut rest = text.trim_start();
+    while let Some(first) = rest.chars().next() {
+        let at = text.len() - rest.len();
+        let (token, after) = rest.split_at(token_end(rest, first));
+        width += token.chars().count();
+        let inner = open.last().and_then(|nest| nests.get_mut(*nest));
+        match first {
+            '}' | ']' => {
+                if let Some(inner) = inner {
+                    inner.end = Some(text.len() - after.len());
+                    inner.width = width - inner.width;
+                }
+                open.pop();
+            }
+            ',' => {
+                width += 1;
+                // What follows it is one more.
+                if let Some(inner) = inner
+                    && !after.trim_start().is_empty()
+                {
+                    inner.members += 1;
+                }
+            }
+            ':' => width += 1,
+            _ => {
+                if let Some(inner) = inner {
+                    inner.members = inner.members.max(1);
+                }
+            }
+        }
+        if matches!(first, '{' | '[') {
+            let in_list = open.last().and_then(|nest| nests.get(*nest)).is_some_and(|nest| nest.is_list);
+            open.push(nests.len());
+            nests.push(Nest { start: at, end: None, members: 0, width, is_list: first == '[', in_list });
+        }
+        rest = after.trim_start();
+    }
+    nests
+}
+
+/// The one that begins at a place, and its number.
+pub(crate) fn find(nests: &[Nest], start: usize) -> Option<(usize, &Nest)> {
+    let number = nests.binary_search_by_key(&start, |nest| nest.start).ok()?;
+    nests.get(number).map(|nest| (number, nest))
+}
+
+/// Where the token that begins a text ends.
+pub(crate) fn token_end(text: &str, first: char) -> usize {
+    match first {
+        '{' | '}' | '[' | ']' | ':' | ',' => 1,
+        '"' => {
+            let mut escaped = false;
+            for (at, character) in text.char_indices().skip(1) {
+                match character {
+                    _ if escaped => escaped = false,
+                    '\\' => escaped = true,
+                    '"' => return at + 1,
+                    _ => {}
+                }
+            }
+            text.len()
+        }
+        _ => text
+            .char_indices()
+            .find(|(_, c)| matches!(c, '{' | '}' | '[' | ']' | ':' | ',' | '"') || c.is_whitespace())
+            .map_or(text.len(), |(at, _)| at.max(first.len_utf8())),
+    }
+}

@@ -1,0 +1,97 @@
+//! Applies entries to the model, and notes what the window should do because of them.
+
+use crate::activity::{Activities, Chip, Deed, Entry, Fact, LOOKED_UP, Status};
+use crate::protocol::visible;
+use crate::ui::platform::desktop_notifications::News;
+
+use super::completeness::Completeness;
+
+/// What entries changed beside the rows themselves.
+#[derive(Debug, Default)]
+pub(crate) struct Changed {
+    /// Whether a message was among them.
+    pub(crate) heard: bool,
+    /// How many rows are new.
+    pub(crate) rows: usize,
+    /// How many rows failed that had not failed before.
+    pub(crate) failed: usize,
+    /// What failed last, in words.
+    pub(crate) last_failed: Option<String>,
+    /// What is told on the desktop.
+    pub(crate) news: News,
+    /// Those that say that data was requested from here.
+    pub(crate) requested: Vec<Entry>,
+    /// Whether a chunk of the journal was applied, and whether it was the last.
+    pub restored: Option<bool>,
+}
+
+impl Changed {
+    /// What a chunk of the journal changed that was applied whole.
+    pub(crate) fn restored(is_last: bool) -> Self {
+        Self { restored: Some(is_last), ..Self::default() }
+    }
+
+    /// Adds what later ones changed.
+    pub(crate) fn add(&mut self, later: Self) {
+        self.heard |= later.heard;
+        self.rows += later.rows;
+        self.failed += later.failed;
+        self.last_failed = later.last_failed.or_else(|| self.last_failed.take());
+        self.news.join(later.news);
+        self.requested.extend(later.requested);
+        self.restored = later.restored.or(self.restored);
+    }
+}
+
+/// Applies entries.
+pub(crate) fn apply(activities: &mut Activities, completeness: &mut Completeness, entries: &[Entry]) -> Changed {
+    let counts = |activities: &Activities| {
+        let counts = activities.counts();
+        (activities.len(), counts.of(Chip::Failed), counts.of(Chip::Ready))
+    };
+    let (rows, failures, ready) = counts(activities);
+    let mut changed = Changed::default();
+    for batch in entries.chunks(LOOKED_UP) {
+        for (entry, place) in activities.look_up(batch) {
+            changed.heard |= matches!(entry.fact, Fact::Heard(_) | Fact::Repeated(_) | Fact::Unreadable { .. });
+            completeness.note(entry);
+            activities.apply_at(entry, place);
+            if matches!(entry.fact, Fact::Done(Deed::Requested(_))) {
+                changed.requested.push(entry.clone());
+            }
+        }
+    }
+    let (rows_now, failures_now, ready_now) = counts(activities);
+    changed.rows = rows_now.saturating_sub(rows);
+    changed.failed = failures_now.saturating_sub(failures);
+    if changed.failed > 0 {
+        changed.last_failed = Some(self::last_failed(activities, entries));
+    }
+    let ready = ready_now.saturating_sub(ready);
+    if changed.failed + ready > 0 {
+        changed.news.note(activities, entries, changed.failed, ready);
+    }
+    changed
+}
+
+/// Applies entries that were read from the journal.
+pub(crate) fn apply_restored(activities: &mut Activities, completeness: &mut Completeness, entries: &[Entry]) {
+    for entry in entries {
+        completeness.note(entry);
+    }
+    activities.apply_restored(entries);
+}
+
+/// The last of the entries whose activity failed, in words.
+pub(crate) fn last_failed(activities: &Activities, entries: &[Entry]) -> String {
+    let last = entries.iter().rev().find_map(|entry| {
+        let activity = activities.get(activities.find(&entry.key)?)?;
+        (activity.status() == Status::Failed).then(|| {
+            let label = crate::ui::text::activity_label::label_of(&activity);
+            let what = if label.is_empty() { activity.id() } else { label };
+            let (what, why) = (visible(&what).into_owned(), activity.message());
+            if why.is_empty() { what } else { format!("{what}, {}", visible(&why)) }
+        })
+    });
+    last.unwrap_or_default()
+}

@@ -1,0 +1,329 @@
+//! The columns: which there are at a width, where they are, how they are headed, and what they sort by.
+
+use egui::{Rangef, Rect};
+
+use crate::activity::Column;
+use crate::settings::{ColumnLook, Look, SortLook, TableColumn};
+use crate::ui::theme;
+
+/// Left padding inside a column, and the space kept free at its end.
+pub(crate) const PADDING: f32 = 12.0;
+/// What is kept free between a cell's text and the next column.
+const GAP: f32 = 4.0;
+/// The least that the column gets that takes what is left.
+const LEAST_LEFT: f32 = 60.0;
+/// The least that the message gets in a narrow table as long as the label has more than its own least.
+const LEAST_MESSAGE: f32 = 132.0;
+const LEAST_LABEL: f32 = 76.0;
+/// The narrowest table that shows times to the millisecond and buttons in full words.
+const LEAST_BESIDE: f32 = 820.0;
+/// The narrowest and the widest that a column can be made, in points.
+pub(crate) const WIDTHS: std::ops::RangeInclusive<u16> = 28..=1_200;
+
+/// The columns' places in one frame, from the left edge of the table.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Columns {
+    pub places: Vec<Place>,
+    /// Whether the short forms of times and buttons are meant.
+    pub narrow: bool,
+    /// Whether kinds have words and a header.
+    pub wide: bool,
+    /// The right edge of the table.
+    right: f32,
+}
+
+/// How much room a table has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Room {
+    /// The whole of a wide window.
+    Wide,
+    /// Beside Insight: kinds are icons, how long it took is hidden.
+    Beside,
+    /// A narrow window, or what Insight leaves of one that is not wide.
+    Narrow,
+}
+
+impl Room {
+    /// That of a table of this width, in a narrow window or not.
+    pub(crate) fn of(width: f32, narrow: bool) -> Self {
+        if narrow || width < LEAST_BESIDE {
+            Self::Narrow
+        } else if width < theme::NARROW {
+            Self::Beside
+        } else {
+            Self::Wide
+        }
+    }
+}
+
+/// A column and its place.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Place {
+    pub column: TableColumn,
+    pub range: Rangef,
+}
+
+impl Columns {
+    /// The columns for a table in this place.
+    pub(crate) fn new(table: Rect, look: &Look, space: Room) -> Self {
+        let (narrow, wide) = (space == Room::Narrow, space == Room::Wide);
+        let shown: Vec<ColumnLook> = look.shown().into_iter().filter(|look| wide || fits_narrow(look.column)).collect();
+        let flexible = flexible(&shown);
+        let room = table.width() - theme::EDGE;
+        let widths: Vec<f32> = shown.iter().map(|look| width(*look, space)).collect();
+        let fixed: f32 =
+            widths.iter().enumerate().filter(|(index, _)| Some(*index) != flexible).map(|(_, width)| width).sum();
+        // Where they do not fit, all give way alike.
+        let share = if fixed > 0.0 { ((room - LEAST_LEFT) / fixed).clamp(0.1, 1.0) } else { 1.0 };
+        let left_over = (room - fixed * share).max(LEAST_LEFT);
+        // In a narrow table the label gives way before the message is down to a few letters.
+        let given = if narrow && shown.iter().any(|look| look.column == TableColumn::Label) {
+            (LEAST_MESSAGE - left_over).clamp(0.0, narrow_width(TableColumn::Label) - LEAST_LABEL)
+        } else {
+            0.0
+        };
+        let mut x = table.left();
+        let places = shown
+            .iter()
+            .zip(widths)
+            .enumerate()
+            .map(|(index, (look, width))| {
+                let width = if Some(index) == flexible {
+                    left_over + given
+                } else if look.column == TableColumn::Label {
+                    (width * share - given).round()
+                } else {
+                    (width * share).round()
+                };
+                let range = Rangef::new(x, x + width);
+                x += width;
+                Place { column: look.column, range }
+            })
+            .collect();
+        Self { places, narrow, wide, right: table.right() - theme::EDGE }
+    }
+
+    /// Where the buttons of a row that has no cells are.
+    pub(crate) fn action(&self) -> Rangef {
+        let place = self.places.iter().find(|place| place.column == TableColumn::Action);
+        place.map_or(Rangef::new(self.right - usual_width(TableColumn::Action), self.right), |place| place.range)
+    }
+}
+
+/// The column that takes what is left: the message, or else the last that holds text.
+fn flexible(shown: &[ColumnLook]) -> Option<usize> {
+    let at = |wanted| shown.iter().position(|look| look.column == wanted);
+    at(TableColumn::Message)
+        .or_else(|| shown.iter().rposition(|look| look.column != TableColumn::Action))
+        .or_else(|| shown.len().checked_sub(1))
+}
+
+/// Whether the width of a column is what is left by the others.
+pub(crate) fn is_flexible(look: &Look, column: TableColumn) -> bool {
+    let shown = look.shown();
+    flexible(&shown).and_then(|index| shown.get(index)).is_some_and(|look| look.column == column)
+}
+
+fn width(look: ColumnLook, space: Room) -> f32 {
+    match (look.width, space) {
+        (_, Room::Narrow) => narrow_width(look.column),
+        // An icon without a word needs no other width.
+        (_, Room::Beside) if look.column == TableColumn::Kind => narrow_width(look.column),
+        (Some(width), Room::Wide | Room::Beside) => f32::from(width.clamp(*WIDTHS.start(), *WIDTHS.end())),
+        (None, Room::Wide) => usual_width(look.column),
+        (None, Room::Beside) => beside_width(look.column),
+    }
+}
+
+/// The width that a column has beside Insight where no other was chosen, in points.
+fn beside_width(column: TableColumn) -> f32 {
+    match column {
+        TableColumn::Label => 176.0,
+        TableColumn::Status => 136.0,
+        TableColumn::Action => 112.0,
+        TableColumn::Updated
+        | TableColumn::FirstSeen
+        | TableColumn::Age
+        | TableColumn::Source
+        | TableColumn::Kind
+        | TableColumn::Id
+        | TableColumn::Message
+        | TableColumn::Took => usual_width(column),
+    }
+}
+
+/// The width that a column has where no other was chosen, in points.
+pub(crate) fn usual_width(column: TableColumn) -> f32 {
+    match column {
+        TableColumn::Updated | TableColumn::FirstSeen => 108.0,
+        TableColumn::Age | TableColumn::Source => 84.0,
+        TableColumn::Kind => 100.0,
+        TableColumn::Id => 112.0,
+        TableColumn::Label => 184.0,
+        TableColumn::Status => 148.0,
+        TableColumn::Message => 240.0,
+        TableColumn::Took => 92.0,
+        TableColumn::Action => 124.0,
+    }
+}
+
+fn narrow_width(column: TableColumn) -> f32 {
+    match column {
+        TableColumn::Kind => 36.0,
+        TableColumn::Id => 84.0,
+        TableColumn::Label => 148.0,
+        TableColumn::Status => 132.0,
+        TableColumn::Action => 96.0,
+        TableColumn::Updated
+        | TableColumn::Age
+        | TableColumn::FirstSeen
+        | TableColumn::Message
+        | TableColumn::Took
+        | TableColumn::Source => 76.0,
+    }
+}
+
+/// Whether a table that is not wide has room for a column.
+fn fits_narrow(column: TableColumn) -> bool {
+    match column {
+        TableColumn::Took | TableColumn::Source | TableColumn::FirstSeen => false,
+        TableColumn::Updated
+        | TableColumn::Age
+        | TableColumn::Kind
+        | TableColumn::Id
+        | TableColumn::Label
+        | TableColumn::Status
+        | TableColumn::Message
+        | TableColumn::Action => true,
+    }
+}
+
+/// What heads a column, and what it is called.
+pub(crate) fn words(column: TableColumn) -> &'static str {
+    match column {
+        TableColumn::Updated => "Last update",
+        TableColumn::Age => "Age",
+        TableColumn::FirstSeen => "First seen",
+        TableColumn::Kind => "Kind",
+        TableColumn::Id => "Id",
+        TableColumn::Label => "Label / context",
+        TableColumn::Status => "Status",
+        TableColumn::Message => "Message",
+        TableColumn::Took => "Took",
+        TableColumn::Source => "Source",
+        TableColumn::Action => "Action",
+    }
+}
+
+/// What a column sorts by.
+pub(crate) fn sorts_by(column: TableColumn) -> Option<Column> {
+    Some(match column {
+        TableColumn::Updated | TableColumn::Age => Column::Updated,
+        TableColumn::FirstSeen => Column::FirstSeen,
+        TableColumn::Kind => Column::Kind,
+        TableColumn::Id => Column::Id,
+        TableColumn::Label => Column::Label,
+        TableColumn::Status => Column::Status,
+        TableColumn::Message => Column::Message,
+        TableColumn::Took => Column::Took,
+        TableColumn::Source => Column::Source,
+        TableColumn::Action => return None,
+    })
+}
+
+/// A sort as it is remembered.
+pub(crate) fn remembered((column, descending): (Column, bool)) -> SortLook {
+    let column = match column {
+        Column::Updated => TableColumn::Updated,
+        Column::FirstSeen => TableColumn::FirstSeen,
+        Column::Kind => TableColumn::Kind,
+        Column::Id => TableColumn::Id,
+        Column::Label => TableColumn::Label,
+        Column::Status => TableColumn::Status,
+        Column::Message => TableColumn::Message,
+        Column::Took => TableColumn::Took,
+        Column::Source => TableColumn::Source,
+    };
+    SortLook { column, descending }
+}
+
+/// Where a cell's text begins and how wide it may be.
+pub(crate) fn text_room(place: Rangef) -> (f32, f32) {
+    (place.min + PADDING, (place.span() - PADDING - GAP).max(1.0))
+}
+
+/// Gives a column a width; `None` for its usual one.
+pub(crate) fn set_width(look: &mut Look, column: TableColumn, width: Option<f32>) {
+    look.columns = look.shown();
+    if let Some(shown) = look.columns.iter_mut().find(|shown| shown.column == column) {
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "clamped to the widths that there are"
+        )]
+        let points = |width: f32| width.round().clamp(f32::from(*WIDTHS.start()), f32::from(*WIDTHS.end())) as u16;
+        shown.width = width.map(points);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn place(look: &Look, width: f32, column: TableColumn) -> Option<(f32, f32)> {
+        let table = Rect::from_min_size(egui::Pos2::ZERO, egui::vec2(width, 600.0));
+        let columns = Columns::new(table, look, Room::of(width, false));
+        let place = columns.places.iter().find(|place| place.column == column)?;
+        Some((place.range.min, place.range.max))
+    }
+
+    #[test]
+    fn the_message_takes_what_is_left_and_the_others_keep_their_width() {
+        let mut look = Look::default();
+        assert_eq!(place(&look, 1280.0, TableColumn::Action), Some((1144.0, 1268.0)), "not at the window's edge");
+        assert_eq!(place(&look, 1280.0, TableColumn::Message), Some((652.0, 1052.0)));
+        look.columns = look.shown();
+        if let Some(id) = look.columns.iter_mut().find(|shown| shown.column == TableColumn::Id) {
+            id.width = Some(300);
+        }
+        assert_eq!(place(&look, 1280.0, TableColumn::Id), Some((208.0, 508.0)));
+        assert_eq!(place(&look, 1280.0, TableColumn::Action), Some((1144.0, 1268.0)));
+    }
+
+    #[test]
+    fn beside_insight_the_message_keeps_room_and_kinds_are_icons() {
+        let look = Look::default();
+        assert_eq!(place(&look, 880.0, TableColumn::Kind), Some((108.0, 144.0)));
+        assert_eq!(place(&look, 880.0, TableColumn::Message), Some((568.0, 756.0)));
+        assert_eq!(place(&look, 880.0, TableColumn::Action), Some((756.0, 868.0)));
+        assert_eq!(place(&look, 880.0, TableColumn::Took), None);
+        assert_eq!(place(&look, 700.0, TableColumn::Updated), Some((0.0, 76.0)), "as in a narrow window");
+    }
+
+    #[test]
+    fn a_sort_is_remembered_as_a_column_that_sorts_so_and_only_buttons_do_not_sort() {
+        for column in TableColumn::ALL {
+            let Some(sort) = sorts_by(column) else {
+                assert_eq!(column, TableColumn::Action);
+                continue;
+            };
+            let SortLook { column: stored, descending } = remembered((sort, true));
+            assert!(descending);
+            assert_eq!(sorts_by(stored), Some(sort), "{column:?} comes back as {stored:?}");
+            assert!(stored == column || column == TableColumn::Age, "{column:?} is remembered as {stored:?}");
+        }
+    }
+
+    #[test]
+    fn columns_that_do_not_fit_give_way_and_none_is_lost() {
+        let wide = |column| ColumnLook { column, width: Some(900) };
+        let look = Look { columns: TableColumn::ALL.map(wide).to_vec(), ..Look::default() };
+        let table = Rect::from_min_size(egui::Pos2::ZERO, egui::vec2(1280.0, 600.0));
+        let columns = Columns::new(table, &look, Room::Wide);
+        assert_eq!(columns.places.len(), TableColumn::ALL.len());
+        assert!(
+            columns.places.iter().all(|place| place.range.span() > 20.0 && place.range.max < 1281.0),
+            "{columns:?}"
+        );
+    }
+}

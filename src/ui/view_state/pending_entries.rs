@@ -1,0 +1,172 @@
+//! Entries that wait to be applied.
+
+use std::collections::VecDeque;
+
+use crate::activity::{Activities, ActivityKey, Entry};
+
+use super::apply_entries::Changed;
+use super::completeness::Completeness;
+
+/// How many entries are applied between two looks whether to go on: some tenths of a millisecond.
+const IN_HAND: usize = 256;
+
+/// Entries that wait.
+#[derive(Debug)]
+pub(crate) enum Batch {
+    /// They were committed.
+    Committed(Vec<Entry>),
+    /// They were read from the journal, whose older end is best applied last; and whether it was the last chunk.
+    Restored(Vec<Entry>, bool),
+}
+
+impl Batch {
+    fn entries(&self) -> &[Entry] {
+        let (Self::Committed(entries) | Self::Restored(entries, _)) = self;
+        entries
+    }
+
+    fn weight(&self) -> usize {
+        self.entries().iter().map(Entry::weight).fold(0, usize::saturating_add)
+    }
+}
+
+/// Batches that wait, in order.
+#[derive(Debug, Default)]
+pub(crate) struct Behind {
+    batches: VecDeque<Batch>,
+    /// How many entries of the first batch are applied.
+    applied: usize,
+    /// How many are left in all.
+    left: usize,
+    /// About how many bytes the batches take.
+    weight: usize,
+}
+
+impl Behind {
+    /// How many entries wait.
+    pub(crate) fn len(&self) -> usize {
+        self.left
+    }
+
+    /// About how many bytes wait.
+    pub(crate) fn weight(&self) -> usize {
+        self.weight
+    }
+
+    /// Whether nothing waits.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.batches.is_empty()
+    }
+
+    /// Adds a batch behind the others.
+    pub(crate) fn push(&mut self, batch: Batch) {
+        self.left += batch.entries().len();
+        self.weight = self.weight.saturating_add(batch.weight());
+        self.batches.push_back(batch);
+    }
+
+    /// Applies entries for as long as `go_on` says so, which is asked every few hundred. The keys of those that were committed are
+    /// added to `keys`, where somebody wants them.
+    pub(crate) fn apply(
+        &mut self,
+        (activities, completeness): (&mut Activities, &mut Completeness),
+        mut keys: Option<&mut Vec<ActivityKey>>,
+        go_on: impl Fn() -> bool,
+    ) -> Changed {
+        let mut changed = Changed::default();
+        while let Some(batch) = self.batches.front().filter(|_| go_on()) {
+            let left = batch.entries().len().saturating_sub(self.applied);
+            let in_hand = left.min(IN_HAND);
+            match batch {
+                Batch::Committed(entries) => {
+                    let now = entries.get(self.applied..self.applied + in_hand).unwrap_or_default();
+                    changed.add(super::apply_entries::apply(activities, completeness, now));
+                    if let Some(keys) = &mut keys {
+                        keys.extend(now.iter().map(|entry| entry.key.clone()));
+                    }
+                }
+                Batch::Restored(entries, is_last) => {
+                    let now = entries.get(left - in_hand..left).unwrap_or_default();
+                    super::apply_entries::apply_restored(activities, completeness, now);
+                    if left == in_hand {
+                        changed.add(Changed::restored(*is_last));
+                    }
+                }
+            }
+            self.left -= in_hand;
+            self.applied += in_hand;
+            if left == in_hand {
+                let done = self.batches.pop_front();
+                self.weight = self.weight.saturating_sub(done.map_or(0, |batch| batch.weight()));
+                self.applied = 0;
+            }
+        }
+        changed
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use std::time::Duration;
+
+    use crate::activity::{Fact, Moment, Seq};
+    use crate::protocol::Incoming;
+    use crate::protocol::incoming::parse;
+
+    use super::*;
+
+    fn heard(number: usize) -> Entry {
+        let raw = format!(r#"{{"data":{{"type":"X-DPT-CAB-ID","id":"c-{number}","command_status":2,"body":""}}}}"#);
+        let Incoming::Message(message) = parse(&raw) else { panic!("not a message: {raw}") };
+        let (seq, key) = (Seq(number as u64 + 1), ActivityKey::of(&message));
+        Entry { seq, at: Moment(1), key, fact: Fact::Heard(message), raw: raw.into() }
+    }
+
+    /// So many commands, a thousand a batch.
+    pub(crate) fn many(count: usize) -> Behind {
+        let mut behind = Behind::default();
+        for from in (0..count).step_by(1_000) {
+            behind.push(Batch::Committed((from..count.min(from + 1_000)).map(heard).collect()));
+        }
+        behind
+    }
+
+    fn empty() -> (Activities, Completeness) {
+        (Activities::new(Duration::from_mins(1)), Completeness::default())
+    }
+
+    #[test]
+    fn entries_in_hand_are_few_and_batches_are_left_in_the_middle() {
+        let (mut activities, mut completeness) = empty();
+        let mut behind = many(2_500);
+        let mut keys = Vec::new();
+        for step in 1..=10 {
+            let asked = std::cell::Cell::new(0);
+            let go_on = || asked.replace(asked.get() + 1) == 0;
+            let changed = behind.apply((&mut activities, &mut completeness), Some(&mut keys), go_on);
+            assert!(format!("{changed:?}").contains("heard: true"), "{changed:?}");
+            assert!(activities.len() <= step * IN_HAND && keys.len() == activities.len());
+        }
+        let changed = behind.apply((&mut activities, &mut completeness), None, || true);
+        assert_eq!((activities.len(), behind.len()), (2_500, 0), "{changed:?}");
+    }
+
+    #[test]
+    fn a_chunk_of_the_journal_is_applied_from_its_newer_end_and_said_to_be_so_once_it_is_whole() {
+        let (mut activities, mut completeness) = empty();
+        let mut behind = Behind::default();
+        behind.push(Batch::Restored((0..600).map(heard).collect(), false));
+        behind.push(Batch::Restored(Vec::new(), true));
+        let mut restored = Vec::new();
+        for expected in [344, 88, 0, 0] {
+            let asked = std::cell::Cell::new(0);
+            let go_on = || asked.replace(asked.get() + 1) == 0;
+            restored.push(behind.apply((&mut activities, &mut completeness), None, go_on).restored);
+            let oldest =
+                activities.newest(activities.len() - 1).and_then(|row| activities.get(row)).map(|row| row.id());
+            assert_eq!(oldest.as_deref(), Some(format!("c-{expected}").as_str()));
+        }
+        assert_eq!(restored, [None, None, Some(false), Some(true)]);
+        assert!(behind.is_empty());
+    }
+}

@@ -1,0 +1,364 @@
+//! The sign-in form: what is typed, what is wrong with it, and what becomes of it.
+//!
+//! Holds a password or a token only while it is typed: both are wiped once the profile has its token.
+
+use std::fmt;
+
+use secrecy::SecretString;
+use secrecy::zeroize::{Zeroize as _, Zeroizing};
+
+use crate::engine::{Credential, SignIn, SignInState};
+use crate::protocol::{AuthorizationToken, pasted};
+use crate::settings::{Address, Profile, Protocol};
+
+/// What fills the form before anything is typed.
+#[derive(Clone, Default)]
+pub struct Prefill {
+    /// `PRIVICORE_API_URL`.
+    pub api: Option<String>,
+    /// `PRIVICORE_WS_URL`.
+    pub websocket: Option<String>,
+    /// `PRIVICORE_USERNAME`.
+    pub username: Option<String>,
+    /// `PRIVICORE_PASSWORD`.
+    pub password: Option<Zeroizing<String>>,
+}
+
+impl fmt::Debug for Prefill {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Prefill")
+            .field("api", &self.api)
+            .field("websocket", &self.websocket)
+            .field("username", &self.username)
+            .finish_non_exhaustive()
+    }
+}
+
+/// How one signs in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Method {
+    /// User name and password over REST.
+    Password,
+    /// A token that the operator has from elsewhere.
+    Token,
+}
+
+/// Where the form stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Progress {
+    /// It is being filled in.
+    Filling,
+    /// The server is being asked.
+    Asking,
+    /// It failed; why, in a sentence.
+    Failed(String),
+}
+
+/// The fields that can be wrong.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Part {
+    Name,
+    Api,
+    WebSocket,
+    Download,
+    Consent,
+    Username,
+    Password,
+    Token,
+}
+
+/// What becomes of the token after this sitting.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Keep {
+    /// The keyring keeps it.
+    pub(crate) signed_in: bool,
+    /// A new one is asked for before it ends, while it is kept.
+    pub(crate) renewed: bool,
+}
+
+/// The form.
+pub(crate) struct Form {
+    /// What it is for; the fields below are put into it when it is submitted.
+    pub(crate) profile: Profile,
+    pub(crate) name: String,
+    pub(crate) api: String,
+    pub(crate) websocket: String,
+    pub(crate) download: String,
+    pub(crate) username: String,
+    pub(crate) password: Zeroizing<String>,
+    pub(crate) token: Zeroizing<String>,
+    pub(crate) method: Method,
+    pub(crate) keep: Keep,
+    pub(crate) reveal: bool,
+    pub(crate) progress: Progress,
+    /// Whether it was submitted once: only then are mistakes pointed out.
+    pub(crate) tried: bool,
+    /// Which field is to have the focus in the next frame.
+    pub(crate) focus: Option<Part>,
+}
+
+impl fmt::Debug for Form {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Form").field("name", &self.name).field("progress", &self.progress).finish_non_exhaustive()
+    }
+}
+
+impl Form {
+    /// A form for a further profile.
+    pub(crate) fn new(prefill: &Prefill) -> Self {
+        let profile = Profile::default();
+        let mut form = Self::of(&profile);
+        form.focus = Some(Part::Name);
+        if let Some(api) = &prefill.api {
+            form.api.clone_from(api);
+        }
+        if let Some(websocket) = &prefill.websocket {
+            form.websocket.clone_from(websocket);
+        }
+        if let Some(username) = &prefill.username {
+            form.username.clone_from(username);
+        }
+        if let Some(password) = &prefill.password {
+            form.password.clone_from(password);
+        }
+        form
+    }
+
+    /// A form to sign a known profile in again.
+    pub(crate) fn of(profile: &Profile) -> Self {
+        Self {
+            name: profile.name.clone(),
+            api: profile.api.as_str().to_owned(),
+            websocket: profile.websocket.as_str().to_owned(),
+            download: profile.download.as_str().to_owned(),
+            username: profile.username.clone(),
+            password: Zeroizing::new(String::new()),
+            token: Zeroizing::new(String::new()),
+            method: Method::Password,
+            keep: Keep { signed_in: profile.keep_signed_in, renewed: profile.renew_automatically },
+            reveal: false,
+            progress: Progress::Filling,
+            tried: false,
+            focus: Some(if profile.username.is_empty() { Part::Name } else { Part::Password }),
+            profile: profile.clone(),
+        }
+    }
+
+    /// Whose it is.
+    pub(crate) fn profile_id(&self) -> crate::settings::ProfileId {
+        self.profile.id
+    }
+
+    /// Whether the server is being asked.
+    pub(crate) fn is_asking(&self) -> bool {
+        self.progress == Progress::Asking
+    }
+
+    /// The engine was busy: nothing was asked.
+    pub(crate) fn not_asked(&mut self) {
+        self.progress = Progress::Filling;
+    }
+
+    /// What became of it.
+    pub(crate) fn answer(&mut self, state: SignInState) {
+        self.progress = match state {
+            SignInState::Asking => Progress::Asking,
+            SignInState::Failed(why) => {
+                self.focus = Some(match self.method {
+                    Method::Password => Part::Password,
+                    Method::Token => Part::Token,
+                });
+                Progress::Failed(why.to_string())
+            }
+            SignInState::Done | SignInState::Cancelled => Progress::Filling,
+        };
+    }
+
+    /// Wipes what must not stay.
+    pub(crate) fn forget_secrets(&mut self) {
+        self.password.zeroize();
+        self.token.zeroize();
+        self.reveal = false;
+        self.tried = false;
+    }
+
+    /// The profile as the fields have it.
+    pub(crate) fn filled(&self) -> Profile {
+        let name = pasted::trimmed(&self.name);
+        Profile {
+            name: if name.is_empty() { self.name_from_rest() } else { name.to_owned() },
+            api: Address::new(&self.api),
+            websocket: Address::new(&self.websocket),
+            download: Address::new(&self.download),
+            username: if self.method == Method::Password {
+                pasted::trimmed(&self.username).to_owned()
+            } else {
+                String::new()
+            },
+            keep_signed_in: self.keep.signed_in,
+            renew_automatically: self.keep.renewed,
+            ..self.profile.clone()
+        }
+    }
+
+    /// A name for who gives none: from the user name, else from the server.
+    pub(crate) fn name_from_rest(&self) -> String {
+        let user = self.username.split('@').next().unwrap_or_default().trim();
+        if self.method == Method::Password && !user.is_empty() {
+            return user.to_owned();
+        }
+        Address::new(&self.api).host().unwrap_or_default()
+    }
+
+    /// Hosts beyond this machine that would be spoken to in plain text, in the order of the fields.
+    pub(crate) fn plain_hosts(&self) -> Vec<String> {
+        let mut hosts: Vec<String> = Vec::new();
+        for address in [&self.api, &self.websocket, &self.download] {
+            if let Some(host) = Address::new(address).host_in_plain_text()
+                && !hosts.contains(&host)
+            {
+                hosts.push(host);
+            }
+        }
+        hosts
+    }
+
+    /// What is wrong with a field, in a sentence. `taken` are the names of the other profiles.
+    pub(crate) fn mistake(&self, part: Part, taken: &[String]) -> Option<String> {
+        let address = |text: &str, protocol| Address::new(text).url(protocol).err().map(|error| error.to_string());
+        let empty = |text: &str, sentence: &str| text.trim().is_empty().then(|| sentence.to_owned());
+        match part {
+            Part::Name => {
+                let name = self.filled().name;
+                if name.is_empty() {
+                    Some("Enter a name for this profile.".to_owned())
+                } else if taken.contains(&name) {
+                    Some(format!("Another profile is called {name}. Enter another name."))
+                } else {
+                    None
+                }
+            }
+            Part::Api => address(&self.api, Protocol::Http),
+            Part::WebSocket => address(&self.websocket, Protocol::WebSocket),
+            Part::Download => address(&self.download, Protocol::Http),
+            Part::Consent => {
+                self.plain_hosts().into_iter().find(|host| !self.profile.allow_unencrypted.contains(host)).map(|host| {
+                    format!("{host} would be reached unencrypted. Allow it, or enter https and wss addresses.")
+                })
+            }
+            Part::Username if self.method == Method::Password => empty(&self.username, "Enter the user name."),
+            Part::Password if self.method == Method::Password => empty(&self.password, "Enter the password."),
+            Part::Token if self.method == Method::Token => {
+                empty(&pasted::token(&self.token), "Enter the authorization token.")
+            }
+            Part::Username | Part::Password | Part::Token => None,
+        }
+    }
+
+    /// The same, once the form was submitted: while it is filled in for the first time nothing is wrong yet.
+    pub(crate) fn pointed_out(&self, part: Part, taken: &[String]) -> Option<String> {
+        self.tried.then(|| self.mistake(part, taken)).flatten()
+    }
+
+    /// The text of a field.
+    pub(crate) fn value_mut(&mut self, part: Part) -> &mut String {
+        match part {
+            Part::Name => &mut self.name,
+            Part::Api | Part::Consent => &mut self.api,
+            Part::WebSocket => &mut self.websocket,
+            Part::Download => &mut self.download,
+            Part::Username => &mut self.username,
+            Part::Password => &mut self.password,
+            Part::Token => &mut self.token,
+        }
+    }
+
+    pub(crate) fn allow(&mut self, host: &str, allowed: bool) {
+        self.profile.allow_unencrypted.retain(|other| other != host);
+        if allowed {
+            self.profile.allow_unencrypted.push(host.to_owned());
+        }
+    }
+
+    /// What to ask of the engine, if nothing is wrong; else points at the first mistake.
+    pub(crate) fn submit(&mut self, taken: &[String]) -> Option<SignIn> {
+        const ORDER: [Part; 8] = [
+            Part::Name,
+            Part::Api,
+            Part::WebSocket,
+            Part::Download,
+            Part::Consent,
+            Part::Username,
+            Part::Password,
+            Part::Token,
+        ];
+        if self.is_asking() {
+            return None;
+        }
+        self.tried = true;
+        if let Some(wrong) = ORDER.into_iter().find(|part| self.mistake(*part, taken).is_some()) {
+            self.progress = Progress::Filling;
+            self.focus = Some(wrong);
+            return None;
+        }
+        self.progress = Progress::Asking;
+        self.reveal = false;
+        let credential = match self.method {
+            Method::Password => Credential::Password(SecretString::from(self.password.as_str())),
+            Method::Token => {
+                // What the field shows is what is sent.
+                self.token = pasted::token(&self.token);
+                Credential::Token(AuthorizationToken::new(self.token.as_str()))
+            }
+        };
+        let mut profile = self.filled();
+        // Consent is for the hosts that are meant now.
+        let plain = self.plain_hosts();
+        profile.allow_unencrypted.retain(|host| plain.contains(host));
+        Some(SignIn { profile, credential })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_form_shows_nothing_of_its_secrets_in_debug() {
+        let prefill = Prefill { password: Some(Zeroizing::new("canary".to_owned())), ..Prefill::default() };
+        let mut form = Form::new(&prefill);
+        form.token.push_str("canary");
+        assert!(!format!("{form:?}{prefill:?}").contains("canary"), "a secret showed itself");
+    }
+
+    #[test]
+    fn a_pasted_token_is_sent_and_shown_without_what_came_along() {
+        let mut form = Form::new(&Prefill::default());
+        form.method = Method::Token;
+        form.token.push_str(" Authorization: Bearer \u{200b}T-x\n");
+        let Some(SignIn { credential: Credential::Token(token), .. }) = form.submit(&[]) else { panic!("not sent") };
+        assert_eq!((token.expose(), form.token.as_str()), ("T-x", "T-x"));
+        let mut empty = Form::new(&Prefill::default());
+        empty.method = Method::Token;
+        empty.token.push_str(" \u{feff}\n");
+        assert!(empty.submit(&[]).is_none(), "nothing was sent as a token");
+    }
+
+    #[test]
+    fn consent_is_asked_for_each_plain_host_beyond_this_machine_and_kept_for_those_only() {
+        let mut form = Form::new(&Prefill::default());
+        form.username.push('u');
+        form.password.push('p');
+        form.api = "http://10.0.0.1:8009".to_owned();
+        form.websocket = "ws://10.0.0.1:8083".to_owned();
+        form.download = "http://10.0.0.2:8011".to_owned();
+        assert_eq!(form.plain_hosts(), ["10.0.0.1", "10.0.0.2"]);
+        form.allow("10.0.0.1", true);
+        assert!(form.submit(&[]).is_none(), "signed in without consent for the second host");
+        form.allow("10.0.0.2", true);
+        form.allow("10.9.9.9", true);
+        let sign_in = form.submit(&[]).expect("everything is allowed");
+        assert_eq!(sign_in.profile.allow_unencrypted, ["10.0.0.1", "10.0.0.2"]);
+        assert!(sign_in.profile.hosts_without_consent().is_empty(), "a host is left without consent");
+    }
+}

@@ -1,0 +1,332 @@
+//! Where the table is scrolled to, what is selected, and how both move.
+
+#[cfg(test)]
+mod tests;
+
+use std::collections::HashSet;
+
+use crate::activity::{Activities, RowId, View};
+use crate::ui::theme::ROW;
+
+/// Where the table stands and what is selected in it.
+#[derive(Debug)]
+pub(crate) struct Table {
+    /// How far the first row is scrolled above the top, in points.
+    pub(crate) offset: f64,
+    /// The height of the rows' place in the last frame, in points.
+    pub(crate) height: f64,
+    /// Whether the newest rows are kept in sight.
+    pub(crate) follow: bool,
+    /// The rows in sight, from where the table stays: the one under the pointer first, each with how far its top is below
+    /// that of the table.
+    pub(crate) anchors: Vec<(RowId, f64)>,
+    /// The row under the pointer in the last frame.
+    pub(crate) hovered: Option<RowId>,
+    /// The newest row when the newest end was left.
+    pub(crate) left_at: Option<RowId>,
+    /// The selected rows.
+    pub(crate) selected: HashSet<RowId>,
+    /// The row that the keyboard is at.
+    pub(crate) cursor: Option<RowId>,
+    /// Where a selection with Shift began.
+    pub(crate) pivot: Option<RowId>,
+    /// Whether the row that the keyboard is at is to be in sight in the next frame, in whatever room there is then.
+    pub(crate) wanted: bool,
+    /// Whether the menu of the selected rows is to open in the next frame.
+    pub(crate) menu_wanted: bool,
+    /// The scroll bar is being dragged: how far from its top it was taken.
+    pub(crate) grabbed: Option<f32>,
+}
+
+impl Default for Table {
+    fn default() -> Self {
+        Self {
+            offset: 0.0,
+            height: 0.0,
+            follow: true,
+            anchors: Vec::new(),
+            hovered: None,
+            left_at: None,
+            selected: HashSet::new(),
+            cursor: None,
+            pivot: None,
+            wanted: false,
+            menu_wanted: false,
+            grabbed: None,
+        }
+    }
+}
+
+impl Table {
+    /// Whether the newest rows are kept in sight.
+    pub(crate) fn follows(&self) -> bool {
+        self.follow
+    }
+
+    /// The row that the keyboard is at.
+    pub(crate) fn cursor(&self) -> Option<RowId> {
+        self.cursor
+    }
+
+    /// Whether a row is selected.
+    pub(crate) fn is_selected(&self, row: RowId) -> bool {
+        self.selected.contains(&row)
+    }
+
+    /// How many rows are selected, shown or not.
+    pub(crate) fn selected_count(&self) -> usize {
+        self.selected.len()
+    }
+
+    /// The selected rows, shown or not, in any order.
+    pub(crate) fn any_selected(&self) -> impl Iterator<Item = RowId> + '_ {
+        self.selected.iter().copied()
+    }
+
+    /// Selects nothing. Says whether anything was.
+    pub(crate) fn deselect(&mut self) -> bool {
+        let any = !self.selected.is_empty();
+        self.selected.clear();
+        self.cursor = None;
+        self.pivot = None;
+        any
+    }
+
+    /// Rows were evicted; `None` where they are too many to be listed.
+    pub(crate) fn let_go(&mut self, gone: Option<Vec<RowId>>, activities: &Activities) {
+        match gone {
+            Some(gone) => gone.iter().for_each(|row| _ = self.selected.remove(row)),
+            None => self.selected.retain(|row| activities.get(*row).is_some()),
+        }
+        let is_there = |row: &RowId| activities.get(*row).is_some();
+        self.cursor = self.cursor.filter(is_there);
+        self.pivot = self.pivot.filter(is_there);
+    }
+
+    /// The first row drawn and how much of it is above the top.
+    pub(crate) fn first(&self) -> (usize, f64) {
+        let index = row_index(self.offset);
+        (index, self.offset - float(index) * f64::from(ROW))
+    }
+
+    /// The farthest that it can be scrolled.
+    pub(crate) fn farthest(&self, rows: usize) -> f64 {
+        (float(rows) * f64::from(ROW) - self.height).max(0.0)
+    }
+
+    /// Rows came, went or moved: stays with the row that is under the pointer, with one that is in sight, or with the newest.
+    pub(crate) fn settle(&mut self, activities: &Activities, view: &View) {
+        let rows = view.len(activities);
+        let arrival = view.sort().is_none();
+        if self.follow && arrival && !view.is_paused() {
+            self.offset = 0.0;
+        } else if arrival || self.offset > 0.0 {
+            let standing = |&(row, below): &(RowId, f64)| Some((view.position(activities, row)?, below));
+            if let Some((index, below)) = self.anchors.iter().find_map(standing) {
+                self.offset = float(index) * f64::from(ROW) - below;
+            }
+        }
+        self.offset = self.offset.clamp(0.0, self.farthest(rows));
+        if self.left_at.is_some_and(|row| view.position(activities, row).is_none()) {
+            self.left_at = view.row(activities, 0);
+        }
+        self.hold(activities, view);
+    }
+
+    /// Remembers the rows in sight.
+    pub(crate) fn hold(&mut self, activities: &Activities, view: &View) {
+        let (first, above) = self.first();
+        let in_sight = row_index(self.height) + 2;
+        self.anchors.clear();
+        for index in first..first + in_sight {
+            let Some(row) = view.row(activities, index) else { break };
+            self.anchors.push((row, float(index - first) * f64::from(ROW) - above));
+        }
+        let at_pointer = self.hovered.and_then(|row| self.anchors.iter().position(|(other, _)| *other == row));
+        if let Some(at) = at_pointer {
+            self.anchors.swap(0, at);
+        }
+    }
+
+    /// The pointer is over a row, or over none.
+    pub(crate) fn hover(&mut self, row: Option<RowId>) {
+        self.hovered = row;
+    }
+
+    /// How many rows came since the newest end was left.
+    pub(crate) fn newer(&self, activities: &Activities, view: &View) -> usize {
+        if self.follow || view.sort().is_some() || view.is_paused() {
+            return 0;
+        }
+        self.left_at.and_then(|row| view.position(activities, row)).unwrap_or(0)
+    }
+
+    /// Goes to the newest end and stays there, or stops staying there.
+    pub(crate) fn set_follow(&mut self, follow: bool, activities: &Activities, view: &View) {
+        self.follow = follow;
+        if follow {
+            self.offset = 0.0;
+            self.left_at = None;
+        } else {
+            self.left_at = view.row(activities, 0);
+        }
+        self.hold(activities, view);
+    }
+
+    /// Scrolls to a distance from the top, as the operator did. Leaving the newest end ends following it, and coming back
+    /// to it begins that again.
+    pub(crate) fn scroll_to(&mut self, offset: f64, activities: &Activities, view: &View) {
+        let offset = offset.clamp(0.0, self.farthest(view.len(activities)));
+        if view.sort().is_none() && !view.is_paused() {
+            if offset > 0.0 && self.follow {
+                self.follow = false;
+                self.left_at = view.row(activities, 0);
+            } else if offset <= 0.0 && self.offset > 0.0 {
+                self.follow = true;
+                self.left_at = None;
+            }
+        }
+        self.offset = offset;
+        self.hold(activities, view);
+    }
+
+    /// The room is about to change: the row that the keyboard is at is to stay in sight.
+    pub(crate) fn keep_in_sight(&mut self) {
+        self.wanted = true;
+    }
+
+    /// The menu of the selected rows is to open.
+    pub(crate) fn open_menu(&mut self) {
+        self.wanted = self.cursor.is_some();
+        self.menu_wanted = self.wanted;
+    }
+
+    /// Scrolls as little as it takes to show a row whole.
+    pub(crate) fn reveal(&mut self, row: RowId, activities: &Activities, view: &View) {
+        let Some(index) = view.position(activities, row) else { return };
+        let (top, height) = (float(index) * f64::from(ROW), f64::from(ROW));
+        if top < self.offset {
+            self.scroll_to(top, activities, view);
+        } else if top + height > self.offset + self.height {
+            self.scroll_to(top + height - self.height, activities, view);
+        }
+    }
+
+    /// Selects one row and nothing else.
+    pub(crate) fn select(&mut self, row: RowId) {
+        self.selected.clear();
+        self.selected.insert(row);
+        self.cursor = Some(row);
+        self.pivot = Some(row);
+    }
+
+    /// Adds a row to the selection, or takes it out.
+    pub(crate) fn toggle(&mut self, row: RowId) {
+        if !self.selected.remove(&row) {
+            self.selected.insert(row);
+        }
+        self.cursor = Some(row);
+        self.pivot = Some(row);
+    }
+
+    /// Selects from where Shift was first held to a row.
+    pub(crate) fn extend_to(&mut self, row: RowId, activities: &Activities, view: &View) {
+        let from = self.pivot.and_then(|pivot| view.position(activities, pivot));
+        let to = view.position(activities, row);
+        let (Some(from), Some(to)) = (from, to) else {
+            self.select(row);
+            return;
+        };
+        self.selected = (from.min(to)..=from.max(to)).filter_map(|index| view.row(activities, index)).collect();
+        self.cursor = Some(row);
+    }
+
+    /// Selects every row that is shown.
+    pub(crate) fn select_all(&mut self, activities: &Activities, view: &View) {
+        self.selected = (0..view.len(activities)).filter_map(|index| view.row(activities, index)).collect();
+        if self.cursor.is_none() {
+            self.cursor = view.row(activities, 0);
+            self.pivot = self.cursor;
+        }
+    }
+
+    /// Moves the cursor; `extend` takes the selection along. A cursor whose row is filtered away starts at the top.
+    pub(crate) fn step(&mut self, way: Move, extend: bool, activities: &Activities, view: &View) {
+        let rows = view.len(activities);
+        let Some(last) = rows.checked_sub(1) else { return };
+        let page = row_index(self.height).saturating_sub(1).max(1);
+        let now = self.cursor.and_then(|row| view.position(activities, row));
+        let target = match (way, now) {
+            (Move::First, _) => 0,
+            (Move::Last, _) => last,
+            (Move::By(_) | Move::Page(_), None) => self.first().0,
+            (Move::By(by), Some(now)) => now.saturating_add_signed(by),
+            (Move::Page(pages), Some(now)) => {
+                now.saturating_add_signed(pages.saturating_mul(isize::try_from(page).unwrap_or(isize::MAX)))
+            }
+        };
+        let Some(row) = view.row(activities, target.min(last)) else { return };
+        if extend && self.pivot.is_some() {
+            self.extend_to(row, activities, view);
+        } else {
+            self.select(row);
+        }
+        self.reveal(row, activities, view);
+    }
+
+    /// The selected rows up to a limit: those that are shown in the order of the table, then those that are not, the newest
+    /// first.
+    pub(crate) fn selection(&self, activities: &Activities, view: &View, limit: usize) -> Vec<RowId> {
+        let mut rows: Vec<(usize, RowId)> = if self.selected.len() == 1 {
+            let one = self.selected.iter().next().copied();
+            one.and_then(|row| Some((view.position(activities, row)?, row))).into_iter().collect()
+        } else {
+            (0..view.len(activities))
+                .filter_map(|index| Some((index, view.row(activities, index)?)))
+                .filter(|(_, row)| self.selected.contains(row))
+                .take(limit)
+                .collect()
+        };
+        rows.truncate(limit);
+        let mut rows: Vec<RowId> = rows.into_iter().map(|(_, row)| row).collect();
+        let missing = self.selected.len().min(limit) - rows.len();
+        if missing > 0 {
+            // What the bar says is what is acted on, also where a filter or a pause hides it.
+            let shown: HashSet<RowId> = rows.iter().copied().collect();
+            let mut hidden: Vec<RowId> = self
+                .selected
+                .iter()
+                .copied()
+                .filter(|row| !shown.contains(row) && activities.get(*row).is_some())
+                .collect();
+            hidden.sort_by_key(|row| std::cmp::Reverse(activities.get(*row).map(|activity| activity.first_seq())));
+            rows.extend(hidden.into_iter().take(missing));
+        }
+        rows
+    }
+}
+
+/// How the cursor moves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Move {
+    /// Up or down by rows.
+    By(isize),
+    /// Up or down by pages.
+    Page(isize),
+    /// To the first row.
+    First,
+    /// To the last row.
+    Last,
+}
+
+/// A count as points or rows; a table has far fewer than 2^52 rows.
+#[expect(clippy::cast_precision_loss, reason = "a table has far fewer than 2^52 rows")]
+pub(crate) fn float(count: usize) -> f64 {
+    count as f64
+}
+
+/// The row that a distance from the top falls in.
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "negative distances are the first row")]
+pub(crate) fn row_index(distance: f64) -> usize {
+    (distance / f64::from(ROW)).max(0.0) as usize
+}

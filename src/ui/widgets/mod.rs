@@ -1,0 +1,501 @@
+//! The few widgets of the window, drawn by the design's tokens at exact places: buttons, labels, text, icons, progress.
+//!
+//! Each carries its accessible name and shows its focus; the views say where it goes.
+
+pub(crate) mod empty_state;
+pub(crate) mod icons;
+pub(crate) mod link;
+pub(crate) mod text_field;
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use egui::epaint::text::{LayoutJob, TextFormat, TextWrapping};
+use egui::{
+    Align, Color32, CornerRadius, Galley, Id, Pos2, Rect, Response, Role, Sense, Stroke, StrokeKind, Ui, WidgetInfo,
+    accesskit, pos2, vec2,
+};
+
+use crate::ui::theme::palette::Palette;
+
+use super::theme::{self, Type};
+
+use icons::Icon;
+
+/// Lays out one line that is elided where it would be wider than `width`.
+pub(crate) fn line(ui: &Ui, text: &str, face: Type, colour: Color32, width: f32) -> Arc<Galley> {
+    let mut job = LayoutJob::single_section(text.to_owned(), format(face, colour));
+    job.wrap = one_line(width);
+    job.break_on_newline = false;
+    ui.painter().layout_job(job)
+}
+
+/// Adds a text to a job in one colour, but for what is marked: that stands on the colour of marks. The marks are in
+/// ascending order and apart.
+pub(crate) fn append_marked(
+    job: &mut LayoutJob,
+    text: &str,
+    marks: &[Range<usize>],
+    plain: TextFormat,
+    palette: &Palette,
+) {
+    let marked = TextFormat { background: palette.mark, color: palette.text, ..plain.clone() };
+    let mut at = 0;
+    for mark in marks {
+        job.append(text.get(at..mark.start).unwrap_or_default(), 0.0, plain.clone());
+        job.append(text.get(mark.clone()).unwrap_or_default(), 0.0, marked.clone());
+        at = mark.end;
+    }
+    job.append(text.get(at..).unwrap_or_default(), 0.0, plain);
+}
+
+/// Lays out one line like [`line`], in which parts are marked.
+pub(crate) fn marked_line(
+    ui: &Ui,
+    text: &str,
+    marks: &[Range<usize>],
+    face: Type,
+    colour: Color32,
+    width: f32,
+) -> Arc<Galley> {
+    if marks.is_empty() {
+        return line(ui, text, face, colour, width);
+    }
+    let mut job = LayoutJob { wrap: one_line(width), break_on_newline: false, ..LayoutJob::default() };
+    append_marked(&mut job, text, marks, format(face, colour), Palette::of(ui.style()));
+    ui.painter().layout_job(job)
+}
+
+/// Elided where it would be wider.
+fn one_line(width: f32) -> TextWrapping {
+    TextWrapping {
+        max_width: if width.is_finite() { width.max(1.0) } else { width },
+        max_rows: 1,
+        break_anywhere: true,
+        ..TextWrapping::default()
+    }
+}
+
+/// Lays out several lines of running text.
+pub(crate) fn paragraph(ui: &Ui, text: &str, face: Type, colour: Color32, width: f32) -> Arc<Galley> {
+    let mut job = LayoutJob::single_section(text.to_owned(), format(face, colour));
+    job.wrap.max_width = width;
+    ui.painter().layout_job(job)
+}
+
+/// A face and a colour as egui's text format, with the design's line height.
+pub(crate) fn format(face: Type, colour: Color32) -> TextFormat {
+    TextFormat {
+        font_id: face.font(),
+        color: colour,
+        line_height: Some(face.line()),
+        valign: Align::Center,
+        ..TextFormat::default()
+    }
+}
+
+/// The width of a line of text.
+pub(crate) fn width(ui: &Ui, text: &str, face: Type) -> f32 {
+    line(ui, text, face, Color32::PLACEHOLDER, f32::INFINITY).size().x.ceil()
+}
+
+/// Paints a line with its left end and its middle at `at`; returns where it went.
+pub(crate) fn paint_line(ui: &Ui, at: Pos2, galley: &Arc<Galley>) -> Rect {
+    let size = galley.size();
+    let corner = pos2(at.x.round(), (at.y - size.y / 2.0).round());
+    ui.painter().galley(corner, Arc::clone(galley), Color32::PLACEHOLDER);
+    Rect::from_min_size(corner, size)
+}
+
+/// Lays out and paints a line with its left end and its middle at `at`.
+pub(crate) fn text(ui: &Ui, at: Pos2, text: &str, face: Type, colour: Color32, width: f32) -> Rect {
+    let galley = line(ui, text, face, colour, width);
+    paint_line(ui, at, &galley)
+}
+
+/// The same with its right end at `at`.
+pub(crate) fn text_right(ui: &Ui, at: Pos2, text: &str, face: Type, colour: Color32) -> Rect {
+    let galley = line(ui, text, face, colour, f32::INFINITY);
+    paint_line(ui, pos2(at.x - galley.size().x, at.y), &galley)
+}
+
+/// Paints an icon around `centre`.
+pub(crate) fn icon(ui: &Ui, centre: Pos2, icon: Icon, size: f32, colour: Color32) {
+    let galley = ui.painter().layout_no_wrap(icon.glyph.to_owned(), theme::icon_font(icon.filled, size), colour);
+    // By what is seen, not by the face's line: icons sit on the middle line of their row.
+    let seen = galley.mesh_bounds;
+    let offset = if seen.is_positive() { seen.center().to_vec2() } else { galley.size() / 2.0 };
+    ui.painter().galley(centre - offset, galley, colour);
+}
+
+/// The ring around what has the focus: 2 px, 2 px away from what is filled.
+pub(crate) fn focus_ring(ui: &Ui, rect: Rect, radius: CornerRadius, away: bool) {
+    let palette = Palette::of(ui.style());
+    let rect = if away { rect.expand(2.0) } else { rect };
+    ui.painter().rect_stroke(rect, radius, Stroke::new(2.0, palette.accent), StrokeKind::Outside);
+}
+
+/// Makes what was painted in `rect` a label that a screen reader finds.
+pub(crate) fn label(ui: &Ui, rect: Rect, salt: &str, name: &str) -> Response {
+    let response = ui.interact(rect, ui.make_persistent_id(("label", salt)), Sense::hover());
+    response.widget_info(|| WidgetInfo::labeled(Role::Label, true, name));
+    response
+}
+
+/// Makes what was painted in `rect` a heading that a screen reader can jump to.
+pub(crate) fn heading(ui: &Ui, rect: Rect, words: &str) {
+    let response = label(ui, rect, words, words);
+    ui.ctx().accesskit_node_builder(response.id, |node| {
+        node.set_role(accesskit::Role::Heading);
+        node.set_label(words);
+    });
+}
+
+/// A sentence that a screen reader says at once.
+pub(crate) fn alert(ui: &Ui, rect: Rect, sentence: &str) -> Response {
+    let response = ui.interact(rect, ui.make_persistent_id(("alert", sentence)), Sense::hover());
+    response.widget_info(|| WidgetInfo::labeled(Role::Alert, true, sentence));
+    ui.ctx().accesskit_node_builder(response.id, |node| node.set_live(accesskit::Live::Assertive));
+    response
+}
+
+/// A vertical line between parts of a bar.
+pub(crate) fn divider(ui: &Ui, x: f32, y: f32, height: f32) {
+    let colour = Palette::of(ui.style()).stroke;
+    ui.painter().vline(x, (y - height / 2.0)..=(y + height / 2.0), Stroke::new(1.0, colour));
+}
+
+/// How a button looks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Look {
+    /// Text alone until the pointer is over it.
+    Plain,
+    /// With an edge.
+    Outlined,
+    /// The one button that matters most.
+    Primary,
+    /// The chip that is on.
+    Chosen,
+    /// In the line of a menu.
+    MenuItem,
+}
+
+/// A button.
+#[derive(Debug, Clone)]
+#[must_use = "a button does nothing until it is put somewhere"]
+pub(crate) struct Press<'a> {
+    text: &'a str,
+    icon: Option<(Icon, Option<Color32>)>,
+    trailing: Option<String>,
+    name: Option<std::borrow::Cow<'a, str>>,
+    salt: Option<Id>,
+    look: Look,
+    on: Option<bool>,
+    why_not: Option<&'a str>,
+    height: f32,
+    radius: CornerRadius,
+    padding: f32,
+    face: Type,
+    icon_size: f32,
+}
+
+impl<'a> Press<'a> {
+    /// A plain button with this text, which is also its accessible name.
+    pub(crate) fn new(text: &'a str) -> Self {
+        Self {
+            text,
+            icon: None,
+            trailing: None,
+            name: None,
+            salt: None,
+            look: Look::Plain,
+            on: None,
+            why_not: None,
+            height: 24.0,
+            radius: theme::RADIUS,
+            padding: 8.0,
+            face: Type::Small,
+            icon_size: 16.0,
+        }
+    }
+
+    /// A button that is only an icon, named for screen readers and in its tooltip.
+    pub(crate) fn icon_only(icon: Icon, name: &'a str) -> Self {
+        Self { icon: Some((icon, None)), name: Some(name.into()), padding: 4.0, ..Self::new("") }
+    }
+
+    pub(crate) fn look(self, look: Look) -> Self {
+        Self { look, ..self }
+    }
+
+    pub(crate) fn icon(self, icon: Icon) -> Self {
+        Self { icon: Some((icon, None)), ..self }
+    }
+
+    pub(crate) fn coloured_icon(self, icon: Icon, colour: Color32) -> Self {
+        Self { icon: Some((icon, Some(colour))), ..self }
+    }
+
+    pub(crate) fn icon_size(self, icon_size: f32) -> Self {
+        Self { icon_size, ..self }
+    }
+
+    /// A stronger text behind the first: a count, a shortcut.
+    pub(crate) fn trailing(self, trailing: impl Into<String>) -> Self {
+        Self { trailing: Some(trailing.into()), ..self }
+    }
+
+    /// The accessible name where the text is not it.
+    pub(crate) fn name(self, name: &'a str) -> Self {
+        Self { name: Some(name.into()), ..self }
+    }
+
+    /// The same, for a name made on the spot.
+    pub(crate) fn name_owned(self, name: String) -> Self {
+        Self { name: Some(name.into()), ..self }
+    }
+
+    /// What tells it from others of the same name.
+    pub(crate) fn salt(self, salt: Id) -> Self {
+        Self { salt: Some(salt), ..self }
+    }
+
+    /// Makes it a toggle.
+    pub(crate) fn on(self, on: bool) -> Self {
+        Self { on: Some(on), ..self }
+    }
+
+    /// Disables it if there is a reason: a sentence that is its tooltip then.
+    pub(crate) fn why_not(self, why_not: Option<&'a str>) -> Self {
+        Self { why_not, ..self }
+    }
+
+    pub(crate) fn height(self, height: f32) -> Self {
+        Self { height, ..self }
+    }
+
+    pub(crate) fn padding(self, padding: f32) -> Self {
+        Self { padding, ..self }
+    }
+
+    pub(crate) fn face(self, face: Type) -> Self {
+        Self { face, ..self }
+    }
+
+    /// In a row of the table: lower, with smaller corners.
+    pub(crate) fn in_row(self) -> Self {
+        Self { height: 20.0, radius: theme::RADIUS_IN_ROW, ..self }
+    }
+
+    fn gap(&self) -> f32 {
+        if self.text.is_empty() && self.trailing.is_none() { 0.0 } else { 6.0 }
+    }
+
+    fn strong(&self) -> Type {
+        match self.face {
+            Type::Body | Type::Strong => Type::Strong,
+            _ => Type::SmallStrong,
+        }
+    }
+
+    fn face_of_text(&self) -> Type {
+        if self.look == Look::Primary { self.strong() } else { self.face }
+    }
+
+    /// How wide it is.
+    pub(crate) fn width(&self, ui: &Ui) -> f32 {
+        let icon = self.icon.map_or(0.0, |_| self.icon_size + self.gap());
+        let text = if self.text.is_empty() { 0.0 } else { width(ui, self.text, self.face_of_text()) };
+        let trailing = self
+            .trailing
+            .as_ref()
+            .map_or(0.0, |trailing| width(ui, trailing, self.strong()) + if text > 0.0 { 6.0 } else { 0.0 });
+        (self.padding * 2.0 + icon + text + trailing).ceil()
+    }
+
+    /// Puts it with its left edge and its middle at `at`.
+    pub(crate) fn at(self, ui: &mut Ui, at: Pos2) -> Response {
+        let size = vec2(self.width(ui), self.height);
+        self.within(ui, Rect::from_min_size(pos2(at.x.round(), (at.y - size.y / 2.0).round()), size))
+    }
+
+    /// Fills `rect` with it.
+    pub(crate) fn within(self, ui: &mut Ui, rect: Rect) -> Response {
+        let name = self.name.as_deref().unwrap_or(self.text);
+        let id = ui.make_persistent_id(self.salt.unwrap_or_else(|| Id::unique(name)));
+        let enabled = self.why_not.is_none() && ui.is_enabled();
+        let sense = if enabled { Sense::click() } else { Sense::hover() };
+        let response = ui.interact(rect, id, sense);
+        response.widget_info(|| match self.on {
+            Some(on) => WidgetInfo::selected(Role::Button, enabled, on, name),
+            None => WidgetInfo::labeled(Role::Button, enabled, name),
+        });
+        if ui.is_rect_visible(rect) {
+            self.paint(ui, rect, &response, enabled);
+        }
+        let response =
+            if self.text.is_empty() && self.name.is_some() { response.on_hover_text(name) } else { response };
+        let Some(why_not) = self.why_not else { return response };
+        ui.ctx().accesskit_node_builder(response.id, |node| node.set_description(why_not));
+        response.on_hover_text(why_not)
+    }
+
+    fn paint(&self, ui: &Ui, rect: Rect, response: &Response, enabled: bool) {
+        let palette = Palette::of(ui.style());
+        let hot = enabled && (response.hovered() || response.is_pointer_button_down_on());
+        let on = self.on == Some(true);
+        let (fill, edge, ink) = match self.look {
+            Look::Primary => (Some(palette.primary(enabled).0), None, palette.primary(enabled).1),
+            Look::Outlined if hot => (Some(palette.button_hover), Some(palette.stroke_strong), palette.text),
+            Look::Outlined => (Some(palette.button), Some(palette.stroke_strong), palette.text),
+            Look::Chosen => (Some(palette.button), Some(palette.field_stroke), palette.text),
+            Look::MenuItem if hot || response.has_focus() => (Some(palette.selected), None, palette.text),
+            Look::MenuItem => (None, None, palette.text),
+            Look::Plain if on => (Some(palette.selected), Some(palette.field_stroke), palette.text),
+            Look::Plain if hot => (Some(palette.button_hover), None, palette.text),
+            Look::Plain => (None, None, palette.secondary),
+        };
+        let ink = if enabled { ink } else { palette.muted };
+        if let Some(fill) = fill {
+            ui.painter().rect_filled(rect, self.radius, fill);
+        }
+        if let Some(edge) = edge {
+            ui.painter().rect_stroke(rect, self.radius, Stroke::new(1.0, edge), StrokeKind::Inside);
+        }
+        if response.has_focus() {
+            focus_ring(ui, rect, self.radius, self.look == Look::Primary);
+        }
+        let middle = rect.center().y;
+        let mut x = rect.left() + self.padding;
+        if self.text.is_empty() && self.trailing.is_none() {
+            x = rect.center().x - self.icon_size / 2.0;
+        }
+        if let Some((glyph, colour)) = self.icon {
+            let colour = match colour {
+                Some(colour) if enabled => colour,
+                _ if on && self.look == Look::Plain => palette.accent,
+                _ => ink,
+            };
+            icon(ui, pos2(x + self.icon_size / 2.0, middle), glyph, self.icon_size, colour);
+            x += self.icon_size + self.gap();
+        }
+        if !self.text.is_empty() {
+            x = text(ui, pos2(x, middle), self.text, self.face_of_text(), ink, f32::INFINITY).right() + 6.0;
+        }
+        if let Some(trailing) = &self.trailing {
+            if self.look == Look::MenuItem {
+                let at = pos2(rect.right() - self.padding, middle);
+                text_right(ui, at, trailing, Type::Caption, palette.muted);
+            } else {
+                text(ui, pos2(x, middle), trailing, self.strong(), palette.text, f32::INFINITY);
+            }
+        }
+    }
+}
+
+/// The keys of a shortcut as the system writes it. `Ctrl++` is the key plus.
+fn keys_of(shortcut: &str) -> Vec<&str> {
+    let (keys, plus) = shortcut.strip_suffix("++").map_or((shortcut, None), |keys| (keys, Some("+")));
+    keys.split('+').chain(plus).collect()
+}
+
+/// How wide a shortcut is as key caps.
+pub(crate) fn key_caps_width(ui: &Ui, shortcut: &str) -> f32 {
+    keys_of(shortcut).into_iter().map(|key| width(ui, key, Type::Caption) + 18.0).sum::<f32>() - 6.0
+}
+
+/// Paints a shortcut as key caps that end at `right`; returns where they begin.
+pub(crate) fn key_caps(ui: &Ui, right: Pos2, shortcut: &str) -> f32 {
+    let palette = Palette::of(ui.style());
+    let mut x = right.x;
+    for key in keys_of(shortcut).into_iter().rev() {
+        let width = width(ui, key, Type::Caption) + 12.0;
+        let cap = Rect::from_min_size(pos2((x - width).round(), (right.y - 9.0).round()), vec2(width, 18.0));
+        ui.painter().rect(cap, 4.0, palette.button, Stroke::new(1.0, palette.stroke_strong), StrokeKind::Inside);
+        text(ui, pos2(cap.left() + 6.0, right.y), key, Type::Caption, palette.secondary, f32::INFINITY);
+        x = cap.left() - 6.0;
+    }
+    x + 6.0
+}
+
+/// A bar that fills from the left, with its value for screen readers. `fraction` is `None` where the end is not known.
+pub(crate) fn progress(ui: &Ui, rect: Rect, salt: Id, name: &str, fraction: Option<f32>) -> Response {
+    let palette = Palette::of(ui.style());
+    let radius = rect.height() / 2.0;
+    ui.painter().rect_filled(rect, radius, palette.stroke_strong);
+    if let Some(fraction) = fraction {
+        let mut filled = rect;
+        filled.set_width((rect.width() * fraction.clamp(0.0, 1.0)).max(rect.height()));
+        ui.painter().rect_filled(filled, radius, palette.ready);
+    }
+    let response = ui.interact(rect, ui.make_persistent_id(salt), Sense::hover());
+    response.widget_info(|| {
+        let mut info = WidgetInfo::labeled(Role::ProgressIndicator, true, name);
+        info.value = fraction.map(|fraction| f64::from((fraction * 100.0).floor()));
+        info
+    });
+    ui.ctx().accesskit_node_builder(response.id, |node| {
+        node.set_min_numeric_value(0.0);
+        node.set_max_numeric_value(100.0);
+        if let Some(fraction) = fraction {
+            node.set_value(format!("{} %", percent(fraction)));
+        }
+    });
+    response
+}
+
+/// A fraction as whole per cent, rounded down: 100 only when all is there.
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "clamped to 0 to 100")]
+pub(crate) fn percent(fraction: f32) -> u8 {
+    (fraction.clamp(0.0, 1.0) * 100.0).floor() as u8
+}
+
+/// Scrolls to what the keyboard has gone to, in the scroll area whose content `ui` is.
+pub(crate) fn follow_focus(ui: &Ui) {
+    /// In how many frames it is followed: a scroll area in this one moves it, and is done a frame later.
+    const FRAMES: u8 = 3;
+    let (focused, pass) = (ui.memory(egui::Memory::focused), ui.ctx().cumulative_pass_nr());
+    let id = ui.unique_id().with("followed focus");
+    let (followed, mut left, last): (Option<Id>, u8, u64) = ui.data(|data| data.get_temp(id)).unwrap_or_default();
+    if followed != focused {
+        // What was clicked is in sight. What has just opened is read from its beginning, wherever its focus is.
+        let clicked = ui.input(|input| input.pointer.any_down() || input.pointer.any_released());
+        left = if clicked || last + 1 < pass { 0 } else { FRAMES };
+    }
+    if left > 0
+        && let Some(response) = focused.and_then(|focused| ui.ctx().read_response(focused))
+        && response.layer_id == ui.layer_id()
+        // What is in sight is not cut by any area around it.
+        && !response.interact_rect.expand(1.0).contains_rect(response.rect)
+        && ui.min_rect().contains(response.rect.center())
+    {
+        // An area that moves draws another frame, in which the areas around it follow.
+        ui.scroll_to_rect_animation(response.rect, None, egui::style::ScrollAnimation::none());
+    }
+    ui.data_mut(|data| data.insert_temp(id, (focused, left.saturating_sub(1), pass)));
+}
+
+/// How high a menu may be, so that all of it is in the window.
+pub(crate) fn menu_area(ui: &Ui) -> egui::ScrollArea {
+    let height = (ui.ctx().content_rect().height() - 32.0).max(4.0 * theme::ROW);
+    egui::ScrollArea::vertical().max_height(height).min_scrolled_height(height)
+}
+
+/// Names the node of a part of the window, such as the details or the downloads.
+pub(crate) fn name_group(ui: &Ui, name: &str) {
+    ui.ctx().accesskit_node_builder(ui.unique_id(), |node| {
+        node.set_role(accesskit::Role::Group);
+        node.set_label(name);
+    });
+}
+
+/// Fills a bar and draws the line under it.
+pub(crate) fn bar(ui: &Ui, fill: Color32, line_below: bool) -> Rect {
+    let rect = ui.max_rect();
+    ui.painter().rect_filled(rect, 0.0, fill);
+    if line_below {
+        let stroke = Stroke::new(1.0, Palette::of(ui.style()).stroke);
+        ui.painter().hline(rect.x_range(), rect.bottom() - 0.5, stroke);
+    }
+    rect
+}
