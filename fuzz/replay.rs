@@ -17,7 +17,7 @@ mod journal_records;
 #[path = "checks/rest_answers.rs"]
 mod rest_answers;
 #[expect(dead_code, reason = "the journal has more use of it")]
-#[path = "../src/journal/row.rs"]
+#[path = "../src/journal/file/row.rs"]
 mod row;
 #[path = "checks/settings.rs"]
 mod settings;

@@ -7,7 +7,7 @@ mod activity;
 mod check;
 #[path = "../../src/protocol/mod.rs"]
 mod protocol;
-#[path = "../../src/journal/row.rs"]
+#[path = "../../src/journal/file/row.rs"]
 mod row;
 
 libfuzzer_sys::fuzz_target!(|bytes: &[u8]| check::check(bytes));

@@ -1,8 +1,7 @@
 //! One line of the journal: something that happened to one activity.
 
+use crate::activity::time::timestamp::Moment;
 use crate::protocol::{CommandId, CommandStatus, DataToken, Message, RequestId, UnreadableReason};
-
-use super::Moment;
 
 /// The journal's own order: ascending, unique within a journal, never reused. 0 before the entry is committed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, serde::Serialize, serde::Deserialize)]

@@ -4,48 +4,43 @@
 //! order to the same end, so that history can be restored newest first behind a live stream. A [`View`] is which rows
 //! are shown in which order. No I/O, no clock, no egui.
 
-mod activities;
-pub mod completeness;
-mod entry;
-mod evicted;
-mod filter;
-mod growth;
-mod insight;
-mod ledger;
-mod moment;
-mod openness;
-mod path_text;
-mod patience;
-mod pool;
-mod read;
-pub mod record;
-mod reference;
-mod row;
-mod since;
-mod status;
-mod throughput;
-mod unkept;
-mod view;
+pub(crate) mod activities;
+pub(crate) mod collections;
+pub(crate) mod entry;
+pub mod export_record;
+pub(crate) mod filter;
+pub(crate) mod read;
+pub(crate) mod row;
+pub mod stats;
+pub(crate) mod status;
+pub(crate) mod status_rules;
+pub(crate) mod time;
+pub(crate) mod view;
 
-pub use activities::{Activities, Incomplete, LOOKED_UP, Place, ROWS_IN_MEMORY, RowId};
-pub use completeness::{Answer, CompetingConsumer, GapState};
+pub use activities::Activities;
+pub use activities::eviction_state::{Incomplete, ROWS_IN_MEMORY};
+pub use activities::lookup_result::{LOOKED_UP, Place};
+pub use activities::row_id::RowId;
+pub use collections::path_text::{path_of_text, text_of_path};
 pub use entry::{
     ActivityKey, Decryption, Deed, Enquiry, Entry, Fact, Gap, GapCause, Kind, NotSaved, Receipt, Requested, Seq,
 };
-pub use filter::{Field, Filter, FilterError, Problem, Slip};
-pub use insight::{BINS, BINS_A_DECADE, Insight, Stretch, bin_start};
-pub use ledger::Ledger;
-pub use moment::Moment;
-pub use openness::{Openness, command_is_pending, expiry_of, is_lasting_outcome};
-pub use path_text::{path_of_text, text_of_path};
-pub use patience::Patience;
+pub use filter::error::{FilterError, Problem};
+pub use filter::expression::Filter;
+pub use filter::names::Field;
+pub use filter::slip::Slip;
 pub use read::{Activity, Source, bytes};
-pub use reference::TimeReference;
-pub use since::{NoTime, Since};
+pub use stats::completeness::{Answer, CompetingConsumer, GapState};
+pub use stats::outcome_counts::Ledger;
+pub use stats::summary::{BINS, BINS_A_DECADE, Insight, Stretch, bin_start};
 pub use status::{Chip, Counts, Status};
-pub use view::{Column, Refresh, View};
+pub use status_rules::{Openness, command_is_pending, expiry_of, is_lasting_outcome};
+pub use time::latency::Patience;
+pub use time::since::{NoTime, Since};
+pub use time::time_reference::TimeReference;
+pub use time::timestamp::Moment;
+pub use view::order::Column;
+pub use view::{Refresh, View};
 
-#[cfg(test)]
-mod evicting_tests;
 #[cfg(test)]
 mod tests;

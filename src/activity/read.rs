@@ -3,27 +3,30 @@
 use std::borrow::Cow;
 use std::time::Duration;
 
+use crate::activity::collections::interner::{TextPool, cut};
+use crate::activity::stats::completeness::Unheard;
+use crate::activity::stats::outcome_counts::Standing;
+use crate::activity::time::time_reference::TimeReference;
+use crate::activity::time::timestamp::Moment;
 use crate::protocol::LinkLife;
 
-use super::completeness::Unheard;
-use super::ledger::Standing;
-use super::pool::{TextPool, cut};
+use super::entry::{ActivityKey, Kind, NotSaved, Seq};
 use super::row::{CommandState, DataRow, End, Row};
-use super::{ActivityKey, Kind, Moment, NotSaved, Seq, Status, TimeReference};
+use super::status::Status;
 
 /// What a status depends on beside the row itself.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Context {
+pub(crate) struct Context {
     /// The time on the clock of this run.
-    pub(super) now: Moment,
+    pub(crate) now: Moment,
     /// How that clock relates to the server's.
-    pub(super) reference: TimeReference,
-    pub(super) live_from: Seq,
-    pub(super) link_lifetime: Duration,
+    pub(crate) reference: TimeReference,
+    pub(crate) live_from: Seq,
+    pub(crate) link_lifetime: Duration,
 }
 
 /// The end of a link of which no end is known.
-pub(super) const NO_END: Moment = Moment(i64::MAX);
+pub(crate) const NO_END: Moment = Moment(i64::MAX);
 
 /// How a state is known: the words of the export.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -51,10 +54,10 @@ impl Source {
 /// One activity, to read.
 #[derive(Debug, Clone, Copy)]
 pub struct Activity<'a> {
-    pub(super) row: &'a Row,
-    pub(super) data: Option<&'a DataRow>,
-    pub(super) pool: &'a TextPool,
-    pub(super) context: Context,
+    pub(crate) row: &'a Row,
+    pub(crate) data: Option<&'a DataRow>,
+    pub(crate) pool: &'a TextPool,
+    pub(crate) context: Context,
 }
 
 impl<'a> Activity<'a> {
@@ -203,7 +206,7 @@ impl<'a> Activity<'a> {
     }
 
     /// Where it stands in the ledger.
-    pub(super) fn standing(&self) -> Standing {
+    pub(crate) fn standing(&self) -> Standing {
         match (self.row.kind, self.status()) {
             (Kind::Gap, _) => Standing::Gap,
             (Kind::Message, _) => Standing::Outside,
@@ -334,7 +337,7 @@ impl<'a> Activity<'a> {
     }
 
     /// When a link that can be used expires or expired, whatever the time is now; [`NO_END`] if that is not known.
-    pub(super) fn deadline(&self) -> Option<Moment> {
+    pub(crate) fn deadline(&self) -> Option<Moment> {
         let data = self.data?;
         let before_all = Context { now: Moment(i64::MIN), ..self.context };
         let can_be_used = Self { context: before_all, ..*self }.status() == Status::Ready;

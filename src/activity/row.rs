@@ -3,20 +3,21 @@
 //! Every part of a row remembers the entry that it comes from by its place in the journal, and the later place wins
 //! within its class. So entries can be applied in any order to the same end, and a late `pending` never covers an outcome.
 
-use crate::protocol::{Body, CommandStatus, Delivery, LinkLife, Message, UnreadableReason, mask};
+use crate::activity::collections::interner::{PackedId, TextId, TextPool, cut};
+use crate::activity::time::timestamp::Moment;
+use crate::protocol::{Body, CommandStatus, Delivery, LinkLife, Message, UnreadableReason, redact};
 
-use super::pool::{PackedId, TextId, TextPool, cut};
-use super::{Deed, Enquiry, Entry, Fact, Kind, Moment, NotSaved, Seq};
+use super::entry::{Deed, Enquiry, Entry, Fact, Kind, NotSaved, Seq};
 
 /// A value and the entry that it comes from.
 #[derive(Debug, Clone, Copy, Default)]
-pub(super) struct Stamped<T> {
+pub(crate) struct Stamped<T> {
     /// The entry; 0 while there is none.
-    pub(super) seq: Seq,
+    pub(crate) seq: Seq,
     /// When that was.
-    pub(super) at: Moment,
+    pub(crate) at: Moment,
     /// The value.
-    pub(super) value: T,
+    pub(crate) value: T,
 }
 
 impl<T> Stamped<T> {
@@ -28,14 +29,14 @@ impl<T> Stamped<T> {
     }
 
     /// Whether there is a value.
-    pub(super) fn is_set(&self) -> bool {
+    pub(crate) fn is_set(&self) -> bool {
         self.seq != Seq(0)
     }
 }
 
 /// What a command's state is, in the order of what covers what. Small, since there are a million of them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(super) enum CommandState {
+pub(crate) enum CommandState {
     /// Known only because the operator named it.
     #[default]
     Named,
@@ -61,45 +62,45 @@ impl CommandState {
         }
     }
 
-    pub(super) fn is_final(self) -> bool {
+    pub(crate) fn is_final(self) -> bool {
         matches!(self, Self::Succeeded | Self::Failed)
     }
 }
 
 /// What is known of a data request beyond its row.
 #[derive(Debug, Clone, Copy, Default)]
-pub(super) struct DataRow {
+pub(crate) struct DataRow {
     /// A whole link came.
-    pub(super) link: Stamped<()>,
+    pub(crate) link: Stamped<()>,
     /// A bare stream token came.
-    pub(super) token: Stamped<()>,
+    pub(crate) token: Stamped<()>,
     /// The token before it came.
-    pub(super) earlier_token: Stamped<()>,
+    pub(crate) earlier_token: Stamped<()>,
     /// `STREAM-READY` came.
-    pub(super) stream: Stamped<()>,
+    pub(crate) stream: Stamped<()>,
     /// `STREAM-READY` came with an address.
-    pub(super) address: Stamped<()>,
+    pub(crate) address: Stamped<()>,
     /// A payload came in the message: its size.
-    pub(super) inline: Stamped<u64>,
+    pub(crate) inline: Stamped<u64>,
     /// What became of the download.
-    pub(super) end: Stamped<End>,
+    pub(crate) end: Stamped<End>,
     /// A status update, or a body that is none of these.
-    pub(super) text: Stamped<TextId>,
+    pub(crate) text: Stamped<TextId>,
     /// Whether a link of an earlier run can be used.
-    pub(super) kept: bool,
+    pub(crate) kept: bool,
     /// Whether the server has repeated a link that was requested.
-    pub(super) repeated: bool,
+    pub(crate) repeated: bool,
     /// `data_context`.
-    pub(super) context: Stamped<TextId>,
+    pub(crate) context: Stamped<TextId>,
     /// How long the newest link can be used, if its message said.
-    pub(super) expires: Stamped<Option<LinkLife>>,
+    pub(crate) expires: Stamped<Option<LinkLife>>,
     /// This program requested it: the file name that is known for its data token.
-    pub(super) requested: Stamped<TextId>,
+    pub(crate) requested: Stamped<TextId>,
 }
 
 /// What became of a download.
 #[derive(Debug, Clone, Copy, Default)]
-pub(super) enum End {
+pub(crate) enum End {
     /// It has not begun.
     #[default]
     None,
@@ -113,7 +114,7 @@ pub(super) enum End {
 
 impl DataRow {
     /// Gives every part the number that its entry has now.
-    pub(super) fn renumber(&mut self, mut now: impl FnMut(Seq) -> Seq) {
+    pub(crate) fn renumber(&mut self, mut now: impl FnMut(Seq) -> Seq) {
         let Self {
             link,
             token,
@@ -156,7 +157,7 @@ impl DataRow {
     }
 
     /// The entry since when the payload can be fetched, and when that was.
-    pub(super) fn ready(&self) -> Option<(Seq, Moment)> {
+    pub(crate) fn ready(&self) -> Option<(Seq, Moment)> {
         let used = match self.end.value {
             End::None | End::NotSaved(NotSaved::NotStarted, _) => return self.ready_after(Seq(0)),
             End::Fetching | End::Saved(..) | End::NotSaved(..) => self.end.seq,
@@ -184,7 +185,7 @@ impl DataRow {
 
 /// What the socket and the enquiries said of a command, whatever counts in the end.
 #[derive(Debug, Clone, Copy, Default)]
-pub(super) struct Known(u8);
+pub(crate) struct Known(u8);
 
 impl Known {
     const HEARD: u8 = 1;
@@ -205,12 +206,12 @@ impl Known {
     }
 
     /// Whether it is a message of bytes that are kept.
-    pub(super) fn has_bytes(self) -> bool {
+    pub(crate) fn has_bytes(self) -> bool {
         self.0 & Self::BYTES != 0
     }
 
     /// Who said how it ended, or, before it has, who said anything: the socket, an enquiry.
-    pub(super) fn by(self) -> (bool, bool) {
+    pub(crate) fn by(self) -> (bool, bool) {
         let is = |bit: u8| self.0 & bit != 0;
         if is(Self::HEARD_FINAL | Self::ASKED_FINAL) {
             (is(Self::HEARD_FINAL), is(Self::ASKED_FINAL))
@@ -220,40 +221,40 @@ impl Known {
     }
 
     /// Whether the socket spoke of it, but only an enquiry said how it ended.
-    pub(super) fn is_only_asked_after_heard(self) -> bool {
+    pub(crate) fn is_only_asked_after_heard(self) -> bool {
         self.0 & (Self::HEARD | Self::HEARD_FINAL | Self::ASKED_FINAL) == Self::HEARD | Self::ASKED_FINAL
     }
 
     /// Whether both a success and a failure were told.
-    pub(super) fn is_contradicted(self) -> bool {
+    pub(crate) fn is_contradicted(self) -> bool {
         self.0 & (Self::SUCCEEDED | Self::FAILED) == Self::SUCCEEDED | Self::FAILED
     }
 }
 
 /// One activity.
 #[derive(Debug, Clone)]
-pub(super) struct Row {
-    pub(super) id: PackedId,
-    pub(super) first: Stamped<()>,
-    pub(super) last: Stamped<()>,
+pub(crate) struct Row {
+    pub(crate) id: PackedId,
+    pub(crate) first: Stamped<()>,
+    pub(crate) last: Stamped<()>,
     /// For a command: its state and what was said with it. For a message: what it is.
-    pub(super) state: Stamped<CommandState>,
-    pub(super) message: TextId,
+    pub(crate) state: Stamped<CommandState>,
+    pub(crate) message: TextId,
     /// The operator's name for it, and the entry that it comes from; 0 while there is none.
-    pub(super) label: TextId,
-    pub(super) label_seq: Seq,
+    pub(crate) label: TextId,
+    pub(crate) label_seq: Seq,
     /// Which of the rows that were ever made it is.
-    pub(super) serial: u32,
+    pub(crate) serial: u32,
     /// Its place among the data requests.
-    pub(super) data: u32,
-    pub(super) kind: Kind,
+    pub(crate) data: u32,
+    pub(crate) kind: Kind,
     /// How its state is known.
-    pub(super) known: Known,
+    pub(crate) known: Known,
 }
 
 impl Row {
     /// A row that no entry has been applied to.
-    pub(super) fn new(id: PackedId, kind: Kind, data: u32) -> Self {
+    pub(crate) fn new(id: PackedId, kind: Kind, data: u32) -> Self {
         Self {
             id,
             kind,
@@ -270,7 +271,7 @@ impl Row {
     }
 
     /// The texts that it has. `data` is the row's part for data requests, where it is one.
-    pub(super) fn texts(&self, data: Option<&DataRow>, mut each: impl FnMut(TextId)) {
+    pub(crate) fn texts(&self, data: Option<&DataRow>, mut each: impl FnMut(TextId)) {
         if let PackedId::Text(id) = self.id {
             each(id);
         }
@@ -290,7 +291,7 @@ impl Row {
     }
 
     /// The entries that it was made of, as far as they count.
-    pub(super) fn seqs(&self, data: Option<&DataRow>, mut each: impl FnMut(Seq)) {
+    pub(crate) fn seqs(&self, data: Option<&DataRow>, mut each: impl FnMut(Seq)) {
         let mut is_set = |seq: Seq| {
             if seq != Seq(0) {
                 each(seq);
@@ -308,7 +309,7 @@ impl Row {
     }
 
     /// The newest entry by which it is settled, as far as an entry says so.
-    pub(super) fn outcome_seq(&self, data: Option<&DataRow>) -> Option<Seq> {
+    pub(crate) fn outcome_seq(&self, data: Option<&DataRow>) -> Option<Seq> {
         let outcome = match data {
             Some(data) => [data.end.seq, data.link.seq, data.address.seq, data.inline.seq].into_iter().max(),
             None => self.state.value.is_final().then_some(self.state.seq),
@@ -317,7 +318,7 @@ impl Row {
     }
 
     /// Applies an entry. `data` is the row's part for data requests, where it is one.
-    pub(super) fn apply(&mut self, entry: &Entry, data: Option<&mut DataRow>, pool: &mut TextPool) {
+    pub(crate) fn apply(&mut self, entry: &Entry, data: Option<&mut DataRow>, pool: &mut TextPool) {
         if !self.first.is_set() || entry.seq < self.first.seq {
             self.first = Stamped { seq: entry.seq, at: entry.at, value: () };
         }
@@ -362,7 +363,7 @@ impl Row {
             (Fact::Repeated(_), Some(data)) => data.repeated = true,
             (Fact::Heard(Message::Unrecognised(_)), _) => self.offer_message(entry, &entry.raw, pool),
             (Fact::Unreadable { reason, size }, _) => {
-                if *reason == UnreadableReason::Binary && *entry.raw == *mask::HIDDEN_BYTES {
+                if *reason == UnreadableReason::Binary && *entry.raw == *redact::HIDDEN_BYTES {
                     self.known.0 |= Known::BYTES;
                 }
                 self.offer_message(entry, &unreadable_text(*reason, *size, &entry.raw), pool);
@@ -428,7 +429,7 @@ fn text_of(body: &Body) -> Option<&str> {
 }
 
 /// What a message that could not be read says.
-pub(super) fn unreadable_text(reason: UnreadableReason, size: u64, raw: &str) -> String {
+pub(crate) fn unreadable_text(reason: UnreadableReason, size: u64, raw: &str) -> String {
     let what = reason.describe(size);
     // Of bytes, `raw` says only whether they are sealed; earlier versions did not keep them.
     let is_all = reason.is_lost() || (reason == UnreadableReason::Binary && !raw.is_empty());

@@ -162,11 +162,11 @@ impl Counts {
         }
     }
 
-    pub(super) fn add(&mut self, status: Status) {
+    pub(crate) fn add(&mut self, status: Status) {
         *self.slot(status) += 1;
     }
 
-    pub(super) fn remove(&mut self, status: Status) {
+    pub(crate) fn remove(&mut self, status: Status) {
         let slot = self.slot(status);
         *slot = slot.saturating_sub(1);
     }

@@ -11,7 +11,7 @@ use crate::protocol::visible;
 
 use super::Exit;
 use super::logging::LogFilter;
-use super::task::{Export, Format, Task};
+use super::subcommand::{Export, Format, Task};
 
 /// Stands below the options in the help.
 const AFTER: &str = "\
@@ -127,7 +127,7 @@ fn complain(mut said: clap::Error) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cli::task::Goal;
+    use crate::cli::subcommand::Goal;
 
     fn parse(words: &[&str]) -> Result<Arguments, clap::Error> {
         Arguments::try_parse_from(std::iter::once("privicore-monitor").chain(words.iter().copied()))

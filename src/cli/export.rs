@@ -3,17 +3,19 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use crate::activity::record::Format as LineFormat;
+use crate::activity::export_record::Format as LineFormat;
 use crate::activity::{Chip, Slip};
 use crate::credentials::Keyring;
 use crate::engine::{Clock, EngineClock};
 use crate::journal::{Archive, EarlierLinks, Export as Lines, Holder, JournalError, LinkOpener};
 use crate::settings::{Directories, Settings, Store};
 
+use super::environment::Environment;
+use super::error::CliError;
 use super::output::{Output, Reader};
-use super::people::{Guest, Names};
-use super::task::{Export, Format};
-use super::{CliError, Environment, signals};
+use super::profiles::{Guest, Names};
+use super::signals;
+use super::subcommand::{Export, Format};
 
 /// Writes what was asked for.
 ///

@@ -15,7 +15,6 @@ use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 
 use crate::engine::NOTICES_LOG;
-
 use crate::protocol::visible;
 
 /// What is heard unless `--log` says otherwise.

@@ -10,9 +10,9 @@ mod error;
 pub mod export;
 pub mod logging;
 mod output;
-mod people;
+mod profiles;
 pub mod signals;
-mod task;
+mod subcommand;
 pub mod track;
 pub mod watch;
 
@@ -21,7 +21,7 @@ use crate::protocol::visible;
 pub use arguments::Arguments;
 pub use environment::{Environment, EnvironmentError};
 pub use error::CliError;
-pub use task::{Export, Format, Goal, Task, Track, Watch};
+pub use subcommand::{Export, Format, Goal, Task, Track, Watch};
 
 /// Says on standard error what went wrong, in the sentence that the error is.
 pub fn complain(error: &dyn std::error::Error) {

@@ -1,16 +1,17 @@
 //! Where `export` writes to: standard output, or a file that is whole or not there.
 
-use std::fs::{self, OpenOptions};
-use std::io::{self, BufWriter, Write};
+use std::fs::OpenOptions;
+use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
+use std::{fs, io};
 
 use crate::settings::atomic::{NewFile, WriteError, in_words};
 
-use super::CliError;
+use super::error::CliError;
 
 /// Where lines go to.
 #[derive(Debug)]
-pub(super) enum Output {
+pub(crate) enum Output {
     /// Standard output.
     Standard(BufWriter<io::Stdout>),
     /// A device or a named pipe.
@@ -21,7 +22,7 @@ pub(super) enum Output {
 
 /// Whether whoever reads is still there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Reader {
+pub(crate) enum Reader {
     /// Go on.
     Listens,
     /// A closed pipe: nothing more is wanted.
@@ -30,7 +31,7 @@ pub(super) enum Reader {
 
 impl Output {
     /// Opens a file; standard output for none and for `-`.
-    pub(super) fn open(path: Option<&Path>) -> Result<Self, CliError> {
+    pub(crate) fn open(path: Option<&Path>) -> Result<Self, CliError> {
         let Some(path) = path.filter(|path| *path != Path::new("-")) else {
             return Ok(Self::Standard(BufWriter::new(io::stdout())));
         };
@@ -44,7 +45,7 @@ impl Output {
     }
 
     /// Writes a line.
-    pub(super) fn write(&mut self, line: &str) -> Result<Reader, CliError> {
+    pub(crate) fn write(&mut self, line: &str) -> Result<Reader, CliError> {
         let written = match self {
             Self::Standard(out) => out.write_all(line.as_bytes()),
             Self::Device { file, .. } => file.write_all(line.as_bytes()),
@@ -54,7 +55,7 @@ impl Output {
     }
 
     /// Everything is written: the file gets its name.
-    pub(super) fn finish(mut self) -> Result<(), CliError> {
+    pub(crate) fn finish(mut self) -> Result<(), CliError> {
         let flushed = match &mut self {
             Self::Standard(out) => out.flush(),
             Self::Device { file, .. } => file.flush(),

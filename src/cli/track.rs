@@ -5,15 +5,16 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use crate::engine::events::track_request::{Refusal, Tracking};
-use crate::engine::ipc;
 use crate::engine::ipc::request::AskError;
-use crate::engine::{Clock, EngineClock};
-use crate::journal::{Holder, Journal, JournalError, Opened};
+use crate::engine::{Clock, EngineClock, ipc};
+use crate::journal::handle::{Journal, Opened};
+use crate::journal::{Holder, JournalError};
 use crate::settings::{Directories, ProfileId, Store};
 
-use super::people::{Guest, Names};
-use super::task::Track;
-use super::{CliError, Environment};
+use super::environment::Environment;
+use super::error::CliError;
+use super::profiles::{Guest, Names};
+use super::subcommand::Track;
 
 /// How long a holder that starts or ends may take until it listens, or until the journal is free.
 const PATIENCE: Duration = Duration::from_secs(10);

@@ -1,6 +1,6 @@
 //! What a keyring's failure means for the operator.
 
-use super::StoreError;
+use super::store::StoreError;
 
 /// What was asked of the keyring.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -30,7 +30,7 @@ pub struct KeyringError {
 }
 
 impl KeyringError {
-    pub(super) fn new(doing: Doing, cause: StoreError) -> Self {
+    pub(crate) fn new(doing: Doing, cause: StoreError) -> Self {
         Self { doing, cause }
     }
 

@@ -9,17 +9,16 @@
 //! `seal:<journal uuid>`, secret = 32 random bytes, which nothing ever takes out again; user name `data:<profile uuid>`, secret =
 //! the 32 bytes of the key of the profile's payloads.
 
-mod error;
-mod pieces;
-mod seal;
-mod store;
-mod system;
+pub(crate) mod chunked_entry;
+pub(crate) mod error;
+pub(crate) mod seal;
+pub(crate) mod secret_bytes;
+pub(crate) mod store;
+pub(crate) mod system;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
 
-use secrecy::zeroize::Zeroizing;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::protocol::{AuthorizationToken, DataKey};
@@ -27,16 +26,12 @@ use crate::settings::ProfileId;
 
 pub use error::{Doing, KeyringError};
 pub use seal::{JournalId, SealKey};
+pub use secret_bytes::DEADLINE;
+pub use secret_bytes::SecretBytes;
 pub use store::{MemoryStore, SecretStore, StoreError};
-
-/// How long a caller waits: long enough to type a password into the keyring's prompt.
-pub const DEADLINE: Duration = Duration::from_secs(20);
 
 /// Requests that wait for the thread. Where as many wait, the next caller waits for a place, within its own deadline.
 const WAITING: usize = 16;
-
-/// Bytes of a secret, wiped when dropped.
-pub type SecretBytes = Zeroizing<Vec<u8>>;
 
 /// A handle to the keyring; clones share it. The thread ends with the last of them.
 #[derive(Clone)]
@@ -261,7 +256,7 @@ fn run(mut store: Box<dyn SecretStore>, mut requests: mpsc::Receiver<Request>) {
             && let (Ok(_), Task::Store(user, _)) = (unheard, &task)
         {
             // The operator has been told that the token is not kept, so it must not be.
-            let undone = catch_unwind(AssertUnwindSafe(|| pieces::delete(store.as_mut(), user)));
+            let undone = catch_unwind(AssertUnwindSafe(|| chunked_entry::delete(store.as_mut(), user)));
             if !matches!(undone, Ok(Ok(()))) {
                 tracing::warn!("a token that came too late for its caller could not be taken out of the keyring again");
             }
@@ -273,14 +268,14 @@ fn run(mut store: Box<dyn SecretStore>, mut requests: mpsc::Receiver<Request>) {
 fn serve(store: &mut dyn SecretStore, task: &Task) -> Answer {
     match task {
         Task::Store(user, secret) => keep(store, user, secret).map(|_kept| None),
-        Task::Read(user) => match pieces::get(store, user)? {
+        Task::Read(user) => match chunked_entry::get(store, user)? {
             Some(secret) => Ok(Some(secret)),
             None => store.doubt().map_or(Ok(None), Err),
         },
         Task::ReadUnlocked(_) if store.is_locked() => Err(StoreError::Locked),
-        Task::ReadUnlocked(user) => pieces::get(store, user),
-        Task::Forget(user) => pieces::delete(store, user).map(|()| None),
-        Task::Seal(user, fresh) => match pieces::get(store, user) {
+        Task::ReadUnlocked(user) => chunked_entry::get(store, user),
+        Task::Forget(user) => chunked_entry::delete(store, user).map(|()| None),
+        Task::Seal(user, fresh) => match chunked_entry::get(store, user) {
             Ok(Some(kept)) if kept.len() == SealKey::LENGTH => Ok(Some(kept)),
             // A new key would take the place of one that is only not found: nothing sealed under that would open again.
             Ok(None) if let Some(doubt) = store.doubt() => Err(doubt),
@@ -293,8 +288,8 @@ fn serve(store: &mut dyn SecretStore, task: &Task) -> Answer {
 
 /// Puts a secret into the store and reads it back: only then it is kept.
 fn keep(store: &mut dyn SecretStore, user: &str, secret: &SecretBytes) -> Result<SecretBytes, StoreError> {
-    pieces::set(store, user, secret)?;
-    pieces::get(store, user)?.filter(|kept| kept == secret).ok_or(StoreError::NotKept)
+    chunked_entry::set(store, user, secret)?;
+    chunked_entry::get(store, user)?.filter(|kept| kept == secret).ok_or(StoreError::NotKept)
 }
 
 #[cfg(test)]

@@ -4,7 +4,8 @@ use std::fmt;
 
 use ring::rand::{SecureRandom, SystemRandom};
 
-use super::{SecretBytes, StoreError};
+use super::secret_bytes::SecretBytes;
+use super::store::StoreError;
 
 /// Names a journal: a UUID that it carries. The key of its seal is kept under it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -39,7 +40,7 @@ impl SealKey {
     pub const LENGTH: usize = 32;
 
     /// A fresh one, by the system's randomness.
-    pub(super) fn random() -> Result<Self, StoreError> {
+    pub(crate) fn random() -> Result<Self, StoreError> {
         let mut bytes = SecretBytes::new(vec![0; Self::LENGTH]);
         SystemRandom::new()
             .fill(&mut bytes)
@@ -48,12 +49,12 @@ impl SealKey {
     }
 
     /// From what a store holds; `None` where that is no key.
-    pub(super) fn of(bytes: SecretBytes) -> Option<Self> {
+    pub(crate) fn of(bytes: SecretBytes) -> Option<Self> {
         (bytes.len() == Self::LENGTH).then_some(Self(bytes))
     }
 
     /// The bytes, taken out.
-    pub(super) fn into_bytes(self) -> SecretBytes {
+    pub(crate) fn into_bytes(self) -> SecretBytes {
         self.0
     }
 

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use super::SecretBytes;
+use super::secret_bytes::SecretBytes;
 
 /// A place for secrets. Called from one thread at a time; may block.
 pub trait SecretStore: Send {
@@ -58,10 +58,10 @@ pub enum StoreError {
     /// The operator or the system said no.
     #[error("The system keyring did not give access.")]
     Refused,
-    /// It has not answered within [`super::DEADLINE`].
+    /// It has not answered within [`super::secret_bytes::DEADLINE`].
     #[error(
         "The system keyring has not answered for {} s; it may be waiting for you in a window of its own.",
-        super::DEADLINE.as_secs()
+        super::secret_bytes::DEADLINE.as_secs()
     )]
     TimedOut,
     /// It took the secret, and gives another one or none.

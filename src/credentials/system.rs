@@ -4,7 +4,8 @@
 
 use keyring_core::Error;
 
-use super::{SecretBytes, SecretStore, StoreError};
+use super::secret_bytes::SecretBytes;
+use super::store::{SecretStore, StoreError};
 
 /// The service that every entry is filed under.
 const SERVICE: &str = "privicore-monitor";
@@ -14,7 +15,7 @@ const WINDOWS_LIMIT: usize = 2_400;
 
 /// The operating system's keyring.
 #[derive(Debug)]
-pub(super) struct SystemStore;
+pub(crate) struct SystemStore;
 
 impl SystemStore {
     fn entry(user: &str) -> Result<keyring::v1::Entry, StoreError> {

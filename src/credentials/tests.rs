@@ -1,6 +1,15 @@
 use std::collections::BTreeMap;
-use std::sync::mpsc as std_mpsc;
+use std::sync::{Arc, Mutex, PoisonError, mpsc as std_mpsc};
 
+use tokio::sync::mpsc;
+
+use crate::protocol::AuthorizationToken;
+use crate::settings::ProfileId;
+
+use super::error::KeyringError;
+use super::seal::{JournalId, SealKey};
+use super::secret_bytes::{DEADLINE, SecretBytes};
+use super::store::{MemoryStore, SecretStore, StoreError};
 use super::*;
 
 /// A store whose content a test can look at, which fails on demand and takes no more than its limit.

@@ -23,7 +23,8 @@ use crate::engine::events::event_queue::{self, Outbox};
 use crate::engine::network::connect_error::ConnectError;
 use crate::engine::network::endpoints::Target;
 use crate::engine::network::transport::Transport;
-use crate::journal::{Archive, Journal, Opened, PendingWork, Sealing};
+use crate::journal::handle::{Journal, Opened};
+use crate::journal::{Archive, PendingWork, Sealing};
 use crate::settings::ProfileId;
 
 /// A real journal in a folder of its own, which a test can read at any time and make refuse.
@@ -61,7 +62,7 @@ impl TestJournal {
 
     /// Whether it refuses to take entries from now on.
     pub(crate) fn refuse(&self, refuses: bool) {
-        crate::journal::testing::refuse_entries(self.folder.path(), refuses);
+        crate::journal::test_support::refuse_entries(self.folder.path(), refuses);
     }
 
     /// How long each append takes from now on, by tokio's clock.

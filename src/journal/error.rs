@@ -1,14 +1,13 @@
 //! What can go wrong with the journal, in words for the operator.
 
-use std::io;
 use std::path::{Path, PathBuf};
+use std::{fmt, io};
 
 use rusqlite::ErrorCode;
 
 use crate::activity::Entry;
+use crate::journal::tables::secrets::Secrets;
 use crate::settings::atomic::in_words;
-
-use super::{Recovery, Secrets};
 
 /// The journal did not do what was asked.
 #[derive(Debug, thiserror::Error)]
@@ -147,7 +146,7 @@ pub enum JournalError {
 
 impl JournalError {
     /// Tells SQLite's errors apart.
-    pub(super) fn of(path: &Path, source: rusqlite::Error) -> Self {
+    pub(crate) fn of(path: &Path, source: rusqlite::Error) -> Self {
         use rusqlite::Error::{
             FromSqlConversionFailure, IntegralValueOutOfRange, InvalidColumnType, QueryReturnedNoRows,
         };
@@ -180,4 +179,29 @@ pub struct NotAppended {
     pub secrets: Secrets,
     /// Why.
     pub source: JournalError,
+}
+
+/// A journal that was damaged, and what became of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Recovery {
+    /// Where the damaged one is now; its log is beside it.
+    pub moved_to: PathBuf,
+    /// How many entries could be read; they are in the fresh one, under their old numbers.
+    pub salvaged: u64,
+}
+
+impl fmt::Display for Recovery {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let entries = match self.salvaged {
+            0 => "Nothing in it could be read, so a new one was begun".to_owned(),
+            1 => "1 entry could be read and is in a new one".to_owned(),
+            many => format!("{many} entries could be read and are in a new one"),
+        };
+        write!(
+            f,
+            "The journal was damaged and was moved to {}. {entries}; keep the damaged one if something is missing, and check \
+             the disk.",
+            self.moved_to.display()
+        )
+    }
 }

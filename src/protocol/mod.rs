@@ -6,24 +6,24 @@
 //! Liberal in what it accepts, exact in what it sends; no server sends a schema version, so shape decides.
 //! Never does I/O and never reads a clock.
 
-mod data_token;
+pub(crate) mod data_token;
 pub mod disposition;
-mod expiry;
+pub(crate) mod expiry;
 pub mod file_name;
-mod ids;
+pub(crate) mod ids;
 pub mod incoming;
 pub(crate) mod lenient;
-pub mod mask;
 pub mod outgoing;
 pub mod pasted;
+pub mod redact;
 pub mod rest;
-mod secret;
-mod visible;
+pub(crate) mod secret;
+pub(crate) mod visible;
 
 pub use data_token::{DataToken, DataTokenPage, StoredData, data_token_page};
 pub use expiry::{Expiry, http_date};
 pub use ids::{ChannelId, CommandId, CorrelationId, RequestId};
-pub use incoming::{
+pub use incoming::message::{
     Body, CommandReport, CommandStatus, DataReport, Delivery, Incoming, LinkLife, Message, Reply, StreamReport,
     UnreadableReason, Unrecognised,
 };

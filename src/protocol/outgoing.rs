@@ -6,7 +6,8 @@
 use secrecy::SecretString;
 use serde::Serialize;
 
-use super::{AuthorizationToken, ChannelId, CorrelationId};
+use super::ids::{ChannelId, CorrelationId};
+use super::secret::AuthorizationToken;
 
 /// The frame that joins the profile's channel. Secret: it holds the token.
 #[must_use]

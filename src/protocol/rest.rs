@@ -2,7 +2,12 @@
 
 use serde_json::Value;
 
-use super::{AuthorizationToken, CommandId, CommandStatus, Expiry, RequestId, lenient};
+use crate::protocol::incoming::message::CommandStatus;
+
+use super::expiry::Expiry;
+use super::ids::{CommandId, RequestId};
+use super::lenient;
+use super::secret::AuthorizationToken;
 
 /// The header that carries the authorization token.
 pub const AUTHORIZATION_HEADER: &str = "X-DPT-AUTHORIZATION";
@@ -132,7 +137,7 @@ pub fn status_answer(http_status: u16, body: &str) -> StatusAnswer {
     }
 }
 
-pub(super) fn state_word(word: &str) -> Option<CommandStatus> {
+pub(crate) fn state_word(word: &str) -> Option<CommandStatus> {
     match word.trim().to_ascii_lowercase().as_str() {
         "started" | "pending" | "running" | "in progress" | "accepted" => Some(CommandStatus::Pending),
         "succeeded" | "success" | "completed" | "done" => Some(CommandStatus::Succeeded),
@@ -250,8 +255,10 @@ mod tests {
             assert_eq!(request_id(None, &with(r#""requestId":"r-1""#)), Some(RequestId::from("r-1")), "{odd}");
             let known = StatusAnswer::Known { status: CommandStatus::Failed, text: Some("x\u{fffd}".to_owned()) };
             assert_eq!(status_answer(200, &with(r#""command_status":3,"body":"x\ud83d""#)), known, "{odd}");
-            let page =
-                crate::protocol::data_token_page(&with(r#""items":[{"token":"dtk-1","fileName":"x\ud83d"}]"#)).unwrap();
+            let page = crate::protocol::data_token::data_token_page(&with(
+                r#""items":[{"token":"dtk-1","fileName":"x\ud83d"}]"#,
+            ))
+            .unwrap();
             assert_eq!(page.items[0].file_name, "x\u{fffd}", "{odd}");
         }
         assert_eq!(status_answer(200, "\u{feff}succeeded\0"), status_answer(200, "succeeded"));

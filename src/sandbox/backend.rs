@@ -9,19 +9,21 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, sleep};
 use uuid::{Builder, Uuid};
 
-use super::clock::Clock;
+use crate::protocol::CommandId;
+use crate::sandbox::proxy::hub::Hub;
+use crate::sandbox::proxy::messages;
+use crate::sandbox::runtime::clock::Clock;
+use crate::sandbox::runtime::tasks::Tasks;
+use crate::sandbox::state::commands::CommandStatus;
+use crate::sandbox::state::links::Purpose;
+use crate::sandbox::state::profiles::ProfileId;
+use crate::sandbox::state::reason::Reason;
+
 use super::faults::{Fault, Faults};
-use super::messages;
 use super::options::Delivery;
 use super::payload::Payload;
-use super::proxy::hub::Hub;
 use super::queues::{QueueError, Queues};
-use super::state::commands::CommandStatus;
-use super::state::links::Purpose;
-use super::state::profiles::ProfileId;
-use super::state::{Reason, State};
-use super::tasks::Tasks;
-use crate::protocol::CommandId;
+use super::state::State;
 
 /// How many outcomes may be on their way at a time; a write beyond that is answered with 503.
 const OUTCOMES: usize = 10_000;

@@ -1,6 +1,7 @@
 //! The program `privicore-sandbox`: arguments, and running until it is told to stop.
 
-use std::io::{self, Write as _};
+use std::io;
+use std::io::Write as _;
 use std::net::{IpAddr, Ipv4Addr};
 use std::pin::pin;
 use std::process::ExitCode;
@@ -9,7 +10,10 @@ use clap::Parser;
 use tokio::runtime::Runtime;
 use tracing_subscriber::filter::LevelFilter;
 
-use super::{AUDIT_USERNAME, DEMO_USERNAME, Delivery, Options, PASSWORD, Running, SandboxError, Scenario, start};
+use super::error::SandboxError;
+use super::options::{Delivery, Options, Scenario};
+use super::running::{Running, start};
+use super::{AUDIT_USERNAME, DEMO_USERNAME, PASSWORD};
 
 /// A local Privicore: REST API, queues, WebSocket proxy and file stores.
 #[derive(Parser)]

@@ -19,27 +19,27 @@
 //! | `faults` | what goes wrong on purpose |
 //! | `clock`, `tasks` | tokio's clock anchored to the wall clock; tasks with names and an owner |
 
-mod backend;
-mod clock;
-mod command;
-mod error;
-mod faults;
-mod messages;
-mod options;
-mod payload;
-mod proxy;
-mod queues;
-mod rest;
-mod retrieval;
-mod running;
-mod scenario;
-mod state;
-mod stores;
-mod tasks;
+pub(crate) mod backend;
+pub(crate) mod command;
+pub(crate) mod data_request;
+pub(crate) mod error;
+pub(crate) mod faults;
+pub(crate) mod options;
+pub(crate) mod payload;
+pub(crate) mod proxy;
+pub(crate) mod queues;
+pub(crate) mod rest;
+pub(crate) mod running;
+pub(crate) mod runtime;
+pub(crate) mod scenario;
+pub(crate) mod state;
+pub(crate) mod stores;
 
 pub use command::run;
 pub use error::SandboxError;
-pub use faults::{Fault, Garbage, Limit, Spoil};
+pub use faults::Fault;
+pub use faults::downloads::Spoil;
+pub use faults::kinds::{Garbage, Limit};
 pub use options::{Delivery, Options, Scenario};
 pub use running::{Control, ControlError, Running, start};
 

@@ -8,19 +8,21 @@ use axum::body::Bytes;
 use serde_json::Value;
 use tokio::net::TcpListener;
 
+use crate::protocol::{DataToken, Link};
+use crate::sandbox::faults::connections::Trouble;
+use crate::sandbox::queues::amqp::AmqpQueues;
+use crate::sandbox::queues::memory::MemoryQueues;
+use crate::sandbox::runtime::clock::Clock;
+use crate::sandbox::runtime::tasks::{TaskOwner, Tasks};
+use crate::sandbox::state::data::FileMeta;
+
 use super::backend::{Addresses, Backend, NotStruck};
-use super::clock::Clock;
 use super::error::SandboxError;
-use super::faults::{Fault, Trouble};
+use super::faults::Fault;
 use super::options::{Options, Scenario};
 use super::payload::{Content, Payload};
 use super::queues::Queues;
-use super::queues::amqp::AmqpQueues;
-use super::queues::memory::MemoryQueues;
-use super::state::data::FileMeta;
-use super::tasks::{TaskOwner, Tasks};
 use super::{proxy, rest, scenario, stores};
-use crate::protocol::{DataToken, Link};
 
 /// A sandbox that runs. Dropping it stops everything; [`Running::shutdown`] waits until it has.
 pub struct Running {
@@ -248,7 +250,7 @@ impl Control {
         self.strike(Fault::ExpireTokens, Some(username)).map(|_profiles| ())
     }
 
-    fn profile(&self, username: &str) -> Result<super::state::profiles::ProfileId, ControlError> {
+    fn profile(&self, username: &str) -> Result<crate::sandbox::state::profiles::ProfileId, ControlError> {
         let profile = self.backend.state().profiles.named(username);
         profile.ok_or_else(|| ControlError::UnknownProfile(username.to_owned()))
     }

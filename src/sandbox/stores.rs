@@ -21,10 +21,11 @@ use tempfile::TempPath;
 use tokio::io::AsyncWriteExt as _;
 use uuid::Uuid;
 
+use crate::sandbox::faults::downloads::Spoil;
+use crate::sandbox::state::links::Refused;
+
 use super::backend::Backend;
-use super::faults::Spoil;
 use super::payload::{Content, Payload};
-use super::state::links::Refused;
 
 /// The largest upload: 1 GiB.
 const LARGEST_UPLOAD: u64 = 1 << 30;

@@ -4,9 +4,10 @@
 //! crash at any moment leaves the old content or the new one, never half of either. Also names for what is moved aside, and
 //! folders.
 
-use std::fs::{self, File};
-use std::io::{self, Write};
+use std::fs::File;
+use std::io::Write;
 use std::path::{Path, PathBuf};
+use std::{fs, io};
 
 /// How the name of a file begins that is not finished.
 pub const NEW: &str = ".new-";

@@ -2,9 +2,10 @@
 
 use std::path::PathBuf;
 
-use super::{
-    InsightLook, Look, Motion, Preferences, ProfileId, ProxyChoice, SavedFilter, Saving, Theme, Times, WindowPlace,
-};
+use super::layout::{InsightLook, Look, SavedFilter, Times};
+use super::profile::{ProfileId, Saving};
+use super::proxy::ProxyChoice;
+use super::{Motion, Preferences, Theme, WindowPlace};
 
 /// Makes a change of each plain field: the enum, how two values differ, and how a change is applied.
 macro_rules! changes {

@@ -2,7 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
-use super::{SettingsError, atomic};
+use super::atomic;
+use super::error::SettingsError;
 
 /// The program's name in paths.
 const NAME: &str = "privicore-monitor";

@@ -11,18 +11,18 @@ const NAMED: usize = 3;
 
 /// What a settings file says.
 #[derive(Debug, Default)]
-pub(super) struct Parsed {
-    pub(super) settings: Settings,
+pub(crate) struct Parsed {
+    pub(crate) settings: Settings,
     /// The file as it is, with what can't be used.
-    pub(super) table: Table,
-    pub(super) wrong: Vec<WrongValue>,
+    pub(crate) table: Table,
+    pub(crate) wrong: Vec<WrongValue>,
     /// What is wrong with the file as TOML; some of it may not have been understood.
-    pub(super) damage: Option<String>,
+    pub(crate) damage: Option<String>,
 }
 
 /// A value that can't be used.
 #[derive(Debug)]
-pub(super) struct WrongValue {
+pub(crate) struct WrongValue {
     /// The id and the name of the profile that it is in, as written.
     profile: Option<(String, String)>,
     /// The keys that lead to it, from the profile or from the top. Of an array with wrong items, those of the array.
@@ -33,7 +33,7 @@ pub(super) struct WrongValue {
 }
 
 /// Reads a file's content. Nothing in it makes this fail.
-pub(super) fn parse(text: &str) -> Parsed {
+pub(crate) fn parse(text: &str) -> Parsed {
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     let (document, errors) = DeTable::parse_recoverable(text);
     let mut damage = errors.first().map(|error| in_line(text, error));
@@ -51,7 +51,7 @@ pub(super) fn parse(text: &str) -> Parsed {
 }
 
 /// The sentence that says what of a file was not used; `None` if all of it is.
-pub(super) fn sentence(parsed: &Parsed, path: &str) -> Option<String> {
+pub(crate) fn sentence(parsed: &Parsed, path: &str) -> Option<String> {
     let rest = parsed.wrong.len().saturating_sub(NAMED);
     let mut named: Vec<String> = parsed.wrong.iter().take(NAMED).map(WrongValue::describe).collect();
     if rest > 0 {
@@ -71,7 +71,7 @@ impl WrongValue {
     }
 
     /// Puts the value back into what will be written, if nothing else was chosen since. `read` is what the file was understood as.
-    pub(super) fn put_back(&self, table: &mut Table, read: &Table) {
+    pub(crate) fn put_back(&self, table: &mut Table, read: &Table) {
         let id = self.profile.as_ref().map(|(id, _)| id.as_str());
         let Some((key, rest)) = self.path.split_first() else { return };
         let before = part_of(read, id).and_then(|part| part.get(key));

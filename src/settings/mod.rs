@@ -2,26 +2,28 @@
 //!
 //! Kept as TOML in the OS's configuration directory, written atomically ([`atomic`]). Never holds a secret.
 
+pub(crate) mod address;
+pub mod atomic;
+pub(crate) mod change;
+pub(crate) mod directories;
+pub(crate) mod error;
+pub(crate) mod layout;
+pub(crate) mod lenient;
+pub(crate) mod profile;
+pub(crate) mod proxy;
+pub(crate) mod store;
+
 use std::collections::BTreeMap;
 use std::time::Duration;
-
-mod address;
-pub mod atomic;
-mod change;
-mod directories;
-mod lenient;
-mod look;
-mod profile;
-mod proxy;
-mod store;
 
 pub use address::{Address, AddressError, Protocol, is_loopback, parse_url};
 pub use change::{PreferenceChange, SavingChange};
 pub use directories::Directories;
-pub use look::{ColumnLook, InsightLook, InsightSpan, Look, SavedFilter, SortLook, TableColumn, Times};
+pub use error::SettingsError;
+pub use layout::{ColumnLook, InsightLook, InsightSpan, Look, SavedFilter, SortLook, TableColumn, Times};
 pub use profile::{Profile, ProfileId, Saving};
 pub use proxy::{ProxyChoice, ProxyChoiceError};
-pub use store::{SettingsError, Store};
+pub use store::Store;
 
 /// Everything that is kept.
 #[derive(Debug, Clone, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize)]

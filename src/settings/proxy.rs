@@ -6,7 +6,7 @@ use serde::de::{Deserialize, Deserializer};
 use serde::ser::{Serialize, Serializer};
 use url::Url;
 
-use super::{Address, AddressError, Protocol};
+use super::address::{Address, AddressError, Protocol};
 
 /// Which proxy connections go through. This machine is always reached without one.
 ///

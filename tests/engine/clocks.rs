@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
-use privicore_monitor::activity::record::Format;
+use privicore_monitor::activity::export_record::Format;
 use privicore_monitor::activity::{Activities, ActivityKey, Chip, Deed, Entry, Fact, Filter, Moment, Status, Stretch};
 use privicore_monitor::engine::{Action, EngineClock, EngineOptions, Event, ProfileStatus, TokenStatus};
 use privicore_monitor::journal::{Archive, Export, JournalError, LinkOpener};

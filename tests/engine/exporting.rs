@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use privicore_monitor::activity::record::Format;
+use privicore_monitor::activity::export_record::Format;
 use privicore_monitor::activity::{ActivityKey, Chip, Filter};
 use privicore_monitor::engine::{Action, Event, Export, Exporting};
 use privicore_monitor::sandbox::DEMO_USERNAME;

@@ -5,12 +5,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
-use privicore_monitor::activity::record::Format;
+use privicore_monitor::activity::export_record::Format;
 use privicore_monitor::activity::{Activities, ActivityKey, Chip, Deed, Entry, Fact, Filter, Kind, Seq};
 use privicore_monitor::credentials::{Keyring, MemoryStore, SecretBytes, SecretStore, StoreError};
 use privicore_monitor::engine::{Action, EngineClock, Event, Notice, ProfileStatus, Severity};
 use privicore_monitor::journal::{Archive, Export, JournalError, LinkOpener};
-use privicore_monitor::protocol::{RequestId, UnreadableReason, mask};
+use privicore_monitor::protocol::{RequestId, UnreadableReason, redact};
 use privicore_monitor::sandbox::{DEMO_USERNAME, Fault, Garbage, Running};
 use privicore_monitor::settings::ProfileId;
 use serde_json::{Value, json};
@@ -396,7 +396,7 @@ async fn a_message_of_bytes_that_is_not_kept_is_not_offered_to_be_saved() {
         let mut window = Window::with(options);
         window.sign_in(&sandbox).await;
         let entry = bytes_from(&mut window, &sandbox).await;
-        assert_eq!(&*entry.raw, mask::UNKEPT_BYTES);
+        assert_eq!(&*entry.raw, redact::UNKEPT_BYTES);
         assert!(!is_offered(&entry), "{entry:?}");
         window.quit().await;
     }

@@ -3,7 +3,7 @@
 use egui::accesskit::Role;
 use egui::{Key, Modifiers, Rect, Shape};
 use egui_kittest::kittest::NodeT as _;
-use privicore_monitor::activity::record::Format;
+use privicore_monitor::activity::export_record::Format;
 use privicore_monitor::activity::{Chip, Seq};
 use privicore_monitor::engine::{Action, Event, Export, Exporting};
 use privicore_monitor::settings::Theme;

@@ -2,11 +2,14 @@
 
 use std::collections::{BTreeSet, HashSet};
 
-use crate::activity::completeness::{self, CompetingConsumer, Gaps};
-use crate::activity::{ActivityKey, Answer, Gap, GapState, Kind, Moment, Status};
+use crate::activity::entry::{ActivityKey, Gap, Kind};
+use crate::activity::stats::completeness::{self, Answer, CompetingConsumer, GapState, Gaps};
+use crate::activity::status::Status;
+use crate::activity::time::timestamp::Moment;
 use crate::protocol::CommandId;
 
-use super::{Activities, RowId};
+use super::Activities;
+use super::row_id::RowId;
 
 /// How many of the newest outcomes that were asked for are looked at.
 const LOOKED_AT: usize = 10_000;

@@ -3,11 +3,14 @@
 use std::ops::Bound;
 use std::time::Duration;
 
+use crate::activity::entry::ActivityKey;
 use crate::activity::read::NO_END;
-use crate::activity::{ActivityKey, Moment, TimeReference};
+use crate::activity::time::time_reference::TimeReference;
+use crate::activity::time::timestamp::Moment;
 use crate::protocol::RequestId;
 
-use super::{Activities, RowId};
+use super::Activities;
+use super::row_id::RowId;
 
 impl Activities {
     /// Links are taken to live so long from now on, those that are there already too.
@@ -107,12 +110,12 @@ impl Activities {
     }
 
     /// When the link of a row expires or expired; `None` if it has none that can be used.
-    pub(super) fn deadline(&self, at: u32) -> Option<Moment> {
+    pub(crate) fn deadline(&self, at: u32) -> Option<Moment> {
         self.get_at(at).and_then(|activity| activity.deadline())
     }
 
     /// Lists a row under its deadline. `before` is the one that it had.
-    pub(super) fn set_deadline(&mut self, at: u32, before: Option<Moment>) {
+    pub(crate) fn set_deadline(&mut self, at: u32, before: Option<Moment>) {
         let deadline = self.deadline(at);
         if deadline == before {
             return;
@@ -125,7 +128,7 @@ impl Activities {
         }
     }
 
-    pub(super) fn set_deadlines(&mut self) {
+    pub(crate) fn set_deadlines(&mut self) {
         self.deadlines.clear();
         for index in 0..self.order.len() {
             if let Some(at) = self.order.get(index).copied() {

@@ -1,69 +1,60 @@
 //! Every activity of one profile, in memory: one compact row each, in arrival order, with an index by id.
 
+pub(crate) mod counts;
+pub(crate) mod evicted;
+pub(crate) mod eviction;
+pub(crate) mod eviction_state;
+pub(crate) mod gaps;
+pub(crate) mod links;
+pub(crate) mod lookup;
+pub(crate) mod lookup_result;
+pub(crate) mod merge;
+pub(crate) mod older_rows;
+pub(crate) mod purge;
+pub(crate) mod row_id;
+pub(crate) mod text_collection;
+pub(crate) mod text_collection_state;
+pub(crate) mod unpersisted;
+
 use std::collections::{BTreeMap, BTreeSet, HashSet, VecDeque};
 use std::time::Duration;
 
 use hashbrown::DefaultHashBuilder;
 
-use super::growth::{Bits, Blocks, Index};
-use super::insight::Outcomes;
-use super::pool::{TextId, TextPool};
+use crate::activity::collections::interner::{TextId, TextPool};
+use crate::activity::stats::completeness::GapState;
+use crate::activity::stats::outcome_counts::Ledger;
+use crate::activity::stats::summary::Outcomes;
+use crate::activity::stats::throughput::Throughput;
+use crate::activity::time::latency::Patience;
+use crate::activity::time::time_reference::TimeReference;
+use crate::activity::time::timestamp::Moment;
+
+use super::collections::{Bits, Blocks, Index};
+use super::entry::{Entry, Fact, Gap, Kind, Seq};
+use super::read::Activity;
 use super::row::{DataRow, Row};
-use super::throughput::Throughput;
-use super::unkept::Moved;
-use super::{Activity, Counts, Entry, Fact, Gap, GapState, Kind, Ledger, Moment, Patience, Seq, TimeReference};
+use super::status::Counts;
 
-mod counting;
-mod evicting;
-mod finding;
-mod gaps;
-mod links;
-mod merged;
-mod older;
-mod purging;
-mod texts;
-
-use evicting::{EVICTED_AT_ONCE, Eviction};
-pub use evicting::{Incomplete, ROWS_IN_MEMORY};
-pub use finding::{LOOKED_UP, Place};
-use texts::Collecting;
+use eviction_state::{EVICTED_AT_ONCE, Eviction};
+use lookup_result::{LOOKED_UP, Place};
+use row_id::RowId;
+use text_collection_state::Collecting;
+use unpersisted::Moved;
 
 /// How many changes are remembered one by one; beyond it a view looks at everything again.
 const MOST_CHANGES: usize = 50_000;
 
-/// Names a row for as long as the program runs: no other row ever gets the same.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct RowId {
-    /// Which of the rows that were ever made it is.
-    pub(super) serial: u32,
-    /// Its place in memory, which is given to another row when it is evicted.
-    pub(super) slot: u32,
-}
-
-impl RowId {
-    /// Its place in memory: no two rows that are there at the same time have the same.
-    #[must_use]
-    pub fn slot(self) -> usize {
-        self.slot as usize
-    }
-
-    /// The row that was made as the one with this number, from 0, before any was evicted.
-    #[cfg(test)]
-    pub(super) fn nth(number: u32) -> Self {
-        Self { serial: number, slot: number }
-    }
-}
-
 /// What a view has to look at again.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Changes {
+pub(crate) struct Changes {
     /// Rows that are new, changed or evicted, by their places in memory, with the place that they had in arrival order
     /// before. Another row may have the memory of an evicted one.
-    pub(super) rows: Vec<(u32, Seq)>,
+    pub(crate) rows: Vec<(u32, Seq)>,
     /// Rows that were evicted.
-    pub(super) gone: Vec<RowId>,
+    pub(crate) gone: Vec<RowId>,
     /// More changed than was listed.
-    pub(super) everything: bool,
+    pub(crate) everything: bool,
 }
 
 /// The activities of one profile.
@@ -191,7 +182,7 @@ impl Activities {
 
     /// As if there were no room for texts beyond what rows show.
     #[cfg(test)]
-    pub(super) fn keep_no_long_texts(&mut self) {
+    pub(crate) fn keep_no_long_texts(&mut self) {
         self.pool.keep_long(0);
     }
 
@@ -298,19 +289,19 @@ impl Activities {
     }
 
     /// The row that is at a place in memory, to read.
-    pub(super) fn get_at(&self, at: u32) -> Option<Activity<'_>> {
+    pub(crate) fn get_at(&self, at: u32) -> Option<Activity<'_>> {
         let row = self.rows.get(at)?;
         let data = self.data.get(row.data);
         Some(Activity { row, data, pool: &self.pool, context: self.context() })
     }
 
     /// The place of a row in memory, while it is there.
-    pub(super) fn slot_of(&self, id: RowId) -> Option<u32> {
+    pub(crate) fn slot_of(&self, id: RowId) -> Option<u32> {
         self.get(id).map(|_| id.slot)
     }
 
     /// The name of the row that is at a place in memory.
-    pub(super) fn id(&self, at: u32) -> Option<RowId> {
+    pub(crate) fn id(&self, at: u32) -> Option<RowId> {
         self.rows.get(at).map(|row| RowId { serial: row.serial, slot: at })
     }
 
@@ -339,22 +330,22 @@ impl Activities {
     }
 
     /// The places of the rows in memory, by arrival, oldest first.
-    pub(super) fn order(&self) -> &VecDeque<u32> {
+    pub(crate) fn order(&self) -> &VecDeque<u32> {
         &self.order
     }
 
     /// The time as of the last [`Activities::expire`].
-    pub(super) fn now(&self) -> Moment {
+    pub(crate) fn now(&self) -> Moment {
         self.now
     }
 
     /// A text that rows share.
-    pub(super) fn text(&self, id: TextId) -> &str {
+    pub(crate) fn text(&self, id: TextId) -> &str {
         self.pool.get(id)
     }
 
     /// What changed since the last time.
-    pub(super) fn take_changes(&mut self) -> Changes {
+    pub(crate) fn take_changes(&mut self) -> Changes {
         let changes = std::mem::take(&mut self.changes);
         for &(at, _) in &changes.rows {
             self.listed.set(at, false);
@@ -372,7 +363,7 @@ impl Activities {
     }
 
     /// Where a row stands in arrival order: the place of its first entry.
-    pub(super) fn place(&self, at: u32) -> Seq {
+    pub(crate) fn place(&self, at: u32) -> Seq {
         self.rows.get(at).map(|row| row.first.seq).unwrap_or_default()
     }
 

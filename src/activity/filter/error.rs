@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use crate::activity::since::NoTime;
+use crate::activity::time::since::NoTime;
 
 /// A filter that can't be read.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -81,7 +81,7 @@ pub enum Problem {
 
 impl FilterError {
     /// A problem in a range of what was typed.
-    pub(super) fn new(text: &str, range: Range<usize>, problem: Problem) -> Self {
+    pub(crate) fn new(text: &str, range: Range<usize>, problem: Problem) -> Self {
         let character = text.char_indices().take_while(|(at, _)| *at < range.start).count() + 1;
         Self { problem, range, character }
     }

@@ -4,9 +4,16 @@
 //! shared text whether a pattern is in it, and of the words for the last status and kind: most rows then cost a look-up and
 //! not a search.
 
-use super::{Field, Filter, Pattern, Term, Test};
-use crate::activity::pool::{PackedId, TextId};
-use crate::activity::{Activity, Kind, Moment, Since, Status};
+use crate::activity::collections::interner::{PackedId, TextId};
+use crate::activity::entry::Kind;
+use crate::activity::read::Activity;
+use crate::activity::status::Status;
+use crate::activity::time::since::Since;
+use crate::activity::time::timestamp::Moment;
+
+use super::expression::{Filter, Term, Test};
+use super::names::Field;
+use super::pattern::Pattern;
 
 /// What is remembered of a pattern and a shared text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -30,7 +37,7 @@ struct Memory {
 
 /// A filter with its memory, for the rows of one set of activities.
 #[derive(Debug, Default)]
-pub(in crate::activity) struct Matcher {
+pub(crate) struct Matcher {
     filter: Filter,
     /// For each part of the filter, what is remembered of it.
     memory: Vec<Memory>,
@@ -41,18 +48,18 @@ pub(in crate::activity) struct Matcher {
 
 impl Matcher {
     /// One that knows nothing yet.
-    pub(in crate::activity) fn new(filter: Filter) -> Self {
+    pub(crate) fn new(filter: Filter) -> Self {
         let memory = filter.terms.iter().map(|_| Memory::default()).collect();
         Self { filter, memory, version: 0, buffer: String::new() }
     }
 
     /// The filter.
-    pub(in crate::activity) fn filter(&self) -> &Filter {
+    pub(crate) fn filter(&self) -> &Filter {
         &self.filter
     }
 
     /// Whether the filter lets a row through at a time.
-    pub(in crate::activity) fn matches(&mut self, activity: &Activity<'_>, now: Moment) -> bool {
+    pub(crate) fn matches(&mut self, activity: &Activity<'_>, now: Moment) -> bool {
         let Self { filter, memory, version, buffer } = self;
         if *version != activity.pool.version() {
             *version = activity.pool.version();
@@ -67,7 +74,7 @@ impl Matcher {
 }
 
 /// Asks without remembering anything. `whole` is the text of which the row has the beginning, where it is known.
-pub(super) fn without_memory(filter: &Filter, activity: &Activity<'_>, now: Moment, whole: Option<&str>) -> bool {
+pub(crate) fn without_memory(filter: &Filter, activity: &Activity<'_>, now: Moment, whole: Option<&str>) -> bool {
     let mut buffer = String::new();
     let is_of = |whole: &&str| activity.whole_message().strip_suffix('…').is_some_and(|cut| whole.starts_with(cut));
     let whole = whole.filter(is_of);

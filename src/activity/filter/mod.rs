@@ -13,14 +13,13 @@
 //! Parts are separated by spaces, and all of them must hold. [`Filter::parse`] never panics, and a mistake is an error
 //! that names its place. Pure: the time comes with each question.
 
-mod error;
-mod evaluate;
-mod names;
-mod parse;
-mod pattern;
-mod slip;
-#[cfg(test)]
-mod tests;
+pub(crate) mod error;
+pub(crate) mod evaluate;
+pub(crate) mod expression;
+pub(crate) mod names;
+pub(crate) mod parse;
+pub(crate) mod pattern;
+pub(crate) mod slip;
 
 use std::fmt;
 use std::ops::Range;
@@ -29,75 +28,17 @@ use std::time::Duration;
 
 use jiff::tz::TimeZone;
 
-use super::{Activity, Kind, Moment, Since, Source};
+use crate::activity::time::since::Since;
+use crate::activity::time::timestamp::Moment;
 
-pub use error::{FilterError, Problem};
-pub(super) use evaluate::Matcher;
-pub use names::Field;
-use names::StatusName;
-use pattern::Pattern;
-pub use slip::Slip;
+use super::read::Activity;
 
-/// A filter, read. Empty, it lets every row through. [`fmt::Display`] writes it in a form that is read back as the same.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Filter {
-    terms: Vec<Term>,
-}
+use error::FilterError;
+use expression::{Comparison, Filter, Term, Test};
+use names::Field;
 
-/// One part: what is asked, or that it is not so.
-#[derive(Debug, Clone, PartialEq, Eq)]
-struct Term {
-    not: bool,
-    test: Test,
-}
-
-/// What one part asks of a row.
-#[derive(Debug, Clone, PartialEq, Eq)]
-enum Test {
-    /// A pattern is found in a field, or in any.
-    Text(Option<Field>, Pattern),
-    /// A field says nothing.
-    Empty(Field),
-    /// The status is one of these.
-    Status(Vec<StatusName>),
-    /// The kind is one of these.
-    Kind(Vec<Kind>),
-    /// Its state is known in one of these ways.
-    Source(Vec<Source>),
-    /// Its last message came no earlier.
-    Since(Since),
-    /// How long it took.
-    Took(Comparison, Duration),
-}
-
-/// How two durations are compared.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Comparison {
-    Longer,
-    AtLeast,
-    Shorter,
-    AtMost,
-}
-
-impl Comparison {
-    fn sign(self) -> &'static str {
-        match self {
-            Self::Longer => ">",
-            Self::AtLeast => ">=",
-            Self::Shorter => "<",
-            Self::AtMost => "<=",
-        }
-    }
-
-    fn holds(self, took: Duration, than: Duration) -> bool {
-        match self {
-            Self::Longer => took > than,
-            Self::AtLeast => took >= than,
-            Self::Shorter => took < than,
-            Self::AtMost => took <= than,
-        }
-    }
-}
+#[cfg(test)]
+mod tests;
 
 impl Filter {
     /// Reads what was typed. Dates in it are days in UTC.
@@ -166,12 +107,12 @@ impl Filter {
     }
 
     /// Whether what it lets through changes with the time alone.
-    pub(super) fn depends_on_time(&self) -> bool {
+    pub(crate) fn depends_on_time(&self) -> bool {
         self.terms.iter().any(|term| matches!(term.test, Test::Since(Since::Ago(_)) | Test::Took(..)))
     }
 
     /// The next moment after `now` at which it may judge a row otherwise although nothing happened to the row.
-    pub(super) fn turns(&self, activity: &Activity<'_>, now: Moment) -> Option<Moment> {
+    pub(crate) fn turns(&self, activity: &Activity<'_>, now: Moment) -> Option<Moment> {
         const TICK: Duration = Duration::from_micros(1);
         let turn = |term: &Term| match &term.test {
             Test::Since(Since::Ago(age)) => Some(activity.updated().plus(*age).plus(TICK)),
@@ -211,30 +152,4 @@ impl fmt::Display for Filter {
         }
         Ok(())
     }
-}
-
-impl fmt::Display for Term {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.not {
-            f.write_str("-")?;
-        }
-        match &self.test {
-            Test::Text(None, pattern) => pattern.fmt(f),
-            Test::Text(Some(field), pattern) => write!(f, "{}:{pattern}", field.word()),
-            Test::Empty(field) => write!(f, "{}:\"\"", field.word()),
-            Test::Status(names) => list(f, "status", names.iter().map(|name| name.word())),
-            Test::Kind(kinds) => list(f, "kind", kinds.iter().map(|kind| kind.word().to_lowercase())),
-            Test::Source(sources) => list(f, "source", sources.iter().map(|source| source.word())),
-            Test::Since(since) => write!(f, "since:{since}"),
-            Test::Took(comparison, than) => write!(f, "took:{}{}", comparison.sign(), names::span(*than)),
-        }
-    }
-}
-
-fn list<T: fmt::Display>(f: &mut fmt::Formatter<'_>, field: &str, words: impl Iterator<Item = T>) -> fmt::Result {
-    write!(f, "{field}:")?;
-    for (index, word) in words.enumerate() {
-        write!(f, "{}{word}", if index > 0 { "," } else { "" })?;
-    }
-    Ok(())
 }

@@ -3,7 +3,9 @@
 use std::borrow::Cow;
 use std::time::Duration;
 
-use crate::activity::{Kind, Source, Status};
+use crate::activity::entry::Kind;
+use crate::activity::read::Source;
+use crate::activity::status::Status;
 
 /// A field that text is searched in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -24,10 +26,10 @@ pub enum Field {
 
 impl Field {
     /// Those with a name of their own in front of a colon.
-    pub(super) const NAMED: [Self; 4] = [Self::Id, Self::Label, Self::Context, Self::Message];
+    pub(crate) const NAMED: [Self; 4] = [Self::Id, Self::Label, Self::Context, Self::Message];
 
     /// The name in front of the colon.
-    pub(super) fn word(self) -> &'static str {
+    pub(crate) fn word(self) -> &'static str {
         match self {
             Self::Id => "id",
             Self::Label => "label",
@@ -39,7 +41,7 @@ impl Field {
     }
 
     /// What could stand behind the colon.
-    pub(super) fn example(self) -> &'static str {
+    pub(crate) fn example(self) -> &'static str {
         match self {
             Self::Id => "id:23f7",
             Self::Label => "label:deploy",
@@ -52,11 +54,11 @@ impl Field {
 }
 
 /// Every name that may stand in front of a colon.
-pub(super) const FIELDS: [&str; 9] = ["status", "kind", "id", "label", "context", "message", "source", "since", "took"];
+pub(crate) const FIELDS: [&str; 9] = ["status", "kind", "id", "label", "context", "message", "source", "since", "took"];
 
 /// The field that a name in front of a colon is like: its beginning, or with as many letters wrong, missing, too many, or swapped
 /// with the next, as leave no doubt.
-pub(super) fn like(name: &str) -> Option<&'static str> {
+pub(crate) fn like(name: &str) -> Option<&'static str> {
     if name.len() < 2 {
         return None;
     }
@@ -74,14 +76,14 @@ pub(super) fn like(name: &str) -> Option<&'static str> {
 }
 
 /// The field that a word is like that stands alone. More speaks for it than in front of a colon: words are many.
-pub(super) fn begun(word: &str) -> Option<&'static str> {
+pub(crate) fn begun(word: &str) -> Option<&'static str> {
     let alike = |field: &str| field.len() > 2 && word.len() > 2 && field.get(..1) == word.get(..1);
     let exact = FIELDS.into_iter().find(|field| *field == word);
     exact.or_else(|| like(word).filter(|field| alike(field)))
 }
 
 /// Whether whatever stands behind a field's colon is searched in it.
-pub(super) fn is_text(field: &str) -> bool {
+pub(crate) fn is_text(field: &str) -> bool {
     Field::NAMED.into_iter().any(|named| named.word() == field)
 }
 
@@ -109,7 +111,7 @@ fn slips(typed: &[u8], field: &[u8]) -> usize {
 
 /// A status as it is asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum StatusName {
+pub(crate) enum StatusName {
     /// Exactly this one.
     Is(Status),
     /// Any that this program does not know.
@@ -120,11 +122,11 @@ pub(super) enum StatusName {
 
 impl StatusName {
     /// Every word, for an error's sentence.
-    pub(super) const KNOWN: &'static str = "pending, succeeded, failed, unknown, unrecognised, preparing, ready, \
+    pub(crate) const KNOWN: &'static str = "pending, succeeded, failed, unknown, unrecognised, preparing, ready, \
                                             downloading, saved, link-expired, link-used, inline, gap, and open";
 
     /// Reads a word, in any case.
-    pub(super) fn read(word: &str) -> Option<Self> {
+    pub(crate) fn read(word: &str) -> Option<Self> {
         let word = word.to_lowercase();
         Some(match word.as_str() {
             "open" => Self::Open,
@@ -149,7 +151,7 @@ impl StatusName {
     }
 
     /// Its word.
-    pub(super) fn word(self) -> Cow<'static, str> {
+    pub(crate) fn word(self) -> Cow<'static, str> {
         match self {
             Self::Is(status) => Cow::Owned(status.word().to_lowercase().replace(' ', "-")),
             Self::Unrecognised => Cow::Borrowed("unrecognised"),
@@ -158,7 +160,7 @@ impl StatusName {
     }
 
     /// Whether a status is so.
-    pub(super) fn is(self, status: Status) -> bool {
+    pub(crate) fn is(self, status: Status) -> bool {
         match self {
             Self::Is(one) => one == status,
             Self::Unrecognised => matches!(status, Status::Unrecognised | Status::UnrecognisedNumber(_)),
@@ -168,14 +170,14 @@ impl StatusName {
 }
 
 /// Reads a kind, in any case.
-pub(super) fn kind(word: &str) -> Option<Kind> {
+pub(crate) fn kind(word: &str) -> Option<Kind> {
     [Kind::Command, Kind::Data, Kind::Message, Kind::Gap]
         .into_iter()
         .find(|kind| kind.word().eq_ignore_ascii_case(word))
 }
 
 /// Reads a source, in any case.
-pub(super) fn source(word: &str) -> Option<Source> {
+pub(crate) fn source(word: &str) -> Option<Source> {
     [Source::Socket, Source::Enquiry, Source::Both].into_iter().find(|source| source.word().eq_ignore_ascii_case(word))
 }
 
@@ -186,7 +188,7 @@ const UNITS: [(u64, &str); 5] = [(86_400_000, "d"), (3_600_000, "h"), (60_000, "
 const LONGEST_SPAN: u64 = 36_525 * 86_400_000;
 
 /// Reads a span such as `2s`, `500ms` or `1.5m`, to the millisecond.
-pub(super) fn read_span(text: &str) -> Option<Duration> {
+pub(crate) fn read_span(text: &str) -> Option<Duration> {
     let digits = text.find(|c: char| c.is_ascii_alphabetic())?;
     let (number, unit) = text.split_at_checked(digits)?;
     let (per_unit, _) = UNITS.into_iter().find(|(_, known)| known.eq_ignore_ascii_case(unit))?;
@@ -202,7 +204,7 @@ pub(super) fn read_span(text: &str) -> Option<Duration> {
 }
 
 /// Writes a span so that it is read back as the same.
-pub(super) fn span(span: Duration) -> String {
+pub(crate) fn span(span: Duration) -> String {
     let millis = u64::try_from(span.as_millis()).unwrap_or(u64::MAX);
     let (per_unit, unit) =
         UNITS.into_iter().find(|(per_unit, _)| millis > 0 && millis.is_multiple_of(*per_unit)).unwrap_or((1, "ms"));

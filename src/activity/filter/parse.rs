@@ -4,10 +4,12 @@ use std::ops::Range;
 
 use jiff::tz::TimeZone;
 
+use crate::activity::time::since::Since;
+
 use super::error::{FilterError, Problem};
+use super::expression::{Comparison, Term, Test};
 use super::names::{self, FIELDS, Field, StatusName};
 use super::pattern::Pattern;
-use super::{Comparison, Since, Term, Test};
 
 /// The most parts of a filter.
 const MOST: usize = 64;
@@ -16,19 +18,19 @@ const MOST: usize = 64;
 type Wrong = (Range<usize>, Problem);
 
 /// Reads every part.
-pub(super) fn read(text: &str, zone: &TimeZone) -> Result<Vec<Term>, FilterError> {
+pub(crate) fn read(text: &str, zone: &TimeZone) -> Result<Vec<Term>, FilterError> {
     Ok(parts(text, zone)?.into_iter().map(|(_, term)| term).collect())
 }
 
 /// A word that was typed as it is: neither in quotation marks nor left out.
-pub(super) struct Word<'a> {
-    pub(super) text: &'a str,
+pub(crate) struct Word<'a> {
+    pub(crate) text: &'a str,
     /// Where, in bytes.
-    pub(super) at: Range<usize>,
+    pub(crate) at: Range<usize>,
 }
 
 /// The words of a filter.
-pub(super) fn words(text: &str) -> Result<Vec<Word<'_>>, FilterError> {
+pub(crate) fn words(text: &str) -> Result<Vec<Word<'_>>, FilterError> {
     let words = parts(text, &TimeZone::UTC)?.into_iter().filter_map(|(at, term)| {
         let typed = text.get(at.clone())?;
         let is_word = !term.not && matches!(term.test, Test::Text(None, _)) && !typed.starts_with(['"', '/']);

@@ -6,7 +6,7 @@ use std::ops::Range;
 
 use memchr::memmem::Finder;
 
-use super::Problem;
+use super::error::Problem;
 
 /// How much memory a compiled expression may take, in bytes.
 const LARGEST_REGEX: usize = 256 * 1024;
@@ -15,7 +15,7 @@ const DEEPEST_REGEX: u32 = 50;
 
 /// A run of characters or a regular expression.
 #[derive(Debug, Clone)]
-pub(super) enum Pattern {
+pub(crate) enum Pattern {
     /// As it was typed, and folded to lower case.
     Text { typed: Box<str>, folded: Box<Finder<'static>> },
     /// As it was typed between the slashes, and compiled.
@@ -36,13 +36,13 @@ impl Eq for Pattern {}
 
 impl Pattern {
     /// A run of characters.
-    pub(super) fn text(typed: &str) -> Self {
+    pub(crate) fn text(typed: &str) -> Self {
         let folded = Box::new(Finder::new(typed.to_lowercase().as_bytes()).into_owned());
         Self::Text { typed: typed.into(), folded }
     }
 
     /// A regular expression. A problem comes with its place in the expression, in bytes.
-    pub(super) fn regex(typed: &str) -> Result<Self, (Range<usize>, Problem)> {
+    pub(crate) fn regex(typed: &str) -> Result<Self, (Range<usize>, Problem)> {
         if typed.is_empty() {
             return Err((0..0, Problem::Regex("it is empty".to_owned())));
         }
@@ -71,7 +71,7 @@ impl Pattern {
     }
 
     /// Whether it is found. `buffer` is room to work in.
-    pub(super) fn is_in(&self, text: &str, buffer: &mut String) -> bool {
+    pub(crate) fn is_in(&self, text: &str, buffer: &mut String) -> bool {
         match self {
             Self::Text { folded, .. } => {
                 if text.len() < folded.needle().len() && text.is_ascii() {
@@ -85,7 +85,7 @@ impl Pattern {
     }
 
     /// Whether it may be found in a UUID in lower case.
-    pub(super) fn may_be_in_uuid(&self) -> bool {
+    pub(crate) fn may_be_in_uuid(&self) -> bool {
         match self {
             Self::Text { folded, .. } => {
                 let needle = folded.needle();
@@ -96,7 +96,7 @@ impl Pattern {
     }
 
     /// Whether it is found in a UUID, already in lower case.
-    pub(super) fn is_in_uuid(&self, uuid: &str) -> bool {
+    pub(crate) fn is_in_uuid(&self, uuid: &str) -> bool {
         match self {
             Self::Text { folded, .. } => folded.find(uuid.as_bytes()).is_some(),
             Self::Regex { compiled, .. } => compiled.is_match(uuid),
@@ -104,7 +104,7 @@ impl Pattern {
     }
 
     /// Adds every place where it is found and is not empty.
-    pub(super) fn find_all(&self, text: &str, found: &mut Vec<Range<usize>>) {
+    pub(crate) fn find_all(&self, text: &str, found: &mut Vec<Range<usize>>) {
         match self {
             Self::Regex { compiled, .. } => {
                 found.extend(compiled.find_iter(text).map(|hit| hit.range()).filter(|range| !range.is_empty()));

@@ -2,12 +2,21 @@
 
 use std::time::Duration;
 
+use jiff::tz::TimeZone;
 use proptest::prelude::*;
 
-use super::*;
-use crate::activity::{Activities, ActivityKey, Deed, Enquiry, Entry, Fact, RowId, Seq};
+use crate::activity::activities::Activities;
+use crate::activity::activities::row_id::RowId;
+use crate::activity::entry::{ActivityKey, Deed, Enquiry, Entry, Fact, Seq};
+use crate::activity::time::timestamp::Moment;
 use crate::protocol::CommandStatus;
-use crate::protocol::incoming::{Incoming, parse as parse_message};
+use crate::protocol::incoming::message::Incoming;
+use crate::protocol::incoming::parse as parse_message;
+
+use super::evaluate::Matcher;
+use super::expression::Filter;
+use super::names::Field;
+use super::*;
 
 const NOW: Moment = Moment(1_000_000_000_000);
 
@@ -294,7 +303,7 @@ fn text_for_which_there_is_no_room_is_found_with_what_the_journal_has() {
     activities.apply(&entry);
     assert!(activities.has_cut_texts());
     assert_eq!((found(&activities, "NEEDLE"), found(&activities, "reason")), (String::new(), "a".to_owned()));
-    let whole = crate::activity::record::text_of(&entry);
+    let whole = crate::activity::export_record::text_of(&entry);
     let asked = |typed: &str, whole: Option<&str>| {
         let row = activities.get(RowId::nth(0)).unwrap();
         Filter::parse(typed).unwrap().matches_whole(&row, NOW, whole)

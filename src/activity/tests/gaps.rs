@@ -2,7 +2,7 @@
 
 use super::*;
 
-pub(super) fn gap(seq: u64, id: &str, to: Option<i64>, open: &[&str]) -> Entry {
+pub(crate) fn gap(seq: u64, id: &str, to: Option<i64>, open: &[&str]) -> Entry {
     let open = open.iter().map(|id| (*id).into()).collect();
     let gap = Gap {
         from: Moment(5),

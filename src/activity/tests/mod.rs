@@ -1,5 +1,9 @@
 //! The promises of the model: any order to the same end, no outcome covered, counts and views that agree with the rows.
 
+pub(crate) mod gaps;
+pub(crate) mod links;
+pub(crate) mod time;
+
 use std::time::Duration;
 
 use proptest::prelude::*;
@@ -8,10 +12,6 @@ use crate::protocol::incoming::parse;
 use crate::protocol::{CommandStatus, Incoming, UnreadableReason};
 
 use super::*;
-
-mod gaps;
-mod links;
-mod time;
 
 const LIFETIME: Duration = Duration::from_mins(10);
 

@@ -13,7 +13,7 @@ const SEEN: usize = 200;
 
 /// A list that is being sorted.
 #[derive(Debug, Default)]
-pub(super) struct Build {
+pub(crate) struct Build {
     /// Found and not sorted yet.
     gathered: Vec<Slot>,
     /// Each sorted.
@@ -59,7 +59,7 @@ impl Run {
 
 impl Build {
     /// Takes a row that was found.
-    pub(super) fn add(&mut self, slot: Slot, compare: &impl Compare) {
+    pub(crate) fn add(&mut self, slot: Slot, compare: &impl Compare) {
         self.found += 1;
         self.gathered.push(slot);
         let is_seen = self.seen.len() < SEEN || self.seen.last().is_some_and(|last| compare(&slot, last).is_lt());
@@ -82,12 +82,12 @@ impl Build {
     }
 
     /// What can be seen of it so far.
-    pub(super) fn seen(&self) -> &[Slot] {
+    pub(crate) fn seen(&self) -> &[Slot] {
         &self.seen
     }
 
     /// After the last row was added: merges about `budget` slots. The whole, once it is in order.
-    pub(super) fn merge(&mut self, budget: usize, compare: &impl Compare) -> Option<Pieces> {
+    pub(crate) fn merge(&mut self, budget: usize, compare: &impl Compare) -> Option<Pieces> {
         self.end_run(compare);
         let mut left = budget;
         loop {
@@ -114,7 +114,7 @@ impl Build {
     }
 
     /// How much of the merging is done, of 1,000.
-    pub(super) fn done(&self) -> usize {
+    pub(crate) fn done(&self) -> usize {
         let levels = (self.found / RUN + 1).next_power_of_two().trailing_zeros() as usize;
         (self.moved * 1_000 / (self.found * levels).max(1)).min(1_000)
     }

@@ -5,25 +5,30 @@
 //! waits; meanwhile the first of what was found can be seen. Rows that a filter judges by the time alone are looked at
 //! again when theirs has come.
 
-mod build;
-mod order;
-mod ranked;
-#[cfg(test)]
-mod tests;
+pub(crate) mod build;
+pub(crate) mod order;
+pub(crate) mod ranked;
 
 use std::cell::RefCell;
 use std::collections::BTreeSet;
 
-use super::activities::Changes;
-use super::filter::Matcher;
-use super::growth::Bits;
-use super::pool::TextPool;
-use super::{Activities, Chip, Filter, Moment, RowId, Seq};
+use crate::activity::activities::row_id::RowId;
+use crate::activity::collections::interner::TextPool;
+use crate::activity::filter::evaluate::Matcher;
+use crate::activity::filter::expression::Filter;
+use crate::activity::time::timestamp::Moment;
+
+use super::activities::{Activities, Changes};
+use super::collections::Bits;
+use super::entry::Seq;
+use super::status::Chip;
 
 use build::Build;
-pub use order::Column;
-use order::{Order, Slot, Sorting};
+use order::{Column, Order, Slot, Sorting};
 use ranked::Ranked;
+
+#[cfg(test)]
+mod tests;
 
 /// How many rows that were evicted are listed.
 const MOST_GONE: usize = 50_000;

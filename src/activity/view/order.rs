@@ -4,8 +4,12 @@ use std::borrow::Cow;
 use std::cell::RefCell;
 use std::cmp::Ordering;
 
-use crate::activity::pool::{PackedId, TextId, TextPool};
-use crate::activity::{Activities, Activity, Moment, Seq, Status};
+use crate::activity::activities::Activities;
+use crate::activity::collections::interner::{PackedId, TextId, TextPool};
+use crate::activity::entry::Seq;
+use crate::activity::read::Activity;
+use crate::activity::status::Status;
+use crate::activity::time::timestamp::Moment;
 
 /// What the table can be sorted by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -32,7 +36,7 @@ pub enum Column {
 
 /// A row in an order. It holds all that the order depends on, so that a list of these stays in order while rows change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Slot {
+pub(crate) struct Slot {
     /// The beginning of what is compared.
     key: u64,
     /// Where the row stands in arrival order.
@@ -40,7 +44,7 @@ pub(super) struct Slot {
     /// Which text it is: the same number, the same text.
     text: u32,
     /// The row.
-    pub(super) row: u32,
+    pub(crate) row: u32,
 }
 
 /// The text is the row's id, which never changes.
@@ -50,27 +54,27 @@ const KEPT: u32 = 1 << 31;
 
 /// What the rows are ordered by: a column, ascending or (`true`) descending; or arrival, newest first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(super) struct Order(pub(super) Option<(Column, bool)>);
+pub(crate) struct Order(pub(crate) Option<(Column, bool)>);
 
 /// An order at work: with the rows, and with the texts that are kept of rows whose text is put together from what is known
 /// and may change.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Sorting<'a> {
-    pub(super) order: Order,
-    pub(super) activities: &'a Activities,
-    pub(super) kept: &'a RefCell<TextPool>,
+pub(crate) struct Sorting<'a> {
+    pub(crate) order: Order,
+    pub(crate) activities: &'a Activities,
+    pub(crate) kept: &'a RefCell<TextPool>,
 }
 
 impl Order {
     /// The slot in arrival order of a row with this place.
-    pub(super) fn arrival(row: u32, place: Seq) -> Slot {
+    pub(crate) fn arrival(row: u32, place: Seq) -> Slot {
         Slot { key: !place.0, place: place.0, text: 0, row }
     }
 }
 
 impl Sorting<'_> {
     /// A row's slot as the row stands now.
-    pub(super) fn slot(&self, id: u32) -> Slot {
+    pub(crate) fn slot(&self, id: u32) -> Slot {
         let place = self.activities.place(id);
         let Some((column, descending)) = self.order.0 else { return Order::arrival(id, place) };
         let (key, text) =
@@ -79,7 +83,7 @@ impl Sorting<'_> {
     }
 
     /// Which of two comes first. Never equal, but for the same row.
-    pub(super) fn compare(&self, a: &Slot, b: &Slot) -> Ordering {
+    pub(crate) fn compare(&self, a: &Slot, b: &Slot) -> Ordering {
         a.key.cmp(&b.key).then_with(|| self.by_text(a, b)).then_with(|| b.place.cmp(&a.place))
     }
 

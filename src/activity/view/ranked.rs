@@ -9,33 +9,33 @@ use std::collections::VecDeque;
 use super::order::Slot;
 
 /// How many slots a piece begins with; it is split at twice that.
-pub(super) const PIECE: usize = 512;
+pub(crate) const PIECE: usize = 512;
 
 /// Slots in order, in pieces that are never empty.
-pub(super) type Pieces = VecDeque<Vec<Slot>>;
+pub(crate) type Pieces = VecDeque<Vec<Slot>>;
 
 /// The list.
 #[derive(Debug, Default)]
-pub(super) struct Ranked {
+pub(crate) struct Ranked {
     pieces: Pieces,
     /// How many slots there are before each piece, and at the end, in all.
     before: Vec<usize>,
 }
 
 /// How two slots compare.
-pub(super) trait Compare: Fn(&Slot, &Slot) -> Ordering {}
+pub(crate) trait Compare: Fn(&Slot, &Slot) -> Ordering {}
 impl<F: Fn(&Slot, &Slot) -> Ordering> Compare for F {}
 
 impl Ranked {
     /// A list of what is in order already.
-    pub(super) fn of(pieces: Pieces) -> Self {
+    pub(crate) fn of(pieces: Pieces) -> Self {
         let mut ranked = Self { pieces, before: Vec::new() };
         ranked.settle();
         ranked
     }
 
     /// Counts anew. After every batch of changes.
-    pub(super) fn settle(&mut self) {
+    pub(crate) fn settle(&mut self) {
         self.before.clear();
         let mut count = 0;
         self.before.push(0);
@@ -45,17 +45,17 @@ impl Ranked {
         }));
     }
 
-    pub(super) fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.before.last().copied().unwrap_or(0)
     }
 
     /// The slot at a place, from 0.
-    pub(super) fn get(&self, index: usize) -> Option<&Slot> {
+    pub(crate) fn get(&self, index: usize) -> Option<&Slot> {
         let piece = self.before.partition_point(|&before| before <= index).checked_sub(1)?;
         self.pieces.get(piece)?.get(index - self.before.get(piece)?)
     }
 
-    pub(super) fn iter(&self) -> impl Iterator<Item = &Slot> {
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &Slot> {
         self.pieces.iter().flatten()
     }
 
@@ -68,13 +68,13 @@ impl Ranked {
     }
 
     /// Where a slot stands, by number.
-    pub(super) fn position(&self, slot: &Slot, compare: &impl Compare) -> Option<usize> {
+    pub(crate) fn position(&self, slot: &Slot, compare: &impl Compare) -> Option<usize> {
         let (piece, within) = self.find(slot, compare);
         Some(self.before.get(piece)? + within.ok()?)
     }
 
     /// Puts a slot where it belongs.
-    pub(super) fn insert(&mut self, slot: Slot, compare: &impl Compare) {
+    pub(crate) fn insert(&mut self, slot: Slot, compare: &impl Compare) {
         let (at, within) = self.find(&slot, compare);
         let (Ok(within) | Err(within)) = within;
         let Some(piece) = self.pieces.get_mut(at) else {
@@ -89,7 +89,7 @@ impl Ranked {
     }
 
     /// Takes a slot out.
-    pub(super) fn remove(&mut self, slot: &Slot, compare: &impl Compare) {
+    pub(crate) fn remove(&mut self, slot: &Slot, compare: &impl Compare) {
         let (mut at, within) = self.find(slot, compare);
         let mut within = within.ok().filter(|&within| self.row_at(at, within) == Some(slot.row));
         if within.is_none() {
@@ -114,7 +114,7 @@ impl Ranked {
     }
 
     /// Adds slots that come after all others, in order.
-    pub(super) fn append(&mut self, slots: &[Slot]) {
+    pub(crate) fn append(&mut self, slots: &[Slot]) {
         let mut rest = slots;
         if let Some(last) = self.pieces.back_mut() {
             let (fits, others) = rest.split_at(rest.len().min(PIECE.saturating_sub(last.len())));

@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
-use super::*;
-use crate::activity::{ActivityKey, Enquiry, Entry, Fact};
+use crate::activity::entry::{ActivityKey, Enquiry, Entry, Fact};
 use crate::protocol::CommandStatus;
+
+use super::*;
 
 fn told(seq: u64, id: &str, status: CommandStatus, text: &str) -> Entry {
     let fact = Fact::Enquired(Enquiry::Known { status, text: Some(text.to_owned()) });

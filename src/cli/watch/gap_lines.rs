@@ -6,7 +6,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use crate::activity::{Activities, ActivityKey, CompetingConsumer, GapState, Moment, RowId, completeness};
+use crate::activity::stats::completeness;
+use crate::activity::{Activities, ActivityKey, CompetingConsumer, GapState, Moment, RowId};
 use crate::settings::ProfileId;
 
 /// How long after its last line a gap is printed again if it may change further.
@@ -18,7 +19,7 @@ type GapRow = (ProfileId, RowId);
 
 /// What was printed of gaps, and what has changed since.
 #[derive(Default)]
-pub(super) struct GapLines {
+pub(crate) struct GapLines {
     told: BTreeMap<GapRow, Told>,
     changed: BTreeSet<GapRow>,
     /// For each profile, what [`Activities::unheard`] gave.
@@ -37,7 +38,7 @@ struct Told {
 
 impl GapLines {
     /// Takes everything that is known at the start for printed.
-    pub(super) fn begin(&mut self, all: &BTreeMap<ProfileId, Activities>, now: Moment) {
+    pub(crate) fn begin(&mut self, all: &BTreeMap<ProfileId, Activities>, now: Moment) {
         for (profile, activities) in all {
             self.unheard.insert(*profile, activities.unheard());
         }
@@ -50,7 +51,7 @@ impl GapLines {
     }
 
     /// Entries of these activities of a profile were applied.
-    pub(super) fn note(&mut self, profile: ProfileId, activities: &Activities, keys: &[ActivityKey]) {
+    pub(crate) fn note(&mut self, profile: ProfileId, activities: &Activities, keys: &[ActivityKey]) {
         self.unheard.insert(profile, activities.unheard());
         let was_recovered = |row| self.told.get(&(profile, row)).is_some_and(|told| told.state.is_recovered());
         let changed = activities.gaps_changed_by(keys, was_recovered);
@@ -58,7 +59,7 @@ impl GapLines {
     }
 
     /// A gap as it is printed now because an entry of it came.
-    pub(super) fn print(
+    pub(crate) fn print(
         &mut self,
         all: &BTreeMap<ProfileId, Activities>,
         (profile, row): GapRow,
@@ -70,7 +71,7 @@ impl GapLines {
     }
 
     /// The gaps that are to be printed again; with `all_changed` every one that has changed.
-    pub(super) fn due(
+    pub(crate) fn due(
         &mut self,
         all: &BTreeMap<ProfileId, Activities>,
         now: Moment,
@@ -107,7 +108,7 @@ impl GapLines {
     }
 
     /// When to look again although nothing came.
-    pub(super) fn next_look(&self, now: Moment) -> Option<Duration> {
+    pub(crate) fn next_look(&self, now: Moment) -> Option<Duration> {
         if !self.changed.is_empty() {
             return Some(PAUSE / 10);
         }

@@ -5,15 +5,15 @@
 //! journal. Where nobody does, this process does and runs the engine; beside a window it only reads, opens no connection,
 //! and takes over when the window ends.
 
+mod connection_status;
 mod connections;
+mod engine_source;
 mod gap_lines;
 #[cfg(test)]
 mod gap_tests;
-mod live;
 mod model;
 mod older_rows;
 mod printer;
-mod standing;
 
 use std::time::Duration;
 
@@ -25,11 +25,13 @@ use crate::engine::{Clock, EngineError, EngineOptions, SettingsAccess, Waker};
 use crate::journal::{Holder, JournalError};
 use crate::settings::{Directories, Settings, Store};
 
-use super::people::{Guest, Names};
-use super::task::Watch;
-use super::{CliError, Environment, signals};
+use super::environment::Environment;
+use super::error::CliError;
+use super::profiles::{Guest, Names};
+use super::signals;
+use super::subcommand::Watch;
 
-use live::Live;
+use engine_source::Live;
 use model::{Model, Whose};
 use printer::Printer;
 

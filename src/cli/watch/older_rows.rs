@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::activity::{Activities, ActivityKey, Deed, Entry, Fact, Kind, Seq};
-use crate::cli::task::Goal;
+use crate::cli::subcommand::Goal;
 use crate::journal::{Archive, JournalError};
 use crate::settings::ProfileId;
 
@@ -14,7 +14,7 @@ type Key = (ProfileId, ActivityKey);
 
 /// What is wanted, and what has been read of it.
 #[derive(Default)]
-pub(super) struct OlderRows {
+pub(crate) struct OlderRows {
     /// The activities whose outcomes are waited for.
     awaited: BTreeSet<Key>,
     /// What is wanted of each profile whose entries have not been looked at, and from which entry on.
@@ -23,12 +23,12 @@ pub(super) struct OlderRows {
 }
 
 impl OlderRows {
-    pub(super) fn new(awaited: BTreeSet<Key>) -> Self {
+    pub(crate) fn new(awaited: BTreeSet<Key>) -> Self {
         Self { awaited, ..Self::default() }
     }
 
     /// These are wanted of a profile, beside those that are waited for.
-    pub(super) fn want(&mut self, profile: ProfileId, keys: impl Iterator<Item = ActivityKey>) {
+    pub(crate) fn want(&mut self, profile: ProfileId, keys: impl Iterator<Item = ActivityKey>) {
         let awaited = self.awaited.iter().filter(|(of, _)| *of == profile).map(|(_, key)| key.clone());
         let wanted: BTreeSet<_> = keys.chain(awaited).collect();
         if !wanted.is_empty() {
@@ -37,7 +37,7 @@ impl OlderRows {
     }
 
     /// Looks at one chunk of the entries before one. Whether there is more.
-    pub(super) fn read(&mut self, archive: &Archive, before: Seq) -> Result<bool, JournalError> {
+    pub(crate) fn read(&mut self, archive: &Archive, before: Seq) -> Result<bool, JournalError> {
         let Some((profile, wanted, from)) = self.left.pop() else { return Ok(false) };
         let (entries, next) = archive.entries_of(profile, &wanted, (from, before), CHUNK)?;
         for entry in entries {
@@ -50,7 +50,7 @@ impl OlderRows {
     }
 
     /// The entries of each activity, ascending, and whether it is waited for.
-    pub(super) fn into_rows(self) -> impl Iterator<Item = (ProfileId, ActivityKey, Vec<Entry>, bool)> {
+    pub(crate) fn into_rows(self) -> impl Iterator<Item = (ProfileId, ActivityKey, Vec<Entry>, bool)> {
         let Self { awaited, read, .. } = self;
         read.into_iter().map(move |(key, entries)| {
             let is_awaited = awaited.contains(&key);
@@ -60,7 +60,7 @@ impl OlderRows {
 }
 
 /// The activities that may be waited for, as far as entries before one say so.
-pub(super) fn awaited(
+pub(crate) fn awaited(
     archive: &Archive,
     goal: &Goal,
     profiles: &[ProfileId],
@@ -88,12 +88,12 @@ pub(super) fn awaited(
 }
 
 /// What may have an id whose outcome is waited for.
-pub(super) fn keys_of(id: &str) -> [ActivityKey; 2] {
+pub(crate) fn keys_of(id: &str) -> [ActivityKey; 2] {
     [ActivityKey::Command(id.into()), ActivityKey::Data(id.into())]
 }
 
 /// The gaps, and of the activities that have entries before and after a number those, of which the journal has nothing any more.
-pub(super) fn gone(
+pub(crate) fn gone(
     archive: &Archive,
     activities: &Activities,
     purged_before: Seq,

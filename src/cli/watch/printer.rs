@@ -1,12 +1,13 @@
 //! The thread that writes to standard output, so that a reader who does not read holds up nothing but the lines.
 
 use std::future::Future;
-use std::io::{self, Write as _};
+use std::io;
+use std::io::Write as _;
 use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
 
-use crate::cli::CliError;
+use crate::cli::error::CliError;
 
 /// Batches of lines that wait for the reader. Full: no more is read from the journal until there is room. The engine goes
 /// on journaling meanwhile, and the lines come later.
@@ -15,14 +16,14 @@ const WAITING: usize = 4;
 const LAST_LINES: Duration = Duration::from_secs(1);
 
 /// The way to standard output.
-pub(super) struct Printer {
+pub(crate) struct Printer {
     lines: mpsc::Sender<String>,
     ended: oneshot::Receiver<io::Result<()>>,
 }
 
 impl Printer {
     /// Starts the thread.
-    pub(super) fn start() -> Result<Self, CliError> {
+    pub(crate) fn start() -> Result<Self, CliError> {
         let (lines, mut waiting) = mpsc::channel::<String>(WAITING);
         let (end, ended) = oneshot::channel();
         let write = move || {
@@ -42,12 +43,12 @@ impl Printer {
     }
 
     /// Where lines go. Ends with this.
-    pub(super) fn lines(&self) -> mpsc::Sender<String> {
+    pub(crate) fn lines(&self) -> mpsc::Sender<String> {
         self.lines.clone()
     }
 
     /// Waits until the reader has gone (that is well) or can't be written to.
-    pub(super) async fn stopped(&mut self) -> Result<(), CliError> {
+    pub(crate) async fn stopped(&mut self) -> Result<(), CliError> {
         tokio::select! {
             outcome = &mut self.ended => judge(outcome.unwrap_or(Ok(()))),
             () = reader_gone() => Ok(()),
@@ -55,7 +56,7 @@ impl Printer {
     }
 
     /// Writes what waits, for as long as a reader may take.
-    pub(super) async fn finish(self) -> Result<(), CliError> {
+    pub(crate) async fn finish(self) -> Result<(), CliError> {
         let Self { lines, ended } = self;
         drop(lines);
         match tokio::time::timeout(LAST_LINES, ended).await {

@@ -19,10 +19,10 @@ use crate::engine::network::proxy::{ProxyError, Through};
 use crate::engine::network::rest_error::RestError;
 use crate::engine::network::retry_after::RetryAfter;
 use crate::engine::runtime::clock::Clocks;
-use crate::protocol::rest::{self, AUTHORIZATION_HEADER, COMMAND_HEADER, REQUEST_HEADER, StatusAnswer, TokenAnswer};
+use crate::protocol::rest::{AUTHORIZATION_HEADER, COMMAND_HEADER, REQUEST_HEADER, StatusAnswer, TokenAnswer};
 use crate::protocol::{
     AuthorizationToken, CommandId, DataToken, DataTokenPage, Expiry, LinkLife, RequestId, data_token_page, lenient,
-    mask,
+    redact, rest,
 };
 
 use super::connector;
@@ -204,7 +204,7 @@ impl Rest {
         }
         match rest::status_answer(answer.status.as_u16(), &answer.body) {
             StatusAnswer::Known { status, text } => {
-                let text = text.map(|text| mask::text(&text, &[token.expose()]).into_owned());
+                let text = text.map(|text| redact::text(&text, &[token.expose()]).into_owned());
                 Ok(Enquiry::Known { status, text })
             }
             StatusAnswer::Unknown => Ok(Enquiry::Unknown),
@@ -372,7 +372,7 @@ impl Rest {
             Expiry::Unstated => (None, None),
             Expiry::At(at) => (Some(Moment::from(at)), None),
             Expiry::In(life) => (Some(now().end_of(LinkLife::For(life))), None),
-            Expiry::Unreadable(said) => (None, Some(mask::text(&said, &[token.expose()]).into_owned())),
+            Expiry::Unreadable(said) => (None, Some(redact::text(&said, &[token.expose()]).into_owned())),
         };
         Ends { at, server_now, unreadable }
     }
@@ -407,9 +407,9 @@ fn words(body: &str, carried: Carried<'_>) -> String {
     let Some(text) = rest::error_text(body) else { return String::new() };
     let text = text.trim().trim_end_matches('.');
     match carried {
-        Carried::Token(token) => mask::text(text, &[token]).into_owned(),
-        Carried::Password(password) if mask::text(text, &[password]) != mask::text(text, &[]) => String::new(),
-        Carried::Password(_) => mask::text(text, &[]).into_owned(),
+        Carried::Token(token) => redact::text(text, &[token]).into_owned(),
+        Carried::Password(password) if redact::text(text, &[password]) != redact::text(text, &[]) => String::new(),
+        Carried::Password(_) => redact::text(text, &[]).into_owned(),
     }
 }
 

@@ -12,9 +12,10 @@ use crate::credentials::{KeyringError, SealKey};
 use crate::engine::events::event::{Notice, Severity};
 use crate::engine::events::event_queue::Outbox;
 use crate::engine::runtime::clock::Clock;
+use crate::journal::handle::Journal;
 use crate::journal::{
-    Cleaned, History, Journal, JournalError, KeptClock, KeptNotice, Limits, NotAppended, OpenActivity, PendingWork,
-    Purged, Sealing, Secrets, Unsealed, WorkId,
+    Cleaned, History, JournalError, KeptClock, KeptNotice, Limits, NotAppended, OpenActivity, PendingWork, Purged,
+    Sealing, Secrets, Unsealed, WorkId,
 };
 use crate::protocol::{Original, RequestId};
 use crate::settings::ProfileId;

@@ -29,7 +29,7 @@ use crate::engine::network::proxy::{ProxyError, Through};
 use crate::engine::network::tls::failure;
 use crate::engine::network::{endpoints, retry_after};
 use crate::engine::state::link_store::Taken;
-use crate::protocol::{disposition, mask, rest};
+use crate::protocol::{disposition, redact, rest};
 
 use super::control::Control;
 use super::error::Failed;
@@ -298,7 +298,7 @@ async fn words(mut response: Response, url: &Url) -> String {
     let mut secrets: Vec<&str> =
         values.iter().map(AsRef::as_ref).filter(|value| value.len() >= SHORTEST_SECRET).collect();
     secrets.extend([url.as_str(), url.path()].into_iter().filter(|part| part.len() >= SHORTEST_SECRET));
-    let said = mask::text(said.trim(), &secrets);
+    let said = redact::text(said.trim(), &secrets);
     let one_line: String = said.split_whitespace().collect::<Vec<_>>().join(" ");
     match one_line.char_indices().nth(LONGEST_WORDS) {
         Some((end, _)) => format!("{}…", one_line.get(..end).unwrap_or_default()),

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use secrecy::SecretString;
 
-use crate::activity::record::Format;
+use crate::activity::export_record::Format;
 use crate::activity::{ActivityKey, Chip, Filter, Incomplete, Seq};
 use crate::protocol::{AuthorizationToken, CommandId, DataKey, RequestId, StoredData};
 use crate::settings::{PreferenceChange, Profile, ProfileId, SavingChange};

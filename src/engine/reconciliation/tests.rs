@@ -13,7 +13,8 @@ use crate::engine::state::gaps::Past;
 use crate::engine::state::link_store::Vault;
 use crate::engine::test_support::TestJournal;
 use crate::protocol::AuthorizationToken;
-use crate::protocol::incoming::{Incoming, parse};
+use crate::protocol::incoming::message::Incoming;
+use crate::protocol::incoming::parse;
 use crate::settings::Profile;
 
 use super::*;

@@ -5,9 +5,11 @@ use crate::activity::{ActivityKey, Entry, Fact, Moment, Seq, TimeReference};
 use crate::engine::state::link_store::{self, Vault};
 use crate::engine::storage::decoded_batch::Harvest;
 use crate::journal::{RequestSecret, Secret};
-use crate::protocol::incoming::{self, Documents, Incoming};
+use crate::protocol::incoming::Documents;
+use crate::protocol::incoming::message::Incoming;
 use crate::protocol::{
-    AuthorizationToken, CorrelationId, Link, LinkLife, Message, Original, Reply, UnreadableReason, lenient, mask,
+    AuthorizationToken, CorrelationId, Link, LinkLife, Message, Original, Reply, UnreadableReason, incoming, lenient,
+    redact,
 };
 
 /// What a frame was, apart from entries, which are in the harvest.
@@ -60,8 +62,8 @@ impl Reading {
     pub(crate) fn binary(&mut self, bytes: &[u8], at: Moment, harvest: &mut Harvest) -> Read {
         let text = lenient::text_of(bytes);
         text.and_then(|text| self.document(&text, true, at, harvest)).unwrap_or_else(|| {
-            let entry = unreadable(UnreadableReason::Binary, bytes.len(), mask::HIDDEN_BYTES.into(), at);
-            harvest.add(entry, Some(Original::of_bytes(&mask::bytes(bytes, self.token.expose()))));
+            let entry = unreadable(UnreadableReason::Binary, bytes.len(), redact::HIDDEN_BYTES.into(), at);
+            harvest.add(entry, Some(Original::of_bytes(&redact::bytes(bytes, self.token.expose()))));
             Read::Entry
         })
     }
@@ -140,7 +142,7 @@ impl Reading {
 
     /// A text of the server without the secrets in it.
     pub(crate) fn masked(&self, text: &str) -> String {
-        mask::text(text, &[self.token.expose()]).into_owned()
+        redact::text(text, &[self.token.expose()]).into_owned()
     }
 
     /// The entry of a message; and the message itself, where more was masked in it than its `secret` and the token.
@@ -158,7 +160,7 @@ impl Reading {
         });
         let known = [self.token.expose(), secret.unwrap_or_default()];
         let known = known.get(..1 + usize::from(secret.is_some())).unwrap_or_default();
-        let masked = mask::text(raw, known);
+        let masked = redact::text(raw, known);
         if masked == raw {
             return (heard(message, raw.into(), at), None);
         }
@@ -192,8 +194,8 @@ impl Reading {
 
     /// The text but for credentials, where more than the `known` secrets was masked in it that opens data.
     fn original(&self, raw: &str, masked: &str, known: &[&str]) -> Option<Original> {
-        let more = masked != raw && mask::credentials(raw, known) != masked;
-        more.then(|| Original::new(mask::credentials(raw, &[self.token.expose()])))
+        let more = masked != raw && redact::credentials(raw, known) != masked;
+        more.then(|| Original::new(redact::credentials(raw, &[self.token.expose()])))
     }
 }
 

@@ -5,8 +5,8 @@ use crate::activity::{ActivityKey, Entry, Fact, Seq};
 use crate::engine::context::journal_store::JournalStore;
 use crate::engine::state::link_store::Vault;
 use crate::journal::{JournalError, Secret};
-use crate::protocol::incoming::{self, Incoming};
-use crate::protocol::{DataReport, Delivery, Message, Original, StreamReport, mask};
+use crate::protocol::incoming::message::Incoming;
+use crate::protocol::{DataReport, Delivery, Message, Original, StreamReport, incoming, redact};
 use crate::settings::ProfileId;
 
 /// The most messages of one activity: the newest.
@@ -32,7 +32,7 @@ pub(crate) async fn reveal(
         ActivityKey::Command(_) | ActivityKey::Message(_) | ActivityKey::Gap(_) => Vec::new(),
     };
     let mut revealed = Vec::new();
-    for entry in entries.iter().rev().filter(|entry| entry.raw.contains(mask::HIDDEN)).take(MOST) {
+    for entry in entries.iter().rev().filter(|entry| entry.raw.contains(redact::HIDDEN)).take(MOST) {
         // What is held is of the newest message of its kind: an older one had another.
         let own = take_own(entry, &mut held);
         let original = match ledger.original(profile, entry.seq).await? {
@@ -62,7 +62,7 @@ fn take_own(entry: &Entry, held: &mut Vec<Secret>) -> Option<Secret> {
 fn with(masked: &str, secret: &Secret) -> Option<Original> {
     let (hidden, whole) = match secret {
         Secret::Link(link) | Secret::StreamReady(Some(link)) => (link.redacted(), link.expose()),
-        Secret::StreamToken(token) => (mask::HIDDEN.to_owned(), token.expose()),
+        Secret::StreamToken(token) => (redact::HIDDEN.to_owned(), token.expose()),
         Secret::StreamReady(None) => return None,
     };
     let literal = |text: &str| Original::new(serde_json::Value::from(text).to_string());

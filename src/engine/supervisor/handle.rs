@@ -27,7 +27,9 @@ use crate::engine::runtime::clock::{Clock, Clocks};
 use crate::engine::runtime::tasks::Spawner;
 use crate::engine::storage::{clear_history, history_loader};
 use crate::engine::{ipc, supervisor};
-use crate::journal::{self, Archive, Holder, Journal, JournalError, KeptClock, Opened};
+use crate::journal;
+use crate::journal::handle::{Journal, Opened};
+use crate::journal::{Archive, Holder, JournalError, KeptClock};
 use crate::settings::Store;
 
 /// Actions that wait for the engine. Full: the window says that the engine is busy.

@@ -63,11 +63,14 @@ struct Noting {
 }
 
 impl SecretStore for Noting {
-    fn get(&mut self, user: &str) -> Result<Option<crate::credentials::SecretBytes>, StoreError> {
+    fn get(&mut self, user: &str) -> Result<Option<crate::credentials::secret_bytes::SecretBytes>, StoreError> {
         self.silence.wait();
         let kept = self.kept.lock().unwrap();
         let is_found = !self.locked.load(Ordering::SeqCst);
-        Ok(kept.get(user).filter(|_| is_found).map(|secret| crate::credentials::SecretBytes::new(secret.clone())))
+        Ok(kept
+            .get(user)
+            .filter(|_| is_found)
+            .map(|secret| crate::credentials::secret_bytes::SecretBytes::new(secret.clone())))
     }
 
     fn doubt(&mut self) -> Option<StoreError> {

@@ -32,7 +32,7 @@ fn receipts() -> impl Strategy<Value = Receipt> {
     )
 }
 
-pub(super) fn deeds() -> impl Strategy<Value = Deed> {
+pub(crate) fn deeds() -> impl Strategy<Value = Deed> {
     let ends = prop_oneof![
         Just(NotSaved::LinkUsed),
         Just(NotSaved::Refused),

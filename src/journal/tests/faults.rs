@@ -1,8 +1,9 @@
 //! Disks and files that fail: nothing is lost in silence, and the same handle works again.
 
-use super::*;
 use crate::credentials::Keyring;
 use crate::protocol::Link;
+
+use super::*;
 
 /// Fills a journal and closes it.
 async fn filled(folder: &Path, count: u32) -> Vec<Entry> {

@@ -1,10 +1,11 @@
 //! What is forgotten is gone at once for whoever reads, and off the disk in small steps; what is promised outlives the run.
 
-use super::secrets::{is_on_disk, open_sealed};
-use super::*;
 use crate::credentials::Keyring;
 use crate::protocol::AuthorizationToken;
 use crate::settings::Profile;
+
+use super::secrets::{is_on_disk, open_sealed};
+use super::*;
 
 fn other() -> ProfileId {
     ProfileId::from_u128(8)
@@ -110,7 +111,7 @@ async fn closing_waits_for_no_reader() {
     let folder = tempfile::tempdir().unwrap();
     let journal = open(folder.path());
     journal.append(profile(), vec![canary("ONE")]).await.unwrap();
-    let reader = super::super::schema::open_for_reading(&folder.path().join(FILE)).unwrap();
+    let reader = crate::journal::file::schema::open_for_reading(&folder.path().join(FILE)).unwrap();
     reader.execute_batch("BEGIN; SELECT count(*) FROM entry;").unwrap();
     let _held: i64 = reader.query_row("SELECT count(*) FROM entry", (), |row| row.get(0)).unwrap();
     journal.append(profile(), vec![canary("TWO")]).await.unwrap();

@@ -1,6 +1,7 @@
 //! Older formats come forward.
 
-use super::super::schema;
+use crate::journal::file::schema;
+
 use super::*;
 
 /// A journal as the first version made it: its own statements, and two entries as it wrote them.

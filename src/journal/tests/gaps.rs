@@ -3,10 +3,13 @@
 
 use std::time::Duration;
 
-use super::*;
-use crate::activity::record::{Format, Record};
+use crate::activity::export_record::{Format, Record};
 use crate::activity::{Activities, Chip, Filter, TimeReference};
-use crate::journal::{Archive, EarlierLinks, Export};
+use crate::journal::read::export::Export;
+use crate::journal::read::read_only::Archive;
+use crate::journal::tables::earlier_links::EarlierLinks;
+
+use super::*;
 
 const LIFETIME: Duration = Duration::from_mins(10);
 

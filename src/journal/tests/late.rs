@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
-use super::open_activity::{any_entry, data, did, link, not_saved, saved, stream};
-use super::*;
 use crate::activity::{Activities, NotSaved, Openness, Requested};
 use crate::protocol::DataToken;
+
+use super::open_activity::{any_entry, data, did, link, not_saved, saved, stream};
+use super::*;
 
 const DAY: i64 = 24 * 60 * 60 * 1_000_000;
 const LIFETIME: Duration = Duration::from_mins(10);

@@ -1,23 +1,30 @@
-mod deeds;
-mod faults;
-mod forgetting;
-mod formats;
-mod gaps;
-mod late;
-mod open_activity;
-mod retention;
-mod secrets;
+pub(crate) mod deeds;
+pub(crate) mod faults;
+pub(crate) mod forgetting;
+pub(crate) mod formats;
+pub(crate) mod gaps;
+pub(crate) mod late;
+pub(crate) mod open_activity;
+pub(crate) mod retention;
+pub(crate) mod secrets;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
+use std::path::Path;
 
 use proptest::prelude::*;
 use serde_json::json;
 
-use super::testing::behind_its_back;
-use super::*;
-use crate::activity::{Deed, Enquiry, Fact, Gap, GapCause, Moment};
+use crate::activity::{ActivityKey, Deed, Enquiry, Entry, Fact, Gap, GapCause, Moment, Seq};
+use crate::journal::file::lock::Holder;
+use crate::journal::file::schema::{self, FILE};
 use crate::protocol::{CommandId, CommandStatus, Incoming, RequestId, UnreadableReason, incoming};
+use crate::settings::ProfileId;
+
+use super::error::JournalError;
+use super::handle::Journal;
+use super::test_support::behind_its_back;
+use super::*;
 
 /// The entry for a message that the socket delivered.
 fn heard(raw: &str) -> Entry {
@@ -38,7 +45,7 @@ fn command(id: &str, status: i64) -> Entry {
 }
 
 /// So many commands, each with an id of its own.
-pub(super) fn commands(range: std::ops::Range<u32>) -> Vec<Entry> {
+pub(crate) fn commands(range: std::ops::Range<u32>) -> Vec<Entry> {
     range.map(|number| command(&uuid::Uuid::from_u128(u128::from(number)).to_string(), 1)).collect()
 }
 
@@ -59,7 +66,7 @@ async fn all(journal: &Journal, profile: ProfileId) -> Vec<Entry> {
     journal.since(profile, Seq(0), usize::MAX).await.unwrap()
 }
 
-pub(super) fn profile() -> ProfileId {
+pub(crate) fn profile() -> ProfileId {
     ProfileId::from_u128(7)
 }
 

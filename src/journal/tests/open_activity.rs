@@ -2,21 +2,22 @@
 
 use std::collections::BTreeMap;
 
-use super::*;
 use crate::activity::{NotSaved, Openness, Receipt};
 
-pub(super) fn data(id: &str, output: i64, body: &str) -> Entry {
+use super::*;
+
+pub(crate) fn data(id: &str, output: i64, body: &str) -> Entry {
     let data = json!({"type": "X-DPT-CAB-REQUEST-ID", "id": id, "output_type": output, "body": body});
     heard(&json!({ "data": data }).to_string())
 }
 
 const INLINE: &str = "QUJDREVGR0hJSktMTU5PUFFSU1RVVldY";
 
-pub(super) fn link(id: &str) -> Entry {
+pub(crate) fn link(id: &str) -> Entry {
     data(id, 1, "https://h.example/?auth=hidden")
 }
 
-pub(super) fn stream(id: &str, address: bool) -> Entry {
+pub(crate) fn stream(id: &str, address: bool) -> Entry {
     let mut message = json!({"type": "STREAM-READY", "id": id});
     if address {
         message["streamUrl"] = json!("https://s.example/?auth=hidden");
@@ -24,15 +25,15 @@ pub(super) fn stream(id: &str, address: bool) -> Entry {
     heard(&json!({ "data": message }).to_string())
 }
 
-pub(super) fn did(id: &str, deed: Deed) -> Entry {
+pub(crate) fn did(id: &str, deed: Deed) -> Entry {
     Entry::ours(Moment(5), ActivityKey::Data(RequestId::from(id)), Fact::Done(deed))
 }
 
-pub(super) fn saved() -> Deed {
+pub(crate) fn saved() -> Deed {
     Deed::Saved { to: "/tmp/a".to_owned(), size: 1, receipt: Receipt::default() }
 }
 
-pub(super) fn not_saved(why: NotSaved) -> Deed {
+pub(crate) fn not_saved(why: NotSaved) -> Deed {
     Deed::NotSaved { why, sentence: String::new(), part: None }
 }
 
@@ -182,7 +183,7 @@ async fn what_begins_and_settles_in_one_transaction_never_touches_the_table() {
 }
 
 /// Entries of few activities, so that they meet.
-pub(super) fn any_entry() -> impl Strategy<Value = Entry> {
+pub(crate) fn any_entry() -> impl Strategy<Value = Entry> {
     let ids = proptest::sample::select(vec!["a", "b", "23f7978a-5561-4718-84ca-c38d7db0843c"]);
     (ids, 0..22).prop_map(|(id, what)| match what {
         0..4 => command(id, i64::from(what)),
@@ -312,7 +313,7 @@ async fn a_journal_that_was_recovered_knows_what_is_open() {
     journal.close().await;
     // The table itself is not trusted: it may be what was damaged.
     behind_its_back(folder.path(), "DELETE FROM open_activity");
-    super::super::mend::mend(&folder.path().join(FILE)).unwrap();
+    crate::journal::write::repair::mend(&folder.path().join(FILE)).unwrap();
     assert_eq!(open_keys(&open(folder.path())).await, [ActivityKey::Command("open".into())]);
 }
 

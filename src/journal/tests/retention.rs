@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
-use super::*;
 use crate::settings::Preferences;
+
+use super::*;
 
 const DAY: i64 = 24 * 60 * 60 * 1_000_000;
 

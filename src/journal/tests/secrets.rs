@@ -1,8 +1,9 @@
 //! Secrets are kept, sealed, and open for nobody else and nowhere else.
 
-use super::*;
 use crate::credentials::{Keyring, MemoryStore, SecretStore, StoreError};
 use crate::protocol::{Link, Original, StreamToken};
+
+use super::*;
 
 fn link(request: &str, text: &str, at: i64) -> RequestSecret {
     RequestSecret {
@@ -30,7 +31,7 @@ fn each_kind() -> Vec<RequestSecret> {
 }
 
 /// Opens a journal, and seals with the key that these keys have for it.
-pub(super) async fn open_sealed(folder: &Path, keys: &Keyring) -> (Journal, Sealing) {
+pub(crate) async fn open_sealed(folder: &Path, keys: &Keyring) -> (Journal, Sealing) {
     let opened = Journal::open(folder).unwrap();
     let sealing = opened.journal.seal_with(keys.seal_key(opened.id).await).await.unwrap();
     (opened.journal, sealing)
@@ -40,7 +41,7 @@ pub(super) async fn open_sealed(folder: &Path, keys: &Keyring) -> (Journal, Seal
 struct Locked;
 
 impl SecretStore for Locked {
-    fn get(&mut self, _user: &str) -> Result<Option<crate::credentials::SecretBytes>, StoreError> {
+    fn get(&mut self, _user: &str) -> Result<Option<crate::credentials::secret_bytes::SecretBytes>, StoreError> {
         Err(StoreError::Locked)
     }
 
@@ -53,7 +54,7 @@ impl SecretStore for Locked {
     }
 }
 
-pub(super) fn is_on_disk(folder: &Path, needle: &str) -> bool {
+pub(crate) fn is_on_disk(folder: &Path, needle: &str) -> bool {
     fs::read_dir(folder).unwrap().any(|file| {
         let bytes = fs::read(file.unwrap().path()).unwrap();
         memchr::memmem::find(&bytes, needle.as_bytes()).is_some()
@@ -243,7 +244,7 @@ async fn a_message_of_which_more_was_masked_is_kept_sealed_as_it_came_and_goes_w
     let limits = Limits { age: Some(std::time::Duration::ZERO), ..Limits::default() };
     while journal.purge_step(Moment(i64::MAX), &limits).await.unwrap().more {}
     journal.close().await;
-    let database = super::super::schema::open_for_reading(&folder.path().join(FILE)).unwrap();
+    let database = crate::journal::file::schema::open_for_reading(&folder.path().join(FILE)).unwrap();
     let left: i64 = database.query_row("SELECT count(*) FROM original", (), |row| row.get(0)).unwrap();
     assert_eq!(left, 0, "originals outlive their entries");
 }

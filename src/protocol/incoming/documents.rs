@@ -6,7 +6,11 @@ use std::borrow::Cow;
 
 use serde_json::value::RawValue;
 
-use super::{Envelope, Incoming, lenient, parse};
+use crate::protocol::lenient;
+
+use super::message::Incoming;
+use super::parse;
+use super::shapes::Envelope;
 
 /// How many places are looked at in vain for the end of broken documents, in one frame: each may take a look at all of it.
 const MOST_TRIES: usize = 256;

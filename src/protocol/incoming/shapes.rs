@@ -5,72 +5,73 @@ use std::borrow::Cow;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use crate::protocol::Expiry;
+use crate::protocol::expiry::Expiry;
+use crate::protocol::lenient;
 
-use super::{Body, LinkLife, lenient};
+use super::message::{Body, LinkLife};
 
 /// The outer object; every field is kept as text, so that a wrong type in one does not lose the others.
 #[derive(Deserialize)]
-pub(super) struct Envelope<'a> {
+pub(crate) struct Envelope<'a> {
     #[serde(borrow, default)]
-    pub(super) data: Option<&'a RawValue>,
+    pub(crate) data: Option<&'a RawValue>,
     #[serde(borrow, default)]
-    pub(super) status: Option<&'a RawValue>,
+    pub(crate) status: Option<&'a RawValue>,
     #[serde(borrow, default, rename = "correlationId")]
-    pub(super) correlation_id: Option<&'a RawValue>,
+    pub(crate) correlation_id: Option<&'a RawValue>,
     #[serde(borrow, default, rename = "channelId")]
-    pub(super) channel_id: Option<&'a RawValue>,
+    pub(crate) channel_id: Option<&'a RawValue>,
     #[serde(borrow, default)]
-    pub(super) message: Option<&'a RawValue>,
+    pub(crate) message: Option<&'a RawValue>,
     #[serde(borrow, default)]
-    pub(super) error: Option<&'a RawValue>,
+    pub(crate) error: Option<&'a RawValue>,
     #[serde(borrow, default, rename = "type")]
-    pub(super) kind: Option<&'a RawValue>,
+    pub(crate) kind: Option<&'a RawValue>,
     #[serde(borrow, default)]
-    pub(super) event: Option<&'a RawValue>,
+    pub(crate) event: Option<&'a RawValue>,
     #[serde(borrow, default)]
-    pub(super) action: Option<&'a RawValue>,
+    pub(crate) action: Option<&'a RawValue>,
 }
 
 /// The inner object, in all its shapes.
 #[derive(Deserialize)]
-pub(super) struct Data<'a> {
+pub(crate) struct Data<'a> {
     #[serde(borrow, default, rename = "type")]
-    pub(super) kind: Option<&'a RawValue>,
+    pub(crate) kind: Option<&'a RawValue>,
     #[serde(borrow, default)]
-    pub(super) id: Option<&'a RawValue>,
+    pub(crate) id: Option<&'a RawValue>,
     #[serde(borrow, default, rename = "requestId")]
-    pub(super) request_id: Option<&'a RawValue>,
+    pub(crate) request_id: Option<&'a RawValue>,
     #[serde(borrow, default, rename = "commandId")]
-    pub(super) command_id: Option<&'a RawValue>,
+    pub(crate) command_id: Option<&'a RawValue>,
     #[serde(borrow, default)]
-    pub(super) command_status: Option<&'a RawValue>,
+    pub(crate) command_status: Option<&'a RawValue>,
     #[serde(borrow, default, rename = "commandStatus")]
-    pub(super) camel_status: Option<&'a RawValue>,
+    pub(crate) camel_status: Option<&'a RawValue>,
     #[serde(borrow, default)]
-    pub(super) status: Option<&'a RawValue>,
+    pub(crate) status: Option<&'a RawValue>,
     #[serde(borrow, default)]
-    pub(super) body: Option<&'a RawValue>,
+    pub(crate) body: Option<&'a RawValue>,
     #[serde(borrow, default, rename = "data_context")]
-    pub(super) context: Option<&'a RawValue>,
+    pub(crate) context: Option<&'a RawValue>,
     #[serde(borrow, default)]
-    pub(super) output_type: Option<&'a RawValue>,
+    pub(crate) output_type: Option<&'a RawValue>,
     #[serde(borrow, default, rename = "streamUrl")]
-    pub(super) stream_url: Option<&'a RawValue>,
+    pub(crate) stream_url: Option<&'a RawValue>,
     #[serde(borrow, default, rename = "channelId")]
-    pub(super) channel_id: Option<&'a RawValue>,
+    pub(crate) channel_id: Option<&'a RawValue>,
     #[serde(borrow, default, rename = "correlationId")]
-    pub(super) correlation_id: Option<&'a RawValue>,
+    pub(crate) correlation_id: Option<&'a RawValue>,
     #[serde(borrow, default)]
-    pub(super) message: Option<&'a RawValue>,
+    pub(crate) message: Option<&'a RawValue>,
     #[serde(borrow, default, rename = "expiresAt", alias = "expires_at")]
-    pub(super) expires_at: Option<&'a RawValue>,
+    pub(crate) expires_at: Option<&'a RawValue>,
     #[serde(borrow, default, rename = "expiresIn", alias = "expires_in", alias = "ttl")]
-    pub(super) expires_in: Option<&'a RawValue>,
+    pub(crate) expires_in: Option<&'a RawValue>,
 }
 
 impl Data<'_> {
-    pub(super) fn life(&self) -> Option<LinkLife> {
+    pub(crate) fn life(&self) -> Option<LinkLife> {
         [self.expires_at, self.expires_in].into_iter().flatten().find_map(|raw| {
             let said = match string(raw) {
                 Some(text) => Expiry::of_text(&text),
@@ -86,7 +87,7 @@ impl Data<'_> {
 }
 
 /// The JSON text of an object, each of its fields once: also of one that is written as the text of a string.
-pub(super) fn object_of(raw: &RawValue) -> Option<Cow<'_, str>> {
+pub(crate) fn object_of(raw: &RawValue) -> Option<Cow<'_, str>> {
     let text = match string(raw) {
         Some(inner) => Cow::Owned(inner),
         None => Cow::Borrowed(raw.get()),
@@ -100,7 +101,7 @@ pub(super) fn object_of(raw: &RawValue) -> Option<Cow<'_, str>> {
     repaired.or_else(normal).filter(|text| is_data(text)).map(Cow::Owned)
 }
 
-pub(super) fn body(raw: Option<&RawValue>) -> Body {
+pub(crate) fn body(raw: Option<&RawValue>) -> Body {
     match raw {
         None => Body::None,
         Some(raw) if raw.get() == "null" => Body::None,
@@ -112,12 +113,12 @@ pub(super) fn body(raw: Option<&RawValue>) -> Body {
 }
 
 /// A string value.
-pub(super) fn string(raw: &RawValue) -> Option<String> {
+pub(crate) fn string(raw: &RawValue) -> Option<String> {
     raw.get().starts_with('"').then(|| lenient::string(raw.get())).flatten()
 }
 
 /// A value that names something: a string that is not empty, or a number as it was written.
-pub(super) fn name(raw: &RawValue) -> Option<Box<str>> {
+pub(crate) fn name(raw: &RawValue) -> Option<Box<str>> {
     match raw.get().bytes().next() {
         Some(b'"') => string(raw).filter(|text| !text.is_empty()).map(String::into_boxed_str),
         Some(b'-' | b'0'..=b'9') => Some(raw.get().into()),
@@ -126,7 +127,7 @@ pub(super) fn name(raw: &RawValue) -> Option<Box<str>> {
 }
 
 /// A whole number, also when it was written as `2.0` or `"2"`.
-pub(super) fn number(raw: &RawValue) -> Option<i64> {
+pub(crate) fn number(raw: &RawValue) -> Option<i64> {
     let text = raw.get().trim_matches('"');
     text.parse().ok().or_else(|| {
         let float: f64 = text.parse().ok()?;

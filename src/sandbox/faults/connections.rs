@@ -6,9 +6,10 @@ use std::time::Duration;
 
 use tokio::sync::{Notify, mpsc};
 
-use super::Garbage;
-use super::garbage;
 use crate::sandbox::state::profiles::ProfileId;
+
+use super::garbage;
+use super::kinds::Garbage;
 
 /// How many orders of a kind wait for one connection. Beyond it the connection is not struck, and not counted as struck.
 const WAITING: usize = 8;
@@ -87,7 +88,7 @@ impl Connections {
     }
 
     /// Makes joined connections send garbage. How many it reached.
-    pub(super) fn litter(&self, profile: Option<&ProfileId>, frames: u32, kind: Option<Garbage>) -> usize {
+    pub(crate) fn litter(&self, profile: Option<&ProfileId>, frames: u32, kind: Option<Garbage>) -> usize {
         let mut registry = lock(&self.0);
         let Registry { open, turn, .. } = &mut *registry;
         let joined = open.values().filter(|open| match profile {

@@ -4,7 +4,7 @@ use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::protocol::frame::Frame;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::{Data, OpCode};
 
-use super::Garbage;
+use super::kinds::Garbage;
 
 /// The kinds in the order in which they take turns: those that a connection outlives come first.
 const KINDS: [Garbage; 4] = [Garbage::NotJson, Garbage::Binary, Garbage::Oversized, Garbage::InvalidUtf8];
@@ -13,7 +13,7 @@ const KINDS: [Garbage; 4] = [Garbage::NotJson, Garbage::Binary, Garbage::Oversiz
 const OVERSIZED: usize = 1024 * 1024 + 64 * 1024;
 
 /// Which kind comes at a given turn.
-pub(super) fn kind_of(turn: usize) -> Garbage {
+pub(crate) fn kind_of(turn: usize) -> Garbage {
     KINDS.into_iter().cycle().nth(turn % KINDS.len()).unwrap_or(Garbage::NotJson)
 }
 

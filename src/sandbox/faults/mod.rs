@@ -3,22 +3,22 @@
 //! Orders come from [`super::Control`], or over REST where the sandbox was started with `--faults`. Some strike the connections
 //! that are open; others wait, bounded in number and time, for joins, replies and outcomes to come.
 
-mod conditions;
-mod connections;
-mod downloads;
-mod garbage;
+pub(crate) mod armed_faults;
+pub(crate) mod connections;
+pub(crate) mod downloads;
+pub(crate) mod garbage;
+pub(crate) mod kinds;
 
 use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::state::profiles::ProfileId;
-use conditions::{Conditions, What};
-use connections::Connections;
+use crate::sandbox::state::profiles::ProfileId;
 
-pub(crate) use conditions::Full;
-pub(crate) use connections::{Orders, Place, Trouble};
-pub use downloads::Spoil;
+use armed_faults::{Conditions, Full, What};
+use connections::{Connections, Trouble};
+use downloads::Spoil;
+use kinds::{Garbage, Limit};
 
 /// Something that goes wrong.
 ///
@@ -73,30 +73,6 @@ pub enum Fault {
         /// How long.
         lasting: Duration,
     },
-}
-
-/// When a fault that waits for its victims is over.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Limit {
-    /// After so many victims.
-    Times(u32),
-    /// After so long.
-    During(Duration),
-    /// After so many victims or so long, whichever comes first.
-    Either(u32, Duration),
-}
-
-/// Frames that are not of the protocol.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Garbage {
-    /// Text that is no JSON. The connection goes on.
-    NotJson,
-    /// A binary frame. The connection goes on.
-    Binary,
-    /// A message of more than 1 MiB, the limit of most clients, which then end the connection.
-    Oversized,
-    /// A text frame that is not UTF-8, on which a client has to end the connection (RFC 6455, section 8.1).
-    InvalidUtf8,
 }
 
 /// The faults of one sandbox.

@@ -12,11 +12,12 @@ use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 use tokio_tungstenite::tungstenite::{self, Message};
 
+use crate::sandbox::backend::Backend;
+use crate::sandbox::faults::connections::{Orders, Place, Trouble};
+use crate::sandbox::state::profiles::ProfileId;
+
 use super::frames::{self, Wish};
 use super::hub::{Membership, Parcel};
-use crate::sandbox::backend::Backend;
-use crate::sandbox::faults::{Orders, Place, Trouble};
-use crate::sandbox::state::profiles::ProfileId;
 
 /// A client has this long for its handshake, and to take what is written to it.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -48,7 +49,7 @@ impl Seat {
 }
 
 /// Serves one client until it goes, breaks the protocol, stops reading, or is cut off.
-pub(super) async fn serve(stream: TcpStream, backend: Arc<Backend>) {
+pub(crate) async fn serve(stream: TcpStream, backend: Arc<Backend>) {
     let (place, Orders { cut, mut stalls, inner }) = backend.faults.connections.enter();
     let config =
         WebSocketConfig::default().max_message_size(Some(LARGEST_REQUEST)).max_frame_size(Some(LARGEST_REQUEST));

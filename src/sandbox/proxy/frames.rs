@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 /// A client's message. It carries the token, so it implements no `Debug`.
 #[derive(Deserialize)]
-pub(super) struct Request {
+pub(crate) struct Request {
     #[serde(default)]
     action: String,
     #[serde(default, rename = "correlationId")]
@@ -23,7 +23,7 @@ struct RequestData {
 }
 
 /// What a client wants.
-pub(super) enum Wish {
+pub(crate) enum Wish {
     /// To join the channel of the token's profile.
     Join {
         /// The token.
@@ -39,7 +39,7 @@ pub(super) enum Wish {
 }
 
 /// Reads a client's text frame: what it wants, and the correlation id to answer with.
-pub(super) fn read(text: &str) -> (Wish, Option<String>) {
+pub(crate) fn read(text: &str) -> (Wish, Option<String>) {
     let Ok(request) = serde_json::from_str::<Request>(text) else {
         return (Wish::Nothing("The message is not a JSON object with action and data."), None);
     };
@@ -56,7 +56,7 @@ pub(super) fn read(text: &str) -> (Wish, Option<String>) {
 }
 
 /// A reply: recognised by its numeric `status`. The correlation id is echoed if there was one.
-pub(super) fn reply(status: u16, channel: Option<&str>, message: &str, correlation: Option<String>) -> String {
+pub(crate) fn reply(status: u16, channel: Option<&str>, message: &str, correlation: Option<String>) -> String {
     let mut data = serde_json::Map::new();
     if let Some(channel) = channel {
         data.insert("channelId".into(), channel.into());

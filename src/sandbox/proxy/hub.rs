@@ -9,15 +9,15 @@ use tokio_tungstenite::tungstenite::Utf8Bytes;
 
 use crate::sandbox::options::Delivery;
 use crate::sandbox::queues::Queues;
+use crate::sandbox::runtime::tasks::Tasks;
 use crate::sandbox::state::profiles::ProfileId;
-use crate::sandbox::tasks::Tasks;
 
 /// Messages on their way to one client.
-pub(super) struct Parcel {
+pub(crate) struct Parcel {
     /// The frames, in order.
-    pub(super) frames: Arc<[Utf8Bytes]>,
+    pub(crate) frames: Arc<[Utf8Bytes]>,
     /// Told once all of them are written to the socket; dropped if they were not.
-    pub(super) written: oneshot::Sender<()>,
+    pub(crate) written: oneshot::Sender<()>,
 }
 
 /// A member, and what it gets of a batch: frames with their places in it.
@@ -59,7 +59,7 @@ pub(crate) struct Hub {
 }
 
 /// A place in a channel; dropping it leaves.
-pub(super) struct Membership {
+pub(crate) struct Membership {
     hub: Arc<Hub>,
     profile: ProfileId,
     id: u64,
@@ -91,7 +91,7 @@ impl Hub {
     }
 
     /// Joins. From now on the profile's messages come on the receiver, those first that waited in its queue.
-    pub(super) fn join(self: &Arc<Self>, profile: &ProfileId) -> (Membership, mpsc::Receiver<Parcel>) {
+    pub(crate) fn join(self: &Arc<Self>, profile: &ProfileId) -> (Membership, mpsc::Receiver<Parcel>) {
         let (parcels, inbox) = mpsc::channel(PARCELS);
         let mut channels = self.channels();
         let id = channels.next_member;
@@ -209,7 +209,7 @@ mod tests {
 
     use super::*;
     use crate::sandbox::queues::memory::MemoryQueues;
-    use crate::sandbox::tasks::TaskOwner;
+    use crate::sandbox::runtime::tasks::TaskOwner;
 
     async fn hub_with(delivery: Delivery, messages: &[&str]) -> (TaskOwner, Arc<Hub>, ProfileId) {
         let (owner, tasks) = TaskOwner::new();

@@ -3,9 +3,10 @@
 //!
 //! It never looks into a message. Before a join it delivers nothing, and a connection has one channel at a time.
 
-mod connection;
-mod frames;
+pub(crate) mod connection;
+pub(crate) mod frames;
 pub(crate) mod hub;
+pub(crate) mod messages;
 
 use std::sync::Arc;
 use std::time::Duration;

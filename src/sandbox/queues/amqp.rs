@@ -23,10 +23,11 @@ use tokio::sync::{Mutex, mpsc, oneshot};
 use tokio::time::{sleep, timeout};
 use tokio_tungstenite::tungstenite::Utf8Bytes;
 
-use super::{BATCH, CAPACITY, Deliveries, QueueError, Queues};
 use crate::sandbox::error::SandboxError;
+use crate::sandbox::runtime::tasks::Tasks;
 use crate::sandbox::state::profiles::ProfileId;
-use crate::sandbox::tasks::Tasks;
+
+use super::{BATCH, CAPACITY, Deliveries, QueueError, Queues};
 
 /// How long a connection to the broker may take.
 const CONNECTING: Duration = Duration::from_secs(10);
@@ -412,7 +413,7 @@ mod tests {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port = listener.local_addr().unwrap().port();
         let start = tokio::time::Instant::now();
-        let (_owner, tasks) = crate::sandbox::tasks::TaskOwner::new();
+        let (_owner, tasks) = crate::sandbox::runtime::tasks::TaskOwner::new();
         let address = format!("amqp://guest:canary@127.0.0.1:{port}");
         let error = AmqpQueues::connect(&address, &tasks).await.err().expect("it connected").to_string();
         assert_eq!(start.elapsed(), CONNECTING);

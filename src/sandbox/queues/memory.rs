@@ -8,8 +8,9 @@ use futures_util::future::BoxFuture;
 use tokio::sync::Notify;
 use tokio_tungstenite::tungstenite::Utf8Bytes;
 
-use super::{BATCH, CAPACITY, Deliveries, QueueError, Queues};
 use crate::sandbox::state::profiles::ProfileId;
+
+use super::{BATCH, CAPACITY, Deliveries, QueueError, Queues};
 
 /// One profile's queue.
 #[derive(Default)]

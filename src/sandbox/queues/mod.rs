@@ -9,7 +9,7 @@ pub(crate) mod memory;
 use futures_util::future::BoxFuture;
 use tokio_tungstenite::tungstenite::Utf8Bytes;
 
-use super::state::profiles::ProfileId;
+use crate::sandbox::state::profiles::ProfileId;
 
 /// How many messages a queue holds. A full queue refuses the message and its publisher hears of it.
 pub(crate) const CAPACITY: usize = 100_000;

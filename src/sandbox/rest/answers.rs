@@ -9,7 +9,7 @@ use serde_json::json;
 
 use crate::protocol::{CommandId, RequestId};
 use crate::sandbox::backend::Busy;
-use crate::sandbox::state::Reason;
+use crate::sandbox::state::reason::Reason;
 
 /// The header that carries a command id (`PROTOCOL`, "REST").
 const COMMAND_ID: HeaderName = HeaderName::from_static("x-dpt-cab-id");
@@ -19,7 +19,7 @@ const REQUEST_ID: HeaderName = HeaderName::from_static("x-dpt-cab-request-id");
 
 /// A refusal.
 #[derive(Debug)]
-pub(super) enum Refusal {
+pub(crate) enum Refusal {
     /// No token, or one that is not good (any more), or wrong credentials.
     Unauthorized(&'static str),
     /// No such thing, or not this profile's.
@@ -36,7 +36,7 @@ pub(super) enum Refusal {
 
 impl Refusal {
     /// One wrong field.
-    pub(super) fn field(name: &'static str, wrong: &'static str) -> Self {
+    pub(crate) fn field(name: &'static str, wrong: &'static str) -> Self {
         Self::Invalid(BTreeMap::from([(name, vec![wrong])]))
     }
 }
@@ -67,13 +67,13 @@ impl IntoResponse for Refusal {
 }
 
 /// `202` with the command id in the body and in the header.
-pub(super) fn accepted(command: &CommandId) -> Response {
+pub(crate) fn accepted(command: &CommandId) -> Response {
     let headers = ids([(COMMAND_ID, command.as_str())]);
     (StatusCode::ACCEPTED, headers, Json(json!({"commandId": command}))).into_response()
 }
 
 /// `202` of `request-data`: the command id and the request id, both in the headers and in the body.
-pub(super) fn requested(command: &CommandId, request: &RequestId) -> Response {
+pub(crate) fn requested(command: &CommandId, request: &RequestId) -> Response {
     let headers = ids([(COMMAND_ID, command.as_str()), (REQUEST_ID, request.as_str())]);
     (StatusCode::ACCEPTED, headers, Json(json!({"commandId": command, "requestId": request}))).into_response()
 }

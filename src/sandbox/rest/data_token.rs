@@ -12,13 +12,14 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::answers::{Refusal, requested};
-use super::fields::{Caller, Fields};
 use crate::protocol::{CommandId, RequestId};
 use crate::sandbox::backend::Backend;
+use crate::sandbox::data_request;
 use crate::sandbox::payload::Content;
-use crate::sandbox::retrieval;
 use crate::sandbox::state::data::{FileMeta, MetaChange};
+
+use super::answers::{Refusal, requested};
+use super::fields::{Caller, Fields};
 
 /// The most bytes that `exchange-data-for-token` takes: the documented 50 KB and some grace.
 const LARGEST_EXCHANGE: usize = 64 * 1024;
@@ -28,7 +29,7 @@ const PAGE: usize = 25;
 const LARGEST_PAGE: usize = 200;
 
 /// `POST /data-token/reserve-token-space`
-pub(super) async fn reserve(
+pub(crate) async fn reserve(
     State(backend): State<Arc<Backend>>,
     Caller(profile): Caller,
     fields: Fields,
@@ -37,13 +38,13 @@ pub(super) async fn reserve(
     let context = check.text("context").to_owned();
     let ttl = check.ttl("ttl");
     check.finish()?;
-    super::command(&backend, profile, move |state, profile, command, now| {
+    super::command::command(&backend, profile, move |state, profile, command, now| {
         state.data.reserve(profile, command, context, ttl, now, &mut state.links).map(|()| Value::Null)
     })
 }
 
 /// `GET /data-token/retrieve-temporary-data-token/{commandId}`: 404 until the reservation has settled.
-pub(super) async fn retrieve_temporary(
+pub(crate) async fn retrieve_temporary(
     State(backend): State<Arc<Backend>>,
     Caller(profile): Caller,
     Path(command): Path<String>,
@@ -57,7 +58,7 @@ pub(super) async fn retrieve_temporary(
 }
 
 /// `POST /data-token/exchange-data-for-token`
-pub(super) async fn exchange(
+pub(crate) async fn exchange(
     State(backend): State<Arc<Backend>>,
     Caller(profile): Caller,
     fields: Fields,
@@ -78,13 +79,13 @@ pub(super) async fn exchange(
     };
     check.finish()?;
     let content = Content::Kept(Bytes::from(bytes));
-    super::command(&backend, profile, move |state, profile, _, now| {
+    super::command::command(&backend, profile, move |state, profile, _, now| {
         state.data.fill(Some(profile), &token, content, now).map(|()| Value::Null)
     })
 }
 
 /// `POST /data-token/configure-file-meta`: the permanent data token.
-pub(super) async fn configure_file_meta(
+pub(crate) async fn configure_file_meta(
     State(backend): State<Arc<Backend>>,
     Caller(profile): Caller,
     fields: Fields,
@@ -114,7 +115,7 @@ pub(super) async fn configure_file_meta(
 }
 
 /// `POST /data-token/request-data`
-pub(super) async fn request_data(
+pub(crate) async fn request_data(
     State(backend): State<Arc<Backend>>,
     Caller(profile): Caller,
     fields: Fields,
@@ -127,20 +128,20 @@ pub(super) async fn request_data(
     let command = backend.accept(Some(profile.clone()))?;
     let request = RequestId::new(Uuid::new_v4().to_string());
     let answer = requested(&command.id, &request);
-    retrieval::start(&backend, profile, command, request, wanted);
+    data_request::start(&backend, profile, command, request, wanted);
     Ok(answer)
 }
 
 /// What the list of data tokens may be asked for.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct Paging {
+pub(crate) struct Paging {
     page: Option<usize>,
     per_page: Option<usize>,
 }
 
 /// `GET /data-token/list-data-tokens`
-pub(super) async fn list(
+pub(crate) async fn list(
     State(backend): State<Arc<Backend>>,
     Caller(profile): Caller,
     paging: Result<Query<Paging>, axum::extract::rejection::QueryRejection>,
@@ -155,7 +156,7 @@ pub(super) async fn list(
 }
 
 /// `POST /data-token/update-data-token`
-pub(super) async fn update(
+pub(crate) async fn update(
     State(backend): State<Arc<Backend>>,
     Caller(profile): Caller,
     fields: Fields,
@@ -163,31 +164,31 @@ pub(super) async fn update(
     let token = data_token(&fields)?;
     let given = |name| fields.optional(name).map(str::to_owned);
     let change = MetaChange { file_name: given("fileName"), extension: given("extension"), context: given("context") };
-    super::command(&backend, profile, move |state, profile, _, _| {
+    super::command::command(&backend, profile, move |state, profile, _, _| {
         state.data.update(profile, &token, change).map(|()| Value::Null)
     })
 }
 
 /// `POST /data-token/configure-information-security-risk-meta`: any fields are taken; the token has to exist.
-pub(super) async fn configure_risk_meta(
+pub(crate) async fn configure_risk_meta(
     State(backend): State<Arc<Backend>>,
     Caller(profile): Caller,
     fields: Fields,
 ) -> Result<Response, Refusal> {
     let token = data_token(&fields)?;
-    super::command(&backend, profile, move |state, profile, _, _| {
+    super::command::command(&backend, profile, move |state, profile, _, _| {
         state.data.update(profile, &token, MetaChange::default()).map(|()| Value::Null)
     })
 }
 
 /// `POST /data-token/delete-data`
-pub(super) async fn delete(
+pub(crate) async fn delete(
     State(backend): State<Arc<Backend>>,
     Caller(profile): Caller,
     fields: Fields,
 ) -> Result<Response, Refusal> {
     let token = data_token(&fields)?;
-    super::command(&backend, profile, move |state, profile, _, _| {
+    super::command::command(&backend, profile, move |state, profile, _, _| {
         state.data.delete(profile, &token).map(|()| Value::Null)
     })
 }

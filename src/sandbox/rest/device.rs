@@ -8,13 +8,14 @@ use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::answers::Refusal;
-use super::fields::{Caller, Fields};
 use crate::protocol::CommandId;
 use crate::sandbox::backend::Backend;
 
+use super::answers::Refusal;
+use super::fields::{Caller, Fields};
+
 /// `POST /device/request-unique-identifier`
-pub(super) async fn request_id(
+pub(crate) async fn request_id(
     State(backend): State<Arc<Backend>>,
     Caller(profile): Caller,
     fields: Fields,
@@ -23,14 +24,14 @@ pub(super) async fn request_id(
     let name = check.text("deviceName").to_owned();
     check.finish()?;
     let clock = backend.clock;
-    super::command(&backend, profile, move |state, profile, command, now| {
+    super::command::command(&backend, profile, move |state, profile, command, now| {
         let id = format!("dev-{}", Uuid::new_v4().simple());
         state.devices.request(profile, id, command, name, clock.utc(now)).map(|()| Value::Null)
     })
 }
 
 /// `GET /device/retrieve-device-id/{commandId}`
-pub(super) async fn retrieve_id(
+pub(crate) async fn retrieve_id(
     State(backend): State<Arc<Backend>>,
     Caller(profile): Caller,
     Path(command): Path<String>,
@@ -42,31 +43,31 @@ pub(super) async fn retrieve_id(
 }
 
 /// `POST /device/approve-device`
-pub(super) async fn approve(
+pub(crate) async fn approve(
     State(backend): State<Arc<Backend>>,
     Caller(profile): Caller,
     fields: Fields,
 ) -> Result<Response, Refusal> {
     let id = device_id(&fields)?;
-    super::command(&backend, profile, move |state, profile, _, _| {
+    super::command::command(&backend, profile, move |state, profile, _, _| {
         state.devices.approve(profile, &id).map(|()| Value::Null)
     })
 }
 
 /// `POST /device/reject-device`
-pub(super) async fn reject(
+pub(crate) async fn reject(
     State(backend): State<Arc<Backend>>,
     Caller(profile): Caller,
     fields: Fields,
 ) -> Result<Response, Refusal> {
     let id = device_id(&fields)?;
-    super::command(&backend, profile, move |state, profile, _, _| {
+    super::command::command(&backend, profile, move |state, profile, _, _| {
         state.devices.reject(profile, &id).map(|()| Value::Null)
     })
 }
 
 /// `POST /device/configure-meta`
-pub(super) async fn configure(
+pub(crate) async fn configure(
     State(backend): State<Arc<Backend>>,
     Caller(profile): Caller,
     fields: Fields,
@@ -74,25 +75,25 @@ pub(super) async fn configure(
     let id = device_id(&fields)?;
     let name = fields.optional("displayName").map(Into::into);
     let tags = fields.optional("tags").map(str::to_owned);
-    super::command(&backend, profile, move |state, profile, _, _| {
+    super::command::command(&backend, profile, move |state, profile, _, _| {
         state.devices.configure(profile, &id, name, tags.as_deref()).map(|()| Value::Null)
     })
 }
 
 /// `POST /device/remove`
-pub(super) async fn remove(
+pub(crate) async fn remove(
     State(backend): State<Arc<Backend>>,
     Caller(profile): Caller,
     fields: Fields,
 ) -> Result<Response, Refusal> {
     let id = device_id(&fields)?;
-    super::command(&backend, profile, move |state, profile, _, _| {
+    super::command::command(&backend, profile, move |state, profile, _, _| {
         state.devices.remove(profile, &id).map(|()| Value::Null)
     })
 }
 
 /// `POST /device/download-device-configuration`
-pub(super) async fn configuration(
+pub(crate) async fn configuration(
     State(backend): State<Arc<Backend>>,
     Caller(profile): Caller,
     fields: Fields,
@@ -105,7 +106,7 @@ pub(super) async fn configuration(
 }
 
 /// `GET /device/retrieve-profile-devices`
-pub(super) async fn list(State(backend): State<Arc<Backend>>, Caller(profile): Caller) -> Response {
+pub(crate) async fn list(State(backend): State<Arc<Backend>>, Caller(profile): Caller) -> Response {
     Json(backend.state().devices.list(&profile)).into_response()
 }
 

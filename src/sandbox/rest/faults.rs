@@ -26,9 +26,12 @@ use axum::http::HeaderMap;
 use axum::http::header::CONTENT_TYPE;
 use serde_json::{Map, Value, json};
 
-use super::answers::Refusal;
 use crate::sandbox::backend::{Backend, NotStruck};
-use crate::sandbox::faults::{Fault, Garbage, Limit, Spoil};
+use crate::sandbox::faults::Fault;
+use crate::sandbox::faults::downloads::Spoil;
+use crate::sandbox::faults::kinds::{Garbage, Limit};
+
+use super::answers::Refusal;
 
 /// The longest that a fault may last, and outcomes may come late.
 const LONGEST: Duration = Duration::from_mins(10);
@@ -37,7 +40,7 @@ const LONGEST: Duration = Duration::from_mins(10);
 const MOST: u64 = 1_000;
 
 /// `POST /sandbox/faults`
-pub(super) async fn strike(
+pub(crate) async fn strike(
     State(backend): State<Arc<Backend>>,
     headers: HeaderMap,
     body: Bytes,

@@ -10,16 +10,17 @@ use axum::http::header::CONTENT_TYPE;
 use axum::http::request::Parts;
 use serde_json::Value;
 
-use super::answers::Refusal;
 use crate::sandbox::backend::Backend;
 use crate::sandbox::state::profiles::ProfileId;
+
+use super::answers::Refusal;
 
 /// The longest lifetime, in seconds, that a client may ask for: ten years.
 const LONGEST_TTL: u64 = 10 * 365 * 24 * 3_600;
 
 /// The fields of a body: form-encoded, as the vendor documents it, or a flat JSON object. It may hold secrets.
 #[derive(Default)]
-pub(super) struct Fields(BTreeMap<String, String>);
+pub(crate) struct Fields(BTreeMap<String, String>);
 
 impl FromRequest<Arc<Backend>> for Fields {
     type Rejection = Refusal;
@@ -57,25 +58,25 @@ impl Fields {
     }
 
     /// A field that may be missing.
-    pub(super) fn optional(&self, name: &str) -> Option<&str> {
+    pub(crate) fn optional(&self, name: &str) -> Option<&str> {
         self.0.get(name).map(String::as_str).filter(|text| !text.is_empty())
     }
 
     /// Starts to look at required fields.
-    pub(super) fn check(&self) -> Check<'_> {
+    pub(crate) fn check(&self) -> Check<'_> {
         Check { fields: self, wrong: BTreeMap::new() }
     }
 }
 
 /// Reads required fields and collects all that is wrong with them, so that one answer names every field.
-pub(super) struct Check<'a> {
+pub(crate) struct Check<'a> {
     fields: &'a Fields,
     wrong: BTreeMap<&'static str, Vec<&'static str>>,
 }
 
 impl<'a> Check<'a> {
     /// Text that is not empty.
-    pub(super) fn text(&mut self, name: &'static str) -> &'a str {
+    pub(crate) fn text(&mut self, name: &'static str) -> &'a str {
         self.fields.optional(name).unwrap_or_else(|| {
             self.wrong(name, "This field is required.");
             ""
@@ -83,7 +84,7 @@ impl<'a> Check<'a> {
     }
 
     /// A whole number, zero or more.
-    pub(super) fn number(&mut self, name: &'static str) -> u64 {
+    pub(crate) fn number(&mut self, name: &'static str) -> u64 {
         let text = self.text(name);
         if text.is_empty() {
             return 0;
@@ -95,7 +96,7 @@ impl<'a> Check<'a> {
     }
 
     /// A lifetime in seconds.
-    pub(super) fn ttl(&mut self, name: &'static str) -> Duration {
+    pub(crate) fn ttl(&mut self, name: &'static str) -> Duration {
         let text = self.text(name);
         match text.parse() {
             _ if text.is_empty() => Duration::ZERO,
@@ -108,7 +109,7 @@ impl<'a> Check<'a> {
     }
 
     /// A new password.
-    pub(super) fn new_password(&mut self, name: &'static str) -> &'a str {
+    pub(crate) fn new_password(&mut self, name: &'static str) -> &'a str {
         let text = self.text(name);
         if !text.is_empty() && text.chars().count() < 8 {
             self.wrong(name, "This field must have at least 8 characters.");
@@ -117,7 +118,7 @@ impl<'a> Check<'a> {
     }
 
     /// A public key: hexadecimal digits.
-    pub(super) fn public_key(&mut self, name: &'static str) -> &'a str {
+    pub(crate) fn public_key(&mut self, name: &'static str) -> &'a str {
         let text = self.text(name);
         let hex = text.len() >= 64
             && text.len() <= 1_024
@@ -130,28 +131,28 @@ impl<'a> Check<'a> {
     }
 
     /// Notes what is wrong with a field.
-    pub(super) fn wrong(&mut self, name: &'static str, what: &'static str) {
+    pub(crate) fn wrong(&mut self, name: &'static str, what: &'static str) {
         self.wrong.entry(name).or_default().push(what);
     }
 
     /// Refuses if anything was wrong.
-    pub(super) fn finish(self) -> Result<(), Refusal> {
+    pub(crate) fn finish(self) -> Result<(), Refusal> {
         if self.wrong.is_empty() { Ok(()) } else { Err(Refusal::Invalid(self.wrong)) }
     }
 }
 
 /// A caller whose token is good, whether its profile has a public key or not.
-pub(super) struct Bearer {
-    pub(super) profile: ProfileId,
+pub(crate) struct Bearer {
+    pub(crate) profile: ProfileId,
     /// The token itself: to retire it, or to tell its expiry.
-    pub(super) token: String,
+    pub(crate) token: String,
 }
 
 /// A caller whose token is good and whose profile is in use, that is, has a public key.
-pub(super) struct Caller(pub(super) ProfileId);
+pub(crate) struct Caller(pub(crate) ProfileId);
 
 /// The token in the header, if any.
-pub(super) fn token(parts: &Parts) -> Option<&str> {
+pub(crate) fn token(parts: &Parts) -> Option<&str> {
     parts.headers.get("x-dpt-authorization").and_then(|token| token.to_str().ok()).map(str::trim)
 }
 

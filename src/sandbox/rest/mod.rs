@@ -4,14 +4,15 @@
 //! Writes are checked (422), authorised (401) and accepted (202); what becomes of them is decided when they settle, from the
 //! state of that moment, and told on the socket.
 
-mod answers;
-mod data_token;
-mod device;
-mod faults;
-mod fields;
-mod profile;
-mod public_key;
-mod utility;
+pub(crate) mod answers;
+pub(crate) mod command;
+pub(crate) mod data_token;
+pub(crate) mod device;
+pub(crate) mod faults;
+pub(crate) mod fields;
+pub(crate) mod profile;
+pub(crate) mod public_key;
+pub(crate) mod utility;
 
 use std::sync::Arc;
 
@@ -21,14 +22,10 @@ use axum::http::header::DATE;
 use axum::middleware::{self, Next};
 use axum::response::Response;
 use axum::routing::{get, post};
-use serde_json::Value;
-use tokio::time::Instant;
 
-use self::answers::{Refusal, accepted};
 use super::backend::Backend;
-use super::state::profiles::ProfileId;
-use super::state::{Reason, State};
-use crate::protocol::CommandId;
+
+use answers::Refusal;
 
 /// Every endpoint. The one that makes faults is there only with `faults`.
 pub(crate) fn router(backend: Arc<Backend>, faults: bool) -> Router {
@@ -90,18 +87,4 @@ async fn late(Shared(backend): Shared<Arc<Backend>>, request: Request, next: Nex
 
 async fn unknown() -> Refusal {
     Refusal::NotFound("The sandbox has no such endpoint.")
-}
-
-/// Accepts a command of a profile; `effect` decides what comes of it when its time has come.
-fn command(
-    backend: &Arc<Backend>,
-    profile: ProfileId,
-    effect: impl FnOnce(&mut State, &ProfileId, CommandId, Instant) -> Result<Value, Reason> + Send + 'static,
-) -> Result<Response, Refusal> {
-    let command = backend.accept(Some(profile.clone()))?;
-    let id = command.id.clone();
-    let answer = accepted(&id);
-    let effect = move |state: &mut State, now| effect(state, &profile, id, now);
-    backend.settle_later(command, Box::new(effect), |_| None);
-    Ok(answer)
 }

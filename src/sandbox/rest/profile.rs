@@ -9,16 +9,17 @@ use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::answers::{Refusal, accepted};
-use super::fields::{Bearer, Caller, Fields};
 use crate::sandbox::backend::Backend;
 use crate::sandbox::state::profiles::{ProfileId, TOKEN_LIFE};
+
+use super::answers::{Refusal, accepted};
+use super::fields::{Bearer, Caller, Fields};
 
 /// How long a token in a QR code is good.
 const QR_LIFE: Duration = Duration::from_mins(2);
 
 /// `POST /profile/register-profile`: the profile exists once the command has settled, and is in use once it has a key.
-pub(super) async fn register(State(backend): State<Arc<Backend>>, fields: Fields) -> Result<Response, Refusal> {
+pub(crate) async fn register(State(backend): State<Arc<Backend>>, fields: Fields) -> Result<Response, Refusal> {
     let mut check = fields.check();
     let username = check.text("username").to_owned();
     let password = check.new_password("password").to_owned();
@@ -43,7 +44,7 @@ pub(super) async fn register(State(backend): State<Arc<Backend>>, fields: Fields
 ///
 /// A profile without a public key is given a token as well, since live clients register the key with it; until they have,
 /// the token is refused nearly everywhere.
-pub(super) async fn authenticate(State(backend): State<Arc<Backend>>, fields: Fields) -> Result<Response, Refusal> {
+pub(crate) async fn authenticate(State(backend): State<Arc<Backend>>, fields: Fields) -> Result<Response, Refusal> {
     let mut check = fields.check();
     let (username, password) = (check.text("username"), check.text("password"));
     check.finish()?;
@@ -56,12 +57,12 @@ pub(super) async fn authenticate(State(backend): State<Arc<Backend>>, fields: Fi
 }
 
 /// `GET /profile/retrieve-profile-id`
-pub(super) async fn retrieve_id(Bearer { profile, .. }: Bearer) -> Json<Value> {
+pub(crate) async fn retrieve_id(Bearer { profile, .. }: Bearer) -> Json<Value> {
     Json(json!({"profileId": profile.as_str()}))
 }
 
 /// `POST /profile/change-password`
-pub(super) async fn change_password(
+pub(crate) async fn change_password(
     State(backend): State<Arc<Backend>>,
     Caller(profile): Caller,
     fields: Fields,
@@ -70,13 +71,13 @@ pub(super) async fn change_password(
     let current = check.text("currentPassword").to_owned();
     let new = check.new_password("newPassword").to_owned();
     check.finish()?;
-    super::command(&backend, profile, move |state, profile, _, _| {
+    super::command::command(&backend, profile, move |state, profile, _, _| {
         state.profiles.change_password(profile, &current, &new).map(|()| Value::Null)
     })
 }
 
 /// `POST /profile/generate-token-qr`
-pub(super) async fn qr_token(
+pub(crate) async fn qr_token(
     State(backend): State<Arc<Backend>>,
     Caller(profile): Caller,
 ) -> Result<Json<Value>, Refusal> {
@@ -87,7 +88,7 @@ pub(super) async fn qr_token(
 }
 
 /// `POST /profile/authorization-token/expiry`
-pub(super) async fn token_expiry(
+pub(crate) async fn token_expiry(
     State(backend): State<Arc<Backend>>,
     Bearer { token, .. }: Bearer,
 ) -> Result<Json<Value>, Refusal> {
@@ -100,7 +101,7 @@ pub(super) async fn token_expiry(
 }
 
 /// `POST /profile/reauthorize-authorization-token`: another token; the old one is superseded at once.
-pub(super) async fn reauthorize(
+pub(crate) async fn reauthorize(
     State(backend): State<Arc<Backend>>,
     Bearer { profile, token }: Bearer,
     fields: Fields,
@@ -116,7 +117,7 @@ pub(super) async fn reauthorize(
 }
 
 /// `POST /profile/revoke-authorization-token`
-pub(super) async fn revoke(State(backend): State<Arc<Backend>>, Bearer { token, .. }: Bearer) -> Json<Value> {
+pub(crate) async fn revoke(State(backend): State<Arc<Backend>>, Bearer { token, .. }: Bearer) -> Json<Value> {
     backend.state().profiles.revoke(&token);
     Json(json!({"status": "revoked"}))
 }

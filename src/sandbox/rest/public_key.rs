@@ -7,13 +7,14 @@ use axum::extract::{FromRequest, FromRequestParts, Request, State};
 use axum::response::Response;
 use serde_json::{Value, json};
 
-use super::answers::Refusal;
-use super::fields::{Bearer, Caller, Fields, token};
 use crate::sandbox::backend::Backend;
 use crate::sandbox::state::public_key;
 
+use super::answers::Refusal;
+use super::fields::{Bearer, Caller, Fields, token};
+
 /// `POST /public-key/register-public-key`: with `username` and `password`, as documented, or with a token, as live clients do.
-pub(super) async fn register(State(backend): State<Arc<Backend>>, request: Request) -> Result<Response, Refusal> {
+pub(crate) async fn register(State(backend): State<Arc<Backend>>, request: Request) -> Result<Response, Refusal> {
     let (mut parts, body) = request.into_parts();
     let bearer = match token(&parts) {
         Some(_) => Some(Bearer::from_request_parts(&mut parts, &backend).await?.profile),
@@ -26,13 +27,13 @@ pub(super) async fn register(State(backend): State<Arc<Backend>>, request: Reque
     check.finish()?;
     let opened = credentials.and_then(|(username, password)| backend.state().profiles.opened_by(username, password));
     let profile = bearer.or(opened).ok_or(Refusal::Unauthorized("The username or the password is wrong."))?;
-    super::command(&backend, profile, move |state, profile, _, _| {
+    super::command::command(&backend, profile, move |state, profile, _, _| {
         state.profiles.set_public_key(profile, key).map(|()| Value::Null)
     })
 }
 
 /// `GET /public-key/retrieve-public-key`
-pub(super) async fn retrieve(
+pub(crate) async fn retrieve(
     State(backend): State<Arc<Backend>>,
     Caller(profile): Caller,
 ) -> Result<Json<Value>, Refusal> {
@@ -43,6 +44,6 @@ pub(super) async fn retrieve(
 }
 
 /// `GET /dptcab/public-key`: the engine's own key, the same for as long as the program is.
-pub(super) async fn retrieve_cab(Caller(_): Caller) -> Json<Value> {
+pub(crate) async fn retrieve_cab(Caller(_): Caller) -> Json<Value> {
     Json(json!({"publicKey": public_key(&mut fastrand::Rng::with_seed(0xCAB))}))
 }

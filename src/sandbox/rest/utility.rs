@@ -8,20 +8,21 @@ use axum::http::Method;
 use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
 
-use super::answers::Refusal;
-use super::fields::{Bearer, token};
 use crate::protocol::CommandId;
 use crate::sandbox::backend::Backend;
 
+use super::answers::Refusal;
+use super::fields::{Bearer, token};
+
 /// `GET /health`
-pub(super) async fn health() -> Json<Value> {
+pub(crate) async fn health() -> Json<Value> {
     Json(json!({"status": "ok"}))
 }
 
 /// `GET /request-status/{commandId}` answers as documented, `POST` as live servers do: one word in an array.
 ///
 /// A command that was given without a token (registering a profile) can be asked for without one.
-pub(super) async fn request_status(
+pub(crate) async fn request_status(
     State(backend): State<Arc<Backend>>,
     Path(id): Path<String>,
     request: Request,

@@ -4,8 +4,8 @@
 //! true of the backend's state, so `request-status` knows the commands and the links can be fetched. The script follows from
 //! the seed; the time is tokio's.
 
-mod script;
-mod words;
+pub(crate) mod script;
+pub(crate) mod vocabulary;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -16,12 +16,14 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::Value;
 use tokio::time::{Instant, sleep_until};
 
-use self::script::{Beat, Pace, Script};
+use crate::sandbox::proxy::messages;
+use crate::sandbox::state::commands::CommandStatus;
+use crate::sandbox::state::profiles::ProfileId;
+
 use super::backend::Backend;
-use super::messages;
 use super::payload::{Content, Payload, generate};
-use super::state::commands::CommandStatus;
-use super::state::profiles::ProfileId;
+
+use script::{Beat, Pace, Script};
 
 /// How many messages may wait for a profile that nobody has joined. Beyond that its script pauses: a queue left alone for a
 /// night would otherwise greet its operator with tens of thousands.

@@ -6,11 +6,12 @@ use fastrand::Rng;
 use serde_json::{Value, json};
 use uuid::Builder;
 
-use super::words::{BUSY, CALM, KINDS, Kind, PROGRESS, Subject};
 use crate::protocol::{CommandId, RequestId};
-use crate::sandbox::retrieval::Announcement;
-use crate::sandbox::state::Reason;
+use crate::sandbox::data_request::Announcement;
 use crate::sandbox::state::data::FileMeta;
+use crate::sandbox::state::reason::Reason;
+
+use super::vocabulary::{BUSY, CALM, KINDS, Kind, PROGRESS, Subject};
 
 /// Sizes of inline payloads in bytes, and of streamed ones in megabytes.
 const INLINE: std::ops::Range<u64> = 60..3_000;
@@ -18,7 +19,7 @@ const STREAMED_MB: std::ops::Range<u64> = 5..50;
 
 /// How much happens.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Pace {
+pub(crate) enum Pace {
     /// About one outcome a second.
     Busy,
     /// About one in four seconds.
@@ -26,7 +27,7 @@ pub(super) enum Pace {
 }
 
 /// One thing that happens at its time.
-pub(super) enum Beat {
+pub(crate) enum Beat {
     /// A command starts; clients are told of it as pending, or not.
     Started { id: CommandId, told: bool },
     /// A command is told of as pending once more.
@@ -51,18 +52,18 @@ pub(super) enum Beat {
 }
 
 /// A data token that the profile has from the start.
-pub(super) struct Article {
-    pub(super) meta: FileMeta,
-    pub(super) seed: u64,
-    pub(super) len: u64,
-    pub(super) age_millis: u64,
+pub(crate) struct Article {
+    pub(crate) meta: FileMeta,
+    pub(crate) seed: u64,
+    pub(crate) len: u64,
+    pub(crate) age_millis: u64,
 }
 
 /// Beats of an episode, each with its delay from the episode's start.
-pub(super) type Beats = Vec<(Duration, Beat)>;
+pub(crate) type Beats = Vec<(Duration, Beat)>;
 
 /// One profile's script.
-pub(super) struct Script {
+pub(crate) struct Script {
     pace: Pace,
     rng: Rng,
     streamed: u64,
@@ -70,12 +71,12 @@ pub(super) struct Script {
 
 impl Script {
     /// A script that follows from the seed.
-    pub(super) fn new(pace: Pace, seed: u64) -> Self {
+    pub(crate) fn new(pace: Pace, seed: u64) -> Self {
         Self { pace, rng: Rng::with_seed(seed), streamed: 0 }
     }
 
     /// The data tokens that are there from the start.
-    pub(super) fn stock(&mut self) -> Vec<Article> {
+    pub(crate) fn stock(&mut self) -> Vec<Article> {
         let count = match self.pace {
             Pace::Busy => 42,
             Pace::Calm => 9,
@@ -99,7 +100,7 @@ impl Script {
     }
 
     /// A quick start, so that a window that has just been opened is not empty: at least 25 messages within `length`.
-    pub(super) fn opening(&mut self, length: Duration) -> Beats {
+    pub(crate) fn opening(&mut self, length: Duration) -> Beats {
         let mut beats = Vec::new();
         for n in 0..16 {
             let id = self.command_id();
@@ -120,7 +121,7 @@ impl Script {
     }
 
     /// How long until the next episode.
-    pub(super) fn gap(&mut self) -> Duration {
+    pub(crate) fn gap(&mut self) -> Duration {
         let millis = match self.pace {
             Pace::Busy => self.rng.u64(350..1_500),
             Pace::Calm => self.rng.u64(1_800..6_000),
@@ -129,7 +130,7 @@ impl Script {
     }
 
     /// The next episode.
-    pub(super) fn episode(&mut self) -> Beats {
+    pub(crate) fn episode(&mut self) -> Beats {
         match self.rng.u8(0..100) {
             0..=72 => self.command(Duration::ZERO),
             73..=76 => self.burst(),

@@ -2,9 +2,10 @@
 
 use serde_json::Value;
 
+use crate::protocol::CommandId;
+
 use super::profiles::ProfileId;
 use super::recent::Recent;
-use crate::protocol::CommandId;
 
 /// How many commands are remembered; older ones are unknown to `request-status`.
 const REMEMBERED: usize = 50_000;

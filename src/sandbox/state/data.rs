@@ -6,12 +6,14 @@ use std::time::Duration;
 use serde::Serialize;
 use tokio::time::Instant;
 
+use crate::protocol::CommandId;
+use crate::sandbox::payload::Content;
+use crate::sandbox::runtime::clock::{self, Clock};
+
 use super::links::{Links, Purpose};
 use super::profiles::ProfileId;
-use super::{Reason, secrets};
-use crate::protocol::CommandId;
-use crate::sandbox::clock::{self, Clock};
-use crate::sandbox::payload::Content;
+use super::reason::Reason;
+use super::secrets;
 
 /// How many data tokens and how many open reservations a profile may hold.
 const PER_PROFILE: usize = 2_000;

@@ -4,9 +4,11 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::profiles::ProfileId;
-use super::{Reason, secrets};
 use crate::protocol::CommandId;
+
+use super::profiles::ProfileId;
+use super::reason::Reason;
+use super::secrets;
 
 /// How many devices a profile may have.
 const PER_PROFILE: usize = 200;

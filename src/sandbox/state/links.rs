@@ -4,9 +4,10 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use crate::sandbox::payload::Payload;
+
 use super::recent::Recent;
 use super::secrets;
-use crate::sandbox::payload::Payload;
 
 /// How long a link is good.
 pub(crate) const LINK_LIFE: Duration = Duration::from_mins(10);

@@ -8,7 +8,8 @@ pub(crate) mod data;
 pub(crate) mod devices;
 pub(crate) mod links;
 pub(crate) mod profiles;
-mod recent;
+pub(crate) mod reason;
+pub(crate) mod recent;
 pub(crate) mod secrets;
 
 use commands::Commands;
@@ -16,9 +17,6 @@ use data::DataStore;
 use devices::Devices;
 use links::Links;
 use profiles::{ProfileId, Profiles};
-
-/// Why a command failed: the machine key that a live server puts into `body`.
-pub(crate) type Reason = &'static str;
 
 /// Everything that the sandbox knows.
 pub(crate) struct State {

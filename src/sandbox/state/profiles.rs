@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::{Reason, secrets};
+use super::reason::Reason;
+use super::secrets;
 
 /// How long a token lives when a sign-in does not say.
 pub(crate) const TOKEN_LIFE: Duration = Duration::from_hours(12);

@@ -1,7 +1,16 @@
-use super::super::{
-    ColumnLook, InsightLook, InsightSpan, Look, Motion, Preferences, Profile, ProfileId, SavedFilter, Saving, SortLook,
-    TableColumn, Theme, Times, WindowPlace,
-};
+use std::path::{Path, PathBuf};
+use std::{fs, io};
+
+use toml::{Table, Value};
+
+use crate::settings::address::Address;
+use crate::settings::directories::Directories;
+use crate::settings::error::SettingsError;
+use crate::settings::layout::{ColumnLook, InsightLook, InsightSpan, Look, SavedFilter, SortLook, TableColumn, Times};
+use crate::settings::profile::{Profile, ProfileId, Saving};
+use crate::settings::proxy::ProxyChoice;
+use crate::settings::{Motion, Preferences, Settings, Theme, WindowPlace, atomic};
+
 use super::*;
 
 fn directories() -> (tempfile::TempDir, Directories) {

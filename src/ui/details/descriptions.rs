@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use egui::Color32;
 
 use crate::activity::{Activity, Deed, Enquiry, Entry, Fact, Gap, GapCause, Kind, Source, Status};
-use crate::protocol::{CommandStatus, Delivery, Message, mask, visible};
+use crate::protocol::{CommandStatus, Delivery, Message, redact, visible};
 use crate::ui::frame::Scene;
 use crate::ui::text::download_text::file_name;
 use crate::ui::text::{bytes, clock_time, cut, time_of_day};
@@ -228,7 +228,7 @@ pub(crate) fn next(activity: &Activity<'_>, entries: &[Entry], scene: &Scene) ->
         Status::Gap => {
             "Messages of this time may be missing. Commands that were open across it are asked for.".to_owned()
         }
-        Status::Unrecognised if entries.iter().any(|entry| *entry.raw == *mask::UNKEPT_BYTES) => {
+        Status::Unrecognised if entries.iter().any(|entry| *entry.raw == *redact::UNKEPT_BYTES) => {
             "Its bytes can't be saved: they are not kept, because there was no system keyring to encrypt them with."
                 .to_owned()
         }

@@ -3,7 +3,8 @@
 
 use egui::{Id, Rect, Ui, pos2, vec2};
 
-use crate::settings::{self, ColumnLook, ProfileId, TableColumn, Times};
+use crate::settings;
+use crate::settings::{ColumnLook, ProfileId, TableColumn, Times};
 use crate::ui::frame::dialog_frame::{close_button, pane};
 use crate::ui::frame::{Scene, Wish};
 use crate::ui::theme::Type;

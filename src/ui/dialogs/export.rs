@@ -2,7 +2,7 @@
 
 use egui::{Ui, pos2, vec2};
 
-use crate::activity::record::Format;
+use crate::activity::export_record::Format;
 use crate::protocol::visible;
 use crate::ui::frame::dialog_frame::{First, buttons, paragraph};
 use crate::ui::frame::export_form::{ExportForm, Rows};

@@ -1,6 +1,6 @@
 //! What is exported, and in which format.
 
-use crate::activity::record::Format;
+use crate::activity::export_record::Format;
 use crate::activity::{Chip, Filter, Seq};
 use crate::engine::Export;
 use crate::protocol::file_name;

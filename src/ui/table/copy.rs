@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use crate::activity::record::{Record, tsv_line};
+use crate::activity::export_record::{Record, tsv_line};
 use crate::activity::{Activity, ActivityKey, RowId};
 use crate::engine::CutText;
 use crate::protocol::visible;

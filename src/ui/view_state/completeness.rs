@@ -2,7 +2,8 @@
 
 use std::collections::HashSet;
 
-use crate::activity::{Activities, ActivityKey, Answer, CompetingConsumer, Entry, Fact, Moment, RowId, completeness};
+use crate::activity::stats::completeness;
+use crate::activity::{Activities, ActivityKey, Answer, CompetingConsumer, Entry, Fact, Moment, RowId};
 use crate::ui::frame::Scene;
 use crate::ui::text::gap_text::counted;
 use crate::ui::text::{clock_minute, clock_time};

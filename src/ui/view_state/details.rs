@@ -9,7 +9,7 @@ use secrecy::zeroize::Zeroize as _;
 use crate::activity::{Activities, ActivityKey, Entry, RowId, Seq};
 use crate::engine::Action;
 use crate::protocol::Original;
-use crate::protocol::mask::HIDDEN;
+use crate::protocol::redact::HIDDEN;
 use crate::settings::ProfileId;
 use crate::ui::text::json_layout::Line;
 

@@ -7,21 +7,21 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use crate::cli::CliError;
-use crate::cli::people::{Guest, Names};
+use crate::cli::error::CliError;
+use crate::cli::profiles::{Guest, Names};
 use crate::engine::{
     ConnectionState, Credential, EngineStatus, Notice, ProfileStatus, SignIn, SignInState, TokenStatus,
 };
 use crate::settings::{ProfileId, Settings};
 
-use super::standing::{Standings, in_words};
+use super::connection_status::{Standings, in_words};
 
 /// How long the first connection may take.
 const FIRST_CONNECTION: Duration = Duration::from_secs(30);
 /// The pause before a sign-in that failed is tried again.
 const SIGN_IN_PAUSE: Duration = Duration::from_secs(3);
 /// The connections of the watched profiles.
-pub(super) struct Connections {
+pub(crate) struct Connections {
     guest: Option<Guest>,
     /// The name of the one profile that is watched.
     only: Option<String>,
@@ -38,7 +38,7 @@ pub(super) struct Connections {
 
 impl Connections {
     /// Of the profiles that are about to be connected.
-    pub(super) fn new(guest: Option<Guest>, settings: &Settings, only: Option<&str>) -> Self {
+    pub(crate) fn new(guest: Option<Guest>, settings: &Settings, only: Option<&str>) -> Self {
         let mut standings = Standings::default();
         match &guest {
             Some(guest) => standings.begin(guest.profile.id),
@@ -65,24 +65,24 @@ impl Connections {
     }
 
     /// When something is to be done next.
-    pub(super) fn due(&self) -> Option<Instant> {
+    pub(crate) fn due(&self) -> Option<Instant> {
         self.sign_in_at.into_iter().chain(self.deadline).min()
     }
 
     /// The sign-in of the guest, if it is due.
-    pub(super) fn sign_in_now(&mut self) -> Option<SignIn> {
+    pub(crate) fn sign_in_now(&mut self) -> Option<SignIn> {
         self.sign_in_at.take_if(|due| *due <= Instant::now())?;
         let Guest { profile, password } = self.guest.as_ref()?;
         Some(SignIn { profile: profile.clone(), credential: Credential::Password(password.clone()) })
     }
 
     /// The sign-in failed for now.
-    pub(super) fn sign_in_later(&mut self) {
+    pub(crate) fn sign_in_later(&mut self) {
         self.sign_in_at = self.guest.as_ref().map(|_later| Instant::now() + SIGN_IN_PAUSE);
     }
 
     /// Why it is time to end, if it is.
-    pub(super) fn end(&mut self) -> Option<CliError> {
+    pub(crate) fn end(&mut self) -> Option<CliError> {
         if self.deadline.take_if(|due| *due <= Instant::now()).is_some()
             && let Some(error) = self.standings.too_late(FIRST_CONNECTION.as_secs())
         {
@@ -93,7 +93,7 @@ impl Connections {
 
     /// Takes what is true now; what there is to say of it. However many changes were missed, it leads to the same. `include` hears
     /// of each profile that is watched by its name.
-    pub(super) fn take(
+    pub(crate) fn take(
         &mut self,
         status: &EngineStatus,
         names: &mut Names,
@@ -195,7 +195,7 @@ impl Connections {
 }
 
 /// A notice as a line.
-pub(super) fn in_line(notice: &Notice, names: &Names) -> String {
+pub(crate) fn in_line(notice: &Notice, names: &Names) -> String {
     let whose = notice.profile.map(|profile| format!("{}: ", names.name(profile))).unwrap_or_default();
     format!("{whose}{}", notice.sentence)
 }

@@ -2,10 +2,11 @@
 
 use proptest::prelude::*;
 
-use super::*;
 use crate::cli::Exit;
 use crate::engine::{DisconnectReason, RestError, SignInError, SignInStatus, TokenRefusal};
 use crate::settings::Profile;
+
+use super::*;
 
 const NAMES: [&str; 3] = ["ops", "audit", "billing"];
 

@@ -14,18 +14,20 @@ use std::time::Duration;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
-use super::model::{Model, Whose};
-use crate::activity::record::{Format, Record};
+use crate::activity::export_record::{Format, Record};
 use crate::activity::{
     Activities, ActivityKey, Chip, Deed, Enquiry, Entry, Fact, Filter, Gap, GapCause, Moment, NotSaved, Receipt, Seq,
     Status, TimeReference, View,
 };
-use crate::cli::people::Names;
-use crate::cli::task::Watch;
-use crate::journal::{Archive, EarlierLinks, Export, Journal, JournalError, Limits};
+use crate::cli::profiles::Names;
+use crate::cli::subcommand::Watch;
+use crate::journal::handle::Journal;
+use crate::journal::{Archive, EarlierLinks, Export, JournalError, Limits};
 use crate::protocol::incoming::parse;
 use crate::protocol::{CommandId, CommandStatus, Incoming, RequestId};
 use crate::settings::ProfileId;
+
+use super::model::{Model, Whose};
 
 const LIFETIME: Duration = Duration::from_mins(10);
 /// How old entries may become in the journal.

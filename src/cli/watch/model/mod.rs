@@ -1,24 +1,25 @@
 //! What is known of each profile's activities, read from the journal; one line for each entry that is new.
 
+mod records;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::gap_lines::GapLines;
-use super::older_rows::{self, OlderRows};
-use crate::activity::record::Record;
+use crate::activity::export_record::Record;
 use crate::activity::{
     Activities, Activity, ActivityKey, Entry, Filter, GapState, Kind, RowId, Seq, Status, TimeReference, View,
 };
-use crate::cli::CliError;
-use crate::cli::people::Names;
-use crate::cli::task::{Goal, Watch};
+use crate::cli::error::CliError;
+use crate::cli::profiles::Names;
+use crate::cli::subcommand::{Goal, Watch};
 use crate::engine::{Clock, EngineClock};
 use crate::journal::{Archive, EarlierLinks, LinkOpener};
 use crate::settings::ProfileId;
 
-mod records;
+use super::gap_lines::GapLines;
+use super::older_rows::{self, OlderRows};
 
 /// Entries that are read together.
 const CHUNK: usize = 2_000;
@@ -28,7 +29,7 @@ const OLDER_OF_EACH: usize = 4;
 
 /// Whose events are shown.
 #[derive(Debug, Clone)]
-pub(super) enum Whose {
+pub(crate) enum Whose {
     /// Those of every profile that is in the journal.
     Everybody,
     /// Those of these profiles.
@@ -36,7 +37,7 @@ pub(super) enum Whose {
 }
 
 impl Whose {
-    pub(super) fn includes(&self, profile: ProfileId) -> bool {
+    pub(crate) fn includes(&self, profile: ProfileId) -> bool {
         match self {
             Self::Everybody => true,
             Self::Only(profiles) => profiles.contains(&profile),
@@ -45,7 +46,7 @@ impl Whose {
 }
 
 /// The journal as far as it has been read, and what it says.
-pub(super) struct Model {
+pub(crate) struct Model {
     folder: PathBuf,
     archive: Option<Archive>,
     version: Option<i64>,
@@ -58,7 +59,7 @@ pub(super) struct Model {
     first: Seq,
     /// What the journal has removed, as far as it was followed: see [`Archive::purged_before`].
     purged: (Seq, u64),
-    pub(super) activities: BTreeMap<ProfileId, Activities>,
+    pub(crate) activities: BTreeMap<ProfileId, Activities>,
     whose: Whose,
     json: bool,
     goal: Option<Goal>,
@@ -83,18 +84,18 @@ pub(super) struct Model {
 }
 
 /// What is new.
-pub(super) struct News {
+pub(crate) struct News {
     /// Its lines; empty where there is none.
-    pub(super) lines: String,
+    pub(crate) lines: String,
     /// Whether there may be more.
-    pub(super) more: bool,
+    pub(crate) more: bool,
     /// Whether what was waited for has come.
-    pub(super) reached: bool,
+    pub(crate) reached: bool,
 }
 
 impl Model {
     /// Reads nothing yet, but marks where the journal ends: what comes after that is new.
-    pub(super) fn new(
+    pub(crate) fn new(
         folder: &Path,
         whose: Whose,
         wanted: Watch,
@@ -137,14 +138,14 @@ impl Model {
     }
 
     /// Takes a profile in that was not known at the start.
-    pub(super) fn include(&mut self, profile: ProfileId) {
+    pub(crate) fn include(&mut self, profile: ProfileId) {
         if let Whose::Only(profiles) = &mut self.whose {
             profiles.insert(profile);
         }
     }
 
     /// Reads one chunk of what was there before the start. Whether there is more.
-    pub(super) fn remember(&mut self, end: Seq) -> Result<bool, CliError> {
+    pub(crate) fn remember(&mut self, end: Seq) -> Result<bool, CliError> {
         let Some(archive) = self.archive.as_ref() else { return Ok(false) };
         if self.next > end {
             return self.read_older();
@@ -256,7 +257,7 @@ impl Model {
     }
 
     /// What was waited for, where it had come before the start: its lines.
-    pub(super) fn reached_before(&mut self, names: &Names) -> Result<Option<String>, CliError> {
+    pub(crate) fn reached_before(&mut self, names: &Names) -> Result<Option<String>, CliError> {
         self.note_labelled();
         let Some(reached) = self.awaited() else { return Ok(None) };
         let lines = reached.iter().map(|(profile, activity)| {
@@ -267,7 +268,7 @@ impl Model {
     }
 
     /// Reads one chunk of what is new. Stops behind the entry by which what was waited for has come.
-    pub(super) fn news(&mut self, names: &mut Names, learn: impl Fn() -> Names) -> Result<News, CliError> {
+    pub(crate) fn news(&mut self, names: &mut Names, learn: impl Fn() -> Names) -> Result<News, CliError> {
         let mut news = News { lines: String::new(), more: false, reached: false };
         if self.gap_lines.is_none() {
             let mut gap_lines = GapLines::default();
@@ -354,7 +355,7 @@ impl Model {
     }
 
     /// The lines of gaps of which more is known than was printed; `all` of them, or those that are due.
-    pub(super) fn changed_gaps(&mut self, names: &Names, all: bool) -> String {
+    pub(crate) fn changed_gaps(&mut self, names: &Names, all: bool) -> String {
         let now = self.entry_clock.now();
         let Some(gap_lines) = &mut self.gap_lines else { return String::new() };
         let due = gap_lines.due(&self.activities, now, all);
@@ -366,7 +367,7 @@ impl Model {
     }
 
     /// When a gap may have to be printed again although nothing came.
-    pub(super) fn next_gap_look(&self) -> Option<Duration> {
+    pub(crate) fn next_gap_look(&self) -> Option<Duration> {
         self.gap_lines.as_ref()?.next_look(self.entry_clock.now())
     }
 

@@ -1,16 +1,16 @@
 //! What is printed of an entry, and of an activity: with whole texts.
 
-use crate::activity::record::{Record, context_of, text_of};
+use crate::activity::export_record::{Record, context_of, text_of};
 use crate::activity::{Activity, Entry, Fact, RowId};
-use crate::cli::CliError;
-use crate::cli::people::Names;
+use crate::cli::error::CliError;
+use crate::cli::profiles::Names;
 use crate::settings::ProfileId;
 
 use super::Model;
 
 impl Model {
     /// A record with the texts whole of which memory has only the beginnings: they are in the journal.
-    pub(super) fn completed(
+    pub(crate) fn completed(
         &self,
         record: Record,
         profile: ProfileId,
@@ -22,7 +22,7 @@ impl Model {
     }
 
     /// What is to be printed of an entry that is new, if it is wanted.
-    pub(super) fn record(
+    pub(crate) fn record(
         &mut self,
         (profile, row): (ProfileId, RowId),
         entry: &Entry,

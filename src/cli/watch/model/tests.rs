@@ -4,11 +4,12 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 
-use super::*;
 use crate::activity::{Deed, Enquiry, Fact, Gap, GapCause, Moment};
-use crate::journal::Journal;
+use crate::journal::handle::Journal;
 use crate::protocol::Incoming;
 use crate::protocol::incoming::parse;
+
+use super::*;
 
 /// How many rows are in memory.
 const ROWS: usize = 100;

@@ -13,7 +13,7 @@ use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 use url::{Position, Url};
 
 use crate::activity::Moment;
-use crate::protocol::{mask, rest, visible};
+use crate::protocol::{redact, rest, visible};
 
 use super::connect_error::{HandshakeError, Refusal};
 use super::http_date::date_of;
@@ -129,7 +129,7 @@ async fn refusal(answer: Answer, url: &Url, until: Instant) -> Refusal {
     let said = rest::error_text(&body).or_else(|| is_plain.then_some(body)).unwrap_or_default();
     let values: Vec<_> = url.query_pairs().map(|(_, value)| value).collect();
     let secrets: Vec<&str> = values.iter().map(AsRef::as_ref).filter(|value| value.len() >= SHORTEST_SECRET).collect();
-    let words = quoted(&mask::text(&said, &secrets));
+    let words = quoted(&redact::text(&said, &secrets));
     Refusal { status, words, onward, retry_after: RetryAfter::of(&headers) }
 }
 

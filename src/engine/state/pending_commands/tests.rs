@@ -1,5 +1,6 @@
 use crate::activity::{Moment, Seq};
-use crate::protocol::incoming::{Incoming, parse};
+use crate::protocol::incoming::message::Incoming;
+use crate::protocol::incoming::parse;
 
 use super::*;
 

@@ -10,7 +10,8 @@ use crate::engine::state::link_store::Vault;
 use crate::engine::storage::persistent_notices;
 use crate::engine::supervisor::Hub;
 use crate::engine::supervisor::state::link_encryption::Seal;
-use crate::journal::{self, JournalError, Sealing, Secrets};
+use crate::journal;
+use crate::journal::{JournalError, Sealing, Secrets};
 use crate::settings::ProfileId;
 
 impl Hub {

@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use crate::credentials::{DEADLINE, Keyring};
+use crate::credentials::Keyring;
+use crate::credentials::secret_bytes::DEADLINE;
 use crate::engine::events::action::Action;
 use crate::engine::events::problem::ProblemKind;
 use crate::engine::supervisor::test_bench::Bench;

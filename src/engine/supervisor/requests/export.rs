@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use crate::activity::record::Format;
+use crate::activity::export_record::Format;
 use crate::engine::context::Tools;
 use crate::engine::events::action::{Action, Export};
 use crate::engine::events::event::{Event, Exporting, Notice, Severity};

@@ -30,7 +30,8 @@ use crate::engine::storage::journal_writer::Scribe;
 use crate::engine::supervisor::state::expected_downloads::MOST_FOLLOWED;
 use crate::engine::supervisor::{Start, run};
 use crate::engine::test_support::{Scripted, TestJournal};
-use crate::protocol::incoming::{Incoming, parse};
+use crate::protocol::incoming::message::Incoming;
+use crate::protocol::incoming::parse;
 use crate::protocol::{AuthorizationToken, RequestId};
 use crate::settings::{Directories, Profile, Settings, Store};
 

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::collections::VecDeque;
 use std::path::PathBuf;
 
-use crate::activity::record::{context_of, text_of};
+use crate::activity::export_record::{context_of, text_of};
 use crate::activity::{ActivityKey, Deed, Entry, Fact, Gap, Incomplete, Seq};
 use crate::engine::context::internal_event::{RefusedCheck, Report};
 use crate::engine::events::action::CutText;

@@ -6,7 +6,7 @@ use std::sync::{Arc, PoisonError};
 
 use tokio::sync::mpsc;
 
-use crate::activity::record::text_of;
+use crate::activity::export_record::text_of;
 use crate::activity::{Activities, Activity, ActivityKey, Chip, Entry, Filter, Moment, Seq};
 use crate::engine::events::event::{Event, SearchEnd};
 use crate::engine::supervisor::Hub;

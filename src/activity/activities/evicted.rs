@@ -1,0 +1,341 @@
+//! What is remembered of rows that are no longer in memory: how many there are, how they ended, and roughly where in the
+//! journal the entries of each stand, so that a message for one of them brings it back.
+//!
+//! An id is remembered by a part of its hash and by the stretches of the journal that its entries are in, in four bytes a
+//! stretch. Two ids of which these parts are the same cost a look into the journal for nothing. Whether a row was evicted, and so
+//! was settled, or is only known to be in the journal is remembered with it.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::ops::RangeInclusive;
+
+use crate::activity::entry::Seq;
+use crate::activity::stats::outcome_counts::{Ledger, Standing};
+
+/// How many entries of the journal a stretch has: reading it for an id takes some milliseconds.
+const STRETCH: u32 = 14;
+/// How many stretches are told apart.
+const STRETCHES: u64 = 1 << 12;
+/// Stretches that are older than so many are forgotten.
+const MOST_STRETCHES: u64 = STRETCHES / 2;
+/// By how many bits the part of a hash is shifted in an entry, and the bit of what was evicted: behind the stretch.
+const PART: u32 = 13;
+const EVICTED: u32 = 1 << 12;
+/// How many entries of the journal are counted together.
+const COUNTED: u32 = 8;
+/// How many are remembered for each row that may be in memory, and how many at least.
+const FOR_EACH_ROW: usize = 4;
+const LEAST: usize = 1 << 16;
+/// How many are in a bucket when as many are remembered as there may be rows in memory.
+const FULL: usize = 16;
+/// How many buckets there are at least.
+const BUCKETS: usize = 1_024;
+
+/// The rows that are no longer in memory.
+#[derive(Debug, Default)]
+pub(crate) struct EvictedRows {
+    /// By a part of the hash; none before the first row is evicted. Each entry has another part of the hash and a stretch.
+    buckets: Vec<Vec<u32>>,
+    /// How many entries of each stretch are remembered, the oldest first.
+    stretches: VecDeque<usize>,
+    /// The first of these stretches.
+    oldest: u64,
+    /// How many entries are remembered in all.
+    remembered: usize,
+    /// The bucket that is cleaned next.
+    to_clean: usize,
+    /// How many rows there are, by where their first entries are.
+    counts: BTreeMap<u64, Counted>,
+    /// All of these.
+    all: Counted,
+}
+
+/// How many rows there are, and how they ended.
+#[derive(Debug, Clone, Copy, Default)]
+struct Counted {
+    rows: usize,
+    ledger: Ledger,
+}
+
+impl Counted {
+    fn add(&mut self, standing: Standing) {
+        self.rows += 1;
+        self.ledger.add(standing);
+    }
+
+    fn remove(&mut self, standing: Standing) {
+        self.rows = self.rows.saturating_sub(1);
+        self.ledger.remove(standing);
+    }
+
+    fn subtract(&mut self, other: Self) {
+        self.rows = self.rows.saturating_sub(other.rows);
+        self.ledger.subtract(other.ledger);
+    }
+}
+
+impl EvictedRows {
+    /// How many rows there are.
+    pub(crate) fn len(&self) -> usize {
+        self.all.rows
+    }
+
+    /// How they ended.
+    pub(crate) fn ledger(&self) -> Ledger {
+        self.all.ledger
+    }
+
+    /// A row is evicted that has entries at these places, the first one in front. `limit` is how many rows may be in memory.
+    pub(crate) fn add(&mut self, hash: u64, seqs: &[Seq], standing: Standing, limit: usize) {
+        let Some(first) = seqs.first() else { return };
+        self.counts.entry(first.0 >> COUNTED).or_default().add(standing);
+        self.all.add(standing);
+        self.make_buckets(limit);
+        for (index, seq) in seqs.iter().enumerate() {
+            let stretch = seq.0 >> STRETCH;
+            let is_known = seqs.iter().take(index).any(|other| other.0 >> STRETCH == stretch);
+            if !is_known {
+                self.remember(hash, stretch, EVICTED);
+            }
+        }
+        self.forget_oldest(limit);
+    }
+
+    /// The journal has an entry of a row that was never in memory, or not with this entry. It is found, but not counted, and
+    /// nothing is known of how it ended.
+    pub(crate) fn index(&mut self, hash: u64, seq: Seq, limit: usize) {
+        self.make_buckets(limit);
+        self.remember(hash, seq.0 >> STRETCH, 0);
+        self.forget_oldest(limit);
+    }
+
+    /// Whether no id at all can be found.
+    pub(crate) fn finds_none(&self) -> bool {
+        self.remembered == 0
+    }
+
+    fn make_buckets(&mut self, limit: usize) {
+        if self.buckets.is_empty() {
+            self.buckets.resize_with((limit / FULL).next_power_of_two().max(BUCKETS), Vec::new);
+        }
+    }
+
+    fn forget_oldest(&mut self, limit: usize) {
+        let most = limit.saturating_mul(FOR_EACH_ROW).max(LEAST);
+        while self.remembered > most || self.stretches.len() as u64 > MOST_STRETCHES {
+            self.remembered -= self.stretches.pop_front().unwrap_or(self.remembered);
+            self.oldest += 1;
+        }
+    }
+
+    fn remember(&mut self, hash: u64, stretch: u64, evicted: u32) {
+        if self.stretches.is_empty() {
+            self.oldest = stretch;
+        }
+        if stretch < self.oldest {
+            // History is read from its newer end on.
+            let missing = self.oldest - stretch;
+            if missing + self.stretches.len() as u64 > MOST_STRETCHES {
+                return;
+            }
+            (0..missing).for_each(|_| self.stretches.push_front(0));
+            self.oldest = stretch;
+        }
+        let Ok(number) = usize::try_from(stretch - self.oldest) else { return };
+        if number >= self.stretches.len() {
+            let most = usize::try_from(MOST_STRETCHES).unwrap_or(usize::MAX);
+            if number >= self.stretches.len() + most {
+                self.stretches.clear();
+                (self.oldest, self.remembered) = (stretch, 0);
+            }
+            let number = usize::try_from(stretch - self.oldest).unwrap_or(0);
+            self.stretches.resize(number + 1, 0);
+        }
+        let number = usize::try_from(stretch - self.oldest).unwrap_or(0);
+        let entry = short(hash, stretch) | evicted;
+        let bucket = self.bucket_of(hash);
+        if self.buckets.get(bucket).is_some_and(|known| known.contains(&entry)) {
+            return;
+        }
+        if let (Some(bucket), Some(count)) = (self.buckets.get_mut(bucket), self.stretches.get_mut(number)) {
+            if bucket.len() == bucket.capacity() {
+                // Not twice as many as there are: that would be as much memory for nothing.
+                bucket.reserve_exact(bucket.len() / 8 + 4);
+            }
+            bucket.push(entry);
+            *count += 1;
+            self.remembered += 1;
+        }
+        self.clean_one();
+    }
+
+    /// Takes what is forgotten out of one bucket.
+    fn clean_one(&mut self) {
+        let (oldest, count) = (self.oldest, self.stretches.len() as u64);
+        let Some(bucket) = self.buckets.get_mut(self.to_clean) else { return };
+        bucket.retain(|entry| stretch_of(*entry, oldest) < oldest + count);
+        if bucket.capacity() > bucket.len() * 2 + 16 {
+            bucket.shrink_to(bucket.len() + 4);
+        }
+        self.to_clean = (self.to_clean + 1) % self.buckets.len();
+    }
+
+    fn bucket_of(&self, hash: u64) -> usize {
+        // There are as many as a power of two.
+        usize::try_from(hash >> 32).unwrap_or(0) & self.buckets.len().saturating_sub(1)
+    }
+
+    /// Where entries of an id are, as far as is known, the oldest stretch first; nothing for an id that was not evicted.
+    pub(crate) fn find(&self, hash: u64) -> Vec<RangeInclusive<Seq>> {
+        let Some(bucket) = self.buckets.get(self.bucket_of(hash)) else { return Vec::new() };
+        let (part, end) = (part_of(hash), self.oldest + self.stretches.len() as u64);
+        let alike = bucket.iter().filter(|entry| **entry >> PART == part);
+        let mut stretches: Vec<u64> =
+            alike.map(|entry| stretch_of(*entry, self.oldest)).filter(|stretch| *stretch < end).collect();
+        stretches.sort_unstable();
+        stretches.dedup();
+        let mut found: Vec<RangeInclusive<Seq>> = Vec::new();
+        for stretch in stretches {
+            let (from, to) = (Seq(stretch << STRETCH), Seq(((stretch + 1) << STRETCH) - 1));
+            match found.last_mut() {
+                Some(last) if last.end().0 + 1 == from.0 => *last = *last.start()..=to,
+                _ => found.push(from..=to),
+            }
+        }
+        found
+    }
+
+    /// Whether a row with this hash was evicted.
+    pub(crate) fn has_evicted(&self, hash: u64) -> bool {
+        let (part, end) = (part_of(hash), self.oldest + self.stretches.len() as u64);
+        let is_it =
+            |entry: &u32| *entry >> PART == part && *entry & EVICTED != 0 && stretch_of(*entry, self.oldest) < end;
+        self.buckets.get(self.bucket_of(hash)).is_some_and(|bucket| bucket.iter().any(is_it))
+    }
+
+    /// A row is in memory again that was evicted, and counted with this standing and first entry. Whether it was: none is
+    /// counted that was never in memory.
+    pub(crate) fn came_back(&mut self, first: Seq, standing: Standing) -> bool {
+        match self.counts.get_mut(&(first.0 >> COUNTED)) {
+            Some(counted) if counted.rows > 0 => {
+                counted.remove(standing);
+                self.all.remove(standing);
+                true
+            }
+            _ => false,
+        }
+    }
+
+    /// The journal has nothing before this entry any more but what is open.
+    pub(crate) fn purged(&mut self, before: Seq) {
+        let kept = self.counts.split_off(&(before.0 >> COUNTED));
+        for (_, gone) in std::mem::replace(&mut self.counts, kept) {
+            self.all.subtract(gone);
+        }
+        while self.oldest < before.0 >> STRETCH
+            && let Some(gone) = self.stretches.pop_front()
+        {
+            self.remembered -= gone.min(self.remembered);
+            self.oldest += 1;
+        }
+    }
+}
+
+/// A part of a hash that does not choose the bucket.
+fn part_of(hash: u64) -> u32 {
+    // The lowest 19 bits.
+    u32::try_from(hash & 0x7_FFFF).unwrap_or(0)
+}
+
+/// What is remembered of an entry: a part of the hash, and the stretch as far as it fits.
+fn short(hash: u64, stretch: u64) -> u32 {
+    part_of(hash) << PART | u32::try_from(stretch % STRETCHES).unwrap_or(0)
+}
+
+/// The stretch of what is remembered, which is not before `oldest`.
+fn stretch_of(entry: u32, oldest: u64) -> u64 {
+    let stretch = u64::from(entry) % STRETCHES;
+    oldest + (stretch + STRETCHES - oldest % STRETCHES) % STRETCHES
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn hash_of(number: u64) -> u64 {
+        number.wrapping_add(1).wrapping_mul(0x9E37_79B9_7F4A_7C15).rotate_left(31).wrapping_mul(0xBF58_476D_1CE4_E5B9)
+    }
+
+    fn has(found: &[RangeInclusive<Seq>], seq: u64) -> bool {
+        found.iter().any(|range| range.contains(&Seq(seq)))
+    }
+
+    #[test]
+    fn an_evicted_row_is_found_where_its_entries_are_and_nothing_else_is() {
+        let mut evicted = EvictedRows::default();
+        for number in 0..100_000 {
+            evicted.add(hash_of(number), &[Seq(number * 3), Seq(number * 3 + 200_000)], Standing::Heard, 100_000);
+        }
+        assert_eq!((evicted.len(), evicted.ledger().heard), (100_000, 100_000));
+        for number in 0..100_000 {
+            let found = evicted.find(hash_of(number));
+            assert!(has(&found, number * 3) && has(&found, number * 3 + 200_000), "{number}: {found:?}");
+            assert!(found.len() <= 4, "{number}: {found:?}");
+        }
+        let by_chance = (100_000..200_000).filter(|number| !evicted.find(hash_of(*number)).is_empty()).count();
+        assert!(by_chance < 20, "{by_chance} ids that were never there");
+    }
+
+    #[test]
+    fn what_is_remembered_is_bounded_and_the_oldest_is_forgotten() {
+        let mut evicted = EvictedRows::default();
+        for number in 0..1_000_000 {
+            evicted.add(hash_of(number), &[Seq(number)], Standing::Heard, 10_000);
+        }
+        assert!(evicted.remembered <= LEAST);
+        let held: usize = evicted.buckets.iter().map(Vec::capacity).sum();
+        assert!(held < 2 * LEAST, "{held}");
+        assert!(has(&evicted.find(hash_of(999_999)), 999_999));
+        assert_eq!((evicted.find(hash_of(7)).as_slice(), evicted.len()), ([].as_slice(), 1_000_000));
+    }
+
+    #[test]
+    fn what_was_evicted_is_told_from_what_is_only_in_the_journal() {
+        let mut evicted = EvictedRows::default();
+        evicted.index(hash_of(1), Seq(5), 100_000);
+        evicted.index(hash_of(2), Seq(6), 100_000);
+        evicted.add(hash_of(2), &[Seq(6)], Standing::Heard, 100_000);
+        evicted.add(hash_of(3), &[Seq(7)], Standing::Heard, 100_000);
+        evicted.index(hash_of(3), Seq(7), 100_000);
+        assert_eq!([1, 2, 3, 4].map(|number| evicted.has_evicted(hash_of(number))), [false, true, true, false]);
+        assert!((1..4).all(|number| has(&evicted.find(hash_of(number)), 4 + number)));
+        evicted.purged(Seq(1 << 40));
+        assert_eq!([1, 2, 3].map(|number| evicted.has_evicted(hash_of(number))), [false; 3]);
+    }
+
+    #[test]
+    fn older_rows_may_come_after_newer_ones() {
+        let mut evicted = EvictedRows::default();
+        for number in (0..200_000).rev() {
+            evicted.add(hash_of(number), &[Seq(number)], Standing::Heard, 200_000);
+        }
+        assert!((0..200_000).all(|number| has(&evicted.find(hash_of(number)), number)));
+    }
+
+    #[test]
+    fn what_came_back_and_what_was_purged_counts_no_longer() {
+        let mut evicted = EvictedRows::default();
+        for number in 0..40_000 {
+            evicted.add(hash_of(number), &[Seq(number)], Standing::Heard, 100_000);
+        }
+        evicted.came_back(Seq(30_000), Standing::Heard);
+        assert_eq!((evicted.len(), evicted.ledger().heard), (39_999, 39_999));
+        evicted.purged(Seq(20_224));
+        assert_eq!(evicted.len(), 40_000 - 20_224 - 1);
+        assert!(evicted.find(hash_of(7)).is_empty());
+        assert!(has(&evicted.find(hash_of(30_000)), 30_000));
+        evicted.purged(Seq(1 << 40));
+        assert_eq!((evicted.len(), evicted.remembered), (0, 0));
+        evicted.add(hash_of(1), &[Seq(1 << 41)], Standing::Unknown, 100_000);
+        assert!(has(&evicted.find(hash_of(1)), 1 << 41));
+    }
+}

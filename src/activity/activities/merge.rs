@@ -1,0 +1,80 @@
+//! Several profiles' activities as one: rows are copied in, and copied again when they change.
+//!
+//! An id that two profiles know is one row, that of whoever was merged first. Gaps are told as their own profile tells them.
+
+use crate::activity::collections::interner::TextPool;
+use crate::activity::row::{CommandState, DataRow, End, Row};
+use crate::activity::stats::throughput::Throughput;
+
+use super::Activities;
+use super::eviction_state::EVICTED_AT_ONCE;
+use super::row_id::RowId;
+
+impl Activities {
+    /// Copies a row of another model in, as it is there now. Returns which row it is here; quick where rows come in the order
+    /// of their arrival.
+    pub fn merge_row(&mut self, part: &Self, row: RowId) -> Option<RowId> {
+        let theirs = part.rows.get(row.slot).filter(|_| part.id(row.slot) == Some(row))?;
+        let key = part.get(row)?.key();
+        let place = self.place_of_key(&key);
+        let at = self.row_of(&key, place, theirs.first.seq);
+        let (before, place, deadline) = (self.counted(at), self.place(at), self.deadline(at));
+        let ours = self.rows.get_mut(at)?;
+        *ours = moved(theirs, ours, &part.pool, &mut self.pool);
+        if let (Some(theirs), Some(ours)) = (part.data.get(theirs.data), self.data.get_mut(ours.data)) {
+            *ours = moved_data(theirs, &part.pool, &mut self.pool);
+        }
+        if let (Some(gap), Some(told)) = (part.gaps.get(&row.slot), part.gap(row)) {
+            self.gaps.insert(at, gap.clone());
+            self.told_gaps.insert(at, told);
+        }
+        let after = self.place(at);
+        if after != place {
+            self.reorder(at, place, after);
+        }
+        self.set_deadline(at, deadline);
+        self.recount_one(at, before);
+        self.is_whole(at);
+        self.list_change(at, place);
+        self.evict(EVICTED_AT_ONCE);
+        self.id(at)
+    }
+
+    /// Takes from the models that are merged what is no row: how many messages came when, and which run this is.
+    pub fn merge_rest<'a>(&mut self, parts: impl Iterator<Item = &'a Self> + Clone) {
+        self.throughput = Throughput::of_all(parts.clone().map(|part| &part.throughput));
+        self.latest = parts.clone().filter_map(|part| part.latest).max();
+        if let Some(part) = parts.clone().next() {
+            self.set_reference(part.reference);
+        }
+        if let Some(first) = parts.map(|part| part.live_from).max() {
+            self.set_live_from(first);
+        }
+    }
+}
+
+/// A row of another model with its texts in this one's pool, at the place of one of this model's.
+fn moved(theirs: &Row, ours: &Row, from: &TextPool, to: &mut TextPool) -> Row {
+    let mut row = theirs.clone();
+    (row.id, row.data, row.serial) = (ours.id, ours.data, ours.serial);
+    row.message = to.intern(from.get(theirs.message));
+    if let CommandState::Other(digits) = theirs.state.value {
+        row.state.value = CommandState::Other(to.intern(from.get(digits)));
+    }
+    row.label = to.intern(from.get(theirs.label));
+    row
+}
+
+/// The part of a data request, likewise.
+fn moved_data(theirs: &DataRow, from: &TextPool, to: &mut TextPool) -> DataRow {
+    let mut data = *theirs;
+    data.text.value = to.intern(from.get(theirs.text.value));
+    data.context.value = to.intern(from.get(theirs.context.value));
+    data.requested.value = to.intern(from.get(theirs.requested.value));
+    data.end.value = match theirs.end.value {
+        End::Saved(path, size) => End::Saved(to.intern(from.get(path)), size),
+        End::NotSaved(why, sentence) => End::NotSaved(why, to.intern(from.get(sentence))),
+        other @ (End::None | End::Fetching) => other,
+    };
+    data
+}

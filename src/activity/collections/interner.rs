@@ -1,0 +1,427 @@
+//! Texts and ids in compact form: a million rows share few distinct texts, and most ids are UUIDs.
+
+use std::borrow::Cow;
+use std::hash::BuildHasher as _;
+use std::num::NonZeroU32;
+
+use hashbrown::DefaultHashBuilder;
+
+use super::{Bits, Blocks, Index};
+
+/// A text of the pool.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub(crate) struct TextId(u32);
+
+impl TextId {
+    /// Its place among the texts of its pool, from 0.
+    pub(crate) fn index(self) -> usize {
+        self.0 as usize
+    }
+
+    /// The text at a place.
+    pub(crate) fn at(index: u32) -> Self {
+        Self(index)
+    }
+}
+
+/// Every distinct text once, in large pieces of memory.
+///
+/// Texts that nobody has any more are taken out by a collection, a little at a time: whoever holds texts marks each of them
+/// ([`TextPool::mark`]) after [`TextPool::begin_collection`]; then [`TextPool::sweep`] takes out the others, and moves what
+/// is left in pieces that became sparse. What is interned meanwhile is marked by that.
+#[derive(Debug)]
+pub(crate) struct TextPool {
+    pieces: Blocks<Piece>,
+    /// The piece that texts are added to.
+    current: Option<u32>,
+    places: Blocks<Place>,
+    index: Index,
+    hasher: DefaultHashBuilder,
+    collection: Collection,
+    /// Which texts are in use, as far as the collection under way has found out.
+    marked: Bits,
+    /// Bytes of the texts, and of what it takes to find them.
+    weight: usize,
+    /// Bytes that were added since the last collection began.
+    added: usize,
+    /// Counts the collections that took out texts, whose places are then given to others.
+    version: u64,
+    /// Bytes of the texts of which a row shows only the beginning.
+    long: usize,
+    /// How many of those there may be.
+    most_long: usize,
+    /// Whether a text was cut because there were too many.
+    has_cut: bool,
+}
+
+/// Bytes of texts beyond what rows show, for the filter: what is over that is found in the journal only.
+const MOST_LONG: usize = 64 * 1_024 * 1_024;
+
+/// The longest message that the table shows; the whole is in the journal. Laying out long text is what makes frames slow.
+const LONGEST_MESSAGE: usize = 200;
+
+/// How large a piece of memory is; a longer text has one to itself.
+const PIECE: usize = 64 * 1_024;
+/// About what it takes to find a text, in bytes.
+const BESIDE: usize = 32;
+/// A collection is worth its while when this part of all was added since the last one.
+const SHARE: usize = 24;
+/// The least that makes a collection worth its while, in bytes.
+const LEAST: usize = 256 * 1_024;
+
+/// How far a collection is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Collection {
+    None,
+    Marking,
+    /// Texts up to this place have been looked at.
+    Sweeping(u32),
+}
+
+/// A piece of memory.
+#[derive(Debug)]
+struct Piece {
+    text: String,
+    /// Bytes of the texts in it.
+    in_use: usize,
+    /// Whether the texts in it move elsewhere.
+    moves: bool,
+}
+
+/// Where a text stands.
+#[derive(Debug, Clone, Copy)]
+struct Place {
+    /// One more than the number of the piece, so that no place takes no more memory than one.
+    piece: NonZeroU32,
+    start: u32,
+    end: u32,
+}
+
+impl Place {
+    fn piece(self) -> u32 {
+        self.piece.get() - 1
+    }
+}
+
+impl Default for TextPool {
+    /// A pool in which [`TextId::default`] is the empty text.
+    fn default() -> Self {
+        let mut pool = Self {
+            pieces: Blocks::default(),
+            current: None,
+            places: Blocks::default(),
+            index: Index::default(),
+            hasher: DefaultHashBuilder::default(),
+            collection: Collection::None,
+            marked: Bits::default(),
+            weight: 0,
+            added: 0,
+            version: 0,
+            long: 0,
+            most_long: MOST_LONG,
+            has_cut: false,
+        };
+        pool.intern("");
+        pool
+    }
+}
+
+impl TextPool {
+    /// The text's place, a new one only for a text that is not there yet.
+    pub(crate) fn intern(&mut self, text: &str) -> TextId {
+        let hash = self.hasher.hash_one(text);
+        if let Some(found) = self.find_hashed(text, hash) {
+            self.mark(found);
+            return found;
+        }
+        let place = self.add(text);
+        let at = self.places.push(place);
+        self.index.insert(hash, at);
+        self.weight += text.len() + BESIDE;
+        self.added += text.len() + BESIDE;
+        self.mark(TextId(at));
+        TextId(at)
+    }
+
+    /// The place of a text of which a row shows the beginning: of the whole, as long as there is room for that.
+    pub(crate) fn intern_whole(&mut self, text: &str) -> TextId {
+        let shown = cut(text);
+        if shown == text {
+            return self.intern(text);
+        }
+        if let Some(found) = self.find(text) {
+            self.mark(found);
+            return found;
+        }
+        if self.long.saturating_add(text.len()) > self.most_long {
+            self.has_cut = true;
+            return self.intern(&shown);
+        }
+        self.long += text.len();
+        self.intern(text)
+    }
+
+    /// How many bytes of texts there may be of which a row shows only the beginning; gives how many it were before.
+    pub(crate) fn keep_long(&mut self, most: usize) -> usize {
+        std::mem::replace(&mut self.most_long, most)
+    }
+
+    /// Whether there is a text of which only the beginning is here.
+    pub(crate) fn has_cut(&self) -> bool {
+        self.has_cut
+    }
+
+    fn add(&mut self, text: &str) -> Place {
+        let number = |size: usize| u32::try_from(size).unwrap_or(u32::MAX);
+        let has_room = |piece: &Piece| piece.text.capacity() - piece.text.len() >= text.len();
+        let current = self.current.filter(|&at| self.pieces.get(at).is_some_and(has_room));
+        let piece = current.unwrap_or_else(|| {
+            let text = String::with_capacity(text.len().max(PIECE));
+            let piece = self.pieces.push(Piece { text, in_use: 0, moves: false });
+            self.current = Some(piece);
+            piece
+        });
+        let numbered = NonZeroU32::MIN.saturating_add(piece);
+        let Some(piece) = self.pieces.get_mut(piece) else { return Place { piece: numbered, start: 0, end: 0 } };
+        let start = number(piece.text.len());
+        piece.text.push_str(text);
+        piece.in_use += text.len();
+        Place { piece: numbered, start, end: number(piece.text.len()) }
+    }
+
+    /// The text's place, where it is there.
+    pub(crate) fn find(&self, text: &str) -> Option<TextId> {
+        self.find_hashed(text, self.hasher.hash_one(text))
+    }
+
+    fn find_hashed(&self, text: &str, hash: u64) -> Option<TextId> {
+        self.index.find(hash, |at| self.get(TextId(at)) == text).map(TextId)
+    }
+
+    /// The text at a place.
+    pub(crate) fn get(&self, id: TextId) -> &str {
+        self.text_at(id.0).unwrap_or_default()
+    }
+
+    fn text_at(&self, at: u32) -> Option<&str> {
+        let place = self.places.get(at)?;
+        self.pieces.get(place.piece())?.text.get(place.start as usize..place.end as usize)
+    }
+
+    /// How many texts there are.
+    #[cfg(test)]
+    pub(crate) fn len(&self) -> usize {
+        self.places.len()
+    }
+
+    /// Equal only while no place was given to another text.
+    pub(crate) fn version(&self) -> u64 {
+        self.version
+    }
+
+    /// Whether a collection would probably take out enough, and none is under way.
+    pub(crate) fn is_collection_due(&self) -> bool {
+        self.collection == Collection::None && self.added > (self.weight / SHARE).max(LEAST)
+    }
+
+    /// Begins a collection: what is in use is to be marked, then [`TextPool::begin_sweep`].
+    pub(crate) fn begin_collection(&mut self) {
+        self.collection = Collection::Marking;
+        self.added = 0;
+        self.marked = Bits::default();
+        self.mark(TextId::default());
+    }
+
+    /// A text is in use.
+    pub(crate) fn mark(&mut self, id: TextId) {
+        if self.collection != Collection::None {
+            self.marked.set(id.0, true);
+        }
+    }
+
+    /// All that is in use is marked.
+    pub(crate) fn begin_sweep(&mut self) {
+        self.collection = Collection::Sweeping(0);
+        self.version += 1;
+        for at in 0..self.pieces.end() {
+            if let Some(piece) = self.pieces.get_mut(at) {
+                piece.moves = piece.in_use < piece.text.capacity() / 4 * 3;
+            }
+        }
+        // What moves goes to a fresh one, not to one of those.
+        self.current = None;
+    }
+
+    /// Looks at up to `budget` texts and takes out those that are not in use. Whether that was the last.
+    pub(crate) fn sweep(&mut self, budget: u32) -> bool {
+        let Collection::Sweeping(from) = self.collection else { return true };
+        let to = from.saturating_add(budget).min(self.places.end());
+        for at in from..to {
+            let Some(place) = self.places.get(at).copied() else { continue };
+            if !self.marked.get(at) {
+                self.take_out(at);
+            } else if self.pieces.get(place.piece()).is_some_and(|piece| piece.moves) {
+                let text = self.text_at(at).unwrap_or_default().to_owned();
+                let moved = self.add(&text);
+                if let Some(place) = self.places.get_mut(at) {
+                    *place = moved;
+                }
+                self.leave(place);
+            }
+        }
+        self.collection = Collection::Sweeping(to);
+        if to < self.places.end() {
+            return false;
+        }
+        self.collection = Collection::None;
+        self.marked = Bits::default();
+        true
+    }
+
+    fn take_out(&mut self, at: u32) {
+        let text = self.text_at(at).unwrap_or_default();
+        let (hash, weight) = (self.hasher.hash_one(text), text.len() + BESIDE);
+        let long = if matches!(cut(text), Cow::Owned(_)) { text.len() } else { 0 };
+        self.index.remove(hash, at);
+        if let Some(place) = self.places.remove(at) {
+            self.leave(place);
+        }
+        self.weight = self.weight.saturating_sub(weight);
+        self.long = self.long.saturating_sub(long);
+    }
+
+    /// A text is no longer there, or elsewhere: a piece without any is given back.
+    fn leave(&mut self, place: Place) {
+        let Some(piece) = self.pieces.get_mut(place.piece()) else { return };
+        piece.in_use = piece.in_use.saturating_sub((place.end - place.start) as usize);
+        if piece.in_use == 0 && self.current != Some(place.piece()) {
+            self.pieces.remove(place.piece());
+        }
+    }
+}
+
+/// The text up to what a row shows.
+pub(crate) fn cut(text: &str) -> Cow<'_, str> {
+    if text.len() <= LONGEST_MESSAGE {
+        return Cow::Borrowed(text);
+    }
+    match text.char_indices().nth(LONGEST_MESSAGE) {
+        Some((at, _)) => Cow::Owned(format!("{}…", text.get(..at).unwrap_or_default())),
+        None => Cow::Borrowed(text),
+    }
+}
+
+/// An id: a canonical UUID as its number, anything else as a text of the pool.
+/// Two of the same pool are equal where the ids are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) enum PackedId {
+    /// `8-4-4-4-12` lower-case hexadecimal digits.
+    Uuid([u8; 16]),
+    /// Any other text.
+    Text(TextId),
+}
+
+impl PackedId {
+    /// Packs an id.
+    pub(crate) fn pack(id: &str, pool: &mut TextPool) -> Self {
+        Self::of_uuid(id).unwrap_or_else(|| Self::Text(pool.intern(id)))
+    }
+
+    /// An id that is packed as a number.
+    pub(crate) fn of_uuid(id: &str) -> Option<Self> {
+        canonical_uuid(id).map(Self::Uuid)
+    }
+
+    /// An id as it would be packed; `None` where nothing of the pool is it.
+    pub(crate) fn find(id: &str, pool: &TextPool) -> Option<Self> {
+        Self::of_uuid(id).or_else(|| pool.find(id).map(Self::Text))
+    }
+
+    /// The id as it came.
+    pub(crate) fn unpack(self, pool: &TextPool) -> Cow<'_, str> {
+        match self {
+            Self::Uuid(bytes) => Cow::Owned(uuid::Uuid::from_bytes(bytes).hyphenated().to_string()),
+            Self::Text(text) => Cow::Borrowed(pool.get(text)),
+        }
+    }
+}
+
+/// The number of a UUID that is written in the one way in which it can be written back.
+fn canonical_uuid(id: &str) -> Option<[u8; 16]> {
+    // Of this length it has hyphens, and nothing around it.
+    let canonical = id.len() == 36 && !id.bytes().any(|byte| byte.is_ascii_uppercase());
+    canonical.then(|| uuid::Uuid::try_parse(id).ok().map(uuid::Uuid::into_bytes)).flatten()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn a_text_is_kept_once() {
+        let mut pool = TextPool::default();
+        let (a, b) = (pool.intern("Command completed successfully"), pool.intern("other"));
+        assert_eq!(pool.intern("Command completed successfully"), a);
+        assert_ne!(a, b);
+        assert_eq!(
+            (pool.get(a), pool.get(b), pool.get(TextId::default())),
+            ("Command completed successfully", "other", "")
+        );
+    }
+
+    #[test]
+    fn a_collection_takes_out_what_is_not_marked_and_what_stays_is_found_as_before() {
+        let mut pool = TextPool::default();
+        let text = |number: u32| format!("{}-{number}", "text ".repeat(number as usize % 40));
+        let ids: Vec<_> = (0..20_000).map(|number| pool.intern(&text(number))).collect();
+        assert!(pool.is_collection_due());
+        let (pieces, in_use) = (pool.pieces.len(), |number: u32| number.is_multiple_of(7));
+        pool.begin_collection();
+        for number in (0..20_000).filter(|&number| in_use(number)) {
+            pool.mark(ids[number as usize]);
+        }
+        let new = pool.intern("came while it was under way");
+        pool.begin_sweep();
+        let mut resurrected = None;
+        while !pool.sweep(1_000) {
+            // One at the end, which is still to be looked at.
+            resurrected.get_or_insert_with(|| pool.intern(&text(19_999)));
+        }
+        for number in 0..20_000 {
+            let expected = (in_use(number) || number == 19_999).then_some(ids[number as usize]);
+            assert_eq!(pool.find(&text(number)), expected, "{number}");
+            if let Some(id) = expected {
+                assert_eq!(pool.get(id), text(number));
+            }
+        }
+        assert_eq!((pool.get(new), resurrected), ("came while it was under way", Some(ids[19_999])));
+        // What became sparse moves with the next one.
+        pool.begin_collection();
+        for number in (0..20_000).filter(|&number| in_use(number)) {
+            pool.mark(ids[number as usize]);
+        }
+        pool.begin_sweep();
+        while !pool.sweep(1_000) {}
+        assert!(pool.pieces.len() < pieces / 4, "{} pieces of {pieces}", pool.pieces.len());
+        for number in (0..20_000).filter(|&number| in_use(number)) {
+            assert_eq!(
+                (pool.find(&text(number)), pool.get(ids[number as usize])),
+                (Some(ids[number as usize]), &*text(number))
+            );
+        }
+        assert!(!pool.is_collection_due());
+    }
+
+    proptest! {
+        #[test]
+        fn every_id_comes_back_as_it_came(id in prop_oneof![".{0,50}", "[0-9a-fA-F]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"]) {
+            let mut pool = TextPool::default();
+            let packed = PackedId::pack(&id, &mut pool);
+            prop_assert_eq!(packed.unpack(&pool), id.as_str());
+            prop_assert_eq!(PackedId::find(&id, &pool), Some(packed));
+            let other = PackedId::pack(&format!("{id}."), &mut pool);
+            prop_assert_ne!(other, packed);
+        }
+    }
+}

@@ -1,0 +1,346 @@
+//! What holds a row each, and grows and shrinks a little at a time: a list and an index that never move a million rows at
+//! once, so that no frame has to wait for it.
+
+pub(crate) mod interner;
+pub(crate) mod path_text;
+
+use std::collections::BTreeSet;
+
+use hashbrown::HashTable;
+
+/// How many entries a block has.
+const BLOCK: usize = 4_096;
+/// How many places a table of an index has after a split; before its next one it has about twice as many.
+const FULL: usize = 800;
+
+/// A list in blocks that stay where they are. What is added gets a place that is free, in the first block that has one;
+/// a block in which nothing is left is given back.
+#[derive(Debug)]
+pub(crate) struct Blocks<T> {
+    blocks: Vec<Block<T>>,
+    /// Blocks with a free place.
+    open: BTreeSet<u32>,
+}
+
+#[derive(Debug)]
+struct Block<T> {
+    entries: Vec<Option<T>>,
+    /// Places that were given up.
+    free: Vec<u16>,
+}
+
+impl<T> Block<T> {
+    fn len(&self) -> usize {
+        self.entries.len() - self.free.len()
+    }
+}
+
+impl<T> Default for Block<T> {
+    fn default() -> Self {
+        Self { entries: Vec::new(), free: Vec::new() }
+    }
+}
+
+impl<T> Default for Blocks<T> {
+    fn default() -> Self {
+        Self { blocks: Vec::new(), open: BTreeSet::new() }
+    }
+}
+
+impl<T> Blocks<T> {
+    /// How many there are.
+    #[cfg(test)]
+    pub(crate) fn len(&self) -> usize {
+        self.blocks.iter().map(Block::len).sum()
+    }
+
+    /// The place behind the last one that may be in use.
+    pub(crate) fn end(&self) -> u32 {
+        u32::try_from(self.blocks.len() * BLOCK).unwrap_or(u32::MAX)
+    }
+
+    /// The one at a place, from 0.
+    pub(crate) fn get(&self, at: u32) -> Option<&T> {
+        let at = at as usize;
+        self.blocks.get(at / BLOCK)?.entries.get(at % BLOCK)?.as_ref()
+    }
+
+    /// The one at a place, from 0, to change it.
+    pub(crate) fn get_mut(&mut self, at: u32) -> Option<&mut T> {
+        let at = at as usize;
+        self.blocks.get_mut(at / BLOCK)?.entries.get_mut(at % BLOCK)?.as_mut()
+    }
+
+    /// Adds one; its place.
+    pub(crate) fn push(&mut self, entry: T) -> u32 {
+        let number = self.open.first().copied().unwrap_or_else(|| {
+            let number = u32::try_from(self.blocks.len()).unwrap_or(u32::MAX);
+            self.blocks.push(Block::default());
+            self.open.insert(number);
+            number
+        });
+        let Some(block) = self.blocks.get_mut(number as usize) else { return u32::MAX };
+        let within = if let Some(within) = block.free.pop() {
+            if let Some(place) = block.entries.get_mut(usize::from(within)) {
+                *place = Some(entry);
+            }
+            usize::from(within)
+        } else {
+            // The first one grows as it is filled: many lists stay small.
+            if block.entries.is_empty() && number > 0 {
+                block.entries.reserve_exact(BLOCK);
+            }
+            block.entries.push(Some(entry));
+            block.entries.len() - 1
+        };
+        if block.len() == BLOCK {
+            self.open.remove(&number);
+        }
+        u32::try_from(number as usize * BLOCK + within).unwrap_or(u32::MAX)
+    }
+
+    /// Takes one out. Its place may be given to another.
+    pub(crate) fn remove(&mut self, at: u32) -> Option<T> {
+        let (number, within) = (at as usize / BLOCK, at as usize % BLOCK);
+        let block = self.blocks.get_mut(number)?;
+        let entry = block.entries.get_mut(within)?.take()?;
+        block.free.extend(u16::try_from(within));
+        self.open.insert(u32::try_from(number).unwrap_or(u32::MAX));
+        if block.len() == 0 {
+            *block = Block::default();
+            while self.blocks.pop_if(|last| last.entries.is_empty()).is_some() {
+                self.open.remove(&u32::try_from(self.blocks.len()).unwrap_or(u32::MAX));
+            }
+        }
+        Some(entry)
+    }
+}
+
+/// Places found by the hash of what stands there.
+///
+/// Linear hashing: many small tables, of which one is split in two whenever there are [`FULL`] places more than before. So an
+/// addition moves some thousand places at most, where one large table would move all of them at once.
+#[derive(Debug)]
+pub(crate) struct Index {
+    /// As many as a power of two, and those that are split already.
+    tables: Vec<HashTable<Slot>>,
+    /// One less than that power of two.
+    mask: u32,
+    /// The table that is split next.
+    next: u32,
+    len: usize,
+}
+
+/// A place under its hash, which spares a look at what stands there.
+type Slot = (u32, u32);
+
+impl Default for Index {
+    fn default() -> Self {
+        Self { tables: vec![HashTable::new()], mask: 0, next: 0, len: 0 }
+    }
+}
+
+impl Index {
+    /// The place with this hash of which `is_it` says yes.
+    pub(crate) fn find(&self, hash: u64, is_it: impl Fn(u32) -> bool) -> Option<u32> {
+        let hash = folded(hash);
+        let found = self.tables.get(self.table_of(hash))?.find(within(hash), |&(other, at)| other == hash && is_it(at));
+        found.map(|&(_, at)| at)
+    }
+
+    /// Adds a place that is not there yet.
+    pub(crate) fn insert(&mut self, hash: u64, at: u32) {
+        let hash = folded(hash);
+        let table = self.table_of(hash);
+        if let Some(table) = self.tables.get_mut(table) {
+            table.insert_unique(within(hash), (hash, at), |&(hash, _)| within(hash));
+        }
+        self.len += 1;
+        if self.len > self.tables.len() * FULL {
+            self.split();
+        }
+    }
+
+    /// Takes a place out.
+    pub(crate) fn remove(&mut self, hash: u64, at: u32) {
+        let hash = folded(hash);
+        let table = self.table_of(hash);
+        let Some(table) = self.tables.get_mut(table) else { return };
+        if let Ok(found) = table.find_entry(within(hash), |&slot| slot == (hash, at)) {
+            found.remove();
+            self.len -= 1;
+        }
+        // Two tables less than would be split again.
+        if self.len + 2 * FULL < self.tables.len() * FULL {
+            self.unite();
+        }
+    }
+
+    fn table_of(&self, hash: u32) -> usize {
+        let table = hash & self.mask;
+        // Those before `next` are split: one more bit tells which half.
+        let table = if table < self.next { hash & (self.mask << 1 | 1) } else { table };
+        table as usize
+    }
+
+    fn split(&mut self) {
+        let Some(whole) = self.tables.get_mut(self.next as usize).map(std::mem::take) else { return };
+        let new_bit = self.mask + 1;
+        let upper_half = |hash: u32| hash & new_bit != 0;
+        // Room up to their own split: else they would all grow at about the same time.
+        let (mut lower, mut upper) = (HashTable::with_capacity(2 * FULL), HashTable::with_capacity(2 * FULL));
+        for (hash, at) in whole {
+            let half = if upper_half(hash) { &mut upper } else { &mut lower };
+            half.insert_unique(within(hash), (hash, at), |&(hash, _)| within(hash));
+        }
+        if let Some(table) = self.tables.get_mut(self.next as usize) {
+            *table = lower;
+        }
+        self.tables.push(upper);
+        self.next += 1;
+        if self.next > self.mask {
+            (self.mask, self.next) = (self.mask << 1 | 1, 0);
+        }
+    }
+
+    /// Undoes the last split.
+    fn unite(&mut self) {
+        if self.tables.len() == 1 {
+            return;
+        }
+        if self.next == 0 {
+            self.mask >>= 1;
+            self.next = self.mask + 1;
+        }
+        self.next -= 1;
+        let Some(upper) = self.tables.pop() else { return };
+        let Some(lower) = self.tables.get_mut(self.next as usize) else { return };
+        for (hash, at) in upper {
+            lower.insert_unique(within(hash), (hash, at), |&(hash, _)| within(hash));
+        }
+    }
+}
+
+/// As much of a hash as is kept.
+fn folded(hash: u64) -> u32 {
+    let (upper, lower) = (hash >> 32, hash & u64::from(u32::MAX));
+    // Both have 32 bits.
+    u32::try_from(upper ^ lower).unwrap_or(0)
+}
+
+/// A hash as a table wants it, which looks at the lowest bits and at the highest: the lowest are other ones than those that
+/// choose the table and are alike in it.
+fn within(hash: u32) -> u64 {
+    let turned = u64::from(hash.rotate_left(16));
+    turned | turned.wrapping_mul(0x9E37_79B9_7F4A_7C15) & 0xFFFF_FFFF_0000_0000
+}
+
+/// A yes or no for each place.
+#[derive(Debug, Default)]
+pub(crate) struct Bits(Vec<bool>);
+
+impl Bits {
+    pub(crate) fn get(&self, at: u32) -> bool {
+        self.0.get(at as usize).copied().unwrap_or(false)
+    }
+
+    pub(crate) fn set(&mut self, at: u32, value: bool) {
+        let number = at as usize;
+        if self.0.len() <= number && value {
+            self.0.resize((number + 1).next_power_of_two(), false);
+        }
+        if let Some(bit) = self.0.get_mut(number) {
+            *bit = value;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_list_gives_back_what_was_added_and_nothing_behind_it() {
+        let mut list = Blocks::default();
+        let count = 3 * BLOCK + 1;
+        for number in 0..count {
+            assert_eq!(list.push(number) as usize, number);
+            assert_eq!(list.len(), number + 1);
+        }
+        for at in 0..count {
+            assert_eq!(list.get(u32::try_from(at).unwrap()), Some(&at));
+        }
+        assert_eq!(list.get(u32::try_from(count).unwrap()), None);
+        *list.get_mut(5_000).unwrap() = 7;
+        assert_eq!(list.get(5_000), Some(&7));
+    }
+
+    #[test]
+    fn places_that_were_given_up_are_used_again_and_blocks_without_any_are_given_back() {
+        let mut list = Blocks::default();
+        let count = 4 * u32::try_from(BLOCK).unwrap();
+        for number in 0..count {
+            list.push(number);
+        }
+        for at in (0..count).filter(|at| at % 2 == 0) {
+            assert_eq!((list.remove(at), list.remove(at)), (Some(at), None));
+        }
+        assert_eq!((list.len(), list.end()), (count as usize / 2, count));
+        for _ in 0..BLOCK / 2 {
+            assert!((list.push(7) as usize) < BLOCK, "there is room in the first block");
+        }
+        for at in 0..count {
+            list.remove(at);
+        }
+        assert_eq!((list.len(), list.end()), (0, 0));
+        assert_eq!(list.push(1), 0);
+    }
+
+    #[test]
+    fn an_index_shrinks_and_finds_everything_meanwhile() {
+        let hash_of = |at: u32| u64::from(at).wrapping_mul(0x9E37_79B9_7F4A_7C15).rotate_left(29);
+        let mut index = Index::default();
+        for round in 0..2 {
+            for at in 0..20_000 {
+                index.insert(hash_of(at), at);
+            }
+            for at in 0..20_000 {
+                index.remove(hash_of(at), at);
+                assert_eq!(index.find(hash_of(at), |other| other == at), None);
+                for known in [at + 1, 10_000 + at / 2, 19_999].into_iter().filter(|&known| known > at && known < 20_000)
+                {
+                    assert_eq!(index.find(hash_of(known), |other| other == known), Some(known), "{known} of {at}");
+                }
+            }
+            assert!(index.tables.len() <= 2, "{} tables in round {round}", index.tables.len());
+        }
+    }
+
+    #[test]
+    fn an_index_finds_everything_at_each_moment_of_its_growth() {
+        // All of a few hashes, so that only `is_it` tells most apart.
+        let few = |at: u32| u64::from(at % 977).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+        let many = |at: u32| u64::from(at).wrapping_mul(0x9E37_79B9_7F4A_7C15).rotate_left(29);
+        for hash_of in [few, many] {
+            let mut index = Index::default();
+            for at in 0..20_000 {
+                index.insert(hash_of(at), at);
+                for known in [0, at / 3, at / 2, at - at / 4, at] {
+                    assert_eq!(index.find(hash_of(known), |other| other == known), Some(known), "{known} of {at}");
+                }
+                assert_eq!(index.find(hash_of(at + 1), |other| other == at + 1), None);
+            }
+        }
+    }
+
+    #[test]
+    fn no_table_of_an_index_grows_beyond_what_is_moved_in_a_moment() {
+        let mut random = fastrand::Rng::with_seed(7);
+        let mut index = Index::default();
+        for at in 0..200_000 {
+            index.insert(random.u64(..), at);
+            let fullest = index.tables.iter().map(HashTable::len).max().unwrap();
+            assert!(at % 100 != 0 || fullest < 3 * FULL, "{fullest} in one of {}", index.tables.len());
+        }
+    }
+}

@@ -1,0 +1,455 @@
+//! An activity, a message or a gap as one line for others: JSON, CSV or tab-separated cells, or words for people. The same
+//! fields in `watch`, in `export`, and in what the window copies. Holds no secret: entries have none.
+
+use std::borrow::Cow;
+
+use crate::activity::stats::completeness::GapState;
+use crate::activity::time::time_reference::TimeReference;
+use crate::activity::time::timestamp::Moment;
+use crate::protocol::{Delivery, Message, is_hidden, is_obeyed, visible};
+
+use super::entry::{Deed, Enquiry, Entry, Fact, GapCause, Kind};
+use super::read::{Activity, Source};
+use super::row::unreadable_text;
+use super::status::Status;
+
+/// The form of exported lines.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Format {
+    /// Comma-separated values after RFC 4180, with a header line.
+    Csv,
+    /// One JSON object a line.
+    Ndjson,
+}
+
+impl Format {
+    /// What the names of such files end with.
+    #[must_use]
+    pub fn extension(self) -> &'static str {
+        match self {
+            Self::Csv => "csv",
+            Self::Ndjson => "ndjson",
+        }
+    }
+}
+
+/// The fields, in the order of JSON and of the columns.
+const FIELDS: [&str; 10] =
+    ["kind", "id", "profile", "status", "message", "label", "context", "source", "first_seen", "at"];
+
+/// One line. Holds no secret: the journal has none.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct Record {
+    kind: &'static str,
+    /// `None` for a gap, whose id is ours and says nothing.
+    id: Option<String>,
+    profile: String,
+    status: String,
+    /// What was said; empty where nothing was.
+    message: String,
+    label: String,
+    context: String,
+    /// `None` where nobody has said anything yet, and for a gap.
+    source: Option<&'static str>,
+    first_seen: String,
+    at: String,
+}
+
+impl Record {
+    /// The line above those of CSV.
+    #[must_use]
+    pub fn csv_header() -> String {
+        format!("{}\r\n", FIELDS.join(","))
+    }
+
+    /// The line above tab-separated ones.
+    #[must_use]
+    pub fn tsv_header() -> String {
+        format!("{}\n", FIELDS.join("\t"))
+    }
+
+    /// An activity in the state that it is in. `whole` is the text of which the row shows the beginning, where it is known.
+    #[must_use]
+    pub fn of(profile: String, activity: &Activity<'_>, whole: Option<&str>, at: Moment) -> Self {
+        let message = activity.whole_message();
+        let whole = whole.filter(|whole| message.strip_suffix('…').is_some_and(|cut| whole.starts_with(cut)));
+        Self {
+            kind: word(activity.kind()),
+            id: Some(activity.id().into_owned()),
+            profile,
+            status: activity.status().word().into_owned(),
+            message: whole.map_or_else(|| message.into_owned(), str::to_owned),
+            label: activity.label().to_owned(),
+            context: activity.context().to_owned(),
+            source: activity.source().map(Source::word),
+            first_seen: activity.shown(activity.first_seen()).to_string(),
+            at: activity.shown(at).to_string(),
+        }
+    }
+
+    /// With the whole context, of which the row shows the beginning, if it is known.
+    #[must_use]
+    pub fn with_context(mut self, whole: Option<&str>) -> Self {
+        let begins = self.context.strip_suffix('…');
+        if let Some(whole) = whole.filter(|whole| begins.is_some_and(|begins| whole.starts_with(begins))) {
+            whole.clone_into(&mut self.context);
+        }
+        self
+    }
+
+    /// Whether it may have only the beginning of a text.
+    #[must_use]
+    pub fn may_be_cut(&self) -> bool {
+        [&self.message, &self.label, &self.context].into_iter().any(|text| text.ends_with('…'))
+    }
+
+    /// With the whole texts of which it has the beginnings, from the entries of its activity in ascending order.
+    #[must_use]
+    pub fn completed(mut self, entries: &[Entry]) -> Self {
+        complete(&mut self.message, entries.iter().rev().filter_map(text_of));
+        complete(&mut self.label, entries.iter().rev().filter_map(label_of).map(Cow::Borrowed));
+        complete(&mut self.context, entries.iter().rev().filter_map(context_of).map(Cow::Borrowed));
+        self
+    }
+
+    /// A gap as it stands, of entries whose clock relates to the computer's like that.
+    #[must_use]
+    pub fn of_gap(profile: String, gap: &GapState, seen: Moment, reference: TimeReference) -> Self {
+        Self {
+            kind: word(Kind::Gap),
+            id: None,
+            profile,
+            status: Status::Gap.word().into_owned(),
+            message: gap_in_words(gap),
+            label: String::new(),
+            context: String::new(),
+            source: None,
+            first_seen: reference.shown(gap.from).to_string(),
+            at: reference.shown(gap.to.unwrap_or(seen)).to_string(),
+        }
+    }
+
+    /// As the line of one message: how that one is known, and what is known of its activity beside it.
+    #[must_use]
+    pub fn into_message(self, source: Source, label: &str, activity: &Activity<'_>) -> Self {
+        let first_seen = activity.shown(activity.first_seen()).to_string();
+        Self { source: Some(source.word()), label: label.to_owned(), first_seen, ..self }
+    }
+
+    /// As one line of JSON.
+    #[must_use]
+    pub fn json(&self) -> String {
+        // Texts alone have a form as JSON always.
+        let mut line = escaped(&serde_json::to_string(self).unwrap_or_default());
+        line.push('\n');
+        line
+    }
+
+    /// As one line of CSV after RFC 4180.
+    #[must_use]
+    pub fn csv(&self) -> String {
+        let mut line = self.cells().map(cell).join(",");
+        line.push_str("\r\n");
+        line
+    }
+
+    /// As one line of cells with tabs between them; see [`tsv_line`].
+    #[must_use]
+    pub fn tsv(&self) -> String {
+        tsv_line(&self.cells())
+    }
+
+    fn cells(&self) -> [&str; FIELDS.len()] {
+        [
+            self.kind,
+            self.id.as_deref().unwrap_or_default(),
+            &self.profile,
+            &self.status,
+            &self.message,
+            &self.label,
+            &self.context,
+            self.source.unwrap_or_default(),
+            &self.first_seen,
+            &self.at,
+        ]
+    }
+
+    /// For people: times in UTC, nothing that a terminal would obey.
+    #[must_use]
+    pub fn plain(&self) -> String {
+        let parts = [
+            self.at.as_str(),
+            &self.profile,
+            self.kind,
+            self.id.as_deref().unwrap_or_default(),
+            &self.status,
+            &self.label,
+            &self.context,
+            &self.message,
+        ];
+        let shown: Vec<String> =
+            parts.iter().filter(|part| !part.is_empty()).map(|part| visible(part).into_owned()).collect();
+        let mut line = shown.join("  ");
+        line.push('\n');
+        line
+    }
+}
+
+/// The kind's word in a field.
+fn word(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Command => "command",
+        Kind::Data => "data",
+        Kind::Message => "message",
+        Kind::Gap => "gap",
+    }
+}
+
+/// What a gap is, in a sentence's beginning.
+fn gap_in_words(gap: &GapState) -> String {
+    let cause = match gap.cause {
+        GapCause::Disconnected => "Disconnected",
+        GapCause::NotRunning => "The monitor was not running",
+        GapCause::Asleep => "The computer was asleep",
+        GapCause::MessageLost => "A message was lost",
+    };
+    let mut parts = vec![format!("{cause}: {}", gap.meaning())];
+    parts.extend(gap.findings());
+    parts.join(", ")
+}
+
+/// JSON whose texts say the same, with everything that shows nothing of itself as `\u….`: a terminal that is shown it obeys
+/// nothing.
+fn escaped(json: &str) -> String {
+    let mut out = String::with_capacity(json.len());
+    for character in json.chars() {
+        if is_hidden(character) {
+            for unit in character.encode_utf16(&mut [0; 2]) {
+                out.extend(["\\u", &format!("{unit:04x}")]);
+            }
+        } else {
+            out.push(character);
+        }
+    }
+    out
+}
+
+/// A cell of CSV, with what a terminal would obey made visible. One that a spreadsheet would take for a formula gets an apostrophe in front, as spreadsheets themselves
+/// mark text: what a server says must not run in an operator's spreadsheet. JSON lines write what is made visible here as escapes.
+fn cell(text: &str) -> String {
+    let guard = guard(text);
+    let shown: String = text
+        .chars()
+        .map(|character| {
+            if is_obeyed(character) {
+                visible(character.encode_utf8(&mut [0; 4])).into_owned()
+            } else {
+                character.into()
+            }
+        })
+        .collect();
+    let text = shown.as_str();
+    if text.contains(['"', ',', '\r', '\n']) {
+        format!("\"{guard}{}\"", text.replace('"', "\"\""))
+    } else {
+        format!("{guard}{text}")
+    }
+}
+
+/// One line of cells with tabs between them, as spreadsheets paste them. Tabs and line ends within a cell become spaces, a cell
+/// with a quotation mark is quoted and its marks are doubled, and no cell is a formula.
+#[must_use]
+pub fn tsv_line(cells: &[impl AsRef<str>]) -> String {
+    let cell = |text: &str| {
+        let guard = guard(text);
+        let text = text.replace("\r\n", " ").replace(['\t', '\r', '\n'], " ");
+        if text.contains('"') { format!("\"{guard}{}\"", text.replace('"', "\"\"")) } else { format!("{guard}{text}") }
+    };
+    let cells: Vec<String> = cells.iter().map(|text| cell(text.as_ref())).collect();
+    cells.join("\t") + "\n"
+}
+
+/// What goes in front of a cell so that no spreadsheet runs it. The list is that of OWASP's page on CSV injection, with the other
+/// forms of the same signs that Unicode has; blanks and invisible characters before a sign do not make it harmless.
+fn guard(text: &str) -> &'static str {
+    const SIGNS: [char; 13] = ['=', '+', '-', '@', '＝', '＋', '－', '＠', '﹦', '﹢', '﹣', '﹫', '−'];
+    let begins_with_control = text.starts_with(['\t', '\r', '\n']);
+    let first = text.trim_start_matches(|character: char| character.is_whitespace() || is_hidden(character));
+    if begins_with_control || first.starts_with(SIGNS) { "'" } else { "" }
+}
+
+/// The whole text that an entry came with, of which a row shows the beginning.
+#[must_use]
+pub fn text_of(entry: &Entry) -> Option<Cow<'_, str>> {
+    let text = match &entry.fact {
+        Fact::Heard(Message::Command(report)) => report.body.text(),
+        Fact::Heard(Message::Data(report)) => match &report.delivery {
+            Delivery::Text(text) => Some(&**text),
+            Delivery::Other { body, .. } => body.text(),
+            Delivery::Inline { .. } | Delivery::Link(_) | Delivery::StreamToken(_) => None,
+        },
+        Fact::Heard(Message::Unrecognised(_)) => Some(&*entry.raw),
+        Fact::Enquired(Enquiry::Known { text, .. }) => text.as_deref(),
+        Fact::Unreadable { reason, size } => return Some(unreadable_text(*reason, *size, &entry.raw).into()),
+        Fact::Heard(Message::StreamReady(_))
+        | Fact::Repeated(_)
+        | Fact::Enquired(Enquiry::Unknown)
+        | Fact::Done(_)
+        | Fact::Gap(_) => None,
+    };
+    text.map(Cow::Borrowed)
+}
+
+/// The whole label that an entry gave, of which a row shows the beginning.
+fn label_of(entry: &Entry) -> Option<&str> {
+    match &entry.fact {
+        Fact::Done(Deed::Labelled { label }) => Some(label),
+        _ => None,
+    }
+}
+
+/// Replaces a text that was cut by the first whole one that it is the beginning of. A text may end like one that was cut.
+fn complete<'a>(text: &mut String, mut wholes: impl Iterator<Item = Cow<'a, str>>) {
+    let whole = text.strip_suffix('…').and_then(|cut| wholes.find(|whole| whole == text || whole.starts_with(cut)));
+    if let Some(whole) = whole {
+        *text = whole.into_owned();
+    }
+}
+
+/// The whole context that an entry came with, of which a row shows the beginning.
+#[must_use]
+pub fn context_of(entry: &Entry) -> Option<&str> {
+    match &entry.fact {
+        Fact::Heard(Message::Data(report)) => report.context.as_deref(),
+        Fact::Done(Deed::Requested(requested)) => Some(&requested.context),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn record(message: &str) -> Record {
+        Record {
+            kind: "command",
+            id: Some("c-1".into()),
+            profile: "ops".into(),
+            status: "Failed".into(),
+            message: message.into(),
+            label: String::new(),
+            context: String::new(),
+            source: Some("socket"),
+            first_seen: Moment(0).to_string(),
+            at: Moment(1_500_000).to_string(),
+        }
+    }
+
+    #[test]
+    fn json_has_the_fields_of_the_contract_in_its_order() {
+        assert_eq!(
+            record("no\n").json(),
+            "{\"kind\":\"command\",\"id\":\"c-1\",\"profile\":\"ops\",\"status\":\"Failed\",\"message\":\"no\\n\",\
+             \"label\":\"\",\"context\":\"\",\"source\":\"socket\",\"first_seen\":\"1970-01-01T00:00:00.000000Z\",\
+             \"at\":\"1970-01-01T00:00:01.500000Z\"}\n"
+        );
+    }
+
+    #[test]
+    fn a_line_of_json_says_the_text_as_it_is_and_holds_nothing_that_a_terminal_obeys() {
+        let text = "\u{1b}]0;x\u{7} \u{9b}2J \u{202e}evil \u{e0041}\u{7f} – ü";
+        let line = record(text).json();
+        assert!(!line.trim_end().chars().any(is_hidden), "{line:?}");
+        let read: serde_json::Value = serde_json::from_str(&line).unwrap();
+        assert_eq!(read["message"], text);
+    }
+
+    #[test]
+    fn csv_is_quoted_after_rfc_4180_and_no_cell_is_a_formula() {
+        for (text, wanted) in [
+            ("plain", "plain"),
+            ("a \"b\", c", "\"a \"\"b\"\", c\""),
+            ("two\nlines", "\"two\nlines\""),
+            ("=HYPERLINK(\"x\")", "\"'=HYPERLINK(\"\"x\"\")\""),
+            ("+1", "'+1"),
+            ("-1", "'-1"),
+            ("@a", "'@a"),
+            ("\ta", "'\ta"),
+            ("\na", "\"'\na\""),
+            ("＝1+1", "'＝1+1"),
+            ("＋1", "'＋1"),
+            ("－1", "'－1"),
+            ("＠SUM(1)", "'＠SUM(1)"),
+            ("﹦1", "'﹦1"),
+            ("−1", "'−1"),
+            ("  =1+1", "'  =1+1"),
+            ("\u{a0}=1", "'\u{a0}=1"),
+            ("\u{feff}=1", "'\u{feff}=1"),
+            ("\u{200b}\u{200b}@a", "'\u{200b}\u{200b}@a"),
+            ("", ""),
+            ("a=b", "a=b"),
+            ("1 - 1", "1 - 1"),
+            ("\u{1b}[2Jx\u{202e}\u{9b}", "␛[2Jx\\u{202e}\\u{9b}"),
+        ] {
+            assert_eq!(cell(text), wanted);
+        }
+        let columns = |line: String, between: char| line.trim_end().split(between).count();
+        assert_eq!(columns(record("x").csv(), ','), columns(Record::csv_header(), ','));
+        assert!(record("x").csv().ends_with("\r\n"));
+    }
+
+    #[test]
+    fn tab_separated_lines_have_one_cell_a_field_and_no_formula() {
+        let line = record("=a\tb\nc").tsv();
+        assert_eq!(line.matches('\t').count(), Record::tsv_header().matches('\t').count(), "{line:?}");
+        assert!(line.contains("\t'=a b c\t") && line.ends_with('\n') && line.lines().count() == 1, "{line:?}");
+    }
+
+    #[test]
+    fn tab_separated_cells_with_quotation_marks_are_read_back_as_they_are() {
+        for text in ["\"", "\"quoted\" at the beginning", "ends with \"", "a \"b\" c", "=\"x\"", "plain"] {
+            let line = record(text).tsv();
+            let cell = line.split('\t').nth(4).unwrap();
+            // As PapaParse, Excel and LibreOffice read it: a mark at the beginning opens a cell that the next single mark closes.
+            let read =
+                cell.strip_prefix('"').and_then(|cell| cell.strip_suffix('"')).map(|cell| cell.replace("\"\"", "\""));
+            let read = read.unwrap_or_else(|| cell.to_owned());
+            assert_eq!(read.trim_start_matches('\''), text, "{line:?}");
+            assert_eq!(cell.matches('"').count() % 2, 0, "a cell is left open: {line:?}");
+        }
+    }
+
+    #[test]
+    fn a_line_for_people_is_one_line_that_no_terminal_obeys() {
+        let line = record("\u{1b}[2Jgone\r\n\u{202e}evil\u{9b}").plain();
+        assert_eq!(line.lines().count(), 1, "{line:?}");
+        assert!(!line.trim_end().contains(|c: char| c.is_control() || c == '\u{202e}'), "{line:?}");
+        assert!(line.contains("c-1  Failed"), "{line}");
+    }
+
+    #[test]
+    fn a_gap_says_what_may_be_missing_and_what_was_recovered() {
+        let gap = GapState {
+            from: Moment(0),
+            to: Some(Moment(1_000_000)),
+            cause: GapCause::Disconnected,
+            open: 4,
+            recovered: 3,
+            unknown: 0,
+            requests: 2,
+            heard: 1,
+            suspected: false,
+        };
+        let record = Record::of_gap("ops".into(), &gap, Moment(9_000_000), TimeReference::EXACT);
+        assert!(record.json().starts_with("{\"kind\":\"gap\",\"id\":null,"), "{}", record.json());
+        assert!(
+            record.message.contains("3 of 4 recovered, 1 of 2 data requests heard, 1 data request cannot be asked for"),
+            "{}",
+            record.message
+        );
+        let recovered = GapState { recovered: 4, heard: 2, ..gap };
+        let message = Record::of_gap("ops".into(), &recovered, Moment(9_000_000), TimeReference::EXACT).message;
+        assert_eq!(message, "Disconnected: nothing known is missing, 4 of 4 recovered, 2 of 2 data requests heard");
+        assert_eq!(record.at, "1970-01-01T00:00:01.000000Z");
+    }
+}

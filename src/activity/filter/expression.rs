@@ -1,0 +1,102 @@
+//! A filter as it was parsed.
+
+use std::fmt;
+use std::time::Duration;
+
+use crate::activity::entry::Kind;
+use crate::activity::read::Source;
+use crate::activity::time::since::Since;
+
+use super::names::{Field, StatusName};
+use super::pattern::Pattern;
+
+/// A filter, read. Empty, it lets every row through. [`fmt::Display`] writes it in a form that is read back as the same.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Filter {
+    pub(crate) terms: Vec<Term>,
+}
+
+/// One part: what is asked, or that it is not so.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Term {
+    pub(crate) not: bool,
+    pub(crate) test: Test,
+}
+
+impl fmt::Display for Term {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.not {
+            f.write_str("-")?;
+        }
+        match &self.test {
+            Test::Text(None, pattern) => pattern.fmt(f),
+            Test::Text(Some(field), pattern) => write!(f, "{}:{pattern}", field.word()),
+            Test::Empty(field) => write!(f, "{}:\"\"", field.word()),
+            Test::Status(names) => list(f, "status", names.iter().map(|name| name.word())),
+            Test::Kind(kinds) => list(f, "kind", kinds.iter().map(|kind| kind.word().to_lowercase())),
+            Test::Source(sources) => list(f, "source", sources.iter().map(|source| source.word())),
+            Test::Since(since) => write!(f, "since:{since}"),
+            Test::Took(comparison, than) => write!(f, "took:{}{}", comparison.sign(), super::names::span(*than)),
+        }
+    }
+}
+
+/// What one part asks of a row.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Test {
+    /// A pattern is found in a field, or in any.
+    Text(Option<Field>, Pattern),
+    /// A field says nothing.
+    Empty(Field),
+    /// The status is one of these.
+    Status(Vec<StatusName>),
+    /// The kind is one of these.
+    Kind(Vec<Kind>),
+    /// Its state is known in one of these ways.
+    Source(Vec<Source>),
+    /// Its last message came no earlier.
+    Since(Since),
+    /// How long it took.
+    Took(Comparison, Duration),
+}
+
+/// How two durations are compared.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Comparison {
+    Longer,
+    AtLeast,
+    Shorter,
+    AtMost,
+}
+
+impl Comparison {
+    pub(crate) fn sign(self) -> &'static str {
+        match self {
+            Self::Longer => ">",
+            Self::AtLeast => ">=",
+            Self::Shorter => "<",
+            Self::AtMost => "<=",
+        }
+    }
+
+    pub(crate) fn holds(self, took: Duration, than: Duration) -> bool {
+        match self {
+            Self::Longer => took > than,
+            Self::AtLeast => took >= than,
+            Self::Shorter => took < than,
+            Self::AtMost => took <= than,
+        }
+    }
+}
+
+pub(crate) fn list<T: fmt::Display>(
+    f: &mut fmt::Formatter<'_>,
+    field: &str,
+    words: impl Iterator<Item = T>,
+) -> fmt::Result {
+    write!(f, "{field}:")?;
+    for (index, word) in words.enumerate() {
+        write!(f, "{}{word}", if index > 0 { "," } else { "" })?;
+    }
+    Ok(())
+}

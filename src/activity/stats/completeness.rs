@@ -1,0 +1,323 @@
+//! What may be missing: how a gap stands, in numbers and in words, and whether anything can be claimed at all.
+//!
+//! The one place where that is decided: the row of a gap, its details, the status bar, the dialog, `export` and `watch` ask
+//! here. It claims nothing about ids that were never seen.
+
+use std::time::Duration;
+
+use crate::activity::entry::{ActivityKey, Gap, GapCause};
+use crate::activity::time::timestamp::Moment;
+
+/// How long after the server was asked the socket may still bring the outcome.
+const GRACE: Duration = Duration::from_secs(10);
+/// How long an outcome that was not heard makes another client likely.
+const SUSPECTED: Duration = Duration::from_hours(1);
+
+/// What is known of an id by now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Answer {
+    /// Its outcome is known.
+    Settled,
+    /// The server was asked and does not know it.
+    Unknown,
+    /// Its outcome is still to come.
+    Open,
+}
+
+/// A gap as it stands now.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct GapState {
+    /// When it began.
+    pub from: Moment,
+    /// When it ended; `None` while it lasts.
+    pub to: Option<Moment>,
+    /// Why nothing was heard.
+    pub cause: GapCause,
+    /// How many commands were open across it.
+    pub open: usize,
+    /// How many of those are settled by now: heard after all, or asked for.
+    pub recovered: usize,
+    /// How many of those the server does not know.
+    pub unknown: usize,
+    /// How many data requests were open across it.
+    pub requests: usize,
+    /// How many of those have had their outcome since.
+    pub heard: usize,
+    /// Another client probably takes messages: nothing is claimed.
+    pub suspected: bool,
+}
+
+impl GapState {
+    /// A gap, by what is known of the ids that it names. `open_now` is how many commands and data requests are open now: while a
+    /// gap lasts it names none, and they are what is open across it.
+    #[must_use]
+    pub fn of(gap: &Gap, open_now: (usize, usize), answer: impl Fn(&ActivityKey) -> Answer) -> Self {
+        let (from, to, cause) = (gap.from, gap.to, gap.cause);
+        if to.is_none() {
+            let (open, requests) = open_now;
+            return Self { from, to, cause, open, recovered: 0, unknown: 0, requests, heard: 0, suspected: false };
+        }
+        let (mut recovered, mut unknown) = (0, 0);
+        for command in &gap.open {
+            match answer(&ActivityKey::Command(command.clone())) {
+                Answer::Settled => recovered += 1,
+                Answer::Unknown => unknown += 1,
+                Answer::Open => {}
+            }
+        }
+        let requests = usize::try_from(gap.requests).unwrap_or(usize::MAX);
+        let is_heard = |request| answer(&ActivityKey::Data(request)) == Answer::Settled;
+        let named = gap.open_requests.iter().filter(|request| is_heard((*request).clone())).count();
+        // Those that it counts without naming them have had their outcomes where nothing is open any more.
+        let unnamed = if open_now == (0, 0) { requests.saturating_sub(gap.open_requests.len()) } else { 0 };
+        Self {
+            from,
+            to,
+            cause,
+            open: gap.open.len(),
+            recovered,
+            unknown,
+            requests,
+            heard: named + unnamed,
+            suspected: false,
+        }
+    }
+
+    /// The same while another client probably takes messages, or not.
+    #[must_use]
+    pub fn while_suspected(self, suspected: bool) -> Self {
+        Self { suspected, ..self }
+    }
+
+    /// Whether the outcome of everything that is known to have been open is known, and no message was lost that may have told
+    /// another.
+    #[must_use]
+    pub fn is_recovered(&self) -> bool {
+        let is_known = self.recovered == self.open && self.heard == self.requests;
+        self.to.is_some() && is_known && self.cause != GapCause::MessageLost
+    }
+
+    /// Whether nothing that is known to have been open is missing, and that can be said.
+    #[must_use]
+    pub fn is_complete(&self) -> bool {
+        self.is_recovered() && !self.suspected
+    }
+
+    /// How many commands were open across it and still are.
+    #[must_use]
+    pub fn commands_left(&self) -> usize {
+        self.open.saturating_sub(self.recovered + self.unknown)
+    }
+
+    /// How many data requests were open across it and have had no outcome since.
+    #[must_use]
+    pub fn requests_left(&self) -> usize {
+        self.requests.saturating_sub(self.heard)
+    }
+
+    /// What it means, as the end of a sentence.
+    #[must_use]
+    pub fn meaning(&self) -> &'static str {
+        if self.is_complete() { "nothing known is missing" } else { "acknowledgements may be missing" }
+    }
+
+    /// What is known of it by now, in parts: `3 of 5 recovered, 1 unknown to the server`.
+    #[must_use]
+    pub fn findings(&self) -> Vec<String> {
+        let mut parts = Vec::with_capacity(3);
+        if self.to.is_none() {
+            let open = [(self.open, "command"), (self.requests, "data request")];
+            let open: Vec<String> =
+                open.into_iter().filter(|(count, _)| *count > 0).map(|(count, noun)| counted(count, noun)).collect();
+            if !open.is_empty() {
+                let verb = if self.open + self.requests == 1 { "is" } else { "are" };
+                parts.push(format!("{} {verb} waiting for an outcome", open.join(" and ")));
+            }
+            return parts;
+        }
+        if self.open > 0 {
+            let unknown = match self.unknown {
+                0 => String::new(),
+                unknown => format!(", {unknown} unknown to the server"),
+            };
+            parts.push(format!("{} of {} recovered{unknown}", self.recovered, self.open));
+        }
+        if self.heard > 0 {
+            parts.push(format!("{} of {} heard", self.heard, counted(self.requests, "data request")));
+        }
+        if self.requests_left() > 0 {
+            parts.push(format!("{} cannot be asked for", counted(self.requests_left(), "data request")));
+        } else if self.open == 0 && self.requests == 0 {
+            parts.push("no command was open".to_owned());
+        }
+        if self.suspected {
+            parts.push("another client may take messages".to_owned());
+        }
+        parts
+    }
+}
+
+/// `1 command`, `3 commands`.
+fn counted(count: usize, noun: &str) -> String {
+    format!("{count} {noun}{}", if count == 1 { "" } else { "s" })
+}
+
+/// How many commands of the last hour have an outcome that never reached the socket, although it was connected all the while: from
+/// when the socket called them pending until 10 s after the server, when it was asked, reported the outcome. Another client
+/// probably takes messages from the profile's queue.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct CompetingConsumer {
+    /// How many there are, at least 1.
+    pub unheard: usize,
+    /// Of how many that had their outcome within the hour.
+    pub of: usize,
+}
+
+impl CompetingConsumer {
+    /// What [`crate::activity::Activities::unheard`] gives makes likely at a time; `settled` is how many commands had their outcome within
+    /// the hour.
+    #[must_use]
+    pub fn of(unheard: &[Moment], settled: usize, now: Moment) -> Option<Self> {
+        let unheard = unheard.iter().filter(|answered| is_suspicious(**answered, now)).count();
+        (unheard > 0).then_some(Self { unheard, of: settled.max(unheard) })
+    }
+}
+
+/// When what [`crate::activity::Activities::unheard`] gives means something else by the time alone.
+#[must_use]
+pub fn next_turn(unheard: &[Moment], now: Moment) -> Option<Moment> {
+    let turns = unheard.iter().flat_map(|answered| [answered.plus(GRACE), answered.plus(SUSPECTED)]);
+    turns.filter(|turn| *turn > now).min()
+}
+
+/// A command that the socket called pending, and whose outcome is only known because the server was asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Unheard {
+    /// When it was first seen.
+    pub since: Moment,
+    /// When the server answered.
+    pub answered: Moment,
+}
+
+/// The times in which nothing could be heard, for looking up what they explain.
+#[derive(Debug, Default)]
+pub struct Gaps {
+    /// When each began, in order, and the latest end of it and those before it.
+    ends: Vec<(Moment, Moment)>,
+}
+
+impl Gaps {
+    /// Of these.
+    pub fn of<'a>(gaps: impl Iterator<Item = &'a Gap>) -> Self {
+        let mut ends: Vec<_> = gaps.map(|gap| (gap.from, gap.to.unwrap_or(Moment(i64::MAX)))).collect();
+        ends.sort_unstable();
+        let mut latest = Moment(i64::MIN);
+        for (_, end) in &mut ends {
+            latest = latest.max(*end);
+            *end = latest;
+        }
+        Self { ends }
+    }
+
+    /// Whether a gap explains why it was not heard: one that lay between its first sight and the answer, or begins while the socket
+    /// might still have brought it.
+    #[must_use]
+    pub fn explain(&self, unheard: Unheard) -> bool {
+        let before = self.ends.partition_point(|(from, _)| *from <= unheard.answered.plus(GRACE));
+        before.checked_sub(1).and_then(|last| self.ends.get(last)).is_some_and(|(_, end)| *end >= unheard.since)
+    }
+}
+
+/// Whether an outcome that was not heard, and that no gap explains, makes another client likely at a time.
+#[must_use]
+pub fn is_suspicious(answered: Moment, now: Moment) -> bool {
+    answered.plus(GRACE) <= now && now < answered.plus(SUSPECTED)
+}
+
+/// The moment from which on outcomes that were not heard make another client likely at a time.
+pub(crate) fn suspected_from(now: Moment) -> Moment {
+    Moment(now.0.saturating_sub(i64::try_from(SUSPECTED.as_micros()).unwrap_or(i64::MAX)))
+}
+
+/// Since when something can be claimed again after an outcome that was not heard; `None` while it may still be heard.
+#[must_use]
+pub fn claims_since(answered: Moment, now: Moment) -> Option<Moment> {
+    (answered.plus(GRACE) <= now).then_some(answered)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn gap(to: Option<i64>, open: &[&str], requests: &[&str]) -> Gap {
+        Gap {
+            from: Moment(1_000_000),
+            to: to.map(Moment),
+            cause: GapCause::Disconnected,
+            open: open.iter().map(|id| (*id).into()).collect(),
+            requests: u32::try_from(requests.len()).unwrap(),
+            open_requests: requests.iter().map(|id| (*id).into()).collect(),
+        }
+    }
+
+    /// By the first letter of an id.
+    fn answer(key: &ActivityKey) -> Answer {
+        match key.id().as_bytes()[0] {
+            b's' => Answer::Settled,
+            b'u' => Answer::Unknown,
+            _ => Answer::Open,
+        }
+    }
+
+    #[test]
+    fn what_the_server_does_not_know_is_not_recovered() {
+        let state = GapState::of(&gap(Some(2_000_000), &["s1", "s2", "s3", "u1", "o1"], &[]), (7, 7), answer);
+        assert_eq!((state.recovered, state.unknown, state.commands_left()), (3, 1, 1));
+        assert_eq!(state.findings(), ["3 of 5 recovered, 1 unknown to the server"]);
+        let state = GapState::of(&gap(Some(2_000_000), &["s1", "u1"], &[]), (7, 7), answer);
+        assert_eq!((state.meaning(), state.commands_left()), ("acknowledgements may be missing", 0));
+        let state = GapState::of(&gap(Some(2_000_000), &["s1"], &["s2"]), (7, 7), answer);
+        assert_eq!(state.meaning(), "nothing known is missing");
+        assert_eq!(state.findings(), ["1 of 1 recovered", "1 of 1 data request heard"]);
+    }
+
+    #[test]
+    fn requests_that_are_counted_without_a_name_are_settled_once_nothing_is_open() {
+        let unnamed = Gap { requests: 3, ..gap(Some(2_000_000), &[], &["s1"]) };
+        for (open_now, wanted) in [((1, 0), 1), ((0, 1), 1), ((0, 0), 3)] {
+            assert_eq!(GapState::of(&unnamed, open_now, answer).heard, wanted);
+        }
+    }
+
+    #[test]
+    fn while_another_client_is_likely_nothing_is_claimed() {
+        let state = GapState::of(&gap(Some(2_000_000), &["s1"], &[]), (0, 0), answer).while_suspected(true);
+        assert!(state.is_recovered() && !state.is_complete());
+        assert_eq!(state.meaning(), "acknowledgements may be missing");
+        assert_eq!(state.findings(), ["1 of 1 recovered", "another client may take messages"]);
+    }
+
+    #[test]
+    fn a_gap_explains_what_was_not_heard_while_it_lasted_and_nothing_else() {
+        let second = |n: i64| Moment(n * 1_000_000);
+        let lasts = |from, to| Gap { from: second(from), to: Some(second(to)), ..gap(None, &[], &[]) };
+        let gaps = Gaps::of([lasts(100, 110), lasts(40, 200), lasts(500, 510)].iter());
+        let explained = |since, answered| gaps.explain(Unheard { since: second(since), answered: second(answered) });
+        for (since, answered, wanted) in [
+            (0, 20, false),
+            (0, 30, true),
+            (0, 50, true),
+            (150, 300, true),
+            (201, 300, false),
+            (300, 489, false),
+            (300, 490, true),
+            (511, 600, false),
+        ] {
+            assert_eq!(explained(since, answered), wanted, "{since} to {answered}");
+        }
+        assert!(!Gaps::default().explain(Unheard { since: second(0), answered: second(9) }));
+        for (now, wanted) in [(109, false), (110, true), (3_699, true), (3_700, false)] {
+            assert_eq!(is_suspicious(second(100), second(now)), wanted, "at {now}");
+        }
+    }
+}

@@ -1,0 +1,82 @@
+//! The completeness ledger: how every id that is known ended.
+//!
+//! It claims nothing about ids that were never seen.
+
+/// How every command and data request ended. The parts add up to the whole.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Ledger {
+    /// Their outcome came on the socket.
+    pub heard: usize,
+    /// Their outcome is only known because the server was asked.
+    pub enquired: usize,
+    /// The server was asked and does not know them.
+    pub unknown: usize,
+    /// Their outcome is still to come.
+    pub open: usize,
+    /// Gaps, ended or not.
+    pub gaps: usize,
+}
+
+impl Ledger {
+    /// How many commands and data requests there are.
+    #[must_use]
+    pub fn all(&self) -> usize {
+        self.heard + self.enquired + self.unknown + self.open
+    }
+}
+
+/// Where an activity stands in the ledger.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Standing {
+    Heard,
+    Enquired,
+    Unknown,
+    Open,
+    Gap,
+    /// A message that is no command or data request: the ledger does not count it.
+    Outside,
+}
+
+impl Ledger {
+    fn slot(&mut self, standing: Standing) -> Option<&mut usize> {
+        match standing {
+            Standing::Heard => Some(&mut self.heard),
+            Standing::Enquired => Some(&mut self.enquired),
+            Standing::Unknown => Some(&mut self.unknown),
+            Standing::Open => Some(&mut self.open),
+            Standing::Gap => Some(&mut self.gaps),
+            Standing::Outside => None,
+        }
+    }
+
+    pub(crate) fn add(&mut self, standing: Standing) {
+        if let Some(slot) = self.slot(standing) {
+            *slot += 1;
+        }
+    }
+
+    pub(crate) fn remove(&mut self, standing: Standing) {
+        if let Some(slot) = self.slot(standing) {
+            *slot = slot.saturating_sub(1);
+        }
+    }
+
+    pub(crate) fn plus(self, other: Self) -> Self {
+        Self {
+            heard: self.heard + other.heard,
+            enquired: self.enquired + other.enquired,
+            unknown: self.unknown + other.unknown,
+            open: self.open + other.open,
+            gaps: self.gaps + other.gaps,
+        }
+    }
+
+    pub(crate) fn subtract(&mut self, other: Self) {
+        let Self { heard, enquired, unknown, open, gaps } = self;
+        *heard = heard.saturating_sub(other.heard);
+        *enquired = enquired.saturating_sub(other.enquired);
+        *unknown = unknown.saturating_sub(other.unknown);
+        *open = open.saturating_sub(other.open);
+        *gaps = gaps.saturating_sub(other.gaps);
+    }
+}

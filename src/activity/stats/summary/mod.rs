@@ -1,0 +1,297 @@
+//! How commands ended, minute by minute: how many, how many of them failed and why, and how long they took.
+//!
+//! One bucket a minute of the last day, kept up as rows are counted: a row that is settled otherwise than before is taken
+//! out of its old bucket and put into its new one. So memory is bounded by the minutes and by the distinct reasons in them,
+//! whatever the number of rows, and a look at it costs a sum over the minutes.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use crate::activity::collections::interner::{TextId, TextPool, cut};
+use crate::activity::entry::Kind;
+use crate::activity::read::Activity;
+use crate::activity::row::CommandState;
+use crate::activity::time::timestamp::Moment;
+
+use super::throughput::{MOST, minute, prune};
+
+/// How many bins there are for how long a command took: from 1 ms on, over eight decades.
+pub const BINS: usize = 96;
+/// How many bins a decade has: neighbours differ by a fifth.
+pub const BINS_A_DECADE: u8 = 12;
+/// How many reasons are told apart within one minute: what servers say must not take memory without bound.
+const MOST_REASONS: usize = 200;
+/// The microseconds of a minute.
+const MINUTE: i64 = 60_000_000;
+
+/// The stretch of time that is looked at: bars of equal length, aligned to the clock, of which the last is under way. So
+/// what a bar shows does not change as time goes on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Stretch {
+    bars: u32,
+    each: u32,
+}
+
+impl Stretch {
+    /// The last hour, minute by minute.
+    pub const HOUR: Self = Self { bars: 60, each: 1 };
+    /// The last six hours, in steps of five minutes.
+    pub const SIX_HOURS: Self = Self { bars: 72, each: 5 };
+    /// The last day, in steps of twenty minutes.
+    pub const DAY: Self = Self { bars: 72, each: 20 };
+
+    /// How many minutes a bar stands for.
+    #[must_use]
+    pub fn minutes_a_bar(self) -> u32 {
+        self.each
+    }
+
+    /// How many minutes it has at `now`, the one under way included.
+    pub(crate) fn minutes(self, now: Moment) -> usize {
+        let whole = (self.bars.saturating_sub(1) * self.each) as usize;
+        whole + usize::try_from(minute(now).rem_euclid(i64::from(self.each))).unwrap_or(0) + 1
+    }
+
+    /// What stands for each bar, from what stands for each minute, both oldest first.
+    pub(crate) fn sums(self, minutes: &[u32]) -> Vec<u32> {
+        minutes.chunks(self.each as usize).map(|bar| bar.iter().sum()).collect()
+    }
+}
+
+/// How a command ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Outcome {
+    /// The minute, since the epoch.
+    minute: i64,
+    /// Why it failed; `None` where it succeeded.
+    failed: Option<TextId>,
+    /// The bin of how long it took, where its beginning is known.
+    bin: Option<u8>,
+}
+
+impl Outcome {
+    /// Of an activity; `None` for what is no command or not settled.
+    pub(crate) fn of(activity: &Activity<'_>) -> Option<Self> {
+        if activity.kind() != Kind::Command {
+            return None;
+        }
+        let failed = match activity.row.state.value {
+            CommandState::Succeeded => None,
+            CommandState::Failed => Some(activity.row.message),
+            CommandState::Named | CommandState::Pending | CommandState::Other(_) | CommandState::Unknown => {
+                return None;
+            }
+        };
+        let at = activity.row.state.at;
+        Some(Self { minute: minute(at), failed, bin: activity.took(at).map(bin_of) })
+    }
+}
+
+/// What ended within one minute.
+#[derive(Debug, Clone, Default)]
+struct Bucket {
+    settled: u32,
+    failed: u32,
+    reasons: BTreeMap<TextId, u32>,
+    /// Failures whose reasons are not among these, because there are too many.
+    other_reasons: u32,
+    /// Only where something was timed.
+    took: Option<Box<[u32; BINS]>>,
+}
+
+impl Bucket {
+    fn add(&mut self, outcome: Outcome) {
+        self.settled += 1;
+        if let Some(reason) = outcome.failed {
+            self.failed += 1;
+            if self.reasons.len() < MOST_REASONS || self.reasons.contains_key(&reason) {
+                *self.reasons.entry(reason).or_default() += 1;
+            } else {
+                self.other_reasons += 1;
+            }
+        }
+        let took = outcome.bin.map(|bin| (usize::from(bin), self.took.get_or_insert_with(|| Box::new([0; BINS]))));
+        if let Some(count) = took.and_then(|(bin, took)| took.get_mut(bin)) {
+            *count += 1;
+        }
+    }
+
+    fn remove(&mut self, outcome: Outcome) {
+        self.settled = self.settled.saturating_sub(1);
+        if let Some(reason) = outcome.failed {
+            self.failed = self.failed.saturating_sub(1);
+            if let Some(count) = self.reasons.get_mut(&reason) {
+                *count = count.saturating_sub(1);
+                if *count == 0 {
+                    self.reasons.remove(&reason);
+                }
+            } else {
+                self.other_reasons = self.other_reasons.saturating_sub(1);
+            }
+        }
+        let took = outcome.bin.zip(self.took.as_mut());
+        if let Some(count) = took.and_then(|(bin, took)| took.get_mut(usize::from(bin))) {
+            *count = count.saturating_sub(1);
+        }
+    }
+}
+
+/// The outcomes of the last days, by the minute since the epoch. Each minute counts for itself.
+#[derive(Debug, Default)]
+pub(crate) struct Outcomes {
+    buckets: BTreeMap<i64, Bucket>,
+    version: u64,
+}
+
+impl Outcomes {
+    /// Equal only where nothing changed in between.
+    pub(crate) fn version(&self) -> u64 {
+        self.version
+    }
+
+    /// Forgets everything.
+    pub(crate) fn clear(&mut self) {
+        self.buckets.clear();
+        self.version += 1;
+    }
+
+    /// The texts that it has.
+    pub(crate) fn texts(&self, mut each: impl FnMut(TextId)) {
+        self.buckets.values().flat_map(|bucket| bucket.reasons.keys()).for_each(|reason| each(*reason));
+    }
+
+    /// Counts an outcome.
+    pub(crate) fn add(&mut self, outcome: Outcome) {
+        self.version += 1;
+        if self.buckets.len() < MOST || self.buckets.contains_key(&outcome.minute) {
+            self.buckets.entry(outcome.minute).or_default().add(outcome);
+        }
+    }
+
+    /// Takes an outcome back that was counted.
+    pub(crate) fn remove(&mut self, outcome: Outcome) {
+        self.version += 1;
+        if let Some(bucket) = self.buckets.get_mut(&outcome.minute) {
+            bucket.remove(outcome);
+        }
+    }
+
+    /// How many commands settled from one moment to another: in the minutes after the one of the first.
+    pub(crate) fn settled(&self, from: Moment, to: Moment) -> usize {
+        let first = minute(from).saturating_add(1);
+        let buckets = self.buckets.range(first.min(minute(to))..=minute(to));
+        buckets.map(|(_, bucket)| bucket.settled as usize).fold(0, usize::saturating_add)
+    }
+
+    /// Forgets minutes that are far from now, if there are many.
+    pub(crate) fn prune(&mut self, now: Moment) {
+        prune(&mut self.buckets, now);
+    }
+
+    /// What ended in a stretch up to `now`, beside how many messages came in each bar of it.
+    pub(crate) fn insight(&self, stretch: Stretch, now: Moment, messages: Vec<u32>, pool: &TextPool) -> Insight {
+        let (last, minutes) = (minute(now), stretch.minutes(now));
+        let first = last.saturating_sub(i64::try_from(minutes).unwrap_or(0) - 1);
+        let mut insight = Insight {
+            begins: Moment(first.saturating_mul(MINUTE)),
+            minutes,
+            messages,
+            failures: Vec::new(),
+            settled: 0,
+            failed: 0,
+            reasons: Vec::new(),
+            took: [0; BINS],
+        };
+        let mut failures = Vec::with_capacity(minutes);
+        let mut reasons: BTreeMap<TextId, u64> = BTreeMap::new();
+        for minute in first..=last {
+            let bucket = self.buckets.get(&minute);
+            failures.push(bucket.map_or(0, |bucket| bucket.failed));
+            let Some(bucket) = bucket else { continue };
+            insight.settled += u64::from(bucket.settled);
+            insight.failed += u64::from(bucket.failed);
+            for (reason, count) in &bucket.reasons {
+                *reasons.entry(*reason).or_default() += u64::from(*count);
+            }
+            for (sum, count) in insight.took.iter_mut().zip(bucket.took.iter().flat_map(|took| took.iter())) {
+                *sum += u64::from(*count);
+            }
+        }
+        insight.failures = stretch.sums(&failures);
+        insight.reasons = reasons.into_iter().map(|(reason, count)| (cut(pool.get(reason)).into(), count)).collect();
+        insight.reasons.sort_unstable_by(|(one, often), (other, how)| how.cmp(often).then_with(|| one.cmp(other)));
+        insight
+    }
+}
+
+/// What came and how commands ended in a stretch of time.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Insight {
+    /// When the first bar begins.
+    pub begins: Moment,
+    /// How many minutes there are, the one under way included.
+    pub minutes: usize,
+    /// Messages in each bar, oldest first.
+    pub messages: Vec<u32>,
+    /// Commands that failed in each bar.
+    pub failures: Vec<u32>,
+    /// Commands that ended.
+    pub settled: u64,
+    /// Those of them that failed.
+    pub failed: u64,
+    /// Why, the most frequent first; empty where no reason was given.
+    pub reasons: Vec<(Box<str>, u64)>,
+    /// How long commands took whose beginning is known: how many in each bin.
+    pub took: [u64; BINS],
+}
+
+impl Insight {
+    /// How many commands were timed.
+    #[must_use]
+    pub fn timed(&self) -> u64 {
+        self.took.iter().sum()
+    }
+
+    /// How long at most a share of the timed commands took, as well as the bins tell; `None` where none was timed.
+    #[must_use]
+    pub fn quantile(&self, share: f64) -> Option<Duration> {
+        let timed = self.timed();
+        if timed == 0 {
+            return None;
+        }
+        #[expect(clippy::cast_precision_loss, reason = "counts of rows")]
+        let float = |count: u64| count as f64;
+        let wanted = float(timed) * share.clamp(0.0, 1.0);
+        let mut below = 0.0;
+        for (bin, count) in (0_u8..).zip(self.took).filter(|(_, count)| *count > 0) {
+            if below + float(count) >= wanted {
+                let inside = (wanted - below) / float(count);
+                return Some(bin_place(f64::from(bin) + inside));
+            }
+            below += float(count);
+        }
+        None
+    }
+}
+
+/// The shortest time that falls into a bin; the first bin also has what is shorter, the last what is longer.
+#[must_use]
+pub fn bin_start(bin: u8) -> Duration {
+    bin_place(f64::from(bin))
+}
+
+/// The time at a place between bins.
+fn bin_place(place: f64) -> Duration {
+    Duration::try_from_secs_f64(10_f64.powf(place / f64::from(BINS_A_DECADE)) / 1_000.0).unwrap_or(Duration::MAX)
+}
+
+/// The bin that a time falls into.
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "clamped to the bins that there are")]
+fn bin_of(took: Duration) -> u8 {
+    const LAST: f64 = 95.0;
+    // A hair more than it was: 10 ms is in the bin that begins there, whatever the logarithm is rounded to.
+    ((took.as_secs_f64() * 1_000.0).log10() * f64::from(BINS_A_DECADE) + 1e-5).floor().clamp(0.0, LAST) as u8
+}
+
+#[cfg(test)]
+mod tests;

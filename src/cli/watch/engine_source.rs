@@ -1,0 +1,104 @@
+//! The engine, where `watch` runs it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::Notify;
+use tokio::time::Instant;
+
+use crate::cli::error::CliError;
+use crate::cli::profiles::{Guest, Names};
+use crate::cli::say;
+use crate::engine::{Action, Engine, EngineError, EngineHandle, EngineOptions, Event, Events, Waker};
+use crate::settings::Settings;
+
+use super::connections::{Connections, in_line};
+use super::model::Model;
+
+/// How long leaving and committing may take: a little over what the engine gives itself.
+const LAST_WAIT: Duration = Duration::from_secs(4);
+
+/// The engine and what it said.
+pub(crate) struct Live {
+    engine: EngineHandle,
+    events: Events,
+    bell: Arc<Notify>,
+    connections: Connections,
+}
+
+impl Live {
+    /// Takes the journal and starts the engine.
+    pub(crate) fn start(
+        make: impl FnOnce(Waker) -> EngineOptions,
+        guest: Option<Guest>,
+        settings: &Settings,
+        only: Option<&str>,
+    ) -> Result<Self, EngineError> {
+        let bell = Arc::new(Notify::new());
+        let ring = bell.clone();
+        let (engine, events) = Engine::start(make(Arc::new(move || ring.notify_one())))?;
+        Ok(Self { engine, events, bell, connections: Connections::new(guest, settings, only) })
+    }
+
+    /// Waits until the engine has something to say, and hears it.
+    pub(crate) async fn wait(&mut self, names: &mut Names, model: &mut Model) -> Result<(), CliError> {
+        let never = Instant::now() + Duration::from_hours(24);
+        let due = self.connections.due().unwrap_or(never);
+        tokio::select! {
+            () = self.bell.notified() => {}
+            () = tokio::time::sleep_until(due) => {}
+        }
+        self.look(names, model)
+    }
+
+    /// Hears what the engine has said, and does what is due, without waiting.
+    pub(crate) fn look(&mut self, names: &mut Names, model: &mut Model) -> Result<(), CliError> {
+        if let Some(sign_in) = self.connections.sign_in_now()
+            && self.engine.send(Action::Visit(Box::new(sign_in))).is_err()
+        {
+            self.connections.sign_in_later();
+        }
+        self.hear(names, model)?;
+        self.connections.end().map_or(Ok(()), Err)
+    }
+
+    /// Leaves every channel, commits and stops. Blocks for as long as that may take.
+    pub(crate) fn stop(&self) {
+        self.engine.quit();
+        if !self.engine.join(LAST_WAIT) {
+            tracing::warn!("the engine did not stop in time");
+        }
+    }
+
+    /// Takes what is true now, and hears everything that has happened. The entries themselves are read from the journal.
+    fn hear(&mut self, names: &mut Names, model: &mut Model) -> Result<(), CliError> {
+        self.events.begin_drain();
+        if let Some(status) = self.events.status() {
+            for line in self.connections.take(&status, names, |profile| model.include(profile)) {
+                say(&line);
+            }
+        }
+        while let Some(event) = self.events.try_next() {
+            match event {
+                Event::Notice(notice) => say(&in_line(&notice, names)),
+                Event::Stopped => return Err(CliError::EngineStopped),
+                Event::Restored { .. }
+                | Event::Committed { .. }
+                | Event::NotKept { .. }
+                | Event::Kept { .. }
+                | Event::Forgotten { .. }
+                | Event::Purged { .. }
+                | Event::History { .. }
+                | Event::Revealed { .. }
+                | Event::ReadBack { .. }
+                | Event::WholeTexts { .. }
+                | Event::Older { .. }
+                | Event::OlderEntries { .. }
+                | Event::Found { .. }
+                | Event::DataTokens { .. }
+                | Event::Export(_) => {}
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,101 @@
+//! Secrets longer than one entry takes, split over several.
+//!
+//! A secret that fits is one entry, as it is. A longer one has a head under its own user name, which begins with a NUL (no
+//! token holds one) and says `<set> <count> <size>`; its pieces are under `<user>:<set>:<number>`. The set is `a` or `b`,
+//! never the one in force, so that a write that is interrupted leaves the older secret whole.
+
+use super::secret_bytes::SecretBytes;
+use super::store::{SecretStore, StoreError};
+
+/// What the head of a split secret begins with.
+const HEAD: &str = "\0split ";
+
+/// The most pieces that are believed in; a token is a few thousand bytes.
+const MOST: usize = 64;
+
+/// The head of a split secret.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Head {
+    set: char,
+    count: usize,
+    size: usize,
+}
+
+impl Head {
+    fn read(bytes: &[u8]) -> Option<Result<Self, StoreError>> {
+        let rest = bytes.strip_prefix(HEAD.as_bytes())?;
+        let read = || {
+            let mut words = str::from_utf8(rest).ok()?.split(' ');
+            let set = words.next()?.parse().ok()?;
+            let (count, size) = (words.next()?.parse().ok()?, words.next()?.parse().ok()?);
+            (count <= MOST && words.next().is_none()).then_some(Self { set, count, size })
+        };
+        Some(read().ok_or(StoreError::Damaged))
+    }
+
+    fn write(self) -> String {
+        format!("{HEAD}{} {} {}", self.set, self.count, self.size)
+    }
+
+    fn names(self, user: &str) -> impl Iterator<Item = String> {
+        (1..=self.count).map(move |number| format!("{user}:{}:{number}", self.set))
+    }
+}
+
+/// The head under a user name, where there is one that can be read.
+fn head(store: &mut dyn SecretStore, user: &str) -> Result<Option<Head>, StoreError> {
+    let entry = store.get(user)?;
+    Ok(entry.and_then(|bytes| Head::read(&bytes)).and_then(Result::ok))
+}
+
+/// Puts a secret under a user name, in as many pieces as the store's limit demands.
+pub(crate) fn set(store: &mut dyn SecretStore, user: &str, secret: &[u8]) -> Result<(), StoreError> {
+    let Some(limit) = store.limit().filter(|limit| *limit > 0) else {
+        return store.set(user, secret);
+    };
+    let before = head(store, user)?;
+    if secret.len() <= limit {
+        store.set(user, secret)?;
+    } else {
+        let set = if before.is_some_and(|head| head.set == 'a') { 'b' } else { 'a' };
+        let new = Head { set, count: secret.len().div_ceil(limit), size: secret.len() };
+        if new.count > MOST {
+            return Err(StoreError::failed("the token is too long for it"));
+        }
+        for (name, piece) in new.names(user).zip(secret.chunks(limit)) {
+            store.set(&name, piece)?;
+        }
+        store.set(user, new.write().as_bytes())?;
+    }
+    before.into_iter().flat_map(|head| head.names(user)).try_for_each(|name| store.delete(&name))
+}
+
+/// The secret under a user name, put together.
+pub(crate) fn get(store: &mut dyn SecretStore, user: &str) -> Result<Option<SecretBytes>, StoreError> {
+    let Some(entry) = store.get(user)? else { return Ok(None) };
+    let head = match Head::read(&entry) {
+        Some(head) => head?,
+        None => return Ok(Some(entry)),
+    };
+    let mut pieces = Vec::with_capacity(head.count);
+    for name in head.names(user) {
+        pieces.push(store.get(&name)?.ok_or(StoreError::Damaged)?);
+    }
+    // Of its final size from the start: a buffer that grew would leave copies behind.
+    let size = pieces.iter().map(|piece| piece.len()).sum();
+    let mut whole = SecretBytes::new(Vec::with_capacity(size));
+    for piece in &pieces {
+        whole.extend_from_slice(piece);
+    }
+    if whole.len() == head.size { Ok(Some(whole)) } else { Err(StoreError::Damaged) }
+}
+
+/// Takes a secret and all its pieces out: the head last, so that a failure leaves a way to try again.
+pub(crate) fn delete(store: &mut dyn SecretStore, user: &str) -> Result<(), StoreError> {
+    if store.limit().is_some()
+        && let Some(head) = head(store, user)?
+    {
+        head.names(user).try_for_each(|name| store.delete(&name))?;
+    }
+    store.delete(user)
+}

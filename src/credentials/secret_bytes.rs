@@ -1,0 +1,11 @@
+//! Secret bytes, and how long the keyring may take.
+
+use std::time::Duration;
+
+use secrecy::zeroize::Zeroizing;
+
+/// How long a caller waits: long enough to type a password into the keyring's prompt.
+pub const DEADLINE: Duration = Duration::from_secs(20);
+
+/// Bytes of a secret, wiped when dropped.
+pub type SecretBytes = Zeroizing<Vec<u8>>;

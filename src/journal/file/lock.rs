@@ -1,0 +1,155 @@
+//! One holder of a data folder: the process that writes its journal.
+
+use std::fs::{File, TryLockError};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use crate::journal::error::JournalError;
+
+use super::private_file::private_file;
+
+/// The lock's name within the data folder.
+const FILE: &str = "holder.lock";
+
+/// The pause between two attempts to take a folder that another process has.
+const PAUSE: Duration = Duration::from_millis(10);
+
+/// Holds a data folder for as long as it lives. The kernel lets go of it when the process ends, however it ends.
+#[derive(Debug)]
+pub struct Holder {
+    /// The lock is on the open file; the file itself stays, empty.
+    _lock: File,
+}
+
+impl Holder {
+    /// Takes a data folder.
+    ///
+    /// # Errors
+    ///
+    /// Where another process has it, or the lock can't be made.
+    pub fn take(folder: &Path) -> Result<Self, JournalError> {
+        let path = lock_in(folder);
+        let failed = |source| JournalError::File { path: path.clone(), source };
+        let lock = private_file(&path).map_err(failed)?;
+        match lock.try_lock() {
+            Ok(()) => Ok(Self { _lock: lock }),
+            Err(TryLockError::WouldBlock) => Err(JournalError::Held { folder: folder.to_owned() }),
+            Err(TryLockError::Error(source)) => Err(failed(source)),
+        }
+    }
+
+    /// Takes a data folder. If another process has it, tries again for about as long as `patience`: `track` has it for a
+    /// moment only. Blocks meanwhile.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::take`].
+    pub fn take_within(folder: &Path, patience: Duration) -> Result<Self, JournalError> {
+        let mut waited = Duration::ZERO;
+        loop {
+            match Self::take(folder) {
+                Err(JournalError::Held { .. }) if waited < patience => {
+                    #[expect(clippy::disallowed_methods, reason = "whoever starts has nothing else to do")]
+                    std::thread::sleep(PAUSE);
+                    waited += PAUSE;
+                }
+                taken => return taken,
+            }
+        }
+    }
+
+    /// Whether another process has a data folder. It is not taken for that: the look shares the lock, for an instant, and who
+    /// takes the folder at that instant tries again ([`Self::take_within`]).
+    ///
+    /// # Errors
+    ///
+    /// Where the lock can't be looked at.
+    pub fn is_held(folder: &Path) -> Result<bool, JournalError> {
+        let path = lock_in(folder);
+        let failed = |source| JournalError::File { path: path.clone(), source };
+        let lock = match File::open(&path) {
+            Ok(lock) => lock,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(false),
+            Err(error) => return Err(failed(error)),
+        };
+        match lock.try_lock_shared() {
+            Ok(()) => Ok(false),
+            Err(TryLockError::WouldBlock) => Ok(true),
+            Err(TryLockError::Error(source)) => Err(failed(source)),
+        }
+    }
+}
+
+/// The lock of a data folder.
+pub(crate) fn lock_in(folder: &Path) -> PathBuf {
+    folder.join(FILE)
+}
+
+/// Whether other users of this computer can read the journal of a data folder.
+#[must_use]
+pub fn is_open_to_others(folder: &Path) -> bool {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt as _;
+        let mode = |path: &Path| std::fs::metadata(path).map_or(0, |found| found.permissions().mode());
+        mode(folder) & 0o011 != 0 && mode(&folder.join(super::schema::FILE)) & 0o044 != 0
+    }
+    #[cfg(not(unix))]
+    {
+        // Windows gives a user's folders to that user alone.
+        let _known = folder;
+        false
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::journal::error::JournalError;
+    use std::time::Duration;
+
+    #[test]
+    fn a_data_folder_has_one_holder_at_a_time() {
+        let folder = tempfile::tempdir().unwrap();
+        let first = Holder::take(folder.path()).unwrap();
+        let refused = Holder::take(folder.path()).unwrap_err();
+        assert!(matches!(refused, JournalError::Held { .. }), "{refused:?}");
+        let sentence = refused.to_string();
+        assert!(sentence.starts_with("Privicore Monitor is already running with this data directory"), "{sentence}");
+        assert!(sentence.contains(&folder.path().display().to_string()), "the folder is not named: {sentence}");
+        drop(first);
+        Holder::take(folder.path()).unwrap();
+    }
+
+    #[test]
+    fn a_folder_that_is_held_for_a_moment_is_waited_for_and_one_that_stays_held_is_not() {
+        let folder = tempfile::tempdir().unwrap();
+        let first = Holder::take(folder.path()).unwrap();
+        let refused = Holder::take_within(folder.path(), 3 * PAUSE).unwrap_err();
+        assert!(matches!(refused, JournalError::Held { .. }), "{refused:?}");
+        std::thread::scope(|scope| {
+            let waiting = scope.spawn(|| Holder::take_within(folder.path(), Duration::from_hours(1)));
+            drop(first);
+            waiting.join().unwrap().unwrap();
+        });
+    }
+
+    #[test]
+    fn a_look_says_who_has_it_and_neither_makes_nor_takes_anything() {
+        let folder = tempfile::tempdir().unwrap();
+        assert!(!Holder::is_held(folder.path()).unwrap());
+        assert!(!lock_in(folder.path()).exists(), "the look left a file");
+        let holder = Holder::take(folder.path()).unwrap();
+        assert!(Holder::is_held(folder.path()).unwrap());
+        drop(holder);
+        assert!(!Holder::is_held(folder.path()).unwrap());
+        Holder::take(folder.path()).unwrap();
+    }
+
+    #[test]
+    fn a_folder_that_is_not_there_is_named() {
+        let folder = tempfile::tempdir().unwrap();
+        let error = Holder::take(&folder.path().join("gone")).unwrap_err().to_string();
+        assert!(error.contains("gone") && error.ends_with('.'), "{error}");
+    }
+}

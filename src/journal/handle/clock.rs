@@ -1,0 +1,18 @@
+//! What the run's clock asks of the journal.
+
+use crate::journal::error::JournalError;
+use crate::journal::tables::clock::KeptClock;
+use crate::journal::write::write_request::Order;
+
+use super::Journal;
+
+impl Journal {
+    /// Keeps the clock of this run for the next one.
+    ///
+    /// # Errors
+    ///
+    /// Where the journal can't be written.
+    pub async fn keep_clock(&self, clock: KeptClock) -> Result<(), JournalError> {
+        self.order(|reply| Order::KeepClock { clock, reply }).await
+    }
+}

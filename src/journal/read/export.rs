@@ -1,0 +1,312 @@
+//! What the journal has, line by line, for others: by `export`, and by the window's dialog. Reads beside whoever writes, and
+//! holds one activity at a time.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use crate::activity::export_record::{Format, Record, context_of, text_of};
+use crate::activity::stats::completeness::{Gaps, Unheard, is_suspicious};
+use crate::activity::{
+    Activities, Activity, ActivityKey, Answer, Chip, Deed, Entry, Fact, Filter, Gap, GapState, Kind, Moment, Seq,
+    Source, Status, TimeReference,
+};
+use crate::journal::error::JournalError;
+use crate::journal::tables::earlier_links::EarlierLinks;
+use crate::settings::ProfileId;
+
+use super::read_only::{Archive, Sorter};
+
+/// By which spreadsheets know UTF-8.
+const BOM: &str = "\u{feff}";
+
+/// What is exported, and how.
+#[derive(Debug, Clone)]
+pub struct Export {
+    /// The form of the lines.
+    pub format: Format,
+    /// One profile; `None` for all of them.
+    pub only: Option<ProfileId>,
+    /// What rows have to be like.
+    pub filter: Filter,
+    /// What rows have to count as.
+    pub chip: Chip,
+    /// What was last heard of before is left out.
+    pub since: Option<Moment>,
+    /// One line a message received, in order of arrival, instead of one an activity.
+    pub messages: bool,
+    /// Whether CSV begins with a byte order mark.
+    pub bom: bool,
+    /// The activities that these entries are of, and no others; `None` for all.
+    pub rows: Option<Vec<Seq>>,
+    /// How long a link is taken to live when the message does not say.
+    pub link_lifetime: Duration,
+    /// The time as of which states are told, by the clock that stamped the entries.
+    pub now: Moment,
+    /// How that clock relates to the other clocks.
+    pub reference: TimeReference,
+    /// Which links of earlier runs can still be used.
+    pub links: EarlierLinks,
+    /// The names of profiles. One without a name is told by its id.
+    pub names: BTreeMap<ProfileId, String>,
+}
+
+impl Export {
+    /// Gives every line, with its end, to `line`; first the header, where there is one. Waits for the disk.
+    ///
+    /// # Errors
+    ///
+    /// Where the journal can't be read, or with the error of `line`, which ends it.
+    pub fn write<E: From<JournalError>>(
+        &self,
+        archive: Option<&Archive>,
+        mut line: impl FnMut(&str) -> Result<(), E>,
+    ) -> Result<(), E> {
+        if self.format == Format::Csv {
+            line(&format!("{}{}", if self.bom { BOM } else { "" }, Record::csv_header()))?;
+        }
+        let Some(archive) = archive else { return Ok(()) };
+        let mut background = Background::read(archive)?;
+        background.chosen = self.rows.as_ref().map(|rows| archive.keys_of(rows)).transpose()?;
+        lines(archive, self, background, &mut line)
+    }
+
+    fn line(&self, record: &Record) -> String {
+        match self.format {
+            Format::Csv => record.csv(),
+            Format::Ndjson => record.json(),
+        }
+    }
+
+    fn name(&self, profile: ProfileId) -> String {
+        self.names.get(&profile).cloned().unwrap_or_else(|| profile.to_string())
+    }
+
+    fn is_wanted(&self, current: &Current, activity: &Activity<'_>, at: Moment) -> bool {
+        current.is_chosen
+            && self.since.is_none_or(|since| self.reference.shown(at) >= since)
+            && (self.chip == Chip::All || activity.status().chip() == self.chip)
+            && self.filter.matches_whole(activity, self.now, current.whole.as_deref())
+    }
+}
+
+/// What is known of all activities together: the operator's labels, and what the lines of gaps are made of, once all of them have
+/// come by.
+#[derive(Default)]
+struct Background {
+    labels: BTreeMap<(ProfileId, ActivityKey), String>,
+    /// The activities that were chosen; `None` for all.
+    chosen: Option<BTreeSet<(ProfileId, ActivityKey)>>,
+    /// Ids that were open across a gap, with what is known of each by now.
+    across: BTreeMap<(ProfileId, ActivityKey), Answer>,
+    profiles: BTreeMap<ProfileId, OfProfile>,
+    /// The gaps that have come by, each with its first entry.
+    gaps: Vec<(Seq, Current)>,
+}
+
+/// What is known of one profile.
+#[derive(Default)]
+struct OfProfile {
+    /// How many commands and data requests are open.
+    open: (usize, usize),
+    /// Commands whose outcome only an enquiry told.
+    unheard: Vec<Unheard>,
+}
+
+impl Background {
+    fn read(archive: &Archive) -> Result<Self, JournalError> {
+        let mut background = Self::default();
+        archive.ours(|profile, entry| match entry.fact {
+            Fact::Done(Deed::Labelled { label }) => {
+                background.labels.insert((profile, entry.key), label);
+            }
+            Fact::Gap(gap) => {
+                background.across.extend(gap.named().map(|key| ((profile, key), Answer::Open)));
+            }
+            _ => {}
+        })?;
+        Ok(background)
+    }
+
+    /// An activity has come by.
+    fn note(&mut self, profile: ProfileId, activity: &Activity<'_>, now: Moment) {
+        let status = activity.status();
+        if !matches!(activity.kind(), Kind::Command | Kind::Data) {
+            return;
+        }
+        let of_profile = self.profiles.entry(profile).or_default();
+        match status {
+            Status::Pending => of_profile.open.0 += 1,
+            Status::Preparing => of_profile.open.1 += 1,
+            _ => {}
+        }
+        of_profile.unheard.extend(activity.unheard().filter(|unheard| is_suspicious(unheard.answered, now)));
+        if !self.across.is_empty()
+            && let Some(answer) = self.across.get_mut(&(profile, activity.key()))
+        {
+            *answer = match status {
+                Status::Unknown => Answer::Unknown,
+                status if status.is_open() => Answer::Open,
+                _ => Answer::Settled,
+            };
+        }
+    }
+
+    /// The lines of gaps that are wanted, each with its first entry. Only now is known what came after them.
+    fn lines(self, export: &Export) -> Vec<(Seq, String)> {
+        let Self { across, profiles, gaps, .. } = self;
+        let mut lasted: BTreeMap<ProfileId, Vec<&Gap>> = BTreeMap::new();
+        for (_, current) in &gaps {
+            lasted.entry(current.profile).or_default().extend(current.gap.iter().map(|(gap, _)| gap));
+        }
+        let is_suspected = |(profile, of_profile): (&ProfileId, &OfProfile)| {
+            let gaps = Gaps::of(lasted.get(profile).into_iter().flatten().copied());
+            of_profile.unheard.iter().any(|unheard| !gaps.explain(*unheard)).then_some(*profile)
+        };
+        let suspected: BTreeSet<ProfileId> = profiles.iter().filter_map(is_suspected).collect();
+        let line = |(first, current): &(Seq, Current)| {
+            let (gap, seen) = current.gap.as_ref()?;
+            let answer =
+                |key: &ActivityKey| across.get(&(current.profile, key.clone())).copied().unwrap_or(Answer::Open);
+            let open = profiles.get(&current.profile).map(|of_profile| of_profile.open).unwrap_or_default();
+            let state = GapState::of(gap, open, answer).while_suspected(suspected.contains(&current.profile));
+            let record = Record::of_gap(export.name(current.profile), &state, *seen, export.reference);
+            let is_wanted = export.is_wanted(current, &current.activity()?, state.to.unwrap_or(*seen));
+            is_wanted.then(|| (*first, export.line(&record)))
+        };
+        gaps.iter().filter_map(line).collect()
+    }
+}
+
+/// One activity, while its entries come by.
+struct Current {
+    profile: ProfileId,
+    key: ActivityKey,
+    model: Activities,
+    whole: Option<String>,
+    whole_context: Option<String>,
+    /// What the entries of a gap say together, and when the latest was written.
+    gap: Option<(Gap, Moment)>,
+    /// Its first entry.
+    first: Seq,
+    /// Whether it is one of those that were chosen.
+    is_chosen: bool,
+}
+
+impl Current {
+    fn begin(profile: ProfileId, key: ActivityKey, first: Seq, export: &Export) -> Self {
+        let mut model = Activities::new(export.link_lifetime);
+        model.set_reference(export.reference);
+        // A message is told as it was when it came.
+        if !export.messages {
+            model.set_live_from(export.links.live_from);
+            if let ActivityKey::Data(request) = &key
+                && export.links.kept.contains(&(profile, request.clone()))
+            {
+                model.keep_links(std::slice::from_ref(request));
+            }
+        }
+        Self { profile, key, model, whole: None, whole_context: None, gap: None, first, is_chosen: true }
+    }
+
+    fn apply(&mut self, entry: &Entry) {
+        self.model.apply(entry);
+        if let Fact::Gap(gap) = &entry.fact {
+            if let Some((known, at)) = &mut self.gap {
+                known.join(gap, true);
+                *at = entry.at;
+            } else {
+                self.gap = Some((gap.clone(), entry.at));
+            }
+        }
+        if let (Some(text), Some(activity)) = (text_of(entry), self.activity())
+            && activity.message().strip_suffix('…').is_some_and(|cut| text.starts_with(cut))
+        {
+            self.whole = Some(text.into_owned());
+        }
+        if let (Some(text), Some(activity)) = (context_of(entry), self.activity())
+            && activity.context().strip_suffix('…').is_some_and(|cut| text.starts_with(cut))
+        {
+            self.whole_context = Some(text.to_owned());
+        }
+    }
+
+    fn activity(&self) -> Option<Activity<'_>> {
+        self.model.find(&self.key).and_then(|row| self.model.get(row))
+    }
+
+    /// All of it has come by. Its line, in the state that it is in, if `wants_line` and it is wanted. A gap waits for the rest.
+    fn end(mut self, export: &Export, background: &mut Background, wants_line: bool) -> Option<(Seq, String)> {
+        self.model.expire(export.now);
+        if self.gap.is_some() {
+            background.gaps.push((self.first, self));
+            return None;
+        }
+        let activity = self.activity()?;
+        background.note(self.profile, &activity, export.now);
+        let at = activity.updated();
+        let is_wanted = wants_line && export.is_wanted(&self, &activity, at);
+        if !is_wanted {
+            return None;
+        }
+        let record = Record::of(export.name(self.profile), &activity, self.whole.as_deref(), at);
+        Some((self.first, export.line(&record.with_context(self.whole_context.as_deref()))))
+    }
+}
+
+/// One line an activity, in order of arrival; or one line a message received and one a gap. They are found activity by activity,
+/// and a gap is told by what became of activities that came after it: so they are sorted in a scratch file.
+fn lines<E: From<JournalError>>(
+    archive: &Archive,
+    export: &Export,
+    mut background: Background,
+    write: &mut impl FnMut(&str) -> Result<(), E>,
+) -> Result<(), E> {
+    let sorter = Sorter::new()?;
+    let push = |line: Option<(Seq, String)>| line.map_or(Ok(()), |(first, line)| sorter.push(first, &line));
+    let mut current: Option<Current> = None;
+    archive.by_activity(export.only, |profile, entry| {
+        let mut open = match current.take() {
+            Some(open) if open.profile == profile && open.key == entry.key => open,
+            done => {
+                push(done.and_then(|done| done.end(export, &mut background, !export.messages)))?;
+                let key = (profile, entry.key.clone());
+                let is_chosen = background.chosen.as_ref().is_none_or(|chosen| chosen.contains(&key));
+                Current { is_chosen, ..Current::begin(profile, key.1, entry.seq, export) }
+            }
+        };
+        if export.messages {
+            open.model.expire(entry.at);
+        }
+        open.apply(&entry);
+        if export.messages {
+            push(message(&open, &entry, export, &background).map(|line| (entry.seq, line)))?;
+        }
+        current = Some(open);
+        Ok::<_, E>(())
+    })?;
+    push(current.and_then(|done| done.end(export, &mut background, !export.messages)))?;
+    for line in background.lines(export) {
+        push(Some(line))?;
+    }
+    sorter.each(|line| write(line))
+}
+
+/// The line of one message, where it is one and wanted. A command's says what this very message says, which a late or
+/// repeated one may contradict; that of a data request how it stands then, since several messages make it ready.
+fn message(open: &Current, entry: &Entry, export: &Export, background: &Background) -> Option<String> {
+    let source = match entry.fact {
+        Fact::Heard(_) | Fact::Repeated(_) | Fact::Unreadable { .. } => Source::Socket,
+        Fact::Enquired(_) => Source::Enquiry,
+        Fact::Done(_) | Fact::Gap(_) => return None,
+    };
+    let activity = open.activity().filter(|activity| export.is_wanted(open, activity, entry.at))?;
+    let mut alone = Current::begin(open.profile, open.key.clone(), open.first, export);
+    if activity.kind() == Kind::Command {
+        alone.apply(entry);
+    }
+    let told = alone.activity().unwrap_or(activity);
+    let label = background.labels.get(&(open.profile, open.key.clone())).map_or("", String::as_str);
+    let record = Record::of(export.name(open.profile), &told, text_of(entry).as_deref(), entry.at)
+        .with_context(open.whole_context.as_deref());
+    Some(export.line(&record.into_message(source, label, &activity)))
+}

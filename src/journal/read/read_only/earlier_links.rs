@@ -1,0 +1,75 @@
+//! Links of earlier runs, for an export.
+
+use std::collections::BTreeSet;
+
+use rusqlite::OptionalExtension;
+
+use crate::activity::Seq;
+use crate::credentials::JournalId;
+use crate::journal::error::JournalError;
+use crate::journal::file::row::id_text;
+use crate::journal::tables::earlier_links::{EarlierLinks, LIVE_FROM, LinkOpener, has_secrets};
+use crate::journal::tables::seal::{RUN_SEAL, Sealer};
+use crate::protocol::RequestId;
+use crate::settings::ProfileId;
+
+use super::Archive;
+
+impl Archive {
+    /// The name of the journal, if links may be kept in it that were sealed with a key of the keyring.
+    ///
+    /// # Errors
+    ///
+    /// If the journal can't be read.
+    pub fn sealed_as(&self) -> Result<Option<JournalId>, JournalError> {
+        let read = || {
+            if !has_secrets(&self.connection)? {
+                return Ok(None);
+            }
+            let sql = "SELECT value FROM meta WHERE name = 'journal' AND EXISTS (SELECT 1 FROM secret)";
+            let id: Option<[u8; 16]> = self.connection.query_row(sql, (), |row| row.get(0)).optional()?;
+            Ok(id.map(JournalId::from_random_bytes))
+        };
+        read().map_err(|source| self.failed(source))
+    }
+
+    /// What is known of the links of earlier runs. One whose secret the `opener` can't open was not kept for it.
+    ///
+    /// # Errors
+    ///
+    /// If the journal can't be read.
+    pub fn earlier_links(&self, opener: &LinkOpener) -> Result<EarlierLinks, JournalError> {
+        let read = || {
+            let has_secrets = has_secrets(&self.connection)?;
+            let number = |name| {
+                let sql = "SELECT value FROM meta WHERE name = ?1";
+                self.connection.query_row(sql, [name], |row| row.get::<_, i64>(0)).optional()
+            };
+            let (live_from, seal) = match opener {
+                // The first version kept no secrets. An earlier one did not note where its run begins.
+                LinkOpener::Run if has_secrets => (number(LIVE_FROM)?.unwrap_or(0), number(RUN_SEAL)?),
+                LinkOpener::Run => (0, None),
+                LinkOpener::NextRun(Some(key)) if has_secrets => {
+                    let sql = "SELECT value FROM meta WHERE name = 'journal'";
+                    let journal = self.connection.query_row(sql, (), |row| row.get(0))?;
+                    let sealer = Sealer::find(&self.connection, JournalId::from_random_bytes(journal), key)?;
+                    (i64::MAX, sealer.map(|sealer| sealer.number))
+                }
+                LinkOpener::NextRun(_) => (i64::MAX, None),
+            };
+            let mut kept = BTreeSet::new();
+            if let Some(seal) = seal {
+                let sql = "SELECT DISTINCT uuid, request FROM secret JOIN profile ON number = secret.profile
+                           WHERE secret.seal = ?1";
+                let mut select = self.connection.prepare(sql)?;
+                let mut rows = select.query([seal])?;
+                while let Some(found) = rows.next()? {
+                    let profile = ProfileId::from_u128(u128::from_be_bytes(found.get(0)?));
+                    kept.insert((profile, RequestId::new(id_text(found.get_ref(1)?))));
+                }
+            }
+            Ok(EarlierLinks { live_from: Seq(u64::try_from(live_from).unwrap_or(0)), kept })
+        };
+        read().map_err(|source| self.failed(source))
+    }
+}

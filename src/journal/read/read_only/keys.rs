@@ -1,0 +1,180 @@
+//! What the journal has, without what servers said: whose, of which activities, and what this program did.
+
+use std::collections::BTreeSet;
+
+use rusqlite::OptionalExtension as _;
+
+use crate::activity::{ActivityKey, Entry, Seq};
+use crate::journal::error::JournalError;
+use crate::journal::file::row::{self, to_sql};
+use crate::journal::tables::open_activity;
+use crate::journal::write::database::number_of;
+use crate::journal::write::retention::{PURGED_BEFORE, PURGED_ENTRIES};
+use crate::settings::ProfileId;
+
+use super::{Archive, entries_where, of_profile};
+
+/// The first `kind` of an entry of our own making, in tens: deeds, then gaps.
+const OURS: i64 = 40;
+
+impl Archive {
+    /// The profiles that have, or had, entries.
+    ///
+    /// # Errors
+    ///
+    /// If the journal can't be read.
+    pub fn profiles(&self) -> Result<Vec<ProfileId>, JournalError> {
+        let read = || {
+            let mut statement = self.connection.prepare_cached("SELECT uuid FROM profile")?;
+            let profile = |found: &rusqlite::Row<'_>| Ok(ProfileId::from_u128(u128::from_be_bytes(found.get(0)?)));
+            statement.query_map((), profile)?.collect::<rusqlite::Result<_>>()
+        };
+        read().map_err(|source| self.failed(source))
+    }
+
+    /// Whose entries a profile has before a number, the newest first: each entry's number and activity.
+    ///
+    /// # Errors
+    ///
+    /// If the journal can't be read.
+    pub fn keys_before(
+        &self,
+        profile: ProfileId,
+        before: Seq,
+        limit: u32,
+    ) -> Result<Vec<(Seq, ActivityKey)>, JournalError> {
+        let sql = "SELECT seq, kind, id FROM entry WHERE profile = (SELECT number FROM profile WHERE uuid = ?1)
+                   AND seq < ?2 ORDER BY seq DESC LIMIT ?3";
+        let read = || {
+            let mut statement = self.connection.prepare_cached(sql)?;
+            let parameters = (profile.as_u128().to_be_bytes(), to_sql(before), limit);
+            statement.query_map(parameters, row::numbered_key)?.collect::<rusqlite::Result<_>>()
+        };
+        read().map_err(|source| self.failed(source))
+    }
+
+    /// The activities of a profile that are open; none while the journal's holder is still finding out which are.
+    ///
+    /// # Errors
+    ///
+    /// If the journal can't be read.
+    pub fn open_activities(&self, profile: ProfileId) -> Result<Vec<ActivityKey>, JournalError> {
+        let read = || match number_of(&self.connection, profile)? {
+            Some(number) => open_activity::keys_of(&self.connection, number),
+            None => Ok(Vec::new()),
+        };
+        read().map_err(|source| self.failed(source))
+    }
+
+    /// Before which number the journal has removed entries, all but those of what is open and of what gaps name; and how many.
+    ///
+    /// # Errors
+    ///
+    /// If the journal can't be read.
+    pub fn purged_before(&self) -> Result<(Seq, u64), JournalError> {
+        let read = || {
+            let sql = "SELECT count(*) FROM sqlite_schema WHERE name = 'meta'";
+            if self.connection.query_row(sql, (), |row| row.get::<_, i64>(0))? == 0 {
+                // Of the first version.
+                return Ok((Seq(0), 0));
+            }
+            let mut select = self.connection.prepare_cached("SELECT value FROM meta WHERE name = ?1")?;
+            let mut number = |name| {
+                let found = select.query_row([name], |row| row.get::<_, i64>(0)).optional();
+                found.map(|found| found.and_then(|found| u64::try_from(found).ok()).unwrap_or(0))
+            };
+            Ok((Seq(number(PURGED_BEFORE)?), number(PURGED_ENTRIES)?))
+        };
+        read().map_err(|source| self.failed(source))
+    }
+
+    /// Whether it has an entry.
+    ///
+    /// # Errors
+    ///
+    /// If the journal can't be read.
+    pub fn has_entry(&self, seq: Seq) -> Result<bool, JournalError> {
+        let read = || self.connection.prepare_cached("SELECT 1 FROM entry WHERE seq = ?1")?.exists([to_sql(seq)]);
+        read().map_err(|source| self.failed(source))
+    }
+
+    /// The entries of some activities of a profile among the `limit` oldest entries from `from` on and before a number, in ascending
+    /// order; and from where on there are more to look at.
+    ///
+    /// # Errors
+    ///
+    /// If the journal can't be read.
+    pub fn entries_of(
+        &self,
+        profile: ProfileId,
+        wanted: &BTreeSet<ActivityKey>,
+        (from, before): (Seq, Seq),
+        limit: u32,
+    ) -> Result<(Vec<Entry>, Option<Seq>), JournalError> {
+        let sql = "SELECT seq, kind, id FROM entry WHERE profile = (SELECT number FROM profile WHERE uuid = ?1)
+                   AND seq >= ?2 AND seq < ?3 ORDER BY seq LIMIT ?4";
+        let read = || {
+            let mut order = self.connection.prepare_cached(sql)?;
+            let mut look_up = self.connection.prepare_cached(&entries_where("seq = ?1"))?;
+            let mut rows = order.query((profile.as_u128().to_be_bytes(), to_sql(from), to_sql(before), limit))?;
+            let (mut entries, mut looked_at, mut last) = (Vec::new(), 0, from);
+            while let Some(found) = rows.next()? {
+                let (seq, key) = row::numbered_key(found)?;
+                (looked_at, last) = (looked_at + 1, seq);
+                if wanted.contains(&key) {
+                    entries.extend(look_up.query_row([to_sql(seq)], of_profile).optional()?.map(|(_, entry)| entry));
+                }
+            }
+            Ok((entries, (looked_at == limit).then(|| Seq(last.0.saturating_add(1)))))
+        };
+        read().map_err(|source| self.failed(source))
+    }
+
+    /// Every deed and every gap of all profiles, in ascending order: the few entries that did not come from a server.
+    ///
+    /// # Errors
+    ///
+    /// Where the journal can't be read.
+    pub fn ours(&self, each: impl FnMut(ProfileId, Entry)) -> Result<(), JournalError> {
+        self.ours_before(Seq(u64::MAX), each)
+    }
+
+    /// The same of those before a number.
+    ///
+    /// # Errors
+    ///
+    /// If the journal can't be read.
+    pub fn ours_before(&self, before: Seq, mut each: impl FnMut(ProfileId, Entry)) -> Result<(), JournalError> {
+        let mut read = || {
+            let mut statement =
+                self.connection.prepare_cached(&entries_where("kind >= ?1 AND seq < ?2 ORDER BY seq"))?;
+            for found in statement.query_map((OURS, to_sql(before)), of_profile)? {
+                let (profile, entry) = found?;
+                each(profile, entry);
+            }
+            Ok(())
+        };
+        read().map_err(|source| self.failed(source))
+    }
+
+    /// How many activities of a profile have no entry from a number on, by where their first entries are: the first number of
+    /// each stretch of 256 that has any, and how many have their first entry in it.
+    ///
+    /// # Errors
+    ///
+    /// If the journal can't be read.
+    pub fn activities_before(&self, profile: ProfileId, before: Seq) -> Result<Vec<(Seq, u64)>, JournalError> {
+        let sql = "SELECT first & ~255 AS stretch, count(*) FROM (
+                       SELECT min(seq) AS first, max(seq) AS last FROM entry
+                       WHERE profile = (SELECT number FROM profile WHERE uuid = ?1) GROUP BY kind % 10, id
+                   ) WHERE last < ?2 GROUP BY stretch";
+        let number =
+            |row: &rusqlite::Row<'_>, index| row.get::<_, i64>(index).map(|number| u64::try_from(number).unwrap_or(0));
+        let read = || {
+            let mut select = self.connection.prepare_cached(sql)?;
+            let parameters = (profile.as_u128().to_be_bytes(), to_sql(before));
+            select.query_map(parameters, |row| Ok((Seq(number(row, 0)?), number(row, 1)?)))?.collect::<Result<_, _>>()
+        };
+        read().map_err(|source| self.failed(source))
+    }
+}

@@ -1,0 +1,45 @@
+//! What is looked up for an export: names of profiles, and which activities entries are of.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use rusqlite::OptionalExtension as _;
+
+use crate::activity::{ActivityKey, Seq};
+use crate::journal::error::JournalError;
+use crate::journal::file::row::to_sql;
+use crate::journal::tables::profile_names;
+use crate::settings::ProfileId;
+
+use super::{Archive, entries_where, of_profile};
+
+impl Archive {
+    /// The names of profiles that were kept with their entries. A journal of an earlier version has none.
+    #[must_use]
+    pub fn names(&self) -> BTreeMap<ProfileId, String> {
+        match profile_names::all(&self.connection) {
+            Ok(names) => names.into_iter().collect(),
+            Err(error) => {
+                tracing::debug!(%error, "the names of profiles are not known");
+                BTreeMap::new()
+            }
+        }
+    }
+
+    /// The activities that entries are of. What is not in the journal any more has none.
+    ///
+    /// # Errors
+    ///
+    /// If the journal can't be read.
+    pub fn keys_of(&self, entries: &[Seq]) -> Result<BTreeSet<(ProfileId, ActivityKey)>, JournalError> {
+        let read = || {
+            let mut statement = self.connection.prepare_cached(&entries_where("seq = ?1"))?;
+            let mut keys = BTreeSet::new();
+            for seq in entries {
+                let found = statement.query_row([to_sql(*seq)], of_profile).optional()?;
+                keys.extend(found.map(|(profile, entry)| (profile, entry.key)));
+            }
+            Ok(keys)
+        };
+        read().map_err(|source| self.failed(source))
+    }
+}

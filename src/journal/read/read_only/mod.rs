@@ -1,0 +1,444 @@
+//! The journal as it is read beside the process that holds it: by `export`, and by `watch` beside a window.
+//!
+//! Opened for reading only and without the holder's lock. Reads straight from the disk in the caller's thread; never holds
+//! more than one batch in memory.
+
+#![expect(clippy::disallowed_methods, reason = "the sorter's database has no name: it is a scratch file")]
+
+pub(crate) mod earlier_links;
+pub(crate) mod keys;
+pub(crate) mod look_up;
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
+use rusqlite::{Connection, OptionalExtension, Row};
+
+use crate::activity::{ActivityKey, Entry, Moment, Seq};
+use crate::journal::error::JournalError;
+use crate::journal::file::file_id::Identity;
+use crate::journal::file::row::{self, COLUMNS, to_sql};
+use crate::journal::file::schema::{self, FILE};
+use crate::journal::tables::clock::{self, KeptClock};
+use crate::journal::tables::open_activity::OpenIndex;
+use crate::settings::ProfileId;
+
+use super::history::{self, HistoryQuery};
+
+/// How many entries of one activity are read at most in a search.
+const MOST_OF_ONE: usize = 4_096;
+
+/// Steps of SQLite between two looks whether a query was cancelled: well below a millisecond.
+const STEPS: i32 = 1_000;
+
+/// A journal that is only read.
+#[derive(Debug)]
+pub struct Archive {
+    path: PathBuf,
+    /// Which file it is, where that can be seen.
+    file: Option<Identity>,
+    pub(crate) connection: Connection,
+    /// How many entries [`Self::by_activity`] has given so far.
+    given: Arc<AtomicU64>,
+}
+
+impl Archive {
+    /// Opens the journal of a data folder; `None` where there is none yet. Waits for the disk.
+    ///
+    /// # Errors
+    ///
+    /// Where there is one and it can't be read.
+    pub fn open(folder: &Path) -> Result<Option<Self>, JournalError> {
+        let path = folder.join(FILE);
+        if !path.exists() {
+            return Ok(None);
+        }
+        let file = Identity::at(&path);
+        let connection = schema::open_for_reading(&path)?;
+        let archive = Self { path, file, connection, given: Arc::default() };
+        // A holder that has only just made the file has not made its tables yet.
+        let made = archive
+            .connection
+            .query_row("SELECT 1 FROM sqlite_schema WHERE name = 'entry'", (), |_row| Ok(()))
+            .optional()
+            .map_err(|source| archive.failed(source))?;
+        Ok(made.map(|()| archive))
+    }
+
+    /// Counts the entries that [`Self::by_activity`] gives in `given`, and ends whatever is being read with an error as soon as
+    /// `cancelled` is true.
+    ///
+    /// # Errors
+    ///
+    /// If SQLite does not take the hook.
+    pub fn observe(&mut self, given: Arc<AtomicU64>, cancelled: Arc<AtomicBool>) -> Result<(), JournalError> {
+        self.given = given;
+        let hook = move || cancelled.load(Ordering::Relaxed);
+        self.connection.progress_handler(STEPS, Some(hook)).map_err(|source| self.failed(source))
+    }
+
+    /// How many entries there are, of one profile (`None`: of all).
+    ///
+    /// # Errors
+    ///
+    /// If the journal can't be read.
+    pub fn count(&self, profile: Option<ProfileId>) -> Result<u64, JournalError> {
+        let sql =
+            "SELECT count(*) FROM entry WHERE profile IN (SELECT number FROM profile WHERE ?1 IS NULL OR uuid = ?1)";
+        self.connection
+            .query_row(sql, [profile.map(|id| id.as_u128().to_be_bytes())], |row| row.get::<_, i64>(0))
+            .map(|count| u64::try_from(count).unwrap_or(0))
+            .map_err(|source| self.failed(source))
+    }
+
+    /// The clock of the run that wrote it, as it was last kept.
+    ///
+    /// # Errors
+    ///
+    /// Where the journal can't be read.
+    pub fn clock(&self) -> Result<Option<KeptClock>, JournalError> {
+        clock::kept(&self.connection).map_err(|source| self.failed(source))
+    }
+
+    /// When its newest entry came; `None` if there is none.
+    ///
+    /// # Errors
+    ///
+    /// Where the journal can't be read.
+    pub fn newest_moment(&self) -> Result<Option<Moment>, JournalError> {
+        let newest = self.connection.query_row("SELECT at FROM entry ORDER BY seq DESC LIMIT 1", (), |row| row.get(0));
+        Ok(newest.optional().map_err(|source| self.failed(source))?.map(Moment))
+    }
+
+    /// Changes whenever another connection has committed something (`PRAGMA data_version`).
+    ///
+    /// # Errors
+    ///
+    /// Where the journal can't be read.
+    pub fn version(&self) -> Result<i64, JournalError> {
+        self.connection.pragma_query_value(None, "data_version", |row| row.get(0)).map_err(|source| self.failed(source))
+    }
+
+    /// Whether the journal has been moved, removed or begun anew since it was opened: then open it again.
+    #[must_use]
+    pub fn is_stale(&self) -> bool {
+        self.file.is_some_and(|file| file.has_left(&self.path))
+    }
+
+    /// The number of the newest entry; 0 where there is none.
+    ///
+    /// # Errors
+    ///
+    /// Where the journal can't be read.
+    pub fn newest(&self) -> Result<Seq, JournalError> {
+        self.connection
+            .query_row("SELECT coalesce(max(seq), 0) FROM entry", (), |row| row.get::<_, i64>(0))
+            .map(|seq| Seq(u64::try_from(seq).unwrap_or(0)))
+            .map_err(|source| self.failed(source))
+    }
+
+    /// The oldest `limit` entries of all profiles from a number on, in ascending order.
+    ///
+    /// # Errors
+    ///
+    /// Where the journal can't be read.
+    pub fn since(&self, from: Seq, limit: usize) -> Result<Vec<(ProfileId, Entry)>, JournalError> {
+        let read = || {
+            self.connection
+                .prepare_cached(&entries_where("seq >= ?1 ORDER BY seq LIMIT ?2"))?
+                .query_map((to_sql(from), i64::try_from(limit).unwrap_or(i64::MAX)), of_profile)?
+                .collect::<rusqlite::Result<Vec<_>>>()
+        };
+        read().map_err(|source| self.failed(source))
+    }
+
+    /// Every entry of one activity from `from` to `to`, both included, in ascending order. Its time grows with the span.
+    ///
+    /// # Errors
+    ///
+    /// Where the journal can't be read.
+    pub fn history(
+        &self,
+        profile: ProfileId,
+        key: &ActivityKey,
+        from: Seq,
+        to: Seq,
+    ) -> Result<Vec<Entry>, JournalError> {
+        let wanted = HistoryQuery { profile, key: key.clone(), known: Some((from, to)) };
+        // What is open is found within the span as well.
+        let history = history::read(&self.connection, &OpenIndex::default(), &wanted);
+        history.map(|history| history.entries).map_err(|source| self.failed(source))
+    }
+
+    /// Every entry of one profile (`None`: of all), activity by activity in the order of their first entries, each
+    /// activity's entries in ascending order. All of it is as it was when this began. SQLite does the sorting, in scratch
+    /// files where it is much.
+    ///
+    /// # Errors
+    ///
+    /// Where the journal can't be read, or with the error of `each`, which ends it.
+    pub fn by_activity<E: From<JournalError>>(
+        &self,
+        profile: Option<ProfileId>,
+        mut each: impl FnMut(ProfileId, Entry) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let failed = |source| E::from(self.failed(source));
+        let snapshot = self.connection.unchecked_transaction().map_err(failed)?;
+        // Only numbers are sorted; what they stand for is looked up after that.
+        let mut order = snapshot
+            .prepare(
+                "SELECT seq, min(seq) OVER (PARTITION BY profile, kind % 10, id) AS first FROM entry
+                 WHERE profile IN (SELECT number FROM profile WHERE ?1 IS NULL OR uuid = ?1) ORDER BY first, seq",
+            )
+            .map_err(failed)?;
+        let mut lookup = snapshot.prepare(&entries_where("seq = ?1")).map_err(failed)?;
+        let mut places = order.query([profile.map(|id| id.as_u128().to_be_bytes())]).map_err(failed)?;
+        while let Some(place) = places.next().map_err(failed)? {
+            let seq: i64 = place.get(0).map_err(failed)?;
+            let (profile, entry) = lookup.query_row([seq], of_profile).map_err(failed)?;
+            each(profile, entry)?;
+            self.given.fetch_add(1, Ordering::Relaxed);
+        }
+        Ok(())
+    }
+
+    /// Gives all entries of each activity of a profile whose first entry is before a number, the activity that was seen last
+    /// in front, its entries in ascending order (the newest, if there are very many). Goes on while `each` says so.
+    ///
+    /// # Errors
+    ///
+    /// If the journal can't be read, or if it was interrupted.
+    pub fn older(
+        &self,
+        profile: ProfileId,
+        before: Seq,
+        mut each: impl FnMut(Vec<Entry>) -> bool,
+    ) -> Result<(), JournalError> {
+        let mut read = || {
+            let snapshot = self.connection.unchecked_transaction()?;
+            let mut order = snapshot.prepare(
+                "SELECT seq, first FROM (
+                     SELECT seq, min(seq) OVER (PARTITION BY kind % 10, id) AS first FROM entry
+                     WHERE profile = (SELECT number FROM profile WHERE uuid = ?1)
+                 ) WHERE first < ?2 ORDER BY first DESC, seq",
+            )?;
+            let mut lookup = snapshot.prepare(&entries_where("seq = ?1"))?;
+            let mut places = order.query((profile.as_u128().to_be_bytes(), to_sql(before)))?;
+            let (mut current, mut entries) = (0_i64, Vec::new());
+            while let Some(place) = places.next()? {
+                let (seq, first): (i64, i64) = (place.get(0)?, place.get(1)?);
+                if first != current && !entries.is_empty() && !each(std::mem::take(&mut entries)) {
+                    return Ok(());
+                }
+                current = first;
+                let (_, entry) = lookup.query_row([seq], of_profile)?;
+                if entries.len() >= MOST_OF_ONE {
+                    // The first one tells when it began.
+                    entries.drain(1..MOST_OF_ONE / 2);
+                }
+                entries.push(entry);
+            }
+            if !entries.is_empty() {
+                each(entries);
+            }
+            Ok(())
+        };
+        read().map_err(|source| self.failed(source))
+    }
+
+    /// The first and the last entry of a profile; 0 and 0 if there is none.
+    ///
+    /// # Errors
+    ///
+    /// If the journal can't be read.
+    pub fn span(&self, profile: ProfileId) -> Result<(Seq, Seq), JournalError> {
+        let sql = "SELECT coalesce(min(seq), 0), coalesce(max(seq), 0) FROM entry
+                   WHERE profile = (SELECT number FROM profile WHERE uuid = ?1)";
+        let seq = |number: i64| Seq(u64::try_from(number).unwrap_or(0));
+        self.connection
+            .query_row(sql, [profile.as_u128().to_be_bytes()], |row| Ok((seq(row.get(0)?), seq(row.get(1)?))))
+            .map_err(|source| self.failed(source))
+    }
+
+    /// Ends what is being read, from another thread.
+    #[must_use]
+    pub fn interrupter(&self) -> Interrupter {
+        Interrupter(self.connection.get_interrupt_handle())
+    }
+
+    pub(crate) fn failed(&self, source: rusqlite::Error) -> JournalError {
+        JournalError::of(&self.path, source)
+    }
+}
+
+/// Ends what an [`Archive`] is reading.
+pub struct Interrupter(rusqlite::InterruptHandle);
+
+impl Interrupter {
+    /// Ends it: it returns an error.
+    pub fn interrupt(&self) {
+        self.0.interrupt();
+    }
+}
+
+impl std::fmt::Debug for Interrupter {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Interrupter")
+    }
+}
+
+/// The query for entries with their profiles.
+fn entries_where(condition: &str) -> String {
+    // The cross join keeps `entry` outside, where its order is the order that is asked for.
+    format!("SELECT {COLUMNS}, uuid FROM entry CROSS JOIN profile ON number = entry.profile WHERE {condition}")
+}
+
+/// Reads a row of [`entries_where`].
+fn of_profile(found: &Row<'_>) -> rusqlite::Result<(ProfileId, Entry)> {
+    let uuid: [u8; 16] = found.get(5)?;
+    Ok((ProfileId::from_u128(u128::from_be_bytes(uuid)), row::read(found)?))
+}
+
+/// Puts lines into the order of their numbers, in a scratch file that is gone with it. Quick where they are nearly in order.
+#[derive(Debug)]
+pub struct Sorter {
+    connection: Connection,
+}
+
+impl Sorter {
+    /// An empty one.
+    ///
+    /// # Errors
+    ///
+    /// Where no scratch file can be made.
+    pub fn new() -> Result<Self, JournalError> {
+        let begin = || {
+            // An empty name is a private file that SQLite removes.
+            let connection = Connection::open("")?;
+            connection.execute_batch("CREATE TABLE line (number INTEGER PRIMARY KEY, text TEXT NOT NULL); BEGIN;")?;
+            Ok(connection)
+        };
+        begin().map(|connection| Self { connection }).map_err(scratch)
+    }
+
+    /// Adds a line.
+    ///
+    /// # Errors
+    ///
+    /// Where the scratch file can't grow.
+    pub fn push(&self, number: Seq, text: &str) -> Result<(), JournalError> {
+        let add =
+            || self.connection.prepare_cached("INSERT INTO line VALUES (?1, ?2)")?.execute((to_sql(number), text));
+        add().map(|_one| ()).map_err(scratch)
+    }
+
+    /// Gives every line, by ascending numbers.
+    ///
+    /// # Errors
+    ///
+    /// Where the scratch file can't be read, or with the error of `each`, which ends it.
+    pub fn each<E: From<JournalError>>(&self, mut each: impl FnMut(&str) -> Result<(), E>) -> Result<(), E> {
+        let failed = |source| E::from(scratch(source));
+        let mut lines = self.connection.prepare("SELECT text FROM line ORDER BY number").map_err(failed)?;
+        let mut rows = lines.query(()).map_err(failed)?;
+        while let Some(row) = rows.next().map_err(failed)? {
+            each(row.get_ref(0).and_then(|text| Ok(text.as_str()?)).map_err(failed)?)?;
+        }
+        Ok(())
+    }
+}
+
+/// What went wrong with a scratch file.
+fn scratch(source: rusqlite::Error) -> JournalError {
+    JournalError::of(Path::new("scratch file"), source)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::activity::{ActivityKey, Deed, Fact, Moment};
+    use crate::journal::handle::Journal;
+
+    fn labelled(id: &str, label: &str) -> Entry {
+        Entry::ours(Moment(1), ActivityKey::Command(id.into()), Fact::Done(Deed::Labelled { label: label.to_owned() }))
+    }
+
+    fn ids(found: &[(ProfileId, Entry)]) -> Vec<&str> {
+        found.iter().map(|(_, entry)| entry.key.id()).collect()
+    }
+
+    #[tokio::test]
+    async fn a_journal_is_read_while_another_holds_it_and_says_when_it_grew() {
+        let folder = tempfile::tempdir().unwrap();
+        assert!(Archive::open(folder.path()).unwrap().is_none(), "a journal out of nothing");
+        let journal = Journal::open(folder.path()).unwrap().journal;
+        let archive = Archive::open(folder.path()).unwrap().unwrap();
+        assert_eq!(archive.newest().unwrap(), Seq(0));
+        let before = archive.version().unwrap();
+        let (one, two) = (ProfileId::random(), ProfileId::random());
+        journal.append(one, vec![labelled("a", "1"), labelled("b", "1")]).await.unwrap();
+        journal.append(two, vec![labelled("a", "1")]).await.unwrap();
+        journal.append(one, vec![labelled("a", "2")]).await.unwrap();
+        assert_ne!(archive.version().unwrap(), before, "it grew unnoticed");
+        assert_eq!(archive.newest().unwrap(), Seq(4));
+        let all = archive.since(Seq(2), 10).unwrap();
+        assert_eq!(ids(&all), ["b", "a", "a"]);
+        assert_eq!(all.iter().map(|(profile, _)| *profile).collect::<Vec<_>>(), [one, two, one]);
+        let mut ours = 0;
+        archive.ours(|_, _| ours += 1).unwrap();
+        assert_eq!(ours, 4);
+    }
+
+    #[tokio::test]
+    async fn entries_come_activity_by_activity_in_order_of_arrival() {
+        let folder = tempfile::tempdir().unwrap();
+        let journal = Journal::open(folder.path()).unwrap().journal;
+        let (one, two) = (ProfileId::random(), ProfileId::random());
+        for (profile, id) in [(one, "z"), (two, "z"), (one, "a"), (one, "z"), (two, "z"), (one, "a")] {
+            journal.append(profile, vec![labelled(id, "x")]).await.unwrap();
+        }
+        let archive = Archive::open(folder.path()).unwrap().unwrap();
+        let read = |profile| {
+            let mut found = Vec::new();
+            let keep = |_: ProfileId, entry: Entry| {
+                found.push((entry.key.id().to_owned(), entry.seq.0));
+                Ok::<_, JournalError>(())
+            };
+            archive.by_activity(profile, keep).unwrap();
+            found
+        };
+        let expect =
+            |wanted: &[(&str, u64)]| wanted.iter().map(|(id, seq)| ((*id).to_owned(), *seq)).collect::<Vec<_>>();
+        assert_eq!(read(None), expect(&[("z", 1), ("z", 4), ("z", 2), ("z", 5), ("a", 3), ("a", 6)]));
+        assert_eq!(read(Some(two)), expect(&[("z", 2), ("z", 5)]));
+        assert_eq!(read(Some(ProfileId::random())), expect(&[]));
+    }
+
+    #[cfg(unix)]
+    #[tokio::test]
+    async fn a_journal_that_was_replaced_is_known_to_be_stale() {
+        let folder = tempfile::tempdir().unwrap();
+        Journal::open(folder.path()).unwrap().journal.close().await;
+        let archive = Archive::open(folder.path()).unwrap().unwrap();
+        assert!(!archive.is_stale(), "it is in its place");
+        std::fs::remove_file(folder.path().join(FILE)).unwrap();
+        assert!(archive.is_stale(), "it is gone");
+    }
+
+    #[test]
+    fn lines_come_out_in_order() {
+        let sorter = Sorter::new().unwrap();
+        for number in [3, 1, 2] {
+            sorter.push(Seq(number), &format!("line {number}")).unwrap();
+        }
+        let mut out = Vec::new();
+        sorter
+            .each(|line| {
+                out.push(line.to_owned());
+                Ok::<_, JournalError>(())
+            })
+            .unwrap();
+        assert_eq!(out, ["line 1", "line 2", "line 3"]);
+    }
+}

@@ -1,0 +1,34 @@
+//! What rows of gaps name, and whether a gap is settled.
+
+use rusqlite::Connection;
+
+use crate::activity::{ActivityKey, Fact};
+use crate::journal::file::row::{self, COLUMNS, StoredId};
+
+/// Whether nothing that any entry of an ended gap names is open.
+pub(crate) fn is_gap_settled(
+    connection: &Connection,
+    profile: i64,
+    key: &ActivityKey,
+    is_open: impl Fn(&ActivityKey) -> bool,
+) -> rusqlite::Result<bool> {
+    let named = named_by_gap(connection, profile, key)?;
+    Ok(!named.iter().any(is_open))
+}
+
+/// What the entries of a gap name.
+pub(crate) fn named_by_gap(
+    connection: &Connection,
+    profile: i64,
+    key: &ActivityKey,
+) -> rusqlite::Result<Vec<ActivityKey>> {
+    let mut select = connection
+        .prepare_cached(&format!("SELECT {COLUMNS} FROM entry WHERE kind % 10 = 4 AND profile = ?1 AND id = ?2"))?;
+    let mut named = Vec::new();
+    for entry in select.query_map((profile, StoredId::of(key.id())), row::read)? {
+        if let Fact::Gap(gap) = entry?.fact {
+            named.extend(gap.named());
+        }
+    }
+    Ok(named)
+}

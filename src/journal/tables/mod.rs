@@ -1,0 +1,12 @@
+//! One file for each table of the journal, beside that of entries.
+
+pub(crate) mod clock;
+pub(crate) mod earlier_links;
+pub(crate) mod gap_rows;
+pub(crate) mod notices;
+pub(crate) mod open_activity;
+pub(crate) mod open_gaps;
+pub(crate) mod pending_work;
+pub(crate) mod profile_names;
+pub(crate) mod seal;
+pub(crate) mod secrets;

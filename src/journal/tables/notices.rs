@@ -1,0 +1,61 @@
+//! Notices that stay until they are read, over restarts: what was lost or is not safe any more.
+
+use rusqlite::{Connection, TransactionBehavior};
+
+use crate::activity::Moment;
+use crate::settings::ProfileId;
+
+/// How many are kept; of more, the oldest go.
+const KEPT: i64 = 100;
+
+/// A notice that was not read yet.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeptNotice {
+    /// Whose it is, where it is a profile's.
+    pub profile: Option<ProfileId>,
+    /// When it was told.
+    pub at: Moment,
+    /// The whole sentence. With the profile it names the notice: the same is kept once.
+    pub sentence: String,
+}
+
+fn key(profile: Option<ProfileId>) -> [u8; 16] {
+    profile.map_or(0, ProfileId::as_u128).to_be_bytes()
+}
+
+/// Keeps a notice, unless the same is kept already.
+pub(crate) fn keep(connection: &mut Connection, notice: &KeptNotice) -> rusqlite::Result<()> {
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    transaction.execute(
+        "INSERT OR IGNORE INTO notice (profile, at, sentence) VALUES (?1, ?2, ?3)",
+        (key(notice.profile), notice.at.0, &notice.sentence),
+    )?;
+    transaction.execute(
+        "DELETE FROM notice WHERE number NOT IN (SELECT number FROM notice ORDER BY number DESC LIMIT ?1)",
+        [KEPT],
+    )?;
+    transaction.commit()
+}
+
+/// Those that were not read, the oldest first.
+pub(crate) fn all(connection: &Connection) -> rusqlite::Result<Vec<KeptNotice>> {
+    let mut select = connection.prepare_cached("SELECT profile, at, sentence FROM notice ORDER BY number")?;
+    let notices = select.query_map((), |row| {
+        let profile = u128::from_be_bytes(row.get(0)?);
+        let profile = (profile != 0).then(|| ProfileId::from_u128(profile));
+        Ok(KeptNotice { profile, at: Moment(row.get(1)?), sentence: row.get(2)? })
+    })?;
+    notices.collect()
+}
+
+/// One was read.
+pub(crate) fn read(connection: &Connection, profile: Option<ProfileId>, sentence: &str) -> rusqlite::Result<()> {
+    connection
+        .execute("DELETE FROM notice WHERE profile = ?1 AND sentence = ?2", (key(profile), sentence))
+        .map(|_count| ())
+}
+
+/// Forgets those of a profile.
+pub(crate) fn forget(connection: &Connection, profile: ProfileId) -> rusqlite::Result<()> {
+    connection.execute("DELETE FROM notice WHERE profile = ?1", [key(Some(profile))]).map(|_count| ())
+}

@@ -1,0 +1,56 @@
+//! What time settles.
+
+use rusqlite::{Connection, TransactionBehavior};
+
+use crate::activity::{Moment, Openness};
+use crate::journal::file::row;
+use crate::journal::tables::gap_rows::is_gap_settled;
+
+use super::{IndexChanges, OpenIndex, OpenRow, delete, set_state};
+
+/// Settles what time settles: what could only be fetched, once it has expired (as its message said, else if it came before
+/// a moment), and gaps of which nothing that they name is open any more.
+pub(crate) fn settle_expired(
+    connection: &mut Connection,
+    index: &OpenIndex,
+    now: Moment,
+    came_before: Moment,
+) -> rusqlite::Result<()> {
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    let (mut settled, mut changes) = (Vec::new(), Vec::new());
+    {
+        let mut select =
+            transaction.prepare_cached("SELECT first, profile, kind, id, state, at, expires FROM open_activity")?;
+        let mut rows = select.query(())?;
+        while let Some(found) = rows.next()? {
+            let (profile, openness) = (found.get(1)?, Openness::from_bits(found.get(4)?));
+            let is_over = if openness.is_ended_gap() {
+                is_gap_settled(&transaction, profile, &row::key(found.get(2)?, found.get_ref(3)?), |key| {
+                    index.contains(profile, key)
+                })?
+            } else if openness.is_only_ready() {
+                match found.get::<_, Option<i64>>(6)? {
+                    Some(expires) => expires < now.0,
+                    None => found.get::<_, i64>(5)? < came_before.0,
+                }
+            } else {
+                false
+            };
+            if is_over {
+                let hash = index.hash(profile, &row::key(found.get(2)?, found.get_ref(3)?));
+                let (first, openness) = (found.get(0)?, openness.expired());
+                if openness.is_forgettable() {
+                    settled.push(first);
+                    changes.push((hash, None));
+                } else {
+                    set_state(&transaction, first, openness)?;
+                    changes.push((hash, Some(OpenRow { first, openness })));
+                }
+            }
+        }
+    }
+    delete(&transaction, &settled)?;
+    transaction.commit()?;
+    index.apply(IndexChanges(changes));
+    Ok(())
+}

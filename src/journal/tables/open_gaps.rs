@@ -1,0 +1,32 @@
+//! What the gaps in the table of what is open name, and when they are settled.
+
+use std::collections::HashSet;
+
+use rusqlite::Connection;
+
+use crate::activity::ActivityKey;
+use crate::journal::file::row::{self, StoredId};
+
+use super::gap_rows::named_by_gap;
+use super::open_activity::OpenIndex;
+
+/// What the gaps name that are open, by the hashes of the activities.
+pub(crate) fn named_by_open_gaps(connection: &Connection, index: &OpenIndex) -> rusqlite::Result<HashSet<u64>> {
+    let mut select = connection.prepare_cached("SELECT profile, kind, id FROM open_activity WHERE kind = 4")?;
+    let mut rows = select.query(())?;
+    let mut named = HashSet::new();
+    while let Some(found) = rows.next()? {
+        let profile = found.get(0)?;
+        let gap = row::key(found.get(1)?, found.get_ref(2)?);
+        named.extend(named_by_gap(connection, profile, &gap)?.iter().map(|key| index.hash(profile, key)));
+    }
+    Ok(named)
+}
+
+/// The numbers of a gap's entries, ascending. They are found by an index of their own, because a gap is only known from all
+/// of them, and those of one that went on for long are not all listed.
+pub(crate) fn entries_of_gap(connection: &Connection, profile: i64, key: &ActivityKey) -> rusqlite::Result<Vec<i64>> {
+    let sql = "SELECT seq FROM entry WHERE kind % 10 = 4 AND profile = ?1 AND id = ?2 ORDER BY seq";
+    let mut select = connection.prepare_cached(sql)?;
+    select.query_map((profile, StoredId::of(key.id())), |row| row.get(0))?.collect()
+}

@@ -1,0 +1,211 @@
+//! What must be done even if the program ends first: written down before anything else, finished at the next start.
+
+use std::path::PathBuf;
+
+use rusqlite::{Connection, OptionalExtension, Row, Transaction, TransactionBehavior};
+
+use crate::activity::Moment;
+use crate::protocol::{AuthorizationToken, RequestId};
+use crate::settings::{Profile, ProfileId};
+
+use super::seal::{Place, Sealer};
+
+/// The kind of a sealed token, beside those of secrets and originals.
+const TOKEN: i64 = 5;
+
+/// The kind of a number whose entries have to be taken off the disk: the journal does that by itself.
+const FORGOTTEN: i64 = 5;
+
+/// The kind of a token that the keyring has to keep.
+const KEEP: i64 = 6;
+
+/// The number of a piece of pending work.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct WorkId(pub(crate) i64);
+
+/// Work that outlives the run in which it was promised.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum PendingWork {
+    /// A profile was signed out: its token has to leave the keyring. Until then the profile stays signed out.
+    ForgetToken(ProfileId),
+    /// A token has to be revoked. The token is kept sealed; it is `None` if the journal had no key to seal it with, or has
+    /// not got it now.
+    RevokeToken {
+        /// The profile as it was, with the addresses at which the token is good.
+        profile: Box<Profile>,
+        /// The token.
+        token: Option<AuthorizationToken>,
+    },
+    /// The keyring did not keep a profile's newest token before the program ended. The token is kept sealed; it is `None` if
+    /// the journal had no key to seal it with, or has not got it now. A profile has one such work at most.
+    KeepToken {
+        /// Whose.
+        profile: ProfileId,
+        /// The token.
+        token: Option<AuthorizationToken>,
+    },
+    /// A profile was removed: it has to leave settings, keyring and journal. Nothing more is written for it.
+    RemoveProfile(ProfileId),
+    /// A file that was not finished has to be deleted.
+    DeleteFile(PathBuf),
+}
+
+impl PendingWork {
+    /// Its number in the column `kind`.
+    fn kind(&self) -> i64 {
+        match self {
+            Self::ForgetToken(_) => 1,
+            Self::RevokeToken { .. } => 2,
+            Self::RemoveProfile(_) => 3,
+            Self::DeleteFile(_) => 4,
+            Self::KeepToken { .. } => KEEP,
+        }
+    }
+
+    fn profile(&self) -> Option<ProfileId> {
+        match self {
+            Self::ForgetToken(profile) | Self::RemoveProfile(profile) | Self::KeepToken { profile, .. } => {
+                Some(*profile)
+            }
+            Self::RevokeToken { profile, .. } => Some(profile.id),
+            Self::DeleteFile(_) => None,
+        }
+    }
+
+    /// What there is to say beside the kind and the profile.
+    fn details(&self) -> String {
+        match self {
+            Self::ForgetToken(_) | Self::RemoveProfile(_) | Self::KeepToken { .. } => String::new(),
+            Self::RevokeToken { profile, .. } => serde_json::to_string(profile).unwrap_or_default(),
+            // A path that is no text has no form here: its file stays.
+            Self::DeleteFile(path) => path.to_str().unwrap_or_default().to_owned(),
+        }
+    }
+}
+
+/// Where the token of a profile is sealed: it opens nowhere else.
+fn place(profile: ProfileId, request: &RequestId, at: Moment) -> Place<'_> {
+    Place { profile, request, kind: TOKEN, at }
+}
+
+/// Writes work down; its numbers.
+pub(crate) fn insert(
+    transaction: &Transaction<'_>,
+    sealer: Option<&Sealer>,
+    (works, at): (&[PendingWork], Moment),
+) -> rusqlite::Result<Vec<WorkId>> {
+    let mut insert = transaction.prepare_cached(
+        "INSERT INTO pending_work (kind, profile, at, details, seal, sealed) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+    )?;
+    let request = RequestId::from("");
+    let mut numbers = Vec::new();
+    for work in works {
+        let token = match work {
+            PendingWork::RevokeToken { profile, token } => token.as_ref().map(|token| (profile.id, token)),
+            PendingWork::KeepToken { profile, token } => token.as_ref().map(|token| (*profile, token)),
+            PendingWork::ForgetToken(_) | PendingWork::RemoveProfile(_) | PendingWork::DeleteFile(_) => None,
+        };
+        if let PendingWork::ForgetToken(profile)
+        | PendingWork::RemoveProfile(profile)
+        | PendingWork::KeepToken { profile, .. } = work
+        {
+            forget_kept(transaction, *profile)?;
+        }
+        let secret = token.zip(sealer).and_then(|((profile, token), sealer)| {
+            let bytes = sealer.seal(place(profile, &request, at), token.expose())?;
+            Some((sealer.number, bytes))
+        });
+        let (seal, bytes) = secret.unzip();
+        let profile = work.profile().map_or(0, ProfileId::as_u128).to_be_bytes();
+        insert.execute((work.kind(), profile, at.0, work.details(), seal, bytes))?;
+        numbers.push(WorkId(transaction.last_insert_rowid()));
+    }
+    Ok(numbers)
+}
+
+/// What is left to do, in the order in which it was promised. Work of a kind that this version does not know is left alone.
+pub(crate) fn all(connection: &Connection, sealer: Option<&Sealer>) -> rusqlite::Result<Vec<(WorkId, PendingWork)>> {
+    let mut select = connection
+        .prepare_cached("SELECT number, kind, profile, at, details, seal, sealed FROM pending_work ORDER BY number")?;
+    let mut rows = select.query(())?;
+    let mut works = Vec::new();
+    while let Some(row) = rows.next()? {
+        if let Some(work) = read(row, sealer)? {
+            works.push((WorkId(row.get(0)?), work));
+        }
+    }
+    Ok(works)
+}
+
+fn read(row: &Row<'_>, sealer: Option<&Sealer>) -> rusqlite::Result<Option<PendingWork>> {
+    let profile = ProfileId::from_u128(u128::from_be_bytes(row.get(2)?));
+    let details: String = row.get(4)?;
+    let at = Moment(row.get(3)?);
+    let (seal, bytes): (Option<i64>, Option<Vec<u8>>) = (row.get(5)?, row.get(6)?);
+    let request = RequestId::from("");
+    let token = sealer
+        .filter(|sealer| seal == Some(sealer.number))
+        .and_then(|sealer| sealer.open(place(profile, &request, at), &bytes?))
+        .and_then(|bytes| str::from_utf8(&bytes).ok().map(AuthorizationToken::new));
+    Ok(match row.get(1)? {
+        1_i64 => Some(PendingWork::ForgetToken(profile)),
+        2 => serde_json::from_str(&details)
+            .ok()
+            .map(|profile| PendingWork::RevokeToken { profile: Box::new(profile), token }),
+        KEEP => Some(PendingWork::KeepToken { profile, token }),
+        3 => Some(PendingWork::RemoveProfile(profile)),
+        4 => Some(PendingWork::DeleteFile(details.into())),
+        _ => None,
+    })
+}
+
+/// The profiles that are being removed.
+pub(crate) fn removed(connection: &Connection) -> rusqlite::Result<Vec<ProfileId>> {
+    connection
+        .prepare("SELECT profile FROM pending_work WHERE kind = 3")?
+        .query_map((), |row| Ok(ProfileId::from_u128(u128::from_be_bytes(row.get(0)?))))?
+        .collect()
+}
+
+/// Writes down that the entries of a number have to be taken off the disk.
+pub(crate) fn insert_forgotten(
+    transaction: &Transaction<'_>,
+    (profile, number): (ProfileId, i64),
+) -> rusqlite::Result<()> {
+    let profile = profile.as_u128().to_be_bytes();
+    transaction
+        .execute(
+            "INSERT INTO pending_work (kind, profile, at, details) VALUES (?1, ?2, 0, ?3)",
+            (FORGOTTEN, profile, number.to_string()),
+        )
+        .map(|_count| ())
+}
+
+/// The next number whose entries have to be taken off the disk.
+pub(crate) fn forgotten(connection: &Connection) -> rusqlite::Result<Option<(WorkId, i64)>> {
+    connection
+        .prepare_cached("SELECT number, CAST(details AS INTEGER) FROM pending_work WHERE kind = ?1 LIMIT 1")?
+        .query_row([FORGOTTEN], |row| Ok((WorkId(row.get(0)?), row.get(1)?)))
+        .optional()
+}
+
+/// Takes work off the list: it is done.
+pub(crate) fn done(connection: &Connection, WorkId(number): WorkId) -> rusqlite::Result<()> {
+    connection.execute("DELETE FROM pending_work WHERE number = ?1", [number]).map(|_count| ())
+}
+
+/// No older token of a profile has to be kept any more.
+fn forget_kept(transaction: &Transaction<'_>, profile: ProfileId) -> rusqlite::Result<()> {
+    let profile = profile.as_u128().to_be_bytes();
+    let done = transaction.execute("DELETE FROM pending_work WHERE kind = ?1 AND profile = ?2", (KEEP, profile));
+    done.map(|_count| ())
+}
+
+/// A profile has signed in again: what its token of before was to be forgotten or kept for is over.
+pub(crate) fn signed_in(connection: &mut Connection, profile: ProfileId) -> rusqlite::Result<()> {
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    transaction
+        .execute("DELETE FROM pending_work WHERE kind = 1 AND profile = ?1", [profile.as_u128().to_be_bytes()])?;
+    forget_kept(&transaction, profile)?;
+    transaction.commit()
+}

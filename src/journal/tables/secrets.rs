@@ -1,0 +1,359 @@
+//! What opens data: links, stream tokens and stream addresses of requests, kept sealed in the table `secret`; and, in the
+//! table `original`, messages of which more than that was masked.
+//!
+//! They are written with the entries that they came in, in one transaction, and are in the journal in no other form.
+
+use rusqlite::{Connection, OptionalExtension, Transaction};
+
+use crate::activity::{Entry, Moment};
+use crate::credentials::KeyringError;
+use crate::journal::file::row::{StoredId, id_text};
+use crate::protocol::{Link, Original, RequestId, StreamToken, redact};
+use crate::settings::ProfileId;
+
+use super::seal::{Place, Sealer};
+
+/// The numbers in the column `kind`.
+const LINK: i64 = 1;
+const STREAM_TOKEN: i64 = 2;
+const STREAM_READY: i64 = 3;
+
+/// What came for a request and opens its data.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Secret {
+    /// A link.
+    Link(Link),
+    /// A bare downstream token.
+    StreamToken(StreamToken),
+    /// `STREAM-READY` came; with the `streamUrl`, where it had one.
+    StreamReady(Option<Link>),
+}
+
+impl Secret {
+    /// Its number in the column `kind`.
+    fn kind(&self) -> i64 {
+        match self {
+            Self::Link(_) => LINK,
+            Self::StreamToken(_) => STREAM_TOKEN,
+            Self::StreamReady(_) => STREAM_READY,
+        }
+    }
+
+    /// The text that is sealed; empty for a `STREAM-READY` without an address.
+    fn expose(&self) -> &str {
+        match self {
+            Self::Link(link) | Self::StreamReady(Some(link)) => link.expose(),
+            Self::StreamToken(token) => token.expose(),
+            Self::StreamReady(None) => "",
+        }
+    }
+
+    fn of(kind: i64, text: &str) -> Option<Self> {
+        match kind {
+            LINK => Some(Self::Link(Link::new(text))),
+            STREAM_TOKEN => Some(Self::StreamToken(StreamToken::new(text))),
+            STREAM_READY => Some(Self::StreamReady((!text.is_empty()).then(|| Link::new(text)))),
+            _ => None,
+        }
+    }
+}
+
+/// A secret and whose it is. Of each kind a request has one: a newer takes the place of an older.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RequestSecret {
+    /// The request.
+    pub request: RequestId,
+    /// The secret.
+    pub secret: Secret,
+    /// When it came.
+    pub at: Moment,
+    /// When its time is over, where its message said.
+    pub expires: Option<Moment>,
+}
+
+/// What was masked in entries that are committed together, to be kept sealed beside them.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Secrets {
+    /// What opens the data of requests.
+    pub requests: Vec<RequestSecret>,
+    /// Messages as they came, each with its entry's place among the entries: those of which more opens data than is in
+    /// `requests`.
+    pub originals: Vec<(usize, Original)>,
+}
+
+impl Secrets {
+    /// Whether there is none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.requests.is_empty() && self.originals.is_empty()
+    }
+
+    /// Says in entries of messages of bytes that these are not kept: the journal does not seal now.
+    pub fn mark_unkept(&self, entries: &mut [Entry]) {
+        for (at, _) in &self.originals {
+            if let Some(entry) = entries.get_mut(*at).filter(|entry| *entry.raw == *redact::HIDDEN_BYTES) {
+                entry.raw = redact::UNKEPT_BYTES.into();
+            }
+        }
+    }
+
+    /// Adds those of a batch whose entries come behind `before` others.
+    pub fn join(&mut self, before: usize, later: Self) {
+        self.requests.extend(later.requests);
+        self.originals.extend(later.originals.into_iter().map(|(at, original)| (before.saturating_add(at), original)));
+    }
+}
+
+impl From<Vec<RequestSecret>> for Secrets {
+    fn from(requests: Vec<RequestSecret>) -> Self {
+        Self { requests, originals: Vec::new() }
+    }
+}
+
+/// Whether secrets outlive this run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Sealing {
+    /// They are kept sealed.
+    On,
+    /// They are kept sealed under a new key: the one before is gone, and what it sealed stays shut. It opens again if the
+    /// old key comes back.
+    KeyGone {
+        /// How many requests of all profiles have secrets that stay shut.
+        requests: u64,
+    },
+    /// They are not written at all.
+    MemoryOnly(MemoryOnly),
+}
+
+/// Why secrets are not written.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum MemoryOnly {
+    /// There is no key yet.
+    #[error("Links to data are kept in memory only until the system keyring has answered.")]
+    NotAsked,
+    /// The keyring gave none.
+    #[error(transparent)]
+    Keyring(#[from] KeyringError),
+    /// The key is that of another journal.
+    #[error(
+        "The journal was replaced by another one, so links are kept in memory only. Start Privicore Monitor again to have them \
+         kept."
+    )]
+    Replaced,
+}
+
+impl Sealing {
+    /// Whether secrets that are handed over now are kept.
+    #[must_use]
+    pub fn is_on(&self) -> bool {
+        match self {
+            Self::On | Self::KeyGone { .. } => true,
+            Self::MemoryOnly(_) => false,
+        }
+    }
+
+    /// What the operator is told; `None` where all is well.
+    #[must_use]
+    pub fn sentence(&self) -> Option<String> {
+        match self {
+            Self::On => None,
+            Self::KeyGone { requests } => Some(key_gone(*requests)),
+            Self::MemoryOnly(why) => Some(why.to_string()),
+        }
+    }
+}
+
+/// What the operator is told of secrets of so many requests that stay shut.
+#[must_use]
+pub fn key_gone(requests: u64) -> String {
+    let noun = if requests == 1 { "request" } else { "requests" };
+    format!(
+        "The key of the journal's seal is gone from the system keyring, so what opens the data of {requests} earlier {noun} can't be \
+         read: request that data again. New links are kept under a new key."
+    )
+}
+
+/// The secrets of a profile, as far as they open.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Unsealed {
+    /// Those that opened.
+    pub secrets: Vec<RequestSecret>,
+    /// How many are sealed under a key that is not at hand. They are still kept.
+    pub shut: u64,
+    /// How many were changed, or moved to another place, since they were sealed. They are taken out.
+    pub spoilt: u64,
+}
+
+impl Unsealed {
+    /// What the operator is told of those that were spoilt; `None` where none was. Of those that are shut, [`Sealing`] tells.
+    #[must_use]
+    pub fn sentence(&self) -> Option<String> {
+        let (links, their) = match self.spoilt {
+            0 => return None,
+            1 => ("1 link that was kept was".to_owned(), "its"),
+            many => (format!("{many} links that were kept were"), "their"),
+        };
+        Some(format!(
+            "{links} changed on the disk by something else than Privicore Monitor, and taken out of the journal: request \
+             {their} data again, and find out who can write to its folder."
+        ))
+    }
+}
+
+/// Seals secrets into a transaction.
+pub(crate) fn insert(
+    transaction: &Transaction<'_>,
+    sealer: &Sealer,
+    (profile, number): (ProfileId, i64),
+    secrets: &[RequestSecret],
+) -> rusqlite::Result<()> {
+    let mut statement = transaction.prepare_cached(
+        "INSERT OR REPLACE INTO secret (profile, request, kind, at, expires, seal, sealed)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+    )?;
+    // Each link, and each token after the first one, begins a delivery: what belongs to the one before opens nothing of it.
+    let mut of_link =
+        transaction.prepare_cached("DELETE FROM secret WHERE profile = ?1 AND request = ?2 AND kind IN (?3, ?4)")?;
+    let mut of_token = transaction.prepare_cached(
+        "DELETE FROM secret WHERE profile = ?1 AND request = ?2 AND (kind = ?3 OR (kind = ?4
+             AND EXISTS (SELECT 1 FROM secret WHERE profile = ?1 AND request = ?2 AND kind = ?5)))",
+    )?;
+    // `STREAM-READY` without an address takes none away.
+    let mut unless_there = transaction.prepare_cached(
+        "INSERT OR IGNORE INTO secret (profile, request, kind, at, expires, seal, sealed)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+    )?;
+    for RequestSecret { request, secret, at, expires } in secrets {
+        let (kind, id) = (secret.kind(), StoredId::of(request.as_str()));
+        match secret {
+            Secret::Link(_) => _ = of_link.execute((number, id, STREAM_TOKEN, STREAM_READY))?,
+            Secret::StreamToken(_) => _ = of_token.execute((number, id, LINK, STREAM_READY, STREAM_TOKEN))?,
+            Secret::StreamReady(_) => {}
+        }
+        let Some(bytes) = sealer.seal(Place { profile, request, kind, at: *at }, secret.expose()) else {
+            tracing::warn!(
+                "a link could not be sealed, since the system gives no random numbers: it is in memory only"
+            );
+            continue;
+        };
+        let expires = expires.map(|expires| expires.0);
+        let insert = if *secret == Secret::StreamReady(None) { &mut unless_there } else { &mut statement };
+        insert.execute((number, id, kind, at.0, expires, sealer.number, bytes))?;
+    }
+    Ok(())
+}
+
+/// The kind of an original, beside those of [`Secret`].
+const ORIGINAL: i64 = 4;
+
+/// The place of the original of an entry: its number stands for the time.
+fn place_of_original(profile: ProfileId, id: &RequestId, seq: i64) -> Place<'_> {
+    Place { profile, request: id, kind: ORIGINAL, at: Moment(seq) }
+}
+
+/// Seals the originals of entries that have just been inserted under the numbers from `first` on.
+pub(crate) fn insert_originals(
+    transaction: &Transaction<'_>,
+    sealer: &Sealer,
+    profile: ProfileId,
+    (entries, first): (&[Entry], i64),
+    originals: &[(usize, Original)],
+) -> rusqlite::Result<()> {
+    let mut statement =
+        transaction.prepare_cached("INSERT OR REPLACE INTO original (seq, seal, sealed) VALUES (?1, ?2, ?3)")?;
+    for (at, original) in originals {
+        let (Some(entry), Ok(offset)) = (entries.get(*at), i64::try_from(*at)) else { continue };
+        let seq = first.saturating_add(offset);
+        let id = RequestId::from(entry.key.id());
+        let Some(bytes) = sealer.seal(place_of_original(profile, &id, seq), original.expose()) else {
+            tracing::warn!("a message could not be sealed, since the system gives no random numbers");
+            continue;
+        };
+        statement.execute((seq, sealer.number, bytes))?;
+    }
+    Ok(())
+}
+
+/// The original of an entry; `None` where there is none, or none that opens.
+pub(crate) fn original(
+    connection: &Connection,
+    sealer: Option<&Sealer>,
+    (profile, number): (ProfileId, i64),
+    seq: i64,
+) -> rusqlite::Result<Option<Original>> {
+    let Some(sealer) = sealer else { return Ok(None) };
+    let sql = "SELECT entry.id, original.sealed FROM original JOIN entry USING (seq)
+               WHERE seq = ?1 AND entry.profile = ?2 AND original.seal = ?3";
+    let found = connection
+        .prepare_cached(sql)?
+        .query_row((seq, number, sealer.number), |row| {
+            let id = RequestId::new(id_text(row.get_ref(0)?));
+            Ok(sealer.open(place_of_original(profile, &id, seq), row.get_ref(1)?.as_blob().unwrap_or_default()))
+        })
+        .optional()?;
+    Ok(found.flatten().and_then(|bytes| str::from_utf8(&bytes).ok().map(Original::new)))
+}
+
+/// Opens the secrets of a profile, in the order in which they came, and takes out those that were spoilt.
+pub(crate) fn unseal(
+    connection: &mut Connection,
+    sealer: Option<&Sealer>,
+    (profile, number): (ProfileId, i64),
+) -> rusqlite::Result<Unsealed> {
+    let transaction = connection.transaction()?;
+    let mut unsealed = Unsealed::default();
+    {
+        let mut spoil = transaction.prepare("DELETE FROM secret WHERE profile = ?1 AND request = ?2 AND kind = ?3")?;
+        let mut select = transaction.prepare(
+            "SELECT request, kind, at, seal, sealed, expires FROM secret WHERE profile = ?1 ORDER BY at, request, kind",
+        )?;
+        let mut spoilt = Vec::new();
+        let mut rows = select.query([number])?;
+        while let Some(row) = rows.next()? {
+            let Some(sealer) = sealer.filter(|sealer| row.get(3).is_ok_and(|seal: i64| seal == sealer.number)) else {
+                unsealed.shut = unsealed.shut.saturating_add(1);
+                continue;
+            };
+            let request = RequestId::new(id_text(row.get_ref(0)?));
+            let (kind, at) = (row.get(1)?, Moment(row.get(2)?));
+            let opened = sealer
+                .open(Place { profile, request: &request, kind, at }, row.get_ref(4)?.as_blob().unwrap_or_default());
+            let secret = opened.and_then(|bytes| str::from_utf8(&bytes).ok().and_then(|text| Secret::of(kind, text)));
+            match secret {
+                Some(secret) => {
+                    let expires = row.get::<_, Option<i64>>(5)?.map(Moment);
+                    unsealed.secrets.push(RequestSecret { request, secret, at, expires });
+                }
+                None => spoilt.push((row.get::<_, rusqlite::types::Value>(0)?, kind)),
+            }
+        }
+        for (request, kind) in spoilt {
+            spoil.execute((number, request, kind))?;
+            unsealed.spoilt = unsealed.spoilt.saturating_add(1);
+        }
+    }
+    transaction.commit()?;
+    Ok(unsealed)
+}
+
+/// How many requests have secrets that are sealed under another key than this.
+pub(crate) fn shut(connection: &Connection, sealer: &Sealer) -> rusqlite::Result<u64> {
+    let sql = "SELECT count(*) FROM (SELECT DISTINCT profile, request FROM secret WHERE seal <> ?1)";
+    let shut: i64 = connection.query_row(sql, [sealer.number], |row| row.get(0))?;
+    Ok(u64::try_from(shut).unwrap_or(0))
+}
+
+/// Takes the secrets of a request out.
+pub(crate) fn forget(connection: &Connection, number: i64, request: &RequestId) -> rusqlite::Result<u64> {
+    let gone = connection
+        .prepare_cached("DELETE FROM secret WHERE profile = ?1 AND request = ?2")?
+        .execute((number, StoredId::of(request.as_str())))?;
+    Ok(gone as u64)
+}
+
+/// Takes the secrets out whose time is over: as their messages said, else those that came before a moment.
+pub(crate) fn forget_expired(connection: &Connection, now: Moment, came_before: Moment) -> rusqlite::Result<u64> {
+    let sql = "DELETE FROM secret WHERE CASE WHEN expires IS NULL THEN at < ?1 ELSE expires < ?2 END";
+    let gone = connection.prepare_cached(sql)?.execute((came_before.0, now.0))?;
+    Ok(gone as u64)
+}

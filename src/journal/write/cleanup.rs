@@ -1,0 +1,80 @@
+//! Taking forgotten activity off the disk, a little at a time.
+//!
+//! Forgetting a profile's activity takes the profile's number out of the table `profile`, in one small transaction: from
+//! then on nothing reads its entries. They are taken out in steps of at most [`ROWS`] entries or [`BYTES`] bytes. The number
+//! stays among the pending work until they are gone, so a crash at any moment leaves nothing behind for good.
+
+use std::time::Duration;
+
+use rusqlite::{Connection, TransactionBehavior};
+
+use crate::journal::file::schema;
+use crate::journal::tables::pending_work::{self, WorkId};
+
+use super::free_pages::{give_back, remember};
+use super::retention::{BYTES, PAGES, ROWS, SPARE, number};
+
+/// What a step did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Cleaned {
+    /// How many entries went.
+    pub entries: u64,
+    /// Whether there is more to do: ask for another step soon.
+    pub more: bool,
+    /// Whether a reader keeps what was taken out in the log: ask again when it may have ended.
+    pub log_in_use: bool,
+}
+
+/// Does one step. `next` is the number that the next entry will have.
+pub(crate) fn step(connection: &mut Connection, next: i64) -> rusqlite::Result<Cleaned> {
+    if let Some(forgotten) = pending_work::forgotten(connection)? {
+        let entries = take_out(connection, forgotten, next)?;
+        return Ok(Cleaned { entries, more: true, log_in_use: false });
+    }
+    // What was noted of one meanwhile, by retention or while the table of open activities was being built.
+    for table in ["alive", "open_activity"] {
+        let sql = format!("DELETE FROM {table} WHERE profile NOT IN (SELECT number FROM profile)");
+        connection.execute(&sql, ())?;
+    }
+    let empty = number(connection, "PRAGMA freelist_count")?;
+    if empty > SPARE {
+        give_back(connection, PAGES)?;
+        // A file that can't shrink keeps its empty pages.
+        if number(connection, "PRAGMA freelist_count")? < empty {
+            return Ok(Cleaned { more: true, ..Cleaned::default() });
+        }
+    }
+    let log_in_use = !schema::try_checkpoint(connection, Duration::ZERO)?;
+    Ok(Cleaned { log_in_use, ..Cleaned::default() })
+}
+
+/// Takes the oldest entries of a forgotten profile out; how many.
+fn take_out(connection: &mut Connection, (work, profile): (WorkId, i64), next: i64) -> rusqlite::Result<u64> {
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    remember(&transaction, next)?;
+    let mut doomed: Vec<i64> = Vec::new();
+    {
+        let mut select = transaction
+            .prepare_cached("SELECT seq, octet_length(payload) FROM entry WHERE profile = ?1 ORDER BY seq LIMIT ?2")?;
+        let mut rows = select.query((profile, ROWS))?;
+        let mut bytes = 0_u64;
+        while let Some(row) = rows.next()? {
+            doomed.push(row.get(0)?);
+            bytes = bytes.saturating_add(u64::try_from(row.get::<_, i64>(1)?).unwrap_or(0));
+            if bytes >= BYTES {
+                break;
+            }
+        }
+        let mut delete = transaction.prepare_cached("DELETE FROM entry WHERE seq = ?1")?;
+        let mut delete_original = transaction.prepare_cached("DELETE FROM original WHERE seq = ?1")?;
+        for seq in &doomed {
+            delete.execute([seq])?;
+            delete_original.execute([seq])?;
+        }
+    }
+    if doomed.is_empty() {
+        pending_work::done(&transaction, work)?;
+    }
+    transaction.commit()?;
+    Ok(doomed.len() as u64)
+}

@@ -1,0 +1,400 @@
+//! The database as the writer has it open, and what is done with it.
+
+use std::collections::{HashMap, HashSet};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use rusqlite::{CachedStatement, Connection, OptionalExtension, Transaction, TransactionBehavior};
+
+use crate::activity::{Entry, Moment, Seq};
+use crate::credentials::{JournalId, SealKey};
+use crate::journal::error::JournalError;
+use crate::journal::file::file_id::{Identity, is_missing};
+use crate::journal::file::row::{self, StoredId};
+use crate::journal::file::schema;
+use crate::journal::tables::open_activity::{self, OpenActivity, OpenIndex};
+use crate::journal::tables::pending_work::{self, PendingWork, WorkId};
+use crate::journal::tables::seal::Sealer;
+use crate::journal::tables::secrets::{self, Sealing, Secrets, Unsealed};
+use crate::journal::tables::{notices, profile_names};
+use crate::protocol::{Original, RequestId};
+use crate::settings::ProfileId;
+
+use super::cleanup;
+use super::free_pages::remember;
+
+/// What is committed together, of one profile.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Batch {
+    pub(crate) entries: Vec<Entry>,
+    pub(crate) secrets: Secrets,
+}
+
+/// An open database.
+pub(crate) struct Database {
+    path: PathBuf,
+    pub(crate) connection: Connection,
+    pub(crate) id: JournalId,
+    /// Which file it is; what is written to a file that is no longer at the path is lost with the process.
+    file: Identity,
+    /// Whether it has a log: not on a file system that shares no memory.
+    has_log: bool,
+    /// Which file its log is. Not known before the first commit.
+    log: Option<Identity>,
+    /// Profiles that are known to be in the table `profile`, with their numbers there.
+    profiles: HashMap<ProfileId, i64>,
+    /// Profiles that are being removed: nothing more is written for them.
+    removed: HashSet<ProfileId>,
+    sealer: Option<Sealer>,
+    pub(crate) open: OpenIndex,
+}
+
+/// Whether the files that are open are the ones at the path.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Standing {
+    /// They are.
+    InPlace,
+    /// The database is, its log is not.
+    WithoutLog,
+    /// The database is not.
+    Gone,
+}
+
+impl Database {
+    /// Opens it, making it where there is none. `open` learns what is open in it.
+    pub(crate) fn open(path: &Path, open: OpenIndex) -> Result<Self, JournalError> {
+        let failed = |source| JournalError::of(path, source);
+        let mut connection = schema::open_for_writing(path)?;
+        open.load(&connection).map_err(failed)?;
+        if !open.is_complete() {
+            // One step completes the table of a journal that is new or small.
+            open_activity::build_step(&mut connection, &open).map_err(failed)?;
+        }
+        let id: [u8; 16] = connection
+            .query_row("SELECT value FROM meta WHERE name = 'journal'", (), |row| row.get(0))
+            .map_err(failed)?;
+        let removed = pending_work::removed(&connection).map_err(failed)?.into_iter().collect();
+        let mode: String = connection.pragma_query_value(None, "journal_mode", |row| row.get(0)).map_err(failed)?;
+        let has_log = mode == "wal";
+        let file = Identity::at(path).ok_or_else(|| JournalError::Vanished { path: path.to_owned() })?;
+        Ok(Self {
+            path: path.to_owned(),
+            connection,
+            id: JournalId::from_random_bytes(id),
+            file,
+            has_log,
+            log: None,
+            profiles: HashMap::new(),
+            removed,
+            sealer: None,
+            open,
+        })
+    }
+
+    /// The largest number that it remembers, of entries that have been taken out as well.
+    pub(crate) fn last(&self) -> Result<i64, JournalError> {
+        let sql = "SELECT max(value, coalesce((SELECT max(seq) FROM entry), 0)) FROM counter WHERE name = 'seq'";
+        self.connection.query_row(sql, (), |row| row.get(0)).map_err(|source| JournalError::of(&self.path, source))
+    }
+
+    /// Where its files are, after something was written.
+    pub(crate) fn standing(&mut self) -> Standing {
+        if self.file.has_left(&self.path) {
+            return Standing::Gone;
+        }
+        if !self.has_log {
+            return Standing::InPlace;
+        }
+        let log = schema::log_of(&self.path);
+        if self.log.is_none() {
+            self.log = Identity::at(&log);
+        }
+        match self.log {
+            Some(file) if file.has_left(&log) => Standing::WithoutLog,
+            None if is_missing(&log) => Standing::WithoutLog,
+            Some(_) | None => Standing::InPlace,
+        }
+    }
+
+    /// Commits batches in one transaction, all of them or nothing. The number of each batch's first entry, and the number
+    /// after the last.
+    pub(crate) fn append<'a>(
+        &mut self,
+        batches: impl Iterator<Item = (ProfileId, &'a Batch)>,
+        mut next: i64,
+    ) -> rusqlite::Result<(Vec<Seq>, i64)> {
+        let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let mut firsts = Vec::new();
+        let mut entered = Vec::new();
+        let mut changes = self.open.changes();
+        for (profile, batch) in batches {
+            if self.removed.contains(&profile) {
+                firsts.push(Seq(u64::try_from(next).unwrap_or_default()));
+                next = next.saturating_add(i64::try_from(batch.entries.len()).unwrap_or_default());
+                continue;
+            }
+            let number = match self.profiles.get(&profile) {
+                Some(number) => *number,
+                None => enter_profile(&transaction, profile)?,
+            };
+            entered.push((profile, number));
+            firsts.push(Seq(u64::try_from(next).unwrap_or_default()));
+            let first = next;
+            next = insert(&transaction, number, &batch.entries, first)?;
+            changes.note(number, &batch.entries, first);
+            if let Some(sealer) = self.sealer.as_ref().filter(|_sealer| !batch.secrets.is_empty()) {
+                let Secrets { requests, originals } = &batch.secrets;
+                secrets::insert(&transaction, sealer, (profile, number), requests)?;
+                secrets::insert_originals(&transaction, sealer, profile, (&batch.entries, first), originals)?;
+            }
+        }
+        let flushed = changes.flush(&transaction)?;
+        transaction.commit()?;
+        self.open.apply(flushed);
+        self.profiles.extend(entered);
+        Ok((firsts, next))
+    }
+
+    /// Forgets everything of a profile, in one small transaction: nothing reads it from here on. What it takes on the disk
+    /// goes with [`Self::clean_step`].
+    pub(crate) fn forget_profile(&mut self, profile: ProfileId, next: i64) -> rusqlite::Result<()> {
+        self.profiles.remove(&profile);
+        let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        forget(&transaction, profile, next)?;
+        transaction.commit()?;
+        self.open.load(&self.connection)
+    }
+
+    /// Takes a little of what was forgotten off the disk.
+    pub(crate) fn clean_step(&mut self, next: i64) -> rusqlite::Result<cleanup::Cleaned> {
+        cleanup::step(&mut self.connection, next)
+    }
+
+    /// Writes down what must be done even if the program ends first. What a profile has that is to be removed is forgotten
+    /// with it.
+    pub(crate) fn begin_work(
+        &mut self,
+        (works, at): (&[PendingWork], Moment),
+        next: i64,
+    ) -> rusqlite::Result<Vec<WorkId>> {
+        let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let numbers = pending_work::insert(&transaction, self.sealer.as_ref(), (works, at))?;
+        let removed = works.iter().filter_map(|work| match work {
+            PendingWork::RemoveProfile(profile) => Some(*profile),
+            _ => None,
+        });
+        for profile in removed.clone() {
+            forget(&transaction, profile, next)?;
+        }
+        transaction.commit()?;
+        for profile in removed {
+            self.profiles.remove(&profile);
+            self.removed.insert(profile);
+        }
+        self.open.load(&self.connection)?;
+        Ok(numbers)
+    }
+
+    /// What is left to do.
+    pub(crate) fn pending_work(&self) -> rusqlite::Result<Vec<(WorkId, PendingWork)>> {
+        pending_work::all(&self.connection, self.sealer.as_ref())
+    }
+
+    /// Work is done.
+    pub(crate) fn end_work(&mut self, work: WorkId) -> rusqlite::Result<()> {
+        pending_work::done(&self.connection, work)?;
+        self.removed = pending_work::removed(&self.connection)?.into_iter().collect();
+        Ok(())
+    }
+
+    /// Notes that a profile was alive at a moment.
+    pub(crate) fn alive(&mut self, profile: ProfileId, at: Moment) -> rusqlite::Result<()> {
+        if self.removed.contains(&profile) {
+            return Ok(());
+        }
+        let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let number = enter_profile(&transaction, profile)?;
+        transaction.execute("INSERT OR REPLACE INTO alive (profile, at) VALUES (?1, ?2)", (number, at.0))?;
+        transaction.commit()?;
+        self.profiles.insert(profile, number);
+        Ok(())
+    }
+
+    /// Seals under this key from now on.
+    pub(crate) fn seal(&mut self, key: SealKey) -> rusqlite::Result<Sealing> {
+        let sealer = Sealer::enter(&self.connection, self.id, key)?;
+        let requests = secrets::shut(&self.connection, &sealer)?;
+        if let Err(error) = sealer.note_run(&self.connection) {
+            // Only others who read the journal meanwhile miss it.
+            tracing::warn!(%error, "it could not be noted which key opens links");
+        }
+        self.sealer = Some(sealer);
+        Ok(if requests == 0 { Sealing::On } else { Sealing::KeyGone { requests } })
+    }
+
+    /// Seals no longer.
+    pub(crate) fn unseal(&mut self) {
+        self.sealer = None;
+    }
+
+    /// The secrets of a profile, as far as they open.
+    pub(crate) fn secrets(&mut self, profile: ProfileId) -> rusqlite::Result<Unsealed> {
+        let Some(number) = number_of(&self.connection, profile)? else { return Ok(Unsealed::default()) };
+        secrets::unseal(&mut self.connection, self.sealer.as_ref(), (profile, number))
+    }
+
+    /// The original of an entry of a profile, where there is one that opens.
+    pub(crate) fn original(&self, profile: ProfileId, seq: i64) -> rusqlite::Result<Option<Original>> {
+        let Some(number) = number_of(&self.connection, profile)? else { return Ok(None) };
+        secrets::original(&self.connection, self.sealer.as_ref(), (profile, number), seq)
+    }
+
+    /// What is open of a profile.
+    pub(crate) fn open_activities(&self, profile: ProfileId) -> rusqlite::Result<Vec<OpenActivity>> {
+        let Some(number) = number_of(&self.connection, profile)? else { return Ok(Vec::new()) };
+        open_activity::all_of(&self.connection, number)
+    }
+
+    /// Takes the secrets of a request out.
+    pub(crate) fn forget_secret(&mut self, profile: ProfileId, request: &RequestId) -> rusqlite::Result<u64> {
+        let Some(number) = number_of(&self.connection, profile)? else { return Ok(0) };
+        secrets::forget(&self.connection, number, request)
+    }
+
+    /// Makes a commit durable that went into a log which is not at its path any more: it goes into the database.
+    pub(crate) fn rescue(&self) -> rusqlite::Result<()> {
+        schema::checkpoint(&self.connection)
+    }
+
+    /// Takes a name, where no key was ever used under its own: then nothing depends on that.
+    pub(crate) fn adopt(&mut self, id: JournalId) -> rusqlite::Result<()> {
+        let sql = "UPDATE meta SET value = ?1 WHERE name = 'journal' AND NOT EXISTS (SELECT 1 FROM seal)";
+        if id != self.id && self.connection.execute(sql, [id.as_bytes()])? > 0 {
+            self.id = id;
+        }
+        Ok(())
+    }
+
+    /// Lets go of it without touching its files any more.
+    pub(crate) fn abandon(self) {
+        schema::abandon(self.connection);
+    }
+
+    /// Moves the log into the database and lets go of both.
+    pub(crate) fn shut(self) {
+        // Nothing is lost without it: the log is read at the next start. So no reader is waited for.
+        match schema::try_checkpoint(&self.connection, Duration::ZERO) {
+            Ok(true) => {}
+            Ok(false) => tracing::debug!("the journal's log stays, since somebody reads it"),
+            Err(error) => tracing::warn!(%error, "the journal's log could not be moved into it"),
+        }
+        if let Err((_connection, error)) = self.connection.close() {
+            tracing::warn!(%error, "the journal could not be closed");
+        }
+    }
+}
+
+/// A profile's number, which it gets where it has none.
+fn enter_profile(transaction: &Transaction<'_>, profile: ProfileId) -> rusqlite::Result<i64> {
+    if let Some(number) = number_of(transaction, profile)? {
+        return Ok(number);
+    }
+    // Never the number of a profile that was forgotten: something may still be known under it.
+    transaction.execute(
+        "INSERT INTO profile (number, uuid) VALUES (1 + max(
+             (SELECT coalesce(max(number), 0) FROM profile),
+             (SELECT coalesce(max(profile), 0) FROM entry),
+             (SELECT coalesce(max(value), 0) FROM counter WHERE name = 'profile')
+         ), ?1)",
+        [profile.as_u128().to_be_bytes()],
+    )?;
+    Ok(transaction.last_insert_rowid())
+}
+
+/// Forgets a profile: its number stands for nobody from here on.
+fn forget(transaction: &Transaction<'_>, profile: ProfileId, next: i64) -> rusqlite::Result<()> {
+    notices::forget(transaction, profile)?;
+    profile_names::forget(transaction, profile)?;
+    let Some(number) = number_of(transaction, profile)? else { return Ok(()) };
+    remember(transaction, next)?;
+    for table in ["secret", "alive", "open_activity"] {
+        transaction.execute(&format!("DELETE FROM {table} WHERE profile = ?1"), [number])?;
+    }
+    transaction.execute("DELETE FROM profile WHERE number = ?1", [number])?;
+    transaction.execute(
+        "INSERT INTO counter VALUES ('profile', ?1) ON CONFLICT DO UPDATE SET value = max(value, excluded.value)",
+        [number],
+    )?;
+    pending_work::insert_forgotten(transaction, (profile, number))
+}
+
+/// How many entries one statement inserts while there are as many: each run of a statement costs as much again as a row.
+const AT_ONCE: usize = 16;
+
+/// Inserts entries under the numbers from `next` on; returns the number after them.
+fn insert(transaction: &Transaction<'_>, profile: i64, entries: &[Entry], next: i64) -> rusqlite::Result<i64> {
+    let mut seq = next;
+    let chunks = entries.chunks_exact(AT_ONCE);
+    let rest = chunks.remainder();
+    if entries.len() >= AT_ONCE {
+        let mut many = transaction.prepare_cached(&insertion(AT_ONCE))?;
+        for chunk in chunks {
+            seq = insert_with(&mut many, profile, chunk, seq)?;
+        }
+    }
+    if !rest.is_empty() {
+        let mut one = transaction.prepare_cached(&insertion(1))?;
+        for chunk in rest.chunks(1) {
+            seq = insert_with(&mut one, profile, chunk, seq)?;
+        }
+    }
+    Ok(seq)
+}
+
+/// The statement that inserts so many entries.
+fn insertion(rows: usize) -> String {
+    let row = "(?, ?, ?, ?, ?, ?)";
+    format!("INSERT INTO entry (seq, profile, at, kind, id, payload) VALUES {}", vec![row; rows].join(", "))
+}
+
+/// Runs an [`insertion`] of as many rows as there are entries.
+fn insert_with(
+    statement: &mut CachedStatement<'_>,
+    profile: i64,
+    entries: &[Entry],
+    next: i64,
+) -> rusqlite::Result<i64> {
+    let mut seq = next;
+    let mut place = 1;
+    for entry in entries {
+        let payload = row::payload(entry).map_err(|error| rusqlite::Error::ToSqlConversionFailure(Box::new(error)))?;
+        statement.raw_bind_parameter(place, seq)?;
+        statement.raw_bind_parameter(place + 1, profile)?;
+        statement.raw_bind_parameter(place + 2, entry.at.0)?;
+        statement.raw_bind_parameter(place + 3, row::kind(entry))?;
+        statement.raw_bind_parameter(place + 4, StoredId::of(entry.key.id()))?;
+        statement.raw_bind_parameter(place + 5, payload)?;
+        place += 6;
+        seq = seq.saturating_add(1);
+    }
+    statement.raw_execute()?;
+    Ok(seq)
+}
+
+/// The last moment at which a profile is known to have been alive. What it did by itself is no sign that messages could
+/// arrive: only what came from the server is, and a gap, which covers the time from there on or ended with a join.
+pub(crate) fn last_alive(connection: &Connection, profile: i64) -> rusqlite::Result<Option<Moment>> {
+    let number = |sql| connection.query_row(sql, [profile], |row| row.get::<_, i64>(0)).optional();
+    let beat = number("SELECT at FROM alive WHERE profile = ?1")?;
+    let entry =
+        number("SELECT at FROM entry WHERE profile = ?1 AND kind NOT BETWEEN 30 AND 49 ORDER BY seq DESC LIMIT 1")?;
+    Ok(beat.max(entry).map(Moment))
+}
+
+/// A profile's number within this journal; `None` where it has no entries yet.
+pub(crate) fn number_of(connection: &Connection, profile: ProfileId) -> rusqlite::Result<Option<i64>> {
+    connection
+        .prepare_cached("SELECT number FROM profile WHERE uuid = ?1")?
+        .query_row([profile.as_u128().to_be_bytes()], |row| row.get(0))
+        .optional()
+}

@@ -1,0 +1,398 @@
+//! Taking out what is old, a little at a time.
+//!
+//! A *pass* goes through the entries from the oldest on, in steps of at most [`ROWS`] entries and [`BYTES`] bytes, one
+//! transaction each, so that appends never wait long behind one. A pass ends at the first step in which nothing was to go, or
+//! at the newest entry. An entry goes when it is older than the limit, or while the journal is larger than its limit; what
+//! is protected stays.
+//!
+//! What is open is protected ([`crate::journal::tables::open_activity`]): commands that are pending, requests that have not ended, payloads
+//! that were not saved, gaps that are not settled. So nothing goes before all that is open is known.
+//!
+//! A gap goes as a whole, once its newest entry may go, because only all of its entries together say what it is. What it
+//! names stays as long as it does: otherwise it would say of a command with an outcome that it has none. An activity whose newest
+//! entries alone would read as open goes as a whole for the same reason.
+
+use std::collections::{HashMap, HashSet};
+use std::time::Duration;
+
+use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior};
+
+use crate::activity::{ActivityKey, Entry, Kind, Moment, Openness, Seq, is_lasting_outcome};
+use crate::journal::file::row::{self, COLUMNS};
+use crate::journal::tables::open_activity::{self, OpenIndex, build_step};
+use crate::journal::tables::open_gaps;
+use crate::settings::{Preferences, ProfileId};
+
+use super::free_pages::{give_back, remember};
+
+/// Entries that a step looks at.
+pub(crate) const ROWS: i64 = 2_000;
+
+/// The row in `meta` that holds the largest [`Purged::before`], for those who read beside the writer.
+pub(crate) const PURGED_BEFORE: &str = "purged_before";
+/// The row in `meta` that holds how many entries have been removed in all.
+pub(crate) const PURGED_ENTRIES: &str = "purged_entries";
+
+/// Bytes of entries from which on a step takes out no more.
+pub(crate) const BYTES: u64 = 4 * 1024 * 1024;
+
+/// What a step takes out at least where the journal is too large, so that the last bytes do not take many steps.
+const LEAST: u64 = 64 * 1024;
+
+/// What an entry takes beside its payload: its columns, its id, and its place in the index.
+const BESIDE: u64 = 64;
+
+/// Empty pages that a step gives back to the disk: 1 MiB.
+pub(crate) const PAGES: u32 = 256;
+
+/// Empty pages that the file may keep: appends use them again.
+pub(crate) const SPARE: i64 = 64;
+
+/// What may stay in the journal.
+#[derive(Debug, Clone, Default)]
+pub struct Limits {
+    /// How old an entry may be; `None` for any age.
+    pub age: Option<Duration>,
+    /// How large the journal may be, in bytes, without the pages that hold nothing; `None` for any size.
+    pub bytes: Option<u64>,
+}
+
+impl Limits {
+    /// As the operator set them.
+    #[must_use]
+    pub fn of(preferences: &Preferences) -> Self {
+        const DAY: u64 = 24 * 60 * 60;
+        let days = u64::from(preferences.retention_days);
+        Self {
+            age: (days > 0).then(|| Duration::from_secs(days.saturating_mul(DAY))),
+            bytes: Some(preferences.retention_bytes).filter(|bytes| *bytes > 0),
+        }
+    }
+}
+
+/// What a step did.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Purged {
+    /// How many entries went.
+    pub entries: u64,
+    /// About how many bytes they took.
+    pub bytes: u64,
+    /// When the oldest entry that is left came; `None` where none is left.
+    pub oldest_left: Option<Moment>,
+    /// The number after the newest entry that went; 0 if none went.
+    pub before: Seq,
+    /// The gaps that went, and other activities that went as a whole: they had entries from there on.
+    pub gaps: Vec<(ProfileId, ActivityKey)>,
+    /// Whether there is more to do: ask for another step soon. Otherwise, an hour later is early enough.
+    pub more: bool,
+}
+
+/// Where the pass stands: the number that its next step begins at.
+#[derive(Debug, Default)]
+pub(crate) struct Pass {
+    from: i64,
+    /// Whether it has come to an entry that is not too old.
+    reached_young: bool,
+    /// The activities that gaps name which stay, by their hashes. `None` before the first step.
+    named: Option<HashSet<u64>>,
+}
+
+/// What a step found out about the entries that it looked at.
+#[derive(Default)]
+struct Looked {
+    doomed: Vec<i64>,
+    /// The last of the entries that were looked at which is doomed. Later ones of a gap may be as well.
+    last: Option<i64>,
+    bytes: u64,
+    /// The newest moment of a doomed entry, by profile.
+    last_alive: HashMap<i64, i64>,
+    /// The number after the last entry that was looked at; `None` where there is no entry after it.
+    next: Option<i64>,
+    /// Whether any was to go, protected ones included.
+    any_to_go: bool,
+    /// Whether an entry was reached that is not too old.
+    reached_young: bool,
+    /// The gaps that go, and others that go as a whole, with the numbers of their profiles.
+    gaps: Vec<(i64, ActivityKey)>,
+    /// The rows in the table of what is open of activities that go as a whole, with their hashes.
+    late: HashMap<u64, i64>,
+    /// The rows of activities that turned out to have been settled before, by their hashes, and their new states.
+    repeats: HashMap<u64, (i64, Openness)>,
+}
+
+/// Does one step of a pass. `next` is the number that the next entry will have.
+pub(crate) fn step(
+    connection: &mut Connection,
+    open: &OpenIndex,
+    pass: &mut Pass,
+    (now, limits): (Moment, &Limits),
+    next: i64,
+) -> rusqlite::Result<Purged> {
+    if !open.is_complete() {
+        build_step(connection, open)?;
+        return Ok(Purged { more: true, ..Purged::default() });
+    }
+    let too_large = match limits.bytes {
+        // Half of it: an entry takes up to twice its bytes, since a page holds whole entries. Never more than is needed goes.
+        Some(bytes) => match used(connection)?.saturating_sub(bytes) {
+            0 => 0,
+            excess => (excess / 2).max(LEAST),
+        },
+        None => 0,
+    };
+    let before = oldest_allowed(now, limits);
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    let looked = look(&transaction, pass, (before, now), too_large, open)?;
+    let gaps = with_profiles(&transaction, &looked.gaps)?;
+    take_out(&transaction, &looked, next)?;
+    if let Some(before) = before {
+        transaction.execute("DELETE FROM secret WHERE at < ?1", [before])?;
+    }
+    transaction.commit()?;
+    let gone = looked.late.keys().map(|hash| (*hash, None));
+    open.note(gone.chain(looked.repeats.iter().map(|(hash, row)| (*hash, Some(*row)))));
+    let rest_of_pass = looked.next.filter(|_| looked.any_to_go);
+    let named = pass.named.take();
+    *pass = rest_of_pass.map_or_else(Pass::default, |from| Pass { from, reached_young: looked.reached_young, named });
+    let empty = number(connection, "PRAGMA freelist_count")?;
+    if empty > SPARE {
+        give_back(connection, PAGES)?;
+    }
+    let left = number(connection, "PRAGMA freelist_count")?;
+    // A file that can't shrink keeps its empty pages: appends use them again.
+    let more = rest_of_pass.is_some() || (left > SPARE && left < empty);
+    if !more {
+        // What was taken out leaves the disk for good, unless a reader is in the way: then with a later checkpoint.
+        connection.query_row("PRAGMA wal_checkpoint(PASSIVE)", (), |_row| Ok(()))?;
+    }
+    let oldest = connection.query_row("SELECT at FROM entry ORDER BY seq LIMIT 1", (), |row| row.get(0)).optional()?;
+    let before = Seq(looked.last.map_or(0, |last| last.cast_unsigned().saturating_add(1)));
+    Ok(Purged {
+        entries: looked.doomed.len() as u64,
+        bytes: looked.bytes,
+        oldest_left: oldest.map(Moment),
+        before,
+        gaps,
+        more,
+    })
+}
+
+/// Whether a pass would find something that is to go, as far as the oldest entry and the size tell. What is open counts as
+/// well.
+pub(crate) fn is_due(connection: &Connection, now: Moment, limits: &Limits) -> rusqlite::Result<bool> {
+    if let Some(bytes) = limits.bytes
+        && used(connection)? > bytes
+    {
+        return Ok(true);
+    }
+    let Some(before) = oldest_allowed(now, limits) else { return Ok(false) };
+    let sql = "SELECT at FROM entry WHERE at <= ?1 ORDER BY seq LIMIT 1";
+    let oldest: Option<i64> = connection.query_row(sql, [now.0], |row| row.get(0)).optional()?;
+    Ok(oldest.is_some_and(|oldest| oldest < before))
+}
+
+/// The moment before which entries are too old.
+fn oldest_allowed(now: Moment, limits: &Limits) -> Option<i64> {
+    limits.age.map(|age| now.0.saturating_sub(i64::try_from(age.as_micros()).unwrap_or(i64::MAX)))
+}
+
+/// Finds what is to go among the entries from a number on.
+fn look(
+    transaction: &Transaction<'_>,
+    pass: &mut Pass,
+    (before, now): (Option<i64>, Moment),
+    too_large: u64,
+    open: &OpenIndex,
+) -> rusqlite::Result<Looked> {
+    let mut looked = Looked { reached_young: pass.reached_young, ..Looked::default() };
+    let named = match &mut pass.named {
+        Some(named) => named,
+        none => none.insert(open_gaps::named_by_open_gaps(transaction, open)?),
+    };
+    let mut gone_together = HashSet::new();
+    let mut select = transaction.prepare_cached(
+        "SELECT seq, profile, at, kind, id, octet_length(payload) FROM entry WHERE seq >= ?1 ORDER BY seq LIMIT ?2",
+    )?;
+    let mut rows = select.query((pass.from, ROWS))?;
+    let mut count = 0;
+    while let Some(row) = rows.next()? {
+        count += 1;
+        let (seq, profile, at): (i64, i64, i64) = (row.get(0)?, row.get(1)?, row.get(2)?);
+        let is_old = !looked.reached_young && before.is_some_and(|before| at < before);
+        // What came later than this is not older, whatever a wrong clock stamped it with. A stamp of the future says nothing.
+        looked.reached_young |= before.is_some_and(|before| at >= before) && at <= now.0;
+        let is_too_large = looked.bytes < too_large;
+        if too_large > 0 && !is_too_large && !is_old {
+            // Whether that was enough is seen in the next step. It goes on here: the oldest go first.
+            looked.next = Some(seq);
+            break;
+        }
+        if (is_old || is_too_large) && !gone_together.contains(&seq) {
+            looked.any_to_go = true;
+            let key = row::key(row.get(3)?, row.get_ref(4)?);
+            let hash = open.hash(profile, &key);
+            let stays = open.contains(profile, &key) || named.contains(&hash);
+            let late = open.ends_late(profile, &key).filter(|_| !looked.late.contains_key(&hash));
+            let is_young = |entry: &EntryOfMany| before.is_none_or(|before| entry.at >= before);
+            if stays {
+                if let Some(repeat) = open.may_repeat(profile, &key, seq)
+                    && is_lasting_outcome(&entry_of(transaction, seq)?.fact)
+                {
+                    // What came after its outcome keeps it no longer than any other.
+                    looked.repeats.insert(hash, repeat);
+                }
+            } else if key.kind() == Kind::Gap {
+                let entries = entries_of_gap(transaction, profile, &key)?;
+                if !is_too_large && entries.last().is_some_and(is_young) {
+                    named.extend(
+                        crate::journal::tables::gap_rows::named_by_gap(transaction, profile, &key)?
+                            .iter()
+                            .map(|key| open.hash(profile, key)),
+                    );
+                } else {
+                    for EntryOfMany { seq, at, size } in entries {
+                        gone_together.insert(seq);
+                        looked.doom(profile, (seq, at, size));
+                    }
+                    looked.last = Some(seq);
+                    looked.gaps.push((profile, key));
+                }
+            } else if let Some(first) = late {
+                let entries = late_entries(transaction, (profile, &key), first)?;
+                if is_too_large || !entries.last().is_some_and(is_young) {
+                    // The late ones go with the first of the others, which show that it is settled.
+                    for EntryOfMany { seq, at, size } in entries.into_iter().filter(|entry| entry.seq != seq) {
+                        gone_together.insert(seq);
+                        looked.doom(profile, (seq, at, size));
+                    }
+                    looked.doom(profile, (seq, at, row.get(5)?));
+                    looked.last = Some(seq);
+                    looked.late.insert(hash, first);
+                    looked.gaps.push((profile, key));
+                }
+            } else {
+                looked.doom(profile, (seq, at, row.get(5)?));
+                looked.last = Some(seq);
+            }
+        }
+        if looked.bytes >= BYTES || count == ROWS {
+            looked.next = seq.checked_add(1);
+            break;
+        }
+    }
+    Ok(looked)
+}
+
+impl Looked {
+    fn doom(&mut self, profile: i64, (seq, at, size): (i64, i64, i64)) {
+        self.doomed.push(seq);
+        self.bytes = self.bytes.saturating_add(u64::try_from(size).unwrap_or(0).saturating_add(BESIDE));
+        self.last_alive.entry(profile).and_modify(|last| *last = at.max(*last)).or_insert(at);
+    }
+}
+
+/// An entry of an activity that goes as a whole, in bytes.
+struct EntryOfMany {
+    seq: i64,
+    at: i64,
+    size: i64,
+}
+
+fn entry_of(transaction: &Transaction<'_>, seq: i64) -> rusqlite::Result<Entry> {
+    let sql = format!("SELECT {COLUMNS} FROM entry WHERE seq = ?1");
+    transaction.prepare_cached(&sql)?.query_row([seq], row::read)
+}
+
+/// The entries of a gap, ascending.
+fn entries_of_gap(
+    transaction: &Transaction<'_>,
+    profile: i64,
+    key: &ActivityKey,
+) -> rusqlite::Result<Vec<EntryOfMany>> {
+    let sql = "SELECT seq, at, octet_length(payload) FROM entry
+               WHERE kind % 10 = 4 AND profile = ?1 AND id = ?2 ORDER BY seq";
+    let mut select = transaction.prepare_cached(sql)?;
+    let entry = |row: &rusqlite::Row<'_>| Ok(EntryOfMany { seq: row.get(0)?, at: row.get(1)?, size: row.get(2)? });
+    select.query_map((profile, row::StoredId::of(key.id())), entry)?.collect()
+}
+
+/// The entries of an activity since the first one of its row in the table of what is open, ascending.
+fn late_entries(
+    transaction: &Transaction<'_>,
+    (profile, key): (i64, &ActivityKey),
+    first: i64,
+) -> rusqlite::Result<Vec<EntryOfMany>> {
+    let (listed, is_whole) = open_activity::listed(transaction, first)?;
+    let entry = |row: &rusqlite::Row<'_>| Ok(EntryOfMany { seq: row.get(0)?, at: row.get(1)?, size: row.get(2)? });
+    if let (false, Some(last)) = (is_whole, listed.last()) {
+        let sql = "SELECT seq, at, octet_length(payload) FROM entry
+                   WHERE seq BETWEEN ?1 AND ?2 AND kind % 10 = ?3 AND +profile = ?4 AND id = ?5 ORDER BY seq";
+        let parameters = (first, last, row::unit(key.kind()), profile, row::StoredId::of(key.id()));
+        return transaction.prepare_cached(sql)?.query_map(parameters, entry)?.collect();
+    }
+    let mut select = transaction.prepare_cached("SELECT seq, at, octet_length(payload) FROM entry WHERE seq = ?1")?;
+    let mut entries = Vec::with_capacity(listed.len());
+    for seq in listed {
+        entries.extend(select.query_row([seq], entry).optional()?);
+    }
+    Ok(entries)
+}
+
+/// Gaps, with the ids of their profiles instead of the numbers.
+fn with_profiles(
+    transaction: &Transaction<'_>,
+    gaps: &[(i64, ActivityKey)],
+) -> rusqlite::Result<Vec<(ProfileId, ActivityKey)>> {
+    let mut select = transaction.prepare_cached("SELECT uuid FROM profile WHERE number = ?1")?;
+    let mut found = Vec::with_capacity(gaps.len());
+    for (number, key) in gaps {
+        let uuid: Option<[u8; 16]> = select.query_row([number], |row| row.get(0)).optional()?;
+        // The entries of a profile that was removed have no profile any more.
+        found.extend(uuid.map(|uuid| (ProfileId::from_u128(u128::from_be_bytes(uuid)), key.clone())));
+    }
+    Ok(found)
+}
+
+/// Takes entries out, and remembers what would be forgotten with them: the numbers, and that the profiles were alive.
+fn take_out(transaction: &Transaction<'_>, looked: &Looked, next: i64) -> rusqlite::Result<()> {
+    for (first, openness) in looked.repeats.values() {
+        open_activity::set_state(transaction, *first, *openness)?;
+    }
+    if looked.doomed.is_empty() {
+        return Ok(());
+    }
+    remember(transaction, next)?;
+    if let Some(last) = looked.last {
+        let sql = "INSERT INTO meta VALUES (?1, ?2) ON CONFLICT DO UPDATE SET value = max(value, excluded.value)";
+        transaction.execute(sql, (PURGED_BEFORE, last.saturating_add(1)))?;
+        let sql = "INSERT INTO meta VALUES (?1, ?2) ON CONFLICT DO UPDATE SET value = value + excluded.value";
+        transaction.execute(sql, (PURGED_ENTRIES, i64::try_from(looked.doomed.len()).unwrap_or(i64::MAX)))?;
+    }
+    open_activity::delete(transaction, &looked.late.values().copied().collect::<Vec<_>>())?;
+    let mut delete = transaction.prepare_cached("DELETE FROM entry WHERE seq = ?1")?;
+    let mut delete_original = transaction.prepare_cached("DELETE FROM original WHERE seq = ?1")?;
+    for seq in &looked.doomed {
+        delete.execute([seq])?;
+        delete_original.execute([seq])?;
+    }
+    let mut alive = transaction.prepare_cached(
+        "INSERT INTO alive (profile, at) VALUES (?1, ?2) ON CONFLICT DO UPDATE SET at = max(at, excluded.at)",
+    )?;
+    let mut last_alive: Vec<_> = looked.last_alive.iter().collect();
+    last_alive.sort();
+    for moment in last_alive {
+        alive.execute(moment)?;
+    }
+    Ok(())
+}
+
+/// The bytes of the pages that hold something.
+fn used(connection: &Connection) -> rusqlite::Result<u64> {
+    let pages = number(connection, "PRAGMA page_count")?.saturating_sub(number(connection, "PRAGMA freelist_count")?);
+    let bytes = pages.saturating_mul(number(connection, "PRAGMA page_size")?);
+    Ok(u64::try_from(bytes).unwrap_or(0))
+}
+
+pub(crate) fn number(connection: &Connection, sql: &str) -> rusqlite::Result<i64> {
+    connection.query_row(sql, (), |row| row.get(0))
+}

@@ -1,0 +1,401 @@
+//! The thread that writes: it owns the only connection that can.
+//!
+//! What fails is told, and mended where it can be: a database that was lost to an I/O error, or is not at its path any more,
+//! is opened again at the next order; a damaged one is moved aside at once. So the same handle works again by itself.
+
+use std::path::{Path, PathBuf};
+
+use tokio::sync::mpsc::error::TryRecvError;
+use tokio::sync::{mpsc, watch};
+
+use crate::activity::Seq;
+use crate::credentials::{JournalId, KeyringError, SealKey};
+use crate::journal::error::{JournalError, Recovery};
+use crate::journal::file::file_id::{Identity, is_missing};
+use crate::journal::file::generation::Generation;
+use crate::journal::file::lock::{self, Holder};
+use crate::journal::tables::clock::{self, KeptClock};
+use crate::journal::tables::notices;
+use crate::journal::tables::open_activity::{self, OpenActivity, OpenIndex};
+use crate::journal::tables::pending_work;
+use crate::journal::tables::secrets::{self, MemoryOnly, Sealing};
+use crate::journal::tables::{earlier_links, profile_names};
+use crate::settings::{ProfileId, atomic};
+
+use super::database::{Database, Standing};
+use super::repair;
+use super::retention::{self, Pass};
+use super::write_request::{Append, Order, Reply};
+
+/// How many entries of waiting appends are put into one transaction. One append with more of them is a transaction alone.
+const MERGED: usize = 16_384;
+
+/// What was found out while opening.
+pub(crate) struct Opening {
+    pub(crate) id: JournalId,
+    /// The number that the next entry will have.
+    pub(crate) next: Seq,
+    pub(crate) recovered: Option<Recovery>,
+    /// The clock of the last run.
+    pub(crate) clock: Option<KeptClock>,
+}
+
+/// The connection that writes, and what it takes to get another.
+pub(crate) struct Writer {
+    path: PathBuf,
+    /// `None` where it was lost: the next order opens it again.
+    database: Option<Database>,
+    /// The number of the next entry. Numbers of a transaction that failed are given again: nobody has seen them.
+    next: i64,
+    pass: Pass,
+    generation: Generation,
+    sealing: watch::Sender<Sealing>,
+    /// What is open.
+    open: OpenIndex,
+    /// Who waits until all of that is known.
+    waiting: Vec<(ProfileId, Reply<Vec<OpenActivity>>)>,
+    /// The journal's name: a journal that is begun in this one's place is called the same.
+    id: Option<JournalId>,
+    /// The key of the seal, for when the database is opened again.
+    key: Option<SealKey>,
+    /// The lock of the data folder at the start: whoever holds it is the holder of what is in the folder.
+    lock: Option<Identity>,
+    /// The lock of a folder that was made anew.
+    holder: Option<Holder>,
+}
+
+impl Writer {
+    /// Opens the database, and mends it where it is damaged.
+    pub(crate) fn open(
+        path: &Path,
+        generation: Generation,
+        sealing: watch::Sender<Sealing>,
+        open: OpenIndex,
+    ) -> Result<(Self, Opening), JournalError> {
+        repair::finish(path)?;
+        let mut writer = Self {
+            path: path.to_owned(),
+            database: None,
+            next: 1,
+            pass: Pass::default(),
+            generation,
+            sealing,
+            open,
+            waiting: Vec::new(),
+            id: None,
+            key: None,
+            lock: path.parent().and_then(|folder| Identity::at(&lock::lock_in(folder))),
+            holder: None,
+        };
+        let (database, recovered) = match writer.database() {
+            Err(JournalError::Damaged { .. }) => {
+                let recovery = repair::mend(path)?;
+                (writer.database()?, Some(recovery))
+            }
+            other => (other?, None),
+        };
+        let next = Seq(u64::try_from(writer.next).unwrap_or(1));
+        let clock = clock::kept(&database.connection).map_err(|source| JournalError::of(path, source))?;
+        if let Err(error) = earlier_links::begin_run(&database.connection, writer.next) {
+            // A full disk must not keep the window from opening.
+            tracing::warn!(%error, "it could not be noted where this run begins");
+        }
+        let opening = Opening { id: database.id, next, recovered, clock };
+        writer.database = Some(database);
+        Ok((writer, opening))
+    }
+
+    /// Works until it is told to close or the last handle is gone.
+    pub(crate) fn run(mut self, mut orders: mpsc::Receiver<Order>) {
+        let mut closing = Vec::new();
+        // An order that came while appends were being gathered, and is none.
+        let mut put_off = None;
+        while let Some(order) = put_off.take().or_else(|| self.next(&mut orders)) {
+            match order {
+                Order::Append(first) => {
+                    let mut size = first.batch.entries.len();
+                    let mut appends = vec![first];
+                    while size < MERGED && put_off.is_none() {
+                        match orders.try_recv() {
+                            Ok(Order::Append(append)) => {
+                                size = size.saturating_add(append.batch.entries.len());
+                                appends.push(append);
+                            }
+                            Ok(other) => put_off = Some(other),
+                            Err(_none) => break,
+                        }
+                    }
+                    self.append(appends);
+                }
+                Order::Close(reply) => {
+                    // What waits already is still committed; whoever comes later is refused and keeps the entries.
+                    orders.close();
+                    closing.push(reply);
+                }
+                other => self.obey(other),
+            }
+            self.build_a_little();
+        }
+        if let Some(database) = self.database {
+            database.shut();
+        }
+        drop(closing);
+    }
+
+    /// The next order. While none waits, the table of what is open is built.
+    fn next(&mut self, orders: &mut mpsc::Receiver<Order>) -> Option<Order> {
+        while !self.open.is_complete() {
+            match orders.try_recv() {
+                Ok(order) => return Some(order),
+                Err(TryRecvError::Disconnected) => return None,
+                Err(TryRecvError::Empty) if self.build_a_little() => {}
+                // It is tried again after the next order.
+                Err(TryRecvError::Empty) => break,
+            }
+        }
+        orders.blocking_recv()
+    }
+
+    /// Builds a little of the table of what is open, if it is not complete. Says whether that could be done.
+    fn build_a_little(&mut self) -> bool {
+        if !self.open.is_complete() {
+            let step = self.with(|database| open_activity::build_step(&mut database.connection, &database.open));
+            if let Err(error) = step {
+                tracing::warn!(%error, "what is open in the journal could not be found out yet");
+                return false;
+            }
+        }
+        if self.open.is_complete() {
+            for (profile, reply) in std::mem::take(&mut self.waiting) {
+                drop(reply.send(self.with(|database| database.open_activities(profile))));
+            }
+        }
+        true
+    }
+
+    /// Does what is neither an append nor the end. Whoever has gone needs no answer.
+    fn obey(&mut self, order: Order) {
+        match order {
+            Order::Append(append) => self.append(vec![append]),
+            Order::Forget { profile, reply } => {
+                let next = self.next;
+                drop(reply.send(self.with(|database| database.forget_profile(profile, next))));
+            }
+            Order::Clean(reply) => {
+                let next = self.next;
+                drop(reply.send(self.with(|database| database.clean_step(next))));
+            }
+            Order::BeginWork { works, at, reply } => {
+                let next = self.next;
+                drop(reply.send(self.with(|database| database.begin_work((&works, at), next))));
+            }
+            Order::PendingWork(reply) => drop(reply.send(self.with(|database| database.pending_work()))),
+            Order::EndWork { work, reply } => drop(reply.send(self.with(|database| database.end_work(work)))),
+            Order::SignedIn { profile, reply } => {
+                drop(reply.send(self.with(|database| pending_work::signed_in(&mut database.connection, profile))));
+            }
+            Order::KeepClock { clock, reply } => {
+                drop(reply.send(self.with(|database| clock::keep(&database.connection, &clock))));
+            }
+            Order::Alive { profile, at, reply } => {
+                drop(reply.send(self.with(|database| database.alive(profile, at))));
+            }
+            Order::Seal { key, reply } => drop(reply.send(self.seal(key))),
+            Order::Secrets { profile, reply } => {
+                drop(reply.send(self.with(|database| database.secrets(profile))));
+            }
+            Order::Original { profile, seq, reply } => {
+                let seq = i64::try_from(seq.0).unwrap_or(i64::MAX);
+                drop(reply.send(self.with(|database| database.original(profile, seq))));
+            }
+            Order::ForgetSecret { profile, request, reply } => {
+                drop(reply.send(self.with(|database| database.forget_secret(profile, &request))));
+            }
+            Order::ForgetExpired { now, came_before, reply } => {
+                let forget = |database: &mut Database| {
+                    open_activity::expiry::settle_expired(&mut database.connection, &database.open, now, came_before)?;
+                    secrets::forget_expired(&database.connection, now, came_before)
+                };
+                drop(reply.send(self.with(forget)));
+            }
+            Order::NameProfile { profile, name, reply } => {
+                drop(reply.send(self.with(|database| profile_names::keep(&database.connection, profile, &name))));
+            }
+            Order::KeepNotice { notice, reply } => {
+                drop(reply.send(self.with(|database| notices::keep(&mut database.connection, &notice))));
+            }
+            Order::Notices(reply) => drop(reply.send(self.with(|database| notices::all(&database.connection)))),
+            Order::NoticeRead { profile, sentence, reply } => {
+                drop(reply.send(self.with(|database| notices::read(&database.connection, profile, &sentence))));
+            }
+            Order::Open { profile, reply } => self.waiting.push((profile, reply)),
+            Order::Purge { now, limits, reply } => {
+                let (next, mut pass) = (self.next, std::mem::take(&mut self.pass));
+                let step = self.with(|database| {
+                    retention::step(&mut database.connection, &database.open, &mut pass, (now, &limits), next)
+                });
+                self.pass = pass;
+                drop(reply.send(step));
+            }
+            Order::Mend { damaged, reply } => {
+                let outcome = if self.generation.get() == damaged { Err(self.mend()) } else { Ok(()) };
+                drop(reply.send(outcome));
+            }
+            Order::Close(reply) => drop(reply),
+        }
+    }
+
+    /// Commits appends in one transaction. Where that fails, each gets one of its own: one may be at fault for all.
+    fn append(&mut self, appends: Vec<Append>) {
+        let next = self.next;
+        let committed =
+            self.with(|database| database.append(appends.iter().map(|append| (append.profile, &*append.batch)), next));
+        match committed {
+            Ok((firsts, next)) => {
+                self.next = next;
+                for (append, first) in appends.into_iter().zip(firsts) {
+                    append.answer(Ok(first));
+                }
+            }
+            Err(error @ (JournalError::Vanished { .. } | JournalError::Mended(_))) => {
+                // There is another journal now. One caller tells that; the others need not fail.
+                let mut appends = appends.into_iter();
+                if let Some(first) = appends.next() {
+                    first.answer(Err(error));
+                }
+                if appends.len() > 0 {
+                    self.append(appends.collect());
+                }
+            }
+            Err(_whose) if appends.len() > 1 => {
+                for append in appends {
+                    self.append(vec![append]);
+                }
+            }
+            Err(error) => {
+                if let Some(append) = appends.into_iter().next() {
+                    append.answer(Err(error));
+                }
+            }
+        }
+    }
+
+    /// Seals under a key from now on, or not at all.
+    fn seal(&mut self, key: Result<SealKey, KeyringError>) -> Result<Sealing, JournalError> {
+        let sealing = match key {
+            Ok(key) => {
+                let sealing = self.with(|database| database.seal(key.clone()))?;
+                self.key = Some(key);
+                sealing
+            }
+            Err(error) => {
+                self.key = None;
+                if let Some(database) = &mut self.database {
+                    database.unseal();
+                }
+                Sealing::MemoryOnly(error.into())
+            }
+        };
+        self.sealing.send_replace(sealing.clone());
+        Ok(sealing)
+    }
+
+    /// Does something with the database. It counts as done only where the files are still at their path.
+    fn with<T>(&mut self, act: impl FnOnce(&mut Database) -> rusqlite::Result<T>) -> Result<T, JournalError> {
+        let mut database = match self.database.take() {
+            Some(database) => database,
+            None => self.open_again()?,
+        };
+        let outcome = act(&mut database).map_err(|source| JournalError::of(&self.path, source));
+        match (outcome, database.standing()) {
+            (_, Standing::Gone) => {
+                database.abandon();
+                self.database = Some(self.open_again()?);
+                Err(JournalError::Vanished { path: self.path.clone() })
+            }
+            (Err(JournalError::Damaged { .. }), _) => {
+                database.abandon();
+                Err(self.mend())
+            }
+            (Err(error @ (JournalError::Disk { .. } | JournalError::ReadOnly { .. })), _) => {
+                database.abandon();
+                Err(error)
+            }
+            (Ok(done), Standing::WithoutLog) => {
+                let rescued = database.rescue().map_err(|source| JournalError::of(&self.path, source));
+                database.abandon();
+                rescued.map(|()| done)
+            }
+            (outcome, Standing::InPlace | Standing::WithoutLog) => {
+                self.database = Some(database);
+                outcome
+            }
+        }
+    }
+
+    /// Moves a damaged database aside and opens the fresh one. The error tells the operator.
+    fn mend(&mut self) -> JournalError {
+        if let Some(database) = self.database.take() {
+            database.abandon();
+        }
+        let mended = repair::mend(&self.path).and_then(|recovery| {
+            self.database = Some(self.database()?);
+            Ok(recovery)
+        });
+        match mended {
+            Ok(recovery) => JournalError::Mended(recovery),
+            Err(error) => error,
+        }
+    }
+
+    /// Opens the database after it was lost. Where there is none any more, a new one is begun, and the error tells that.
+    fn open_again(&mut self) -> Result<Database, JournalError> {
+        let anew = is_missing(&self.path);
+        if let Some(folder) = self.path.parent().map(Path::to_owned) {
+            atomic::make_folder(&folder).map_err(|source| JournalError::File { path: folder.clone(), source })?;
+            self.hold(&folder)?;
+        }
+        repair::finish(&self.path)?;
+        match self.database() {
+            Ok(database) if anew => {
+                self.database = Some(database);
+                Err(JournalError::Vanished { path: self.path.clone() })
+            }
+            Err(JournalError::Damaged { .. }) => Err(self.mend()),
+            other => other,
+        }
+    }
+
+    /// Opens the database that is at the path, and goes on there with what this run has.
+    fn database(&mut self) -> Result<Database, JournalError> {
+        let mut database = Database::open(&self.path, self.open.clone())?;
+        let failed = |source| JournalError::of(&self.path, source);
+        let id = *self.id.get_or_insert(database.id);
+        database.adopt(id).map_err(failed)?;
+        if let Some(key) = &self.key {
+            let sealing = if database.id == id {
+                database.seal(key.clone()).map_err(failed)?
+            } else {
+                Sealing::MemoryOnly(MemoryOnly::Replaced)
+            };
+            self.sealing.send_replace(sealing);
+        }
+        self.next = self.next.max(database.last()?.saturating_add(1));
+        self.generation.advance();
+        Ok(database)
+    }
+
+    /// Takes the lock of a folder that was made anew: the one that was taken at the start went with the old folder.
+    fn hold(&mut self, folder: &Path) -> Result<(), JournalError> {
+        let lock = lock::lock_in(folder);
+        let now = Identity::at(&lock);
+        if now.is_none() || now != self.lock {
+            self.holder = Some(Holder::take(folder)?);
+            self.lock = Identity::at(&lock);
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests;

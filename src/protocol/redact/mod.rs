@@ -1,0 +1,439 @@
+//! Takes the secrets out of raw text, so that the rest of it can be kept and shown as it came.
+//!
+//! What is masked: the secrets that the caller names (the profile's token, the link or stream token that the parser found),
+//! the value of every `auth=` in a URL or a text, and values under names that hold credentials. A masked message keeps its
+//! shape: a link stays a link, a bare token stays a bare token, JSON stays JSON, so that the parser reads the same from it.
+//!
+//! A server may hand out a secret as short as `1`, which stands in half of all messages by chance. So what is looked for
+//! depends on its length: see `Reach`.
+
+use std::borrow::Cow;
+
+use super::secret::Link;
+use super::{incoming, lenient};
+
+/// What stands in a secret's place.
+pub const HIDDEN: &str = "hidden";
+
+/// What stands in the place of a message of bytes, which is only to be sealed.
+pub const HIDDEN_BYTES: &str = r#"{"base64":"hidden"}"#;
+
+/// What stands in the place of a message of bytes that could not be sealed, and so is not kept.
+pub const UNKEPT_BYTES: &str = r#"{"base64":"not kept"}"#;
+
+/// From so many bytes on a secret is masked wherever its letters stand.
+const LONG: usize = 8;
+/// From so many bytes on a secret is masked within longer texts at all.
+const SHORT: usize = 3;
+/// How deep JSON within strings of JSON is looked into.
+const DEPTH: usize = 4;
+
+/// The field name whose value opens data, as the value of `auth=` does.
+const OPENING_NAME: &str = "auth";
+
+/// Field names whose values are credentials, compared without case and without `_` and `-`.
+const CREDENTIAL_NAMES: [&str; 8] = [
+    "authorizationtoken",
+    "authtoken",
+    "accesstoken",
+    "refreshtoken",
+    "authorization",
+    "xdptauthorization",
+    "password",
+    "secret",
+];
+
+/// The names of the fields by which a message is read. They stay whatever the secret is.
+const NAMES: [&str; 23] = [
+    "action",
+    "body",
+    "channelId",
+    "commandId",
+    "commandStatus",
+    "command_status",
+    "correlationId",
+    "data",
+    "data_context",
+    "error",
+    "event",
+    "expiresAt",
+    "expiresIn",
+    "expires_at",
+    "expires_in",
+    "id",
+    "message",
+    "output_type",
+    "requestId",
+    "status",
+    "streamUrl",
+    "ttl",
+    "type",
+];
+
+/// Those of [`NAMES`] whose values are what a server says, or what opens data. The values of the others say what a message is
+/// and whose: in them only a long secret is masked.
+const SAID: [&str; 5] = ["body", "data", "error", "message", "streamUrl"];
+
+/// The types of messages. They stay whatever the secret is.
+const TYPES: [&str; 3] = ["X-DPT-CAB-ID", "X-DPT-CAB-REQUEST-ID", "STREAM-READY"];
+
+/// The text with every secret masked. Text that holds none comes back as it is.
+///
+/// Works on anything, JSON or not. What is JSON stays JSON, and all bytes but those of secrets stay.
+#[must_use]
+pub fn text<'a>(raw: &'a str, secrets: &[&str]) -> Cow<'a, str> {
+    Masker::new(secrets, false).text(raw, DEPTH)
+}
+
+/// The text with credentials and the named secrets masked, but with what opens data left in it: every `auth=`. It is a
+/// secret itself, and only to be sealed.
+#[must_use]
+pub fn credentials<'a>(raw: &'a str, secrets: &[&str]) -> Cow<'a, str> {
+    Masker::new(secrets, true).text(raw, DEPTH)
+}
+
+/// Bytes that are no text, with a secret that is long enough to be one masked.
+#[must_use]
+pub fn bytes<'a>(raw: &'a [u8], secret: &str) -> Cow<'a, [u8]> {
+    let at: Vec<usize> = match Reach::of(secret) {
+        Reach::Everywhere => memchr::memmem::find_iter(raw, secret).collect(),
+        Reach::Values | Reach::Words => Vec::new(),
+    };
+    if at.is_empty() {
+        return Cow::Borrowed(raw);
+    }
+    let mut out = Vec::with_capacity(raw.len());
+    let mut copied = 0;
+    for found in at {
+        out.extend_from_slice(raw.get(copied..found).unwrap_or_default());
+        out.extend_from_slice(HIDDEN.as_bytes());
+        copied = found + secret.len();
+    }
+    out.extend_from_slice(raw.get(copied..).unwrap_or_default());
+    Cow::Owned(out)
+}
+
+/// Where a named secret is masked.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Reach {
+    /// Shorter than [`SHORT`]: where it is a whole value.
+    Values,
+    /// Shorter than [`LONG`]: as a whole word, too.
+    Words,
+    /// Wherever its letters stand, also in names and numbers.
+    Everywhere,
+}
+
+impl Reach {
+    fn of(secret: &str) -> Self {
+        let length = secret.len();
+        if length < SHORT {
+            Self::Values
+        } else if length < LONG {
+            Self::Words
+        } else {
+            Self::Everywhere
+        }
+    }
+}
+
+/// What is taken out of a text.
+struct Masker<'s> {
+    /// The longest first, so that one that is part of another leaves nothing of it.
+    secrets: Vec<&'s str>,
+    /// Whether what opens data stays.
+    spares_links: bool,
+}
+
+impl<'s> Masker<'s> {
+    fn new(secrets: &[&'s str], spares_links: bool) -> Self {
+        let mut secrets: Vec<&str> =
+            secrets.iter().copied().filter(|secret| !secret.is_empty() && *secret != HIDDEN).collect();
+        secrets.sort_by_key(|secret| std::cmp::Reverse(secret.len()));
+        Self { secrets, spares_links }
+    }
+
+    fn text<'a>(&self, raw: &'a str, depth: usize) -> Cow<'a, str> {
+        let masked = self.by_structure(raw, depth);
+        // A secret with quotes or brackets in it can lie across strings. What is JSON as a whole must stay JSON; a text within it, and
+        // what is no JSON, need not.
+        if self.holds_a_long_secret(&masked) && (depth < DEPTH || !is_json(&masked)) {
+            return Cow::Owned(self.prose(&masked).into_owned());
+        }
+        masked
+    }
+
+    /// The text with each of its strings, names and numbers masked.
+    fn by_structure<'a>(&self, raw: &'a str, depth: usize) -> Cow<'a, str> {
+        if !may_hold_a_secret(raw, &self.secrets) {
+            return Cow::Borrowed(raw);
+        }
+        let is_json = is_json(raw) || lenient::repaired(raw).is_some_and(|repaired| is_json(&repaired));
+        let mut out = String::with_capacity(raw.len());
+        let mut rest = raw;
+        let mut name = String::new();
+        while let Some(start) = rest.find('"') {
+            let (before, from_quote) = rest.split_at(start);
+            self.push_unquoted(&mut out, before, &name, is_json);
+            let Some(end) = end_of_string(from_quote) else {
+                // An unfinished string: not JSON any more.
+                self.push_unfinished(&mut out, from_quote);
+                return Cow::Owned(out);
+            };
+            let (literal, after) = from_quote.split_at(end);
+            if after.trim_start().starts_with(':') {
+                let decoded = decode(literal);
+                match &decoded {
+                    Some(name) => self.push_name(&mut out, literal, name),
+                    // Not JSON, as with a raw control character in it: no name, so nothing in it has to stay.
+                    None => out.push_str(&self.prose(literal)),
+                }
+                name = decoded.unwrap_or_default();
+            } else {
+                self.push_value(&mut out, literal, &name, depth);
+            }
+            rest = after;
+        }
+        self.push_unquoted(&mut out, rest, &name, is_json);
+        Cow::Owned(out)
+    }
+
+    /// Adds what stands between strings. In JSON that is structure, and numbers and words that are values of `name`.
+    fn push_unquoted(&self, out: &mut String, text: &str, name: &str, is_json: bool) {
+        if !is_json {
+            out.push_str(&self.prose(text));
+            return;
+        }
+        let is_structure = |c: char| matches!(c, '{' | '}' | '[' | ']' | ',' | ':') || c.is_ascii_whitespace();
+        for part in text.split_inclusive(is_structure) {
+            let value = part.trim_end_matches(is_structure);
+            let is_number = value.starts_with(|c: char| c == '-' || c.is_ascii_digit());
+            if is_number && (self.hides_values_of(name) || self.holds_a_long_secret(value)) {
+                out.push('"');
+                out.push_str(HIDDEN);
+                out.push('"');
+                out.push_str(part.get(value.len()..).unwrap_or_default());
+            } else {
+                out.push_str(part);
+            }
+        }
+    }
+
+    /// Adds a string that does not end.
+    fn push_unfinished(&self, out: &mut String, text: &str) {
+        match decode(&format!("{text}\"")) {
+            Some(value) => {
+                let masked = self.prose(&value);
+                let encoded = (masked != value || self.holds_a_long_secret(text)).then(|| encode(&masked));
+                out.push_str(encoded.as_deref().and_then(|encoded| encoded.strip_suffix('"')).unwrap_or(text));
+            }
+            None => out.push_str(&self.prose(text)),
+        }
+    }
+
+    /// Adds the name of a field. Names of the protocol stay whatever the secret is: by them the message is read.
+    fn push_name(&self, out: &mut String, literal: &str, name: &str) {
+        let masked = if NAMES.contains(&name) { Cow::Borrowed(name) } else { self.named(name, Reach::Words) };
+        self.push_literal(out, literal, (masked == name, &masked));
+    }
+
+    /// Adds a string value, masked where it holds a secret.
+    fn push_value(&self, out: &mut String, literal: &str, name: &str, depth: usize) {
+        let Some(value) = decode(literal) else {
+            let hidden = self.hides_values_of(name).then(|| encode(HIDDEN).into());
+            out.push_str(&hidden.unwrap_or_else(|| self.prose(literal)));
+            return;
+        };
+        let masked = self.value(&value, name, depth);
+        self.push_literal(out, literal, (masked == value, &masked));
+    }
+
+    /// Adds a string as it is written, if it says the same masked. Letters of a secret may complete an escape before them: they are
+    /// in what is written then, and not in what it says.
+    fn push_literal(&self, out: &mut String, literal: &str, (is_same, masked): (bool, &str)) {
+        if is_same && !self.holds_a_long_secret(literal) {
+            out.push_str(literal);
+        } else {
+            out.push_str(&encode(masked));
+        }
+    }
+
+    fn value<'a>(&self, value: &'a str, name: &str, depth: usize) -> Cow<'a, str> {
+        if value.is_empty() || (name == "type" && TYPES.iter().any(|known| known.eq_ignore_ascii_case(value))) {
+            return value.into();
+        }
+        if self.hides_values_of(name) {
+            return HIDDEN.into();
+        }
+        // By what a message is and whose it is it must be found again, unless that is a secret beyond doubt.
+        let is_subject = NAMES.contains(&name) && !SAID.contains(&name);
+        let least = if is_subject { Reach::Everywhere } else { Reach::Values };
+        if self.secrets.iter().any(|secret| *secret == value && Reach::of(secret) >= least) {
+            return if incoming::message::is_url(value) { Link::new(value).redacted().into() } else { HIDDEN.into() };
+        }
+        if depth > 0 && value.trim_start().starts_with(['{', '[']) {
+            return self.text(value, depth - 1);
+        }
+        self.opening(self.named(value, least.max(Reach::Words)))
+    }
+
+    fn holds_a_long_secret(&self, text: &str) -> bool {
+        self.secrets.iter().any(|secret| Reach::of(secret) == Reach::Everywhere && text.contains(secret))
+    }
+
+    /// Whether the values of a field of that name are secrets whatever they are.
+    fn hides_values_of(&self, name: &str) -> bool {
+        let plain: String = name.chars().filter(|c| !matches!(c, '_' | '-')).map(|c| c.to_ascii_lowercase()).collect();
+        CREDENTIAL_NAMES.contains(&plain.as_str()) || (!self.spares_links && plain == OPENING_NAME)
+    }
+
+    /// A text without structure: named secrets and the values of `auth=`.
+    fn prose<'a>(&self, text: &'a str) -> Cow<'a, str> {
+        self.opening(self.named(text, Reach::Values))
+    }
+
+    fn opening<'a>(&self, text: Cow<'a, str>) -> Cow<'a, str> {
+        if self.spares_links { text } else { hide_auth_values(text) }
+    }
+
+    /// Masks the named secrets that reach at least so far: the long ones anywhere, the others as whole words.
+    fn named<'a>(&self, text: &'a str, least: Reach) -> Cow<'a, str> {
+        let mut out = Cow::Borrowed(text);
+        for secret in self.secrets.iter().filter(|secret| Reach::of(secret) >= least) {
+            if !out.contains(secret) {
+                continue;
+            }
+            if Reach::of(secret) == Reach::Everywhere {
+                out = Cow::Owned(out.replace(secret, HIDDEN));
+            } else {
+                out = Cow::Owned(replace_words(&out, secret));
+            }
+        }
+        out
+    }
+}
+
+/// Replaces a secret where it stands as a word of its own. A full stop ends a word only where the sentence ends.
+fn replace_words(text: &str, secret: &str) -> String {
+    let is_inner = |c: char| c.is_alphanumeric() || matches!(c, '-' | '_');
+    let begins = |before: &str| {
+        let mut before = before.chars().rev();
+        match before.next() {
+            Some('.') => !before.next().is_some_and(is_inner),
+            last => !last.is_some_and(is_inner),
+        }
+    };
+    let ends = |after: &str| {
+        let mut after = after.chars();
+        match after.next() {
+            Some('.') => !after.next().is_some_and(is_inner),
+            next => !next.is_some_and(is_inner),
+        }
+    };
+    let mut out = String::with_capacity(text.len());
+    let mut copied = 0;
+    for (at, found) in text.match_indices(secret) {
+        let end = at + found.len();
+        let (before, after) = (text.get(..at).unwrap_or_default(), text.get(end..).unwrap_or_default());
+        if begins(before) && ends(after) {
+            out.push_str(text.get(copied..at).unwrap_or_default());
+            out.push_str(HIDDEN);
+            copied = end;
+        }
+    }
+    out.push_str(text.get(copied..).unwrap_or_default());
+    out
+}
+
+/// A cheap look before the careful one: most messages hold no secret.
+fn may_hold_a_secret(raw: &str, secrets: &[&str]) -> bool {
+    let raw = raw.as_bytes();
+    // An escaped letter or slash could hide any of them.
+    memchr::memchr(b'\\', raw).is_some()
+        || SIGNS.iter().any(|sign| sign.is_in(raw))
+        || secrets.iter().any(|secret| memchr::memmem::find(raw, secret.as_bytes()).is_some())
+}
+
+/// What every credential's name, and every `auth=`, has in it; found by a letter that is rare in messages.
+const SIGNS: [Sign; 4] = [
+    Sign { word: b"auth", letter: b'h', before: 3 },
+    Sign { word: b"token", letter: b'k', before: 2 },
+    Sign { word: b"password", letter: b'w', before: 4 },
+    Sign { word: b"secret", letter: b'r', before: 3 },
+];
+
+/// A word to look for, in any case.
+struct Sign {
+    word: &'static [u8],
+    letter: u8,
+    /// How many letters stand before it in the word.
+    before: usize,
+}
+
+impl Sign {
+    fn is_in(&self, raw: &[u8]) -> bool {
+        memchr::memchr2_iter(self.letter, self.letter.to_ascii_uppercase(), raw).any(|at| {
+            let start = at.checked_sub(self.before);
+            let there = start.and_then(|start| raw.get(start..start + self.word.len()));
+            there.is_some_and(|there| there.eq_ignore_ascii_case(self.word))
+        })
+    }
+}
+
+/// Where the string literal that begins the text ends, behind its closing quote.
+fn end_of_string(text: &str) -> Option<usize> {
+    let mut bytes = text.bytes().enumerate().skip(1);
+    while let Some((at, byte)) = bytes.next() {
+        match byte {
+            b'\\' => {
+                bytes.next();
+            }
+            b'"' => return Some(at + 1),
+            _ => {}
+        }
+    }
+    None
+}
+
+/// What a string literal says; `None` where it is no valid one.
+fn decode(literal: &str) -> Option<String> {
+    lenient::string(literal)
+}
+
+fn is_json(text: &str) -> bool {
+    serde_json::from_str::<serde::de::IgnoredAny>(text).is_ok()
+}
+
+/// A text as a string literal.
+fn encode(text: &str) -> String {
+    serde_json::Value::from(text).to_string()
+}
+
+/// Hides what follows `auth=` (in any case, also percent-encoded as `auth%3D`) up to the end of the value.
+fn hide_auth_values(text: Cow<'_, str>) -> Cow<'_, str> {
+    let lower = text.to_ascii_lowercase();
+    if !lower.contains("auth=") && !lower.contains("auth%3d") {
+        return text;
+    }
+    let mut out = String::with_capacity(text.len());
+    let mut at = 0;
+    while let Some(rest) = lower.get(at..) {
+        let found =
+            [rest.find("auth=").map(|i| i + 5), rest.find("auth%3d").map(|i| i + 7)].into_iter().flatten().min();
+        let Some(value) = found.map(|offset| at + offset) else { break };
+        let end = text
+            .get(value..)
+            .and_then(|tail| tail.find(|c: char| c.is_whitespace() || matches!(c, '&' | '"' | '\'' | '#' | '<' | '>')))
+            .map_or(text.len(), |offset| value + offset);
+        out.push_str(text.get(at..value).unwrap_or_default());
+        if end > value {
+            out.push_str(HIDDEN);
+        }
+        at = end;
+    }
+    out.push_str(text.get(at..).unwrap_or_default());
+    Cow::Owned(out)
+}
+
+#[cfg(test)]
+mod tests;

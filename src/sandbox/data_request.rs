@@ -1,0 +1,119 @@
+//! Bringing data back: what happens between `request-data` and the payload.
+//!
+//! Both generations of servers are in the field (`PROTOCOL`, "Events"), so streamed answers take turns: a whole link; a bare
+//! token made good by a `STREAM-READY` that names the request by `id`; the same by `requestId`, with the link beside it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use serde_json::Value;
+use tokio::time::sleep;
+
+use crate::protocol::RequestId;
+use crate::sandbox::proxy::messages;
+use crate::sandbox::state::data::DataToken;
+use crate::sandbox::state::profiles::ProfileId;
+
+use super::backend::{Accepted, Backend};
+use super::payload::Payload;
+
+/// How a streamed payload is announced.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Announcement {
+    /// One message with the whole link.
+    Link,
+    /// A bare token, then `STREAM-READY` by `id`.
+    TokenThenId,
+    /// A bare token, then `STREAM-READY` by `requestId`.
+    TokenThenRequestId,
+    /// A bare token, then `STREAM-READY` by `requestId` with the link in `streamUrl`.
+    TokenThenStreamUrl,
+}
+
+impl Announcement {
+    /// The `n`th in turn.
+    pub(crate) fn in_turn(n: u64) -> Self {
+        match n % 4 {
+            0 => Self::Link,
+            1 => Self::TokenThenId,
+            2 => Self::TokenThenRequestId,
+            _ => Self::TokenThenStreamUrl,
+        }
+    }
+
+    /// The messages that announce a payload whose link has this `auth`.
+    pub(crate) fn messages(self, backend: &Backend, request: &RequestId, context: &str, auth: &str) -> Vec<Value> {
+        let link = backend.download_link(auth);
+        let ready = match self {
+            Self::Link => return vec![messages::data_stream(request, context, &link)],
+            Self::TokenThenId => messages::stream_ready(request, "id", None),
+            Self::TokenThenRequestId => messages::stream_ready(request, "requestId", None),
+            Self::TokenThenStreamUrl => messages::stream_ready(request, "requestId", Some(&link)),
+        };
+        vec![messages::data_stream(request, context, auth), ready]
+    }
+}
+
+/// Starts to bring a payload back: progress in words, then the payload inline or its link, then the command's outcome.
+pub(crate) fn start(
+    backend: &Arc<Backend>,
+    profile: ProfileId,
+    command: Accepted,
+    request: RequestId,
+    wanted: DataToken,
+) {
+    let bringing = bring(Arc::clone(backend), profile, request, wanted);
+    let bringing_backend = Arc::clone(backend);
+    backend.tasks.spawn("retrieval of a payload", async move {
+        bringing.await;
+        bringing_backend.settle_later(command, Box::new(|_, _| Ok(Value::Null)), |_| None);
+    });
+}
+
+async fn bring(backend: Arc<Backend>, profile: ProfileId, request: RequestId, wanted: DataToken) {
+    let DataToken { context, content, file_name, extension, .. } = wanted;
+    for progress in ["Collecting the payload from its storage devices.", "Preparing the payload."] {
+        backend.pause(40..250).await;
+        backend.publish(&profile, &messages::data_text(&request, &context, progress)).await;
+    }
+    backend.pause(80..400).await;
+    if let Some(bytes) = content.inline() {
+        let body = STANDARD.encode(bytes);
+        backend.publish(&profile, &messages::data_text(&request, &context, &body)).await;
+        return;
+    }
+    let auth = backend.grant_download(Payload { content, file_name: Some(full_name(file_name, &extension)) });
+    let turn = backend.state().next_streamed();
+    for message in Announcement::in_turn(turn).messages(&backend, &request, &context, &auth) {
+        backend.publish(&profile, &message).await;
+        backend.pause(50..300).await;
+    }
+}
+
+/// The name with its extension, whether the client gave the one with the other or apart.
+fn full_name(file_name: String, extension: &str) -> String {
+    let whole = file_name.rsplit_once('.').is_some_and(|(_, end)| end.eq_ignore_ascii_case(extension));
+    if whole || extension.is_empty() { file_name } else { format!("{file_name}.{extension}") }
+}
+
+impl Backend {
+    /// Lets a plausible time pass: between these milliseconds.
+    async fn pause(&self, millis: std::ops::Range<u64>) {
+        let millis = self.state().rng.u64(millis);
+        sleep(Duration::from_millis(millis)).await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_carries_its_extension_once() {
+        assert_eq!(full_name("hello.txt".into(), "txt"), "hello.txt");
+        assert_eq!(full_name("hello".into(), "txt"), "hello.txt");
+        assert_eq!(full_name("hello".into(), ""), "hello");
+    }
+}

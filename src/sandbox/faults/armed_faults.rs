@@ -1,0 +1,129 @@
+//! Faults that wait for their victims: bounded in number, and each by a count of victims, a time, or both.
+
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use crate::sandbox::state::profiles::ProfileId;
+
+use super::downloads::Spoil;
+use super::kinds::Limit;
+
+/// How many may wait at a time.
+const MOST: usize = 64;
+
+/// What happens to the victim.
+#[derive(Clone, Copy)]
+pub(crate) enum What {
+    /// Its join is refused.
+    RefuseJoin,
+    /// It comes late by so much.
+    Delay(Duration),
+    /// It goes wrong so: a download.
+    Spoil(Spoil),
+}
+
+/// As many faults wait for their victims as may.
+#[derive(Debug)]
+pub(crate) struct Full;
+
+struct Condition {
+    what: What,
+    /// Of whom; of all where this is `None`.
+    profile: Option<ProfileId>,
+    /// How many more victims; any number where this is `None`.
+    left: Option<u32>,
+    /// When it is over; never by itself where this is `None`.
+    until: Option<Instant>,
+}
+
+impl Condition {
+    fn is_over(&self, now: Instant) -> bool {
+        self.left == Some(0) || self.until.is_some_and(|until| until <= now)
+    }
+}
+
+/// Everything that waits.
+#[derive(Default)]
+pub(crate) struct Conditions(Mutex<Vec<Condition>>);
+
+impl Conditions {
+    /// Adds one, unless too many wait already.
+    pub(crate) fn add(&self, what: What, profile: Option<&ProfileId>, limit: Limit, now: Instant) -> Result<(), Full> {
+        let (left, lasting) = match limit {
+            Limit::Times(left) => (Some(left), None),
+            Limit::During(lasting) => (None, Some(lasting)),
+            Limit::Either(left, lasting) => (Some(left), Some(lasting)),
+        };
+        // A time beyond what the clock can tell is never over by itself.
+        let until = lasting.and_then(|lasting| now.checked_add(lasting));
+        let mut conditions = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        conditions.retain(|condition| !condition.is_over(now));
+        if conditions.len() >= MOST {
+            return Err(Full);
+        }
+        conditions.push(Condition { what, profile: profile.cloned(), left, until });
+        Ok(())
+    }
+
+    /// What the oldest fault of the wanted kind does to a victim, whose profile may be unknown; it is counted as its victim.
+    pub(crate) fn take<T>(
+        &self,
+        profile: Option<&ProfileId>,
+        now: Instant,
+        wanted: impl Fn(What) -> Option<T>,
+    ) -> Option<T> {
+        let mut conditions = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let found = conditions.iter_mut().find_map(|condition| {
+            let meant = condition.profile.is_none() || condition.profile.as_ref() == profile;
+            let taken = wanted(condition.what).filter(|_| meant && !condition.is_over(now))?;
+            condition.left = condition.left.map(|left| left.saturating_sub(1));
+            Some(taken)
+        });
+        conditions.retain(|condition| !condition.is_over(now));
+        found
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refused(conditions: &Conditions, profile: Option<&ProfileId>, now: Instant) -> bool {
+        conditions.take(profile, now, |what| matches!(what, What::RefuseJoin).then_some(())).is_some()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_condition_ends_by_its_count_or_its_time_whichever_comes_first() {
+        let (conditions, now) = (Conditions::default(), Instant::now());
+        let second = Duration::from_secs(1);
+        conditions.add(What::RefuseJoin, None, Limit::Times(2), now).unwrap();
+        assert_eq!([0, 0, 0].map(|_| refused(&conditions, None, now)), [true, true, false]);
+        conditions.add(What::RefuseJoin, None, Limit::During(second), now).unwrap();
+        assert_eq!([now, now, now + second].map(|now| refused(&conditions, None, now)), [true, true, false]);
+        conditions.add(What::RefuseJoin, None, Limit::Either(1, second), now).unwrap();
+        assert_eq!([now, now].map(|now| refused(&conditions, None, now)), [true, false]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_condition_of_one_profile_spares_the_others_and_the_unknown() {
+        let (conditions, now) = (Conditions::default(), Instant::now());
+        let (meant, other) = (ProfileId::new("meant"), ProfileId::new("other"));
+        conditions.add(What::RefuseJoin, Some(&meant), Limit::Times(1), now).unwrap();
+        assert!(!refused(&conditions, Some(&other), now), "another profile was struck");
+        assert!(!refused(&conditions, None, now), "nobody in particular was struck");
+        assert!(refused(&conditions, Some(&meant), now), "the profile was spared");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn conditions_are_bounded_and_those_that_are_over_make_room() {
+        let (conditions, now) = (Conditions::default(), Instant::now());
+        let second = Duration::from_secs(1);
+        for _ in 0..MOST {
+            conditions.add(What::RefuseJoin, None, Limit::During(second), now).unwrap();
+        }
+        assert!(conditions.add(What::RefuseJoin, None, Limit::Times(1), now).is_err(), "one too many was taken");
+        conditions.add(What::RefuseJoin, None, Limit::Times(1), now + second).expect("they are over");
+    }
+}

@@ -1,0 +1,38 @@
+//! The messages that a backend publishes (`PROTOCOL`, "Events").
+
+use serde_json::{Value, json};
+
+use crate::protocol::{CommandId, RequestId};
+use crate::sandbox::state::commands::CommandStatus;
+
+/// A command's state.
+pub(crate) fn command(id: &CommandId, status: CommandStatus, body: &Value) -> Value {
+    json!({"data": {"type": "X-DPT-CAB-ID", "id": id, "command_status": status.number(), "body": body}})
+}
+
+/// A data message whose body is text or an inline payload.
+pub(crate) fn data_text(id: &RequestId, context: &str, body: &str) -> Value {
+    data(id, context, 0, body)
+}
+
+/// A data message whose body is a link (docs) or a bare downstream token (live).
+pub(crate) fn data_stream(id: &RequestId, context: &str, body: &str) -> Value {
+    data(id, context, 1, body)
+}
+
+fn data(id: &RequestId, context: &str, output_type: u8, body: &str) -> Value {
+    json!({"data": {
+        "type": "X-DPT-CAB-REQUEST-ID", "id": id, "data_context": context, "output_type": output_type, "body": body,
+    }})
+}
+
+/// `STREAM-READY`, naming the request in `field` (`id` or `requestId`).
+pub(crate) fn stream_ready(id: &RequestId, field: &str, stream_url: Option<&str>) -> Value {
+    let mut data = serde_json::Map::new();
+    data.insert("type".into(), "STREAM-READY".into());
+    data.insert(field.into(), json!(id));
+    if let Some(url) = stream_url {
+        data.insert("streamUrl".into(), url.into());
+    }
+    json!({ "data": data })
+}
