@@ -6,7 +6,7 @@ use egui::accesskit::Role;
 use egui_kittest::kittest::NodeT as _;
 use privicore_monitor::activity::{ActivityKey, Deed, Entry, Fact, Receipt};
 use privicore_monitor::engine::{Action, Event, Progress};
-use privicore_monitor::protocol::{UnreadableReason, mask};
+use privicore_monitor::protocol::{UnreadableReason, redact};
 use privicore_monitor::settings::ProfileId;
 
 use super::harness::{INLINE, LINK, LINK_LIFETIME, Window, data};
@@ -83,7 +83,7 @@ fn open_details(window: &mut Window, entry: Entry) {
 #[test]
 fn a_message_of_bytes_is_saved_from_its_row_and_from_its_details() {
     let mut window = Window::live();
-    let entry = bytes(&mut window, "m-1", mask::HIDDEN_BYTES);
+    let entry = bytes(&mut window, "m-1", redact::HIDDEN_BYTES);
     window.commit(vec![entry.clone()]);
     assert_eq!(window.rows(), ["Message m-1, Unrecognised"]);
     window.press("Save inline data m-1");
@@ -107,7 +107,7 @@ fn saved_message(window: &mut Window) -> (ProfileId, String, PathBuf) {
 #[test]
 fn bytes_that_are_not_kept_are_not_offered_and_the_details_say_why() {
     let mut window = Window::live();
-    let entry = bytes(&mut window, "m-1", mask::UNKEPT_BYTES);
+    let entry = bytes(&mut window, "m-1", redact::UNKEPT_BYTES);
     window.commit(vec![entry.clone()]);
     assert!(!window.has(Role::Button, "Save inline data m-1"), "it is offered");
     open_details(&mut window, entry);
