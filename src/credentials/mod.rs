@@ -26,8 +26,7 @@ use crate::settings::ProfileId;
 
 pub use error::{Doing, KeyringError};
 pub use seal::{JournalId, SealKey};
-pub use secret_bytes::DEADLINE;
-pub use secret_bytes::SecretBytes;
+pub use secret_bytes::{DEADLINE, SecretBytes};
 pub use store::{MemoryStore, SecretStore, StoreError};
 
 /// Requests that wait for the thread. Where as many wait, the next caller waits for a place, within its own deadline.

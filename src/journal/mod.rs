@@ -28,14 +28,9 @@ pub(crate) mod tables;
 pub(crate) mod test_support;
 pub(crate) mod write;
 
-use std::path::{Path, PathBuf};
-use std::time::Duration;
-
-pub use error::Recovery;
-pub use error::{JournalError, NotAppended};
+pub use error::{JournalError, NotAppended, Recovery};
 pub use file::lock::{Holder, is_open_to_others};
-pub use handle::Journal;
-pub use handle::Opened;
+pub use handle::{Journal, Opened};
 pub use read::export::Export;
 pub use read::history::History;
 pub use read::read_only::{Archive, Interrupter, Sorter};

@@ -44,8 +44,7 @@ pub(crate) mod widgets;
 pub use app::apply_thread::Beside;
 pub use app::window::{Launch, Started, run};
 pub use app::{App, Parts};
-pub use platform::display::Display;
-pub use platform::display::{StartError, WindowError};
+pub use platform::display::{Display, StartError, WindowError};
 pub use platform::ports::{
     Answer, Backend, Clock, FailedDialog, FileDialogs, Notification, Notifier, PathReply, SaveSuggestion,
     SecretClipboard, Waker,

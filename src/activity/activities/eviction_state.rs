@@ -2,7 +2,6 @@
 
 use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet, HashSet, VecDeque};
-use std::hash::BuildHasher as _;
 use std::ops::RangeInclusive;
 
 use crate::activity::entry::{ActivityKey, Seq};

@@ -13,12 +13,8 @@ pub(crate) mod socket_path;
 
 use std::path::Path;
 
-pub use crate::engine::events::track_request::NotConfirmed;
-pub use crate::engine::events::track_request::Refusal;
-pub use crate::engine::events::track_request::Tracking;
-pub use crate::engine::events::track_request::TrackingError;
-pub use request::AskError;
-pub use request::SocketError;
+pub use crate::engine::events::track_request::{NotConfirmed, Refusal, Tracking, TrackingError};
+pub use request::{AskError, SocketError};
 #[cfg(unix)]
 pub(crate) use server::listen;
 

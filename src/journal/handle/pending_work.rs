@@ -1,7 +1,5 @@
 //! What must outlive a quit, as the journal is asked for it.
 
-use rusqlite::OptionalExtension;
-
 use crate::activity::Moment;
 use crate::journal::error::JournalError;
 use crate::journal::tables::pending_work::{PendingWork, WorkId};
