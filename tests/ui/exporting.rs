@@ -43,7 +43,7 @@ fn what_is_filtered_is_exported_as_it_is_shown_unless_everything_is_wanted() {
     window.type_into(Role::TextInput, "Filter", "id:c");
     window.press("Export…");
     window.click(Role::RadioButton, "JSON lines");
-    window.click(Role::RadioButton, "One per message");
+    window.click(Role::RadioButton, "One a message");
     window.press("Choose a file…");
     window.answer(Some("/tmp/out/a.ndjson"));
     let export = asked(&mut window);

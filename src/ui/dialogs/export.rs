@@ -25,7 +25,7 @@ pub(crate) fn show(ui: &mut Ui, form: &mut ExportForm, fresh: bool, scene: &mut 
         form.format = if chosen == 0 { Format::Csv } else { Format::Ndjson };
     });
     let messages = form.messages;
-    options(ui, "Lines", &[("One per activity", !messages), ("One per message", messages)], |chosen| {
+    options(ui, "Lines", &[("One an activity", !messages), ("One a message", messages)], |chosen| {
         form.messages = chosen == 1;
     });
     if let (Some(all), Some((_, name))) = (form.all_profiles, &form.profile) {
